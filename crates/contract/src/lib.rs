@@ -1,0 +1,1 @@
+//! What controller and trainer say to each other.

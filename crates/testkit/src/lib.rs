@@ -1,0 +1,1 @@
+//! Real servers and repositories for tests and the demo.

@@ -1,0 +1,2 @@
+//! Entry point of the trainer process.
+fn main() {}

@@ -1,0 +1,7 @@
+//! The product's words, free of any outside world: identifiers, events, runs, verdicts, promotions.
+
+mod diagnostic;
+mod ids;
+
+pub use diagnostic::{Diagnostic, Position};
+pub use ids::{CommitSha, NotACommitSha};
