@@ -1,1 +1,27 @@
-//! What controller and trainer say to each other.
+//! What the Slipway controller and its trainer say to each other, and what users write: pure serde types, the
+//! arithmetic of shapes and metrics, and nothing that touches the outside world.
+
+mod artifact;
+mod dataset;
+mod digest;
+mod evaluation;
+mod fault;
+mod job;
+mod layer;
+pub mod metrics;
+mod model;
+mod progress;
+mod training;
+mod validate;
+
+pub use artifact::{Architecture, METADATA_KEY, ModelCard};
+pub use dataset::{CsvFile, DataSpec, IdxFiles};
+pub use digest::{Digest, NotADigest};
+pub use evaluation::{EvaluationReport, EvaluationSpec};
+pub use fault::{Fault, FaultKind};
+pub use job::{DevicePreference, EvaluationJob, Job, JobWork, TrainingJob};
+pub use layer::{ConvolutionOptions, Layer, LayerStack, Pooling, Preprocess, ScaleOptions, Shape, ShapeError};
+pub use metrics::Metric;
+pub use model::{API_VERSION, Metadata, Model, ModelKind, ModelName, ModelSpec, NotAModelName, Task};
+pub use progress::Progress;
+pub use training::{Optimizer, TrainingReport, TrainingSpec};

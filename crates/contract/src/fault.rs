@@ -1,0 +1,90 @@
+//! How a trainer says what went wrong, so that the controller can point at the place in the user's file.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Whose mistake it is, which decides what happens to the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The specification cannot be trained as written: the run is refused.
+    Specification,
+    /// The data is damaged or does not fit: the run failed.
+    Data,
+    /// The artifact to be evaluated cannot be used.
+    Artifact,
+    /// Memory ran out.
+    Memory,
+    /// Anything else: our own fault.
+    Internal,
+}
+
+/// One thing that went wrong in the trainer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Whose mistake it is.
+    pub kind: FaultKind,
+    /// The key of `slipway.yaml` it is about, such as `spec.model.sequential[3]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The data file it is about, with row or byte where known in the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What was expected and what came: lower case, no full stop.
+    pub message: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl Fault {
+    /// A fault of `kind`, with nothing but its message.
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            key: None,
+            file: None,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// The same fault, about a key of `slipway.yaml`.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// The same fault, about a data file.
+    #[must_use]
+    pub fn file(mut self, file: impl Into<String>) -> Self {
+        self.file = Some(file.into());
+        self
+    }
+
+    /// The same fault, with a hint.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for place in [&self.key, &self.file].into_iter().flatten() {
+            write!(f, "{place}: ")?;
+        }
+        f.write_str(&self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,85 @@
+//! A job as the controller hands it to the trainer: the file `job.json` in a folder of its own.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Model, Progress};
+
+/// `job.json`. All paths in it are relative to the job's folder.
+///
+/// The trainer is started as `slipway-trainer --job FOLDER`, reads `FOLDER/job.json`, writes its files under
+/// `FOLDER/out/`, and says its [`Progress`] on standard output. Standard input is its lifeline: when it closes, the
+/// controller is gone and the trainer ends. Exit codes: 0 done, 1 a fault of data, artifact or our own, 2 the
+/// specification was refused, 101 panic, 137 out of memory, 139 crash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// What is to be done.
+    pub work: JobWork,
+    /// Threads for computing, at least one.
+    pub threads: u32,
+    /// Where to compute.
+    pub device: DevicePreference,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobWork {
+    /// Train: writes `out/model.safetensors`, `out/training.json` (a training report) and `out/card.json`.
+    Train(TrainingJob),
+    /// Evaluate one or two artifacts on the same rows: writes an evaluation folder `out/<name>/` for each.
+    Evaluate(EvaluationJob),
+}
+
+/// Train a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingJob {
+    /// The model to train.
+    pub model: Model,
+    /// Folder of the model's files.
+    pub source: String,
+}
+
+/// Evaluate artifacts on a model's test rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationJob {
+    /// Names the data and the metrics. Architecture and preprocessing come from each artifact itself.
+    pub model: Model,
+    /// Folder of the model's files.
+    pub source: String,
+    /// The weights just trained.
+    pub candidate: String,
+    /// The weights that the environment names now. A champion that cannot be evaluated on these rows leaves
+    /// `out/champion-fault.json` (a fault of kind `artifact`) instead of a folder; the job itself goes on.
+    pub champion: Option<String>,
+}
+
+/// Where to compute.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DevicePreference {
+    /// On a GPU if libtorch can use one, else on the CPU.
+    #[default]
+    Auto,
+    /// On the CPU; the CUDA libraries are not even loaded.
+    Cpu,
+    /// On a GPU; without one the job fails.
+    Cuda,
+}
+
+impl Job {
+    /// Name of the job's file in its folder.
+    pub const FILE: &'static str = "job.json";
+    /// Name of the folder that holds what the job made.
+    pub const OUTPUT: &'static str = "out";
+}
+
+impl Progress {
+    /// The line the trainer prints: JSON without line breaks.
+    pub fn to_line(&self) -> String {
+        serde_json::to_string(self).expect("progress holds only texts and numbers")
+    }
+}

@@ -1,0 +1,383 @@
+//! Layers, preprocessing and the arithmetic of shapes: a stack that cannot fit is refused before libtorch sees it.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LayerStack {
+    /// Layers, each fed by the one before.
+    #[schemars(length(min = 1))]
+    pub sequential: Vec<Layer>,
+}
+
+/// One layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// Two-dimensional convolution over `[channels, height, width]`, with bias.
+    Conv2d(ConvolutionOptions),
+    /// The largest value of each window; windows do not overlap unless `stride` says so.
+    MaxPool2d(Pooling),
+    /// All values of a row in one line.
+    Flatten,
+    /// Fully connected, with bias: the number of outputs.
+    Linear(u32),
+    /// Negative values become zero.
+    Relu,
+    /// While training, each value becomes zero with this probability, from 0 up to (not including) 1.
+    Dropout(f64),
+    /// Batch normalisation over channels or columns, with PyTorch's momentum 0.1 and epsilon 1e-5.
+    BatchNorm,
+}
+
+/// Options of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConvolutionOptions {
+    /// Output channels.
+    pub filters: u32,
+    /// Height and width of the window.
+    pub kernel_size: u32,
+    /// Step of the window.
+    #[serde(default = "one")]
+    pub stride: u32,
+    /// Zeros added on every side.
+    #[serde(default)]
+    pub padding: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Size of a pooling window: a number, or options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Pooling {
+    /// Height, width and step of the window.
+    Size(u32),
+    /// Size and step apart.
+    Options {
+        /// Height and width of the window.
+        kernel_size: u32,
+        /// Step of the window.
+        stride: u32,
+    },
+}
+
+impl Pooling {
+    /// Height and width of the window, and its step.
+    pub fn window(self) -> (u32, u32) {
+        match self {
+            Self::Size(size) => (size, size),
+            Self::Options { kernel_size, stride } => (kernel_size, stride),
+        }
+    }
+}
+
+/// What happens to every row before the first layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Preprocess {
+    /// Divide every value.
+    Scale(ScaleOptions),
+    /// Subtract each value's mean and divide by its standard deviation, both over the training rows.
+    Standardize,
+    /// Give a row another shape with the same number of values, such as `[1, 28, 28]`.
+    Reshape(Vec<u32>),
+}
+
+/// Options of scaling.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleOptions {
+    /// The divisor, not zero.
+    pub divide_by: f64,
+}
+
+/// Shape of one row, without the batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shape(pub Vec<u32>);
+
+impl Shape {
+    /// Number of values in a row.
+    pub fn values(&self) -> u64 {
+        self.0.iter().map(|size| u64::from(*size)).product()
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes: Vec<String> = self.0.iter().map(u32::to_string).collect();
+        write!(f, "[{}]", sizes.join(", "))
+    }
+}
+
+/// A layer that does not fit what reaches it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ShapeError {
+    /// Index of the layer or preprocessing step.
+    pub index: usize,
+    /// What was expected and what came.
+    pub message: String,
+    /// What to do next.
+    pub help: String,
+}
+
+/// Largest number of values one row may have anywhere in a network: 64 Mi values, 256 MiB as 32-bit floats.
+const MOST_VALUES: u64 = 64 << 20;
+
+impl LayerStack {
+    /// Shapes after each layer, for rows of shape `input`.
+    pub fn shapes(&self, input: &Shape) -> Result<Vec<Shape>, ShapeError> {
+        let mut shapes = Vec::with_capacity(self.sequential.len());
+        let mut current = input.clone();
+        for (index, layer) in self.sequential.iter().enumerate() {
+            current = layer
+                .shape_after(&current)
+                .map_err(|(message, help)| ShapeError { index, message, help })?;
+            if current.values() > MOST_VALUES {
+                let message = format!(
+                    "{} makes rows of {current}, more than {MOST_VALUES} values",
+                    layer.name()
+                );
+                return Err(ShapeError {
+                    index,
+                    message,
+                    help: "use fewer filters or outputs".to_owned(),
+                });
+            }
+            shapes.push(current.clone());
+        }
+        Ok(shapes)
+    }
+}
+
+impl Preprocess {
+    /// Shape of a row after this step.
+    pub fn shape_after(&self, input: &Shape) -> Result<Shape, (String, String)> {
+        match self {
+            Self::Scale(ScaleOptions { divide_by }) if *divide_by == 0.0 || !divide_by.is_finite() => Err((
+                format!("`divide_by` is {divide_by}, expected a number other than zero"),
+                "use 255 for bytes".to_owned(),
+            )),
+            Self::Scale(_) | Self::Standardize => Ok(input.clone()),
+            Self::Reshape(sizes) => {
+                let shape = Shape(sizes.clone());
+                if shape.values() == input.values() && !sizes.is_empty() {
+                    return Ok(shape);
+                }
+                Err((
+                    format!(
+                        "rows of shape {input} hold {} values, `reshape` to {shape} needs {}",
+                        input.values(),
+                        shape.values()
+                    ),
+                    "the product of the sizes has to stay the same".to_owned(),
+                ))
+            }
+        }
+    }
+}
+
+impl Layer {
+    /// The layer's name as users write it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Conv2d(_) => "conv2d",
+            Self::MaxPool2d(_) => "max_pool2d",
+            Self::Flatten => "flatten",
+            Self::Linear(_) => "linear",
+            Self::Relu => "relu",
+            Self::Dropout(_) => "dropout",
+            Self::BatchNorm => "batch_norm",
+        }
+    }
+
+    /// Shape of a row after this layer, or what does not fit and what to do.
+    fn shape_after(&self, input: &Shape) -> Result<Shape, (String, String)> {
+        match self {
+            Self::Conv2d(ConvolutionOptions {
+                filters,
+                kernel_size,
+                stride,
+                padding,
+            }) => {
+                at_least_one(
+                    self.name(),
+                    &[
+                        ("filters", *filters),
+                        ("kernel_size", *kernel_size),
+                        ("stride", *stride),
+                    ],
+                )?;
+                let (_, height, width) = image(self.name(), input)?;
+                let size = |length| windows(self.name(), length, *kernel_size, *stride, *padding, input);
+                Ok(Shape(vec![*filters, size(height)?, size(width)?]))
+            }
+            Self::MaxPool2d(pooling) => {
+                let (kernel_size, stride) = pooling.window();
+                at_least_one(self.name(), &[("kernel_size", kernel_size), ("stride", stride)])?;
+                let (channels, height, width) = image(self.name(), input)?;
+                let size = |length| windows(self.name(), length, kernel_size, stride, 0, input);
+                Ok(Shape(vec![channels, size(height)?, size(width)?]))
+            }
+            Self::Flatten => u32::try_from(input.values())
+                .map(|values| Shape(vec![values]))
+                .map_err(|_| {
+                    (
+                        format!("flatten gets rows of {input}, too many values"),
+                        "pool before it".to_owned(),
+                    )
+                }),
+            Self::Linear(outputs) => {
+                at_least_one(self.name(), &[("linear", *outputs)])?;
+                match input.0.as_slice() {
+                    [_] => Ok(Shape(vec![*outputs])),
+                    _ => Err((
+                        format!("linear expects rows of one dimension, but {input} reaches it"),
+                        "put `flatten` before it".to_owned(),
+                    )),
+                }
+            }
+            Self::Dropout(probability) if !(0.0..1.0).contains(probability) => Err((
+                format!("dropout is {probability}, expected 0 up to (not including) 1"),
+                "0.5 is usual".to_owned(),
+            )),
+            Self::BatchNorm if !matches!(input.0.len(), 1 | 3) => Err((
+                format!("batch_norm expects one or three dimensions, but {input} reaches it"),
+                "put `flatten` before it".to_owned(),
+            )),
+            Self::Relu | Self::Dropout(_) | Self::BatchNorm => Ok(input.clone()),
+        }
+    }
+}
+
+fn at_least_one(layer: &str, sizes: &[(&str, u32)]) -> Result<(), (String, String)> {
+    match sizes.iter().find(|(_, size)| *size == 0) {
+        Some((name, _)) => Err((
+            format!("{layer}: `{name}` is 0, expected at least 1"),
+            format!("give `{name}` a size"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn image(layer: &str, input: &Shape) -> Result<(u32, u32, u32), (String, String)> {
+    match input.0.as_slice() {
+        [channels, height, width] => Ok((*channels, *height, *width)),
+        _ => Err((
+            format!("{layer} expects rows of [channels, height, width], but {input} reaches it"),
+            "put it before `flatten`, or give tables a shape with `preprocess: [{reshape: [1, 28, 28]}]`".to_owned(),
+        )),
+    }
+}
+
+/// Number of windows along one side, as PyTorch counts them (Conv2d: `floor((length + 2 padding - kernel) / stride) + 1`).
+fn windows(
+    layer: &str,
+    length: u32,
+    kernel: u32,
+    stride: u32,
+    padding: u32,
+    input: &Shape,
+) -> Result<u32, (String, String)> {
+    let padded = u64::from(length) + 2 * u64::from(padding);
+    if padding >= kernel && padding > 0 {
+        return Err((
+            format!(
+                "{layer}: padding {padding} is not below the window of {kernel}: whole windows would hold only zeros"
+            ),
+            "half the window keeps the size".to_owned(),
+        ));
+    }
+    if padded < u64::from(kernel) {
+        return Err((
+            format!("{layer} has a window of {kernel}x{kernel}, but rows of {input} reach it"),
+            "use a smaller window, more padding, or fewer pooling layers before it".to_owned(),
+        ));
+    }
+    Ok(u32::try_from((padded - u64::from(kernel)) / u64::from(stride) + 1).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(text: &str) -> LayerStack {
+        LayerStack {
+            sequential: serde_json::from_str(text).expect("layers"),
+        }
+    }
+
+    #[test]
+    fn the_shapes_of_the_usual_network_are_pytorchs() {
+        let layers =
+            r#"[{"conv2d": {"filters": 32, "kernel_size": 3}}, "relu", {"max_pool2d": 2}, "flatten", {"linear": 10}]"#;
+        let shapes = stack(layers).shapes(&Shape(vec![1, 28, 28])).expect("fits");
+        let sizes: Vec<String> = shapes.iter().map(Shape::to_string).collect();
+        assert_eq!(
+            sizes,
+            ["[32, 26, 26]", "[32, 26, 26]", "[32, 13, 13]", "[5408]", "[10]"]
+        );
+    }
+
+    #[test]
+    fn padding_stride_and_uneven_sides_follow_the_formula() {
+        let layers = r#"[{"conv2d": {"filters": 4, "kernel_size": 5, "stride": 2, "padding": 2}}, {"max_pool2d": {"kernel_size": 3, "stride": 2}}]"#;
+        let shapes = stack(layers).shapes(&Shape(vec![3, 33, 32])).expect("fits");
+        assert_eq!(shapes, [Shape(vec![4, 17, 16]), Shape(vec![4, 8, 7])]);
+    }
+
+    #[test]
+    fn a_layer_that_does_not_fit_is_named_with_what_reaches_it() {
+        for (layers, index, message) in [
+            (
+                r#"[{"linear": 3}]"#,
+                0,
+                "linear expects rows of one dimension, but [1, 4, 4] reaches it",
+            ),
+            (
+                r#"["flatten", {"conv2d": {"filters": 1, "kernel_size": 1}}]"#,
+                1,
+                "conv2d expects rows of [channels, height, width], but [16] reaches it",
+            ),
+            (
+                r#"[{"max_pool2d": 2}, {"max_pool2d": 2}, {"max_pool2d": 2}]"#,
+                2,
+                "max_pool2d has a window of 2x2, but rows of [1, 1, 1] reach it",
+            ),
+            (
+                r#"["flatten", {"linear": 0}]"#,
+                1,
+                "linear: `linear` is 0, expected at least 1",
+            ),
+            (
+                r#"[{"dropout": 1.0}]"#,
+                0,
+                "dropout is 1, expected 0 up to (not including) 1",
+            ),
+            (
+                r#"[{"conv2d": {"filters": 1, "kernel_size": 2, "padding": 2}}]"#,
+                0,
+                "conv2d: padding 2 is not below the window of 2: whole windows would hold only zeros",
+            ),
+        ] {
+            let error = stack(layers).shapes(&Shape(vec![1, 4, 4])).expect_err(layers);
+            assert_eq!((error.index, error.message.as_str()), (index, message));
+        }
+    }
+
+    #[test]
+    fn a_network_too_large_for_any_machine_is_refused() {
+        let error = stack(r#"["flatten", {"linear": 4000000000}]"#)
+            .shapes(&Shape(vec![1, 4, 4]))
+            .expect_err("too large");
+        assert_eq!(error.index, 1);
+    }
+}

@@ -1,0 +1,215 @@
+//! Mistakes of a model file that need no data to be seen: numbers out of range, paths that leave the folder.
+
+use crate::{API_VERSION, Fault, FaultKind, Model, Optimizer, ScaleOptions, Shape};
+use crate::{Layer, Preprocess};
+
+/// Layers a network may have.
+const MOST_LAYERS: usize = 200;
+
+impl Model {
+    /// Every mistake that can be seen without the data, each with the key it is about. Empty: none.
+    pub fn problems(&self) -> Vec<Fault> {
+        let mut problems = Problems(Vec::new());
+        if self.api_version != API_VERSION {
+            problems.add(
+                "apiVersion",
+                format!("`{}` is not known, expected `{API_VERSION}`", self.api_version),
+                "",
+            );
+        }
+        self.check_paths(&mut problems);
+        self.check_training(&mut problems);
+        self.check_layers(&mut problems);
+        problems.0
+    }
+
+    fn check_paths(&self, problems: &mut Problems) {
+        let spec = &self.spec;
+        if spec.paths.is_empty() {
+            problems.add(
+                "spec.paths",
+                "no path is named, expected at least one",
+                r#"["slipway.yaml", "data/**"] is usual"#,
+            );
+        }
+        let globs = spec
+            .paths
+            .iter()
+            .enumerate()
+            .map(|(index, path)| (format!("spec.paths[{index}]"), path.as_str()));
+        let files = spec.data.files().into_iter().map(|(key, path)| (key.to_owned(), path));
+        let policy = std::iter::once(("spec.policy".to_owned(), spec.policy.as_str()));
+        for (key, path) in globs.chain(files).chain(policy) {
+            if let Some(reason) = leaves_folder(path) {
+                problems.add(
+                    &key,
+                    format!("`{path}` {reason}, expected a path below the folder of `slipway.yaml`"),
+                    "",
+                );
+            }
+        }
+        let split = spec.data.validation_split();
+        if !(0.0..1.0).contains(&split) {
+            problems.add(
+                "spec.data.validation_split",
+                format!("{split} is out of range, expected 0 up to (not including) 1"),
+                "0.2 is usual",
+            );
+        }
+    }
+
+    fn check_training(&self, problems: &mut Problems) {
+        let training = &self.spec.training;
+        if !(1..=10_000).contains(&training.epochs) {
+            problems.add(
+                "spec.training.epochs",
+                format!("{} is out of range, expected 1 to 10000", training.epochs),
+                "",
+            );
+        }
+        if !(1..=65_536).contains(&training.batch_size) {
+            problems.add(
+                "spec.training.batch_size",
+                format!("{} is out of range, expected 1 to 65536", training.batch_size),
+                "",
+            );
+        }
+        let (key, learning_rate, weight_decay) = match training.optimizer {
+            Optimizer::Sgd {
+                learning_rate,
+                momentum,
+                weight_decay,
+            } => {
+                if !(0.0..1.0).contains(&momentum) {
+                    let message = format!("{momentum} is out of range, expected 0 up to (not including) 1");
+                    problems.add("spec.training.optimizer.sgd.momentum", message, "0.9 is usual");
+                }
+                ("sgd", learning_rate, weight_decay)
+            }
+            Optimizer::Adam {
+                learning_rate,
+                weight_decay,
+            } => ("adam", learning_rate, weight_decay),
+        };
+        if !(learning_rate > 0.0 && learning_rate.is_finite()) {
+            let message = format!("{learning_rate} is out of range, expected a number above zero");
+            problems.add(
+                &format!("spec.training.optimizer.{key}.learning_rate"),
+                message,
+                "1e-3 is usual",
+            );
+        }
+        if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
+            let message = format!("{weight_decay} is out of range, expected zero or more");
+            problems.add(&format!("spec.training.optimizer.{key}.weight_decay"), message, "");
+        }
+    }
+
+    fn check_layers(&self, problems: &mut Problems) {
+        let layers = &self.spec.model.sequential;
+        if layers.is_empty() || layers.len() > MOST_LAYERS {
+            let message = format!("{} layers, expected 1 to {MOST_LAYERS}", layers.len());
+            problems.add("spec.model.sequential", message, "");
+        }
+        if let Some(last) = layers.last()
+            && !matches!(last, Layer::Linear(_))
+        {
+            let key = format!("spec.model.sequential[{}]", layers.len() - 1);
+            let message = format!(
+                "the last layer is {}, expected linear with an output for each class",
+                last.name()
+            );
+            problems.add(&key, message, "end with `- linear: 10` for ten classes");
+        }
+        for (index, step) in self.spec.preprocess.iter().enumerate() {
+            if let Preprocess::Scale(ScaleOptions { .. }) = step
+                && let Err((message, help)) = step.shape_after(&Shape(vec![1]))
+            {
+                problems.add(&format!("spec.preprocess[{index}]"), message, &help);
+            }
+        }
+    }
+}
+
+struct Problems(Vec<Fault>);
+
+impl Problems {
+    fn add(&mut self, key: &str, message: impl Into<String>, help: &str) {
+        let fault = Fault::new(FaultKind::Specification, message).key(key);
+        self.0.push(if help.is_empty() { fault } else { fault.help(help) });
+    }
+}
+
+/// Why a path may not be used, if it may not: it has to stay below its folder on every system.
+fn leaves_folder(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        Some("is empty")
+    } else if path.starts_with('/') || path.contains('\\') || path.contains(':') {
+        Some("is not a plain relative path")
+    } else if path.split('/').any(|part| part == "..") {
+        Some("leaves the folder with `..`")
+    } else if path.chars().any(char::is_control) {
+        Some("holds control characters")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(change: impl FnOnce(&mut serde_json::Value)) -> Model {
+        let mut value = serde_json::json!({
+            "apiVersion": API_VERSION, "kind": "Model", "metadata": {"name": "digits"},
+            "spec": {
+                "paths": ["slipway.yaml", "data/**"], "task": "classification", "policy": "policy.yaml",
+                "data": {"format": "csv", "train": {"file": "a.csv"}, "test": {"file": "b.csv"}, "label": "y"},
+                "model": {"sequential": [{"linear": 3}]},
+                "training": {"optimizer": {"adam": {"learning_rate": 1e-3}}, "epochs": 1, "batch_size": 8},
+            }
+        });
+        change(&mut value);
+        serde_json::from_value(value).expect("a model")
+    }
+
+    fn keys_of(change: impl FnOnce(&mut serde_json::Value)) -> Vec<String> {
+        model(change)
+            .problems()
+            .into_iter()
+            .filter_map(|fault| fault.key)
+            .collect()
+    }
+
+    #[test]
+    fn a_sound_model_has_no_problems() {
+        assert_eq!(keys_of(|_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_mistakes_are_found_at_once_each_under_its_key() {
+        let keys = keys_of(|value| {
+            value["apiVersion"] = "slipway.dev/v2".into();
+            value["spec"]["paths"] = serde_json::json!(["../other", "/etc/**"]);
+            value["spec"]["data"]["train"]["file"] = "a/../../b.csv".into();
+            value["spec"]["data"]["validation_split"] = 1.into();
+            value["spec"]["training"]["epochs"] = 0.into();
+            value["spec"]["training"]["optimizer"] = serde_json::json!({"sgd": {"learning_rate": 0, "momentum": 1}});
+            value["spec"]["model"]["sequential"] = serde_json::json!(["flatten", "relu"]);
+            value["spec"]["preprocess"] = serde_json::json!([{"scale": {"divide_by": 0}}]);
+        });
+        let expected = [
+            "apiVersion",
+            "spec.paths[0]",
+            "spec.paths[1]",
+            "spec.data.train.file",
+            "spec.data.validation_split",
+            "spec.training.epochs",
+            "spec.training.optimizer.sgd.momentum",
+            "spec.training.optimizer.sgd.learning_rate",
+            "spec.model.sequential[1]",
+            "spec.preprocess[0]",
+        ];
+        assert_eq!(keys, expected);
+    }
+}
