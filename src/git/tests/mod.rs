@@ -1,0 +1,1 @@
+//! Behaviour of the module against real git servers.
