@@ -8,11 +8,11 @@ use git2::{
 };
 
 use super::GitError;
-use super::error::Fault;
+use super::fault::Fault;
 use super::history;
+use super::promotion::{Identity, Promotion};
 use super::tree;
 use super::tree::Kind;
-use super::writer::{Identity, Promotion};
 
 /// Largest file written: manifests are small, and a larger one is a mistake.
 const LARGEST_FILE: usize = 10 * 1024 * 1024;

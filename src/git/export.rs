@@ -14,7 +14,7 @@ use crate::domain::CommitSha;
 use super::GitError;
 use super::Mirror;
 use super::TreeFile;
-use super::error::Fault;
+use super::fault::Fault;
 use super::tree;
 use super::tree::{Entry, Kind};
 
@@ -79,7 +79,7 @@ impl Mirror {
             tree::check_path(name, folder)?;
         }
         self.reading(|repository| {
-            let top = tree::of_commit(repository, commit, || self.unknown(commit))?;
+            let top = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
             let start = match folder {
                 "" => top,
                 folder => match tree::entry_at(&top, folder)? {
@@ -94,7 +94,7 @@ impl Mirror {
                     }
                 },
             };
-            let chosen = choose(repository, name, start, matcher, limits)?;
+            let chosen = choose(repository, name, &start, matcher, limits)?;
             write_all(repository, name, &chosen, into)?;
             Ok(source_tree(chosen))
         })
@@ -104,7 +104,7 @@ impl Mirror {
 fn choose(
     repository: &Repository,
     name: &str,
-    start: git2::Tree<'_>,
+    start: &git2::Tree<'_>,
     matcher: &dyn Fn(&str) -> bool,
     limits: ExportLimits,
 ) -> Result<Vec<Chosen>, Fault> {

@@ -9,7 +9,7 @@ use git2::{
 
 use super::GitError;
 use super::Remote;
-use super::error::Fault;
+use super::fault::Fault;
 use super::http::Connection;
 use super::transport::Channel;
 use super::words::short_words;
@@ -95,6 +95,11 @@ fn fetch_branch(repository: &Repository, remote: &Remote, channel: &Channel) -> 
     let fetched = repository.refname_to_id(TIP)?;
     is_whole(repository, fetched)?;
     Ok(fetched)
+}
+
+/// Whether the mirror can still read what it fetched last.
+pub(super) fn check(repository: &Repository) -> Result<(), git2::Error> {
+    is_whole(repository, repository.refname_to_id(TIP)?)
 }
 
 /// Whether a commit and its top tree can be read: a cut or emptied object store shows here.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
@@ -92,14 +93,14 @@ impl CacheFolder {
 /// One bare repository on disk.
 pub(super) struct Generation {
     path: PathBuf,
-    retired: Mutex<bool>,
+    retired: AtomicBool,
 }
 
 impl Generation {
     fn new(path: PathBuf) -> Self {
         Self {
             path,
-            retired: Mutex::new(false),
+            retired: AtomicBool::new(false),
         }
     }
 
@@ -109,17 +110,17 @@ impl Generation {
     }
 
     fn retire(&self) {
-        *self.retired.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.retired.store(true, Ordering::SeqCst);
     }
 
     fn keep(&self) {
-        *self.retired.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.retired.store(false, Ordering::SeqCst);
     }
 }
 
 impl Drop for Generation {
     fn drop(&mut self) {
-        if *self.retired.lock().unwrap_or_else(PoisonError::into_inner) {
+        if self.retired.load(Ordering::SeqCst) {
             remove(&self.path);
         }
     }
@@ -133,7 +134,9 @@ fn newest_generation(folder: &Path) -> io::Result<Option<PathBuf>> {
     }
     found.sort();
     let newest = found.pop();
-    found.iter().for_each(|path| remove(path));
+    for path in &found {
+        remove(path);
+    }
     Ok(newest)
 }
 

@@ -11,7 +11,7 @@ use crate::domain::CommitSha;
 
 use super::GitError;
 use super::Remote;
-use super::error::Fault;
+use super::fault::Fault;
 use super::fetch;
 use super::folder::{CacheFolder, Generation};
 use super::http::Connection;

@@ -6,7 +6,7 @@ use git2::{Oid, PushOptions, RemoteCallbacks, RemoteRedirect, Repository};
 
 use super::GitError;
 use super::Mirror;
-use super::error::Fault;
+use super::fault::Fault;
 use super::fetch;
 use super::transport::Channel;
 use super::words::short_words;

@@ -7,7 +7,8 @@ use crate::domain::CommitSha;
 
 use super::GitError;
 use super::Mirror;
-use super::error::Fault;
+use super::fault::Fault;
+use super::fetch;
 use super::history;
 use super::mirror::{id_of, name_of};
 use super::tree;
@@ -45,7 +46,9 @@ impl Mirror {
     pub fn contains(&self, commit: &CommitSha) -> Result<bool, GitError> {
         self.reading(|repository| match repository.find_commit(id_of(commit)) {
             Ok(_) => Ok(true),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                fetch::check(repository).map(|()| false).map_err(Fault::from)
+            }
             Err(error) => Err(error.into()),
         })
     }
@@ -58,7 +61,7 @@ impl Mirror {
     /// A regular file's bytes at a commit: `None` when nothing is there, an error above `max_bytes`.
     pub fn read_file(&self, commit: &CommitSha, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, GitError> {
         self.reading(|repository| {
-            let tree = tree::of_commit(repository, commit, || self.unknown(commit))?;
+            let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
             tree::read_file(repository, self.remote().url(), &tree, path, max_bytes)
         })
     }
@@ -66,8 +69,8 @@ impl Mirror {
     /// The regular files whose path the predicate takes, sorted by path.
     pub fn find_files(&self, commit: &CommitSha, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
         self.reading(|repository| {
-            let tree = tree::of_commit(repository, commit, || self.unknown(commit))?;
-            find_files(repository, self.remote().url(), tree, predicate)
+            let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
+            find_files(repository, self.remote().url(), &tree, predicate)
         })
     }
 
@@ -75,9 +78,9 @@ impl Mirror {
     pub fn changed_paths(&self, base: Option<&CommitSha>, head: &CommitSha) -> Result<Vec<String>, GitError> {
         self.reading(|repository| {
             let before = base
-                .map(|base| tree::of_commit(repository, base, || self.unknown(base)))
+                .map(|base| tree::of_commit(repository, base, || self.missing(repository, base)))
                 .transpose()?;
-            let after = tree::of_commit(repository, head, || self.unknown(head))?;
+            let after = tree::of_commit(repository, head, || self.missing(repository, head))?;
             let mut options = DiffOptions::new();
             options.skip_binary_check(true).include_typechange(true);
             let diff = repository.diff_tree_to_tree(before.as_ref(), Some(&after), Some(&mut options))?;
@@ -125,17 +128,20 @@ impl Mirror {
     fn commit<'r>(&self, repository: &'r Repository, commit: &CommitSha) -> Result<Commit<'r>, Fault> {
         match repository.find_commit(id_of(commit)) {
             Ok(found) => Ok(found),
-            Err(error) if error.code() == ErrorCode::NotFound => Err(Fault::Final(self.unknown(commit))),
+            Err(error) if error.code() == ErrorCode::NotFound => Err(self.missing(repository, commit)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The error for a commit that the mirror does not have.
-    pub(super) fn unknown(&self, commit: &CommitSha) -> GitError {
-        GitError::UnknownCommit {
-            repository: self.remote().url().to_owned(),
-            branch: self.remote().branch().to_owned(),
-            commit: commit.clone(),
+    /// A commit that is not there: unknown to a whole mirror, lost by a damaged one.
+    pub(super) fn missing(&self, repository: &Repository, commit: &CommitSha) -> Fault {
+        match fetch::check(repository) {
+            Err(damage) => Fault::Damaged(damage),
+            Ok(()) => Fault::Final(GitError::UnknownCommit {
+                repository: self.remote().url().to_owned(),
+                branch: self.remote().branch().to_owned(),
+                commit: commit.clone(),
+            }),
         }
     }
 }
@@ -144,7 +150,7 @@ impl Mirror {
 pub(super) fn find_files(
     repository: &Repository,
     name: &str,
-    tree: git2::Tree<'_>,
+    tree: &git2::Tree<'_>,
     predicate: &dyn Fn(&str) -> bool,
 ) -> Result<Vec<TreeFile>, Fault> {
     let mut files = Vec::new();

@@ -9,7 +9,7 @@ use crate::domain::CommitSha;
 use super::GitError;
 use super::Mirror;
 use super::TreeFile;
-use super::error::Fault;
+use super::fault::Fault;
 use super::mirror::name_of;
 use super::read;
 use super::tree;
@@ -52,7 +52,7 @@ impl<'a> Snapshot<'a> {
             read::find_files(
                 self.repository,
                 self.mirror.remote().url(),
-                self.commit.tree()?,
+                &self.commit.tree()?,
                 predicate,
             )
         };

@@ -5,7 +5,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository, Tree};
 use crate::domain::CommitSha;
 
 use super::GitError;
-use super::error::Fault;
+use super::fault::Fault;
 use super::mirror::id_of;
 
 /// Most entries walked in one tree. A few kilobytes of nested trees can describe billions of files: stop instead.
@@ -57,11 +57,11 @@ pub(super) struct Entry {
 pub(super) fn of_commit<'r>(
     repository: &'r Repository,
     commit: &CommitSha,
-    unknown: impl FnOnce() -> GitError,
+    missing: impl FnOnce() -> Fault,
 ) -> Result<Tree<'r>, Fault> {
     match repository.find_commit(id_of(commit)) {
         Ok(commit) => Ok(commit.tree()?),
-        Err(error) if error.code() == ErrorCode::NotFound => Err(Fault::Final(unknown())),
+        Err(error) if error.code() == ErrorCode::NotFound => Err(missing()),
         Err(error) => Err(error.into()),
     }
 }
@@ -70,7 +70,7 @@ pub(super) fn of_commit<'r>(
 pub(super) fn walk(
     repository: &Repository,
     name: &str,
-    tree: Tree<'_>,
+    tree: &Tree<'_>,
     visit: &mut dyn FnMut(Entry) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let mut pending = vec![(String::new(), true, 0, tree.id())];

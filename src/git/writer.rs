@@ -5,7 +5,6 @@ use std::thread;
 use std::time::Duration;
 
 use git2::{Oid, Repository};
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::CommitSha;
@@ -14,10 +13,11 @@ use super::GitError;
 use super::Mirror;
 use super::Snapshot;
 use super::edit;
-use super::error::Fault;
+use super::fault::Fault;
 use super::fetch;
 use super::history;
 use super::mirror::{id_of, name_of};
+use super::promotion::{Outcome, Promotion, Proposal, Trailer};
 use super::push;
 use super::push::PushEnd;
 
@@ -25,7 +25,7 @@ use super::push::PushEnd;
 const MOST_ATTEMPTS: u32 = 8;
 
 /// Most pushes that may end without an answer before the server is left alone for a while.
-const MOST_DOUBTS: u32 = 2;
+const MOST_DOUBTS: usize = 2;
 
 /// Bounds of the pause after a lost race: it doubles from the first to the second, and a random part of it is taken.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
@@ -33,72 +33,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 
 /// How many commits back a promotion is looked for: more than land between a crash and the next start.
 const SEARCHED_COMMITS: usize = 1_000;
-
-/// A person or an account, as commits name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The name.
-    pub name: String,
-    /// The e-mail address.
-    pub email: String,
-}
-
-/// The line of a commit message by which a promotion is recognised: `Slipway-Promotion: 0192…`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trailer {
-    /// The word before the colon.
-    pub key: String,
-    /// The promotion's identifier.
-    pub value: String,
-}
-
-/// What is fixed about a commit before its content is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Promotion {
-    /// Who is named as author.
-    pub author: Identity,
-    /// Who is named as committer.
-    pub committer: Identity,
-    /// The time of the commit.
-    pub at: Timestamp,
-    /// What makes it recognisable, so that it never lands twice; it is added to the message.
-    pub trailer: Trailer,
-}
-
-/// What is to be committed on a tip.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proposal {
-    /// Replace these files' bytes.
-    Change {
-        /// Paths of existing regular files, with their new bytes.
-        changes: Vec<(String, Vec<u8>)>,
-        /// The commit message, without the promotion's own trailer.
-        message: String,
-    },
-    /// The tip is as it should be.
-    Nothing,
-}
-
-/// How a promotion ended well.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The server accepted this commit.
-    Pushed {
-        /// The commit.
-        commit: CommitSha,
-        /// Rounds it took.
-        attempts: u32,
-        /// What the server said beside its "ok", on one line.
-        server_messages: String,
-    },
-    /// An earlier call had landed it.
-    AlreadyThere {
-        /// The commit that carries the trailer.
-        commit: CommitSha,
-    },
-    /// The branch needs no commit.
-    NothingToDo,
-}
 
 /// Commits a promotion and pushes it; one writer at a time for a branch in this process.
 ///
@@ -170,9 +104,9 @@ struct Writer<'a> {
     /// Whether the tip was read from the server during this call, or is remembered from before.
     fresh: bool,
     attempts: u32,
-    doubts: u32,
     healed: bool,
-    sent: Vec<Oid>,
+    /// Commits of this call whose push ended without an answer.
+    in_doubt: Vec<Oid>,
 }
 
 impl<'a> Writer<'a> {
@@ -188,9 +122,8 @@ impl<'a> Writer<'a> {
             tip,
             fresh,
             attempts: 0,
-            doubts: 0,
             healed: false,
-            sent: Vec::new(),
+            in_doubt: Vec::new(),
         })
     }
 
@@ -241,7 +174,6 @@ impl<'a> Writer<'a> {
     }
 
     fn push<E>(&mut self, repository: &Repository, base: Oid, commit: Oid) -> Result<Round<E>, Fault> {
-        self.sent.push(commit);
         Ok(match push::push(repository, self.mirror, base, commit)? {
             PushEnd::Landed { server_messages } => {
                 if let Err(error) = fetch::remember_tip(repository, base, commit) {
@@ -254,7 +186,10 @@ impl<'a> Writer<'a> {
             }
             PushEnd::BaseMoved => Round::Raced,
             PushEnd::Rejected { words } => Round::Rejected { words },
-            PushEnd::Unknown { cause } => Round::Unknown { commit, cause },
+            PushEnd::Unknown { cause } => {
+                self.in_doubt.push(commit);
+                Round::Unknown { commit, cause }
+            }
         })
     }
 
@@ -297,7 +232,6 @@ impl<'a> Writer<'a> {
 
     /// Looks on the server for a commit whose push ended without an answer.
     fn look_for(&mut self, commit: Oid, cause: GitError) -> Result<Option<Outcome>, GitError> {
-        self.doubts += 1;
         if let Err(error) = self.refresh() {
             return Err(GitError::Uncertain {
                 repository: self.mirror.remote().url().to_owned(),
@@ -309,7 +243,7 @@ impl<'a> Writer<'a> {
         let Trailer { key, value } = &self.promotion.trailer;
         match self.mirror.find_trailer(&self.tip, key, value, SEARCHED_COMMITS)? {
             Some(found) => Ok(Some(self.found(id_of(&found)))),
-            None if self.doubts >= MOST_DOUBTS => Err(cause),
+            None if self.in_doubt.len() >= MOST_DOUBTS => Err(cause),
             None => Ok(None),
         }
     }
@@ -336,7 +270,7 @@ impl<'a> Writer<'a> {
 
     /// A commit found on the server: this call's own, or an earlier one's.
     fn found(&self, commit: Oid) -> Outcome {
-        if self.sent.contains(&commit) {
+        if self.in_doubt.contains(&commit) {
             self.pushed(commit, String::new())
         } else {
             Outcome::AlreadyThere {
