@@ -2,6 +2,8 @@
 
 mod diagnostic;
 mod ids;
+mod retry;
 
 pub use diagnostic::{Diagnostic, Position};
 pub use ids::{CommitSha, NotACommitSha};
+pub use retry::Retry;

@@ -1,1 +1,34 @@
-//! (being built)
+//! Git without a checkout: bare mirrors, reading a branch at a commit, and the one guarded way to write.
+//!
+//! Every call blocks; async callers use `spawn_blocking`. Only http and https are spoken, each with deadlines.
+
+mod edit;
+mod error;
+mod export;
+mod fault;
+mod fetch;
+mod folder;
+mod history;
+mod http;
+mod mirror;
+mod promotion;
+mod push;
+mod read;
+mod remote;
+mod snapshot;
+mod transport;
+mod tree;
+mod words;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::GitError;
+pub use export::{ExportLimits, SourceTree};
+pub use mirror::Mirror;
+pub use promotion::{Identity, Outcome, Promotion, Proposal, Trailer};
+pub use read::{CommitInfo, TreeFile};
+pub use remote::{Credentials, Deadlines, Remote};
+pub use snapshot::Snapshot;
+pub use writer::commit_and_push;

@@ -1,0 +1,154 @@
+//! Builds a changed tree and its commit inside the bare mirror, without a checkout; sends nothing.
+
+use std::path::Path;
+
+use git2::build::TreeUpdateBuilder;
+use git2::{
+    AttrCheckFlags, AttrValue, Commit, FileMode, Index, IndexEntry, IndexTime, Oid, Repository, Signature, Time, Tree,
+};
+
+use super::GitError;
+use super::fault::Fault;
+use super::history;
+use super::promotion::{Identity, Promotion};
+use super::tree;
+use super::tree::Kind;
+
+/// Largest file written: manifests are small, and a larger one is a mistake.
+const LARGEST_FILE: usize = 10 * 1024 * 1024;
+
+/// The tree of `base` with these files' bytes replaced. Files are changed, never created, and keep their mode.
+pub(super) fn changed_tree(
+    repository: &Repository,
+    name: &str,
+    base: &Tree<'_>,
+    changes: &[(String, Vec<u8>)],
+) -> Result<Oid, Fault> {
+    let mut update = TreeUpdateBuilder::new();
+    for (path, bytes) in changes {
+        let mode = mode_to_keep(name, base, path)?;
+        if bytes.len() > LARGEST_FILE {
+            return Err(Fault::Final(GitError::LimitExceeded {
+                repository: name.to_owned(),
+                what: format!("the new `{path}`"),
+                limit: LARGEST_FILE as u64,
+                unit: "bytes",
+            }));
+        }
+        refuse_filtered(repository, name, base, path)?;
+        update.upsert(path.as_str(), repository.blob(bytes)?, mode);
+    }
+    Ok(update.create_updated(repository, base)?)
+}
+
+fn mode_to_keep(name: &str, base: &Tree<'_>, path: &str) -> Result<FileMode, Fault> {
+    tree::check_path(name, path)?;
+    let problem = match tree::entry_at(base, path)? {
+        Some((Kind::File { executable: true }, _)) => return Ok(FileMode::BlobExecutable),
+        Some((Kind::File { executable: false }, _)) => return Ok(FileMode::Blob),
+        Some((kind, _)) => format!("is {}, expected a regular file", tree::article(kind)),
+        None => "does not exist on the branch; a promotion changes files, and creates none".to_owned(),
+    };
+    Err(tree::unusable(name, path, &problem, "name an existing regular file of the branch").into())
+}
+
+/// libgit2 writes blobs as they are, past any filter: a file that has one would be stored wrong.
+fn refuse_filtered(repository: &Repository, name: &str, base: &Tree<'_>, path: &str) -> Result<(), Fault> {
+    let mut index = Index::new()?;
+    for (at, _) in path.match_indices('/').chain([(0, "")]) {
+        let attributes = if at == 0 {
+            ".gitattributes".to_owned()
+        } else {
+            format!("{}/.gitattributes", &path[..at])
+        };
+        if let Some((Kind::File { .. }, id)) = tree::entry_at(base, &attributes)? {
+            index.add(&index_entry(attributes, id))?;
+        }
+    }
+    if index.is_empty() {
+        return Ok(());
+    }
+    // A handle of its own: libgit2 remembers attributes a handle, and the next attempt has another tree.
+    let reader = Repository::open_bare(repository.path())?;
+    reader.set_index(&mut index)?;
+    let flags = AttrCheckFlags::INDEX_ONLY | AttrCheckFlags::NO_SYSTEM;
+    let value = reader.get_attr_bytes(Path::new(path), "filter", flags)?;
+    match AttrValue::from_bytes(value) {
+        AttrValue::Unspecified | AttrValue::False => Ok(()),
+        AttrValue::True | AttrValue::String(_) | AttrValue::Bytes(_) => Err(Fault::Final(tree::unusable(
+            name,
+            path,
+            "has a `filter` attribute (Git LFS, git-crypt), which a commit from here would bypass",
+            "take the attribute off this file in .gitattributes",
+        ))),
+    }
+}
+
+fn index_entry(path: String, id: Oid) -> IndexEntry {
+    IndexEntry {
+        ctime: IndexTime::new(0, 0),
+        mtime: IndexTime::new(0, 0),
+        dev: 0,
+        ino: 0,
+        mode: 0o100_644,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags: 0,
+        flags_extended: 0,
+        path: path.into_bytes(),
+    }
+}
+
+/// Writes the commit into the mirror; no ref moves.
+pub(super) fn commit(
+    repository: &Repository,
+    name: &str,
+    promotion: &Promotion,
+    message: &str,
+    base: &Commit<'_>,
+    tree: Oid,
+) -> Result<Oid, Fault> {
+    let author = signature(name, &promotion.author, promotion)?;
+    let committer = signature(name, &promotion.committer, promotion)?;
+    let message = checked_message(name, promotion, message)?;
+    let tree = repository.find_tree(tree)?;
+    Ok(repository.commit(None, &author, &committer, &message, &tree, &[base])?)
+}
+
+fn signature(name: &str, identity: &Identity, promotion: &Promotion) -> Result<Signature<'static>, GitError> {
+    let Identity { name: person, email } = identity;
+    let refuse = || GitError::InvalidCommit {
+        repository: name.to_owned(),
+        problem: "the author or committer is empty, or holds `<`, `>` or control characters".to_owned(),
+        help: "set a plain name and e-mail address in the settings".to_owned(),
+    };
+    if person.chars().chain(email.chars()).any(char::is_control) {
+        return Err(refuse());
+    }
+    Signature::new(person, email, &Time::new(promotion.at.as_second(), 0)).map_err(|_| refuse())
+}
+
+/// The message with the promotion's trailer, which nothing inside the message may imitate.
+fn checked_message(name: &str, promotion: &Promotion, message: &str) -> Result<String, GitError> {
+    let (key, value) = (&promotion.trailer.key, &promotion.trailer.value);
+    let problem = if message.trim().is_empty() {
+        "its message is empty".to_owned()
+    } else if message.contains('\0') {
+        "its message holds a NUL character".to_owned()
+    } else if history::mentions_key(message, key) {
+        format!("its message holds a line `{key}: …` of its own")
+    } else {
+        let message = history::with_trailer(message, key, value);
+        if history::has_trailer(&message, key, value) {
+            return Ok(message);
+        }
+        format!("`{key}: {value}` is not a trailer that can be found again")
+    };
+    Err(GitError::InvalidCommit {
+        repository: name.to_owned(),
+        problem,
+        help: "the trailer is how a promotion is recognised; propose other words".to_owned(),
+    })
+}

@@ -1,0 +1,127 @@
+//! Fetches one branch into a bare repository on disk; whether to keep or remake that repository is not decided here.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use git2::{
+    AutotagOption, Direction, ErrorClass, FetchOptions, Oid, RemoteRedirect, Repository, RepositoryInitOptions,
+};
+
+use super::GitError;
+use super::Remote;
+use super::fault::Fault;
+use super::http::Connection;
+use super::transport::Channel;
+use super::words::short_words;
+
+/// The private name under which the mirror keeps the branch's tip.
+const TIP: &str = "refs/slipway/tip";
+
+/// Configuration keys that say what a folder mirrors, so that a foreign repository is noticed.
+const MIRRORED_URL: &str = "slipway.url";
+const MIRRORED_BRANCH: &str = "slipway.branch";
+
+/// Makes an empty bare repository that says what it mirrors.
+pub(super) fn create(path: &Path, remote: &Remote) -> Result<(), git2::Error> {
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).no_reinit(true).external_template(false).mkpath(true);
+    let mut config = Repository::init_opts(path, &options)?.config()?;
+    config.set_str(MIRRORED_URL, remote.url())?;
+    config.set_str(MIRRORED_BRANCH, remote.branch())
+}
+
+/// Opens a mirror, and refuses a repository that mirrors something else.
+pub(super) fn open(path: &Path, remote: &Remote) -> Result<Repository, git2::Error> {
+    let repository = Repository::open_bare(path)?;
+    let config = repository.config()?.snapshot()?;
+    let mirrors = |key, expected| config.get_str(key).is_ok_and(|found| found == expected);
+    if mirrors(MIRRORED_URL, remote.url()) && mirrors(MIRRORED_BRANCH, remote.branch()) {
+        drop(config);
+        Ok(repository)
+    } else {
+        Err(git2::Error::from_str("the folder mirrors another repository"))
+    }
+}
+
+/// The tip as the mirror has it, if the mirror can be read.
+pub(super) fn known_tip(path: &Path, remote: &Remote) -> Option<Oid> {
+    let repository = open(path, remote).ok()?;
+    let tip = repository.refname_to_id(TIP).ok()?;
+    is_whole(&repository, tip).is_ok().then_some(tip)
+}
+
+/// Moves the mirror's tip from `base` to a commit that has just landed; a newer fetch wins.
+pub(super) fn remember_tip(repository: &Repository, base: Oid, landed: Oid) -> Result<(), git2::Error> {
+    match repository.reference_matching(TIP, landed, true, base, "pushed") {
+        Err(error) if error.code() == git2::ErrorCode::Modified => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// Brings a mirror up to date with the server and returns the branch's tip.
+pub(super) fn update(path: &Path, remote: &Remote, connection: &Arc<Connection>) -> Result<Oid, Fault> {
+    let repository = open(path, remote)?;
+    let channel = Channel::open(connection)?;
+    fetch_branch(&repository, remote, &channel).map_err(|fault| explained(fault, &channel, remote))
+}
+
+fn fetch_branch(repository: &Repository, remote: &Remote, channel: &Channel) -> Result<Oid, Fault> {
+    let mut server = repository.remote_anonymous(&channel.address())?;
+    let mut connected = server.connect_auth(Direction::Fetch, None, None)?;
+    let heads = connected.list()?;
+    let reference = remote.reference();
+    let Some(tip) = heads
+        .iter()
+        .find(|head| head.name() == reference)
+        .map(git2::RemoteHead::oid)
+    else {
+        return Err(Fault::Final(GitError::BranchMissing {
+            repository: remote.url().to_owned(),
+            branch: remote.branch().to_owned(),
+            empty: heads.iter().all(|head| head.oid().is_zero()),
+        }));
+    };
+    let known = repository.refname_to_id(TIP).ok();
+    if known != Some(tip) {
+        let mut options = FetchOptions::new();
+        options
+            .download_tags(AutotagOption::None)
+            .update_fetchhead(false)
+            .follow_redirects(RemoteRedirect::None);
+        connected
+            .remote()
+            .fetch(&[format!("+{reference}:{TIP}")], Some(&mut options), None)?;
+    }
+    let fetched = repository.refname_to_id(TIP)?;
+    is_whole(repository, fetched)?;
+    Ok(fetched)
+}
+
+/// Whether the mirror can still read what it fetched last.
+pub(super) fn check(repository: &Repository) -> Result<(), git2::Error> {
+    is_whole(repository, repository.refname_to_id(TIP)?)
+}
+
+/// Whether a commit and its top tree can be read: a cut or emptied object store shows here.
+fn is_whole(repository: &Repository, commit: Oid) -> Result<(), git2::Error> {
+    repository.find_commit(commit)?.tree().map(|_| ())
+}
+
+/// What a failed exchange means: the server's answer if there was one, damage of the mirror otherwise.
+pub(super) fn explained(fault: Fault, channel: &Channel, remote: &Remote) -> Fault {
+    let Fault::Damaged(error) = fault else {
+        return fault;
+    };
+    if let Some(failure) = channel.failure() {
+        return Fault::Final(failure);
+    }
+    let repository = remote.url().to_owned();
+    let problem = short_words(error.message());
+    if problem.contains("object format") {
+        Fault::Final(GitError::UnsupportedRepository { repository, problem })
+    } else if error.class() == ErrorClass::Net {
+        Fault::Final(GitError::UnexpectedAnswer { repository, problem })
+    } else {
+        Fault::Damaged(error)
+    }
+}

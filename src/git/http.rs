@@ -1,0 +1,226 @@
+//! One repository's HTTP side: a pooled agent, its credentials, and what its answers mean; knows nothing of libgit2.
+
+use std::io;
+use std::io::Read;
+use std::time::Duration;
+
+use ureq::http::Response;
+use ureq::http::header;
+use ureq::{Agent, Body};
+
+use super::GitError;
+use super::Remote;
+use super::words::short_words;
+
+/// Largest answer taken: the biggest pack that a controller mirrors for configuration and model sources.
+/// A server that sends more is broken or hostile, and would fill the disk.
+const LARGEST_ANSWER: u64 = 1024 * 1024 * 1024;
+
+/// How much of an error page is read before it is cut down to a few words.
+const LARGEST_ERROR_PAGE: u64 = 16 * 1024;
+
+/// Pause when a server says "too many requests" without saying how long.
+const PAUSE_WITHOUT_WORD: Duration = Duration::from_mins(1);
+
+/// Longest pause taken from a server's word: longer ones would stall a promotion for good.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
+/// What can be asked of a git server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    /// Reads.
+    UploadPack,
+    /// Writes.
+    ReceivePack,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::UploadPack => "git-upload-pack",
+            Self::ReceivePack => "git-receive-pack",
+        }
+    }
+}
+
+/// A pool of connections to one repository, with that repository's credentials and no other's.
+pub(super) struct Connection {
+    agent: Agent,
+    remote: Remote,
+    authorization: Option<String>,
+}
+
+impl Connection {
+    /// Nothing is sent before the first request.
+    pub(super) fn new(remote: Remote) -> Self {
+        let deadlines = remote.deadlines();
+        let config = Agent::config_builder()
+            .user_agent(concat!("git/2.0 (slipway ", env!("CARGO_PKG_VERSION"), ")"))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .no_delay(true)
+            .timeout_resolve(Some(deadlines.connect))
+            .timeout_connect(Some(deadlines.connect))
+            .timeout_per_read(Some(deadlines.read))
+            .timeout_per_write(Some(deadlines.read))
+            .timeout_global(Some(deadlines.overall))
+            .build();
+        Self {
+            agent: config.into(),
+            authorization: remote.credentials().map(super::Credentials::basic_header),
+            remote,
+        }
+    }
+
+    /// The refs a program offers.
+    pub(super) fn advertisement(&self, program: Program) -> Result<Answer, GitError> {
+        let url = format!("{}/info/refs?service={}", self.remote.url(), program.name());
+        let mut request = self.agent.get(url);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        let answer = request.call().map_err(|error| self.failed(error))?;
+        self.accepted(answer, &format!("application/x-{}-advertisement", program.name()))
+    }
+
+    /// One exchange with a program.
+    pub(super) fn exchange(&self, program: Program, body: &[u8]) -> Result<Answer, GitError> {
+        let name = program.name();
+        let mut request = self
+            .agent
+            .post(format!("{}/{name}", self.remote.url()))
+            .header(header::CONTENT_TYPE, format!("application/x-{name}-request"))
+            .header(header::ACCEPT, format!("application/x-{name}-result"));
+        if let Some(authorization) = &self.authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        let answer = request.send(body).map_err(|error| self.failed(error))?;
+        self.accepted(answer, &format!("application/x-{name}-result"))
+    }
+
+    /// What a failed read of an answer means.
+    pub(super) fn read_failed(&self, error: io::Error) -> GitError {
+        self.failed(ureq::Error::from(error))
+    }
+
+    fn accepted(&self, mut answer: Response<Body>, expected: &str) -> Result<Answer, GitError> {
+        if answer.status().as_u16() != 200 {
+            return Err(self.refusal(&mut answer));
+        }
+        let kind = header_text(&answer, &header::CONTENT_TYPE);
+        if kind.split(';').next().map(str::trim) != Some(expected) {
+            return Err(self.unexpected(format!("a page of type `{}`", short_words(&kind))));
+        }
+        Ok(Box::new(
+            answer.into_body().into_with_config().limit(LARGEST_ANSWER).reader(),
+        ))
+    }
+
+    fn refusal(&self, answer: &mut Response<Body>) -> GitError {
+        let repository = self.remote.url().to_owned();
+        let status = answer.status().as_u16();
+        match status {
+            401 => GitError::Unauthorized {
+                repository,
+                with_credentials: self.authorization.is_some(),
+            },
+            403 => GitError::Forbidden {
+                repository,
+                words: error_page(answer),
+            },
+            404 | 410 => GitError::RepositoryMissing { repository },
+            429 => GitError::Throttled {
+                repository,
+                pause: pause(answer),
+            },
+            300..=399 => {
+                let target = header_text(answer, &header::LOCATION);
+                let target = target.split(['?', '#']).next().unwrap_or_default();
+                let target = target.rsplit_once('@').map_or(target, |(_, rest)| rest);
+                self.unexpected(format!(
+                    "a redirect (HTTP {status}) to `{}`, which is not followed so that credentials stay here",
+                    short_words(target)
+                ))
+            }
+            500..=599 => GitError::ServerFault {
+                repository,
+                status,
+                words: error_page(answer),
+            },
+            _ => {
+                let words = error_page(answer);
+                self.unexpected(format!("HTTP {status}: {words}"))
+            }
+        }
+    }
+
+    fn unexpected(&self, problem: String) -> GitError {
+        GitError::UnexpectedAnswer {
+            repository: self.remote.url().to_owned(),
+            problem,
+        }
+    }
+
+    fn failed(&self, error: ureq::Error) -> GitError {
+        let repository = self.remote.url().to_owned();
+        let deadlines = self.remote.deadlines();
+        match error {
+            ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => GitError::TimedOut {
+                repository,
+                deadline: deadlines.connect,
+            },
+            ureq::Error::Timeout(ureq::Timeout::Global) => GitError::TimedOut {
+                repository,
+                deadline: deadlines.overall,
+            },
+            ureq::Error::Timeout(_) => GitError::TimedOut {
+                repository,
+                deadline: deadlines.read,
+            },
+            ureq::Error::BodyExceedsLimit(limit) => GitError::LimitExceeded {
+                repository,
+                what: "the answer of the server".to_owned(),
+                limit,
+                unit: "bytes",
+            },
+            other => GitError::Unreachable {
+                repository,
+                problem: short_words(&other.to_string()),
+            },
+        }
+    }
+}
+
+/// The body of a good answer, limited in size.
+pub(super) type Answer = Box<dyn Read + Send>;
+
+fn header_text(answer: &Response<Body>, name: &header::HeaderName) -> String {
+    answer
+        .headers()
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .unwrap_or_default()
+}
+
+/// The first words of an error page; a page that cannot be read adds nothing to the status.
+fn error_page(answer: &mut Response<Body>) -> String {
+    let mut page = Vec::new();
+    let read = answer
+        .body_mut()
+        .as_reader()
+        .take(LARGEST_ERROR_PAGE)
+        .read_to_end(&mut page);
+    if read.is_err() && page.is_empty() {
+        return "(the answer could not be read)".to_owned();
+    }
+    short_words(&String::from_utf8_lossy(&page))
+}
+
+fn pause(answer: &Response<Body>) -> Duration {
+    header_text(answer, &header::RETRY_AFTER)
+        .trim()
+        .parse()
+        .map_or(PAUSE_WITHOUT_WORD, Duration::from_secs)
+        .min(LONGEST_PAUSE)
+}

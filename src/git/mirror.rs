@@ -1,0 +1,200 @@
+//! A bare mirror of one branch, kept as a cache: anything wrong with it is healed by making it anew.
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, MutexGuard};
+
+use git2::{Oid, Repository};
+
+use crate::domain::CommitSha;
+
+use super::GitError;
+use super::Remote;
+use super::fault::Fault;
+use super::fetch;
+use super::folder::{CacheFolder, Generation};
+use super::http::Connection;
+use super::words::short_words;
+
+/// More packs than this make every lookup slow (measured: 0.7 ms a tree edit with 1 pack, 7 ms with 500): mirror anew.
+const MOST_PACKS: usize = 50;
+
+/// A bare mirror of one branch of one repository. Cheap to clone; safe to use from many threads at once.
+#[derive(Clone)]
+pub struct Mirror {
+    remote: Remote,
+    connection: Arc<Connection>,
+    folder: Arc<CacheFolder>,
+}
+
+impl Mirror {
+    /// Finds or prepares the mirror's folder under `root`; nothing is fetched yet.
+    pub fn open(root: &Path, remote: Remote) -> Result<Self, GitError> {
+        let folder = CacheFolder::open(root, &remote).map_err(|error| GitError::Mirror {
+            repository: remote.url().to_owned(),
+            folder: root.display().to_string(),
+            problem: error.to_string(),
+        })?;
+        Ok(Self {
+            connection: Arc::new(Connection::new(remote.clone())),
+            remote,
+            folder,
+        })
+    }
+
+    /// The branch that is mirrored.
+    pub fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// Brings the mirror up to date and names the tip of the branch.
+    pub fn fetch(&self) -> Result<CommitSha, GitError> {
+        let _turn = self.folder.fetching();
+        let Some(generation) = self.folder.current() else {
+            return self.remake();
+        };
+        match fetch::update(generation.path(), &self.remote, &self.connection) {
+            Ok(tip) => {
+                if packs(&generation) > MOST_PACKS {
+                    self.remake_for_speed();
+                }
+                Ok(name_of(tip))
+            }
+            Err(Fault::Final(error)) => Err(error),
+            Err(Fault::Damaged(damage)) => {
+                self.tell_damage(&damage);
+                self.remake()
+            }
+        }
+    }
+
+    /// The tip of the last fetch or push, without asking the server.
+    pub fn known_tip(&self) -> Option<CommitSha> {
+        let generation = self.folder.current()?;
+        fetch::known_tip(generation.path(), &self.remote).map(name_of)
+    }
+
+    /// Does read-only work on the mirror; a damaged mirror is made anew once, and the work is done again.
+    pub(super) fn reading<T>(&self, work: impl Fn(&Repository) -> Result<T, Fault>) -> Result<T, GitError> {
+        self.ensure()?;
+        match self.attempt(&work) {
+            Ok(result) => Ok(result),
+            Err(Fault::Final(error)) => Err(error),
+            Err(Fault::Damaged(damage)) => {
+                self.heal(&damage)?;
+                self.attempt(&work).map_err(|fault| self.beyond_repair(fault))
+            }
+        }
+    }
+
+    /// Fetches for the first time, unless that was done before.
+    fn ensure(&self) -> Result<(), GitError> {
+        if self.folder.current().is_none() {
+            let _turn = self.folder.fetching();
+            if self.folder.current().is_none() {
+                self.remake()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the mirror anew after damage.
+    pub(super) fn heal(&self, damage: &git2::Error) -> Result<(), GitError> {
+        let _turn = self.folder.fetching();
+        self.tell_damage(damage);
+        self.remake().map(|_| ())
+    }
+
+    /// Does work on the mirror as it is; whoever works keeps the files of the generation it began with.
+    pub(super) fn attempt<T>(&self, work: impl FnOnce(&Repository) -> Result<T, Fault>) -> Result<T, Fault> {
+        let Some(generation) = self.folder.current() else {
+            return Err(git2::Error::from_str("there is no mirror yet").into());
+        };
+        let repository = fetch::open(generation.path(), &self.remote)?;
+        work(&repository)
+    }
+
+    /// The error for damage that a fresh mirror did not heal.
+    pub(super) fn beyond_repair(&self, fault: Fault) -> GitError {
+        match fault {
+            Fault::Final(error) => error,
+            Fault::Damaged(damage) => GitError::Mirror {
+                repository: self.remote.url().to_owned(),
+                folder: self.folder.path().display().to_string(),
+                problem: short_words(damage.message()),
+            },
+        }
+    }
+
+    /// The way to the server.
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// The right to write this branch: one writer at a time in this process.
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.folder.writing()
+    }
+
+    /// Fetches everything into a new folder and puts it to use. The caller has the turn to fetch.
+    fn remake(&self) -> Result<CommitSha, GitError> {
+        let generation = self.folder.next();
+        fetch::create(generation.path(), &self.remote)
+            .map_err(Fault::from)
+            .and_then(|()| fetch::update(generation.path(), &self.remote, &self.connection))
+            .map(|tip| {
+                self.folder.replace(generation);
+                name_of(tip)
+            })
+            .map_err(|fault| self.beyond_repair(fault))
+    }
+
+    /// A mirror of many packs still works: when it cannot be remade now, it is tried after the next fetch.
+    fn remake_for_speed(&self) {
+        if let Err(error) = self.remake() {
+            tracing::warn!(repository = %self.remote.url(), %error, "a mirror of many packs could not be made anew");
+        }
+    }
+
+    fn tell_damage(&self, damage: &git2::Error) {
+        let problem = short_words(damage.message());
+        tracing::warn!(repository = %self.remote.url(), %problem, "the mirror is damaged and is made anew");
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            remote,
+            connection: _,
+            folder,
+        } = self;
+        f.debug_struct("Mirror")
+            .field("remote", remote)
+            .field("folder", &folder.path())
+            .finish()
+    }
+}
+
+/// How many packs a generation holds; a folder that cannot be counted is left to the next fetch to judge.
+fn packs(generation: &Generation) -> usize {
+    fs::read_dir(generation.path().join("objects/pack")).map_or(0, |entries| {
+        entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "pack"))
+            .count()
+    })
+}
+
+/// A commit's id in the product's words.
+pub(super) fn name_of(id: Oid) -> CommitSha {
+    id.to_string()
+        .parse()
+        .expect("libgit2 prints forty lower-case hexadecimal digits")
+}
+
+/// A commit's id in libgit2's words.
+pub(super) fn id_of(commit: &CommitSha) -> Oid {
+    Oid::from_str(commit.as_str()).expect("a commit's name is forty hexadecimal digits")
+}

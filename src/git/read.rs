@@ -1,0 +1,170 @@
+//! Reads a mirrored branch at a commit: files, lists, history and changes, without a checkout.
+
+use git2::{Commit, DiffOptions, ErrorCode, Repository};
+use jiff::Timestamp;
+
+use crate::domain::CommitSha;
+
+use super::GitError;
+use super::Mirror;
+use super::fault::Fault;
+use super::fetch;
+use super::history;
+use super::mirror::{id_of, name_of};
+use super::tree;
+use super::words::short_words;
+
+/// Longest commit message kept: the rest is cut, so that no message floods the store.
+const LONGEST_MESSAGE: usize = 16 * 1024;
+
+/// A file of a commit's tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeFile {
+    /// The path from the top of the repository; bytes that are not UTF-8 are shown as `U+FFFD`.
+    pub path: String,
+    /// The blob's id: equal ids are equal bytes.
+    pub blob: String,
+    /// Size in bytes.
+    pub size: u64,
+}
+
+/// What a commit says of itself: bounded, and always valid text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// Who wrote it.
+    pub author: String,
+    /// The first line of the message.
+    pub subject: String,
+    /// The message, cut at 16 KiB.
+    pub message: String,
+    /// When it was committed; `None` for a time no calendar holds.
+    pub time: Option<Timestamp>,
+}
+
+impl Mirror {
+    /// Whether the mirror has this commit; it need not be on the branch any more.
+    pub fn contains(&self, commit: &CommitSha) -> Result<bool, GitError> {
+        self.reading(|repository| match repository.find_commit(id_of(commit)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == ErrorCode::NotFound => {
+                fetch::check(repository).map(|()| false).map_err(Fault::from)
+            }
+            Err(error) => Err(error.into()),
+        })
+    }
+
+    /// The commit's first parent; `None` for the first commit of a history.
+    pub fn parent(&self, commit: &CommitSha) -> Result<Option<CommitSha>, GitError> {
+        self.reading(|repository| Ok(self.commit(repository, commit)?.parent_ids().next().map(name_of)))
+    }
+
+    /// A regular file's bytes at a commit: `None` when nothing is there, an error above `max_bytes`.
+    pub fn read_file(&self, commit: &CommitSha, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, GitError> {
+        self.reading(|repository| {
+            let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
+            tree::read_file(repository, self.remote().url(), &tree, path, max_bytes)
+        })
+    }
+
+    /// The regular files whose path the predicate takes, sorted by path.
+    pub fn find_files(&self, commit: &CommitSha, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
+        self.reading(|repository| {
+            let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
+            find_files(repository, self.remote().url(), &tree, predicate)
+        })
+    }
+
+    /// The paths that differ between two commits, sorted; of a rename both names. Without a base: every path of `head`.
+    pub fn changed_paths(&self, base: Option<&CommitSha>, head: &CommitSha) -> Result<Vec<String>, GitError> {
+        self.reading(|repository| {
+            let before = base
+                .map(|base| tree::of_commit(repository, base, || self.missing(repository, base)))
+                .transpose()?;
+            let after = tree::of_commit(repository, head, || self.missing(repository, head))?;
+            let mut options = DiffOptions::new();
+            options.skip_binary_check(true).include_typechange(true);
+            let diff = repository.diff_tree_to_tree(before.as_ref(), Some(&after), Some(&mut options))?;
+            let mut paths: Vec<String> = diff
+                .deltas()
+                .flat_map(|delta| [delta.old_file().path_bytes(), delta.new_file().path_bytes()])
+                .flatten()
+                .map(|path| String::from_utf8_lossy(path).into_owned())
+                .collect();
+            paths.sort();
+            paths.dedup();
+            Ok(paths)
+        })
+    }
+
+    /// Who wrote a commit, when, and with which words.
+    pub fn commit_info(&self, commit: &CommitSha) -> Result<CommitInfo, GitError> {
+        self.reading(|repository| {
+            let commit = self.commit(repository, commit)?;
+            let message = &commit.message_bytes()[..commit.message_bytes().len().min(LONGEST_MESSAGE)];
+            let message = String::from_utf8_lossy(message).into_owned();
+            Ok(CommitInfo {
+                author: short_words(&String::from_utf8_lossy(commit.author().name_bytes())),
+                subject: short_words(message.lines().next().unwrap_or_default()),
+                time: Timestamp::from_second(commit.time().seconds()).ok(),
+                message,
+            })
+        })
+    }
+
+    /// The newest of the `limit` newest commits up to `tip` that carries the trailer `key: value`.
+    pub fn find_trailer(
+        &self,
+        tip: &CommitSha,
+        key: &str,
+        value: &str,
+        limit: usize,
+    ) -> Result<Option<CommitSha>, GitError> {
+        self.reading(|repository| {
+            let tip = self.commit(repository, tip)?.id();
+            Ok(history::find_trailer(repository, tip, key, value, limit)?.map(name_of))
+        })
+    }
+
+    fn commit<'r>(&self, repository: &'r Repository, commit: &CommitSha) -> Result<Commit<'r>, Fault> {
+        match repository.find_commit(id_of(commit)) {
+            Ok(found) => Ok(found),
+            Err(error) if error.code() == ErrorCode::NotFound => Err(self.missing(repository, commit)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A commit that is not there: unknown to a whole mirror, lost by a damaged one.
+    pub(super) fn missing(&self, repository: &Repository, commit: &CommitSha) -> Fault {
+        match fetch::check(repository) {
+            Err(damage) => Fault::Damaged(damage),
+            Ok(()) => Fault::Final(GitError::UnknownCommit {
+                repository: self.remote().url().to_owned(),
+                branch: self.remote().branch().to_owned(),
+                commit: commit.clone(),
+            }),
+        }
+    }
+}
+
+/// The regular files of a tree whose path the predicate takes, sorted by path.
+pub(super) fn find_files(
+    repository: &Repository,
+    name: &str,
+    tree: &git2::Tree<'_>,
+    predicate: &dyn Fn(&str) -> bool,
+) -> Result<Vec<TreeFile>, Fault> {
+    let mut files = Vec::new();
+    tree::walk(repository, name, tree, &mut |entry| {
+        if matches!(entry.kind, tree::Kind::File { .. }) && predicate(&entry.path) {
+            let size = tree::blob_size(repository, entry.id)?;
+            files.push(TreeFile {
+                path: entry.path,
+                blob: entry.id.to_string(),
+                size,
+            });
+        }
+        Ok(())
+    })?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}

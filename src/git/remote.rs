@@ -1,0 +1,225 @@
+//! A branch of a repository on a git server, checked once when the settings are read; not a connection to it.
+
+use std::fmt;
+use std::time::Duration;
+
+use ureq::http::Uri;
+
+use super::GitError;
+
+/// Longest URL taken: longer ones are mistakes, and would flood messages.
+const LONGEST_URL: usize = 2048;
+
+/// Username and password (or token) for one repository.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The account; forges that only look at the token take any name.
+    pub username: String,
+    /// The password or token: never printed.
+    pub password: String,
+}
+
+impl Credentials {
+    /// The value of an `Authorization: Basic` header.
+    pub(super) fn basic_header(&self) -> String {
+        let pair = format!("{}:{}", self.username, self.password);
+        format!("Basic {}", base64(pair.as_bytes()))
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { username, password: _ } = self;
+        f.debug_struct("Credentials")
+            .field("username", username)
+            .field("password", &"(hidden)")
+            .finish()
+    }
+}
+
+/// How long a request may take before it is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Until a connection stands, TLS included.
+    pub connect: Duration,
+    /// Between two pieces of an answer: git servers send a keep-alive every five seconds, hooks included.
+    pub read: Duration,
+    /// For one whole request: a first mirror of a large repository must fit.
+    pub overall: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            read: Duration::from_mins(1),
+            overall: Duration::from_mins(10),
+        }
+    }
+}
+
+/// One branch of one repository, with the credentials to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    url: String,
+    branch: String,
+    credentials: Option<Credentials>,
+    deadlines: Deadlines,
+}
+
+impl Remote {
+    /// Checks an `http` or `https` URL without credentials in it, and a branch by its short name (`main`).
+    pub fn new(url: &str, branch: &str, credentials: Option<Credentials>) -> Result<Self, GitError> {
+        check_branch(branch)?;
+        Ok(Self {
+            url: checked_url(url)?,
+            branch: branch.to_owned(),
+            credentials,
+            deadlines: Deadlines::default(),
+        })
+    }
+
+    /// The same remote with other deadlines.
+    #[must_use]
+    pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
+        self
+    }
+
+    /// The URL, which holds no credentials.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The branch's short name.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// The credentials, if the settings have some.
+    pub(super) fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// How long its requests may take.
+    pub(super) fn deadlines(&self) -> Deadlines {
+        self.deadlines
+    }
+
+    /// The branch's full name on the server.
+    pub(super) fn reference(&self) -> String {
+        format!("refs/heads/{}", self.branch)
+    }
+}
+
+fn checked_url(url: &str) -> Result<String, GitError> {
+    let refuse = |problem: &str, help: &str| {
+        Err(GitError::InvalidRemote {
+            given: without_credentials(url),
+            problem: problem.to_owned(),
+            help: help.to_owned(),
+        })
+    };
+    let form = "write `https://host/owner/repository.git`";
+    if url.len() > LONGEST_URL {
+        return refuse("it is longer than 2048 bytes", form);
+    }
+    if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return refuse("it holds white space or control characters", form);
+    }
+    match url
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase())
+        .as_deref()
+    {
+        Some("http" | "https") => {}
+        Some("file") => {
+            return refuse(
+                "`file://` would bypass the server's hooks",
+                "serve the repository over https",
+            );
+        }
+        Some("ssh" | "git+ssh" | "ssh+git") => return refuse("ssh is not supported yet", form),
+        Some(_) => return refuse("expected the scheme `https` or `http`", form),
+        None if looks_like_ssh(url) => return refuse("ssh is not supported yet", form),
+        None => {
+            return refuse(
+                "a local path would bypass the server's hooks",
+                "serve the repository over https",
+            );
+        }
+    }
+    let Ok(uri) = url.parse::<Uri>() else {
+        return refuse("it is not a URL", form);
+    };
+    let Some(authority) = uri.authority() else {
+        return refuse("it names no host", form);
+    };
+    if authority.as_str().contains('@') {
+        return refuse(
+            "it holds credentials",
+            "put the username and the token into the settings of this repository, not into its URL",
+        );
+    }
+    if authority.host().is_empty() {
+        return refuse("it names no host", form);
+    }
+    if uri.query().is_some() || url.contains('#') {
+        return refuse("it holds a query or a fragment", form);
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// `git@host:path`, the short form of ssh.
+fn looks_like_ssh(url: &str) -> bool {
+    url.split_once(':')
+        .is_some_and(|(host, _)| host.len() > 1 && !host.contains('/'))
+}
+
+/// The text up to its path with anything before an `@` cut away: safe to print.
+fn without_credentials(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let after = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
+    let after = after.split(['?', '#']).next().unwrap_or_default();
+    let shown: String = after.chars().filter(|c| !c.is_control()).take(200).collect();
+    if scheme.is_empty() {
+        shown
+    } else {
+        format!("{scheme}://{shown}")
+    }
+}
+
+fn check_branch(branch: &str) -> Result<(), GitError> {
+    let problem = if branch.starts_with("refs/") {
+        "expected a short name like `main`"
+    } else if branch.starts_with('-') || !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
+        "git does not allow this name for a branch"
+    } else {
+        return Ok(());
+    };
+    Err(GitError::InvalidRemote {
+        given: branch.chars().filter(|c| !c.is_control()).take(200).collect(),
+        problem: problem.to_owned(),
+        help: "name one branch, as `git branch` shows it".to_owned(),
+    })
+}
+
+/// Standard base64 with padding: all that an `Authorization` header needs.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = chunk
+            .iter()
+            .fold(0_usize, |group, byte| group << 8 | usize::from(*byte))
+            << (8 * (3 - chunk.len()));
+        for place in 0..4 {
+            if place <= chunk.len() {
+                text.push(char::from(ALPHABET[group >> (18 - 6 * place) & 63]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}

@@ -1,0 +1,189 @@
+//! Mirrors: fetching, healing, and what is refused.
+
+use std::fs;
+use std::thread;
+
+use crate::domain::Retry;
+use crate::git::{Credentials, GitError, Remote};
+
+use super::server::Ask;
+use super::world::{REPOSITORY, World};
+
+#[test]
+fn a_fetch_names_the_tip_of_the_branch() {
+    let world = World::new();
+    let mirror = world.mirror();
+    assert_eq!(mirror.known_tip(), None);
+    assert_eq!(mirror.fetch().unwrap(), world.tip());
+    let newer = world.commit(&[("100644", "new", "x")]);
+    assert_eq!(mirror.fetch().unwrap(), newer);
+    assert_eq!(mirror.known_tip(), Some(newer));
+}
+
+#[test]
+fn a_fetch_without_news_asks_once() {
+    let world = World::new();
+    let mirror = world.mirror();
+    mirror.fetch().unwrap();
+    world.server.asked();
+    mirror.fetch().unwrap();
+    assert_eq!(world.server.asked(), [Ask::FetchRefs]);
+}
+
+#[test]
+fn a_forced_branch_is_followed() {
+    let world = World::new();
+    let first = world.tip();
+    let mirror = world.mirror();
+    world.commit(&[("100644", "new", "x")]);
+    mirror.fetch().unwrap();
+    world.git(&["update-ref", "refs/heads/main", first.as_str()]);
+    assert_eq!(mirror.fetch().unwrap(), first);
+}
+
+#[test]
+fn an_empty_repository_is_told_apart() {
+    let world = World::empty();
+    let words = world.mirror().fetch().unwrap_err().to_string();
+    assert!(
+        words.contains("expected a branch `main`, came an empty repository"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_missing_branch_is_told_apart() {
+    let world = World::new();
+    let remote = Remote::new(&world.server.url(REPOSITORY), "develop", None).unwrap();
+    let error = world.mirror_at("mirrors", remote).fetch().unwrap_err();
+    assert!(
+        matches!(&error, GitError::BranchMissing { branch, empty: false, .. } if branch == "develop"),
+        "{error}"
+    );
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[test]
+fn a_sha256_repository_is_refused_by_name() {
+    let world = World::with_format("sha256");
+    let path = world.repository();
+    super::world::git_in(
+        &path,
+        world.root.path(),
+        &["fast-import", "--quiet"],
+        "commit refs/heads/main\ncommitter A <a@b> 1 +0000\ndata 1\nx\n",
+    );
+    let error = world.mirror().fetch().unwrap_err();
+    assert!(matches!(error, GitError::UnsupportedRepository { .. }), "{error}");
+    assert!(
+        error.to_string().contains("SHA-256 repositories are not supported yet"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_damaged_mirror_is_made_anew() {
+    let world = World::new();
+    let first = world.tip();
+    let mirror = world.mirror();
+    let damages: [&dyn Fn(&std::path::Path); 4] = [
+        &|mirror| fs::remove_dir_all(mirror.join("objects")).unwrap(),
+        &|mirror| fs::write(mirror.join("HEAD"), "").unwrap(),
+        &|mirror| fs::write(mirror.join("config"), "[core]\n\tbare = true\n").unwrap(),
+        &|mirror| truncate_objects(mirror),
+    ];
+    for (number, damage) in damages.iter().enumerate() {
+        mirror.fetch().unwrap();
+        damage(&world.generations()[0]);
+        let file = mirror.read_file(&first, "apps/model.yaml", 100);
+        assert_eq!(file.unwrap().unwrap(), b"tag: v0\n", "reading after damage {number}");
+        damage(&world.generations()[0]);
+        assert_eq!(mirror.fetch().unwrap(), first, "fetching after damage {number}");
+        assert_eq!(world.generations().len(), 1);
+    }
+}
+
+fn truncate_objects(folder: &std::path::Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            truncate_objects(&path);
+        } else if path.components().any(|part| part.as_os_str() == "objects") {
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, "cut").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_is_no_repository_is_made_anew_by_the_next_process() {
+    let world = World::new();
+    let mirror = world.mirror();
+    mirror.fetch().unwrap();
+    drop(mirror);
+    let generation = world.generations().remove(0);
+    fs::remove_dir_all(&generation).unwrap();
+    fs::write(&generation, "not a folder").unwrap();
+    assert_eq!(world.mirror().fetch().unwrap(), world.tip());
+    assert_eq!(world.generations().len(), 1);
+}
+
+#[test]
+fn a_mirror_of_many_packs_is_made_anew() {
+    let world = World::new();
+    let mirror = world.mirror();
+    mirror.fetch().unwrap();
+    let before = world.generations();
+    for number in 0..51 {
+        fs::write(before[0].join(format!("objects/pack/pack-{number}.pack")), "").unwrap();
+    }
+    world.commit(&[("100644", "new", "x")]);
+    assert_eq!(mirror.fetch().unwrap(), world.tip());
+    assert_ne!(world.generations(), before);
+}
+
+#[test]
+fn many_threads_share_a_mirror() {
+    let world = World::new();
+    let first = world.tip();
+    let mirror = world.mirror();
+    thread::scope(|scope| {
+        for number in 0..6 {
+            let (mirror, world, first) = (mirror.clone(), &world, &first);
+            scope.spawn(move || {
+                if number == 0 {
+                    world.commit(&[("100644", "new", "x")]);
+                }
+                mirror.fetch().unwrap();
+                assert!(mirror.read_file(first, "README.md", 100).unwrap().is_some());
+                let second = world.mirror();
+                second.fetch().unwrap();
+                assert!(second.contains(first).unwrap());
+            });
+        }
+    });
+    assert_eq!(mirror.fetch().unwrap(), world.tip());
+    assert_eq!(world.generations().len(), 1);
+}
+
+#[test]
+fn credentials_of_two_remotes_on_one_host_do_not_mix() {
+    let world = World::new();
+    let remote = |password: &str| {
+        let credentials = Credentials {
+            username: "robot".to_owned(),
+            password: password.to_owned(),
+        };
+        Remote::new(&world.server.url(REPOSITORY), "main", Some(credentials)).unwrap()
+    };
+    let right = remote("right");
+    world.server.require(&right.credentials().unwrap().basic_header());
+    let (right, wrong) = (
+        world.mirror_at("right", right),
+        world.mirror_at("wrong", remote("wrong")),
+    );
+    for _ in 0..3 {
+        right.fetch().unwrap();
+        wrong.fetch().unwrap_err();
+    }
+}

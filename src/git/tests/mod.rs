@@ -1,0 +1,10 @@
+//! Behaviour of the module against real git servers over smart HTTP.
+
+mod export;
+mod faults;
+mod fetch;
+mod read;
+mod remote;
+mod server;
+mod world;
+mod write;

@@ -1,0 +1,234 @@
+//! A git server for tests: smart HTTP through git's own `git-http-backend`, with faults on request.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::world::isolated;
+
+/// What a client asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    FetchRefs,
+    Fetch,
+    PushRefs,
+    Push,
+}
+
+/// What happens instead of, or around, an answer.
+pub(super) enum Fault {
+    /// This status and this page.
+    Status(u16, &'static str),
+    /// The request is carried out, and the connection cut before the answer.
+    CutAfter,
+    /// The connection is cut and nothing carried out.
+    CutBefore,
+    /// No answer ever comes.
+    Silence,
+    /// This runs first; then the request is answered as always.
+    First(Box<dyn FnOnce() + Send>),
+    /// This answer of git's type, whatever was asked.
+    Body(&'static str, Vec<u8>),
+}
+
+#[derive(Default)]
+struct Shared {
+    faults: Mutex<VecDeque<(Ask, Fault)>>,
+    asked: Mutex<Vec<Ask>>,
+    password: Mutex<Option<String>>,
+    silent: Mutex<Vec<TcpStream>>,
+}
+
+/// The server; it ends with the test process.
+pub(super) struct Server {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    pub(super) fn start(root: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared::default());
+        let (root, for_thread) = (root.to_owned(), Arc::clone(&shared));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (root, shared) = (root.clone(), Arc::clone(&for_thread));
+                thread::spawn(move || serve(&stream.unwrap(), &root, &shared));
+            }
+        });
+        Self { port, shared }
+    }
+
+    pub(super) fn url(&self, repository: &str) -> String {
+        format!("http://127.0.0.1:{}/{repository}", self.port)
+    }
+
+    /// The next request of this kind meets this fault.
+    pub(super) fn next(&self, ask: Ask, fault: Fault) {
+        self.shared.faults.lock().unwrap().push_back((ask, fault));
+    }
+
+    /// Answers only requests with this `Authorization` header.
+    pub(super) fn require(&self, authorization: &str) {
+        *self.shared.password.lock().unwrap() = Some(authorization.to_owned());
+    }
+
+    /// What was asked since the last call.
+    pub(super) fn asked(&self) -> Vec<Ask> {
+        std::mem::take(&mut self.shared.asked.lock().unwrap())
+    }
+}
+
+struct Request {
+    method: String,
+    path: String,
+    query: String,
+    content_type: String,
+    authorization: String,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn read(reader: &mut impl BufRead) -> Option<Self> {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let mut words = line.split_whitespace();
+        let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+        let (mut length, mut content_type, mut authorization) = (0, String::new(), String::new());
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header).ok()?;
+            let Some((name, value)) = header.trim_end().split_once(": ") else {
+                break;
+            };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.parse().ok()?,
+                "content-type" => value.clone_into(&mut content_type),
+                "authorization" => value.clone_into(&mut authorization),
+                _ => {}
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let (path, query) = (path.to_owned(), query.to_owned());
+        Some(Self {
+            method,
+            path,
+            query,
+            content_type,
+            authorization,
+            body,
+        })
+    }
+
+    fn ask(&self) -> Ask {
+        match (
+            self.path.ends_with("/info/refs"),
+            self.query.as_str(),
+            self.path.ends_with("upload-pack"),
+        ) {
+            (true, "service=git-receive-pack", _) => Ask::PushRefs,
+            (true, _, _) => Ask::FetchRefs,
+            (false, _, true) => Ask::Fetch,
+            (false, _, false) => Ask::Push,
+        }
+    }
+}
+
+fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = Request::read(&mut reader) {
+        let ask = request.ask();
+        shared.asked.lock().unwrap().push(ask);
+        let expected = shared.password.lock().unwrap().clone();
+        if expected.is_some_and(|expected| expected != request.authorization) {
+            answer(stream, 401, "text/plain", b"who are you?");
+            continue;
+        }
+        let fault = {
+            let mut faults = shared.faults.lock().unwrap();
+            let at = faults.iter().position(|(wanted, _)| *wanted == ask);
+            at.and_then(|at| faults.remove(at)).map(|(_, fault)| fault)
+        };
+        match fault {
+            Some(Fault::Status(status, page)) => answer(stream, status, "text/html", page.as_bytes()),
+            Some(Fault::CutBefore) => return cut(stream),
+            Some(Fault::CutAfter) => {
+                backend(root, &request);
+                return cut(stream);
+            }
+            Some(Fault::Silence) => {
+                shared.silent.lock().unwrap().push(stream.try_clone().unwrap());
+                return;
+            }
+            Some(Fault::Body(kind, body)) => answer(stream, 200, kind, &body),
+            Some(Fault::First(work)) => {
+                work();
+                forward(stream, root, &request);
+            }
+            None => forward(stream, root, &request),
+        }
+    }
+}
+
+fn cut(stream: &TcpStream) {
+    let _ = stream.shutdown(std::net::Shutdown::Both);
+}
+
+fn forward(stream: &TcpStream, root: &Path, request: &Request) {
+    let output = backend(root, request);
+    let at = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let (head, body) = (String::from_utf8_lossy(&output[..at]).into_owned(), &output[at + 4..]);
+    let header = |name: &str| {
+        head.lines()
+            .find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()))
+    };
+    let status = header("Status: ").map_or(200, |status| status[..3].parse().unwrap());
+    answer(stream, status, &header("Content-Type: ").unwrap_or_default(), body);
+}
+
+fn answer(mut stream: &TcpStream, status: u16, kind: &str, body: &[u8]) {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status} Test\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nLocation: http://user:secret@elsewhere/?token=1\r\nRetry-After: 7\r\n\r\n"
+    );
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+}
+
+fn backend(root: &Path, request: &Request) -> Vec<u8> {
+    let mut child = isolated(Command::new(http_backend()), root)
+        .env("GIT_PROJECT_ROOT", root)
+        .env("GIT_HTTP_EXPORT_ALL", "1")
+        .env("REQUEST_METHOD", &request.method)
+        .env("PATH_INFO", &request.path)
+        .env("QUERY_STRING", &request.query)
+        .env("CONTENT_TYPE", &request.content_type)
+        .env("CONTENT_LENGTH", request.body.len().to_string())
+        .env("REMOTE_ADDR", "127.0.0.1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let body = request.body.clone();
+    let writer = thread::spawn(move || input.write_all(&body));
+    let mut output = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
+    let _ = writer.join().unwrap();
+    child.wait().unwrap();
+    output
+}
+
+fn http_backend() -> PathBuf {
+    let path = Command::new("git").arg("--exec-path").output().unwrap().stdout;
+    PathBuf::from(String::from_utf8(path).unwrap().trim()).join("git-http-backend")
+}

@@ -1,0 +1,197 @@
+//! Carries libgit2's smart protocol over our own HTTP connections; the only place that talks to libgit2's C registry.
+//!
+//! Every operation opens a [`Channel`]: libgit2 sees only the channel's address (`slipway://channel/7`), never the
+//! repository's URL or its credentials, so two remotes cannot mix. What HTTP answered stays with the channel,
+//! because libgit2 flattens errors into one text.
+
+use std::collections::HashMap;
+use std::io;
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
+
+use super::GitError;
+use super::http::{Answer, Connection, Program};
+
+/// The scheme under which libgit2 finds our transport.
+const SCHEME: &str = "slipway";
+
+/// Most bytes read to reach the end of an answer, so that its connection can be used again.
+const LONGEST_DRAIN: u64 = 64 * 1024;
+
+/// The channels that are open now, by number.
+static OPEN: Mutex<Option<HashMap<u64, Arc<State>>>> = Mutex::new(None);
+
+/// What one operation shares with libgit2's streams.
+struct State {
+    connection: Arc<Connection>,
+    failure: Mutex<Option<GitError>>,
+    pack_sent: AtomicBool,
+}
+
+/// One operation's way to the server; closed when dropped.
+pub(super) struct Channel {
+    number: u64,
+    state: Arc<State>,
+}
+
+impl Channel {
+    /// Opens a way for one fetch or one push.
+    pub(super) fn open(connection: &Arc<Connection>) -> Result<Self, git2::Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        static REGISTERED: OnceLock<Result<(), String>> = OnceLock::new();
+        REGISTERED
+            .get_or_init(|| register().map_err(|error| error.message().to_owned()))
+            .as_ref()
+            .map_err(|problem| git2::Error::from_str(problem))?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let state = Arc::new(State {
+            connection: Arc::clone(connection),
+            failure: Mutex::new(None),
+            pack_sent: AtomicBool::new(false),
+        });
+        with_open(|open| open.insert(number, Arc::clone(&state)));
+        Ok(Self { number, state })
+    }
+
+    /// The URL that leads libgit2 to this channel.
+    pub(super) fn address(&self) -> String {
+        format!("{SCHEME}://channel/{}", self.number)
+    }
+
+    /// What HTTP answered, if it failed; `None` means the failure lies elsewhere.
+    pub(super) fn failure(&self) -> Option<GitError> {
+        self.state
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Whether a pack was handed to the network, so that it may have landed whatever the answer says.
+    pub(super) fn pack_sent(&self) -> bool {
+        self.state.pack_sent.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        with_open(|open| open.remove(&self.number));
+    }
+}
+
+fn with_open<T>(work: impl FnOnce(&mut HashMap<u64, Arc<State>>) -> T) -> T {
+    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    work(open.get_or_insert_default())
+}
+
+#[expect(
+    unsafe_code,
+    reason = "libgit2's table of transports is a global of C; git2 offers no safe way into it"
+)]
+fn register() -> Result<(), git2::Error> {
+    // SAFETY: `register` must not run beside other uses of the transport table. It runs once, inside a `OnceLock`,
+    // before the first channel exists; nothing else in the product registers a transport or uses one without a channel.
+    unsafe {
+        git2::transport::register(SCHEME, |remote| {
+            let state = remote
+                .url()?
+                .rsplit_once('/')
+                .and_then(|(_, number)| number.parse().ok())
+                .and_then(|number: u64| with_open(|open| open.get(&number).map(Arc::clone)))
+                .ok_or_else(|| git2::Error::from_str("this channel is closed"))?;
+            Transport::smart(remote, true, Wire { state })
+        })
+    }
+}
+
+/// What libgit2 holds of a channel.
+struct Wire {
+    state: Arc<State>,
+}
+
+impl SmartSubtransport for Wire {
+    fn action(&self, _address: &str, service: Service) -> Result<Box<dyn SmartSubtransportStream>, git2::Error> {
+        let (program, advertisement) = match service {
+            Service::UploadPackLs => (Program::UploadPack, true),
+            Service::UploadPack => (Program::UploadPack, false),
+            Service::ReceivePackLs => (Program::ReceivePack, true),
+            Service::ReceivePack => (Program::ReceivePack, false),
+        };
+        Ok(Box::new(Exchange {
+            state: Arc::clone(&self.state),
+            program,
+            advertisement,
+            request: Vec::new(),
+            answer: None,
+        }))
+    }
+
+    fn close(&self) -> Result<(), git2::Error> {
+        Ok(())
+    }
+}
+
+/// One request and its answer: written first, sent at the first read.
+struct Exchange {
+    state: Arc<State>,
+    program: Program,
+    advertisement: bool,
+    request: Vec<u8>,
+    answer: Option<Answer>,
+}
+
+impl Exchange {
+    fn send(&self) -> Result<Answer, GitError> {
+        if self.advertisement {
+            return self.state.connection.advertisement(self.program);
+        }
+        if self.program == Program::ReceivePack {
+            self.state.pack_sent.store(true, Ordering::SeqCst);
+        }
+        self.state.connection.exchange(self.program, &self.request)
+    }
+
+    /// Keeps the failure where the operation finds it, and tells libgit2 to stop.
+    fn fail(&self, failure: GitError) -> io::Error {
+        *self.state.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        io::Error::other("the git server could not be read")
+    }
+}
+
+impl Read for Exchange {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut answer = match self.answer.take() {
+            Some(answer) => answer,
+            None => self.send().map_err(|failure| self.fail(failure))?,
+        };
+        let read = answer.read(buffer);
+        self.answer = Some(answer);
+        read.map_err(|error| self.fail(self.state.connection.read_failed(error)))
+    }
+}
+
+impl Write for Exchange {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.request.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Exchange {
+    /// libgit2 stops at the last packet, before the end of the answer; reading on lets the connection be used again.
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            let rest = io::copy(&mut answer.take(LONGEST_DRAIN), &mut io::sink());
+            if let Err(error) = rest {
+                tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");
+            }
+        }
+    }
+}
