@@ -1,0 +1,166 @@
+//! Finds the one scalar that a marker stands next to, and decides whether it may be edited.
+
+use std::collections::HashMap;
+
+use crate::yaml::{Comment, Entry, Kind, Node, Style, Tree};
+
+use super::refusal::Refusal;
+
+/// A scalar that may be edited.
+#[derive(Debug, Clone)]
+pub(super) struct Target<'tree> {
+    /// The number of its document.
+    pub(super) document: usize,
+    /// The way to it: the number of an entry or an item at each level.
+    pub(super) steps: Vec<usize>,
+    /// The scalar.
+    pub(super) node: &'tree Node,
+    /// How it is written.
+    pub(super) style: Style,
+    /// Its text.
+    pub(super) value: &'tree str,
+}
+
+/// The scalars and aliases of a file that are values, by the line on which they end.
+pub(super) struct Targets<'tree> {
+    file: &'tree str,
+    tree: &'tree Tree,
+    by_line: HashMap<usize, Vec<Candidate<'tree>>>,
+    /// The first duplicate key of each document, the earlier one first.
+    duplicates: Vec<Option<(&'tree Node, &'tree Node)>>,
+}
+
+/// A value, with all that holds it.
+#[derive(Debug, Clone)]
+struct Candidate<'tree> {
+    document: usize,
+    steps: Vec<usize>,
+    node: &'tree Node,
+    /// Whether the value, or something that holds it, is used elsewhere through an alias.
+    is_shared: bool,
+}
+
+impl<'tree> Targets<'tree> {
+    /// Collects what a marker could stand next to: neither blocks after `|` or `>`, nor values left out.
+    pub(super) fn of(file: &'tree str, tree: &'tree Tree) -> Self {
+        let mut targets = Self {
+            file,
+            tree,
+            by_line: HashMap::new(),
+            duplicates: Vec::new(),
+        };
+        for (document, node) in tree.documents().iter().enumerate() {
+            targets.duplicates.push(tree.duplicate_key(document));
+            targets.collect(&Candidate {
+                document,
+                steps: Vec::new(),
+                node,
+                is_shared: tree.is_aliased(node),
+            });
+        }
+        targets
+    }
+
+    fn collect(&mut self, candidate: &Candidate<'tree>) {
+        let children: Vec<&Node> = match &candidate.node.kind {
+            Kind::Mapping { entries, .. } => entries.iter().map(|entry| &entry.value).collect(),
+            Kind::Sequence { items, .. } => items.iter().collect(),
+            Kind::Scalar { style, .. } if style.is_block() => return,
+            Kind::Scalar { .. } | Kind::Alias(_) => {
+                if !candidate.node.is_left_out() {
+                    let line = self.tree.line_of(candidate.node.span.end);
+                    self.by_line.entry(line).or_default().push(candidate.clone());
+                }
+                return;
+            }
+        };
+        for (index, node) in children.into_iter().enumerate() {
+            let mut steps = candidate.steps.clone();
+            steps.push(index);
+            self.collect(&Candidate {
+                document: candidate.document,
+                steps,
+                node,
+                is_shared: candidate.is_shared || self.tree.is_aliased(node),
+            });
+        }
+    }
+
+    /// The scalar next to a marker.
+    pub(super) fn beside(&self, comment: &Comment) -> Result<Target<'tree>, Refusal> {
+        let line = self.tree.line_of(comment.span.start);
+        let on_line = self.by_line.get(&line).map_or(&[][..], Vec::as_slice);
+        let mut before = on_line
+            .iter()
+            .filter(|candidate| candidate.node.span.end <= comment.span.start);
+        match (before.next(), before.count()) {
+            (None, _) => Err(self.nothing_beside(comment)),
+            (Some(candidate), 0) => self.editable(candidate),
+            (Some(_), more) => {
+                let at = self.tree.position(comment.span.start);
+                Err(Refusal::ambiguous(self.file, at, more + 1))
+            }
+        }
+    }
+
+    fn editable(&self, candidate: &Candidate<'tree>) -> Result<Target<'tree>, Refusal> {
+        let Candidate {
+            document,
+            steps,
+            node,
+            is_shared,
+        } = candidate;
+        let at = self.tree.position(node.span.start);
+        let Kind::Scalar { value, style } = &node.kind else {
+            return Err(Refusal::alias(self.file, at));
+        };
+        if let Some(tag) = &node.tag {
+            return Err(Refusal::tagged(self.file, at, tag));
+        }
+        if *is_shared {
+            return Err(Refusal::aliased_anchor(self.file, at));
+        }
+        if let Some((earlier, again)) = self.duplicates[*document] {
+            let key = again.scalar().unwrap_or_default();
+            let line = self.tree.position(earlier.span.start).line;
+            let at = self.tree.position(again.span.start);
+            return Err(Refusal::duplicate_key(self.file, at, key, line));
+        }
+        Ok(Target {
+            document: *document,
+            steps: steps.clone(),
+            node,
+            style: *style,
+            value,
+        })
+    }
+
+    /// Why no scalar stands next to a marker.
+    fn nothing_beside(&self, comment: &Comment) -> Refusal {
+        let at = self.tree.position(comment.span.start);
+        let before = self.tree.line_before(comment.span.start).trim_end();
+        let last_word = before.rsplit([' ', '\t']).next().unwrap_or_default();
+        if last_word.starts_with(['|', '>']) {
+            return Refusal::block_scalar(self.file, at);
+        }
+        let mut roots = self.tree.documents().iter();
+        if before.ends_with(['}', ']']) || roots.any(|root| self.names_a_collection(root, comment)) {
+            return Refusal::not_a_scalar(self.file, at);
+        }
+        Refusal::no_value(self.file, at)
+    }
+
+    /// Whether a key before a comment, on the same line, names a mapping or a list.
+    fn names_a_collection(&self, node: &Node, comment: &Comment) -> bool {
+        let line = self.tree.line_of(comment.span.start);
+        let is_collection = |node: &Node| matches!(node.kind, Kind::Mapping { .. } | Kind::Sequence { .. });
+        match &node.kind {
+            Kind::Mapping { entries, .. } => entries.iter().any(|Entry { key, value }| {
+                let is_beside = key.span.end <= comment.span.start && self.tree.line_of(key.span.end) == line;
+                (is_beside && is_collection(value)) || self.names_a_collection(value, comment)
+            }),
+            Kind::Sequence { items, .. } => items.iter().any(|item| self.names_a_collection(item, comment)),
+            Kind::Scalar { .. } | Kind::Alias(_) => false,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Translates what serde says of a mistake into the words of this product: key, value, text, list.
+
+/// A mistake, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Complaint {
+    /// A key or a choice nobody knows.
+    Unknown { name: String, expected: Vec<String> },
+    /// A key that must be there.
+    Missing { name: String },
+    /// A value of the wrong kind.
+    Mismatch { expected: String, came: Came },
+    /// Text that the deserializer cannot parse, though the span tree could.
+    Syntax(String),
+    /// What a type says for itself.
+    Other(String),
+}
+
+/// The value that did not fit.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    /// A scalar: how a message calls it, and its text.
+    Scalar { words: String, text: String },
+    /// A list.
+    List,
+    /// A mapping.
+    Mapping,
+    /// A value left out, or `null`.
+    Nothing,
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl Came {
+    /// How a message calls it.
+    pub(super) fn words(&self) -> &str {
+        match self {
+            Self::Scalar { words, .. } | Self::Other(words) => words,
+            Self::List => "a list",
+            Self::Mapping => "a mapping",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// How much of a user's text a message repeats.
+const SHOWN: usize = 60;
+
+impl Complaint {
+    /// Takes a message of serde apart.
+    pub(super) fn parse(message: &str) -> Self {
+        unknown(message)
+            .or_else(|| missing(message))
+            .or_else(|| mismatch(message))
+            .or_else(|| length(message))
+            .unwrap_or_else(|| Self::other(message))
+    }
+
+    fn other(message: &str) -> Self {
+        // Only a syntax error goes on after its place: "… at line 1 column 2, while scanning a plain scalar at …".
+        if let Some((problem, _)) = message.split_once(" at line ")
+            && message.contains(", while ")
+        {
+            return Self::Syntax(problem.to_owned());
+        }
+        Self::Other(if message.starts_with("data did not match any variant") {
+            "this value has none of the forms that are allowed here".to_owned()
+        } else {
+            message.to_owned()
+        })
+    }
+}
+
+fn unknown(message: &str) -> Option<Complaint> {
+    let rest = ["unknown field `", "unknown variant `"]
+        .iter()
+        .find_map(|prefix| message.strip_prefix(prefix))?;
+    let (name, choices) = rest.split_once("`, ")?;
+    Some(Complaint::Unknown {
+        name: name.to_owned(),
+        expected: choices.split('`').skip(1).step_by(2).map(str::to_owned).collect(),
+    })
+}
+
+fn missing(message: &str) -> Option<Complaint> {
+    let name = message.strip_prefix("missing field `")?.strip_suffix('`')?;
+    Some(Complaint::Missing { name: name.to_owned() })
+}
+
+fn mismatch(message: &str) -> Option<Complaint> {
+    let rest = ["invalid type: ", "invalid value: "]
+        .iter()
+        .find_map(|prefix| message.strip_prefix(prefix))?;
+    let (came, expected) = rest.rsplit_once(", expected ")?;
+    Some(Complaint::Mismatch {
+        expected: expected_in_words(expected),
+        came: came_in_words(came),
+    })
+}
+
+fn length(message: &str) -> Option<Complaint> {
+    let (came, expected) = message.strip_prefix("invalid length ")?.split_once(", expected ")?;
+    Some(Complaint::Mismatch {
+        expected: expected_in_words(expected),
+        came: Came::Other(format!("{came} of them")),
+    })
+}
+
+fn came_in_words(came: &str) -> Came {
+    if let Some(quoted) = came.strip_prefix("string ") {
+        let text: String = serde_json::from_str(quoted).unwrap_or_else(|_| quoted.trim_matches('"').to_owned());
+        let shown: String = text.chars().take(SHOWN).collect();
+        let words = format!("the text `{shown}`");
+        return Came::Scalar { words, text };
+    }
+    for (prefix, word) in [
+        ("integer ", "the number "),
+        ("floating point ", "the number "),
+        ("boolean ", ""),
+    ] {
+        if let Some(quoted) = came.strip_prefix(prefix) {
+            let words = format!("{word}{quoted}");
+            let text = quoted.trim_matches('`').to_owned();
+            return Came::Scalar { words, text };
+        }
+    }
+    match came {
+        "map" => Came::Mapping,
+        "sequence" => Came::List,
+        "unit value" | "Option value" => Came::Nothing,
+        "unit variant" => Came::Other("a name alone".to_owned()),
+        "newtype variant" | "tuple variant" | "struct variant" => Came::Other("a name with a value".to_owned()),
+        other => Came::Other(other.to_owned()),
+    }
+}
+
+/// What was expected, in words.
+fn expected_in_words(expected: &str) -> String {
+    let word = match expected {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, not negative,",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "`true` or `false`",
+        "a string" | "string" | "str" => "a text",
+        "a sequence" => "a list",
+        "a map" | "map" => "a mapping",
+        "unit" | "unit variant" => "a name alone",
+        "newtype variant" => "a name with a value",
+        "variant identifier" | "field identifier" => "a name",
+        "map with a single key" => "a mapping with a single key",
+        _ => return derived_in_words(expected),
+    };
+    word.to_owned()
+}
+
+/// The expectations that derived code phrases with the names of Rust types.
+fn derived_in_words(expected: &str) -> String {
+    if let Some(kind) = expected.strip_prefix("a nonzero ") {
+        return format!(
+            "{} above zero",
+            if kind.starts_with('f') {
+                "a number"
+            } else {
+                "a whole number"
+            }
+        );
+    }
+    if let Some((_, count)) = expected.split_once(" with ")
+        && expected.starts_with(['s', 't'])
+        && let Some(count) = count.split(' ').next()
+    {
+        return format!("{count} values");
+    }
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| expected.starts_with(prefix));
+    if starts(&["struct ", "internally tagged enum ", "adjacently tagged enum "]) {
+        "a mapping".to_owned()
+    } else if starts(&["tuple struct ", "tuple variant", "a tuple of size "]) {
+        "a list".to_owned()
+    } else if starts(&["enum "]) {
+        "a name, or a mapping with a single key".to_owned()
+    } else {
+        expected.to_owned()
+    }
+}
+
+/// The expected name closest to the one that came, if it is close: one slip in three letters.
+pub(super) fn suggestion<'names>(name: &str, expected: &'names [String]) -> Option<&'names str> {
+    let allowed = (name.chars().count() / 3).max(1);
+    let simple = |text: &str| text.to_lowercase().replace('-', "_");
+    expected
+        .iter()
+        .map(|candidate| (strsim::osa_distance(&simple(name), &simple(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate.as_str())
+}

@@ -1,0 +1,173 @@
+//! Finds values in the span tree: by path, by byte, and keys that are written twice.
+
+use std::collections::HashMap;
+
+use crate::domain::Position;
+
+use super::path::{Path, Segment};
+use super::tree::{Entry, Kind, Node, Tree};
+
+/// A value in its place.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'tree> {
+    /// The key it belongs to, unless it is a list item or a root.
+    pub key: Option<&'tree Node>,
+    /// The value.
+    pub node: &'tree Node,
+}
+
+impl Tree {
+    /// The value at a path of one document, counted from zero.
+    pub fn find(&self, document: usize, path: &Path) -> Option<Place<'_>> {
+        let way = self.way(document, path);
+        let last = way.last()?;
+        (way.len() == path.segments().len() + 1).then_some(last.place)
+    }
+
+    /// Where the value at a path of the first document is; `None` if there is none, or `path` is no path.
+    ///
+    /// That is the value's own beginning if it stands on the line of its key, else the key: a block of lines is best shown by
+    /// its name.
+    pub fn position_of(&self, path: &str) -> Option<Position> {
+        let place = self.find(0, &path.parse().ok()?)?;
+        Some(self.position_at(place))
+    }
+
+    /// Where the value at a path of the first document is or, if there is none, the deepest value on the way to it.
+    pub fn nearest_position(&self, path: &str) -> Position {
+        self.way(0, &path.parse().unwrap_or_default())
+            .last()
+            .map_or(Position { line: 1, column: 1 }, |link| self.position_at(link.place))
+    }
+
+    /// Where to point for a value: itself on the line of its key, else its key.
+    pub fn position_at(&self, place: Place<'_>) -> Position {
+        let at = place.node.span.start;
+        match place.key {
+            Some(key) if self.line_of(key.span.start) != self.line_of(at) => self.position(key.span.start),
+            _ => self.position(at),
+        }
+    }
+
+    /// The first key of a document that its mapping already holds, with the earlier one: `(earlier, again)`.
+    pub fn duplicate_key(&self, document: usize) -> Option<(&Node, &Node)> {
+        duplicate_within(self.documents.get(document)?)
+    }
+
+    /// The values on the way down a path, from the root as far as the path leads.
+    pub(super) fn way(&self, document: usize, path: &Path) -> Vec<Link<'_>> {
+        let Some(node) = self.documents.get(document) else {
+            return Vec::new();
+        };
+        let mut links = vec![Link {
+            path: Path::root(),
+            place: Place { key: None, node },
+        }];
+        for segment in path.segments() {
+            let next = links.last().and_then(|link| {
+                Some(Link {
+                    path: link.path.then(segment.clone()),
+                    place: link.place.node.step(segment)?,
+                })
+            });
+            match next {
+                Some(link) => links.push(link),
+                None => break,
+            }
+        }
+        links
+    }
+}
+
+/// A value with the way to it.
+#[derive(Debug, Clone)]
+pub(super) struct Link<'tree> {
+    /// The way to the value.
+    pub(super) path: Path,
+    /// The value.
+    pub(super) place: Place<'tree>,
+}
+
+impl<'tree> Link<'tree> {
+    /// This value and every value beneath it, outer ones first.
+    pub(super) fn beneath(&self) -> Vec<Link<'tree>> {
+        let mut found = vec![self.clone()];
+        let mut next = 0;
+        while let Some(link) = found.get(next).cloned() {
+            next += 1;
+            match &link.place.node.kind {
+                Kind::Mapping { entries, .. } => found.extend(entries.iter().map(|Entry { key, value }| Link {
+                    path: link.path.then(key_segment(key)),
+                    place: Place {
+                        key: Some(key),
+                        node: value,
+                    },
+                })),
+                Kind::Sequence { items, .. } => found.extend(items.iter().enumerate().map(|(index, node)| Link {
+                    path: link.path.then(Segment::Index(index)),
+                    place: Place { key: None, node },
+                })),
+                Kind::Scalar { .. } | Kind::Alias(_) => {}
+            }
+        }
+        found
+    }
+}
+
+fn key_segment(key: &Node) -> Segment {
+    Segment::Key(key.scalar().unwrap_or_default().to_owned())
+}
+
+impl Node {
+    /// The value one step below; aliases are not followed, and a key or name that occurs twice leads nowhere.
+    fn step(&self, segment: &Segment) -> Option<Place<'_>> {
+        match (&self.kind, segment) {
+            (Kind::Mapping { entries, .. }, Segment::Key(wanted)) => {
+                only(entries.iter().filter(|entry| entry.key.scalar() == Some(wanted))).map(|entry| Place {
+                    key: Some(&entry.key),
+                    node: &entry.value,
+                })
+            }
+            (Kind::Sequence { items, .. }, Segment::Index(index)) => {
+                items.get(*index).map(|node| Place { key: None, node })
+            }
+            (Kind::Sequence { items, .. }, Segment::Named(name)) => {
+                only(items.iter().filter(|item| item.is_named(name))).map(|node| Place { key: None, node })
+            }
+            _ => None,
+        }
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        let Kind::Mapping { entries, .. } = &self.kind else {
+            return false;
+        };
+        entries
+            .iter()
+            .any(|entry| entry.key.scalar() == Some("name") && entry.value.scalar() == Some(name))
+    }
+}
+
+/// The item, if there is exactly one.
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    items.next().filter(|_| items.next().is_none())
+}
+
+fn duplicate_within(node: &Node) -> Option<(&Node, &Node)> {
+    match &node.kind {
+        Kind::Mapping { entries, .. } => {
+            let mut seen: HashMap<&str, &Node> = HashMap::new();
+            for Entry { key, value } in entries {
+                if let Some(earlier) = key.scalar().and_then(|text| seen.insert(text, key)) {
+                    return Some((earlier, key));
+                }
+                if let Some(found) = duplicate_within(key).or_else(|| duplicate_within(value)) {
+                    return Some(found);
+                }
+            }
+            None
+        }
+        Kind::Sequence { items, .. } => items.iter().find_map(duplicate_within),
+        Kind::Scalar { .. } | Kind::Alias(_) => None,
+    }
+}

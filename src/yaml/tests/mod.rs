@@ -1,0 +1,3 @@
+//! Tests of trees, paths and plain scalars; those of typed reading are in `reading`.
+mod reading;
+mod spans;
