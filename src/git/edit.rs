@@ -10,7 +10,7 @@ use git2::{
 use super::GitError;
 use super::fault::Fault;
 use super::history;
-use super::promotion::{Identity, Promotion};
+use super::request::{Identity, WriteRequest};
 use super::tree;
 use super::tree::Kind;
 
@@ -105,19 +105,19 @@ fn index_entry(path: String, id: Oid) -> IndexEntry {
 pub(super) fn commit(
     repository: &Repository,
     name: &str,
-    promotion: &Promotion,
+    request: &WriteRequest,
     message: &str,
     base: &Commit<'_>,
     tree: Oid,
 ) -> Result<Oid, Fault> {
-    let author = signature(name, &promotion.author, promotion)?;
-    let committer = signature(name, &promotion.committer, promotion)?;
-    let message = checked_message(name, promotion, message)?;
+    let author = signature(name, &request.author, request)?;
+    let committer = signature(name, &request.committer, request)?;
+    let message = checked_message(name, request, message)?;
     let tree = repository.find_tree(tree)?;
     Ok(repository.commit(None, &author, &committer, &message, &tree, &[base])?)
 }
 
-fn signature(name: &str, identity: &Identity, promotion: &Promotion) -> Result<Signature<'static>, GitError> {
+fn signature(name: &str, identity: &Identity, request: &WriteRequest) -> Result<Signature<'static>, GitError> {
     let Identity { name: person, email } = identity;
     let refuse = || GitError::InvalidCommit {
         repository: name.to_owned(),
@@ -127,12 +127,12 @@ fn signature(name: &str, identity: &Identity, promotion: &Promotion) -> Result<S
     if person.chars().chain(email.chars()).any(char::is_control) {
         return Err(refuse());
     }
-    Signature::new(person, email, &Time::new(promotion.at.as_second(), 0)).map_err(|_| refuse())
+    Signature::new(person, email, &Time::new(request.at.as_second(), 0)).map_err(|_| refuse())
 }
 
 /// The message with the promotion's trailer, which nothing inside the message may imitate.
-fn checked_message(name: &str, promotion: &Promotion, message: &str) -> Result<String, GitError> {
-    let (key, value) = (&promotion.trailer.key, &promotion.trailer.value);
+fn checked_message(name: &str, request: &WriteRequest, message: &str) -> Result<String, GitError> {
+    let (key, value) = (&request.trailer.key, &request.trailer.value);
     let problem = if message.trim().is_empty() {
         "its message is empty".to_owned()
     } else if message.contains('\0') {

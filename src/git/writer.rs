@@ -17,9 +17,9 @@ use super::fault::Fault;
 use super::fetch;
 use super::history;
 use super::mirror::{id_of, name_of};
-use super::promotion::{Outcome, Promotion, Proposal, Trailer};
 use super::push;
 use super::push::PushEnd;
+use super::request::{Outcome, Proposal, Trailer, WriteRequest};
 
 /// Most rounds of read, build and push: with full jitter, eight let even a crowd of writers through.
 const MOST_ATTEMPTS: u32 = 8;
@@ -41,11 +41,11 @@ const SEARCHED_COMMITS: usize = 1_000;
 /// that ends without an answer is looked up on the server before anything is repeated.
 pub fn commit_and_push<E: From<GitError>>(
     mirror: &Mirror,
-    promotion: &Promotion,
+    request: &WriteRequest,
     mut propose: impl FnMut(&Snapshot<'_>) -> Result<Proposal, E>,
 ) -> Result<Outcome, E> {
     let _turn = mirror.writing();
-    let mut writer = Writer::start(mirror, promotion)?;
+    let mut writer = Writer::start(mirror, request)?;
     while writer.attempts < MOST_ATTEMPTS {
         writer.attempts += 1;
         match writer.round(&mut propose) {
@@ -99,7 +99,7 @@ enum Decision<E> {
 /// One call's state across its rounds.
 struct Writer<'a> {
     mirror: &'a Mirror,
-    promotion: &'a Promotion,
+    request: &'a WriteRequest,
     tip: CommitSha,
     /// Whether the tip was read from the server during this call, or is remembered from before.
     fresh: bool,
@@ -111,14 +111,14 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// Begins on the remembered tip where there is one: the push itself checks it, which saves a fetch.
-    fn start(mirror: &'a Mirror, promotion: &'a Promotion) -> Result<Self, GitError> {
+    fn start(mirror: &'a Mirror, request: &'a WriteRequest) -> Result<Self, GitError> {
         let (tip, fresh) = match mirror.known_tip() {
             Some(tip) => (tip, false),
             None => (mirror.fetch()?, true),
         };
         Ok(Self {
             mirror,
-            promotion,
+            request,
             tip,
             fresh,
             attempts: 0,
@@ -134,7 +134,7 @@ impl<'a> Writer<'a> {
     ) -> Result<Round<E>, Fault> {
         self.mirror.attempt(|repository| {
             let base = repository.find_commit(id_of(&self.tip))?;
-            let Trailer { key, value } = &self.promotion.trailer;
+            let Trailer { key, value } = &self.request.trailer;
             if let Some(found) = history::find_trailer(repository, base.id(), key, value, SEARCHED_COMMITS)? {
                 return Ok(Round::Decided(Decision::AlreadyThere(found)));
             }
@@ -170,7 +170,7 @@ impl<'a> Writer<'a> {
         if tree == base.tree_id() {
             return Ok(None);
         }
-        edit::commit(repository, name, self.promotion, message, base, tree).map(Some)
+        edit::commit(repository, name, self.request, message, base, tree).map(Some)
     }
 
     fn push<E>(&mut self, repository: &Repository, base: Oid, commit: Oid) -> Result<Round<E>, Fault> {
@@ -240,7 +240,7 @@ impl<'a> Writer<'a> {
                 problem: format!("{cause}; and then: {error}"),
             });
         }
-        let Trailer { key, value } = &self.promotion.trailer;
+        let Trailer { key, value } = &self.request.trailer;
         match self.mirror.find_trailer(&self.tip, key, value, SEARCHED_COMMITS)? {
             Some(found) => Ok(Some(self.found(id_of(&found)))),
             None if self.in_doubt.len() >= MOST_DOUBTS => Err(cause),

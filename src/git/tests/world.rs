@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::domain::CommitSha;
-use crate::git::{Deadlines, GitError, Identity, Mirror, Outcome, Promotion, Proposal, Remote, Snapshot, Trailer};
+use crate::git::{Deadlines, GitError, Identity, Mirror, Outcome, Proposal, Remote, Snapshot, Trailer, WriteRequest};
 
 use super::server::Server;
 
@@ -200,12 +200,12 @@ pub(super) fn commit_in(repository: &Path, home: &Path, files: &[(&str, &str, &s
         .unwrap()
 }
 
-pub(super) fn promotion(id: &str) -> Promotion {
+pub(super) fn promotion(id: &str) -> WriteRequest {
     let slipway = Identity {
         name: "Slipway".to_owned(),
         email: "slipway@example.org".to_owned(),
     };
-    Promotion {
+    WriteRequest {
         author: slipway.clone(),
         committer: slipway,
         at: "2026-01-02T03:04:05Z".parse().unwrap(),

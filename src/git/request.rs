@@ -24,7 +24,7 @@ pub struct Trailer {
 
 /// What is fixed about a commit before its content is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Promotion {
+pub struct WriteRequest {
     /// Who is named as author.
     pub author: Identity,
     /// Who is named as committer.
