@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::domain::Position;
-use crate::yaml::{Kind, MAX_BYTES, Node, Tree};
+use crate::yaml::{Kind, MAX_BYTES, Node, Reading, Style, Tree, reading_of};
 
 use super::field::{Field, Values};
 use super::guard::{self, Splice};
@@ -74,7 +74,7 @@ pub fn set<'content>(
     let mut changes = Vec::new();
     for (Request { field, .. }, target) in &places {
         let new = values.of(*field);
-        if target.value == new {
+        if is_already(target, new) {
             continue;
         }
         splices.push(splice(file, &tree, target, *field, new)?);
@@ -112,7 +112,7 @@ fn read(file: &str, content: &[u8]) -> Result<Option<Tree>, Refusal> {
         Err(diagnostic) => {
             return Err(match (diagnostic.position, template_line(text)) {
                 (Some(_), Some(line)) => Refusal::raw_template(file, Position { line, column: 1 }),
-                _ => Refusal::InvalidYaml(diagnostic),
+                _ => Refusal::invalid_yaml(diagnostic),
             });
         }
     };
@@ -170,6 +170,12 @@ fn places<'tree>(
         }
     }
     Ok(places)
+}
+
+/// Whether a value is there; a null without quotes is no value, even if the new one is the text `null`.
+fn is_already(target: &Target<'_>, new: &str) -> bool {
+    let is_null = target.style == Style::Plain && reading_of(target.value) == Reading::Null;
+    target.value == new && !is_null
 }
 
 fn splice(file: &str, tree: &Tree, target: &Target<'_>, field: Field, new: &str) -> Result<Splice, Refusal> {

@@ -123,13 +123,14 @@ fn same_comments(old: &Tree, new: &Tree, splices: &[Splice]) -> Result<(), &'sta
 
 /// Compares what the second parser makes of both texts, document by document.
 fn same_values(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Result<(), Refusal> {
-    let before = values(old.text());
-    let after = values(edited);
+    let count = old.documents().len();
+    let before = values(old.text(), count);
+    let after = values(edited, count);
     let start = Position { line: 1, column: 1 };
-    if before.len() != old.documents().len() {
+    if before.len() != count {
         return Err(Refusal::unread_by_second_parser(file, start, "it sees other documents"));
     }
-    if before.len() != after.len() {
+    if after.len() != count {
         return Err(Refusal::guard(file, start, "the number of documents would change"));
     }
     for (document, (before, after)) in before.into_iter().zip(after).enumerate() {
@@ -138,7 +139,13 @@ fn same_values(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Resu
         let is_edited = here.peek().is_some();
         match (before, after) {
             (Err(error), _) if is_edited => {
-                return Err(Refusal::unread_by_second_parser(file, at, &error.to_string()));
+                let at = error.location().map_or(at, |location| Position {
+                    line: location.line(),
+                    column: location.column(),
+                });
+                let error = error.to_string();
+                let problem = error.split(" at line ").next().unwrap_or_default();
+                return Err(Refusal::unread_by_second_parser(file, at, problem));
             }
             (Ok(mut wanted), Ok(after)) => {
                 let found = here.all(|splice| put(&mut wanted, splice));
@@ -153,13 +160,15 @@ fn same_values(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Resu
     Ok(())
 }
 
-/// Every document as the second parser reads it.
-fn values(text: &str) -> Vec<Result<Value, serde_yaml::Error>> {
+/// Every document as the second parser reads it, or one more than the expected number if there are more.
+fn values(text: &str, expected: usize) -> Vec<Result<Value, serde_yaml::Error>> {
     // The second parser would count a byte-order mark as indentation of the first line.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_yaml::Deserializer::from_str(text)
-        .map(Value::deserialize)
-        .collect()
+    let mut documents = serde_yaml::Deserializer::from_str(text).map(Value::deserialize);
+    // After a syntax error this iterator yields that error for ever: it must be bounded, and an error is no document.
+    let mut values: Vec<_> = documents.by_ref().take(expected).collect();
+    values.extend(documents.next().filter(Result::is_ok));
+    values
 }
 
 /// Puts a wanted value where it belongs; `false` if the second parser has no scalar there.

@@ -64,7 +64,12 @@ pub(super) fn request_of(comment: &Comment) -> Option<Result<Request, BadMarker>
     }
     let payload: Payload = match serde_json::from_str(text) {
         Ok(payload) => payload,
-        Err(error) => return Some(Err(BadMarker::Malformed(format!("it is not JSON: {error}")))),
+        Err(error) => {
+            // The place within the comment would read as one in the file.
+            let error = error.to_string();
+            let problem = error.split(" at line ").next().unwrap_or_default();
+            return Some(Err(BadMarker::Malformed(format!("it is not JSON: {problem}"))));
+        }
     };
     match payload.slipway? {
         serde_json::Value::String(text) => Some(parse(&text)),

@@ -106,6 +106,10 @@ impl Refusal {
         )
     }
 
+    pub(super) fn invalid_yaml(diagnostic: Diagnostic) -> Self {
+        Self::InvalidYaml(diagnostic.help("correct the file first; nothing was changed"))
+    }
+
     pub(super) fn unread_by_second_parser(file: &str, at: Position, problem: &str) -> Self {
         Self::InvalidYaml(
             Diagnostic::new(
@@ -243,7 +247,9 @@ impl Refusal {
         Self::TypeChange(
             Diagnostic::new(
                 file,
-                format!("the marked value is {kind} without quotes, and the new {field} `{new}` is not"),
+                format!(
+                    "the marked value is {kind} without quotes, and the new {field} `{new}` is not one to every reader"
+                ),
             )
             .at(at)
             .help("put the old value into quotes if a text is meant"),

@@ -16,8 +16,8 @@ fn slice(tree: &Tree, path: &str) -> String {
     tree.text()[place.node.span.clone()].to_owned()
 }
 
-fn at(line: usize, column: usize) -> Option<Position> {
-    Some(Position { line, column })
+fn at(line: usize, column: usize) -> Position {
+    Position { line, column }
 }
 
 #[test]
@@ -33,20 +33,20 @@ fn scalars_keep_their_bytes_with_quotes_and_without_comments() {
 #[test]
 fn columns_count_characters_and_a_byte_order_mark_counts_nothing() {
     let tree = tree(TEXT);
-    assert_eq!(tree.position(3), Position { line: 1, column: 1 });
-    assert_eq!(tree.position_of("spec.é"), at(3, 6));
-    assert_eq!(tree.position_of("spec.list[0].image.tag"), at(6, 18));
+    assert_eq!(tree.position(3), at(1, 1));
+    assert_eq!(tree.position_of("spec.é"), Some(at(3, 6)));
+    assert_eq!(tree.position_of("spec.list[0].image.tag"), Some(at(6, 18)));
 }
 
 #[test]
 fn a_block_is_shown_by_its_key_and_a_missing_value_by_its_nearest_ancestor() {
     let tree = tree(TEXT);
-    assert_eq!(tree.position_of("spec"), at(2, 1));
-    assert_eq!(tree.position_of("spec.list"), at(4, 3));
+    assert_eq!(tree.position_of("spec"), Some(at(2, 1)));
+    assert_eq!(tree.position_of("spec.list"), Some(at(4, 3)));
     assert_eq!(tree.position_of("spec.nothing"), None);
     assert_eq!(tree.position_of("spec..x"), None);
-    assert_eq!(Some(tree.nearest_position("spec.list[0].nothing.at.all")), at(5, 5));
-    assert_eq!(Some(tree.nearest_position("nothing")), at(2, 1));
+    assert_eq!(tree.nearest_position("spec.list[0].nothing.at.all"), at(5, 5));
+    assert_eq!(tree.nearest_position("nothing"), at(2, 1));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_key_or_a_name_that_occurs_twice_leads_nowhere() {
     let tree = tree("a: 1\na: 2\nl: [{name: x}, {name: x}]\n");
     assert_eq!(tree.position_of("a"), None);
     assert_eq!(tree.position_of("l[name=x]"), None);
-    assert_eq!(tree.position_of("l[1]"), at(3, 16));
+    assert_eq!(tree.position_of("l[1]"), Some(at(3, 16)));
 }
 
 #[test]
