@@ -15,6 +15,7 @@ mod promotion;
 mod push;
 mod read;
 mod remote;
+mod round;
 mod snapshot;
 mod transport;
 mod tree;
