@@ -30,6 +30,8 @@ pub struct Mirror {
 
 impl Mirror {
     /// Finds or prepares the mirror's folder under `root`; nothing is fetched yet.
+    ///
+    /// The root belongs to one process at a time; within it, mirrors of the same branch share one folder.
     pub fn open(root: &Path, remote: Remote) -> Result<Self, GitError> {
         let folder = CacheFolder::open(root, &remote).map_err(|error| GitError::Mirror {
             repository: remote.url().to_owned(),

@@ -15,6 +15,7 @@ mod push;
 mod read;
 mod remote;
 mod request;
+mod round;
 mod snapshot;
 mod transport;
 mod tree;

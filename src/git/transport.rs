@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::io::{Read, Write};
+use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -124,8 +125,7 @@ impl SmartSubtransport for Wire {
             state: Arc::clone(&self.state),
             program,
             advertisement,
-            request: Vec::new(),
-            answer: None,
+            phase: Phase::Request(Vec::new()),
         }))
     }
 
@@ -139,43 +139,62 @@ struct Exchange {
     state: Arc<State>,
     program: Program,
     advertisement: bool,
-    request: Vec<u8>,
-    answer: Option<Answer>,
+    phase: Phase,
+}
+
+enum Phase {
+    /// Being written by libgit2.
+    Request(Vec<u8>),
+    /// Being read by libgit2.
+    Answer(Answer),
+    /// Failed, so that nothing is sent twice and nothing more is waited for.
+    Failed,
 }
 
 impl Exchange {
-    fn send(&self) -> Result<Answer, GitError> {
+    fn send(&self, request: &[u8]) -> Result<Answer, GitError> {
         if self.advertisement {
             return self.state.connection.advertisement(self.program);
         }
         if self.program == Program::ReceivePack {
             self.state.pack_sent.store(true, Ordering::SeqCst);
         }
-        self.state.connection.exchange(self.program, &self.request)
+        self.state.connection.exchange(self.program, request)
     }
 
     /// Keeps the failure where the operation finds it, and tells libgit2 to stop.
     fn fail(&self, failure: GitError) -> io::Error {
         *self.state.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-        io::Error::other("the git server could not be read")
+        out_of_turn()
     }
+}
+
+/// libgit2 sees only that it failed; the channel knows why.
+fn out_of_turn() -> io::Error {
+    io::Error::other("the git server could not be read")
 }
 
 impl Read for Exchange {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut answer = match self.answer.take() {
-            Some(answer) => answer,
-            None => self.send().map_err(|failure| self.fail(failure))?,
+        let mut answer = match mem::replace(&mut self.phase, Phase::Failed) {
+            Phase::Request(request) => self.send(&request).map_err(|failure| self.fail(failure))?,
+            Phase::Answer(answer) => answer,
+            Phase::Failed => return Err(out_of_turn()),
         };
-        let read = answer.read(buffer);
-        self.answer = Some(answer);
-        read.map_err(|error| self.fail(self.state.connection.read_failed(error)))
+        let read = answer
+            .read(buffer)
+            .map_err(|error| self.fail(self.state.connection.read_failed(error)))?;
+        self.phase = Phase::Answer(answer);
+        Ok(read)
     }
 }
 
 impl Write for Exchange {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.request.extend_from_slice(bytes);
+        let Phase::Request(request) = &mut self.phase else {
+            return Err(out_of_turn());
+        };
+        request.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -187,7 +206,7 @@ impl Write for Exchange {
 impl Drop for Exchange {
     /// libgit2 stops at the last packet, before the end of the answer; reading on lets the connection be used again.
     fn drop(&mut self) {
-        if let Some(answer) = self.answer.take() {
+        if let Phase::Answer(answer) = &mut self.phase {
             let rest = io::copy(&mut answer.take(LONGEST_DRAIN), &mut io::sink());
             if let Err(error) = rest {
                 tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");

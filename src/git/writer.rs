@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::Duration;
 
-use git2::{Oid, Repository};
+use git2::Oid;
 use uuid::Uuid;
 
 use crate::domain::CommitSha;
@@ -12,14 +12,11 @@ use crate::domain::CommitSha;
 use super::GitError;
 use super::Mirror;
 use super::Snapshot;
-use super::edit;
 use super::fault::Fault;
-use super::fetch;
-use super::history;
 use super::mirror::{id_of, name_of};
-use super::push;
-use super::push::PushEnd;
 use super::request::{Outcome, Proposal, Trailer, WriteRequest};
+use super::round;
+use super::round::{Decision, Round, SEARCHED_COMMITS};
 
 /// Most rounds of read, build and push: with full jitter, eight let even a crowd of writers through.
 const MOST_ATTEMPTS: u32 = 8;
@@ -30,9 +27,6 @@ const MOST_DOUBTS: usize = 2;
 /// Bounds of the pause after a lost race: it doubles from the first to the second, and a random part of it is taken.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
-
-/// How many commits back a promotion is looked for: more than land between a crash and the next start.
-const SEARCHED_COMMITS: usize = 1_000;
 
 /// Commits a promotion and pushes it; one writer at a time for a branch in this process.
 ///
@@ -48,7 +42,7 @@ pub fn commit_and_push<E: From<GitError>>(
     let mut writer = Writer::start(mirror, request)?;
     while writer.attempts < MOST_ATTEMPTS {
         writer.attempts += 1;
-        match writer.round(&mut propose) {
+        match round::run(mirror, request, &writer.tip, &mut propose) {
             Ok(Round::Decided(decision)) => {
                 if writer.tip_is_newest()? {
                     return writer.conclude(decision);
@@ -69,31 +63,6 @@ pub fn commit_and_push<E: From<GitError>>(
         }
     }
     Err(writer.beaten().into())
-}
-
-/// How one round ended.
-enum Round<E> {
-    /// Nothing was sent; holds only if the tip is the newest.
-    Decided(Decision<E>),
-    Landed {
-        commit: Oid,
-        server_messages: String,
-    },
-    Raced,
-    Rejected {
-        words: String,
-    },
-    Unknown {
-        commit: Oid,
-        cause: GitError,
-    },
-}
-
-/// Why nothing was sent.
-enum Decision<E> {
-    Nothing,
-    AlreadyThere(Oid),
-    Stopped(E),
 }
 
 /// One call's state across its rounds.
@@ -124,72 +93,6 @@ impl<'a> Writer<'a> {
             attempts: 0,
             healed: false,
             in_doubt: Vec::new(),
-        })
-    }
-
-    /// Reads the tip, has a change proposed, builds it and pushes it.
-    fn round<E: From<GitError>>(
-        &mut self,
-        propose: &mut impl FnMut(&Snapshot<'_>) -> Result<Proposal, E>,
-    ) -> Result<Round<E>, Fault> {
-        self.mirror.attempt(|repository| {
-            let base = repository.find_commit(id_of(&self.tip))?;
-            let Trailer { key, value } = &self.request.trailer;
-            if let Some(found) = history::find_trailer(repository, base.id(), key, value, SEARCHED_COMMITS)? {
-                return Ok(Round::Decided(Decision::AlreadyThere(found)));
-            }
-            let snapshot = Snapshot::new(self.mirror, repository, &base);
-            let proposal = propose(&snapshot);
-            if snapshot.is_damaged() {
-                return Err(git2::Error::from_str("reading the tip failed").into());
-            }
-            let (changes, message) = match proposal {
-                Ok(Proposal::Change { changes, message }) => (changes, message),
-                Ok(Proposal::Nothing) => return Ok(Round::Decided(Decision::Nothing)),
-                Err(stop) => return Ok(Round::Decided(Decision::Stopped(stop))),
-            };
-            match self.build(repository, &base, &changes, &message) {
-                Ok(Some(commit)) => self.push(repository, base.id(), commit),
-                Ok(None) => Ok(Round::Decided(Decision::Nothing)),
-                Err(Fault::Final(error)) => Ok(Round::Decided(Decision::Stopped(error.into()))),
-                Err(damaged) => Err(damaged),
-            }
-        })
-    }
-
-    /// The commit, or `None` when the tree would not change.
-    fn build(
-        &self,
-        repository: &Repository,
-        base: &git2::Commit<'_>,
-        changes: &[(String, Vec<u8>)],
-        message: &str,
-    ) -> Result<Option<Oid>, Fault> {
-        let name = self.mirror.remote().url();
-        let tree = edit::changed_tree(repository, name, &base.tree()?, changes)?;
-        if tree == base.tree_id() {
-            return Ok(None);
-        }
-        edit::commit(repository, name, self.request, message, base, tree).map(Some)
-    }
-
-    fn push<E>(&mut self, repository: &Repository, base: Oid, commit: Oid) -> Result<Round<E>, Fault> {
-        Ok(match push::push(repository, self.mirror, base, commit)? {
-            PushEnd::Landed { server_messages } => {
-                if let Err(error) = fetch::remember_tip(repository, base, commit) {
-                    tracing::warn!(%commit, %error, "the pushed tip is not remembered; the next fetch finds it");
-                }
-                Round::Landed {
-                    commit,
-                    server_messages,
-                }
-            }
-            PushEnd::BaseMoved => Round::Raced,
-            PushEnd::Rejected { words } => Round::Rejected { words },
-            PushEnd::Unknown { cause } => {
-                self.in_doubt.push(commit);
-                Round::Unknown { commit, cause }
-            }
         })
     }
 
@@ -232,6 +135,7 @@ impl<'a> Writer<'a> {
 
     /// Looks on the server for a commit whose push ended without an answer.
     fn look_for(&mut self, commit: Oid, cause: GitError) -> Result<Option<Outcome>, GitError> {
+        self.in_doubt.push(commit);
         if let Err(error) = self.refresh() {
             return Err(GitError::Uncertain {
                 repository: self.mirror.remote().url().to_owned(),

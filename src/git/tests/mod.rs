@@ -1,5 +1,6 @@
 //! Behaviour of the module against real git servers over smart HTTP.
 
+mod answers;
 mod export;
 mod faults;
 mod fetch;

@@ -27,6 +27,8 @@ pub(super) enum Fault {
     CutAfter,
     /// The connection is cut and nothing carried out.
     CutBefore,
+    /// The answer comes, and then the connection is closed unannounced.
+    CloseAfter,
     /// No answer ever comes.
     Silence,
     /// This runs first; then the request is answered as always.
@@ -163,6 +165,10 @@ fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
             Some(Fault::CutBefore) => return cut(stream),
             Some(Fault::CutAfter) => {
                 backend(root, &request);
+                return cut(stream);
+            }
+            Some(Fault::CloseAfter) => {
+                forward(stream, root, &request);
                 return cut(stream);
             }
             Some(Fault::Silence) => {
