@@ -76,8 +76,8 @@ impl Metric {
     pub fn of_rows(self, table: &Predictions, rows: impl Iterator<Item = usize>) -> Option<f64> {
         match self {
             Self::Accuracy => mean(rows.map(|row| f64::from(u8::from(table.is_right(row))))),
-            Self::BalancedAccuracy => balanced_accuracy(&confusion(table, rows)),
-            Self::MacroF1 => macro_f1(&confusion(table, rows)),
+            Self::BalancedAccuracy => balanced_accuracy(&tallies(table, rows)),
+            Self::MacroF1 => macro_f1(&tallies(table, rows)),
             Self::LogLoss => {
                 table.scores.as_ref()?;
                 mean(rows.map(|row| -table.label_score(row).clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()))
@@ -146,48 +146,57 @@ fn as_float(count: u64) -> f64 {
     count as f64
 }
 
-/// Counts by label (row) and prediction (column), in one line.
-struct Confusion {
-    classes: usize,
-    counts: Vec<u64>,
+/// How often each class was the label, the prediction, and both: all that the class-wise metrics need. It grows with the
+/// number of classes, where a matrix of labels by predictions would grow with its square.
+struct Tallies {
+    right: Vec<u64>,
+    labelled: Vec<u64>,
+    predicted: Vec<u64>,
 }
 
-impl Confusion {
-    fn right(&self, class: usize) -> u64 {
-        self.counts[class * self.classes + class]
-    }
-
-    fn labelled(&self, class: usize) -> u64 {
-        self.counts[class * self.classes..(class + 1) * self.classes]
+impl Tallies {
+    fn classes(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let Self {
+            right,
+            labelled,
+            predicted,
+        } = self;
+        right
             .iter()
-            .sum()
-    }
-
-    fn predicted(&self, class: usize) -> u64 {
-        self.counts.iter().skip(class).step_by(self.classes).sum()
+            .zip(labelled)
+            .zip(predicted)
+            .map(|((right, labelled), predicted)| (*right, *labelled, *predicted))
     }
 }
 
-fn confusion(table: &Predictions, rows: impl Iterator<Item = usize>) -> Confusion {
-    let classes = table.classes.len();
-    let mut counts = vec![0; classes * classes];
+fn tallies(table: &Predictions, rows: impl Iterator<Item = usize>) -> Tallies {
+    let none = || vec![0_u64; table.classes.len()];
+    let mut tallies = Tallies {
+        right: none(),
+        labelled: none(),
+        predicted: none(),
+    };
     for row in rows {
-        counts[table.labels[row] as usize * classes + table.predictions[row] as usize] += 1;
+        let label = table.labels[row] as usize;
+        tallies.right[label] += u64::from(table.is_right(row));
+        tallies.labelled[label] += 1;
+        tallies.predicted[table.predictions[row] as usize] += 1;
     }
-    Confusion { classes, counts }
+    tallies
 }
 
-fn balanced_accuracy(confusion: &Confusion) -> Option<f64> {
-    mean((0..confusion.classes).filter_map(|class| {
-        let labelled = confusion.labelled(class);
-        (labelled > 0).then(|| as_float(confusion.right(class)) / as_float(labelled))
-    }))
+fn balanced_accuracy(tallies: &Tallies) -> Option<f64> {
+    mean(
+        tallies
+            .classes()
+            .filter_map(|(right, labelled, _)| (labelled > 0).then(|| as_float(right) / as_float(labelled))),
+    )
 }
 
-fn macro_f1(confusion: &Confusion) -> Option<f64> {
-    mean((0..confusion.classes).filter_map(|class| {
-        let both = confusion.labelled(class) + confusion.predicted(class);
-        (both > 0).then(|| 2.0 * as_float(confusion.right(class)) / as_float(both))
+fn macro_f1(tallies: &Tallies) -> Option<f64> {
+    mean(tallies.classes().filter_map(|(right, labelled, predicted)| {
+        let both = labelled + predicted;
+        (both > 0).then(|| 2.0 * as_float(right) / as_float(both))
     }))
 }
 
