@@ -1,0 +1,27 @@
+//! Reads the two files of an evaluation folder from disk, no more of them than is allowed.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::report::MOST_REPORT_BYTES;
+use super::table::MOST_BYTES;
+use super::{Evaluation, EvaluationError, PREDICTIONS_FILE, REPORT_FILE, read};
+
+/// Reads and verifies the evaluation folder at `path`.
+pub fn read_folder(path: &Path) -> Result<Evaluation, EvaluationError> {
+    let report = bytes_of(path, REPORT_FILE, MOST_REPORT_BYTES)?;
+    let predictions = bytes_of(path, PREDICTIONS_FILE, MOST_BYTES)?;
+    read(&report, &predictions)
+}
+
+fn bytes_of(folder: &Path, file: &'static str, most: u64) -> Result<Vec<u8>, EvaluationError> {
+    let path = folder.join(file);
+    let mut bytes = Vec::new();
+    // One byte more than allowed is enough to see that there are too many, whatever the file claims to hold.
+    let outcome = File::open(&path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    match outcome {
+        Ok(_) => Ok(bytes),
+        Err(source) => Err(EvaluationError::Unreadable { path, source }),
+    }
+}

@@ -1,0 +1,94 @@
+//! Reads `report.json` and holds it against the predictions beside it.
+
+use std::collections::HashSet;
+
+use slipway_contract::metrics::Predictions;
+use slipway_contract::{API_VERSION, EvaluationReport};
+
+use super::EvaluationError;
+use super::error::shown;
+
+/// Bytes a report may have: real ones have a few kilobytes, ten thousand long class names a few hundred.
+pub(super) const MOST_REPORT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Classes a report may name: what keeps tables by class small.
+const MOST_CLASSES: usize = 10_000;
+
+/// How far a stated figure may lie from the computed one: room for another order of summation, not for another result.
+const TOLERANCE: f64 = 1e-6;
+
+/// Reads a report and checks whatever can be checked without predictions.
+pub(super) fn parse(json: &[u8]) -> Result<EvaluationReport, EvaluationError> {
+    let bytes = json.len() as u64;
+    if bytes > MOST_REPORT_BYTES {
+        return Err(EvaluationError::TooLarge {
+            file: super::REPORT_FILE,
+            unit: "bytes",
+            came: bytes,
+            most: MOST_REPORT_BYTES,
+        });
+    }
+    let report: EvaluationReport = serde_json::from_slice(json)?;
+    match mistake(&report) {
+        Some(mistake) => Err(EvaluationError::ReportValue(mistake)),
+        None => Ok(report),
+    }
+}
+
+fn mistake(report: &EvaluationReport) -> Option<String> {
+    let EvaluationReport {
+        api_version,
+        kind,
+        rows,
+        classes,
+        metrics,
+        seconds,
+        artifact: _,
+        data: _,
+        evaluator: _,
+        device: _,
+    } = report;
+    if api_version != API_VERSION || kind != "EvaluationReport" {
+        let came = shown(&format!("{api_version} {kind}"));
+        return Some(format!("{came} came, expected `{API_VERSION} EvaluationReport`"));
+    }
+    if *rows == 0 {
+        return Some("no rows were evaluated, expected at least one; name test data that is not empty".to_owned());
+    }
+    if classes.is_empty() || classes.len() > MOST_CLASSES {
+        return Some(format!("{} classes, expected 1 to {MOST_CLASSES}", classes.len()));
+    }
+    let mut seen = HashSet::new();
+    if let Some(class) = classes.iter().find(|class| !seen.insert(class.as_str())) {
+        return Some(format!(
+            "class {} is named twice, expected every class once",
+            shown(class)
+        ));
+    }
+    if metrics.is_empty() {
+        return Some("no metric is stated, expected at least one".to_owned());
+    }
+    if let Some((metric, value)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
+        return Some(format!("{metric} is {value}, expected a number"));
+    }
+    (!seconds.is_finite()).then(|| format!("`seconds` is {seconds}, expected a number"))
+}
+
+/// Computes every figure of the report again.
+pub(super) fn verify(report: &EvaluationReport, predictions: &Predictions) -> Result<(), EvaluationError> {
+    for (&metric, &stated) in &report.metrics {
+        let Some(computed) = metric.of(predictions) else {
+            return Err(EvaluationError::Unfounded { metric, stated });
+        };
+        let agrees = (computed - stated).abs() <= TOLERANCE;
+        // A comparison with NaN is false, so NaN on either side is a disagreement.
+        if !agrees {
+            return Err(EvaluationError::Disagreement {
+                metric,
+                stated,
+                computed,
+            });
+        }
+    }
+    Ok(())
+}

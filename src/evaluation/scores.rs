@@ -1,0 +1,94 @@
+//! Reads the `score_<class>` columns: what the model believed of every class, not only what it said.
+
+use std::collections::HashSet;
+
+use parquet::basic::Type;
+use parquet::data_type::{DoubleType, FloatType};
+use slipway_contract::EvaluationReport;
+
+use super::EvaluationError;
+use super::column::Column;
+use super::error::shown;
+use super::table::{Columns, Reader, refuse_column, same_rows, too_large};
+
+/// Scores (rows times classes) a predictions file may have: two gigabytes in memory.
+const MOST_SCORES: u64 = 500_000_000;
+
+/// How far the scores of a row may sum from one: what 32-bit floats lose over many classes, and no more. Without this rule
+/// a score of one for every class would be a perfect log loss.
+const SUM_TOLERANCE: f64 = 1e-3;
+
+/// The scores row by row, if the file has any: then it has them for every class.
+pub(super) fn read(
+    file: &Reader,
+    columns: &Columns,
+    report: &EvaluationReport,
+) -> Result<Option<Vec<f32>>, EvaluationError> {
+    let wanted: Vec<String> = report.classes.iter().map(|class| format!("score_{class}")).collect();
+    let known: HashSet<&str> = wanted.iter().map(String::as_str).collect();
+    let stated: Vec<&String> = columns.0.keys().filter(|name| name.starts_with("score_")).collect();
+    if stated.is_empty() {
+        return Ok(None);
+    }
+    if let Some(foreign) = stated.iter().filter(|name| !known.contains(name.as_str())).min() {
+        let came = "is for a class that report.json does not name";
+        return Err(refuse_column(foreign, came, "one column for each of its classes"));
+    }
+    let cells = report.rows.saturating_mul(wanted.len() as u64);
+    if cells > MOST_SCORES {
+        return Err(too_large("scores", cells, MOST_SCORES));
+    }
+    let mut by_class = Vec::with_capacity(wanted.len());
+    for name in &wanted {
+        by_class.push(scores_of(file, columns, name, report)?);
+    }
+    let rows = by_class.first().map_or(0, Vec::len);
+    let mut scores = Vec::with_capacity(rows * wanted.len());
+    for row in 0..rows {
+        let sum: f64 = by_class.iter().map(|column| f64::from(column[row])).sum();
+        if (sum - 1.0).abs() > SUM_TOLERANCE {
+            return Err(EvaluationError::Value {
+                row: row as u64 + 1,
+                column: "score_…".to_owned(),
+                came: format!("the scores sum to {sum:.4}"),
+                expected: "a sum of 1; let the model end in a softmax".to_owned(),
+            });
+        }
+        scores.extend(by_class.iter().map(|column| column[row]));
+    }
+    Ok(Some(scores))
+}
+
+fn scores_of(
+    file: &Reader,
+    columns: &Columns,
+    name: &str,
+    report: &EvaluationReport,
+) -> Result<Vec<f32>, EvaluationError> {
+    let Some(&(index, kind)) = columns.0.get(name) else {
+        return Err(refuse_column(name, "is missing", "scores for every class or for none"));
+    };
+    let column = Column {
+        index,
+        name: name.chars().take(80).collect(),
+    };
+    let mut scores = Vec::new();
+    let mut push = |row, score: f64| {
+        if !(0.0..=1.0).contains(&score) {
+            return Err(column.refuse(row, format!("score {score}"), "a number from 0 to 1"));
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a score keeps seven digits, as the metrics define it"
+        )]
+        scores.push(score as f32);
+        Ok(())
+    };
+    let count = match kind {
+        Type::FLOAT => column.each::<FloatType>(file, |row, score| push(row, f64::from(*score)))?,
+        Type::DOUBLE => column.each::<DoubleType>(file, |row, score| push(row, *score))?,
+        other => return Err(refuse_column(name, format!("has type {other}"), "FLOAT or DOUBLE")),
+    };
+    same_rows(&format!("column {}", shown(name)), count, report.rows)?;
+    Ok(scores)
+}

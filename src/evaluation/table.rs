@@ -1,0 +1,201 @@
+//! Reads `predictions.parquet` into a table of predictions, and refuses whatever the metrics could not bear.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use parquet::basic::Type;
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::SerializedFileReader;
+use slipway_contract::EvaluationReport;
+use slipway_contract::metrics::Predictions;
+
+use super::column::Column;
+use super::error::shown;
+use super::{EvaluationError, PREDICTIONS_FILE, scores};
+
+/// Bytes a predictions file may have.
+pub(super) const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// Rows a predictions file may have.
+pub(super) const MOST_ROWS: u64 = 50_000_000;
+
+/// Bytes of one row's name, and of all names together.
+const MOST_NAME_BYTES: usize = 1_024;
+const MOST_NAMES_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+/// A parquet file in memory.
+pub(super) type Reader = SerializedFileReader<Bytes>;
+
+/// Reads the table that belongs to a report.
+pub(super) fn read(parquet: &[u8], report: &EvaluationReport) -> Result<Predictions, EvaluationError> {
+    let bytes = parquet.len() as u64;
+    if bytes > MOST_BYTES {
+        return Err(too_large("bytes", bytes, MOST_BYTES));
+    }
+    // The parquet reader has asserted on broken files before (index and slice bounds); such a file is the sender's fault,
+    // and nothing of ours is shared with the closure, so a panic ends here as a refusal.
+    catch_unwind(AssertUnwindSafe(|| read_table(Bytes::copy_from_slice(parquet), report)))
+        .unwrap_or(Err(EvaluationError::Broken))
+}
+
+fn read_table(parquet: Bytes, report: &EvaluationReport) -> Result<Predictions, EvaluationError> {
+    let file = SerializedFileReader::new(parquet)?;
+    let claimed = u64::try_from(file.metadata().file_metadata().num_rows()).unwrap_or(u64::MAX);
+    if claimed > MOST_ROWS {
+        return Err(too_many_rows(claimed));
+    }
+    same_rows("the file", claimed, report.rows)?;
+    let columns = Columns::of(&file)?;
+    let classes: HashMap<&[u8], u32> = report.classes.iter().map(String::as_bytes).zip(0..).collect();
+    let rows = names(&file, &columns.required("row", Type::BYTE_ARRAY)?, report)?;
+    let labels = class_indices(&file, &columns.required("label", Type::BYTE_ARRAY)?, &classes, report)?;
+    let predictions = class_indices(
+        &file,
+        &columns.required("prediction", Type::BYTE_ARRAY)?,
+        &classes,
+        report,
+    )?;
+    let scores = scores::read(&file, &columns, report)?;
+    Ok(Predictions {
+        rows,
+        classes: report.classes.clone(),
+        labels,
+        predictions,
+        scores,
+    })
+}
+
+/// The top-level columns of a file by name. Others than those read here are left alone: they may hold attributes of rows.
+pub(super) struct Columns(pub(super) HashMap<String, (usize, Type)>);
+
+impl Columns {
+    fn of(file: &Reader) -> Result<Self, EvaluationError> {
+        let mut columns = HashMap::new();
+        for (index, column) in file
+            .metadata()
+            .file_metadata()
+            .schema_descr()
+            .columns()
+            .iter()
+            .enumerate()
+        {
+            // A column within a group is nothing of ours, whatever it is called.
+            let [name] = column.path().parts() else {
+                continue;
+            };
+            let known = ["row", "label", "prediction"].contains(&name.as_str()) || name.starts_with("score_");
+            if known && column.max_rep_level() > 0 {
+                return Err(refuse_column(name, "holds lists", "one value a row"));
+            }
+            if columns.insert(name.clone(), (index, column.physical_type())).is_some() {
+                return Err(refuse_column(name, "is there twice", "every column once"));
+            }
+        }
+        Ok(Self(columns))
+    }
+
+    fn required(&self, name: &str, expected: Type) -> Result<Column, EvaluationError> {
+        match self.0.get(name) {
+            Some(&(index, came)) if came == expected => Ok(Column {
+                index,
+                name: name.to_owned(),
+            }),
+            Some((_, came)) => Err(refuse_column(name, format!("has type {came}"), "text (BYTE_ARRAY)")),
+            None => {
+                let mut present: Vec<String> = self.0.keys().map(|name| shown(name)).collect();
+                present.sort();
+                present.truncate(10);
+                let expected = format!("it beside {}", present.join(", "));
+                Err(refuse_column(name, "is missing", expected))
+            }
+        }
+    }
+}
+
+fn names(file: &Reader, column: &Column, report: &EvaluationReport) -> Result<Vec<String>, EvaluationError> {
+    let mut names = Vec::new();
+    let mut bytes = 0;
+    let count = column.each::<ByteArrayType>(file, |row, value| {
+        let name = text(column, row, value)?;
+        if name.is_empty() || name.len() > MOST_NAME_BYTES {
+            let came = format!("a name of {} bytes", name.len());
+            return Err(column.refuse(row, came, format!("1 to {MOST_NAME_BYTES}")));
+        }
+        bytes += name.len() as u64;
+        if bytes > MOST_NAMES_BYTES {
+            return Err(too_large("bytes of row names", bytes, MOST_NAMES_BYTES));
+        }
+        names.push(name.to_owned());
+        Ok(())
+    })?;
+    same_rows("column `row`", count, report.rows)?;
+    let mut seen = HashSet::with_capacity(names.len());
+    match names.iter().zip(0..).find(|(name, _)| !seen.insert(name.as_str())) {
+        Some((name, row)) => Err(column.refuse(row, format!("{} again", shown(name)), "every name once")),
+        None => Ok(names),
+    }
+}
+
+fn class_indices(
+    file: &Reader,
+    column: &Column,
+    classes: &HashMap<&[u8], u32>,
+    report: &EvaluationReport,
+) -> Result<Vec<u32>, EvaluationError> {
+    let mut indices = Vec::new();
+    let count = column.each::<ByteArrayType>(file, |row, value| match classes.get(value.data()) {
+        Some(index) => {
+            indices.push(*index);
+            Ok(())
+        }
+        None => Err(column.refuse(
+            row,
+            shown(&String::from_utf8_lossy(value.data())),
+            format!("one of the {} classes of report.json", classes.len()),
+        )),
+    })?;
+    same_rows(&format!("column `{}`", column.name), count, report.rows)?;
+    Ok(indices)
+}
+
+fn text<'value>(column: &Column, row: u64, value: &'value ByteArray) -> Result<&'value str, EvaluationError> {
+    std::str::from_utf8(value.data()).map_err(|_| column.refuse(row, "bytes that are no text", "UTF-8"))
+}
+
+/// Refuses another number of rows than the report states.
+pub(super) fn same_rows(place: &str, came: u64, expected: u64) -> Result<(), EvaluationError> {
+    if came == expected {
+        return Ok(());
+    }
+    Err(EvaluationError::Rows {
+        place: place.to_owned(),
+        came,
+        expected,
+    })
+}
+
+/// The error for a column as a whole.
+pub(super) fn refuse_column(column: &str, came: impl Into<String>, expected: impl Into<String>) -> EvaluationError {
+    EvaluationError::Column {
+        column: column.chars().take(80).flat_map(char::escape_debug).collect(),
+        came: came.into(),
+        expected: expected.into(),
+    }
+}
+
+/// The error for more than is held in memory.
+pub(super) fn too_large(unit: &'static str, came: u64, most: u64) -> EvaluationError {
+    EvaluationError::TooLarge {
+        file: PREDICTIONS_FILE,
+        unit,
+        came,
+        most,
+    }
+}
+
+/// The error for more rows than are read.
+pub(super) fn too_many_rows(came: u64) -> EvaluationError {
+    too_large("rows", came, MOST_ROWS)
+}

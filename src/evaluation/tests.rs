@@ -1,0 +1,209 @@
+//! Evaluation folders as strangers may send them.
+
+use parquet::basic::Encoding;
+use serde_json::json;
+use slipway_contract::Metric;
+
+use super::sample::{Values, columns, columns_with, parquet, parquet_in_groups, report, text};
+use super::{Evaluation, PREDICTIONS_FILE, REPORT_FILE, paired, read, read_folder};
+
+fn refusal(report: &[u8], parquet: &[u8]) -> String {
+    read(report, parquet).expect_err("a refusal").to_string()
+}
+
+/// What is said of a file with one column replaced.
+fn refusal_of(name: &'static str, values: Values) -> String {
+    refusal(&report(|_| ()), &parquet(&columns_with(name, values)))
+}
+
+fn evaluation() -> Evaluation {
+    read(&report(|_| ()), &parquet(&columns())).expect("an evaluation")
+}
+
+#[test]
+fn a_sound_folder_is_read_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join(REPORT_FILE), report(|_| ())).expect("a report");
+    std::fs::write(folder.path().join(PREDICTIONS_FILE), parquet(&columns())).expect("predictions");
+    let Evaluation { report, predictions } = read_folder(folder.path()).expect("an evaluation");
+    assert_eq!(report.metrics.get(&Metric::Accuracy), Some(&0.75));
+    assert_eq!(predictions.rows, ["a", "b", "c", "d"]);
+    assert_eq!(predictions.labels, [0, 1, 0, 1]);
+    assert_eq!(predictions.predictions, [0, 1, 1, 1]);
+    assert_eq!(predictions.scores, Some(vec![0.9, 0.1, 0.2, 0.8, 0.4, 0.6, 0.1, 0.9]));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = read_folder(folder.path()).expect_err("a refusal").to_string();
+    assert!(error.contains("report.json` cannot be read"), "{error}");
+}
+
+#[test]
+fn row_groups_doubles_attributes_and_absent_scores_are_all_fine() {
+    let halves: [Vec<(&str, Values)>; 2] = [("a", "b"), ("c", "d")].map(|(first, second)| {
+        vec![
+            ("row", text(&[first, second])),
+            ("label", text(&["cat", "dog"])),
+            (
+                "prediction",
+                text(if first == "a" { &["cat", "dog"] } else { &["dog", "dog"] }),
+            ),
+            ("region", text(&["north", "south"])),
+        ]
+    });
+    let split = parquet_in_groups(&[&halves[0], &halves[1]], Encoding::PLAIN);
+    let predictions = read(&report(|_| ()), &split).expect("an evaluation").predictions;
+    assert_eq!((predictions.predictions, predictions.scores), (vec![0, 1, 1, 1], None));
+
+    let doubles = columns_with("score_cat", Values::Double(vec![0.9, 0.2, 0.4, 0.1]));
+    assert_eq!(
+        read(&report(|_| ()), &parquet(&doubles)).expect("an evaluation"),
+        evaluation()
+    );
+    let full = ["a", "b", "c", "d"].map(|name| Some(name.to_owned())).to_vec();
+    let optional = columns_with("row", Values::OptionalText(full));
+    assert_eq!(
+        read(&report(|_| ()), &parquet(&optional)).expect("an evaluation"),
+        evaluation()
+    );
+}
+
+#[test]
+fn columns_that_are_missing_or_of_the_wrong_type_are_named() {
+    let mut bare = columns();
+    bare.retain(|(name, _)| *name != "label");
+    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&bare)), @"predictions.parquet: column `label` is missing, expected it beside `prediction`, `row`, `score_cat`, `score_dog`");
+    insta::assert_snapshot!(refusal_of("prediction", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: column `prediction` has type INT32, expected text (BYTE_ARRAY)");
+    insta::assert_snapshot!(refusal_of("score_dog", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: column `score_dog` has type INT32, expected FLOAT or DOUBLE");
+    insta::assert_snapshot!(refusal_of("score_bird", Values::Float(vec![0.0; 4])), @"predictions.parquet: column `score_bird` is for a class that report.json does not name, expected one column for each of its classes");
+    let mut partial = columns();
+    partial.retain(|(name, _)| *name != "score_dog");
+    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&partial)), @"predictions.parquet: column `score_dog` is missing, expected scores for every class or for none");
+    let mut twice = columns();
+    twice.push(("label", text(&["cat"; 4])));
+    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&twice)), @"predictions.parquet: column `label` is there twice, expected every column once");
+}
+
+#[test]
+fn values_without_a_place_are_named_with_their_row() {
+    insta::assert_snapshot!(refusal_of("row", text(&["a", "b", "a", "d"])), @"predictions.parquet: row 3, column `row`: `a` again, expected every name once");
+    insta::assert_snapshot!(refusal_of("row", text(&["a", "", "c", "d"])), @"predictions.parquet: row 2, column `row`: a name of 0 bytes, expected 1 to 1024");
+    insta::assert_snapshot!(refusal_of("label", text(&["cat", "dog", "cat", "<b>\u{1b}[31m"])), @r"predictions.parquet: row 4, column `label`: `<b>\u{1b}[31m`, expected one of the 2 classes of report.json");
+    let gap = vec![Some("a".to_owned()), Some("b".to_owned()), None, Some("d".to_owned())];
+    insta::assert_snapshot!(refusal_of("row", Values::OptionalText(gap)), @"predictions.parquet: row 3, column `row`: no value, expected a value in every row");
+    insta::assert_snapshot!(refusal_of("score_cat", Values::Float(vec![0.9, f32::NAN, 0.4, 0.1])), @"predictions.parquet: row 2, column `score_cat`: score NaN, expected a number from 0 to 1");
+    insta::assert_snapshot!(refusal_of("score_cat", Values::Double(vec![0.9, 0.2, f64::INFINITY, 0.1])), @"predictions.parquet: row 3, column `score_cat`: score inf, expected a number from 0 to 1");
+    insta::assert_snapshot!(refusal_of("score_cat", Values::Float(vec![1.1, 0.2, 0.4, 0.1])), @"predictions.parquet: row 1, column `score_cat`: score 1.100000023841858, expected a number from 0 to 1");
+    insta::assert_snapshot!(refusal_of("score_cat", Values::Float(vec![1.0, 0.2, 0.4, 0.1])), @"predictions.parquet: row 1, column `score_…`: the scores sum to 1.1000, expected a sum of 1; let the model end in a softmax");
+}
+
+#[test]
+fn a_report_that_its_predictions_do_not_bear_out_is_refused() {
+    let refusal = |change: fn(&mut serde_json::Value)| refusal(&report(change), &parquet(&columns()));
+    insta::assert_snapshot!(refusal(|report| report["metrics"]["accuracy"] = json!(0.76)), @"report.json: accuracy is stated as 0.76, but predictions.parquet gives 0.75; evaluate again, and keep both files unchanged");
+    insta::assert_snapshot!(refusal(|report| report["rows"] = json!(5)), @"predictions.parquet: 4 rows in the file, expected 5; evaluate again, and keep both files unchanged");
+    insta::assert_snapshot!(refusal(|report| report["rows"] = json!(0)), @"report.json: no rows were evaluated, expected at least one; name test data that is not empty");
+    insta::assert_snapshot!(refusal(|report| report["metrics"] = json!({})), @"report.json: no metric is stated, expected at least one");
+    insta::assert_snapshot!(refusal(|report| report["metrics"]["accuracy"] = json!(null)), @"report.json: invalid type: null, expected f64 at line 1 column 314; it has to be the evaluator's report as it was written");
+    insta::assert_snapshot!(refusal(|report| report["classes"] = json!(["cat", "cat"])), @"report.json: class `cat` is named twice, expected every class once");
+    insta::assert_snapshot!(refusal(|report| report["classes"] = json!(["cat"])), @"predictions.parquet: row 2, column `label`: `dog`, expected one of the 1 classes of report.json");
+    insta::assert_snapshot!(refusal(|report| report["kind"] = json!("ModelCard")), @"report.json: `slipway.dev/v1alpha1 ModelCard` came, expected `slipway.dev/v1alpha1 EvaluationReport`");
+    assert!(
+        read(
+            &report(|report| report["metrics"]["accuracy"] = json!(0.750_000_5)),
+            &parquet(&columns())
+        )
+        .is_ok()
+    );
+}
+
+#[test]
+fn a_stated_metric_that_needs_scores_is_refused_without_them() {
+    let mut bare = columns();
+    bare.retain(|(name, _)| !name.starts_with("score_"));
+    let stated = report(|report| report["metrics"]["log_loss"] = json!(0.3));
+    insta::assert_snapshot!(refusal(&stated, &parquet(&bare)), @"report.json: log_loss is stated as 0.3, but predictions.parquet has no `score_…` columns to compute it from");
+}
+
+#[test]
+fn encodings_whose_values_outgrow_their_bytes_are_refused() {
+    let mut bare = columns();
+    bare.retain(|(name, _)| !name.starts_with("score_"));
+    let delta = parquet_in_groups(&[&bare], Encoding::DELTA_BYTE_ARRAY);
+    insta::assert_snapshot!(refusal(&report(|_| ()), &delta), @"predictions.parquet: not a readable parquet file: NYI: encoding DELTA_BYTE_ARRAY is not supported, expected PLAIN or RLE_DICTIONARY; write it without compression");
+}
+
+#[test]
+fn no_truncated_file_is_taken_for_a_whole_one() {
+    let (report, whole) = (report(|_| ()), parquet(&columns()));
+    for length in 0..whole.len() {
+        assert!(
+            read(&report, &whole[..length]).is_err(),
+            "{length} of {} bytes",
+            whole.len()
+        );
+    }
+    for length in 0..report.len() {
+        assert!(
+            read(&report[..length], &whole).is_err(),
+            "{length} of {} bytes",
+            report.len()
+        );
+    }
+}
+
+#[test]
+fn no_changed_byte_makes_the_reader_panic_or_the_figures_wrong() {
+    let (report, whole) = (report(|_| ()), parquet(&columns()));
+    for offset in 0..whole.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut changed = whole.clone();
+            changed[offset] ^= change;
+            if let Ok(Evaluation { predictions, .. }) = read(&report, &changed) {
+                assert_eq!(
+                    Metric::Accuracy.of(&predictions),
+                    Some(0.75),
+                    "byte {offset} xor {change}"
+                );
+                assert_eq!(predictions.len(), 4);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_champions_rows_are_put_in_the_candidates_order() {
+    let candidate = evaluation();
+    let mut champion = candidate.clone();
+    champion.predictions.rows.reverse();
+    champion.predictions.labels.reverse();
+    champion.predictions.predictions.reverse();
+    let scores = [0.1, 0.9, 0.4, 0.6, 0.2, 0.8, 0.9, 0.1];
+    champion.predictions.scores = Some(scores.to_vec());
+    assert_eq!(
+        *paired(&candidate, &champion).expect("a pairing"),
+        candidate.predictions
+    );
+}
+
+#[test]
+fn evaluations_on_other_rows_are_not_compared_and_the_first_difference_is_named() {
+    let candidate = evaluation();
+    let difference = |change: fn(&mut Evaluation)| {
+        let mut champion = candidate.clone();
+        change(&mut champion);
+        paired(&candidate, &champion).expect_err("a refusal").to_string()
+    };
+    insta::assert_snapshot!(difference(|champion| champion.predictions.rows[2] = "z".into()), @"candidate and champion were not evaluated alike: row `c` of the candidate is missing from the champion; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.predictions.labels[1] = 0), @"candidate and champion were not evaluated alike: row `b` is labelled `cat` for the champion, expected the candidate's `dog`; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.report.evaluator = "0.2.0".into()), @"candidate and champion were not evaluated alike: the champion's evaluator is `0.2.0`, expected the candidate's `0.1.0`; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.report.data = slipway_contract::Digest::of(b"other")), @"candidate and champion were not evaluated alike: the champion's data is d9298a10d1b0, expected the candidate's dddddddddddd; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.predictions.classes.reverse()), @"candidate and champion were not evaluated alike: their classes or the order of them differ; evaluate the champion again on the candidate's data");
+    let fewer = |champion: &mut Evaluation| {
+        champion.predictions.rows.pop();
+        champion.predictions.labels.pop();
+    };
+    insta::assert_snapshot!(difference(fewer), @"candidate and champion were not evaluated alike: the champion has 3 rows, expected the candidate's 4; evaluate the champion again on the candidate's data");
+}
