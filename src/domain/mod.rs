@@ -3,7 +3,9 @@
 mod diagnostic;
 mod ids;
 mod retry;
+mod verdict;
 
 pub use diagnostic::{Diagnostic, Position};
 pub use ids::{CommitSha, NotACommitSha};
 pub use retry::Retry;
+pub use verdict::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requirement, Verdict};
