@@ -1,1 +1,196 @@
-//! (being built)
+//! Composition root: makes the parts from their settings, starts them together and stops them together.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use rustix::fs::{FlockOperation, flock};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::artifacts;
+use crate::config::{self, Settings};
+use crate::executor;
+use crate::forge;
+use crate::git::Mirror;
+use crate::pipeline::{self, CrashPoint, Pipeline};
+use crate::store;
+use crate::telemetry::RenderMetrics;
+use crate::web;
+use crate::web::{Hook, Shared};
+
+/// How long parts may take to stop: below the 30 s that Kubernetes grants a pod.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Runs the server until SIGTERM or SIGINT. `listening` is told the address once requests are taken.
+pub async fn serve(
+    settings: Settings,
+    crash_at: Option<CrashPoint>,
+    render_metrics: RenderMetrics,
+    listening: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let _lock = lock(&settings.state)?;
+    let workers = settings.workers;
+    let listen = settings.web.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    let store = store::connect(&settings.store)
+        .await
+        .context("the store cannot be opened")?;
+    let freed = store.release_all().await?;
+    if freed > 0 {
+        tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
+    }
+    let (pipeline, shared) = assemble(settings, store.clone(), crash_at, render_metrics)?;
+    let stop = CancellationToken::new();
+    let mut parts = JoinSet::new();
+    for _ in 0..workers {
+        let (pipeline, stop) = (pipeline.clone(), stop.clone());
+        parts.spawn(async move { pipeline.move_runs(&stop).await.context("the worker failed") });
+    }
+    {
+        let (pipeline, stop) = (pipeline.clone(), stop.clone());
+        parts.spawn(async move {
+            pipeline
+                .read_deliveries(&stop)
+                .await
+                .context("the reader of deliveries failed")
+        });
+    }
+    {
+        let stop = stop.clone();
+        parts.spawn(async move { web::serve(listener, shared, stop).await.context("the web part failed") });
+    }
+    parts.spawn(stop_on_signal(stop.clone()));
+    listening(address);
+    let ended = run_together(&mut parts, &stop).await;
+    store.close().await;
+    ended
+}
+
+/// Waits for the first part to end, then stops all others.
+async fn run_together(parts: &mut JoinSet<anyhow::Result<()>>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let first = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        Some(ended) = parts.join_next() => ended.context("a part panicked").and_then(|result| result),
+    };
+    stop.cancel();
+    let drained = timeout(DRAIN, async { while parts.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!(
+            "not everything ended within {DRAIN:?}; what was not finished is done again after the next start"
+        );
+        parts.abort_all();
+    }
+    first
+}
+
+async fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
+        _ = interrupt.recv() => tracing::info!("interrupted: finishing what is under way"),
+        () = stop.cancelled() => {}
+    }
+    stop.cancel();
+    Ok(())
+}
+
+/// Makes the state folder ours alone. The lock ends with the process, however it ends.
+fn lock(state: &Path) -> anyhow::Result<File> {
+    let made = || -> std::io::Result<File> {
+        std::fs::create_dir_all(state)?;
+        File::create(state.join("lock"))
+    };
+    let file = made().with_context(|| format!("the state folder `{}` cannot be made", state.display()))?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!(
+            "another server works in the state folder `{}`: stop it, or name another `state`",
+            state.display()
+        );
+    }
+    Ok(file)
+}
+
+fn assemble(
+    settings: Settings,
+    store: Arc<dyn store::Store>,
+    crash_at: Option<CrashPoint>,
+    render_metrics: RenderMetrics,
+) -> anyhow::Result<(Arc<Pipeline>, Arc<Shared>)> {
+    let Settings {
+        state,
+        web,
+        store: _,
+        artifacts,
+        executor,
+        workers: _,
+        threads,
+        device,
+        committer,
+        sources,
+        environments,
+    } = settings;
+    let mirrors = state.join("mirrors");
+    let mut hooks = std::collections::BTreeMap::new();
+    let mut served = std::collections::BTreeMap::new();
+    for (
+        name,
+        config::Source {
+            forge,
+            remote,
+            secrets,
+            environment,
+        },
+    ) in sources
+    {
+        let forge = forge::connect(forge);
+        let mirror = Mirror::open(&mirrors, remote)?;
+        hooks.insert(
+            name.clone(),
+            Hook {
+                forge: forge.clone(),
+                secrets,
+            },
+        );
+        served.insert(
+            name,
+            pipeline::Source {
+                forge,
+                mirror,
+                environment,
+            },
+        );
+    }
+    let mut written = std::collections::BTreeMap::new();
+    for (name, remote) in environments {
+        written.insert(
+            name,
+            pipeline::Environment {
+                mirror: Mirror::open(&mirrors, remote)?,
+            },
+        );
+    }
+    let settings = pipeline::Settings {
+        sources: served,
+        environments: written,
+        work: state.join("work"),
+        committer,
+        threads,
+        device,
+        crash_at,
+    };
+    let artifacts = artifacts::connect(&artifacts)?;
+    let pipeline = Arc::new(Pipeline::new(store, executor::connect(&executor), artifacts, settings));
+    let shared = Arc::new(Shared::new(pipeline.clone(), hooks, web, render_metrics));
+    Ok((pipeline, shared))
+}

@@ -1,2 +1,7 @@
 //! Entry point: parse, dispatch, exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    slipway::cli::run()
+}

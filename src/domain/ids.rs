@@ -68,3 +68,94 @@ impl fmt::Display for CommitSha {
         f.write_str(&self.0)
     }
 }
+
+/// A run's identifier: a UUID of version 7 (RFC 9562), so that runs sort by the time of their creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(uuid::Uuid);
+
+impl RunId {
+    /// A new identifier, unlike any other.
+    #[expect(
+        clippy::new_without_default,
+        reason = "an identifier is made on purpose, never by default"
+    )]
+    pub fn new() -> Self {
+        Self(uuid::Uuid::now_v7())
+    }
+}
+
+impl FromStr for RunId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A source's name in the server's settings: what stands in the webhook's address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SourceName(slipway_contract::ModelName);
+
+impl SourceName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl TryFrom<String> for SourceName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self).map_err(|_| {
+            format!(
+                "`{text}` cannot name a source or environment: expected 1 to 63 lower-case letters, digits or dashes"
+            )
+        })
+    }
+}
+
+impl From<SourceName> for String {
+    fn from(name: SourceName) -> Self {
+        name.0.into()
+    }
+}
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_forty_lower_case_digits_are_a_commit() {
+        let good = "0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(good.parse::<CommitSha>().expect("a commit").short(), "0123456789ab");
+        for text in [
+            "",
+            "main",
+            &good[1..],
+            &good.to_uppercase(),
+            &format!("{good}0"),
+            "../../../../../../../../../etc/passwd0000000",
+        ] {
+            let error = text.parse::<CommitSha>().expect_err(text).to_string();
+            assert!(
+                error.ends_with("is not a commit: expected 40 lower-case hexadecimal digits"),
+                "{error}"
+            );
+        }
+    }
+}

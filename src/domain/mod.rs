@@ -1,11 +1,19 @@
 //! The product's words, free of any outside world: identifiers, events, runs, verdicts, promotions.
 
+mod delivery;
 mod diagnostic;
+mod event;
 mod ids;
+mod promotion;
 mod retry;
+mod run;
 mod verdict;
 
+pub use delivery::{Delivery, DeliveryState, Intake};
 pub use diagnostic::{Diagnostic, Position};
-pub use ids::{CommitSha, NotACommitSha};
-pub use retry::Retry;
+pub use event::{Event, Push};
+pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
+pub use promotion::{Promotion, version_of};
+pub use retry::{Retry, pause_before};
+pub use run::{EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunEvent, RunState, Transition};
 pub use verdict::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requirement, Verdict};

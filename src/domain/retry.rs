@@ -1,14 +1,47 @@
-//! Whether doing the same again can help: every error of a seam answers with one of these.
+//! What a failure says about trying again.
 
 use std::time::Duration;
 
-/// What to do after a failure.
+/// Whether another attempt can help, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// The same again would fail the same way: stop, and show it to a person.
+    /// It cannot: a person has to change something first.
     Never,
-    /// It may pass: try again, each time after a longer pause.
+    /// It can, after a pause that grows with every attempt.
     Backoff,
-    /// The other side named the pause: try again after it.
+    /// It can, after the time the other side asked for.
     After(Duration),
+}
+
+/// The first pause before another attempt.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// How long to wait before attempt number `attempt` (the first repetition is 1): doubling up to five minutes, with
+/// full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015). `chance` is any number drawn at random.
+pub fn pause_before(attempt: u32, chance: u64) -> Duration {
+    let ceiling = FIRST_PAUSE
+        .saturating_mul(1 << attempt.saturating_sub(1).min(16))
+        .min(LONGEST_PAUSE);
+    let ceiling = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(chance % (ceiling + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_never_exceed_it() {
+        let ceilings: Vec<u64> = (1..=4)
+            .map(|attempt| pause_before(attempt, 1000 << (attempt - 1)).as_secs())
+            .collect();
+        assert_eq!(ceilings, [1, 2, 4, 8]);
+        for attempt in [10, 11, 40, u32::MAX] {
+            assert!(pause_before(attempt, u64::MAX) <= LONGEST_PAUSE);
+            assert_eq!(pause_before(attempt, 300_000), LONGEST_PAUSE);
+        }
+        assert_eq!(pause_before(3, 0), Duration::ZERO);
+    }
 }

@@ -19,7 +19,7 @@ mod tests;
 pub use path::{NotAPath, Path, Segment};
 pub use plain::{Reading, is_plain_text, reading_of};
 pub use read::read;
-pub use search::Place;
+pub use search::{Place, nearest_position};
 pub use tree::{Comment, Entry, Kind, Node, Style, Tree};
 
 /// The largest text that is read: real files are a few kilobytes, and everything here is kept in memory.

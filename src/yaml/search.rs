@@ -16,6 +16,12 @@ pub struct Place<'tree> {
     pub node: &'tree Node,
 }
 
+/// Where the value at a path of a text's first document is, or the deepest value on the way to it; `None` if the text
+/// is not YAML.
+pub fn nearest_position(text: &str, path: &str) -> Option<Position> {
+    Tree::parse("", text).ok().map(|tree| tree.nearest_position(path))
+}
+
 impl Tree {
     /// The value at a path of one document, counted from zero.
     pub fn find(&self, document: usize, path: &Path) -> Option<Place<'_>> {

@@ -1,0 +1,124 @@
+//! `slipway check`: all mistakes of all files, with their places.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::config;
+use crate::domain::Diagnostic;
+use crate::pipeline::read_model;
+use crate::policy::Policy;
+
+/// Check models, policies and server settings; find all of a file's mistakes.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Files, or folders to search for `slipway.yaml`
+    #[arg(default_value = ".")]
+    paths: Vec<PathBuf>,
+}
+
+/// All diagnostics, a paragraph each.
+pub(super) fn join(problems: &[Diagnostic]) -> String {
+    problems
+        .iter()
+        .map(Diagnostic::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let mut files = Vec::new();
+        for path in &self.paths {
+            collect(path, &mut files).map_err(|error| exit::invalid(format!("{}: {error}", path.display())))?;
+        }
+        if files.is_empty() {
+            return Err(exit::invalid(
+                "no `slipway.yaml` was found\n  help: name the file, or its folder",
+            ));
+        }
+        let mut problems = Vec::new();
+        for file in &files {
+            problems.extend(check(file).err().unwrap_or_default());
+        }
+        if problems.is_empty() {
+            output::say(&format!("{} files checked: no mistakes", files.len()));
+            return Ok(Exit::Done);
+        }
+        for problem in &problems {
+            output::say(&problem.to_string());
+        }
+        Err(exit::invalid(format!(
+            "{} mistakes in {} files",
+            problems.len(),
+            files.len()
+        )))
+    }
+}
+
+/// Folders that hold no models of their own.
+const SKIPPED: [&str; 3] = ["target", "node_modules", ".git"];
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if !path.is_dir() {
+        path.metadata()?;
+        files.push(path.to_path_buf());
+        return Ok(());
+    }
+    let mut entries = std::fs::read_dir(path)?.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let kind = entry.file_type()?;
+        if kind.is_dir() && !SKIPPED.iter().any(|skipped| name == *skipped) {
+            collect(&entry.path(), files)?;
+        } else if kind.is_file() && name == "slipway.yaml" {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// What a file says it is.
+#[derive(serde::Deserialize)]
+struct Kind {
+    kind: String,
+}
+
+fn check(path: &Path) -> Result<(), Vec<Diagnostic>> {
+    let name = path.display().to_string();
+    let unreadable = |error: std::io::Error| vec![Diagnostic::new(&name, format!("the file cannot be read: {error}"))];
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let kind = serde_yaml::from_str::<Kind>(&text).map_or_else(|_| "Model".to_owned(), |file| file.kind);
+    match kind.as_str() {
+        "Policy" => Policy::read(&name, &text).map(drop),
+        "Server" => config::load(path).map(drop),
+        _ => check_model(path, &name, &text),
+    }
+}
+
+/// A model file, the policy it names, and whether its data files are there.
+fn check_model(path: &Path, name: &str, text: &str) -> Result<(), Vec<Diagnostic>> {
+    let model = read_model(name, text)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut problems = Vec::new();
+    let policy = folder.join(&model.spec.policy);
+    let policy_name = policy.display().to_string();
+    match std::fs::read_to_string(&policy) {
+        Ok(text) => problems.extend(Policy::read(&policy_name, &text).err().unwrap_or_default()),
+        Err(error) => problems.push(missing(name, text, "spec.policy", &policy_name, &error)),
+    }
+    for (key, file) in model.spec.data.files() {
+        if let Err(error) = folder.join(file).metadata() {
+            problems.push(missing(name, text, key, file, &error));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn missing(name: &str, text: &str, key: &str, file: &str, error: &std::io::Error) -> Diagnostic {
+    let position = crate::yaml::nearest_position(text, key);
+    Diagnostic::new(name, format!("{key}: `{file}` cannot be read: {error}")).at(position)
+}

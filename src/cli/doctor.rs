@@ -1,0 +1,108 @@
+//! `slipway doctor`: what is missing on this machine, and how to get it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::Args;
+
+use super::exit::Exit;
+use super::output;
+use crate::executor;
+
+/// Say what is missing on this machine, and how to get it.
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// The trainer's program; the one beside `slipway` when absent
+    #[arg(long, value_name = "FILE")]
+    trainer: Option<PathBuf>,
+}
+
+/// A program that something needs.
+struct Tool {
+    program: &'static str,
+    arguments: &'static [&'static str],
+    needed_for: &'static str,
+    how_to_get_it: &'static str,
+}
+
+/// What building, the demo and the tests need. The Makefile asks for the same.
+const TOOLS: [Tool; 5] = [
+    Tool {
+        program: "git",
+        arguments: &["--version"],
+        needed_for: "the demo and the tests (the server itself needs no git program)",
+        how_to_get_it: "apt-get install git",
+    },
+    Tool {
+        program: "cargo",
+        arguments: &["--version"],
+        needed_for: "building",
+        how_to_get_it: "https://rustup.rs",
+    },
+    Tool {
+        program: "c++",
+        arguments: &["--version"],
+        needed_for: "building",
+        how_to_get_it: "apt-get install g++",
+    },
+    Tool {
+        program: "make",
+        arguments: &["--version"],
+        needed_for: "building",
+        how_to_get_it: "apt-get install make",
+    },
+    Tool {
+        program: "python3",
+        arguments: &["-m", "pip", "--version"],
+        needed_for: "fetching libtorch and the demo's data",
+        how_to_get_it: "apt-get install python3-pip",
+    },
+];
+
+impl Doctor {
+    pub(super) fn run(self) -> Exit {
+        let mut missing = 0;
+        for tool in TOOLS {
+            let Tool {
+                program,
+                arguments,
+                needed_for,
+                how_to_get_it,
+            } = tool;
+            match first_line(Command::new(program).args(arguments)) {
+                Ok(version) => output::say(&format!("found    {program}: {version}")),
+                Err(reason) => {
+                    missing += 1;
+                    output::say(&format!(
+                        "missing  {program} ({reason}), for {needed_for}: {how_to_get_it}"
+                    ));
+                }
+            }
+        }
+        let trainer = self.trainer.map_or_else(executor::trainer_beside_us, Ok);
+        let probed = trainer
+            .map_err(|error| error.to_string())
+            .and_then(|trainer| first_line(Command::new(trainer).arg("--probe")));
+        match probed {
+            Ok(answer) => output::say(&format!("found    slipway-trainer: {answer}")),
+            Err(reason) => {
+                missing += 1;
+                output::say(&format!(
+                    "missing  slipway-trainer ({reason}), for training: make build"
+                ));
+            }
+        }
+        if missing == 0 { Exit::Done } else { Exit::Refused }
+    }
+}
+
+/// The first line a program prints, or why it printed none.
+fn first_line(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(words.lines().next().unwrap_or("it failed without a word").to_owned());
+    }
+    let words = String::from_utf8_lossy(&output.stdout);
+    Ok(words.lines().next().unwrap_or_default().to_owned())
+}

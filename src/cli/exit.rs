@@ -1,0 +1,79 @@
+//! The exit codes, all in one place. They are part of the interface: scripts rely on them.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Done, or passed.
+    Done = 0,
+    /// A gate or a rule refused.
+    Refused = 1,
+    /// Invalid input or usage.
+    Invalid = 2,
+    /// A gate could not decide.
+    Inconclusive = 3,
+    /// The other side is unreachable.
+    Unreachable = 4,
+    /// Our own fault, as `sysexits.h` calls it (`EX_SOFTWARE`).
+    Defect = 70,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A command that could not do what it was asked.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    pub(super) fn code(&self) -> Exit {
+        self.exit
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The user's input is wrong.
+pub(super) fn invalid(message: impl fmt::Display) -> Failure {
+    Failure {
+        exit: Exit::Invalid,
+        message: message.to_string(),
+    }
+}
+
+/// A server did not answer.
+pub(super) fn unreachable(message: impl fmt::Display) -> Failure {
+    Failure {
+        exit: Exit::Unreachable,
+        message: message.to_string(),
+    }
+}
+
+/// Something of ours broke.
+pub(super) fn defect(message: impl fmt::Display) -> Failure {
+    Failure {
+        exit: Exit::Defect,
+        message: message.to_string(),
+    }
+}
+
+/// What `clap` says about usage: asking for help is no mistake.
+pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        Exit::Invalid.into()
+    } else {
+        Exit::Done.into()
+    }
+}

@@ -1,0 +1,118 @@
+//! `slipway generate`: files that are made from the code, written or checked.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use schemars::{JsonSchema, schema_for};
+
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::config::ServerFile;
+use crate::policy;
+
+/// Write generated files, or check that they are current.
+#[derive(Debug, Args)]
+pub(super) struct Generate {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// JSON Schemas of everything users write and programs exchange
+    Schema(Files),
+    /// The command line's own description, as Markdown
+    Cli(Files),
+}
+
+#[derive(Debug, Args)]
+struct Files {
+    /// Folder of the files; `schemas` or `docs` when absent
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Write nothing; exit 1 if a file is missing or not current
+    #[arg(long)]
+    check: bool,
+}
+
+impl Generate {
+    pub(super) fn run(self, command: clap::Command) -> Result<Exit, Failure> {
+        match self.what {
+            What::Schema(files) => files.settle("schemas", &schemas()?),
+            What::Cli(files) => files.settle("docs", &[("cli.md", describe(command))]),
+        }
+    }
+}
+
+impl Files {
+    fn settle(&self, usual: &str, contents: &[(&str, String)]) -> Result<Exit, Failure> {
+        let folder = self.folder.as_deref().unwrap_or(Path::new(usual));
+        let mut stale = 0;
+        for (name, content) in contents {
+            let path = folder.join(name);
+            if std::fs::read_to_string(&path).is_ok_and(|found| found == *content) {
+                continue;
+            }
+            if self.check {
+                stale += 1;
+                output::complain(&format!(
+                    "{} is not current\n  help: run `slipway generate` without `--check`, and commit",
+                    path.display()
+                ));
+            } else {
+                let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, content));
+                written.map_err(|error| exit::invalid(format!("{}: {error}", path.display())))?;
+                output::say(&format!("wrote {}", path.display()));
+            }
+        }
+        Ok(if stale == 0 { Exit::Done } else { Exit::Refused })
+    }
+}
+
+fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
+    use slipway_contract::{EvaluationReport, Job, Model, ModelCard, Progress, TrainingReport};
+    Ok(vec![
+        ("model.schema.json", schema::<Model>()?),
+        ("policy.schema.json", text_of(&policy::schema())?),
+        ("server.schema.json", schema::<ServerFile>()?),
+        ("job.schema.json", schema::<Job>()?),
+        ("progress.schema.json", schema::<Progress>()?),
+        ("training-report.schema.json", schema::<TrainingReport>()?),
+        ("evaluation-report.schema.json", schema::<EvaluationReport>()?),
+        ("model-card.schema.json", schema::<ModelCard>()?),
+    ])
+}
+
+fn schema<T: JsonSchema>() -> Result<String, Failure> {
+    text_of(&schema_for!(T))
+}
+
+fn text_of(schema: &schemars::Schema) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(schema).map_err(exit::defect)?;
+    Ok(format!("{text}\n"))
+}
+
+/// Every command's help, a section each.
+fn describe(mut command: clap::Command) -> String {
+    command.build();
+    let mut sections =
+        vec!["# The command line\n\nMade by `slipway generate cli`; the exit codes stand in README.md.\n".to_owned()];
+    let name = command.get_name().to_owned();
+    add_command(&mut sections, &mut command, &name);
+    sections.join("\n")
+}
+
+fn add_command(sections: &mut Vec<String>, command: &mut clap::Command, name: &str) {
+    let help = command.render_long_help().to_string();
+    let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+    sections.push(format!("## {name}\n\n```text\n{}\n```\n", help.join("\n")));
+    let subcommands: Vec<String> = command
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    for subcommand in subcommands.iter().filter(|name| *name != "help") {
+        if let Some(command) = command.find_subcommand_mut(subcommand) {
+            add_command(sections, command, &format!("{name} {subcommand}"));
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Where commands write: results to standard output, complaints to standard error.
+
+use std::io::Write as _;
+
+/// Writes a line of a result. A reader that went away ends nothing but the reading.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Writes a complaint.
+pub(super) fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "slipway: {line}");
+}
+
+/// Writes a note on how the work goes.
+pub(super) fn note(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Rows as columns of equal width, for people.
+pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<String> = cells
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(&mut header.iter().copied())];
+    lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [
+            vec!["a".to_owned(), "größer".to_owned()],
+            vec!["long".to_owned(), "x".to_owned()],
+        ];
+        assert_eq!(table(&["ID", "WORD"], &rows), "ID    WORD\na     größer\nlong  x");
+    }
+}

@@ -1,0 +1,40 @@
+//! `slipway serve`: runs the server.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::app;
+use crate::config;
+use crate::pipeline::CrashPoint;
+use crate::telemetry;
+
+/// Run the webhook server and the worker.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The server's settings
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// End as if killed, `before:STATE` or `after:STATE` was recorded of a run (for tests of crashes)
+    #[arg(long, value_name = "POINT", hide = true)]
+    crash_at: Option<CrashPoint>,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
+        let render_metrics = telemetry::start_metrics().map_err(exit::defect)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| exit::defect(format!("no threads could be started: {error}")))?;
+        let served = runtime.block_on(app::serve(settings, self.crash_at, render_metrics, |address| {
+            output::say(&format!("listening on http://{address}"));
+        }));
+        served
+            .map(|()| Exit::Done)
+            .map_err(|error| exit::defect(format!("{error:#}")))
+    }
+}

@@ -1,0 +1,217 @@
+//! `slipway train`: trains on this machine, as a server would, and evaluates on the test rows.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use slipway_contract::{DevicePreference, EvaluationJob, EvaluationReport, Job, JobWork, Model, Progress, TrainingJob};
+use tokio_util::sync::CancellationToken;
+
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::executor::{self, Executor, JobError, Limits};
+use crate::pipeline::{fault_place, read_model};
+
+/// Train a model here and evaluate it on its test rows.
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    /// The model file
+    #[arg(default_value = "slipway.yaml", value_name = "SPEC")]
+    spec: PathBuf,
+    /// Folder for the weights, the card, the reports and the predictions
+    #[arg(long, default_value = "out", value_name = "DIR")]
+    out: PathBuf,
+    /// Threads; all processors when absent
+    #[arg(long)]
+    threads: Option<u32>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = Device::Auto)]
+    device: Device,
+    /// The trainer's program; the one beside `slipway` when absent
+    #[arg(long, value_name = "FILE")]
+    trainer: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Device {
+    Auto,
+    Cpu,
+    Cuda,
+}
+
+/// By hand there is no limit but the user's patience: a month.
+const NO_DEADLINE: Duration = Duration::from_hours(30 * 24);
+
+impl Train {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let file = self.spec.display().to_string();
+        let text = std::fs::read_to_string(&self.spec).map_err(|error| exit::invalid(format!("{file}: {error}")))?;
+        let model = read_model(&file, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(exit::defect)?;
+        let trainer = match &self.trainer {
+            Some(trainer) => trainer.clone(),
+            None => executor::trainer_beside_us().map_err(exit::defect)?,
+        };
+        let limits = Limits {
+            deadline: NO_DEADLINE,
+            memory: u64::MAX,
+        };
+        let executor = executor::connect(&executor::Settings::Local { trainer, limits });
+        let in_words = |error: JobError| match error {
+            JobError::Fault(fault) => exit::invalid(fault_place(&file, &text, &fault)),
+            JobError::NotStarted { .. } => exit::invalid(error),
+            error => exit::defect(error),
+        };
+        let report = runtime.block_on(self.train(&model, &*executor, in_words))?;
+        for (metric, value) in &report.metrics {
+            output::say(&format!("{metric}: {value:.4} on {} test rows", report.rows));
+        }
+        output::say(&format!("{} in {}", report.artifact, self.out.display()));
+        Ok(Exit::Done)
+    }
+
+    async fn train(
+        &self,
+        model: &Model,
+        executor: &dyn Executor,
+        in_words: impl Fn(JobError) -> Failure,
+    ) -> Result<EvaluationReport, Failure> {
+        let broken = |what: &Path| {
+            let what = what.display().to_string();
+            move |error: std::io::Error| exit::invalid(format!("`{what}`: {error}"))
+        };
+        let folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let spec_folder = self
+            .spec
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let source = spec_folder
+            .canonicalize()
+            .map_err(broken(spec_folder))?
+            .display()
+            .to_string();
+        let training = TrainingJob {
+            model: model.clone(),
+            source: source.clone(),
+        };
+        let output = self
+            .do_job(executor, folder.path(), JobWork::Train(training))
+            .await?
+            .map_err(&in_words)?;
+        std::fs::create_dir_all(&self.out).map_err(broken(&self.out))?;
+        let weights = self.out.join("model.safetensors");
+        for name in ["model.safetensors", "training.json", "card.json"] {
+            std::fs::copy(output.join(name), self.out.join(name)).map_err(broken(&self.out))?;
+        }
+        let candidate = weights.canonicalize().map_err(broken(&weights))?.display().to_string();
+        let evaluation = EvaluationJob {
+            model: model.clone(),
+            source,
+            candidate,
+            champion: None,
+        };
+        let output = self
+            .do_job(executor, folder.path(), JobWork::Evaluate(evaluation))
+            .await?
+            .map_err(&in_words)?;
+        let kept = self.out.join("evaluation");
+        std::fs::create_dir_all(&kept).map_err(broken(&kept))?;
+        for name in ["report.json", "predictions.parquet"] {
+            std::fs::copy(output.join("candidate").join(name), kept.join(name)).map_err(broken(&kept))?;
+        }
+        let report = std::fs::read(kept.join("report.json")).map_err(broken(&kept))?;
+        serde_json::from_slice(&report).map_err(|error| exit::defect(format!("the report cannot be read: {error}")))
+    }
+
+    async fn do_job(
+        &self,
+        executor: &dyn Executor,
+        folder: &Path,
+        work: JobWork,
+    ) -> Result<Result<PathBuf, JobError>, Failure> {
+        let threads = self
+            .threads
+            .unwrap_or_else(|| u32::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(1));
+        let device = match self.device {
+            Device::Auto => DevicePreference::Auto,
+            Device::Cpu => DevicePreference::Cpu,
+            Device::Cuda => DevicePreference::Cuda,
+        };
+        let job = serde_json::to_vec(&Job { work, threads, device }).map_err(exit::defect)?;
+        std::fs::write(folder.join(Job::FILE), job).map_err(exit::defect)?;
+        let mut bar = Bar::new();
+        let ended = executor
+            .run(folder, &mut |progress| bar.show(&progress), &CancellationToken::new())
+            .await;
+        bar.end();
+        Ok(ended.map(|()| folder.join(Job::OUTPUT)))
+    }
+}
+
+/// Progress for people: a bar on a terminal, plain lines in a pipe.
+struct Bar {
+    bar: Option<ProgressBar>,
+}
+
+impl Bar {
+    fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{msg:28} {wide_bar} {percent:>3} % {eta:>5}");
+            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { bar }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        match (progress, &self.bar) {
+            (
+                Progress::Step {
+                    epoch,
+                    epochs,
+                    step,
+                    steps,
+                },
+                Some(bar),
+            ) => {
+                bar.set_length(u64::from(*epochs) * steps);
+                bar.set_position(u64::from(*epoch - 1) * steps + step);
+                bar.set_message(format!("epoch {epoch} of {epochs}"));
+            }
+            (
+                Progress::Epoch {
+                    epoch,
+                    epochs,
+                    training_loss,
+                    validation_accuracy,
+                    seconds,
+                },
+                bar,
+            ) => {
+                let accuracy =
+                    validation_accuracy.map_or_else(String::new, |value| format!(", validation accuracy {value:.4}"));
+                let line = format!("epoch {epoch} of {epochs}: loss {training_loss:.4}{accuracy} ({seconds:.1} s)");
+                match bar {
+                    Some(bar) => bar.println(line),
+                    None => output::note(&line),
+                }
+            }
+            (Progress::Stage { text }, bar) => match bar {
+                Some(bar) => bar.set_message(text.clone()),
+                None => output::note(text),
+            },
+            (Progress::Step { .. } | Progress::Done | Progress::Failed { .. }, _) => {}
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The server's own file: what the platform's owner decides and model authors must not. Read here, turned into each
+//! part's settings, and nowhere else.
+
+mod file;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::artifacts;
+use crate::domain::{Diagnostic, SourceName};
+use crate::executor;
+use crate::executor::Limits;
+use crate::forge;
+use crate::forge::Secret;
+use crate::git::{Credentials, Identity, Remote};
+use crate::store;
+use crate::web;
+use crate::yaml;
+use slipway_contract::DevicePreference;
+
+pub use file::ServerFile;
+
+/// Everything the server is started with.
+#[derive(Debug)]
+pub struct Settings {
+    /// Folder that holds all of the server's state.
+    pub state: PathBuf,
+    /// The HTTP side.
+    pub web: web::Settings,
+    /// The database.
+    pub store: store::Settings,
+    /// The artifact store.
+    pub artifacts: artifacts::Settings,
+    /// Where jobs run.
+    pub executor: executor::Settings,
+    /// Jobs at a time.
+    pub workers: usize,
+    /// Threads of a job.
+    pub threads: u32,
+    /// Where jobs compute.
+    pub device: DevicePreference,
+    /// Who signs promotions.
+    pub committer: Identity,
+    /// Repositories that are served.
+    pub sources: BTreeMap<SourceName, Source>,
+    /// Environments that may be written.
+    pub environments: BTreeMap<SourceName, Remote>,
+}
+
+/// A repository that is served.
+#[derive(Debug)]
+pub struct Source {
+    /// Which forge it lives on.
+    pub forge: forge::Settings,
+    /// The repository and its served branch.
+    pub remote: Remote,
+    /// Secrets of its webhook.
+    pub secrets: Vec<Secret>,
+    /// The environment its models are promoted to.
+    pub environment: SourceName,
+}
+
+/// Reads the server's file; relative paths in it are relative to its folder.
+pub fn load(path: &Path) -> Result<Settings, Vec<Diagnostic>> {
+    let name = path.display().to_string();
+    let unreadable = |error: std::io::Error| {
+        let help = "`slipway serve --config FILE` needs the server's settings; README.md shows the smallest that work";
+        vec![Diagnostic::new(&name, format!("the file cannot be read: {error}")).help(help)]
+    };
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let folder = std::path::absolute(if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        &folder
+    })
+    .map_err(unreadable)?;
+    let file: ServerFile = yaml::read(&name, &text).map_err(|diagnostic| vec![diagnostic])?;
+    let mut problems = Problems {
+        name,
+        text,
+        found: Vec::new(),
+    };
+    let settings = file.settle(&folder, &mut problems);
+    match settings {
+        Some(settings) if problems.found.is_empty() => Ok(settings),
+        _ => Err(problems.found),
+    }
+}
+
+/// Mistakes found while settings are settled, each at its key.
+struct Problems {
+    name: String,
+    text: String,
+    found: Vec<Diagnostic>,
+}
+
+impl Problems {
+    fn add(&mut self, key: &str, message: impl std::fmt::Display) {
+        let position = yaml::nearest_position(&self.text, key);
+        self.found
+            .push(Diagnostic::new(&self.name, format!("{key}: {message}")).at(position));
+    }
+
+    /// The value, or nothing and a mistake at `key`.
+    fn take<T>(&mut self, key: &str, value: Result<T, impl std::fmt::Display>) -> Option<T> {
+        value.map_err(|error| self.add(key, error)).ok()
+    }
+}
+
+fn credentials(
+    file: Option<&file::CredentialsFile>,
+    key: &str,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<Credentials> {
+    let file::CredentialsFile { username, password } = file?;
+    let password = problems.take(&format!("{key}.credentials.password"), secret::read(password, folder))?;
+    Some(Credentials {
+        username: username.clone(),
+        password,
+    })
+}

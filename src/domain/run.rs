@@ -1,0 +1,283 @@
+//! A run: one reaction to one revision of one model, and the only place that says how it may move.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use slipway_contract::Digest;
+
+use super::Verdict;
+use super::{CommitSha, Diagnostic, RunId, SourceName};
+
+/// Where a run stands. The active states name the step that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Recorded; its specification is read next.
+    Queued,
+    /// Being trained.
+    Training,
+    /// Candidate and champion are evaluated on the same rows.
+    Evaluating,
+    /// Judged against the policy.
+    Gating,
+    /// Card, reports and evidence are stored with the artifact.
+    Publishing,
+    /// The environment's manifests are changed.
+    Promoting,
+    /// The environment names the artifact.
+    Done,
+    /// The specification or the policy said no.
+    Refused,
+    /// Something broke that a person has to look at.
+    Failed,
+    /// A newer push made it pointless.
+    Superseded,
+    /// A person ended it.
+    Cancelled,
+}
+
+/// What moves a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEvent {
+    /// The specification was read and is sound.
+    Planned,
+    /// Weights are stored.
+    Trained,
+    /// Predictions are stored.
+    Evaluated,
+    /// The verdict is a pass.
+    Passed,
+    /// Everything about the artifact is stored.
+    Published,
+    /// The environment names the artifact.
+    Promoted,
+    /// The environment names another champion than the one the candidate was judged against.
+    ChampionMoved,
+    /// The specification or the policy said no.
+    Refused,
+    /// Something broke that another attempt would not mend.
+    Failed,
+    /// A newer push arrived.
+    Superseded,
+    /// A person ended it.
+    Cancelled,
+}
+
+/// A move that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a run that is {} cannot be {event:?}", from.as_str())]
+pub struct IllegalMove {
+    /// Where the run stood.
+    pub from: RunState,
+    /// What was to move it.
+    pub event: RunEvent,
+}
+
+impl RunState {
+    /// All states, in the order of a run's life.
+    pub const ALL: [Self; 11] = [
+        Self::Queued,
+        Self::Training,
+        Self::Evaluating,
+        Self::Gating,
+        Self::Publishing,
+        Self::Promoting,
+        Self::Done,
+        Self::Refused,
+        Self::Failed,
+        Self::Superseded,
+        Self::Cancelled,
+    ];
+
+    /// Where an event leads; what is not listed is refused.
+    pub fn after(self, event: RunEvent) -> Result<Self, IllegalMove> {
+        match (self, event) {
+            (Self::Queued, RunEvent::Planned) => Ok(Self::Training),
+            (Self::Training, RunEvent::Trained) | (Self::Promoting, RunEvent::ChampionMoved) => Ok(Self::Evaluating),
+            (Self::Evaluating, RunEvent::Evaluated) => Ok(Self::Gating),
+            (Self::Gating, RunEvent::Passed) => Ok(Self::Publishing),
+            (Self::Publishing, RunEvent::Published) => Ok(Self::Promoting),
+            (Self::Promoting, RunEvent::Promoted) => Ok(Self::Done),
+            (Self::Queued | Self::Training | Self::Evaluating | Self::Gating, RunEvent::Refused) => Ok(Self::Refused),
+            (from, RunEvent::Failed) if from.is_active() => Ok(Self::Failed),
+            // A run that is promoting has passed everything and may already be in the environment: it ends by itself.
+            (from, RunEvent::Superseded) if from.may_be_called_off() => Ok(Self::Superseded),
+            (from, RunEvent::Cancelled) if from.may_be_called_off() => Ok(Self::Cancelled),
+            (from, event) => Err(IllegalMove { from, event }),
+        }
+    }
+
+    /// Whether a step is due.
+    pub fn is_active(self) -> bool {
+        matches!(
+            self,
+            Self::Queued | Self::Training | Self::Evaluating | Self::Gating | Self::Publishing | Self::Promoting
+        )
+    }
+
+    /// Whether the run may still end without an effect on the environment.
+    pub fn may_be_called_off(self) -> bool {
+        self.is_active() && self != Self::Promoting
+    }
+
+    /// The word in the store, on the API and in texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Training => "training",
+            Self::Evaluating => "evaluating",
+            Self::Gating => "gating",
+            Self::Publishing => "publishing",
+            Self::Promoting => "promoting",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One run with everything known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its identifier.
+    pub id: RunId,
+    /// The source repository it came from, by its name in the settings.
+    pub source: SourceName,
+    /// The model's name; the path of its file when the file does not say.
+    pub model: String,
+    /// Path of the model's `slipway.yaml` in the source repository.
+    pub file: String,
+    /// The branch that was pushed.
+    pub branch: String,
+    /// The revision before the push, where the policy is read.
+    pub base: Option<CommitSha>,
+    /// The revision that is trained.
+    pub head: CommitSha,
+    /// The environment that is to name the artifact.
+    pub environment: SourceName,
+    /// Where it stands.
+    pub state: RunState,
+    /// Why it ended, or why it waits, in words for people.
+    pub reason: Option<String>,
+    /// Mistakes in files of the source repository, with their places.
+    #[serde(default)]
+    pub diagnostics: Vec<Diagnostic>,
+    /// Whether it waits for a person: another attempt alone would not help.
+    #[serde(default)]
+    pub stalled: bool,
+    /// Attempts at the step that is due.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Digest of everything that decides the result of training.
+    pub run_key: Option<Digest>,
+    /// The trained weights.
+    pub artifact: Option<Digest>,
+    /// The run whose artifact was used again, because its run key is the same.
+    pub reused_from: Option<RunId>,
+    /// What the environment named when the candidate was evaluated.
+    pub champion: Option<Digest>,
+    /// What evaluation left behind.
+    pub evaluation: Option<EvaluationRecord>,
+    /// The evidence the verdict rests on.
+    pub evidence: Option<Digest>,
+    /// The verdict.
+    pub verdict: Option<Verdict>,
+    /// The commit in the environment repository.
+    pub promotion_commit: Option<CommitSha>,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When it last moved.
+    pub updated_at: Timestamp,
+}
+
+/// Digests of what evaluation left in the artifact store, beside the candidate's weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    /// The candidate's report and predictions.
+    pub candidate: EvaluationDigests,
+    /// The champion's report and predictions, if there is a champion and it could be evaluated.
+    pub champion: Option<EvaluationDigests>,
+    /// Why the champion could not be evaluated, if there is one and it could not.
+    pub champion_unusable: Option<String>,
+}
+
+/// Digests of one evaluation folder's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluationDigests {
+    /// `report.json`.
+    pub report: Digest,
+    /// `predictions.parquet`.
+    pub predictions: Digest,
+}
+
+/// One move of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Where it stood; `None` for the first.
+    pub from: Option<RunState>,
+    /// Where it stands since.
+    pub to: RunState,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub cause: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [RunEvent; 11] = [
+        RunEvent::Planned,
+        RunEvent::Trained,
+        RunEvent::Evaluated,
+        RunEvent::Passed,
+        RunEvent::Published,
+        RunEvent::Promoted,
+        RunEvent::ChampionMoved,
+        RunEvent::Refused,
+        RunEvent::Failed,
+        RunEvent::Superseded,
+        RunEvent::Cancelled,
+    ];
+
+    #[test]
+    fn the_straight_way_leads_from_queued_to_done() {
+        let end = EVENTS[..6]
+            .iter()
+            .try_fold(RunState::Queued, |state, event| state.after(*event));
+        assert_eq!(end, Ok(RunState::Done));
+    }
+
+    #[test]
+    fn nothing_moves_a_run_that_has_ended() {
+        for state in RunState::ALL.into_iter().filter(|state| !state.is_active()) {
+            for event in EVENTS {
+                assert_eq!(state.after(event), Err(IllegalMove { from: state, event }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_is_promoted_only_after_its_verdict_and_its_publication() {
+        for state in RunState::ALL {
+            assert_eq!(state.after(RunEvent::Promoted).is_ok(), state == RunState::Promoting);
+            assert_eq!(state.after(RunEvent::Passed).is_ok(), state == RunState::Gating);
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_promoting_cannot_be_called_off_or_refused() {
+        for event in [RunEvent::Superseded, RunEvent::Cancelled, RunEvent::Refused] {
+            assert!(RunState::Promoting.after(event).is_err());
+        }
+    }
+
+    #[test]
+    fn an_illegal_move_says_what_was_tried() {
+        let error = RunState::Done.after(RunEvent::Trained).expect_err("illegal");
+        assert_eq!(error.to_string(), "a run that is done cannot be Trained");
+    }
+}

@@ -1,0 +1,116 @@
+//! Third step: candidate and champion are evaluated on the same rows, so that they can be compared row by row.
+
+use std::path::Path;
+
+use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork};
+use tokio_util::sync::CancellationToken;
+
+use super::champion::{self, Champion};
+use super::train::{SOURCE, read_output};
+use super::{Pipeline, StepError, blocking, texts};
+use crate::domain::{EvaluationDigests, EvaluationRecord, Run, RunEvent, RunId};
+
+/// Names of the weights in the job's folder.
+const CANDIDATE: &str = "candidate.safetensors";
+const CHAMPION: &str = "champion.safetensors";
+
+/// Name of one document of an evaluation in the artifact store.
+pub(super) fn document_name(run: RunId, who: &str, file: &str) -> String {
+    format!("evaluations/{run}/{who}/{file}")
+}
+
+impl Pipeline {
+    pub(super) async fn evaluate(
+        &self,
+        run: &mut Run,
+        cancel: &CancellationToken,
+    ) -> Result<(RunEvent, String), StepError> {
+        let artifact = artifact_of(run)?;
+        let plan = self.read_plan(run).await?;
+        let folder = self.fresh_folder(run.id, "evaluate").await?;
+        self.export(run, &plan, &folder).await?;
+        self.artifacts.get_weights(&artifact, &folder.join(CANDIDATE)).await?;
+        let (champion, mut unusable) = self.fetch_champion(run, &folder).await?;
+        let with_champion = champion.is_some() && unusable.is_none();
+        let job = Job {
+            work: JobWork::Evaluate(EvaluationJob {
+                model: plan.model.clone(),
+                source: SOURCE.to_owned(),
+                candidate: CANDIDATE.to_owned(),
+                champion: with_champion.then(|| CHAMPION.to_owned()),
+            }),
+            threads: self.settings.threads,
+            device: self.settings.device,
+        };
+        self.run_job(run, &plan, &folder, &job, cancel).await?;
+        let output = folder.join(Job::OUTPUT);
+        let candidate = self.keep_evaluation(run.id, &artifact, &output, "candidate").await?;
+        let mut compared = None;
+        if with_champion {
+            match tokio::fs::read(output.join("champion-fault.json")).await {
+                Ok(fault) => unusable = Some(texts::champion_fault(serde_json::from_slice::<Fault>(&fault).ok())),
+                Err(_) => compared = Some(self.keep_evaluation(run.id, &artifact, &output, "champion").await?),
+            }
+        }
+        run.champion = champion;
+        run.evaluation = Some(EvaluationRecord {
+            candidate,
+            champion: compared,
+            champion_unusable: unusable,
+        });
+        Ok((RunEvent::Evaluated, texts::evaluated(run)))
+    }
+
+    /// The champion's digest, its weights in the job's folder, or why it cannot be used.
+    async fn fetch_champion(&self, run: &Run, folder: &Path) -> Result<(Option<Digest>, Option<String>), StepError> {
+        let mirror = self.environment(run)?.mirror.clone();
+        let model = run.model.clone();
+        let marked = blocking(move || {
+            let tip = mirror.fetch()?;
+            champion::find(&mirror, &tip, &model)
+        })
+        .await??;
+        match marked.champion {
+            Champion::None => Ok((None, None)),
+            Champion::Unclear(reason) => Ok((None, Some(reason))),
+            Champion::Named(digest) => {
+                let fetched = self.artifacts.get_weights(&digest, &folder.join(CHAMPION)).await;
+                match fetched.map_err(|error| (error.retry(), error)) {
+                    Ok(()) => Ok((Some(digest), None)),
+                    Err((crate::domain::Retry::Never, error)) => Ok((Some(digest), Some(error.to_string()))),
+                    Err((_, error)) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// Keeps an evaluation folder beside the candidate's weights.
+    async fn keep_evaluation(
+        &self,
+        run: RunId,
+        artifact: &Digest,
+        output: &Path,
+        who: &str,
+    ) -> Result<EvaluationDigests, StepError> {
+        let folder = output.join(who);
+        let keep = async |file: &str| {
+            let content = read_output(&folder.join(file)).await?;
+            Ok::<_, StepError>(
+                self.artifacts
+                    .put_document(artifact, &document_name(run, who, file), content)
+                    .await?,
+            )
+        };
+        Ok(EvaluationDigests {
+            report: keep("report.json").await?,
+            predictions: keep("predictions.parquet").await?,
+        })
+    }
+}
+
+/// The run's artifact; steps after training have one.
+pub(super) fn artifact_of(run: &Run) -> Result<Digest, StepError> {
+    run.artifact.clone().ok_or_else(|| StepError::Failed {
+        reason: "the run lost its artifact: this is a defect of Slipway".to_owned(),
+    })
+}

@@ -1,0 +1,168 @@
+//! First step: the specification, its policy and its files are read and checked before anything costs time.
+
+use super::source::{self, ModelFile, ModelFiles};
+use super::{Pipeline, StepError, blocking, champion};
+use crate::domain::{Diagnostic, Run, RunEvent};
+use crate::git::Mirror;
+use crate::policy::Policy;
+use slipway_contract::{Fault, FaultKind, Model};
+
+/// A model as its run sees it.
+pub(super) struct Plan {
+    /// The model.
+    pub(super) model: Model,
+    /// Text of its file, for places of faults.
+    pub(super) text: String,
+    /// Which files belong to it.
+    pub(super) files: ModelFiles,
+}
+
+impl Pipeline {
+    pub(super) async fn plan(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
+        let plan = self.read_plan(run).await?;
+        plan.model.metadata.name.as_str().clone_into(&mut run.model);
+        self.read_policy(run, &plan.model).await?;
+        self.check_environment(run).await?;
+        Ok((
+            RunEvent::Planned,
+            format!("`{}` at {} is sound", run.file, run.head.short()),
+        ))
+    }
+
+    /// The model at the run's revision. Every step that needs it reads it again: the revision never changes.
+    pub(super) async fn read_plan(&self, run: &Run) -> Result<Plan, StepError> {
+        let mirror = self.source(run)?.mirror.clone();
+        let (head, file) = (run.head.clone(), run.file.clone());
+        blocking(move || {
+            if !mirror.contains(&head)? {
+                mirror.fetch()?;
+            }
+            let files = source::model_files(&mirror, &head)?;
+            let text = match files.iter().find(|found| found.path == file).map(|found| &found.text) {
+                Some(Ok(text)) => text.clone(),
+                Some(Err(diagnostic)) => return Err(refused(vec![diagnostic.clone()])),
+                None => return Err(refused(vec![Diagnostic::new(&file, "the file is gone")])),
+            };
+            let model = source::read_model(&file, &text).map_err(refused)?;
+            let plan = Plan {
+                files: ModelFiles::of(&file, &model),
+                model,
+                text,
+            };
+            let problems: Vec<Diagnostic> = unique_name(&plan, &file, &files)
+                .into_iter()
+                .chain(missing_files(&plan, &file, &mirror, &head)?)
+                .collect();
+            if problems.is_empty() {
+                Ok(plan)
+            } else {
+                Err(refused(problems))
+            }
+        })
+        .await?
+    }
+
+    /// The policy the run is judged by: that of the revision before the push, so that a change is never judged by a
+    /// policy it brings along. A model that is new has none there; its first policy is its own.
+    pub(super) async fn read_policy(&self, run: &Run, model: &Model) -> Result<Policy, StepError> {
+        let mirror = self.source(run)?.mirror.clone();
+        let path = format!("{}{}", source::folder_of(&run.file), model.spec.policy);
+        let (file, head, base) = (run.file.clone(), run.head.clone(), run.base.clone());
+        blocking(move || {
+            let (revision, path) = match base {
+                None => (head, path),
+                Some(base) => match source::read_text(&mirror, &base, &file)? {
+                    None => (head, path),
+                    Some(before) => {
+                        let before = before.ok().and_then(|text| source::read_model(&file, &text).ok());
+                        let before = before.map(|model| format!("{}{}", source::folder_of(&file), model.spec.policy));
+                        (base, before.unwrap_or(path))
+                    }
+                },
+            };
+            let Some(text) = source::read_text(&mirror, &revision, &path)? else {
+                let message = format!(
+                    "there is no policy at {}, and without one nothing is promoted",
+                    revision.short()
+                );
+                let help = "push the policy first: a change is judged by the policy of the revision before it";
+                return Err(refused(vec![Diagnostic::new(path, message).help(help)]));
+            };
+            let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
+            Policy::read(&path, &text).map_err(refused)
+        })
+        .await?
+    }
+
+    /// The environment has to name the model somewhere, or there would be nothing to promote. An environment that
+    /// cannot be reached now is no reason to refuse: it is read again before it is written.
+    async fn check_environment(&self, run: &Run) -> Result<(), StepError> {
+        let mirror = self.environment(run)?.mirror.clone();
+        let model = run.model.clone();
+        let found = blocking(move || {
+            let tip = mirror.fetch()?;
+            champion::find(&mirror, &tip, &model)
+        })
+        .await?;
+        match found {
+            Err(error @ StepError::Refused { .. }) => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// A refusal for mistakes in files, the first of which is its reason.
+pub(super) fn refused(diagnostics: Vec<Diagnostic>) -> StepError {
+    let reason = diagnostics
+        .iter()
+        .map(Diagnostic::to_string)
+        .collect::<Vec<_>>()
+        .join("\n");
+    StepError::Refused { reason, diagnostics }
+}
+
+/// Two models of one name would write the same places of an environment.
+fn unique_name(plan: &Plan, file: &str, files: &[ModelFile]) -> Option<Diagnostic> {
+    let name = plan.model.metadata.name.as_str();
+    let other = files
+        .iter()
+        .find(|other| other.path != file && source::name_of(other) == name)?;
+    let message = format!(
+        "metadata.name: `{name}` is also the name of the model in `{}`",
+        other.path
+    );
+    let fault = Fault::new(FaultKind::Specification, message)
+        .key("metadata.name")
+        .help("give each model a name of its own");
+    Some(source::locate(file, &plan.text, &fault))
+}
+
+/// Data files that are not in the repository, or that `paths` keeps from the trainer.
+fn missing_files(
+    plan: &Plan,
+    file: &str,
+    mirror: &Mirror,
+    head: &crate::domain::CommitSha,
+) -> Result<Vec<Diagnostic>, StepError> {
+    let mut problems = Vec::new();
+    for (key, path) in plan.model.spec.data.files() {
+        let whole = format!("{}{path}", plan.files.folder());
+        let fault = if mirror.find_files(head, &|found: &str| found == whole)?.is_empty() {
+            Fault::new(
+                FaultKind::Specification,
+                format!("there is no file `{whole}` at {}", head.short()),
+            )
+            .help("commit the file, or correct the path (it is relative to the folder of `slipway.yaml`)")
+        } else if plan.files.contain_relative(path) {
+            continue;
+        } else {
+            Fault::new(
+                FaultKind::Specification,
+                format!("`{path}` is not among `spec.paths`, so the trainer would not get it"),
+            )
+            .help("add a glob for it to `spec.paths`")
+        };
+        problems.push(source::locate(file, &plan.text, &fault.key(key)));
+    }
+    Ok(problems)
+}

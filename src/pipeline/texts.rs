@@ -1,0 +1,111 @@
+//! Every sentence the pipeline says, a function each: in logs, on runs, and in the commits it writes.
+
+use slipway_contract::{Digest, Fault};
+
+use super::champion::Champion;
+use crate::domain::{CommitSha, Promotion, Run, RunId};
+
+/// Weights of an earlier run are used again.
+pub(super) fn reused(earlier: RunId, key: &Digest) -> String {
+    format!(
+        "weights of run {earlier} used again: same files, specification, threads and trainer (run key {})",
+        key.short()
+    )
+}
+
+/// Training is done.
+pub(super) fn trained(artifact: &Digest) -> String {
+    format!("weights {} stored", artifact.short())
+}
+
+/// Why a champion could not be evaluated.
+pub(super) fn champion_fault(fault: Option<Fault>) -> String {
+    fault.map_or_else(
+        || "its evaluation left an unreadable fault".to_owned(),
+        |fault| fault.to_string(),
+    )
+}
+
+/// Evaluation is done.
+pub(super) fn evaluated(run: &Run) -> String {
+    let unusable = run
+        .evaluation
+        .as_ref()
+        .and_then(|evaluation| evaluation.champion_unusable.as_ref());
+    match (&run.champion, unusable) {
+        (_, Some(reason)) => format!("candidate evaluated; the champion cannot be: {reason}"),
+        (Some(champion), None) => format!("candidate and champion {} evaluated on the same rows", champion.short()),
+        (None, None) => "candidate evaluated; there is no champion yet".to_owned(),
+    }
+}
+
+/// The artifact is published.
+pub(super) fn published(artifact: &Digest) -> String {
+    format!("evidence stored with artifact {}", artifact.short())
+}
+
+/// The promotion landed.
+pub(super) fn promoted(run: &Run, commit: &CommitSha) -> String {
+    format!("`{}` names the artifact since {}", run.environment, commit.short())
+}
+
+/// The environment named the artifact already.
+pub(super) fn named_already(run: &Run) -> String {
+    format!("`{}` named the artifact already: nothing to commit", run.environment)
+}
+
+/// The environment moved on after the comparison.
+pub(super) fn champion_moved(run: &Run, now: &Champion) -> String {
+    let name = |digest: Option<&Digest>| digest.map_or("no artifact", Digest::short).to_owned();
+    let now = match now {
+        Champion::None => name(None),
+        Champion::Named(digest) => name(Some(digest)),
+        Champion::Unclear(reason) => reason.clone(),
+    };
+    format!(
+        "`{}` named {} when the candidate was compared, and now {now}: compared again",
+        run.environment,
+        name(run.champion.as_ref())
+    )
+}
+
+/// A line of a git server's answer, for the run's log.
+pub(super) fn server_said(line: &str) -> String {
+    let line: String = line.chars().filter(|c| !c.is_control()).take(500).collect();
+    serde_json::json!({"event": "server", "text": line}).to_string()
+}
+
+/// The message of a promotion's commit: what, why, and the trailers by which machines find it again. The promotion's own
+/// trailer is added where the commit is made.
+pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str) -> String {
+    let Promotion {
+        run: id,
+        model,
+        environment,
+        artifact,
+    } = promotion;
+    let sentences = run.verdict.iter().flat_map(|verdict| &verdict.checks);
+    let sentences: Vec<String> = sentences
+        .map(|check| format!("- {}", one_line(&check.sentence)))
+        .collect();
+    let sentences = sentences.join("\n");
+    let before = run
+        .champion
+        .as_ref()
+        .map_or("none: the first promotion", Digest::as_str);
+    let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);
+    let (source, head) = (one_line(source), &run.head);
+    format!(
+        "Promote {model} to {environment}\n\n{sentences}\n\nChampion before: {before}\n\n\
+         Slipway-Model: {model}\n\
+         Slipway-Run: {id}\n\
+         Slipway-Artifact: {artifact}\n\
+         Slipway-Evidence: {evidence}\n\
+         Slipway-Source: {source}@{head}\n"
+    )
+}
+
+/// Text from outside on one line, so that it cannot start a paragraph or a trailer of its own.
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_control()).collect::<Vec<_>>().join(" ")
+}

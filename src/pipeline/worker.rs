@@ -1,0 +1,205 @@
+//! The loop that moves runs: claim one under a lease, do the step its state calls for, record where it stands.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{Pipeline, StepError};
+use crate::domain::{Retry, Run, RunEvent, RunState, Transition, pause_before};
+use crate::store::{Lease, StoreError};
+
+/// How long a claim holds without being extended. A worker that died is replaced after this.
+const HOLD: Duration = Duration::from_secs(30);
+/// How often a claim is extended; also how soon a worker notices that its run was called off.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How often runs are looked for without being woken: for those that wait for a pause to end.
+const POLL: Duration = Duration::from_secs(1);
+/// Failed attempts at one step after which a run waits for a person: about an hour.
+const MOST_ATTEMPTS: u32 = 20;
+
+/// A moment at which the process ends as if it were killed: right after a run entered a state, or right before that
+/// was recorded. Tests of crashes set it; nobody else has a reason to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrashPoint {
+    state: RunState,
+    recorded: bool,
+}
+
+impl FromStr for CrashPoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (moment, word) = text.split_once(':').ok_or("expected `before:STATE` or `after:STATE`")?;
+        let state = RunState::ALL.into_iter().find(|state| state.as_str() == word);
+        let state = state.ok_or_else(|| format!("`{word}` is not a state of a run"))?;
+        match moment {
+            "before" => Ok(Self { state, recorded: false }),
+            "after" => Ok(Self { state, recorded: true }),
+            _ => Err(format!("`{moment}` is not a moment, expected `before` or `after`")),
+        }
+    }
+}
+
+/// A number drawn at random.
+pub(super) fn chance() -> u64 {
+    uuid::Uuid::now_v7().as_u64_pair().1
+}
+
+impl Pipeline {
+    /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
+    /// any other is finished first.
+    pub async fn move_runs(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+        while !stop.is_cancelled() {
+            self.show_progress();
+            if let Some((run, lease)) = self.store.claim_run(Timestamp::now(), HOLD).await? {
+                match self.carry(run, &lease, stop).await {
+                    Ok(()) => {}
+                    Err(StoreError::LeaseLost { run }) => {
+                        tracing::info!(run.id = %run, "run {run} was called off or taken over");
+                        self.clear_work(run).await;
+                    }
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
+            tokio::select! {
+                () = self.due.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries one run as far as it goes without waiting.
+    #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.model))]
+    async fn carry(&self, mut run: Run, lease: &Lease, stop: &CancellationToken) -> Result<(), StoreError> {
+        while run.state.is_active() {
+            let mut attempted = run.clone();
+            let cancel = stop.child_token();
+            let work = self.step(&mut attempted, &cancel);
+            let ended = tokio::select! {
+                ended = work => ended,
+                lost = self.hold(lease) => return Err(lost),
+            };
+            let interruptible = matches!(run.state, RunState::Training | RunState::Evaluating);
+            if stop.is_cancelled() && interruptible && ended.is_err() {
+                return self.store.release_run(lease, Timestamp::now()).await;
+            }
+            match ended {
+                Ok((event, cause)) => {
+                    attempted.attempts = 0;
+                    run = self.record(lease, attempted, event, cause).await?;
+                }
+                Err(StepError::Refused { reason, diagnostics }) => {
+                    attempted.diagnostics = diagnostics;
+                    run = self.record(lease, attempted, RunEvent::Refused, reason).await?;
+                }
+                Err(StepError::Failed { reason }) => {
+                    run = self.record(lease, attempted, RunEvent::Failed, reason).await?;
+                }
+                Err(StepError::Again { retry, reason }) => return self.put_off(lease, run, retry, reason).await,
+                Err(StepError::Store(error)) => return Err(error),
+            }
+            if stop.is_cancelled() && run.state.is_active() {
+                return self.store.release_run(lease, Timestamp::now()).await;
+            }
+        }
+        self.clear_work(run.id).await;
+        self.store.release_run(lease, Timestamp::now()).await
+    }
+
+    /// Does the step the run's state calls for.
+    async fn step(&self, run: &mut Run, cancel: &CancellationToken) -> Result<(RunEvent, String), StepError> {
+        match run.state {
+            RunState::Queued => self.plan(run).await,
+            RunState::Training => self.train(run, cancel).await,
+            RunState::Evaluating => self.evaluate(run, cancel).await,
+            RunState::Gating => self.gate(run).await,
+            RunState::Publishing => self.publish(run).await,
+            RunState::Promoting => self.promote(run).await,
+            RunState::Done | RunState::Refused | RunState::Failed | RunState::Superseded | RunState::Cancelled => {
+                Err(StepError::Failed {
+                    reason: format!("a run that is {} has no next step", run.state.as_str()),
+                })
+            }
+        }
+    }
+
+    /// Extends the lease for as long as it is ours; ends with the reason when it is not.
+    async fn hold(&self, lease: &Lease) -> StoreError {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            self.show_progress();
+            if let Err(error) = self.store.extend_lease(lease, Timestamp::now() + HOLD).await {
+                return error;
+            }
+        }
+    }
+
+    /// Records where an event took the run.
+    async fn record(&self, lease: &Lease, mut run: Run, event: RunEvent, cause: String) -> Result<Run, StoreError> {
+        let from = run.state;
+        run.state = from.after(event)?;
+        run.updated_at = Timestamp::now();
+        run.reason = Some(cause.clone());
+        let transition = Transition {
+            from: Some(from),
+            to: run.state,
+            at: run.updated_at,
+            cause,
+        };
+        self.crash_if(run.state, false);
+        self.store.record_run(lease, &run, Some(&transition)).await?;
+        self.crash_if(run.state, true);
+        let seconds = run.updated_at.duration_since(run.created_at).as_secs();
+        tracing::info!(
+            state = run.state.as_str(),
+            cause = transition.cause,
+            seconds,
+            "run {} is {}",
+            run.id,
+            run.state.as_str()
+        );
+        if !run.state.is_active() {
+            metrics::counter!("slipway_runs_ended_total", "state" => run.state.as_str()).increment(1);
+        }
+        Ok(run)
+    }
+
+    /// Lets a run wait: for a pause, or, when only a person can help, until it is retried.
+    async fn put_off(&self, lease: &Lease, mut run: Run, retry: Retry, reason: String) -> Result<(), StoreError> {
+        run.attempts += 1;
+        let pause = match retry {
+            Retry::After(pause) => Some(pause),
+            Retry::Backoff if run.attempts < MOST_ATTEMPTS => Some(pause_before(run.attempts, chance())),
+            Retry::Backoff | Retry::Never => None,
+        };
+        run.stalled = pause.is_none();
+        run.updated_at = Timestamp::now();
+        if let Some(pause) = pause {
+            tracing::warn!(
+                reason,
+                "run {} waits {pause:?} before attempt {}",
+                run.id,
+                run.attempts + 1
+            );
+        } else {
+            tracing::error!(reason, "run {} is stalled: {reason}", run.id);
+        }
+        run.reason = Some(reason);
+        self.store.record_run(lease, &run, None).await?;
+        self.store
+            .release_run(lease, Timestamp::now() + pause.unwrap_or_default())
+            .await
+    }
+
+    fn crash_if(&self, state: RunState, recorded: bool) {
+        if self.settings.crash_at == Some(CrashPoint { state, recorded }) {
+            let ourselves = rustix::process::getpid();
+            let _ = rustix::process::kill_process(ourselves, rustix::process::Signal::KILL);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Whether the server lives, whether it is ready, and what it counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Shared;
+use super::problem::Problem;
+use crate::domain::RunState;
+
+/// Silence after which the worker is taken for stuck: it shows progress at least once a second.
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+
+/// `GET /livez`: fails when the worker makes no progress.
+pub(super) async fn live(State(shared): State<Arc<Shared>>) -> Response {
+    let silent = shared.pipeline.silent_for();
+    if silent <= LONGEST_SILENCE {
+        return "ok\n".into_response();
+    }
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("the worker has been silent for {} s", silent.as_secs()),
+    )
+    .into_response()
+}
+
+/// `GET /readyz`: fails when the store cannot be written.
+pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.pipeline.check_ready().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the store cannot be written: {error}");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the store cannot be written").into_response()
+        }
+    }
+}
+
+/// `GET /metrics` in Prometheus's text format.
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    if let Ok(counts) = shared.pipeline.runs_by_state().await {
+        for state in RunState::ALL {
+            let count = counts
+                .iter()
+                .find(|(counted, _)| *counted == state)
+                .map_or(0, |(_, count)| *count);
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            metrics::gauge!("slipway_runs", "state" => state.as_str()).set(f64::from(count));
+        }
+    }
+    let content_type = (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
+    ([content_type], (shared.render_metrics)()).into_response()
+}
