@@ -65,6 +65,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "telemetry",
             "app",
             "config",
             "domain",
@@ -72,9 +73,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "evaluation",
             "policy",
             "manifest",
-            "pipeline",
-            "artifacts",
+            "forge",
             "executor",
+            "pipeline",
         ],
     ),
 ];
