@@ -1,0 +1,169 @@
+//! Weights as one safetensors file that says how its network is built, written and read with every check before
+//! libtorch sees a byte.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use slipway_contract::{Architecture, Digest, Fault, FaultKind, METADATA_KEY};
+use tch::{Device, Kind, Tensor, nn};
+
+use crate::failure::of_file;
+use crate::network::{self, Network, Preprocessing};
+use crate::output;
+
+/// The largest weights file that is read, in bytes.
+const LARGEST_FILE: u64 = 8 << 30;
+
+/// A network ready to predict.
+pub(crate) struct Loaded {
+    /// SHA-256 of the file.
+    pub(crate) digest: Digest,
+    /// How it is built.
+    pub(crate) architecture: Architecture,
+    /// The network.
+    pub(crate) network: Network,
+    /// What happens before it.
+    pub(crate) preprocessing: Preprocessing,
+    // Holds the variables that the network's layers refer to.
+    _store: nn::VarStore,
+}
+
+/// Writes weights and architecture; answers the file's digest and size.
+pub(crate) fn write(
+    path: &Path,
+    architecture: &Architecture,
+    store: &nn::VarStore,
+    preprocessing: &Preprocessing,
+) -> Result<(Digest, u64), Fault> {
+    let mut tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
+    for (name, tensor) in store.variables().into_iter().chain(preprocessing.tensors()) {
+        let shape = tensor
+            .size()
+            .iter()
+            .map(|size| usize::try_from(*size).unwrap_or(0))
+            .collect();
+        tensors.insert(name, (shape, bytes_of(&tensor)?));
+    }
+    let internal = |error: safetensors::SafeTensorError| Fault::new(FaultKind::Internal, error.to_string());
+    let mut views = Vec::with_capacity(tensors.len());
+    for (name, (shape, bytes)) in &tensors {
+        views.push((
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(internal)?,
+        ));
+    }
+    let architecture = serde_json::to_string(architecture).expect("an architecture holds only texts and numbers");
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), architecture)]);
+    let file = safetensors::serialize(views, Some(metadata)).map_err(internal)?;
+    output::write(path, &file)?;
+    Ok((Digest::of(&file), file.len() as u64))
+}
+
+/// A tensor's values as little-endian 32-bit floats.
+fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>, Fault> {
+    let flat = tensor
+        .to_device(Device::Cpu)
+        .to_kind(Kind::Float)
+        .contiguous()
+        .view([-1]);
+    let values = Vec::<f32>::try_from(&flat).map_err(|error| crate::failure::of_torch(&error))?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(Fault::new(
+            FaultKind::Specification,
+            "training made weights that are not finite numbers",
+        )
+        .key("spec.training.optimizer")
+        .help("lower the learning rate"));
+    }
+    Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// Reads an artifact and builds its network on `device`.
+pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
+    let size = path.metadata().map_err(|error| of_file(path, &error))?.len();
+    if size > LARGEST_FILE {
+        return Err(unusable(format!("has {size} bytes, expected at most {LARGEST_FILE}")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| of_file(path, &error))?;
+    let digest = Digest::of(&bytes);
+    let (_, header) =
+        SafeTensors::read_metadata(&bytes).map_err(|error| unusable(format!("is not safetensors: {error}")))?;
+    let architecture = header
+        .metadata()
+        .as_ref()
+        .and_then(|metadata| metadata.get(METADATA_KEY));
+    let architecture = architecture.ok_or_else(|| {
+        unusable(format!(
+            "has no `{METADATA_KEY}` in its header: it was not made by Slipway"
+        ))
+    })?;
+    let architecture: Architecture = serde_json::from_str(architecture)
+        .map_err(|error| unusable(format!("has an unreadable architecture: {error}")))?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| unusable(format!("is not safetensors: {error}")))?;
+    let mut store = nn::VarStore::new(device);
+    let input =
+        network::shape_after(&architecture.preprocess, &architecture.input).map_err(|fault| unusable(fault.message))?;
+    let network =
+        Network::build(&store.root(), &architecture.model, &input).map_err(|fault| unusable(fault.message))?;
+    fill(&store, &tensors)?;
+    store.freeze();
+    let fitted = |name: &str| Ok(tensor_of(&tensors, name, None)?.to_device(device));
+    let preprocessing = Preprocessing::from_tensors(&architecture.preprocess, fitted)?;
+    Ok(Loaded {
+        digest,
+        architecture,
+        network,
+        preprocessing,
+        _store: store,
+    })
+}
+
+fn unusable(what: impl std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::Artifact, format!("the artifact {what}"))
+}
+
+/// Copies every weight into its variable; names, shapes and types have to be exactly those of the architecture.
+fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>) -> Result<(), Fault> {
+    let variables = store.variables();
+    let extra = tensors
+        .names()
+        .into_iter()
+        .find(|name| !variables.contains_key(*name) && !name.starts_with("preprocess."));
+    if let Some(extra) = extra {
+        return Err(unusable(format!(
+            "holds the tensor `{extra}`, which its architecture does not have"
+        )));
+    }
+    let _guard = tch::no_grad_guard();
+    for (name, mut variable) in variables {
+        let values = tensor_of(tensors, &name, Some(&variable.size()))?;
+        variable.copy_(&values);
+    }
+    Ok(())
+}
+
+fn tensor_of(tensors: &SafeTensors<'_>, name: &str, shape: Option<&[i64]>) -> Result<Tensor, Fault> {
+    let view = tensors
+        .tensor(name)
+        .map_err(|_| unusable(format!("lacks the tensor `{name}`")))?;
+    let found: Vec<i64> = view
+        .shape()
+        .iter()
+        .map(|size| i64::try_from(*size).unwrap_or(i64::MAX))
+        .collect();
+    if view.dtype() != Dtype::F32 || shape.is_some_and(|shape| shape != found) {
+        let expected = shape.map_or_else(String::new, |shape| format!(" of shape {shape:?}"));
+        return Err(unusable(format!(
+            "holds `{name}` as {:?} of shape {found:?}, expected 32-bit floats{expected}",
+            view.dtype()
+        )));
+    }
+    let values: Vec<f32> = view
+        .data()
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        .collect();
+    Ok(Tensor::from_slice(&values).reshape(found.as_slice()))
+}

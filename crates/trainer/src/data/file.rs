@@ -1,0 +1,105 @@
+//! Data files of a model: inside its folder only, unpacked if they are gzip, never larger than a bound.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek as _};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+use slipway_contract::{Fault, FaultKind};
+
+/// The most bytes one file may hold, unpacked.
+pub(super) const LARGEST_FILE: u64 = 16 << 30;
+
+/// A model's folder.
+pub(super) struct Source {
+    folder: PathBuf,
+}
+
+/// An open data file.
+pub(super) struct DataFile {
+    /// Its bytes, unpacked.
+    pub(super) reader: Box<dyn Read>,
+    /// Its size as it lies on disk.
+    pub(super) size: u64,
+    /// Whether it is packed, so that its size says little.
+    pub(super) packed: bool,
+    /// Its path as the specification names it.
+    pub(super) name: String,
+}
+
+impl DataFile {
+    /// A fault of this file's content.
+    pub(super) fn fault(&self, message: impl Into<String>) -> Fault {
+        Fault::new(FaultKind::Data, message).file(&self.name)
+    }
+
+    /// What reading it said.
+    pub(super) fn read_fault(&self, at: u64, error: &std::io::Error) -> Fault {
+        let what = if self.packed {
+            "the gzip stream is broken"
+        } else {
+            "the file cannot be read"
+        };
+        self.fault(format!("{what} at unpacked byte {at}: {error}"))
+    }
+}
+
+impl Source {
+    /// The model's folder, which has to exist.
+    pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| crate::failure::of_file(folder, &error))?;
+        Ok(Self { folder })
+    }
+
+    /// A file that the specification names under `key`. Links and everything that is not a plain file are refused.
+    fn find(&self, key: &str, path: &str) -> Result<(File, u64), Fault> {
+        let fault = |message: String| Fault::new(FaultKind::Specification, message).key(key);
+        let whole = self.folder.join(path);
+        let found = whole
+            .symlink_metadata()
+            .map_err(|error| fault(format!("`{path}` cannot be read: {error}")))?;
+        let inside = whole.canonicalize().is_ok_and(|real| real.starts_with(&self.folder));
+        if !found.is_file() || !inside {
+            return Err(fault(format!("`{path}` is not a plain file in the model's folder")));
+        }
+        let file = File::open(&whole).map_err(|error| fault(format!("`{path}` cannot be read: {error}")))?;
+        Ok((file, found.len()))
+    }
+
+    /// Opens a file for reading, unpacked.
+    pub(super) fn read(&self, key: &str, path: &str) -> Result<DataFile, Fault> {
+        let (mut file, size) = self.find(key, path)?;
+        let mut magic = [0; 2];
+        let packed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
+        file.rewind()
+            .map_err(|error| Fault::new(FaultKind::Data, error.to_string()).file(path))?;
+        let file = BufReader::with_capacity(1 << 16, file);
+        let reader: Box<dyn Read> = if packed {
+            Box::new(MultiGzDecoder::new(file))
+        } else {
+            Box::new(file)
+        };
+        Ok(DataFile {
+            reader,
+            size,
+            packed,
+            name: path.to_owned(),
+        })
+    }
+
+    /// Adds a file's bytes, as they lie on disk, to a digest.
+    pub(super) fn hash(&self, key: &str, path: &str, hasher: &mut Sha256) -> Result<(), Fault> {
+        let (mut file, _) = self.find(key, path)?;
+        let mut chunk = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut chunk) {
+                Ok(0) => return Ok(()),
+                Ok(read) => hasher.update(&chunk[..read]),
+                Err(error) => return Err(Fault::new(FaultKind::Data, error.to_string()).file(path)),
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Rows for training and evaluation, checked before anything is computed from them.
+
+mod csv_table;
+mod file;
+mod idx;
+
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use slipway_contract::{DataSpec, Digest, Fault, FaultKind, Model, Shape};
+use tch::{Kind, Tensor};
+
+use file::Source;
+
+/// Rows with their labels.
+pub(crate) struct Rows {
+    /// All rows, `[rows, …shape]`: bytes for IDX, 32-bit floats for tables.
+    pub(crate) features: Tensor,
+    /// Shape of one row.
+    pub(crate) shape: Shape,
+    /// Class of each row, as an index into `classes`.
+    pub(crate) labels: Vec<i64>,
+    /// The classes.
+    pub(crate) classes: Vec<String>,
+    /// Names of the columns, for tables.
+    pub(crate) columns: Option<Vec<String>>,
+}
+
+impl Rows {
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Labels as a tensor, `[rows]`.
+    pub(crate) fn label_tensor(&self) -> Tensor {
+        Tensor::from_slice(&self.labels)
+    }
+
+    /// The rows at some indices as floats.
+    pub(crate) fn batch(&self, indices: &Tensor) -> Tensor {
+        self.features.index_select(0, indices).to_kind(Kind::Float)
+    }
+}
+
+/// Which half of the data is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Half {
+    Train,
+    Test,
+}
+
+impl Half {
+    /// Its key in the specification.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Rows to learn from. `outputs` is the width of the network's last layer: an IDX file does not say its classes.
+pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Result<Rows, Fault> {
+    let source = Source::open(source)?;
+    let rows = match &model.spec.data {
+        DataSpec::Idx { train, .. } => {
+            let classes: Vec<String> = (0..outputs).map(|class| class.to_string()).collect();
+            idx::read(&source, train, Half::Train, &classes)?
+        }
+        DataSpec::Csv {
+            train, label, features, ..
+        } => csv_table::read_new(&source, train, Half::Train, label, features.as_deref())?,
+    };
+    let classes = rows.classes.len();
+    if classes < 2 {
+        let names = rows.classes.join(", ");
+        return Err(Fault::new(
+            FaultKind::Data,
+            format!("all rows have one label ({names}), expected at least two classes"),
+        )
+        .key("spec.data.train"));
+    }
+    let last = model.spec.model.sequential.len().saturating_sub(1);
+    if classes > outputs as usize {
+        let message = format!("the last layer has {outputs} outputs, but the training rows have {classes} classes");
+        let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.model.sequential[{last}]"));
+        return Err(fault.help(format!("end with `- linear: {classes}`")));
+    }
+    Ok(rows)
+}
+
+/// Rows to be judged on, in terms of a network's own classes and columns.
+pub(crate) fn read_test(
+    model: &Model,
+    source: &Path,
+    classes: &[String],
+    columns: Option<&[String]>,
+) -> Result<Rows, Fault> {
+    let source = Source::open(source)?;
+    match &model.spec.data {
+        DataSpec::Idx { test, .. } => idx::read(&source, test, Half::Test, classes),
+        DataSpec::Csv { test, label, .. } => {
+            let columns = columns.ok_or_else(|| {
+                Fault::new(
+                    FaultKind::Artifact,
+                    "the artifact was not trained on a table, but the test rows are one",
+                )
+            })?;
+            csv_table::read_known(&source, test, Half::Test, label, columns, classes)
+        }
+    }
+}
+
+/// SHA-256 over the bytes of the data files, in the order in which the specification names them.
+pub(crate) fn digest(model: &Model, source: &Path, halves: &[Half]) -> Result<Digest, Fault> {
+    let source = Source::open(source)?;
+    let mut hasher = Sha256::new();
+    for (key, path) in model.spec.data.files() {
+        let half = if key.starts_with("spec.data.test") {
+            Half::Test
+        } else {
+            Half::Train
+        };
+        if halves.contains(&half) {
+            source.hash(key, path, &mut hasher)?;
+        }
+    }
+    let text = format!("sha256:{}", hex::encode(hasher.finalize()));
+    Ok(text.parse().expect("SHA-256 has 64 digits"))
+}

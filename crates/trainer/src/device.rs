@@ -1,0 +1,112 @@
+//! Where to compute, and the few calls to the system that need `unsafe`, each with its reason.
+
+use std::fmt;
+
+use slipway_contract::{DevicePreference, Fault, FaultKind};
+use tch::Device;
+
+/// Keeps freed memory in the process. glibc hands activations of a few megabytes back to the kernel after every step
+/// and faults them in again at the next; keeping them makes a small convolutional network about 1.3 times as fast.
+/// First statement of `main`.
+pub fn prepare_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "mallopt(3) has no safe wrapper")]
+    // SAFETY: mallopt only sets allocator parameters; it is called before any other thread exists.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 512 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}
+
+/// Loads libtorch's CUDA part, if there is one. It has to happen before the first call into libtorch, which remembers
+/// for good whether it was there. Answers why it was not.
+fn load_cuda() -> Result<(), String> {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+    #[expect(unsafe_code, reason = "loading a library runs its initialisers")]
+    // SAFETY: the library is libtorch's own, found where libtorch was found; it stays loaded for good.
+    let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
+    library.map(std::mem::forget).map_err(|error| error.to_string())
+}
+
+/// The device a job computes on. To be called before anything else of libtorch.
+pub(crate) fn choose(preference: DevicePreference) -> Result<Device, Fault> {
+    if preference == DevicePreference::Cpu {
+        return Ok(Device::Cpu);
+    }
+    let loaded = load_cuda();
+    if tch::Cuda::is_available() {
+        return Ok(Device::Cuda(0));
+    }
+    if preference == DevicePreference::Auto {
+        return Ok(Device::Cpu);
+    }
+    let reason = loaded.err().unwrap_or_else(|| "libtorch sees no GPU".to_owned());
+    let help = "install the CUDA libraries beside libtorch and a driver, or use `device: auto`";
+    Err(Fault::new(FaultKind::Internal, format!("a GPU was asked for, but {reason}")).help(help))
+}
+
+/// The device's name in reports.
+pub(crate) fn name(device: Device) -> &'static str {
+    if device.is_cuda() { "cuda" } else { "cpu" }
+}
+
+/// Version of the libtorch that is loaded, from the `version.py` that PyTorch's packages keep beside it, or the
+/// `build-version` of a plain libtorch; `unknown` if there is neither.
+pub(crate) fn libtorch_version() -> String {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let library = maps
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .find(|path| path.ends_with("/libtorch_cpu.so"));
+    let root = library.and_then(|path| std::path::Path::new(path).parent()?.parent());
+    let read = |name: &str| std::fs::read_to_string(root?.join(name)).ok();
+    let quoted = read("version.py").and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("__version__"))?.to_owned();
+        Some(line.split('\'').nth(1)?.to_owned())
+    });
+    quoted
+        .or_else(|| read("build-version").map(|text| text.trim().to_owned()))
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// What this machine offers.
+pub struct Probe {
+    libtorch: String,
+    devices: i64,
+    cuda: Result<(), String>,
+}
+
+impl Probe {
+    /// Looks.
+    pub fn take() -> Self {
+        let cuda = load_cuda();
+        // The first call into libtorch also makes sure that it is mapped when its version is looked for.
+        let devices = if tch::Cuda::is_available() {
+            tch::Cuda::device_count()
+        } else {
+            0
+        };
+        Self {
+            libtorch: libtorch_version(),
+            devices,
+            cuda,
+        }
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            libtorch,
+            devices,
+            cuda,
+        } = self;
+        write!(f, "{} with libtorch {libtorch}, ", env!("CARGO_PKG_VERSION"))?;
+        match (devices, cuda) {
+            (0, Ok(())) => f.write_str("no GPU"),
+            (0, Err(_)) => f.write_str("CPU only (no CUDA libraries)"),
+            (count, _) => write!(f, "GPUs: {count}"),
+        }
+    }
+}

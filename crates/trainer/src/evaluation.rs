@@ -1,0 +1,127 @@
+//! Evaluates artifacts on a model's test rows: all on the same rows, so that they can be compared row by row.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use slipway_contract::metrics::Predictions;
+use slipway_contract::{API_VERSION, EvaluationJob, EvaluationReport, Fault, FaultKind, Metric, Model};
+use tch::{Kind, Tensor};
+
+use crate::artifact::{self, Loaded};
+use crate::data::{self, Half};
+use crate::job::Workplace;
+use crate::progress::Reporter;
+use crate::{device, output, predictions};
+
+/// Rows predicted at a time.
+const BATCH: i64 = 256;
+/// Version of the evaluator: reports are comparable only if it is the same.
+const EVALUATOR: &str = "classification/1";
+
+/// Evaluates the candidate, and the champion if there is one.
+pub(crate) fn evaluate(job: &EvaluationJob, workplace: &Workplace<'_>) -> Result<(), Fault> {
+    Reporter::stage("evaluating the candidate");
+    one(job, &job.candidate, "candidate", workplace)?;
+    let Some(champion) = &job.champion else { return Ok(()) };
+    Reporter::stage("evaluating the champion");
+    match one(job, champion, "champion", workplace) {
+        // A champion that does not fit these rows is for the gate to judge, not the end of the job.
+        Err(fault) if fault.kind != FaultKind::Memory => {
+            let fault = Fault {
+                kind: FaultKind::Artifact,
+                ..fault
+            };
+            output::write_json(&workplace.output.join("champion-fault.json"), &fault)
+        }
+        ended => ended,
+    }
+}
+
+fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>) -> Result<(), Fault> {
+    let begun = Instant::now();
+    let loaded = artifact::load(&workplace.folder.join(weights), workplace.device)?;
+    let source = workplace.folder.join(&job.source);
+    let table = predict(&job.model, &source, &loaded, workplace.device)?;
+    let folder = workplace.output.join(name);
+    std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;
+    predictions::write(&folder.join("predictions.parquet"), &table)?;
+    let report = EvaluationReport {
+        api_version: API_VERSION.to_owned(),
+        kind: "EvaluationReport".to_owned(),
+        artifact: loaded.digest,
+        data: data::digest(&job.model, &source, &[Half::Test])?,
+        evaluator: EVALUATOR.to_owned(),
+        rows: table.len() as u64,
+        metrics: measure(&job.model, &table)?,
+        classes: table.classes,
+        device: device::name(workplace.device).to_owned(),
+        seconds: begun.elapsed().as_secs_f64(),
+    };
+    output::write_json(&folder.join("report.json"), &report)
+}
+
+/// The metrics the model asks for, and accuracy in any case.
+fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, Fault> {
+    let mut values = BTreeMap::new();
+    for metric in model.spec.evaluation.metrics.iter().copied().chain([Metric::Accuracy]) {
+        let value = metric.of(table).filter(|value| value.is_finite());
+        let value = value.ok_or_else(|| {
+            Fault::new(
+                FaultKind::Internal,
+                format!("{metric} has no finite value on these rows"),
+            )
+        })?;
+        values.insert(metric, value);
+    }
+    Ok(values)
+}
+
+fn predict(model: &Model, source: &Path, loaded: &Loaded, device: tch::Device) -> Result<Predictions, Fault> {
+    let architecture = &loaded.architecture;
+    let rows = data::read_test(model, source, &architecture.classes, architecture.columns.as_deref())?;
+    if rows.shape != architecture.input {
+        let message = format!(
+            "the artifact expects rows of shape {}, but the test rows have {}",
+            architecture.input, rows.shape
+        );
+        return Err(Fault::new(FaultKind::Artifact, message));
+    }
+    let _guard = tch::no_grad_guard();
+    let classes = i64::try_from(architecture.classes.len()).unwrap_or(i64::MAX);
+    let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let mut scores: Vec<f32> = Vec::new();
+    let mut predicted: Vec<i64> = Vec::new();
+    let mut start = 0;
+    while start < count {
+        let indices = Tensor::arange_start(start, (start + BATCH).min(count), (Kind::Int64, tch::Device::Cpu));
+        let batch = loaded.preprocessing.apply(&rows.batch(&indices).to_device(device));
+        // Outputs beyond the known classes (a last layer wider than needed) cannot be the label.
+        let outputs = loaded.network.forward(&batch, false).narrow(1, 0, classes);
+        let softmax = outputs.softmax(1, Kind::Float).to_device(tch::Device::Cpu).contiguous();
+        predicted.extend(values::<i64>(&softmax.argmax(1, false))?);
+        scores.extend(values::<f32>(&softmax.view([-1]))?);
+        start += BATCH;
+    }
+    if scores.iter().any(|score| !score.is_finite()) {
+        return Err(Fault::new(
+            FaultKind::Artifact,
+            "the artifact predicts scores that are not finite numbers",
+        ));
+    }
+    let index = |class: &i64| u32::try_from(*class).unwrap_or(u32::MAX);
+    Ok(Predictions {
+        rows: (0..rows.len()).map(|row| format!("test-{row:06}")).collect(),
+        classes: rows.classes,
+        labels: rows.labels.iter().map(index).collect(),
+        predictions: predicted.iter().map(index).collect(),
+        scores: Some(scores),
+    })
+}
+
+fn values<T: tch::kind::Element>(tensor: &Tensor) -> Result<Vec<T>, Fault>
+where
+    Vec<T>: for<'a> TryFrom<&'a Tensor, Error = tch::TchError>,
+{
+    Vec::<T>::try_from(tensor).map_err(|error| crate::failure::of_torch(&error))
+}

@@ -1,0 +1,75 @@
+//! Turns what libtorch, files and panics say into faults with a kind.
+
+use std::any::Any;
+
+use slipway_contract::{Fault, FaultKind};
+
+/// What libtorch and the system say when memory runs out.
+const OUT_OF_MEMORY: [&str; 4] = [
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "memory allocation of",
+];
+
+/// An error of libtorch, without the C++ backtrace that follows its message.
+pub(crate) fn of_torch(error: &tch::TchError) -> Fault {
+    of_text(&error.to_string())
+}
+
+fn of_text(text: &str) -> Fault {
+    let message = text.split("\nException raised from").next().unwrap_or(text).trim();
+    if OUT_OF_MEMORY.iter().any(|words| message.contains(words)) {
+        return Fault::new(FaultKind::Memory, message)
+            .help("make `batch_size` or the model smaller, or allow more memory");
+    }
+    Fault::new(FaultKind::Internal, message)
+}
+
+/// What a panic was about.
+pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Fault {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    of_text(text.unwrap_or("a panic without words"))
+}
+
+/// A file of ours could not be read or written.
+pub(crate) fn of_file(path: &std::path::Path, error: &std::io::Error) -> Fault {
+    Fault::new(FaultKind::Internal, format!("`{}`: {error}", path.display()))
+}
+
+/// An exit code for a fault: those of the contract's `Job`.
+pub(crate) fn exit_code(kind: FaultKind) -> u8 {
+    match kind {
+        FaultKind::Specification => 2,
+        FaultKind::Memory => 137,
+        FaultKind::Data | FaultKind::Artifact | FaultKind::Internal => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backtrace_of_libtorch_is_cut_off() {
+        let fault =
+            of_text("shapes cannot be multiplied (1x2 and 3x4)\nException raised from meta at x.cpp:1\nframe #0");
+        assert_eq!(fault.message, "shapes cannot be multiplied (1x2 and 3x4)");
+        assert_eq!(fault.kind, FaultKind::Internal);
+    }
+
+    #[test]
+    fn every_way_to_run_out_of_memory_is_recognised() {
+        for text in [
+            "[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes",
+            "DefaultCPUAllocator: not enough memory: you tried to allocate 17592186044416 bytes.",
+            "CUDA out of memory. Tried to allocate 2.00 GiB",
+        ] {
+            assert_eq!(of_text(text).kind, FaultKind::Memory, "{text}");
+            assert_eq!(exit_code(of_text(text).kind), 137);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! One job from its file to its exit code.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use slipway_contract::{Fault, FaultKind, Job, JobWork, Progress};
+
+use crate::progress::Reporter;
+use crate::{device, evaluation, failure, training};
+
+/// The largest job file that is read, in bytes.
+const LARGEST_JOB: u64 = 4 << 20;
+/// What the exit code of a panic is.
+const PANIC: u8 = 101;
+
+/// Where a job's files are, and what it computes with.
+pub(crate) struct Workplace<'a> {
+    /// The job's folder.
+    pub(crate) folder: &'a Path,
+    /// Where results go.
+    pub(crate) output: std::path::PathBuf,
+    /// Where to compute.
+    pub(crate) device: tch::Device,
+    /// Threads.
+    pub(crate) threads: u32,
+}
+
+/// Does the job in `folder` and answers the exit code. The last line of progress says how it ended.
+pub fn run(folder: &Path) -> u8 {
+    // The default hook would print a backtrace for people; the fault below says the same in one line.
+    std::panic::set_hook(Box::new(|_| {}));
+    let (fault, code) = match catch_unwind(AssertUnwindSafe(|| work(folder))) {
+        Ok(Ok(())) => {
+            Reporter::say(&Progress::Done);
+            return 0;
+        }
+        Ok(Err(fault)) => {
+            let code = failure::exit_code(fault.kind);
+            (fault, code)
+        }
+        Err(panic) => {
+            let fault = failure::of_panic(&*panic);
+            let code = if fault.kind == FaultKind::Memory {
+                failure::exit_code(fault.kind)
+            } else {
+                PANIC
+            };
+            (fault, code)
+        }
+    };
+    Reporter::say(&Progress::Failed { fault });
+    code
+}
+
+fn work(folder: &Path) -> Result<(), Fault> {
+    let job = read(&folder.join(Job::FILE))?;
+    let device = device::choose(job.device)?;
+    let threads = job.threads.max(1);
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+    let output = folder.join(Job::OUTPUT);
+    if output.exists() {
+        std::fs::remove_dir_all(&output).map_err(|error| failure::of_file(&output, &error))?;
+    }
+    std::fs::create_dir_all(&output).map_err(|error| failure::of_file(&output, &error))?;
+    let workplace = Workplace {
+        folder,
+        output,
+        device,
+        threads,
+    };
+    match &job.work {
+        JobWork::Train(job) => training::train(job, &workplace),
+        JobWork::Evaluate(job) => evaluation::evaluate(job, &workplace),
+    }
+}
+
+fn read(path: &Path) -> Result<Job, Fault> {
+    let size = path.metadata().map_err(|error| failure::of_file(path, &error))?.len();
+    if size > LARGEST_JOB {
+        return Err(Fault::new(
+            FaultKind::Internal,
+            format!("`{}` has {size} bytes, expected at most {LARGEST_JOB}", path.display()),
+        ));
+    }
+    let text = std::fs::read(path).map_err(|error| failure::of_file(path, &error))?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Fault::new(
+            FaultKind::Internal,
+            format!("`{}` is not a job: {error}", path.display()),
+        )
+    })
+}

@@ -1,0 +1,285 @@
+//! The training loop: seeded, deterministic, and watched on rows kept aside.
+
+use std::time::Instant;
+
+use slipway_contract::{
+    API_VERSION, Architecture, Fault, FaultKind, Layer, Model, ModelCard, Optimizer, Progress, TrainingJob,
+    TrainingReport, TrainingSpec,
+};
+use tch::nn::{self, OptimizerConfig as _};
+use tch::{Kind, Tensor};
+
+use crate::data::{self, Half, Rows};
+use crate::job::Workplace;
+use crate::network::{self, Network, Preprocessing};
+use crate::progress::Reporter;
+use crate::{artifact, device, output};
+
+/// Rows predicted at a time when watching.
+const WATCH_BATCH: i64 = 512;
+
+/// Trains a model and writes weights, report and card.
+pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), Fault> {
+    let mut reporter = Reporter::new();
+    let model = &job.model;
+    if let Some(problem) = model.problems().into_iter().next() {
+        return Err(problem);
+    }
+    let source = workplace.folder.join(&job.source);
+    Reporter::stage("reading data");
+    let rows = data::read_training(model, &source, outputs_of(model))?;
+    let spec = &model.spec.training;
+    let input = network::shape_after(&model.spec.preprocess, &rows.shape)?;
+    tch::manual_seed(i64::from(spec.seed));
+    let store = nn::VarStore::new(workplace.device);
+    let network = Network::build(&store.root(), &model.spec.model, &input)?;
+    let (training, validation) = split(rows.len(), model.spec.data.validation_split())?;
+    let preprocessing = fit(model, &rows, &training);
+    let course = Course {
+        rows: &rows,
+        labels: rows.label_tensor(),
+        network: &network,
+        preprocessing: preprocessing.to_device(workplace.device),
+        device: workplace.device,
+    };
+    Reporter::stage(&format!(
+        "training on {} rows ({})",
+        training.size()[0],
+        device::name(workplace.device)
+    ));
+    let begun = Instant::now();
+    let (training_loss, validation_accuracy) = course.run(spec, &store, &training, &validation, &mut reporter)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    Reporter::stage("writing weights");
+    let architecture = Architecture {
+        api_version: API_VERSION.to_owned(),
+        task: model.spec.task,
+        input: rows.shape.clone(),
+        columns: rows.columns.clone(),
+        classes: rows.classes.clone(),
+        preprocess: model.spec.preprocess.clone(),
+        model: model.spec.model.clone(),
+    };
+    let (digest, artifact_bytes) = artifact::write(
+        &workplace.output.join("model.safetensors"),
+        &architecture,
+        &store,
+        &preprocessing,
+    )?;
+    let parameters = store
+        .trainable_variables()
+        .iter()
+        .map(|variable| variable.numel() as u64)
+        .sum();
+    let count = |indices: &Tensor| u64::try_from(indices.size()[0]).unwrap_or(0);
+    let report = TrainingReport {
+        api_version: API_VERSION.to_owned(),
+        kind: "TrainingReport".to_owned(),
+        artifact: digest.clone(),
+        artifact_bytes,
+        parameters,
+        data: data::digest(model, &source, &[Half::Train, Half::Test])?,
+        training_rows: count(&training),
+        validation_rows: count(&validation),
+        epochs: spec.epochs,
+        training_loss,
+        validation_accuracy,
+        device: device::name(workplace.device).to_owned(),
+        threads: workplace.threads,
+        seed: spec.seed,
+        trainer: env!("CARGO_PKG_VERSION").to_owned(),
+        libtorch: device::libtorch_version(),
+        seconds,
+    };
+    output::write_json(&workplace.output.join("training.json"), &report)?;
+    let card = ModelCard {
+        api_version: API_VERSION.to_owned(),
+        kind: "ModelCard".to_owned(),
+        name: model.metadata.name.to_string(),
+        artifact: digest,
+        architecture,
+        training: spec.clone(),
+        rows_by_class: rows_by_class(&rows),
+        parameters,
+    };
+    output::write_json(&workplace.output.join("card.json"), &card)
+}
+
+/// Width of the last layer; the specification was checked to end with a linear one.
+fn outputs_of(model: &Model) -> u32 {
+    match model.spec.model.sequential.last() {
+        Some(Layer::Linear(outputs)) => *outputs,
+        _ => 0,
+    }
+}
+
+fn rows_by_class(rows: &Rows) -> Vec<(String, u64)> {
+    let mut counts = vec![0; rows.classes.len()];
+    for label in &rows.labels {
+        counts[usize::try_from(*label).unwrap_or(0)] += 1;
+    }
+    rows.classes.iter().cloned().zip(counts).collect()
+}
+
+/// Indices of the rows to learn from and of those kept aside, drawn from the seeded generator.
+fn split(rows: usize, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "a share of a row count"
+    )]
+    let aside = (rows as f64 * validation_split).round() as i64;
+    if aside >= rows {
+        let message = format!("{rows} rows with a validation split of {validation_split} leave none to learn from");
+        return Err(Fault::new(FaultKind::Specification, message).key("spec.data.validation_split"));
+    }
+    let order = Tensor::randperm(rows, (Kind::Int64, tch::Device::Cpu));
+    Ok((order.narrow(0, aside, rows - aside), order.narrow(0, 0, aside)))
+}
+
+/// Fits preprocessing to the rows learnt from; rows kept aside must not leak into it.
+fn fit(model: &Model, rows: &Rows, training: &Tensor) -> Preprocessing {
+    let _guard = tch::no_grad_guard();
+    let fits = model
+        .spec
+        .preprocess
+        .iter()
+        .any(|step| matches!(step, slipway_contract::Preprocess::Standardize));
+    // Only standardizing looks at all rows; otherwise one is enough to pass through.
+    let seen = if fits {
+        training.shallow_clone()
+    } else {
+        training.narrow(0, 0, 1)
+    };
+    Preprocessing::fit(&model.spec.preprocess, &rows.batch(&seen))
+}
+
+/// What does not change while training.
+struct Course<'a> {
+    rows: &'a Rows,
+    labels: Tensor,
+    network: &'a Network,
+    preprocessing: Preprocessing,
+    device: tch::Device,
+}
+
+impl Course<'_> {
+    fn run(
+        &self,
+        spec: &TrainingSpec,
+        store: &nn::VarStore,
+        training: &Tensor,
+        validation: &Tensor,
+        reporter: &mut Reporter,
+    ) -> Result<(f64, Option<f64>), Fault> {
+        let mut optimizer = match spec.optimizer {
+            Optimizer::Sgd {
+                learning_rate,
+                momentum,
+                weight_decay,
+            } => nn::Sgd {
+                momentum,
+                wd: weight_decay,
+                ..nn::Sgd::default()
+            }
+            .build(store, learning_rate),
+            Optimizer::Adam {
+                learning_rate,
+                weight_decay,
+            } => nn::Adam {
+                wd: weight_decay,
+                ..nn::Adam::default()
+            }
+            .build(store, learning_rate),
+        }
+        .map_err(|error| crate::failure::of_torch(&error))?;
+        let mut last = (f64::NAN, None);
+        for epoch in 1..=spec.epochs {
+            let begun = Instant::now();
+            // Every epoch has a seed of its own, so that its order depends on nothing but the seed and its number.
+            tch::manual_seed(i64::from(spec.seed) * 1_000_003 + i64::from(epoch));
+            let training_loss = self.epoch(spec, epoch, training, &mut optimizer, reporter)?;
+            let validation_accuracy = (validation.size()[0] > 0).then(|| self.accuracy(validation));
+            let seconds = begun.elapsed().as_secs_f64();
+            Reporter::say(&Progress::Epoch {
+                epoch,
+                epochs: spec.epochs,
+                training_loss,
+                validation_accuracy,
+                seconds,
+            });
+            last = (training_loss, validation_accuracy);
+        }
+        Ok(last)
+    }
+
+    /// One pass over the rows learnt from; answers the mean loss.
+    fn epoch(
+        &self,
+        spec: &TrainingSpec,
+        epoch: u32,
+        training: &Tensor,
+        optimizer: &mut nn::Optimizer,
+        reporter: &mut Reporter,
+    ) -> Result<f64, Fault> {
+        let count = training.size()[0];
+        let size = i64::from(spec.batch_size);
+        let order = training.index_select(0, &Tensor::randperm(count, (Kind::Int64, tch::Device::Cpu)));
+        let steps = u64::try_from((count + size - 1) / size).unwrap_or(1);
+        let mut total = Tensor::zeros([], (Kind::Double, self.device));
+        let mut seen = 0_i64;
+        for step in 0..steps {
+            let start = i64::try_from(step).unwrap_or(i64::MAX) * size;
+            let length = size.min(count - start);
+            if length == 1 && seen > 0 && self.network.needs_two_rows() {
+                continue;
+            }
+            let indices = order.narrow(0, start, length);
+            let outputs = self.outputs(&indices, true);
+            let labels = self.labels.index_select(0, &indices).to_device(self.device);
+            let loss = outputs.cross_entropy_for_logits(&labels);
+            optimizer.backward_step(&loss);
+            #[expect(clippy::cast_precision_loss, reason = "the size of a batch")]
+            let weight = length as f64;
+            total += loss.detach().to_kind(Kind::Double) * weight;
+            seen += length;
+            reporter.step(epoch, spec.epochs, step + 1, steps);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a row count")]
+        let mean = total.double_value(&[]) / seen as f64;
+        if mean.is_finite() {
+            return Ok(mean);
+        }
+        let fault = Fault::new(
+            FaultKind::Specification,
+            format!("the loss became {mean} in epoch {epoch}"),
+        );
+        Err(fault
+            .key("spec.training.optimizer")
+            .help("lower the learning rate, or scale the values with `preprocess`"))
+    }
+
+    fn outputs(&self, indices: &Tensor, training: bool) -> Tensor {
+        let rows = self.rows.batch(indices).to_device(self.device);
+        self.network.forward(&self.preprocessing.apply(&rows), training)
+    }
+
+    /// Share of the rows at some indices that are predicted right.
+    fn accuracy(&self, indices: &Tensor) -> f64 {
+        let _guard = tch::no_grad_guard();
+        let count = indices.size()[0];
+        let mut right = 0;
+        let mut start = 0;
+        while start < count {
+            let part = indices.narrow(0, start, WATCH_BATCH.min(count - start));
+            let labels = self.labels.index_select(0, &part).to_device(self.device);
+            let predicted = self.outputs(&part, false).argmax(1, false);
+            right += predicted.eq_tensor(&labels).sum(Kind::Int64).int64_value(&[]);
+            start += WATCH_BATCH;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "row counts")]
+        let share = right as f64 / count as f64;
+        share
+    }
+}
