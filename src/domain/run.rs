@@ -186,6 +186,8 @@ pub struct Run {
     pub verdict: Option<Verdict>,
     /// The commit in the environment repository.
     pub promotion_commit: Option<CommitSha>,
+    /// When the delivery that announced it was stored.
+    pub delivered_at: Timestamp,
     /// When it was recorded.
     pub created_at: Timestamp,
     /// When it last moved.

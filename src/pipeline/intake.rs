@@ -203,6 +203,7 @@ fn new_run(delivery: &Delivery, source: &Source, base: Option<&CommitSha>, head:
         evidence: None,
         verdict: None,
         promotion_commit: None,
+        delivered_at: delivery.received_at,
         created_at: now,
         updated_at: now,
     }

@@ -103,6 +103,7 @@ fn run(file: &str, digit: char, second: i64) -> Run {
         evidence: None,
         verdict: None,
         promotion_commit: None,
+        delivered_at: at,
         created_at: at,
         updated_at: at,
     }

@@ -1,1 +1,16 @@
-//! Real servers and repositories for tests and the demo.
+//! Real servers and repositories for tests and the demo: git over smart HTTP, the Slipway binary as a process.
+//!
+//! Nothing here is faked: a [`GitServer`] answers the plain `git` client through git's own `http-backend`, a
+//! [`SlipwayProcess`] is the built binary, and [`Api`] speaks to it as any other client would.
+
+mod api;
+pub mod demo;
+pub mod git;
+mod git_server;
+mod process;
+mod repository;
+
+pub use api::{Answer, Api};
+pub use git_server::{Faults, GitServer, LoggedRequest, Login};
+pub use process::{SlipwayProcess, built};
+pub use repository::{Repository, WorkTree};

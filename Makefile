@@ -1,0 +1,78 @@
+# `make help` lists the targets. Nothing here needs Docker, a cluster, a GPU, root or an account.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+DATA ?= digits
+PREFIX ?= $(HOME)/.local
+KEEP ?=
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: libtorch
+libtorch: ## install libtorch into .libtorch/
+	@scripts/need.sh python3 pip
+	@scripts/fetch_libtorch.sh
+
+.PHONY: data
+data: ## fetch real data into .data/ (DATA=digits or fashion)
+	@scripts/need.sh python3 pip
+	@python3 scripts/fetch_data.py $(DATA)
+
+.PHONY: build
+build: libtorch ## build everything
+	@scripts/need.sh git cargo c++
+	@echo "build: cargo build (several minutes the first time)"
+	@cargo build --workspace
+
+.PHONY: demo
+demo: build data ## the main job, start to end (DATA=fashion, KEEP=1 to leave it running)
+	@target/debug/slipway-demo --data $(DATA) $(if $(KEEP),--keep)
+
+.PHONY: test
+test: libtorch ## every test: the real trainer and real git servers included
+	@scripts/need.sh git cargo c++
+	@$(MAKE) data DATA=digits
+	@echo "test: cargo test (several minutes the first time)"
+	@cargo build --workspace
+	@cargo test --workspace
+
+.PHONY: quick
+quick: ## unit tests of the controller and the contract: no libtorch, no servers
+	@cargo test --package slipway --lib --package slipway-contract
+
+.PHONY: lint
+lint: libtorch ## formatting and clippy, warnings denied
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: docs
+docs: libtorch ## API documentation, warnings denied
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+.PHONY: generate
+generate: ## write the generated files: schemas/ and docs/cli.md
+	@cargo run --quiet --package slipway -- generate schema
+	@cargo run --quiet --package slipway -- generate cli
+
+.PHONY: bench-train
+bench-train: build data ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
+	@python3 scripts/bench_train.py $(if $(RECORD),--record)
+
+.PHONY: doctor
+doctor: ## say what this machine lacks
+	@scripts/need.sh git cargo c++ python3 pip && echo "everything that building needs is here"
+	@if [ -x target/debug/slipway ]; then target/debug/slipway doctor; fi
+
+.PHONY: install
+install: libtorch ## release build into PREFIX (default ~/.local), libtorch beside it
+	@cargo build --release --package slipway --package slipway-trainer
+	@install -D -t $(PREFIX)/bin target/release/slipway target/release/slipway-trainer
+	@echo "install: slipway and slipway-trainer are in $(PREFIX)/bin; the trainer finds libtorch in $(CURDIR)/.libtorch"
+
+.PHONY: clean
+clean: ## remove what was built; .libtorch/ and .data/ stay
+	@cargo clean

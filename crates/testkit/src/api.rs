@@ -1,0 +1,137 @@
+//! The server's API as any client would use it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a condition is looked at while it is waited for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A running server's API.
+#[derive(Debug, Clone)]
+pub struct Api {
+    base: String,
+    agent: ureq::Agent,
+}
+
+/// An answer: its status and, if it is JSON, its body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The body as text.
+    pub text: String,
+    /// The body as JSON; null if it is something else.
+    pub json: Value,
+}
+
+impl Api {
+    /// The API of the server at `base`, such as `http://127.0.0.1:8420`.
+    pub fn at(base: impl Into<String>) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false);
+        Self {
+            base: base.into(),
+            agent: config.build().into(),
+        }
+    }
+
+    /// The server's address.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Sends a request with headers and a body; any answer is an answer.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer> {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body)?;
+        let agent = self.agent.clone();
+        let answered = tokio::task::spawn_blocking(move || {
+            let response = agent.run(request)?;
+            let status = response.status().as_u16();
+            Ok::<_, ureq::Error>((status, response.into_body().read_to_string()?))
+        });
+        let (status, text) = answered
+            .await?
+            .with_context(|| format!("{method} {}{path}", self.base))?;
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Answer { status, text, json })
+    }
+
+    /// What stands at a path.
+    pub async fn get(&self, path: &str) -> Result<Answer> {
+        self.send("GET", path, &[], Vec::new()).await
+    }
+
+    /// All runs, newest first.
+    pub async fn runs(&self) -> Result<Vec<Value>> {
+        let answer = self.get("/api/v1/runs?limit=500").await?;
+        match answer.json["runs"].as_array() {
+            Some(runs) if answer.status == 200 => Ok(runs.clone()),
+            _ => bail!("expected a list of runs, came {}: {}", answer.status, answer.text),
+        }
+    }
+
+    /// One run with its transitions.
+    pub async fn run(&self, id: &str) -> Result<Value> {
+        let answer = self.get(&format!("/api/v1/runs/{id}")).await?;
+        anyhow::ensure!(
+            answer.status == 200,
+            "expected run {id}, came {}: {}",
+            answer.status,
+            answer.text
+        );
+        Ok(answer.json)
+    }
+
+    /// The lines of a run's log.
+    pub async fn log(&self, id: &str) -> Result<Vec<String>> {
+        let answer = self.get(&format!("/api/v1/runs/{id}/log?limit=500")).await?;
+        let lines = answer.json["lines"].as_array().cloned().unwrap_or_default();
+        Ok(lines
+            .iter()
+            .filter_map(|line| line["line"].as_str())
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// Looks at the runs until one satisfies a condition, and answers it.
+    pub async fn wait_for_run(&self, what: &str, deadline: Duration, is_it: impl Fn(&Value) -> bool) -> Result<Value> {
+        let until = Instant::now() + deadline;
+        loop {
+            // A server that is just being started or killed answers nothing: that is waited for as well.
+            let runs = self.runs().await.unwrap_or_default();
+            if let Some(run) = runs.iter().find(|run| is_it(run)) {
+                return self.run(run["id"].as_str().unwrap_or_default()).await;
+            }
+            if Instant::now() > until {
+                bail!(
+                    "{what} did not happen within {deadline:?}; the runs are {}",
+                    serde_json::to_string_pretty(&runs)?
+                );
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until the run of a revision has ended or stalled.
+    pub async fn wait_for_end(&self, head: &str, deadline: Duration) -> Result<Value> {
+        let ended = |run: &Value| {
+            let state = run["state"].as_str().unwrap_or_default();
+            let over = matches!(state, "done" | "refused" | "failed" | "superseded" | "cancelled");
+            run["head"] == head && (over || run["stalled"] == true)
+        };
+        self.wait_for_run(&format!("the end of the run of {head}"), deadline, ended)
+            .await
+    }
+}

@@ -1,0 +1,246 @@
+//! One push and what has to follow from it, checked in git and on the API.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use slipway_testkit::demo::World;
+use slipway_testkit::{Api, SlipwayProcess};
+use tokio::time::sleep;
+
+use crate::paint::Paint;
+
+/// A run of the demo takes seconds; this long only on a machine that is busy with something else.
+const DEADLINE: Duration = Duration::from_mins(10);
+/// How often the run is looked at while it is shown.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What has to follow from a push.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// A promotion, with nothing to be compared with.
+    FirstPromotion,
+    /// A refusal; the environment does not move.
+    Refusal,
+    /// A promotion, with the comparison in its commit.
+    Promotion,
+}
+
+/// One push.
+pub(crate) struct Act {
+    pub(crate) title: &'static str,
+    pub(crate) message: &'static str,
+    pub(crate) expected: Expected,
+}
+
+/// A push and the run it led to.
+pub(crate) struct Played {
+    pub(crate) title: &'static str,
+    /// How long `git push` took.
+    pub(crate) push: Duration,
+    /// The run at its end.
+    pub(crate) run: Value,
+}
+
+/// A text of a JSON document; empty if it is not one.
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+impl Act {
+    pub(crate) async fn play(self, world: &World, server: &SlipwayProcess, paint: &Paint) -> Result<Played> {
+        println!("\n{}", paint.title(self.title));
+        println!(
+            "  {}",
+            paint.faint(&format!("$ git commit -m '{}' && git push", self.message))
+        );
+        let before = world.environment_tip().await?;
+        let begun = Instant::now();
+        let (head, said) = world.push(self.message).await?;
+        let push = begun.elapsed();
+        for line in said.lines().filter(|line| line.starts_with("remote:")) {
+            println!("  {}", line.trim_end());
+        }
+        ensure!(
+            said.contains("delivered"),
+            "the hook did not deliver the push; git said: {said}"
+        );
+        let run = follow(&server.api(), &head, paint).await?;
+        let after = world.environment_tip().await?;
+        match self.expected {
+            Expected::Refusal => check_refusal(&run, &before, &after)?,
+            Expected::FirstPromotion => check_promotion(world, &run, &before, &after, false).await?,
+            Expected::Promotion => check_promotion(world, &run, &before, &after, true).await?,
+        }
+        let (state, reason) = (text(&run, "state"), text(&run, "reason"));
+        let outcome = format!("  {state}: {}", reason.trim_start_matches(&format!("{state}: ")));
+        let refused = self.expected == Expected::Refusal;
+        println!(
+            "{}",
+            if refused {
+                paint.bad(&outcome)
+            } else {
+                paint.good(&outcome)
+            }
+        );
+        if refused {
+            println!("  {}", paint.faint("the environment repository did not move"));
+        }
+        Ok(Played {
+            title: self.title,
+            push,
+            run,
+        })
+    }
+}
+
+/// Shows what a run does until it has ended.
+async fn follow(api: &Api, head: &str, paint: &Paint) -> Result<Value> {
+    let begun = Instant::now();
+    let (mut state, mut lines) = (String::new(), 0);
+    loop {
+        ensure!(
+            begun.elapsed() < DEADLINE,
+            "the run of {head} has not ended after {DEADLINE:?}"
+        );
+        let run = api.runs().await?.into_iter().find(|run| run["head"] == head);
+        let Some(run) = run else {
+            sleep(LOOK).await;
+            continue;
+        };
+        let id = text(&run, "id").to_owned();
+        if text(&run, "state") != state {
+            text(&run, "state").clone_into(&mut state);
+            println!("  {}", paint.faint(&state));
+        }
+        let log = api.log(&id).await?;
+        for line in &log[lines..] {
+            show_line(line);
+        }
+        lines = log.len();
+        ensure!(run["stalled"] != true, "the run is stalled: {}", text(&run, "reason"));
+        if matches!(&*state, "done" | "refused" | "failed" | "superseded" | "cancelled") {
+            return api.run(&id).await;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+fn show_line(line: &str) {
+    let said: Value = serde_json::from_str(line).unwrap_or_default();
+    match text(&said, "event") {
+        "stage" => println!("    {}", text(&said, "text")),
+        "epoch" => {
+            let (epoch, epochs) = (&said["epoch"], &said["epochs"]);
+            let loss = said["training_loss"].as_f64().unwrap_or(f64::NAN);
+            let accuracy = said["validation_accuracy"]
+                .as_f64()
+                .map(|value| format!(", validation accuracy {value:.3}"));
+            println!(
+                "    epoch {epoch} of {epochs}: loss {loss:.3}{}",
+                accuracy.unwrap_or_default()
+            );
+        }
+        _ => {}
+    }
+}
+
+fn check_refusal(run: &Value, before: &str, after: &str) -> Result<()> {
+    let reason = text(run, "reason");
+    ensure!(
+        text(run, "state") == "refused",
+        "expected a refusal, the run is {}: {reason}",
+        text(run, "state")
+    );
+    ensure!(
+        before == after,
+        "the run was refused, but the environment moved from {before} to {after}"
+    );
+    for part in ["accuracy", "at least 0.", "policies/", ".yaml:"] {
+        ensure!(reason.contains(part), "the reason does not say `{part}`: {reason}");
+    }
+    Ok(())
+}
+
+async fn check_promotion(world: &World, run: &Value, before: &str, after: &str, compared: bool) -> Result<()> {
+    let state = text(run, "state");
+    ensure!(
+        state == "done",
+        "expected a promotion, the run is {state}: {}",
+        text(run, "reason")
+    );
+    ensure!(
+        text(run, "promotion_commit") == after,
+        "the API names another commit than the environment's tip {after}"
+    );
+    let commits = world.environment.commits(&format!("{before}..{after}")).await?;
+    ensure!(commits == [after], "expected one commit on {before}, found {commits:?}");
+    let message = world.environment.message(after).await?;
+    for trailer in ["Promotion", "Model", "Run", "Artifact", "Evidence", "Source"] {
+        ensure!(
+            message.contains(&format!("\nSlipway-{trailer}: ")),
+            "the commit lacks the trailer Slipway-{trailer}: {message}"
+        );
+    }
+    ensure!(
+        message.contains(text(run, "artifact")),
+        "the commit does not name the artifact: {message}"
+    );
+    ensure!(
+        !compared || message.contains("the champion's"),
+        "the commit lacks the comparison with the champion: {message}"
+    );
+    check_diff(
+        &world.environment.diff(before, after, &["--unified=0"]).await?,
+        text(run, "artifact"),
+    )
+}
+
+/// Only marked lines may have changed, in all three manifests, and only before their marks.
+fn check_diff(diff: &str, artifact: &str) -> Result<()> {
+    let files = diff.lines().filter(|line| line.starts_with("+++ ")).count();
+    ensure!(files == 3, "expected changes in three files, found {files}:\n{diff}");
+    let lines = |sign: char| {
+        let changed = diff
+            .lines()
+            .filter(move |line| line.starts_with(sign) && !line.starts_with(&sign.to_string().repeat(3)));
+        changed.map(|line| line[1..].to_owned()).collect::<Vec<_>>()
+    };
+    let (old, new) = (lines('-'), lines('+'));
+    ensure!(
+        old.len() == new.len() && !new.is_empty(),
+        "lines were added or removed:\n{diff}"
+    );
+    ensure!(
+        new.iter().any(|line| line.contains(artifact)),
+        "no manifest names {artifact}:\n{diff}"
+    );
+    for (old, new) in old.iter().zip(&new) {
+        let (Some((old_value, old_mark)), Some((new_value, new_mark))) = (old.split_once("# {"), new.split_once("# {"))
+        else {
+            bail!("a line without a mark changed: `{old}` became `{new}`");
+        };
+        let key = |value: &str| value.split_once(':').map(|(key, _)| key.to_owned());
+        ensure!(
+            old_mark == new_mark && key(old_value) == key(new_value),
+            "more than a value changed: `{old}` became `{new}`"
+        );
+    }
+    Ok(())
+}
+
+/// When a run entered a state, from its transitions.
+pub(crate) fn entered(run: &Value, state: &str) -> Option<jiff::Timestamp> {
+    let transitions = run["transitions"].as_array()?;
+    transitions.iter().find(|step| step["to"] == state)?["at"]
+        .as_str()?
+        .parse()
+        .ok()
+}
+
+/// A time of a run, by its key.
+pub(crate) fn at(run: &Value, key: &str) -> Result<jiff::Timestamp> {
+    text(run, key)
+        .parse()
+        .with_context(|| format!("the run's `{key}` is not a time"))
+}

@@ -1,0 +1,152 @@
+//! The built `slipway` binary as a process: started, asked for its address, and ended in every way there is.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::api::Api;
+
+/// How long a server may take to listen, and to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; killed when it is dropped.
+#[derive(Debug)]
+pub struct SlipwayProcess {
+    child: Child,
+    address: String,
+    errors: Arc<Mutex<String>>,
+    _readers: JoinSet<()>,
+}
+
+/// The built program beside this one (`target/debug` or `target/release`).
+pub fn built(name: &str) -> Result<PathBuf> {
+    let ourselves = std::env::current_exe()?;
+    let found = ourselves
+        .ancestors()
+        .skip(1)
+        .take(3)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    found.with_context(|| format!("`{name}` is not built\n  help: make build"))
+}
+
+impl SlipwayProcess {
+    /// Starts `slipway serve --config CONFIG …` and waits until it listens.
+    pub async fn start(binary: &Path, config: &Path, more: &[&str]) -> Result<Self> {
+        let mut child = Command::new(binary)
+            .arg("serve")
+            .arg("--config")
+            .arg(config)
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{} did not start", binary.display()))?;
+        let errors = Arc::new(Mutex::new(String::new()));
+        let mut readers = JoinSet::new();
+        let stderr = BufReader::new(child.stderr.take().context("standard error is a pipe")?);
+        readers.spawn(collect(stderr, Arc::clone(&errors)));
+        let mut lines = BufReader::new(child.stdout.take().context("standard output is a pipe")?).lines();
+        let first = timeout(PATIENCE, lines.next_line())
+            .await
+            .context("the server does not listen")??;
+        let Some(address) = first.as_deref().and_then(|line| line.strip_prefix("listening on ")) else {
+            // Its standard error ends with it, so all of its words are there once the readers are done.
+            while readers.join_next().await.is_some() {}
+            bail!("the server ended: {}", text_of(&errors));
+        };
+        let address = address.to_owned();
+        readers.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(Self {
+            child,
+            address,
+            errors,
+            _readers: readers,
+        })
+    }
+
+    /// Its address, such as `http://127.0.0.1:40123`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its API.
+    pub fn api(&self) -> Api {
+        Api::at(&self.address)
+    }
+
+    /// What it said on standard error so far.
+    pub fn errors(&self) -> String {
+        text_of(&self.errors)
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        let pid = self.child.id().context("the server has ended")?;
+        let statm = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
+        let pages: u64 = statm.split(' ').nth(1).context("two numbers")?.parse()?;
+        Ok(pages * rustix::param::page_size() as u64)
+    }
+
+    /// Processes that this server started and that are still there.
+    pub fn children(&self) -> Result<Vec<u32>> {
+        let pid = self.child.id().context("the server has ended")?;
+        let mut found = Vec::new();
+        for task in std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            found.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|child| child.parse::<u32>().ok()),
+            );
+        }
+        Ok(found)
+    }
+
+    /// Ends it as the kernel ends processes: at once, without a word.
+    pub async fn kill_9(mut self) -> Result<()> {
+        self.child.kill().await.context("the server could not be killed")
+    }
+
+    /// Asks it to end and waits until it has.
+    pub async fn terminate(mut self) -> Result<ExitStatus> {
+        let pid = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
+        kill_process(pid.context("the server has ended")?, Signal::TERM)?;
+        self.wait().await
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .context("the server does not end")?
+            .context("it cannot be waited for")
+    }
+}
+
+fn text_of(errors: &Mutex<String>) -> String {
+    errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+async fn collect(reader: BufReader<tokio::process::ChildStderr>, into: Arc<Mutex<String>>) {
+    let mut lines = reader.lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let mut text = into.lock().unwrap_or_else(PoisonError::into_inner);
+        text.push_str(&line);
+        text.push('\n');
+    }
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# need.sh PROGRAM…: ends with one line that says what is missing and how to get it. `slipway doctor` says the same.
+for program in "$@"; do
+    case $program in
+        git) how="apt-get install git" ;;
+        cargo) how="https://rustup.rs" ;;
+        c++) how="apt-get install g++" ;;
+        python3) how="apt-get install python3" ;;
+        pip) how="apt-get install python3-pip" ;;
+        *) how="install it" ;;
+    esac
+    if [ "$program" = pip ]; then
+        python3 -m pip --version >/dev/null 2>&1 && continue
+    elif command -v "$program" >/dev/null 2>&1; then
+        continue
+    fi
+    echo "missing: $program. How to get it: $how" >&2
+    exit 1
+done
