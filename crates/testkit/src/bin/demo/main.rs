@@ -83,7 +83,7 @@ async fn play(arguments: &Arguments) -> Result<()> {
         ),
         (
             "3. A better one",
-            "More filters, more epochs",
+            "Normalise, and learn longer",
             Variant::Better,
             Expected::Promotion,
         ),
