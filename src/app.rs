@@ -27,6 +27,8 @@ use crate::web::{Hook, Shared};
 
 /// How long parts may take to stop: below the 30 s that Kubernetes grants a pod.
 const DRAIN: Duration = Duration::from_secs(20);
+/// Folder of work in progress within the state folder.
+const WORK: &str = "work";
 
 /// Runs the server until SIGTERM or SIGINT. `listening` is told the address once requests are taken.
 pub async fn serve(
@@ -45,6 +47,7 @@ pub async fn serve(
     let store = store::connect(&settings.store)
         .await
         .context("the store cannot be opened")?;
+    clear_work(&settings.state.join(WORK))?;
     let freed = store.release_all().await?;
     if freed > 0 {
         tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
@@ -121,6 +124,16 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
+/// Removes what a server that was killed left of its work: every step starts from an empty folder.
+fn clear_work(work: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(work) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("the work folder `{}` cannot be cleared", work.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn assemble(
     settings: Settings,
     store: Arc<dyn store::Store>,
@@ -183,7 +196,7 @@ fn assemble(
     let settings = pipeline::Settings {
         sources: served,
         environments: written,
-        work: state.join("work"),
+        work: state.join(WORK),
         committer,
         threads,
         device,

@@ -127,10 +127,7 @@ fn unique_name(plan: &Plan, file: &str, files: &[ModelFile]) -> Option<Diagnosti
     let other = files
         .iter()
         .find(|other| other.path != file && source::name_of(other) == name)?;
-    let message = format!(
-        "metadata.name: `{name}` is also the name of the model in `{}`",
-        other.path
-    );
+    let message = format!("`{name}` is also the name of the model in `{}`", other.path);
     let fault = Fault::new(FaultKind::Specification, message)
         .key("metadata.name")
         .help("give each model a name of its own");

@@ -81,7 +81,7 @@ impl Pipeline {
         let exported = blocking(move || {
             mirror.export(
                 &head,
-                files.folder(),
+                files.folder().trim_end_matches('/'),
                 &|path| files.contain_relative(path),
                 &into,
                 EXPORT,

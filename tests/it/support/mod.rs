@@ -1,0 +1,144 @@
+//! The tests' world: real repositories behind a real git server, the built binaries, and a model that trains in a second.
+
+mod data;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use slipway_testkit::demo::{DataSet, World};
+use slipway_testkit::{Api, SlipwayProcess};
+
+pub(crate) use data::{MODEL, POLICY, small_files};
+
+/// Longer than anything takes on a machine that is busy with other tests.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// The built `slipway`.
+pub(crate) fn slipway() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_slipway"))
+}
+
+/// A world with a server in it.
+pub(crate) struct Bench {
+    pub(crate) world: World,
+    server: Option<SlipwayProcess>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    /// A world whose server runs, with the small model in its work tree, not pushed yet.
+    pub(crate) async fn start() -> Self {
+        Self::start_with("executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}").await
+    }
+
+    /// The same with other lines at the end of the server's settings.
+    pub(crate) async fn start_with(settings: &str) -> Self {
+        let mut bench = Self::without_server(settings).await;
+        bench.restart(&[]).await;
+        bench
+    }
+
+    /// The same before its server is started.
+    pub(crate) async fn without_server(settings: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let world = World::make(&folder.path().join("world"), DataSet::Digits)
+            .await
+            .expect("a world");
+        std::fs::write(world.config(), world.settings(settings)).expect("settings");
+        for (path, content) in small_files() {
+            world.work.write(path, content).expect("a model's file");
+        }
+        Self {
+            world,
+            server: None,
+            _folder: folder,
+        }
+    }
+
+    /// Starts the server, again if there was one, with more arguments, and points the hook to it.
+    pub(crate) async fn restart(&mut self, arguments: &[&str]) {
+        if let Some(server) = self.server.take() {
+            server.terminate().await.expect("the server ends");
+        }
+        let server = SlipwayProcess::start(&slipway(), &self.world.config(), arguments)
+            .await
+            .expect("the server starts");
+        self.world
+            .install_hook(&slipway(), &server)
+            .expect("the hook is installed");
+        self.server = Some(server);
+    }
+
+    /// The running server.
+    pub(crate) fn server(&self) -> &SlipwayProcess {
+        self.server.as_ref().expect("the server was started")
+    }
+
+    /// Takes the server out, to end it in another way.
+    pub(crate) fn take_server(&mut self) -> SlipwayProcess {
+        self.server.take().expect("the server was started")
+    }
+
+    /// The server's API.
+    pub(crate) fn api(&self) -> Api {
+        self.server().api()
+    }
+
+    /// Writes the model file with one text replaced, which has to stand in it, and pushes everything.
+    pub(crate) async fn push_with(&self, old: &str, new: &str) -> String {
+        assert!(MODEL.contains(old), "`{old}` is not in the model");
+        self.world
+            .work
+            .write("slipway.yaml", MODEL.replace(old, new))
+            .expect("written");
+        self.push(&format!("{old} -> {new}")).await
+    }
+
+    /// Pushes what is in the work tree and answers the commit.
+    pub(crate) async fn push(&self, message: &str) -> String {
+        self.world.push(message).await.expect("pushed").0
+    }
+
+    /// The run of a revision once it has ended or stalled.
+    pub(crate) async fn end_of(&self, head: &str) -> Value {
+        self.api().wait_for_end(head, DEADLINE).await.expect("the run ends")
+    }
+
+    /// Pushes the small model as it is and waits for its promotion.
+    pub(crate) async fn promote_a_first_model(&self) -> Value {
+        let head = self.push("a first model").await;
+        let run = self.end_of(&head).await;
+        assert_eq!(text(&run, "state"), "done", "{run:#}");
+        run
+    }
+
+    /// Restores the small model, changed by a seed that was not used before, and waits for its end.
+    pub(crate) async fn promote_a_first_model_again(&self) -> Value {
+        let head = self.push_with("seed: 7", "seed: 4711").await;
+        self.end_of(&head).await
+    }
+
+    /// Ends the server and checks that nothing is left over: no process, no work, no damage.
+    pub(crate) async fn finish(mut self) {
+        let server = self.take_server();
+        let children = server.children().expect("children");
+        assert!(children.is_empty(), "trainers are left over: {children:?}");
+        let errors = server.errors();
+        assert!(!errors.contains("panicked"), "{errors}");
+        let ended = server.terminate().await.expect("the server ends");
+        assert!(ended.success(), "{ended}: {errors}");
+        let work = self.world.folder.join("state/work");
+        let left: Vec<_> = std::fs::read_dir(work)
+            .map(|entries| entries.flatten().collect())
+            .unwrap_or_default();
+        assert!(left.is_empty(), "work is left over: {left:?}");
+        self.world.environment.fsck().await.expect("the environment is whole");
+        self.world.git.stop().await;
+    }
+}
+
+/// A text of a JSON document; empty if it is none.
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}

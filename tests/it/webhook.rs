@@ -1,0 +1,208 @@
+//! Deliveries at the door: what is let in, what is not, and what is never read.
+
+use std::time::Duration;
+
+use slipway_testkit::demo::SECRET;
+use slipway_testkit::{Answer, Api};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::{Bench, text};
+
+const HOOK: &str = "/webhooks/digits";
+const ZERO: &str = "0000000000000000000000000000000000000000";
+
+fn sign(body: &[u8]) -> String {
+    slipway::forge::Secret::new(SECRET).expect("a secret").sign(body)
+}
+
+async fn deliver(api: &Api, id: &str, body: &str, signature: &str) -> Answer {
+    let headers = [
+        ("x-slipway-event", "push"),
+        ("x-slipway-delivery", id),
+        ("x-hub-signature-256", signature),
+    ];
+    api.send("POST", HOOK, &headers, body.as_bytes().to_vec())
+        .await
+        .expect("an answer")
+}
+
+/// How often deliveries came to an outcome, from the metrics.
+async fn count(api: &Api, outcome: &str) -> u64 {
+    let metrics = api.get("/metrics").await.expect("metrics").text;
+    let name = format!("slipway_deliveries_total{{outcome=\"{outcome}\"}} ");
+    metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(&name)?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// How many deliveries the store holds.
+fn stored(bench: &Bench) -> usize {
+    // A table of the server's own file, read from outside: what counts is what is on the disk.
+    let file = bench.world.folder.join("state/slipway.db");
+    let mut bytes = std::fs::read(&file).expect("a store");
+    bytes.extend(std::fs::read(file.with_extension("db-wal")).unwrap_or_default());
+    bytes.windows(9).filter(|window| window == b"marker-of").count()
+}
+
+#[tokio::test]
+async fn missing_malformed_and_foreign_signatures_are_refused_stored_nowhere_and_counted() {
+    let bench = Bench::start().await;
+    let api = bench.api();
+    let body = format!(r#"{{"ref": "refs/heads/main", "before": "{ZERO}", "after": "marker-of-a-body"}}"#);
+    let good = sign(body.as_bytes());
+    let wrong = [
+        String::new(),
+        "sha256=".to_owned(),
+        "sha1=0123".to_owned(),
+        good.replace("sha256=", "sha512="),
+        good[..good.len() - 2].to_owned(),
+        sign(b"another body"),
+        slipway::forge::Secret::new("another secret, as long")
+            .expect("a secret")
+            .sign(body.as_bytes()),
+    ];
+    for (index, signature) in wrong.iter().enumerate() {
+        let answer = deliver(&api, &format!("d-{index}"), &body, signature).await;
+        assert_eq!(answer.status, 401, "{signature}: {}", answer.text);
+        assert_eq!(answer.json["title"], "Unauthorized");
+        assert!(!answer.text.contains(SECRET) && !answer.text.contains(&good));
+    }
+    let headers = [("x-slipway-event", "push"), ("x-slipway-delivery", "d-none")];
+    let unsigned = api
+        .send("POST", HOOK, &headers, body.clone().into_bytes())
+        .await
+        .expect("an answer");
+    assert_eq!(unsigned.status, 401);
+    assert_eq!(stored(&bench), 0, "a refused delivery is on the disk");
+    assert_eq!(count(&api, "unverified").await, 8);
+    assert_eq!(api.runs().await.expect("runs").len(), 0);
+    let unknown = api
+        .send("POST", "/webhooks/nobody", &[], Vec::new())
+        .await
+        .expect("an answer");
+    assert_eq!(unknown.status, 404);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_comes_again_or_under_another_name_is_one_run() {
+    let bench = Bench::start().await;
+    let run = bench.promote_a_first_model().await;
+    let head = text(&run, "head");
+    let body = format!(r#"{{"ref": "refs/heads/main", "before": "{ZERO}", "after": "{head}"}}"#);
+    let signature = sign(body.as_bytes());
+    for id in ["d-1", "d-1", "d-2"] {
+        assert_eq!(deliver(&bench.api(), id, &body, &signature).await.status, 202);
+    }
+    assert_eq!(count(&bench.api(), "duplicate").await, 1);
+    // The next push is read after them, so that its end shows that they were read as well.
+    let next = bench.push_with("seed: 7", "seed: 8").await;
+    bench.end_of(&next).await;
+    assert_eq!(bench.api().runs().await.expect("runs").len(), 2);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_body_over_the_cap_is_refused_without_reading_all_of_it() {
+    let settings = "executor: {local: {deadline: 5m, memory: 4GiB}}\nweb: {largest_delivery: 64KiB}";
+    let bench = Bench::start_with(settings).await;
+    let address = bench.server().address().trim_start_matches("http://").to_owned();
+    let head = format!("POST {HOOK} HTTP/1.1\r\nhost: {address}\r\nx-hub-signature-256: sha256=00\r\n");
+    let declared = format!("{head}content-length: 1073741824\r\n\r\n");
+    assert_eq!(answer_before_the_end(&address, &declared, 0).await, 413);
+    // A chunked body says no length. One mebibyte of it is offered, an eighth of a gibibyte is announced.
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n8000000\r\n");
+    assert_eq!(answer_before_the_end(&address, &chunked, 1 << 20).await, 413);
+    assert_eq!(count(&bench.api(), "too_large").await, 2);
+    assert_eq!(
+        deliver(&bench.api(), "d-1", "{}", &sign(b"{}")).await.status,
+        202,
+        "a small one is taken"
+    );
+    bench.finish().await;
+}
+
+/// Sends the start of a request and so many bytes of its body, and answers the status that comes back although the
+/// body never ends.
+async fn answer_before_the_end(address: &str, start: &str, bytes: usize) -> u16 {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.write_all(start.as_bytes()).await.expect("sent");
+    // The server may close while the body is still being sent: what it answered is there all the same.
+    let _ = stream.write_all(&vec![b'x'; bytes]).await;
+    let mut answer = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut answer));
+    read.await.expect("an answer before the body's end").expect("an answer");
+    String::from_utf8_lossy(&answer[9..12]).parse().expect("a status")
+}
+
+#[tokio::test]
+async fn verified_deliveries_that_mean_nothing_are_taken_and_ignored() {
+    let bench = Bench::start().await;
+    let api = bench.api();
+    let bodies = [
+        "",
+        "{",
+        "[]",
+        r#"{"ref": "refs/heads/main"}"#,
+        r#"{"ref": "refs/tags/v1", "before": "x", "after": "y"}"#,
+    ];
+    for (index, body) in bodies.iter().enumerate() {
+        assert_eq!(
+            deliver(&api, &format!("d-{index}"), body, &sign(body.as_bytes()))
+                .await
+                .status,
+            202,
+            "{body}"
+        );
+    }
+    let headers = [("x-hub-signature-256", &*sign(b"{}"))];
+    let nameless = api
+        .send("POST", HOOK, &headers, b"{}".to_vec())
+        .await
+        .expect("an answer");
+    assert_eq!(
+        nameless.status, 400,
+        "a delivery without a name cannot be told from another"
+    );
+    assert_eq!(
+        text(&bench.promote_a_first_model().await, "state"),
+        "done",
+        "the server goes on"
+    );
+    assert_eq!(api.runs().await.expect("runs").len(), 1);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_push_event_of_github_starts_a_run() {
+    let mut bench = Bench::without_server("executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}").await;
+    let settings = std::fs::read_to_string(bench.world.config())
+        .expect("settings")
+        .replace("forge: plain", "forge: github");
+    std::fs::write(bench.world.config(), settings).expect("written");
+    bench.restart(&[]).await;
+    bench.world.models.remove_hook("post-receive").expect("removed");
+    let head = bench.push("a first model").await;
+    let body = serde_json::json!({
+        "ref": "refs/heads/main", "before": ZERO, "after": head, "created": true, "forced": false,
+        "repository": {"full_name": "team/models", "clone_url": "http://127.0.0.1:1/elsewhere.git"},
+        "head_commit": {"id": head, "message": "a first model"}, "pusher": {"name": "ada"},
+    });
+    let body = body.to_string();
+    let signature = sign(body.as_bytes());
+    let headers = [
+        ("x-github-event", "push"),
+        ("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+        ("x-hub-signature-256", &signature),
+    ];
+    let answer = bench
+        .api()
+        .send("POST", HOOK, &headers, body.into_bytes())
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status, 202);
+    assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
+    bench.finish().await;
+}
