@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     fn weights() -> Vec<u8> {
-        [&2_u64.to_le_bytes()[..], b"{}", &[7; 3 << 20]].concat()
+        [&2_u64.to_le_bytes()[..], b"{}", &vec![7; 3 << 20]].concat()
     }
 
     struct World {

@@ -44,16 +44,16 @@ impl Check {
             problems.extend(check(file).err().unwrap_or_default());
         }
         if problems.is_empty() {
-            output::say(&format!("{} files checked: no mistakes", files.len()));
+            output::say(&format!("{} checked: no mistakes", output::count(files.len(), "file")));
             return Ok(Exit::Done);
         }
         for problem in &problems {
             output::say(&problem.to_string());
         }
         Err(exit::invalid(format!(
-            "{} mistakes in {} files",
-            problems.len(),
-            files.len()
+            "{} in {}",
+            output::count(problems.len(), "mistake"),
+            output::count(files.len(), "file")
         )))
     }
 }

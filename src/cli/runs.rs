@@ -30,7 +30,13 @@ pub(super) struct Runs {
     )]
     server: String,
     /// File with the server's API token
-    #[arg(long, global = true, env = "SLIPWAY_TOKEN_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "SLIPWAY_TOKEN_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     token_file: Option<PathBuf>,
     /// JSON even on a terminal
     #[arg(long, global = true)]

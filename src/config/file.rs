@@ -1,24 +1,15 @@
-//! The form of the server's file, and how it becomes settings.
+//! The form of the server's file.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::time::Duration;
 
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipway_contract::{API_VERSION, DevicePreference};
 
-use super::secret::{self, SecretReference};
-use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
-use crate::artifacts;
+use super::secret::SecretReference;
 use crate::domain::SourceName;
-use crate::executor;
 use crate::forge;
-use crate::git::Identity;
-use crate::store;
-use crate::web;
 
 /// The server's file.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -26,36 +17,36 @@ use crate::web;
 pub struct ServerFile {
     /// Always `slipway.dev/v1alpha1`.
     #[schemars(extend("const" = API_VERSION))]
-    api_version: String,
+    pub(super) api_version: String,
     /// Always `Server`.
-    kind: ServerKind,
+    pub(super) kind: ServerKind,
     /// Address and port of the webhooks, the API and health. Port 0 takes a free one.
     #[serde(default = "usual_address")]
     #[schemars(with = "String")]
-    listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     /// Folder of everything the server keeps; made if it is missing.
-    state: String,
+    pub(super) state: String,
     /// Repositories that are served.
-    sources: Vec<SourceFile>,
+    pub(super) sources: Vec<SourceFile>,
     /// Environments that may be written.
-    environments: Vec<EnvironmentFile>,
+    pub(super) environments: Vec<EnvironmentFile>,
     /// Where trained weights are kept; `state/artifacts` when absent.
     #[serde(default)]
-    artifacts: ArtifactsFile,
+    pub(super) artifacts: ArtifactsFile,
     /// Where jobs run, and what they may use.
     #[serde(default)]
-    executor: ExecutorFile,
+    pub(super) executor: ExecutorFile,
     /// Who signs promotions.
     #[serde(default)]
-    committer: CommitterFile,
+    pub(super) committer: CommitterFile,
     /// Webhooks and API.
     #[serde(default)]
-    web: WebFile,
+    pub(super) web: WebFile,
 }
 
 /// The only kind the server's file has.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
-enum ServerKind {
+pub(super) enum ServerKind {
     /// A server.
     Server,
 }
@@ -63,29 +54,29 @@ enum ServerKind {
 /// A repository that is served.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SourceFile {
+pub(super) struct SourceFile {
     /// Its name: its webhook is `/webhooks/NAME`.
     #[schemars(with = "String")]
-    name: SourceName,
+    pub(super) name: SourceName,
     /// Where it lives.
     #[schemars(with = "ForgeNames")]
-    forge: forge::Settings,
+    pub(super) forge: forge::Settings,
     /// Its clone address, http or https.
-    url: String,
+    pub(super) url: String,
     /// The branch that is served.
     #[serde(default = "usual_branch")]
-    branch: String,
+    pub(super) branch: String,
     /// Secret of its webhook, at least 16 characters.
-    secret: SecretReference,
+    pub(super) secret: SecretReference,
     /// The secret before, while it is rotated.
     #[serde(default)]
-    previous_secret: Option<SecretReference>,
+    pub(super) previous_secret: Option<SecretReference>,
     /// How to log in for fetching.
     #[serde(default)]
-    credentials: Option<CredentialsFile>,
+    pub(super) credentials: Option<CredentialsFile>,
     /// The environment its models are promoted to.
     #[schemars(with = "String")]
-    environment: SourceName,
+    pub(super) environment: SourceName,
 }
 
 /// The forges, for the schema.
@@ -100,18 +91,18 @@ enum ForgeNames {
 /// An environment that may be written.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct EnvironmentFile {
+pub(super) struct EnvironmentFile {
     /// Its name.
     #[schemars(with = "String")]
-    name: SourceName,
+    pub(super) name: SourceName,
     /// Clone address of the repository its manifests are in, http or https.
-    url: String,
+    pub(super) url: String,
     /// The branch its manifests are on.
     #[serde(default = "usual_branch")]
-    branch: String,
+    pub(super) branch: String,
     /// How to log in for fetching and pushing.
     #[serde(default)]
-    credentials: Option<CredentialsFile>,
+    pub(super) credentials: Option<CredentialsFile>,
 }
 
 /// How to log in to a git server.
@@ -127,17 +118,17 @@ pub(super) struct CredentialsFile {
 /// Where trained weights are kept.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ArtifactsFile {
+pub(super) struct ArtifactsFile {
     /// A folder.
-    folder: Option<String>,
+    pub(super) folder: Option<String>,
     /// The address under which the cluster reaches that folder, such as `s3://models`.
-    uri: Option<String>,
+    pub(super) uri: Option<String>,
 }
 
 /// Where jobs run.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum ExecutorFile {
+pub(super) enum ExecutorFile {
     /// Child processes on this machine.
     Local(LocalFile),
 }
@@ -151,22 +142,22 @@ impl Default for ExecutorFile {
 /// Child processes on this machine.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct LocalFile {
+pub(super) struct LocalFile {
     /// The trainer's program; the one beside `slipway` when absent.
-    trainer: Option<String>,
+    pub(super) trainer: Option<String>,
     /// Wall time of a job.
     #[schemars(with = "String")]
-    deadline: jiff::SignedDuration,
+    pub(super) deadline: jiff::SignedDuration,
     /// Resident memory of a job.
     #[schemars(with = "String")]
-    memory: ByteSize,
+    pub(super) memory: ByteSize,
     /// Jobs at a time, 1 to 64.
     #[schemars(range(min = 1, max = 64))]
-    jobs: usize,
+    pub(super) jobs: usize,
     /// Threads of a job; all processors, shared by the jobs, when absent.
-    threads: Option<u32>,
+    pub(super) threads: Option<u32>,
     /// `auto`, `cpu` or `cuda`.
-    device: DevicePreference,
+    pub(super) device: DevicePreference,
 }
 
 impl Default for LocalFile {
@@ -185,11 +176,11 @@ impl Default for LocalFile {
 /// Who signs promotions.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct CommitterFile {
+pub(super) struct CommitterFile {
     /// Name in the commits.
-    name: String,
+    pub(super) name: String,
     /// E-mail address in the commits.
-    email: String,
+    pub(super) email: String,
 }
 
 impl Default for CommitterFile {
@@ -204,12 +195,12 @@ impl Default for CommitterFile {
 /// Webhooks and API.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct WebFile {
+pub(super) struct WebFile {
     /// The largest delivery that is taken.
     #[schemars(with = "String")]
-    largest_delivery: ByteSize,
+    pub(super) largest_delivery: ByteSize,
     /// Bearer token of the API. Needed as soon as `listen` is not a loopback address.
-    api_token: Option<SecretReference>,
+    pub(super) api_token: Option<SecretReference>,
 }
 
 impl Default for WebFile {
@@ -227,236 +218,4 @@ fn usual_address() -> SocketAddr {
 
 fn usual_branch() -> String {
     "main".to_owned()
-}
-
-impl ServerFile {
-    /// Settings, or mistakes added to `problems`.
-    pub(super) fn settle(self, folder: &Path, problems: &mut Problems) -> Option<Settings> {
-        let Self {
-            api_version,
-            kind: ServerKind::Server,
-            listen,
-            state,
-            sources,
-            environments,
-            artifacts,
-            executor,
-            committer,
-            web,
-        } = self;
-        if api_version != API_VERSION {
-            problems.add(
-                "apiVersion",
-                format!("`{api_version}` is not known, expected `{API_VERSION}`"),
-            );
-        }
-        let state = folder.join(state);
-        let environments = settle_environments(environments, folder, problems);
-        let sources = settle_sources(sources, &environments, folder, problems);
-        let artifacts = artifacts::Settings::Folder {
-            path: artifacts
-                .folder
-                .map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
-            uri: artifacts.uri,
-        };
-        let web = settle_web(listen, &web, folder, problems)?;
-        let ExecutorFile::Local(local) = executor;
-        let (executor, workers, threads, device) = settle_local(local, folder, problems)?;
-        let committer = settle_committer(committer, problems);
-        let store = store::Settings::Sqlite {
-            file: state.join("slipway.db"),
-        };
-        Some(Settings {
-            state,
-            web,
-            store,
-            artifacts,
-            executor,
-            workers,
-            threads,
-            device,
-            committer,
-            sources,
-            environments,
-        })
-    }
-}
-
-/// The committer; git has no way to write some characters into a commit's header.
-fn settle_committer(file: CommitterFile, problems: &mut Problems) -> Identity {
-    let CommitterFile { name, email } = file;
-    for (key, text) in [("committer.name", &name), ("committer.email", &email)] {
-        if text.trim().is_empty() || text.chars().any(|c| c.is_control() || matches!(c, '<' | '>')) {
-            problems.add(key, "expected a text without `<`, `>` and line breaks");
-        }
-    }
-    Identity { name, email }
-}
-
-fn settle_environments(
-    files: Vec<EnvironmentFile>,
-    folder: &Path,
-    problems: &mut Problems,
-) -> BTreeMap<SourceName, Remote> {
-    let mut environments = BTreeMap::new();
-    if files.is_empty() {
-        problems.add("environments", "none is named, expected at least one");
-    }
-    for (
-        index,
-        EnvironmentFile {
-            name,
-            url,
-            branch,
-            credentials: login,
-        },
-    ) in files.into_iter().enumerate()
-    {
-        let key = format!("environments[{index}]");
-        let login = credentials(login.as_ref(), &key, folder, problems);
-        let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
-            continue;
-        };
-        if environments.insert(name.clone(), remote).is_some() {
-            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
-        }
-    }
-    environments
-}
-
-fn settle_sources(
-    files: Vec<SourceFile>,
-    environments: &BTreeMap<SourceName, Remote>,
-    folder: &Path,
-    problems: &mut Problems,
-) -> BTreeMap<SourceName, Source> {
-    let mut sources = BTreeMap::new();
-    if files.is_empty() {
-        problems.add("sources", "none is named, expected at least one");
-    }
-    for (index, file) in files.into_iter().enumerate() {
-        let key = format!("sources[{index}]");
-        let SourceFile {
-            name,
-            forge,
-            url,
-            branch,
-            secret,
-            previous_secret,
-            credentials: login,
-            environment,
-        } = file;
-        if !environments.contains_key(&environment) {
-            problems.add(
-                &format!("{key}.environment"),
-                format!("`{environment}` is not among `environments`"),
-            );
-        }
-        let mut secrets = Vec::new();
-        for (word, reference) in [("secret", Some(secret)), ("previous_secret", previous_secret)] {
-            let Some(reference) = reference else { continue };
-            let read =
-                secret::read(&reference, folder).and_then(|text| Secret::new(&text).map_err(|error| error.to_string()));
-            secrets.extend(problems.take(&format!("{key}.{word}"), read));
-        }
-        let login = credentials(login.as_ref(), &key, folder, problems);
-        let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
-            continue;
-        };
-        if sources
-            .insert(
-                name.clone(),
-                Source {
-                    forge,
-                    remote,
-                    secrets,
-                    environment,
-                },
-            )
-            .is_some()
-        {
-            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
-        }
-    }
-    sources
-}
-
-fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut Problems) -> Option<web::Settings> {
-    let api_token = match &file.api_token {
-        Some(reference) => {
-            let read =
-                secret::read(reference, folder).and_then(|text| Secret::new(&text).map_err(|error| error.to_string()));
-            Some(problems.take("web.api_token", read)?)
-        }
-        None => None,
-    };
-    if api_token.is_none() && !listen.ip().is_loopback() {
-        problems.add("listen", format!("{listen} can be reached from outside, and the API has no token\n  help: set `web.api_token`, or listen on 127.0.0.1 behind a proxy"));
-    }
-    let largest_delivery = usize::try_from(file.largest_delivery.as_u64()).unwrap_or(usize::MAX);
-    if largest_delivery == 0 || file.largest_delivery > ByteSize::gib(1) {
-        problems.add(
-            "web.largest_delivery",
-            format!("{} is out of range, expected 1 B to 1 GiB", file.largest_delivery),
-        );
-    }
-    Some(web::Settings {
-        listen,
-        largest_delivery,
-        api_token,
-    })
-}
-
-fn settle_local(
-    file: LocalFile,
-    folder: &Path,
-    problems: &mut Problems,
-) -> Option<(executor::Settings, usize, u32, DevicePreference)> {
-    let LocalFile {
-        trainer,
-        deadline,
-        memory,
-        jobs,
-        threads,
-        device,
-    } = file;
-    let trainer = match trainer {
-        Some(path) => folder.join(path),
-        None => problems.take("executor.local.trainer", executor::trainer_beside_us())?,
-    };
-    let deadline = problems.take("executor.local.deadline", positive(deadline))?;
-    if memory < ByteSize::mib(256) {
-        problems.add(
-            "executor.local.memory",
-            format!("{memory} is too little for libtorch, expected at least 256 MiB"),
-        );
-    }
-    if !(1..=64).contains(&jobs) {
-        problems.add(
-            "executor.local.jobs",
-            format!("{jobs} is out of range, expected 1 to 64"),
-        );
-    }
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.unwrap_or_else(|| u32::try_from((processors / jobs.max(1)).max(1)).unwrap_or(1));
-    if !(1..=1024).contains(&threads) {
-        problems.add(
-            "executor.local.threads",
-            format!("{threads} is out of range, expected 1 to 1024"),
-        );
-    }
-    let limits = Limits {
-        deadline,
-        memory: memory.as_u64(),
-    };
-    Some((executor::Settings::Local { trainer, limits }, jobs, threads, device))
-}
-
-fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {
-    match Duration::try_from(duration) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(format!(
-            "{duration:#} is not a time to work in, expected something like `30m`"
-        )),
-    }
 }

@@ -3,6 +3,7 @@
 
 mod file;
 mod secret;
+mod settle;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -21,14 +21,19 @@ impl Pipeline {
             champion,
             champion_unusable,
         } = record;
-        let candidate = self.read_evaluation(run, &artifact, "candidate", &candidate).await?;
+        let candidate = self
+            .read_evaluation(run, &artifact, "candidate", &candidate, Some(&artifact))
+            .await?;
         let candidate = candidate.map_err(|reason| StepError::Failed {
             reason: format!("the candidate's evaluation: {reason}"),
         })?;
         let champion = match (champion, champion_unusable) {
             (_, Some(reason)) => Compared::Unusable(reason),
             (None, None) => Compared::None,
-            (Some(digests), None) => match self.read_evaluation(run, &artifact, "champion", &digests).await? {
+            (Some(digests), None) => match self
+                .read_evaluation(run, &artifact, "champion", &digests, run.champion.as_ref())
+                .await?
+            {
                 Ok(evaluation) => Compared::Evaluated(Box::new(evaluation)),
                 Err(reason) => Compared::Unusable(reason),
             },
@@ -47,13 +52,15 @@ impl Pipeline {
         }
     }
 
-    /// An evaluation as it was kept, checked against its digests; or why it cannot be used.
+    /// An evaluation as it was kept, checked against its digests and the artifact it has to be about; or why it cannot
+    /// be used.
     async fn read_evaluation(
         &self,
         run: &Run,
         artifact: &Digest,
         who: &str,
         digests: &EvaluationDigests,
+        evaluated: Option<&Digest>,
     ) -> Result<Result<Evaluation, String>, StepError> {
         let EvaluationDigests { report, predictions } = digests;
         let read = async |file: &str, digest: &Digest| {
@@ -65,7 +72,18 @@ impl Pipeline {
             read("report.json", report).await?,
             read("predictions.parquet", predictions).await?,
         );
-        blocking(move || evaluation::read(&report, &predictions).map_err(|error| error.to_string())).await
+        let evaluated = evaluated.cloned();
+        blocking(move || {
+            let evaluation = evaluation::read(&report, &predictions).map_err(|error| error.to_string())?;
+            match evaluated {
+                Some(expected) if evaluation.report.artifact != expected => Err(format!(
+                    "its report is about {}, expected {expected}",
+                    evaluation.report.artifact
+                )),
+                _ => Ok(evaluation),
+            }
+        })
+        .await
     }
 }
 

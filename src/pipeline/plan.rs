@@ -141,10 +141,20 @@ fn missing_files(
     mirror: &Mirror,
     head: &crate::domain::CommitSha,
 ) -> Result<Vec<Diagnostic>, StepError> {
+    let whole = |path: &str| format!("{}{path}", plan.files.folder());
+    let named: Vec<String> = plan
+        .model
+        .spec
+        .data
+        .files()
+        .iter()
+        .map(|(_, path)| whole(path))
+        .collect();
+    let found = mirror.find_files(head, &|path| named.iter().any(|name| name == path))?;
     let mut problems = Vec::new();
     for (key, path) in plan.model.spec.data.files() {
-        let whole = format!("{}{path}", plan.files.folder());
-        let fault = if mirror.find_files(head, &|found: &str| found == whole)?.is_empty() {
+        let whole = whole(path);
+        let fault = if !found.iter().any(|file| file.path == whole) {
             Fault::new(
                 FaultKind::Specification,
                 format!("there is no file `{whole}` at {}", head.short()),
@@ -153,11 +163,8 @@ fn missing_files(
         } else if plan.files.contain_relative(path) {
             continue;
         } else {
-            Fault::new(
-                FaultKind::Specification,
-                format!("`{path}` is not among `spec.paths`, so the trainer would not get it"),
-            )
-            .help("add a glob for it to `spec.paths`")
+            let message = format!("`{path}` is not among `spec.paths`, so the trainer would not get it");
+            Fault::new(FaultKind::Specification, message).help("add a glob for it to `spec.paths`")
         };
         problems.push(source::locate(file, &plan.text, &fault.key(key)));
     }

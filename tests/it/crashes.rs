@@ -8,16 +8,6 @@ use crate::support::{Bench, DEADLINE, slipway, text};
 const MOMENTS: [&str; 2] = ["before", "after"];
 const STATES: [&str; 6] = ["training", "evaluating", "gating", "publishing", "promoting", "done"];
 
-async fn promotions(bench: &Bench) -> usize {
-    let log = bench
-        .world
-        .environment
-        .log("main", &["--format=%(trailers:key=Slipway-Promotion)"])
-        .await
-        .expect("a log");
-    log.lines().filter(|line| !line.trim().is_empty()).count()
-}
-
 #[tokio::test]
 async fn a_server_killed_at_any_state_goes_on_and_promotes_exactly_once() {
     let (mut tried, mut landed) = (0, 0);
@@ -26,7 +16,7 @@ async fn a_server_killed_at_any_state_goes_on_and_promotes_exactly_once() {
         for moment in MOMENTS {
             let point = format!("{moment}:{state}");
             bench.restart(&["--crash-at", &point]).await;
-            let before = promotions(&bench).await;
+            let before = bench.promotions().await;
             let head = bench.push_with("seed: 7", &format!("seed: {}", 100 + tried)).await;
             let mut dying = bench.take_server();
             let ended = dying.wait().await.expect("it dies");
@@ -36,7 +26,7 @@ async fn a_server_killed_at_any_state_goes_on_and_promotes_exactly_once() {
             let run = bench.end_of(&head).await;
             assert_eq!(text(&run, "state"), "done", "{point}: {run:#}");
             assert_eq!(
-                promotions(&bench).await,
+                bench.promotions().await,
                 before + 1,
                 "{point}: the promotion is lost or doubled"
             );
@@ -65,7 +55,7 @@ async fn a_server_killed_at_any_state_goes_on_and_promotes_exactly_once() {
                 "{point}"
             );
             tried += 1;
-            landed += promotions(&bench).await - before;
+            landed += bench.promotions().await - before;
         }
     }
     assert_eq!((tried, landed), (12, 12));

@@ -2,18 +2,7 @@
 
 use slipway_testkit::WorkTree;
 
-use crate::support::{Bench, DEADLINE, text};
-
-/// How many promotions the environment's history holds.
-async fn promotions(bench: &Bench) -> usize {
-    let log = bench
-        .world
-        .environment
-        .log("main", &["--format=%(trailers:key=Slipway-Promotion)"])
-        .await
-        .expect("a log");
-    log.lines().filter(|line| !line.trim().is_empty()).count()
-}
+use crate::support::{Bench, DEADLINE, USUAL, text};
 
 async fn by_hand(bench: &Bench) -> WorkTree {
     let url = bench.world.git.url("environment.git");
@@ -43,7 +32,7 @@ async fn a_push_refused_by_a_hook_stalls_with_the_servers_words_and_lands_after_
         "{}",
         text(&run, "reason")
     );
-    assert_eq!(promotions(&bench).await, 0);
+    assert_eq!(bench.promotions().await, 0);
     bench.world.environment.remove_hook("pre-receive").expect("removed");
     let retry = format!("/api/v1/runs/{}/retry", text(&run, "id"));
     assert_eq!(
@@ -56,7 +45,7 @@ async fn a_push_refused_by_a_hook_stalls_with_the_servers_words_and_lands_after_
         200
     );
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
-    assert_eq!(promotions(&bench).await, 1);
+    assert_eq!(bench.promotions().await, 1);
     assert_eq!(
         bench
             .api()
@@ -84,7 +73,7 @@ async fn an_environment_that_is_down_is_tried_again_until_it_is_back() {
     assert_ne!(text(&run, "state"), "done");
     bench.world.git.set_faults(|faults| faults.unavailable = false);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
-    assert_eq!(promotions(&bench).await, 1);
+    assert_eq!(bench.promotions().await, 1);
     bench.finish().await;
 }
 
@@ -96,7 +85,7 @@ async fn a_push_whose_answer_is_lost_lands_exactly_once() {
     bench.world.git.set_faults(|faults| faults.cuts_after_push = 1);
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
-    assert_eq!(promotions(&bench).await, 2, "one for each model: {first:#}");
+    assert_eq!(bench.promotions().await, 2, "one for each model: {first:#}");
     assert_eq!(
         text(&run, "promotion_commit"),
         bench.world.environment_tip().await.expect("a tip")
@@ -136,7 +125,7 @@ async fn a_branch_that_moved_meanwhile_keeps_the_other_commit() {
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     let history = bench.world.environment.commits("main").await.expect("commits");
     assert!(history.contains(&foreign), "the foreign commit is lost");
-    assert_eq!(promotions(&bench).await, 2);
+    assert_eq!(bench.promotions().await, 2);
     bench.finish().await;
 }
 
@@ -217,13 +206,13 @@ async fn a_champion_whose_weights_are_damaged_is_never_taken_for_no_champion() {
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "refused", "{run:#}");
     assert!(text(&run, "reason").contains("damaged"), "{}", text(&run, "reason"));
-    assert_eq!(promotions(&bench).await, 1);
+    assert_eq!(bench.promotions().await, 1);
     bench.finish().await;
 }
 
 #[tokio::test]
 async fn a_git_server_that_asks_for_a_login_gets_the_settings_credentials() {
-    let mut bench = Bench::without_server("executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}").await;
+    let mut bench = Bench::without_server(USUAL).await;
     std::fs::write(bench.world.folder.join("token"), "a token\n").expect("written");
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
     let login = "credentials: {username: slipway, password: {file: ./token}}";

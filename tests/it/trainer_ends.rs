@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bench, DEADLINE, text};
+use crate::support::{Bench, DEADLINE, USUAL, text};
 
 /// A training that would take an hour.
 const LONG: (&str, &str) = ("epochs: 4", "epochs: 10000");
@@ -157,9 +157,7 @@ async fn a_trainer_that_cannot_be_started_is_tried_again() {
         .wait_for_run("a wait", DEADLINE, waits)
         .await
         .expect("it waits");
-    let settings = bench
-        .world
-        .settings("executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}");
+    let settings = bench.world.settings(USUAL);
     std::fs::write(bench.world.config(), settings).expect("written");
     bench.restart(&[]).await;
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");

@@ -7,7 +7,7 @@ use slipway_testkit::{Answer, Api};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Bench, text};
+use crate::support::{Bench, USUAL, text};
 
 const HOOK: &str = "/webhooks/digits";
 const ZERO: &str = "0000000000000000000000000000000000000000";
@@ -177,7 +177,7 @@ async fn verified_deliveries_that_mean_nothing_are_taken_and_ignored() {
 
 #[tokio::test]
 async fn a_push_event_of_github_starts_a_run() {
-    let mut bench = Bench::without_server("executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}").await;
+    let mut bench = Bench::without_server(USUAL).await;
     let settings = std::fs::read_to_string(bench.world.config())
         .expect("settings")
         .replace("forge: plain", "forge: github");

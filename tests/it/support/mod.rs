@@ -14,6 +14,9 @@ pub(crate) use data::{MODEL, POLICY, small_files};
 /// Longer than anything takes on a machine that is busy with other tests.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
+/// The end of the server's settings that most tests use: one thread, so that equal seeds are equal weights.
+pub(crate) const USUAL: &str = "executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}";
+
 /// The built `slipway`.
 pub(crate) fn slipway() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_slipway"))
@@ -29,7 +32,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// A world whose server runs, with the small model in its work tree, not pushed yet.
     pub(crate) async fn start() -> Self {
-        Self::start_with("executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}").await
+        Self::start_with(USUAL).await
     }
 
     /// The same with other lines at the end of the server's settings.
@@ -111,6 +114,17 @@ impl Bench {
         let run = self.end_of(&head).await;
         assert_eq!(text(&run, "state"), "done", "{run:#}");
         run
+    }
+
+    /// How many promotions the environment's history holds.
+    pub(crate) async fn promotions(&self) -> usize {
+        let log = self
+            .world
+            .environment
+            .log("main", &["--format=%(trailers:key=Slipway-Promotion)"])
+            .await
+            .expect("a log");
+        log.lines().filter(|line| !line.trim().is_empty()).count()
     }
 
     /// Restores the small model, changed by a seed that was not used before, and waits for its end.
