@@ -58,6 +58,11 @@ generate: ## write the generated files: schemas/ and docs/cli.md
 	@cargo run --quiet --package slipway -- generate schema
 	@cargo run --quiet --package slipway -- generate cli
 
+.PHONY: bench-peers
+bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB)
+	@scripts/need.sh python3 pip
+	@scripts/fetch_pytorch.sh
+
 .PHONY: bench-train
 bench-train: build data ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)

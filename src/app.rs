@@ -40,13 +40,9 @@ pub async fn serve(
     let _lock = lock(&settings.state)?;
     let workers = settings.workers;
     let listen = settings.web.listen;
-    let listener = TcpListener::bind(listen)
-        .await
-        .with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let store = store::connect(&settings.store)
-        .await
-        .context("the store cannot be opened")?;
+    let store = store::connect(&settings.store).await.context("the store cannot be opened")?;
     clear_work(&settings.state.join(WORK))?;
     let freed = store.release_all().await?;
     if freed > 0 {
@@ -61,12 +57,7 @@ pub async fn serve(
     }
     {
         let (pipeline, stop) = (pipeline.clone(), stop.clone());
-        parts.spawn(async move {
-            pipeline
-                .read_deliveries(&stop)
-                .await
-                .context("the reader of deliveries failed")
-        });
+        parts.spawn(async move { pipeline.read_deliveries(&stop).await.context("the reader of deliveries failed") });
     }
     {
         let stop = stop.clone();
@@ -116,10 +107,7 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     };
     let file = made().with_context(|| format!("the state folder `{}` cannot be made", state.display()))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!(
-            "another server works in the state folder `{}`: stop it, or name another `state`",
-            state.display()
-        );
+        bail!("another server works in the state folder `{}`: stop it, or name another `state`", state.display());
     }
     Ok(file)
 }
@@ -156,42 +144,15 @@ fn assemble(
     let mirrors = state.join("mirrors");
     let mut hooks = std::collections::BTreeMap::new();
     let mut served = std::collections::BTreeMap::new();
-    for (
-        name,
-        config::Source {
-            forge,
-            remote,
-            secrets,
-            environment,
-        },
-    ) in sources
-    {
+    for (name, config::Source { forge, remote, secrets, environment }) in sources {
         let forge = forge::connect(forge);
         let mirror = Mirror::open(&mirrors, remote)?;
-        hooks.insert(
-            name.clone(),
-            Hook {
-                forge: forge.clone(),
-                secrets,
-            },
-        );
-        served.insert(
-            name,
-            pipeline::Source {
-                forge,
-                mirror,
-                environment,
-            },
-        );
+        hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
+        served.insert(name, pipeline::Source { forge, mirror, environment });
     }
     let mut written = std::collections::BTreeMap::new();
     for (name, remote) in environments {
-        written.insert(
-            name,
-            pipeline::Environment {
-                mirror: Mirror::open(&mirrors, remote)?,
-            },
-        );
+        written.insert(name, pipeline::Environment { mirror: Mirror::open(&mirrors, remote)? });
     }
     let settings = pipeline::Settings {
         sources: served,

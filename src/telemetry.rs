@@ -23,9 +23,7 @@ pub enum LogFormat {
 /// Starts logging. `filter` is a `tracing` directive such as `slipway=debug`; one that cannot be read is named.
 pub fn start_logging(format: LogFormat, filter: Option<&str>) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER)).map_err(|error| error.to_string())?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text { colours } => subscriber.with_ansi(colours).with_target(false).try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
@@ -38,9 +36,7 @@ pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Starts counting; the answer renders what was counted. To be called once.
 pub fn start_metrics() -> Result<RenderMetrics, String> {
-    let handle = PrometheusBuilder::new()
-        .install_recorder()
-        .map_err(|error| error.to_string())?;
+    let handle = PrometheusBuilder::new().install_recorder().map_err(|error| error.to_string())?;
     Ok(Arc::new(move || {
         handle.run_upkeep();
         handle.render()

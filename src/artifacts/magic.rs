@@ -24,11 +24,7 @@ pub(super) fn not_safetensors(start: &[u8], length: u64) -> Option<&'static str>
     if header > LONGEST_HEADER || header.checked_add(8).is_none_or(|end| end > length) {
         return Some("a file whose first eight bytes are not the length of a header in it");
     }
-    if rest.first() == Some(&b'{') {
-        None
-    } else {
-        Some("a file without a JSON header")
-    }
+    if rest.first() == Some(&b'{') { None } else { Some("a file without a JSON header") }
 }
 
 #[cfg(test)]

@@ -29,23 +29,13 @@ pub(super) struct ObjectArtifacts {
 impl ObjectArtifacts {
     /// Artifacts in a folder of this machine, every file synced to disk.
     pub(super) fn in_folder(folder: &FilePath, uri: Option<&str>) -> Result<Self, ArtifactError> {
-        let file_error = |error| ArtifactError::File {
-            file: folder.display().to_string(),
-            error,
-        };
+        let file_error = |error| ArtifactError::File { file: folder.display().to_string(), error };
         std::fs::create_dir_all(folder).map_err(file_error)?;
         let folder = folder.canonicalize().map_err(file_error)?;
-        let store = LocalFileSystem::new_with_prefix(&folder)
-            .map_err(ArtifactError::Store)?
-            .with_fsync(true);
-        let uri = uri.map_or_else(
-            || format!("file://{}", folder.display()),
-            |uri| uri.trim_end_matches('/').to_owned(),
-        );
-        Ok(Self {
-            store: Arc::new(store),
-            uri,
-        })
+        let store = LocalFileSystem::new_with_prefix(&folder).map_err(ArtifactError::Store)?.with_fsync(true);
+        let uri =
+            uri.map_or_else(|| format!("file://{}", folder.display()), |uri| uri.trim_end_matches('/').to_owned());
+        Ok(Self { store: Arc::new(store), uri })
     }
 
     fn path(artifact: &Digest, name: &str) -> Path {
@@ -60,19 +50,15 @@ impl ObjectArtifacts {
 
 fn of_file(file: &FilePath) -> impl Fn(std::io::Error) -> ArtifactError {
     let file = file.display().to_string();
-    move |error| ArtifactError::File {
-        file: file.clone(),
-        error,
-    }
+    move |error| ArtifactError::File { file: file.clone(), error }
 }
 
 fn missing(artifact: &Digest, name: &str) -> impl Fn(object_store::Error) -> ArtifactError {
     let (artifact, name) = (artifact.clone(), name.to_owned());
     move |error| match error {
-        object_store::Error::NotFound { .. } => ArtifactError::Missing {
-            artifact: artifact.clone(),
-            name: name.clone(),
-        },
+        object_store::Error::NotFound { .. } => {
+            ArtifactError::Missing { artifact: artifact.clone(), name: name.clone() }
+        }
         error => ArtifactError::Store(error),
     }
 }
@@ -90,10 +76,7 @@ async fn digest_of(file: &FilePath) -> Result<(Digest, u64), ArtifactError> {
         if std::mem::take(&mut first)
             && let Some(found) = magic::not_safetensors(&chunk[..read], length)
         {
-            return Err(ArtifactError::NotSafetensors {
-                file: file.display().to_string(),
-                found,
-            });
+            return Err(ArtifactError::NotSafetensors { file: file.display().to_string(), found });
         }
         if read == 0 {
             return Ok((finished(hasher), length));
@@ -103,9 +86,7 @@ async fn digest_of(file: &FilePath) -> Result<(Digest, u64), ArtifactError> {
 }
 
 fn finished(hasher: Sha256) -> Digest {
-    format!("sha256:{}", hex::encode(hasher.finalize()))
-        .parse()
-        .expect("SHA-256 has 64 digits")
+    format!("sha256:{}", hex::encode(hasher.finalize())).parse().expect("SHA-256 has 64 digits")
 }
 
 #[async_trait]
@@ -134,11 +115,7 @@ impl ArtifactStore for ObjectArtifacts {
         let mut at = 0;
         while at < length {
             let end = length.min(at + CHUNK as u64);
-            let bytes = self
-                .store
-                .get_range(&path, at..end)
-                .await
-                .map_err(missing(artifact, WEIGHTS))?;
+            let bytes = self.store.get_range(&path, at..end).await.map_err(missing(artifact, WEIGHTS))?;
             hasher.update(&bytes);
             writer.write_all(&bytes).await.map_err(&failed)?;
             at = end;
@@ -148,12 +125,7 @@ impl ArtifactStore for ObjectArtifacts {
         if found != *artifact {
             tokio::fs::remove_file(&partial).await.map_err(&failed)?;
             let (artifact, expected, name) = (artifact.clone(), artifact.clone(), WEIGHTS.to_owned());
-            return Err(ArtifactError::Damaged {
-                artifact,
-                name,
-                expected,
-                found,
-            });
+            return Err(ArtifactError::Damaged { artifact, name, expected, found });
         }
         tokio::fs::rename(&partial, file).await.map_err(&failed)
     }
@@ -161,31 +133,19 @@ impl ArtifactStore for ObjectArtifacts {
     async fn put_document(&self, artifact: &Digest, name: &str, content: Vec<u8>) -> Result<Digest, ArtifactError> {
         let digest = Digest::of(&content);
         let payload = PutPayload::from(content);
-        self.store
-            .put(&Self::path(artifact, name), payload)
-            .await
-            .map_err(ArtifactError::Store)?;
+        self.store.put(&Self::path(artifact, name), payload).await.map_err(ArtifactError::Store)?;
         Ok(digest)
     }
 
     async fn get_document(&self, artifact: &Digest, name: &str, expected: &Digest) -> Result<Vec<u8>, ArtifactError> {
-        let found = self
-            .store
-            .get(&Self::path(artifact, name))
-            .await
-            .map_err(missing(artifact, name))?;
+        let found = self.store.get(&Self::path(artifact, name)).await.map_err(missing(artifact, name))?;
         let bytes = found.bytes().await.map_err(missing(artifact, name))?.to_vec();
         let digest = Digest::of(&bytes);
         if digest == *expected {
             return Ok(bytes);
         }
         let (artifact, expected, name) = (artifact.clone(), expected.clone(), name.to_owned());
-        Err(ArtifactError::Damaged {
-            artifact,
-            name,
-            expected,
-            found: digest,
-        })
+        Err(ArtifactError::Damaged { artifact, name, expected, found: digest })
     }
 
     fn uri(&self, artifact: &Digest) -> String {
@@ -221,11 +181,7 @@ mod tests {
         }
 
         fn stored(&self, artifact: &Digest) -> std::path::PathBuf {
-            self.folder
-                .path()
-                .join("store/sha256")
-                .join(artifact.hex())
-                .join(WEIGHTS)
+            self.folder.path().join("store/sha256").join(artifact.hex()).join(WEIGHTS)
         }
     }
 
@@ -235,36 +191,22 @@ mod tests {
         let file = world.file("weights", &weights());
         let artifact = world.artifacts.put_weights(&file).await.expect("stored");
         assert_eq!(artifact, Digest::of(&weights()));
-        assert_eq!(
-            world.artifacts.put_weights(&file).await.expect("stored again"),
-            artifact
-        );
+        assert_eq!(world.artifacts.put_weights(&file).await.expect("stored again"), artifact);
         let back = world.folder.path().join("back");
         world.artifacts.get_weights(&artifact, &back).await.expect("read");
         assert_eq!(std::fs::read(back).expect("a file"), weights());
-        assert_eq!(
-            world.artifacts.uri(&artifact),
-            format!("s3://models/sha256/{}", artifact.hex())
-        );
+        assert_eq!(world.artifacts.uri(&artifact), format!("s3://models/sha256/{}", artifact.hex()));
     }
 
     #[tokio::test]
     async fn damaged_weights_are_not_handed_out() {
         let world = World::new();
-        let artifact = world
-            .artifacts
-            .put_weights(&world.file("weights", &weights()))
-            .await
-            .expect("stored");
+        let artifact = world.artifacts.put_weights(&world.file("weights", &weights())).await.expect("stored");
         let mut damaged = weights();
         *damaged.last_mut().expect("bytes") = 8;
         std::fs::write(world.stored(&artifact), damaged).expect("written");
         let back = world.folder.path().join("back");
-        let error = world
-            .artifacts
-            .get_weights(&artifact, &back)
-            .await
-            .expect_err("damaged");
+        let error = world.artifacts.get_weights(&artifact, &back).await.expect_err("damaged");
         assert!(matches!(error, ArtifactError::Damaged { .. }), "{error}");
         assert!(!back.exists() && !back.with_extension("partial").exists());
     }
@@ -283,19 +225,10 @@ mod tests {
     async fn missing_weights_and_foreign_formats_are_named() {
         let world = World::new();
         let nothing = Digest::of(b"nothing");
-        let error = world
-            .artifacts
-            .get_weights(&nothing, &world.folder.path().join("x"))
-            .await
-            .expect_err("missing");
+        let error = world.artifacts.get_weights(&nothing, &world.folder.path().join("x")).await.expect_err("missing");
         assert!(matches!(error, ArtifactError::Missing { .. }), "{error}");
         let pickle = world.file("model.safetensors", b"\x80\x02}q\x00.");
-        let error = world
-            .artifacts
-            .put_weights(&pickle)
-            .await
-            .expect_err("a pickle")
-            .to_string();
+        let error = world.artifacts.put_weights(&pickle).await.expect_err("a pickle").to_string();
         assert!(error.contains("is a Python pickle, expected safetensors"), "{error}");
     }
 
@@ -303,17 +236,10 @@ mod tests {
     async fn a_document_with_another_digest_is_refused() {
         let world = World::new();
         let artifact = Digest::of(b"weights");
-        let digest = world
-            .artifacts
-            .put_document(&artifact, "evidence.json", b"{}".to_vec())
-            .await
-            .expect("stored");
+        let digest = world.artifacts.put_document(&artifact, "evidence.json", b"{}".to_vec()).await.expect("stored");
         let read = world.artifacts.get_document(&artifact, "evidence.json", &digest).await;
         assert_eq!(read.expect("read"), b"{}");
-        let other = world
-            .artifacts
-            .get_document(&artifact, "evidence.json", &artifact)
-            .await;
+        let other = world.artifacts.get_document(&artifact, "evidence.json", &artifact).await;
         assert!(matches!(other, Err(ArtifactError::Damaged { .. })));
     }
 }

@@ -21,11 +21,7 @@ pub(super) struct Check {
 
 /// All diagnostics, a paragraph each.
 pub(super) fn join(problems: &[Diagnostic]) -> String {
-    problems
-        .iter()
-        .map(Diagnostic::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    problems.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl Check {
@@ -35,9 +31,7 @@ impl Check {
             collect(path, &mut files).map_err(|error| exit::invalid(format!("{}: {error}", path.display())))?;
         }
         if files.is_empty() {
-            return Err(exit::invalid(
-                "no `slipway.yaml` was found\n  help: name the file, or its folder",
-            ));
+            return Err(exit::invalid("no `slipway.yaml` was found\n  help: name the file, or its folder"));
         }
         let mut problems = Vec::new();
         for file in &files {

@@ -33,24 +33,9 @@ const TOOLS: [Tool; 5] = [
         needed_for: "the demo and the tests (the server itself needs no git program)",
         how_to_get_it: "apt-get install git",
     },
-    Tool {
-        program: "cargo",
-        arguments: &["--version"],
-        needed_for: "building",
-        how_to_get_it: "https://rustup.rs",
-    },
-    Tool {
-        program: "c++",
-        arguments: &["--version"],
-        needed_for: "building",
-        how_to_get_it: "apt-get install g++",
-    },
-    Tool {
-        program: "make",
-        arguments: &["--version"],
-        needed_for: "building",
-        how_to_get_it: "apt-get install make",
-    },
+    Tool { program: "cargo", arguments: &["--version"], needed_for: "building", how_to_get_it: "https://rustup.rs" },
+    Tool { program: "c++", arguments: &["--version"], needed_for: "building", how_to_get_it: "apt-get install g++" },
+    Tool { program: "make", arguments: &["--version"], needed_for: "building", how_to_get_it: "apt-get install make" },
     Tool {
         program: "python3",
         arguments: &["-m", "pip", "--version"],
@@ -63,19 +48,12 @@ impl Doctor {
     pub(super) fn run(self) -> Exit {
         let mut missing = 0;
         for tool in TOOLS {
-            let Tool {
-                program,
-                arguments,
-                needed_for,
-                how_to_get_it,
-            } = tool;
+            let Tool { program, arguments, needed_for, how_to_get_it } = tool;
             match first_line(Command::new(program).args(arguments)) {
                 Ok(version) => output::say(&format!("found    {program}: {version}")),
                 Err(reason) => {
                     missing += 1;
-                    output::say(&format!(
-                        "missing  {program} ({reason}), for {needed_for}: {how_to_get_it}"
-                    ));
+                    output::say(&format!("missing  {program} ({reason}), for {needed_for}: {how_to_get_it}"));
                 }
             }
         }
@@ -87,9 +65,7 @@ impl Doctor {
             Ok(answer) => output::say(&format!("found    slipway-trainer: {answer}")),
             Err(reason) => {
                 missing += 1;
-                output::say(&format!(
-                    "missing  slipway-trainer ({reason}), for training: make build"
-                ));
+                output::say(&format!("missing  slipway-trainer ({reason}), for training: make build"));
             }
         }
         if missing == 0 { Exit::Done } else { Exit::Refused }

@@ -47,33 +47,20 @@ impl fmt::Display for Failure {
 
 /// The user's input is wrong.
 pub(super) fn invalid(message: impl fmt::Display) -> Failure {
-    Failure {
-        exit: Exit::Invalid,
-        message: message.to_string(),
-    }
+    Failure { exit: Exit::Invalid, message: message.to_string() }
 }
 
 /// A server did not answer.
 pub(super) fn unreachable(message: impl fmt::Display) -> Failure {
-    Failure {
-        exit: Exit::Unreachable,
-        message: message.to_string(),
-    }
+    Failure { exit: Exit::Unreachable, message: message.to_string() }
 }
 
 /// Something of ours broke.
 pub(super) fn defect(message: impl fmt::Display) -> Failure {
-    Failure {
-        exit: Exit::Defect,
-        message: message.to_string(),
-    }
+    Failure { exit: Exit::Defect, message: message.to_string() }
 }
 
 /// What `clap` says about usage: asking for help is no mistake.
 pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() {
-        Exit::Invalid.into()
-    } else {
-        Exit::Done.into()
-    }
+    if error.use_stderr() { Exit::Invalid.into() } else { Exit::Done.into() }
 }

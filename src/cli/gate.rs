@@ -44,10 +44,7 @@ impl Gate {
         };
         let candidate = read(&self.candidate)?;
         let champion = self.champion.as_deref().map(read).transpose()?;
-        let verdict = policy.judge(
-            &candidate,
-            champion.as_ref().map_or(Champion::None, Champion::Evaluated),
-        );
+        let verdict = policy.judge(&candidate, champion.as_ref().map_or(Champion::None, Champion::Evaluated));
         output::say(&match self.output {
             Form::Text => render::text(&verdict),
             Form::Markdown => render::markdown(&verdict),

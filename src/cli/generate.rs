@@ -106,10 +106,7 @@ fn add_command(sections: &mut Vec<String>, command: &mut clap::Command, name: &s
     let help = command.render_long_help().to_string();
     let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
     sections.push(format!("## {name}\n\n```text\n{}\n```\n", help.join("\n")));
-    let subcommands: Vec<String> = command
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
+    let subcommands: Vec<String> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
     for subcommand in subcommands.iter().filter(|name| *name != "help") {
         if let Some(command) = command.find_subcommand_mut(subcommand) {
             add_command(sections, command, &format!("{name} {subcommand}"));

@@ -28,13 +28,7 @@ struct Cli {
     #[arg(long, global = true, value_enum, default_value_t = LogStyle::Text)]
     log_format: LogStyle,
     /// What is logged, as a `tracing` filter such as `slipway=debug`
-    #[arg(
-        long,
-        global = true,
-        env = "SLIPWAY_LOG",
-        hide_env_values = true,
-        value_name = "FILTER"
-    )]
+    #[arg(long, global = true, env = "SLIPWAY_LOG", hide_env_values = true, value_name = "FILTER")]
     log: Option<String>,
 }
 

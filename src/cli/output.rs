@@ -31,10 +31,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
         }
     }
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<String> = cells
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
+        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         padded.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(&mut header.iter().copied())];
@@ -48,10 +45,7 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [
-            vec!["a".to_owned(), "größer".to_owned()],
-            vec!["long".to_owned(), "x".to_owned()],
-        ];
+        let rows = [vec!["a".to_owned(), "größer".to_owned()], vec!["long".to_owned(), "x".to_owned()]];
         assert_eq!(table(&["ID", "WORD"], &rows), "ID    WORD\na     größer\nlong  x");
     }
 }

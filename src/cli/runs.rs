@@ -21,22 +21,10 @@ pub(super) struct Runs {
     #[command(subcommand)]
     action: Action,
     /// The server's address
-    #[arg(
-        long,
-        global = true,
-        env = "SLIPWAY_SERVER",
-        default_value = "http://127.0.0.1:8420",
-        value_name = "URL"
-    )]
+    #[arg(long, global = true, env = "SLIPWAY_SERVER", default_value = "http://127.0.0.1:8420", value_name = "URL")]
     server: String,
     /// File with the server's API token
-    #[arg(
-        long,
-        global = true,
-        env = "SLIPWAY_TOKEN_FILE",
-        hide_env_values = true,
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, env = "SLIPWAY_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// JSON even on a terminal
     #[arg(long, global = true)]
@@ -106,31 +94,20 @@ impl Runs {
                 std::fs::read_to_string(file).map_err(|error| exit::invalid(format!("{}: {error}", file.display())))?;
             request = request.header("authorization", format!("Bearer {}", token.trim()));
         }
-        let request = request
-            .body(())
-            .map_err(|error| exit::invalid(format!("`{url}`: {error}")))?;
+        let request = request.body(()).map_err(|error| exit::invalid(format!("`{url}`: {error}")))?;
         let help = "is `slipway serve` running there? `--server` or SLIPWAY_SERVER names another";
-        let response = agent
-            .run(request)
-            .map_err(|error| exit::unreachable(format!("{url}: {error}\n  help: {help}")))?;
+        let response =
+            agent.run(request).map_err(|error| exit::unreachable(format!("{url}: {error}\n  help: {help}")))?;
         let status = response.status();
         let mut body = String::new();
-        let read = response
-            .into_body()
-            .into_reader()
-            .take(LARGEST_ANSWER)
-            .read_to_string(&mut body);
+        let read = response.into_body().into_reader().take(LARGEST_ANSWER).read_to_string(&mut body);
         read.map_err(|error| exit::unreachable(format!("{url}: {error}")))?;
         let answer: Value = serde_json::from_str(&body).unwrap_or_default();
         if status.is_success() {
             return Ok(answer);
         }
         let detail = answer["detail"].as_str().unwrap_or("it gave no reason");
-        Err(if status.is_server_error() {
-            exit::unreachable(detail)
-        } else {
-            exit::invalid(detail)
-        })
+        Err(if status.is_server_error() { exit::unreachable(detail) } else { exit::invalid(detail) })
     }
 }
 
@@ -138,9 +115,9 @@ impl Runs {
 fn identifier(text: &str) -> Result<&str, Failure> {
     match text.parse::<crate::domain::RunId>() {
         Ok(_) => Ok(text),
-        Err(_) => Err(exit::invalid(format!(
-            "`{text}` is not a run: expected a UUID, as `slipway runs list` shows them"
-        ))),
+        Err(_) => {
+            Err(exit::invalid(format!("`{text}` is not a run: expected a UUID, as `slipway runs list` shows them")))
+        }
     }
 }
 
@@ -149,11 +126,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 fn state(run: &Value) -> String {
-    let stalled = if run["stalled"] == Value::Bool(true) {
-        " (stalled)"
-    } else {
-        ""
-    };
+    let stalled = if run["stalled"] == Value::Bool(true) { " (stalled)" } else { "" };
     format!("{}{stalled}", text(run, "state"))
 }
 
@@ -162,62 +135,28 @@ fn list(answer: &Value) -> String {
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|run| {
-            let reason = text(run, "reason")
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .take(80)
-                .collect();
+            let reason = text(run, "reason").lines().next().unwrap_or_default().chars().take(80).collect();
             let head = text(run, "head").chars().take(12).collect();
-            vec![
-                text(run, "id").to_owned(),
-                text(run, "model").to_owned(),
-                head,
-                state(run),
-                reason,
-            ]
+            vec![text(run, "id").to_owned(), text(run, "model").to_owned(), head, state(run), reason]
         })
         .collect();
     output::table(&["RUN", "MODEL", "REVISION", "STATE", "REASON"], &rows)
 }
 
 fn show(run: &Value) -> String {
-    let mut lines = vec![format!(
-        "run {} of {}: {}",
-        text(run, "id"),
-        text(run, "model"),
-        state(run)
-    )];
-    for key in [
-        "reason",
-        "branch",
-        "head",
-        "artifact",
-        "champion",
-        "evidence",
-        "promotion_commit",
-    ] {
+    let mut lines = vec![format!("run {} of {}: {}", text(run, "id"), text(run, "model"), state(run))];
+    for key in ["reason", "branch", "head", "artifact", "champion", "evidence", "promotion_commit"] {
         if let Some(value) = run[key].as_str() {
             lines.push(format!("  {key}: {value}"));
         }
     }
     for step in run["transitions"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        lines.push(format!(
-            "  {}  {:<10}  {}",
-            text(step, "at"),
-            text(step, "to"),
-            text(step, "cause")
-        ));
+        lines.push(format!("  {}  {:<10}  {}", text(step, "at"), text(step, "to"), text(step, "cause")));
     }
     lines.join("\n")
 }
 
 fn log(answer: &Value) -> String {
     let lines = answer["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
-    lines
-        .iter()
-        .map(|line| format!("{}  {}", text(line, "at"), text(line, "line")))
-        .collect::<Vec<_>>()
-        .join("\n")
+    lines.iter().map(|line| format!("{}  {}", text(line, "at"), text(line, "line"))).collect::<Vec<_>>().join("\n")
 }

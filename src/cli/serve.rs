@@ -33,8 +33,6 @@ impl Serve {
         let served = runtime.block_on(app::serve(settings, self.crash_at, render_metrics, |address| {
             output::say(&format!("listening on http://{address}"));
         }));
-        served
-            .map(|()| Exit::Done)
-            .map_err(|error| exit::defect(format!("{error:#}")))
+        served.map(|()| Exit::Done).map_err(|error| exit::defect(format!("{error:#}")))
     }
 }

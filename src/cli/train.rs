@@ -49,18 +49,12 @@ impl Train {
         let file = self.spec.display().to_string();
         let text = std::fs::read_to_string(&self.spec).map_err(|error| exit::invalid(format!("{file}: {error}")))?;
         let model = read_model(&file, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(exit::defect)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         let trainer = match &self.trainer {
             Some(trainer) => trainer.clone(),
             None => executor::trainer_beside_us().map_err(exit::defect)?,
         };
-        let limits = Limits {
-            deadline: NO_DEADLINE,
-            memory: u64::MAX,
-        };
+        let limits = Limits { deadline: NO_DEADLINE, memory: u64::MAX };
         let executor = executor::connect(&executor::Settings::Local { trainer, limits });
         let in_words = |error: JobError| match error {
             JobError::Fault(fault) => exit::invalid(fault_place(&file, &text, &fault)),
@@ -86,40 +80,18 @@ impl Train {
             move |error: std::io::Error| exit::invalid(format!("`{what}`: {error}"))
         };
         let folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
-        let spec_folder = self
-            .spec
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let source = spec_folder
-            .canonicalize()
-            .map_err(broken(spec_folder))?
-            .display()
-            .to_string();
-        let training = TrainingJob {
-            model: model.clone(),
-            source: source.clone(),
-        };
-        let output = self
-            .do_job(executor, folder.path(), JobWork::Train(training))
-            .await?
-            .map_err(&in_words)?;
+        let spec_folder = self.spec.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let source = spec_folder.canonicalize().map_err(broken(spec_folder))?.display().to_string();
+        let training = TrainingJob { model: model.clone(), source: source.clone() };
+        let output = self.do_job(executor, folder.path(), JobWork::Train(training)).await?.map_err(&in_words)?;
         std::fs::create_dir_all(&self.out).map_err(broken(&self.out))?;
         let weights = self.out.join("model.safetensors");
         for name in ["model.safetensors", "training.json", "card.json"] {
             std::fs::copy(output.join(name), self.out.join(name)).map_err(broken(&self.out))?;
         }
         let candidate = weights.canonicalize().map_err(broken(&weights))?.display().to_string();
-        let evaluation = EvaluationJob {
-            model: model.clone(),
-            source,
-            candidate,
-            champion: None,
-        };
-        let output = self
-            .do_job(executor, folder.path(), JobWork::Evaluate(evaluation))
-            .await?
-            .map_err(&in_words)?;
+        let evaluation = EvaluationJob { model: model.clone(), source, candidate, champion: None };
+        let output = self.do_job(executor, folder.path(), JobWork::Evaluate(evaluation)).await?.map_err(&in_words)?;
         let kept = self.out.join("evaluation");
         std::fs::create_dir_all(&kept).map_err(broken(&kept))?;
         for name in ["report.json", "predictions.parquet"] {
@@ -146,9 +118,7 @@ impl Train {
         let job = serde_json::to_vec(&Job { work, threads, device }).map_err(exit::defect)?;
         std::fs::write(folder.join(Job::FILE), job).map_err(exit::defect)?;
         let mut bar = Bar::new();
-        let ended = executor
-            .run(folder, &mut |progress| bar.show(&progress), &CancellationToken::new())
-            .await;
+        let ended = executor.run(folder, &mut |progress| bar.show(&progress), &CancellationToken::new()).await;
         bar.end();
         Ok(ended.map(|()| folder.join(Job::OUTPUT)))
     }
@@ -170,29 +140,12 @@ impl Bar {
 
     fn show(&mut self, progress: &Progress) {
         match (progress, &self.bar) {
-            (
-                Progress::Step {
-                    epoch,
-                    epochs,
-                    step,
-                    steps,
-                },
-                Some(bar),
-            ) => {
+            (Progress::Step { epoch, epochs, step, steps }, Some(bar)) => {
                 bar.set_length(u64::from(*epochs) * steps);
                 bar.set_position(u64::from(*epoch - 1) * steps + step);
                 bar.set_message(format!("epoch {epoch} of {epochs}"));
             }
-            (
-                Progress::Epoch {
-                    epoch,
-                    epochs,
-                    training_loss,
-                    validation_accuracy,
-                    seconds,
-                },
-                bar,
-            ) => {
+            (Progress::Epoch { epoch, epochs, training_loss, validation_accuracy, seconds }, bar) => {
                 let accuracy =
                     validation_accuracy.map_or_else(String::new, |value| format!(", validation accuracy {value:.4}"));
                 let line = format!("epoch {epoch} of {epochs}: loss {training_loss:.4}{accuracy} ({seconds:.1} s)");

@@ -185,10 +185,7 @@ pub(super) struct CommitterFile {
 
 impl Default for CommitterFile {
     fn default() -> Self {
-        Self {
-            name: "Slipway".to_owned(),
-            email: "slipway@localhost".to_owned(),
-        }
+        Self { name: "Slipway".to_owned(), email: "slipway@localhost".to_owned() }
     }
 }
 
@@ -205,10 +202,7 @@ pub(super) struct WebFile {
 
 impl Default for WebFile {
     fn default() -> Self {
-        Self {
-            largest_delivery: ByteSize::mib(25),
-            api_token: None,
-        }
+        Self { largest_delivery: ByteSize::mib(25), api_token: None }
     }
 }
 

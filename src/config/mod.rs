@@ -71,18 +71,10 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Diagnostic>> {
     };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let folder = std::path::absolute(if folder.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        &folder
-    })
-    .map_err(unreadable)?;
+    let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
+        .map_err(unreadable)?;
     let file: ServerFile = yaml::read(&name, &text).map_err(|diagnostic| vec![diagnostic])?;
-    let mut problems = Problems {
-        name,
-        text,
-        found: Vec::new(),
-    };
+    let mut problems = Problems { name, text, found: Vec::new() };
     let settings = file.settle(&folder, &mut problems);
     match settings {
         Some(settings) if problems.found.is_empty() => Ok(settings),
@@ -100,8 +92,7 @@ struct Problems {
 impl Problems {
     fn add(&mut self, key: &str, message: impl std::fmt::Display) {
         let position = yaml::nearest_position(&self.text, key);
-        self.found
-            .push(Diagnostic::new(&self.name, format!("{key}: {message}")).at(position));
+        self.found.push(Diagnostic::new(&self.name, format!("{key}: {message}")).at(position));
     }
 
     /// The value, or nothing and a mistake at `key`.
@@ -118,8 +109,5 @@ fn credentials(
 ) -> Option<Credentials> {
     let file::CredentialsFile { username, password } = file?;
     let password = problems.take(&format!("{key}.credentials.password"), secret::read(password, folder))?;
-    Some(Credentials {
-        username: username.clone(),
-        password,
-    })
+    Some(Credentials { username: username.clone(), password })
 }

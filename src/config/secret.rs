@@ -28,11 +28,7 @@ pub(super) fn read(reference: &SecretReference, folder: &Path) -> Result<String,
         }
     };
     let text = text.trim();
-    if text.is_empty() {
-        Err("the secret is empty".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
+    if text.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]
@@ -55,9 +51,6 @@ mod tests {
     fn white_space_around_a_secret_does_not_count() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("secret"), "\n abc \n").expect("written");
-        assert_eq!(
-            read(&SecretReference::File("secret".to_owned()), folder.path()),
-            Ok("abc".to_owned())
-        );
+        assert_eq!(read(&SecretReference::File("secret".to_owned()), folder.path()), Ok("abc".to_owned()));
     }
 }

@@ -36,27 +36,20 @@ impl ServerFile {
             web,
         } = self;
         if api_version != API_VERSION {
-            problems.add(
-                "apiVersion",
-                format!("`{api_version}` is not known, expected `{API_VERSION}`"),
-            );
+            problems.add("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"));
         }
         let state = folder.join(state);
         let environments = settle_environments(environments, folder, problems);
         let sources = settle_sources(sources, &environments, folder, problems);
         let artifacts = artifacts::Settings::Folder {
-            path: artifacts
-                .folder
-                .map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
+            path: artifacts.folder.map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
             uri: artifacts.uri,
         };
         let web = settle_web(listen, &web, folder, problems)?;
         let ExecutorFile::Local(local) = executor;
         let (executor, workers, threads, device) = settle_local(local, folder, problems)?;
         let committer = settle_committer(committer, problems);
-        let store = store::Settings::Sqlite {
-            file: state.join("slipway.db"),
-        };
+        let store = store::Settings::Sqlite { file: state.join("slipway.db") };
         Some(Settings {
             state,
             web,
@@ -93,16 +86,7 @@ fn settle_environments(
     if files.is_empty() {
         problems.add("environments", "none is named, expected at least one");
     }
-    for (
-        index,
-        EnvironmentFile {
-            name,
-            url,
-            branch,
-            credentials: login,
-        },
-    ) in files.into_iter().enumerate()
-    {
+    for (index, EnvironmentFile { name, url, branch, credentials: login }) in files.into_iter().enumerate() {
         let key = format!("environments[{index}]");
         let login = credentials(login.as_ref(), &key, folder, problems);
         let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
@@ -127,21 +111,9 @@ fn settle_sources(
     }
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("sources[{index}]");
-        let SourceFile {
-            name,
-            forge,
-            url,
-            branch,
-            secret,
-            previous_secret,
-            credentials: login,
-            environment,
-        } = file;
+        let SourceFile { name, forge, url, branch, secret, previous_secret, credentials: login, environment } = file;
         if !environments.contains_key(&environment) {
-            problems.add(
-                &format!("{key}.environment"),
-                format!("`{environment}` is not among `environments`"),
-            );
+            problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
         let mut secrets = Vec::new();
         for (word, reference) in [("secret", Some(secret)), ("previous_secret", previous_secret)] {
@@ -154,18 +126,7 @@ fn settle_sources(
         let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
             continue;
         };
-        if sources
-            .insert(
-                name.clone(),
-                Source {
-                    forge,
-                    remote,
-                    secrets,
-                    environment,
-                },
-            )
-            .is_some()
-        {
+        if sources.insert(name.clone(), Source { forge, remote, secrets, environment }).is_some() {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }
     }
@@ -186,16 +147,10 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
     }
     let largest_delivery = usize::try_from(file.largest_delivery.as_u64()).unwrap_or(usize::MAX);
     if largest_delivery == 0 || file.largest_delivery > ByteSize::gib(1) {
-        problems.add(
-            "web.largest_delivery",
-            format!("{} is out of range, expected 1 B to 1 GiB", file.largest_delivery),
-        );
+        problems
+            .add("web.largest_delivery", format!("{} is out of range, expected 1 B to 1 GiB", file.largest_delivery));
     }
-    Some(web::Settings {
-        listen,
-        largest_delivery,
-        api_token,
-    })
+    Some(web::Settings { listen, largest_delivery, api_token })
 }
 
 fn settle_local(
@@ -203,51 +158,31 @@ fn settle_local(
     folder: &Path,
     problems: &mut Problems,
 ) -> Option<(executor::Settings, usize, u32, DevicePreference)> {
-    let LocalFile {
-        trainer,
-        deadline,
-        memory,
-        jobs,
-        threads,
-        device,
-    } = file;
+    let LocalFile { trainer, deadline, memory, jobs, threads, device } = file;
     let trainer = match trainer {
         Some(path) => folder.join(path),
         None => problems.take("executor.local.trainer", executor::trainer_beside_us())?,
     };
     let deadline = problems.take("executor.local.deadline", positive(deadline))?;
     if memory < ByteSize::mib(256) {
-        problems.add(
-            "executor.local.memory",
-            format!("{memory} is too little for libtorch, expected at least 256 MiB"),
-        );
+        problems
+            .add("executor.local.memory", format!("{memory} is too little for libtorch, expected at least 256 MiB"));
     }
     if !(1..=64).contains(&jobs) {
-        problems.add(
-            "executor.local.jobs",
-            format!("{jobs} is out of range, expected 1 to 64"),
-        );
+        problems.add("executor.local.jobs", format!("{jobs} is out of range, expected 1 to 64"));
     }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or_else(|| u32::try_from((processors / jobs.max(1)).max(1)).unwrap_or(1));
     if !(1..=1024).contains(&threads) {
-        problems.add(
-            "executor.local.threads",
-            format!("{threads} is out of range, expected 1 to 1024"),
-        );
+        problems.add("executor.local.threads", format!("{threads} is out of range, expected 1 to 1024"));
     }
-    let limits = Limits {
-        deadline,
-        memory: memory.as_u64(),
-    };
+    let limits = Limits { deadline, memory: memory.as_u64() };
     Some((executor::Settings::Local { trainer, limits }, jobs, threads, device))
 }
 
 fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {
     match Duration::try_from(duration) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(format!(
-            "{duration:#} is not a time to work in, expected something like `30m`"
-        )),
+        _ => Err(format!("{duration:#} is not a time to work in, expected something like `30m`")),
     }
 }

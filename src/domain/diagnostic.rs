@@ -29,12 +29,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A mistake in `file`, without a place or a hint yet.
     pub fn new(file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            position: None,
-            message: message.into(),
-            help: None,
-        }
+        Self { file: file.into(), position: None, message: message.into(), help: None }
     }
 
     /// The same mistake at a place.
@@ -54,12 +49,7 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            position,
-            message,
-            help,
-        } = self;
+        let Self { file, position, message, help } = self;
         match position {
             Some(Position { line, column }) => write!(f, "{file}:{line}:{column}: {message}")?,
             None => write!(f, "{file}: {message}")?,

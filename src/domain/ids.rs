@@ -39,13 +39,7 @@ impl FromStr for CommitSha {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let valid = text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotACommitSha {
-                text: text.chars().take(80).collect(),
-            })
-        }
+        if valid { Ok(Self(text.to_owned())) } else { Err(NotACommitSha { text: text.chars().take(80).collect() }) }
     }
 }
 
@@ -76,10 +70,7 @@ pub struct RunId(uuid::Uuid);
 
 impl RunId {
     /// A new identifier, unlike any other.
-    #[expect(
-        clippy::new_without_default,
-        reason = "an identifier is made on purpose, never by default"
-    )]
+    #[expect(clippy::new_without_default, reason = "an identifier is made on purpose, never by default")]
     pub fn new() -> Self {
         Self(uuid::Uuid::now_v7())
     }
@@ -152,10 +143,7 @@ mod tests {
             "../../../../../../../../../etc/passwd0000000",
         ] {
             let error = text.parse::<CommitSha>().expect_err(text).to_string();
-            assert!(
-                error.ends_with("is not a commit: expected 40 lower-case hexadecimal digits"),
-                "{error}"
-            );
+            assert!(error.ends_with("is not a commit: expected 40 lower-case hexadecimal digits"), "{error}");
         }
     }
 }

@@ -22,12 +22,7 @@ impl Promotion {
     /// The promotion's identifier: the same run, environment and artifact always have the same one, so that a
     /// promotion found in a branch's history is known not to be due again.
     pub fn id(&self) -> Digest {
-        let Self {
-            run,
-            model,
-            environment,
-            artifact,
-        } = self;
+        let Self { run, model, environment, artifact } = self;
         Digest::of(format!("{run}\n{model}\n{environment}\n{artifact}\n").as_bytes())
     }
 }

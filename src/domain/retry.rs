@@ -21,9 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// How long to wait before attempt number `attempt` (the first repetition is 1): doubling up to five minutes, with
 /// full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015). `chance` is any number drawn at random.
 pub fn pause_before(attempt: u32, chance: u64) -> Duration {
-    let ceiling = FIRST_PAUSE
-        .saturating_mul(1 << attempt.saturating_sub(1).min(16))
-        .min(LONGEST_PAUSE);
+    let ceiling = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
     let ceiling = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(chance % (ceiling + 1))
 }
@@ -34,9 +32,8 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest_and_never_exceed_it() {
-        let ceilings: Vec<u64> = (1..=4)
-            .map(|attempt| pause_before(attempt, 1000 << (attempt - 1)).as_secs())
-            .collect();
+        let ceilings: Vec<u64> =
+            (1..=4).map(|attempt| pause_before(attempt, 1000 << (attempt - 1)).as_secs()).collect();
         assert_eq!(ceilings, [1, 2, 4, 8]);
         for attempt in [10, 11, 40, u32::MAX] {
             assert!(pause_before(attempt, u64::MAX) <= LONGEST_PAUSE);

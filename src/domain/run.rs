@@ -247,9 +247,7 @@ mod tests {
 
     #[test]
     fn the_straight_way_leads_from_queued_to_done() {
-        let end = EVENTS[..6]
-            .iter()
-            .try_fold(RunState::Queued, |state, event| state.after(*event));
+        let end = EVENTS[..6].iter().try_fold(RunState::Queued, |state, event| state.after(*event));
         assert_eq!(end, Ok(RunState::Done));
     }
 

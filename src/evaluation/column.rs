@@ -64,12 +64,7 @@ impl Column {
 
     /// The error for a value in a row counted from zero.
     pub(super) fn refuse(&self, row: u64, came: impl Into<String>, expected: impl Into<String>) -> EvaluationError {
-        EvaluationError::Value {
-            row: row + 1,
-            column: self.name.clone(),
-            came: came.into(),
-            expected: expected.into(),
-        }
+        EvaluationError::Value { row: row + 1, column: self.name.clone(), came: came.into(), expected: expected.into() }
     }
 }
 
@@ -84,9 +79,9 @@ impl PageReader for KnownPages {
             None | Some(Encoding::PLAIN | Encoding::PLAIN_DICTIONARY | Encoding::RLE | Encoding::RLE_DICTIONARY) => {
                 Ok(page)
             }
-            Some(other) => Err(ParquetError::NYI(format!(
-                "encoding {other} is not supported, expected PLAIN or RLE_DICTIONARY"
-            ))),
+            Some(other) => {
+                Err(ParquetError::NYI(format!("encoding {other} is not supported, expected PLAIN or RLE_DICTIONARY")))
+            }
         }
     }
 

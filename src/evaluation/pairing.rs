@@ -36,27 +36,18 @@ fn difference_of_reports(candidate: &Evaluation, champion: &Evaluation) -> Optio
     let (ours, theirs) = (&candidate.report, &champion.report);
     if ours.data != theirs.data {
         let (ours, theirs) = (ours.data.short(), theirs.data.short());
-        return Some(format!(
-            "the champion's data is {theirs}, expected the candidate's {ours}"
-        ));
+        return Some(format!("the champion's data is {theirs}, expected the candidate's {ours}"));
     }
     if ours.evaluator != theirs.evaluator {
         let (ours, theirs) = (shown(&ours.evaluator), shown(&theirs.evaluator));
-        return Some(format!(
-            "the champion's evaluator is {theirs}, expected the candidate's {ours}"
-        ));
+        return Some(format!("the champion's evaluator is {theirs}, expected the candidate's {ours}"));
     }
     let (ours, theirs) = (&candidate.predictions, &champion.predictions);
     if ours.classes != theirs.classes {
         return Some("their classes or the order of them differ".to_owned());
     }
-    (ours.len() != theirs.len()).then(|| {
-        format!(
-            "the champion has {} rows, expected the candidate's {}",
-            theirs.len(),
-            ours.len()
-        )
-    })
+    (ours.len() != theirs.len())
+        .then(|| format!("the champion has {} rows, expected the candidate's {}", theirs.len(), ours.len()))
 }
 
 fn in_order_of<'champion>(
@@ -88,18 +79,12 @@ fn reordered(candidate: &Predictions, champion: &Predictions) -> Result<Predicti
         .iter()
         .map(|name| match places.get(name.as_str()) {
             Some(place) => Ok(*place),
-            None => Err(format!(
-                "row {} of the candidate is missing from the champion",
-                shown(name)
-            )),
+            None => Err(format!("row {} of the candidate is missing from the champion", shown(name))),
         })
         .collect::<Result<_, _>>()?;
     let width = champion.classes.len();
     let scores_at = |scores: &Vec<f32>| {
-        order
-            .iter()
-            .flat_map(|&row| scores[row * width..(row + 1) * width].iter().copied())
-            .collect()
+        order.iter().flat_map(|&row| scores[row * width..(row + 1) * width].iter().copied()).collect()
     };
     Ok(Predictions {
         rows: candidate.rows.clone(),

@@ -60,10 +60,7 @@ fn mistake(report: &EvaluationReport) -> Option<String> {
     }
     let mut seen = HashSet::new();
     if let Some(class) = classes.iter().find(|class| !seen.insert(class.as_str())) {
-        return Some(format!(
-            "class {} is named twice, expected every class once",
-            shown(class)
-        ));
+        return Some(format!("class {} is named twice, expected every class once", shown(class)));
     }
     if metrics.is_empty() {
         return Some("no metric is stated, expected at least one".to_owned());
@@ -83,11 +80,7 @@ pub(super) fn verify(report: &EvaluationReport, predictions: &Predictions) -> Re
         let agrees = (computed - stated).abs() <= TOLERANCE;
         // A comparison with NaN is false, so NaN on either side is a disagreement.
         if !agrees {
-            return Err(EvaluationError::Disagreement {
-                metric,
-                stated,
-                computed,
-            });
+            return Err(EvaluationError::Disagreement { metric, stated, computed });
         }
     }
     Ok(())

@@ -29,14 +29,8 @@ pub(super) fn parquet(columns: &[(&str, Values)]) -> Vec<u8> {
 
 /// A predictions file with a row group for each item.
 pub(super) fn parquet_in_groups(groups: &[&[(&str, Values)]], encoding: Encoding) -> Vec<u8> {
-    let fields = groups[0]
-        .iter()
-        .map(|(name, values)| Arc::new(field(name, values)))
-        .collect();
-    let schema = Type::group_type_builder("schema")
-        .with_fields(fields)
-        .build()
-        .expect("a schema");
+    let fields = groups[0].iter().map(|(name, values)| Arc::new(field(name, values))).collect();
+    let schema = Type::group_type_builder("schema").with_fields(fields).build().expect("a schema");
     let properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_dictionary_enabled(encoding == Encoding::PLAIN)

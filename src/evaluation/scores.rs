@@ -68,19 +68,13 @@ fn scores_of(
     let Some(&(index, kind)) = columns.0.get(name) else {
         return Err(refuse_column(name, "is missing", "scores for every class or for none"));
     };
-    let column = Column {
-        index,
-        name: name.chars().take(80).collect(),
-    };
+    let column = Column { index, name: name.chars().take(80).collect() };
     let mut scores = Vec::new();
     let mut push = |row, score: f64| {
         if !(0.0..=1.0).contains(&score) {
             return Err(column.refuse(row, format!("score {score}"), "a number from 0 to 1"));
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a score keeps seven digits, as the metrics define it"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "a score keeps seven digits, as the metrics define it")]
         scores.push(score as f32);
         Ok(())
     };

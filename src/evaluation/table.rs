@@ -51,20 +51,9 @@ fn read_table(parquet: Bytes, report: &EvaluationReport) -> Result<Predictions, 
     let classes: HashMap<&[u8], u32> = report.classes.iter().map(String::as_bytes).zip(0..).collect();
     let rows = names(&file, &columns.required("row", Type::BYTE_ARRAY)?, report)?;
     let labels = class_indices(&file, &columns.required("label", Type::BYTE_ARRAY)?, &classes, report)?;
-    let predictions = class_indices(
-        &file,
-        &columns.required("prediction", Type::BYTE_ARRAY)?,
-        &classes,
-        report,
-    )?;
+    let predictions = class_indices(&file, &columns.required("prediction", Type::BYTE_ARRAY)?, &classes, report)?;
     let scores = scores::read(&file, &columns, report)?;
-    Ok(Predictions {
-        rows,
-        classes: report.classes.clone(),
-        labels,
-        predictions,
-        scores,
-    })
+    Ok(Predictions { rows, classes: report.classes.clone(), labels, predictions, scores })
 }
 
 /// The top-level columns of a file by name. Others than those read here are left alone: they may hold attributes of rows.
@@ -73,14 +62,7 @@ pub(super) struct Columns(pub(super) HashMap<String, (usize, Type)>);
 impl Columns {
     fn of(file: &Reader) -> Result<Self, EvaluationError> {
         let mut columns = HashMap::new();
-        for (index, column) in file
-            .metadata()
-            .file_metadata()
-            .schema_descr()
-            .columns()
-            .iter()
-            .enumerate()
-        {
+        for (index, column) in file.metadata().file_metadata().schema_descr().columns().iter().enumerate() {
             // A column within a group is nothing of ours, whatever it is called.
             let [name] = column.path().parts() else {
                 continue;
@@ -98,10 +80,7 @@ impl Columns {
 
     fn required(&self, name: &str, expected: Type) -> Result<Column, EvaluationError> {
         match self.0.get(name) {
-            Some(&(index, came)) if came == expected => Ok(Column {
-                index,
-                name: name.to_owned(),
-            }),
+            Some(&(index, came)) if came == expected => Ok(Column { index, name: name.to_owned() }),
             Some((_, came)) => Err(refuse_column(name, format!("has type {came}"), "text (BYTE_ARRAY)")),
             None => {
                 let mut present: Vec<String> = self.0.keys().map(|name| shown(name)).collect();
@@ -169,11 +148,7 @@ pub(super) fn same_rows(place: &str, came: u64, expected: u64) -> Result<(), Eva
     if came == expected {
         return Ok(());
     }
-    Err(EvaluationError::Rows {
-        place: place.to_owned(),
-        came,
-        expected,
-    })
+    Err(EvaluationError::Rows { place: place.to_owned(), came, expected })
 }
 
 /// The error for a column as a whole.
@@ -187,12 +162,7 @@ pub(super) fn refuse_column(column: &str, came: impl Into<String>, expected: imp
 
 /// The error for more than is held in memory.
 pub(super) fn too_large(unit: &'static str, came: u64, most: u64) -> EvaluationError {
-    EvaluationError::TooLarge {
-        file: PREDICTIONS_FILE,
-        unit,
-        came,
-        most,
-    }
+    EvaluationError::TooLarge { file: PREDICTIONS_FILE, unit, came, most }
 }
 
 /// The error for more rows than are read.

@@ -46,10 +46,7 @@ fn row_groups_doubles_attributes_and_absent_scores_are_all_fine() {
         vec![
             ("row", text(&[first, second])),
             ("label", text(&["cat", "dog"])),
-            (
-                "prediction",
-                text(if first == "a" { &["cat", "dog"] } else { &["dog", "dog"] }),
-            ),
+            ("prediction", text(if first == "a" { &["cat", "dog"] } else { &["dog", "dog"] })),
             ("region", text(&["north", "south"])),
         ]
     });
@@ -58,16 +55,10 @@ fn row_groups_doubles_attributes_and_absent_scores_are_all_fine() {
     assert_eq!((predictions.predictions, predictions.scores), (vec![0, 1, 1, 1], None));
 
     let doubles = columns_with("score_cat", Values::Double(vec![0.9, 0.2, 0.4, 0.1]));
-    assert_eq!(
-        read(&report(|_| ()), &parquet(&doubles)).expect("an evaluation"),
-        evaluation()
-    );
+    assert_eq!(read(&report(|_| ()), &parquet(&doubles)).expect("an evaluation"), evaluation());
     let full = ["a", "b", "c", "d"].map(|name| Some(name.to_owned())).to_vec();
     let optional = columns_with("row", Values::OptionalText(full));
-    assert_eq!(
-        read(&report(|_| ()), &parquet(&optional)).expect("an evaluation"),
-        evaluation()
-    );
+    assert_eq!(read(&report(|_| ()), &parquet(&optional)).expect("an evaluation"), evaluation());
 }
 
 #[test]
@@ -110,13 +101,7 @@ fn a_report_that_its_predictions_do_not_bear_out_is_refused() {
     insta::assert_snapshot!(refusal(|report| report["classes"] = json!(["cat", "cat"])), @"report.json: class `cat` is named twice, expected every class once");
     insta::assert_snapshot!(refusal(|report| report["classes"] = json!(["cat"])), @"predictions.parquet: row 2, column `label`: `dog`, expected one of the 1 classes of report.json");
     insta::assert_snapshot!(refusal(|report| report["kind"] = json!("ModelCard")), @"report.json: `slipway.dev/v1alpha1 ModelCard` came, expected `slipway.dev/v1alpha1 EvaluationReport`");
-    assert!(
-        read(
-            &report(|report| report["metrics"]["accuracy"] = json!(0.750_000_5)),
-            &parquet(&columns())
-        )
-        .is_ok()
-    );
+    assert!(read(&report(|report| report["metrics"]["accuracy"] = json!(0.750_000_5)), &parquet(&columns())).is_ok());
 }
 
 #[test]
@@ -139,18 +124,10 @@ fn encodings_whose_values_outgrow_their_bytes_are_refused() {
 fn no_truncated_file_is_taken_for_a_whole_one() {
     let (report, whole) = (report(|_| ()), parquet(&columns()));
     for length in 0..whole.len() {
-        assert!(
-            read(&report, &whole[..length]).is_err(),
-            "{length} of {} bytes",
-            whole.len()
-        );
+        assert!(read(&report, &whole[..length]).is_err(), "{length} of {} bytes", whole.len());
     }
     for length in 0..report.len() {
-        assert!(
-            read(&report[..length], &whole).is_err(),
-            "{length} of {} bytes",
-            report.len()
-        );
+        assert!(read(&report[..length], &whole).is_err(), "{length} of {} bytes", report.len());
     }
 }
 
@@ -162,11 +139,7 @@ fn no_changed_byte_makes_the_reader_panic_or_the_figures_wrong() {
             let mut changed = whole.clone();
             changed[offset] ^= change;
             if let Ok(Evaluation { predictions, .. }) = read(&report, &changed) {
-                assert_eq!(
-                    Metric::Accuracy.of(&predictions),
-                    Some(0.75),
-                    "byte {offset} xor {change}"
-                );
+                assert_eq!(Metric::Accuracy.of(&predictions), Some(0.75), "byte {offset} xor {change}");
                 assert_eq!(predictions.len(), 4);
             }
         }
@@ -182,10 +155,7 @@ fn the_champions_rows_are_put_in_the_candidates_order() {
     champion.predictions.predictions.reverse();
     let scores = [0.1, 0.9, 0.4, 0.6, 0.2, 0.8, 0.9, 0.1];
     champion.predictions.scores = Some(scores.to_vec());
-    assert_eq!(
-        *paired(&candidate, &champion).expect("a pairing"),
-        candidate.predictions
-    );
+    assert_eq!(*paired(&candidate, &champion).expect("a pairing"), candidate.predictions);
 }
 
 #[test]

@@ -48,9 +48,7 @@ impl LocalExecutor {
         for (name, value) in inherited_environment() {
             command.env(name, value);
         }
-        command.spawn().map_err(|error| JobError::NotStarted {
-            detail: format!("{}: {error}", self.trainer.display()),
-        })
+        command.spawn().map_err(|error| JobError::NotStarted { detail: format!("{}: {error}", self.trainer.display()) })
     }
 }
 
@@ -142,12 +140,8 @@ fn judge(status: ExitStatus, fault: Option<Fault>, words: String) -> Result<(), 
     }
     match (status.code().unwrap_or(-1), fault) {
         (0, None) => Ok(()),
-        (137, fault) => Err(JobError::OutOfMemory {
-            detail: fault.map_or(words, |fault| fault.message),
-        }),
-        (101, fault) => Err(JobError::Panic {
-            detail: fault.map_or(words, |fault| fault.message),
-        }),
+        (137, fault) => Err(JobError::OutOfMemory { detail: fault.map_or(words, |fault| fault.message) }),
+        (101, fault) => Err(JobError::Panic { detail: fault.map_or(words, |fault| fault.message) }),
         (_, Some(fault)) if fault.kind == FaultKind::Memory => Err(JobError::OutOfMemory { detail: fault.message }),
         (_, Some(fault)) => Err(JobError::Fault(fault)),
         (code, None) => Err(JobError::Exit { code, detail: words }),
@@ -165,10 +159,8 @@ async fn memory_above(pid: Option<Pid>, limit: u64) -> u64 {
         tokio::time::sleep(WATCH).await;
         // proc_pid_statm(5): the second number is the resident set in pages.
         let resident = tokio::fs::read_to_string(&statm).await.ok();
-        let pages = resident
-            .as_deref()
-            .and_then(|text| text.split(' ').nth(1))
-            .and_then(|pages| pages.parse::<u64>().ok());
+        let pages =
+            resident.as_deref().and_then(|text| text.split(' ').nth(1)).and_then(|pages| pages.parse::<u64>().ok());
         if let Some(used) = pages.map(|pages| pages.saturating_mul(page))
             && used > limit
         {

@@ -20,22 +20,15 @@ struct PushPayload {
 impl Forge for GitHub {
     fn verify(&self, headers: &dyn Headers, body: &[u8], secrets: &[Secret]) -> Result<DeliveryName, ForgeError> {
         signature::verify(headers, body, secrets)?;
-        Ok(DeliveryName {
-            id: name_in(headers, "x-github-delivery")?,
-            event: name_in(headers, "x-github-event")?,
-        })
+        Ok(DeliveryName { id: name_in(headers, "x-github-delivery")?, event: name_in(headers, "x-github-event")? })
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Event, ForgeError> {
         if event != "push" {
-            return Ok(Event::Ignored {
-                reason: format!("`{event}` asks for nothing"),
-            });
+            return Ok(Event::Ignored { reason: format!("`{event}` asks for nothing") });
         }
         let PushPayload { name, before, after } =
-            serde_json::from_slice(body).map_err(|error| ForgeError::Unreadable {
-                reason: error.to_string(),
-            })?;
+            serde_json::from_slice(body).map_err(|error| ForgeError::Unreadable { reason: error.to_string() })?;
         Ok(plain::push(&name, before, after))
     }
 }
@@ -66,9 +59,6 @@ mod tests {
 
     #[test]
     fn a_ping_asks_for_nothing() {
-        assert!(matches!(
-            GitHub.read("ping", br#"{"zen": "Keep it logically awesome."}"#),
-            Ok(Event::Ignored { .. })
-        ));
+        assert!(matches!(GitHub.read("ping", br#"{"zen": "Keep it logically awesome."}"#), Ok(Event::Ignored { .. })));
     }
 }

@@ -21,21 +21,15 @@ pub(super) struct Body {
 impl Forge for Plain {
     fn verify(&self, headers: &dyn Headers, body: &[u8], secrets: &[Secret]) -> Result<DeliveryName, ForgeError> {
         signature::verify(headers, body, secrets)?;
-        Ok(DeliveryName {
-            id: name_in(headers, "x-slipway-delivery")?,
-            event: name_in(headers, "x-slipway-event")?,
-        })
+        Ok(DeliveryName { id: name_in(headers, "x-slipway-delivery")?, event: name_in(headers, "x-slipway-event")? })
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Event, ForgeError> {
         if event != "push" {
-            return Ok(Event::Ignored {
-                reason: format!("`{event}` asks for nothing"),
-            });
+            return Ok(Event::Ignored { reason: format!("`{event}` asks for nothing") });
         }
-        let Body { name, before, after } = serde_json::from_slice(body).map_err(|error| ForgeError::Unreadable {
-            reason: error.to_string(),
-        })?;
+        let Body { name, before, after } =
+            serde_json::from_slice(body).map_err(|error| ForgeError::Unreadable { reason: error.to_string() })?;
         Ok(push(&name, before, after))
     }
 }
@@ -43,20 +37,12 @@ impl Forge for Plain {
 /// What a moved reference means.
 pub(super) fn push(name: &str, before: CommitSha, after: CommitSha) -> Event {
     let Some(branch) = name.strip_prefix("refs/heads/") else {
-        return Event::Ignored {
-            reason: format!("`{name}` is not a branch"),
-        };
+        return Event::Ignored { reason: format!("`{name}` is not a branch") };
     };
     if after.is_zero() {
-        return Event::Ignored {
-            reason: format!("the branch `{branch}` was deleted"),
-        };
+        return Event::Ignored { reason: format!("the branch `{branch}` was deleted") };
     }
-    Event::Push(Push {
-        branch: branch.to_owned(),
-        before: (!before.is_zero()).then_some(before),
-        after,
-    })
+    Event::Push(Push { branch: branch.to_owned(), before: (!before.is_zero()).then_some(before), after })
 }
 
 #[cfg(test)]
@@ -78,21 +64,13 @@ mod tests {
 
     #[test]
     fn a_moved_branch_is_a_push() {
-        let push = Push {
-            branch: "team/main".to_owned(),
-            before: Some(sha(OLD)),
-            after: sha(NEW),
-        };
+        let push = Push { branch: "team/main".to_owned(), before: Some(sha(OLD)), after: sha(NEW) };
         assert_eq!(read("refs/heads/team/main", OLD, NEW), Ok(Event::Push(push)));
     }
 
     #[test]
     fn a_new_branch_has_no_before() {
-        let push = Push {
-            branch: "main".to_owned(),
-            before: None,
-            after: sha(NEW),
-        };
+        let push = Push { branch: "main".to_owned(), before: None, after: sha(NEW) };
         assert_eq!(read("refs/heads/main", ZERO, NEW), Ok(Event::Push(push)));
     }
 
@@ -108,10 +86,7 @@ mod tests {
     fn a_body_that_is_not_a_push_is_unreadable_with_the_place() {
         for (body, reason) in [
             (&b"{"[..], "EOF while parsing"),
-            (
-                br#"{"ref": "refs/heads/main", "before": "x", "after": "y"}"#,
-                "`x` is not a commit",
-            ),
+            (br#"{"ref": "refs/heads/main", "before": "x", "after": "y"}"#, "`x` is not a commit"),
             (br#"{"ref": "refs/heads/main"}"#, "missing field `before`"),
             (b"\xff\xfe", "expected value"),
         ] {

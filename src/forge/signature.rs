@@ -44,9 +44,7 @@ impl Secret {
 
     /// Whether a text is the secret, compared in constant time (through its HMAC under itself).
     pub fn equals(&self, text: &str) -> bool {
-        self.mac(text.as_bytes())
-            .verify_slice(&self.mac(&self.0).finalize().into_bytes())
-            .is_ok()
+        self.mac(text.as_bytes()).verify_slice(&self.mac(&self.0).finalize().into_bytes()).is_ok()
     }
 
     fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
@@ -65,23 +63,11 @@ impl fmt::Debug for Secret {
 /// Checks the signature in constant time against every secret.
 pub(super) fn verify(headers: &dyn Headers, body: &[u8], secrets: &[Secret]) -> Result<(), ForgeError> {
     let unverified = |reason| ForgeError::Unverified { reason };
-    let header = headers
-        .value(HEADER)
-        .ok_or(unverified("the header `X-Hub-Signature-256` is missing"))?;
-    let digits = header
-        .strip_prefix("sha256=")
-        .ok_or(unverified("the signature does not start with `sha256=`"))?;
+    let header = headers.value(HEADER).ok_or(unverified("the header `X-Hub-Signature-256` is missing"))?;
+    let digits = header.strip_prefix("sha256=").ok_or(unverified("the signature does not start with `sha256=`"))?;
     let claimed = hex::decode(digits).map_err(|_| unverified("the signature is not hexadecimal"))?;
-    let signed = secrets
-        .iter()
-        .any(|secret| secret.mac(body).verify_slice(&claimed).is_ok());
-    if signed {
-        Ok(())
-    } else {
-        Err(unverified(
-            "the signature does not fit the body and this source's secret",
-        ))
-    }
+    let signed = secrets.iter().any(|secret| secret.mac(body).verify_slice(&claimed).is_ok());
+    if signed { Ok(()) } else { Err(unverified("the signature does not fit the body and this source's secret")) }
 }
 
 #[cfg(test)]
@@ -116,22 +102,13 @@ mod tests {
         let secrets = [secret];
         assert_eq!(check(Some(&good), b"body", &secrets), Ok(()));
         let upper = good.to_uppercase();
-        for header in [
-            None,
-            Some(""),
-            Some("sha256="),
-            Some("sha1=00"),
-            Some("sha256=zz"),
-            Some(&good[..40]),
-            Some(&upper),
-        ] {
+        for header in
+            [None, Some(""), Some("sha256="), Some("sha1=00"), Some("sha256=zz"), Some(&good[..40]), Some(&upper)]
+        {
             assert!(check(header, b"body", &secrets).is_err(), "{header:?}");
         }
         assert!(check(Some(&good), b"another body", &secrets).is_err());
-        assert!(
-            check(Some(&good), b"body", &[]).is_err(),
-            "without a secret nothing is accepted"
-        );
+        assert!(check(Some(&good), b"body", &[]).is_err(), "without a secret nothing is accepted");
     }
 
     #[test]
@@ -146,9 +123,7 @@ mod tests {
         let secret = Secret::new("0123456789abcdef").expect("long enough");
         assert!(secret.equals("0123456789abcdef"));
         assert!(
-            ["", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef "]
-                .iter()
-                .all(|text| !secret.equals(text))
+            ["", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef "].iter().all(|text| !secret.equals(text))
         );
     }
 
@@ -156,9 +131,6 @@ mod tests {
     fn a_secret_is_never_shown_and_never_short() {
         assert_eq!(format!("{:?}", Secret::new("0123456789abcdef")), "Ok(Secret(…))");
         let error = Secret::new("  short \n").expect_err("short").to_string();
-        assert!(
-            error.starts_with("the secret has 5 characters, expected at least 16"),
-            "{error}"
-        );
+        assert!(error.starts_with("the secret has 5 characters, expected at least 16"), "{error}");
     }
 }

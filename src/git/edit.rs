@@ -56,11 +56,7 @@ fn mode_to_keep(name: &str, base: &Tree<'_>, path: &str) -> Result<FileMode, Fau
 fn refuse_filtered(repository: &Repository, name: &str, base: &Tree<'_>, path: &str) -> Result<(), Fault> {
     let mut index = Index::new()?;
     for (at, _) in path.match_indices('/').chain([(0, "")]) {
-        let attributes = if at == 0 {
-            ".gitattributes".to_owned()
-        } else {
-            format!("{}/.gitattributes", &path[..at])
-        };
+        let attributes = if at == 0 { ".gitattributes".to_owned() } else { format!("{}/.gitattributes", &path[..at]) };
         if let Some((Kind::File { .. }, id)) = tree::entry_at(base, &attributes)? {
             index.add(&index_entry(attributes, id))?;
         }

@@ -36,10 +36,7 @@ pub struct ExportLimits {
 impl Default for ExportLimits {
     /// What a model's sources with a small data set need, and a controller's disk can bear.
     fn default() -> Self {
-        Self {
-            files: 10_000,
-            bytes: 2 * 1024 * 1024 * 1024,
-        }
+        Self { files: 10_000, bytes: 2 * 1024 * 1024 * 1024 }
     }
 }
 
@@ -128,16 +125,8 @@ fn choose(
         if chosen.len() as u64 >= limits.files {
             return Err(over(limits.files, "files").into());
         }
-        let file = TreeFile {
-            path: entry.path,
-            blob: entry.id.to_string(),
-            size,
-        };
-        chosen.push(Chosen {
-            file,
-            id: entry.id,
-            executable,
-        });
+        let file = TreeFile { path: entry.path, blob: entry.id.to_string(), size };
+        chosen.push(Chosen { file, id: entry.id, executable });
         Ok(())
     })?;
     chosen.sort_by(|a, b| a.file.path.cmp(&b.file.path));
@@ -204,12 +193,7 @@ fn write_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let mode = if executable { 0o755 } else { 0o644 };
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)?
-        .write_all(bytes)
+    fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(bytes)
 }
 
 fn source_tree(chosen: Vec<Chosen>) -> SourceTree {
@@ -219,9 +203,5 @@ fn source_tree(chosen: Vec<Chosen>) -> SourceTree {
         digest.update(format!("{mode} {} {}\0", one.file.blob, one.file.path));
     }
     let files: Vec<TreeFile> = chosen.into_iter().map(|one| one.file).collect();
-    SourceTree {
-        digest: hex::encode(digest.finalize()),
-        bytes: files.iter().map(|file| file.size).sum(),
-        files,
-    }
+    SourceTree { digest: hex::encode(digest.finalize()), bytes: files.iter().map(|file| file.size).sum(), files }
 }

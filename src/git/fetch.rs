@@ -70,11 +70,7 @@ fn fetch_branch(repository: &Repository, remote: &Remote, channel: &Channel) -> 
     let mut connected = server.connect_auth(Direction::Fetch, None, None)?;
     let heads = connected.list()?;
     let reference = remote.reference();
-    let Some(tip) = heads
-        .iter()
-        .find(|head| head.name() == reference)
-        .map(git2::RemoteHead::oid)
-    else {
+    let Some(tip) = heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid) else {
         return Err(Fault::Final(GitError::BranchMissing {
             repository: remote.url().to_owned(),
             branch: remote.branch().to_owned(),
@@ -84,13 +80,8 @@ fn fetch_branch(repository: &Repository, remote: &Remote, channel: &Channel) -> 
     let known = repository.refname_to_id(TIP).ok();
     if known != Some(tip) {
         let mut options = FetchOptions::new();
-        options
-            .download_tags(AutotagOption::None)
-            .update_fetchhead(false)
-            .follow_redirects(RemoteRedirect::None);
-        connected
-            .remote()
-            .fetch(&[format!("+{reference}:{TIP}")], Some(&mut options), None)?;
+        options.download_tags(AutotagOption::None).update_fetchhead(false).follow_redirects(RemoteRedirect::None);
+        connected.remote().fetch(&[format!("+{reference}:{TIP}")], Some(&mut options), None)?;
     }
     let fetched = repository.refname_to_id(TIP)?;
     is_whole(repository, fetched)?;

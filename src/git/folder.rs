@@ -68,11 +68,7 @@ impl CacheFolder {
     pub(super) fn replace(&self, generation: Generation) -> Arc<Generation> {
         generation.keep();
         let generation = Arc::new(generation);
-        let before = self
-            .current
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(Arc::clone(&generation));
+        let before = self.current.lock().unwrap_or_else(PoisonError::into_inner).replace(Arc::clone(&generation));
         if let Some(before) = before {
             before.retire();
         }
@@ -98,10 +94,7 @@ pub(super) struct Generation {
 
 impl Generation {
     fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            retired: AtomicBool::new(false),
-        }
+        Self { path, retired: AtomicBool::new(false) }
     }
 
     /// Where it is.
@@ -142,11 +135,7 @@ fn newest_generation(folder: &Path) -> io::Result<Option<PathBuf>> {
 
 /// Removes a folder or a file of the cache; what stays behind only takes space, so it is logged and no more.
 fn remove(path: &Path) {
-    let removed = if path.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
-    };
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(path = %path.display(), %error, "a retired mirror could not be removed");

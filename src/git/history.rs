@@ -27,10 +27,7 @@ pub(super) fn find_trailer(
 /// Whether the last paragraph of a message (which is not its only one) has the line `key: value`.
 pub(super) fn has_trailer(message: &str, key: &str, value: &str) -> bool {
     last_paragraph(message).is_some_and(|paragraph| {
-        paragraph
-            .lines()
-            .filter_map(trailer)
-            .any(|(found, its)| found.eq_ignore_ascii_case(key) && its == value)
+        paragraph.lines().filter_map(trailer).any(|(found, its)| found.eq_ignore_ascii_case(key) && its == value)
     })
 }
 
@@ -44,10 +41,7 @@ pub(super) fn with_trailer(message: &str, key: &str, value: &str) -> String {
 
 /// Whether any line of the message, wherever it stands, could be taken for a trailer of this key.
 pub(super) fn mentions_key(message: &str, key: &str) -> bool {
-    message
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .any(|(found, _)| found.trim().eq_ignore_ascii_case(key))
+    message.lines().filter_map(|line| line.split_once(':')).any(|(found, _)| found.trim().eq_ignore_ascii_case(key))
 }
 
 fn last_paragraph(message: &str) -> Option<&str> {

@@ -66,11 +66,7 @@ impl Connection {
             .timeout_per_write(Some(deadlines.read))
             .timeout_global(Some(deadlines.overall))
             .build();
-        Self {
-            agent: config.into(),
-            authorization: remote.credentials().map(super::Credentials::basic_header),
-            remote,
-        }
+        Self { agent: config.into(), authorization: remote.credentials().map(super::Credentials::basic_header), remote }
     }
 
     /// The refs a program offers.
@@ -112,28 +108,17 @@ impl Connection {
         if kind.split(';').next().map(str::trim) != Some(expected) {
             return Err(self.unexpected(format!("a page of type `{}`", short_words(&kind))));
         }
-        Ok(Box::new(
-            answer.into_body().into_with_config().limit(LARGEST_ANSWER).reader(),
-        ))
+        Ok(Box::new(answer.into_body().into_with_config().limit(LARGEST_ANSWER).reader()))
     }
 
     fn refusal(&self, answer: &mut Response<Body>) -> GitError {
         let repository = self.remote.url().to_owned();
         let status = answer.status().as_u16();
         match status {
-            401 => GitError::Unauthorized {
-                repository,
-                with_credentials: self.authorization.is_some(),
-            },
-            403 => GitError::Forbidden {
-                repository,
-                words: error_page(answer),
-            },
+            401 => GitError::Unauthorized { repository, with_credentials: self.authorization.is_some() },
+            403 => GitError::Forbidden { repository, words: error_page(answer) },
             404 | 410 => GitError::RepositoryMissing { repository },
-            429 => GitError::Throttled {
-                repository,
-                pause: pause(answer),
-            },
+            429 => GitError::Throttled { repository, pause: pause(answer) },
             300..=399 => {
                 let target = header_text(answer, &header::LOCATION);
                 let target = target.split(['?', '#']).next().unwrap_or_default();
@@ -143,11 +128,7 @@ impl Connection {
                     short_words(target)
                 ))
             }
-            500..=599 => GitError::ServerFault {
-                repository,
-                status,
-                words: error_page(answer),
-            },
+            500..=599 => GitError::ServerFault { repository, status, words: error_page(answer) },
             _ => {
                 let words = error_page(answer);
                 self.unexpected(format!("HTTP {status}: {words}"))
@@ -156,38 +137,27 @@ impl Connection {
     }
 
     fn unexpected(&self, problem: String) -> GitError {
-        GitError::UnexpectedAnswer {
-            repository: self.remote.url().to_owned(),
-            problem,
-        }
+        GitError::UnexpectedAnswer { repository: self.remote.url().to_owned(), problem }
     }
 
     fn failed(&self, error: ureq::Error) -> GitError {
         let repository = self.remote.url().to_owned();
         let deadlines = self.remote.deadlines();
         match error {
-            ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => GitError::TimedOut {
-                repository,
-                deadline: deadlines.connect,
-            },
-            ureq::Error::Timeout(ureq::Timeout::Global) => GitError::TimedOut {
-                repository,
-                deadline: deadlines.overall,
-            },
-            ureq::Error::Timeout(_) => GitError::TimedOut {
-                repository,
-                deadline: deadlines.read,
-            },
+            ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
+                GitError::TimedOut { repository, deadline: deadlines.connect }
+            }
+            ureq::Error::Timeout(ureq::Timeout::Global) => {
+                GitError::TimedOut { repository, deadline: deadlines.overall }
+            }
+            ureq::Error::Timeout(_) => GitError::TimedOut { repository, deadline: deadlines.read },
             ureq::Error::BodyExceedsLimit(limit) => GitError::LimitExceeded {
                 repository,
                 what: "the answer of the server".to_owned(),
                 limit,
                 unit: "bytes",
             },
-            other => GitError::Unreachable {
-                repository,
-                problem: short_words(&other.to_string()),
-            },
+            other => GitError::Unreachable { repository, problem: short_words(&other.to_string()) },
         }
     }
 }
@@ -196,21 +166,13 @@ impl Connection {
 pub(super) type Answer = Box<dyn Read + Send>;
 
 fn header_text(answer: &Response<Body>, name: &header::HeaderName) -> String {
-    answer
-        .headers()
-        .get(name)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .unwrap_or_default()
+    answer.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
 }
 
 /// The first words of an error page; a page that cannot be read adds nothing to the status.
 fn error_page(answer: &mut Response<Body>) -> String {
     let mut page = Vec::new();
-    let read = answer
-        .body_mut()
-        .as_reader()
-        .take(LARGEST_ERROR_PAGE)
-        .read_to_end(&mut page);
+    let read = answer.body_mut().as_reader().take(LARGEST_ERROR_PAGE).read_to_end(&mut page);
     if read.is_err() && page.is_empty() {
         return "(the answer could not be read)".to_owned();
     }

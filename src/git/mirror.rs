@@ -38,11 +38,7 @@ impl Mirror {
             folder: root.display().to_string(),
             problem: error.to_string(),
         })?;
-        Ok(Self {
-            connection: Arc::new(Connection::new(remote.clone())),
-            remote,
-            folder,
-        })
+        Ok(Self { connection: Arc::new(Connection::new(remote.clone())), remote, folder })
     }
 
     /// The branch that is mirrored.
@@ -167,15 +163,8 @@ impl Mirror {
 
 impl fmt::Debug for Mirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            remote,
-            connection: _,
-            folder,
-        } = self;
-        f.debug_struct("Mirror")
-            .field("remote", remote)
-            .field("folder", &folder.path())
-            .finish()
+        let Self { remote, connection: _, folder } = self;
+        f.debug_struct("Mirror").field("remote", remote).field("folder", &folder.path()).finish()
     }
 }
 
@@ -191,9 +180,7 @@ fn packs(generation: &Generation) -> usize {
 
 /// A commit's id in the product's words.
 pub(super) fn name_of(id: Oid) -> CommitSha {
-    id.to_string()
-        .parse()
-        .expect("libgit2 prints forty lower-case hexadecimal digits")
+    id.to_string().parse().expect("libgit2 prints forty lower-case hexadecimal digits")
 }
 
 /// A commit's id in libgit2's words.

@@ -52,11 +52,7 @@ pub(super) fn push(repository: &Repository, mirror: &Mirror, base: Oid, commit: 
     callbacks.push_negotiation(|updates| {
         let leased = matches!(updates, [only] if only.src() == base);
         *moved.borrow_mut() = !leased;
-        if leased {
-            Ok(())
-        } else {
-            Err(git2::Error::from_str("the branch moved"))
-        }
+        if leased { Ok(()) } else { Err(git2::Error::from_str("the branch moved")) }
     });
     callbacks.push_update_reference(|name, refusal| {
         if name == reference {
@@ -71,13 +67,9 @@ pub(super) fn push(repository: &Repository, mirror: &Mirror, base: Oid, commit: 
         true
     });
     let mut options = PushOptions::new();
-    options
-        .remote_callbacks(callbacks)
-        .packbuilder_parallelism(1)
-        .follow_redirects(RemoteRedirect::None);
-    let ended = repository
-        .remote_anonymous(&channel.address())?
-        .push(&[format!("{commit}:{reference}")], Some(&mut options));
+    options.remote_callbacks(callbacks).packbuilder_parallelism(1).follow_redirects(RemoteRedirect::None);
+    let ended =
+        repository.remote_anonymous(&channel.address())?.push(&[format!("{commit}:{reference}")], Some(&mut options));
     drop(options);
 
     let words = spoken(&speech.into_inner());
@@ -86,26 +78,17 @@ pub(super) fn push(repository: &Repository, mirror: &Mirror, base: Oid, commit: 
         (Some(Some(refusal)), _) => Ok(rejected(&refusal, &words)),
         (None, _) if *moved.borrow() => Ok(PushEnd::BaseMoved),
         (None, Err(error)) if error.code() == git2::ErrorCode::NotFastForward => Ok(PushEnd::BaseMoved),
-        (None, Ok(())) => Ok(PushEnd::Unknown {
-            cause: no_word(mirror, &words),
-        }),
-        (None, Err(error)) => not_answered(
-            fetch::explained(error.into(), &channel, mirror.remote()),
-            &channel,
-            mirror,
-            &words,
-        ),
+        (None, Ok(())) => Ok(PushEnd::Unknown { cause: no_word(mirror, &words) }),
+        (None, Err(error)) => {
+            not_answered(fetch::explained(error.into(), &channel, mirror.remote()), &channel, mirror, &words)
+        }
     }
 }
 
 /// The server's words on one line, or nothing when it said none.
 fn spoken(speech: &[u8]) -> String {
     let text = String::from_utf8_lossy(speech);
-    if text.trim().is_empty() {
-        String::new()
-    } else {
-        short_words(&text)
-    }
+    if text.trim().is_empty() { String::new() } else { short_words(&text) }
 }
 
 fn rejected(refusal: &str, words: &str) -> PushEnd {
@@ -113,26 +96,15 @@ fn rejected(refusal: &str, words: &str) -> PushEnd {
     if RACE_WORDS.iter().any(|race| lower.contains(race)) {
         return PushEnd::BaseMoved;
     }
-    let words = if words.is_empty() {
-        refusal.to_owned()
-    } else {
-        format!("{refusal}: {words}")
-    };
+    let words = if words.is_empty() { refusal.to_owned() } else { format!("{refusal}: {words}") };
     PushEnd::Rejected { words }
 }
 
 fn no_word(mirror: &Mirror, words: &str) -> GitError {
-    let said = if words.is_empty() {
-        String::new()
-    } else {
-        format!("; it said: {words}")
-    };
+    let said = if words.is_empty() { String::new() } else { format!("; it said: {words}") };
     GitError::UnexpectedAnswer {
         repository: mirror.remote().url().to_owned(),
-        problem: format!(
-            "a push that ended without a word about `{}`{said}",
-            mirror.remote().branch()
-        ),
+        problem: format!("a push that ended without a word about `{}`{said}", mirror.remote().branch()),
     }
 }
 
@@ -149,8 +121,6 @@ fn not_answered(fault: Fault, channel: &Channel, mirror: &Mirror, words: &str) -
             | GitError::Throttled { .. }),
         ) => Err(Fault::Final(error)),
         Fault::Final(cause) => Ok(PushEnd::Unknown { cause }),
-        Fault::Damaged(_) => Ok(PushEnd::Unknown {
-            cause: no_word(mirror, words),
-        }),
+        Fault::Damaged(_) => Ok(PushEnd::Unknown { cause: no_word(mirror, words) }),
     }
 }

@@ -77,9 +77,8 @@ impl Mirror {
     /// The paths that differ between two commits, sorted; of a rename both names. Without a base: every path of `head`.
     pub fn changed_paths(&self, base: Option<&CommitSha>, head: &CommitSha) -> Result<Vec<String>, GitError> {
         self.reading(|repository| {
-            let before = base
-                .map(|base| tree::of_commit(repository, base, || self.missing(repository, base)))
-                .transpose()?;
+            let before =
+                base.map(|base| tree::of_commit(repository, base, || self.missing(repository, base))).transpose()?;
             let after = tree::of_commit(repository, head, || self.missing(repository, head))?;
             let mut options = DiffOptions::new();
             options.skip_binary_check(true).include_typechange(true);
@@ -157,11 +156,7 @@ pub(super) fn find_files(
     tree::walk(repository, name, tree, &mut |entry| {
         if matches!(entry.kind, tree::Kind::File { .. }) && predicate(&entry.path) {
             let size = tree::blob_size(repository, entry.id)?;
-            files.push(TreeFile {
-                path: entry.path,
-                blob: entry.id.to_string(),
-                size,
-            });
+            files.push(TreeFile { path: entry.path, blob: entry.id.to_string(), size });
         }
         Ok(())
     })?;

@@ -30,10 +30,7 @@ impl Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { username, password: _ } = self;
-        f.debug_struct("Credentials")
-            .field("username", username)
-            .field("password", &"(hidden)")
-            .finish()
+        f.debug_struct("Credentials").field("username", username).field("password", &"(hidden)").finish()
     }
 }
 
@@ -50,11 +47,7 @@ pub struct Deadlines {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            read: Duration::from_mins(1),
-            overall: Duration::from_mins(10),
-        }
+        Self { connect: Duration::from_secs(10), read: Duration::from_mins(1), overall: Duration::from_mins(10) }
     }
 }
 
@@ -71,12 +64,7 @@ impl Remote {
     /// Checks an `http` or `https` URL without credentials in it, and a branch by its short name (`main`).
     pub fn new(url: &str, branch: &str, credentials: Option<Credentials>) -> Result<Self, GitError> {
         check_branch(branch)?;
-        Ok(Self {
-            url: checked_url(url)?,
-            branch: branch.to_owned(),
-            credentials,
-            deadlines: Deadlines::default(),
-        })
+        Ok(Self { url: checked_url(url)?, branch: branch.to_owned(), credentials, deadlines: Deadlines::default() })
     }
 
     /// The same remote with other deadlines.
@@ -127,26 +115,16 @@ fn checked_url(url: &str) -> Result<String, GitError> {
     if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return refuse("it holds white space or control characters", form);
     }
-    match url
-        .split_once("://")
-        .map(|(scheme, _)| scheme.to_ascii_lowercase())
-        .as_deref()
-    {
+    match url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
         Some("http" | "https") => {}
         Some("file") => {
-            return refuse(
-                "`file://` would bypass the server's hooks",
-                "serve the repository over https",
-            );
+            return refuse("`file://` would bypass the server's hooks", "serve the repository over https");
         }
         Some("ssh" | "git+ssh" | "ssh+git") => return refuse("ssh is not supported yet", form),
         Some(_) => return refuse("expected the scheme `https` or `http`", form),
         None if looks_like_ssh(url) => return refuse("ssh is not supported yet", form),
         None => {
-            return refuse(
-                "a local path would bypass the server's hooks",
-                "serve the repository over https",
-            );
+            return refuse("a local path would bypass the server's hooks", "serve the repository over https");
         }
     }
     let Ok(uri) = url.parse::<Uri>() else {
@@ -172,8 +150,7 @@ fn checked_url(url: &str) -> Result<String, GitError> {
 
 /// `git@host:path`, the short form of ssh.
 fn looks_like_ssh(url: &str) -> bool {
-    url.split_once(':')
-        .is_some_and(|(host, _)| host.len() > 1 && !host.contains('/'))
+    url.split_once(':').is_some_and(|(host, _)| host.len() > 1 && !host.contains('/'))
 }
 
 /// The text up to its path with anything before an `@` cut away: safe to print.
@@ -182,11 +159,7 @@ fn without_credentials(url: &str) -> String {
     let after = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
     let after = after.split(['?', '#']).next().unwrap_or_default();
     let shown: String = after.chars().filter(|c| !c.is_control()).take(200).collect();
-    if scheme.is_empty() {
-        shown
-    } else {
-        format!("{scheme}://{shown}")
-    }
+    if scheme.is_empty() { shown } else { format!("{scheme}://{shown}") }
 }
 
 fn check_branch(branch: &str) -> Result<(), GitError> {
@@ -209,10 +182,8 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let group = chunk
-            .iter()
-            .fold(0_usize, |group, byte| group << 8 | usize::from(*byte))
-            << (8 * (3 - chunk.len()));
+        let group =
+            chunk.iter().fold(0_usize, |group, byte| group << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
             if place <= chunk.len() {
                 text.push(char::from(ALPHABET[group >> (18 - 6 * place) & 63]));

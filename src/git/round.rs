@@ -99,10 +99,7 @@ fn send<E>(repository: &Repository, mirror: &Mirror, base: Oid, commit: Oid) -> 
             if let Err(error) = fetch::remember_tip(repository, base, commit) {
                 tracing::warn!(%commit, %error, "the pushed tip is not remembered; the next fetch finds it");
             }
-            Round::Landed {
-                commit,
-                server_messages,
-            }
+            Round::Landed { commit, server_messages }
         }
         PushEnd::BaseMoved => Round::Raced,
         PushEnd::Rejected { words } => Round::Rejected { words },

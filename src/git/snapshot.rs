@@ -24,12 +24,7 @@ pub struct Snapshot<'a> {
 
 impl<'a> Snapshot<'a> {
     pub(super) fn new(mirror: &'a Mirror, repository: &'a Repository, commit: &'a Commit<'a>) -> Self {
-        Self {
-            mirror,
-            repository,
-            commit,
-            damaged: Cell::new(false),
-        }
+        Self { mirror, repository, commit, damaged: Cell::new(false) }
     }
 
     /// The tip.
@@ -48,14 +43,7 @@ impl<'a> Snapshot<'a> {
 
     /// The regular files whose path the predicate takes, sorted by path.
     pub fn find_files(&self, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
-        let find = || {
-            read::find_files(
-                self.repository,
-                self.mirror.remote().url(),
-                &self.commit.tree()?,
-                predicate,
-            )
-        };
+        let find = || read::find_files(self.repository, self.mirror.remote().url(), &self.commit.tree()?, predicate);
         find().map_err(|fault| self.noted(fault))
     }
 

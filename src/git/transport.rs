@@ -64,11 +64,7 @@ impl Channel {
 
     /// What HTTP answered, if it failed; `None` means the failure lies elsewhere.
     pub(super) fn failure(&self) -> Option<GitError> {
-        self.state
-            .failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.state.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether a pack was handed to the network, so that it may have landed whatever the answer says.
@@ -88,10 +84,7 @@ fn with_open<T>(work: impl FnOnce(&mut HashMap<u64, Arc<State>>) -> T) -> T {
     work(open.get_or_insert_default())
 }
 
-#[expect(
-    unsafe_code,
-    reason = "libgit2's table of transports is a global of C; git2 offers no safe way into it"
-)]
+#[expect(unsafe_code, reason = "libgit2's table of transports is a global of C; git2 offers no safe way into it")]
 fn register() -> Result<(), git2::Error> {
     // SAFETY: `register` must not run beside other uses of the transport table. It runs once, inside a `OnceLock`,
     // before the first channel exists; nothing else in the product registers a transport or uses one without a channel.
@@ -181,9 +174,7 @@ impl Read for Exchange {
             Phase::Answer(answer) => answer,
             Phase::Failed => return Err(out_of_turn()),
         };
-        let read = answer
-            .read(buffer)
-            .map_err(|error| self.fail(self.state.connection.read_failed(error)))?;
+        let read = answer.read(buffer).map_err(|error| self.fail(self.state.connection.read_failed(error)))?;
         self.phase = Phase::Answer(answer);
         Ok(read)
     }

@@ -34,9 +34,7 @@ impl Kind {
             0o040_000 => Self::Folder,
             0o120_000 => Self::Symlink,
             0o160_000 => Self::Submodule,
-            other => Self::File {
-                executable: other & 0o100 != 0,
-            },
+            other => Self::File { executable: other & 0o100 != 0 },
         }
     }
 }
@@ -84,11 +82,7 @@ pub(super) fn walk(
             }
             let part = String::from_utf8_lossy(entry.name_bytes());
             let exact = folder_exact && matches!(part, std::borrow::Cow::Borrowed(_));
-            let path = if folder.is_empty() {
-                part.to_string()
-            } else {
-                format!("{folder}/{part}")
-            };
+            let path = if folder.is_empty() { part.to_string() } else { format!("{folder}/{part}") };
             if matches!(&*part, "" | "." | "..") || part.contains('/') {
                 return Err(Fault::Final(unusable(
                     name,
@@ -99,12 +93,7 @@ pub(super) fn walk(
             }
             match Kind::of(entry.filemode()) {
                 Kind::Folder => pending.push((path, exact, depth + 1, entry.id())),
-                kind => visit(Entry {
-                    path,
-                    kind,
-                    id: entry.id(),
-                    exact,
-                })?,
+                kind => visit(Entry { path, kind, id: entry.id(), exact })?,
             }
         }
     }
@@ -193,11 +182,7 @@ pub(super) fn article(kind: Kind) -> &'static str {
 pub(super) fn unusable(repository: &str, path: &str, problem: &str, help: &str) -> GitError {
     GitError::UnusablePath {
         repository: repository.to_owned(),
-        path: path
-            .chars()
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .take(300)
-            .collect(),
+        path: path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(300).collect(),
         problem: problem.to_owned(),
         help: help.to_owned(),
     }

@@ -21,11 +21,7 @@ pub(super) fn short_words(text: &str) -> String {
             break;
         }
     }
-    if short.is_empty() {
-        "(no words)".to_owned()
-    } else {
-        short
-    }
+    if short.is_empty() { "(no words)".to_owned() } else { short }
 }
 
 /// The text without terminal sequences (`ESC [ … letter`).

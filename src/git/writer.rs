@@ -48,10 +48,7 @@ pub fn commit_and_push<E: From<GitError>>(
                     return writer.conclude(decision);
                 }
             }
-            Ok(Round::Landed {
-                commit,
-                server_messages,
-            }) => return Ok(writer.pushed(commit, server_messages)),
+            Ok(Round::Landed { commit, server_messages }) => return Ok(writer.pushed(commit, server_messages)),
             Ok(Round::Raced) => writer.catch_up()?,
             Ok(Round::Rejected { words }) => writer.rejected(words)?,
             Ok(Round::Unknown { commit, cause }) => {
@@ -85,15 +82,7 @@ impl<'a> Writer<'a> {
             Some(tip) => (tip, false),
             None => (mirror.fetch()?, true),
         };
-        Ok(Self {
-            mirror,
-            request,
-            tip,
-            fresh,
-            attempts: 0,
-            healed: false,
-            in_doubt: Vec::new(),
-        })
+        Ok(Self { mirror, request, tip, fresh, attempts: 0, healed: false, in_doubt: Vec::new() })
     }
 
     /// Whether the round's tip is still the branch's tip; if not, the next round has the new one.
@@ -177,18 +166,12 @@ impl<'a> Writer<'a> {
         if self.in_doubt.contains(&commit) {
             self.pushed(commit, String::new())
         } else {
-            Outcome::AlreadyThere {
-                commit: name_of(commit),
-            }
+            Outcome::AlreadyThere { commit: name_of(commit) }
         }
     }
 
     fn pushed(&self, commit: Oid, server_messages: String) -> Outcome {
-        Outcome::Pushed {
-            commit: name_of(commit),
-            attempts: self.attempts,
-            server_messages,
-        }
+        Outcome::Pushed { commit: name_of(commit), attempts: self.attempts, server_messages }
     }
 
     fn beaten(&self) -> GitError {

@@ -61,11 +61,7 @@ pub fn set<'content>(
     model: &str,
     values: &Values,
 ) -> Result<Edited<'content>, Refusal> {
-    let unchanged = |markers| Edited {
-        content: Cow::Borrowed(content),
-        changes: Vec::new(),
-        markers,
-    };
+    let unchanged = |markers| Edited { content: Cow::Borrowed(content), changes: Vec::new(), markers };
     let Some(tree) = read(file, content)? else {
         return Ok(unchanged(0));
     };
@@ -90,11 +86,7 @@ pub fn set<'content>(
     }
     let text = apply(tree.text(), &splices);
     guard::check(file, &tree, &splices, &text)?;
-    Ok(Edited {
-        content: Cow::Owned(text.into_bytes()),
-        changes,
-        markers: places.len(),
-    })
+    Ok(Edited { content: Cow::Owned(text.into_bytes()), changes, markers: places.len() })
 }
 
 /// Reads a file that may hold markers; `None` if it holds none for certain.
@@ -126,10 +118,7 @@ fn read(file: &str, content: &[u8]) -> Result<Option<Tree>, Refusal> {
 fn position_in(valid: &[u8]) -> Position {
     let text = String::from_utf8_lossy(valid);
     let last = text.rsplit('\n').next().unwrap_or_default();
-    Position {
-        line: text.split('\n').count(),
-        column: last.chars().count() + 1,
-    }
+    Position { line: text.split('\n').count(), column: last.chars().count() + 1 }
 }
 
 /// The first line that opens a template where YAML has a value or a key.

@@ -32,9 +32,7 @@ pub(super) struct Splice {
 /// The bytes outside of the spans are the same by construction. Here the new text is parsed again: its tree and its comments
 /// must equal the old ones except for the targets, and so must the values of a second parser.
 pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Result<(), Refusal> {
-    let at = splices.first().map_or(Position { line: 1, column: 1 }, |splice| {
-        old.position(splice.span.start)
-    });
+    let at = splices.first().map_or(Position { line: 1, column: 1 }, |splice| old.position(splice.span.start));
     let new = Tree::parse(file, edited).map_err(|error| Refusal::guard(file, at, &error.message))?;
     same_tree(old, &new, splices).map_err(|problem| Refusal::guard(file, at, problem))?;
     same_comments(old, &new, splices).map_err(|problem| Refusal::guard(file, at, problem))?;
@@ -56,38 +54,19 @@ fn same_tree(old: &Tree, new: &Tree, splices: &[Splice]) -> Result<(), &'static 
 /// Whether two values are the same in everything but their place, and in the targets what they should be.
 fn is_same(old: &Node, new: &Node, targets: &HashMap<usize, &Splice>) -> bool {
     let same_kind = match (&old.kind, &new.kind) {
-        (
-            Kind::Scalar { value, style },
-            Kind::Scalar {
-                value: now,
-                style: new_style,
-            },
-        ) => match targets.get(&old.span.start).filter(|splice| splice.span == old.span) {
-            Some(splice) => *now == splice.value && *new_style == splice.rendered.style,
-            None => value == now && style == new_style,
-        },
+        (Kind::Scalar { value, style }, Kind::Scalar { value: now, style: new_style }) => {
+            match targets.get(&old.span.start).filter(|splice| splice.span == old.span) {
+                Some(splice) => *now == splice.value && *new_style == splice.rendered.style,
+                None => value == now && style == new_style,
+            }
+        }
         (Kind::Alias(anchor), Kind::Alias(now)) => anchor == now,
-        (
-            Kind::Mapping { entries, flow },
-            Kind::Mapping {
-                entries: now,
-                flow: new_flow,
-            },
-        ) => {
+        (Kind::Mapping { entries, flow }, Kind::Mapping { entries: now, flow: new_flow }) => {
             flow == new_flow
                 && entries.len() == now.len()
-                && entries
-                    .iter()
-                    .zip(now)
-                    .all(|(old, new)| is_same_entry(old, new, targets))
+                && entries.iter().zip(now).all(|(old, new)| is_same_entry(old, new, targets))
         }
-        (
-            Kind::Sequence { items, flow },
-            Kind::Sequence {
-                items: now,
-                flow: new_flow,
-            },
-        ) => {
+        (Kind::Sequence { items, flow }, Kind::Sequence { items: now, flow: new_flow }) => {
             flow == new_flow
                 && items.len() == now.len()
                 && items.iter().zip(now).all(|(old, new)| is_same(old, new, targets))
@@ -139,10 +118,9 @@ fn same_values(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Resu
         let is_edited = here.peek().is_some();
         match (before, after) {
             (Err(error), _) if is_edited => {
-                let at = error.location().map_or(at, |location| Position {
-                    line: location.line(),
-                    column: location.column(),
-                });
+                let at = error
+                    .location()
+                    .map_or(at, |location| Position { line: location.line(), column: location.column() });
                 let error = error.to_string();
                 let problem = error.split(" at line ").next().unwrap_or_default();
                 return Err(Refusal::unread_by_second_parser(file, at, problem));
@@ -173,10 +151,7 @@ fn values(text: &str, expected: usize) -> Vec<Result<Value, serde_yaml::Error>> 
 
 /// Puts a wanted value where it belongs; `false` if the second parser has no scalar there.
 fn put(document: &mut Value, splice: &Splice) -> bool {
-    let place = splice
-        .steps
-        .iter()
-        .try_fold(document, |value, index| step(value, *index));
+    let place = splice.steps.iter().try_fold(document, |value, index| step(value, *index));
     let wanted = if splice.rendered.is_number {
         serde_yaml::from_str(&splice.value).unwrap_or_default()
     } else {

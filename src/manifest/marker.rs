@@ -87,10 +87,7 @@ fn parse(text: &str) -> Result<Request, BadMarker> {
         )));
     }
     let field = Field::named(field).ok_or_else(|| BadMarker::UnknownField(field.to_owned()))?;
-    Ok(Request {
-        model: model.to_owned(),
-        field,
-    })
+    Ok(Request { model: model.to_owned(), field })
 }
 
 /// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`, up to 63 characters.

@@ -89,20 +89,13 @@ impl Refusal {
     }
 
     pub(super) fn not_utf8(file: &str, at: Position) -> Self {
-        Self::NotUtf8(
-            Diagnostic::new(file, "the file is not UTF-8")
-                .at(at)
-                .help("save the file as UTF-8"),
-        )
+        Self::NotUtf8(Diagnostic::new(file, "the file is not UTF-8").at(at).help("save the file as UTF-8"))
     }
 
     pub(super) fn too_large(file: &str, bytes: usize) -> Self {
         Self::TooLarge(
-            Diagnostic::new(
-                file,
-                format!("the file has {bytes} bytes, expected at most {MAX_BYTES}"),
-            )
-            .help("move the marked resource to a file of its own"),
+            Diagnostic::new(file, format!("the file has {bytes} bytes, expected at most {MAX_BYTES}"))
+                .help("move the marked resource to a file of its own"),
         )
     }
 
@@ -112,12 +105,9 @@ impl Refusal {
 
     pub(super) fn unread_by_second_parser(file: &str, at: Position, problem: &str) -> Self {
         Self::InvalidYaml(
-            Diagnostic::new(
-                file,
-                format!("parsers disagree about this document, one of them says: {problem}"),
-            )
-            .at(at)
-            .help("write the document in plainer YAML"),
+            Diagnostic::new(file, format!("parsers disagree about this document, one of them says: {problem}"))
+                .at(at)
+                .help("write the document in plainer YAML"),
         )
     }
 
@@ -131,12 +121,9 @@ impl Refusal {
 
     pub(super) fn complex_key(file: &str, at: Position) -> Self {
         Self::RawTemplate(
-            Diagnostic::new(
-                file,
-                "this key is no single word, as in a template that is not rendered",
-            )
-            .at(at)
-            .help("put the marker into the values file, or into the rendered manifest"),
+            Diagnostic::new(file, "this key is no single word, as in a template that is not rendered")
+                .at(at)
+                .help("put the marker into the values file, or into the rendered manifest"),
         )
     }
 
@@ -171,23 +158,17 @@ impl Refusal {
 
     pub(super) fn ambiguous(file: &str, at: Position, count: usize) -> Self {
         Self::AmbiguousMarker(
-            Diagnostic::new(
-                file,
-                format!("this marker stands behind {count} values on its line, expected one"),
-            )
-            .at(at)
-            .help("give the marked value a line of its own"),
+            Diagnostic::new(file, format!("this marker stands behind {count} values on its line, expected one"))
+                .at(at)
+                .help("give the marked value a line of its own"),
         )
     }
 
     pub(super) fn not_a_scalar(file: &str, at: Position) -> Self {
         Self::NotAScalar(
-            Diagnostic::new(
-                file,
-                "this marker stands next to a mapping or a list, expected a single value",
-            )
-            .at(at)
-            .help("move it behind the value that is meant"),
+            Diagnostic::new(file, "this marker stands next to a mapping or a list, expected a single value")
+                .at(at)
+                .help("move it behind the value that is meant"),
         )
     }
 
@@ -201,12 +182,9 @@ impl Refusal {
 
     pub(super) fn aliased_anchor(file: &str, at: Position) -> Self {
         Self::AliasedAnchor(
-            Diagnostic::new(
-                file,
-                "the marked value is used elsewhere through an alias and would change there too",
-            )
-            .at(at)
-            .help("write the value out where the alias is"),
+            Diagnostic::new(file, "the marked value is used elsewhere through an alias and would change there too")
+                .at(at)
+                .help("write the value out where the alias is"),
         )
     }
 

@@ -40,11 +40,9 @@ pub(super) fn render(style: Style, old: &str, new: &str) -> Result<Rendered, Unf
 /// A value without quotes keeps its type; text that would not read as text gets quotes.
 fn plain(old: &str, new: &str) -> Result<Rendered, Unfit> {
     match reading_of(old) {
-        Reading::Number if is_exact_number(new) => Ok(Rendered {
-            text: new.to_owned(),
-            style: Style::Plain,
-            is_number: true,
-        }),
+        Reading::Number if is_exact_number(new) => {
+            Ok(Rendered { text: new.to_owned(), style: Style::Plain, is_number: true })
+        }
         Reading::Number => Err(Unfit::Kind("a number")),
         Reading::Boolean => Err(Unfit::Kind("a truth value")),
         Reading::Special => Err(Unfit::Kind("a word with a meaning of its own")),
@@ -54,11 +52,7 @@ fn plain(old: &str, new: &str) -> Result<Rendered, Unfit> {
 }
 
 fn text(style: Style, text: String) -> Rendered {
-    Rendered {
-        text,
-        style,
-        is_number: false,
-    }
+    Rendered { text, style, is_number: false }
 }
 
 fn double_quoted(new: &str) -> Rendered {

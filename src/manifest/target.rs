@@ -43,20 +43,10 @@ struct Candidate<'tree> {
 impl<'tree> Targets<'tree> {
     /// Collects what a marker could stand next to: neither blocks after `|` or `>`, nor values left out.
     pub(super) fn of(file: &'tree str, tree: &'tree Tree) -> Self {
-        let mut targets = Self {
-            file,
-            tree,
-            by_line: HashMap::new(),
-            duplicates: Vec::new(),
-        };
+        let mut targets = Self { file, tree, by_line: HashMap::new(), duplicates: Vec::new() };
         for (document, node) in tree.documents().iter().enumerate() {
             targets.duplicates.push(tree.duplicate_key(document));
-            targets.collect(&Candidate {
-                document,
-                steps: Vec::new(),
-                node,
-                is_shared: tree.is_aliased(node),
-            });
+            targets.collect(&Candidate { document, steps: Vec::new(), node, is_shared: tree.is_aliased(node) });
         }
         targets
     }
@@ -90,9 +80,7 @@ impl<'tree> Targets<'tree> {
     pub(super) fn beside(&self, comment: &Comment) -> Result<Target<'tree>, Refusal> {
         let line = self.tree.line_of(comment.span.start);
         let on_line = self.by_line.get(&line).map_or(&[][..], Vec::as_slice);
-        let mut before = on_line
-            .iter()
-            .filter(|candidate| candidate.node.span.end <= comment.span.start);
+        let mut before = on_line.iter().filter(|candidate| candidate.node.span.end <= comment.span.start);
         match (before.next(), before.count()) {
             (None, _) => Err(self.nothing_beside(comment)),
             (Some(candidate), 0) => self.editable(candidate),
@@ -104,12 +92,7 @@ impl<'tree> Targets<'tree> {
     }
 
     fn editable(&self, candidate: &Candidate<'tree>) -> Result<Target<'tree>, Refusal> {
-        let Candidate {
-            document,
-            steps,
-            node,
-            is_shared,
-        } = candidate;
+        let Candidate { document, steps, node, is_shared } = candidate;
         let at = self.tree.position(node.span.start);
         let Kind::Scalar { value, style } = &node.kind else {
             return Err(Refusal::alias(self.file, at));
@@ -126,13 +109,7 @@ impl<'tree> Targets<'tree> {
             let at = self.tree.position(again.span.start);
             return Err(Refusal::duplicate_key(self.file, at, key, line));
         }
-        Ok(Target {
-            document: *document,
-            steps: steps.clone(),
-            node,
-            style: *style,
-            value,
-        })
+        Ok(Target { document: *document, steps: steps.clone(), node, style: *style, value })
     }
 
     /// Why no scalar stands next to a marker.

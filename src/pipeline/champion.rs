@@ -39,11 +39,7 @@ pub(super) fn is_manifest(path: &str) -> bool {
 
 /// Finds the model's marks at a revision of an environment.
 pub(super) fn find(mirror: &Mirror, commit: &CommitSha, model: &str) -> Result<Marked, StepError> {
-    let paths: Vec<String> = mirror
-        .find_files(commit, &is_manifest)?
-        .into_iter()
-        .map(|file| file.path)
-        .collect();
+    let paths: Vec<String> = mirror.find_files(commit, &is_manifest)?.into_iter().map(|file| file.path).collect();
     let read = |path: &str| mirror.read_file(commit, path, LARGEST_FILE);
     find_in(&paths, read, model)
 }
@@ -74,10 +70,7 @@ pub(super) fn find_in(
     if files.is_empty() || !has_digest {
         return Err(unmarked(model, files.first()));
     }
-    Ok(Marked {
-        files,
-        champion: champion_of(&named),
-    })
+    Ok(Marked { files, champion: champion_of(&named) })
 }
 
 fn champion_of(named: &[String]) -> Champion {
@@ -87,19 +80,12 @@ fn champion_of(named: &[String]) -> Champion {
             Ok(digest) => Champion::Named(digest),
             Err(error) => Champion::Unclear(error.to_string()),
         },
-        several => Champion::Unclear(format!(
-            "its manifests name {} artifacts: {}",
-            several.len(),
-            several.join(", ")
-        )),
+        several => Champion::Unclear(format!("its manifests name {} artifacts: {}", several.len(), several.join(", "))),
     }
 }
 
 fn broken(diagnostic: &Diagnostic) -> StepError {
-    StepError::Refused {
-        reason: format!("the environment cannot be edited: {diagnostic}"),
-        diagnostics: Vec::new(),
-    }
+    StepError::Refused { reason: format!("the environment cannot be edited: {diagnostic}"), diagnostics: Vec::new() }
 }
 
 fn unmarked(model: &str, marked: Option<&String>) -> StepError {
@@ -114,10 +100,7 @@ fn unmarked(model: &str, marked: Option<&String>) -> StepError {
     let help = format!(
         r#"put `# {{"slipway": "{model}:digest"}}` behind the value that is to hold the digest; it may be `none` at first"#
     );
-    StepError::Refused {
-        reason: format!("{reason}\n  help: {help}"),
-        diagnostics: Vec::new(),
-    }
+    StepError::Refused { reason: format!("{reason}\n  help: {help}"), diagnostics: Vec::new() }
 }
 
 #[cfg(test)]
@@ -126,12 +109,7 @@ mod tests {
 
     fn of(manifests: &[&str]) -> Result<Champion, String> {
         let paths: Vec<String> = (0..manifests.len()).map(|index| index.to_string()).collect();
-        let read = |path: &str| {
-            Ok(path
-                .parse::<usize>()
-                .ok()
-                .map(|index| manifests[index].as_bytes().to_vec()))
-        };
+        let read = |path: &str| Ok(path.parse::<usize>().ok().map(|index| manifests[index].as_bytes().to_vec()));
         match find_in(&paths, read, "digits") {
             Ok(marked) => Ok(marked.champion),
             Err(StepError::Refused { reason, .. }) => Err(reason),
@@ -157,11 +135,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_no_digest_is_never_taken_for_no_champion() {
-        for text in [
-            &["v1"][..],
-            &["sha256:123"],
-            &[Digest::of(b"a").as_str(), Digest::of(b"b").as_str()],
-        ] {
+        for text in [&["v1"][..], &["sha256:123"], &[Digest::of(b"a").as_str(), Digest::of(b"b").as_str()]] {
             let texts: Vec<String> = text.iter().map(|value| marked(value)).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             assert!(matches!(of(&texts), Ok(Champion::Unclear(_))), "{texts:?}");

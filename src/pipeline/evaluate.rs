@@ -53,11 +53,7 @@ impl Pipeline {
             }
         }
         run.champion = champion;
-        run.evaluation = Some(EvaluationRecord {
-            candidate,
-            champion: compared,
-            champion_unusable: unusable,
-        });
+        run.evaluation = Some(EvaluationRecord { candidate, champion: compared, champion_unusable: unusable });
         Ok((RunEvent::Evaluated, texts::evaluated(run)))
     }
 
@@ -95,16 +91,9 @@ impl Pipeline {
         let folder = output.join(who);
         let keep = async |file: &str| {
             let content = read_output(&folder.join(file)).await?;
-            Ok::<_, StepError>(
-                self.artifacts
-                    .put_document(artifact, &document_name(run, who, file), content)
-                    .await?,
-            )
+            Ok::<_, StepError>(self.artifacts.put_document(artifact, &document_name(run, who, file), content).await?)
         };
-        Ok(EvaluationDigests {
-            report: keep("report.json").await?,
-            predictions: keep("predictions.parquet").await?,
-        })
+        Ok(EvaluationDigests { report: keep("report.json").await?, predictions: keep("predictions.parquet").await? })
     }
 }
 

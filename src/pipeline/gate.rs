@@ -16,27 +16,19 @@ impl Pipeline {
         })?;
         let plan = self.read_plan(run).await?;
         let policy = self.read_policy(run, &plan.model).await?;
-        let EvaluationRecord {
-            candidate,
-            champion,
-            champion_unusable,
-        } = record;
-        let candidate = self
-            .read_evaluation(run, &artifact, "candidate", &candidate, Some(&artifact))
-            .await?;
-        let candidate = candidate.map_err(|reason| StepError::Failed {
-            reason: format!("the candidate's evaluation: {reason}"),
-        })?;
+        let EvaluationRecord { candidate, champion, champion_unusable } = record;
+        let candidate = self.read_evaluation(run, &artifact, "candidate", &candidate, Some(&artifact)).await?;
+        let candidate = candidate
+            .map_err(|reason| StepError::Failed { reason: format!("the candidate's evaluation: {reason}") })?;
         let champion = match (champion, champion_unusable) {
             (_, Some(reason)) => Compared::Unusable(reason),
             (None, None) => Compared::None,
-            (Some(digests), None) => match self
-                .read_evaluation(run, &artifact, "champion", &digests, run.champion.as_ref())
-                .await?
-            {
-                Ok(evaluation) => Compared::Evaluated(Box::new(evaluation)),
-                Err(reason) => Compared::Unusable(reason),
-            },
+            (Some(digests), None) => {
+                match self.read_evaluation(run, &artifact, "champion", &digests, run.champion.as_ref()).await? {
+                    Ok(evaluation) => Compared::Evaluated(Box::new(evaluation)),
+                    Err(reason) => Compared::Unusable(reason),
+                }
+            }
         };
         let verdict = blocking(move || judge(&policy, &candidate, &champion)).await?;
         let summary = verdict.summary();
@@ -45,10 +37,7 @@ impl Pipeline {
         if passed {
             Ok((RunEvent::Passed, summary))
         } else {
-            Err(StepError::Refused {
-                reason: summary,
-                diagnostics: Vec::new(),
-            })
+            Err(StepError::Refused { reason: summary, diagnostics: Vec::new() })
         }
     }
 
@@ -64,22 +53,17 @@ impl Pipeline {
     ) -> Result<Result<Evaluation, String>, StepError> {
         let EvaluationDigests { report, predictions } = digests;
         let read = async |file: &str, digest: &Digest| {
-            self.artifacts
-                .get_document(artifact, &document_name(run.id, who, file), digest)
-                .await
+            self.artifacts.get_document(artifact, &document_name(run.id, who, file), digest).await
         };
-        let (report, predictions) = (
-            read("report.json", report).await?,
-            read("predictions.parquet", predictions).await?,
-        );
+        let (report, predictions) =
+            (read("report.json", report).await?, read("predictions.parquet", predictions).await?);
         let evaluated = evaluated.cloned();
         blocking(move || {
             let evaluation = evaluation::read(&report, &predictions).map_err(|error| error.to_string())?;
             match evaluated {
-                Some(expected) if evaluation.report.artifact != expected => Err(format!(
-                    "its report is about {}, expected {expected}",
-                    evaluation.report.artifact
-                )),
+                Some(expected) if evaluation.report.artifact != expected => {
+                    Err(format!("its report is about {}, expected {expected}", evaluation.report.artifact))
+                }
                 _ => Ok(evaluation),
             }
         })

@@ -67,39 +67,18 @@ impl Pipeline {
             Retry::Backoff | Retry::Never => None,
         };
         if let Some(pause) = pause {
-            tracing::warn!(
-                delivery.id,
-                reason,
-                "delivery {} is read again in {pause:?}: {reason}",
-                delivery.id
-            );
-            return self
-                .store
-                .postpone_delivery(delivery, Timestamp::now() + pause, &reason)
-                .await;
+            tracing::warn!(delivery.id, reason, "delivery {} is read again in {pause:?}: {reason}", delivery.id);
+            return self.store.postpone_delivery(delivery, Timestamp::now() + pause, &reason).await;
         }
         tracing::error!(delivery.id, reason, "delivery {} is given up: {reason}", delivery.id);
-        let settled = Settled {
-            state: DeliveryState::Dead,
-            note: reason,
-            runs: Vec::new(),
-        };
+        let settled = Settled { state: DeliveryState::Dead, note: reason, runs: Vec::new() };
         self.store.settle_delivery(delivery, &settled).await.map(drop)
     }
 
     async fn meaning_of(&self, delivery: &Delivery) -> Result<Settled, StepError> {
-        let nothing = |state, note| {
-            Ok(Settled {
-                state,
-                note,
-                runs: Vec::new(),
-            })
-        };
+        let nothing = |state, note| Ok(Settled { state, note, runs: Vec::new() });
         let Some(source) = self.settings.sources.get(&delivery.source) else {
-            return nothing(
-                DeliveryState::Dead,
-                format!("the source `{}` is not served any more", delivery.source),
-            );
+            return nothing(DeliveryState::Dead, format!("the source `{}` is not served any more", delivery.source));
         };
         let push = match source.forge.read(&delivery.event, &delivery.body) {
             Err(error) => return nothing(DeliveryState::Dead, error.to_string()),
@@ -107,35 +86,23 @@ impl Pipeline {
             Ok(Event::Push(push)) => push,
         };
         if push.branch != source.mirror.remote().branch() {
-            let note = format!(
-                "the branch `{}` is not served, only `{}`",
-                push.branch,
-                source.mirror.remote().branch()
-            );
+            let note =
+                format!("the branch `{}` is not served, only `{}`", push.branch, source.mirror.remote().branch());
             return nothing(DeliveryState::Ignored, note);
         }
         let mirror = source.mirror.clone();
         let after = push.after.clone();
         let touched = blocking(move || touched_models(&mirror, &push)).await??;
         let Some((base, touched)) = touched else {
-            return nothing(
-                DeliveryState::Ignored,
-                format!("{} is not on the branch any more", after.short()),
-            );
+            return nothing(DeliveryState::Ignored, format!("{} is not on the branch any more", after.short()));
         };
         if touched.is_empty() {
             return nothing(DeliveryState::Done, "no model is touched".to_owned());
         }
-        let runs: Vec<Run> = touched
-            .iter()
-            .map(|file| new_run(delivery, source, base.as_ref(), &after, file))
-            .collect();
+        let runs: Vec<Run> =
+            touched.iter().map(|file| new_run(delivery, source, base.as_ref(), &after, file)).collect();
         let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
-        Ok(Settled {
-            state: DeliveryState::Done,
-            note: format!("touches {}", names.join(", ")),
-            runs,
-        })
+        Ok(Settled { state: DeliveryState::Done, note: format!("touches {}", names.join(", ")), runs })
     }
 }
 
@@ -165,12 +132,7 @@ fn touched_models(mirror: &Mirror, push: &Push) -> Result<Option<(Option<CommitS
 /// folder, so that its author hears of the mistake.
 fn touches(file: &ModelFile, paths: &[String]) -> bool {
     let folder = source::folder_of(&file.path);
-    match file
-        .text
-        .as_ref()
-        .ok()
-        .and_then(|text| source::read_model(&file.path, text).ok())
-    {
+    match file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok()) {
         Some(model) => {
             let files = ModelFiles::of(&file.path, &model);
             paths.iter().any(|path| *path == file.path || files.contain(path))

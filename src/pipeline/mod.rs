@@ -82,10 +82,7 @@ pub struct Pipeline {
 #[derive(Debug)]
 enum StepError {
     /// The specification or the policy says no.
-    Refused {
-        reason: String,
-        diagnostics: Vec<Diagnostic>,
-    },
+    Refused { reason: String, diagnostics: Vec<Diagnostic> },
     /// Something is broken that another attempt would not mend.
     Failed { reason: String },
     /// Another attempt may help, or a person has to act first.
@@ -102,23 +99,15 @@ impl From<StoreError> for StepError {
 
 impl From<GitError> for StepError {
     fn from(error: GitError) -> Self {
-        Self::Again {
-            retry: error.retry(),
-            reason: error.to_string(),
-        }
+        Self::Again { retry: error.retry(), reason: error.to_string() }
     }
 }
 
 impl From<crate::artifacts::ArtifactError> for StepError {
     fn from(error: crate::artifacts::ArtifactError) -> Self {
         match error.retry() {
-            Retry::Never => Self::Failed {
-                reason: error.to_string(),
-            },
-            retry => Self::Again {
-                retry,
-                reason: error.to_string(),
-            },
+            Retry::Never => Self::Failed { reason: error.to_string() },
+            retry => Self::Again { retry, reason: error.to_string() },
         }
     }
 }
@@ -126,13 +115,8 @@ impl From<crate::artifacts::ArtifactError> for StepError {
 impl From<JobError> for StepError {
     fn from(error: JobError) -> Self {
         match error.retry() {
-            Retry::Never => Self::Failed {
-                reason: error.to_string(),
-            },
-            retry => Self::Again {
-                retry,
-                reason: error.to_string(),
-            },
+            Retry::Never => Self::Failed { reason: error.to_string() },
+            retry => Self::Again { retry, reason: error.to_string() },
         }
     }
 }
@@ -140,18 +124,13 @@ impl From<JobError> for StepError {
 impl StepError {
     /// A step of this machine's own went wrong: a disk, a lost thread.
     fn local(what: &str, error: impl std::fmt::Display) -> Self {
-        Self::Again {
-            retry: Retry::Backoff,
-            reason: format!("{what}: {error}"),
-        }
+        Self::Again { retry: Retry::Backoff, reason: format!("{what}: {error}") }
     }
 }
 
 /// Runs blocking work on a thread for it. Git and the disk are never touched on the asynchronous threads.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StepError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| StepError::local("a step panicked", error))
+    tokio::task::spawn_blocking(work).await.map_err(|error| StepError::local("a step panicked", error))
 }
 
 impl Pipeline {
@@ -163,15 +142,7 @@ impl Pipeline {
         settings: Settings,
     ) -> Self {
         let progress = AtomicI64::new(Timestamp::now().as_second());
-        Self {
-            store,
-            executor,
-            artifacts,
-            settings,
-            deliveries: Notify::new(),
-            due: Notify::new(),
-            progress,
-        }
+        Self { store, executor, artifacts, settings, deliveries: Notify::new(), due: Notify::new(), progress }
     }
 
     /// Stores a delivery on disk, then wakes its reader.
@@ -201,9 +172,7 @@ impl Pipeline {
 
     /// Ends a run that has not begun to change its environment.
     pub async fn cancel(&self, run: RunId) -> Result<Run, StoreError> {
-        self.store
-            .call_off(run, RunEvent::Cancelled, "cancelled on request")
-            .await
+        self.store.call_off(run, RunEvent::Cancelled, "cancelled on request").await
     }
 
     /// Makes a stalled run due again.
@@ -242,15 +211,9 @@ impl Pipeline {
 
     /// The environment a run is to be promoted to.
     fn environment(&self, run: &Run) -> Result<&Environment, StepError> {
-        self.settings
-            .environments
-            .get(&run.environment)
-            .ok_or_else(|| StepError::Failed {
-                reason: format!(
-                    "the environment `{}` is not in the server's settings any more",
-                    run.environment
-                ),
-            })
+        self.settings.environments.get(&run.environment).ok_or_else(|| StepError::Failed {
+            reason: format!("the environment `{}` is not in the server's settings any more", run.environment),
+        })
     }
 
     /// A fresh folder for one step of one run; what an earlier attempt left there is removed.

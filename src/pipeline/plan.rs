@@ -23,10 +23,7 @@ impl Pipeline {
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
         self.read_policy(run, &plan.model).await?;
         self.check_environment(run).await?;
-        Ok((
-            RunEvent::Planned,
-            format!("`{}` at {} is sound", run.file, run.head.short()),
-        ))
+        Ok((RunEvent::Planned, format!("`{}` at {} is sound", run.file, run.head.short())))
     }
 
     /// The model at the run's revision. Every step that needs it reads it again: the revision never changes.
@@ -44,20 +41,12 @@ impl Pipeline {
                 None => return Err(refused(vec![Diagnostic::new(&file, "the file is gone")])),
             };
             let model = source::read_model(&file, &text).map_err(refused)?;
-            let plan = Plan {
-                files: ModelFiles::of(&file, &model),
-                model,
-                text,
-            };
+            let plan = Plan { files: ModelFiles::of(&file, &model), model, text };
             let problems: Vec<Diagnostic> = unique_name(&plan, &file, &files)
                 .into_iter()
                 .chain(missing_files(&plan, &file, &mirror, &head)?)
                 .collect();
-            if problems.is_empty() {
-                Ok(plan)
-            } else {
-                Err(refused(problems))
-            }
+            if problems.is_empty() { Ok(plan) } else { Err(refused(problems)) }
         })
         .await?
     }
@@ -81,10 +70,8 @@ impl Pipeline {
                 },
             };
             let Some(text) = source::read_text(&mirror, &revision, &path)? else {
-                let message = format!(
-                    "there is no policy at {}, and without one nothing is promoted",
-                    revision.short()
-                );
+                let message =
+                    format!("there is no policy at {}, and without one nothing is promoted", revision.short());
                 let help = "push the policy first: a change is judged by the policy of the revision before it";
                 return Err(refused(vec![Diagnostic::new(path, message).help(help)]));
             };
@@ -113,24 +100,17 @@ impl Pipeline {
 
 /// A refusal for mistakes in files, the first of which is its reason.
 pub(super) fn refused(diagnostics: Vec<Diagnostic>) -> StepError {
-    let reason = diagnostics
-        .iter()
-        .map(Diagnostic::to_string)
-        .collect::<Vec<_>>()
-        .join("\n");
+    let reason = diagnostics.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("\n");
     StepError::Refused { reason, diagnostics }
 }
 
 /// Two models of one name would write the same places of an environment.
 fn unique_name(plan: &Plan, file: &str, files: &[ModelFile]) -> Option<Diagnostic> {
     let name = plan.model.metadata.name.as_str();
-    let other = files
-        .iter()
-        .find(|other| other.path != file && source::name_of(other) == name)?;
+    let other = files.iter().find(|other| other.path != file && source::name_of(other) == name)?;
     let message = format!("`{name}` is also the name of the model in `{}`", other.path);
-    let fault = Fault::new(FaultKind::Specification, message)
-        .key("metadata.name")
-        .help("give each model a name of its own");
+    let fault =
+        Fault::new(FaultKind::Specification, message).key("metadata.name").help("give each model a name of its own");
     Some(source::locate(file, &plan.text, &fault))
 }
 
@@ -142,24 +122,14 @@ fn missing_files(
     head: &crate::domain::CommitSha,
 ) -> Result<Vec<Diagnostic>, StepError> {
     let whole = |path: &str| format!("{}{path}", plan.files.folder());
-    let named: Vec<String> = plan
-        .model
-        .spec
-        .data
-        .files()
-        .iter()
-        .map(|(_, path)| whole(path))
-        .collect();
+    let named: Vec<String> = plan.model.spec.data.files().iter().map(|(_, path)| whole(path)).collect();
     let found = mirror.find_files(head, &|path| named.iter().any(|name| name == path))?;
     let mut problems = Vec::new();
     for (key, path) in plan.model.spec.data.files() {
         let whole = whole(path);
         let fault = if !found.iter().any(|file| file.path == whole) {
-            Fault::new(
-                FaultKind::Specification,
-                format!("there is no file `{whole}` at {}", head.short()),
-            )
-            .help("commit the file, or correct the path (it is relative to the folder of `slipway.yaml`)")
+            Fault::new(FaultKind::Specification, format!("there is no file `{whole}` at {}", head.short()))
+                .help("commit the file, or correct the path (it is relative to the folder of `slipway.yaml`)")
         } else if plan.files.contain_relative(path) {
             continue;
         } else {

@@ -34,15 +34,9 @@ impl Pipeline {
         let model = run
             .model
             .parse()
-            .map_err(|error: slipway_contract::NotAModelName| StepError::Failed {
-                reason: error.to_string(),
-            })?;
-        let promotion = Promotion {
-            run: run.id,
-            model,
-            environment: run.environment.clone(),
-            artifact: artifact.clone(),
-        };
+            .map_err(|error: slipway_contract::NotAModelName| StepError::Failed { reason: error.to_string() })?;
+        let promotion =
+            Promotion { run: run.id, model, environment: run.environment.clone(), artifact: artifact.clone() };
         let values = Values {
             uri: self.artifacts.uri(&artifact),
             digest: artifact.to_string(),
@@ -57,10 +51,7 @@ impl Pipeline {
             author: committer.clone(),
             committer,
             at: Timestamp::now(),
-            trailer: Trailer {
-                key: TRAILER.to_owned(),
-                value: promotion.id().to_string(),
-            },
+            trailer: Trailer { key: TRAILER.to_owned(), value: promotion.id().to_string() },
         };
         let judged = run.clone();
         let landed = blocking(move || {
@@ -69,15 +60,9 @@ impl Pipeline {
         })
         .await?;
         match landed {
-            Ok(Outcome::Pushed {
-                commit,
-                server_messages,
-                ..
-            }) => {
+            Ok(Outcome::Pushed { commit, server_messages, .. }) => {
                 if !server_messages.is_empty() {
-                    self.store
-                        .append_log(run.id, &texts::server_said(&server_messages))
-                        .await?;
+                    self.store.append_log(run.id, &texts::server_said(&server_messages)).await?;
                 }
                 Ok(landed_in(run, commit))
             }
@@ -98,10 +83,7 @@ fn landed_in(run: &mut Run, commit: CommitSha) -> (RunEvent, String) {
 /// A run that passed its gate is not refused any more for what the environment looks like: it waits for a person.
 fn held_up(error: StepError) -> StepError {
     match error {
-        StepError::Refused { reason, .. } => StepError::Again {
-            retry: crate::domain::Retry::Never,
-            reason,
-        },
+        StepError::Refused { reason, .. } => StepError::Again { retry: crate::domain::Retry::Never, reason },
         other => other,
     }
 }
@@ -126,10 +108,7 @@ fn propose(
     for path in marked.files {
         let Some(bytes) = read(&path)? else { continue };
         let edited = manifest::set(&path, &bytes, &run.model, values).map_err(|refusal| {
-            Declined::Step(StepError::Refused {
-                reason: refusal.to_string(),
-                diagnostics: Vec::new(),
-            })
+            Declined::Step(StepError::Refused { reason: refusal.to_string(), diagnostics: Vec::new() })
         })?;
         if !edited.changes.is_empty() {
             changes.push((path, edited.content.into_owned()));
@@ -138,18 +117,12 @@ fn propose(
     if changes.is_empty() {
         return Ok(Proposal::Nothing);
     }
-    Ok(Proposal::Change {
-        changes,
-        message: message.to_owned(),
-    })
+    Ok(Proposal::Change { changes, message: message.to_owned() })
 }
 
 /// Whether the environment names something else than when the candidate was compared (the candidate itself aside).
 fn has_moved(run: &Run, now: &Champion, artifact: &Digest) -> bool {
-    let was_unclear = run
-        .evaluation
-        .as_ref()
-        .is_some_and(|evaluation| evaluation.champion_unusable.is_some());
+    let was_unclear = run.evaluation.as_ref().is_some_and(|evaluation| evaluation.champion_unusable.is_some());
     match now {
         Champion::None => run.champion.is_some() || was_unclear,
         Champion::Named(digest) => Some(digest) != run.champion.as_ref() && digest != artifact,

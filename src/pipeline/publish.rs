@@ -48,10 +48,7 @@ impl Pipeline {
             verdict: run.verdict.as_ref(),
         };
         let content = serde_json::to_vec_pretty(&evidence).expect("evidence holds only texts and numbers");
-        let digest = self
-            .artifacts
-            .put_document(&artifact, &evidence_name(run.id), content)
-            .await?;
+        let digest = self.artifacts.put_document(&artifact, &evidence_name(run.id), content).await?;
         run.evidence = Some(digest);
         Ok((RunEvent::Published, texts::published(&artifact)))
     }

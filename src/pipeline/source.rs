@@ -63,10 +63,7 @@ impl ModelFiles {
                 globs.add(glob);
             }
         }
-        Self {
-            folder: folder_of(file).to_owned(),
-            globs: globs.build().unwrap_or_default(),
-        }
+        Self { folder: folder_of(file).to_owned(), globs: globs.build().unwrap_or_default() }
     }
 
     /// The model's folder, with a slash at its end; empty for the root.
@@ -76,8 +73,7 @@ impl ModelFiles {
 
     /// Whether a file of the repository belongs to the model.
     pub(super) fn contain(&self, path: &str) -> bool {
-        path.strip_prefix(self.folder.as_str())
-            .is_some_and(|path| self.globs.is_match(path))
+        path.strip_prefix(self.folder.as_str()).is_some_and(|path| self.globs.is_match(path))
     }
 
     /// Whether a path relative to the model's folder belongs to the model.

@@ -20,18 +20,12 @@ pub(super) fn trained(artifact: &Digest) -> String {
 
 /// Why a champion could not be evaluated.
 pub(super) fn champion_fault(fault: Option<Fault>) -> String {
-    fault.map_or_else(
-        || "its evaluation left an unreadable fault".to_owned(),
-        |fault| fault.to_string(),
-    )
+    fault.map_or_else(|| "its evaluation left an unreadable fault".to_owned(), |fault| fault.to_string())
 }
 
 /// Evaluation is done.
 pub(super) fn evaluated(run: &Run) -> String {
-    let unusable = run
-        .evaluation
-        .as_ref()
-        .and_then(|evaluation| evaluation.champion_unusable.as_ref());
+    let unusable = run.evaluation.as_ref().and_then(|evaluation| evaluation.champion_unusable.as_ref());
     match (&run.champion, unusable) {
         (_, Some(reason)) => format!("candidate evaluated; the champion cannot be: {reason}"),
         (Some(champion), None) => format!("candidate and champion {} evaluated on the same rows", champion.short()),
@@ -78,21 +72,11 @@ pub(super) fn server_said(line: &str) -> String {
 /// The message of a promotion's commit: what, why, and the trailers by which machines find it again. The promotion's own
 /// trailer is added where the commit is made.
 pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str) -> String {
-    let Promotion {
-        run: id,
-        model,
-        environment,
-        artifact,
-    } = promotion;
+    let Promotion { run: id, model, environment, artifact } = promotion;
     let sentences = run.verdict.iter().flat_map(|verdict| &verdict.checks);
-    let sentences: Vec<String> = sentences
-        .map(|check| format!("- {}", one_line(&check.sentence)))
-        .collect();
+    let sentences: Vec<String> = sentences.map(|check| format!("- {}", one_line(&check.sentence))).collect();
     let sentences = sentences.join("\n");
-    let before = run
-        .champion
-        .as_ref()
-        .map_or("none: the first promotion", Digest::as_str);
+    let before = run.champion.as_ref().map_or("none: the first promotion", Digest::as_str);
     let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);
     let (source, head) = (one_line(source), &run.head);
     format!(

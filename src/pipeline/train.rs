@@ -17,10 +17,7 @@ pub(super) const SOURCE: &str = "source";
 /// Name of the weights in a job's output.
 const WEIGHTS: &str = "model.safetensors";
 /// What one model's files may take.
-const EXPORT: ExportLimits = ExportLimits {
-    files: 200_000,
-    bytes: 20 << 30,
-};
+const EXPORT: ExportLimits = ExportLimits { files: 200_000, bytes: 20 << 30 };
 
 /// Everything that decides what training makes. Two runs with equal keys would make the same weights.
 #[derive(Serialize)]
@@ -44,21 +41,14 @@ impl Pipeline {
         let key = self.run_key(&exported, &plan.model);
         run.run_key = Some(key.clone());
         if let Some((earlier, artifact)) = self.store.artifact_of_key(&key).await?
-            && self
-                .artifacts
-                .get_weights(&artifact, &folder.join("earlier.safetensors"))
-                .await
-                .is_ok()
+            && self.artifacts.get_weights(&artifact, &folder.join("earlier.safetensors")).await.is_ok()
         {
             run.artifact = Some(artifact);
             run.reused_from = Some(earlier);
             return Ok((RunEvent::Trained, texts::reused(earlier, &key)));
         }
         let job = Job {
-            work: JobWork::Train(TrainingJob {
-                model: plan.model.clone(),
-                source: SOURCE.to_owned(),
-            }),
+            work: JobWork::Train(TrainingJob { model: plan.model.clone(), source: SOURCE.to_owned() }),
             threads: self.settings.threads,
             device: self.settings.device,
         };
@@ -116,9 +106,7 @@ impl Pipeline {
     ) -> Result<(), StepError> {
         let file = folder.join(Job::FILE);
         let content = serde_json::to_vec(job).expect("a job holds only texts and numbers");
-        tokio::fs::write(&file, content)
-            .await
-            .map_err(|error| StepError::local("the job cannot be written", error))?;
+        tokio::fs::write(&file, content).await.map_err(|error| StepError::local("the job cannot be written", error))?;
         let (lines, mut said) = tokio::sync::mpsc::unbounded_channel();
         let mut sink = move |progress: Progress| {
             // Steps are for progress bars; a log of them would only be long.
@@ -150,18 +138,15 @@ impl Pipeline {
 fn of_fault(run: &Run, plan: &Plan, fault: &Fault) -> StepError {
     match fault.kind {
         FaultKind::Specification => refused(vec![source::locate(&run.file, &plan.text, fault)]),
-        FaultKind::Data | FaultKind::Artifact | FaultKind::Memory | FaultKind::Internal => StepError::Failed {
-            reason: fault.to_string(),
-        },
+        FaultKind::Data | FaultKind::Artifact | FaultKind::Memory | FaultKind::Internal => {
+            StepError::Failed { reason: fault.to_string() }
+        }
     }
 }
 
 /// A file the trainer wrote.
 pub(super) async fn read_output(path: &Path) -> Result<Vec<u8>, StepError> {
     tokio::fs::read(path).await.map_err(|error| StepError::Failed {
-        reason: format!(
-            "the trainer said it was done, but `{}` cannot be read: {error}",
-            path.display()
-        ),
+        reason: format!("the trainer said it was done, but `{}` cannot be read: {error}", path.display()),
     })
 }

@@ -121,9 +121,7 @@ impl Pipeline {
             RunState::Publishing => self.publish(run).await,
             RunState::Promoting => self.promote(run).await,
             RunState::Done | RunState::Refused | RunState::Failed | RunState::Superseded | RunState::Cancelled => {
-                Err(StepError::Failed {
-                    reason: format!("a run that is {} has no next step", run.state.as_str()),
-                })
+                Err(StepError::Failed { reason: format!("a run that is {} has no next step", run.state.as_str()) })
             }
         }
     }
@@ -145,12 +143,7 @@ impl Pipeline {
         run.state = from.after(event)?;
         run.updated_at = Timestamp::now();
         run.reason = Some(cause.clone());
-        let transition = Transition {
-            from: Some(from),
-            to: run.state,
-            at: run.updated_at,
-            cause,
-        };
+        let transition = Transition { from: Some(from), to: run.state, at: run.updated_at, cause };
         self.crash_if(run.state, false);
         self.store.record_run(lease, &run, Some(&transition)).await?;
         self.crash_if(run.state, true);
@@ -180,20 +173,13 @@ impl Pipeline {
         run.stalled = pause.is_none();
         run.updated_at = Timestamp::now();
         if let Some(pause) = pause {
-            tracing::warn!(
-                reason,
-                "run {} waits {pause:?} before attempt {}",
-                run.id,
-                run.attempts + 1
-            );
+            tracing::warn!(reason, "run {} waits {pause:?} before attempt {}", run.id, run.attempts + 1);
         } else {
             tracing::error!(reason, "run {} is stalled: {reason}", run.id);
         }
         run.reason = Some(reason);
         self.store.record_run(lease, &run, None).await?;
-        self.store
-            .release_run(lease, Timestamp::now() + pause.unwrap_or_default())
-            .await
+        self.store.release_run(lease, Timestamp::now() + pause.unwrap_or_default()).await
     }
 
     fn crash_if(&self, state: RunState, recorded: bool) {

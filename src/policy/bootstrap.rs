@@ -104,11 +104,7 @@ fn share_below(resamples: &[f64], estimate: f64) -> f64 {
 /// The value at a share of the sorted resamples, between two of them in proportion (as `numpy.percentile` does).
 fn at_rank(resamples: &[f64], share: f64) -> f64 {
     let place = share.clamp(0.0, 1.0) * as_float(resamples.len() - 1);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a place lies within the list"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place lies within the list")]
     let (before, after) = (place.floor() as usize, place.ceil() as usize);
     resamples[before] + (resamples[after] - resamples[before]) * place.fract()
 }

@@ -76,17 +76,10 @@ impl Check {
                     return None;
                 }
                 let wants_more = matches!(self.requirement, Requirement::AtLeast(_));
-                let always = if wants_more {
-                    threshold <= least
-                } else {
-                    threshold >= most
-                };
+                let always = if wants_more { threshold <= least } else { threshold >= most };
                 let verb = if always { "fail" } else { "pass" };
                 Some((
-                    format!(
-                        "this check could never {verb}: {threshold} came, expected {}",
-                        between(least, most)
-                    ),
+                    format!("this check could never {verb}: {threshold} came, expected {}", between(least, most)),
                     format!(
                         "{metric} lies from {least} to {most}, and a bound on finitely many rows never reaches an end"
                     ),
@@ -97,16 +90,9 @@ impl Check {
                 if margin >= 0.0 && margin < width {
                     return None;
                 }
-                let verb = if margin >= width {
-                    "fail"
-                } else {
-                    "be met by an equal model"
-                };
-                let limit = if width.is_finite() {
-                    format!("0 up to (not including) {width}")
-                } else {
-                    "0 or more".to_owned()
-                };
+                let verb = if margin >= width { "fail" } else { "be met by an equal model" };
+                let limit =
+                    if width.is_finite() { format!("0 up to (not including) {width}") } else { "0 or more".to_owned() };
                 Some((
                     format!("this check could never {verb}: margin {margin} came, expected {limit}"),
                     format!("0.01 lets {metric} get worse by at most 0.01"),
@@ -117,9 +103,5 @@ impl Check {
 }
 
 fn between(least: f64, most: f64) -> String {
-    if most.is_finite() {
-        format!("a number between {least} and {most}")
-    } else {
-        format!("a number above {least}")
-    }
+    if most.is_finite() { format!("a number between {least} and {most}") } else { format!("a number above {least}") }
 }

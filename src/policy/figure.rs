@@ -60,21 +60,14 @@ impl Measured<'_> {
         } else {
             self.resampled(rows, confidence)?
         };
-        let sound = [interval.estimate, interval.lower, interval.upper]
-            .into_iter()
-            .all(f64::is_finite);
-        if sound {
-            Ok(interval)
-        } else {
-            Err(NoInterval::NotANumber)
-        }
+        let sound = [interval.estimate, interval.lower, interval.upper].into_iter().all(f64::is_finite);
+        if sound { Ok(interval) } else { Err(NoInterval::NotANumber) }
     }
 
     /// The metric, or the difference, over rows with the number of times each counts.
     fn value<Counted: Iterator<Item = (u32, u32)>>(&self, counted: impl Fn() -> Counted) -> Option<f64> {
         let of = |table: &Predictions| {
-            self.metric
-                .of_counted(table, counted().map(|(row, count)| (row as usize, u64::from(count))))
+            self.metric.of_counted(table, counted().map(|(row, count)| (row as usize, u64::from(count))))
         };
         match self.champion {
             None => of(self.candidate),
@@ -174,10 +167,7 @@ impl<'table> Table<'table> {
             let term = |row: &u32| measured.value(|| std::iter::once((*row, 1))).unwrap_or(f64::NAN);
             Form::Mean(every.iter().map(term).collect())
         } else if measured.metric.needs_scores() {
-            Form::Kinds {
-                of_row: every.clone(),
-                examples: every,
-            }
+            Form::Kinds { of_row: every.clone(), examples: every }
         } else {
             kinds_of(measured, &every)
         };
@@ -201,13 +191,7 @@ impl Figure for Table<'_> {
                 for row in rows {
                     counts[of_row[*row as usize] as usize] += 1;
                 }
-                let counted = || {
-                    examples
-                        .iter()
-                        .copied()
-                        .zip(counts.iter().copied())
-                        .filter(|(_, count)| *count > 0)
-                };
+                let counted = || examples.iter().copied().zip(counts.iter().copied()).filter(|(_, count)| *count > 0);
                 self.measured.value(counted)
             }
         }

@@ -111,23 +111,11 @@ impl Policy {
             vec![mistake]
         })?;
         let tree = yaml::Tree::parse(file, text).map_err(|mistake| vec![mistake])?;
-        let mut reader = Reader {
-            file,
-            tree,
-            mistakes: Vec::new(),
-        };
-        let PolicyFile {
-            api_version,
-            kind: PolicyKind::Policy,
-            metadata,
-            spec: PolicySpec { confidence, checks },
-        } = written;
+        let mut reader = Reader { file, tree, mistakes: Vec::new() };
+        let PolicyFile { api_version, kind: PolicyKind::Policy, metadata, spec: PolicySpec { confidence, checks } } =
+            written;
         if api_version != API_VERSION {
-            reader.refuse(
-                "apiVersion",
-                format!("`{api_version}` is not known, expected `{API_VERSION}`"),
-                "",
-            );
+            reader.refuse("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"), "");
         }
         if !(0.5..1.0).contains(&confidence) {
             let message = format!("{confidence} is out of range, expected 0.5 up to (not including) 1");
@@ -138,9 +126,7 @@ impl Policy {
             reader.refuse("spec.checks", message, A_CHECK);
         }
         let entries = checks.into_iter().take(MOST_CHECKS).enumerate();
-        let checks: Vec<Check> = entries
-            .filter_map(|(index, entry)| reader.check(index, entry))
-            .collect();
+        let checks: Vec<Check> = entries.filter_map(|(index, entry)| reader.check(index, entry)).collect();
         reader.contradictions(&checks);
         if reader.mistakes.is_empty() {
             Ok(Self {
@@ -167,20 +153,12 @@ impl Reader<'_> {
     fn refuse(&mut self, path: &str, message: impl Into<String>, help: &str) {
         let position = self.tree.position_of(path);
         let mistake = Diagnostic::new(self.file, message).at(position);
-        self.mistakes
-            .push(if help.is_empty() { mistake } else { mistake.help(help) });
+        self.mistakes.push(if help.is_empty() { mistake } else { mistake.help(help) });
     }
 
     fn check(&mut self, index: usize, entry: CheckEntry) -> Option<Check> {
         let path = format!("spec.checks[{index}]");
-        let CheckEntry {
-            metric,
-            at_least,
-            at_most,
-            no_worse_than_champion,
-            when_inconclusive,
-            why,
-        } = entry;
+        let CheckEntry { metric, at_least, at_most, no_worse_than_champion, when_inconclusive, why } = entry;
         let stated = [
             at_least.map(|number| ("at_least", Requirement::AtLeast(number))),
             at_most.map(|number| ("at_most", Requirement::AtMost(number))),
@@ -190,11 +168,7 @@ impl Reader<'_> {
         let stated: Vec<(&str, Requirement)> = stated.into_iter().flatten().collect();
         let [(key, requirement)] = stated[..] else {
             let keys: Vec<&str> = stated.iter().map(|(key, _)| *key).collect();
-            let came = if keys.is_empty() {
-                "none".to_owned()
-            } else {
-                format!("`{}`", keys.join("` and `"))
-            };
+            let came = if keys.is_empty() { "none".to_owned() } else { format!("`{}`", keys.join("` and `")) };
             let message =
                 format!("{came} came, expected exactly one of `at_least`, `at_most` and `no_worse_than_champion`");
             self.refuse(&path, message, A_CHECK);
@@ -203,10 +177,8 @@ impl Reader<'_> {
         if let Some(why) = &why
             && !(1..=LONGEST_REASON).contains(&why.trim().chars().count())
         {
-            let message = format!(
-                "a reason of {} characters, expected 1 to {LONGEST_REASON}",
-                why.trim().chars().count()
-            );
+            let message =
+                format!("a reason of {} characters, expected 1 to {LONGEST_REASON}", why.trim().chars().count());
             self.refuse(&format!("{path}.why"), message, "");
         }
         let check = Check {
@@ -237,10 +209,8 @@ impl Reader<'_> {
             });
             if let Some(lower) = lower {
                 let metric = upper.metric;
-                let message = format!(
-                    "{metric} could never be at most {most} and hold the check on line {} as well",
-                    lower.line
-                );
+                let message =
+                    format!("{metric} could never be at most {most} and hold the check on line {} as well", lower.line);
                 self.refuse(&format!("spec.checks[{index}].at_most"), message, "keep one of the two");
             }
         }

@@ -43,11 +43,7 @@ pub(super) fn spread(figure: &impl Figure, random: &mut Random) -> Option<Spread
     let mean = figures.iter().sum::<f64>() / count;
     let power = |exponent: i32| figures.iter().map(|value| (mean - value).powi(exponent)).sum::<f64>();
     let (squares, cubes) = (power(2), power(3));
-    let acceleration = if squares > 0.0 {
-        cubes / (6.0 * squares.powf(1.5))
-    } else {
-        0.0
-    };
+    let acceleration = if squares > 0.0 { cubes / (6.0 * squares.powf(1.5)) } else { 0.0 };
     Some(Spread {
         acceleration: if acceleration.is_finite() { acceleration } else { 0.0 },
         error: ((count - 1.0) / count * squares).sqrt(),

@@ -45,11 +45,8 @@ impl Policy {
                 Err(reason) => Comparison::Impossible(reason.to_string()),
             },
         };
-        let checks: Vec<CheckResult> = self
-            .checks
-            .iter()
-            .map(|check| self.result(check, candidate, &comparison))
-            .collect();
+        let checks: Vec<CheckResult> =
+            self.checks.iter().map(|check| self.result(check, candidate, &comparison)).collect();
         Verdict {
             outcome: Outcome::of(&checks),
             policy: self.file.clone(),
@@ -63,11 +60,7 @@ impl Policy {
     }
 
     fn result(&self, check: &Check, candidate: &Evaluation, comparison: &Comparison<'_>) -> CheckResult {
-        let place = Place {
-            file: &self.file,
-            line: check.line,
-            confidence: self.confidence,
-        };
+        let place = Place { file: &self.file, line: check.line, confidence: self.confidence };
         let finding = self.finding(check, candidate, comparison);
         let (outcome, interval, rows_to_decide) = match &finding {
             Finding::Skipped => (CheckOutcome::Skipped, None, None),
@@ -124,11 +117,7 @@ impl Policy {
             Some(stated) if !stated.is_finite() => return Finding::Failed(format!("the report states {stated}")),
             Some(_) => {}
         }
-        let measured = Measured {
-            metric,
-            candidate: &candidate.predictions,
-            champion,
-        };
+        let measured = Measured { metric, candidate: &candidate.predictions, champion };
         match measured.interval(self.confidence) {
             Ok(interval) => Finding::Measured(interval),
             Err(NoInterval::TooFewRows) => Finding::TooFewRows,
@@ -168,10 +157,6 @@ fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: usize) -> Option<u6
     }
     // Two digits: it is an estimate from an estimate.
     let unit = 10_f64.powf((needed.log10().floor() - 1.0).max(0.0));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between zero and a thousand million"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between zero and a thousand million")]
     Some(((needed / unit).ceil() * unit) as u64)
 }

@@ -23,12 +23,7 @@ pub(super) struct Pairs {
 ///
 /// lower = D − √((p₁−l₁)² − 2φ(p₁−l₁)(u₂−p₂) + (u₂−p₂)²), upper = D + √((u₁−p₁)² − 2φ(u₁−p₁)(p₂−l₂) + (p₂−l₂)²)
 pub(super) fn interval(pairs: Pairs, z: f64) -> Interval {
-    let Pairs {
-        both,
-        candidate,
-        champion,
-        neither,
-    } = pairs;
+    let Pairs { both, candidate, champion, neither } = pairs;
     let rows = both + candidate + champion + neither;
     let (first, second) = ((both + candidate) / rows, (both + champion) / rows);
     let (first_lower, first_upper) = wilson::bounds(both + candidate, rows, z);
@@ -48,22 +43,13 @@ pub(super) fn interval(pairs: Pairs, z: f64) -> Interval {
 /// The correlation φ of the two, its numerator drawn half the rows towards zero if it is positive; zero if a model is always
 /// right or always wrong.
 fn correlation(pairs: Pairs) -> f64 {
-    let Pairs {
-        both,
-        candidate,
-        champion,
-        neither,
-    } = pairs;
+    let Pairs { both, candidate, champion, neither } = pairs;
     let rows = both + candidate + champion + neither;
     let margins = (both + candidate) * (champion + neither) * (both + champion) * (candidate + neither);
     if margins <= 0.0 {
         return 0.0;
     }
     let product = both * neither - candidate * champion;
-    let corrected = if product > 0.0 {
-        (product - rows / 2.0).max(0.0)
-    } else {
-        product
-    };
+    let corrected = if product > 0.0 { (product - rows / 2.0).max(0.0) } else { product };
     corrected / margins.sqrt()
 }

@@ -18,10 +18,7 @@ pub(super) fn share_below(x: f64) -> f64 {
         term *= x * x / divisor;
         let next = sum + term;
         // The terms all have the sign of `x` and end up falling: the sum stops moving after a hundred of them at most.
-        #[expect(
-            clippy::float_cmp,
-            reason = "the series has converged exactly when a term no longer changes the sum"
-        )]
+        #[expect(clippy::float_cmp, reason = "the series has converged exactly when a term no longer changes the sum")]
         if next == sum {
             break;
         }
@@ -47,11 +44,7 @@ pub(super) fn quantile(share: f64) -> f64 {
         return f64::INFINITY.copysign(centred);
     }
     let r = (-tail.ln()).sqrt();
-    let value = if r <= 5.0 {
-        ratio(r - 1.6, &TAIL)
-    } else {
-        ratio(r - 5.0, &FAR_TAIL)
-    };
+    let value = if r <= 5.0 { ratio(r - 1.6, &TAIL) } else { ratio(r - 5.0, &FAR_TAIL) };
     value.copysign(centred)
 }
 
@@ -63,11 +56,7 @@ fn ratio(r: f64, [above, below]: &Ratio) -> f64 {
     polynomial(above) / polynomial(below)
 }
 
-#[expect(
-    clippy::excessive_precision,
-    clippy::unreadable_literal,
-    reason = "the digits are as published"
-)]
+#[expect(clippy::excessive_precision, clippy::unreadable_literal, reason = "the digits are as published")]
 const CENTRE: Ratio = [
     [
         3.3871328727963666080e0,
@@ -91,11 +80,7 @@ const CENTRE: Ratio = [
     ],
 ];
 
-#[expect(
-    clippy::excessive_precision,
-    clippy::unreadable_literal,
-    reason = "the digits are as published"
-)]
+#[expect(clippy::excessive_precision, clippy::unreadable_literal, reason = "the digits are as published")]
 const TAIL: Ratio = [
     [
         1.42343711074968357734e0,
@@ -119,11 +104,7 @@ const TAIL: Ratio = [
     ],
 ];
 
-#[expect(
-    clippy::excessive_precision,
-    clippy::unreadable_literal,
-    reason = "the digits are as published"
-)]
+#[expect(clippy::excessive_precision, clippy::unreadable_literal, reason = "the digits are as published")]
 const FAR_TAIL: Ratio = [
     [
         6.65790464350110377720e0,

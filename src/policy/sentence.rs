@@ -28,11 +28,7 @@ pub(super) fn measured(check: &Check, interval: &Interval, rows_to_decide: Optio
         (_, false) => format!("{:.digits$} to {:.digits$}", interval.lower, interval.upper),
         (_, true) => differences(interval.lower, interval.upper, digits),
     };
-    let bounds = if decided == Some(false) {
-        ""
-    } else {
-        " (one-sided bounds)"
-    };
+    let bounds = if decided == Some(false) { "" } else { " (one-sided bounds)" };
     let confidence = percent(place.confidence);
     let metric = check.metric;
     let found = format!("{metric} is {range} with {confidence} confidence{bounds}");
@@ -46,11 +42,7 @@ pub(super) fn measured(check: &Check, interval: &Interval, rows_to_decide: Optio
 
 /// A check that compares with a champion where there is none.
 pub(super) fn skipped(check: &Check, place: &Place<'_>) -> String {
-    format!(
-        "{} has no champion to be compared with; {}",
-        check.metric,
-        asked(check, place)
-    )
+    format!("{} has no champion to be compared with; {}", check.metric, asked(check, place))
 }
 
 /// A check that could not be measured.
@@ -61,10 +53,7 @@ pub(super) fn failed(check: &Check, reason: &str, place: &Place<'_>) -> String {
 /// A check that would need resampling where there are too few rows for it.
 pub(super) fn too_few_rows(check: &Check, rows: usize, place: &Place<'_>) -> String {
     let metric = check.metric;
-    format!(
-        "{metric} cannot be bounded on {rows} rows, expected at least {FEWEST_ROWS}; {}",
-        asked(check, place)
-    )
+    format!("{metric} cannot be bounded on {rows} rows, expected at least {FEWEST_ROWS}; {}", asked(check, place))
 }
 
 fn asked(check: &Check, place: &Place<'_>) -> String {
@@ -73,11 +62,7 @@ fn asked(check: &Check, place: &Place<'_>) -> String {
         Requirement::AtLeast(threshold) => format!("asks for at least {threshold}"),
         Requirement::AtMost(threshold) => format!("asks for at most {threshold}"),
         Requirement::NoWorseThanChampion { margin } => {
-            let side = if check.metric.higher_is_better() {
-                "below"
-            } else {
-                "above"
-            };
+            let side = if check.metric.higher_is_better() { "below" } else { "above" };
             format!("allows {margin} {side}")
         }
     };

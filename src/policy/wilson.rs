@@ -19,11 +19,5 @@ pub(super) fn bounds(right: f64, rows: f64, z: f64) -> (f64, f64) {
 /// The interval of a share, each bound at `z` standard normal deviations.
 pub(super) fn interval(right: f64, rows: f64, z: f64) -> Interval {
     let (lower, upper) = bounds(right, rows, z);
-    Interval {
-        estimate: right / rows,
-        lower,
-        upper,
-        method: Method::Wilson,
-        seed: None,
-    }
+    Interval { estimate: right / rows, lower, upper, method: Method::Wilson, seed: None }
 }

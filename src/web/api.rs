@@ -54,10 +54,7 @@ impl From<StoreError> for Problem {
             }
             error => {
                 tracing::error!(%error, "a request failed: {error}");
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the store failed; the server's log says why",
-                )
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the store failed; the server's log says why")
             }
         }
     }
@@ -68,9 +65,7 @@ fn authorize(shared: &Shared, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(token) = &shared.settings.api_token else {
         return Ok(());
     };
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     if given.is_some_and(|given| token.equals(given)) {
         return Ok(());
     }
@@ -81,8 +76,7 @@ fn authorize(shared: &Shared, headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn run_id(text: &str) -> Result<RunId, Problem> {
-    text.parse()
-        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "a run's identifier is a UUID"))
+    text.parse().map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "a run's identifier is a UUID"))
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -94,9 +88,7 @@ pub(super) async fn list_runs(
     Query(page): Query<Page>,
 ) -> Answer<RunList> {
     authorize(&shared, &headers)?;
-    Ok(Json(RunList {
-        runs: shared.pipeline.runs(page.limit()).await?,
-    }))
+    Ok(Json(RunList { runs: shared.pipeline.runs(page.limit()).await? }))
 }
 
 /// `GET /api/v1/runs/{id}`.
@@ -118,10 +110,7 @@ pub(super) async fn show_log(
     Query(page): Query<Page>,
 ) -> Answer<LogPage> {
     authorize(&shared, &headers)?;
-    let lines = shared
-        .pipeline
-        .log(run_id(&id)?, page.after.unwrap_or(0), page.limit())
-        .await?;
+    let lines = shared.pipeline.log(run_id(&id)?, page.after.unwrap_or(0), page.limit()).await?;
     Ok(Json(LogPage { lines }))
 }
 

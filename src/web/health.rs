@@ -20,11 +20,8 @@ pub(super) async fn live(State(shared): State<Arc<Shared>>) -> Response {
     if silent <= LONGEST_SILENCE {
         return "ok\n".into_response();
     }
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!("the worker has been silent for {} s", silent.as_secs()),
-    )
-    .into_response()
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("the worker has been silent for {} s", silent.as_secs()))
+        .into_response()
 }
 
 /// `GET /readyz`: fails when the store cannot be written.
@@ -42,10 +39,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     if let Ok(counts) = shared.pipeline.runs_by_state().await {
         for state in RunState::ALL {
-            let count = counts
-                .iter()
-                .find(|(counted, _)| *counted == state)
-                .map_or(0, |(_, count)| *count);
+            let count = counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             metrics::gauge!("slipway_runs", "state" => state.as_str()).set(f64::from(count));
         }

@@ -61,13 +61,7 @@ impl Shared {
         settings: Settings,
         render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Self {
-        Self {
-            pipeline,
-            hooks,
-            settings,
-            render_metrics,
-            bodies: Semaphore::new(DELIVERIES_AT_ONCE),
-        }
+        Self { pipeline, hooks, settings, render_metrics, bodies: Semaphore::new(DELIVERIES_AT_ONCE) }
     }
 }
 
@@ -88,7 +82,5 @@ fn router(shared: Arc<Shared>) -> Router {
 
 /// Serves until `stop`, then lets requests in flight end.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router(shared))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    axum::serve(listener, router(shared)).with_graceful_shutdown(stop.cancelled_owned()).await
 }

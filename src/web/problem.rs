@@ -22,11 +22,7 @@ struct Document<'a> {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-            retry_after: None,
-        }
+        Self { status, detail: detail.into(), retry_after: None }
     }
 
     /// The same problem, with the seconds after which another try makes sense.
@@ -39,19 +35,11 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("problem");
-        let document = Document {
-            r#type: "about:blank",
-            title,
-            status: self.status.as_u16(),
-            detail: &self.detail,
-        };
+        let document = Document { r#type: "about:blank", title, status: self.status.as_u16(), detail: &self.detail };
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = (self.status, body).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -52,10 +52,7 @@ struct Refusal {
 }
 
 fn refuse(word: &'static str, status: StatusCode, detail: impl Into<String>) -> Refusal {
-    Refusal {
-        word,
-        problem: Problem::new(status, detail),
-    }
+    Refusal { word, problem: Problem::new(status, detail) }
 }
 
 async fn take(shared: &Shared, source: String, headers: &HeaderMap, body: Body) -> Result<Intake, Refusal> {
@@ -66,14 +63,8 @@ async fn take(shared: &Shared, source: String, headers: &HeaderMap, body: Body) 
     let delivery = verify(hook, source, headers, body)?;
     shared.pipeline.accept(&delivery).await.map_err(|error| {
         tracing::error!(delivery.id, %error, "delivery {} could not be stored: {error}", delivery.id);
-        let problem = Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the delivery could not be stored; send it again",
-        );
-        Refusal {
-            word: "not_stored",
-            problem: problem.retry_after(5),
-        }
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the delivery could not be stored; send it again");
+        Refusal { word: "not_stored", problem: problem.retry_after(5) }
     })
 }
 
@@ -81,28 +72,15 @@ async fn take(shared: &Shared, source: String, headers: &HeaderMap, body: Body) 
 /// further than the cap.
 async fn read_body(shared: &Shared, headers: &HeaderMap, mut body: Body) -> Result<Vec<u8>, Refusal> {
     let cap = shared.settings.largest_delivery;
-    let too_large = || {
-        refuse(
-            "too_large",
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body is larger than {cap} bytes"),
-        )
-    };
-    let declared = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let too_large =
+        || refuse("too_large", StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {cap} bytes"));
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > cap) {
         return Err(too_large());
     }
     let Ok(_permit) = shared.bodies.try_acquire() else {
-        let problem = Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many deliveries at once; send it again",
-        );
-        return Err(Refusal {
-            word: "busy",
-            problem: problem.retry_after(1),
-        });
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many deliveries at once; send it again");
+        return Err(Refusal { word: "busy", problem: problem.retry_after(1) });
     };
     let read = async {
         let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(cap));
@@ -117,25 +95,16 @@ async fn read_body(shared: &Shared, headers: &HeaderMap, mut body: Body) -> Resu
         }
         Ok(bytes)
     };
-    let slow = |_| {
-        refuse(
-            "too_slow",
-            StatusCode::REQUEST_TIMEOUT,
-            format!("the body took longer than {SLOWEST_DELIVERY:?}"),
-        )
-    };
+    let slow =
+        |_| refuse("too_slow", StatusCode::REQUEST_TIMEOUT, format!("the body took longer than {SLOWEST_DELIVERY:?}"));
     tokio::time::timeout(SLOWEST_DELIVERY, read).await.map_err(slow)?
 }
 
 fn verify(hook: &Hook, source: SourceName, headers: &HeaderMap, body: Vec<u8>) -> Result<Delivery, Refusal> {
     match hook.forge.verify(headers, &body, &hook.secrets) {
-        Ok(identity) => Ok(Delivery {
-            source,
-            id: identity.id,
-            event: identity.event,
-            body,
-            received_at: Timestamp::now(),
-        }),
+        Ok(identity) => {
+            Ok(Delivery { source, id: identity.id, event: identity.event, body, received_at: Timestamp::now() })
+        }
         Err(error @ ForgeError::Unverified { .. }) => {
             Err(refuse("unverified", StatusCode::UNAUTHORIZED, error.to_string()))
         }

@@ -36,11 +36,8 @@ pub(super) fn build(file: &str, text: &str) -> Result<Tree, Diagnostic> {
 }
 
 fn too_large(file: &str, bytes: usize) -> Diagnostic {
-    Diagnostic::new(
-        file,
-        format!("the file has {bytes} bytes, expected at most {MAX_BYTES}"),
-    )
-    .help("split it into several files")
+    Diagnostic::new(file, format!("the file has {bytes} bytes, expected at most {MAX_BYTES}"))
+        .help("split it into several files")
 }
 
 struct Builder<'name> {
@@ -66,15 +63,8 @@ struct Open {
 }
 
 enum Body {
-    Mapping {
-        entries: Vec<Entry>,
-        key: Option<Node>,
-        flow: bool,
-    },
-    Sequence {
-        items: Vec<Node>,
-        flow: bool,
-    },
+    Mapping { entries: Vec<Entry>, key: Option<Node>, flow: bool },
+    Sequence { items: Vec<Node>, flow: bool },
 }
 
 impl<'name> Builder<'name> {
@@ -94,12 +84,7 @@ impl<'name> Builder<'name> {
     fn finish(self) -> Tree {
         let mut comments = self.comments;
         comments.sort_by_key(|comment| comment.span.start);
-        Tree {
-            documents: self.documents,
-            comments,
-            aliased: self.aliased,
-            lines: self.lines,
-        }
+        Tree { documents: self.documents, comments, aliased: self.aliased, lines: self.lines }
     }
 
     fn take(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Diagnostic> {
@@ -109,18 +94,11 @@ impl<'name> Builder<'name> {
             }
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::MappingStart(style, anchor, tag) => {
-                let body = Body::Mapping {
-                    entries: Vec::new(),
-                    key: None,
-                    flow: style == StructureStyle::Flow,
-                };
+                let body = Body::Mapping { entries: Vec::new(), key: None, flow: style == StructureStyle::Flow };
                 self.begin(body, anchor, written(tag), &span)
             }
             Event::SequenceStart(style, anchor, tag) => {
-                let body = Body::Sequence {
-                    items: Vec::new(),
-                    flow: style == StructureStyle::Flow,
-                };
+                let body = Body::Sequence { items: Vec::new(), flow: style == StructureStyle::Flow };
                 self.begin(body, anchor, written(tag), &span)
             }
             Event::MappingEnd | Event::SequenceEnd => {
@@ -128,10 +106,7 @@ impl<'name> Builder<'name> {
                 Ok(())
             }
             Event::Comment(text, _) => {
-                self.comments.push(Comment {
-                    span,
-                    text: text.into_owned(),
-                });
+                self.comments.push(Comment { span, text: text.into_owned() });
                 Ok(())
             }
             _ => Ok(()),
@@ -159,12 +134,7 @@ impl<'name> Builder<'name> {
             ScalarStyle::Folded => Style::Folded,
         };
         let kind = Kind::Scalar { value, style };
-        self.add(Node {
-            span,
-            anchor,
-            tag,
-            kind,
-        });
+        self.add(Node { span, anchor, tag, kind });
         Ok(())
     }
 
@@ -175,12 +145,7 @@ impl<'name> Builder<'name> {
         };
         self.count(weight, &span)?;
         self.aliased.insert(anchor);
-        self.add(Node {
-            span,
-            anchor: None,
-            tag: None,
-            kind: Kind::Alias(anchor),
-        });
+        self.add(Node { span, anchor: None, tag: None, kind: Kind::Alias(anchor) });
         Ok(())
     }
 
@@ -191,25 +156,12 @@ impl<'name> Builder<'name> {
         }
         let total_before = self.total;
         self.count(1, span)?;
-        self.open.push(Open {
-            start: span.start,
-            anchor: numbered(anchor),
-            tag,
-            body,
-            total_before,
-        });
+        self.open.push(Open { start: span.start, anchor: numbered(anchor), tag, body, total_before });
         Ok(())
     }
 
     fn end(&mut self, span: &Range<usize>) {
-        let Some(Open {
-            start,
-            anchor,
-            tag,
-            body,
-            total_before,
-        }) = self.open.pop()
-        else {
+        let Some(Open { start, anchor, tag, body, total_before }) = self.open.pop() else {
             return;
         };
         if let Some(anchor) = anchor {
@@ -220,12 +172,7 @@ impl<'name> Builder<'name> {
             Body::Sequence { items, flow } => Kind::Sequence { items, flow },
         };
         let span = start..span.end;
-        self.add(Node {
-            span,
-            anchor,
-            tag,
-            kind,
-        });
+        self.add(Node { span, anchor, tag, kind });
     }
 
     /// Puts a finished value where it belongs.

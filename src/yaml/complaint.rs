@@ -71,9 +71,7 @@ impl Complaint {
 }
 
 fn unknown(message: &str) -> Option<Complaint> {
-    let rest = ["unknown field `", "unknown variant `"]
-        .iter()
-        .find_map(|prefix| message.strip_prefix(prefix))?;
+    let rest = ["unknown field `", "unknown variant `"].iter().find_map(|prefix| message.strip_prefix(prefix))?;
     let (name, choices) = rest.split_once("`, ")?;
     Some(Complaint::Unknown {
         name: name.to_owned(),
@@ -87,22 +85,14 @@ fn missing(message: &str) -> Option<Complaint> {
 }
 
 fn mismatch(message: &str) -> Option<Complaint> {
-    let rest = ["invalid type: ", "invalid value: "]
-        .iter()
-        .find_map(|prefix| message.strip_prefix(prefix))?;
+    let rest = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix))?;
     let (came, expected) = rest.rsplit_once(", expected ")?;
-    Some(Complaint::Mismatch {
-        expected: expected_in_words(expected),
-        came: came_in_words(came),
-    })
+    Some(Complaint::Mismatch { expected: expected_in_words(expected), came: came_in_words(came) })
 }
 
 fn length(message: &str) -> Option<Complaint> {
     let (came, expected) = message.strip_prefix("invalid length ")?.split_once(", expected ")?;
-    Some(Complaint::Mismatch {
-        expected: expected_in_words(expected),
-        came: Came::Other(format!("{came} of them")),
-    })
+    Some(Complaint::Mismatch { expected: expected_in_words(expected), came: Came::Other(format!("{came} of them")) })
 }
 
 fn came_in_words(came: &str) -> Came {
@@ -112,11 +102,7 @@ fn came_in_words(came: &str) -> Came {
         let words = format!("the text `{shown}`");
         return Came::Scalar { words, text };
     }
-    for (prefix, word) in [
-        ("integer ", "the number "),
-        ("floating point ", "the number "),
-        ("boolean ", ""),
-    ] {
+    for (prefix, word) in [("integer ", "the number "), ("floating point ", "the number "), ("boolean ", "")] {
         if let Some(quoted) = came.strip_prefix(prefix) {
             let words = format!("{word}{quoted}");
             let text = quoted.trim_matches('`').to_owned();
@@ -155,14 +141,7 @@ fn expected_in_words(expected: &str) -> String {
 /// The expectations that derived code phrases with the names of Rust types.
 fn derived_in_words(expected: &str) -> String {
     if let Some(kind) = expected.strip_prefix("a nonzero ") {
-        return format!(
-            "{} above zero",
-            if kind.starts_with('f') {
-                "a number"
-            } else {
-                "a whole number"
-            }
-        );
+        return format!("{} above zero", if kind.starts_with('f') { "a number" } else { "a whole number" });
     }
     if let Some((_, count)) = expected.split_once(" with ")
         && expected.starts_with(['s', 't'])

@@ -23,10 +23,7 @@ impl Lines {
         };
         let mut starts = vec![0];
         starts.extend((0..bytes.len()).filter(|at| ends_line(*at)).map(|at| at + 1));
-        Self {
-            text: text.to_owned(),
-            starts,
-        }
+        Self { text: text.to_owned(), starts }
     }
 
     /// The line, from zero, that holds a byte.
@@ -47,15 +44,8 @@ impl Lines {
         }
         let line = self.line_of(offset);
         let before = &self.text[self.starts[line]..offset];
-        let before = if line == 0 {
-            before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before)
-        } else {
-            before
-        };
-        Position {
-            line: line + 1,
-            column: before.chars().count() + 1,
-        }
+        let before = if line == 0 { before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before) } else { before };
+        Position { line: line + 1, column: before.chars().count() + 1 }
     }
 
     /// The whole text.

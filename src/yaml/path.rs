@@ -53,19 +53,12 @@ impl FromStr for Path {
         if text == "." {
             return Ok(Self::root());
         }
-        let refuse = |expected| NotAPath {
-            text: text.chars().take(80).collect(),
-            expected,
-        };
+        let refuse = |expected| NotAPath { text: text.chars().take(80).collect(), expected };
         let mut segments = Vec::new();
         let mut rest = text;
         loop {
-            let (segment, after) = if let Some(inner) = rest.strip_prefix('[') {
-                bracketed(inner)
-            } else {
-                bare(rest)
-            }
-            .map_err(refuse)?;
+            let (segment, after) =
+                if let Some(inner) = rest.strip_prefix('[') { bracketed(inner) } else { bare(rest) }.map_err(refuse)?;
             segments.push(segment);
             rest = match after.strip_prefix('.') {
                 _ if after.is_empty() => return Ok(Self(segments)),

@@ -57,8 +57,7 @@ fn is_number(lower: &str) -> bool {
 /// `0x1f`, `0o17`, `0b101`.
 fn is_based(text: &str) -> bool {
     let digits = |prefix, base| {
-        text.strip_prefix(prefix)
-            .is_some_and(|rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_digit(base)))
+        text.strip_prefix(prefix).is_some_and(|rest: &str| !rest.is_empty() && rest.chars().all(|c| c.is_digit(base)))
     };
     digits("0x", 16) || digits("0o", 8) || digits("0b", 2)
 }

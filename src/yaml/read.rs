@@ -38,11 +38,9 @@ fn one_document(file: &str, tree: &Tree) -> Result<(), Diagnostic> {
             Err(Diagnostic::new(file, message).at(tree.position(root.span.start)))
         }
         [_] => Ok(()),
-        [_, second, ..] => Err(
-            Diagnostic::new(file, "the file holds more than one document, expected one")
-                .at(tree.position(second.span.start))
-                .help("remove what follows `---`, or move it to a file of its own"),
-        ),
+        [_, second, ..] => Err(Diagnostic::new(file, "the file holds more than one document, expected one")
+            .at(tree.position(second.span.start))
+            .help("remove what follows `---`, or move it to a file of its own")),
     }
 }
 
@@ -67,10 +65,7 @@ fn path_of(tracked: &serde_path_to_error::Path) -> Path {
 
 /// Says in the user's words what the deserializer missed, and where.
 fn explain(file: &str, tree: &Tree, path: &Path, error: &serde_yaml::Error) -> Diagnostic {
-    let reported = error.location().map(|location| Position {
-        line: location.line(),
-        column: location.column(),
-    });
+    let reported = error.location().map(|location| Position { line: location.line(), column: location.column() });
     let way = tree.way(0, path);
     let Some(last) = way.last() else {
         return Diagnostic::new(file, error.to_string()).at(reported);
@@ -90,31 +85,22 @@ fn bare_message(message: &str, reported: Option<Position>, way: &[Link<'_>]) -> 
     let message = message.strip_suffix(&suffix).unwrap_or(message);
     let paths = way.iter().rev().map(|link| printed_by_the_deserializer(&link.path));
     let mut prefixes = paths.flat_map(|path| [format!("{path}.?: "), format!("{path}: "), format!("{path}?: ")]);
-    prefixes
-        .find_map(|prefix| message.strip_prefix(&prefix))
-        .unwrap_or(message)
-        .to_owned()
+    prefixes.find_map(|prefix| message.strip_prefix(&prefix)).unwrap_or(message).to_owned()
 }
 
 /// A path as `serde_yaml` prints it: keys as they are, whatever they hold.
 fn printed_by_the_deserializer(path: &Path) -> String {
-    path.segments()
-        .iter()
-        .fold(String::new(), |way, segment| match segment {
-            Segment::Key(key) | Segment::Named(key) if way.is_empty() => key.clone(),
-            Segment::Key(key) | Segment::Named(key) => format!("{way}.{key}"),
-            Segment::Index(index) if way.is_empty() => format!(".[{index}]"),
-            Segment::Index(index) => format!("{way}[{index}]"),
-        })
+    path.segments().iter().fold(String::new(), |way, segment| match segment {
+        Segment::Key(key) | Segment::Named(key) if way.is_empty() => key.clone(),
+        Segment::Key(key) | Segment::Named(key) => format!("{way}.{key}"),
+        Segment::Index(index) if way.is_empty() => format!(".[{index}]"),
+        Segment::Index(index) => format!("{way}[{index}]"),
+    })
 }
 
 /// How a message names a value.
 fn named(path: &Path) -> String {
-    if path.segments().is_empty() {
-        "the document".to_owned()
-    } else {
-        format!("`{path}`")
-    }
+    if path.segments().is_empty() { "the document".to_owned() } else { format!("`{path}`") }
 }
 
 fn unknown(file: &str, tree: &Tree, link: &Link<'_>, name: &str, expected: &[String]) -> Diagnostic {
@@ -164,10 +150,7 @@ fn unknown_node<'tree>(link: &Link<'tree>, name: &str, expected: &[String]) -> O
 /// How many keys of a mapping are expected ones.
 fn likeness(entries: &[Entry], expected: &[String]) -> usize {
     let is_expected = |key: &str| expected.iter().any(|name| name == key);
-    entries
-        .iter()
-        .filter(|entry| entry.key.scalar().is_some_and(is_expected))
-        .count()
+    entries.iter().filter(|entry| entry.key.scalar().is_some_and(is_expected)).count()
 }
 
 fn missing(file: &str, tree: &Tree, link: &Link<'_>, name: &str) -> Diagnostic {
@@ -188,11 +171,7 @@ fn mismatch(file: &str, tree: &Tree, link: &Link<'_>, expected: &str, came: &Cam
         (false, Some(_), Some(_)) => ("within", link.clone()),
         _ => ("for", link.clone()),
     };
-    let message = format!(
-        "expected {expected} {relation} {}, came {}",
-        named(&link.path),
-        came.words()
-    );
+    let message = format!("expected {expected} {relation} {}, came {}", named(&link.path), came.words());
     Diagnostic::new(file, message).at(tree.position_at(link.place))
 }
 

@@ -65,16 +65,10 @@ impl Tree {
         let Some(node) = self.documents.get(document) else {
             return Vec::new();
         };
-        let mut links = vec![Link {
-            path: Path::root(),
-            place: Place { key: None, node },
-        }];
+        let mut links = vec![Link { path: Path::root(), place: Place { key: None, node } }];
         for segment in path.segments() {
             let next = links.last().and_then(|link| {
-                Some(Link {
-                    path: link.path.then(segment.clone()),
-                    place: link.place.node.step(segment)?,
-                })
+                Some(Link { path: link.path.then(segment.clone()), place: link.place.node.step(segment)? })
             });
             match next {
                 Some(link) => links.push(link),
@@ -104,10 +98,7 @@ impl<'tree> Link<'tree> {
             match &link.place.node.kind {
                 Kind::Mapping { entries, .. } => found.extend(entries.iter().map(|Entry { key, value }| Link {
                     path: link.path.then(key_segment(key)),
-                    place: Place {
-                        key: Some(key),
-                        node: value,
-                    },
+                    place: Place { key: Some(key), node: value },
                 })),
                 Kind::Sequence { items, .. } => found.extend(items.iter().enumerate().map(|(index, node)| Link {
                     path: link.path.then(Segment::Index(index)),
@@ -129,10 +120,8 @@ impl Node {
     fn step(&self, segment: &Segment) -> Option<Place<'_>> {
         match (&self.kind, segment) {
             (Kind::Mapping { entries, .. }, Segment::Key(wanted)) => {
-                only(entries.iter().filter(|entry| entry.key.scalar() == Some(wanted))).map(|entry| Place {
-                    key: Some(&entry.key),
-                    node: &entry.value,
-                })
+                only(entries.iter().filter(|entry| entry.key.scalar() == Some(wanted)))
+                    .map(|entry| Place { key: Some(&entry.key), node: &entry.value })
             }
             (Kind::Sequence { items, .. }, Segment::Index(index)) => {
                 items.get(*index).map(|node| Place { key: None, node })
@@ -148,9 +137,7 @@ impl Node {
         let Kind::Mapping { entries, .. } = &self.kind else {
             return false;
         };
-        entries
-            .iter()
-            .any(|entry| entry.key.scalar() == Some("name") && entry.value.scalar() == Some(name))
+        entries.iter().any(|entry| entry.key.scalar() == Some("name") && entry.value.scalar() == Some(name))
     }
 }
 

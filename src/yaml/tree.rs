@@ -151,14 +151,7 @@ impl Node {
 
     /// Whether the value is left out, as after `key:`.
     pub fn is_left_out(&self) -> bool {
-        self.span.is_empty()
-            && matches!(
-                &self.kind,
-                Kind::Scalar {
-                    style: Style::Plain,
-                    ..
-                }
-            )
+        self.span.is_empty() && matches!(&self.kind, Kind::Scalar { style: Style::Plain, .. })
     }
 }
 

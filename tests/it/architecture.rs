@@ -19,49 +19,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     (
         "pipeline",
-        &[
-            "domain",
-            "yaml",
-            "evaluation",
-            "policy",
-            "manifest",
-            "git",
-            "forge",
-            "executor",
-            "artifacts",
-            "store",
-        ],
+        &["domain", "yaml", "evaluation", "policy", "manifest", "git", "forge", "executor", "artifacts", "store"],
     ),
     ("web", &["domain", "forge", "pipeline"]),
-    (
-        "config",
-        &[
-            "domain",
-            "yaml",
-            "git",
-            "forge",
-            "executor",
-            "artifacts",
-            "store",
-            "pipeline",
-            "web",
-        ],
-    ),
-    (
-        "app",
-        &[
-            "telemetry",
-            "config",
-            "domain",
-            "git",
-            "forge",
-            "executor",
-            "artifacts",
-            "store",
-            "pipeline",
-            "web",
-        ],
-    ),
+    ("config", &["domain", "yaml", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
+    ("app", &["telemetry", "config", "domain", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
     (
         "cli",
         &[
@@ -102,10 +64,7 @@ fn a_row_names_only_rows_above_it() {
     for (index, (module, imports)) in LAYERS.iter().enumerate() {
         for import in *imports {
             let above = LAYERS[..index].iter().any(|(name, _)| name == import);
-            assert!(
-                above,
-                "`{module}` may import `{import}`, which is not above it: the graph could have a cycle"
-            );
+            assert!(above, "`{module}` may import `{import}`, which is not above it: the graph could have a cycle");
         }
     }
 }
@@ -121,9 +80,7 @@ fn only_the_trainer_may_depend_on_libtorch() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for manifest in ["Cargo.toml", "crates/contract/Cargo.toml", "crates/testkit/Cargo.toml"] {
         let text = fs::read_to_string(root.join(manifest)).expect("a readable manifest");
-        let links = text
-            .lines()
-            .any(|line| line.starts_with("tch ") || line.starts_with("torch-sys "));
+        let links = text.lines().any(|line| line.starts_with("tch ") || line.starts_with("torch-sys "));
         assert!(!links, "{manifest} depends on libtorch: only crates/trainer may");
     }
 }
@@ -151,10 +108,7 @@ fn a_forbidden_import_is_caught() {
         offences_of("domain/run.rs", "use crate::{store, web};"),
         "domain/run.rs: write one `use crate::name` a line"
     );
-    assert_eq!(
-        offences_of("pipeline/gate.rs", "use crate::policy::Policy;\n// use crate::web::x"),
-        ""
-    );
+    assert_eq!(offences_of("pipeline/gate.rs", "use crate::policy::Policy;\n// use crate::web::x"), "");
 }
 
 #[test]
@@ -167,10 +121,7 @@ fn a_crate_out_of_its_home_is_caught() {
         offences_of("domain/ids.rs", "fn f() -> anyhow::Result<()> {}"),
         "domain/ids.rs: `domain` may not name the crate `anyhow`"
     );
-    assert_eq!(
-        offences_of("cli/train.rs", "use tch::Tensor;"),
-        "cli/train.rs: `cli` may not name the crate `tch`"
-    );
+    assert_eq!(offences_of("cli/train.rs", "use tch::Tensor;"), "cli/train.rs: `cli` may not name the crate `tch`");
     assert_eq!(offences_of("git/push.rs", "use git2::Repository;"), "");
 }
 
@@ -193,16 +144,10 @@ fn offences_in(src: &Path) -> BTreeSet<String> {
             offences.insert(format!("src/{module} has no row in the table"));
             return;
         };
-        let code: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect();
+        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         for (name, homes) in HOMES {
             if !homes.contains(&&*module) && code.iter().any(|line| names_crate(line, name)) {
-                offences.insert(format!(
-                    "{}: `{module}` may not name the crate `{name}`",
-                    relative.display()
-                ));
+                offences.insert(format!("{}: `{module}` may not name the crate `{name}`", relative.display()));
             }
         }
         for line in code {
@@ -221,12 +166,8 @@ fn offences_in(src: &Path) -> BTreeSet<String> {
 
 /// Whether a line names a crate as the start of a path: `git2::…`, not `slipway_git2::…`.
 fn names_crate(line: &str, name: &str) -> bool {
-    line.match_indices(&format!("{name}::")).any(|(at, _)| {
-        !line[..at]
-            .chars()
-            .next_back()
-            .is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
-    })
+    line.match_indices(&format!("{name}::"))
+        .any(|(at, _)| !line[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':'))
 }
 
 fn each_source(folder: &Path, visit: &mut dyn FnMut(&Path, &str)) {

@@ -21,51 +21,28 @@ async fn a_mistake_in_a_model_file_is_refused_with_its_place_and_a_suggestion() 
             "- flatten\n      - conv2d: {filters: 8, kernel_size: 3}\n",
             "slipway.yaml:15:9: spec.model.sequential[1]: conv2d expects rows of [channels, height, width], but [784] reaches it",
         ),
-        (
-            "- linear: 10",
-            "- linear: 9",
-            "has the label 9, but the network has the classes 0 to 8",
-        ),
+        ("- linear: 10", "- linear: 9", "has the label 9, but the network has the classes 0 to 8"),
         (
             "data/test-labels}",
             "data/test-lables}",
             "slipway.yaml:10:48: spec.data.test.labels: there is no file `data/test-lables`",
         ),
         ("\"data/**\"", "\"other/**\"", "is not among `spec.paths`"),
-        (
-            "policy: policy.yaml",
-            "policy: ../policy.yaml",
-            "leaves the folder with `..`",
-        ),
-        (
-            "epochs: 4",
-            "epochs: 0",
-            "spec.training.epochs: 0 is out of range, expected 1 to 10000",
-        ),
+        ("policy: policy.yaml", "policy: ../policy.yaml", "leaves the folder with `..`"),
+        ("epochs: 4", "epochs: 0", "spec.training.epochs: 0 is out of range, expected 1 to 10000"),
         ("kind: Model", "kind: Modell", "slipway.yaml:2:7:"),
-        (
-            "  task: classification\n",
-            "  task: classification\n  task: classification\n",
-            "slipway.yaml:7:3:",
-        ),
+        ("  task: classification\n", "  task: classification\n  task: classification\n", "slipway.yaml:7:3:"),
         ("apiVersion: slipway.dev/v1alpha1", "apiVersion: [", "slipway.yaml:"),
     ] {
         let (state, reason) = outcome_of(&bench, old, new).await;
         let expected_state = if new == "- linear: 9" { "failed" } else { "refused" };
         assert_eq!(state, expected_state, "{new}: {reason}");
-        assert!(
-            reason.contains(expected),
-            "{new}: expected `{expected}`, came: {reason}"
-        );
+        assert!(reason.contains(expected), "{new}: expected `{expected}`, came: {reason}");
         if ["epocs", "liner"].iter().any(|typo| new.contains(typo)) {
             assert!(reason.contains("help: did you mean"), "{reason}");
         }
     }
-    assert_eq!(
-        text(&bench.promote_a_first_model_again().await, "state"),
-        "done",
-        "the server goes on"
-    );
+    assert_eq!(text(&bench.promote_a_first_model_again().await, "state"), "done", "the server goes on");
     bench.finish().await;
 }
 
@@ -88,36 +65,16 @@ async fn damaged_data_fails_the_run_with_the_row_or_byte_and_leaves_no_artifact(
             images[..5000].to_vec(),
             "data/train-images: 5000 bytes long, but its header [1000, 28, 28] needs 784016",
         ),
-        (
-            "data/train-images",
-            broken_gzip,
-            "data/train-images: the gzip stream is broken at unpacked byte 0",
-        ),
-        (
-            "data/train-labels",
-            wrong_label,
-            "data/train-labels: row 17 has the label 77",
-        ),
-        (
-            "data/train-images",
-            no_rows,
-            "data/train-labels: 1000 labels for the 0 rows of `data/train-images`",
-        ),
-        (
-            "data/train-images",
-            b"PNG picture".to_vec(),
-            "data/train-images: starts with the bytes",
-        ),
+        ("data/train-images", broken_gzip, "data/train-images: the gzip stream is broken at unpacked byte 0"),
+        ("data/train-labels", wrong_label, "data/train-labels: row 17 has the label 77"),
+        ("data/train-images", no_rows, "data/train-labels: 1000 labels for the 0 rows of `data/train-images`"),
+        ("data/train-images", b"PNG picture".to_vec(), "data/train-images: starts with the bytes"),
     ] {
         bench.world.work.write(path, &content).expect("written");
         let head = bench.push(expected).await;
         let run = bench.end_of(&head).await;
         assert_eq!(text(&run, "state"), "failed", "{run:#}");
-        assert!(
-            text(&run, "reason").contains(expected),
-            "expected `{expected}`, came: {}",
-            text(&run, "reason")
-        );
+        assert!(text(&run, "reason").contains(expected), "expected `{expected}`, came: {}", text(&run, "reason"));
         assert!(run["artifact"].is_null());
         bench.world.work.write(path, original(path)).expect("written");
     }
@@ -129,34 +86,17 @@ async fn a_value_that_is_no_number_in_a_table_fails_the_run_with_row_and_column(
     let bench = Bench::start().await;
     let model = MODEL
         .replace("format: idx", "format: csv\n    label: kind")
-        .replace(
-            "{features: data/train-images, labels: data/train-labels}",
-            "{file: data/train.csv}",
-        )
-        .replace(
-            "{features: data/test-images, labels: data/test-labels}",
-            "{file: data/test.csv}",
-        )
+        .replace("{features: data/train-images, labels: data/train-labels}", "{file: data/train.csv}")
+        .replace("{features: data/test-images, labels: data/test-labels}", "{file: data/test.csv}")
         .replace("- flatten\n      - linear: 10", "- linear: 2");
     bench.world.work.write("slipway.yaml", model).expect("written");
-    bench
-        .world
-        .work
-        .write("data/test.csv", "height,width,kind\n1,2,a\n3,4,b\n")
-        .expect("written");
-    bench
-        .world
-        .work
-        .write("data/train.csv", "height,width,kind\n1,2,a\n3,NaN,b\n")
-        .expect("written");
+    bench.world.work.write("data/test.csv", "height,width,kind\n1,2,a\n3,4,b\n").expect("written");
+    bench.world.work.write("data/train.csv", "height,width,kind\n1,2,a\n3,NaN,b\n").expect("written");
     let head = bench.push("a table with a hole").await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "failed");
     let reason = text(&run, "reason");
-    assert!(
-        reason.contains("data/train.csv: row 2, column `width`: `NaN` is not a finite number"),
-        "{reason}"
-    );
+    assert!(reason.contains("data/train.csv: row 2, column `width`: `NaN` is not a finite number"), "{reason}");
     bench.finish().await;
 }
 
@@ -166,17 +106,8 @@ async fn without_a_sound_policy_nothing_passes() {
     for (policy, expected) in [
         (None, "there is no policy at"),
         (Some(String::new()), "policy.yaml"),
-        (
-            Some(POLICY.replace(
-                "- metric: accuracy\n      at_least",
-                "- metric: acuracy\n      at_least",
-            )),
-            "acuracy",
-        ),
-        (
-            Some(POLICY.split("  checks:").next().unwrap_or_default().to_owned() + "  checks: []\n"),
-            "policy.yaml",
-        ),
+        (Some(POLICY.replace("- metric: accuracy\n      at_least", "- metric: acuracy\n      at_least")), "acuracy"),
+        (Some(POLICY.split("  checks:").next().unwrap_or_default().to_owned() + "  checks: []\n"), "policy.yaml"),
         (Some(POLICY.replace("at_least: 0.7", "at_least: 1.7")), "policy.yaml:7"),
     ] {
         let path = bench.world.work.path().join("policy.yaml");
@@ -190,11 +121,7 @@ async fn without_a_sound_policy_nothing_passes() {
         let head = bench.push_with("seed: 7", &seed).await;
         let run = bench.end_of(&head).await;
         assert_eq!(text(&run, "state"), "refused", "{policy:?}: {run:#}");
-        assert!(
-            text(&run, "reason").contains(expected),
-            "{policy:?}: {}",
-            text(&run, "reason")
-        );
+        assert!(text(&run, "reason").contains(expected), "{policy:?}: {}", text(&run, "reason"));
         assert!(run["artifact"].is_null(), "nothing is trained that could not be judged");
     }
     bench.finish().await;
@@ -204,21 +131,13 @@ async fn without_a_sound_policy_nothing_passes() {
 async fn two_models_of_one_name_are_refused() {
     let bench = Bench::start().await;
     for (path, content) in small_files() {
-        bench
-            .world
-            .work
-            .write(format!("copy/{path}"), content)
-            .expect("written");
+        bench.world.work.write(format!("copy/{path}"), content).expect("written");
     }
     let head = bench.push("the same name twice").await;
     let refused = |run: &serde_json::Value| {
         run["head"] == head.as_str() && run["file"] == "copy/slipway.yaml" && run["state"] == "refused"
     };
-    let run = bench
-        .api()
-        .wait_for_run("the refusal", crate::support::DEADLINE, refused)
-        .await
-        .expect("refused");
+    let run = bench.api().wait_for_run("the refusal", crate::support::DEADLINE, refused).await.expect("refused");
     let reason = text(&run, "reason");
     assert!(
         reason.contains(

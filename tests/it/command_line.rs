@@ -6,19 +6,11 @@ use std::process::{Command, Output};
 use crate::support::{Bench, MODEL, POLICY, slipway, small_files, text};
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(slipway())
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .expect("it ran")
+    Command::new(slipway()).args(arguments).current_dir(folder).output().expect("it ran")
 }
 
 fn said(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 fn small_model() -> tempfile::TempDir {
@@ -42,31 +34,19 @@ fn a_model_is_checked_trained_and_judged_by_hand() {
     let trained = run(folder.path(), &["train", "--out", "out", "--threads", "1"]);
     assert_eq!(trained.status.code(), Some(0), "{}", said(&trained));
     assert!(said(&trained).contains("epoch 4 of 4: loss"), "{}", said(&trained));
-    for file in [
-        "model.safetensors",
-        "training.json",
-        "card.json",
-        "evaluation/report.json",
-        "evaluation/predictions.parquet",
-    ] {
+    for file in
+        ["model.safetensors", "training.json", "card.json", "evaluation/report.json", "evaluation/predictions.parquet"]
+    {
         assert!(folder.path().join("out").join(file).is_file(), "{file}");
     }
     let judge = |policy: &str, more: &[&str]| {
         std::fs::write(folder.path().join("judged-by.yaml"), policy).expect("written");
-        let arguments = [
-            &["gate", "--policy", "judged-by.yaml", "--candidate", "out/evaluation"],
-            more,
-        ]
-        .concat();
+        let arguments = [&["gate", "--policy", "judged-by.yaml", "--candidate", "out/evaluation"], more].concat();
         run(folder.path(), &arguments)
     };
     let passed = judge(POLICY, &["--champion", "out/evaluation"]);
     assert_eq!(passed.status.code(), Some(0), "{}", said(&passed));
-    assert!(
-        said(&passed).contains("passed: 2 of 2 checks on 500 rows"),
-        "{}",
-        said(&passed)
-    );
+    assert!(said(&passed).contains("passed: 2 of 2 checks on 500 rows"), "{}", said(&passed));
     let refused = judge(&POLICY.replace("0.7", "0.99"), &[]);
     assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
     let report = std::fs::read_to_string(folder.path().join("out/evaluation/report.json")).expect("a report");
@@ -102,19 +82,13 @@ fn training_by_hand_points_at_the_mistake() {
 fn check_finds_all_mistakes_of_all_files() {
     let folder = small_model();
     std::fs::create_dir_all(folder.path().join("nested")).expect("a folder");
-    let model = MODEL
-        .replace("epochs: 4", "epochs: 0")
-        .replace("batch_size: 50", "batch_size: 0");
+    let model = MODEL.replace("epochs: 4", "epochs: 0").replace("batch_size: 50", "batch_size: 0");
     std::fs::write(folder.path().join("nested/slipway.yaml"), model).expect("written");
     std::fs::write(folder.path().join("policy.yaml"), POLICY.replace("0.7", "7")).expect("written");
     let checked = run(folder.path(), &["check"]);
     assert_eq!(checked.status.code(), Some(2));
     let words = said(&checked);
-    for expected in [
-        "nested/slipway.yaml:16:64:",
-        "spec.training.batch_size: 0 is out of range",
-        "policy.yaml:7",
-    ] {
+    for expected in ["nested/slipway.yaml:16:64:", "spec.training.batch_size: 0 is out of range", "policy.yaml:7"] {
         assert!(words.contains(expected), "expected `{expected}`, came: {words}");
     }
     let nothing = tempfile::tempdir().expect("a folder");
@@ -132,12 +106,7 @@ fn the_examples_are_sound() {
         for file in ["slipway.yaml", &format!("policies/{name}.yaml")] {
             std::fs::copy(example.join(file), copy.join(file)).expect("copied");
         }
-        for file in [
-            "train-images-idx3",
-            "train-labels-idx1",
-            "t10k-images-idx3",
-            "t10k-labels-idx1",
-        ] {
+        for file in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"] {
             std::fs::write(copy.join(format!("data/{file}-ubyte.gz")), "fetched by make data").expect("written");
         }
         let checked = run(&copy, &["check"]);
@@ -149,10 +118,7 @@ fn the_examples_are_sound() {
 fn generated_files_are_current() {
     for (what, folder) in [("schema", "schemas"), ("cli", "docs")] {
         let folder = root().join(folder);
-        let checked = run(
-            &root(),
-            &["generate", what, "--check", "--folder", &folder.display().to_string()],
-        );
+        let checked = run(&root(), &["generate", what, "--check", "--folder", &folder.display().to_string()]);
         assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
     }
     let empty = tempfile::tempdir().expect("a folder");
@@ -174,17 +140,8 @@ async fn runs_are_read_and_steered_through_the_api() {
         let shown: serde_json::Value = serde_json::from_slice(&ask(&["runs", "show", &id]).stdout).expect("JSON");
         assert_eq!(shown["transitions"][0]["to"], "queued");
         let log: serde_json::Value = serde_json::from_slice(&ask(&["runs", "log", &id]).stdout).expect("JSON");
-        assert!(
-            log["lines"][0]["line"]
-                .as_str()
-                .expect("a line")
-                .contains("reading data")
-        );
-        assert_eq!(
-            ask(&["runs", "cancel", &id]).status.code(),
-            Some(2),
-            "what has ended cannot be cancelled"
-        );
+        assert!(log["lines"][0]["line"].as_str().expect("a line").contains("reading data"));
+        assert_eq!(ask(&["runs", "cancel", &id]).status.code(), Some(2), "what has ended cannot be cancelled");
         assert_eq!(ask(&["runs", "show", "../secrets"]).status.code(), Some(2));
         let nobody = run(&here, &["runs", "list", "--server", "http://127.0.0.1:1"]);
         assert_eq!(nobody.status.code(), Some(4), "{}", said(&nobody));
@@ -197,45 +154,22 @@ async fn runs_are_read_and_steered_through_the_api() {
 fn a_hook_that_cannot_deliver_says_so_and_that_the_push_is_safe() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("secret"), "a secret that is long enough").expect("written");
-    std::fs::write(
-        folder.path().join("input"),
-        format!("{} {} refs/heads/main\n", "0".repeat(40), "1".repeat(40)),
-    )
-    .expect("written");
+    std::fs::write(folder.path().join("input"), format!("{} {} refs/heads/main\n", "0".repeat(40), "1".repeat(40)))
+        .expect("written");
     let mut command = Command::new(slipway());
-    command.args([
-        "hook",
-        "post-receive",
-        "--url",
-        "http://127.0.0.1:1/webhooks/x",
-        "--secret-file",
-        "secret",
-    ]);
+    command.args(["hook", "post-receive", "--url", "http://127.0.0.1:1/webhooks/x", "--secret-file", "secret"]);
     let input = std::fs::File::open(folder.path().join("input")).expect("input");
-    let output = command
-        .current_dir(folder.path())
-        .stdin(input)
-        .output()
-        .expect("it ran");
+    let output = command.current_dir(folder.path()).stdin(input).output().expect("it ran");
     assert_eq!(output.status.code(), Some(4));
-    assert!(
-        said(&output).contains("refs/heads/main was pushed, but not delivered"),
-        "{}",
-        said(&output)
-    );
+    assert!(said(&output).contains("refs/heads/main was pushed, but not delivered"), "{}", said(&output));
     assert!(said(&output).contains("the push itself is safe"), "{}", said(&output));
 }
 
 #[test]
 fn usage_mistakes_end_with_two_and_help_with_zero() {
     let here = std::env::temp_dir();
-    for (arguments, code) in [
-        (&["--help"][..], 0),
-        (&["--version"], 0),
-        (&[], 2),
-        (&["serve"], 2),
-        (&["nonsense"], 2),
-    ] {
+    for (arguments, code) in [(&["--help"][..], 0), (&["--version"], 0), (&[], 2), (&["serve"], 2), (&["nonsense"], 2)]
+    {
         assert_eq!(run(&here, arguments).status.code(), Some(code), "{arguments:?}");
     }
 }
@@ -243,11 +177,7 @@ fn usage_mistakes_end_with_two_and_help_with_zero() {
 #[test]
 fn doctor_says_what_is_there_and_what_is_missing() {
     let healthy = run(&root(), &["doctor"]);
-    assert!(
-        said(&healthy).contains("found    slipway-trainer: "),
-        "{}",
-        said(&healthy)
-    );
+    assert!(said(&healthy).contains("found    slipway-trainer: "), "{}", said(&healthy));
     let missing = run(&root(), &["doctor", "--trainer", "/nonexistent/trainer"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(

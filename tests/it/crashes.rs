@@ -25,33 +25,13 @@ async fn a_server_killed_at_any_state_goes_on_and_promotes_exactly_once() {
             bench.restart(&[]).await;
             let run = bench.end_of(&head).await;
             assert_eq!(text(&run, "state"), "done", "{point}: {run:#}");
-            assert_eq!(
-                bench.promotions().await,
-                before + 1,
-                "{point}: the promotion is lost or doubled"
-            );
-            assert_eq!(
-                text(&run, "promotion_commit"),
-                bench.world.environment_tip().await.expect("a tip"),
-                "{point}"
-            );
-            let way: Vec<&str> = run["transitions"]
-                .as_array()
-                .expect("a way")
-                .iter()
-                .map(|step| text(step, "to"))
-                .collect();
+            assert_eq!(bench.promotions().await, before + 1, "{point}: the promotion is lost or doubled");
+            assert_eq!(text(&run, "promotion_commit"), bench.world.environment_tip().await.expect("a tip"), "{point}");
+            let way: Vec<&str> =
+                run["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
             assert_eq!(
                 way,
-                [
-                    "queued",
-                    "training",
-                    "evaluating",
-                    "gating",
-                    "publishing",
-                    "promoting",
-                    "done"
-                ],
+                ["queued", "training", "evaluating", "gating", "publishing", "promoting", "done"],
                 "{point}"
             );
             tried += 1;
@@ -59,11 +39,7 @@ async fn a_server_killed_at_any_state_goes_on_and_promotes_exactly_once() {
         }
     }
     assert_eq!((tried, landed), (12, 12));
-    assert_eq!(
-        bench.api().runs().await.expect("runs").len(),
-        12,
-        "no run was started twice"
-    );
+    assert_eq!(bench.api().runs().await.expect("runs").len(), 12, "no run was started twice");
     bench.finish().await;
 }
 
@@ -72,11 +48,7 @@ async fn a_server_killed_while_it_trains_leaves_no_trainer_and_trains_again() {
     let mut bench = Bench::start().await;
     let head = bench.push_with("epochs: 4", "epochs: 400").await;
     let training = |run: &serde_json::Value| run["head"] == head.as_str() && run["state"] == "training";
-    let run = bench
-        .api()
-        .wait_for_run("training", DEADLINE, training)
-        .await
-        .expect("it trains");
+    let run = bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
     while bench.api().log(text(&run, "id")).await.expect("a log").is_empty() {
         tokio::task::yield_now().await;
     }
@@ -115,19 +87,10 @@ async fn a_delivery_acknowledged_right_before_a_kill_is_not_lost() {
     bench.world.git.set_faults(|faults| faults.unavailable = true);
     let zero = "0".repeat(40);
     let body = serde_json::json!({"ref": "refs/heads/main", "before": zero, "after": head}).to_string();
-    let signature = slipway::forge::Secret::new(slipway_testkit::demo::SECRET)
-        .expect("a secret")
-        .sign(body.as_bytes());
-    let headers = [
-        ("x-slipway-event", "push"),
-        ("x-slipway-delivery", "d-1"),
-        ("x-hub-signature-256", &*signature),
-    ];
+    let signature = slipway::forge::Secret::new(slipway_testkit::demo::SECRET).expect("a secret").sign(body.as_bytes());
+    let headers = [("x-slipway-event", "push"), ("x-slipway-delivery", "d-1"), ("x-hub-signature-256", &*signature)];
     let api = slipway_testkit::Api::at(address);
-    let answer = api
-        .send("POST", "/webhooks/digits", &headers, body.into_bytes())
-        .await
-        .expect("an answer");
+    let answer = api.send("POST", "/webhooks/digits", &headers, body.into_bytes()).await.expect("an answer");
     assert_eq!(answer.status, 202);
     server.kill_9().await.expect("killed");
     bench.world.git.set_faults(|faults| faults.unavailable = false);
@@ -139,10 +102,7 @@ async fn a_delivery_acknowledged_right_before_a_kill_is_not_lost() {
 #[tokio::test]
 async fn a_second_server_on_the_same_state_does_not_start() {
     let bench = Bench::start().await;
-    let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[])
-        .await
-        .expect_err("refused")
-        .to_string();
+    let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[]).await.expect_err("refused").to_string();
     assert!(error.contains("another server works in the state folder"), "{error}");
     bench.finish().await;
 }

@@ -6,55 +6,25 @@ use crate::support::{Bench, DEADLINE, USUAL, text};
 
 async fn by_hand(bench: &Bench) -> WorkTree {
     let url = bench.world.git.url("environment.git");
-    WorkTree::clone(&url, bench.world.folder.join("by-hand"))
-        .await
-        .expect("a clone")
+    WorkTree::clone(&url, bench.world.folder.join("by-hand")).await.expect("a clone")
 }
 
 #[tokio::test]
 async fn a_push_refused_by_a_hook_stalls_with_the_servers_words_and_lands_after_a_retry() {
     let bench = Bench::start().await;
     let hook = "#!/bin/sh\necho 'staging is closed until Monday' >&2\nexit 1\n";
-    bench
-        .world
-        .environment
-        .install_hook("pre-receive", hook)
-        .expect("installed");
+    bench.world.environment.install_hook("pre-receive", hook).expect("installed");
     let head = bench.push("a first model").await;
     let run = bench.end_of(&head).await;
-    assert_eq!(
-        (text(&run, "state"), run["stalled"].as_bool()),
-        ("promoting", Some(true)),
-        "{run:#}"
-    );
-    assert!(
-        text(&run, "reason").contains("staging is closed until Monday"),
-        "{}",
-        text(&run, "reason")
-    );
+    assert_eq!((text(&run, "state"), run["stalled"].as_bool()), ("promoting", Some(true)), "{run:#}");
+    assert!(text(&run, "reason").contains("staging is closed until Monday"), "{}", text(&run, "reason"));
     assert_eq!(bench.promotions().await, 0);
     bench.world.environment.remove_hook("pre-receive").expect("removed");
     let retry = format!("/api/v1/runs/{}/retry", text(&run, "id"));
-    assert_eq!(
-        bench
-            .api()
-            .send("POST", &retry, &[], Vec::new())
-            .await
-            .expect("an answer")
-            .status,
-        200
-    );
+    assert_eq!(bench.api().send("POST", &retry, &[], Vec::new()).await.expect("an answer").status, 200);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     assert_eq!(bench.promotions().await, 1);
-    assert_eq!(
-        bench
-            .api()
-            .send("POST", &retry, &[], Vec::new())
-            .await
-            .expect("an answer")
-            .status,
-        409
-    );
+    assert_eq!(bench.api().send("POST", &retry, &[], Vec::new()).await.expect("an answer").status, 409);
     bench.finish().await;
 }
 
@@ -64,11 +34,7 @@ async fn an_environment_that_is_down_is_tried_again_until_it_is_back() {
     let head = bench.push("a first model").await;
     bench.world.git.set_faults(|faults| faults.unavailable = true);
     let waits = |run: &serde_json::Value| run["head"] == head.as_str() && text(run, "reason").contains("HTTP 503");
-    let run = bench
-        .api()
-        .wait_for_run("a wait", DEADLINE, waits)
-        .await
-        .expect("it waits");
+    let run = bench.api().wait_for_run("a wait", DEADLINE, waits).await.expect("it waits");
     assert!(run["attempts"].as_u64() >= Some(1), "{run:#}");
     assert_ne!(text(&run, "state"), "done");
     bench.world.git.set_faults(|faults| faults.unavailable = false);
@@ -86,10 +52,7 @@ async fn a_push_whose_answer_is_lost_lands_exactly_once() {
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     assert_eq!(bench.promotions().await, 2, "one for each model: {first:#}");
-    assert_eq!(
-        text(&run, "promotion_commit"),
-        bench.world.environment_tip().await.expect("a tip")
-    );
+    assert_eq!(text(&run, "promotion_commit"), bench.world.environment_tip().await.expect("a tip"));
     bench.finish().await;
 }
 
@@ -102,24 +65,15 @@ async fn a_branch_that_moved_meanwhile_keeps_the_other_commit() {
     let foreign = clone.commit("by hand").await.expect("a commit");
     // The hook lets the foreign commit in only when Slipway's push is under way: it was built on the tip before.
     let other = bench.world.folder.join("other.git");
-    slipway_testkit::Repository::init_bare(&other)
-        .await
-        .expect("a repository");
+    slipway_testkit::Repository::init_bare(&other).await.expect("a repository");
     let address = other.display().to_string();
-    clone
-        .git(&["push", "--quiet", &address, "HEAD:refs/heads/main"])
-        .await
-        .expect("pushed aside");
+    clone.git(&["push", "--quiet", &address, "HEAD:refs/heads/main"]).await.expect("pushed aside");
     let hook = format!(
         "#!/bin/sh\n[ -e moved ] && exit 0\ntouch moved\nunset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY\n\
          git fetch --quiet '{}' main && git update-ref refs/heads/main {foreign}\n",
         other.display()
     );
-    bench
-        .world
-        .environment
-        .install_hook("pre-receive", &hook)
-        .expect("installed");
+    bench.world.environment.install_hook("pre-receive", &hook).expect("installed");
     let head = bench.push_with("epochs: 4", "epochs: 6").await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
@@ -137,11 +91,7 @@ async fn a_champion_changed_by_hand_is_compared_again_before_anything_is_written
     let second = bench.end_of(&second).await;
     assert_eq!(text(&second, "state"), "done");
     // While the third run promotes, its push is refused until a person put the first model back.
-    bench
-        .world
-        .environment
-        .install_hook("pre-receive", "#!/bin/sh\nexit 1\n")
-        .expect("installed");
+    bench.world.environment.install_hook("pre-receive", "#!/bin/sh\nexit 1\n").expect("installed");
     let head = bench.push_with("epochs: 4", "epochs: 6").await;
     let stalled = bench.end_of(&head).await;
     assert_eq!(stalled["champion"], second["artifact"]);
@@ -150,20 +100,11 @@ async fn a_champion_changed_by_hand_is_compared_again_before_anything_is_written
     clone.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted");
     assert!(clone.push("main").await.expect("pushed").success());
     let retry = format!("/api/v1/runs/{}/retry", text(&stalled, "id"));
-    bench
-        .api()
-        .send("POST", &retry, &[], Vec::new())
-        .await
-        .expect("an answer");
+    bench.api().send("POST", &retry, &[], Vec::new()).await.expect("an answer");
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     assert_eq!(run["champion"], first["artifact"], "git is the truth");
-    let way: Vec<&str> = run["transitions"]
-        .as_array()
-        .expect("a way")
-        .iter()
-        .map(|step| text(step, "to"))
-        .collect();
+    let way: Vec<&str> = run["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
     assert_eq!(way.iter().filter(|state| **state == "evaluating").count(), 2, "{way:?}");
     bench.finish().await;
 }
@@ -176,15 +117,8 @@ async fn an_environment_without_a_mark_for_the_model_is_refused_with_the_mark_to
     let head = bench.push("a model nobody waits for").await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "refused");
-    assert!(
-        text(&run, "reason").contains("`# {\"slipway\": \"letters:digest\"}`"),
-        "{}",
-        text(&run, "reason")
-    );
-    assert!(
-        run["artifact"].is_null(),
-        "nothing is trained that could not be promoted"
-    );
+    assert!(text(&run, "reason").contains("`# {\"slipway\": \"letters:digest\"}`"), "{}", text(&run, "reason"));
+    assert!(run["artifact"].is_null(), "nothing is trained that could not be promoted");
     bench.finish().await;
 }
 
@@ -193,12 +127,7 @@ async fn a_champion_whose_weights_are_damaged_is_never_taken_for_no_champion() {
     let bench = Bench::start().await;
     let first = bench.promote_a_first_model().await;
     let hex = text(&first, "artifact").trim_start_matches("sha256:");
-    let weights = bench
-        .world
-        .folder
-        .join("state/artifacts/sha256")
-        .join(hex)
-        .join("model.safetensors");
+    let weights = bench.world.folder.join("state/artifacts/sha256").join(hex).join("model.safetensors");
     let mut bytes = std::fs::read(&weights).expect("weights");
     *bytes.last_mut().expect("bytes") ^= 1;
     std::fs::write(&weights, bytes).expect("damaged");
@@ -220,16 +149,10 @@ async fn a_git_server_that_asks_for_a_login_gets_the_settings_credentials() {
     std::fs::write(bench.world.config(), settings).expect("written");
     bench.restart(&[]).await;
     let head = bench.push("a first model").await;
-    let login = slipway_testkit::Login {
-        user: "slipway".to_owned(),
-        password: "a token".to_owned(),
-    };
+    let login = slipway_testkit::Login { user: "slipway".to_owned(), password: "a token".to_owned() };
     bench.world.git.set_faults(|faults| faults.login = Some(login));
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
-    assert!(
-        !bench.server().errors().contains("a token"),
-        "the log shows the password"
-    );
+    assert!(!bench.server().errors().contains("a token"), "the log shows the password");
     bench.finish().await;
 }

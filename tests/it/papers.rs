@@ -6,14 +6,8 @@ use std::process::Command;
 
 use crate::support::slipway;
 
-const PAPERS: [&str; 6] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "CHANGELOG.md",
-    "docs/benchmarks.md",
-];
+const PAPERS: [&str; 6] =
+    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/benchmarks.md"];
 
 fn read(paper: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(paper);
@@ -51,32 +45,20 @@ fn every_slipway_command_of_the_papers_exists_with_its_options() {
             .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-'))
             .collect();
         let known = (0..=names.len()).rev().find_map(|count| {
-            let output = Command::new(slipway())
-                .args(&names[..count])
-                .arg("--help")
-                .output()
-                .expect("it ran");
-            output.status.success().then(|| {
-                (
-                    names[..count].join(" "),
-                    String::from_utf8_lossy(&output.stdout).into_owned(),
-                )
-            })
+            let output = Command::new(slipway()).args(&names[..count]).arg("--help").output().expect("it ran");
+            output
+                .status
+                .success()
+                .then(|| (names[..count].join(" "), String::from_utf8_lossy(&output.stdout).into_owned()))
         });
         let (name, help) = known.expect("slipway --help works");
         assert!(!name.is_empty() || names.is_empty(), "there is no command `{command}`");
         for option in rest.iter().filter(|word| word.starts_with("--")) {
-            assert!(
-                help.contains(option),
-                "`slipway {name}` has no option `{option}` (`{command}`)"
-            );
+            assert!(help.contains(option), "`slipway {name}` has no option `{option}` (`{command}`)");
         }
         tried.insert(name);
     }
-    assert!(
-        tried.len() >= 7,
-        "the papers name only {tried:?}: is this test still reading them?"
-    );
+    assert!(tried.len() >= 7, "the papers name only {tried:?}: is this test still reading them?");
 }
 
 #[test]
@@ -90,18 +72,12 @@ fn every_make_target_of_the_papers_exists() {
                 continue;
             }
             for target in words.filter(|word| !word.contains('=')) {
-                assert!(
-                    makefile.contains(&format!("\n{target}:")),
-                    "there is no target `{target}` (`{command}`)"
-                );
+                assert!(makefile.contains(&format!("\n{target}:")), "there is no target `{target}` (`{command}`)");
                 tried.insert(target.to_owned());
             }
         }
     }
-    assert!(
-        tried.contains("demo") && tried.contains("test"),
-        "the papers name only {tried:?}"
-    );
+    assert!(tried.contains("demo") && tried.contains("test"), "the papers name only {tried:?}");
 }
 
 #[test]
@@ -121,11 +97,7 @@ fn every_file_that_the_papers_link_exists() {
 #[test]
 fn the_readme_shows_settings_a_model_and_a_policy_that_are_sound() {
     let text = read("README.md");
-    let blocks: Vec<&str> = text
-        .split("```yaml\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
+    let blocks: Vec<&str> = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir_all(folder.path().join("data")).expect("a folder");
     for name in ["train.csv", "test.csv"] {
@@ -135,21 +107,14 @@ fn the_readme_shows_settings_a_model_and_a_policy_that_are_sound() {
         std::fs::write(folder.path().join(secret), "a secret that is long enough").expect("written");
     }
     let mut kinds = BTreeSet::new();
-    for (kind, file) in [
-        ("Policy", "policy.yaml"),
-        ("Model", "slipway.yaml"),
-        ("Server", "server.yaml"),
-    ] {
+    for (kind, file) in [("Policy", "policy.yaml"), ("Model", "slipway.yaml"), ("Server", "server.yaml")] {
         let block = blocks
             .iter()
             .find(|block| block.contains(&format!("kind: {kind}\n")))
             .unwrap_or_else(|| panic!("no {kind}"));
         std::fs::write(folder.path().join(file), block).expect("written");
-        let checked = Command::new(slipway())
-            .args(["check", file])
-            .current_dir(folder.path())
-            .output()
-            .expect("it ran");
+        let checked =
+            Command::new(slipway()).args(["check", file]).current_dir(folder.path()).output().expect("it ran");
         assert!(
             checked.status.success(),
             "{kind}: {}{}",

@@ -11,42 +11,14 @@ async fn a_good_model_is_promoted_by_one_commit_that_changes_marked_values_only(
     let run = bench.promote_a_first_model().await;
     let after = bench.world.environment_tip().await.expect("a tip");
     assert_eq!(text(&run, "promotion_commit"), after);
-    assert_eq!(
-        bench
-            .world
-            .environment
-            .commits(&format!("{before}..{after}"))
-            .await
-            .expect("commits")
-            .len(),
-        1
-    );
+    assert_eq!(bench.world.environment.commits(&format!("{before}..{after}")).await.expect("commits").len(), 1);
     let artifact = text(&run, "artifact");
-    let service = bench
-        .world
-        .environment
-        .show(&after, "staging/inferenceservice.yaml")
-        .await
-        .expect("a manifest");
+    let service = bench.world.environment.show(&after, "staging/inferenceservice.yaml").await.expect("a manifest");
     let hex = artifact.trim_start_matches("sha256:");
-    assert!(
-        service.contains(&format!("slipway.dev/digest: {artifact}      # {{\"slipway\"")),
-        "{service}"
-    );
-    assert!(
-        service.contains(&format!("state/artifacts/sha256/{hex}  # {{")),
-        "{service}"
-    );
-    assert!(
-        service.contains("minReplicas: 1   # the team's own choice"),
-        "{service}"
-    );
-    let weights = bench
-        .world
-        .folder
-        .join("state/artifacts/sha256")
-        .join(hex)
-        .join("model.safetensors");
+    assert!(service.contains(&format!("slipway.dev/digest: {artifact}      # {{\"slipway\"")), "{service}");
+    assert!(service.contains(&format!("state/artifacts/sha256/{hex}  # {{")), "{service}");
+    assert!(service.contains("minReplicas: 1   # the team's own choice"), "{service}");
+    let weights = bench.world.folder.join("state/artifacts/sha256").join(hex).join("model.safetensors");
     let digest = slipway_contract::Digest::of(&std::fs::read(weights).expect("weights"));
     assert_eq!(digest.as_str(), artifact);
     bench.finish().await;
@@ -57,17 +29,12 @@ async fn a_worse_model_is_refused_with_metric_bound_threshold_file_and_line() {
     let bench = Bench::start().await;
     bench.promote_a_first_model().await;
     let before = bench.world.environment_tip().await.expect("a tip");
-    let head = bench
-        .push_with("learning_rate: 1e-2}}, epochs: 4", "learning_rate: 1e-6}}, epochs: 1")
-        .await;
+    let head = bench.push_with("learning_rate: 1e-2}}, epochs: 4", "learning_rate: 1e-6}}, epochs: 1").await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "refused");
     let reason = text(&run, "reason");
     assert!(reason.starts_with("refused: accuracy is at most 0."), "{reason}");
-    assert!(
-        reason.contains("the policy asks for at least 0.7 (policy.yaml:6)"),
-        "{reason}"
-    );
+    assert!(reason.contains("the policy asks for at least 0.7 (policy.yaml:6)"), "{reason}");
     assert_eq!(bench.world.environment_tip().await.expect("a tip"), before);
     bench.finish().await;
 }
@@ -82,10 +49,7 @@ async fn a_later_model_is_compared_with_the_champion_on_the_same_rows() {
     assert_eq!(run["champion"], first["artifact"]);
     let message = bench.world.environment.message("main").await.expect("a message");
     assert!(message.contains("the champion's with 95 % confidence"), "{message}");
-    assert!(
-        message.contains(&format!("Champion before: {}", text(&first, "artifact"))),
-        "{message}"
-    );
+    assert!(message.contains(&format!("Champion before: {}", text(&first, "artifact"))), "{message}");
     bench.finish().await;
 }
 
@@ -93,19 +57,11 @@ async fn a_later_model_is_compared_with_the_champion_on_the_same_rows() {
 async fn the_policy_of_the_revision_before_the_push_judges_it() {
     let bench = Bench::start().await;
     bench.promote_a_first_model().await;
-    let lax = POLICY
-        .replace("at_least: 0.7", "at_least: 0.01")
-        .replace("margin: 0.05", "margin: 0.99");
+    let lax = POLICY.replace("at_least: 0.7", "at_least: 0.01").replace("margin: 0.05", "margin: 0.99");
     bench.world.work.write("policy.yaml", lax).expect("written");
-    let head = bench
-        .push_with("learning_rate: 1e-2}}, epochs: 4", "learning_rate: 1e-6}}, epochs: 1")
-        .await;
+    let head = bench.push_with("learning_rate: 1e-2}}, epochs: 4", "learning_rate: 1e-6}}, epochs: 1").await;
     let run = bench.end_of(&head).await;
-    assert_eq!(
-        text(&run, "state"),
-        "refused",
-        "a push must not be judged by the policy it brings along: {run:#}"
-    );
+    assert_eq!(text(&run, "state"), "refused", "a push must not be judged by the policy it brings along: {run:#}");
     assert!(text(&run, "reason").contains("at least 0.7 (policy.yaml:6)"), "{run:#}");
     bench.finish().await;
 }
@@ -121,10 +77,7 @@ async fn the_same_specification_and_data_use_the_same_weights_again() {
     assert_eq!(run["reused_from"], first["id"], "{run:#}");
     assert_eq!(run["artifact"], first["artifact"]);
     let cause = run["transitions"][2]["cause"].as_str().unwrap_or_default();
-    assert!(
-        cause.contains("used again: same files, specification, threads and trainer"),
-        "{cause}"
-    );
+    assert!(cause.contains("used again: same files, specification, threads and trainer"), "{cause}");
     bench.finish().await;
 }
 
@@ -132,32 +85,14 @@ async fn the_same_specification_and_data_use_the_same_weights_again() {
 async fn a_push_that_touches_no_model_starts_no_run() {
     let bench = Bench::start().await;
     bench.promote_a_first_model().await;
-    bench
-        .world
-        .work
-        .write("NOTES.md", "nothing of the model")
-        .expect("written");
+    bench.world.work.write("NOTES.md", "nothing of the model").expect("written");
     bench.push("notes").await;
-    bench
-        .world
-        .work
-        .git(&["checkout", "--quiet", "-b", "idea"])
-        .await
-        .expect("a branch");
-    bench
-        .world
-        .work
-        .write("slipway.yaml", MODEL.replace("epochs: 4", "epochs: 9"))
-        .expect("written");
+    bench.world.work.git(&["checkout", "--quiet", "-b", "idea"]).await.expect("a branch");
+    bench.world.work.write("slipway.yaml", MODEL.replace("epochs: 4", "epochs: 9")).expect("written");
     bench.world.work.commit("an idea").await.expect("a commit");
     assert!(bench.world.work.push("idea").await.expect("pushed").success());
     // A later push that does start a run shows that the two before were read.
-    bench
-        .world
-        .work
-        .git(&["checkout", "--quiet", "main"])
-        .await
-        .expect("a branch");
+    bench.world.work.git(&["checkout", "--quiet", "main"]).await.expect("a branch");
     let head = bench.push_with("seed: 7", "seed: 8").await;
     bench.end_of(&head).await;
     assert_eq!(bench.api().runs().await.expect("runs").len(), 2);
@@ -169,18 +104,11 @@ async fn a_newer_push_supersedes_a_run_and_its_training() {
     let bench = Bench::start().await;
     let long = bench.push_with("epochs: 4", "epochs: 10000").await;
     let training = |run: &serde_json::Value| run["head"] == long.as_str() && run["state"] == "training";
-    bench
-        .api()
-        .wait_for_run("training", DEADLINE, training)
-        .await
-        .expect("it trains");
+    bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
     let newer = bench.push_with("epochs: 4", "epochs: 3").await;
     let old = bench.end_of(&long).await;
     assert_eq!(text(&old, "state"), "superseded");
-    assert!(
-        text(&old, "reason").contains(&format!("superseded by {}", &newer[..12])),
-        "{old:#}"
-    );
+    assert!(text(&old, "reason").contains(&format!("superseded by {}", &newer[..12])), "{old:#}");
     assert_eq!(text(&bench.end_of(&newer).await, "state"), "done");
     bench.finish().await;
 }
@@ -189,50 +117,24 @@ async fn a_newer_push_supersedes_a_run_and_its_training() {
 async fn several_models_of_one_repository_run_by_themselves() {
     let bench = Bench::start().await;
     for (path, content) in crate::support::small_files() {
-        let content = if path == "slipway.yaml" {
-            MODEL.replace("name: digits", "name: other").into_bytes()
-        } else {
-            content
-        };
-        bench
-            .world
-            .work
-            .write(format!("models/other/{path}"), content)
-            .expect("written");
+        let content =
+            if path == "slipway.yaml" { MODEL.replace("name: digits", "name: other").into_bytes() } else { content };
+        bench.world.work.write(format!("models/other/{path}"), content).expect("written");
     }
     let url = bench.world.git.url("environment.git");
-    let clone = slipway_testkit::WorkTree::clone(&url, bench.world.folder.join("hand"))
-        .await
-        .expect("a clone");
-    clone
-        .write("staging/other.yaml", "digest: none # {\"slipway\": \"other:digest\"}\n")
-        .expect("written");
+    let clone = slipway_testkit::WorkTree::clone(&url, bench.world.folder.join("hand")).await.expect("a clone");
+    clone.write("staging/other.yaml", "digest: none # {\"slipway\": \"other:digest\"}\n").expect("written");
     clone.commit("a place for the other model").await.expect("a commit");
     assert!(clone.push("main").await.expect("pushed").success());
     let head = bench.push("two models").await;
     for model in ["digits", "other"] {
         let ended =
             |run: &serde_json::Value| run["head"] == head.as_str() && run["model"] == model && run["state"] == "done";
-        bench
-            .api()
-            .wait_for_run(model, DEADLINE, ended)
-            .await
-            .expect("it is promoted");
+        bench.api().wait_for_run(model, DEADLINE, ended).await.expect("it is promoted");
     }
-    let other = bench
-        .world
-        .environment
-        .show("main", "staging/other.yaml")
-        .await
-        .expect("a manifest");
+    let other = bench.world.environment.show("main", "staging/other.yaml").await.expect("a manifest");
     assert!(other.starts_with("digest: sha256:"), "{other}");
-    let log = git::run(bench.world.environment.path(), &["log", "--format=%s", "main"])
-        .await
-        .expect("a log");
-    assert_eq!(
-        log.lines().filter(|line| line.starts_with("Promote ")).count(),
-        2,
-        "{log}"
-    );
+    let log = git::run(bench.world.environment.path(), &["log", "--format=%s", "main"]).await.expect("a log");
+    assert_eq!(log.lines().filter(|line| line.starts_with("Promote ")).count(), 2, "{log}");
     bench.finish().await;
 }

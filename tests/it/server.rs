@@ -10,15 +10,10 @@ use crate::support::{Bench, slipway};
 async fn mistakes_in_the_settings_are_named_all_at_once_with_their_places() {
     let bench = Bench::without_server("executor: {local: {deadline: 0s, memory: 1KiB}}").await;
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-    let settings = settings
-        .replace("./secret", "./nothing")
-        .replace("environment: staging", "environment: nowhere");
+    let settings = settings.replace("./secret", "./nothing").replace("environment: staging", "environment: nowhere");
     std::fs::write(bench.world.config(), settings).expect("written");
-    let output = Command::new(slipway())
-        .args(["serve", "--config"])
-        .arg(bench.world.config())
-        .output()
-        .expect("it ran");
+    let output =
+        Command::new(slipway()).args(["serve", "--config"]).arg(bench.world.config()).output().expect("it ran");
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8_lossy(&output.stderr);
     for expected in [
@@ -35,10 +30,7 @@ async fn mistakes_in_the_settings_are_named_all_at_once_with_their_places() {
 #[tokio::test]
 async fn an_unknown_key_in_the_settings_is_refused_with_a_suggestion() {
     let bench = Bench::without_server("executer: {local: {}}").await;
-    let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[])
-        .await
-        .expect_err("refused")
-        .to_string();
+    let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[]).await.expect_err("refused").to_string();
     assert!(error.contains("server.yaml:9:1: unknown key `executer`"), "{error}");
     assert!(error.contains("did you mean `executor`?"), "{error}");
 }
@@ -48,33 +40,18 @@ async fn an_address_that_others_reach_needs_a_token() {
     let mut bench = Bench::without_server("").await;
     let open = bench.world.settings("").replace("127.0.0.1:0\n", "0.0.0.0:0\n");
     std::fs::write(bench.world.config(), open).expect("written");
-    let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[])
-        .await
-        .expect_err("refused")
-        .to_string();
-    assert!(
-        error.contains("can be reached from outside, and the API has no token"),
-        "{error}"
-    );
+    let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[]).await.expect_err("refused").to_string();
+    assert!(error.contains("can be reached from outside, and the API has no token"), "{error}");
     // The same token on loopback: without it the API says nothing, health and webhooks do.
     std::fs::write(bench.world.folder.join("token"), "a token that is long enough").expect("written");
-    std::fs::write(
-        bench.world.config(),
-        bench.world.settings("web: {api_token: {file: ./token}}"),
-    )
-    .expect("written");
+    std::fs::write(bench.world.config(), bench.world.settings("web: {api_token: {file: ./token}}")).expect("written");
     bench.restart(&[]).await;
     let api = bench.api();
-    for (authorization, status) in [
-        (None, 401),
-        (Some("Bearer something else, as long"), 401),
-        (Some("Bearer a token that is long enough"), 200),
-    ] {
+    for (authorization, status) in
+        [(None, 401), (Some("Bearer something else, as long"), 401), (Some("Bearer a token that is long enough"), 200)]
+    {
         let headers: Vec<(&str, &str)> = authorization.iter().map(|value| ("authorization", *value)).collect();
-        let answer = api
-            .send("GET", "/api/v1/runs", &headers, Vec::new())
-            .await
-            .expect("an answer");
+        let answer = api.send("GET", "/api/v1/runs", &headers, Vec::new()).await.expect("an answer");
         assert_eq!(answer.status, status, "{authorization:?}");
     }
     for path in ["/livez", "/readyz", "/metrics"] {
@@ -107,19 +84,10 @@ async fn an_idle_server_holds_less_than_thirty_mebibytes() {
 
 #[test]
 fn the_controller_links_no_libtorch() {
-    let output = Command::new("readelf")
-        .args(["--dynamic", "--wide"])
-        .arg(slipway())
-        .output()
-        .expect("readelf of binutils");
+    let output =
+        Command::new("readelf").args(["--dynamic", "--wide"]).arg(slipway()).output().expect("readelf of binutils");
     let dynamic = String::from_utf8_lossy(&output.stdout);
     let needed: Vec<&str> = dynamic.lines().filter(|line| line.contains("(NEEDED)")).collect();
-    assert!(
-        needed.iter().any(|line| line.contains("[libc.so.6]")),
-        "no dynamic section was read: {dynamic}"
-    );
-    assert!(
-        !needed.iter().any(|line| line.contains("torch") || line.contains("c10")),
-        "{needed:#?}"
-    );
+    assert!(needed.iter().any(|line| line.contains("[libc.so.6]")), "no dynamic section was read: {dynamic}");
+    assert!(!needed.iter().any(|line| line.contains("torch") || line.contains("c10")), "{needed:#?}");
 }

@@ -11,11 +11,7 @@ const LONG: (&str, &str) = ("epochs: 4", "epochs: 10000");
 async fn train_long(bench: &Bench) -> (String, u32) {
     let head = bench.push_with(LONG.0, LONG.1).await;
     let training = |run: &serde_json::Value| run["head"] == head.as_str() && run["state"] == "training";
-    let run = bench
-        .api()
-        .wait_for_run("training", DEADLINE, training)
-        .await
-        .expect("it trains");
+    let run = bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
     let id = text(&run, "id").to_owned();
     while bench.api().log(&id).await.expect("a log").is_empty() {
         tokio::task::yield_now().await;
@@ -34,10 +30,7 @@ async fn end(bench: &Bench, id: &str) -> serde_json::Value {
 async fn a_trainer_that_is_killed_or_crashes_fails_the_run_with_that_reason() {
     let bench = Bench::start().await;
     for (signal, expected) in [
-        (
-            Signal::KILL,
-            "the trainer ran out of memory: the system killed it (signal 9)",
-        ),
+        (Signal::KILL, "the trainer ran out of memory: the system killed it (signal 9)"),
         // As libtorch ends the process when one of its own assertions fails.
         (Signal::ABORT, "the trainer was ended by signal 6"),
     ] {
@@ -51,11 +44,7 @@ async fn a_trainer_that_is_killed_or_crashes_fails_the_run_with_that_reason() {
         // The same revision again would be the same run; another commit is another.
         bench.world.work.write("data/nonce", expected).expect("written");
     }
-    assert_eq!(
-        text(&bench.promote_a_first_model_again().await, "state"),
-        "done",
-        "the server goes on"
-    );
+    assert_eq!(text(&bench.promote_a_first_model_again().await, "state"), "done", "the server goes on");
     bench.finish().await;
 }
 
@@ -76,21 +65,11 @@ async fn a_trainer_over_its_deadline_is_ended_with_everything_it_started() {
 #[tokio::test]
 async fn a_trainer_over_its_memory_is_ended() {
     let bench = Bench::start_with("executor: {local: {deadline: 5m, memory: 256MiB, threads: 1}}").await;
-    let head = bench
-        .push_with("- linear: 10", "- linear: 65000\n      - linear: 10")
-        .await;
+    let head = bench.push_with("- linear: 10", "- linear: 65000\n      - linear: 10").await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "failed", "{run:#}");
-    assert!(
-        text(&run, "reason").starts_with("the trainer ran out of memory:"),
-        "{}",
-        text(&run, "reason")
-    );
-    assert!(
-        text(&run, "reason").contains("256 MiB allowed"),
-        "{}",
-        text(&run, "reason")
-    );
+    assert!(text(&run, "reason").starts_with("the trainer ran out of memory:"), "{}", text(&run, "reason"));
+    assert!(text(&run, "reason").contains("256 MiB allowed"), "{}", text(&run, "reason"));
     bench.finish().await;
 }
 
@@ -99,11 +78,7 @@ async fn a_run_that_is_cancelled_ends_its_trainer() {
     let bench = Bench::start().await;
     let (id, trainer) = train_long(&bench).await;
     let cancel = format!("/api/v1/runs/{id}/cancel");
-    let answer = bench
-        .api()
-        .send("POST", &cancel, &[], Vec::new())
-        .await
-        .expect("an answer");
+    let answer = bench.api().send("POST", &cancel, &[], Vec::new()).await.expect("an answer");
     assert_eq!(answer.json["state"], "cancelled", "{}", answer.text);
     let gone = tokio::time::timeout(std::time::Duration::from_secs(5), async {
         while bench.server().children().expect("children").contains(&trainer) {
@@ -111,20 +86,8 @@ async fn a_run_that_is_cancelled_ends_its_trainer() {
         }
     });
     gone.await.expect("the trainer is ended");
-    assert_eq!(
-        bench
-            .api()
-            .send("POST", &cancel, &[], Vec::new())
-            .await
-            .expect("an answer")
-            .status,
-        409
-    );
-    assert_eq!(
-        text(&bench.promote_a_first_model_again().await, "state"),
-        "done",
-        "the server goes on"
-    );
+    assert_eq!(bench.api().send("POST", &cancel, &[], Vec::new()).await.expect("an answer").status, 409);
+    assert_eq!(text(&bench.promote_a_first_model_again().await, "state"), "done", "the server goes on");
     bench.finish().await;
 }
 
@@ -133,11 +96,7 @@ async fn a_server_that_is_asked_to_stop_ends_its_trainer_and_trains_again_later(
     let mut bench = Bench::start().await;
     let head = bench.push_with("epochs: 4", "epochs: 300").await;
     let training = |run: &serde_json::Value| run["head"] == head.as_str() && run["state"] == "training";
-    bench
-        .api()
-        .wait_for_run("training", DEADLINE, training)
-        .await
-        .expect("it trains");
+    bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
     let ended = bench.take_server().terminate().await.expect("it ends");
     assert!(ended.success(), "{ended}");
     bench.restart(&[]).await;
@@ -152,11 +111,7 @@ async fn a_trainer_that_cannot_be_started_is_tried_again() {
     let head = bench.push("a first model").await;
     let waits =
         |run: &serde_json::Value| run["head"] == head.as_str() && text(run, "reason").contains("could not be started");
-    bench
-        .api()
-        .wait_for_run("a wait", DEADLINE, waits)
-        .await
-        .expect("it waits");
+    bench.api().wait_for_run("a wait", DEADLINE, waits).await.expect("it waits");
     let settings = bench.world.settings(USUAL);
     std::fs::write(bench.world.config(), settings).expect("written");
     bench.restart(&[]).await;

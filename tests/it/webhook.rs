@@ -17,24 +17,15 @@ fn sign(body: &[u8]) -> String {
 }
 
 async fn deliver(api: &Api, id: &str, body: &str, signature: &str) -> Answer {
-    let headers = [
-        ("x-slipway-event", "push"),
-        ("x-slipway-delivery", id),
-        ("x-hub-signature-256", signature),
-    ];
-    api.send("POST", HOOK, &headers, body.as_bytes().to_vec())
-        .await
-        .expect("an answer")
+    let headers = [("x-slipway-event", "push"), ("x-slipway-delivery", id), ("x-hub-signature-256", signature)];
+    api.send("POST", HOOK, &headers, body.as_bytes().to_vec()).await.expect("an answer")
 }
 
 /// How often deliveries came to an outcome, from the metrics.
 async fn count(api: &Api, outcome: &str) -> u64 {
     let metrics = api.get("/metrics").await.expect("metrics").text;
     let name = format!("slipway_deliveries_total{{outcome=\"{outcome}\"}} ");
-    metrics
-        .lines()
-        .find_map(|line| line.strip_prefix(&name)?.parse().ok())
-        .unwrap_or(0)
+    metrics.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or(0)
 }
 
 /// How many deliveries the store holds.
@@ -59,9 +50,7 @@ async fn missing_malformed_and_foreign_signatures_are_refused_stored_nowhere_and
         good.replace("sha256=", "sha512="),
         good[..good.len() - 2].to_owned(),
         sign(b"another body"),
-        slipway::forge::Secret::new("another secret, as long")
-            .expect("a secret")
-            .sign(body.as_bytes()),
+        slipway::forge::Secret::new("another secret, as long").expect("a secret").sign(body.as_bytes()),
     ];
     for (index, signature) in wrong.iter().enumerate() {
         let answer = deliver(&api, &format!("d-{index}"), &body, signature).await;
@@ -70,18 +59,12 @@ async fn missing_malformed_and_foreign_signatures_are_refused_stored_nowhere_and
         assert!(!answer.text.contains(SECRET) && !answer.text.contains(&good));
     }
     let headers = [("x-slipway-event", "push"), ("x-slipway-delivery", "d-none")];
-    let unsigned = api
-        .send("POST", HOOK, &headers, body.clone().into_bytes())
-        .await
-        .expect("an answer");
+    let unsigned = api.send("POST", HOOK, &headers, body.clone().into_bytes()).await.expect("an answer");
     assert_eq!(unsigned.status, 401);
     assert_eq!(stored(&bench), 0, "a refused delivery is on the disk");
     assert_eq!(count(&api, "unverified").await, 8);
     assert_eq!(api.runs().await.expect("runs").len(), 0);
-    let unknown = api
-        .send("POST", "/webhooks/nobody", &[], Vec::new())
-        .await
-        .expect("an answer");
+    let unknown = api.send("POST", "/webhooks/nobody", &[], Vec::new()).await.expect("an answer");
     assert_eq!(unknown.status, 404);
     bench.finish().await;
 }
@@ -116,11 +99,7 @@ async fn a_body_over_the_cap_is_refused_without_reading_all_of_it() {
     let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n8000000\r\n");
     assert_eq!(answer_before_the_end(&address, &chunked, 1 << 20).await, 413);
     assert_eq!(count(&bench.api(), "too_large").await, 2);
-    assert_eq!(
-        deliver(&bench.api(), "d-1", "{}", &sign(b"{}")).await.status,
-        202,
-        "a small one is taken"
-    );
+    assert_eq!(deliver(&bench.api(), "d-1", "{}", &sign(b"{}")).await.status, 202, "a small one is taken");
     bench.finish().await;
 }
 
@@ -141,36 +120,15 @@ async fn answer_before_the_end(address: &str, start: &str, bytes: usize) -> u16 
 async fn verified_deliveries_that_mean_nothing_are_taken_and_ignored() {
     let bench = Bench::start().await;
     let api = bench.api();
-    let bodies = [
-        "",
-        "{",
-        "[]",
-        r#"{"ref": "refs/heads/main"}"#,
-        r#"{"ref": "refs/tags/v1", "before": "x", "after": "y"}"#,
-    ];
+    let bodies =
+        ["", "{", "[]", r#"{"ref": "refs/heads/main"}"#, r#"{"ref": "refs/tags/v1", "before": "x", "after": "y"}"#];
     for (index, body) in bodies.iter().enumerate() {
-        assert_eq!(
-            deliver(&api, &format!("d-{index}"), body, &sign(body.as_bytes()))
-                .await
-                .status,
-            202,
-            "{body}"
-        );
+        assert_eq!(deliver(&api, &format!("d-{index}"), body, &sign(body.as_bytes())).await.status, 202, "{body}");
     }
     let headers = [("x-hub-signature-256", &*sign(b"{}"))];
-    let nameless = api
-        .send("POST", HOOK, &headers, b"{}".to_vec())
-        .await
-        .expect("an answer");
-    assert_eq!(
-        nameless.status, 400,
-        "a delivery without a name cannot be told from another"
-    );
-    assert_eq!(
-        text(&bench.promote_a_first_model().await, "state"),
-        "done",
-        "the server goes on"
-    );
+    let nameless = api.send("POST", HOOK, &headers, b"{}".to_vec()).await.expect("an answer");
+    assert_eq!(nameless.status, 400, "a delivery without a name cannot be told from another");
+    assert_eq!(text(&bench.promote_a_first_model().await, "state"), "done", "the server goes on");
     assert_eq!(api.runs().await.expect("runs").len(), 1);
     bench.finish().await;
 }
@@ -178,9 +136,8 @@ async fn verified_deliveries_that_mean_nothing_are_taken_and_ignored() {
 #[tokio::test]
 async fn a_push_event_of_github_starts_a_run() {
     let mut bench = Bench::without_server(USUAL).await;
-    let settings = std::fs::read_to_string(bench.world.config())
-        .expect("settings")
-        .replace("forge: plain", "forge: github");
+    let settings =
+        std::fs::read_to_string(bench.world.config()).expect("settings").replace("forge: plain", "forge: github");
     std::fs::write(bench.world.config(), settings).expect("written");
     bench.restart(&[]).await;
     bench.world.models.remove_hook("post-receive").expect("removed");
@@ -197,11 +154,7 @@ async fn a_push_event_of_github_starts_a_run() {
         ("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"),
         ("x-hub-signature-256", &signature),
     ];
-    let answer = bench
-        .api()
-        .send("POST", HOOK, &headers, body.into_bytes())
-        .await
-        .expect("an answer");
+    let answer = bench.api().send("POST", HOOK, &headers, body.into_bytes()).await.expect("an answer");
     assert_eq!(answer.status, 202);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     bench.finish().await;

@@ -71,10 +71,7 @@ impl DataSpec {
                 ("spec.data.test.labels", &test.labels),
             ],
             Self::Csv { train, test, .. } => {
-                vec![
-                    ("spec.data.train.file", &train.file),
-                    ("spec.data.test.file", &test.file),
-                ]
+                vec![("spec.data.train.file", &train.file), ("spec.data.test.file", &test.file)]
             }
         }
     }

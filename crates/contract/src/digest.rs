@@ -49,13 +49,7 @@ impl FromStr for Digest {
         let valid = text.strip_prefix("sha256:").is_some_and(|digits| {
             digits.len() == 64 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         });
-        if valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotADigest {
-                text: text.chars().take(80).collect(),
-            })
-        }
+        if valid { Ok(Self(text.to_owned())) } else { Err(NotADigest { text: text.chars().take(80).collect() }) }
     }
 }
 
@@ -86,10 +80,7 @@ mod tests {
     #[test]
     fn the_empty_text_has_the_published_digest() {
         let digest = Digest::of(b"");
-        assert_eq!(
-            digest.as_str(),
-            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(digest.as_str(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(digest.as_str().parse::<Digest>(), Ok(digest));
     }
 

@@ -43,13 +43,7 @@ pub struct Fault {
 impl Fault {
     /// A fault of `kind`, with nothing but its message.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            key: None,
-            file: None,
-            message: message.into(),
-            help: None,
-        }
+        Self { kind, key: None, file: None, message: message.into(), help: None }
     }
 
     /// The same fault, about a key of `slipway.yaml`.

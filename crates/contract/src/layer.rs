@@ -138,19 +138,10 @@ impl LayerStack {
         let mut shapes = Vec::with_capacity(self.sequential.len());
         let mut current = input.clone();
         for (index, layer) in self.sequential.iter().enumerate() {
-            current = layer
-                .shape_after(&current)
-                .map_err(|(message, help)| ShapeError { index, message, help })?;
+            current = layer.shape_after(&current).map_err(|(message, help)| ShapeError { index, message, help })?;
             if current.values() > MOST_VALUES {
-                let message = format!(
-                    "{} makes rows of {current}, more than {MOST_VALUES} values",
-                    layer.name()
-                );
-                return Err(ShapeError {
-                    index,
-                    message,
-                    help: "use fewer filters or outputs".to_owned(),
-                });
+                let message = format!("{} makes rows of {current}, more than {MOST_VALUES} values", layer.name());
+                return Err(ShapeError { index, message, help: "use fewer filters or outputs".to_owned() });
             }
             shapes.push(current.clone());
         }
@@ -202,19 +193,10 @@ impl Layer {
     /// Shape of a row after this layer, or what does not fit and what to do.
     fn shape_after(&self, input: &Shape) -> Result<Shape, (String, String)> {
         match self {
-            Self::Conv2d(ConvolutionOptions {
-                filters,
-                kernel_size,
-                stride,
-                padding,
-            }) => {
+            Self::Conv2d(ConvolutionOptions { filters, kernel_size, stride, padding }) => {
                 at_least_one(
                     self.name(),
-                    &[
-                        ("filters", *filters),
-                        ("kernel_size", *kernel_size),
-                        ("stride", *stride),
-                    ],
+                    &[("filters", *filters), ("kernel_size", *kernel_size), ("stride", *stride)],
                 )?;
                 let (_, height, width) = image(self.name(), input)?;
                 let size = |length| windows(self.name(), length, *kernel_size, *stride, *padding, input);
@@ -229,12 +211,7 @@ impl Layer {
             }
             Self::Flatten => u32::try_from(input.values())
                 .map(|values| Shape(vec![values]))
-                .map_err(|_| {
-                    (
-                        format!("flatten gets rows of {input}, too many values"),
-                        "pool before it".to_owned(),
-                    )
-                }),
+                .map_err(|_| (format!("flatten gets rows of {input}, too many values"), "pool before it".to_owned())),
             Self::Linear(outputs) => {
                 at_least_one(self.name(), &[("linear", *outputs)])?;
                 match input.0.as_slice() {
@@ -260,10 +237,9 @@ impl Layer {
 
 fn at_least_one(layer: &str, sizes: &[(&str, u32)]) -> Result<(), (String, String)> {
     match sizes.iter().find(|(_, size)| *size == 0) {
-        Some((name, _)) => Err((
-            format!("{layer}: `{name}` is 0, expected at least 1"),
-            format!("give `{name}` a size"),
-        )),
+        Some((name, _)) => {
+            Err((format!("{layer}: `{name}` is 0, expected at least 1"), format!("give `{name}` a size")))
+        }
         None => Ok(()),
     }
 }
@@ -310,9 +286,7 @@ mod tests {
     use super::*;
 
     fn stack(text: &str) -> LayerStack {
-        LayerStack {
-            sequential: serde_json::from_str(text).expect("layers"),
-        }
+        LayerStack { sequential: serde_json::from_str(text).expect("layers") }
     }
 
     #[test]
@@ -321,10 +295,7 @@ mod tests {
             r#"[{"conv2d": {"filters": 32, "kernel_size": 3}}, "relu", {"max_pool2d": 2}, "flatten", {"linear": 10}]"#;
         let shapes = stack(layers).shapes(&Shape(vec![1, 28, 28])).expect("fits");
         let sizes: Vec<String> = shapes.iter().map(Shape::to_string).collect();
-        assert_eq!(
-            sizes,
-            ["[32, 26, 26]", "[32, 26, 26]", "[32, 13, 13]", "[5408]", "[10]"]
-        );
+        assert_eq!(sizes, ["[32, 26, 26]", "[32, 26, 26]", "[32, 13, 13]", "[5408]", "[10]"]);
     }
 
     #[test]
@@ -337,11 +308,7 @@ mod tests {
     #[test]
     fn a_layer_that_does_not_fit_is_named_with_what_reaches_it() {
         for (layers, index, message) in [
-            (
-                r#"[{"linear": 3}]"#,
-                0,
-                "linear expects rows of one dimension, but [1, 4, 4] reaches it",
-            ),
+            (r#"[{"linear": 3}]"#, 0, "linear expects rows of one dimension, but [1, 4, 4] reaches it"),
             (
                 r#"["flatten", {"conv2d": {"filters": 1, "kernel_size": 1}}]"#,
                 1,
@@ -352,16 +319,8 @@ mod tests {
                 2,
                 "max_pool2d has a window of 2x2, but rows of [1, 1, 1] reach it",
             ),
-            (
-                r#"["flatten", {"linear": 0}]"#,
-                1,
-                "linear: `linear` is 0, expected at least 1",
-            ),
-            (
-                r#"[{"dropout": 1.0}]"#,
-                0,
-                "dropout is 1, expected 0 up to (not including) 1",
-            ),
+            (r#"["flatten", {"linear": 0}]"#, 1, "linear: `linear` is 0, expected at least 1"),
+            (r#"[{"dropout": 1.0}]"#, 0, "dropout is 1, expected 0 up to (not including) 1"),
             (
                 r#"[{"conv2d": {"filters": 1, "kernel_size": 2, "padding": 2}}]"#,
                 0,
@@ -375,9 +334,8 @@ mod tests {
 
     #[test]
     fn a_network_too_large_for_any_machine_is_refused() {
-        let error = stack(r#"["flatten", {"linear": 4000000000}]"#)
-            .shapes(&Shape(vec![1, 4, 4]))
-            .expect_err("too large");
+        let error =
+            stack(r#"["flatten", {"linear": 4000000000}]"#).shapes(&Shape(vec![1, 4, 4])).expect_err("too large");
         assert_eq!(error.index, 1);
     }
 }

@@ -21,13 +21,8 @@ pub enum Metric {
 }
 
 /// All metrics, in the order in which they are listed to people.
-pub const ALL: [Metric; 5] = [
-    Metric::Accuracy,
-    Metric::BalancedAccuracy,
-    Metric::MacroF1,
-    Metric::LogLoss,
-    Metric::ExpectedCalibrationError,
-];
+pub const ALL: [Metric; 5] =
+    [Metric::Accuracy, Metric::BalancedAccuracy, Metric::MacroF1, Metric::LogLoss, Metric::ExpectedCalibrationError];
 
 /// Bins of the calibration error.
 const BINS: usize = 15;
@@ -132,9 +127,7 @@ impl Predictions {
 
     fn scores_of(&self, row: usize) -> &[f32] {
         let width = self.classes.len();
-        self.scores
-            .as_ref()
-            .map_or(&[], |scores| &scores[row * width..(row + 1) * width])
+        self.scores.as_ref().map_or(&[], |scores| &scores[row * width..(row + 1) * width])
     }
 
     fn label_score(&self, row: usize) -> f64 {
@@ -143,9 +136,8 @@ impl Predictions {
 }
 
 fn mean(values: impl Iterator<Item = (f64, u64)>) -> Option<f64> {
-    let (sum, total) = values.fold((0.0, 0_u64), |(sum, total), (value, count)| {
-        (sum + value * as_float(count), total + count)
-    });
+    let (sum, total) =
+        values.fold((0.0, 0_u64), |(sum, total), (value, count)| (sum + value * as_float(count), total + count));
     (total > 0).then(|| sum / as_float(total))
 }
 
@@ -164,26 +156,14 @@ struct Tallies {
 
 impl Tallies {
     fn classes(&self) -> impl Iterator<Item = (u64, u64, u64)> {
-        let Self {
-            right,
-            labelled,
-            predicted,
-        } = self;
-        right
-            .iter()
-            .zip(labelled)
-            .zip(predicted)
-            .map(|((right, labelled), predicted)| (*right, *labelled, *predicted))
+        let Self { right, labelled, predicted } = self;
+        right.iter().zip(labelled).zip(predicted).map(|((right, labelled), predicted)| (*right, *labelled, *predicted))
     }
 }
 
 fn tallies(table: &Predictions, rows: impl Iterator<Item = (usize, u64)>) -> Tallies {
     let none = || vec![0_u64; table.classes.len()];
-    let mut tallies = Tallies {
-        right: none(),
-        labelled: none(),
-        predicted: none(),
-    };
+    let mut tallies = Tallies { right: none(), labelled: none(), predicted: none() };
     for (row, count) in rows {
         let label = table.labels[row] as usize;
         tallies.right[label] += count * u64::from(table.is_right(row));
@@ -220,19 +200,11 @@ fn calibration_error(table: &Predictions, rows: impl Iterator<Item = (usize, u64
         *right += as_float(count * u64::from(table.is_right(row)));
         total += count;
     }
-    (total > 0).then(|| {
-        bins.iter()
-            .map(|(confidence, right)| (confidence - right).abs())
-            .sum::<f64>()
-            / as_float(total)
-    })
+    (total > 0)
+        .then(|| bins.iter().map(|(confidence, right)| (confidence - right).abs()).sum::<f64>() / as_float(total))
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the score is cut to [0, 1] first"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the score is cut to [0, 1] first")]
 fn bin_of(score: f64) -> usize {
     let place = score.clamp(0.0, 1.0) * 15.0;
     // Rounds up by hand: without SSE 4.1 `ceil` is a call, and a bootstrap would make it millions of times.
@@ -282,9 +254,7 @@ mod tests {
         let table = table(3, &[0, 1, 2, 0], &[0, 1, 1, 1], Some(&scores));
         for metric in ALL {
             let named = metric.of_rows(&table, [0, 2, 2, 3, 2].into_iter()).expect("a value");
-            let counted = metric
-                .of_counted(&table, [(0, 1), (1, 0), (2, 3), (3, 1)].into_iter())
-                .expect("a value");
+            let counted = metric.of_counted(&table, [(0, 1), (1, 0), (2, 3), (3, 1)].into_iter()).expect("a value");
             assert!((named - counted).abs() < 1e-12, "{metric}: {named} is not {counted}");
             assert_eq!(metric.of_counted(&table, [(1, 0)].into_iter()), None);
         }

@@ -107,13 +107,7 @@ impl FromStr for ModelName {
             && bytes.first().is_some_and(alphanumeric)
             && bytes.last().is_some_and(alphanumeric)
             && bytes.iter().all(|byte| alphanumeric(byte) || *byte == b'-');
-        if valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotAModelName {
-                text: text.chars().take(80).collect(),
-            })
-        }
+        if valid { Ok(Self(text.to_owned())) } else { Err(NotAModelName { text: text.chars().take(80).collect() }) }
     }
 }
 

@@ -11,11 +11,7 @@ impl Model {
     pub fn problems(&self) -> Vec<Fault> {
         let mut problems = Problems(Vec::new());
         if self.api_version != API_VERSION {
-            problems.add(
-                "apiVersion",
-                format!("`{}` is not known, expected `{API_VERSION}`", self.api_version),
-                "",
-            );
+            problems.add("apiVersion", format!("`{}` is not known, expected `{API_VERSION}`", self.api_version), "");
         }
         self.check_paths(&mut problems);
         self.check_training(&mut problems);
@@ -32,11 +28,7 @@ impl Model {
                 r#"["slipway.yaml", "data/**"] is usual"#,
             );
         }
-        let globs = spec
-            .paths
-            .iter()
-            .enumerate()
-            .map(|(index, path)| (format!("spec.paths[{index}]"), path.as_str()));
+        let globs = spec.paths.iter().enumerate().map(|(index, path)| (format!("spec.paths[{index}]"), path.as_str()));
         let files = spec.data.files().into_iter().map(|(key, path)| (key.to_owned(), path));
         let policy = std::iter::once(("spec.policy".to_owned(), spec.policy.as_str()));
         for (key, path) in globs.chain(files).chain(policy) {
@@ -75,29 +67,18 @@ impl Model {
             );
         }
         let (key, learning_rate, weight_decay) = match training.optimizer {
-            Optimizer::Sgd {
-                learning_rate,
-                momentum,
-                weight_decay,
-            } => {
+            Optimizer::Sgd { learning_rate, momentum, weight_decay } => {
                 if !(0.0..1.0).contains(&momentum) {
                     let message = format!("{momentum} is out of range, expected 0 up to (not including) 1");
                     problems.add("spec.training.optimizer.sgd.momentum", message, "0.9 is usual");
                 }
                 ("sgd", learning_rate, weight_decay)
             }
-            Optimizer::Adam {
-                learning_rate,
-                weight_decay,
-            } => ("adam", learning_rate, weight_decay),
+            Optimizer::Adam { learning_rate, weight_decay } => ("adam", learning_rate, weight_decay),
         };
         if !(learning_rate > 0.0 && learning_rate.is_finite()) {
             let message = format!("{learning_rate} is out of range, expected a number above zero");
-            problems.add(
-                &format!("spec.training.optimizer.{key}.learning_rate"),
-                message,
-                "1e-3 is usual",
-            );
+            problems.add(&format!("spec.training.optimizer.{key}.learning_rate"), message, "1e-3 is usual");
         }
         if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
             let message = format!("{weight_decay} is out of range, expected zero or more");
@@ -115,10 +96,7 @@ impl Model {
             && !matches!(last, Layer::Linear(_))
         {
             let key = format!("spec.model.sequential[{}]", layers.len() - 1);
-            let message = format!(
-                "the last layer is {}, expected linear with an output for each class",
-                last.name()
-            );
+            let message = format!("the last layer is {}, expected linear with an output for each class", last.name());
             problems.add(&key, message, "end with `- linear: 10` for ten classes");
         }
         for (index, step) in self.spec.preprocess.iter().enumerate() {
@@ -174,11 +152,7 @@ mod tests {
     }
 
     fn keys_of(change: impl FnOnce(&mut serde_json::Value)) -> Vec<String> {
-        model(change)
-            .problems()
-            .into_iter()
-            .filter_map(|fault| fault.key)
-            .collect()
+        model(change).problems().into_iter().filter_map(|fault| fault.key).collect()
     }
 
     #[test]

@@ -32,13 +32,8 @@ pub struct Answer {
 impl Api {
     /// The API of the server at `base`, such as `http://127.0.0.1:8420`.
     pub fn at(base: impl Into<String>) -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .http_status_as_error(false);
-        Self {
-            base: base.into(),
-            agent: config.build().into(),
-        }
+        let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
+        Self { base: base.into(), agent: config.build().into() }
     }
 
     /// The server's address.
@@ -48,9 +43,7 @@ impl Api {
 
     /// Sends a request with headers and a body; any answer is an answer.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer> {
-        let mut request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base));
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -61,9 +54,7 @@ impl Api {
             let status = response.status().as_u16();
             Ok::<_, ureq::Error>((status, response.into_body().read_to_string()?))
         });
-        let (status, text) = answered
-            .await?
-            .with_context(|| format!("{method} {}{path}", self.base))?;
+        let (status, text) = answered.await?.with_context(|| format!("{method} {}{path}", self.base))?;
         let json = serde_json::from_str(&text).unwrap_or_default();
         Ok(Answer { status, text, json })
     }
@@ -85,12 +76,7 @@ impl Api {
     /// One run with its transitions.
     pub async fn run(&self, id: &str) -> Result<Value> {
         let answer = self.get(&format!("/api/v1/runs/{id}")).await?;
-        anyhow::ensure!(
-            answer.status == 200,
-            "expected run {id}, came {}: {}",
-            answer.status,
-            answer.text
-        );
+        anyhow::ensure!(answer.status == 200, "expected run {id}, came {}: {}", answer.status, answer.text);
         Ok(answer.json)
     }
 
@@ -98,11 +84,7 @@ impl Api {
     pub async fn log(&self, id: &str) -> Result<Vec<String>> {
         let answer = self.get(&format!("/api/v1/runs/{id}/log?limit=500")).await?;
         let lines = answer.json["lines"].as_array().cloned().unwrap_or_default();
-        Ok(lines
-            .iter()
-            .filter_map(|line| line["line"].as_str())
-            .map(str::to_owned)
-            .collect())
+        Ok(lines.iter().filter_map(|line| line["line"].as_str()).map(str::to_owned).collect())
     }
 
     /// Looks at the runs until one satisfies a condition, and answers it.
@@ -131,7 +113,6 @@ impl Api {
             let over = matches!(state, "done" | "refused" | "failed" | "superseded" | "cancelled");
             run["head"] == head && (over || run["stalled"] == true)
         };
-        self.wait_for_run(&format!("the end of the run of {head}"), deadline, ended)
-            .await
+        self.wait_for_run(&format!("the end of the run of {head}"), deadline, ended).await
     }
 }

@@ -70,12 +70,7 @@ pub async fn attempt<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Result<
 pub async fn run<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Result<String> {
     let spoken = attempt(folder, arguments).await?;
     if !spoken.success() {
-        bail!(
-            "`{}` failed ({}): {}",
-            shown(arguments),
-            spoken.status,
-            spoken.stderr.trim()
-        );
+        bail!("`{}` failed ({}): {}", shown(arguments), spoken.status, spoken.stderr.trim());
     }
     Ok(spoken.stdout)
 }

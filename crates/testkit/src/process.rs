@@ -29,12 +29,7 @@ pub struct SlipwayProcess {
 /// The built program beside this one (`target/debug` or `target/release`).
 pub fn built(name: &str) -> Result<PathBuf> {
     let ourselves = std::env::current_exe()?;
-    let found = ourselves
-        .ancestors()
-        .skip(1)
-        .take(3)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file());
+    let found = ourselves.ancestors().skip(1).take(3).map(|folder| folder.join(name)).find(|path| path.is_file());
     found.with_context(|| format!("`{name}` is not built\n  help: make build"))
 }
 
@@ -57,9 +52,7 @@ impl SlipwayProcess {
         let stderr = BufReader::new(child.stderr.take().context("standard error is a pipe")?);
         readers.spawn(collect(stderr, Arc::clone(&errors)));
         let mut lines = BufReader::new(child.stdout.take().context("standard output is a pipe")?).lines();
-        let first = timeout(PATIENCE, lines.next_line())
-            .await
-            .context("the server does not listen")??;
+        let first = timeout(PATIENCE, lines.next_line()).await.context("the server does not listen")??;
         let Some(address) = first.as_deref().and_then(|line| line.strip_prefix("listening on ")) else {
             // Its standard error ends with it, so all of its words are there once the readers are done.
             while readers.join_next().await.is_some() {}
@@ -67,12 +60,7 @@ impl SlipwayProcess {
         };
         let address = address.to_owned();
         readers.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self {
-            child,
-            address,
-            errors,
-            _readers: readers,
-        })
+        Ok(Self { child, address, errors, _readers: readers })
     }
 
     /// Its address, such as `http://127.0.0.1:40123`.
@@ -104,11 +92,7 @@ impl SlipwayProcess {
         let mut found = Vec::new();
         for task in std::fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
             let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            found.extend(
-                children
-                    .split_whitespace()
-                    .filter_map(|child| child.parse::<u32>().ok()),
-            );
+            found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
         }
         Ok(found)
     }
@@ -120,11 +104,7 @@ impl SlipwayProcess {
 
     /// Asks it to end and waits until it has.
     pub async fn terminate(mut self) -> Result<ExitStatus> {
-        let pid = self
-            .child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         kill_process(pid.context("the server has ended")?, Signal::TERM)?;
         self.wait().await
     }

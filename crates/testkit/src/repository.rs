@@ -103,15 +103,12 @@ impl Repository {
 
     /// The unified diff from one revision to another.
     pub async fn diff(&self, from: &str, to: &str, options: &[&str]) -> Result<String> {
-        self.git(&[&["diff", "--no-color", "--no-ext-diff"], options, &[from, to]].concat())
-            .await
+        self.git(&[&["diff", "--no-color", "--no-ext-diff"], options, &[from, to]].concat()).await
     }
 
     /// `git fsck --strict --full`: an error when an object is missing or malformed.
     pub async fn fsck(&self) -> Result<()> {
-        self.git(&["fsck", "--strict", "--full", "--no-progress"])
-            .await
-            .map(drop)
+        self.git(&["fsck", "--strict", "--full", "--no-progress"]).await.map(drop)
     }
 }
 
@@ -128,11 +125,7 @@ impl WorkTree {
         let parent = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(parent)?;
         let target = path.to_string_lossy();
-        git::run(
-            parent,
-            &["-c", "init.defaultBranch=main", "clone", "--quiet", url, &target],
-        )
-        .await?;
+        git::run(parent, &["-c", "init.defaultBranch=main", "clone", "--quiet", url, &target]).await?;
         Ok(Self { path })
     }
 
@@ -164,8 +157,7 @@ impl WorkTree {
     /// Commits every change of the work tree and returns the commit.
     pub async fn commit(&self, message: &str) -> Result<String> {
         self.git(&["add", "--all"]).await?;
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", message])
-            .await?;
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]).await?;
         self.head().await
     }
 

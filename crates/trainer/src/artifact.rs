@@ -39,20 +39,13 @@ pub(crate) fn write(
 ) -> Result<(Digest, u64), Fault> {
     let mut tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
     for (name, tensor) in store.variables().into_iter().chain(preprocessing.tensors()) {
-        let shape = tensor
-            .size()
-            .iter()
-            .map(|size| usize::try_from(*size).unwrap_or(0))
-            .collect();
+        let shape = tensor.size().iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect();
         tensors.insert(name, (shape, bytes_of(&tensor)?));
     }
     let internal = |error: safetensors::SafeTensorError| Fault::new(FaultKind::Internal, error.to_string());
     let mut views = Vec::with_capacity(tensors.len());
     for (name, (shape, bytes)) in &tensors {
-        views.push((
-            name.as_str(),
-            TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(internal)?,
-        ));
+        views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(internal)?));
     }
     let architecture = serde_json::to_string(architecture).expect("an architecture holds only texts and numbers");
     let metadata = HashMap::from([(METADATA_KEY.to_owned(), architecture)]);
@@ -63,19 +56,12 @@ pub(crate) fn write(
 
 /// A tensor's values as little-endian 32-bit floats.
 fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>, Fault> {
-    let flat = tensor
-        .to_device(Device::Cpu)
-        .to_kind(Kind::Float)
-        .contiguous()
-        .view([-1]);
+    let flat = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
     let values = Vec::<f32>::try_from(&flat).map_err(|error| crate::failure::of_torch(&error))?;
     if values.iter().any(|value| !value.is_finite()) {
-        return Err(Fault::new(
-            FaultKind::Specification,
-            "training made weights that are not finite numbers",
-        )
-        .key("spec.training.optimizer")
-        .help("lower the learning rate"));
+        return Err(Fault::new(FaultKind::Specification, "training made weights that are not finite numbers")
+            .key("spec.training.optimizer")
+            .help("lower the learning rate"));
     }
     Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
 }
@@ -90,15 +76,9 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     let digest = Digest::of(&bytes);
     let (_, header) =
         SafeTensors::read_metadata(&bytes).map_err(|error| unusable(format!("is not safetensors: {error}")))?;
-    let architecture = header
-        .metadata()
-        .as_ref()
-        .and_then(|metadata| metadata.get(METADATA_KEY));
-    let architecture = architecture.ok_or_else(|| {
-        unusable(format!(
-            "has no `{METADATA_KEY}` in its header: it was not made by Slipway"
-        ))
-    })?;
+    let architecture = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
+    let architecture = architecture
+        .ok_or_else(|| unusable(format!("has no `{METADATA_KEY}` in its header: it was not made by Slipway")))?;
     let architecture: Architecture = serde_json::from_str(architecture)
         .map_err(|error| unusable(format!("has an unreadable architecture: {error}")))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| unusable(format!("is not safetensors: {error}")))?;
@@ -111,13 +91,7 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     store.freeze();
     let fitted = |name: &str| Ok(tensor_of(&tensors, name, None)?.to_device(device));
     let preprocessing = Preprocessing::from_tensors(&architecture.preprocess, fitted)?;
-    Ok(Loaded {
-        digest,
-        architecture,
-        network,
-        preprocessing,
-        _store: store,
-    })
+    Ok(Loaded { digest, architecture, network, preprocessing, _store: store })
 }
 
 fn unusable(what: impl std::fmt::Display) -> Fault {
@@ -127,14 +101,10 @@ fn unusable(what: impl std::fmt::Display) -> Fault {
 /// Copies every weight into its variable; names, shapes and types have to be exactly those of the architecture.
 fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>) -> Result<(), Fault> {
     let variables = store.variables();
-    let extra = tensors
-        .names()
-        .into_iter()
-        .find(|name| !variables.contains_key(*name) && !name.starts_with("preprocess."));
+    let extra =
+        tensors.names().into_iter().find(|name| !variables.contains_key(*name) && !name.starts_with("preprocess."));
     if let Some(extra) = extra {
-        return Err(unusable(format!(
-            "holds the tensor `{extra}`, which its architecture does not have"
-        )));
+        return Err(unusable(format!("holds the tensor `{extra}`, which its architecture does not have")));
     }
     let _guard = tch::no_grad_guard();
     for (name, mut variable) in variables {
@@ -145,14 +115,8 @@ fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>) -> Result<(), Fault> {
 }
 
 fn tensor_of(tensors: &SafeTensors<'_>, name: &str, shape: Option<&[i64]>) -> Result<Tensor, Fault> {
-    let view = tensors
-        .tensor(name)
-        .map_err(|_| unusable(format!("lacks the tensor `{name}`")))?;
-    let found: Vec<i64> = view
-        .shape()
-        .iter()
-        .map(|size| i64::try_from(*size).unwrap_or(i64::MAX))
-        .collect();
+    let view = tensors.tensor(name).map_err(|_| unusable(format!("lacks the tensor `{name}`")))?;
+    let found: Vec<i64> = view.shape().iter().map(|size| i64::try_from(*size).unwrap_or(i64::MAX)).collect();
     if view.dtype() != Dtype::F32 || shape.is_some_and(|shape| shape != found) {
         let expected = shape.map_or_else(String::new, |shape| format!(" of shape {shape:?}"));
         return Err(unusable(format!(
@@ -160,10 +124,7 @@ fn tensor_of(tensors: &SafeTensors<'_>, name: &str, shape: Option<&[i64]>) -> Re
             view.dtype()
         )));
     }
-    let values: Vec<f32> = view
-        .data()
-        .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        .collect();
+    let values: Vec<f32> =
+        view.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
     Ok(Tensor::from_slice(&values).reshape(found.as_slice()))
 }

@@ -1,23 +1,9 @@
-//! Where to compute, and the few calls to the system that need `unsafe`, each with its reason.
+//! Where to compute, and which libtorch does it.
 
 use std::fmt;
 
 use slipway_contract::{DevicePreference, Fault, FaultKind};
 use tch::Device;
-
-/// Keeps freed memory in the process. glibc hands activations of a few megabytes back to the kernel after every step
-/// and faults them in again at the next; keeping them makes a small convolutional network about 1.3 times as fast.
-/// First statement of `main`.
-pub fn prepare_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    #[expect(unsafe_code, reason = "mallopt(3) has no safe wrapper")]
-    // SAFETY: mallopt only sets allocator parameters; it is called before any other thread exists.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 512 << 20);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
-    }
-}
 
 /// Loads libtorch's CUDA part, if there is one. It has to happen before the first call into libtorch, which remembers
 /// for good whether it was there. Answers why it was not.
@@ -55,19 +41,15 @@ pub(crate) fn name(device: Device) -> &'static str {
 /// `build-version` of a plain libtorch; `unknown` if there is neither.
 pub(crate) fn libtorch_version() -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let library = maps
-        .lines()
-        .filter_map(|line| line.split_whitespace().last())
-        .find(|path| path.ends_with("/libtorch_cpu.so"));
+    let library =
+        maps.lines().filter_map(|line| line.split_whitespace().last()).find(|path| path.ends_with("/libtorch_cpu.so"));
     let root = library.and_then(|path| std::path::Path::new(path).parent()?.parent());
     let read = |name: &str| std::fs::read_to_string(root?.join(name)).ok();
     let quoted = read("version.py").and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("__version__"))?.to_owned();
         Some(line.split('\'').nth(1)?.to_owned())
     });
-    quoted
-        .or_else(|| read("build-version").map(|text| text.trim().to_owned()))
-        .unwrap_or_else(|| "unknown".to_owned())
+    quoted.or_else(|| read("build-version").map(|text| text.trim().to_owned())).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// What this machine offers.
@@ -82,26 +64,14 @@ impl Probe {
     pub fn take() -> Self {
         let cuda = load_cuda();
         // The first call into libtorch also makes sure that it is mapped when its version is looked for.
-        let devices = if tch::Cuda::is_available() {
-            tch::Cuda::device_count()
-        } else {
-            0
-        };
-        Self {
-            libtorch: libtorch_version(),
-            devices,
-            cuda,
-        }
+        let devices = if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
+        Self { libtorch: libtorch_version(), devices, cuda }
     }
 }
 
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            libtorch,
-            devices,
-            cuda,
-        } = self;
+        let Self { libtorch, devices, cuda } = self;
         write!(f, "{} with libtorch {libtorch}, ", env!("CARGO_PKG_VERSION"))?;
         match (devices, cuda) {
             (0, Ok(())) => f.write_str("no GPU"),

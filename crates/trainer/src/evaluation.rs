@@ -28,10 +28,7 @@ pub(crate) fn evaluate(job: &EvaluationJob, workplace: &Workplace<'_>) -> Result
     match one(job, champion, "champion", workplace) {
         // A champion that does not fit these rows is for the gate to judge, not the end of the job.
         Err(fault) if fault.kind != FaultKind::Memory => {
-            let fault = Fault {
-                kind: FaultKind::Artifact,
-                ..fault
-            };
+            let fault = Fault { kind: FaultKind::Artifact, ..fault };
             output::write_json(&workplace.output.join("champion-fault.json"), &fault)
         }
         ended => ended,
@@ -66,12 +63,8 @@ fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, 
     let mut values = BTreeMap::new();
     for metric in model.spec.evaluation.metrics.iter().copied().chain([Metric::Accuracy]) {
         let value = metric.of(table).filter(|value| value.is_finite());
-        let value = value.ok_or_else(|| {
-            Fault::new(
-                FaultKind::Internal,
-                format!("{metric} has no finite value on these rows"),
-            )
-        })?;
+        let value = value
+            .ok_or_else(|| Fault::new(FaultKind::Internal, format!("{metric} has no finite value on these rows")))?;
         values.insert(metric, value);
     }
     Ok(values)
@@ -81,10 +74,8 @@ fn predict(model: &Model, source: &Path, loaded: &Loaded, device: tch::Device) -
     let architecture = &loaded.architecture;
     let rows = data::read_test(model, source, &architecture.classes, architecture.columns.as_deref())?;
     if rows.shape != architecture.input {
-        let message = format!(
-            "the artifact expects rows of shape {}, but the test rows have {}",
-            architecture.input, rows.shape
-        );
+        let message =
+            format!("the artifact expects rows of shape {}, but the test rows have {}", architecture.input, rows.shape);
         return Err(Fault::new(FaultKind::Artifact, message));
     }
     let _guard = tch::no_grad_guard();
@@ -104,10 +95,7 @@ fn predict(model: &Model, source: &Path, loaded: &Loaded, device: tch::Device) -
         start += BATCH;
     }
     if scores.iter().any(|score| !score.is_finite()) {
-        return Err(Fault::new(
-            FaultKind::Artifact,
-            "the artifact predicts scores that are not finite numbers",
-        ));
+        return Err(Fault::new(FaultKind::Artifact, "the artifact predicts scores that are not finite numbers"));
     }
     let index = |class: &i64| u32::try_from(*class).unwrap_or(u32::MAX);
     Ok(Predictions {

@@ -5,12 +5,8 @@ use std::any::Any;
 use slipway_contract::{Fault, FaultKind};
 
 /// What libtorch and the system say when memory runs out.
-const OUT_OF_MEMORY: [&str; 4] = [
-    "not enough memory",
-    "can't allocate memory",
-    "out of memory",
-    "memory allocation of",
-];
+const OUT_OF_MEMORY: [&str; 4] =
+    ["not enough memory", "can't allocate memory", "out of memory", "memory allocation of"];
 
 /// An error of libtorch, without the C++ backtrace that follows its message.
 pub(crate) fn of_torch(error: &tch::TchError) -> Fault {
@@ -18,7 +14,7 @@ pub(crate) fn of_torch(error: &tch::TchError) -> Fault {
 }
 
 fn of_text(text: &str) -> Fault {
-    let message = text.split("\nException raised from").next().unwrap_or(text).trim();
+    let message = first_words(text);
     if OUT_OF_MEMORY.iter().any(|words| message.contains(words)) {
         return Fault::new(FaultKind::Memory, message)
             .help("make `batch_size` or the model smaller, or allow more memory");
@@ -26,12 +22,17 @@ fn of_text(text: &str) -> Fault {
     Fault::new(FaultKind::Internal, message)
 }
 
+/// What libtorch said before its backtrace; a panic of `unwrap` carries it quoted, its line breaks escaped.
+fn first_words(text: &str) -> &str {
+    const BACKTRACES: [&str; 4] = ["\nException raised from", "\\nException raised from", "\nframe #", "\\nframe #"];
+    let text = text.split_once("value: Torch(\"").map_or(text, |(_, said)| said);
+    let end = BACKTRACES.iter().filter_map(|start| text.find(start)).min();
+    text[..end.unwrap_or(text.len())].trim()
+}
+
 /// What a panic was about.
 pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Fault {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     of_text(text.unwrap_or("a panic without words"))
 }
 
@@ -59,6 +60,9 @@ mod tests {
             of_text("shapes cannot be multiplied (1x2 and 3x4)\nException raised from meta at x.cpp:1\nframe #0");
         assert_eq!(fault.message, "shapes cannot be multiplied (1x2 and 3x4)");
         assert_eq!(fault.kind, FaultKind::Internal);
+        let unwrapped =
+            r#"called `Result::unwrap()` on an `Err` value: Torch("sizes differ\nframe #0: x (y in z.so)\n")"#;
+        assert_eq!(of_text(unwrapped).message, "sizes differ");
     }
 
     #[test]

@@ -40,11 +40,7 @@ pub fn run(folder: &Path) -> u8 {
         }
         Err(panic) => {
             let fault = failure::of_panic(&*panic);
-            let code = if fault.kind == FaultKind::Memory {
-                failure::exit_code(fault.kind)
-            } else {
-                PANIC
-            };
+            let code = if fault.kind == FaultKind::Memory { failure::exit_code(fault.kind) } else { PANIC };
             (fault, code)
         }
     };
@@ -62,12 +58,7 @@ fn work(folder: &Path) -> Result<(), Fault> {
         std::fs::remove_dir_all(&output).map_err(|error| failure::of_file(&output, &error))?;
     }
     std::fs::create_dir_all(&output).map_err(|error| failure::of_file(&output, &error))?;
-    let workplace = Workplace {
-        folder,
-        output,
-        device,
-        threads,
-    };
+    let workplace = Workplace { folder, output, device, threads };
     match &job.work {
         JobWork::Train(job) => training::train(job, &workplace),
         JobWork::Evaluate(job) => evaluation::evaluate(job, &workplace),
@@ -83,10 +74,6 @@ fn read(path: &Path) -> Result<Job, Fault> {
         ));
     }
     let text = std::fs::read(path).map_err(|error| failure::of_file(path, &error))?;
-    serde_json::from_slice(&text).map_err(|error| {
-        Fault::new(
-            FaultKind::Internal,
-            format!("`{}` is not a job: {error}", path.display()),
-        )
-    })
+    serde_json::from_slice(&text)
+        .map_err(|error| Fault::new(FaultKind::Internal, format!("`{}` is not a job: {error}", path.display())))
 }

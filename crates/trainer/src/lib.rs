@@ -9,8 +9,10 @@ mod job;
 mod network;
 mod output;
 mod predictions;
+mod process;
 mod progress;
 mod training;
 
-pub use device::{Probe, prepare_memory};
+pub use device::Probe;
 pub use job::run;
+pub use process::{end_at_once, prepare_memory};

@@ -38,7 +38,6 @@ fn end_with_the_controller() {
     std::thread::spawn(|| {
         let mut byte = [0];
         while matches!(std::io::stdin().read(&mut byte), Ok(1)) {}
-        #[expect(clippy::exit, reason = "the job on the main thread cannot be asked to return")]
-        std::process::exit(1);
+        slipway_trainer::end_at_once(1);
     });
 }

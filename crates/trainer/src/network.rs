@@ -21,16 +21,11 @@ enum Built {
 
 /// Shape of a row as it reaches the first layer.
 pub(crate) fn shape_after(preprocess: &[Preprocess], input: &Shape) -> Result<Shape, Fault> {
-    preprocess
-        .iter()
-        .enumerate()
-        .try_fold(input.clone(), |shape, (index, step)| {
-            step.shape_after(&shape).map_err(|(message, help)| {
-                Fault::new(FaultKind::Specification, message)
-                    .key(format!("spec.preprocess[{index}]"))
-                    .help(help)
-            })
+    preprocess.iter().enumerate().try_fold(input.clone(), |shape, (index, step)| {
+        step.shape_after(&shape).map_err(|(message, help)| {
+            Fault::new(FaultKind::Specification, message).key(format!("spec.preprocess[{index}]")).help(help)
         })
+    })
 }
 
 impl Network {
@@ -38,23 +33,17 @@ impl Network {
     pub(crate) fn build(root: &nn::Path<'_>, stack: &LayerStack, input: &Shape) -> Result<Self, Fault> {
         let shapes = stack.shapes(input).map_err(|error| {
             let fault = Fault::new(FaultKind::Specification, error.message);
-            fault
-                .key(format!("spec.model.sequential[{}]", error.index))
-                .help(error.help)
+            fault.key(format!("spec.model.sequential[{}]", error.index)).help(error.help)
         })?;
         let inputs = std::iter::once(input).chain(&shapes);
         let build =
             |(index, (layer, input)): (usize, (&Layer, &Shape))| build(&(root / "layers" / index), layer, input);
-        Ok(Self {
-            layers: stack.sequential.iter().zip(inputs).enumerate().map(build).collect(),
-        })
+        Ok(Self { layers: stack.sequential.iter().zip(inputs).enumerate().map(build).collect() })
     }
 
     /// Outputs before softmax, `[rows, classes]`.
     pub(crate) fn forward(&self, rows: &Tensor, training: bool) -> Tensor {
-        self.layers
-            .iter()
-            .fold(rows.shallow_clone(), |rows, layer| layer.forward(&rows, training))
+        self.layers.iter().fold(rows.shallow_clone(), |rows, layer| layer.forward(&rows, training))
     }
 
     /// Whether a batch of a single row cannot be trained on: it has no variance.
@@ -74,12 +63,7 @@ fn uniform(inputs: u64) -> nn::Init {
 fn build(path: &nn::Path<'_>, layer: &Layer, input: &Shape) -> Built {
     let channels = input.0.first().copied().unwrap_or(1);
     match layer {
-        Layer::Conv2d(ConvolutionOptions {
-            filters,
-            kernel_size,
-            stride,
-            padding,
-        }) => {
+        Layer::Conv2d(ConvolutionOptions { filters, kernel_size, stride, padding }) => {
             let init = uniform(u64::from(channels) * u64::from(*kernel_size) * u64::from(*kernel_size));
             let config = nn::ConvConfig {
                 stride: i64::from(*stride),
@@ -88,38 +72,22 @@ fn build(path: &nn::Path<'_>, layer: &Layer, input: &Shape) -> Built {
                 bs_init: init,
                 ..nn::ConvConfig::default()
             };
-            Built::Conv2d(nn::conv2d(
-                path,
-                i64::from(channels),
-                i64::from(*filters),
-                i64::from(*kernel_size),
-                config,
-            ))
+            Built::Conv2d(nn::conv2d(path, i64::from(channels), i64::from(*filters), i64::from(*kernel_size), config))
         }
         Layer::MaxPool2d(pooling) => {
             let (size, stride) = pooling.window();
-            Built::MaxPool2d {
-                size: i64::from(size),
-                stride: i64::from(stride),
-            }
+            Built::MaxPool2d { size: i64::from(size), stride: i64::from(stride) }
         }
         Layer::Flatten => Built::Flatten,
         Layer::Linear(outputs) => {
             let init = uniform(u64::from(channels));
-            let config = nn::LinearConfig {
-                ws_init: init,
-                bs_init: Some(init),
-                bias: true,
-            };
+            let config = nn::LinearConfig { ws_init: init, bs_init: Some(init), bias: true };
             Built::Linear(nn::linear(path, i64::from(channels), i64::from(*outputs), config))
         }
         Layer::Relu => Built::Relu,
         Layer::Dropout(probability) => Built::Dropout(*probability),
         Layer::BatchNorm => {
-            let config = nn::BatchNormConfig {
-                ws_init: nn::Init::Const(1.0),
-                ..nn::BatchNormConfig::default()
-            };
+            let config = nn::BatchNormConfig { ws_init: nn::Init::Const(1.0), ..nn::BatchNormConfig::default() };
             let channels = i64::from(channels);
             Built::BatchNorm(if input.0.len() == 3 {
                 nn::batch_norm2d(path, channels, config)
@@ -198,9 +166,7 @@ impl Preprocessing {
                 },
             })
         };
-        Ok(Self {
-            steps: steps.iter().enumerate().map(read).collect::<Result<_, _>>()?,
-        })
+        Ok(Self { steps: steps.iter().enumerate().map(read).collect::<Result<_, _>>()? })
     }
 
     /// What was learnt, by its name in an artifact.
@@ -217,9 +183,7 @@ impl Preprocessing {
 
     /// Rows as they reach the first layer.
     pub(crate) fn apply(&self, rows: &Tensor) -> Tensor {
-        self.steps
-            .iter()
-            .fold(rows.shallow_clone(), |rows, step| step.apply(&rows))
+        self.steps.iter().fold(rows.shallow_clone(), |rows, step| step.apply(&rows))
     }
 
     /// The same steps with their tensors on another device.
@@ -227,14 +191,11 @@ impl Preprocessing {
         let moved = |step: &Fitted| match step {
             Fitted::Scale(divisor) => Fitted::Scale(*divisor),
             Fitted::Reshape(sizes) => Fitted::Reshape(sizes.clone()),
-            Fitted::Standardize { mean, deviation } => Fitted::Standardize {
-                mean: mean.to_device(device),
-                deviation: deviation.to_device(device),
-            },
+            Fitted::Standardize { mean, deviation } => {
+                Fitted::Standardize { mean: mean.to_device(device), deviation: deviation.to_device(device) }
+            }
         };
-        Self {
-            steps: self.steps.iter().map(moved).collect(),
-        }
+        Self { steps: self.steps.iter().map(moved).collect() }
     }
 }
 
@@ -264,12 +225,9 @@ mod tests {
         Network::build(&store.root(), &stack, &Shape(vec![3, 10, 10])).expect("fits");
         let variables = store.variables();
         let largest = |name: &str| variables[name].abs().max().double_value(&[]);
-        for (name, inputs) in [
-            ("layers.0.weight", 27.0),
-            ("layers.0.bias", 27.0),
-            ("layers.3.weight", 2048.0),
-            ("layers.3.bias", 2048.0),
-        ] {
+        for (name, inputs) in
+            [("layers.0.weight", 27.0), ("layers.0.bias", 27.0), ("layers.3.weight", 2048.0), ("layers.3.bias", 2048.0)]
+        {
             let bound = 1.0 / f64::sqrt(inputs);
             let found = largest(name);
             assert!(found <= bound && found > 0.8 * bound, "{name}: {found} of {bound}");

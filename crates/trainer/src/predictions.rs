@@ -23,9 +23,7 @@ pub(crate) fn write(path: &Path, table: &Predictions) -> Result<(), Fault> {
 
 fn encode(table: &Predictions) -> Result<Vec<u8>, ParquetError> {
     let properties = Arc::new(
-        WriterProperties::builder()
-            .set_created_by(format!("slipway-trainer {}", env!("CARGO_PKG_VERSION")))
-            .build(),
+        WriterProperties::builder().set_created_by(format!("slipway-trainer {}", env!("CARGO_PKG_VERSION"))).build(),
     );
     let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema(table)?), properties)?;
     let mut group = writer.next_row_group()?;
@@ -47,11 +45,7 @@ fn encode(table: &Predictions) -> Result<Vec<u8>, ParquetError> {
 fn schema(table: &Predictions) -> Result<Type, ParquetError> {
     let text = |name: &str| {
         let column = Type::primitive_type_builder(name, Physical::BYTE_ARRAY);
-        column
-            .with_repetition(Repetition::REQUIRED)
-            .with_logical_type(Some(LogicalType::String))
-            .build()
-            .map(Arc::new)
+        column.with_repetition(Repetition::REQUIRED).with_logical_type(Some(LogicalType::String)).build().map(Arc::new)
     };
     let mut fields = vec![text("row")?, text("label")?, text("prediction")?];
     if table.scores.is_some() {

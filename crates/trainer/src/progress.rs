@@ -32,12 +32,7 @@ impl Reporter {
     pub(crate) fn step(&mut self, epoch: u32, epochs: u32, step: u64, steps: u64) {
         if self.last_step.is_none_or(|last| last.elapsed() >= STEP_PAUSE) {
             self.last_step = Some(Instant::now());
-            Self::say(&Progress::Step {
-                epoch,
-                epochs,
-                step,
-                steps,
-            });
+            Self::say(&Progress::Step { epoch, epochs, step, steps });
         }
     }
 }

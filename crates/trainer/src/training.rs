@@ -42,11 +42,7 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         preprocessing: preprocessing.to_device(workplace.device),
         device: workplace.device,
     };
-    Reporter::stage(&format!(
-        "training on {} rows ({})",
-        training.size()[0],
-        device::name(workplace.device)
-    ));
+    Reporter::stage(&format!("training on {} rows ({})", training.size()[0], device::name(workplace.device)));
     let begun = Instant::now();
     let (training_loss, validation_accuracy) = course.run(spec, &store, &training, &validation, &mut reporter)?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -60,17 +56,9 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         preprocess: model.spec.preprocess.clone(),
         model: model.spec.model.clone(),
     };
-    let (digest, artifact_bytes) = artifact::write(
-        &workplace.output.join("model.safetensors"),
-        &architecture,
-        &store,
-        &preprocessing,
-    )?;
-    let parameters = store
-        .trainable_variables()
-        .iter()
-        .map(|variable| variable.numel() as u64)
-        .sum();
+    let (digest, artifact_bytes) =
+        artifact::write(&workplace.output.join("model.safetensors"), &architecture, &store, &preprocessing)?;
+    let parameters = store.trainable_variables().iter().map(|variable| variable.numel() as u64).sum();
     let count = |indices: &Tensor| u64::try_from(indices.size()[0]).unwrap_or(0);
     let report = TrainingReport {
         api_version: API_VERSION.to_owned(),
@@ -124,11 +112,7 @@ fn rows_by_class(rows: &Rows) -> Vec<(String, u64)> {
 /// Indices of the rows to learn from and of those kept aside, drawn from the seeded generator.
 fn split(rows: usize, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "a share of a row count"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a share of a row count")]
     let aside = (rows as f64 * validation_split).round() as i64;
     if aside >= rows {
         let message = format!("{rows} rows with a validation split of {validation_split} leave none to learn from");
@@ -141,17 +125,9 @@ fn split(rows: usize, validation_split: f64) -> Result<(Tensor, Tensor), Fault> 
 /// Fits preprocessing to the rows learnt from; rows kept aside must not leak into it.
 fn fit(model: &Model, rows: &Rows, training: &Tensor) -> Preprocessing {
     let _guard = tch::no_grad_guard();
-    let fits = model
-        .spec
-        .preprocess
-        .iter()
-        .any(|step| matches!(step, slipway_contract::Preprocess::Standardize));
+    let fits = model.spec.preprocess.iter().any(|step| matches!(step, slipway_contract::Preprocess::Standardize));
     // Only standardizing looks at all rows; otherwise one is enough to pass through.
-    let seen = if fits {
-        training.shallow_clone()
-    } else {
-        training.narrow(0, 0, 1)
-    };
+    let seen = if fits { training.shallow_clone() } else { training.narrow(0, 0, 1) };
     Preprocessing::fit(&model.spec.preprocess, &rows.batch(&seen))
 }
 
@@ -174,24 +150,12 @@ impl Course<'_> {
         reporter: &mut Reporter,
     ) -> Result<(f64, Option<f64>), Fault> {
         let mut optimizer = match spec.optimizer {
-            Optimizer::Sgd {
-                learning_rate,
-                momentum,
-                weight_decay,
-            } => nn::Sgd {
-                momentum,
-                wd: weight_decay,
-                ..nn::Sgd::default()
+            Optimizer::Sgd { learning_rate, momentum, weight_decay } => {
+                nn::Sgd { momentum, wd: weight_decay, ..nn::Sgd::default() }.build(store, learning_rate)
             }
-            .build(store, learning_rate),
-            Optimizer::Adam {
-                learning_rate,
-                weight_decay,
-            } => nn::Adam {
-                wd: weight_decay,
-                ..nn::Adam::default()
+            Optimizer::Adam { learning_rate, weight_decay } => {
+                nn::Adam { wd: weight_decay, ..nn::Adam::default() }.build(store, learning_rate)
             }
-            .build(store, learning_rate),
         }
         .map_err(|error| crate::failure::of_torch(&error))?;
         let mut last = (f64::NAN, None);
@@ -202,13 +166,7 @@ impl Course<'_> {
             let training_loss = self.epoch(spec, epoch, training, &mut optimizer, reporter)?;
             let validation_accuracy = (validation.size()[0] > 0).then(|| self.accuracy(validation));
             let seconds = begun.elapsed().as_secs_f64();
-            Reporter::say(&Progress::Epoch {
-                epoch,
-                epochs: spec.epochs,
-                training_loss,
-                validation_accuracy,
-                seconds,
-            });
+            Reporter::say(&Progress::Epoch { epoch, epochs: spec.epochs, training_loss, validation_accuracy, seconds });
             last = (training_loss, validation_accuracy);
         }
         Ok(last)
@@ -251,13 +209,8 @@ impl Course<'_> {
         if mean.is_finite() {
             return Ok(mean);
         }
-        let fault = Fault::new(
-            FaultKind::Specification,
-            format!("the loss became {mean} in epoch {epoch}"),
-        );
-        Err(fault
-            .key("spec.training.optimizer")
-            .help("lower the learning rate, or scale the values with `preprocess`"))
+        let fault = Fault::new(FaultKind::Specification, format!("the loss became {mean} in epoch {epoch}"));
+        Err(fault.key("spec.training.optimizer").help("lower the learning rate, or scale the values with `preprocess`"))
     }
 
     fn outputs(&self, indices: &Tensor, training: bool) -> Tensor {

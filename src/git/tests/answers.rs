@@ -21,30 +21,15 @@ fn a_server_that_never_answers_meets_the_deadline() {
 fn a_wrong_password_is_tried_once() {
     let world = World::new();
     world.server.require("Basic something-else");
-    let credentials = Credentials {
-        username: "robot".to_owned(),
-        password: "hunter2".to_owned(),
-    };
+    let credentials = Credentials { username: "robot".to_owned(), password: "hunter2".to_owned() };
     let remote = Remote::new(&world.server.url(REPOSITORY), "main", Some(credentials)).unwrap();
     let error = world.mirror_at("mirrors", remote).fetch().unwrap_err();
     assert_eq!(world.server.asked(), [Ask::FetchRefs]);
-    assert!(
-        matches!(
-            error,
-            GitError::Unauthorized {
-                with_credentials: true,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, GitError::Unauthorized { with_credentials: true, .. }), "{error}");
     assert_eq!(error.retry(), Retry::Never);
     let error = append(&world.mirror(), "p-1", MANIFEST).unwrap_err();
     assert_eq!(world.server.asked(), [Ask::FetchRefs]);
-    assert!(
-        error.to_string().contains("refused a request without credentials"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("refused a request without credentials"), "{error}");
 }
 
 #[test]
@@ -65,15 +50,8 @@ fn answers_are_told_apart_and_cut_to_a_few_words() {
     assert!(matches!(say(404, ""), GitError::RepositoryMissing { .. }));
     assert_eq!(say(429, "").retry(), Retry::After(std::time::Duration::from_secs(7)));
     let redirect = say(301, "").to_string();
-    assert!(
-        redirect.contains("redirect (HTTP 301) to `elsewhere/`") && !redirect.contains("secret"),
-        "{redirect}"
-    );
-    assert!(
-        say(200, "<html>log in</html>")
-            .to_string()
-            .contains("a page of type `text/html`")
-    );
+    assert!(redirect.contains("redirect (HTTP 301) to `elsewhere/`") && !redirect.contains("secret"), "{redirect}");
+    assert!(say(200, "<html>log in</html>").to_string().contains("a page of type `text/html`"));
     assert_eq!(mirror.fetch().unwrap(), world.tip());
 }
 
@@ -126,9 +104,6 @@ fn a_password_that_stopped_working_is_tried_once_by_a_push_too() {
 fn a_server_that_speaks_no_tls_is_unreachable_over_https() {
     let world = World::new();
     let url = world.server.url(REPOSITORY).replace("http://", "https://");
-    let error = world
-        .mirror_at("mirrors", Remote::new(&url, "main", None).unwrap())
-        .fetch()
-        .unwrap_err();
+    let error = world.mirror_at("mirrors", Remote::new(&url, "main", None).unwrap()).fetch().unwrap_err();
     assert!(matches!(error, GitError::Unreachable { .. }), "{error}");
 }

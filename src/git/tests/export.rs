@@ -19,9 +19,7 @@ fn into(world: &World) -> PathBuf {
 
 fn export(world: &World, commit: &CommitSha, folder: &str, prefix: &str) -> Result<SourceTree, GitError> {
     let matcher = |path: &str| path.starts_with(prefix);
-    world
-        .mirror()
-        .export(commit, folder, &matcher, &into(world), ExportLimits::default())
+    world.mirror().export(commit, folder, &matcher, &into(world), ExportLimits::default())
 }
 
 /// What is said of a repository with this entry, and that nothing is left of the export.
@@ -44,27 +42,15 @@ fn only_matching_files_of_the_folder_are_written() {
         ("100644", "models/other/slipway.yaml", "other\n"),
     ]);
     let matcher = |path: &str| path == "slipway.yaml" || path.starts_with("data/");
-    let tree = world
-        .mirror()
-        .export(&tip, "models/fashion", &matcher, &into(&world), ExportLimits::default())
-        .unwrap();
+    let tree = world.mirror().export(&tip, "models/fashion", &matcher, &into(&world), ExportLimits::default()).unwrap();
     let paths: Vec<_> = tree.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["data/make.sh", "slipway.yaml"]);
     assert_eq!(tree.bytes, 22);
-    assert_eq!(
-        fs::read_to_string(into(&world).join("slipway.yaml")).unwrap(),
-        "kind: Model\n"
-    );
-    let mode = fs::metadata(into(&world).join("data/make.sh"))
-        .unwrap()
-        .permissions()
-        .mode();
+    assert_eq!(fs::read_to_string(into(&world).join("slipway.yaml")).unwrap(), "kind: Model\n");
+    let mode = fs::metadata(into(&world).join("data/make.sh")).unwrap().permissions().mode();
     assert_eq!(mode & 0o111, 0o111);
     assert!(!into(&world).join("notes").exists());
-    assert_eq!(
-        tree.digest,
-        "363fa126467783a1283cf759f559d66029cc8866eea59ad4bf6275b8d7ab5140"
-    );
+    assert_eq!(tree.digest, "363fa126467783a1283cf759f559d66029cc8866eea59ad4bf6275b8d7ab5140");
 }
 
 #[test]
@@ -86,17 +72,11 @@ fn the_digest_follows_content_mode_and_name_and_nothing_else() {
 #[test]
 fn symbolic_links_submodules_and_lfs_pointers_are_refused() {
     let link = refusal(("120000", "data/link", "/etc/passwd"));
-    assert!(
-        link.contains("`data/link` is a symbolic link, expected a regular file"),
-        "{link}"
-    );
+    assert!(link.contains("`data/link` is a symbolic link, expected a regular file"), "{link}");
     let module = refusal(("160000", "data/module", "1234567890123456789012345678901234567890"));
     assert!(module.contains("`data/module` is a submodule"), "{module}");
     let pointer = refusal(("100644", "data/big.bin", LFS));
-    assert!(
-        pointer.contains("is a Git LFS pointer, not the file itself\n  help: store the file in git"),
-        "{pointer}"
-    );
+    assert!(pointer.contains("is a Git LFS pointer, not the file itself\n  help: store the file in git"), "{pointer}");
 }
 
 #[test]
@@ -106,29 +86,14 @@ fn a_link_in_place_of_a_wanted_folder_is_refused() {
     let error = export(&world, &tip, "", "data/").unwrap_err().to_string();
     assert!(error.contains("`data` is a symbolic link"), "{error}");
     let error = export(&world, &tip, "data", "").unwrap_err().to_string();
-    assert!(
-        error.contains("`data` is a symbolic link, expected a folder"),
-        "{error}"
-    );
+    assert!(error.contains("`data` is a symbolic link, expected a folder"), "{error}");
 }
 
 #[test]
 fn names_that_leave_the_folder_are_refused() {
-    for name in [
-        "..",
-        "a/b",
-        "../../outside",
-        "/etc/passwd",
-        ".git",
-        "line\nbreak",
-        "latin\u{e9}1",
-    ] {
+    for name in ["..", "a/b", "../../outside", "/etc/passwd", ".git", "line\nbreak", "latin\u{e9}1"] {
         let world = World::new();
-        let raw = if name.starts_with("latin") {
-            b"latin\xe91".to_vec()
-        } else {
-            name.as_bytes().to_vec()
-        };
+        let raw = if name.starts_with("latin") { b"latin\xe91".to_vec() } else { name.as_bytes().to_vec() };
         let tip = hostile_commit(&world, &raw);
         let error = export(&world, &tip, "", "").unwrap_err();
         assert!(matches!(error, GitError::UnusablePath { .. }), "{name:?}: {error}");
@@ -147,9 +112,7 @@ fn hostile_commit(world: &World, name: &[u8]) -> CommitSha {
     let tree = repository.odb().unwrap().write(ObjectType::Tree, &tree).unwrap();
     let signature = git2::Signature::new("A", "a@b", &git2::Time::new(1, 0)).unwrap();
     let tree = repository.find_tree(tree).unwrap();
-    let commit = repository
-        .commit(None, &signature, &signature, "x", &tree, &[])
-        .unwrap();
+    let commit = repository.commit(None, &signature, &signature, "x", &tree, &[]).unwrap();
     repository.reference("refs/heads/main", commit, true, "test").unwrap();
     commit.to_string().parse().unwrap()
 }
@@ -160,9 +123,7 @@ fn a_tree_that_multiplies_itself_is_refused() {
     let repository = Repository::open_bare(world.repository()).unwrap();
     let mut tree = {
         let mut builder = repository.treebuilder(None).unwrap();
-        builder
-            .insert("file", repository.blob(b"x").unwrap(), 0o100_644)
-            .unwrap();
+        builder.insert("file", repository.blob(b"x").unwrap(), 0o100_644).unwrap();
         builder.write().unwrap()
     };
     for _ in 0..12 {
@@ -174,15 +135,10 @@ fn a_tree_that_multiplies_itself_is_refused() {
     }
     let signature = git2::Signature::new("A", "a@b", &git2::Time::new(1, 0)).unwrap();
     let tree = repository.find_tree(tree).unwrap();
-    let commit = repository
-        .commit(None, &signature, &signature, "x", &tree, &[])
-        .unwrap();
+    let commit = repository.commit(None, &signature, &signature, "x", &tree, &[]).unwrap();
     repository.reference("refs/heads/main", commit, true, "test").unwrap();
     let error = export(&world, &world.tip(), "", "nothing").unwrap_err();
-    assert!(
-        matches!(error, GitError::LimitExceeded { unit: "entries", .. }),
-        "{error}"
-    );
+    assert!(matches!(error, GitError::LimitExceeded { unit: "entries", .. }), "{error}");
 }
 
 #[test]
@@ -193,14 +149,8 @@ fn too_many_files_and_too_many_bytes_are_refused() {
         let limits = ExportLimits { files, bytes };
         world.mirror().export(&tip, "", &|_| true, &into(&world), limits)
     };
-    assert!(matches!(
-        limited(2, 1000),
-        Err(GitError::LimitExceeded { unit: "files", .. })
-    ));
-    assert!(matches!(
-        limited(3, 18),
-        Err(GitError::LimitExceeded { unit: "bytes", .. })
-    ));
+    assert!(matches!(limited(2, 1000), Err(GitError::LimitExceeded { unit: "files", .. })));
+    assert!(matches!(limited(3, 18), Err(GitError::LimitExceeded { unit: "bytes", .. })));
     limited(3, 19).unwrap();
 }
 

@@ -25,10 +25,7 @@ fn a_commit_that_lands_before_the_push_is_kept_and_built_upon() {
         let world = World::new();
         foreign_commit_before(&world, ask);
         let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
-        assert!(
-            matches!(outcome, Outcome::Pushed { attempts: 2, .. }),
-            "{ask:?}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Outcome::Pushed { attempts: 2, .. }), "{ask:?}: {outcome:?}");
         assert_eq!(world.file(MANIFEST), "tag: foreign\np-1\n", "{ask:?}");
         assert_eq!(world.count(), 3);
         world.is_sound();
@@ -53,24 +50,15 @@ fn a_race_lost_every_time_ends() {
 
 #[test]
 fn a_refusal_of_a_hook_is_told_in_its_own_words() {
-    for (hook, status) in [
-        ("update", "hook declined"),
-        ("pre-receive", "pre-receive hook declined"),
-    ] {
+    for (hook, status) in [("update", "hook declined"), ("pre-receive", "pre-receive hook declined")] {
         let world = World::new();
-        world.hook(
-            hook,
-            "printf 'production is \\033[31mfrozen\\033[0m\\nask the release team\\n' >&2\nexit 1",
-        );
+        world.hook(hook, "printf 'production is \\033[31mfrozen\\033[0m\\nask the release team\\n' >&2\nexit 1");
         let mirror = world.mirror();
         let before = mirror.fetch().unwrap();
         world.server.asked();
         let error = promote(&mirror, "p-1", MANIFEST, "tag: v1\n").unwrap_err();
         let words = format!("{status}: production is frozen ask the release team");
-        assert!(
-            matches!(&error, GitError::Refused { words: said, .. } if said.starts_with(&words)),
-            "{error}"
-        );
+        assert!(matches!(&error, GitError::Refused { words: said, .. } if said.starts_with(&words)), "{error}");
         assert_eq!(error.retry(), Retry::Never);
         assert_eq!(world.server.asked(), [Ask::PushRefs, Ask::Push]);
         assert_eq!((world.tip(), mirror.known_tip()), (before.clone(), Some(before)));
@@ -81,24 +69,13 @@ fn a_refusal_of_a_hook_is_told_in_its_own_words() {
 fn a_ref_that_the_server_does_not_mention_has_not_landed() {
     let world = World::new();
     let silent_report = b"000eunpack ok\n0000".to_vec();
-    let report = format!(
-        "{:04x}\u{1}{}0000",
-        silent_report.len() + 5,
-        String::from_utf8(silent_report).unwrap()
-    );
+    let report = format!("{:04x}\u{1}{}0000", silent_report.len() + 5, String::from_utf8(silent_report).unwrap());
     for _ in 0..2 {
         let body = report.clone().into_bytes();
-        world
-            .server
-            .next(Ask::Push, Fault::Body("application/x-git-receive-pack-result", body));
+        world.server.next(Ask::Push, Fault::Body("application/x-git-receive-pack-result", body));
     }
     let error = promote(&world.mirror(), "p-1", MANIFEST, "tag: v1\n").unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("a push that ended without a word about `main`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("a push that ended without a word about `main`"), "{error}");
     assert_eq!(world.count(), 1);
 }
 
@@ -107,10 +84,7 @@ fn a_connection_cut_after_the_commit_landed_does_not_land_it_twice() {
     let world = World::new();
     world.server.next(Ask::Push, Fault::CutAfter);
     let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
-    assert!(
-        matches!(&outcome, Outcome::Pushed { commit, attempts: 1, .. } if *commit == world.tip()),
-        "{outcome:?}"
-    );
+    assert!(matches!(&outcome, Outcome::Pushed { commit, attempts: 1, .. } if *commit == world.tip()), "{outcome:?}");
     assert_eq!(world.file(MANIFEST), "tag: v0\np-1\n");
     assert_eq!(world.count(), 2);
     world.is_sound();
@@ -136,10 +110,7 @@ fn a_push_that_cannot_be_looked_up_is_uncertain_and_recognised_later() {
     assert!(matches!(error, GitError::Uncertain { .. }), "{error}");
     assert_eq!(error.retry(), Retry::Backoff);
     let landed = world.tip();
-    assert_eq!(
-        append(&mirror, "p-1", MANIFEST).unwrap(),
-        Outcome::AlreadyThere { commit: landed }
-    );
+    assert_eq!(append(&mirror, "p-1", MANIFEST).unwrap(), Outcome::AlreadyThere { commit: landed });
     assert_eq!(world.count(), 2);
 }
 

@@ -45,10 +45,7 @@ fn a_forced_branch_is_followed() {
 fn an_empty_repository_is_told_apart() {
     let world = World::empty();
     let words = world.mirror().fetch().unwrap_err().to_string();
-    assert!(
-        words.contains("expected a branch `main`, came an empty repository"),
-        "{words}"
-    );
+    assert!(words.contains("expected a branch `main`, came an empty repository"), "{words}");
 }
 
 #[test]
@@ -56,10 +53,7 @@ fn a_missing_branch_is_told_apart() {
     let world = World::new();
     let remote = Remote::new(&world.server.url(REPOSITORY), "develop", None).unwrap();
     let error = world.mirror_at("mirrors", remote).fetch().unwrap_err();
-    assert!(
-        matches!(&error, GitError::BranchMissing { branch, empty: false, .. } if branch == "develop"),
-        "{error}"
-    );
+    assert!(matches!(&error, GitError::BranchMissing { branch, empty: false, .. } if branch == "develop"), "{error}");
     assert_eq!(error.retry(), Retry::Never);
 }
 
@@ -75,10 +69,7 @@ fn a_sha256_repository_is_refused_by_name() {
     );
     let error = world.mirror().fetch().unwrap_err();
     assert!(matches!(error, GitError::UnsupportedRepository { .. }), "{error}");
-    assert!(
-        error.to_string().contains("SHA-256 repositories are not supported yet"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("SHA-256 repositories are not supported yet"), "{error}");
 }
 
 #[test]
@@ -170,18 +161,12 @@ fn many_threads_share_a_mirror() {
 fn credentials_of_two_remotes_on_one_host_do_not_mix() {
     let world = World::new();
     let remote = |password: &str| {
-        let credentials = Credentials {
-            username: "robot".to_owned(),
-            password: password.to_owned(),
-        };
+        let credentials = Credentials { username: "robot".to_owned(), password: password.to_owned() };
         Remote::new(&world.server.url(REPOSITORY), "main", Some(credentials)).unwrap()
     };
     let right = remote("right");
     world.server.require(&right.credentials().unwrap().basic_header());
-    let (right, wrong) = (
-        world.mirror_at("right", right),
-        world.mirror_at("wrong", remote("wrong")),
-    );
+    let (right, wrong) = (world.mirror_at("right", right), world.mirror_at("wrong", remote("wrong")));
     for _ in 0..3 {
         right.fetch().unwrap();
         wrong.fetch().unwrap_err();

@@ -20,10 +20,7 @@ fn commits_parents_and_words_are_read() {
     assert_eq!(mirror.parent(&second).unwrap(), Some(first.clone()));
     assert_eq!(mirror.parent(&first).unwrap(), None);
     let info = mirror.commit_info(&second).unwrap();
-    assert_eq!(
-        (info.author.as_str(), info.subject.as_str()),
-        ("Somebody", "somebody else")
-    );
+    assert_eq!((info.author.as_str(), info.subject.as_str()), ("Somebody", "somebody else"));
     assert_eq!(info.time.unwrap().to_string(), "2023-11-14T22:13:20Z");
 }
 
@@ -35,18 +32,9 @@ fn words_that_are_not_text_are_shown_bounded() {
         "commit refs/heads/main\ncommitter A\u{8}B <a@b> 9000000000 +0000\ndata {}\n{message}\nfrom refs/heads/main^0\n",
         message.len()
     );
-    git_in(
-        &world.repository(),
-        world.root.path(),
-        &["fast-import", "--quiet"],
-        &stream,
-    );
+    git_in(&world.repository(), world.root.path(), &["fast-import", "--quiet"], &stream);
     let info = world.mirror().commit_info(&world.tip()).unwrap();
-    assert!(
-        info.subject.starts_with("red xxx") && info.subject.chars().count() <= 501,
-        "{}",
-        info.subject
-    );
+    assert!(info.subject.starts_with("red xxx") && info.subject.chars().count() <= 501, "{}", info.subject);
     assert!(info.message.len() <= 16 * 1024);
     assert_eq!(info.author, "A B");
 }
@@ -66,15 +54,8 @@ fn files_are_read_within_limits() {
     assert_eq!(mirror.read_file(&tip, "README.md", 6).unwrap().unwrap(), b"hello\n");
     assert_eq!(mirror.read_file(&tip, "binary", 3).unwrap().unwrap(), b"a\0b");
     assert_eq!(mirror.read_file(&tip, "missing/file", 6).unwrap(), None);
-    assert!(matches!(
-        mirror.read_file(&tip, "README.md", 5),
-        Err(GitError::LimitExceeded { limit: 5, .. })
-    ));
-    for (path, words) in [
-        ("link", "a symbolic link"),
-        ("apps", "a folder"),
-        ("../x", "plain relative path"),
-    ] {
+    assert!(matches!(mirror.read_file(&tip, "README.md", 5), Err(GitError::LimitExceeded { limit: 5, .. })));
+    for (path, words) in [("link", "a symbolic link"), ("apps", "a folder"), ("../x", "plain relative path")] {
         let error = mirror.read_file(&tip, path, 100).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
@@ -84,10 +65,7 @@ fn files_are_read_within_limits() {
 fn files_are_found_by_path() {
     let world = World::new();
     let tip = world.commit(&[("120000", "apps/link.yaml", "x"), ("100755", "apps/z/b.yaml", "12345")]);
-    let found = world
-        .mirror()
-        .find_files(&tip, &|path| path.starts_with("apps/"))
-        .unwrap();
+    let found = world.mirror().find_files(&tip, &|path| path.starts_with("apps/")).unwrap();
     let found: Vec<_> = found.iter().map(|file| (file.path.as_str(), file.size)).collect();
     assert_eq!(found, [("apps/model.yaml", 8), ("apps/z/b.yaml", 5)]);
 }
@@ -97,19 +75,11 @@ fn changed_paths_hold_both_names_of_a_rename() {
     let world = World::new();
     let base = world.tip();
     let stream = "commit refs/heads/main\ncommitter A <a@b> 1 +0000\ndata 1\nx\nfrom refs/heads/main^0\nR apps/model.yaml apps/renamed.yaml\nM 100755 inline README.md\ndata 6\nhello\n\n";
-    git_in(
-        &world.repository(),
-        world.root.path(),
-        &["fast-import", "--quiet"],
-        stream,
-    );
+    git_in(&world.repository(), world.root.path(), &["fast-import", "--quiet"], stream);
     let (mirror, head) = (world.mirror(), world.tip());
     let changed = mirror.changed_paths(Some(&base), &head).unwrap();
     assert_eq!(changed, ["README.md", "apps/model.yaml", "apps/renamed.yaml"]);
-    assert_eq!(
-        mirror.changed_paths(None, &base).unwrap(),
-        ["README.md", "apps/model.yaml"]
-    );
+    assert_eq!(mirror.changed_paths(None, &base).unwrap(), ["README.md", "apps/model.yaml"]);
     assert!(mirror.changed_paths(Some(&head), &head).unwrap().is_empty());
 }
 
@@ -121,12 +91,7 @@ fn a_trailer_is_found_only_in_the_last_paragraph_and_within_the_limit() {
         let stream = format!(
             "commit refs/heads/main\ncommitter A <a@b> 1800000000 +0000\ndata {length}\n{message}\nfrom refs/heads/main^0\n"
         );
-        git_in(
-            &world.repository(),
-            world.root.path(),
-            &["fast-import", "--quiet"],
-            &stream,
-        );
+        git_in(&world.repository(), world.root.path(), &["fast-import", "--quiet"], &stream);
         world.tip()
     };
     let first = commit("promote\n\nSlipway-Promotion: 1\nSlipway-Run: 9\n");

@@ -3,10 +3,7 @@
 use crate::git::{Credentials, Remote};
 
 fn credentials() -> Credentials {
-    Credentials {
-        username: "robot".to_owned(),
-        password: "hunter2".to_owned(),
-    }
+    Credentials { username: "robot".to_owned(), password: "hunter2".to_owned() }
 }
 
 fn refusal(url: &str) -> String {
@@ -28,19 +25,13 @@ fn file_remotes_and_local_paths_are_refused_because_hooks_would_not_run() {
       help: serve the repository over https
     ");
     for path in ["/srv/git/models.git", "../models.git", "models"] {
-        assert!(
-            refusal(path).contains("a local path would bypass the server's hooks"),
-            "{path}"
-        );
+        assert!(refusal(path).contains("a local path would bypass the server's hooks"), "{path}");
     }
 }
 
 #[test]
 fn ssh_remotes_are_refused_by_name() {
-    for url in [
-        "ssh://git@forge.example/models.git",
-        "git@forge.example:team/models.git",
-    ] {
+    for url in ["ssh://git@forge.example/models.git", "git@forge.example:team/models.git"] {
         let words = refusal(url);
         assert!(words.contains("ssh is not supported yet"), "{words}");
     }
@@ -65,17 +56,7 @@ fn credentials_inside_a_url_are_refused_and_not_repeated() {
 
 #[test]
 fn names_that_are_no_branches_are_refused() {
-    for branch in [
-        "",
-        "a b",
-        "a..b",
-        "main*",
-        "+main",
-        "-main",
-        "a:b",
-        "refs/heads/main",
-        "main\n",
-    ] {
+    for branch in ["", "a b", "a..b", "main*", "+main", "-main", "a:b", "refs/heads/main", "main\n"] {
         let taken = Remote::new("https://forge.example/m.git", branch, None);
         assert!(taken.is_err() || branch == "+main", "{branch:?}");
     }
@@ -91,11 +72,7 @@ fn a_password_is_never_printed() {
 #[test]
 fn the_authorization_header_is_basic() {
     let header = |username: &str, password: &str| {
-        Credentials {
-            username: username.to_owned(),
-            password: password.to_owned(),
-        }
-        .basic_header()
+        Credentials { username: username.to_owned(), password: password.to_owned() }.basic_header()
     };
     assert_eq!(header("Aladdin", "open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     assert_eq!(header("test", "123£"), "Basic dGVzdDoxMjPCow==");

@@ -121,22 +121,11 @@ impl Request {
         reader.read_exact(&mut body).ok()?;
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
-        Some(Self {
-            method,
-            path,
-            query,
-            content_type,
-            authorization,
-            body,
-        })
+        Some(Self { method, path, query, content_type, authorization, body })
     }
 
     fn ask(&self) -> Ask {
-        match (
-            self.path.ends_with("/info/refs"),
-            self.query.as_str(),
-            self.path.ends_with("upload-pack"),
-        ) {
+        match (self.path.ends_with("/info/refs"), self.query.as_str(), self.path.ends_with("upload-pack")) {
             (true, "service=git-receive-pack", _) => Ask::PushRefs,
             (true, _, _) => Ask::FetchRefs,
             (false, _, true) => Ask::Fetch,
@@ -193,10 +182,8 @@ fn forward(stream: &TcpStream, root: &Path, request: &Request) {
     let output = backend(root, request);
     let at = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     let (head, body) = (String::from_utf8_lossy(&output[..at]).into_owned(), &output[at + 4..]);
-    let header = |name: &str| {
-        head.lines()
-            .find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()))
-    };
+    let header =
+        |name: &str| head.lines().find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()));
     let status = header("Status: ").map_or(200, |status| status[..3].parse().unwrap());
     answer(stream, status, &header("Content-Type: ").unwrap_or_default(), body);
 }

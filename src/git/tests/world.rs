@@ -42,23 +42,9 @@ impl World {
 
     pub(super) fn with_format(format: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let world = Self {
-            server: Server::start(root.path()),
-            root,
-        };
+        let world = Self { server: Server::start(root.path()), root };
         let format = format!("--object-format={format}");
-        world.run(
-            &[
-                "init",
-                "-q",
-                "--bare",
-                "-b",
-                "main",
-                &format,
-                world.repository().to_str().unwrap(),
-            ],
-            "",
-        );
+        world.run(&["init", "-q", "--bare", "-b", "main", &format, world.repository().to_str().unwrap()], "");
         world.git(&["config", "http.receivepack", "true"]);
         world
     }
@@ -66,10 +52,7 @@ impl World {
     /// A server with a repository that holds one manifest.
     pub(super) fn new() -> Self {
         let world = Self::empty();
-        world.commit(&[
-            ("100644", "apps/model.yaml", "tag: v0\n"),
-            ("100644", "README.md", "hello\n"),
-        ]);
+        world.commit(&[("100644", "apps/model.yaml", "tag: v0\n"), ("100644", "README.md", "hello\n")]);
         world
     }
 
@@ -106,11 +89,7 @@ impl World {
     /// A mirror whose requests are soon given up.
     pub(super) fn impatient_mirror(&self) -> Mirror {
         let short = Duration::from_millis(300);
-        let deadlines = Deadlines {
-            connect: short,
-            read: short,
-            overall: Duration::from_secs(20),
-        };
+        let deadlines = Deadlines { connect: short, read: short, overall: Duration::from_secs(20) };
         self.mirror_at("impatient", self.remote().with_deadlines(deadlines))
     }
 
@@ -141,16 +120,8 @@ impl World {
 
     /// The one generation on disk of this world's mirrors.
     pub(super) fn generations(&self) -> Vec<PathBuf> {
-        let folder = fs::read_dir(self.root.path().join("mirrors"))
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap()
-            .path();
-        fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect()
+        let folder = fs::read_dir(self.root.path().join("mirrors")).unwrap().next().unwrap().unwrap().path();
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 }
 
@@ -159,13 +130,8 @@ pub(super) fn git_in(folder: &Path, home: &Path, arguments: &[&str], input: &str
     if folder.exists() {
         command.current_dir(folder);
     }
-    let mut child = command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -188,31 +154,17 @@ pub(super) fn commit_in(repository: &Path, home: &Path, files: &[(&str, &str, &s
             writeln!(stream, "M {mode} inline {path}\ndata {}\n{content}", content.len()).unwrap();
         }
     }
-    git_in(
-        repository,
-        home,
-        &["fast-import", "--quiet", "--done"],
-        &format!("{stream}\ndone\n"),
-    );
-    git_in(repository, home, &["rev-parse", "main"], "")
-        .trim()
-        .parse()
-        .unwrap()
+    git_in(repository, home, &["fast-import", "--quiet", "--done"], &format!("{stream}\ndone\n"));
+    git_in(repository, home, &["rev-parse", "main"], "").trim().parse().unwrap()
 }
 
 pub(super) fn promotion(id: &str) -> WriteRequest {
-    let slipway = Identity {
-        name: "Slipway".to_owned(),
-        email: "slipway@example.org".to_owned(),
-    };
+    let slipway = Identity { name: "Slipway".to_owned(), email: "slipway@example.org".to_owned() };
     WriteRequest {
         author: slipway.clone(),
         committer: slipway,
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        trailer: Trailer {
-            key: "Slipway-Promotion".to_owned(),
-            value: id.to_owned(),
-        },
+        trailer: Trailer { key: "Slipway-Promotion".to_owned(), value: id.to_owned() },
     }
 }
 

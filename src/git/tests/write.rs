@@ -12,14 +12,7 @@ fn a_promotion_lands_as_one_commit_with_its_trailer() {
     let world = World::new();
     let before = world.tip();
     let outcome = promote(&world.mirror(), "p-1", "apps/model.yaml", "tag: v1\n").unwrap();
-    assert_eq!(
-        outcome,
-        Outcome::Pushed {
-            commit: world.tip(),
-            attempts: 1,
-            server_messages: String::new()
-        }
-    );
+    assert_eq!(outcome, Outcome::Pushed { commit: world.tip(), attempts: 1, server_messages: String::new() });
     assert_eq!(world.file("apps/model.yaml"), "tag: v1\n");
     assert_eq!(world.git(&["rev-parse", "main~1"]).trim(), before.as_str());
     insta::assert_snapshot!(world.git(&["log", "-1", "--format=%an <%ae> %cn %cI%n%B"]), @"
@@ -28,10 +21,7 @@ fn a_promotion_lands_as_one_commit_with_its_trailer() {
 
     Slipway-Promotion: p-1
     ");
-    assert_eq!(
-        world.git(&["log", "-1", "--format=%(trailers)"]).trim(),
-        "Slipway-Promotion: p-1"
-    );
+    assert_eq!(world.git(&["log", "-1", "--format=%(trailers)"]).trim(), "Slipway-Promotion: p-1");
     world.is_sound();
 }
 
@@ -58,10 +48,7 @@ fn an_executable_file_stays_executable() {
 fn an_unchanged_tree_makes_no_commit() {
     let world = World::new();
     let mirror = world.mirror();
-    assert_eq!(
-        promote(&mirror, "p-1", "apps/model.yaml", "tag: v0\n").unwrap(),
-        Outcome::NothingToDo
-    );
+    assert_eq!(promote(&mirror, "p-1", "apps/model.yaml", "tag: v0\n").unwrap(), Outcome::NothingToDo);
     let nothing = commit_and_push(&mirror, &promotion("p-2"), |_| Ok::<_, GitError>(Proposal::Nothing));
     assert_eq!(nothing.unwrap(), Outcome::NothingToDo);
     assert_eq!(world.count(), 1);
@@ -81,21 +68,10 @@ fn nothing_to_do_is_judged_on_the_newest_tip() {
 #[test]
 fn a_promotion_that_landed_before_is_recognised() {
     let world = World::new();
-    promote(
-        &world.mirror_at("first", world.remote()),
-        "p-1",
-        "apps/model.yaml",
-        "tag: v1\n",
-    )
-    .unwrap();
+    promote(&world.mirror_at("first", world.remote()), "p-1", "apps/model.yaml", "tag: v1\n").unwrap();
     let landed = world.tip();
     world.commit(&[("100644", "apps/model.yaml", "tag: v2\n")]);
-    let again = promote(
-        &world.mirror_at("second", world.remote()),
-        "p-1",
-        "apps/model.yaml",
-        "tag: v1\n",
-    );
+    let again = promote(&world.mirror_at("second", world.remote()), "p-1", "apps/model.yaml", "tag: v1\n");
     assert_eq!(again.unwrap(), Outcome::AlreadyThere { commit: landed });
     assert_eq!(world.file("apps/model.yaml"), "tag: v2\n");
 }
@@ -118,10 +94,8 @@ fn an_error_of_the_proposal_is_handed_through() {
         Err(Mine::NotToday)
     });
     assert!(matches!(stopped, Err(Mine::NotToday)));
-    let mirror = world.mirror_at(
-        "nowhere",
-        crate::git::Remote::new(&world.server.url("none.git"), "main", None).unwrap(),
-    );
+    let mirror =
+        world.mirror_at("nowhere", crate::git::Remote::new(&world.server.url("none.git"), "main", None).unwrap());
     let missing = commit_and_push(&mirror, &promotion("p-1"), |_: &Snapshot<'_>| Err(Mine::NotToday));
     assert!(matches!(missing, Err(Mine::Git(GitError::RepositoryMissing { .. }))));
 }
@@ -167,18 +141,10 @@ fn paths_that_cannot_be_changed_are_refused() {
 #[test]
 fn a_message_may_not_imitate_the_trailer() {
     let world = World::new();
-    for message in [
-        "",
-        "x\n\nSlipway-Promotion: p-9\n",
-        "slipway-promotion : p-9\n\nx",
-        "a\0b",
-    ] {
+    for message in ["", "x\n\nSlipway-Promotion: p-9\n", "slipway-promotion : p-9\n\nx", "a\0b"] {
         let error = commit_and_push(&world.mirror(), &promotion("p-1"), |_: &Snapshot<'_>| {
             let changes = vec![("README.md".to_owned(), b"new".to_vec())];
-            Ok::<_, GitError>(Proposal::Change {
-                changes,
-                message: message.to_owned(),
-            })
+            Ok::<_, GitError>(Proposal::Change { changes, message: message.to_owned() })
         });
         assert!(matches!(error, Err(GitError::InvalidCommit { .. })), "{message:?}");
     }
@@ -214,12 +180,7 @@ fn two_writers_with_mirrors_of_their_own_land_all_promotions_once() {
     assert_eq!(world.count(), 11);
     let mut lines: Vec<String> = world.file("apps/model.yaml").lines().map(str::to_owned).collect();
     lines.sort();
-    assert_eq!(
-        lines,
-        [
-            "a-0", "a-1", "a-2", "a-3", "a-4", "b-0", "b-1", "b-2", "b-3", "b-4", "tag: v0"
-        ]
-    );
+    assert_eq!(lines, ["a-0", "a-1", "a-2", "a-3", "a-4", "b-0", "b-1", "b-2", "b-3", "b-4", "tag: v0"]);
     world.is_sound();
 }
 

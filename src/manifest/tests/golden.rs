@@ -22,10 +22,7 @@ fn golden(before: &str, after: &str) {
 
 /// One marked line, with a digest to write.
 fn line(digest: &str, before: &str, after: &str) {
-    let values = Values {
-        digest: digest.to_owned(),
-        ..values()
-    };
+    let values = Values { digest: digest.to_owned(), ..values() };
     let mark = |text: &str| format!("{text} # {{\"slipway\": \"fashion:digest\"}}\n");
     golden_with(&values, &mark(before), &mark(after));
 }
@@ -187,31 +184,16 @@ fn quotes_keep_their_style() {
 
 #[test]
 fn text_that_would_read_as_something_else_gets_quotes() {
-    for text in [
-        "1234567890",
-        "12e5",
-        "0x1f",
-        "0o7",
-        "1_0",
-        "12:30",
-        "true",
-        "No",
-        "on",
-        "null",
-        "~",
-        "2026-01-31",
-        ".5",
-        "<<",
-    ] {
+    for text in
+        ["1234567890", "12e5", "0x1f", "0o7", "1_0", "12:30", "true", "No", "on", "null", "~", "2026-01-31", ".5", "<<"]
+    {
         line(text, "a: x", &format!("a: \"{text}\""));
     }
 }
 
 #[test]
 fn text_that_needs_quotes_by_syntax_gets_them() {
-    for text in [
-        "", "a: b", "a #b", "- a", " a", "a ", "*a", "@a", "%a", "é", "{a}", "a:", "a,b", "!a", "---",
-    ] {
+    for text in ["", "a: b", "a #b", "- a", " a", "a ", "*a", "@a", "%a", "é", "{a}", "a:", "a,b", "!a", "---"] {
         line(text, "a: x", &format!("a: \"{text}\""));
         line(text, "a: {b: x}", &format!("a: {{b: \"{text}\"}}"));
     }
@@ -219,15 +201,7 @@ fn text_that_needs_quotes_by_syntax_gets_them() {
 
 #[test]
 fn text_that_is_text_everywhere_stays_plain() {
-    for text in [
-        "9f86d081",
-        "sha256:12e5",
-        "v1.2.3",
-        "1.2.3",
-        "oci://r/m@sha256:ab",
-        "/srv/a_b",
-        "a=b",
-    ] {
+    for text in ["9f86d081", "sha256:12e5", "v1.2.3", "1.2.3", "oci://r/m@sha256:ab", "/srv/a_b", "a=b"] {
         line(text, "a: x", &format!("a: {text}"));
     }
 }
@@ -262,14 +236,9 @@ fn changes_say_where_which_and_what() {
     let text = "a: 'it''s' # {\"slipway\": \"fashion:version\"}\nü: {b: v12} # {\"slipway\": \"fashion:version\"}\n";
     let edited = set("app.yaml", text.as_bytes(), "fashion", &values()).unwrap();
     assert_eq!(edited.markers, 2);
-    let [change] = &edited.changes[..] else {
-        panic!("one change, came {:?}", edited.changes)
-    };
+    let [change] = &edited.changes[..] else { panic!("one change, came {:?}", edited.changes) };
     assert_eq!((change.position.line, change.position.column), (1, 4));
-    assert_eq!(
-        (change.field, &*change.old, &*change.new),
-        (Field::Version, "it's", "v12")
-    );
+    assert_eq!((change.field, &*change.old, &*change.new), (Field::Version, "it's", "v12"));
 }
 
 #[test]

@@ -14,11 +14,7 @@ fn verdict(edited: &str, written: &str, value: &str, style: Style) -> String {
         steps: vec![0],
         span: 3..6,
         value: value.to_owned(),
-        rendered: Rendered {
-            text: written.to_owned(),
-            style,
-            is_number: false,
-        },
+        rendered: Rendered { text: written.to_owned(), style, is_number: false },
     };
     match check("app.yaml", &tree, &[splice], edited) {
         Ok(()) => "passed".to_owned(),
@@ -78,8 +74,5 @@ fn a_changed_comment_is_caught() {
 #[test]
 fn a_file_that_is_no_yaml_any_more_is_caught() {
     let message = verdict_of("[", "[", Style::Plain);
-    assert!(
-        message.starts_with("the edited file would not read as intended: invalid YAML"),
-        "{message}"
-    );
+    assert!(message.starts_with("the edited file would not read as intended: invalid YAML"), "{message}");
 }

@@ -10,12 +10,7 @@ use crate::manifest::{Field, Refusal, Values, markers, set};
 #[derive(Debug, Clone)]
 enum Piece {
     Text(String),
-    Marked {
-        before: String,
-        value: String,
-        after: String,
-        field: Field,
-    },
+    Marked { before: String, value: String, after: String, field: Field },
 }
 
 fn scalar() -> impl Strategy<Value = String> {
@@ -57,9 +52,7 @@ fn piece(number: usize) -> impl Strategy<Value = Piece> {
         ("? k\n: ", " "),
     ]);
     let marked = (shape, scalar(), field()).prop_map(move |((before, after), value, field)| Piece::Marked {
-        before: before
-            .replacen('k', &format!("k{number}"), 1)
-            .replace("anchor", &format!("z{number}")),
+        before: before.replacen('k', &format!("k{number}"), 1).replace("anchor", &format!("z{number}")),
         value,
         after: format!("{after}# {{\"slipway\": \"m:{field}\"}}\n"),
         field,
@@ -107,12 +100,7 @@ fn values() -> impl Strategy<Value = Values> {
             .prop_map(str::to_owned),
         ]
     };
-    (value(), value(), value(), value()).prop_map(|(uri, digest, version, run)| Values {
-        uri,
-        digest,
-        version,
-        run,
-    })
+    (value(), value(), value(), value()).prop_map(|(uri, digest, version, run)| Values { uri, digest, version, run })
 }
 
 /// The text with the marked values as `written` gives them.
@@ -121,12 +109,7 @@ fn assemble(pieces: &[Piece], windows: bool, mark: bool, mut written: impl FnMut
     for piece in pieces {
         match piece {
             Piece::Text(fixed) => text.push_str(fixed),
-            Piece::Marked {
-                before,
-                value,
-                after,
-                field,
-            } => {
+            Piece::Marked { before, value, after, field } => {
                 text.push_str(before);
                 text.push_str(&written(*field, value));
                 text.push_str(after);

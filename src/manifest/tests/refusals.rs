@@ -16,10 +16,7 @@ fn refusal(text: &str) -> String {
 
 /// The refusal of one marked line when the digest is to become `new`.
 fn refusal_to_write(new: &str, line: &str) -> String {
-    let values = Values {
-        digest: new.to_owned(),
-        ..values()
-    };
+    let values = Values { digest: new.to_owned(), ..values() };
     let text = format!("{line} # {{\"slipway\": \"fashion:digest\"}}\n");
     refusal_of(text.as_bytes(), &values).to_string()
 }
@@ -205,10 +202,7 @@ fn files_that_are_no_yaml() {
     app.yaml:2:4: the file is not UTF-8
       help: save the file as UTF-8
     ");
-    let long = format!(
-        "a: x # {{\"slipway\": \"fashion:digest\"}}\n#{}",
-        "x".repeat(1024 * 1024)
-    );
+    let long = format!("a: x # {{\"slipway\": \"fashion:digest\"}}\n#{}", "x".repeat(1024 * 1024));
     insta::assert_snapshot!(refusal(&long), @"
     app.yaml: the file has 1048614 bytes, expected at most 1048576
       help: move the marked resource to a file of its own
@@ -246,17 +240,8 @@ fn raw_helm_templates() {
 #[test]
 fn a_broken_marker_of_another_model_refuses_only_if_it_cannot_be_read() {
     let text = "a: x # {\"slipway\": \"fashion:digest\"}\nb: # {\"slipway\": \"other:digest\"}\n";
-    assert_eq!(
-        set("app.yaml", text.as_bytes(), "fashion", &values())
-            .unwrap()
-            .changes
-            .len(),
-        1
-    );
+    assert_eq!(set("app.yaml", text.as_bytes(), "fashion", &values()).unwrap().changes.len(), 1);
     assert!(matches!(markers("app.yaml", text.as_bytes()), Err(Refusal::NoValue(_))));
     let text = "a: x # {\"slipway\": \"fashion:digest\"}\nb: y # {\"slipway\": \"other:\"}\n";
-    assert!(matches!(
-        set("app.yaml", text.as_bytes(), "fashion", &values()),
-        Err(Refusal::UnknownField(_))
-    ));
+    assert!(matches!(set("app.yaml", text.as_bytes(), "fashion", &values()), Err(Refusal::UnknownField(_))));
 }

@@ -18,17 +18,9 @@ pub fn markdown(verdict: &Verdict) -> String {
     }
     page.push('\n');
     for check in &verdict.checks {
-        let because = check
-            .why
-            .as_deref()
-            .map_or_else(String::new, |why| format!(" Because {}", escaped(why)));
+        let because = check.why.as_deref().map_or_else(String::new, |why| format!(" Because {}", escaped(why)));
         // Writing to a text cannot fail.
-        let _ = writeln!(
-            page,
-            "- **{}**: {}.{because}",
-            check.outcome.name(),
-            escaped(&check.sentence)
-        );
+        let _ = writeln!(page, "- **{}**: {}.{because}", check.outcome.name(), escaped(&check.sentence));
     }
     let champion = verdict.champion.as_ref().map_or("none", |digest| digest.short());
     let _ = writeln!(
@@ -51,15 +43,12 @@ fn row(check: &CheckResult) -> String {
         CheckOutcome::Skipped => "➖",
     };
     let (estimate, bounds) = match &check.interval {
-        Some(Interval {
-            estimate, lower, upper, ..
-        }) => (format!("{estimate:.4}"), format!("{lower:.4} to {upper:.4}")),
+        Some(Interval { estimate, lower, upper, .. }) => {
+            (format!("{estimate:.4}"), format!("{lower:.4} to {upper:.4}"))
+        }
         None => ("–".to_owned(), "–".to_owned()),
     };
-    format!(
-        "| {mark} | `{}` | {estimate} | {bounds} | {} |\n",
-        check.metric, check.rows
-    )
+    format!("| {mark} | `{}` | {estimate} | {bounds} | {} |\n", check.metric, check.rows)
 }
 
 /// Text that stays text: every letter with a meaning in Markdown, HTML or as a mention gets a backslash or an entity.

@@ -7,13 +7,7 @@ use super::{markdown, text};
 use crate::domain::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requirement, Verdict};
 
 fn check(outcome: CheckOutcome, sentence: &str) -> CheckResult {
-    let interval = Interval {
-        estimate: 0.962,
-        lower: 0.9508,
-        upper: 0.9708,
-        method: Method::Wilson,
-        seed: None,
-    };
+    let interval = Interval { estimate: 0.962, lower: 0.9508, upper: 0.9708, method: Method::Wilson, seed: None };
     CheckResult {
         metric: Metric::Accuracy,
         requirement: Requirement::AtLeast(0.94),
@@ -42,17 +36,11 @@ fn verdict(checks: Vec<CheckResult>) -> Verdict {
 }
 
 fn mixed() -> Verdict {
-    let mut refused = check(
-        CheckOutcome::Fail,
-        "accuracy is at most 0.312 with 95 % confidence; the policy asks for more",
-    );
+    let mut refused =
+        check(CheckOutcome::Fail, "accuracy is at most 0.312 with 95 % confidence; the policy asks for more");
     refused.why = Some("customers notice".to_owned());
     let skipped = check(CheckOutcome::Skipped, "macro_f1 has no champion to be compared with");
-    verdict(vec![
-        check(CheckOutcome::Pass, "accuracy is 0.951 to 0.971"),
-        refused,
-        skipped,
-    ])
+    verdict(vec![check(CheckOutcome::Pass, "accuracy is 0.951 to 0.971"), refused, skipped])
 }
 
 #[test]

@@ -6,9 +6,7 @@ use crate::domain::{CheckResult, Verdict};
 pub fn text(verdict: &Verdict) -> String {
     let mut lines = vec![plain(&verdict.summary()), String::new()];
     for check in &verdict.checks {
-        let CheckResult {
-            outcome, sentence, why, ..
-        } = check;
+        let CheckResult { outcome, sentence, why, .. } = check;
         lines.push(format!("{:>12}  {}", outcome.name(), plain(sentence)));
         lines.extend(why.iter().map(|why| format!("{:>12}  because {}", "", plain(why))));
     }
@@ -26,7 +24,5 @@ pub fn text(verdict: &Verdict) -> String {
 
 /// Without what would move the cursor or start a line of its own.
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect()
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

@@ -35,10 +35,7 @@ fn wilson_passes_a_candidate_at_the_threshold_in_about_five_of_a_hundred_cases()
         println!("Wilson, true share {share}: {wrong:.4}");
         // A count is whole, so the likelihood jumps over 0.05 instead of meeting it: by half a jump at most.
         let jump = 0.5 * wilson_jump(1_000, share);
-        assert!(
-            wrong <= ALLOWED + jump,
-            "{share}: {wrong} exceeds {ALLOWED} by more than {jump}"
-        );
+        assert!(wrong <= ALLOWED + jump, "{share}: {wrong} exceeds {ALLOWED} by more than {jump}");
         assert!(wrong > 0.02, "{share}: {wrong} is needlessly strict");
     }
 }
@@ -73,10 +70,7 @@ fn newcombe_passes_a_candidate_at_the_margin_in_about_five_of_a_hundred_cases() 
         let share = f64::from(wrong) / f64::from(ROUNDS);
         println!("Newcombe, {rows} rows, champion {champion}, only candidate {only_candidate}: {share:.4}");
         let noise = 3.0 * (ALLOWED * (1.0 - ALLOWED) / f64::from(ROUNDS)).sqrt();
-        assert!(
-            share <= ALLOWED + noise,
-            "{share} exceeds {ALLOWED} by more than {noise}"
-        );
+        assert!(share <= ALLOWED + noise, "{share} exceeds {ALLOWED} by more than {noise}");
         assert!(share > 0.01, "{share} is needlessly strict");
     }
 }
@@ -145,11 +139,7 @@ fn the_bootstrap_of_macro_f1_passes_a_candidate_at_the_threshold_in_about_five_o
     let (mut wrong_pass, mut wrong_fail) = (0, 0);
     for _ in 0..ROUNDS {
         let table = draw_table(&mut random, 200);
-        let measured = Measured {
-            metric: Metric::MacroF1,
-            candidate: &table,
-            champion: None,
-        };
+        let measured = Measured { metric: Metric::MacroF1, candidate: &table, champion: None };
         let interval = measured.interval(1.0 - ALLOWED).expect("an interval");
         wrong_pass += u32::from(interval.lower >= threshold);
         wrong_fail += u32::from(interval.upper < threshold);
@@ -157,9 +147,6 @@ fn the_bootstrap_of_macro_f1_passes_a_candidate_at_the_threshold_in_about_five_o
     let [pass, fail] = [wrong_pass, wrong_fail].map(|count| f64::from(count) / f64::from(ROUNDS));
     println!("BCa, macro F1 of 200 rows at {threshold:.4}: wrong passes {pass:.4}, wrong refusals {fail:.4}");
     let noise = 3.0 * (ALLOWED * (1.0 - ALLOWED) / f64::from(ROUNDS)).sqrt();
-    assert!(
-        pass <= ALLOWED + noise && fail <= ALLOWED + noise,
-        "wrong passes {pass}, wrong refusals {fail}"
-    );
+    assert!(pass <= ALLOWED + noise && fail <= ALLOWED + noise, "wrong passes {pass}, wrong refusals {fail}");
     assert!(pass > 0.01 && fail > 0.01, "needlessly strict: {pass}, {fail}");
 }

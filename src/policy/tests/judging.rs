@@ -19,11 +19,8 @@ Pass: accuracy is 0.951 to 0.971 with 95 % confidence (one-sided bounds); the po
 #[test]
 fn a_candidate_below_its_floor_is_refused_with_the_reason() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 700);
-    let verdict = verdict(
-        &["metric: accuracy, at_least: 0.94", "metric: log_loss, at_most: 0.5"],
-        &candidate,
-        Champion::None,
-    );
+    let verdict =
+        verdict(&["metric: accuracy, at_least: 0.94", "metric: log_loss, at_most: 0.5"], &candidate, Champion::None);
     assert_snapshot!(said(&verdict), @r"
 Fail
 Fail: accuracy is at most 0.324 with 95 % confidence; the policy asks for at least 0.94 (policies/digits.yaml:6)
@@ -43,10 +40,7 @@ Inconclusive: accuracy is 0.932 to 0.956 with 95 % confidence (one-sided bounds)
     assert_snapshot!(undecided.summary(), @"inconclusive: accuracy is 0.932 to 0.956 with 95 % confidence (one-sided bounds); the policy asks for at least 0.94 (policies/digits.yaml:6); about 6900 rows would decide it");
     let warned = "metric: accuracy, at_least: 0.94, when_inconclusive: warn";
     let alone = verdict(&[warned], &candidate, Champion::None);
-    assert_eq!(
-        (alone.outcome, alone.checks[0].outcome),
-        (Outcome::Inconclusive, CheckOutcome::Warned)
-    );
+    assert_eq!((alone.outcome, alone.checks[0].outcome), (Outcome::Inconclusive, CheckOutcome::Warned));
     let beside = verdict(&[warned, "metric: accuracy, at_least: 0.9"], &candidate, Champion::None);
     assert_snapshot!(beside.summary(), @"passed: 1 of 2 checks on 1000 rows, 1 undecided");
     assert_eq!(beside.outcome, Outcome::Pass);
@@ -59,11 +53,7 @@ fn the_threshold_itself_passes() {
         .interval
         .expect("bounds")
         .lower;
-    let at = verdict(
-        &[&format!("metric: accuracy, at_least: {lower}")],
-        &candidate,
-        Champion::None,
-    );
+    let at = verdict(&[&format!("metric: accuracy, at_least: {lower}")], &candidate, Champion::None);
     assert_eq!(at.outcome, Outcome::Pass);
 }
 
@@ -117,11 +107,7 @@ fn the_champions_rows_may_come_in_another_order() {
 fn without_a_champion_relative_checks_are_skipped_and_never_enough() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 38);
     let relative = "metric: accuracy, no_worse_than_champion: {margin: 0.01}";
-    let mixed = verdict(
-        &[relative, "metric: accuracy, at_least: 0.9"],
-        &candidate,
-        Champion::None,
-    );
+    let mixed = verdict(&[relative, "metric: accuracy, at_least: 0.9"], &candidate, Champion::None);
     assert_snapshot!(said(&mixed), @r"
 Pass
 Skipped: accuracy has no champion to be compared with; the policy allows 0.01 below (policies/digits.yaml:6)
@@ -136,10 +122,7 @@ Pass: accuracy is 0.951 to 0.971 with 95 % confidence (one-sided bounds); the po
 #[test]
 fn a_champion_that_cannot_be_used_is_never_taken_for_none() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 38);
-    let checks = [
-        "metric: accuracy, no_worse_than_champion: {margin: 0.01}",
-        "metric: accuracy, at_least: 0.9",
-    ];
+    let checks = ["metric: accuracy, no_worse_than_champion: {margin: 0.01}", "metric: accuracy, at_least: 0.9"];
     let unusable = Champion::Unusable("its weights are gone from the artifact store".to_owned());
     assert_snapshot!(said(&verdict(&checks, &candidate, unusable)), @r"
 Fail
@@ -221,11 +204,8 @@ Inconclusive: macro_f1 is 0.861 to 1.000 with 95 % confidence (one-sided bounds)
 Pass
 Pass: macro_f1 is 0.985 to 1.000 with 95 % confidence (one-sided bounds); the policy asks for at least 0.95 (policies/digits.yaml:6)
 ");
-    let same = verdict(
-        &["metric: macro_f1, no_worse_than_champion: {margin: 0.02}"],
-        &many,
-        Champion::Evaluated(&many),
-    );
+    let same =
+        verdict(&["metric: macro_f1, no_worse_than_champion: {margin: 0.02}"], &many, Champion::Evaluated(&many));
     assert_snapshot!(said(&same), @r"
 Pass
 Pass: macro_f1 is 0.015 below to 0.015 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 below (policies/digits.yaml:6)

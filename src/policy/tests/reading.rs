@@ -16,15 +16,9 @@ fn mistakes(checks: &[&str]) -> String {
 
 #[test]
 fn a_sound_policy_remembers_its_lines_and_its_digest() {
-    let policy = policy(&[
-        "metric: accuracy, at_least: 0.9",
-        "metric: macro_f1, no_worse_than_champion: {margin: 0}",
-    ]);
+    let policy = policy(&["metric: accuracy, at_least: 0.9", "metric: macro_f1, no_worse_than_champion: {margin: 0}"]);
     let lines: Vec<usize> = policy.checks.iter().map(|check| check.line).collect();
-    assert_eq!(
-        (policy.name().as_str(), lines, policy.confidence),
-        ("digits", vec![6, 7], 0.95)
-    );
+    assert_eq!((policy.name().as_str(), lines, policy.confidence), ("digits", vec![6, 7], 0.95));
     let text = policy_text(&["metric: accuracy, at_least: 0.9"]);
     let digest = slipway_contract::Digest::of(text.as_bytes());
     assert_eq!(*Policy::read("p.yaml", &text).expect("a policy").digest(), digest);
@@ -35,15 +29,9 @@ fn the_confidence_moves_the_bounds() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 50);
     let usual = verdict(&["metric: accuracy, at_least: 0.9"], &candidate, Champion::None);
     let text = policy_text(&["metric: accuracy, at_least: 0.9"]).replace("spec:\n", "spec:\n  confidence: 0.975\n");
-    let strict = Policy::read("p.yaml", &text)
-        .expect("a policy")
-        .judge(&candidate, Champion::None);
+    let strict = Policy::read("p.yaml", &text).expect("a policy").judge(&candidate, Champion::None);
     assert!(strict.checks[0].interval.expect("bounds").lower < usual.checks[0].interval.expect("bounds").lower);
-    assert!(
-        strict.checks[0].sentence.contains("with 97.5 % confidence"),
-        "{}",
-        strict.checks[0].sentence
-    );
+    assert!(strict.checks[0].sentence.contains("with 97.5 % confidence"), "{}", strict.checks[0].sentence);
 }
 
 #[test]

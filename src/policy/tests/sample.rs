@@ -11,10 +11,8 @@ use crate::policy::{Champion, Policy};
 
 /// An evaluation of these predictions that states every metric they have.
 pub(super) fn evaluation_of(name: &str, predictions: Predictions) -> Evaluation {
-    let metrics: BTreeMap<_, _> = ALL
-        .into_iter()
-        .filter_map(|metric| Some((metric, metric.of(&predictions)?)))
-        .collect();
+    let metrics: BTreeMap<_, _> =
+        ALL.into_iter().filter_map(|metric| Some((metric, metric.of(&predictions)?))).collect();
     Evaluation {
         report: EvaluationReport {
             api_version: API_VERSION.to_owned(),
@@ -35,16 +33,10 @@ pub(super) fn evaluation_of(name: &str, predictions: Predictions) -> Evaluation 
 /// A table of `rows` rows over three classes; `right` says which rows are predicted right, and those with a score of 0.9.
 pub(super) fn table(rows: u32, right: impl Fn(u32) -> bool) -> Predictions {
     let labels: Vec<u32> = (0..rows).map(|row| row % 3).collect();
-    let predictions: Vec<u32> = (0..rows)
-        .map(|row| if right(row) { row % 3 } else { (row + 1) % 3 })
-        .collect();
+    let predictions: Vec<u32> = (0..rows).map(|row| if right(row) { row % 3 } else { (row + 1) % 3 }).collect();
     let scores = predictions
         .iter()
-        .flat_map(|predicted| {
-            (0..3)
-                .map(|class| if class == *predicted { 0.9 } else { 0.05 })
-                .collect::<Vec<f32>>()
-        })
+        .flat_map(|predicted| (0..3).map(|class| if class == *predicted { 0.9 } else { 0.05 }).collect::<Vec<f32>>())
         .collect();
     Predictions {
         rows: (0..rows).map(|row| format!("row-{row}")).collect(),
@@ -82,12 +74,6 @@ pub(super) fn verdict(checks: &[&str], candidate: &Evaluation, champion: Champio
 
 /// Outcome and sentence of every check, a line each, under the summary.
 pub(super) fn said(verdict: &Verdict) -> String {
-    let checks = verdict
-        .checks
-        .iter()
-        .map(|check| format!("{:?}: {}", check.outcome, check.sentence));
-    std::iter::once(format!("{:?}", verdict.outcome))
-        .chain(checks)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let checks = verdict.checks.iter().map(|check| format!("{:?}: {}", check.outcome, check.sentence));
+    std::iter::once(format!("{:?}", verdict.outcome)).chain(checks).collect::<Vec<_>>().join("\n")
 }

@@ -8,10 +8,7 @@ use crate::policy::random::Random;
 use crate::policy::{jackknife, normal, wilson};
 
 fn assert_close(value: f64, expected: f64, tolerance: f64, what: &str) {
-    assert!(
-        (value - expected).abs() <= tolerance,
-        "{what}: {value} is not {expected}"
-    );
+    assert!((value - expected).abs() <= tolerance, "{what}: {value} is not {expected}");
 }
 
 #[test]
@@ -20,12 +17,7 @@ fn the_normal_distribution_is_scipys() {
         assert_close(normal::share_below(*x), *share, 2e-15, &format!("share below {x}"));
     }
     for (share, x) in QUANTILES {
-        assert_close(
-            normal::quantile(*share),
-            *x,
-            1e-13 * x.abs().max(1.0),
-            &format!("quantile of {share}"),
-        );
+        assert_close(normal::quantile(*share), *x, 1e-13 * x.abs().max(1.0), &format!("quantile of {share}"));
     }
 }
 
@@ -68,12 +60,7 @@ fn wilson_is_as_published() {
 }
 
 fn newcombe_of([both, candidate, champion, neither]: [f64; 4], confidence: f64) -> Interval {
-    let pairs = Pairs {
-        both,
-        candidate,
-        champion,
-        neither,
-    };
+    let pairs = Pairs { both, candidate, champion, neither };
     newcombe::interval(pairs, normal::quantile(confidence))
 }
 
@@ -98,9 +85,7 @@ fn newcombe_is_as_published() {
 fn newcombe_of_two_equals_is_symmetric_and_of_opposites_stays_in_range() {
     let Interval { lower, upper, .. } = newcombe_of([950.0, 0.0, 0.0, 50.0], 0.95);
     assert_close(lower, -upper, 1e-15, "symmetry");
-    let Interval {
-        lower, upper, estimate, ..
-    } = newcombe_of([0.0, 0.0, 5.0, 0.0], 0.95);
+    let Interval { lower, upper, estimate, .. } = newcombe_of([0.0, 0.0, 5.0, 0.0], 0.95);
     assert!(lower >= -1.0 && estimate <= upper && upper <= 1.0);
 }
 
@@ -151,9 +136,7 @@ fn variance(values: &[f64]) -> f64 {
 
 /// The sample of `tests/reference/statistics.py`.
 fn lopsided(rows: u32) -> Vec<f64> {
-    (0..rows)
-        .map(|row| (f64::from(row * 37 % 101) / 10.0).powi(2))
-        .collect()
+    (0..rows).map(|row| (f64::from(row * 37 % 101) / 10.0).powi(2)).collect()
 }
 
 #[test]
@@ -168,32 +151,16 @@ fn the_bootstrap_is_scipys_within_its_own_noise() {
         assert_eq!((interval.method, interval.seed), (Method::BcaBootstrap, Some(SEED)));
         // The noise of a bound at 0.05 from 2,000 resamples is 0.045 standard deviations of them; four times that.
         let noise = 0.18 * (upper - lower) / 3.29;
-        assert_close(
-            interval.lower,
-            *lower,
-            noise,
-            &format!("lower bound of the {name} of {rows}"),
-        );
-        assert_close(
-            interval.upper,
-            *upper,
-            noise,
-            &format!("upper bound of the {name} of {rows}"),
-        );
+        assert_close(interval.lower, *lower, noise, &format!("lower bound of the {name} of {rows}"));
+        assert_close(interval.upper, *upper, noise, &format!("upper bound of the {name} of {rows}"));
     }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_bounds_and_another_seed_others() {
     let figure = Numbers(lopsided(50), mean);
-    assert_eq!(
-        bootstrap::interval(&figure, 0.95, 1),
-        bootstrap::interval(&figure, 0.95, 1)
-    );
-    assert_ne!(
-        bootstrap::interval(&figure, 0.95, 1),
-        bootstrap::interval(&figure, 0.95, 2)
-    );
+    assert_eq!(bootstrap::interval(&figure, 0.95, 1), bootstrap::interval(&figure, 0.95, 1));
+    assert_ne!(bootstrap::interval(&figure, 0.95, 1), bootstrap::interval(&figure, 0.95, 2));
 }
 
 #[test]
@@ -216,34 +183,23 @@ fn figures_that_do_not_vary_or_are_no_numbers_are_told_apart() {
     );
     let broken = Numbers(lopsided(50), |_: &[f64]| f64::NAN);
     assert_eq!(bootstrap::interval(&broken, 0.95, SEED), Resampled::NoFigure);
-    let sometimes = Numbers(
-        lopsided(50),
-        |values: &[f64]| if values[0] > 1.0 { f64::INFINITY } else { 1.0 },
-    );
+    let sometimes = Numbers(lopsided(50), |values: &[f64]| if values[0] > 1.0 { f64::INFINITY } else { 1.0 });
     assert_eq!(bootstrap::interval(&sometimes, 0.95, SEED), Resampled::NoFigure);
 }
 
 #[test]
 fn bounds_stay_finite_when_every_resample_lies_on_one_side_of_the_estimate() {
     // The maximum: no resample exceeds it. The number of rows drawn once: every resample has fewer.
-    let maximum = Numbers(lopsided(50), |values: &[f64]| {
-        values.iter().copied().fold(0.0, f64::max)
-    });
+    let maximum = Numbers(lopsided(50), |values: &[f64]| values.iter().copied().fold(0.0, f64::max));
     let distinct = Numbers((0..50).map(f64::from).collect(), |values: &[f64]| {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
         sorted.dedup();
         mean(&[f64::from(u32::try_from(sorted.len()).expect("few values"))])
     });
-    let intervals = [
-        bootstrap::interval(&maximum, 0.95, SEED),
-        bootstrap::interval(&distinct, 0.95, SEED),
-    ];
+    let intervals = [bootstrap::interval(&maximum, 0.95, SEED), bootstrap::interval(&distinct, 0.95, SEED)];
     for interval in intervals {
-        let Resampled::Interval(Interval {
-            estimate, lower, upper, ..
-        }) = interval
-        else {
+        let Resampled::Interval(Interval { estimate, lower, upper, .. }) = interval else {
             panic!("an interval");
         };
         assert!(lower.is_finite() && upper.is_finite() && lower <= estimate && estimate <= upper);

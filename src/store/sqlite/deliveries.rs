@@ -19,20 +19,13 @@ pub(super) async fn record(store: &SqliteStore, delivery: &Delivery) -> Result<I
         .bind(millis(delivery.received_at))
         .execute(&store.pool)
         .await?;
-    Ok(if done.rows_affected() == 1 {
-        Intake::Stored
-    } else {
-        Intake::Duplicate
-    })
+    Ok(if done.rows_affected() == 1 { Intake::Stored } else { Intake::Duplicate })
 }
 
 pub(super) async fn due(store: &SqliteStore, now: Timestamp) -> Result<Option<(Delivery, u32)>, StoreError> {
     let select = "SELECT source, id, event, body, received_at, attempts FROM deliveries
                   WHERE state = 'pending' AND due_at <= ? ORDER BY received_at, id LIMIT 1";
-    let row = sqlx::query(select)
-        .bind(millis(now))
-        .fetch_optional(&store.pool)
-        .await?;
+    let row = sqlx::query(select).bind(millis(now)).fetch_optional(&store.pool).await?;
     row.map(|row| read(&row)).transpose()
 }
 
@@ -71,10 +64,7 @@ pub(super) async fn settle(
     settled: &Settled,
 ) -> Result<Vec<RunId>, StoreError> {
     let Settled { state, note, runs } = settled;
-    debug_assert!(
-        runs.is_empty() || *state == DeliveryState::Done,
-        "only a delivery that was read can start runs"
-    );
+    debug_assert!(runs.is_empty() || *state == DeliveryState::Done, "only a delivery that was read can start runs");
     let mut transaction = store.begin().await?;
     let mut opened = Vec::new();
     for run in runs {

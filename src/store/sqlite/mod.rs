@@ -37,10 +37,7 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .connect_with(options)
-            .await?;
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
         MIGRATIONS.run(&pool).await.map_err(incompatible)?;
         Ok(Self { pool })
     }
@@ -154,9 +151,7 @@ impl Store for SqliteStore {
 
     async fn check_writable(&self) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE deliveries SET attempts = attempts WHERE source = ''")
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query("UPDATE deliveries SET attempts = attempts WHERE source = ''").execute(&mut *transaction).await?;
         transaction.rollback().await?;
         Ok(())
     }

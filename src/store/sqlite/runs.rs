@@ -49,12 +49,8 @@ pub(super) async fn open(connection: &mut SqliteConnection, run: &Run) -> Result
     if inserted.rows_affected() == 0 {
         return Ok(false);
     }
-    let first = Transition {
-        from: None,
-        to: run.state,
-        at: run.created_at,
-        cause: format!("push of {}", run.head.short()),
-    };
+    let first =
+        Transition { from: None, to: run.state, at: run.created_at, cause: format!("push of {}", run.head.short()) };
     add_transition(connection, run.id, &first).await?;
     let older = "SELECT document FROM runs WHERE source = ? AND file = ? AND branch = ? AND active = 1 AND id <> ?";
     let older = sqlx::query(older)
@@ -105,12 +101,7 @@ pub(super) async fn call_off(
         .bind(run.id.to_string())
         .execute(&mut *connection)
         .await?;
-    let transition = Transition {
-        from: Some(from),
-        to: run.state,
-        at: run.updated_at,
-        cause: cause.to_owned(),
-    };
+    let transition = Transition { from: Some(from), to: run.state, at: run.updated_at, cause: cause.to_owned() };
     add_transition(connection, run.id, &transition).await?;
     Ok(run)
 }
@@ -152,11 +143,7 @@ pub(super) async fn extend(store: &SqliteStore, lease: &Lease, until: Timestamp)
 }
 
 fn held(lease: &Lease, rows: u64) -> Result<(), StoreError> {
-    if rows == 1 {
-        Ok(())
-    } else {
-        Err(StoreError::LeaseLost { run: lease.run })
-    }
+    if rows == 1 { Ok(()) } else { Err(StoreError::LeaseLost { run: lease.run }) }
 }
 
 pub(super) async fn record(
@@ -223,19 +210,12 @@ pub(super) async fn retry(store: &SqliteStore, run: RunId, cause: &str) -> Resul
     let mut transaction = store.begin().await?;
     let mut run = load(&mut transaction, run).await?;
     if !run.stalled {
-        return Err(StoreError::NotStalled {
-            run: run.id,
-            state: run.state,
-        });
+        return Err(StoreError::NotStalled { run: run.id, state: run.state });
     }
     if has_newer(&mut transaction, &run).await? {
-        let run = call_off(
-            &mut transaction,
-            run,
-            RunEvent::Failed,
-            "a newer push of the same model was taken up meanwhile",
-        )
-        .await?;
+        let run =
+            call_off(&mut transaction, run, RunEvent::Failed, "a newer push of the same model was taken up meanwhile")
+                .await?;
         transaction.commit().await?;
         return Ok(run);
     }
@@ -247,12 +227,7 @@ pub(super) async fn retry(store: &SqliteStore, run: RunId, cause: &str) -> Resul
         .bind(run.id.to_string())
         .execute(&mut *transaction)
         .await?;
-    let transition = Transition {
-        from: Some(run.state),
-        to: run.state,
-        at: run.updated_at,
-        cause: cause.to_owned(),
-    };
+    let transition = Transition { from: Some(run.state), to: run.state, at: run.updated_at, cause: cause.to_owned() };
     add_transition(&mut transaction, run.id, &transition).await?;
     transaction.commit().await?;
     Ok(run)
@@ -262,20 +237,13 @@ pub(super) async fn retry(store: &SqliteStore, run: RunId, cause: &str) -> Resul
 async fn has_newer(connection: &mut SqliteConnection, run: &Run) -> Result<bool, StoreError> {
     let select = "SELECT 1 FROM runs WHERE source = ? AND file = ? AND branch = ? AND created_at > ? LIMIT 1";
     let (source, file, branch, _) = cause_of(run);
-    let newer = sqlx::query(select)
-        .bind(source.as_str())
-        .bind(file)
-        .bind(branch)
-        .bind(millis(run.created_at));
+    let newer = sqlx::query(select).bind(source.as_str()).bind(file).bind(branch).bind(millis(run.created_at));
     Ok(newer.fetch_optional(connection).await?.is_some())
 }
 
 pub(super) async fn load(connection: &mut SqliteConnection, run: RunId) -> Result<Run, StoreError> {
     let row = sqlx::query("SELECT document FROM runs WHERE id = ?").bind(run.to_string());
-    let row = row
-        .fetch_optional(connection)
-        .await?
-        .ok_or(StoreError::NoSuchRun { run })?;
+    let row = row.fetch_optional(connection).await?.ok_or(StoreError::NoSuchRun { run })?;
     read_document(&row)
 }
 
@@ -285,9 +253,7 @@ pub(super) async fn newest(store: &SqliteStore, limit: u32) -> Result<Vec<Run>, 
 }
 
 pub(super) async fn by_state(store: &SqliteStore) -> Result<Vec<(RunState, u64)>, StoreError> {
-    let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM runs GROUP BY state")
-        .fetch_all(&store.pool)
-        .await?;
+    let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM runs GROUP BY state").fetch_all(&store.pool).await?;
     let count = |row: &SqliteRow| {
         let count: i64 = row.try_get("count")?;
         Ok((read_state(&row.try_get::<String, _>("state")?)?, count.unsigned_abs()))
@@ -326,19 +292,10 @@ pub(super) async fn append_log(store: &SqliteStore, run: RunId, line: &str) -> R
 pub(super) async fn log(store: &SqliteStore, run: RunId, after: u64, limit: u32) -> Result<Vec<LogLine>, StoreError> {
     let select = "SELECT number, at, line FROM log_lines WHERE run = ? AND number > ? ORDER BY number LIMIT ?";
     let after = i64::try_from(after).unwrap_or(i64::MAX);
-    let rows = sqlx::query(select)
-        .bind(run.to_string())
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&store.pool)
-        .await?;
+    let rows = sqlx::query(select).bind(run.to_string()).bind(after).bind(limit).fetch_all(&store.pool).await?;
     let read = |row: &SqliteRow| {
         let number: i64 = row.try_get("number")?;
-        Ok(LogLine {
-            number: number.unsigned_abs(),
-            at: timestamp(row.try_get("at")?)?,
-            line: row.try_get("line")?,
-        })
+        Ok(LogLine { number: number.unsigned_abs(), at: timestamp(row.try_get("at")?)?, line: row.try_get("line")? })
     };
     rows.iter().map(read).collect()
 }
@@ -346,10 +303,7 @@ pub(super) async fn log(store: &SqliteStore, run: RunId, after: u64, limit: u32)
 pub(super) async fn artifact_of_key(store: &SqliteStore, key: &Digest) -> Result<Option<(RunId, Digest)>, StoreError> {
     let select =
         "SELECT document FROM runs WHERE run_key = ? AND artifact IS NOT NULL ORDER BY created_at DESC LIMIT 1";
-    let row = sqlx::query(select)
-        .bind(key.as_str())
-        .fetch_optional(&store.pool)
-        .await?;
+    let row = sqlx::query(select).bind(key.as_str()).fetch_optional(&store.pool).await?;
     let Some(run) = row.map(|row| read_document(&row)).transpose()? else {
         return Ok(None);
     };

@@ -32,14 +32,8 @@ struct Spec {
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(tag = "format", rename_all = "snake_case", deny_unknown_fields)]
 enum Data {
-    Csv {
-        path: String,
-        columns: Columns,
-    },
-    Idx {
-        features: String,
-        validation_split: Option<f64>,
-    },
+    Csv { path: String, columns: Columns },
+    Idx { features: String, validation_split: Option<f64> },
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -109,9 +103,7 @@ spec:
 /// What is said after one change to the good file.
 fn complaint(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from}");
-    read::<Model>("slipway.yaml", &GOOD.replacen(from, to, 1))
-        .unwrap_err()
-        .to_string()
+    read::<Model>("slipway.yaml", &GOOD.replacen(from, to, 1)).unwrap_err().to_string()
 }
 
 #[test]
@@ -120,20 +112,14 @@ fn a_document_is_read_with_choices_written_as_names_or_single_keys() {
     assert_eq!(
         model.spec.model.sequential,
         [
-            Layer::Conv2d(Convolution {
-                filters: 32,
-                kernel_size: None
-            }),
+            Layer::Conv2d(Convolution { filters: 32, kernel_size: None }),
             Layer::Relu,
             Layer::MaxPool2d(2),
             Layer::Dropout { probability: 0.5 },
         ]
     );
     assert_eq!(model.spec.training.optimizer, Optimizer::Adam { learning_rate: 1e-3 });
-    assert_eq!(
-        read::<Model>("slipway.yaml", &format!("\u{feff}{}", GOOD.replace('\n', "\r\n"))),
-        Ok(model)
-    );
+    assert_eq!(read::<Model>("slipway.yaml", &format!("\u{feff}{}", GOOD.replace('\n', "\r\n"))), Ok(model));
 }
 
 #[test]

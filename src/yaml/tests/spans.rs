@@ -82,9 +82,7 @@ fn a_path_is_printed_as_it_is_read() {
     ] {
         assert_eq!(text.parse::<Path>().unwrap().to_string(), text);
     }
-    for text in [
-        "", "a..b", "a.", "a[", "a[x]", "a[0", "a.[0]", "a[\"b]", "a[name=]", "a[0]b",
-    ] {
+    for text in ["", "a..b", "a.", "a[", "a[x]", "a[0", "a.[0]", "a[\"b]", "a[name=]", "a[0]b"] {
         assert!(text.parse::<Path>().is_err(), "{text}");
     }
     let error: NotAPath = "a[x]".parse::<Path>().unwrap_err();
@@ -138,22 +136,12 @@ fn a_plain_scalar_is_text_only_if_every_reader_agrees() {
     }
     assert_eq!(reading_of("Null"), Reading::Null);
     assert_eq!(reading_of("2026-01-31"), Reading::Date);
-    for text in [
-        "sha256:ab12",
-        "v1.2.3",
-        "s3://models/a@b",
-        "9f86d081",
-        "1.2.3",
-        "2e",
-        "e5",
-        "x:y",
-        "/srv",
-    ] {
+    for text in ["sha256:ab12", "v1.2.3", "s3://models/a@b", "9f86d081", "1.2.3", "2e", "e5", "x:y", "/srv"] {
         assert!(is_plain_text(text), "{text}");
     }
-    for text in [
-        "", "a b", "a:", "-a", "@a", "a#b", "é", "a,b", "{a}", "12e5", "no", "*a", "=", "<<", "...", "2026-1-1",
-    ] {
+    for text in
+        ["", "a b", "a:", "-a", "@a", "a#b", "é", "a,b", "{a}", "12e5", "no", "*a", "=", "<<", "...", "2026-1-1"]
+    {
         assert!(!is_plain_text(text), "{text}");
     }
 }

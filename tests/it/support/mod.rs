@@ -45,18 +45,12 @@ impl Bench {
     /// The same before its server is started.
     pub(crate) async fn without_server(settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let world = World::make(&folder.path().join("world"), DataSet::Digits)
-            .await
-            .expect("a world");
+        let world = World::make(&folder.path().join("world"), DataSet::Digits).await.expect("a world");
         std::fs::write(world.config(), world.settings(settings)).expect("settings");
         for (path, content) in small_files() {
             world.work.write(path, content).expect("a model's file");
         }
-        Self {
-            world,
-            server: None,
-            _folder: folder,
-        }
+        Self { world, server: None, _folder: folder }
     }
 
     /// Starts the server, again if there was one, with more arguments, and points the hook to it.
@@ -64,12 +58,9 @@ impl Bench {
         if let Some(server) = self.server.take() {
             server.terminate().await.expect("the server ends");
         }
-        let server = SlipwayProcess::start(&slipway(), &self.world.config(), arguments)
-            .await
-            .expect("the server starts");
-        self.world
-            .install_hook(&slipway(), &server)
-            .expect("the hook is installed");
+        let server =
+            SlipwayProcess::start(&slipway(), &self.world.config(), arguments).await.expect("the server starts");
+        self.world.install_hook(&slipway(), &server).expect("the hook is installed");
         self.server = Some(server);
     }
 
@@ -91,10 +82,7 @@ impl Bench {
     /// Writes the model file with one text replaced, which has to stand in it, and pushes everything.
     pub(crate) async fn push_with(&self, old: &str, new: &str) -> String {
         assert!(MODEL.contains(old), "`{old}` is not in the model");
-        self.world
-            .work
-            .write("slipway.yaml", MODEL.replace(old, new))
-            .expect("written");
+        self.world.work.write("slipway.yaml", MODEL.replace(old, new)).expect("written");
         self.push(&format!("{old} -> {new}")).await
     }
 
@@ -118,12 +106,8 @@ impl Bench {
 
     /// How many promotions the environment's history holds.
     pub(crate) async fn promotions(&self) -> usize {
-        let log = self
-            .world
-            .environment
-            .log("main", &["--format=%(trailers:key=Slipway-Promotion)"])
-            .await
-            .expect("a log");
+        let log =
+            self.world.environment.log("main", &["--format=%(trailers:key=Slipway-Promotion)"]).await.expect("a log");
         log.lines().filter(|line| !line.trim().is_empty()).count()
     }
 
@@ -143,9 +127,7 @@ impl Bench {
         let ended = server.terminate().await.expect("the server ends");
         assert!(ended.success(), "{ended}: {errors}");
         let work = self.world.folder.join("state/work");
-        let left: Vec<_> = std::fs::read_dir(work)
-            .map(|entries| entries.flatten().collect())
-            .unwrap_or_default();
+        let left: Vec<_> = std::fs::read_dir(work).map(|entries| entries.flatten().collect()).unwrap_or_default();
         assert!(left.is_empty(), "work is left over: {left:?}");
         self.world.environment.fsck().await.expect("the environment is whole");
         self.world.git.stop().await;

@@ -56,25 +56,16 @@ pub fn model_file(data: DataSet, variant: Variant) -> Result<String> {
     let text = String::from_utf8(read(&root().join("examples").join(data.name()).join("slipway.yaml"))?)?;
     let changes: &[(&str, &str)] = match variant {
         Variant::Good => &[],
-        Variant::Worse => &[
-            ("learning_rate: 1e-3", "learning_rate: 1e-5"),
-            ("epochs: 4", "epochs: 1"),
-        ],
+        Variant::Worse => &[("learning_rate: 1e-3", "learning_rate: 1e-5"), ("epochs: 4", "epochs: 1")],
         Variant::Better => &[
-            (
-                "- conv2d: {filters: 64, kernel_size: 3}",
-                "- conv2d: {filters: 64, kernel_size: 3}\n      - batch_norm",
-            ),
+            ("- conv2d: {filters: 64, kernel_size: 3}", "- conv2d: {filters: 64, kernel_size: 3}\n      - batch_norm"),
             ("epochs: 4", "epochs: 8"),
         ],
     };
     let mut file = text;
     for (old, new) in changes {
         if file.matches(old).count() != 1 {
-            bail!(
-                "the example `{}` does not say `{old}` once: the demo's variants no longer fit it",
-                data.name()
-            );
+            bail!("the example `{}` does not say `{old}` once: the demo's variants no longer fit it", data.name());
         }
         file = file.replace(old, new);
     }
@@ -102,12 +93,8 @@ pub fn model_files(data: DataSet) -> Result<Vec<(String, Vec<u8>)>> {
 pub fn environment_files(data: DataSet) -> Result<Vec<(String, Vec<u8>)>> {
     let folder = root().join("examples/environment");
     let mut files = Vec::new();
-    for path in [
-        "README.md",
-        "staging/deployment.yaml",
-        "staging/inferenceservice.yaml",
-        "staging/kustomization.yaml",
-    ] {
+    for path in ["README.md", "staging/deployment.yaml", "staging/inferenceservice.yaml", "staging/kustomization.yaml"]
+    {
         let text = String::from_utf8(read(&folder.join(path))?)?;
         files.push((path.to_owned(), text.replace("digits", data.name()).into_bytes()));
     }

@@ -44,19 +44,9 @@ impl World {
         let pushed = manifests.push("main").await?;
         anyhow::ensure!(pushed.success(), "the environment cannot be pushed: {}", pushed.stderr);
         let work = WorkTree::clone(&git.url("models.git"), folder.join("models")).await?;
-        let world = Self {
-            folder,
-            git,
-            models,
-            environment,
-            work,
-            data,
-        };
+        let world = Self { folder, git, models, environment, work, data };
         std::fs::write(world.folder.join("secret"), SECRET)?;
-        std::fs::write(
-            world.config(),
-            world.settings("executor: {local: {deadline: 30m, memory: 4GiB}}"),
-        )?;
+        std::fs::write(world.config(), world.settings("executor: {local: {deadline: 30m, memory: 4GiB}}"))?;
         Ok(world)
     }
 
@@ -67,11 +57,8 @@ impl World {
 
     /// Settings for this world, with `more` lines at the end.
     pub fn settings(&self, more: &str) -> String {
-        let (name, models, environment) = (
-            self.data.name(),
-            self.git.url("models.git"),
-            self.git.url("environment.git"),
-        );
+        let (name, models, environment) =
+            (self.data.name(), self.git.url("models.git"), self.git.url("environment.git"));
         format!(
             "apiVersion: slipway.dev/v1alpha1\n\
              kind: Server\n\
@@ -107,9 +94,6 @@ impl World {
 
     /// The environment's tip.
     pub async fn environment_tip(&self) -> Result<String> {
-        self.environment
-            .tip("main")
-            .await?
-            .context("the environment has no `main`")
+        self.environment.tip("main").await?.context("the environment has no `main`")
     }
 }

@@ -33,11 +33,7 @@ impl Backend<'_> {
         let stdout = child.stdout.take().context("git http-backend has no standard output")?;
         let mut feeding = JoinSet::new();
         feeding.spawn(feed(body, stdin));
-        let mut output = Output {
-            stdout: BufReader::new(stdout),
-            _feeding: feeding,
-            _child: child,
-        };
+        let mut output = Output { stdout: BufReader::new(stdout), _feeding: feeding, _child: child };
         let mut response = output.read_head().await?;
         *response.body_mut() = Body::from_stream(ReaderStream::with_capacity(output, 64 * 1024));
         Ok(response)
@@ -106,9 +102,7 @@ impl Output {
             if line.is_empty() {
                 return Ok(response);
             }
-            let (name, value) = line
-                .split_once(':')
-                .with_context(|| format!("`{line}` is not a CGI header"))?;
+            let (name, value) = line.split_once(':').with_context(|| format!("`{line}` is not a CGI header"))?;
             let value = value.trim();
             if name.eq_ignore_ascii_case("status") {
                 let code = value.split(' ').next().unwrap_or_default();

@@ -53,9 +53,7 @@ impl Faults {
             return Ok(Some(user.clone()));
         }
         let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"git\"")];
-        Err(Box::new(
-            (StatusCode::UNAUTHORIZED, challenge, "log in first\n").into_response(),
-        ))
+        Err(Box::new((StatusCode::UNAUTHORIZED, challenge, "log in first\n").into_response()))
     }
 }
 
@@ -81,11 +79,8 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let group = chunk
-            .iter()
-            .chain([0; 2].iter())
-            .take(3)
-            .fold(0_usize, |group, byte| group << 8 | usize::from(*byte));
+        let group =
+            chunk.iter().chain([0; 2].iter()).take(3).fold(0_usize, |group, byte| group << 8 | usize::from(*byte));
         for place in 0..4 {
             let digit = ALPHABET[group >> (18 - 6 * place) & 63];
             text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
@@ -100,13 +95,7 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_the_standard() {
-        let pairs = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ];
+        let pairs = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
         for (plain, encoded) in pairs {
             assert_eq!(base64(plain.as_bytes()), encoded);
         }

@@ -68,27 +68,13 @@ impl GitServer {
         let root = std::path::absolute(folder.into())?;
         let backend = git::exec_path().await?.join("git-http-backend");
         if !backend.is_file() {
-            bail!(
-                "git has no `git-http-backend` at {}: install the full `git` package",
-                backend.display()
-            );
+            bail!("git has no `git-http-backend` at {}: install the full `git` package", backend.display());
         }
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("the git server cannot listen on {address}"))?;
-        let site = Arc::new(Site {
-            root,
-            backend,
-            faults: Mutex::default(),
-            log: Mutex::default(),
-        });
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("the git server cannot listen on {address}"))?;
+        let site = Arc::new(Site { root, backend, faults: Mutex::default(), log: Mutex::default() });
         let stop = CancellationToken::new();
-        let mut server = Self {
-            address: listener.local_addr()?,
-            site,
-            stop,
-            parts: JoinSet::new(),
-        };
+        let mut server = Self { address: listener.local_addr()?, site, stop, parts: JoinSet::new() };
         let router = Router::new().fallback(answer).with_state(Arc::clone(&server.site));
         let serving = axum::serve(listener, router).with_graceful_shutdown(server.stop.clone().cancelled_owned());
         server.parts.spawn(async move {
@@ -126,9 +112,7 @@ impl GitServer {
     /// How many requests so far had this method and a path that ends so.
     pub fn count(&self, method: &str, path_end: &str) -> usize {
         let log = lock(&self.site.log);
-        log.iter()
-            .filter(|request| request.method == method && request.path.ends_with(path_end))
-            .count()
+        log.iter().filter(|request| request.method == method && request.path.ends_with(path_end)).count()
     }
 
     /// Forgets the requests so far.
@@ -163,12 +147,7 @@ async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let response = site.answer(request).await;
     let status = response.status().as_u16();
-    lock(&site.log).push(LoggedRequest {
-        method,
-        path,
-        query,
-        status,
-    });
+    lock(&site.log).push(LoggedRequest { method, path, query, status });
     response
 }
 
@@ -190,11 +169,7 @@ impl Site {
                 Err(refused) => return *refused,
             }
         };
-        let program = backend::Backend {
-            program: &self.backend,
-            root: &self.root,
-            user: user.as_deref(),
-        };
+        let program = backend::Backend { program: &self.backend, root: &self.root, user: user.as_deref() };
         match program.answer(&parts, body).await {
             Ok(response) if cut => faults::cut_off(response).await,
             Ok(response) => response,

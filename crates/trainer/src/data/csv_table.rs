@@ -54,29 +54,16 @@ fn numbered(table: Table, classes: &[String], file: &str) -> Result<Rows, Fault>
     let mut labels = Vec::with_capacity(table.labels.len());
     for (row, label) in table.labels.iter().enumerate() {
         let Some(class) = index.get(label.as_str()) else {
-            let message = format!(
-                "row {} has the label `{}`, which no training row has",
-                row + 1,
-                shortened(label)
-            );
+            let message = format!("row {} has the label `{}`, which no training row has", row + 1, shortened(label));
             return Err(Fault::new(FaultKind::Data, message).file(file));
         };
         labels.push(*class);
     }
     let width = table.columns.len();
-    let sizes = [
-        i64::try_from(labels.len()).unwrap_or(i64::MAX),
-        i64::try_from(width).unwrap_or(i64::MAX),
-    ];
+    let sizes = [i64::try_from(labels.len()).unwrap_or(i64::MAX), i64::try_from(width).unwrap_or(i64::MAX)];
     let features = Tensor::from_slice(&table.values).reshape(sizes);
     let shape = Shape(vec![u32::try_from(width).unwrap_or(u32::MAX)]);
-    Ok(Rows {
-        features,
-        shape,
-        labels,
-        classes: classes.to_vec(),
-        columns: Some(table.columns),
-    })
+    Ok(Rows { features, shape, labels, classes: classes.to_vec(), columns: Some(table.columns) })
 }
 
 fn shortened(text: &str) -> String {
@@ -90,25 +77,16 @@ fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Optio
     let mut reader = csv::ReaderBuilder::new().from_reader(opened.reader.take(LARGEST_FILE));
     let broken = |error: &csv::Error| match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos
-                .as_ref()
-                .map_or_else(String::new, |pos| format!("line {}: ", pos.line()));
+            let line = pos.as_ref().map_or_else(String::new, |pos| format!("line {}: ", pos.line()));
             fault(format!("{line}{len} values, expected {expected_len} as in the header"))
         }
         csv::ErrorKind::Io(error) => fault(format!("cannot be read: {error}")),
         _ => fault(error.to_string()),
     };
-    let header: Vec<String> = reader
-        .headers()
-        .map_err(|error| broken(&error))?
-        .iter()
-        .map(|name| name.trim().to_owned())
-        .collect();
+    let header: Vec<String> =
+        reader.headers().map_err(|error| broken(&error))?.iter().map(|name| name.trim().to_owned()).collect();
     if header.len() > MOST_COLUMNS {
-        return Err(fault(format!(
-            "{} columns, expected at most {MOST_COLUMNS}",
-            header.len()
-        )));
+        return Err(fault(format!("{} columns, expected at most {MOST_COLUMNS}", header.len())));
     }
     let label_at = position(&header, label, "spec.data.label", &name)?;
     let columns: Vec<String> = match columns {
@@ -123,11 +101,7 @@ fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Optio
         let message = "the columns to learn from are none, or the label is among them";
         return Err(Fault::new(FaultKind::Specification, message).key("spec.data.features"));
     }
-    let mut table = Table {
-        columns,
-        values: Vec::new(),
-        labels: Vec::new(),
-    };
+    let mut table = Table { columns, values: Vec::new(), labels: Vec::new() };
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(|error| broken(&error))? {
         let row = table.labels.len() + 1;
@@ -138,16 +112,10 @@ fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Optio
             let text = record.get(*place).unwrap_or_default();
             let value = text.trim().parse::<f32>().ok().filter(|value| value.is_finite());
             table.values.push(value.ok_or_else(|| {
-                fault(format!(
-                    "row {row}, column `{}`: `{}` is not a finite number",
-                    header[*place],
-                    shortened(text)
-                ))
+                fault(format!("row {row}, column `{}`: `{}` is not a finite number", header[*place], shortened(text)))
             })?);
         }
-        table
-            .labels
-            .push(record.get(label_at).unwrap_or_default().trim().to_owned());
+        table.labels.push(record.get(label_at).unwrap_or_default().trim().to_owned());
     }
     if table.labels.is_empty() {
         return Err(fault("no rows, expected at least one below the header".to_owned()));
@@ -156,25 +124,14 @@ fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Optio
 }
 
 fn position(header: &[String], column: &str, key: &str, file: &str) -> Result<usize, Fault> {
-    let mut places = header
-        .iter()
-        .enumerate()
-        .filter(|(_, name)| *name == column)
-        .map(|(place, _)| place);
+    let mut places = header.iter().enumerate().filter(|(_, name)| *name == column).map(|(place, _)| place);
     match (places.next(), places.next()) {
         (Some(place), None) => Ok(place),
-        (Some(_), Some(_)) => Err(Fault::new(
-            FaultKind::Data,
-            format!("the column `{column}` stands twice in the header"),
-        )
-        .file(file)),
+        (Some(_), Some(_)) => {
+            Err(Fault::new(FaultKind::Data, format!("the column `{column}` stands twice in the header")).file(file))
+        }
         (None, _) => {
-            let names = header
-                .iter()
-                .take(12)
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join("`, `");
+            let names = header.iter().take(12).map(String::as_str).collect::<Vec<_>>().join("`, `");
             let message = format!(
                 "`{file}` has no column `{column}`; it has `{names}`{}",
                 if header.len() > 12 { ", …" } else { "" }

@@ -36,11 +36,7 @@ impl DataFile {
 
     /// What reading it said.
     pub(super) fn read_fault(&self, at: u64, error: &std::io::Error) -> Fault {
-        let what = if self.packed {
-            "the gzip stream is broken"
-        } else {
-            "the file cannot be read"
-        };
+        let what = if self.packed { "the gzip stream is broken" } else { "the file cannot be read" };
         self.fault(format!("{what} at unpacked byte {at}: {error}"))
     }
 }
@@ -48,9 +44,7 @@ impl DataFile {
 impl Source {
     /// The model's folder, which has to exist.
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
-        let folder = folder
-            .canonicalize()
-            .map_err(|error| crate::failure::of_file(folder, &error))?;
+        let folder = folder.canonicalize().map_err(|error| crate::failure::of_file(folder, &error))?;
         Ok(Self { folder })
     }
 
@@ -58,9 +52,7 @@ impl Source {
     fn find(&self, key: &str, path: &str) -> Result<(File, u64), Fault> {
         let fault = |message: String| Fault::new(FaultKind::Specification, message).key(key);
         let whole = self.folder.join(path);
-        let found = whole
-            .symlink_metadata()
-            .map_err(|error| fault(format!("`{path}` cannot be read: {error}")))?;
+        let found = whole.symlink_metadata().map_err(|error| fault(format!("`{path}` cannot be read: {error}")))?;
         let inside = whole.canonicalize().is_ok_and(|real| real.starts_with(&self.folder));
         if !found.is_file() || !inside {
             return Err(fault(format!("`{path}` is not a plain file in the model's folder")));
@@ -74,20 +66,10 @@ impl Source {
         let (mut file, size) = self.find(key, path)?;
         let mut magic = [0; 2];
         let packed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
-        file.rewind()
-            .map_err(|error| Fault::new(FaultKind::Data, error.to_string()).file(path))?;
+        file.rewind().map_err(|error| Fault::new(FaultKind::Data, error.to_string()).file(path))?;
         let file = BufReader::with_capacity(1 << 16, file);
-        let reader: Box<dyn Read> = if packed {
-            Box::new(MultiGzDecoder::new(file))
-        } else {
-            Box::new(file)
-        };
-        Ok(DataFile {
-            reader,
-            size,
-            packed,
-            name: path.to_owned(),
-        })
+        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        Ok(DataFile { reader, size, packed, name: path.to_owned() })
     }
 
     /// Adds a file's bytes, as they lie on disk, to a digest.

@@ -32,28 +32,16 @@ pub(super) fn read(source: &Source, files: &IdxFiles, half: Half, classes: &[Str
         _ => {
             return Err(data_fault(
                 &files.features,
-                format!(
-                    "{} dimensions, expected two to four: [rows, height, width]",
-                    features.dimensions.len()
-                ),
+                format!("{} dimensions, expected two to four: [rows, height, width]", features.dimensions.len()),
             ));
         }
     };
-    let shape: Vec<u32> = shape
-        .into_iter()
-        .map(|size| u32::try_from(size).unwrap_or(u32::MAX))
-        .collect();
+    let shape: Vec<u32> = shape.into_iter().map(|size| u32::try_from(size).unwrap_or(u32::MAX)).collect();
     let [rows] = labels.dimensions[..] else {
-        return Err(data_fault(
-            &files.labels,
-            format!("{} dimensions, expected one: [rows]", labels.dimensions.len()),
-        ));
+        return Err(data_fault(&files.labels, format!("{} dimensions, expected one: [rows]", labels.dimensions.len())));
     };
     if rows != features.dimensions[0] {
-        let message = format!(
-            "{rows} labels for the {} rows of `{}`",
-            features.dimensions[0], files.features
-        );
+        let message = format!("{rows} labels for the {} rows of `{}`", features.dimensions[0], files.features);
         return Err(data_fault(&files.labels, message));
     }
     if rows == 0 {
@@ -63,13 +51,7 @@ pub(super) fn read(source: &Source, files: &IdxFiles, half: Half, classes: &[Str
     let mut sizes = vec![i64::try_from(rows).unwrap_or(i64::MAX)];
     sizes.extend(shape.iter().map(|size| i64::from(*size)));
     let features = Tensor::from_slice(&features.values).reshape(sizes.as_slice());
-    Ok(Rows {
-        features,
-        shape: Shape(shape),
-        labels,
-        classes: classes.to_vec(),
-        columns: None,
-    })
+    Ok(Rows { features, shape: Shape(shape), labels, classes: classes.to_vec(), columns: None })
 }
 
 fn data_fault(file: &str, message: String) -> Fault {
@@ -100,14 +82,12 @@ fn read_array(mut file: DataFile) -> Result<Array, Fault> {
     let mut head = [0; 4];
     read_exactly(&mut file, &mut head, 0, "a header of 4 bytes")?;
     let [0, 0, kind, count] = head else {
-        return Err(file.fault(format!(
-            "starts with the bytes {head:02x?}, expected an IDX header (two zero bytes first)"
-        )));
+        return Err(
+            file.fault(format!("starts with the bytes {head:02x?}, expected an IDX header (two zero bytes first)"))
+        );
     };
     if kind != UNSIGNED_BYTE {
-        return Err(file.fault(format!(
-            "holds values of type 0x{kind:02x}, expected unsigned bytes (0x08)"
-        )));
+        return Err(file.fault(format!("holds values of type 0x{kind:02x}, expected unsigned bytes (0x08)")));
     }
     let mut dimensions = Vec::new();
     for index in 0..u64::from(count) {
@@ -116,18 +96,14 @@ fn read_array(mut file: DataFile) -> Result<Array, Fault> {
         dimensions.push(u64::from(u32::from_be_bytes(size)));
     }
     let header = 4 + 4 * u64::from(count);
-    let expected = dimensions
-        .iter()
-        .try_fold(1_u64, |product, size| product.checked_mul(*size));
+    let expected = dimensions.iter().try_fold(1_u64, |product, size| product.checked_mul(*size));
     let Some(expected) = expected.filter(|bytes| *bytes <= LARGEST_FILE) else {
-        return Err(file.fault(format!(
-            "claims the dimensions {dimensions:?}, more than {LARGEST_FILE} bytes"
-        )));
+        return Err(file.fault(format!("claims the dimensions {dimensions:?}, more than {LARGEST_FILE} bytes")));
     };
     if dimensions.first().is_none_or(|rows| *rows > MOST_ROWS) {
-        return Err(file.fault(format!(
-            "claims the dimensions {dimensions:?}, expected rows first, at most {MOST_ROWS}"
-        )));
+        return Err(
+            file.fault(format!("claims the dimensions {dimensions:?}, expected rows first, at most {MOST_ROWS}"))
+        );
     }
     if !file.packed && file.size != header + expected {
         return Err(file.fault(format!(
@@ -136,10 +112,7 @@ fn read_array(mut file: DataFile) -> Result<Array, Fault> {
             header + expected
         )));
     }
-    Ok(Array {
-        dimensions,
-        values: read_values(&mut file, header, expected)?,
-    })
+    Ok(Array { dimensions, values: read_values(&mut file, header, expected)? })
 }
 
 fn read_exactly(file: &mut DataFile, buffer: &mut [u8], at: u64, what: &str) -> Result<(), Fault> {

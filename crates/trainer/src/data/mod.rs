@@ -68,9 +68,9 @@ pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Resul
             let classes: Vec<String> = (0..outputs).map(|class| class.to_string()).collect();
             idx::read(&source, train, Half::Train, &classes)?
         }
-        DataSpec::Csv {
-            train, label, features, ..
-        } => csv_table::read_new(&source, train, Half::Train, label, features.as_deref())?,
+        DataSpec::Csv { train, label, features, .. } => {
+            csv_table::read_new(&source, train, Half::Train, label, features.as_deref())?
+        }
     };
     let classes = rows.classes.len();
     if classes < 2 {
@@ -102,10 +102,7 @@ pub(crate) fn read_test(
         DataSpec::Idx { test, .. } => idx::read(&source, test, Half::Test, classes),
         DataSpec::Csv { test, label, .. } => {
             let columns = columns.ok_or_else(|| {
-                Fault::new(
-                    FaultKind::Artifact,
-                    "the artifact was not trained on a table, but the test rows are one",
-                )
+                Fault::new(FaultKind::Artifact, "the artifact was not trained on a table, but the test rows are one")
             })?;
             csv_table::read_known(&source, test, Half::Test, label, columns, classes)
         }
@@ -117,11 +114,7 @@ pub(crate) fn digest(model: &Model, source: &Path, halves: &[Half]) -> Result<Di
     let source = Source::open(source)?;
     let mut hasher = Sha256::new();
     for (key, path) in model.spec.data.files() {
-        let half = if key.starts_with("spec.data.test") {
-            Half::Test
-        } else {
-            Half::Train
-        };
+        let half = if key.starts_with("spec.data.test") { Half::Test } else { Half::Train };
         if halves.contains(&half) {
             source.hash(key, path, &mut hasher)?;
         }

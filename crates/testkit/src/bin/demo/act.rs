@@ -50,10 +50,7 @@ pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 impl Act {
     pub(crate) async fn play(self, world: &World, server: &SlipwayProcess, paint: &Paint) -> Result<Played> {
         println!("\n{}", paint.title(self.title));
-        println!(
-            "  {}",
-            paint.faint(&format!("$ git commit -m '{}' && git push", self.message))
-        );
+        println!("  {}", paint.faint(&format!("$ git commit -m '{}' && git push", self.message)));
         let before = world.environment_tip().await?;
         let begun = Instant::now();
         let (head, said) = world.push(self.message).await?;
@@ -61,10 +58,7 @@ impl Act {
         for line in said.lines().filter(|line| line.starts_with("remote:")) {
             println!("  {}", line.trim_end());
         }
-        ensure!(
-            said.contains("delivered"),
-            "the hook did not deliver the push; git said: {said}"
-        );
+        ensure!(said.contains("delivered"), "the hook did not deliver the push; git said: {said}");
         let run = follow(&server.api(), &head, paint).await?;
         let after = world.environment_tip().await?;
         match self.expected {
@@ -75,22 +69,11 @@ impl Act {
         let (state, reason) = (text(&run, "state"), text(&run, "reason"));
         let outcome = format!("  {state}: {}", reason.trim_start_matches(&format!("{state}: ")));
         let refused = self.expected == Expected::Refusal;
-        println!(
-            "{}",
-            if refused {
-                paint.bad(&outcome)
-            } else {
-                paint.good(&outcome)
-            }
-        );
+        println!("{}", if refused { paint.bad(&outcome) } else { paint.good(&outcome) });
         if refused {
             println!("  {}", paint.faint("the environment repository did not move"));
         }
-        Ok(Played {
-            title: self.title,
-            push,
-            run,
-        })
+        Ok(Played { title: self.title, push, run })
     }
 }
 
@@ -99,10 +82,7 @@ async fn follow(api: &Api, head: &str, paint: &Paint) -> Result<Value> {
     let begun = Instant::now();
     let (mut state, mut lines) = (String::new(), 0);
     loop {
-        ensure!(
-            begun.elapsed() < DEADLINE,
-            "the run of {head} has not ended after {DEADLINE:?}"
-        );
+        ensure!(begun.elapsed() < DEADLINE, "the run of {head} has not ended after {DEADLINE:?}");
         let run = api.runs().await?.into_iter().find(|run| run["head"] == head);
         let Some(run) = run else {
             sleep(LOOK).await;
@@ -133,13 +113,9 @@ fn show_line(line: &str) {
         "epoch" => {
             let (epoch, epochs) = (&said["epoch"], &said["epochs"]);
             let loss = said["training_loss"].as_f64().unwrap_or(f64::NAN);
-            let accuracy = said["validation_accuracy"]
-                .as_f64()
-                .map(|value| format!(", validation accuracy {value:.3}"));
-            println!(
-                "    epoch {epoch} of {epochs}: loss {loss:.3}{}",
-                accuracy.unwrap_or_default()
-            );
+            let accuracy =
+                said["validation_accuracy"].as_f64().map(|value| format!(", validation accuracy {value:.3}"));
+            println!("    epoch {epoch} of {epochs}: loss {loss:.3}{}", accuracy.unwrap_or_default());
         }
         _ => {}
     }
@@ -147,15 +123,8 @@ fn show_line(line: &str) {
 
 fn check_refusal(run: &Value, before: &str, after: &str) -> Result<()> {
     let reason = text(run, "reason");
-    ensure!(
-        text(run, "state") == "refused",
-        "expected a refusal, the run is {}: {reason}",
-        text(run, "state")
-    );
-    ensure!(
-        before == after,
-        "the run was refused, but the environment moved from {before} to {after}"
-    );
+    ensure!(text(run, "state") == "refused", "expected a refusal, the run is {}: {reason}", text(run, "state"));
+    ensure!(before == after, "the run was refused, but the environment moved from {before} to {after}");
     for part in ["accuracy", "at least 0.", "policies/", ".yaml:"] {
         ensure!(reason.contains(part), "the reason does not say `{part}`: {reason}");
     }
@@ -164,15 +133,8 @@ fn check_refusal(run: &Value, before: &str, after: &str) -> Result<()> {
 
 async fn check_promotion(world: &World, run: &Value, before: &str, after: &str, compared: bool) -> Result<()> {
     let state = text(run, "state");
-    ensure!(
-        state == "done",
-        "expected a promotion, the run is {state}: {}",
-        text(run, "reason")
-    );
-    ensure!(
-        text(run, "promotion_commit") == after,
-        "the API names another commit than the environment's tip {after}"
-    );
+    ensure!(state == "done", "expected a promotion, the run is {state}: {}", text(run, "reason"));
+    ensure!(text(run, "promotion_commit") == after, "the API names another commit than the environment's tip {after}");
     let commits = world.environment.commits(&format!("{before}..{after}")).await?;
     ensure!(commits == [after], "expected one commit on {before}, found {commits:?}");
     let message = world.environment.message(after).await?;
@@ -182,18 +144,12 @@ async fn check_promotion(world: &World, run: &Value, before: &str, after: &str, 
             "the commit lacks the trailer Slipway-{trailer}: {message}"
         );
     }
-    ensure!(
-        message.contains(text(run, "artifact")),
-        "the commit does not name the artifact: {message}"
-    );
+    ensure!(message.contains(text(run, "artifact")), "the commit does not name the artifact: {message}");
     ensure!(
         !compared || message.contains("the champion's"),
         "the commit lacks the comparison with the champion: {message}"
     );
-    check_diff(
-        &world.environment.diff(before, after, &["--unified=0"]).await?,
-        text(run, "artifact"),
-    )
+    check_diff(&world.environment.diff(before, after, &["--unified=0"]).await?, text(run, "artifact"))
 }
 
 /// Only marked lines may have changed, in all three manifests, and only before their marks.
@@ -201,20 +157,13 @@ fn check_diff(diff: &str, artifact: &str) -> Result<()> {
     let files = diff.lines().filter(|line| line.starts_with("+++ ")).count();
     ensure!(files == 3, "expected changes in three files, found {files}:\n{diff}");
     let lines = |sign: char| {
-        let changed = diff
-            .lines()
-            .filter(move |line| line.starts_with(sign) && !line.starts_with(&sign.to_string().repeat(3)));
+        let changed =
+            diff.lines().filter(move |line| line.starts_with(sign) && !line.starts_with(&sign.to_string().repeat(3)));
         changed.map(|line| line[1..].to_owned()).collect::<Vec<_>>()
     };
     let (old, new) = (lines('-'), lines('+'));
-    ensure!(
-        old.len() == new.len() && !new.is_empty(),
-        "lines were added or removed:\n{diff}"
-    );
-    ensure!(
-        new.iter().any(|line| line.contains(artifact)),
-        "no manifest names {artifact}:\n{diff}"
-    );
+    ensure!(old.len() == new.len() && !new.is_empty(), "lines were added or removed:\n{diff}");
+    ensure!(new.iter().any(|line| line.contains(artifact)), "no manifest names {artifact}:\n{diff}");
     for (old, new) in old.iter().zip(&new) {
         let (Some((old_value, old_mark)), Some((new_value, new_mark))) = (old.split_once("# {"), new.split_once("# {"))
         else {
@@ -232,15 +181,10 @@ fn check_diff(diff: &str, artifact: &str) -> Result<()> {
 /// When a run entered a state, from its transitions.
 pub(crate) fn entered(run: &Value, state: &str) -> Option<jiff::Timestamp> {
     let transitions = run["transitions"].as_array()?;
-    transitions.iter().find(|step| step["to"] == state)?["at"]
-        .as_str()?
-        .parse()
-        .ok()
+    transitions.iter().find(|step| step["to"] == state)?["at"].as_str()?.parse().ok()
 }
 
 /// A time of a run, by its key.
 pub(crate) fn at(run: &Value, key: &str) -> Result<jiff::Timestamp> {
-    text(run, key)
-        .parse()
-        .with_context(|| format!("the run's `{key}` is not a time"))
+    text(run, key).parse().with_context(|| format!("the run's `{key}` is not a time"))
 }

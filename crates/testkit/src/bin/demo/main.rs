@@ -36,9 +36,7 @@ enum Data {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let played = runtime
-        .context("no threads could be started")
-        .and_then(|runtime| runtime.block_on(play(&arguments)));
+    let played = runtime.context("no threads could be started").and_then(|runtime| runtime.block_on(play(&arguments)));
     match played {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -69,44 +67,18 @@ async fn play(arguments: &Arguments) -> Result<()> {
         world.work.write(path, content)?;
     }
     let acts_to_play = [
-        (
-            "1. A first model",
-            "Add a convolutional classifier",
-            Variant::Good,
-            Expected::FirstPromotion,
-        ),
-        (
-            "2. A worse one",
-            "Learn a hundred times slower",
-            Variant::Worse,
-            Expected::Refusal,
-        ),
-        (
-            "3. A better one",
-            "Normalise, and learn longer",
-            Variant::Better,
-            Expected::Promotion,
-        ),
+        ("1. A first model", "Add a convolutional classifier", Variant::Good, Expected::FirstPromotion),
+        ("2. A worse one", "Learn a hundred times slower", Variant::Worse, Expected::Refusal),
+        ("3. A better one", "Normalise, and learn longer", Variant::Better, Expected::Promotion),
     ];
     for (title, message, variant, expected) in acts_to_play {
         world.work.write("slipway.yaml", model_file(data, variant)?)?;
-        acts.push(
-            Act {
-                title,
-                message,
-                expected,
-            }
-            .play(&world, &server, &paint)
-            .await?,
-        );
+        acts.push(Act { title, message, expected }.play(&world, &server, &paint).await?);
     }
     timeline::show(&acts, &paint)?;
     show_environment(&world, &paint).await?;
     let memory = server.resident_bytes()? >> 20;
-    println!(
-        "\n{} slipway serve holds {memory} MiB.",
-        paint.good("All three went as described.")
-    );
+    println!("\n{} slipway serve holds {memory} MiB.", paint.good("All three went as described."));
     if arguments.keep {
         keep(&world, &server, &paint).await?;
     }
@@ -132,11 +104,8 @@ async fn show_environment(world: &World, paint: &Paint) -> Result<()> {
         println!("  {line}");
     }
     println!("\n{}", paint.title("Its last commit"));
-    let shown = git::run(
-        world.environment.path(),
-        &["show", "--no-color", "--unified=0", "--format=%B", "main"],
-    )
-    .await?;
+    let shown =
+        git::run(world.environment.path(), &["show", "--no-color", "--unified=0", "--format=%B", "main"]).await?;
     for line in shown.lines() {
         let painted = match line.as_bytes().first() {
             Some(b'+') => paint.good(line),

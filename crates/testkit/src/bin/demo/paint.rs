@@ -11,17 +11,11 @@ impl Paint {
     /// As standard output and the environment ask for.
     pub(crate) fn for_terminal() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self {
-            colours: std::io::stdout().is_terminal() && !refused,
-        }
+        Self { colours: std::io::stdout().is_terminal() && !refused }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
-        if self.colours {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     /// A heading.

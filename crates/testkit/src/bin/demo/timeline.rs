@@ -31,10 +31,7 @@ pub(crate) fn show(acts: &[Played], paint: &Paint) -> Result<()> {
             overhead.as_secs_f64()
         );
         if overhead > MOST_OVERHEAD {
-            println!(
-                "  {}",
-                paint.bad(&format!("that is more than {:.0} s", MOST_OVERHEAD.as_secs_f64()))
-            );
+            println!("  {}", paint.bad(&format!("that is more than {:.0} s", MOST_OVERHEAD.as_secs_f64())));
         }
     }
     Ok(())

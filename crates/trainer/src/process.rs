@@ -1,0 +1,25 @@
+//! What this process asks of the C library: memory that is kept, and an end without ceremony.
+
+/// Keeps freed memory in the process. glibc hands activations of a few megabytes back to the kernel after every step
+/// and faults them in again at the next; keeping them makes a small convolutional network about 1.3 times as fast.
+/// First statement of `main`.
+pub fn prepare_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[expect(unsafe_code, reason = "mallopt(3) has no safe wrapper")]
+    // SAFETY: mallopt only sets allocator parameters; it is called before any other thread exists.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 512 << 20);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+        libc::mallopt(libc::M_TOP_PAD, 64 << 20);
+    }
+}
+
+/// Ends the process at once, whatever other threads do. `std::process::exit` would run libtorch's destructors under a
+/// thread that still computes, which crashes.
+pub fn end_at_once(code: i32) -> ! {
+    #[expect(unsafe_code, reason = "_exit(2) has no safe wrapper")]
+    // SAFETY: _exit only ends the process; nothing of it runs any more.
+    unsafe {
+        libc::_exit(code)
+    }
+}

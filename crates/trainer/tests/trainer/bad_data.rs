@@ -1,0 +1,122 @@
+//! Damaged data: an exit code, a kind, the file, and the row or byte; never a crash, never more memory than is there.
+
+use serde_json::json;
+use slipway_contract::FaultKind;
+
+use crate::support::{Bench, gzip, idx_header, picture_model, pictures, table_model};
+
+#[test]
+fn damaged_pictures_are_named_with_the_byte_or_row() {
+    let images = pictures(96).images;
+    let mut trailing = images.clone();
+    trailing.push(0);
+    let mut corrupt = gzip(&images);
+    let checksum = corrupt.len() - 8;
+    corrupt[checksum..checksum + 4].fill(0xff);
+    let packed = gzip(&images);
+    let enormous = idx_header(8, &[u32::MAX, u32::MAX, 2]);
+    let many = [idx_header(8, &[90_000_000, 6, 6]), vec![0; 64]].concat();
+    for (content, expected) in [
+        (Vec::new(), "ends at byte 0, within a header of 4 bytes"),
+        (b"\x89PNG\r\n\x1a\n".to_vec(), "starts with the bytes"),
+        (idx_header(0x0d, &[96, 6, 6]), "holds values of type 0x0d, expected unsigned bytes"),
+        (images[..9].to_vec(), "ends at byte 9, within its dimensions"),
+        (images[..1000].to_vec(), "1000 bytes long, but its header [96, 6, 6] needs 3472"),
+        (trailing.clone(), "3473 bytes long, but its header [96, 6, 6] needs 3472"),
+        (gzip(&trailing), "more bytes follow the 3456 values its header names"),
+        (gzip(&images[..1000]), "truncated: expected 3456 values, found 984"),
+        (packed[..packed.len() / 2].to_vec(), "the gzip stream is broken at unpacked byte"),
+        (corrupt, "the gzip stream is broken at unpacked byte"),
+        (enormous, "claims the dimensions [4294967295, 4294967295, 2]"),
+        (many.clone(), "80 bytes long, but its header"),
+        (gzip(&many), "truncated: expected 3240000000 values, found 64"),
+        (idx_header(8, &[0, 6, 6]), "96 labels for the 0 rows"),
+        (idx_header(8, &[]), "claims the dimensions []"),
+    ] {
+        let bench = Bench::with_pictures();
+        bench.write("train-images", content);
+        let ended = bench.try_train(&picture_model(), 1);
+        let fault = ended.fault();
+        assert_eq!((ended.code, fault.kind), (Some(1), FaultKind::Data), "{expected}: {fault}");
+        assert!(fault.message.contains(expected), "expected `{expected}`, came: {fault}");
+        assert!(fault.file.as_deref().is_some_and(|file| file.starts_with("data/train-")), "{fault}");
+        assert!(!bench.path().join("out/model.safetensors").exists());
+    }
+}
+
+#[test]
+fn labels_that_do_not_fit_are_named() {
+    let labels = pictures(96).labels;
+    let mut out_of_range = labels.clone();
+    out_of_range[8 + 41] = 2;
+    let mut fewer = labels[..8 + 95].to_vec();
+    fewer[4..8].copy_from_slice(&95_u32.to_be_bytes());
+    for (content, expected) in [
+        (out_of_range, "row 41 has the label 2, but the network has the classes 0 to 1"),
+        (fewer, "95 labels for the 96 rows of `data/train-images`"),
+        (pictures(96).images, "3 dimensions, expected one: [rows]"),
+    ] {
+        let bench = Bench::with_pictures();
+        bench.write("train-labels", content);
+        let ended = bench.try_train(&picture_model(), 1);
+        assert_eq!((ended.code, ended.fault().kind), (Some(1), FaultKind::Data), "{}", ended.fault());
+        assert!(ended.fault().message.contains(expected), "expected `{expected}`, came: {}", ended.fault());
+    }
+}
+
+#[test]
+fn damaged_tables_are_named_with_row_and_column() {
+    for (content, kind, expected) in [
+        ("", FaultKind::Specification, "has no column `kind`"),
+        (
+            "height,weight\n1,2\n",
+            FaultKind::Specification,
+            "`data/train.csv` has no column `kind`; it has `height`, `weight`",
+        ),
+        ("height,weight,kind\n", FaultKind::Data, "no rows, expected at least one below the header"),
+        ("height,weight,kind\n1,2,cat\n3,dog\n", FaultKind::Data, "line 3: 2 values, expected 3 as in the header"),
+        (
+            "height,weight,kind\n1,2,cat\n3,tall,dog\n",
+            FaultKind::Data,
+            "row 2, column `weight`: `tall` is not a finite number",
+        ),
+        ("height,weight,kind\n1,NaN,cat\n", FaultKind::Data, "row 1, column `weight`: `NaN` is not a finite number"),
+        (
+            "height,weight,kind\n1,2,cat\n-inf,2,dog\n",
+            FaultKind::Data,
+            "row 2, column `height`: `-inf` is not a finite number",
+        ),
+        ("height,weight,kind\n1,,cat\n", FaultKind::Data, "row 1, column `weight`: `` is not a finite number"),
+        ("height,weight,kind\n1,2,cat\n3,4,cat\n", FaultKind::Data, "all rows have one label (cat)"),
+        ("height,kind,kind\n1,cat,cat\n", FaultKind::Data, "the column `kind` stands twice in the header"),
+    ] {
+        let bench = Bench::with_tables();
+        bench.write("train.csv", content);
+        let ended = bench.try_train(&table_model(), 1);
+        let fault = ended.fault();
+        assert_eq!(fault.kind, kind, "{content}: {fault}");
+        assert!(fault.message.contains(expected), "expected `{expected}`, came: {fault}");
+    }
+}
+
+#[test]
+fn more_classes_than_outputs_say_the_number_that_is_needed() {
+    let bench = Bench::with_tables();
+    bench.write("train.csv", "height,weight,kind\n1,2,cat\n3,4,dog\n5,6,horse\n");
+    let ended = bench.try_train(&table_model(), 1);
+    assert_eq!((ended.code, ended.fault().kind), (Some(2), FaultKind::Specification));
+    assert_eq!(ended.fault().key.as_deref(), Some("spec.model.sequential[2]"));
+    assert_eq!(ended.fault().help.as_deref(), Some("end with `- linear: 3`"));
+}
+
+#[test]
+fn named_columns_are_learnt_from_and_no_others() {
+    let bench = Bench::with_tables();
+    let mut model = table_model();
+    model["spec"]["data"]["features"] = json!(["height"]);
+    let first = bench.train(&model, 1).artifact;
+    let lines: Vec<String> = crate::support::table(120).lines().map(|line| format!("{line},x")).collect();
+    let text = lines.join("\n");
+    bench.write("train.csv", text.replacen("kind,x", "kind,note", 1));
+    assert_eq!(bench.train(&model, 1).artifact, first, "a text column that is not named is no matter");
+}

@@ -1,0 +1,8 @@
+//! The trainer as the controller meets it: a process, a folder, lines of progress, an exit code.
+
+mod bad_data;
+mod bad_specification;
+mod ends;
+mod evaluation;
+mod learning;
+mod support;

@@ -1,0 +1,194 @@
+//! A job's folder with generated data, and the trainer run on it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use slipway_contract::{Fault, Progress, TrainingReport};
+
+/// Where rows are, their labels beside them.
+pub(crate) struct Pictures {
+    pub(crate) images: Vec<u8>,
+    pub(crate) labels: Vec<u8>,
+}
+
+/// Pictures of 6x6 whose bright half says their class, with noise that a seedless arithmetic makes.
+pub(crate) fn pictures(rows: u32) -> Pictures {
+    let mut images = idx_header(8, &[rows, 6, 6]);
+    let mut labels = idx_header(8, &[rows]);
+    for row in 0..rows {
+        let class = row % 2;
+        for place in 0..36_u32 {
+            let bright = u32::from((place % 6 < 3) == (class == 0)) * 120;
+            let noise = (row * 37 + place * 101) * 73 % 97;
+            images.push(u8::try_from(bright + noise).expect("below 256"));
+        }
+        labels.push(u8::try_from(class).expect("a class"));
+    }
+    Pictures { images, labels }
+}
+
+pub(crate) fn idx_header(kind: u8, sizes: &[u32]) -> Vec<u8> {
+    let mut header = vec![0, 0, kind, u8::try_from(sizes.len()).expect("few dimensions")];
+    header.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
+    header
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("packed");
+    encoder.finish().expect("packed")
+}
+
+/// A model on pictures; tests change what they are about.
+pub(crate) fn picture_model() -> Value {
+    json!({
+        "apiVersion": "slipway.dev/v1alpha1", "kind": "Model", "metadata": {"name": "halves"},
+        "spec": {
+            "paths": ["data/**"], "task": "classification", "policy": "policy.yaml",
+            "data": {
+                "format": "idx",
+                "train": {"features": "data/train-images", "labels": "data/train-labels"},
+                "test": {"features": "data/test-images", "labels": "data/test-labels"},
+            },
+            "preprocess": [{"scale": {"divide_by": 255}}],
+            "model": {"sequential": [{"conv2d": {"filters": 4, "kernel_size": 3}}, "relu", "flatten", {"linear": 2}]},
+            "training": {"optimizer": {"adam": {"learning_rate": 0.01}}, "epochs": 3, "batch_size": 16, "seed": 7},
+        }
+    })
+}
+
+/// The same on a table of two columns.
+pub(crate) fn table_model() -> Value {
+    let mut model = picture_model();
+    model["spec"]["data"] = json!({"format": "csv", "label": "kind", "train": {"file": "data/train.csv"}, "test": {"file": "data/test.csv"}});
+    model["spec"]["preprocess"] = json!(["standardize"]);
+    model["spec"]["model"]["sequential"] = json!([{"linear": 8}, "relu", {"linear": 2}]);
+    model
+}
+
+/// A table whose label follows from its two columns, which differ in scale by a thousand.
+pub(crate) fn table(rows: u32) -> String {
+    let line = |row: u32| {
+        let class = row % 2;
+        let noise = f64::from((row * 37) % 19) / 19.0;
+        let (height, weight) = (f64::from(class) + noise * 0.8, 1000.0 * (f64::from(class) - noise * 0.8));
+        format!("{height},{weight},{}", ["cat", "dog"][usize::from(class == 1)])
+    };
+    let lines: Vec<String> = (0..rows).map(line).collect();
+    format!("height,weight,kind\n{}\n", lines.join("\n"))
+}
+
+/// A job's folder.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+}
+
+/// How a trainer ended.
+pub(crate) struct Ended {
+    /// Its exit code; `None` if a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Everything it said.
+    pub(crate) said: Vec<Progress>,
+}
+
+impl Ended {
+    /// What it says went wrong.
+    pub(crate) fn fault(&self) -> &Fault {
+        match self.said.last() {
+            Some(Progress::Failed { fault }) => fault,
+            other => panic!("expected a fault last, came {other:?} and code {:?}", self.code),
+        }
+    }
+}
+
+impl Bench {
+    /// A folder with pictures to learn from and to be judged on.
+    pub(crate) fn with_pictures() -> Self {
+        let bench = Self { folder: tempfile::tempdir().expect("a folder") };
+        for (half, rows) in [("train", 96), ("test", 40)] {
+            let Pictures { images, labels } = pictures(rows);
+            bench.write(&format!("{half}-images"), images);
+            bench.write(&format!("{half}-labels"), labels);
+        }
+        bench
+    }
+
+    /// A folder with tables.
+    pub(crate) fn with_tables() -> Self {
+        let bench = Self { folder: tempfile::tempdir().expect("a folder") };
+        bench.write("train.csv", table(120));
+        bench.write("test.csv", table(40));
+        bench
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a data file.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let folder = self.path().join("source/data");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(name), content).expect("written");
+    }
+
+    /// Reads a file that the trainer made.
+    pub(crate) fn output(&self, name: &str) -> Vec<u8> {
+        let path = self.path().join("out").join(name);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Trains, and expects it to end well.
+    pub(crate) fn train(&self, model: &Value, threads: u32) -> TrainingReport {
+        let ended = self.try_train(model, threads);
+        assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
+        serde_json::from_slice(&self.output("training.json")).expect("a training report")
+    }
+
+    /// Trains, however it ends.
+    pub(crate) fn try_train(&self, model: &Value, threads: u32) -> Ended {
+        self.run(&json!({"train": {"model": model, "source": "source"}}), threads)
+    }
+
+    /// Evaluates artifacts, whose names are relative to the job's folder.
+    pub(crate) fn evaluate(&self, model: &Value, candidate: &str, champion: Option<&str>) -> Ended {
+        self.run(
+            &json!({"evaluate": {"model": model, "source": "source", "candidate": candidate, "champion": champion}}),
+            1,
+        )
+    }
+
+    /// Keeps the weights just trained under another name in the job's folder.
+    pub(crate) fn keep_weights(&self, name: &str) -> PathBuf {
+        let kept = self.path().join(name);
+        std::fs::write(&kept, self.output("model.safetensors")).expect("kept");
+        kept
+    }
+
+    fn run(&self, work: &Value, threads: u32) -> Ended {
+        let job = json!({"work": work, "threads": threads, "device": "cpu"});
+        std::fs::write(self.path().join("job.json"), job.to_string()).expect("written");
+        self.run_job(&mut trainer())
+    }
+
+    /// Runs a command on the job's folder with the lifeline held.
+    pub(crate) fn run_job(&self, command: &mut Command) -> Ended {
+        command.arg("--job").arg(self.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the trainer starts");
+        let _lifeline = child.stdin.take();
+        let output = child.wait_with_output().expect("it ends");
+        let text = String::from_utf8(output.stdout).expect("a text");
+        let said =
+            text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")));
+        Ended { code: output.status.code(), said: said.collect() }
+    }
+}
+
+/// The built trainer.
+pub(crate) fn trainer() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_slipway-trainer"))
+}
