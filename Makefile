@@ -12,19 +12,21 @@ KEEP ?=
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
+# Asked first, so that nobody waits for a download to hear that a compiler is missing.
+.PHONY: tools
+tools:
+	@scripts/need.sh git cargo c++ python3 pip
+
 .PHONY: libtorch
-libtorch: ## install libtorch into .libtorch/
-	@scripts/need.sh python3 pip
+libtorch: tools ## install libtorch into .libtorch/
 	@scripts/fetch_libtorch.sh
 
 .PHONY: data
-data: ## fetch real data into .data/ (DATA=digits or fashion)
-	@scripts/need.sh python3 pip
+data: tools ## fetch real data into .data/ (DATA=digits or fashion)
 	@python3 scripts/fetch_data.py $(DATA)
 
 .PHONY: build
 build: libtorch ## build everything
-	@scripts/need.sh git cargo c++
 	@echo "build: cargo build (several minutes the first time)"
 	@cargo build --workspace
 
@@ -34,7 +36,6 @@ demo: build data ## the main job, start to end (DATA=fashion, KEEP=1 to leave it
 
 .PHONY: test
 test: libtorch ## every test: the real trainer and real git servers included
-	@scripts/need.sh git cargo c++
 	@$(MAKE) data DATA=digits
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
@@ -68,8 +69,8 @@ bench-train: build data ## the demo's network through slipway and in PyTorch, in
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)
 
 .PHONY: doctor
-doctor: ## say what this machine lacks
-	@scripts/need.sh git cargo c++ python3 pip && echo "everything that building needs is here"
+doctor: tools ## say what this machine lacks
+	@echo "everything that building needs is here"
 	@if [ -x target/debug/slipway ]; then target/debug/slipway doctor; fi
 
 .PHONY: install

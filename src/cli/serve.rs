@@ -1,6 +1,7 @@
 //! `slipway serve`: runs the server.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -10,6 +11,9 @@ use crate::app;
 use crate::config;
 use crate::pipeline::CrashPoint;
 use crate::telemetry;
+
+/// How long threads that block may take to end once everything else has.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Run the webhook server and the worker.
 #[derive(Debug, Args)]
@@ -33,6 +37,8 @@ impl Serve {
         let served = runtime.block_on(app::serve(settings, self.crash_at, render_metrics, |address| {
             output::say(&format!("listening on http://{address}"));
         }));
+        // A thread that still waits for a git server does not hold up the end.
+        runtime.shutdown_timeout(LAST_WAIT);
         served.map(|()| Exit::Done).map_err(|error| exit::defect(format!("{error:#}")))
     }
 }

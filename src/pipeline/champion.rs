@@ -3,9 +3,8 @@
 use slipway_contract::Digest;
 
 use super::StepError;
-use super::source::LARGEST_FILE;
 use crate::domain::{CommitSha, Diagnostic};
-use crate::git::{GitError, Mirror};
+use crate::git::{GitError, Mirror, TreeFile};
 use crate::manifest::{self, Field};
 
 /// What stands in a marked `digest` before anything was promoted.
@@ -32,6 +31,14 @@ pub(super) struct Marked {
     pub(super) champion: Champion,
 }
 
+/// The largest file that is searched for markers, in bytes. Larger ones are not written by hand.
+pub(super) const LARGEST_MANIFEST: u64 = 16 << 20;
+
+/// Of an environment's files, the paths of those that may hold marks.
+pub(super) fn manifests(files: Vec<TreeFile>) -> Vec<String> {
+    files.into_iter().filter(|file| file.size <= LARGEST_MANIFEST).map(|file| file.path).collect()
+}
+
 /// Files that may hold manifests.
 pub(super) fn is_manifest(path: &str) -> bool {
     matches!(path.rsplit_once('.'), Some((_, "yaml" | "yml")))
@@ -39,8 +46,8 @@ pub(super) fn is_manifest(path: &str) -> bool {
 
 /// Finds the model's marks at a revision of an environment.
 pub(super) fn find(mirror: &Mirror, commit: &CommitSha, model: &str) -> Result<Marked, StepError> {
-    let paths: Vec<String> = mirror.find_files(commit, &is_manifest)?.into_iter().map(|file| file.path).collect();
-    let read = |path: &str| mirror.read_file(commit, path, LARGEST_FILE);
+    let paths = manifests(mirror.find_files(commit, &is_manifest)?);
+    let read = |path: &str| mirror.read_file(commit, path, LARGEST_MANIFEST);
     find_in(&paths, read, model)
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::source::{self, ModelFile, ModelFiles};
+use super::worker::outlive;
 use super::{Pipeline, Source, StepError, blocking};
 use crate::domain::{CommitSha, Delivery, DeliveryState, Event, Push, Retry, Run, RunId, RunState, pause_before};
 use crate::git::{GitError, Mirror};
@@ -13,15 +14,15 @@ use crate::store::{Settled, StoreError};
 
 /// How often deliveries are looked for without being woken: for those that were postponed.
 const POLL: Duration = Duration::from_secs(1);
-/// Failed attempts after which a delivery is given up: about an hour of an unreachable repository.
-const MOST_ATTEMPTS: u32 = 20;
 
 impl Pipeline {
     /// Reads deliveries until `stop`.
     pub async fn read_deliveries(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
-            if self.read_one_delivery().await? {
-                continue;
+            match self.read_one_delivery().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => outlive(error)?,
             }
             tokio::select! {
                 () = self.deliveries.notified() => {}
@@ -55,24 +56,20 @@ impl Pipeline {
         Ok(true)
     }
 
+    /// Leaves a delivery to be read again. It was acknowledged, so it is never given up for what may pass: a server
+    /// that is down, a login that is wrong.
     async fn postpone(&self, delivery: &Delivery, attempts: u32, error: StepError) -> Result<(), StoreError> {
         let (retry, reason) = match error {
             StepError::Again { retry, reason } => (retry, reason),
-            StepError::Refused { reason, .. } | StepError::Failed { reason } => (Retry::Never, reason),
+            StepError::Refused { reason, .. } | StepError::Failed { reason } => (Retry::Backoff, reason),
             StepError::Store(error) => return Err(error),
         };
         let pause = match retry {
-            Retry::After(pause) => Some(pause),
-            Retry::Backoff if attempts < MOST_ATTEMPTS => Some(pause_before(attempts + 1, super::worker::chance())),
-            Retry::Backoff | Retry::Never => None,
+            Retry::After(pause) => pause,
+            Retry::Backoff | Retry::Never => pause_before(attempts + 1, super::worker::chance()),
         };
-        if let Some(pause) = pause {
-            tracing::warn!(delivery.id, reason, "delivery {} is read again in {pause:?}: {reason}", delivery.id);
-            return self.store.postpone_delivery(delivery, Timestamp::now() + pause, &reason).await;
-        }
-        tracing::error!(delivery.id, reason, "delivery {} is given up: {reason}", delivery.id);
-        let settled = Settled { state: DeliveryState::Dead, note: reason, runs: Vec::new() };
-        self.store.settle_delivery(delivery, &settled).await.map(drop)
+        tracing::warn!(delivery.id, reason, "delivery {} is read again in {pause:?}: {reason}", delivery.id);
+        self.store.postpone_delivery(delivery, Timestamp::now() + pause, &reason).await
     }
 
     async fn meaning_of(&self, delivery: &Delivery) -> Result<Settled, StepError> {

@@ -5,7 +5,6 @@ use slipway_contract::Digest;
 
 use super::champion::{self, Champion};
 use super::evaluate::artifact_of;
-use super::source::LARGEST_FILE;
 use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{CommitSha, Promotion, Run, RunEvent, version_of};
 use crate::git::{self, GitError, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
@@ -97,12 +96,14 @@ fn propose(
     values: &Values,
     message: &str,
 ) -> Result<Proposal, Declined> {
-    let files = snapshot.find_files(&champion::is_manifest)?;
-    let paths: Vec<String> = files.into_iter().map(|file| file.path).collect();
-    let read = |path: &str| snapshot.read_file(path, LARGEST_FILE);
+    let paths = champion::manifests(snapshot.find_files(&champion::is_manifest)?);
+    let read = |path: &str| snapshot.read_file(path, champion::LARGEST_MANIFEST);
     let marked = champion::find_in(&paths, read, &run.model).map_err(Declined::Step)?;
     if has_moved(run, &marked.champion, artifact) {
         return Err(Declined::ChampionMoved(texts::champion_moved(run, &marked.champion)));
+    }
+    if marked.champion == Champion::Named(artifact.clone()) {
+        return Ok(Proposal::Nothing);
     }
     let mut changes = Vec::new();
     for path in marked.files {
@@ -113,9 +114,6 @@ fn propose(
         if !edited.changes.is_empty() {
             changes.push((path, edited.content.into_owned()));
         }
-    }
-    if changes.is_empty() {
-        return Ok(Proposal::Nothing);
     }
     Ok(Proposal::Change { changes, message: message.to_owned() })
 }

@@ -47,22 +47,25 @@ pub(super) fn chance() -> u64 {
     uuid::Uuid::now_v7().as_u64_pair().1
 }
 
+/// A store that fails now may work again in a moment: the loops go on. Anything else ends the server.
+pub(super) fn outlive(error: StoreError) -> Result<(), StoreError> {
+    if error.retry() == Retry::Never {
+        return Err(error);
+    }
+    tracing::error!(%error, "the store failed, and is tried again: {error}");
+    Ok(())
+}
+
 impl Pipeline {
     /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
     /// any other is finished first.
     pub async fn move_runs(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
             self.show_progress();
-            if let Some((run, lease)) = self.store.claim_run(Timestamp::now(), HOLD).await? {
-                match self.carry(run, &lease, stop).await {
-                    Ok(()) => {}
-                    Err(StoreError::LeaseLost { run }) => {
-                        tracing::info!(run.id = %run, "run {run} was called off or taken over");
-                        self.clear_work(run).await;
-                    }
-                    Err(error) => return Err(error),
-                }
-                continue;
+            match self.move_one_run(stop).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => outlive(error)?,
             }
             tokio::select! {
                 () = self.due.notified() => {}
@@ -71,6 +74,19 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// Moves the run that waits longest. Answers whether there was one.
+    async fn move_one_run(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
+        let Some((run, lease)) = self.store.claim_run(Timestamp::now(), HOLD).await? else { return Ok(false) };
+        match self.carry(run, &lease, stop).await {
+            Err(StoreError::LeaseLost { run }) => {
+                tracing::info!(run.id = %run, "run {run} was called off or taken over");
+                self.clear_work(run).await;
+                Ok(true)
+            }
+            ended => ended.map(|()| true),
+        }
     }
 
     /// Carries one run as far as it goes without waiting.
@@ -126,13 +142,18 @@ impl Pipeline {
         }
     }
 
-    /// Extends the lease for as long as it is ours; ends with the reason when it is not.
+    /// Extends the lease for as long as it is ours; ends with the reason when it is not. A store that cannot be
+    /// reached for a moment is no reason: the lease holds until its end.
     async fn hold(&self, lease: &Lease) -> StoreError {
+        let mut held_until = Timestamp::now() + HOLD;
         loop {
             tokio::time::sleep(HEARTBEAT).await;
             self.show_progress();
-            if let Err(error) = self.store.extend_lease(lease, Timestamp::now() + HOLD).await {
-                return error;
+            let until = Timestamp::now() + HOLD;
+            match self.store.extend_lease(lease, until).await {
+                Ok(()) => held_until = until,
+                Err(error) if error.retry() == Retry::Never || Timestamp::now() > held_until => return error,
+                Err(error) => tracing::warn!(%error, "the lease of run {} was not extended: {error}", lease.run()),
             }
         }
     }

@@ -186,3 +186,19 @@ fn doctor_says_what_is_there_and_what_is_missing() {
         said(&missing)
     );
 }
+
+#[test]
+fn make_names_the_same_ways_to_get_a_tool_as_doctor() {
+    let script = std::fs::read_to_string(root().join("scripts/need.sh")).expect("a script");
+    let doctor = std::fs::read_to_string(root().join("src/cli/doctor.rs")).expect("a source");
+    for way in ["apt-get install git", "https://rustup.rs", "apt-get install g++", "apt-get install python3-pip"] {
+        assert!(script.contains(way) && doctor.contains(way), "{way}");
+    }
+    // A path that holds nothing but the script's own interpreter.
+    let only_shell = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink("/bin/bash", only_shell.path().join("bash")).expect("linked");
+    let output = Command::new(root().join("scripts/need.sh")).args(["git"]).env("PATH", only_shell.path()).output();
+    let output = output.expect("it ran");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(said(&output), "missing: git. How to get it: apt-get install git\n");
+}

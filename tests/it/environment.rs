@@ -156,3 +156,29 @@ async fn a_git_server_that_asks_for_a_login_gets_the_settings_credentials() {
     assert!(!bench.server().errors().contains("a token"), "the log shows the password");
     bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_delivery_whose_repository_refuses_the_login_waits_until_the_login_is_right() {
+    let mut bench = Bench::without_server(USUAL).await;
+    // Slipway reads through a door of its own, so that people can push while it is shut.
+    let door = slipway_testkit::GitServer::start(bench.world.git.folder()).await.expect("a git server");
+    let login = slipway_testkit::Login { user: "slipway".to_owned(), password: "another token".to_owned() };
+    door.set_faults(|faults| faults.login = Some(login));
+    let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
+    let settings = settings.replace(&bench.world.git.url("models.git"), &door.url("models.git"));
+    std::fs::write(bench.world.config(), settings).expect("written");
+    bench.restart(&[]).await;
+    let head = bench.push("a first model").await;
+    let refused = || door.requests().iter().filter(|request| request.status == 401).count();
+    let twice = tokio::time::timeout(DEADLINE, async {
+        while refused() < 2 {
+            tokio::task::yield_now().await;
+        }
+    });
+    twice.await.expect("the delivery is read again");
+    assert_eq!(bench.api().runs().await.expect("runs").len(), 0);
+    door.set_faults(|faults| faults.login = None);
+    assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
+    bench.finish().await;
+    door.stop().await;
+}

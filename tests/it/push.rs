@@ -82,6 +82,21 @@ async fn the_same_specification_and_data_use_the_same_weights_again() {
 }
 
 #[tokio::test]
+async fn a_candidate_that_is_the_champion_already_makes_no_commit() {
+    let bench = Bench::start().await;
+    let first = bench.promote_a_first_model().await;
+    let before = bench.world.environment_tip().await.expect("a tip");
+    let head = bench.push_with("kind: Model", "kind: Model # as before").await;
+    let run = bench.end_of(&head).await;
+    assert_eq!(text(&run, "state"), "done", "{run:#}");
+    assert!(run["reused_from"].is_null(), "the file differs, so it was trained");
+    assert_eq!(run["artifact"], first["artifact"]);
+    assert_eq!(text(&run, "reason"), "`staging` named the artifact already: nothing to commit");
+    assert_eq!(bench.world.environment_tip().await.expect("a tip"), before);
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn a_push_that_touches_no_model_starts_no_run() {
     let bench = Bench::start().await;
     bench.promote_a_first_model().await;

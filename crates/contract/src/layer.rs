@@ -106,7 +106,7 @@ pub struct Shape(pub Vec<u32>);
 impl Shape {
     /// Number of values in a row.
     pub fn values(&self) -> u64 {
-        self.0.iter().map(|size| u64::from(*size)).product()
+        self.0.iter().fold(1, |values: u64, size| values.saturating_mul(u64::from(*size)))
     }
 }
 
@@ -131,6 +131,8 @@ pub struct ShapeError {
 
 /// Largest number of values one row may have anywhere in a network: 64 Mi values, 256 MiB as 32-bit floats.
 const MOST_VALUES: u64 = 64 << 20;
+/// Largest number of parameters of one layer: 2 Gi, 8 GiB as 32-bit floats.
+const MOST_PARAMETERS: u64 = 2 << 30;
 
 impl LayerStack {
     /// Shapes after each layer, for rows of shape `input`.
@@ -138,7 +140,13 @@ impl LayerStack {
         let mut shapes = Vec::with_capacity(self.sequential.len());
         let mut current = input.clone();
         for (index, layer) in self.sequential.iter().enumerate() {
+            let parameters = layer.parameters(&current);
             current = layer.shape_after(&current).map_err(|(message, help)| ShapeError { index, message, help })?;
+            if parameters > MOST_PARAMETERS {
+                let message =
+                    format!("{} has {parameters} parameters, expected at most {MOST_PARAMETERS}", layer.name());
+                return Err(ShapeError { index, message, help: "use fewer or smaller filters or outputs".to_owned() });
+            }
             if current.values() > MOST_VALUES {
                 let message = format!("{} makes rows of {current}, more than {MOST_VALUES} values", layer.name());
                 return Err(ShapeError { index, message, help: "use fewer filters or outputs".to_owned() });
@@ -188,6 +196,21 @@ impl Layer {
             Self::Dropout(_) => "dropout",
             Self::BatchNorm => "batch_norm",
         }
+    }
+
+    /// Number of trained values for rows of shape `input`.
+    pub fn parameters(&self, input: &Shape) -> u64 {
+        let channels = u64::from(input.0.first().copied().unwrap_or(1));
+        let (inputs, outputs) = match self {
+            Self::Conv2d(ConvolutionOptions { filters, kernel_size, .. }) => {
+                let window = u64::from(*kernel_size).saturating_mul(u64::from(*kernel_size));
+                (channels.saturating_mul(window), u64::from(*filters))
+            }
+            Self::Linear(outputs) => (channels, u64::from(*outputs)),
+            Self::BatchNorm => (1, channels),
+            Self::MaxPool2d(_) | Self::Flatten | Self::Relu | Self::Dropout(_) => return 0,
+        };
+        inputs.saturating_add(1).saturating_mul(outputs)
     }
 
     /// Shape of a row after this layer, or what does not fit and what to do.
@@ -330,6 +353,23 @@ mod tests {
             let error = stack(layers).shapes(&Shape(vec![1, 4, 4])).expect_err(layers);
             assert_eq!((error.index, error.message.as_str()), (index, message));
         }
+    }
+
+    #[test]
+    fn parameters_are_counted_as_pytorch_counts_them() {
+        let convolution = Layer::Conv2d(ConvolutionOptions { filters: 32, kernel_size: 3, stride: 1, padding: 0 });
+        assert_eq!(convolution.parameters(&Shape(vec![3, 8, 8])), 32 * 27 + 32);
+        assert_eq!(Layer::Linear(10).parameters(&Shape(vec![1600])), 16_010);
+        assert_eq!(Layer::BatchNorm.parameters(&Shape(vec![64, 2, 2])), 128);
+    }
+
+    #[test]
+    fn sizes_beyond_counting_are_refused_and_never_wrap() {
+        let huge = Preprocess::Reshape(vec![u32::MAX; 3]);
+        assert!(huge.shape_after(&Shape(vec![4])).is_err());
+        let window = r#"[{"conv2d": {"filters": 1, "kernel_size": 4000000000, "padding": 2000000000}}]"#;
+        let error = stack(window).shapes(&Shape(vec![1, 4, 4])).expect_err("too large");
+        assert!(error.message.contains("parameters, expected at most"), "{}", error.message);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Weights as one safetensors file that says how its network is built, written and read with every check before
 //! libtorch sees a byte.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use slipway_contract::{Architecture, Digest, Fault, FaultKind, METADATA_KEY};
+use slipway_contract::{API_VERSION, Architecture, Digest, Fault, FaultKind, METADATA_KEY, Shape};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::failure::of_file;
@@ -15,6 +15,8 @@ use crate::output;
 
 /// The largest weights file that is read, in bytes.
 const LARGEST_FILE: u64 = 8 << 30;
+/// Classes an artifact may tell apart: as many as the gate judges.
+const MOST_CLASSES: usize = 10_000;
 
 /// A network ready to predict.
 pub(crate) struct Loaded {
@@ -82,16 +84,49 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     let architecture: Architecture = serde_json::from_str(architecture)
         .map_err(|error| unusable(format!("has an unreadable architecture: {error}")))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| unusable(format!("is not safetensors: {error}")))?;
+    check(&architecture, size)?;
     let mut store = nn::VarStore::new(device);
     let input =
         network::shape_after(&architecture.preprocess, &architecture.input).map_err(|fault| unusable(fault.message))?;
     let network =
         Network::build(&store.root(), &architecture.model, &input).map_err(|fault| unusable(fault.message))?;
-    fill(&store, &tensors)?;
+    fill(&store, &tensors, &Preprocessing::names(&architecture.preprocess))?;
     store.freeze();
-    let fitted = |name: &str| Ok(tensor_of(&tensors, name, None)?.to_device(device));
-    let preprocessing = Preprocessing::from_tensors(&architecture.preprocess, fitted)?;
+    let fitted = |name: &str, shape: &Shape| {
+        let sizes: Vec<i64> = shape.0.iter().map(|size| i64::from(*size)).collect();
+        Ok(tensor_of(&tensors, name, &sizes)?.to_device(device))
+    };
+    let preprocessing = Preprocessing::from_tensors(&architecture.preprocess, &architecture.input, fitted)?;
     Ok(Loaded { digest, architecture, network, preprocessing, _store: store })
+}
+
+/// What an architecture has to be before a network is built from it: nothing in a file's header is believed.
+fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
+    let Architecture { api_version, input, classes, preprocess, model, .. } = architecture;
+    if api_version != API_VERSION {
+        return Err(unusable(format!("is of version `{api_version}`, expected `{API_VERSION}`")));
+    }
+    let names: BTreeSet<&String> = classes.iter().collect();
+    if !(2..=MOST_CLASSES).contains(&classes.len()) || names.len() != classes.len() {
+        let count = classes.len();
+        return Err(unusable(format!("names {count} classes, expected 2 to {MOST_CLASSES}, each once")));
+    }
+    let first = network::shape_after(preprocess, input).map_err(|fault| unusable(fault.message))?;
+    let shapes = model.shapes(&first).map_err(|error| unusable(error.message))?;
+    let outputs = match shapes.last().map(|shape| shape.0.as_slice()) {
+        Some([outputs]) => *outputs as usize,
+        _ => 0,
+    };
+    if outputs < classes.len() {
+        return Err(unusable(format!("does not end with an output for each of its {} classes", classes.len())));
+    }
+    let inputs = std::iter::once(&first).chain(&shapes);
+    let parameters = model.sequential.iter().zip(inputs).map(|(layer, input)| layer.parameters(input));
+    let bytes = parameters.fold(0_u64, u64::saturating_add).saturating_mul(4);
+    if bytes > file_size {
+        return Err(unusable(format!("needs {bytes} bytes of weights, but has {file_size}")));
+    }
+    Ok(())
 }
 
 fn unusable(what: impl std::fmt::Display) -> Fault {
@@ -99,30 +134,27 @@ fn unusable(what: impl std::fmt::Display) -> Fault {
 }
 
 /// Copies every weight into its variable; names, shapes and types have to be exactly those of the architecture.
-fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>) -> Result<(), Fault> {
+fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>, preprocessing: &[String]) -> Result<(), Fault> {
     let variables = store.variables();
-    let extra =
-        tensors.names().into_iter().find(|name| !variables.contains_key(*name) && !name.starts_with("preprocess."));
+    let known = |name: &str| variables.contains_key(name) || preprocessing.iter().any(|known| known == name);
+    let extra = tensors.names().into_iter().find(|name| !known(name));
     if let Some(extra) = extra {
         return Err(unusable(format!("holds the tensor `{extra}`, which its architecture does not have")));
     }
     let _guard = tch::no_grad_guard();
     for (name, mut variable) in variables {
-        let values = tensor_of(tensors, &name, Some(&variable.size()))?;
+        let values = tensor_of(tensors, &name, &variable.size())?;
         variable.copy_(&values);
     }
     Ok(())
 }
 
-fn tensor_of(tensors: &SafeTensors<'_>, name: &str, shape: Option<&[i64]>) -> Result<Tensor, Fault> {
+fn tensor_of(tensors: &SafeTensors<'_>, name: &str, shape: &[i64]) -> Result<Tensor, Fault> {
     let view = tensors.tensor(name).map_err(|_| unusable(format!("lacks the tensor `{name}`")))?;
     let found: Vec<i64> = view.shape().iter().map(|size| i64::try_from(*size).unwrap_or(i64::MAX)).collect();
-    if view.dtype() != Dtype::F32 || shape.is_some_and(|shape| shape != found) {
-        let expected = shape.map_or_else(String::new, |shape| format!(" of shape {shape:?}"));
-        return Err(unusable(format!(
-            "holds `{name}` as {:?} of shape {found:?}, expected 32-bit floats{expected}",
-            view.dtype()
-        )));
+    if view.dtype() != Dtype::F32 || shape != found {
+        let what = format!("holds `{name}` as {:?} of shape {found:?}", view.dtype());
+        return Err(unusable(format!("{what}, expected 32-bit floats of shape {shape:?}")));
     }
     let values: Vec<f32> =
         view.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();

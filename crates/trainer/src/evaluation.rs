@@ -1,6 +1,7 @@
 //! Evaluates artifacts on a model's test rows: all on the same rows, so that they can be compared row by row.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,7 +26,8 @@ pub(crate) fn evaluate(job: &EvaluationJob, workplace: &Workplace<'_>) -> Result
     one(job, &job.candidate, "candidate", workplace)?;
     let Some(champion) = &job.champion else { return Ok(()) };
     Reporter::stage("evaluating the champion");
-    match one(job, champion, "champion", workplace) {
+    let evaluated = catch_unwind(AssertUnwindSafe(|| one(job, champion, "champion", workplace)));
+    match evaluated.unwrap_or_else(|panic| Err(crate::failure::of_panic(&*panic))) {
         // A champion that does not fit these rows is for the gate to judge, not the end of the job.
         Err(fault) if fault.kind != FaultKind::Memory => {
             let fault = Fault { kind: FaultKind::Artifact, ..fault };

@@ -5,8 +5,8 @@ use std::any::Any;
 use slipway_contract::{Fault, FaultKind};
 
 /// What libtorch and the system say when memory runs out.
-const OUT_OF_MEMORY: [&str; 4] =
-    ["not enough memory", "can't allocate memory", "out of memory", "memory allocation of"];
+const OUT_OF_MEMORY: [&str; 5] =
+    ["not enough memory", "can't allocate memory", "out of memory", "memory allocation of", "std::bad_alloc"];
 
 /// An error of libtorch, without the C++ backtrace that follows its message.
 pub(crate) fn of_torch(error: &tch::TchError) -> Fault {

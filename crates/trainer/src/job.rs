@@ -10,6 +10,8 @@ use crate::{device, evaluation, failure, training};
 
 /// The largest job file that is read, in bytes.
 const LARGEST_JOB: u64 = 4 << 20;
+/// More threads than any machine has use for.
+const MOST_THREADS: u32 = 1024;
 /// What the exit code of a panic is.
 const PANIC: u8 = 101;
 
@@ -51,7 +53,7 @@ pub fn run(folder: &Path) -> u8 {
 fn work(folder: &Path) -> Result<(), Fault> {
     let job = read(&folder.join(Job::FILE))?;
     let device = device::choose(job.device)?;
-    let threads = job.threads.max(1);
+    let threads = job.threads.clamp(1, MOST_THREADS);
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
     let output = folder.join(Job::OUTPUT);
     if output.exists() {

@@ -16,7 +16,7 @@ enum Built {
     Linear(nn::Linear),
     Relu,
     Dropout(f64),
-    BatchNorm(nn::BatchNorm),
+    BatchNorm { layer: nn::BatchNorm, of_columns: bool },
 }
 
 /// Shape of a row as it reaches the first layer.
@@ -46,9 +46,9 @@ impl Network {
         self.layers.iter().fold(rows.shallow_clone(), |rows, layer| layer.forward(&rows, training))
     }
 
-    /// Whether a batch of a single row cannot be trained on: it has no variance.
+    /// Whether a batch of a single row cannot be trained on: batch normalisation over columns finds no variance in it.
     pub(crate) fn needs_two_rows(&self) -> bool {
-        self.layers.iter().any(|layer| matches!(layer, Built::BatchNorm(_)))
+        self.layers.iter().any(|layer| matches!(layer, Built::BatchNorm { of_columns: true, .. }))
     }
 }
 
@@ -89,11 +89,13 @@ fn build(path: &nn::Path<'_>, layer: &Layer, input: &Shape) -> Built {
         Layer::BatchNorm => {
             let config = nn::BatchNormConfig { ws_init: nn::Init::Const(1.0), ..nn::BatchNormConfig::default() };
             let channels = i64::from(channels);
-            Built::BatchNorm(if input.0.len() == 3 {
+            let of_columns = input.values() == u64::from(input.0.first().copied().unwrap_or(1));
+            let layer = if input.0.len() == 3 {
                 nn::batch_norm2d(path, channels, config)
             } else {
                 nn::batch_norm1d(path, channels, config)
-            })
+            };
+            Built::BatchNorm { layer, of_columns }
         }
     }
 }
@@ -107,7 +109,7 @@ impl Built {
             Self::Linear(layer) => layer.forward(rows),
             Self::Relu => rows.relu(),
             Self::Dropout(probability) => rows.dropout(*probability, training),
-            Self::BatchNorm(layer) => layer.forward_t(rows, training),
+            Self::BatchNorm { layer, .. } => layer.forward_t(rows, training),
         }
     }
 }
@@ -154,19 +156,29 @@ impl Preprocessing {
     /// The same from an artifact's tensors.
     pub(crate) fn from_tensors(
         steps: &[Preprocess],
-        tensor: impl Fn(&str) -> Result<Tensor, Fault>,
+        input: &Shape,
+        tensor: impl Fn(&str, &Shape) -> Result<Tensor, Fault>,
     ) -> Result<Self, Fault> {
-        let read = |(index, step): (usize, &Preprocess)| {
-            Ok(match step {
+        let mut shape = input.clone();
+        let mut fitted = Vec::with_capacity(steps.len());
+        for (index, step) in steps.iter().enumerate() {
+            fitted.push(match step {
                 Preprocess::Scale(options) => Fitted::Scale(options.divide_by),
                 Preprocess::Reshape(sizes) => Fitted::Reshape(sizes.iter().map(|size| i64::from(*size)).collect()),
                 Preprocess::Standardize => Fitted::Standardize {
-                    mean: tensor(&tensor_name(index, "mean"))?,
-                    deviation: tensor(&tensor_name(index, "deviation"))?,
+                    mean: tensor(&tensor_name(index, "mean"), &shape)?,
+                    deviation: tensor(&tensor_name(index, "deviation"), &shape)?,
                 },
-            })
-        };
-        Ok(Self { steps: steps.iter().enumerate().map(read).collect::<Result<_, _>>()? })
+            });
+            shape = shape_after(std::slice::from_ref(step), &shape)?;
+        }
+        Ok(Self { steps: fitted })
+    }
+
+    /// Names of the tensors that the steps have in an artifact.
+    pub(crate) fn names(steps: &[Preprocess]) -> Vec<String> {
+        let fitted = steps.iter().enumerate().filter(|(_, step)| matches!(step, Preprocess::Standardize));
+        fitted.flat_map(|(index, _)| ["mean", "deviation"].map(|what| tensor_name(index, what))).collect()
     }
 
     /// What was learnt, by its name in an artifact.

@@ -33,6 +33,10 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
     tch::manual_seed(i64::from(spec.seed));
     let store = nn::VarStore::new(workplace.device);
     let network = Network::build(&store.root(), &model.spec.model, &input)?;
+    if network.needs_two_rows() && spec.batch_size == 1 {
+        let message = "batches of one row have no variance for `batch_norm` to divide by, expected at least 2";
+        return Err(Fault::new(FaultKind::Specification, message).key("spec.training.batch_size").help("32 is usual"));
+    }
     let (training, validation) = split(rows.len(), model.spec.data.validation_split())?;
     let preprocessing = fit(model, &rows, &training);
     let course = Course {
@@ -87,7 +91,7 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         artifact: digest,
         architecture,
         training: spec.clone(),
-        rows_by_class: rows_by_class(&rows),
+        rows_by_class: rows_by_class(&rows, &training)?,
         parameters,
     };
     output::write_json(&workplace.output.join("card.json"), &card)
@@ -101,12 +105,15 @@ fn outputs_of(model: &Model) -> u32 {
     }
 }
 
-fn rows_by_class(rows: &Rows) -> Vec<(String, u64)> {
+/// How many of the rows learnt from each class has.
+fn rows_by_class(rows: &Rows, training: &Tensor) -> Result<Vec<(String, u64)>, Fault> {
+    let labels = rows.label_tensor().index_select(0, training);
+    let labels = Vec::<i64>::try_from(&labels).map_err(|error| crate::failure::of_torch(&error))?;
     let mut counts = vec![0; rows.classes.len()];
-    for label in &rows.labels {
-        counts[usize::try_from(*label).unwrap_or(0)] += 1;
+    for label in labels {
+        counts[usize::try_from(label).unwrap_or(0)] += 1;
     }
-    rows.classes.iter().cloned().zip(counts).collect()
+    Ok(rows.classes.iter().cloned().zip(counts).collect())
 }
 
 /// Indices of the rows to learn from and of those kept aside, drawn from the seeded generator.

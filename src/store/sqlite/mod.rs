@@ -1,6 +1,7 @@
 //! The store in one SQLite file: write-ahead log, every commit synced to disk before it counts.
 
 mod deliveries;
+mod migrations;
 mod runs;
 
 use std::path::Path;
@@ -20,8 +21,6 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Connections: readers beside the one writer that SQLite allows. Each costs about 100 KiB when idle.
 const CONNECTIONS: u32 = 4;
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-
 /// The embedded default.
 pub(super) struct SqliteStore {
     pool: SqlitePool,
@@ -38,27 +37,13 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY);
         let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
-        MIGRATIONS.run(&pool).await.map_err(incompatible)?;
+        migrations::bring_up_to_date(&pool).await?;
         Ok(Self { pool })
     }
 
     /// A transaction that writes: it takes the write lock at once, so that two never wait for each other.
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
-    }
-}
-
-fn incompatible(error: sqlx::migrate::MigrateError) -> StoreError {
-    match error {
-        sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Incompatible {
-            reason: format!("they were written by a newer Slipway (version {version} of the tables is unknown here)"),
-            help: "start the newer Slipway, or give this one another `state` folder",
-        },
-        sqlx::migrate::MigrateError::Execute(error) => StoreError::Database(error),
-        other => StoreError::Incompatible {
-            reason: other.to_string(),
-            help: "restore the store from a backup, or give this server another `state` folder",
-        },
     }
 }
 

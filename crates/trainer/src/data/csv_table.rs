@@ -1,7 +1,7 @@
 //! Tables of comma-separated values with a header (RFC 4180): numbers to learn from, one column to predict.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read as _;
+use std::io::Read;
 
 use slipway_contract::{CsvFile, Fault, FaultKind, Shape};
 use tch::Tensor;
@@ -12,6 +12,23 @@ use super::{Half, Rows};
 /// Rows and columns a table may have.
 const MOST_ROWS: usize = 50_000_000;
 const MOST_COLUMNS: usize = 20_000;
+
+/// A reader that fails beyond a bound, instead of ending there as if all was read.
+struct Bounded<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| std::io::Error::other(format!("more than {LARGEST_FILE} bytes, unpacked")))?;
+        Ok(read)
+    }
+}
 
 /// A table as it was read.
 struct Table {
@@ -74,7 +91,7 @@ fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Optio
     let opened = source.read(&format!("spec.data.{}.file", half.key()), &file.file)?;
     let name = opened.name.clone();
     let fault = |message: String| Fault::new(FaultKind::Data, message).file(&name);
-    let mut reader = csv::ReaderBuilder::new().from_reader(opened.reader.take(LARGEST_FILE));
+    let mut reader = csv::ReaderBuilder::new().from_reader(Bounded { reader: opened.reader, left: LARGEST_FILE });
     let broken = |error: &csv::Error| match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let line = pos.as_ref().map_or_else(String::new, |pos| format!("line {}: ", pos.line()));
@@ -97,6 +114,11 @@ fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Optio
         .iter()
         .map(|column| position(&header, column, "spec.data.features", &name))
         .collect::<Result<_, _>>()?;
+    let twice = (1..places.len()).find(|index| places[..*index].contains(&places[*index]));
+    if let Some(index) = twice {
+        let message = format!("the column `{}` is named twice", header[places[index]]);
+        return Err(Fault::new(FaultKind::Specification, message).key("spec.data.features"));
+    }
     if places.is_empty() || places.contains(&label_at) {
         let message = "the columns to learn from are none, or the label is among them";
         return Err(Fault::new(FaultKind::Specification, message).key("spec.data.features"));
@@ -115,7 +137,11 @@ fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Optio
                 fault(format!("row {row}, column `{}`: `{}` is not a finite number", header[*place], shortened(text)))
             })?);
         }
-        table.labels.push(record.get(label_at).unwrap_or_default().trim().to_owned());
+        let label = record.get(label_at).unwrap_or_default().trim();
+        if label.is_empty() {
+            return Err(fault(format!("row {row} has no label: the column `{}` is empty", header[label_at])));
+        }
+        table.labels.push(label.to_owned());
     }
     if table.labels.is_empty() {
         return Err(fault("no rows, expected at least one below the header".to_owned()));

@@ -36,6 +36,10 @@ pub(super) fn read(source: &Source, files: &IdxFiles, half: Half, classes: &[Str
             ));
         }
     };
+    if shape.contains(&0) {
+        let message = format!("rows of no values: its header says {:?}", features.dimensions);
+        return Err(data_fault(&files.features, message));
+    }
     let shape: Vec<u32> = shape.into_iter().map(|size| u32::try_from(size).unwrap_or(u32::MAX)).collect();
     let [rows] = labels.dimensions[..] else {
         return Err(data_fault(&files.labels, format!("{} dimensions, expected one: [rows]", labels.dimensions.len())));
@@ -72,7 +76,8 @@ fn numbered(labels: &[u8], classes: &[String], file: &str) -> Result<Vec<i64>, F
                 "row {row} has the label {label}, but the network has the classes 0 to {}",
                 classes.len().saturating_sub(1)
             );
-            data_fault(file, message).help("give the last `linear` layer an output for each class")
+            let needed = labels.iter().max().map_or(0, |largest| u32::from(*largest) + 1);
+            data_fault(file, message).help(format!("end with `- linear: {needed}`, an output for each class"))
         })
     };
     labels.iter().enumerate().map(known).collect()

@@ -4,6 +4,7 @@ mod csv_table;
 mod file;
 mod idx;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -65,7 +66,8 @@ pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Resul
     let source = Source::open(source)?;
     let rows = match &model.spec.data {
         DataSpec::Idx { train, .. } => {
-            let classes: Vec<String> = (0..outputs).map(|class| class.to_string()).collect();
+            // A label is a byte, so no file has more classes, whatever the network could tell apart.
+            let classes: Vec<String> = (0..outputs.min(256)).map(|class| class.to_string()).collect();
             idx::read(&source, train, Half::Train, &classes)?
         }
         DataSpec::Csv { train, label, features, .. } => {
@@ -73,8 +75,10 @@ pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Resul
         }
     };
     let classes = rows.classes.len();
-    if classes < 2 {
-        let names = rows.classes.join(", ");
+    let present: BTreeSet<&i64> = rows.labels.iter().collect();
+    if present.len() < 2 {
+        let name = |label: &&i64| usize::try_from(**label).ok().and_then(|label| rows.classes.get(label)).cloned();
+        let names = present.iter().filter_map(name).collect::<Vec<_>>().join(", ");
         return Err(Fault::new(
             FaultKind::Data,
             format!("all rows have one label ({names}), expected at least two classes"),

@@ -31,6 +31,7 @@ fn damaged_pictures_are_named_with_the_byte_or_row() {
         (many.clone(), "80 bytes long, but its header"),
         (gzip(&many), "truncated: expected 3240000000 values, found 64"),
         (idx_header(8, &[0, 6, 6]), "96 labels for the 0 rows"),
+        (idx_header(8, &[96, 0, 6]), "rows of no values: its header says [96, 0, 6]"),
         (idx_header(8, &[]), "claims the dimensions []"),
     ] {
         let bench = Bench::with_pictures();
@@ -49,10 +50,13 @@ fn labels_that_do_not_fit_are_named() {
     let labels = pictures(96).labels;
     let mut out_of_range = labels.clone();
     out_of_range[8 + 41] = 2;
+    let mut only_one = labels.clone();
+    only_one[8..].fill(1);
     let mut fewer = labels[..8 + 95].to_vec();
     fewer[4..8].copy_from_slice(&95_u32.to_be_bytes());
     for (content, expected) in [
         (out_of_range, "row 41 has the label 2, but the network has the classes 0 to 1"),
+        (only_one, "all rows have one label (1), expected at least two classes"),
         (fewer, "95 labels for the 96 rows of `data/train-images`"),
         (pictures(96).images, "3 dimensions, expected one: [rows]"),
     ] {
@@ -87,6 +91,7 @@ fn damaged_tables_are_named_with_row_and_column() {
             "row 2, column `height`: `-inf` is not a finite number",
         ),
         ("height,weight,kind\n1,,cat\n", FaultKind::Data, "row 1, column `weight`: `` is not a finite number"),
+        ("height,weight,kind\n1,2,cat\n3,4,\n", FaultKind::Data, "row 2 has no label: the column `kind` is empty"),
         ("height,weight,kind\n1,2,cat\n3,4,cat\n", FaultKind::Data, "all rows have one label (cat)"),
         ("height,kind,kind\n1,cat,cat\n", FaultKind::Data, "the column `kind` stands twice in the header"),
     ] {

@@ -48,6 +48,18 @@ fn what_cannot_be_trained_as_written_is_refused_with_its_key() {
             "is not a plain file in the model's folder",
         ),
         (
+            "/spec/preprocess",
+            json!([{"reshape": [4_294_967_295_u32, 4_294_967_295_u32, 4_294_967_295_u32]}]),
+            "spec.preprocess[0]",
+            "hold 36 values",
+        ),
+        (
+            "/spec/model/sequential",
+            json!([{"conv2d": {"filters": 1, "kernel_size": 4_000_000_000_u32, "padding": 2_000_000_000}}, "flatten", {"linear": 2}]),
+            "spec.model.sequential[0]",
+            "parameters, expected at most",
+        ),
+        (
             "/spec/training/optimizer",
             json!({"sgd": {"learning_rate": 1e30}}),
             "spec.training.optimizer",
@@ -64,6 +76,16 @@ fn what_cannot_be_trained_as_written_is_refused_with_its_key() {
         assert_eq!(fault.key.as_deref(), Some(key), "{fault}");
         assert!(fault.message.contains(expected), "expected `{expected}`, came: {fault}");
     }
+}
+
+#[test]
+fn batches_of_one_row_cannot_be_normalised_by_column() {
+    let bench = Bench::with_pictures();
+    let mut model = picture_model();
+    model["spec"]["training"]["batch_size"] = json!(1);
+    model["spec"]["model"]["sequential"] = json!(["flatten", "batch_norm", {"linear": 2}]);
+    let ended = bench.try_train(&model, 1);
+    assert_eq!((ended.code, ended.fault().key.as_deref()), (Some(2), Some("spec.training.batch_size")));
 }
 
 #[test]

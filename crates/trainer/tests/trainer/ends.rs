@@ -33,10 +33,10 @@ fn it_ends_when_its_controller_is_gone() {
 fn memory_that_runs_out_is_told_from_other_ends() {
     let bench = Bench::with_pictures();
     let mut model = picture_model();
-    model["spec"]["model"]["sequential"] = json!(["flatten", {"linear": 60_000_000}, {"linear": 2}]);
+    model["spec"]["model"]["sequential"] = json!(["flatten", {"linear": 50_000_000}, {"linear": 2}]);
     let job = json!({"work": {"train": {"model": model, "source": "source"}}, "threads": 1, "device": "cpu"});
     std::fs::write(bench.path().join("job.json"), job.to_string()).expect("written");
-    // Address space of 6 GiB; the layer alone needs 8.
+    // Address space of 6 GiB; the layer alone needs 7.
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -v 6291456 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_slipway-trainer")]);
     let ended = bench.run_job(&mut limited);

@@ -86,3 +86,37 @@ fn a_test_label_that_the_artifact_does_not_know_is_named_with_its_row() {
     assert_eq!(ended.fault().kind, FaultKind::Data);
     assert_eq!(ended.fault().message, "row 2 has the label `horse`, which no training row has");
 }
+
+/// The weights with another text of the same length somewhere in their header.
+fn forged(weights: &[u8], old: &str, new: &str) -> Vec<u8> {
+    assert_eq!(old.len(), new.len(), "a forged header keeps its length");
+    let at = weights.windows(old.len()).position(|window| window == old.as_bytes()).expect(old);
+    let mut forged = weights.to_vec();
+    forged[at..at + new.len()].copy_from_slice(new.as_bytes());
+    forged
+}
+
+#[test]
+fn a_champion_whose_header_lies_never_ends_the_job() {
+    let bench = Bench::with_pictures();
+    let mut model = picture_model();
+    model["spec"]["preprocess"] = json!(["standardize"]);
+    bench.train(&model, 1);
+    bench.keep_weights("candidate.safetensors");
+    let weights = bench.output("model.safetensors");
+    for (old, new) in [
+        (r#"[\"0\",\"1\"]"#, r#"[\"1\",\"1\"]"#),
+        (r#"{\"linear\":2}"#, r#"{\"linear\":1}"#),
+        (r#"{\"linear\":2}"#, r#"{\"linear\":9}"#),
+        (r#"\"filters\":4"#, r#"\"filters\":9"#),
+        ("v1alpha1", "v1alpha2"),
+        (r#"\"input\":[1,6,6]"#, r#"\"input\":[6,6,1]"#),
+        ("preprocess.0.mean", "preprocess.1.mean"),
+    ] {
+        std::fs::write(bench.path().join("champion.safetensors"), forged(&weights, old, new)).expect("written");
+        let ended = bench.evaluate(&model, "candidate.safetensors", Some("champion.safetensors"));
+        assert_eq!(ended.code, Some(0), "{new}: {:?}", ended.said.last());
+        let fault: Fault = serde_json::from_slice(&bench.output("champion-fault.json")).expect("a fault");
+        assert_eq!(fault.kind, FaultKind::Artifact, "{new}: {fault}");
+    }
+}
