@@ -16,6 +16,8 @@ use crate::api::Api;
 
 /// How long a server may take to listen, and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the words of a server that was ended are collected: a child of its may still hold the pipe.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A running server; killed when it is dropped.
 #[derive(Debug)]
@@ -52,13 +54,18 @@ impl SlipwayProcess {
         let stderr = BufReader::new(child.stderr.take().context("standard error is a pipe")?);
         readers.spawn(collect(stderr, Arc::clone(&errors)));
         let mut lines = BufReader::new(child.stdout.take().context("standard output is a pipe")?).lines();
-        let first = timeout(PATIENCE, lines.next_line()).await.context("the server does not listen")??;
-        let Some(address) = first.as_deref().and_then(|line| line.strip_prefix("listening on ")) else {
-            // Its standard error ends with it, so all of its words are there once the readers are done.
-            while readers.join_next().await.is_some() {}
-            bail!("the server ended: {}", text_of(&errors));
+        let first = timeout(PATIENCE, lines.next_line()).await;
+        let address = match first {
+            Ok(line) => line?.and_then(|line| line.strip_prefix("listening on ").map(str::to_owned)),
+            Err(_) => None,
         };
-        let address = address.to_owned();
+        let Some(address) = address else {
+            // It may well be alive, and would then hold its standard error open for as long as it likes.
+            child.kill().await.ok();
+            let drained = async { while readers.join_next().await.is_some() {} };
+            timeout(LAST_WORDS, drained).await.ok();
+            bail!("the server does not listen: {}", text_of(&errors).trim_end());
+        };
         readers.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { child, address, errors, _readers: readers })
     }
