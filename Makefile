@@ -12,30 +12,32 @@ KEEP ?=
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-# Asked first, so that nobody waits for a download to hear that a compiler is missing.
+# Asked first, so that nobody waits for 1.3 GB only to be told that a compiler is missing.
 .PHONY: tools
 tools:
 	@scripts/need.sh git cargo c++ python3 pip
 
 .PHONY: libtorch
-libtorch: tools ## install libtorch into .libtorch/
+libtorch: ## install libtorch into .libtorch/
+	@scripts/need.sh python3 pip
 	@scripts/fetch_libtorch.sh
 
 .PHONY: data
-data: tools ## fetch real data into .data/ (DATA=digits or fashion)
+data: ## fetch real data into .data/ (DATA=digits or fashion)
+	@scripts/need.sh python3 pip
 	@python3 scripts/fetch_data.py $(DATA)
 
 .PHONY: build
-build: libtorch ## build everything
+build: tools libtorch ## build everything
 	@echo "build: cargo build (several minutes the first time)"
 	@cargo build --workspace
 
 .PHONY: demo
-demo: build data ## the main job, start to end (DATA=fashion, KEEP=1 to leave it running)
+demo: tools data build ## the main job, start to end (DATA=fashion, KEEP=1 to leave it running)
 	@target/debug/slipway-demo --data $(DATA) $(if $(KEEP),--keep)
 
 .PHONY: test
-test: libtorch ## every test: the real trainer and real git servers included
+test: tools libtorch ## every test: the real trainer and real git servers included
 	@$(MAKE) data DATA=digits
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
@@ -46,12 +48,12 @@ quick: ## unit tests of the controller and the contract: no libtorch, no servers
 	@cargo test --package slipway --lib --package slipway-contract
 
 .PHONY: lint
-lint: libtorch ## formatting and clippy, warnings denied
+lint: tools libtorch ## formatting and clippy, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: docs
-docs: libtorch ## API documentation, warnings denied
+docs: tools libtorch ## API documentation, warnings denied
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 .PHONY: generate
@@ -69,12 +71,12 @@ bench-train: build data ## the demo's network through slipway and in PyTorch, in
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)
 
 .PHONY: doctor
-doctor: tools ## say what this machine lacks
-	@echo "everything that building needs is here"
+doctor: ## say what this machine lacks
+	@scripts/need.sh git cargo c++ python3 pip && echo "everything that building needs is here"
 	@if [ -x target/debug/slipway ]; then target/debug/slipway doctor; fi
 
 .PHONY: install
-install: libtorch ## release build into PREFIX (default ~/.local), libtorch beside it
+install: tools libtorch ## release build into PREFIX (default ~/.local), libtorch beside it
 	@cargo build --release --package slipway --package slipway-trainer
 	@install -D -t $(PREFIX)/bin target/release/slipway target/release/slipway-trainer
 	@echo "install: slipway and slipway-trainer are in $(PREFIX)/bin; the trainer finds libtorch in $(CURDIR)/.libtorch"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# need.sh PROGRAM…: ends with one line that says what is missing and how to get it. `slipway doctor` says the same.
+# need.sh PROGRAM…: ends with one line that says all that is missing and how to get it. `slipway doctor` says the same.
+missing=""
 for program in "$@"; do
     case $program in
         git) how="apt-get install git" ;;
@@ -14,6 +15,9 @@ for program in "$@"; do
     elif command -v "$program" >/dev/null 2>&1; then
         continue
     fi
-    echo "missing: $program. How to get it: $how" >&2
-    exit 1
+    missing+="${missing:+, }$program ($how)"
 done
+if [ -n "$missing" ]; then
+    echo "missing: $missing" >&2
+    exit 1
+fi

@@ -200,5 +200,5 @@ fn make_names_the_same_ways_to_get_a_tool_as_doctor() {
     let output = Command::new(root().join("scripts/need.sh")).args(["git"]).env("PATH", only_shell.path()).output();
     let output = output.expect("it ran");
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(said(&output), "missing: git. How to get it: apt-get install git\n");
+    assert_eq!(said(&output), "missing: git (apt-get install git)\n");
 }
