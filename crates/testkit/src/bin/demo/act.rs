@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use slipway_testkit::demo::World;
 use slipway_testkit::{Api, SlipwayProcess};
 use tokio::time::sleep;
 
+use crate::checks;
 use crate::paint::Paint;
 
 /// A run of the demo takes seconds; this long only on a machine that is busy with something else.
@@ -62,9 +63,9 @@ impl Act {
         let run = follow(&server.api(), &head, paint).await?;
         let after = world.environment_tip().await?;
         match self.expected {
-            Expected::Refusal => check_refusal(&run, &before, &after)?,
-            Expected::FirstPromotion => check_promotion(world, &run, &before, &after, false).await?,
-            Expected::Promotion => check_promotion(world, &run, &before, &after, true).await?,
+            Expected::Refusal => checks::refusal(&run, &before, &after)?,
+            Expected::FirstPromotion => checks::promotion(world, &run, &before, &after, false).await?,
+            Expected::Promotion => checks::promotion(world, &run, &before, &after, true).await?,
         }
         let (state, reason) = (text(&run, "state"), text(&run, "reason"));
         let outcome = format!("  {state}: {}", reason.trim_start_matches(&format!("{state}: ")));
@@ -119,63 +120,6 @@ fn show_line(line: &str) {
         }
         _ => {}
     }
-}
-
-fn check_refusal(run: &Value, before: &str, after: &str) -> Result<()> {
-    let reason = text(run, "reason");
-    ensure!(text(run, "state") == "refused", "expected a refusal, the run is {}: {reason}", text(run, "state"));
-    ensure!(before == after, "the run was refused, but the environment moved from {before} to {after}");
-    for part in ["accuracy", "at least 0.", "policies/", ".yaml:"] {
-        ensure!(reason.contains(part), "the reason does not say `{part}`: {reason}");
-    }
-    Ok(())
-}
-
-async fn check_promotion(world: &World, run: &Value, before: &str, after: &str, compared: bool) -> Result<()> {
-    let state = text(run, "state");
-    ensure!(state == "done", "expected a promotion, the run is {state}: {}", text(run, "reason"));
-    ensure!(text(run, "promotion_commit") == after, "the API names another commit than the environment's tip {after}");
-    let commits = world.environment.commits(&format!("{before}..{after}")).await?;
-    ensure!(commits == [after], "expected one commit on {before}, found {commits:?}");
-    let message = world.environment.message(after).await?;
-    for trailer in ["Promotion", "Model", "Run", "Artifact", "Evidence", "Source"] {
-        ensure!(
-            message.contains(&format!("\nSlipway-{trailer}: ")),
-            "the commit lacks the trailer Slipway-{trailer}: {message}"
-        );
-    }
-    ensure!(message.contains(text(run, "artifact")), "the commit does not name the artifact: {message}");
-    ensure!(
-        !compared || message.contains("the champion's"),
-        "the commit lacks the comparison with the champion: {message}"
-    );
-    check_diff(&world.environment.diff(before, after, &["--unified=0"]).await?, text(run, "artifact"))
-}
-
-/// Only marked lines may have changed, in all three manifests, and only before their marks.
-fn check_diff(diff: &str, artifact: &str) -> Result<()> {
-    let files = diff.lines().filter(|line| line.starts_with("+++ ")).count();
-    ensure!(files == 3, "expected changes in three files, found {files}:\n{diff}");
-    let lines = |sign: char| {
-        let changed =
-            diff.lines().filter(move |line| line.starts_with(sign) && !line.starts_with(&sign.to_string().repeat(3)));
-        changed.map(|line| line[1..].to_owned()).collect::<Vec<_>>()
-    };
-    let (old, new) = (lines('-'), lines('+'));
-    ensure!(old.len() == new.len() && !new.is_empty(), "lines were added or removed:\n{diff}");
-    ensure!(new.iter().any(|line| line.contains(artifact)), "no manifest names {artifact}:\n{diff}");
-    for (old, new) in old.iter().zip(&new) {
-        let (Some((old_value, old_mark)), Some((new_value, new_mark))) = (old.split_once("# {"), new.split_once("# {"))
-        else {
-            bail!("a line without a mark changed: `{old}` became `{new}`");
-        };
-        let key = |value: &str| value.split_once(':').map(|(key, _)| key.to_owned());
-        ensure!(
-            old_mark == new_mark && key(old_value) == key(new_value),
-            "more than a value changed: `{old}` became `{new}`"
-        );
-    }
-    Ok(())
 }
 
 /// When a run entered a state, from its transitions.

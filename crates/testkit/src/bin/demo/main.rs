@@ -1,20 +1,25 @@
 //! `make demo`: three pushes with the plain git client, each carried by real servers from the hook to the verdict.
-#![expect(clippy::print_stdout, reason = "this program is for reading")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program is for reading")]
 
 mod act;
+mod checks;
 mod paint;
 mod timeline;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use slipway_testkit::demo::{DataSet, Variant, World, model_file, model_files};
 use slipway_testkit::{SlipwayProcess, built, git};
 
-use act::{Act, Expected};
+use act::{Act, Expected, Played};
 use paint::Paint;
+
+/// So much of the server's log is shown when something went wrong.
+const LAST_LINES: usize = 20;
 
 /// Shows Slipway's main job, start to end.
 #[derive(Parser)]
@@ -41,14 +46,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let paint = Paint::for_terminal();
-            println!("\n{} {error:#}", paint.bad("The demo did not go as described:"));
+            eprintln!("\n{} {error:#}", paint.bad("The demo did not go as described:"));
             ExitCode::FAILURE
         }
     }
 }
 
 async fn play(arguments: &Arguments) -> Result<()> {
-    let paint = Paint::for_terminal();
+    let (paint, begun) = (Paint::for_terminal(), Instant::now());
     let data = match arguments.data {
         Data::Digits => DataSet::Digits,
         Data::Fashion => DataSet::Fashion,
@@ -62,8 +67,33 @@ async fn play(arguments: &Arguments) -> Result<()> {
     println!("  environment repository  {}", world.git.url("environment.git"));
     println!("  slipway serve           {}", server.address());
 
+    let acts = match play_acts(&world, &server, &paint).await {
+        Ok(acts) => acts,
+        Err(error) => {
+            last_words(&server);
+            return Err(error);
+        }
+    };
+    timeline::show(&acts, &paint)?;
+    show_environment(&world, &paint).await?;
+    let memory = server.resident_bytes()? >> 20;
+    println!(
+        "\n{} It took {:.0} s; slipway serve holds {memory} MiB.",
+        paint.good("All three went as described."),
+        begun.elapsed().as_secs_f64()
+    );
+    if arguments.keep {
+        keep(&world, &server, &paint).await?;
+    }
+    let ended = server.terminate().await?;
+    anyhow::ensure!(ended.success(), "the server did not end well: {ended}");
+    world.git.stop().await;
+    Ok(())
+}
+
+async fn play_acts(world: &World, server: &SlipwayProcess, paint: &Paint) -> Result<Vec<Played>> {
     let mut acts = Vec::new();
-    for (path, content) in model_files(data)? {
+    for (path, content) in model_files(world.data)? {
         world.work.write(path, content)?;
     }
     let acts_to_play = [
@@ -72,20 +102,28 @@ async fn play(arguments: &Arguments) -> Result<()> {
         ("3. A better one", "Normalise, and learn longer", Variant::Better, Expected::Promotion),
     ];
     for (title, message, variant, expected) in acts_to_play {
-        world.work.write("slipway.yaml", model_file(data, variant)?)?;
-        acts.push(Act { title, message, expected }.play(&world, &server, &paint).await?);
+        world.work.write("slipway.yaml", model_file(world.data, variant)?)?;
+        acts.push(
+            Act {
+                title,
+                message,
+                expected,
+            }
+            .play(world, server, paint)
+            .await?,
+        );
     }
-    timeline::show(&acts, &paint)?;
-    show_environment(&world, &paint).await?;
-    let memory = server.resident_bytes()? >> 20;
-    println!("\n{} slipway serve holds {memory} MiB.", paint.good("All three went as described."));
-    if arguments.keep {
-        keep(&world, &server, &paint).await?;
+    Ok(acts)
+}
+
+/// The end of the server's log: it usually knows why.
+fn last_words(server: &SlipwayProcess) {
+    let log = server.errors();
+    let lines: Vec<_> = log.lines().collect();
+    eprintln!("\nThe last lines of the server's log:");
+    for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+        eprintln!("  {line}");
     }
-    let ended = server.terminate().await?;
-    anyhow::ensure!(ended.success(), "the server did not end well: {ended}");
-    world.git.stop().await;
-    Ok(())
 }
 
 /// A folder for this time; what an earlier demo left is removed.
