@@ -19,32 +19,18 @@ impl Bench {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::remove_dir_all(&folder).ok();
         let root = folder.join("root");
-        let repository = Repository::init_bare(root.join("models.git"))
-            .await
-            .expect("a repository");
+        let repository = Repository::init_bare(root.join("models.git")).await.expect("a repository");
         let server = GitServer::start(&root).await.expect("a server");
-        let work = WorkTree::clone(&server.url("models.git"), folder.join("work"))
-            .await
-            .expect("an empty clone");
+        let work = WorkTree::clone(&server.url("models.git"), folder.join("work")).await.expect("an empty clone");
         work.write("slipway.yaml", "kind: Model\n").expect("written");
         let first = work.commit("First").await.expect("a commit");
         let pushed = work.push("main").await.expect("git starts");
         assert!(pushed.success(), "{}", pushed.stderr);
-        Self {
-            folder,
-            server,
-            repository,
-            work,
-            first,
-        }
+        Self { folder, server, repository, work, first }
     }
 
     async fn tip(&self) -> String {
-        self.repository
-            .tip("main")
-            .await
-            .expect("git answers")
-            .expect("a branch")
+        self.repository.tip("main").await.expect("git answers").expect("a branch")
     }
 }
 
@@ -55,9 +41,7 @@ async fn what_is_pushed_over_http_is_there_sound_and_can_be_cloned() {
     bench.repository.fsck().await.expect("sound");
     let url = bench.server.url("models.git");
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
-    let clone = WorkTree::clone(&url, bench.folder.join("clone"))
-        .await
-        .expect("a clone");
+    let clone = WorkTree::clone(&url, bench.folder.join("clone")).await.expect("a clone");
     assert_eq!(clone.read("slipway.yaml").expect("a file"), "kind: Model\n");
     assert_eq!(bench.server.count("POST", "/git-receive-pack"), 1);
     assert!(bench.server.requests().iter().all(|request| request.status == 200));
@@ -93,24 +77,14 @@ async fn a_server_that_is_unavailable_answers_503_and_changes_nothing() {
 #[tokio::test]
 async fn a_login_lets_in_who_knows_it_and_nobody_else() {
     let bench = Bench::set_up("login").await;
-    let login = Login {
-        user: "ada".to_owned(),
-        password: "a long password".to_owned(),
-    };
+    let login = Login { user: "ada".to_owned(), password: "a long password".to_owned() };
     bench.server.set_faults(|faults| faults.login = Some(login));
     let second = bench.work.commit("Second").await.expect("a commit");
     assert!(!bench.work.push("main").await.expect("git starts").success());
     assert_eq!(bench.tip().await, bench.first);
 
-    let known = bench
-        .server
-        .url("models.git")
-        .replace("http://", "http://ada:a%20long%20password@");
-    bench
-        .work
-        .git(&["remote", "set-url", "origin", &known])
-        .await
-        .expect("set");
+    let known = bench.server.url("models.git").replace("http://", "http://ada:a%20long%20password@");
+    bench.work.git(&["remote", "set-url", "origin", &known]).await.expect("set");
     let pushed = bench.work.push("main").await.expect("git starts");
     assert!(pushed.success(), "{}", pushed.stderr);
     assert_eq!(bench.tip().await, second);

@@ -15,9 +15,7 @@ fn pretend_server() -> PathBuf {
 }
 
 async fn start(what: &str) -> anyhow::Result<SlipwayProcess> {
-    timeout(SOON, SlipwayProcess::start(&pretend_server(), Path::new(what), &[]))
-        .await
-        .expect("the answer comes soon")
+    timeout(SOON, SlipwayProcess::start(&pretend_server(), Path::new(what), &[])).await.expect("the answer comes soon")
 }
 
 #[tokio::test]

@@ -29,16 +29,10 @@ impl Problems {
 pub(crate) fn refusal(run: &Value, before: &str, after: &str) -> Result<()> {
     let (state, reason) = (text(run, "state"), text(run, "reason"));
     let mut problems = Problems::default();
-    problems.unless(state == "refused", || {
-        format!("expected a refusal, the run is {state}: {reason}")
-    });
-    problems.unless(before == after, || {
-        format!("the environment moved from {before} to {after}, expected it to stay")
-    });
+    problems.unless(state == "refused", || format!("expected a refusal, the run is {state}: {reason}"));
+    problems.unless(before == after, || format!("the environment moved from {before} to {after}, expected it to stay"));
     for part in ["accuracy", "with 95 % confidence", "at least 0.", "policies/", ".yaml:"] {
-        problems.unless(reason.contains(part), || {
-            format!("the reason does not say `{part}`: {reason}")
-        });
+        problems.unless(reason.contains(part), || format!("the reason does not say `{part}`: {reason}"));
     }
     problems.into_result()
 }
@@ -47,9 +41,7 @@ pub(crate) fn refusal(run: &Value, before: &str, after: &str) -> Result<()> {
 pub(crate) async fn promotion(world: &World, run: &Value, before: &str, after: &str, compared: bool) -> Result<()> {
     let (state, artifact) = (text(run, "state"), text(run, "artifact"));
     let mut problems = Problems::default();
-    problems.unless(state == "done", || {
-        format!("expected a promotion, the run is {state}: {}", text(run, "reason"))
-    });
+    problems.unless(state == "done", || format!("expected a promotion, the run is {state}: {}", text(run, "reason")));
     if before == after {
         problems.unless(false, || format!("the environment stayed at {before}"));
         return problems.into_result();
@@ -58,15 +50,8 @@ pub(crate) async fn promotion(world: &World, run: &Value, before: &str, after: &
         format!("the API names another commit than the environment's tip {after}")
     });
     let commits = world.environment.commits(&format!("{before}..{after}")).await?;
-    problems.unless(commits == [after], || {
-        format!("expected one commit on {before}, found {commits:?}")
-    });
-    message(
-        &world.environment.message(after).await?,
-        artifact,
-        compared,
-        &mut problems,
-    );
+    problems.unless(commits == [after], || format!("expected one commit on {before}, found {commits:?}"));
+    message(&world.environment.message(after).await?, artifact, compared, &mut problems);
     let changed = world.environment.diff(before, after, &["--unified=0"]).await?;
     diff(&changed, artifact, &mut problems);
     problems.into_result()
@@ -92,11 +77,7 @@ fn diff(diff: &str, artifact: &str, problems: &mut Problems) {
     problems.unless(files == 3, || format!("expected changes in three files, found {files}"));
     let (old, new) = (changed_lines(diff, '-'), changed_lines(diff, '+'));
     problems.unless(old.len() == new.len() && !new.is_empty(), || {
-        format!(
-            "expected changed lines only, found {} gone and {} new",
-            old.len(),
-            new.len()
-        )
+        format!("expected changed lines only, found {} gone and {} new", old.len(), new.len())
     });
     problems.unless(new.iter().any(|line| line.contains(artifact)), || {
         format!("no manifest names the artifact `{artifact}`")
@@ -106,17 +87,13 @@ fn diff(diff: &str, artifact: &str, problems: &mut Problems) {
             (Some((old, old_mark)), Some((new, new_mark))) => old_mark == new_mark && key(old) == key(new),
             _ => false,
         };
-        problems.unless(same, || {
-            format!("more than a marked value changed: `{old}` became `{new}`")
-        });
+        problems.unless(same, || format!("more than a marked value changed: `{old}` became `{new}`"));
     }
 }
 
 fn changed_lines(diff: &str, sign: char) -> Vec<&str> {
     let head = sign.to_string().repeat(3);
-    let changed = diff
-        .lines()
-        .filter(|line| line.starts_with(sign) && !line.starts_with(&head));
+    let changed = diff.lines().filter(|line| line.starts_with(sign) && !line.starts_with(&head));
     changed.map(|line| &line[1..]).collect()
 }
 
@@ -158,19 +135,14 @@ mod tests {
     #[test]
     fn a_changed_line_without_a_mark_is_named() {
         let text = SOUND.replace("  version: '1' # {\"slipway\": \"digits:version\"}", "  replicas: 9");
-        let [problem] = &found(&text)[..] else {
-            panic!("one problem")
-        };
+        let [problem] = &found(&text)[..] else { panic!("one problem") };
         assert!(problem.ends_with("became `  replicas: 9`"), "{problem}");
     }
 
     #[test]
     fn a_changed_key_and_a_changed_mark_are_named() {
         assert_eq!(found(&SOUND.replace("+  digest", "+  digests")).len(), 1);
-        assert_eq!(
-            found(&SOUND.replace("'1' # {\"slipway\": \"digits", "'1' # {\"slipway\": \"other")).len(),
-            1
-        );
+        assert_eq!(found(&SOUND.replace("'1' # {\"slipway\": \"digits", "'1' # {\"slipway\": \"other")).len(), 1);
     }
 
     #[test]
@@ -182,11 +154,7 @@ mod tests {
     fn every_wrong_thing_is_named_not_only_the_first() {
         let error = refusal(&json!({"state": "done", "reason": "accuracy is fine"}), "a", "b").expect_err("wrong");
         let error = error.to_string();
-        for part in [
-            "expected a refusal, the run is done",
-            "moved from a to b",
-            "does not say `policies/`",
-        ] {
+        for part in ["expected a refusal, the run is done", "moved from a to b", "does not say `policies/`"] {
             assert!(error.contains(part), "{error}");
         }
     }

@@ -103,15 +103,7 @@ async fn play_acts(world: &World, server: &SlipwayProcess, paint: &Paint) -> Res
     ];
     for (title, message, variant, expected) in acts_to_play {
         world.work.write("slipway.yaml", model_file(world.data, variant)?)?;
-        acts.push(
-            Act {
-                title,
-                message,
-                expected,
-            }
-            .play(world, server, paint)
-            .await?,
-        );
+        acts.push(Act { title, message, expected }.play(world, server, paint).await?);
     }
     Ok(acts)
 }
