@@ -67,7 +67,8 @@ bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB)
 	@scripts/fetch_pytorch.sh
 
 .PHONY: bench-train
-bench-train: build data ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
+bench-train: build ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
+	@$(MAKE) data DATA=digits
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)
 
 .PHONY: doctor

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The demo's network through `slipway train` and in PyTorch, in turns; and the idle memory of `slipway serve`.
 
-Usage: bench_train.py [--rounds N] [--record]
+Usage: bench_train.py [--rounds N] [--patience SECONDS] [--binaries FOLDER] [--record]
 
 Prints a table, writes target/bench/train.json, and with --record replaces the part of docs/benchmarks.md that it made.
+Python's standard library is enough; PyTorch is needed only in .peers/, and named as missing when it is not there.
 """
 
 import argparse
@@ -23,6 +24,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEER = ROOT / ".peers/bin/python"
 THREADS = 2
 MARKS = ("<!-- bench-train: begin -->", "<!-- bench-train: end -->")
+# A run counts as undisturbed if other programs had less than this share of all processors while it lasted.
+DISTURBED = 0.10
+# Fewer undisturbed rounds than this are no basis for a median: then all rounds are taken, and the table says so.
+FEWEST = 5
+IDLE_TARGET = 30
 
 # The peer: the same network, data, optimizer, batch size and thread count, as a PyTorch user would write it.
 PYTORCH = """
@@ -64,102 +70,182 @@ test = torch.tensor(idx("t10k-images-idx3-ubyte.gz", 16)).reshape(-1, 1, 28, 28)
 truth = torch.tensor(idx("t10k-labels-idx1-ubyte.gz", 8)).long()
 with torch.no_grad():
     accuracy = (network(test.float() / 255).argmax(1) == truth).float().mean().item()
-print(json.dumps({"seconds": seconds, "accuracy": accuracy, "version": torch.__version__}))
-"""
-EPOCHS = 4
-
-
-# Runs one command and says its output, wall seconds, and the largest resident set of it and its children in MiB.
-MEASURE = """
-import json, resource, subprocess, sys, time
-begun = time.perf_counter()
-done = subprocess.run(sys.argv[2:], cwd=sys.argv[1], capture_output=True, text=True)
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-print(json.dumps({"code": done.returncode, "output": done.stdout, "errors": done.stderr,
-                  "wall": time.perf_counter() - begun, "peak": peak}))
+print(json.dumps({
+    "seconds": seconds, "accuracy": accuracy, "version": torch.__version__,
+    "same": [len(training), len(validation), sum(weights.numel() for weights in network.parameters()), epochs],
+}))
 """
 
+# How Slipway runs its trainer: freed memory is kept (the trainer asks with mallopt(3)), and threads that wait sleep.
+# A PyTorch user can have the same; that side tells these settings apart from everything else.
+OUR_SETTINGS = {
+    "OMP_WAIT_POLICY": "passive",
+    "MALLOC_MMAP_THRESHOLD_": str(512 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
 
-def measure(command, folder):
-    """One command in a process of its own, so that its children's memory is theirs alone."""
-    command = [sys.executable, "-c", MEASURE, folder, *command]
-    answer = json.loads(subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True).stdout)
-    if answer["code"] != 0:
-        sys.exit(f"bench: {command[4]} failed: {answer['errors']}")
-    return answer
+# What is compared: key, heading, format.
+FIGURES = (
+    ("training", "training, s", ".2f"),
+    ("wall", "whole process, s", ".2f"),
+    ("processor", "processor time, s", ".2f"),
+    ("peak", "peak memory, MiB", ".0f"),
+    ("accuracy", "test accuracy", ".4f"),
+)
+
+
+def busy_seconds():
+    """Processor seconds that everything on this machine, and its host in our place, has used since it started."""
+    ticks = [int(word) for word in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = ticks
+    return (user + nice + system + interrupts + soft_interrupts + stolen) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_for_quiet(until):
+    """Waits while other programs compute, but not beyond `until`."""
+    while time.monotonic() < until:
+        before = busy_seconds()
+        time.sleep(1)
+        if (busy_seconds() - before) / os.cpu_count() < DISTURBED:
+            return
+
+
+def measure(command, folder, environment=None):
+    """Runs one command; wall and processor seconds, the largest resident set of it or a child, and what others used."""
+    words = [str(word) for word in command]
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        busy, begun = busy_seconds(), time.perf_counter()
+        child = subprocess.Popen(
+            words, cwd=folder, stdout=output, stderr=errors, env={**os.environ, **(environment or {})}
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        wall, busy = time.perf_counter() - begun, busy_seconds() - busy
+        child.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0), errors.seek(0)
+        if child.returncode != 0:
+            sys.exit(f"bench: {pathlib.Path(words[0]).name} ended with {child.returncode}: {errors.read()}")
+        processor = usage.ru_utime + usage.ru_stime
+        figures = {
+            "wall": wall,
+            "processor": processor,
+            "peak": usage.ru_maxrss / 1024,
+            "others": max(0.0, busy - processor) / (wall * os.cpu_count()),
+        }
+        return figures, output.read()
 
 
 def ours(folder):
-    answer = measure([folder / "slipway", "train", "--out", "out", "--threads", THREADS, "--device", "cpu"], folder)
+    command = [folder / "slipway", "train", "--out", "out", "--threads", THREADS, "--device", "cpu"]
+    figures, _ = measure(command, folder)
     training = json.loads((folder / "out/training.json").read_text())
     report = json.loads((folder / "out/evaluation/report.json").read_text())
+    same = [training[key] for key in ("trainingRows", "validationRows", "parameters", "epochs")]
     return {
-        "training s": training["seconds"],
-        "whole process s": answer["wall"],
-        "peak MiB": answer["peak"],
+        "training": training["seconds"],
+        **figures,
         "accuracy": report["metrics"]["accuracy"],
+        "version": training["libtorch"],
+        "same": same,
     }
 
 
-def theirs(folder):
-    answer = measure([PEER, "peer.py", "data", THREADS, EPOCHS], folder)
-    figures = json.loads(answer["output"])
-    return {
-        "training s": figures["seconds"],
-        "whole process s": answer["wall"],
-        "peak MiB": answer["peak"],
-        "accuracy": figures["accuracy"],
-    }
+def theirs(folder, epochs, environment=None):
+    figures, output = measure([PEER, "peer.py", "data", THREADS, epochs], folder, environment)
+    said = json.loads(output)
+    return {"training": said.pop("seconds"), **figures, **said}
 
 
 def idle_memory(folder):
-    """Resident MiB of a server that serves one source and has nothing to do."""
+    """Resident MiB of a server that has one source and one environment, and nothing to do."""
+    shutil.rmtree(folder / "state", ignore_errors=True)
     (folder / "secret").write_text("a secret that is long enough")
     (folder / "server.yaml").write_text(
         "apiVersion: slipway.dev/v1alpha1\nkind: Server\nlisten: 127.0.0.1:0\nstate: ./state\n"
-        "sources:\n- {name: x, forge: plain, url: 'http://127.0.0.1:1/x.git', secret: {file: ./secret}, environment: y}\n"
+        "sources:\n"
+        "- {name: x, forge: plain, url: 'http://127.0.0.1:1/x.git', secret: {file: ./secret}, environment: y}\n"
         "environments:\n- {name: y, url: 'http://127.0.0.1:1/y.git'}\n"
     )
-    server = subprocess.Popen(
-        [folder / "slipway", "serve", "--config", "server.yaml"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        server.stdout.readline()
-        time.sleep(2)
-        status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
-    finally:
-        server.terminate()
-        server.wait()
+    command = [folder / "slipway", "serve", "--config", "server.yaml"]
+    with tempfile.TemporaryFile("w+") as errors:
+        server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=errors, text=True)
+        try:
+            if not server.stdout.readline().startswith("listening on"):
+                errors.seek(0)
+                sys.exit(f"bench: `slipway serve` did not start: {errors.read()}")
+            time.sleep(2)
+            status = pathlib.Path(f"/proc/{server.pid}/status").read_text()
+            return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+        finally:
+            server.terminate()
+            server.wait()
 
 
-def prepare(folder):
+def prepare(folder, binaries):
     """A model repository with data, and the binaries as they are now: a build meanwhile must not change them."""
-    example = ROOT / "examples/digits"
-    shutil.copytree(example, folder, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "examples/digits", folder, dirs_exist_ok=True)
     shutil.copytree(ROOT / ".data/digits", folder / "data")
     for binary in ("slipway", "slipway-trainer"):
-        shutil.copy(ROOT / "target/debug" / binary, folder / binary)
+        shutil.copy(binaries / binary, folder / binary)
     (folder / "peer.py").write_text(PYTORCH)
-    if f"epochs: {EPOCHS}," not in (folder / "slipway.yaml").read_text():
-        sys.exit(f"bench: examples/digits does not train {EPOCHS} epochs any more: change EPOCHS here")
+    epochs = re.search(r"\bepochs: (\d+)", (folder / "slipway.yaml").read_text())
+    return int(epochs[1]) if epochs else sys.exit("bench: examples/digits does not say how many epochs it trains")
 
 
-def median(rows, key):
-    return statistics.median(row[key] for row in rows)
+def sides(folder, epochs):
+    """What takes turns, ours first."""
+    turns = {"slipway": lambda: ours(folder)}
+    if PEER.exists():
+        turns["pytorch"] = lambda: theirs(folder, epochs)
+        turns["pytorch, our settings"] = lambda: theirs(folder, epochs, OUR_SETTINGS)
+    return turns
 
 
-def table(us, them, idle):
-    lines = ["| | slipway train | PyTorch 2.11.0 | PyTorch / slipway, pair by pair |", "| --- | --- | --- | --- |"]
-    for key, form in (("training s", ".2f"), ("whole process s", ".2f"), ("peak MiB", ".0f"), ("accuracy", ".4f")):
-        if them:
-            ratios = sorted(their[key] / our[key] for our, their in zip(us, them))
-            compared = f"{median(them, key):{form}}", f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        else:
-            compared = "not installed (`make bench-peers`)", "–"
-        lines.append(f"| {key} | {median(us, key):{form}} | {compared[0]} | {compared[1]} |")
-    lines.append(f"| `slipway serve` idle, resident MiB | {idle:.1f} | – | – |")
-    return lines
+def check(round_):
+    """The two sides must do the same work with the same library, or their figures say nothing."""
+    for name, run in round_.items():
+        for key in ("same", "version"):
+            if run[key] != round_["slipway"][key]:
+                sys.exit(f"bench: {key} differs: slipway has {round_['slipway'][key]}, {name} has {run[key]}")
+
+
+def undisturbed(round_):
+    return all(run["others"] < DISTURBED for run in round_.values())
+
+
+def measure_rounds(turns, wanted, patience):
+    """Rounds until enough were undisturbed or patience is at its end; all of them, and the first is thrown away."""
+    check({name: turn() for name, turn in turns.items()})
+    until = time.monotonic() + patience
+    rounds = []
+    while sum(map(undisturbed, rounds)) < wanted and (time.monotonic() < until or len(rounds) < FEWEST):
+        round_ = {}
+        for name, turn in turns.items():
+            wait_for_quiet(until)
+            round_[name] = turn()
+        check(round_)
+        rounds.append(round_)
+        brief = ", ".join(f"{name} {run['training']:.2f} s of {run['wall']:.2f} s" for name, run in round_.items())
+        print(f"round {len(rounds)}: {brief}{'' if undisturbed(round_) else ' (disturbed)'}", flush=True)
+    return rounds
+
+
+def table(rounds):
+    peers = [name for name in rounds[0] if name != "slipway"]
+    version = rounds[0]["slipway"]["version"].split("+")[0]
+    headings = [f"PyTorch {version}{name.removeprefix('pytorch')}" for name in peers]
+    if peers:
+        cells = ["", "slipway train", *headings, *(f"{heading} / slipway" for heading in headings)]
+    else:
+        cells = ["", "slipway train", f"PyTorch {version}"]
+    lines = [cells, ["---"] * len(cells)]
+    for key, heading, form in FIGURES:
+        cells = [heading] + [f"{statistics.median(run[name][key] for run in rounds):{form}}" for name in rounds[0]]
+        for name in peers:
+            ratios = sorted(run[name][key] / run["slipway"][key] for run in rounds)
+            cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+        lines.append(cells if peers else [*cells, "not installed"])
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
 
 
 def commit():
@@ -167,43 +253,69 @@ def commit():
     return asked.stdout.strip() or "unknown"
 
 
+def note(rounds, counted, record):
+    words = f"{len(counted)} rounds in turns, medians (ratios: median, least to most, round by round); "
+    words += f"{record['cpus']} processors, {THREADS} threads; commit {record['commit']}, {record['date']}."
+    if len(counted) < len(rounds):
+        left_out = len(rounds) - len(counted)
+        words += f" {left_out} of {len(rounds)} rounds do not count: other programs had {DISTURBED:.0%} or more of the processors."
+    elif not all(map(undisturbed, rounds)):
+        words += f" Other programs had {DISTURBED:.0%} or more of the processors in most rounds: read these figures with care."
+    return words
+
+
+def bar_line(bar):
+    held = "held" if bar["holds"] else "missed"
+    return f"- {bar['name']}: {bar['value']:.1f} {bar['unit']}, under {bar['target']} {bar['unit']} is asked: {held}."
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--rounds", type=int, default=7, help="undisturbed rounds that are wanted")
+    parser.add_argument("--patience", type=float, default=300, help="seconds after which fewer have to do")
+    parser.add_argument("--binaries", type=pathlib.Path, default=ROOT / "target/debug", help="where slipway lies")
+    parser.add_argument("--record", action="store_true", help="write the table into docs/benchmarks.md")
     arguments = parser.parse_args()
-    installed = PEER.exists()
-    if not installed:
-        print("bench: PyTorch is missing: `make bench-peers` installs it; only our side is measured")
-    us, them = [], []
+    missing = "" if PEER.exists() else "PyTorch is missing (`make bench-peers` installs it): only our side was measured."
+    if missing:
+        print(f"bench: {missing}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
-        prepare(folder)
-        for number in range(arguments.rounds):
-            us.append(ours(folder))
-            if installed:
-                them.append(theirs(folder))
-            print(f"round {number + 1} of {arguments.rounds}: {us[-1]} {them[-1] if installed else ''}", flush=True)
-        idle = idle_memory(folder)
-    lines = table(us, them, idle)
-    print("\n".join(lines))
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+        epochs = prepare(folder, arguments.binaries)
+        rounds = measure_rounds(sides(folder, epochs), arguments.rounds, arguments.patience)
+        idle = max(idle_memory(folder) for _ in range(3))
+    counted = [round_ for round_ in rounds if undisturbed(round_)]
+    if len(counted) < FEWEST:
+        counted = rounds
+    bar = {
+        "name": "`slipway serve` idle, resident",
+        "value": round(idle, 1),
+        "unit": "MiB",
+        "target": IDLE_TARGET,
+        "holds": idle < IDLE_TARGET,
+    }
     record = {
         "commit": commit(),
-        "date": today,
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "cpus": os.cpu_count(),
-        "results": {"slipway": us, "pytorch": them},
-        "bars": [{"name": "slipway serve idle", "value": idle, "unit": "MiB", "target": 30, "holds": idle < 30}],
+        "missing": ["PyTorch"] if missing else [],
+        "results": [
+            {"round": number, "counts": round_ in counted, "side": name, **run}
+            for number, round_ in enumerate(rounds, 1)
+            for name, run in round_.items()
+        ],
+        "bars": [bar],
     }
     target = ROOT / "target/bench/train.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(record, indent=2))
+    target.write_text(json.dumps(record, indent=2) + "\n")
+    lines = [note(rounds, counted, record), *([missing] if missing else []), "", *table(counted), "", bar_line(bar)]
+    print("\n".join(lines))
     if arguments.record:
-        note = f"{arguments.rounds} rounds in turns, medians; {os.cpu_count()} processors, {THREADS} threads; commit {record['commit']}, {today}."
         page = ROOT / "docs/benchmarks.md"
         before, rest = page.read_text().split(MARKS[0])
         after = rest.split(MARKS[1])[1]
-        page.write_text("\n".join([before + MARKS[0], note, "", *lines, MARKS[1]]) + after)
+        page.write_text("\n".join([before + MARKS[0], *lines, MARKS[1]]) + after)
 
 
 main()
