@@ -16,7 +16,7 @@ use crate::output;
 /// The largest weights file that is read, in bytes.
 const LARGEST_FILE: u64 = 8 << 30;
 /// Classes an artifact may tell apart: as many as the gate judges.
-const MOST_CLASSES: usize = 10_000;
+pub(crate) const MOST_CLASSES: usize = 10_000;
 
 /// A network ready to predict.
 pub(crate) struct Loaded {

@@ -42,6 +42,9 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>
     let loaded = artifact::load(&workplace.folder.join(weights), workplace.device)?;
     let source = workplace.folder.join(&job.source);
     let table = predict(&job.model, &source, &loaded, workplace.device)?;
+    let metrics = measure(&job.model, &table)?;
+    let data = data::digest(&job.model, &source, &[Half::Test])?;
+    // Only now, so that a champion that cannot be evaluated leaves no half of a folder.
     let folder = workplace.output.join(name);
     std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;
     predictions::write(&folder.join("predictions.parquet"), &table)?;
@@ -49,10 +52,10 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>
         api_version: API_VERSION.to_owned(),
         kind: "EvaluationReport".to_owned(),
         artifact: loaded.digest,
-        data: data::digest(&job.model, &source, &[Half::Test])?,
+        data,
         evaluator: EVALUATOR.to_owned(),
         rows: table.len() as u64,
-        metrics: measure(&job.model, &table)?,
+        metrics,
         classes: table.classes,
         device: device::name(workplace.device).to_owned(),
         seconds: begun.elapsed().as_secs_f64(),

@@ -7,6 +7,7 @@ mod evaluation;
 mod failure;
 mod job;
 mod network;
+mod optimizer;
 mod output;
 mod predictions;
 mod process;

@@ -77,3 +77,39 @@ fn write_floats(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[f32
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use parquet::record::Field;
+
+    use super::*;
+
+    #[test]
+    fn every_column_is_read_back_as_it_was_written() {
+        let table = Predictions {
+            rows: vec!["test-000000".to_owned(), "test-000001".to_owned()],
+            classes: vec!["cat".to_owned(), "large dog".to_owned()],
+            labels: vec![1, 0],
+            predictions: vec![0, 0],
+            scores: Some(vec![0.75, 0.25, 1.0, 0.0]),
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("predictions.parquet");
+        write(&path, &table).expect("written");
+        let reader = SerializedFileReader::new(std::fs::File::open(&path).expect("a file")).expect("parquet");
+        let rows: Vec<Vec<(String, Field)>> = reader
+            .get_row_iter(None)
+            .expect("rows")
+            .map(|row| row.expect("a row").into_columns().into_iter().collect())
+            .collect();
+        let text = |name: &str, value: &str| (name.to_owned(), Field::Str(value.to_owned()));
+        let score = |name: &str, value: f32| (name.to_owned(), Field::Float(value));
+        let expected = [("test-000000", "large dog", [0.75, 0.25]), ("test-000001", "cat", [1.0, 0.0])];
+        let expected = expected.map(|(row, label, [cat, dog])| {
+            let names = [text("row", row), text("label", label), text("prediction", "cat")];
+            names.into_iter().chain([score("score_cat", cat), score("score_large dog", dog)]).collect::<Vec<_>>()
+        });
+        assert_eq!(rows, expected);
+    }
+}

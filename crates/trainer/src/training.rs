@@ -3,17 +3,16 @@
 use std::time::Instant;
 
 use slipway_contract::{
-    API_VERSION, Architecture, Fault, FaultKind, Layer, Model, ModelCard, Optimizer, Progress, TrainingJob,
-    TrainingReport, TrainingSpec,
+    API_VERSION, Architecture, Fault, FaultKind, Layer, Model, ModelCard, Progress, TrainingJob, TrainingReport,
+    TrainingSpec,
 };
-use tch::nn::{self, OptimizerConfig as _};
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, nn};
 
 use crate::data::{self, Half, Rows};
 use crate::job::Workplace;
 use crate::network::{self, Network, Preprocessing};
 use crate::progress::Reporter;
-use crate::{artifact, device, output};
+use crate::{artifact, device, optimizer, output};
 
 /// Rows predicted at a time when watching.
 const WATCH_BATCH: i64 = 512;
@@ -28,6 +27,8 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
     let source = workplace.folder.join(&job.source);
     Reporter::stage("reading data");
     let rows = data::read_training(model, &source, outputs_of(model))?;
+    data::check_test(model, &source, &rows)?;
+    let digest_of_data = data::digest(model, &source, &[Half::Train, Half::Test])?;
     let spec = &model.spec.training;
     let input = network::shape_after(&model.spec.preprocess, &rows.shape)?;
     tch::manual_seed(i64::from(spec.seed));
@@ -70,7 +71,7 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         artifact: digest.clone(),
         artifact_bytes,
         parameters,
-        data: data::digest(model, &source, &[Half::Train, Half::Test])?,
+        data: digest_of_data,
         training_rows: count(&training),
         validation_rows: count(&validation),
         epochs: spec.epochs,
@@ -156,15 +157,7 @@ impl Course<'_> {
         validation: &Tensor,
         reporter: &mut Reporter,
     ) -> Result<(f64, Option<f64>), Fault> {
-        let mut optimizer = match spec.optimizer {
-            Optimizer::Sgd { learning_rate, momentum, weight_decay } => {
-                nn::Sgd { momentum, wd: weight_decay, ..nn::Sgd::default() }.build(store, learning_rate)
-            }
-            Optimizer::Adam { learning_rate, weight_decay } => {
-                nn::Adam { wd: weight_decay, ..nn::Adam::default() }.build(store, learning_rate)
-            }
-        }
-        .map_err(|error| crate::failure::of_torch(&error))?;
+        let mut optimizer = optimizer::build(spec.optimizer, store)?;
         let mut last = (f64::NAN, None);
         for epoch in 1..=spec.epochs {
             let begun = Instant::now();

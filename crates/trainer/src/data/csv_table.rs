@@ -1,31 +1,42 @@
 //! Tables of comma-separated values with a header (RFC 4180): numbers to learn from, one column to predict.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
+use std::rc::Rc;
 
 use slipway_contract::{CsvFile, Fault, FaultKind, Shape};
 use tch::Tensor;
 
-use super::file::{LARGEST_FILE, Source};
+use super::file::{DataFile, LARGEST_FILE, Source};
 use super::{Half, Rows};
 
 /// Rows and columns a table may have.
 const MOST_ROWS: usize = 50_000_000;
 const MOST_COLUMNS: usize = 20_000;
+/// Values a table may have in all: 4 GiB as 32-bit floats.
+const MOST_VALUES: usize = 1 << 30;
+/// Bytes one record may have. A few kilobytes of gzip can hold a field of gigabytes, and a record is read as a whole.
+const LARGEST_RECORD: u64 = 16 << 20;
 
 /// A reader that fails beyond a bound, instead of ending there as if all was read.
 struct Bounded<R> {
     reader: R,
     left: u64,
+    /// Bytes read since the last whole record; the loop over the records puts it back to zero.
+    record: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(read as u64)
-            .ok_or_else(|| std::io::Error::other(format!("more than {LARGEST_FILE} bytes, unpacked")))?;
+        let too_large = |what: &str, most: u64| std::io::Error::other(format!("{what} more than {most} bytes"));
+        let left = self.left.checked_sub(read as u64).ok_or_else(|| too_large("unpacked, it has", LARGEST_FILE))?;
+        self.left = left;
+        self.record.set(self.record.get() + read as u64);
+        if self.record.get() > LARGEST_RECORD {
+            return Err(too_large("one row has", LARGEST_RECORD));
+        }
         Ok(read)
     }
 }
@@ -88,74 +99,103 @@ fn shortened(text: &str) -> String {
 }
 
 fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Option<&[String]>) -> Result<Table, Fault> {
-    let opened = source.read(&format!("spec.data.{}.file", half.key()), &file.file)?;
-    let name = opened.name.clone();
-    let fault = |message: String| Fault::new(FaultKind::Data, message).file(&name);
-    let mut reader = csv::ReaderBuilder::new().from_reader(Bounded { reader: opened.reader, left: LARGEST_FILE });
-    let broken = |error: &csv::Error| match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos.as_ref().map_or_else(String::new, |pos| format!("line {}: ", pos.line()));
-            fault(format!("{line}{len} values, expected {expected_len} as in the header"))
-        }
-        csv::ErrorKind::Io(error) => fault(format!("cannot be read: {error}")),
-        _ => fault(error.to_string()),
-    };
-    let header: Vec<String> =
-        reader.headers().map_err(|error| broken(&error))?.iter().map(|name| name.trim().to_owned()).collect();
+    let DataFile { reader, name, .. } = source.read(&format!("spec.data.{}.file", half.key()), &file.file)?;
+    let record = Rc::new(Cell::new(0));
+    let bounded = Bounded { reader, left: LARGEST_FILE, record: Rc::clone(&record) };
+    let mut reader = csv::ReaderBuilder::new().from_reader(bounded);
+    let header = reader.headers().map_err(|error| broken(&name, &error))?;
+    let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
     if header.len() > MOST_COLUMNS {
-        return Err(fault(format!("{} columns, expected at most {MOST_COLUMNS}", header.len())));
+        return Err(fault(&name, format!("{} columns, expected at most {MOST_COLUMNS}", header.len())));
     }
-    let label_at = position(&header, label, "spec.data.label", &name)?;
-    let columns: Vec<String> = match columns {
-        Some(columns) => columns.to_vec(),
-        None => header.iter().filter(|column| *column != label).cloned().collect(),
-    };
-    let places: Vec<usize> = columns
-        .iter()
-        .map(|column| position(&header, column, "spec.data.features", &name))
-        .collect::<Result<_, _>>()?;
-    let twice = (1..places.len()).find(|index| places[..*index].contains(&places[*index]));
-    if let Some(index) = twice {
-        let message = format!("the column `{}` is named twice", header[places[index]]);
-        return Err(Fault::new(FaultKind::Specification, message).key("spec.data.features"));
-    }
-    if places.is_empty() || places.contains(&label_at) {
-        let message = "the columns to learn from are none, or the label is among them";
-        return Err(Fault::new(FaultKind::Specification, message).key("spec.data.features"));
-    }
-    let mut table = Table { columns, values: Vec::new(), labels: Vec::new() };
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|error| broken(&error))? {
-        let row = table.labels.len() + 1;
-        if row > MOST_ROWS {
-            return Err(fault(format!("more than {MOST_ROWS} rows")));
-        }
-        for place in &places {
-            let text = record.get(*place).unwrap_or_default();
-            let value = text.trim().parse::<f32>().ok().filter(|value| value.is_finite());
-            table.values.push(value.ok_or_else(|| {
-                fault(format!("row {row}, column `{}`: `{}` is not a finite number", header[*place], shortened(text)))
-            })?);
-        }
-        let label = record.get(label_at).unwrap_or_default().trim();
-        if label.is_empty() {
-            return Err(fault(format!("row {row} has no label: the column `{}` is empty", header[label_at])));
-        }
-        table.labels.push(label.to_owned());
+    let places = Places::find(header, label, columns, &name)?;
+    let mut table = Table { columns: places.names(), values: Vec::new(), labels: Vec::new() };
+    let mut row = csv::StringRecord::new();
+    record.set(0);
+    while reader.read_record(&mut row).map_err(|error| broken(&name, &error))? {
+        record.set(0);
+        places.add(&row, &mut table).map_err(|message| fault(&name, message))?;
     }
     if table.labels.is_empty() {
-        return Err(fault("no rows, expected at least one below the header".to_owned()));
+        return Err(fault(&name, "no rows, expected at least one below the header"));
     }
     Ok(table)
+}
+
+fn fault(file: &str, message: impl Into<String>) -> Fault {
+    Fault::new(FaultKind::Data, message).file(file)
+}
+
+/// What the parser says about a file.
+fn broken(file: &str, error: &csv::Error) -> Fault {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            let line = pos.as_ref().map_or_else(String::new, |pos| format!("line {}: ", pos.line()));
+            fault(file, format!("{line}{len} values, expected {expected_len} as in the header"))
+        }
+        csv::ErrorKind::Io(error) => fault(file, format!("cannot be read: {error}")),
+        _ => fault(file, error.to_string()),
+    }
+}
+
+/// Which columns of a table are used.
+struct Places {
+    header: Vec<String>,
+    label: usize,
+    features: Vec<usize>,
+}
+
+impl Places {
+    /// The columns named, or all but the label.
+    fn find(header: Vec<String>, label: &str, columns: Option<&[String]>, file: &str) -> Result<Self, Fault> {
+        let label_at = position(&header, label, "spec.data.label", file)?;
+        let others = || header.iter().filter(|column| *column != label).cloned().collect();
+        let columns: Vec<String> = columns.map_or_else(others, <[String]>::to_vec);
+        let find = |column: &String| position(&header, column, "spec.data.features", file);
+        let features: Vec<usize> = columns.iter().map(find).collect::<Result<_, _>>()?;
+        let refused = |message: String| Fault::new(FaultKind::Specification, message).key("spec.data.features");
+        let twice = (1..features.len()).find(|index| features[..*index].contains(&features[*index]));
+        if let Some(index) = twice {
+            return Err(refused(format!("the column `{}` is named twice", header[features[index]])));
+        }
+        if features.is_empty() || features.contains(&label_at) {
+            return Err(refused("the columns to learn from are none, or the label is among them".to_owned()));
+        }
+        Ok(Self { header, label: label_at, features })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.features.iter().map(|place| self.header[*place].clone()).collect()
+    }
+
+    /// Adds a row to a table, or says what is wrong with it.
+    fn add(&self, record: &csv::StringRecord, table: &mut Table) -> Result<(), String> {
+        let row = table.labels.len() + 1;
+        if row > MOST_ROWS || table.values.len() + self.features.len() > MOST_VALUES {
+            return Err(format!("more than {MOST_ROWS} rows, or {MOST_VALUES} values in all"));
+        }
+        for place in &self.features {
+            let text = record.get(*place).unwrap_or_default();
+            let value = text.trim().parse::<f32>().ok().filter(|value| value.is_finite());
+            let column = &self.header[*place];
+            let value = value
+                .ok_or_else(|| format!("row {row}, column `{column}`: `{}` is not a finite number", shortened(text)))?;
+            table.values.push(value);
+        }
+        let label = record.get(self.label).unwrap_or_default().trim();
+        if label.is_empty() {
+            return Err(format!("row {row} has no label: the column `{}` is empty", self.header[self.label]));
+        }
+        table.labels.push(label.to_owned());
+        Ok(())
+    }
 }
 
 fn position(header: &[String], column: &str, key: &str, file: &str) -> Result<usize, Fault> {
     let mut places = header.iter().enumerate().filter(|(_, name)| *name == column).map(|(place, _)| place);
     match (places.next(), places.next()) {
         (Some(place), None) => Ok(place),
-        (Some(_), Some(_)) => {
-            Err(Fault::new(FaultKind::Data, format!("the column `{column}` stands twice in the header")).file(file))
-        }
+        (Some(_), Some(_)) => Err(fault(file, format!("the column `{column}` stands twice in the header"))),
         (None, _) => {
             let names = header.iter().take(12).map(String::as_str).collect::<Vec<_>>().join("`, `");
             let message = format!(

@@ -8,8 +8,8 @@ use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 use slipway_contract::{Fault, FaultKind};
 
-/// The most bytes one file may hold, unpacked.
-pub(super) const LARGEST_FILE: u64 = 16 << 30;
+/// The most bytes one file may hold, unpacked: a file is read into memory as a whole.
+pub(super) const LARGEST_FILE: u64 = 4 << 30;
 
 /// A model's folder.
 pub(super) struct Source {

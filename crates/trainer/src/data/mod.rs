@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use slipway_contract::{DataSpec, Digest, Fault, FaultKind, Model, Shape};
 use tch::{Kind, Tensor};
 
+use crate::artifact::MOST_CLASSES;
 use file::Source;
 
 /// Rows with their labels.
@@ -86,6 +87,11 @@ pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Resul
         .key("spec.data.train"));
     }
     let last = model.spec.model.sequential.len().saturating_sub(1);
+    if classes > MOST_CLASSES {
+        let message = format!("the training rows have {classes} classes, expected at most {MOST_CLASSES}");
+        let fault = Fault::new(FaultKind::Data, message).key("spec.data.label");
+        return Err(fault.help("is the label a number to be predicted, or a name of each row?"));
+    }
     if classes > outputs as usize {
         let message = format!("the last layer has {outputs} outputs, but the training rows have {classes} classes");
         let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.model.sequential[{last}]"));
@@ -111,6 +117,17 @@ pub(crate) fn read_test(
             csv_table::read_known(&source, test, Half::Test, label, columns, classes)
         }
     }
+}
+
+/// Whether the test rows fit the training rows. Training learns nothing from them, but it need not begin if the
+/// evaluation after it can only fail.
+pub(crate) fn check_test(model: &Model, source: &Path, training: &Rows) -> Result<(), Fault> {
+    let test = read_test(model, source, &training.classes, training.columns.as_deref())?;
+    if test.shape == training.shape {
+        return Ok(());
+    }
+    let message = format!("the test rows have the shape {}, but the training rows {}", test.shape, training.shape);
+    Err(Fault::new(FaultKind::Data, message).key("spec.data.test"))
 }
 
 /// SHA-256 over the bytes of the data files, in the order in which the specification names them.

@@ -125,3 +125,77 @@ fn named_columns_are_learnt_from_and_no_others() {
     bench.write("train.csv", text.replacen("kind,x", "kind,note", 1));
     assert_eq!(bench.train(&model, 1).artifact, first, "a text column that is not named is no matter");
 }
+
+#[test]
+fn a_packed_table_cannot_grow_without_bound() {
+    let field = "0".repeat(20 << 20);
+    for content in
+        [format!("height,weight,kind\n1,2,cat\n3,{field},dog\n"), format!("height,{field},kind\n1,2,cat\n3,4,dog\n")]
+    {
+        let bench = Bench::with_tables();
+        let packed = gzip(content.as_bytes());
+        assert!(packed.len() < 1 << 18, "a small file");
+        bench.write("train.csv", packed);
+        let ended = bench.try_train(&table_model(), 1);
+        assert_eq!((ended.code, ended.fault().kind), (Some(1), FaultKind::Data), "{}", ended.fault());
+        assert_eq!(ended.fault().message, "cannot be read: one row has more than 16777216 bytes");
+    }
+}
+
+#[test]
+fn more_bytes_than_one_row_may_have_are_no_matter_in_many_rows() {
+    let bench = Bench::with_tables();
+    let note = "x".repeat(1 << 20);
+    let lines: Vec<String> = (0..40).map(|row| format!("{},{note},{}", row % 2, ["cat", "dog"][row % 2])).collect();
+    bench.write("train.csv", gzip(format!("height,note,kind\n{}\n", lines.join("\n")).as_bytes()));
+    bench.write("test.csv", "height,kind\n0,cat\n1,dog\n");
+    let mut model = table_model();
+    model["spec"]["data"]["features"] = json!(["height"]);
+    assert_eq!(bench.train(&model, 1).training_rows, 40);
+}
+
+#[test]
+fn test_rows_that_do_not_fit_are_named_before_training_begins() {
+    let mut wide = idx_header(8, &[40, 6, 7]);
+    wide.resize(wide.len() + 40 * 6 * 7, 0);
+    let mut labels = pictures(40).labels;
+    labels[8 + 3] = 9;
+    for (file, content, code, expected) in [
+        ("test-images", Some(wide), 1, "the test rows have the shape [1, 6, 7], but the training rows [1, 6, 6]"),
+        (
+            "test-images",
+            Some(pictures(40).images[..100].to_vec()),
+            1,
+            "100 bytes long, but its header [40, 6, 6] needs",
+        ),
+        ("test-labels", Some(labels), 1, "row 3 has the label 9, but the network has the classes 0 to 1"),
+        ("test-labels", None, 2, "`data/test-labels` cannot be read"),
+    ] {
+        let bench = Bench::with_pictures();
+        match content {
+            Some(content) => bench.write(file, content),
+            None => std::fs::remove_file(bench.path().join("source/data").join(file)).expect("removed"),
+        }
+        let ended = bench.try_train(&picture_model(), 1);
+        assert_eq!(ended.code, Some(code), "{}", ended.fault());
+        assert!(ended.fault().message.contains(expected), "expected `{expected}`, came: {}", ended.fault());
+        let trained = ended.said.iter().any(|line| matches!(line, slipway_contract::Progress::Epoch { .. }));
+        assert!(!trained, "{expected}: it trained first");
+    }
+    let bench = Bench::with_tables();
+    bench.write("test.csv", "height,weight,kind\n0,0,cat\n1,1000,horse\n");
+    let ended = bench.try_train(&table_model(), 1);
+    assert_eq!(ended.fault().message, "row 2 has the label `horse`, which no training row has");
+}
+
+#[test]
+fn a_label_with_more_classes_than_the_gate_judges_is_no_label() {
+    let bench = Bench::with_tables();
+    let rows: Vec<String> = (0..10_001).map(|row| format!("1,2,name-{row}")).collect();
+    bench.write("train.csv", format!("height,weight,kind\n{}\n", rows.join("\n")));
+    let mut model = table_model();
+    model["spec"]["model"]["sequential"] = json!([{"linear": 20_000}]);
+    let ended = bench.try_train(&model, 1);
+    assert_eq!((ended.code, ended.fault().kind), (Some(1), FaultKind::Data));
+    assert_eq!(ended.fault().message, "the training rows have 10001 classes, expected at most 10000");
+}

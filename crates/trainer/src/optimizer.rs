@@ -1,0 +1,55 @@
+//! How weights follow the gradient: libtorch's optimizers with the options of a specification.
+
+use slipway_contract::{Fault, Optimizer};
+use tch::nn::{self, OptimizerConfig as _};
+
+/// An optimizer of all trainable variables of a store.
+pub(crate) fn build(optimizer: Optimizer, store: &nn::VarStore) -> Result<nn::Optimizer, Fault> {
+    let built = match optimizer {
+        Optimizer::Sgd { learning_rate, momentum, weight_decay } => {
+            nn::Sgd { momentum, wd: weight_decay, ..nn::Sgd::default() }.build(store, learning_rate)
+        }
+        Optimizer::Adam { learning_rate, weight_decay } => {
+            nn::Adam { wd: weight_decay, ..nn::Adam::default() }.build(store, learning_rate)
+        }
+    };
+    built.map_err(|error| crate::failure::of_torch(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind, Tensor};
+
+    use super::*;
+
+    /// Weights after each of four steps down `3 a² + b² / 2` from `a = 1`, `b = -2`.
+    fn steps(optimizer: Optimizer) -> Vec<[f64; 2]> {
+        let store = nn::VarStore::new(Device::Cpu);
+        let mut weights = store.root().zeros("weights", &[2]);
+        tch::no_grad(|| weights.copy_(&Tensor::from_slice(&[1.0_f32, -2.0])));
+        let mut optimizer = build(optimizer, &store).expect("an optimizer");
+        let step = |_| {
+            let loss = (Tensor::from_slice(&[3.0_f32, 0.5]) * &weights * &weights).sum(Kind::Float);
+            optimizer.backward_step(&loss);
+            [0, 1].map(|index| weights.double_value(&[index]))
+        };
+        (0..4).map(step).collect()
+    }
+
+    #[test]
+    fn the_steps_are_those_of_pytorch() {
+        // torch.optim.SGD(lr=0.05, momentum=0.9, weight_decay=0.1) and Adam(lr=0.05, weight_decay=0.1) of PyTorch 2.11.0.
+        let descent = Optimizer::Sgd { learning_rate: 0.05, momentum: 0.9, weight_decay: 0.1 };
+        let adam = Optimizer::Adam { learning_rate: 0.05, weight_decay: 0.1 };
+        for (optimizer, first, last) in [
+            (descent, [0.695, -1.89], [-0.654_852_2, -1.086_070_4]),
+            (adam, [0.95, -1.95], [0.800_752_5, -1.800_326_7]),
+        ] {
+            let steps = steps(optimizer);
+            for (found, expected) in [(steps[0], first), (steps[3], last)] {
+                let close = found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-5);
+                assert!(close, "{optimizer:?}: {found:?} is not {expected:?}");
+            }
+        }
+    }
+}
