@@ -12,7 +12,7 @@ use slipway_testkit::{Api, SlipwayProcess};
 pub(crate) use data::{MODEL, POLICY, small_files};
 
 /// Longer than anything takes on a machine that is busy with other tests.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 
 /// The end of the server's settings that most tests use: one thread, so that equal seeds are equal weights.
 pub(crate) const USUAL: &str = "executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}";
