@@ -1,7 +1,8 @@
 //! What this process asks of the C library: memory that is kept, and an end without ceremony.
 
 /// Keeps freed memory in the process. glibc hands activations of a few megabytes back to the kernel after every step
-/// and faults them in again at the next; keeping them makes a small convolutional network about 1.3 times as fast.
+/// and faults them in again at the next; keeping them saves those
+/// faults. On a quiet machine it made no measurable difference to the time (docs/benchmarks.md), and it costs memory.
 /// First statement of `main`.
 pub fn prepare_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
