@@ -1,12 +1,21 @@
 //! The environment repository misbehaves, moves, or is edited by others: never reported as promoted, never twice.
 
-use slipway_testkit::WorkTree;
+use slipway_testkit::{GitServer, WorkTree};
 
 use crate::support::{Bench, DEADLINE, USUAL, text};
 
 async fn by_hand(bench: &Bench) -> WorkTree {
     let url = bench.world.git.url("environment.git");
     WorkTree::clone(&url, bench.world.folder.join("by-hand")).await.expect("a clone")
+}
+
+/// A git server of Slipway's own to one repository: people come and go as before while it is shut.
+async fn door_to(bench: &Bench, repository: &str) -> GitServer {
+    let door = GitServer::start(bench.world.git.folder()).await.expect("a git server");
+    let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
+    let settings = settings.replace(&bench.world.git.url(repository), &door.url(repository));
+    std::fs::write(bench.world.config(), settings).expect("written");
+    door
 }
 
 #[tokio::test]
@@ -30,30 +39,36 @@ async fn a_push_refused_by_a_hook_stalls_with_the_servers_words_and_lands_after_
 
 #[tokio::test]
 async fn an_environment_that_is_down_is_tried_again_until_it_is_back() {
-    let bench = Bench::start().await;
+    let mut bench = Bench::without_server(USUAL).await;
+    let door = door_to(&bench, "environment.git").await;
+    door.set_faults(|faults| faults.unavailable = true);
+    bench.restart(&[]).await;
     let head = bench.push("a first model").await;
-    bench.world.git.set_faults(|faults| faults.unavailable = true);
     let waits = |run: &serde_json::Value| run["head"] == head.as_str() && text(run, "reason").contains("HTTP 503");
     let run = bench.api().wait_for_run("a wait", DEADLINE, waits).await.expect("it waits");
     assert!(run["attempts"].as_u64() >= Some(1), "{run:#}");
     assert_ne!(text(&run, "state"), "done");
-    bench.world.git.set_faults(|faults| faults.unavailable = false);
+    door.set_faults(|faults| faults.unavailable = false);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     assert_eq!(bench.promotions().await, 1);
     bench.finish().await;
+    door.stop().await;
 }
 
 #[tokio::test]
 async fn a_push_whose_answer_is_lost_lands_exactly_once() {
-    let bench = Bench::start().await;
+    let mut bench = Bench::without_server(USUAL).await;
+    let door = door_to(&bench, "environment.git").await;
+    bench.restart(&[]).await;
     let first = bench.promote_a_first_model().await;
+    door.set_faults(|faults| faults.cuts_after_push = 1);
     let head = bench.push_with("epochs: 4", "epochs: 6").await;
-    bench.world.git.set_faults(|faults| faults.cuts_after_push = 1);
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     assert_eq!(bench.promotions().await, 2, "one for each model: {first:#}");
     assert_eq!(text(&run, "promotion_commit"), bench.world.environment_tip().await.expect("a tip"));
     bench.finish().await;
+    door.stop().await;
 }
 
 #[tokio::test]
@@ -147,10 +162,13 @@ async fn a_git_server_that_asks_for_a_login_gets_the_settings_credentials() {
     let login = "credentials: {username: slipway, password: {file: ./token}}";
     let settings = settings.replace(".git\"", &format!(".git\", {login}"));
     std::fs::write(bench.world.config(), settings).expect("written");
+    let doors = [door_to(&bench, "models.git").await, door_to(&bench, "environment.git").await];
+    for door in &doors {
+        let login = slipway_testkit::Login { user: "slipway".to_owned(), password: "a token".to_owned() };
+        door.set_faults(|faults| faults.login = Some(login));
+    }
     bench.restart(&[]).await;
     let head = bench.push("a first model").await;
-    let login = slipway_testkit::Login { user: "slipway".to_owned(), password: "a token".to_owned() };
-    bench.world.git.set_faults(|faults| faults.login = Some(login));
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     assert!(!bench.server().errors().contains("a token"), "the log shows the password");
@@ -160,13 +178,9 @@ async fn a_git_server_that_asks_for_a_login_gets_the_settings_credentials() {
 #[tokio::test]
 async fn a_delivery_whose_repository_refuses_the_login_waits_until_the_login_is_right() {
     let mut bench = Bench::without_server(USUAL).await;
-    // Slipway reads through a door of its own, so that people can push while it is shut.
-    let door = slipway_testkit::GitServer::start(bench.world.git.folder()).await.expect("a git server");
+    let door = door_to(&bench, "models.git").await;
     let login = slipway_testkit::Login { user: "slipway".to_owned(), password: "another token".to_owned() };
     door.set_faults(|faults| faults.login = Some(login));
-    let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-    let settings = settings.replace(&bench.world.git.url("models.git"), &door.url("models.git"));
-    std::fs::write(bench.world.config(), settings).expect("written");
     bench.restart(&[]).await;
     let head = bench.push("a first model").await;
     let refused = || door.requests().iter().filter(|request| request.status == 401).count();
