@@ -79,14 +79,10 @@ async fn digest_of(file: &FilePath) -> Result<(Digest, u64), ArtifactError> {
             return Err(ArtifactError::NotSafetensors { file: file.display().to_string(), found });
         }
         if read == 0 {
-            return Ok((finished(hasher), length));
+            return Ok((Digest::of_hasher(hasher), length));
         }
         hasher.update(&chunk[..read]);
     }
-}
-
-fn finished(hasher: Sha256) -> Digest {
-    format!("sha256:{}", hex::encode(hasher.finalize())).parse().expect("SHA-256 has 64 digits")
 }
 
 #[async_trait]
@@ -121,7 +117,7 @@ impl ArtifactStore for ObjectArtifacts {
             at = end;
         }
         writer.flush().await.map_err(&failed)?;
-        let found = finished(hasher);
+        let found = Digest::of_hasher(hasher);
         if found != *artifact {
             tokio::fs::remove_file(&partial).await.map_err(&failed)?;
             let (artifact, expected, name) = (artifact.clone(), artifact.clone(), WEIGHTS.to_owned());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::client;
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::domain::RunId;
@@ -52,12 +53,7 @@ impl PostReceive {
         let text = std::fs::read_to_string(&self.secret_file)
             .map_err(|error| exit::invalid(format!("the secret `{file}` cannot be read: {error}")))?;
         let secret = Secret::new(&text).map_err(|error| exit::invalid(format!("`{file}`: {error}")))?;
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .build()
-            .into();
+        let agent = client::agent(PATIENCE);
         let mut undelivered = None;
         for line in std::io::stdin().lock().lines().take(MOST_REFERENCES) {
             let line = line.map_err(|error| exit::invalid(format!("standard input: {error}")))?;

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod check;
+mod client;
 mod doctor;
 mod exit;
 mod gate;

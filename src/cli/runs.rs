@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::client;
 use super::exit::{self, Exit, Failure};
 use super::output;
 
@@ -82,12 +83,7 @@ impl Runs {
 
     fn ask(&self, method: &str, path: &str) -> Result<Value, Failure> {
         let url = format!("{}/api/v1/{path}", self.server.trim_end_matches('/'));
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .build()
-            .into();
+        let agent = client::agent(PATIENCE);
         let mut request = ureq::http::Request::builder().method(method).uri(&url);
         if let Some(file) = &self.token_file {
             let token =

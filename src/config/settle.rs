@@ -11,7 +11,7 @@ use slipway_contract::{API_VERSION, DevicePreference};
 use super::file::{
     CommitterFile, EnvironmentFile, ExecutorFile, LocalFile, ServerFile, ServerKind, SourceFile, WebFile,
 };
-use super::secret;
+use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
 use crate::artifacts;
 use crate::domain::SourceName;
@@ -118,9 +118,7 @@ fn settle_sources(
         let mut secrets = Vec::new();
         for (word, reference) in [("secret", Some(secret)), ("previous_secret", previous_secret)] {
             let Some(reference) = reference else { continue };
-            let read =
-                secret::read(&reference, folder).and_then(|text| Secret::new(&text).map_err(|error| error.to_string()));
-            secrets.extend(problems.take(&format!("{key}.{word}"), read));
+            secrets.extend(problems.take(&format!("{key}.{word}"), shared_secret(&reference, folder)));
         }
         let login = credentials(login.as_ref(), &key, folder, problems);
         let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
@@ -133,13 +131,14 @@ fn settle_sources(
     sources
 }
 
+/// A secret that others have to show: long enough not to be guessed.
+fn shared_secret(reference: &SecretReference, folder: &Path) -> Result<Secret, String> {
+    Secret::new(&secret::read(reference, folder)?).map_err(|error| error.to_string())
+}
+
 fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut Problems) -> Option<web::Settings> {
     let api_token = match &file.api_token {
-        Some(reference) => {
-            let read =
-                secret::read(reference, folder).and_then(|text| Secret::new(&text).map_err(|error| error.to_string()));
-            Some(problems.take("web.api_token", read)?)
-        }
+        Some(reference) => Some(problems.take("web.api_token", shared_secret(reference, folder))?),
         None => None,
     };
     if api_token.is_none() && !listen.ip().is_loopback() {

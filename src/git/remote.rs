@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ureq::http::Uri;
 
 use super::GitError;
@@ -23,7 +25,7 @@ impl Credentials {
     /// The value of an `Authorization: Basic` header.
     pub(super) fn basic_header(&self) -> String {
         let pair = format!("{}:{}", self.username, self.password);
-        format!("Basic {}", base64(pair.as_bytes()))
+        format!("Basic {}", STANDARD.encode(pair))
     }
 }
 
@@ -175,22 +177,4 @@ fn check_branch(branch: &str) -> Result<(), GitError> {
         problem: problem.to_owned(),
         help: "name one branch, as `git branch` shows it".to_owned(),
     })
-}
-
-/// Standard base64 with padding: all that an `Authorization` header needs.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group =
-            chunk.iter().fold(0_usize, |group, byte| group << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            if place <= chunk.len() {
-                text.push(char::from(ALPHABET[group >> (18 - 6 * place) & 63]));
-            } else {
-                text.push('=');
-            }
-        }
-    }
-    text
 }

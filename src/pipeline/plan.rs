@@ -20,6 +20,7 @@ pub(super) struct Plan {
 impl Pipeline {
     pub(super) async fn plan(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
+        let plan = self.check_revision(run, plan).await?;
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
         self.read_policy(run, &plan.model).await?;
         self.check_environment(run).await?;
@@ -34,18 +35,23 @@ impl Pipeline {
             if !mirror.contains(&head)? {
                 mirror.fetch()?;
             }
-            let files = source::model_files(&mirror, &head)?;
-            let text = match files.iter().find(|found| found.path == file).map(|found| &found.text) {
-                Some(Ok(text)) => text.clone(),
-                Some(Err(diagnostic)) => return Err(refused(vec![diagnostic.clone()])),
-                None => return Err(refused(vec![Diagnostic::new(&file, "the file is gone")])),
-            };
+            let text = source::read_text(&mirror, &head, &file)?;
+            let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file is gone")));
+            let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
             let model = source::read_model(&file, &text).map_err(refused)?;
-            let plan = Plan { files: ModelFiles::of(&file, &model), model, text };
-            let problems: Vec<Diagnostic> = unique_name(&plan, &file, &files)
-                .into_iter()
-                .chain(missing_files(&plan, &file, &mirror, &head)?)
-                .collect();
+            Ok(Plan { files: ModelFiles::of(&file, &model), model, text })
+        })
+        .await?
+    }
+
+    /// What has to be true of the whole revision: one model a name, every data file there. Looked at once.
+    async fn check_revision(&self, run: &Run, plan: Plan) -> Result<Plan, StepError> {
+        let mirror = self.source(run)?.mirror.clone();
+        let (head, file) = (run.head.clone(), run.file.clone());
+        blocking(move || {
+            let others = source::model_files(&mirror, &head)?;
+            let mut problems: Vec<Diagnostic> = unique_name(&plan, &file, &others).into_iter().collect();
+            problems.extend(missing_files(&plan, &file, &mirror, &head)?);
             if problems.is_empty() { Ok(plan) } else { Err(refused(problems)) }
         })
         .await?

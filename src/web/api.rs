@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
 use super::Shared;
@@ -60,19 +62,18 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// Refuses a caller without the token, if one is set. Compared as signatures are, in constant time.
-fn authorize(shared: &Shared, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(token) = &shared.settings.api_token else {
-        return Ok(());
-    };
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if given.is_some_and(|given| token.equals(given)) {
-        return Ok(());
+/// Refuses a caller without the token, if one is set, before any handler of the API runs. Compared as signatures are,
+/// in constant time.
+pub(super) async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION);
+    let given = given.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    match &shared.settings.api_token {
+        Some(token) if !given.is_some_and(|given| token.equals(given)) => {
+            let detail = "this needs the header `Authorization: Bearer TOKEN` with the server's API token";
+            Problem::new(StatusCode::UNAUTHORIZED, detail).into_response()
+        }
+        _ => next.run(request).await,
     }
-    Err(Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "this needs the header `Authorization: Bearer TOKEN` with the server's API token",
-    ))
 }
 
 fn run_id(text: &str) -> Result<RunId, Problem> {
@@ -82,22 +83,12 @@ fn run_id(text: &str) -> Result<RunId, Problem> {
 type Answer<T> = Result<Json<T>, Problem>;
 
 /// `GET /api/v1/runs`.
-pub(super) async fn list_runs(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    Query(page): Query<Page>,
-) -> Answer<RunList> {
-    authorize(&shared, &headers)?;
+pub(super) async fn list_runs(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Answer<RunList> {
     Ok(Json(RunList { runs: shared.pipeline.runs(page.limit()).await? }))
 }
 
 /// `GET /api/v1/runs/{id}`.
-pub(super) async fn show_run(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Answer<RunWithWay> {
-    authorize(&shared, &headers)?;
+pub(super) async fn show_run(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer<RunWithWay> {
     let (run, transitions) = shared.pipeline.run(run_id(&id)?).await?;
     Ok(Json(RunWithWay { run, transitions }))
 }
@@ -105,31 +96,19 @@ pub(super) async fn show_run(
 /// `GET /api/v1/runs/{id}/log`.
 pub(super) async fn show_log(
     State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
     Path(id): Path<String>,
     Query(page): Query<Page>,
 ) -> Answer<LogPage> {
-    authorize(&shared, &headers)?;
     let lines = shared.pipeline.log(run_id(&id)?, page.after.unwrap_or(0), page.limit()).await?;
     Ok(Json(LogPage { lines }))
 }
 
 /// `POST /api/v1/runs/{id}/cancel`.
-pub(super) async fn cancel_run(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Answer<Run> {
-    authorize(&shared, &headers)?;
+pub(super) async fn cancel_run(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer<Run> {
     Ok(Json(shared.pipeline.cancel(run_id(&id)?).await?))
 }
 
 /// `POST /api/v1/runs/{id}/retry`.
-pub(super) async fn retry_run(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Answer<Run> {
-    authorize(&shared, &headers)?;
+pub(super) async fn retry_run(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer<Run> {
     Ok(Json(shared.pipeline.retry(run_id(&id)?).await?))
 }

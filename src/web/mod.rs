@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -66,13 +67,16 @@ impl Shared {
 }
 
 fn router(shared: Arc<Shared>) -> Router {
+    let api = Router::new()
+        .route("/runs", get(api::list_runs))
+        .route("/runs/{id}", get(api::show_run))
+        .route("/runs/{id}/log", get(api::show_log))
+        .route("/runs/{id}/cancel", post(api::cancel_run))
+        .route("/runs/{id}/retry", post(api::retry_run))
+        .route_layer(from_fn_with_state(shared.clone(), api::authorize));
     Router::new()
+        .nest("/api/v1", api)
         .route("/webhooks/{source}", post(webhook::receive))
-        .route("/api/v1/runs", get(api::list_runs))
-        .route("/api/v1/runs/{id}", get(api::show_run))
-        .route("/api/v1/runs/{id}/log", get(api::show_log))
-        .route("/api/v1/runs/{id}/cancel", post(api::cancel_run))
-        .route("/api/v1/runs/{id}/retry", post(api::retry_run))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

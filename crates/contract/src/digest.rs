@@ -23,7 +23,12 @@ pub struct NotADigest {
 impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(format!("sha256:{}", hex::encode(sha2::Sha256::digest(bytes))))
+        Self::of_hasher(sha2::Sha256::new_with_prefix(bytes))
+    }
+
+    /// The digest of everything a hasher was fed, for what is read piece by piece.
+    pub fn of_hasher(hasher: sha2::Sha256) -> Self {
+        Self(format!("sha256:{}", hex::encode(hasher.finalize())))
     }
 
     /// The 64 digits, without the algorithm's name.

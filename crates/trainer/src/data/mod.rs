@@ -140,6 +140,5 @@ pub(crate) fn digest(model: &Model, source: &Path, halves: &[Half]) -> Result<Di
             source.hash(key, path, &mut hasher)?;
         }
     }
-    let text = format!("sha256:{}", hex::encode(hasher.finalize()));
-    Ok(text.parse().expect("SHA-256 has 64 digits"))
+    Ok(Digest::of_hasher(hasher))
 }
