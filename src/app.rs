@@ -10,17 +10,20 @@ use anyhow::{Context as _, bail};
 use rustix::fs::{FlockOperation, flock};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::artifacts;
 use crate::config::{self, Settings};
+use crate::domain::SourceName;
 use crate::executor;
 use crate::forge;
 use crate::git::Mirror;
 use crate::pipeline::{self, CrashPoint, Pipeline};
-use crate::store;
+use crate::store::Store;
+use crate::store::StoreError;
 use crate::telemetry::RenderMetrics;
 use crate::web;
 use crate::web::{Hook, Shared};
@@ -38,27 +41,37 @@ pub async fn serve(
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
     let _lock = lock(&settings.state)?;
-    let workers = settings.workers;
     let listen = settings.web.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let store = store::connect(&settings.store).await.context("the store cannot be opened")?;
+    let store = Arc::new(Store::open(&settings.store).await.context("the store cannot be opened")?);
     clear_work(&settings.state.join(WORK))?;
-    let freed = store.release_all().await?;
-    if freed > 0 {
-        tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
+    if !store.is_shared() {
+        let freed = store.release_all().await?;
+        if freed > 0 {
+            tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
+        }
     }
+    let (workers, retention, look_for_missed) = (settings.workers, settings.retention, settings.look_for_missed);
     let (pipeline, shared) = assemble(settings, store.clone(), crash_at, render_metrics)?;
+    pipeline.put_away_strangers().await?;
     let stop = CancellationToken::new();
-    let mut parts = JoinSet::new();
+    let mut parts = Parts { set: JoinSet::new(), pipeline, stop: stop.clone() };
     for _ in 0..workers {
-        let (pipeline, stop) = (pipeline.clone(), stop.clone());
-        parts.spawn(async move { pipeline.move_runs(&stop).await.context("the worker failed") });
+        parts.start("a worker", |pipeline, stop| async move { pipeline.move_runs(&stop).await });
     }
-    {
-        let (pipeline, stop) = (pipeline.clone(), stop.clone());
-        parts.spawn(async move { pipeline.read_deliveries(&stop).await.context("the reader of deliveries failed") });
+    let sources: Vec<SourceName> = parts.pipeline.sources().map(|(name, _)| name.clone()).collect();
+    for name in sources {
+        parts.start(
+            "a reader of deliveries",
+            |pipeline, stop| async move { pipeline.read_deliveries(&name, &stop).await },
+        );
     }
+    parts.start("the look for missed pushes", |pipeline, stop| async move {
+        pipeline.find_missed(look_for_missed, &stop).await
+    });
+    parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(retention, &stop).await });
+    let Parts { set: mut parts, .. } = parts;
     {
         let stop = stop.clone();
         parts.spawn(async move { web::serve(listener, shared, stop).await.context("the web part failed") });
@@ -68,6 +81,23 @@ pub async fn serve(
     let ended = run_together(&mut parts, &stop).await;
     store.close().await;
     ended
+}
+
+/// The parts that work on the pipeline, each a task of its own.
+struct Parts {
+    set: JoinSet<anyhow::Result<()>>,
+    pipeline: Arc<Pipeline>,
+    stop: CancellationToken,
+}
+
+impl Parts {
+    fn start<W>(&mut self, what: &'static str, work: impl FnOnce(Arc<Pipeline>, CancellationToken) -> W)
+    where
+        W: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let working = work(self.pipeline.clone(), self.stop.clone());
+        self.set.spawn(async move { working.await.with_context(|| format!("{what} failed")) });
+    }
 }
 
 /// Waits for the first part to end, then stops all others.
@@ -124,7 +154,7 @@ fn clear_work(work: &Path) -> anyhow::Result<()> {
 
 fn assemble(
     settings: Settings,
-    store: Arc<dyn store::Store>,
+    store: Arc<Store>,
     crash_at: Option<CrashPoint>,
     render_metrics: RenderMetrics,
 ) -> anyhow::Result<(Arc<Pipeline>, Arc<Shared>)> {
@@ -140,15 +170,19 @@ fn assemble(
         committer,
         sources,
         environments,
+        retention: _,
+        most_of_a_source,
+        look_for_missed: _,
     } = settings;
     let mirrors = state.join("mirrors");
     let mut hooks = std::collections::BTreeMap::new();
     let mut served = std::collections::BTreeMap::new();
-    for (name, config::Source { forge, remote, secrets, environment }) in sources {
+    for (name, config::Source { forge, remote, secrets, environment, priority }) in sources {
         let forge = forge::connect(forge);
         let mirror = Mirror::open(&mirrors, remote)?;
         hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
-        served.insert(name, pipeline::Source { forge, mirror, environment });
+        let arrived = Notify::new();
+        served.insert(name, pipeline::Source { forge, mirror, environment, priority, arrived });
     }
     let mut written = std::collections::BTreeMap::new();
     for (name, remote) in environments {
@@ -161,10 +195,11 @@ fn assemble(
         committer,
         threads,
         device,
+        most_of_a_source,
         crash_at,
     };
     let artifacts = artifacts::connect(&artifacts)?;
-    let pipeline = Arc::new(Pipeline::new(store, executor::connect(&executor), artifacts, settings));
-    let shared = Arc::new(Shared::new(pipeline.clone(), hooks, web, render_metrics));
+    let pipeline = Arc::new(Pipeline::new(store.clone(), executor::connect(&executor), artifacts, settings));
+    let shared = Arc::new(Shared::new(pipeline.clone(), store, hooks, web, render_metrics));
     Ok((pipeline, shared))
 }

@@ -42,6 +42,15 @@ pub struct ServerFile {
     /// Webhooks and API.
     #[serde(default)]
     pub(super) web: WebFile,
+    /// Where deliveries and runs are kept; SQLite in the `state` folder when absent.
+    #[serde(default)]
+    pub(super) store: StoreFile,
+    /// How long deliveries are kept.
+    #[serde(default)]
+    pub(super) retention: RetentionFile,
+    /// How the work is shared.
+    #[serde(default)]
+    pub(super) limits: LimitsFile,
 }
 
 /// The only kind the server's file has.
@@ -77,6 +86,10 @@ pub(super) struct SourceFile {
     /// The environment its models are promoted to.
     #[schemars(with = "String")]
     pub(super) environment: SourceName,
+    /// Runs of a source with a higher priority are taken first, -100 to 100.
+    #[serde(default)]
+    #[schemars(range(min = -100, max = 100))]
+    pub(super) priority: i32,
 }
 
 /// The forges, for the schema.
@@ -113,6 +126,74 @@ pub(super) struct CredentialsFile {
     pub(super) username: String,
     /// The password or token.
     pub(super) password: SecretReference,
+}
+
+/// Where deliveries and runs are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum StoreFile {
+    /// One file, for one server.
+    Sqlite(SqliteFile),
+    /// A PostgreSQL database, for several servers that share the work.
+    Postgres(PostgresFile),
+}
+
+impl Default for StoreFile {
+    fn default() -> Self {
+        Self::Sqlite(SqliteFile::default())
+    }
+}
+
+/// One file, for one server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SqliteFile {
+    /// The file; `state/slipway.db` when absent.
+    pub(super) file: Option<String>,
+}
+
+/// A PostgreSQL database.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PostgresFile {
+    /// Its address, `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full`.
+    pub(super) url: SecretReference,
+}
+
+/// How long settled deliveries are kept. Those that were not read yet are always kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RetentionFile {
+    /// Until they are so old.
+    #[schemars(with = "String")]
+    pub(super) age: jiff::SignedDuration,
+    /// Until all together take so much room.
+    #[schemars(with = "String")]
+    pub(super) size: ByteSize,
+}
+
+impl Default for RetentionFile {
+    fn default() -> Self {
+        Self { age: jiff::SignedDuration::from_hours(30 * 24), size: ByteSize::gib(2) }
+    }
+}
+
+/// How the work is shared.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LimitsFile {
+    /// Runs of one repository that may be under way at a time, 1 to 64.
+    #[schemars(range(min = 1, max = 64))]
+    pub(super) runs_of_a_repository: u32,
+    /// How often served branches are compared with what was delivered, at least 5 s.
+    #[schemars(with = "String")]
+    pub(super) look_for_missed_pushes: jiff::SignedDuration,
+}
+
+impl Default for LimitsFile {
+    fn default() -> Self {
+        Self { runs_of_a_repository: 64, look_for_missed_pushes: jiff::SignedDuration::from_mins(5) }
+    }
 }
 
 /// Where trained weights are kept.

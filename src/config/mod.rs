@@ -7,6 +7,7 @@ mod settle;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::artifacts;
 use crate::domain::{Diagnostic, SourceName};
@@ -47,6 +48,12 @@ pub struct Settings {
     pub sources: BTreeMap<SourceName, Source>,
     /// Environments that may be written.
     pub environments: BTreeMap<SourceName, Remote>,
+    /// How long deliveries are kept.
+    pub retention: store::Retention,
+    /// Runs of one repository that may be under way at a time.
+    pub most_of_a_source: u32,
+    /// How often missed pushes are looked for.
+    pub look_for_missed: Duration,
 }
 
 /// A repository that is served.
@@ -60,6 +67,8 @@ pub struct Source {
     pub secrets: Vec<Secret>,
     /// The environment its models are promoted to.
     pub environment: SourceName,
+    /// Priority of its runs.
+    pub priority: i32,
 }
 
 /// Reads the server's file; relative paths in it are relative to its folder.

@@ -9,7 +9,8 @@ use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
-    CommitterFile, EnvironmentFile, ExecutorFile, LocalFile, ServerFile, ServerKind, SourceFile, WebFile,
+    CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, PostgresFile, RetentionFile, ServerFile,
+    ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
 };
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
@@ -34,6 +35,9 @@ impl ServerFile {
             executor,
             committer,
             web,
+            store,
+            retention,
+            limits,
         } = self;
         if api_version != API_VERSION {
             problems.add("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"));
@@ -49,7 +53,9 @@ impl ServerFile {
         let ExecutorFile::Local(local) = executor;
         let (executor, workers, threads, device) = settle_local(local, folder, problems)?;
         let committer = settle_committer(committer, problems);
-        let store = store::Settings::Sqlite { file: state.join("slipway.db") };
+        let store = settle_store(store, &state, folder, problems)?;
+        let (most_of_a_source, look_for_missed) = settle_limits(&limits, problems)?;
+        let retention = settle_retention(&retention, problems);
         Some(Settings {
             state,
             web,
@@ -62,6 +68,9 @@ impl ServerFile {
             committer,
             sources,
             environments,
+            retention,
+            most_of_a_source,
+            look_for_missed,
         })
     }
 }
@@ -111,9 +120,13 @@ fn settle_sources(
     }
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("sources[{index}]");
-        let SourceFile { name, forge, url, branch, secret, previous_secret, credentials: login, environment } = file;
+        let SourceFile { name, forge, url, branch, secret, previous_secret, credentials: login, environment, priority } =
+            file;
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
+        }
+        if !(-100..=100).contains(&priority) {
+            problems.add(&format!("{key}.priority"), format!("{priority} is out of range, expected -100 to 100"));
         }
         let mut secrets = Vec::new();
         for (word, reference) in [("secret", Some(secret)), ("previous_secret", previous_secret)] {
@@ -124,7 +137,7 @@ fn settle_sources(
         let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
             continue;
         };
-        if sources.insert(name.clone(), Source { forge, remote, secrets, environment }).is_some() {
+        if sources.insert(name.clone(), Source { forge, remote, secrets, environment, priority }).is_some() {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }
     }
@@ -177,6 +190,45 @@ fn settle_local(
     }
     let limits = Limits { deadline, memory: memory.as_u64() };
     Some((executor::Settings::Local { trainer, limits }, jobs, threads, device))
+}
+
+fn settle_store(file: StoreFile, state: &Path, folder: &Path, problems: &mut Problems) -> Option<store::Settings> {
+    match file {
+        StoreFile::Sqlite(SqliteFile { file }) => {
+            let file = file.map_or_else(|| state.join("slipway.db"), |file| folder.join(file));
+            Some(store::Settings::Sqlite { file })
+        }
+        StoreFile::Postgres(PostgresFile { url }) => {
+            let key = "store.postgres.url";
+            let url = problems.take(key, secret::read(&url, folder))?;
+            Some(store::Settings::Postgres { url: problems.take(key, store::PostgresUrl::new(&url))? })
+        }
+    }
+}
+
+fn settle_retention(file: &RetentionFile, problems: &mut Problems) -> store::Retention {
+    let RetentionFile { age, size } = file;
+    if *age < jiff::SignedDuration::from_hours(1) {
+        problems.add("retention.age", format!("{age:#} is too short, expected at least `1h`"));
+    }
+    if *size < ByteSize::mib(1) {
+        problems.add("retention.size", format!("{size} is too little, expected at least 1 MiB"));
+    }
+    store::Retention { age: *age, bytes: size.as_u64() }
+}
+
+fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<(u32, Duration)> {
+    let LimitsFile { runs_of_a_repository, look_for_missed_pushes } = file;
+    if !(1..=64).contains(runs_of_a_repository) {
+        let key = "limits.runs_of_a_repository";
+        problems.add(key, format!("{runs_of_a_repository} is out of range, expected 1 to 64"));
+    }
+    let key = "limits.look_for_missed_pushes";
+    let interval = problems.take(key, positive(*look_for_missed_pushes))?;
+    if interval < Duration::from_secs(5) {
+        problems.add(key, format!("{interval:?} is too often, expected at least `5s`"));
+    }
+    Some((*runs_of_a_repository, interval))
 }
 
 fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {

@@ -1,5 +1,7 @@
 //! A webhook as it arrived: stored before it is answered, read afterwards.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,8 @@ pub struct Delivery {
     pub id: String,
     /// The sender's name for what happened, such as `push`.
     pub event: String,
+    /// Its headers, secrets taken out.
+    pub headers: BTreeMap<String, String>,
     /// The body, as its signature was checked.
     pub body: Vec<u8>,
     /// When it was stored.
@@ -44,6 +48,9 @@ pub enum Intake {
 }
 
 impl DeliveryState {
+    /// All states.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Done, Self::Ignored, Self::Dead];
+
     /// The word in the store and on the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ mod ids;
 mod promotion;
 mod retry;
 mod run;
+mod transition;
 mod verdict;
 
 pub use delivery::{Delivery, DeliveryState, Intake};
@@ -15,5 +16,6 @@ pub use event::{Event, Push};
 pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
 pub use promotion::{Promotion, version_of};
 pub use retry::{Retry, pause_before};
-pub use run::{EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunEvent, RunState, Transition};
+pub use run::{EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunEvent, RunState};
+pub use transition::{Actor, Transition};
 pub use verdict::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requirement, Verdict};

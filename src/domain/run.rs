@@ -1,5 +1,7 @@
 //! A run: one reaction to one revision of one model, and the only place that says how it may move.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
@@ -149,8 +151,11 @@ pub struct Run {
     pub model: String,
     /// Path of the model's `slipway.yaml` in the source repository.
     pub file: String,
-    /// The branch that was pushed.
+    /// The branch that was pushed, or that a change wants to go to.
     pub branch: String,
+    /// The change (pull or merge request) that is judged, by the forge's number; `None` for a push.
+    #[serde(default)]
+    pub change: Option<u64>,
     /// The revision before the push, where the policy is read.
     pub base: Option<CommitSha>,
     /// The revision that is trained.
@@ -170,8 +175,17 @@ pub struct Run {
     /// Attempts at the step that is due.
     #[serde(default)]
     pub attempts: u32,
+    /// Runs of a higher priority are taken first; zero is usual.
+    #[serde(default)]
+    pub priority: i32,
     /// Digest of everything that decides the result of training.
     pub run_key: Option<Digest>,
+    /// What the run key is made of, part by part.
+    #[serde(default)]
+    pub run_key_parts: BTreeMap<String, String>,
+    /// Why an artifact was used again, or why a new one had to be made.
+    #[serde(default)]
+    pub reuse: Option<String>,
     /// The trained weights.
     pub artifact: Option<Digest>,
     /// The run whose artifact was used again, because its run key is the same.
@@ -194,6 +208,18 @@ pub struct Run {
     pub updated_at: Timestamp,
 }
 
+impl Run {
+    /// The lane the run is in. Runs of one lane (one model on one branch or in one change) go one after the other, and
+    /// a newer one supersedes older ones.
+    pub fn lane(&self) -> String {
+        let Self { source, branch, file, .. } = self;
+        match self.change {
+            Some(change) => format!("{source} change:{change} {file}"),
+            None => format!("{source} refs/heads/{branch} {file}"),
+        }
+    }
+}
+
 /// Digests of what evaluation left in the artifact store, beside the candidate's weights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvaluationRecord {
@@ -212,19 +238,6 @@ pub struct EvaluationDigests {
     pub report: Digest,
     /// `predictions.parquet`.
     pub predictions: Digest,
-}
-
-/// One move of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transition {
-    /// Where it stood; `None` for the first.
-    pub from: Option<RunState>,
-    /// Where it stands since.
-    pub to: RunState,
-    /// When.
-    pub at: Timestamp,
-    /// Why, in words.
-    pub cause: String,
 }
 
 #[cfg(test)]

@@ -1,31 +1,45 @@
-//! From a delivery to runs: which branch moved, which models it touches, and what is recorded of it.
+//! From deliveries to runs. Each source has a reader of its own, so that a git server that does not answer holds up
+//! nobody else's deliveries.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::source::{self, ModelFile, ModelFiles};
-use super::worker::outlive;
-use super::{Pipeline, Source, StepError, blocking};
-use crate::domain::{CommitSha, Delivery, DeliveryState, Event, Push, Retry, Run, RunId, RunState, pause_before};
-use crate::git::{GitError, Mirror};
-use crate::store::{Settled, StoreError};
+use super::worker::{chance, outlive};
+use super::{Pipeline, Source, StepError, blocking, missed};
+use crate::domain::{Delivery, DeliveryState, Event, Push, Retry, SourceName, pause_before};
+use crate::forge::ForgeError;
+use crate::store::{Settled, StoreError, StoredDelivery};
 
-/// How often deliveries are looked for without being woken: for those that were postponed.
+/// How often deliveries are looked for without being woken: for those that were postponed, and those that another
+/// server took in.
 const POLL: Duration = Duration::from_secs(1);
+/// Deliveries that are read together: a burst of pushes costs one look at the branch.
+const TOGETHER: u32 = 64;
+/// Readings that may end in a panic before a delivery is put away for a person to look at.
+const MOST_PANICS: u64 = 3;
+
+/// What a delivery asks for.
+enum Meaning {
+    /// A look at the served branch.
+    Look(Push),
+    /// What is known without looking anywhere.
+    Known(Settled),
+}
 
 impl Pipeline {
-    /// Reads deliveries until `stop`.
-    pub async fn read_deliveries(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+    /// Reads the deliveries of one source until `stop`.
+    pub async fn read_deliveries(&self, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
+        let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
         while !stop.is_cancelled() {
-            match self.read_one_delivery().await {
+            match self.read_some(name, source).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => outlive(error)?,
             }
             tokio::select! {
-                () = self.deliveries.notified() => {}
+                () = source.arrived.notified() => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }
@@ -33,137 +47,136 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Reads the delivery that waits longest. Answers whether there was one.
-    #[tracing::instrument(skip_all)]
-    async fn read_one_delivery(&self) -> Result<bool, StoreError> {
-        let Some((delivery, attempts)) = self.store.due_delivery(Timestamp::now()).await? else {
-            return Ok(false);
-        };
-        match self.meaning_of(&delivery).await {
-            Ok(settled) => {
-                let opened = self.store.settle_delivery(&delivery, &settled).await?;
-                tracing::info!(
-                    delivery.id, source = %delivery.source, runs = opened.len(), note = settled.note,
-                    "delivery {} read: {}", delivery.id, settled.note
-                );
-                if !opened.is_empty() {
-                    self.due.notify_one();
-                }
+    /// Puts away the deliveries of sources that are not served any more. They can be replayed once they are again.
+    pub async fn put_away_strangers(&self) -> Result<(), StoreError> {
+        for name in self.store.sources_with_pending_deliveries().await? {
+            if self.settings.sources.contains_key(&name) {
+                continue;
             }
-            Err(StepError::Store(error)) => return Err(error),
-            Err(error) => self.postpone(&delivery, attempts, error).await?,
+            let note = format!("the source `{name}` is not served any more; serve it again, then replay the delivery");
+            loop {
+                let strangers = self.store.due_deliveries(&name, Timestamp::MAX, TOGETHER).await?;
+                if strangers.is_empty() {
+                    break;
+                }
+                let strangers: Vec<&Delivery> = strangers.iter().map(|stored| &stored.delivery).collect();
+                let settled = Settled::nothing(DeliveryState::Dead, note.clone());
+                self.store.settle_deliveries(&strangers, &settled).await?;
+            }
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// Reads the deliveries that wait longest. Answers whether there were some.
+    #[tracing::instrument(skip_all, fields(source = %name))]
+    async fn read_some(&self, name: &SourceName, source: &Source) -> Result<bool, StoreError> {
+        let due = self.store.due_deliveries(name, Timestamp::now(), TOGETHER).await?;
+        let mut pushes = Vec::new();
+        for stored in &due {
+            match meaning_of(source, stored).await {
+                Ok(Meaning::Look(push)) => pushes.push((stored, push)),
+                Ok(Meaning::Known(settled)) => self.settle(&[&stored.delivery], &settled).await?,
+                Err(error) => self.postpone(stored, &error).await?,
+            }
+        }
+        if !pushes.is_empty() {
+            self.read_pushes(name, source, &pushes).await?;
+        }
+        Ok(!due.is_empty())
+    }
+
+    /// Pushes of the served branch only say that something moved: what follows is decided by where the branch is now.
+    async fn read_pushes(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        pushes: &[(&StoredDelivery, Push)],
+    ) -> Result<(), StoreError> {
+        let deliveries: Vec<&Delivery> = pushes.iter().map(|(stored, _)| &stored.delivery).collect();
+        let announced: Vec<Push> = pushes.iter().map(|(_, push)| push.clone()).collect();
+        let arrived = deliveries.iter().map(|delivery| delivery.received_at).min().unwrap_or_else(Timestamp::now);
+        let looked = match self.look_at_branch(name, source, &announced, arrived).await {
+            Ok(settled) => self.settle(&deliveries, &settled).await.map_err(StepError::Store),
+            Err(error) => Err(error),
+        };
+        match looked {
+            Ok(()) => Ok(()),
+            // Another server dealt with the branch: the deliveries are still pending, and are read again at once.
+            Err(StepError::Store(StoreError::BranchMoved { .. })) => Ok(()),
+            Err(StepError::Store(error)) => Err(error),
+            Err(error) => {
+                for (stored, _) in pushes {
+                    self.postpone(stored, &error).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn settle(&self, deliveries: &[&Delivery], settled: &Settled) -> Result<(), StoreError> {
+        let opened = self.store.settle_deliveries(deliveries, settled).await?;
+        metrics::counter!("slipway_deliveries_read_total", "state" => settled.state.as_str())
+            .increment(deliveries.len() as u64);
+        for delivery in deliveries {
+            tracing::info!(
+                delivery.id, source = %delivery.source, runs = opened.len(), note = settled.note,
+                "delivery {} read: {}", delivery.id, settled.note
+            );
+        }
+        if !opened.is_empty() {
+            self.due.notify_one();
+        }
+        Ok(())
     }
 
     /// Leaves a delivery to be read again. It was acknowledged, so it is never given up for what may pass: a server
     /// that is down, a login that is wrong.
-    async fn postpone(&self, delivery: &Delivery, attempts: u32, error: StepError) -> Result<(), StoreError> {
+    async fn postpone(&self, stored: &StoredDelivery, error: &StepError) -> Result<(), StoreError> {
         let (retry, reason) = match error {
-            StepError::Again { retry, reason } => (retry, reason),
-            StepError::Refused { reason, .. } | StepError::Failed { reason } => (Retry::Backoff, reason),
-            StepError::Store(error) => return Err(error),
+            StepError::Again { retry, reason } => (*retry, reason.clone()),
+            StepError::Refused { reason, .. } | StepError::Failed { reason } => (Retry::Backoff, reason.clone()),
+            StepError::Store(error) => (Retry::Backoff, error.to_string()),
         };
+        let attempt = u32::try_from(stored.attempts + 1).unwrap_or(u32::MAX);
         let pause = match retry {
             Retry::After(pause) => pause,
-            Retry::Backoff | Retry::Never => pause_before(attempts + 1, super::worker::chance()),
+            Retry::Backoff | Retry::Never => pause_before(attempt, chance()),
         };
+        let delivery = &stored.delivery;
         tracing::warn!(delivery.id, reason, "delivery {} is read again in {pause:?}: {reason}", delivery.id);
         self.store.postpone_delivery(delivery, Timestamp::now() + pause, &reason).await
     }
+}
 
-    async fn meaning_of(&self, delivery: &Delivery) -> Result<Settled, StepError> {
-        let nothing = |state, note| Ok(Settled { state, note, runs: Vec::new() });
-        let Some(source) = self.settings.sources.get(&delivery.source) else {
-            return nothing(DeliveryState::Dead, format!("the source `{}` is not served any more", delivery.source));
+/// What a delivery asks for, by its body alone. Reading is work on bytes from outside: it is done on a thread of its
+/// own, and a panic there is a poisoned delivery, not the end of the reader.
+async fn meaning_of(source: &Source, stored: &StoredDelivery) -> Result<Meaning, StepError> {
+    let known = |state, note: String| Ok(Meaning::Known(Settled::nothing(state, note)));
+    let Delivery { event, body, .. } = &stored.delivery;
+    if event == missed::EVENT {
+        return match missed::read(body) {
+            Ok(push) => Ok(Meaning::Look(push)),
+            Err(reason) => known(DeliveryState::Dead, reason),
         };
-        let push = match source.forge.read(&delivery.event, &delivery.body) {
-            Err(error) => return nothing(DeliveryState::Dead, error.to_string()),
-            Ok(Event::Ignored { reason }) => return nothing(DeliveryState::Ignored, reason),
-            Ok(Event::Push(push)) => push,
-        };
-        if push.branch != source.mirror.remote().branch() {
+    }
+    let (forge, event, body) = (source.forge.clone(), event.clone(), body.clone());
+    let read = match blocking(move || forge.read(&event, &body)).await {
+        Ok(read) => read,
+        Err(panic) if stored.attempts + 1 < MOST_PANICS => return Err(panic),
+        Err(_) => {
             let note =
-                format!("the branch `{}` is not served, only `{}`", push.branch, source.mirror.remote().branch());
-            return nothing(DeliveryState::Ignored, note);
+                format!("reading it panicked {MOST_PANICS} times: this is a defect of Slipway, please report it");
+            return known(DeliveryState::Dead, note);
         }
-        let mirror = source.mirror.clone();
-        let after = push.after.clone();
-        let touched = blocking(move || touched_models(&mirror, &push)).await??;
-        let Some((base, touched)) = touched else {
-            return nothing(DeliveryState::Ignored, format!("{} is not on the branch any more", after.short()));
-        };
-        if touched.is_empty() {
-            return nothing(DeliveryState::Done, "no model is touched".to_owned());
-        }
-        let runs: Vec<Run> =
-            touched.iter().map(|file| new_run(delivery, source, base.as_ref(), &after, file)).collect();
-        let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
-        Ok(Settled { state: DeliveryState::Done, note: format!("touches {}", names.join(", ")), runs })
-    }
-}
-
-/// The revision the push is compared with, and the model files it touches; `None` if the revision is gone.
-#[expect(clippy::type_complexity, reason = "read in one place, right above")]
-fn touched_models(mirror: &Mirror, push: &Push) -> Result<Option<(Option<CommitSha>, Vec<ModelFile>)>, GitError> {
-    mirror.fetch()?;
-    if !mirror.contains(&push.after)? {
-        return Ok(None);
-    }
-    let base = match &push.before {
-        Some(before) if mirror.contains(before)? => Some(before.clone()),
-        // The revision before is not to be had (a forced push, or the first one seen): compare with the parent.
-        Some(_) => mirror.parent(&push.after)?,
-        None => None,
     };
-    let files = source::model_files(mirror, &push.after)?;
-    let Some(base) = base else {
-        return Ok(Some((None, files)));
-    };
-    let changed = mirror.changed_paths(Some(&base), &push.after)?;
-    let touched = files.into_iter().filter(|file| touches(file, &changed)).collect();
-    Ok(Some((Some(base), touched)))
-}
-
-/// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
-/// folder, so that its author hears of the mistake.
-fn touches(file: &ModelFile, paths: &[String]) -> bool {
-    let folder = source::folder_of(&file.path);
-    match file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok()) {
-        Some(model) => {
-            let files = ModelFiles::of(&file.path, &model);
-            paths.iter().any(|path| *path == file.path || files.contain(path))
+    let branch = source.mirror.remote().branch();
+    match read {
+        Err(error @ ForgeError::Unreadable { .. }) => known(DeliveryState::Dead, error.to_string()),
+        Err(error) => known(DeliveryState::Dead, error.to_string()),
+        Ok(Event::Ignored { reason }) => known(DeliveryState::Ignored, reason),
+        Ok(Event::Push(push)) if push.branch != branch => {
+            known(DeliveryState::Ignored, format!("the branch `{}` is not served, only `{branch}`", push.branch))
         }
-        None => paths.iter().any(|path| path.starts_with(folder)),
-    }
-}
-
-fn new_run(delivery: &Delivery, source: &Source, base: Option<&CommitSha>, head: &CommitSha, file: &ModelFile) -> Run {
-    let now = Timestamp::now();
-    Run {
-        id: RunId::new(),
-        source: delivery.source.clone(),
-        model: source::name_of(file),
-        file: file.path.clone(),
-        branch: source.mirror.remote().branch().to_owned(),
-        base: base.cloned(),
-        head: head.clone(),
-        environment: source.environment.clone(),
-        state: RunState::Queued,
-        reason: None,
-        diagnostics: Vec::new(),
-        stalled: false,
-        attempts: 0,
-        run_key: None,
-        artifact: None,
-        reused_from: None,
-        champion: None,
-        evaluation: None,
-        evidence: None,
-        verdict: None,
-        promotion_commit: None,
-        delivered_at: delivery.received_at,
-        created_at: now,
-        updated_at: now,
+        Ok(Event::Push(push)) => Ok(Meaning::Look(push)),
     }
 }

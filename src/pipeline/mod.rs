@@ -1,36 +1,41 @@
 //! What happens to a run, one step a file. This one holds what all steps share, and what the outside may ask.
 
+mod branch;
 mod champion;
 mod evaluate;
+mod explain;
 mod gate;
 mod intake;
+mod missed;
 mod plan;
 mod promote;
 mod publish;
 mod source;
+mod step;
 mod texts;
 mod train;
+mod upkeep;
 mod worker;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use slipway_contract::DevicePreference;
 use tokio::sync::Notify;
 
 use crate::artifacts::ArtifactStore;
-use crate::domain::{Delivery, Diagnostic, Intake, Retry, Run, RunEvent, RunId, RunState, SourceName, Transition};
-use crate::executor::{Executor, JobError};
+use crate::domain::{Actor, Delivery, Intake, Run, RunEvent, RunId, SourceName};
+use crate::executor::Executor;
 use crate::forge::Forge;
-use crate::git::{GitError, Identity, Mirror};
-use crate::store::Store;
+use crate::git::{Identity, Mirror};
+use crate::store::{Store, StoreError, StoredDelivery};
 
-pub use crate::store::{LogLine, StoreError};
+pub use explain::Explanation;
 pub use source::{locate as fault_place, read_model};
+use step::{StepError, blocking};
 pub use worker::CrashPoint;
 
 /// What the platform's owner decided, ready for use.
@@ -47,6 +52,8 @@ pub struct Settings {
     pub threads: u32,
     /// Where jobs compute.
     pub device: DevicePreference,
+    /// Runs of one repository that may be under way at a time.
+    pub most_of_a_source: u32,
     /// Where to end the process abruptly, for tests of crashes.
     pub crash_at: Option<CrashPoint>,
 }
@@ -59,6 +66,10 @@ pub struct Source {
     pub mirror: Mirror,
     /// The environment its models are promoted to.
     pub environment: SourceName,
+    /// Priority of its runs; zero is usual.
+    pub priority: i32,
+    /// Wakes the reader of its deliveries.
+    pub arrived: Notify,
 }
 
 /// An environment that may be written.
@@ -69,137 +80,75 @@ pub struct Environment {
 
 /// All that the steps work with.
 pub struct Pipeline {
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     executor: Arc<dyn Executor>,
     artifacts: Arc<dyn ArtifactStore>,
     settings: Settings,
-    deliveries: Notify,
     due: Notify,
-    progress: AtomicI64,
-}
-
-/// How a step ended other than well.
-#[derive(Debug)]
-enum StepError {
-    /// The specification or the policy says no.
-    Refused { reason: String, diagnostics: Vec<Diagnostic> },
-    /// Something is broken that another attempt would not mend.
-    Failed { reason: String },
-    /// Another attempt may help, or a person has to act first.
-    Again { retry: Retry, reason: String },
-    /// The store failed, or the run is not ours any more.
-    Store(StoreError),
-}
-
-impl From<StoreError> for StepError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<GitError> for StepError {
-    fn from(error: GitError) -> Self {
-        Self::Again { retry: error.retry(), reason: error.to_string() }
-    }
-}
-
-impl From<crate::artifacts::ArtifactError> for StepError {
-    fn from(error: crate::artifacts::ArtifactError) -> Self {
-        match error.retry() {
-            Retry::Never => Self::Failed { reason: error.to_string() },
-            retry => Self::Again { retry, reason: error.to_string() },
-        }
-    }
-}
-
-impl From<JobError> for StepError {
-    fn from(error: JobError) -> Self {
-        match error.retry() {
-            Retry::Never => Self::Failed { reason: error.to_string() },
-            retry => Self::Again { retry, reason: error.to_string() },
-        }
-    }
-}
-
-impl StepError {
-    /// A step of this machine's own went wrong: a disk, a lost thread.
-    fn local(what: &str, error: impl std::fmt::Display) -> Self {
-        Self::Again { retry: Retry::Backoff, reason: format!("{what}: {error}") }
-    }
-}
-
-/// Runs blocking work on a thread for it. Git and the disk are never touched on the asynchronous threads.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StepError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| StepError::local("a step panicked", error))
+    started: Instant,
+    /// Milliseconds from `started` to the last sign of life of a worker. Not by the clock on the wall, which jumps.
+    progress: AtomicU64,
 }
 
 impl Pipeline {
     /// A pipeline over its parts.
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<Store>,
         executor: Arc<dyn Executor>,
         artifacts: Arc<dyn ArtifactStore>,
         settings: Settings,
     ) -> Self {
-        let progress = AtomicI64::new(Timestamp::now().as_second());
-        Self { store, executor, artifacts, settings, deliveries: Notify::new(), due: Notify::new(), progress }
+        let (due, started, progress) = (Notify::new(), Instant::now(), AtomicU64::new(0));
+        Self { store, executor, artifacts, settings, due, started, progress }
+    }
+
+    /// The sources that are served.
+    pub fn sources(&self) -> impl Iterator<Item = (&SourceName, &Source)> {
+        self.settings.sources.iter()
     }
 
     /// Stores a delivery on disk, then wakes its reader.
     pub async fn accept(&self, delivery: &Delivery) -> Result<Intake, StoreError> {
         let intake = self.store.record_delivery(delivery).await?;
         if intake == Intake::Stored {
-            self.deliveries.notify_one();
+            self.wake(&delivery.source);
         }
         Ok(intake)
     }
 
-    /// The newest runs, newest first.
-    pub async fn runs(&self, limit: u32) -> Result<Vec<Run>, StoreError> {
-        self.store.runs(limit).await
+    /// Has a settled delivery read again.
+    pub async fn replay(&self, source: &SourceName, id: &str) -> Result<StoredDelivery, StoreError> {
+        let delivery = self.store.replay_delivery(source, id).await?;
+        self.wake(source);
+        Ok(delivery)
     }
 
-    /// One run and its way so far.
-    pub async fn run(&self, run: RunId) -> Result<(Run, Vec<Transition>), StoreError> {
-        Ok((self.store.run(run).await?, self.store.transitions(run).await?))
-    }
-
-    /// A run's log from a line on.
-    pub async fn log(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<LogLine>, StoreError> {
-        self.store.run(run).await?;
-        self.store.log(run, after, limit).await
+    fn wake(&self, source: &SourceName) {
+        if let Some(source) = self.settings.sources.get(source) {
+            source.arrived.notify_one();
+        }
     }
 
     /// Ends a run that has not begun to change its environment.
-    pub async fn cancel(&self, run: RunId) -> Result<Run, StoreError> {
-        self.store.call_off(run, RunEvent::Cancelled, "cancelled on request").await
+    pub async fn cancel(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
+        self.store.call_off(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await
     }
 
     /// Makes a stalled run due again.
-    pub async fn retry(&self, run: RunId) -> Result<Run, StoreError> {
-        let run = self.store.retry_run(run, "retried on request").await?;
+    pub async fn retry(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
+        let run = self.store.retry_run(run, &format!("retried by {actor}"), actor).await?;
         self.due.notify_one();
         Ok(run)
     }
 
-    /// How many runs stand where.
-    pub async fn runs_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
-        self.store.runs_by_state().await
-    }
-
-    /// Whether the store can be written.
-    pub async fn check_ready(&self) -> Result<(), StoreError> {
-        self.store.check_writable().await
-    }
-
-    /// How long ago the worker last showed that it is alive.
+    /// How long ago a worker last showed that it is alive.
     pub fn silent_for(&self) -> Duration {
-        let seconds = Timestamp::now().as_second() - self.progress.load(Ordering::Relaxed);
-        Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+        self.started.elapsed().saturating_sub(Duration::from_millis(self.progress.load(Ordering::Relaxed)))
     }
 
     fn show_progress(&self) {
-        self.progress.store(Timestamp::now().as_second(), Ordering::Relaxed);
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.progress.store(elapsed, Ordering::Relaxed);
     }
 
     /// The source a run came from; a run of a source that is not served any more cannot go on.

@@ -3,6 +3,7 @@
 use slipway_contract::{Digest, Fault};
 
 use super::champion::Champion;
+use super::explain;
 use crate::domain::{CommitSha, Promotion, Run, RunId};
 
 /// Weights of an earlier run are used again.
@@ -11,6 +12,23 @@ pub(super) fn reused(earlier: RunId, key: &Digest) -> String {
         "weights of run {earlier} used again: same files, specification, threads and trainer (run key {})",
         key.short()
     )
+}
+
+/// No earlier weights fit, and why.
+pub(super) fn trained_anew(run: &Run, earlier: Option<&Run>) -> String {
+    let Some(earlier) = earlier else {
+        return "trained anew: no earlier run of this model made weights".to_owned();
+    };
+    let differing = explain::differing(run, earlier);
+    if differing.is_empty() {
+        return format!("trained anew: the weights of run {} are not in the artifact store any more", earlier.id);
+    }
+    format!("trained anew: since run {}, {} changed", earlier.id, differing.join(" and "))
+}
+
+/// A run waits for a person.
+pub(super) fn stalled(reason: &str) -> String {
+    format!("stalled: {reason}\n  help: mend it, then `slipway runs retry`; a newer push takes its place as well")
 }
 
 /// Training is done.

@@ -1,9 +1,9 @@
 //! Second step: the trainer gets a folder with the model's files, and the weights go to the artifact store.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Serialize;
-use slipway_contract::{DevicePreference, Digest, Fault, FaultKind, Job, JobWork, Model, Progress, TrainingJob};
+use slipway_contract::{Digest, Fault, FaultKind, Job, JobWork, Model, Progress, TrainingJob};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{Plan, refused};
@@ -19,16 +19,6 @@ const WEIGHTS: &str = "model.safetensors";
 /// What one model's files may take.
 const EXPORT: ExportLimits = ExportLimits { files: 200_000, bytes: 20 << 30 };
 
-/// Everything that decides what training makes. Two runs with equal keys would make the same weights.
-#[derive(Serialize)]
-struct RunKey<'a> {
-    source: &'a str,
-    model: &'a Model,
-    threads: u32,
-    device: DevicePreference,
-    trainer: &'a str,
-}
-
 impl Pipeline {
     pub(super) async fn train(
         &self,
@@ -38,15 +28,20 @@ impl Pipeline {
         let plan = self.read_plan(run).await?;
         let folder = self.fresh_folder(run.id, "train").await?;
         let exported = self.export(run, &plan, &folder).await?;
-        let key = self.run_key(&exported, &plan.model);
+        run.run_key_parts = self.run_key_parts(&exported, &plan.model);
+        let key = Digest::of(&serde_json::to_vec(&run.run_key_parts).expect("a key holds only texts"));
         run.run_key = Some(key.clone());
         if let Some((earlier, artifact)) = self.store.artifact_of_key(&key).await?
             && self.artifacts.get_weights(&artifact, &folder.join("earlier.safetensors")).await.is_ok()
         {
             run.artifact = Some(artifact);
             run.reused_from = Some(earlier);
-            return Ok((RunEvent::Trained, texts::reused(earlier, &key)));
+            let reused = texts::reused(earlier, &key);
+            run.reuse = Some(reused.clone());
+            return Ok((RunEvent::Trained, reused));
         }
+        let earlier = self.store.earlier_with_key(run).await?;
+        run.reuse = Some(texts::trained_anew(run, earlier.as_ref()));
         let job = Job {
             work: JobWork::Train(TrainingJob { model: plan.model.clone(), source: SOURCE.to_owned() }),
             threads: self.settings.threads,
@@ -84,15 +79,18 @@ impl Pipeline {
         })
     }
 
-    fn run_key(&self, exported: &SourceTree, model: &Model) -> Digest {
-        let key = RunKey {
-            source: &exported.digest,
-            model,
-            threads: self.settings.threads,
-            device: self.settings.device,
-            trainer: env!("CARGO_PKG_VERSION"),
-        };
-        Digest::of(&serde_json::to_vec(&key).expect("a key holds only texts and numbers"))
+    /// Everything that decides what training makes. Two runs with equal parts would make the same weights.
+    fn run_key_parts(&self, exported: &SourceTree, model: &Model) -> BTreeMap<String, String> {
+        let specification = Digest::of(&serde_json::to_vec(model).expect("a model holds only texts and numbers"));
+        let device = serde_json::to_string(&self.settings.device).expect("a word");
+        let parts = [
+            ("files", exported.digest.clone()),
+            ("specification", specification.to_string()),
+            ("threads", self.settings.threads.to_string()),
+            ("device", device.trim_matches('"').to_owned()),
+            ("trainer", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// Runs a job; what the trainer says goes into the run's log as it comes.

@@ -1,14 +1,14 @@
 //! The loop that moves runs: claim one under a lease, do the step its state calls for, record where it stands.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pipeline, StepError};
-use crate::domain::{Retry, Run, RunEvent, RunState, Transition, pause_before};
-use crate::store::{Lease, StoreError};
+use super::{Pipeline, StepError, texts};
+use crate::domain::{Actor, Retry, Run, RunEvent, RunState, Transition, pause_before};
+use crate::store::{Claim, Lease, StoreError};
 
 /// How long a claim holds without being extended. A worker that died is replaced after this.
 const HOLD: Duration = Duration::from_secs(30);
@@ -78,7 +78,8 @@ impl Pipeline {
 
     /// Moves the run that waits longest. Answers whether there was one.
     async fn move_one_run(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
-        let Some((run, lease)) = self.store.claim_run(Timestamp::now(), HOLD).await? else { return Ok(false) };
+        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: self.settings.most_of_a_source };
+        let Some((run, lease)) = self.store.claim_run(claim).await? else { return Ok(false) };
         match self.carry(run, &lease, stop).await {
             Err(StoreError::LeaseLost { run }) => {
                 tracing::info!(run.id = %run, "run {run} was called off or taken over");
@@ -145,14 +146,18 @@ impl Pipeline {
     /// Extends the lease for as long as it is ours; ends with the reason when it is not. A store that cannot be
     /// reached for a moment is no reason: the lease holds until its end.
     async fn hold(&self, lease: &Lease) -> StoreError {
-        let mut held_until = Timestamp::now() + HOLD;
+        // Measured by a clock that does not jump.
+        let mut extended = Instant::now();
         loop {
             tokio::time::sleep(HEARTBEAT).await;
             self.show_progress();
-            let until = Timestamp::now() + HOLD;
-            match self.store.extend_lease(lease, until).await {
-                Ok(()) => held_until = until,
-                Err(error) if error.retry() == Retry::Never || Timestamp::now() > held_until => return error,
+            let asked = Instant::now();
+            match self.store.extend_lease(lease, Timestamp::now() + HOLD).await {
+                Ok(()) => extended = asked,
+                Err(error) if error.retry() == Retry::Never || extended.elapsed() > HOLD => {
+                    metrics::counter!("slipway_leases_lost_total").increment(1);
+                    return error;
+                }
                 Err(error) => tracing::warn!(%error, "the lease of run {} was not extended: {error}", lease.run()),
             }
         }
@@ -164,7 +169,8 @@ impl Pipeline {
         run.state = from.after(event)?;
         run.updated_at = Timestamp::now();
         run.reason = Some(cause.clone());
-        let transition = Transition { from: Some(from), to: run.state, at: run.updated_at, cause };
+        let transition =
+            Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
         self.crash_if(run.state, false);
         self.store.record_run(lease, &run, Some(&transition)).await?;
         self.crash_if(run.state, true);
@@ -193,13 +199,16 @@ impl Pipeline {
         };
         run.stalled = pause.is_none();
         run.updated_at = Timestamp::now();
-        if let Some(pause) = pause {
+        let stalled = if let Some(pause) = pause {
             tracing::warn!(reason, "run {} waits {pause:?} before attempt {}", run.id, run.attempts + 1);
+            None
         } else {
             tracing::error!(reason, "run {} is stalled: {reason}", run.id);
-        }
+            let (at, actor) = (run.updated_at, Actor::controller());
+            Some(Transition { from: Some(run.state), to: run.state, at, cause: texts::stalled(&reason), actor })
+        };
         run.reason = Some(reason);
-        self.store.record_run(lease, &run, None).await?;
+        self.store.record_run(lease, &run, stalled.as_ref()).await?;
         self.store.release_run(lease, Timestamp::now() + pause.unwrap_or_default()).await
     }
 

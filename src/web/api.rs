@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::problem::Problem;
-use crate::domain::{Run, RunId, Transition};
-use crate::pipeline::{LogLine, StoreError};
+use crate::domain::{Actor, Run, RunId, Transition};
+use crate::store::{LogLine, RunFilter, StoreError};
 
 /// Runs answered at once when nothing else is asked for, and at most.
 const USUAL_PAGE: u32 = 50;
@@ -84,12 +84,13 @@ type Answer<T> = Result<Json<T>, Problem>;
 
 /// `GET /api/v1/runs`.
 pub(super) async fn list_runs(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Answer<RunList> {
-    Ok(Json(RunList { runs: shared.pipeline.runs(page.limit()).await? }))
+    Ok(Json(RunList { runs: shared.store.runs(&RunFilter::default(), page.limit()).await? }))
 }
 
 /// `GET /api/v1/runs/{id}`.
 pub(super) async fn show_run(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer<RunWithWay> {
-    let (run, transitions) = shared.pipeline.run(run_id(&id)?).await?;
+    let id = run_id(&id)?;
+    let (run, transitions) = (shared.store.run(id).await?, shared.store.transitions(id).await?);
     Ok(Json(RunWithWay { run, transitions }))
 }
 
@@ -99,16 +100,18 @@ pub(super) async fn show_log(
     Path(id): Path<String>,
     Query(page): Query<Page>,
 ) -> Answer<LogPage> {
-    let lines = shared.pipeline.log(run_id(&id)?, page.after.unwrap_or(0), page.limit()).await?;
+    let id = run_id(&id)?;
+    shared.store.run(id).await?;
+    let lines = shared.store.log(id, page.after.unwrap_or(0), page.limit()).await?;
     Ok(Json(LogPage { lines }))
 }
 
 /// `POST /api/v1/runs/{id}/cancel`.
 pub(super) async fn cancel_run(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer<Run> {
-    Ok(Json(shared.pipeline.cancel(run_id(&id)?).await?))
+    Ok(Json(shared.pipeline.cancel(run_id(&id)?, &Actor::anyone()).await?))
 }
 
 /// `POST /api/v1/runs/{id}/retry`.
 pub(super) async fn retry_run(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer<Run> {
-    Ok(Json(shared.pipeline.retry(run_id(&id)?).await?))
+    Ok(Json(shared.pipeline.retry(run_id(&id)?, &Actor::anyone()).await?))
 }

@@ -26,7 +26,7 @@ pub(super) async fn live(State(shared): State<Arc<Shared>>) -> Response {
 
 /// `GET /readyz`: fails when the store cannot be written.
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
-    match shared.pipeline.check_ready().await {
+    match shared.store.check_writable().await {
         Ok(()) => "ok\n".into_response(),
         Err(error) => {
             tracing::error!(%error, "the store cannot be written: {error}");
@@ -37,7 +37,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 
 /// `GET /metrics` in Prometheus's text format.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    if let Ok(counts) = shared.pipeline.runs_by_state().await {
+    if let Ok(counts) = shared.store.runs_by_state().await {
         for state in RunState::ALL {
             let count = counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);
             let count = u32::try_from(count).unwrap_or(u32::MAX);

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::SourceName;
 use crate::forge::{Forge, Secret};
 use crate::pipeline::Pipeline;
+use crate::store::Store;
 
 /// What the HTTP side is set up with.
 #[derive(Debug, Clone)]
@@ -48,6 +49,7 @@ const DELIVERIES_AT_ONCE: usize = 32;
 /// What every handler shares.
 pub struct Shared {
     pipeline: Arc<Pipeline>,
+    store: Arc<Store>,
     hooks: BTreeMap<SourceName, Hook>,
     settings: Settings,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -58,11 +60,12 @@ impl Shared {
     /// The shared part of all handlers.
     pub fn new(
         pipeline: Arc<Pipeline>,
+        store: Arc<Store>,
         hooks: BTreeMap<SourceName, Hook>,
         settings: Settings,
         render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Self {
-        Self { pipeline, hooks, settings, render_metrics, bodies: Semaphore::new(DELIVERIES_AT_ONCE) }
+        Self { pipeline, store, hooks, settings, render_metrics, bodies: Semaphore::new(DELIVERIES_AT_ONCE) }
     }
 }
 

@@ -102,9 +102,14 @@ async fn read_body(shared: &Shared, headers: &HeaderMap, mut body: Body) -> Resu
 
 fn verify(hook: &Hook, source: SourceName, headers: &HeaderMap, body: Vec<u8>) -> Result<Delivery, Refusal> {
     match hook.forge.verify(headers, &body, &hook.secrets) {
-        Ok(identity) => {
-            Ok(Delivery { source, id: identity.id, event: identity.event, body, received_at: Timestamp::now() })
-        }
+        Ok(identity) => Ok(Delivery {
+            source,
+            id: identity.id,
+            event: identity.event,
+            headers: std::collections::BTreeMap::new(),
+            body,
+            received_at: Timestamp::now(),
+        }),
         Err(error @ ForgeError::Unverified { .. }) => {
             Err(refuse("unverified", StatusCode::UNAUTHORIZED, error.to_string()))
         }

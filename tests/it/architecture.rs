@@ -21,7 +21,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "pipeline",
         &["domain", "yaml", "evaluation", "policy", "manifest", "git", "forge", "executor", "artifacts", "store"],
     ),
-    ("web", &["domain", "forge", "pipeline"]),
+    ("web", &["domain", "forge", "store", "pipeline"]),
     ("config", &["domain", "yaml", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
     ("app", &["telemetry", "config", "domain", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
     (

@@ -1,0 +1,66 @@
+//! One move of a run: when, why, and who made it.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::RunState;
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Actor(String);
+
+impl Actor {
+    /// Slipway itself, following its rules.
+    pub fn controller() -> Self {
+        Self("controller".to_owned())
+    }
+
+    /// Whoever can reach the server, where no token is asked for.
+    pub fn anyone() -> Self {
+        Self("anyone".to_owned())
+    }
+
+    /// The holder of an API token, by the token's name.
+    pub fn token(name: &str) -> Self {
+        Self(format!("token {name}"))
+    }
+
+    /// Somebody at a command line beside the store.
+    pub fn command_line() -> Self {
+        Self("command line".to_owned())
+    }
+
+    /// An actor as the store kept it.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One move of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// Where it stood; `None` for the first.
+    pub from: Option<RunState>,
+    /// Where it stands since.
+    pub to: RunState,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in words.
+    pub cause: String,
+    /// Who made it.
+    pub actor: Actor,
+}

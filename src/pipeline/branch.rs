@@ -1,0 +1,156 @@
+//! A look at a served branch: where it is, what it was left at, which models changed in between, and the runs that
+//! follow. Deliveries that come twice, late, or in the wrong order all end here and find nothing left to do.
+
+use jiff::Timestamp;
+
+use super::source::{self, ModelFile, ModelFiles};
+use super::{Pipeline, Source, StepError, blocking};
+use crate::domain::{CommitSha, DeliveryState, Push, Run, RunId, RunState, SourceName};
+use crate::git::{GitError, Mirror};
+use crate::store::{BranchHead, SeenBranch, Settled};
+
+/// What a commit's message says to keep its models from being built.
+const SKIP: [&str; 2] = ["[skip slipway]", "[slipway skip]"];
+
+/// What a look at a branch found.
+enum Found {
+    /// Nothing that was not dealt with before.
+    Nothing { tip: CommitSha },
+    /// The revision asks for nothing to be built.
+    Skipped { tip: CommitSha },
+    /// Models to build, and the revision they are compared with.
+    Moved { tip: CommitSha, base: Option<CommitSha>, touched: Vec<ModelFile> },
+}
+
+impl Pipeline {
+    /// Looks at the served branch of a source. `announced` are the pushes that were told of, `arrived` is when the
+    /// first of them came in.
+    pub(super) async fn look_at_branch(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        announced: &[Push],
+        arrived: Timestamp,
+    ) -> Result<Settled, StepError> {
+        let branch = source.mirror.remote().branch().to_owned();
+        let seen = self.store.seen_branch(name, &branch).await?;
+        let before = seen.as_ref().map(|seen| seen.head.clone());
+        let (mirror, announced) = (source.mirror.clone(), announced.to_vec());
+        let found = match blocking(move || look(&mirror, seen.as_ref(), &announced)).await? {
+            Err(GitError::BranchMissing { .. }) => {
+                let note = format!("the branch `{branch}` is not there any more");
+                return Ok(Settled::nothing(DeliveryState::Ignored, note));
+            }
+            found => found?,
+        };
+        let moved = |tip: CommitSha, note: String, runs: Vec<Run>| {
+            let branch = BranchHead { source: name.clone(), branch, before, head: tip, adopted: false };
+            Settled { state: DeliveryState::Done, note, branch: Some(branch), runs, closed: Vec::new() }
+        };
+        Ok(match found {
+            Found::Nothing { tip } => {
+                Settled::nothing(DeliveryState::Done, format!("{} was dealt with already", tip.short()))
+            }
+            Found::Skipped { tip } => {
+                let note = format!("the message of {} says `{}`", tip.short(), SKIP[0]);
+                moved(tip, note, Vec::new())
+            }
+            Found::Moved { tip, touched, .. } if touched.is_empty() => {
+                let note = format!("no model is touched up to {}", tip.short());
+                moved(tip, note, Vec::new())
+            }
+            Found::Moved { tip, base, touched } => {
+                let run = |file| new_run(name, source, base.as_ref(), &tip, file, arrived);
+                let runs: Vec<Run> = touched.iter().map(run).collect();
+                let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
+                let note = format!("{} touches {}", tip.short(), names.join(", "));
+                moved(tip, note, runs)
+            }
+        })
+    }
+}
+
+fn look(mirror: &Mirror, seen: Option<&SeenBranch>, announced: &[Push]) -> Result<Found, GitError> {
+    let tip = mirror.fetch()?;
+    // Of a revision that was only found there no push was known; if one is announced now, it is still to be dealt with.
+    let told = announced.iter().rev().find(|push| push.after == tip && push.before.as_ref() != Some(&tip));
+    let base = match seen {
+        Some(seen) if seen.head == tip && seen.adopted => match told {
+            Some(push) => push.before.clone(),
+            None => return Ok(Found::Nothing { tip }),
+        },
+        Some(seen) if seen.head == tip => return Ok(Found::Nothing { tip }),
+        Some(seen) => Some(seen.head.clone()),
+        None => announced.first().and_then(|push| push.before.clone()),
+    };
+    let message = mirror.commit_info(&tip)?.message;
+    if SKIP.iter().any(|skip| message.contains(skip)) {
+        return Ok(Found::Skipped { tip });
+    }
+    let files = source::model_files(mirror, &tip)?;
+    Ok(match base {
+        Some(base) if mirror.contains(&base)? => {
+            let changed = mirror.changed_paths(Some(&base), &tip)?;
+            let touched = files.into_iter().filter(|file| touches(file, &changed)).collect();
+            Found::Moved { tip, base: Some(base), touched }
+        }
+        // What the branch was before is not to be had: every model counts as changed, and is still judged by a policy
+        // that was there before the newest commit.
+        Some(_) => Found::Moved { base: mirror.parent(&tip)?, touched: files, tip },
+        None => Found::Moved { base: None, touched: files, tip },
+    })
+}
+
+/// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
+/// folder, so that its author hears of the mistake.
+fn touches(file: &ModelFile, paths: &[String]) -> bool {
+    let folder = source::folder_of(&file.path);
+    match file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok()) {
+        Some(model) => {
+            let files = ModelFiles::of(&file.path, &model);
+            paths.iter().any(|path| *path == file.path || files.contain(path))
+        }
+        None => paths.iter().any(|path| path.starts_with(folder)),
+    }
+}
+
+fn new_run(
+    name: &SourceName,
+    source: &Source,
+    base: Option<&CommitSha>,
+    head: &CommitSha,
+    file: &ModelFile,
+    arrived: Timestamp,
+) -> Run {
+    let now = Timestamp::now();
+    Run {
+        id: RunId::new(),
+        source: name.clone(),
+        model: source::name_of(file),
+        file: file.path.clone(),
+        branch: source.mirror.remote().branch().to_owned(),
+        change: None,
+        base: base.cloned(),
+        head: head.clone(),
+        environment: source.environment.clone(),
+        state: RunState::Queued,
+        reason: None,
+        diagnostics: Vec::new(),
+        stalled: false,
+        attempts: 0,
+        priority: source.priority,
+        run_key: None,
+        run_key_parts: std::collections::BTreeMap::new(),
+        reuse: None,
+        artifact: None,
+        reused_from: None,
+        champion: None,
+        evaluation: None,
+        evidence: None,
+        verdict: None,
+        promotion_commit: None,
+        delivered_at: arrived,
+        created_at: now,
+        updated_at: now,
+    }
+}

@@ -1,0 +1,64 @@
+//! How a step of a run ends other than well.
+
+use crate::artifacts::ArtifactError;
+use crate::domain::{Diagnostic, Retry};
+use crate::executor::JobError;
+use crate::git::GitError;
+use crate::store::StoreError;
+
+/// How a step ended other than well.
+#[derive(Debug)]
+pub(super) enum StepError {
+    /// The specification or the policy says no.
+    Refused { reason: String, diagnostics: Vec<Diagnostic> },
+    /// Something is broken that another attempt would not mend.
+    Failed { reason: String },
+    /// Another attempt may help, or a person has to act first.
+    Again { retry: Retry, reason: String },
+    /// The store failed, or the run is not ours any more.
+    Store(StoreError),
+}
+
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<GitError> for StepError {
+    fn from(error: GitError) -> Self {
+        Self::Again { retry: error.retry(), reason: error.to_string() }
+    }
+}
+
+impl From<ArtifactError> for StepError {
+    fn from(error: ArtifactError) -> Self {
+        Self::after(error.retry(), error.to_string())
+    }
+}
+
+impl From<JobError> for StepError {
+    fn from(error: JobError) -> Self {
+        Self::after(error.retry(), error.to_string())
+    }
+}
+
+impl StepError {
+    /// A failure that says itself whether another attempt can help.
+    fn after(retry: Retry, reason: String) -> Self {
+        match retry {
+            Retry::Never => Self::Failed { reason },
+            retry => Self::Again { retry, reason },
+        }
+    }
+
+    /// A step of this machine's own went wrong: a disk, a lost thread.
+    pub(super) fn local(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::Again { retry: Retry::Backoff, reason: format!("{what}: {error}") }
+    }
+}
+
+/// Runs blocking work on a thread for it. Git and the disk are never touched on the asynchronous threads.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StepError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StepError::local("a step panicked", error))
+}

@@ -1,0 +1,178 @@
+//! Who did what: appended, never changed. Each entry carries the digest of the one before it, so that a changed, a
+//! missing or a moved entry shows.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use slipway_contract::Digest;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use super::database::{Turn, count_of, millis, stored, time_of};
+use super::{Store, StoreError};
+use crate::domain::Actor;
+
+/// What the first entry carries in place of a digest.
+const BEGINNING: &str = "beginning";
+/// Entries read at a time while the log is verified.
+const PAGE: u32 = 1000;
+
+/// Something to be written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAuditEntry {
+    /// Who.
+    pub actor: Actor,
+    /// What, such as `run.cancel` or `refused`.
+    pub action: String,
+    /// On what, such as a run's identifier.
+    pub target: String,
+    /// More, in words.
+    pub detail: String,
+}
+
+/// An entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditEntry {
+    /// Its place, from one.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: String,
+    /// On what.
+    pub target: String,
+    /// More, in words.
+    pub detail: String,
+    /// Digest of the entry before.
+    pub previous: String,
+    /// Digest of this entry.
+    pub digest: String,
+}
+
+/// What is wrong with the log, at its first fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuditFault {
+    /// An entry is gone.
+    #[error("entry {number} is missing")]
+    Missing {
+        /// Its place.
+        number: u64,
+    },
+    /// An entry does not say what it said when it was written.
+    #[error("entry {number} was changed after it was written: its digest does not match what it says")]
+    Changed {
+        /// Its place.
+        number: u64,
+    },
+    /// An entry is unchanged, but stood elsewhere, or what stood before it was replaced.
+    #[error("entry {number} does not follow entry {}: one of them was moved or replaced", number - 1)]
+    Moved {
+        /// Its place.
+        number: u64,
+    },
+}
+
+impl AuditEntry {
+    /// SHA-256 over what the entry says and the digest of the one before, as a JSON array of texts.
+    fn digest_of(at: i64, entry: &NewAuditEntry, previous: &str) -> String {
+        let NewAuditEntry { actor, action, target, detail } = entry;
+        let said = [&*at.to_string(), actor.as_str(), action, target, detail, previous];
+        Digest::of(&serde_json::to_vec(&said).expect("texts")).to_string()
+    }
+
+    fn is_unchanged(&self) -> bool {
+        let said = NewAuditEntry {
+            actor: self.actor.clone(),
+            action: self.action.clone(),
+            target: self.target.clone(),
+            detail: self.detail.clone(),
+        };
+        self.digest == Self::digest_of(millis(self.at), &said, &self.previous)
+    }
+}
+
+fn read(row: &AnyRow) -> Result<AuditEntry, StoreError> {
+    Ok(AuditEntry {
+        number: count_of(row, "number")?,
+        at: time_of(row, "at")?,
+        actor: Actor::stored(row.try_get("actor")?),
+        action: row.try_get("action")?,
+        target: row.try_get("target")?,
+        detail: row.try_get("detail")?,
+        previous: row.try_get("previous")?,
+        digest: row.try_get("digest")?,
+    })
+}
+
+impl Store {
+    /// Appends an entry.
+    pub async fn audit(&self, entry: &NewAuditEntry) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        self.database.take_turn(&mut transaction, Turn::Audit).await?;
+        let last = sqlx::query("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1");
+        let last = last.fetch_optional(&mut *transaction).await?;
+        let (number, previous) = match last {
+            Some(row) => (count_of(&row, "number")? + 1, row.try_get("digest")?),
+            None => (1, BEGINNING.to_owned()),
+        };
+        let at = millis(Timestamp::now());
+        let insert = "INSERT INTO audit (number, at, actor, action, target, detail, previous, digest)
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        sqlx::query(insert)
+            .bind(stored(number))
+            .bind(at)
+            .bind(entry.actor.as_str().to_owned())
+            .bind(entry.action.clone())
+            .bind(entry.target.clone())
+            .bind(entry.detail.clone())
+            .bind(previous.clone())
+            .bind(AuditEntry::digest_of(at, entry, &previous))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Entries behind a place, in order.
+    pub async fn audit_entries(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        let select = "SELECT number, at, actor, action, target, detail, previous, digest FROM audit
+                      WHERE number > $1 ORDER BY number LIMIT $2";
+        let rows = sqlx::query(select).bind(stored(after)).bind(i64::from(limit));
+        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+    }
+
+    /// Verifies the whole log. Answers the last entry, whose digest stands for all before it: kept elsewhere, it shows
+    /// whether the end of the log was cut off.
+    pub async fn verify_audit(&self) -> Result<Result<Option<AuditEntry>, AuditFault>, StoreError> {
+        let mut last: Option<AuditEntry> = None;
+        loop {
+            let after = last.as_ref().map_or(0, |entry| entry.number);
+            let entries = self.audit_entries(after, PAGE).await?;
+            if entries.is_empty() {
+                return Ok(Ok(last));
+            }
+            for entry in entries {
+                if let Err(fault) = follows(last.as_ref(), &entry) {
+                    return Ok(Err(fault));
+                }
+                last = Some(entry);
+            }
+        }
+    }
+}
+
+fn follows(last: Option<&AuditEntry>, entry: &AuditEntry) -> Result<(), AuditFault> {
+    let number = last.map_or(1, |last| last.number + 1);
+    let previous = last.map_or(BEGINNING, |last| &last.digest);
+    if entry.number != number {
+        return Err(AuditFault::Missing { number });
+    }
+    if !entry.is_unchanged() {
+        return Err(AuditFault::Changed { number });
+    }
+    if entry.previous != previous {
+        return Err(AuditFault::Moved { number });
+    }
+    Ok(())
+}

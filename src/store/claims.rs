@@ -1,0 +1,150 @@
+//! Claiming runs: who comes next, how long a claim holds, and what is recorded under it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+use sqlx::Row as _;
+
+use super::database::{Turn, millis};
+use super::runs::{self, document, read_document};
+use super::{Lease, Store, StoreError, logs};
+use crate::domain::{Run, Transition};
+
+/// Milliseconds beyond which a time in the future cannot be meant: pauses last five minutes at most and leases thirty
+/// seconds. What lies farther ahead was written before the clock was set back, and counts as due.
+pub(super) const FARTHEST: i64 = 15 * 60 * 1000;
+
+/// How a run is claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    /// The time now.
+    pub now: Timestamp,
+    /// How long the claim holds without being extended.
+    pub hold_for: Duration,
+    /// Runs of one repository that may be held at a time.
+    pub most_of_a_source: u32,
+}
+
+/// One run: of the source with the highest priority waiting, among those the one with the fewest runs held, among those
+/// the one that was served longest ago. Within a source: by priority, then by age; within a lane strictly by age.
+macro_rules! claim {
+    ($skip_locked:literal) => {
+        concat!(
+            "UPDATE runs SET lease = $1, lease_until = $2 WHERE id = (
+                 SELECT next.id FROM queues JOIN runs AS next ON next.id = (
+                     SELECT due.id FROM runs AS due
+                     WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
+                       AND (due.due_at <= $3 OR due.due_at > $4)
+                       AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_until > $4)
+                       AND NOT EXISTS (SELECT 1 FROM runs AS older
+                                       WHERE older.lane = due.lane AND older.active = 1 AND older.stalled = 0
+                                         AND (older.created_at, older.id) < (due.created_at, due.id))
+                     ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
+            $skip_locked,
+            ")
+                 WHERE (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source AND held.lease IS NOT NULL
+                          AND held.lease_until BETWEEN $3 AND $4) < $5
+                 ORDER BY next.priority DESC,
+                          (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source
+                             AND held.lease IS NOT NULL AND held.lease_until BETWEEN $3 AND $4),
+                          queues.claimed_at, next.created_at LIMIT 1)
+             RETURNING source, document"
+        )
+    };
+}
+
+impl Store {
+    /// Takes the next run that is due and held by nobody.
+    pub async fn claim_run(&self, claim: Claim) -> Result<Option<(Run, Lease)>, StoreError> {
+        let statement = self.database.either(claim!(""), claim!(" FOR UPDATE SKIP LOCKED"));
+        let token = uuid::Uuid::now_v7().to_string();
+        let now = millis(claim.now);
+        let mut transaction = self.database.begin().await?;
+        self.database.take_turn(&mut transaction, Turn::Claim).await?;
+        let row = sqlx::query(statement)
+            .bind(token.clone())
+            .bind(millis(claim.now + claim.hold_for))
+            .bind(now)
+            .bind(now + FARTHEST)
+            .bind(i64::from(claim.most_of_a_source))
+            .fetch_optional(&mut *transaction)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let run = read_document(&row)?;
+        let served = sqlx::query("UPDATE queues SET claimed_at = $1 WHERE source = $2");
+        served.bind(now).bind(row.try_get::<String, _>("source")?).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        let lease = Lease { run: run.id, token };
+        Ok(Some((run, lease)))
+    }
+
+    /// Holds the run longer; fails with [`StoreError::LeaseLost`] if it is not held any more.
+    pub async fn extend_lease(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
+        let done = sqlx::query("UPDATE runs SET lease_until = $1 WHERE id = $2 AND lease = $3")
+            .bind(millis(until))
+            .bind(lease.run.to_string())
+            .bind(lease.token.clone())
+            .execute(&self.database.pool)
+            .await?;
+        held(lease, done.rows_affected())
+    }
+
+    /// Writes the run, and the transition that brought it where it stands.
+    pub async fn record_run(
+        &self,
+        lease: &Lease,
+        run: &Run,
+        transition: Option<&Transition>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let update = "UPDATE runs SET model = $1, state = $2, active = $3, stalled = $4, run_key = $5, artifact = $6,
+                                      document = $7
+                      WHERE id = $8 AND lease = $9";
+        let done = sqlx::query(update)
+            .bind(run.model.clone())
+            .bind(run.state.as_str())
+            .bind(i64::from(run.state.is_active()))
+            .bind(i64::from(run.stalled))
+            .bind(run.run_key.as_ref().map(Digest::to_string))
+            .bind(run.artifact.as_ref().map(Digest::to_string))
+            .bind(document(run))
+            .bind(run.id.to_string())
+            .bind(lease.token.clone())
+            .execute(&mut *transaction)
+            .await?;
+        held(lease, done.rows_affected())?;
+        if let Some(transition) = transition {
+            logs::add_transition(&self.database, &mut transaction, run, transition).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Lets go of the run, not to be taken before `due_at`.
+    pub async fn release_run(&self, lease: &Lease, due_at: Timestamp) -> Result<(), StoreError> {
+        let update = "UPDATE runs SET lease = NULL, lease_until = NULL, due_at = $1 WHERE id = $2 AND lease = $3";
+        let done = sqlx::query(update)
+            .bind(millis(due_at))
+            .bind(lease.run.to_string())
+            .bind(lease.token.clone())
+            .execute(&self.database.pool)
+            .await?;
+        held(lease, done.rows_affected())
+    }
+
+    /// Frees every run. Only for a server that knows to be the only one, when it starts.
+    pub async fn release_all(&self) -> Result<u64, StoreError> {
+        let freed = sqlx::query("UPDATE runs SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL");
+        Ok(freed.execute(&self.database.pool).await?.rows_affected())
+    }
+
+    /// Where a run stands in its source's queue; `None` if it is not waiting to be taken.
+    pub async fn queue_place(&self, run: &Run, now: Timestamp) -> Result<Option<runs::QueuePlace>, StoreError> {
+        runs::queue_place(&self.database, run, now).await
+    }
+}
+
+fn held(lease: &Lease, rows: u64) -> Result<(), StoreError> {
+    if rows == 1 { Ok(()) } else { Err(StoreError::LeaseLost { run: lease.run }) }
+}

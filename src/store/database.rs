@@ -1,0 +1,144 @@
+//! The two databases behind one pool, and the few things in which they differ.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::{Any, AnyConnection, AnyPool, Row as _, Transaction};
+
+use super::{PostgresUrl, Settings, StoreError};
+
+/// Connections: readers beside the one writer that SQLite allows. Each costs about 100 KiB when idle.
+const SQLITE_CONNECTIONS: u32 = 4;
+/// Connections to PostgreSQL of one server.
+const POSTGRES_CONNECTIONS: u32 = 8;
+/// How long a step waits for a connection before it counts as failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What SQLite is told on every connection: a write-ahead log, every commit synced to disk before it counts, and ten
+/// seconds of waiting for another writer.
+const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                               PRAGMA busy_timeout = 10000;";
+/// What PostgreSQL is told on every connection. A commit counts when it is on disk, whatever the server's default; a
+/// statement or a transaction that hangs is ended, so that it cannot hold a lock for ever.
+const POSTGRES_SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = '30s';
+                                 SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s';";
+
+/// The kind of database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// What several servers do one at a time. SQLite has one writer anyway; PostgreSQL locks by these numbers, until the
+/// end of the transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Turn {
+    /// Claiming a run: limits and the order of a lane hold exactly.
+    Claim = 0x510,
+    /// Adding a transition: their numbers become visible in order.
+    Transition = 0x511,
+    /// Adding to the audit log: each entry follows the one before.
+    Audit = 0x512,
+}
+
+/// A pool of connections.
+#[derive(Clone)]
+pub(super) struct Database {
+    pub(super) pool: AnyPool,
+    pub(super) dialect: Dialect,
+}
+
+impl Database {
+    /// Connects, making the file of SQLite if it is missing.
+    pub(super) async fn open(settings: &Settings) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, url, connections, statements) = match settings {
+            Settings::Sqlite { file } => (Dialect::Sqlite, sqlite_url(file)?, SQLITE_CONNECTIONS, SQLITE_SETTINGS),
+            Settings::Postgres { url: PostgresUrl(url) } => {
+                (Dialect::Postgres, url.clone(), POSTGRES_CONNECTIONS, POSTGRES_SETTINGS)
+            }
+        };
+        let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).after_connect(
+            move |connection, _| {
+                Box::pin(async move { sqlx::raw_sql(statements).execute(connection).await.map(|_| ()) })
+            },
+        );
+        Ok(Self { pool: options.connect(&url).await?, dialect })
+    }
+
+    /// Whether several servers may share it.
+    pub(super) fn is_shared(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
+    /// A transaction that writes. In SQLite it takes the write lock at once, so that two never wait for each other.
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        let begin = match self.dialect {
+            Dialect::Sqlite => "BEGIN IMMEDIATE",
+            Dialect::Postgres => "BEGIN",
+        };
+        Ok(self.pool.begin_with(begin).await?)
+    }
+
+    /// Waits for this transaction's turn.
+    pub(super) async fn take_turn(&self, connection: &mut AnyConnection, turn: Turn) -> Result<(), StoreError> {
+        if self.dialect == Dialect::Postgres {
+            let wait = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(turn as i64);
+            wait.execute(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The statement for this database, where they need different ones.
+    pub(super) fn either(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => sqlite,
+            Dialect::Postgres => postgres,
+        }
+    }
+}
+
+/// The file as an address: what has a meaning in addresses is written as `%XX`.
+fn sqlite_url(file: &Path) -> Result<String, StoreError> {
+    let path = file.to_str().ok_or_else(|| {
+        let reason = format!("the path `{}` is not UTF-8", file.display());
+        StoreError::Incompatible { reason, help: "give the server another `state` folder" }
+    })?;
+    let mut url = String::from("sqlite://");
+    for byte in path.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url.push_str("?mode=rwc");
+    Ok(url)
+}
+
+/// A time as it is stored: milliseconds since 1970-01-01 UTC.
+pub(super) fn millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+/// A time as it was stored.
+pub(super) fn timestamp(millis: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_millisecond(millis).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+/// A column that holds a time.
+pub(super) fn time_of(row: &AnyRow, column: &str) -> Result<Timestamp, StoreError> {
+    timestamp(row.try_get(column)?)
+}
+
+/// A column that counts something.
+pub(super) fn count_of(row: &AnyRow, column: &str) -> Result<u64, StoreError> {
+    Ok(row.try_get::<i64, _>(column)?.unsigned_abs())
+}
+
+/// A number as it is stored; one that is too large becomes the largest.
+pub(super) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

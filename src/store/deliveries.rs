@@ -1,0 +1,250 @@
+//! Deliveries: which are due, what became of them, and how to have one read again.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::{count_of, millis, time_of, timestamp};
+use super::inbox::unpack;
+use super::{BranchHead, Store, StoreError, branches, runs};
+use crate::domain::{Delivery, DeliveryState, Run, RunId, SourceName};
+
+/// What became of deliveries that were read together.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The deliveries' new state.
+    pub state: DeliveryState,
+    /// Why, in words.
+    pub note: String,
+    /// Where a branch stands now that they are dealt with, if they told of one.
+    pub branch: Option<BranchHead>,
+    /// Runs that follow from it.
+    pub runs: Vec<Run>,
+    /// Changes that were closed: their runs end.
+    pub closed: Vec<u64>,
+}
+
+impl Settled {
+    /// Nothing follows.
+    pub fn nothing(state: DeliveryState, note: impl Into<String>) -> Self {
+        Self { state, note: note.into(), branch: None, runs: Vec::new(), closed: Vec::new() }
+    }
+}
+
+/// A delivery and how far its reading has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDelivery {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// How far its reading has come.
+    pub state: DeliveryState,
+    /// Why, in words.
+    pub note: String,
+    /// Failed attempts at reading it.
+    pub attempts: u64,
+    /// When it is read next, if it waits.
+    pub due_at: Timestamp,
+    /// When it was settled.
+    pub settled_at: Option<Timestamp>,
+}
+
+/// Which deliveries are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// Only those of this source.
+    pub source: Option<SourceName>,
+    /// Only those in this state.
+    pub state: Option<DeliveryState>,
+    /// Only those older than this one: its time of arrival, source and identifier.
+    pub before: Option<(Timestamp, SourceName, String)>,
+}
+
+/// How many deliveries stand where, and how old the oldest pending one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Backlog {
+    /// Deliveries that are not read yet.
+    pub pending: u64,
+    /// When the oldest of them arrived.
+    pub oldest: Option<Timestamp>,
+}
+
+const COLUMNS: &str =
+    "source, id, event, headers, encoding, body, received_at, settled_at, state, note, attempts, due_at";
+
+fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
+    let headers: String = row.try_get("headers")?;
+    let headers: BTreeMap<String, String> =
+        serde_json::from_str(&headers).map_err(|error| StoreError::Unreadable(format!("headers: {error}")))?;
+    let encoding: String = row.try_get("encoding")?;
+    let settled_at: Option<i64> = row.try_get("settled_at")?;
+    Ok(StoredDelivery {
+        delivery: Delivery {
+            source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
+            id: row.try_get("id")?,
+            event: row.try_get("event")?,
+            headers,
+            body: unpack(&encoding, row.try_get("body")?)?,
+            received_at: time_of(row, "received_at")?,
+        },
+        state: read_state(&row.try_get::<String, _>("state")?)?,
+        note: row.try_get("note")?,
+        attempts: count_of(row, "attempts")?,
+        due_at: time_of(row, "due_at")?,
+        settled_at: settled_at.map(timestamp).transpose()?,
+    })
+}
+
+fn read_state(word: &str) -> Result<DeliveryState, StoreError> {
+    let known = DeliveryState::ALL.into_iter().find(|state| state.as_str() == word);
+    known.ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a delivery")))
+}
+
+impl Store {
+    /// The deliveries of a source that wait longest and are due, with the number of failed attempts at each.
+    pub async fn due_deliveries(
+        &self,
+        source: &SourceName,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<StoredDelivery>, StoreError> {
+        let select = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM deliveries WHERE source = $1 AND state = 'pending' AND (due_at <= $2 OR due_at > $3)
+             ORDER BY received_at, id LIMIT $4"
+        ));
+        let rows = sqlx::query(select)
+            .bind(source.as_str().to_owned())
+            .bind(millis(now))
+            .bind(millis(now) + super::claims::FARTHEST)
+            .bind(i64::from(limit));
+        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+    }
+
+    /// Leaves a delivery pending, to be read again at `due_at`.
+    pub async fn postpone_delivery(
+        &self,
+        delivery: &Delivery,
+        due_at: Timestamp,
+        note: &str,
+    ) -> Result<(), StoreError> {
+        let update = "UPDATE deliveries SET due_at = $1, note = $2, attempts = attempts + 1
+                      WHERE source = $3 AND id = $4 AND state = 'pending'";
+        sqlx::query(update)
+            .bind(millis(due_at))
+            .bind(note.to_owned())
+            .bind(delivery.source.as_str().to_owned())
+            .bind(delivery.id.clone())
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Settles deliveries that were read together and records what follows, in one step. New runs supersede older ones
+    /// of their lanes. Fails with [`StoreError::BranchMoved`], and changes nothing, if another server dealt with the
+    /// branch meanwhile. Returns the runs that are new.
+    pub async fn settle_deliveries(
+        &self,
+        deliveries: &[&Delivery],
+        settled: &Settled,
+    ) -> Result<Vec<RunId>, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        if let Some(branch) = &settled.branch {
+            branches::move_head(&mut transaction, branch).await?;
+        }
+        let mut opened = Vec::new();
+        for run in &settled.runs {
+            if runs::open(&self.database, &mut transaction, run).await? {
+                opened.push(run.id);
+            }
+        }
+        if let Some(first) = deliveries.first() {
+            for change in &settled.closed {
+                runs::close_change(&self.database, &mut transaction, &first.source, *change).await?;
+            }
+        }
+        for delivery in deliveries {
+            settle(&mut transaction, delivery, settled).await?;
+        }
+        transaction.commit().await?;
+        Ok(opened)
+    }
+
+    /// Has a settled delivery read again: a dead one whose cause is mended, or one whose effect is wanted anew.
+    pub async fn replay_delivery(&self, source: &SourceName, id: &str) -> Result<StoredDelivery, StoreError> {
+        let stored = self.delivery(source, id).await?;
+        if stored.state == DeliveryState::Pending {
+            return Err(StoreError::NotSettled { id: id.to_owned() });
+        }
+        let update = "UPDATE deliveries SET state = 'pending', settled_at = NULL, attempts = 0, due_at = 0, note = ''
+                      WHERE source = $1 AND id = $2";
+        sqlx::query(update).bind(source.as_str().to_owned()).bind(id.to_owned()).execute(&self.database.pool).await?;
+        self.delivery(source, id).await
+    }
+
+    /// One delivery.
+    pub async fn delivery(&self, source: &SourceName, id: &str) -> Result<StoredDelivery, StoreError> {
+        let select = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM deliveries WHERE source = $1 AND id = $2"));
+        let row = sqlx::query(select)
+            .bind(source.as_str().to_owned())
+            .bind(id.to_owned())
+            .fetch_optional(&self.database.pool)
+            .await?;
+        let missing = || StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() };
+        read(&row.ok_or_else(missing)?)
+    }
+
+    /// Deliveries, newest first.
+    pub async fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<StoredDelivery>, StoreError> {
+        let select = sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM deliveries
+             WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR state = $2)
+               AND ($3 IS NULL OR (received_at, source, id) < ($3, $4, $5))
+             ORDER BY received_at DESC, source DESC, id DESC LIMIT $6"
+        ));
+        let (at, source, id) = match &filter.before {
+            Some((at, source, id)) => (Some(millis(*at)), Some(source.as_str().to_owned()), Some(id.clone())),
+            None => (None, None, None),
+        };
+        let rows = sqlx::query(select)
+            .bind(filter.source.as_ref().map(|source| source.as_str().to_owned()))
+            .bind(filter.state.map(|state| state.as_str().to_owned()))
+            .bind(at)
+            .bind(source)
+            .bind(id)
+            .bind(i64::from(limit));
+        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+    }
+
+    /// Sources of which deliveries are pending.
+    pub async fn sources_with_pending_deliveries(&self) -> Result<Vec<SourceName>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT source FROM deliveries WHERE state = 'pending'");
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        let name =
+            |row: &AnyRow| SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable);
+        rows.iter().map(name).collect()
+    }
+
+    /// How many deliveries are not read yet.
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        let select = "SELECT COUNT(*) AS pending, MIN(received_at) AS oldest FROM deliveries WHERE state = 'pending'";
+        let row = sqlx::query(select).fetch_one(&self.database.pool).await?;
+        let oldest: Option<i64> = row.try_get("oldest")?;
+        Ok(Backlog { pending: count_of(&row, "pending")?, oldest: oldest.map(timestamp).transpose()? })
+    }
+}
+
+async fn settle(connection: &mut AnyConnection, delivery: &Delivery, settled: &Settled) -> Result<(), StoreError> {
+    let update = "UPDATE deliveries SET state = $1, note = $2, settled_at = $3
+                  WHERE source = $4 AND id = $5 AND state = 'pending'";
+    sqlx::query(update)
+        .bind(settled.state.as_str().to_owned())
+        .bind(settled.note.clone())
+        .bind(millis(Timestamp::now()))
+        .bind(delivery.source.as_str().to_owned())
+        .bind(delivery.id.clone())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Why the store could not do it.
+
+use crate::domain::{Retry, RunId, RunState};
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The run is held by someone else now, or was called off.
+    #[error("run {run} is not held by this worker any more: it was called off or taken over")]
+    LeaseLost {
+        /// The run.
+        run: RunId,
+    },
+    /// No such run.
+    #[error("there is no run {run}")]
+    NoSuchRun {
+        /// The run asked for.
+        run: RunId,
+    },
+    /// No such delivery.
+    #[error("the source `{source_name}` has no delivery `{id}`")]
+    NoSuchDelivery {
+        /// The source.
+        source_name: String,
+        /// The delivery asked for.
+        id: String,
+    },
+    /// A delivery that waits to be read anyway.
+    #[error("delivery `{id}` is pending: it is read without being replayed")]
+    NotSettled {
+        /// The delivery.
+        id: String,
+    },
+    /// The run cannot be moved so.
+    #[error(transparent)]
+    IllegalMove(#[from] crate::domain::IllegalMove),
+    /// The run does not wait for anybody.
+    #[error("run {run} is {}, not stalled: there is nothing to retry", state.as_str())]
+    NotStalled {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        state: RunState,
+    },
+    /// Another server settled what this one was about to.
+    #[error("the branch `{branch}` was dealt with by another server meanwhile")]
+    BranchMoved {
+        /// The branch.
+        branch: String,
+    },
+    /// A token of this name exists.
+    #[error("there is a token `{name}` already: revoke it first, or choose another name")]
+    TokenExists {
+        /// The name.
+        name: String,
+    },
+    /// No token of this name exists.
+    #[error("there is no token `{name}`, or it is revoked")]
+    NoSuchToken {
+        /// The name.
+        name: String,
+    },
+    /// The tables are of a version that this program does not know.
+    #[error("the store's tables cannot be used: {reason}\n  help: {help}")]
+    Incompatible {
+        /// What is different.
+        reason: String,
+        /// What to do.
+        help: &'static str,
+    },
+    /// What is stored cannot be read.
+    #[error("the store holds something that cannot be read: {0}")]
+    Unreadable(String),
+    /// The writer of deliveries has ended.
+    #[error("the store is being closed")]
+    Closing,
+    /// The database refused.
+    #[error("the store failed: {0}")]
+    Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether trying again can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Database(_) | Self::BranchMoved { .. } => Retry::Backoff,
+            _ => Retry::Never,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}

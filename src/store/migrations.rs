@@ -1,0 +1,61 @@
+//! Versions of the tables. A version that was released never changes; a new one is added behind it.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+
+use sqlx::SqlSafeStr as _;
+use sqlx::error::BoxDynError;
+use sqlx::migrate::{Migration, MigrationSource, MigrationType, Migrator};
+
+use super::StoreError;
+use super::database::{Database, Dialect};
+
+/// A version: its number, its name, its statements.
+type Version = (i64, &'static str, &'static str);
+
+const SQLITE: &[Version] = &[
+    (1, "initial", include_str!("migrations/sqlite/0001_initial.sql")),
+    (2, "lanes", include_str!("migrations/sqlite/0002_lanes.sql")),
+];
+
+const POSTGRES: &[Version] = &[(2, "lanes", include_str!("migrations/postgres/0002_lanes.sql"))];
+
+/// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.
+#[derive(Debug)]
+struct Versions(&'static [Version]);
+
+type Resolved<'s> = Pin<Box<dyn Future<Output = Result<Vec<Migration>, BoxDynError>> + Send + 's>>;
+
+impl<'s> MigrationSource<'s> for Versions {
+    fn resolve(self) -> Resolved<'s> {
+        let migration = |&(version, name, statements): &Version| {
+            let statements = statements.into_sql_str();
+            Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, statements, false)
+        };
+        Box::pin(async move { Ok(self.0.iter().map(migration).collect()) })
+    }
+}
+
+/// Runs the versions that the database does not have yet. Several servers that start at once take turns.
+pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), StoreError> {
+    let versions = match database.dialect {
+        Dialect::Sqlite => SQLITE,
+        Dialect::Postgres => POSTGRES,
+    };
+    let migrator = Migrator::new(Versions(versions)).await.map_err(incompatible)?;
+    migrator.run(&database.pool).await.map_err(incompatible)
+}
+
+fn incompatible(error: sqlx::migrate::MigrateError) -> StoreError {
+    match error {
+        sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Incompatible {
+            reason: format!("they were written by a newer Slipway (version {version} of the tables is unknown here)"),
+            help: "start the newer Slipway, or give this one another store",
+        },
+        sqlx::migrate::MigrateError::Execute(error) => StoreError::Database(error),
+        other => StoreError::Incompatible {
+            reason: other.to_string(),
+            help: "restore the store from a backup, or give this server another one",
+        },
+    }
+}

@@ -1,0 +1,256 @@
+//! Runs: how they are recorded, superseded and looked up.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use slipway_contract::Digest;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::{Database, count_of, millis};
+use super::steering::{call_off, supersede};
+use super::{Store, StoreError, logs};
+use crate::domain::{Actor, CommitSha, Run, RunEvent, RunId, RunState, SourceName, Transition};
+
+/// Which runs are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Only those of this source.
+    pub source: Option<SourceName>,
+    /// Only those of this model.
+    pub model: Option<String>,
+    /// Only those in this state.
+    pub state: Option<RunState>,
+    /// Only those of this revision.
+    pub head: Option<CommitSha>,
+    /// Only those that wait for a person.
+    pub stalled: bool,
+    /// Only those older than this one.
+    pub before: Option<RunCursor>,
+}
+
+/// A place in the list of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunCursor {
+    /// When the run was recorded.
+    pub created_at: Timestamp,
+    /// The run.
+    pub id: RunId,
+}
+
+/// Where a run stands among those that wait to be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueuePlace {
+    /// Its place in its repository's queue, from one.
+    pub position: u64,
+    /// How many runs of the repository wait.
+    pub waiting: u64,
+    /// The run of the same lane that has to end first.
+    pub behind: Option<RunId>,
+    /// When it is due, if that is later.
+    pub due_at: Option<Timestamp>,
+}
+
+pub(super) fn read_document(row: &AnyRow) -> Result<Run, StoreError> {
+    let document: String = row.try_get("document")?;
+    serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a run: {error}")))
+}
+
+pub(super) fn document(run: &Run) -> String {
+    serde_json::to_string(run).expect("a run holds only texts, numbers and times")
+}
+
+pub(super) fn read_state(word: &str) -> Result<RunState, StoreError> {
+    let known = RunState::ALL.into_iter().find(|state| state.as_str() == word);
+    known.ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a run")))
+}
+
+/// Inserts a run, and supersedes what it replaces. A change's run is recorded once a revision: its cause is not a
+/// branch's move, which is known to be new. Says whether it was new.
+pub(super) async fn open(database: &Database, connection: &mut AnyConnection, run: &Run) -> Result<bool, StoreError> {
+    let lane = run.lane();
+    if run.change.is_some() && is_known(connection, &lane, &run.head).await? {
+        return Ok(false);
+    }
+    let insert =
+        "INSERT INTO runs (id, source, lane, model, branch, head, change_id, state, active, priority, document,
+                                    created_at)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    sqlx::query(insert)
+        .bind(run.id.to_string())
+        .bind(run.source.as_str().to_owned())
+        .bind(lane.clone())
+        .bind(run.model.clone())
+        .bind(run.branch.clone())
+        .bind(run.head.to_string())
+        .bind(run.change.map(super::database::stored))
+        .bind(run.state.as_str())
+        .bind(i64::from(run.state.is_active()))
+        .bind(i64::from(run.priority))
+        .bind(document(run))
+        .bind(millis(run.created_at))
+        .execute(&mut *connection)
+        .await?;
+    let queue = sqlx::query("INSERT INTO queues (source) VALUES ($1) ON CONFLICT (source) DO NOTHING");
+    queue.bind(run.source.as_str().to_owned()).execute(&mut *connection).await?;
+    let cause = match run.change {
+        Some(change) => format!("change {change} at {}", run.head.short()),
+        None => format!("push of {}", run.head.short()),
+    };
+    let first = Transition { from: None, to: run.state, at: run.created_at, cause, actor: Actor::controller() };
+    logs::add_transition(database, connection, run, &first).await?;
+    let select = database.either(
+        "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2",
+        "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2 FOR UPDATE",
+    );
+    let older = sqlx::query(select).bind(lane).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
+    for row in older {
+        let older = read_document(&row)?;
+        if older.state.may_be_called_off() || older.stalled {
+            let cause = format!("superseded by {}, pushed later", run.head.short());
+            supersede(database, connection, older, &cause).await?;
+        }
+    }
+    Ok(true)
+}
+
+async fn is_known(connection: &mut AnyConnection, lane: &str, head: &CommitSha) -> Result<bool, StoreError> {
+    let known = sqlx::query("SELECT 1 AS known FROM runs WHERE lane = $1 AND head = $2 LIMIT 1");
+    let known = known.bind(lane.to_owned()).bind(head.to_string());
+    Ok(known.fetch_optional(connection).await?.is_some())
+}
+
+/// Ends the runs of a change that was closed.
+pub(super) async fn close_change(
+    database: &Database,
+    connection: &mut AnyConnection,
+    source: &SourceName,
+    change: u64,
+) -> Result<(), StoreError> {
+    let select = database.either(
+        "SELECT document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2",
+        "SELECT document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2 FOR UPDATE",
+    );
+    let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(super::database::stored(change));
+    for row in rows.fetch_all(&mut *connection).await? {
+        let run = read_document(&row)?;
+        if run.state.may_be_called_off() {
+            let cause = format!("change {change} was closed");
+            call_off(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One run, locked until the transaction ends.
+pub(super) async fn load(database: &Database, connection: &mut AnyConnection, run: RunId) -> Result<Run, StoreError> {
+    let select = database
+        .either("SELECT document FROM runs WHERE id = $1", "SELECT document FROM runs WHERE id = $1 FOR UPDATE");
+    let row = sqlx::query(select).bind(run.to_string()).fetch_optional(connection).await?;
+    read_document(&row.ok_or(StoreError::NoSuchRun { run })?)
+}
+
+pub(super) async fn queue_place(
+    database: &Database,
+    run: &Run,
+    now: Timestamp,
+) -> Result<Option<QueuePlace>, StoreError> {
+    let own = "SELECT due_at, priority, created_at FROM runs
+               WHERE id = $1 AND active = 1 AND stalled = 0 AND (lease IS NULL OR lease_until < $2)";
+    let own = sqlx::query(own).bind(run.id.to_string()).bind(millis(now)).fetch_optional(&database.pool).await?;
+    let Some(own) = own else { return Ok(None) };
+    let (due_at, priority, created_at): (i64, i64, i64) =
+        (own.try_get("due_at")?, own.try_get("priority")?, own.try_get("created_at")?);
+    let counts = "SELECT COUNT(*) AS waiting,
+                         COUNT(CASE WHEN priority > $3 OR (priority = $3 AND (created_at, id) <= ($4, $5)) THEN 1 END)
+                             AS position
+                  FROM runs WHERE source = $1 AND active = 1 AND stalled = 0 AND (lease IS NULL OR lease_until < $2)";
+    let counts = sqlx::query(counts)
+        .bind(run.source.as_str().to_owned())
+        .bind(millis(now))
+        .bind(priority)
+        .bind(created_at)
+        .bind(run.id.to_string())
+        .fetch_one(&database.pool)
+        .await?;
+    let older = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0
+                 AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 1";
+    let older = sqlx::query(older).bind(run.lane()).bind(created_at).bind(run.id.to_string());
+    let older = older.fetch_optional(&database.pool).await?;
+    Ok(Some(QueuePlace {
+        position: count_of(&counts, "position")?,
+        waiting: count_of(&counts, "waiting")?,
+        behind: older.map(|row| read_document(&row)).transpose()?.map(|run| run.id),
+        due_at: (due_at > millis(now)).then(|| super::database::timestamp(due_at)).transpose()?,
+    }))
+}
+
+impl Store {
+    /// One run.
+    pub async fn run(&self, run: RunId) -> Result<Run, StoreError> {
+        let row = sqlx::query("SELECT document FROM runs WHERE id = $1").bind(run.to_string());
+        let row = row.fetch_optional(&self.database.pool).await?;
+        read_document(&row.ok_or(StoreError::NoSuchRun { run })?)
+    }
+
+    /// Runs, newest first.
+    pub async fn runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT document FROM runs
+                      WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR model = $2) AND ($3 IS NULL OR state = $3)
+                        AND ($4 IS NULL OR head = $4) AND ($5 = 0 OR stalled = 1)
+                        AND ($6 IS NULL OR (created_at, id) < ($6, $7))
+                      ORDER BY created_at DESC, id DESC LIMIT $8";
+        let rows = sqlx::query(select)
+            .bind(filter.source.as_ref().map(|source| source.as_str().to_owned()))
+            .bind(filter.model.clone())
+            .bind(filter.state.map(|state| state.as_str().to_owned()))
+            .bind(filter.head.as_ref().map(CommitSha::to_string))
+            .bind(i64::from(filter.stalled))
+            .bind(filter.before.map(|cursor| millis(cursor.created_at)))
+            .bind(filter.before.map(|cursor| cursor.id.to_string()))
+            .bind(i64::from(limit));
+        rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
+    }
+
+    /// How many runs stand where.
+    pub async fn runs_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
+        let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM runs GROUP BY state");
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        let count = |row: &AnyRow| Ok((read_state(&row.try_get::<String, _>("state")?)?, count_of(row, "count")?));
+        rows.iter().map(count).collect()
+    }
+
+    /// When the run that waits longest was recorded, of those that are due and held by nobody.
+    pub async fn longest_waiting(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let select = "SELECT MIN(created_at) AS oldest FROM runs
+                      WHERE active = 1 AND stalled = 0 AND lease IS NULL AND due_at <= $1";
+        let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;
+        row.try_get::<Option<i64>, _>("oldest")?.map(super::database::timestamp).transpose()
+    }
+
+    /// The newest run that made an artifact under this run key.
+    pub async fn artifact_of_key(&self, key: &Digest) -> Result<Option<(RunId, Digest)>, StoreError> {
+        let select =
+            "SELECT document FROM runs WHERE run_key = $1 AND artifact IS NOT NULL ORDER BY created_at DESC LIMIT 1";
+        let row = sqlx::query(select).bind(key.to_string()).fetch_optional(&self.database.pool).await?;
+        let Some(run) = row.map(|row| read_document(&row)).transpose()? else {
+            return Ok(None);
+        };
+        Ok(run.artifact.map(|artifact| (run.id, artifact)))
+    }
+
+    /// The newest earlier run of the same model that has a run key, for saying what differs.
+    pub async fn earlier_with_key(&self, run: &Run) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT document FROM runs
+                      WHERE source = $1 AND model = $2 AND run_key IS NOT NULL AND artifact IS NOT NULL
+                        AND (created_at, id) < ($3, $4)
+                      ORDER BY created_at DESC, id DESC LIMIT 1";
+        let row = sqlx::query(select)
+            .bind(run.source.as_str().to_owned())
+            .bind(run.model.clone())
+            .bind(millis(run.created_at))
+            .bind(run.id.to_string())
+            .fetch_optional(&self.database.pool)
+            .await?;
+        row.map(|row| read_document(&row)).transpose()
+    }
+}
