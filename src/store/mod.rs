@@ -14,6 +14,8 @@ mod outbox;
 mod retention;
 mod runs;
 mod steering;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::path::PathBuf;

@@ -7,10 +7,12 @@ mod api;
 pub mod demo;
 pub mod git;
 mod git_server;
+mod postgres;
 mod process;
 mod repository;
 
 pub use api::{Answer, Api};
 pub use git_server::{Faults, GitServer, LoggedRequest, Login};
+pub use postgres::Postgres;
 pub use process::{SlipwayProcess, built};
 pub use repository::{Repository, WorkTree};
