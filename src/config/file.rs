@@ -86,6 +86,10 @@ pub(super) struct SourceFile {
 enum ForgeNames {
     Plain,
     GitHub,
+    GitLab,
+    Gitea,
+    Forgejo,
+    Bitbucket,
 }
 
 /// An environment that may be written.

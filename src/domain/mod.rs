@@ -11,7 +11,11 @@ mod verdict;
 
 pub use delivery::{Delivery, DeliveryState, Intake};
 pub use diagnostic::{Diagnostic, Position};
-pub use event::{Event, Push};
+pub use event::{
+    Account, Author, Button, Change, ChangeStep, Check, CheckAction, Comment, Commenter, Event, EventKind, ForgeId,
+    HeadRepository, Installation, InstallationStep, MergeGroup, MergeGroupStep, Movement, NotAForgeId, NotARevision,
+    Push, Reference, Repository, Revision, Sender,
+};
 pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
 pub use promotion::{Promotion, version_of};
 pub use retry::{Retry, pause_before};

@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use super::source::{self, ModelFile, ModelFiles};
 use super::worker::outlive;
 use super::{Pipeline, Source, StepError, blocking};
-use crate::domain::{CommitSha, Delivery, DeliveryState, Event, Push, Retry, Run, RunId, RunState, pause_before};
+use crate::domain::{
+    CommitSha, Delivery, DeliveryState, Event, EventKind, Push, Reference, Retry, Run, RunId, RunState, pause_before,
+};
 use crate::git::{GitError, Mirror};
 use crate::store::{Settled, StoreError};
 
@@ -77,19 +79,17 @@ impl Pipeline {
         let Some(source) = self.settings.sources.get(&delivery.source) else {
             return nothing(DeliveryState::Dead, format!("the source `{}` is not served any more", delivery.source));
         };
-        let push = match source.forge.read(&delivery.event, &delivery.body) {
+        let events = match source.forge.read(&delivery.event, &delivery.body) {
             Err(error) => return nothing(DeliveryState::Dead, error.to_string()),
-            Ok(Event::Ignored { reason }) => return nothing(DeliveryState::Ignored, reason),
-            Ok(Event::Push(push)) => push,
+            Ok(events) => events,
         };
-        if push.branch != source.mirror.remote().branch() {
-            let note =
-                format!("the branch `{}` is not served, only `{}`", push.branch, source.mirror.remote().branch());
-            return nothing(DeliveryState::Ignored, note);
-        }
+        let (push, after) = match served_push(events, source.mirror.remote().branch()) {
+            Ok(push) => push,
+            Err(reason) => return nothing(DeliveryState::Ignored, reason),
+        };
         let mirror = source.mirror.clone();
-        let after = push.after.clone();
-        let touched = blocking(move || touched_models(&mirror, &push)).await??;
+        let head = after.clone();
+        let touched = blocking(move || touched_models(&mirror, push.movement.before(), &head)).await??;
         let Some((base, touched)) = touched else {
             return nothing(DeliveryState::Ignored, format!("{} is not on the branch any more", after.short()));
         };
@@ -103,24 +103,51 @@ impl Pipeline {
     }
 }
 
+/// The push of the served branch among the events and where the branch points now, or why nothing follows from them.
+fn served_push(events: Vec<Event>, served: &str) -> Result<(Push, CommitSha), String> {
+    let mut reasons = Vec::new();
+    for event in events {
+        match event.kind {
+            EventKind::Push(push) => match (&push.reference, push.movement.after()) {
+                (Reference::Branch(branch), Some(after)) if branch == served => {
+                    let after = after.clone();
+                    return Ok((push, after));
+                }
+                (Reference::Branch(branch), Some(_)) => {
+                    reasons.push(format!("the branch `{branch}` is not served, only `{served}`"));
+                }
+                (Reference::Branch(branch), None) => reasons.push(format!("the branch `{branch}` was deleted")),
+                (Reference::Tag(tag), _) => reasons.push(format!("`{tag}` is a tag, not a branch")),
+            },
+            EventKind::Ignored { reason } => reasons.push(reason),
+            kind => reasons.push(format!("nothing is done about `{}` yet", kind.as_str())),
+        }
+    }
+    Err(reasons.join("; "))
+}
+
 /// The revision the push is compared with, and the model files it touches; `None` if the revision is gone.
 #[expect(clippy::type_complexity, reason = "read in one place, right above")]
-fn touched_models(mirror: &Mirror, push: &Push) -> Result<Option<(Option<CommitSha>, Vec<ModelFile>)>, GitError> {
+fn touched_models(
+    mirror: &Mirror,
+    before: Option<&CommitSha>,
+    after: &CommitSha,
+) -> Result<Option<(Option<CommitSha>, Vec<ModelFile>)>, GitError> {
     mirror.fetch()?;
-    if !mirror.contains(&push.after)? {
+    if !mirror.contains(after)? {
         return Ok(None);
     }
-    let base = match &push.before {
+    let base = match before {
         Some(before) if mirror.contains(before)? => Some(before.clone()),
         // The revision before is not to be had (a forced push, or the first one seen): compare with the parent.
-        Some(_) => mirror.parent(&push.after)?,
+        Some(_) => mirror.parent(after)?,
         None => None,
     };
-    let files = source::model_files(mirror, &push.after)?;
+    let files = source::model_files(mirror, after)?;
     let Some(base) = base else {
         return Ok(Some((None, files)));
     };
-    let changed = mirror.changed_paths(Some(&base), &push.after)?;
+    let changed = mirror.changed_paths(Some(&base), after)?;
     let touched = files.into_iter().filter(|file| touches(file, &changed)).collect();
     Ok(Some((Some(base), touched)))
 }

@@ -20,6 +20,10 @@ impl Headers for HeaderMap {
         let value = values.next()?.to_str().ok()?;
         values.next().is_none().then_some(value)
     }
+
+    fn has(&self, name: &str) -> bool {
+        self.contains_key(name)
+    }
 }
 
 /// `POST /webhooks/{source}`.
@@ -101,11 +105,10 @@ async fn read_body(shared: &Shared, headers: &HeaderMap, mut body: Body) -> Resu
 }
 
 fn verify(hook: &Hook, source: SourceName, headers: &HeaderMap, body: Vec<u8>) -> Result<Delivery, Refusal> {
-    match hook.forge.verify(headers, &body, &hook.secrets) {
-        Ok(identity) => {
-            Ok(Delivery { source, id: identity.id, event: identity.event, body, received_at: Timestamp::now() })
-        }
-        Err(error @ ForgeError::Unverified { .. }) => {
+    let now = Timestamp::now();
+    match hook.forge.verify(headers, &body, &hook.secrets, now) {
+        Ok(identity) => Ok(Delivery { source, id: identity.id, event: identity.event, body, received_at: now }),
+        Err(error @ (ForgeError::Unverified { .. } | ForgeError::Unsigned { .. })) => {
             Err(refuse("unverified", StatusCode::UNAUTHORIZED, error.to_string()))
         }
         Err(error) => Err(refuse("malformed", StatusCode::BAD_REQUEST, error.to_string())),

@@ -1,0 +1,1 @@
+//! Recorded deliveries of every forge, verified and read.
