@@ -86,10 +86,26 @@ pub(super) struct SourceFile {
     /// The environment its models are promoted to.
     #[schemars(with = "String")]
     pub(super) environment: SourceName,
+    /// Which of its changes (pull or merge requests) are judged.
+    #[serde(default)]
+    pub(super) changes: ChangesFile,
     /// Runs of a source with a higher priority are taken first, -100 to 100.
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
     pub(super) priority: i32,
+}
+
+/// Which changes of a source are judged.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChangesFile {
+    /// None.
+    Ignore,
+    /// Those whose branch is in the repository itself.
+    #[default]
+    SameRepository,
+    /// Those of forks as well.
+    All,
 }
 
 /// The forges, for the schema.
@@ -99,6 +115,10 @@ pub(super) struct SourceFile {
 enum ForgeNames {
     Plain,
     GitHub,
+    GitLab,
+    Gitea,
+    Forgejo,
+    Bitbucket,
 }
 
 /// An environment that may be written.

@@ -16,6 +16,7 @@ use crate::executor::Limits;
 use crate::forge;
 use crate::forge::Secret;
 use crate::git::{Credentials, Identity, Remote};
+use crate::pipeline::ChangePolicy;
 use crate::store;
 use crate::web;
 use crate::yaml;
@@ -67,6 +68,8 @@ pub struct Source {
     pub secrets: Vec<Secret>,
     /// The environment its models are promoted to.
     pub environment: SourceName,
+    /// Which of its changes are judged.
+    pub changes: ChangePolicy,
     /// Priority of its runs.
     pub priority: i32,
 }

@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
-    CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, PostgresFile, RetentionFile, ServerFile,
-    ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
+    ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, PostgresFile, RetentionFile,
+    ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
 };
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
@@ -18,6 +18,7 @@ use crate::artifacts;
 use crate::domain::SourceName;
 use crate::executor;
 use crate::git::Identity;
+use crate::pipeline::ChangePolicy;
 use crate::store;
 use crate::web;
 
@@ -120,11 +121,26 @@ fn settle_sources(
     }
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("sources[{index}]");
-        let SourceFile { name, forge, url, branch, secret, previous_secret, credentials: login, environment, priority } =
-            file;
+        let SourceFile {
+            name,
+            forge,
+            url,
+            branch,
+            secret,
+            previous_secret,
+            credentials: login,
+            environment,
+            changes,
+            priority,
+        } = file;
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
+        let changes = match changes {
+            ChangesFile::Ignore => ChangePolicy::Ignore,
+            ChangesFile::SameRepository => ChangePolicy::SameRepository,
+            ChangesFile::All => ChangePolicy::All,
+        };
         if !(-100..=100).contains(&priority) {
             problems.add(&format!("{key}.priority"), format!("{priority} is out of range, expected -100 to 100"));
         }
@@ -137,7 +153,7 @@ fn settle_sources(
         let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
             continue;
         };
-        if sources.insert(name.clone(), Source { forge, remote, secrets, environment, priority }).is_some() {
+        if sources.insert(name.clone(), Source { forge, remote, secrets, environment, changes, priority }).is_some() {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }
     }

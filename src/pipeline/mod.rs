@@ -2,6 +2,7 @@
 
 mod branch;
 mod champion;
+mod change;
 mod evaluate;
 mod explain;
 mod gate;
@@ -13,6 +14,7 @@ mod publish;
 mod source;
 mod step;
 mod texts;
+mod touched;
 mod train;
 mod upkeep;
 mod worker;
@@ -66,10 +68,23 @@ pub struct Source {
     pub mirror: Mirror,
     /// The environment its models are promoted to.
     pub environment: SourceName,
+    /// Which of its changes are judged.
+    pub changes: ChangePolicy,
     /// Priority of its runs; zero is usual.
     pub priority: i32,
     /// Wakes the reader of its deliveries.
     pub arrived: Notify,
+}
+
+/// Which changes (pull or merge requests) of a repository are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangePolicy {
+    /// None.
+    Ignore,
+    /// Those whose branch is in the repository itself: their authors may push there.
+    SameRepository,
+    /// Those of forks as well. A specification is data, and is trained within the executor's limits.
+    All,
 }
 
 /// An environment that may be written.

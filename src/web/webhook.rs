@@ -1,10 +1,11 @@
 //! A delivery's way in: cap, verify the raw bytes, store on disk, answer 202. Nothing is parsed before it is verified.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -12,13 +13,17 @@ use jiff::Timestamp;
 use super::problem::Problem;
 use super::{Hook, SLOWEST_DELIVERY, Shared};
 use crate::domain::{Delivery, Intake, SourceName};
-use crate::forge::{ForgeError, Headers};
+use crate::forge::{DeliveryName, ForgeError, Headers};
 
 impl Headers for HeaderMap {
     fn value(&self, name: &str) -> Option<&str> {
         let mut values = self.get_all(name).iter();
         let value = values.next()?.to_str().ok()?;
         values.next().is_none().then_some(value)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.contains_key(name)
     }
 }
 
@@ -101,18 +106,43 @@ async fn read_body(shared: &Shared, headers: &HeaderMap, mut body: Body) -> Resu
 }
 
 fn verify(hook: &Hook, source: SourceName, headers: &HeaderMap, body: Vec<u8>) -> Result<Delivery, Refusal> {
-    match hook.forge.verify(headers, &body, &hook.secrets) {
-        Ok(identity) => Ok(Delivery {
-            source,
-            id: identity.id,
-            event: identity.event,
-            headers: std::collections::BTreeMap::new(),
-            body,
-            received_at: Timestamp::now(),
-        }),
-        Err(error @ ForgeError::Unverified { .. }) => {
+    let now = Timestamp::now();
+    match hook.forge.verify(headers, &body, &hook.secrets, now) {
+        Ok(DeliveryName { id, event }) => {
+            Ok(Delivery { source, id, event, headers: kept(headers), body, received_at: now })
+        }
+        Err(error @ (ForgeError::Unverified { .. } | ForgeError::Unsigned { .. })) => {
             Err(refuse("unverified", StatusCode::UNAUTHORIZED, error.to_string()))
         }
         Err(error) => Err(refuse("malformed", StatusCode::BAD_REQUEST, error.to_string())),
+    }
+}
+
+/// Words in the names of headers whose values are secrets.
+const SECRET: [&str; 4] = ["authorization", "cookie", "secret", "token"];
+
+/// The headers as they are kept beside the body: secrets taken out.
+fn kept(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let kept = |(name, value): (&HeaderName, &HeaderValue)| {
+        let secret = SECRET.iter().any(|word| name.as_str().contains(word));
+        let value = if secret { "[redacted]".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        (name.as_str().to_owned(), value.into_owned())
+    };
+    headers.iter().map(kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_headers_are_not_kept() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("x-gitlab-token", "hush"), ("authorization", "hush"), ("x-gitlab-event", "Push Hook")] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let kept = kept(&headers);
+        assert_eq!(kept["x-gitlab-event"], "Push Hook");
+        assert!(kept.values().all(|value| value != "hush"), "{kept:?}");
     }
 }
