@@ -62,6 +62,8 @@ pub async fn serve(
     }
     let sources: Vec<SourceName> = parts.pipeline.sources().map(|(name, _)| name.clone()).collect();
     for name in sources {
+        let reported = name.clone();
+        parts.start("a teller of reports", |pipeline, stop| async move { pipeline.report(&reported, &stop).await });
         parts.start(
             "a reader of deliveries",
             |pipeline, stop| async move { pipeline.read_deliveries(&name, &stop).await },

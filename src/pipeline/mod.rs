@@ -11,6 +11,7 @@ mod missed;
 mod plan;
 mod promote;
 mod publish;
+mod report;
 mod source;
 mod step;
 mod texts;

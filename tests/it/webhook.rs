@@ -144,7 +144,7 @@ async fn a_push_event_of_github_starts_a_run() {
     let head = bench.push("a first model").await;
     let body = serde_json::json!({
         "ref": "refs/heads/main", "before": ZERO, "after": head, "created": true, "forced": false,
-        "repository": {"full_name": "team/models", "clone_url": "http://127.0.0.1:1/elsewhere.git"},
+        "repository": {"id": 41, "full_name": "team/models", "clone_url": "http://127.0.0.1:1/elsewhere.git"},
         "head_commit": {"id": head, "message": "a first model"}, "pusher": {"name": "ada"},
     });
     let body = body.to_string();
