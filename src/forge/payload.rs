@@ -107,6 +107,9 @@ pub(super) fn push(name: &Name, before: CommitSha, after: CommitSha, forced: boo
         (true, true) => return Err(unreadable("`before` and `after` are both zero")),
         (true, false) => Movement::Created { after },
         (false, true) => Movement::Deleted { before: Some(before) },
+        (false, false) if before == after => {
+            return Ok(ignored(format!("`{name}` is where it was: the webhook was tried out")));
+        }
         (false, false) if forced => Movement::Forced { before, after },
         (false, false) => Movement::Updated { before, after },
     };
@@ -160,6 +163,7 @@ mod tests {
         for name in ["refs/notes/commits", "main", "refs/pull/1/head"] {
             assert!(matches!(pushed(name, OLD, NEW, false), Ok(EventKind::Ignored { .. })), "{name}");
         }
+        assert!(matches!(pushed("refs/heads/main", NEW, NEW, false), Ok(EventKind::Ignored { .. })));
     }
 
     #[test]

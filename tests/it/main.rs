@@ -7,6 +7,7 @@ mod crashes;
 mod environment;
 mod papers;
 mod push;
+mod recorded;
 mod server;
 mod support;
 mod trainer_ends;

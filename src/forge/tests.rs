@@ -1,1 +1,0 @@
-//! Recorded deliveries of every forge, verified and read.
