@@ -52,7 +52,7 @@ pub async fn serve(
             tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
         }
     }
-    let (workers, retention, look_for_missed) = (settings.workers, settings.retention, settings.look_for_missed);
+    let (workers, retention, limits) = (settings.workers, settings.retention, settings.limits);
     let (pipeline, shared) = assemble(settings, store.clone(), crash_at, render_metrics)?;
     pipeline.put_away_strangers().await?;
     let stop = CancellationToken::new();
@@ -70,7 +70,7 @@ pub async fn serve(
         );
     }
     parts.start("the look for missed pushes", |pipeline, stop| async move {
-        pipeline.find_missed(look_for_missed, &stop).await
+        pipeline.find_missed(limits.look_for_missed, &stop).await
     });
     parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(retention, &stop).await });
     let Parts { set: mut parts, .. } = parts;
@@ -173,8 +173,7 @@ fn assemble(
         sources,
         environments,
         retention: _,
-        most_of_a_source,
-        look_for_missed: _,
+        limits,
     } = settings;
     let mirrors = state.join("mirrors");
     let mut hooks = std::collections::BTreeMap::new();
@@ -197,7 +196,8 @@ fn assemble(
         committer,
         threads,
         device,
-        most_of_a_source,
+        most_of_a_source: limits.most_of_a_source,
+        lease: limits.lease,
         crash_at,
     };
     let artifacts = artifacts::connect(&artifacts)?;

@@ -205,6 +205,9 @@ pub(super) struct LimitsFile {
     /// Runs of one repository that may be under way at a time, 1 to 64.
     #[schemars(range(min = 1, max = 64))]
     pub(super) runs_of_a_repository: u32,
+    /// After how long without a sign of life another server takes over a server's runs, `2s` to `5m`.
+    #[schemars(with = "String")]
+    pub(super) lease: jiff::SignedDuration,
     /// How often served branches are compared with what was delivered, at least 5 s.
     #[schemars(with = "String")]
     pub(super) look_for_missed_pushes: jiff::SignedDuration,
@@ -212,7 +215,11 @@ pub(super) struct LimitsFile {
 
 impl Default for LimitsFile {
     fn default() -> Self {
-        Self { runs_of_a_repository: 64, look_for_missed_pushes: jiff::SignedDuration::from_mins(5) }
+        Self {
+            runs_of_a_repository: 64,
+            lease: jiff::SignedDuration::from_secs(30),
+            look_for_missed_pushes: jiff::SignedDuration::from_mins(5),
+        }
     }
 }
 

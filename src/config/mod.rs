@@ -12,7 +12,6 @@ use std::time::Duration;
 use crate::artifacts;
 use crate::domain::{Diagnostic, SourceName};
 use crate::executor;
-use crate::executor::Limits;
 use crate::forge;
 use crate::forge::Secret;
 use crate::git::{Credentials, Identity, Remote};
@@ -51,8 +50,17 @@ pub struct Settings {
     pub environments: BTreeMap<SourceName, Remote>,
     /// How long deliveries are kept.
     pub retention: store::Retention,
+    /// How the work is shared.
+    pub limits: Limits,
+}
+
+/// How the work is shared.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
     /// Runs of one repository that may be under way at a time.
     pub most_of_a_source: u32,
+    /// After how long without a sign of life another server takes over.
+    pub lease: Duration,
     /// How often missed pushes are looked for.
     pub look_for_missed: Duration,
 }

@@ -55,7 +55,7 @@ impl ServerFile {
         let (executor, workers, threads, device) = settle_local(local, folder, problems)?;
         let committer = settle_committer(committer, problems);
         let store = settle_store(store, &state, folder, problems)?;
-        let (most_of_a_source, look_for_missed) = settle_limits(&limits, problems)?;
+        let limits = settle_limits(&limits, problems)?;
         let retention = settle_retention(&retention, problems);
         Some(Settings {
             state,
@@ -70,8 +70,7 @@ impl ServerFile {
             sources,
             environments,
             retention,
-            most_of_a_source,
-            look_for_missed,
+            limits,
         })
     }
 }
@@ -204,7 +203,7 @@ fn settle_local(
     if !(1..=1024).contains(&threads) {
         problems.add("executor.local.threads", format!("{threads} is out of range, expected 1 to 1024"));
     }
-    let limits = Limits { deadline, memory: memory.as_u64() };
+    let limits = executor::Limits { deadline, memory: memory.as_u64() };
     Some((executor::Settings::Local { trainer, limits }, jobs, threads, device))
 }
 
@@ -233,18 +232,22 @@ fn settle_retention(file: &RetentionFile, problems: &mut Problems) -> store::Ret
     store::Retention { age: *age, bytes: size.as_u64() }
 }
 
-fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<(u32, Duration)> {
-    let LimitsFile { runs_of_a_repository, look_for_missed_pushes } = file;
+fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
+    let LimitsFile { runs_of_a_repository, lease, look_for_missed_pushes } = file;
     if !(1..=64).contains(runs_of_a_repository) {
         let key = "limits.runs_of_a_repository";
         problems.add(key, format!("{runs_of_a_repository} is out of range, expected 1 to 64"));
     }
-    let key = "limits.look_for_missed_pushes";
-    let interval = problems.take(key, positive(*look_for_missed_pushes))?;
-    if interval < Duration::from_secs(5) {
-        problems.add(key, format!("{interval:?} is too often, expected at least `5s`"));
+    let lease = problems.take("limits.lease", positive(*lease))?;
+    if !(Duration::from_secs(2)..=Duration::from_mins(5)).contains(&lease) {
+        problems.add("limits.lease", format!("{lease:?} is out of range, expected `2s` to `5m`"));
     }
-    Some((*runs_of_a_repository, interval))
+    let key = "limits.look_for_missed_pushes";
+    let look_for_missed = problems.take(key, positive(*look_for_missed_pushes))?;
+    if look_for_missed < Duration::from_secs(5) {
+        problems.add(key, format!("{look_for_missed:?} is too often, expected at least `5s`"));
+    }
+    Some(Limits { most_of_a_source: *runs_of_a_repository, lease, look_for_missed })
 }
 
 fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {

@@ -18,7 +18,7 @@ use crate::store::{Settled, StoreError, StoredDelivery};
 /// server took in.
 const POLL: Duration = Duration::from_secs(1);
 /// Deliveries that are read together: a burst of pushes costs one look at the branch.
-const TOGETHER: u32 = 64;
+const TOGETHER: u32 = 128;
 /// Readings that may end in a panic before a delivery is put away for a person to look at.
 const MOST_PANICS: u64 = 3;
 
@@ -75,13 +75,24 @@ impl Pipeline {
     #[tracing::instrument(skip_all, fields(source = %name))]
     async fn read_some(&self, name: &SourceName, source: &Source) -> Result<bool, StoreError> {
         let due = self.store.due_deliveries(name, Timestamp::now(), TOGETHER).await?;
-        let mut pushes = Vec::new();
+        let (mut pushes, mut without_effect) = (Vec::new(), Vec::new());
         for stored in &due {
             match meaning_of(source, stored).await {
                 Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
                 Ok(Meaning::Change(change)) => self.read_change(name, source, stored, &change).await?,
+                Ok(Meaning::Known(settled)) if settled.closed.is_empty() => {
+                    let Settled { state, note, .. } = settled;
+                    tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
+                    without_effect.push((&stored.delivery, state, note));
+                }
                 Ok(Meaning::Known(settled)) => self.settle(&[&stored.delivery], &settled).await?,
                 Err(error) => self.postpone(stored, &error).await?,
+            }
+        }
+        if !without_effect.is_empty() {
+            self.store.settle_without_effect(&without_effect).await?;
+            for (_, state, _) in &without_effect {
+                metrics::counter!("slipway_deliveries_read_total", "state" => state.as_str()).increment(1);
             }
         }
         if !pushes.is_empty() {

@@ -57,6 +57,8 @@ pub struct Settings {
     pub device: DevicePreference,
     /// Runs of one repository that may be under way at a time.
     pub most_of_a_source: u32,
+    /// How long a claim holds without being extended. A worker that died is replaced after this.
+    pub lease: Duration,
     /// Where to end the process abruptly, for tests of crashes.
     pub crash_at: Option<CrashPoint>,
 }

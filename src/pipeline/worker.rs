@@ -10,8 +10,6 @@ use super::{Pipeline, StepError, texts};
 use crate::domain::{Actor, Retry, Run, RunEvent, RunState, Transition, pause_before};
 use crate::store::{Claim, Lease, StoreError};
 
-/// How long a claim holds without being extended. A worker that died is replaced after this.
-const HOLD: Duration = Duration::from_secs(30);
 /// How often a claim is extended; also how soon a worker notices that its run was called off.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How often runs are looked for without being woken: for those that wait for a pause to end.
@@ -78,7 +76,11 @@ impl Pipeline {
 
     /// Moves the run that waits longest. Answers whether there was one.
     async fn move_one_run(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: self.settings.most_of_a_source };
+        let claim = Claim {
+            now: Timestamp::now(),
+            hold_for: self.settings.lease,
+            most_of_a_source: self.settings.most_of_a_source,
+        };
         let Some((run, lease)) = self.store.claim_run(claim).await? else { return Ok(false) };
         match self.carry(run, &lease, stop).await {
             Err(StoreError::LeaseLost { run }) => {
@@ -149,12 +151,12 @@ impl Pipeline {
         // Measured by a clock that does not jump.
         let mut extended = Instant::now();
         loop {
-            tokio::time::sleep(HEARTBEAT).await;
+            tokio::time::sleep(HEARTBEAT.min(self.settings.lease / 3)).await;
             self.show_progress();
             let asked = Instant::now();
-            match self.store.extend_lease(lease, Timestamp::now() + HOLD).await {
+            match self.store.extend_lease(lease, Timestamp::now() + self.settings.lease).await {
                 Ok(()) => extended = asked,
-                Err(error) if error.retry() == Retry::Never || extended.elapsed() > HOLD => {
+                Err(error) if error.retry() == Retry::Never || extended.elapsed() > self.settings.lease => {
                     metrics::counter!("slipway_leases_lost_total").increment(1);
                     return error;
                 }

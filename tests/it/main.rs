@@ -5,6 +5,7 @@ mod bad_input;
 mod command_line;
 mod crashes;
 mod environment;
+mod faults;
 mod papers;
 mod push;
 mod recorded;
