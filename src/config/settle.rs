@@ -46,6 +46,10 @@ impl ServerFile {
         let state = folder.join(state);
         let environments = settle_environments(environments, folder, problems);
         let sources = settle_sources(sources, &environments, folder, problems);
+        if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
+            let help = "help: name a folder that all servers of this store reach";
+            problems.add("store.postgres", format!("several servers would each keep their artifacts to themselves, because `artifacts.folder` is not set\n  {help}"));
+        }
         let artifacts = artifacts::Settings::Folder {
             path: artifacts.folder.map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
             uri: artifacts.uri,

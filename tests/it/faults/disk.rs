@@ -14,7 +14,7 @@ const SCRIPT: &str = r#"#!/bin/bash
 set -euo pipefail
 flags=(--mount); [ "$(id -u)" -eq 0 ] || flags+=(--user --map-root-user)
 mkdir -p STATE
-exec unshare "${flags[@]}" bash -c 'mount -t tmpfs -o size=6m tmpfs STATE && head -c 2000000 /dev/zero >STATE/filler &&
+exec unshare "${flags[@]}" bash -c 'mount -t tmpfs -o size=16m tmpfs STATE && head -c 10000000 /dev/zero >STATE/filler &&
     exec SLIPWAY "$@"' slipway "$@"
 "#;
 
@@ -46,7 +46,7 @@ async fn a_full_disk_refuses_deliveries_and_loses_none_that_were_acknowledged() 
     let inside = format!("/proc/{}/root{}", server.id().expect("a process"), state.display());
     std::fs::remove_file(format!("{inside}/filler")).expect("room is made");
     let after = load.run(1, Some(5), &stop).await;
-    assert_eq!((after.acknowledged.len(), after.refused), (5, 0), "there is room again");
+    assert_eq!((after.acknowledged.len(), after.refused), (5, 0), "there is room again: {}", server.errors());
     assert_eq!(server.api().get("/readyz").await.expect("an answer").status, 200);
 
     let copy = world.path().join("copy");

@@ -70,7 +70,7 @@ impl World {
     fn write_settings(&self, name: &str) -> PathBuf {
         let (models, environment) = (self.git.url("models.git"), self.git.url("environment.git"));
         let store = match self.postgres {
-            Some(_) => "store: {postgres: {url: {file: ./database}}}",
+            Some(_) => "artifacts: {folder: ./artifacts}\nstore: {postgres: {url: {file: ./database}}}",
             None => "store: {sqlite: {}}",
         };
         let settings = format!(

@@ -9,7 +9,8 @@ use crate::support::{Bench, DEADLINE, USUAL, slipway, text};
 #[tokio::test]
 async fn a_server_that_was_stopped_past_its_lease_can_record_nothing_and_promotes_nothing() {
     let postgres = postgres();
-    let more = format!("{USUAL}\nlimits: {{lease: 2s}}\nstore: {{postgres: {{url: {{file: ./database}}}}}}");
+    let shared = "artifacts: {folder: ./artifacts}\nstore: {postgres: {url: {file: ./database}}}";
+    let more = format!("{USUAL}\nlimits: {{lease: 2s}}\n{shared}");
     let mut bench = Bench::without_server(&more).await;
     std::fs::write(bench.world.folder.join("database"), postgres.database().expect("a database")).expect("written");
     bench.restart(&[]).await;
@@ -30,8 +31,9 @@ async fn a_server_that_was_stopped_past_its_lease_can_record_nothing_and_promote
     assert_eq!(bench.promotions().await, 1);
 
     bench.server().pause(false).expect("it goes on");
-    let next = bench.push_with("seed: 7", "seed: 8").await;
-    assert_eq!(text(&bench.end_of(&next).await, "state"), "done");
+    let next = bench.push_with("epochs: 4", "epochs: 301").await;
+    let promoted = bench.end_of(&next).await;
+    assert_eq!(text(&promoted, "state"), "done", "{promoted:#}");
     let runs = bench.api().runs().await.expect("runs");
     assert_eq!(runs.len(), 2, "{runs:#?}");
     assert_eq!(bench.promotions().await, 2, "one for each push");
