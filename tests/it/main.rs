@@ -5,6 +5,7 @@ mod bad_input;
 mod command_line;
 mod crashes;
 mod environment;
+mod hostile_clients;
 mod papers;
 mod push;
 mod recorded;

@@ -89,7 +89,8 @@ async fn a_delivery_that_comes_again_or_under_another_name_is_one_run() {
 
 #[tokio::test]
 async fn a_body_over_the_cap_is_refused_without_reading_all_of_it() {
-    let settings = "executor: {local: {deadline: 5m, memory: 4GiB}}\nweb: {largest_delivery: 64KiB}";
+    let settings =
+        "executor: {local: {deadline: 5m, memory: 4GiB}}\nweb: {largest_delivery: 64KiB, source_deliveries: 64KiB}";
     let bench = Bench::start_with(settings).await;
     let address = bench.server().address().trim_start_matches("http://").to_owned();
     let head = format!("POST {HOOK} HTTP/1.1\r\nhost: {address}\r\nx-hub-signature-256: sha256=00\r\n");
@@ -144,7 +145,7 @@ async fn a_push_event_of_github_starts_a_run() {
     let head = bench.push("a first model").await;
     let body = serde_json::json!({
         "ref": "refs/heads/main", "before": ZERO, "after": head, "created": true, "forced": false,
-        "repository": {"full_name": "team/models", "clone_url": "http://127.0.0.1:1/elsewhere.git"},
+        "repository": {"id": 186_853_002, "full_name": "team/models", "clone_url": "http://127.0.0.1:1/elsewhere.git"},
         "head_commit": {"id": head, "message": "a first model"}, "pusher": {"name": "ada"},
     });
     let body = body.to_string();
@@ -157,5 +158,70 @@ async fn a_push_event_of_github_starts_a_run() {
     let answer = bench.api().send("POST", HOOK, &headers, body.into_bytes()).await.expect("an answer");
     assert_eq!(answer.status, 202);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn bodies_in_a_form_that_no_forge_has_to_send_are_refused_with_what_to_set() {
+    let bench = Bench::start().await;
+    let api = bench.api();
+    let good = sign(b"{}");
+    for (name, value, status, words) in [
+        ("content-type", "application/x-www-form-urlencoded", 415, "set it as the webhook's content type at the forge"),
+        ("content-type", "text/plain", 415, "expected `Content-Type: application/json`"),
+        ("content-encoding", "gzip", 415, "without `Content-Encoding`"),
+        ("content-type", "Application/JSON; charset=utf-8", 202, ""),
+        ("content-encoding", "identity", 202, ""),
+    ] {
+        let id = format!("d-{value}");
+        let headers =
+            [("x-slipway-event", "none"), ("x-slipway-delivery", &*id), ("x-hub-signature-256", &*good), (name, value)];
+        let answer = api.send("POST", HOOK, &headers, b"{}".to_vec()).await.expect("an answer");
+        assert_eq!(answer.status, status, "{name}: {value}: {}", answer.text);
+        assert!(answer.text.contains(words), "{}", answer.text);
+    }
+    assert_eq!(count(&api, "wrong_type").await, 2);
+    assert_eq!(count(&api, "encoded").await, 1);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn every_recorded_delivery_is_taken_once_at_the_address_of_its_forge_and_nowhere_else() {
+    const FORGES: [&str; 5] = ["gitea", "forgejo", "bitbucket", "github", "plain"];
+    let mut bench = Bench::without_server(USUAL).await;
+    let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
+    let digits = settings.lines().find(|line| line.contains("name: digits")).expect("a source");
+    let more = FORGES.map(|forge| {
+        let line = digits.replace("name: digits", &format!("name: {forge}")).replace("plain", forge);
+        line.replace("./secret", "./recorded")
+    });
+    let settings = settings.replace(digits, &format!("{digits}\n{}", more.join("\n")));
+    std::fs::write(bench.world.config(), settings).expect("written");
+    std::fs::write(bench.world.folder.join("recorded"), "s3cr3t-for-tests").expect("written");
+    bench.restart(&[]).await;
+    let api = bench.api();
+    let mut taken = 0;
+    for forge in FORGES {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("webhooks").join(forge);
+        for entry in std::fs::read_dir(folder).expect("recorded deliveries").flatten() {
+            let path = entry.path();
+            if path.extension().is_none_or(|extension| extension != "headers") {
+                continue;
+            }
+            let headers = std::fs::read_to_string(&path).expect("headers");
+            let headers: Vec<_> = headers.lines().filter_map(|line| line.split_once(": ")).collect();
+            let body = std::fs::read(path.with_extension("json")).expect("a body");
+            for _ in 0..2 {
+                let answer = api.send("POST", &format!("/webhooks/{forge}"), &headers, body.clone()).await;
+                assert_eq!(answer.expect("an answer").status, 202, "{}", path.display());
+            }
+            let elsewhere = api.send("POST", HOOK, &headers, body).await.expect("an answer");
+            assert_eq!(elsewhere.status, 401, "{}", path.display());
+            taken += 1;
+        }
+    }
+    assert!(taken > 40, "{taken}");
+    assert_eq!(count(&api, "stored").await, taken);
+    assert_eq!(count(&api, "duplicate").await, taken);
     bench.finish().await;
 }
