@@ -304,13 +304,32 @@ pub(super) struct WebFile {
     /// The largest delivery that is taken.
     #[schemars(with = "String")]
     pub(super) largest_delivery: ByteSize,
+    /// How much of one source's deliveries is held in memory at a time; beyond it, senders are asked to wait.
+    #[schemars(with = "String")]
+    pub(super) source_deliveries: ByteSize,
+    /// How much of all sources' deliveries is held in memory at a time.
+    #[schemars(with = "String")]
+    pub(super) all_deliveries: ByteSize,
+    /// Connections at a time, 16 to 65536.
+    #[schemars(range(min = 16, max = 65_536))]
+    pub(super) connections: usize,
+    /// Connections at a time from one address. Behind a proxy, which is one address, set it to what `connections` is.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub(super) connections_of_an_address: usize,
     /// Bearer token of the API. Needed as soon as `listen` is not a loopback address.
     pub(super) api_token: Option<SecretReference>,
 }
 
 impl Default for WebFile {
     fn default() -> Self {
-        Self { largest_delivery: ByteSize::mib(25), api_token: None }
+        Self {
+            largest_delivery: ByteSize::mib(25),
+            source_deliveries: ByteSize::mib(64),
+            all_deliveries: ByteSize::mib(256),
+            connections: 2_048,
+            connections_of_an_address: 256,
+            api_token: None,
+        }
     }
 }
 

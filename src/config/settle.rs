@@ -22,6 +22,10 @@ use crate::pipeline::ChangePolicy;
 use crate::store;
 use crate::web;
 
+/// Bounds of `web.connections`.
+const FEWEST_CONNECTIONS: usize = 16;
+const MOST_CONNECTIONS: usize = 65_536;
+
 impl ServerFile {
     /// Settings, or mistakes added to `problems`.
     pub(super) fn settle(self, folder: &Path, problems: &mut Problems) -> Option<Settings> {
@@ -176,12 +180,32 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
     if api_token.is_none() && !listen.ip().is_loopback() {
         problems.add("listen", format!("{listen} can be reached from outside, and the API has no token\n  help: set `web.api_token`, or listen on 127.0.0.1 behind a proxy"));
     }
-    let largest_delivery = usize::try_from(file.largest_delivery.as_u64()).unwrap_or(usize::MAX);
-    if largest_delivery == 0 || file.largest_delivery > ByteSize::gib(1) {
-        problems
-            .add("web.largest_delivery", format!("{} is out of range, expected 1 B to 1 GiB", file.largest_delivery));
+    let bodies = settle_bodies(file, problems);
+    let connections = web::ConnectionLimits { all: file.connections, each_address: file.connections_of_an_address };
+    for (key, count, fewest) in [
+        ("web.connections", connections.all, FEWEST_CONNECTIONS),
+        ("web.connections_of_an_address", connections.each_address, 1),
+    ] {
+        if !(fewest..=MOST_CONNECTIONS).contains(&count) {
+            problems.add(key, format!("{count} is out of range, expected {fewest} to {MOST_CONNECTIONS}"));
+        }
     }
-    Some(web::Settings { listen, largest_delivery, api_token })
+    Some(web::Settings { listen, bodies, connections, api_token })
+}
+
+/// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.
+fn settle_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
+    let largest = ("web.largest_delivery", file.largest_delivery, ByteSize::b(1));
+    let source = ("web.source_deliveries", file.source_deliveries, file.largest_delivery);
+    let all = ("web.all_deliveries", file.all_deliveries, file.source_deliveries);
+    let [largest, each_source, all] = [largest, source, all].map(|(key, size, least)| {
+        let most = if key == "web.largest_delivery" { ByteSize::gib(1) } else { ByteSize::gib(64) };
+        if size < least || size > most {
+            problems.add(key, format!("{size} is out of range, expected {least} to {most}"));
+        }
+        usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+    });
+    web::BodyLimits { largest, each_source, all }
 }
 
 fn settle_local(

@@ -1,21 +1,28 @@
 //! The HTTP side: webhooks in, the API, health and metrics. It knows no database and no git, only the pipeline.
 
 mod api;
+mod body;
+mod connections;
 mod health;
+mod panics;
 mod problem;
+mod refusal;
 mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+use body::Budget;
+
+pub use body::BodyLimits;
+pub use connections::ConnectionLimits;
 
 use crate::domain::SourceName;
 use crate::forge::{Forge, Secret};
@@ -27,13 +34,16 @@ use crate::store::Store;
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The largest delivery that is taken, in bytes. GitHub and GitLab send at most 25 MiB.
-    pub largest_delivery: usize,
+    /// How much of deliveries' bodies is held in memory. GitHub and GitLab send at most 25 MiB.
+    pub bodies: BodyLimits,
+    /// How many connections are served.
+    pub connections: ConnectionLimits,
     /// Bearer token for the API; without one the API is open to whoever reaches the port.
     pub api_token: Option<Secret>,
 }
 
 /// A source's webhook.
+#[derive(Clone)]
 pub struct Hook {
     /// Verifies its deliveries.
     pub forge: Arc<dyn Forge>,
@@ -41,19 +51,14 @@ pub struct Hook {
     pub secrets: Vec<Secret>,
 }
 
-/// How long a client may take for one delivery's body.
-const SLOWEST_DELIVERY: Duration = Duration::from_secs(20);
-/// Deliveries whose bodies are read at the same time: with the largest at 25 MiB, at most 800 MiB are held.
-const DELIVERIES_AT_ONCE: usize = 32;
-
 /// What every handler shares.
 pub struct Shared {
     pipeline: Arc<Pipeline>,
     store: Arc<Store>,
-    hooks: BTreeMap<SourceName, Hook>,
+    hooks: BTreeMap<SourceName, (Hook, Budget)>,
     settings: Settings,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    bodies: Semaphore,
+    bodies: Budget,
 }
 
 impl Shared {
@@ -65,7 +70,9 @@ impl Shared {
         settings: Settings,
         render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Self {
-        Self { pipeline, store, hooks, settings, render_metrics, bodies: Semaphore::new(DELIVERIES_AT_ONCE) }
+        let BodyLimits { largest: _, each_source, all } = settings.bodies;
+        let hooks = hooks.into_iter().map(|(name, hook)| (name, (hook, Budget::of(each_source)))).collect();
+        Self { pipeline, store, hooks, settings, render_metrics, bodies: Budget::of(all) }
     }
 }
 
@@ -84,10 +91,13 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(problem::no_such_page)
+        .layer(panics::caught())
         .with_state(shared)
 }
 
 /// Serves until `stop`, then lets requests in flight end.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router(shared)).with_graceful_shutdown(stop.cancelled_owned()).await
+    let limits = shared.settings.connections;
+    connections::serve(listener, router(shared), limits, stop).await;
+    Ok(())
 }

@@ -1,15 +1,1 @@
-//! One test binary: a file a behaviour.
 
-mod architecture;
-mod bad_input;
-mod command_line;
-mod crashes;
-mod environment;
-mod faults;
-mod papers;
-mod push;
-mod recorded;
-mod server;
-mod support;
-mod trainer_ends;
-mod webhook;

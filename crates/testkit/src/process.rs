@@ -93,6 +93,14 @@ impl SlipwayProcess {
         Ok(pages * rustix::param::page_size() as u64)
     }
 
+    /// The most resident memory it had so far, in bytes.
+    pub fn peak_resident_bytes(&self) -> Result<u64> {
+        let pid = self.child.id().context("the server has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        Ok(peak.context("a line `VmHWM`")?.parse::<u64>()? * 1024)
+    }
+
     /// Processes that this server started and that are still there.
     pub fn children(&self) -> Result<Vec<u32>> {
         let pid = self.child.id().context("the server has ended")?;
