@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
-    CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, PostgresFile, RetentionFile, ServerFile,
-    ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
+    CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile, RetentionFile,
+    ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
 };
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
@@ -20,6 +20,7 @@ use crate::executor;
 use crate::git::Identity;
 use crate::store;
 use crate::web;
+use crate::web::MetricsAccess;
 
 impl ServerFile {
     /// Settings, or mistakes added to `problems`.
@@ -154,15 +155,22 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
         Some(reference) => Some(problems.take("web.api_token", shared_secret(reference, folder))?),
         None => None,
     };
-    if api_token.is_none() && !listen.ip().is_loopback() {
-        problems.add("listen", format!("{listen} can be reached from outside, and the API has no token\n  help: set `web.api_token`, or listen on 127.0.0.1 behind a proxy"));
+    let metrics = match file.metrics {
+        Some(MetricsFile::Open) => MetricsAccess::Open,
+        None if listen.ip().is_loopback() => MetricsAccess::Open,
+        Some(MetricsFile::Token) | None => MetricsAccess::Token,
+    };
+    let requests_per_second = file.requests_per_second;
+    if !(1..=10_000).contains(&requests_per_second) {
+        let key = "web.requests_per_second";
+        problems.add(key, format!("{requests_per_second} is out of range, expected 1 to 10000"));
     }
     let largest_delivery = usize::try_from(file.largest_delivery.as_u64()).unwrap_or(usize::MAX);
     if largest_delivery == 0 || file.largest_delivery > ByteSize::gib(1) {
         problems
             .add("web.largest_delivery", format!("{} is out of range, expected 1 B to 1 GiB", file.largest_delivery));
     }
-    Some(web::Settings { listen, largest_delivery, api_token })
+    Some(web::Settings { listen, largest_delivery, api_token, metrics, requests_per_second })
 }
 
 fn settle_local(

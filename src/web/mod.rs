@@ -1,17 +1,19 @@
 //! The HTTP side: webhooks in, the API, health and metrics. It knows no database and no git, only the pipeline.
 
+mod access;
 mod api;
 mod health;
 mod problem;
+mod rate;
+mod refusals;
 mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -21,6 +23,14 @@ use crate::domain::SourceName;
 use crate::forge::{Forge, Secret};
 use crate::pipeline::Pipeline;
 use crate::store::Store;
+use rate::Buckets;
+use refusals::Refusals;
+
+pub use api::description as openapi;
+pub use refusals::write_refusals;
+
+/// The name of the token that stands in the server's settings.
+pub const SETTINGS_TOKEN: &str = "settings";
 
 /// What the HTTP side is set up with.
 #[derive(Debug, Clone)]
@@ -29,8 +39,21 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The largest delivery that is taken, in bytes. GitHub and GitLab send at most 25 MiB.
     pub largest_delivery: usize,
-    /// Bearer token for the API; without one the API is open to whoever reaches the port.
+    /// Bearer token of an administrator, beside those in the store.
     pub api_token: Option<Secret>,
+    /// Who may read the metrics.
+    pub metrics: MetricsAccess,
+    /// Requests to the API that one token may make in a second, lastingly.
+    pub requests_per_second: u32,
+}
+
+/// Who may read the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsAccess {
+    /// Whoever reaches the port.
+    Open,
+    /// Whoever has a token.
+    Token,
 }
 
 /// A source's webhook.
@@ -46,6 +69,13 @@ const SLOWEST_DELIVERY: Duration = Duration::from_secs(20);
 /// Deliveries whose bodies are read at the same time: with the largest at 25 MiB, at most 800 MiB are held.
 const DELIVERIES_AT_ONCE: usize = 32;
 
+/// How many times a second's requests a token may make at once.
+const AT_ONCE: u32 = 4;
+/// Requests without a good token that one peer may make in a second, lastingly and at once. Beyond them it is told to
+/// wait, whatever it sends.
+const STRANGERS_PER_SECOND: u32 = 5;
+const STRANGERS_AT_ONCE: u32 = 100;
+
 /// What every handler shares.
 pub struct Shared {
     pipeline: Arc<Pipeline>,
@@ -54,6 +84,11 @@ pub struct Shared {
     settings: Settings,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     bodies: Semaphore,
+    /// Requests of tokens, by their names.
+    callers: Buckets,
+    /// Requests without a good token, by where they come from.
+    strangers: Buckets,
+    refusals: Refusals,
 }
 
 impl Shared {
@@ -65,29 +100,35 @@ impl Shared {
         settings: Settings,
         render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Self {
-        Self { pipeline, store, hooks, settings, render_metrics, bodies: Semaphore::new(DELIVERIES_AT_ONCE) }
+        let (now, per_second) = (Instant::now(), settings.requests_per_second);
+        Self {
+            pipeline,
+            store,
+            hooks,
+            settings,
+            render_metrics,
+            bodies: Semaphore::new(DELIVERIES_AT_ONCE),
+            callers: Buckets::new(per_second, per_second.saturating_mul(AT_ONCE), now),
+            strangers: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
+            refusals: Refusals::default(),
+        }
     }
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    let api = Router::new()
-        .route("/runs", get(api::list_runs))
-        .route("/runs/{id}", get(api::show_run))
-        .route("/runs/{id}/log", get(api::show_log))
-        .route("/runs/{id}/cancel", post(api::cancel_run))
-        .route("/runs/{id}/retry", post(api::retry_run))
-        .route_layer(from_fn_with_state(shared.clone(), api::authorize));
     Router::new()
-        .nest("/api/v1", api)
+        .nest("/api/v1", api::router(shared.clone()))
         .route("/webhooks/{source}", post(webhook::receive))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(problem::no_such_page)
+        .method_not_allowed_fallback(problem::no_such_method)
         .with_state(shared)
 }
 
 /// Serves until `stop`, then lets requests in flight end.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router(shared)).with_graceful_shutdown(stop.cancelled_owned()).await
+    let service = router(shared).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -1,5 +1,6 @@
 //! One test binary: a file a behaviour.
 
+mod api;
 mod architecture;
 mod bad_input;
 mod command_line;
