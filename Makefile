@@ -58,9 +58,10 @@ docs: tools libtorch ## API documentation, warnings denied
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 .PHONY: generate
-generate: ## write the generated files: schemas/ and docs/cli.md
+generate: ## write the generated files: schemas/, docs/cli.md and docs/openapi.json
 	@cargo run --quiet --package slipway -- generate schema
 	@cargo run --quiet --package slipway -- generate cli
+	@cargo run --quiet --package slipway -- generate openapi
 
 .PHONY: bench-peers
 bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB)

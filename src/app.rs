@@ -75,6 +75,13 @@ pub async fn serve(
     parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(retention, &stop).await });
     let Parts { set: mut parts, .. } = parts;
     {
+        let (shared, stop) = (shared.clone(), stop.clone());
+        parts.spawn(async move {
+            web::write_refusals(shared, stop).await;
+            Ok(())
+        });
+    }
+    {
         let stop = stop.clone();
         parts.spawn(async move { web::serve(listener, shared, stop).await.context("the web part failed") });
     }

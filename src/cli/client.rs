@@ -1,6 +1,21 @@
 //! The HTTP client of commands that talk to a server.
 
+use std::io::Read as _;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::exit::{self, Failure};
+use super::output;
+
+/// How long a server may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The largest answer that is read: a delivery of 25 MiB, written as JSON, is the largest there is.
+const LARGEST_ANSWER: u64 = 256 << 20;
+/// The longest page that the API answers.
+const LONGEST_PAGE: usize = 500;
 
 /// A client that waits so long for a whole answer, follows no redirects (they could carry a token elsewhere), and takes
 /// every status for an answer.
@@ -11,4 +26,151 @@ pub(super) fn agent(patience: Duration) -> ureq::Agent {
         .http_status_as_error(false)
         .build()
         .into()
+}
+
+/// The server that is asked, and how its answers are shown.
+#[derive(Debug, Args)]
+pub(super) struct Server {
+    /// The server's address
+    #[arg(
+        long = "server",
+        global = true,
+        env = "SLIPWAY_SERVER",
+        default_value = "http://127.0.0.1:8420",
+        value_name = "URL"
+    )]
+    address: String,
+    /// File with a token of the server's API
+    #[arg(long, global = true, env = "SLIPWAY_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// JSON even on a terminal
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+impl Server {
+    /// Shows an answer: as JSON where that is asked for or nobody reads it on a terminal, else as text.
+    pub(super) fn show(&self, answer: &Value, as_text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
+        if self.shows_json() {
+            output::say(&serde_json::to_string_pretty(answer).map_err(exit::defect)?);
+        } else {
+            output::say(&as_text(answer));
+        }
+        Ok(())
+    }
+
+    /// Whether answers are shown as JSON.
+    pub(super) fn shows_json(&self) -> bool {
+        self.json || !output::on_terminal()
+    }
+
+    /// A request to an address below `/api/v1/`, with the token.
+    pub(super) fn request(&self, method: &str, path: &str) -> Result<ureq::http::request::Builder, Failure> {
+        let url = self.url(path);
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        if let Some(file) = &self.token_file {
+            let token = std::fs::read_to_string(file)
+                .map_err(|error| exit::invalid(format!("the token `{}` cannot be read: {error}", file.display())))?;
+            request = request.header("authorization", format!("Bearer {}", token.trim()));
+        }
+        Ok(request)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/api/v1/{path}", self.address.trim_end_matches('/'))
+    }
+
+    /// Asks the server, and answers what it says; a refusal is a failure with its reason.
+    pub(super) fn ask(&self, method: &str, path: &str) -> Result<Value, Failure> {
+        let url = self.url(path);
+        let request =
+            self.request(method, path)?.body(()).map_err(|error| exit::invalid(format!("`{url}`: {error}")))?;
+        let response = agent(PATIENCE).run(request).map_err(|error| self.unreachable(&error))?;
+        let status = response.status().as_u16();
+        let mut body = String::new();
+        let read = response.into_body().into_reader().take(LARGEST_ANSWER).read_to_string(&mut body);
+        read.map_err(|error| exit::unreachable(format!("{url}: {error}")))?;
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        if (200..300).contains(&status) { Ok(answer) } else { Err(refusal(status, &answer)) }
+    }
+
+    /// Lists things page by page, at most so many. Answers the list under its `key`, as one page would hold it.
+    pub(super) fn list(&self, path: &str, filters: &Query, key: &str, limit: usize) -> Result<Value, Failure> {
+        let mut listed: Vec<Value> = Vec::new();
+        let mut next = Value::Null;
+        loop {
+            let page = LONGEST_PAGE.min(limit - listed.len());
+            let query = filters.clone().with("limit", Some(&page.to_string())).with("cursor", next.as_str());
+            let mut answer = self.ask("GET", &format!("{path}{query}"))?;
+            if let Some(things) = answer[key].as_array_mut() {
+                listed.append(things);
+            }
+            next = answer["next"].take();
+            if next.is_null() || listed.len() >= limit {
+                return Ok(serde_json::json!({ key: listed, "next": next }));
+            }
+        }
+    }
+
+    pub(super) fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let help = "is `slipway serve` running there? `--server` or SLIPWAY_SERVER names another";
+        exit::unreachable(format!("{}: {error}\n  help: {help}", self.address))
+    }
+}
+
+/// What a server's refusal means for the command.
+pub(super) fn refusal(status: u16, answer: &Value) -> Failure {
+    let detail = answer["detail"].as_str().unwrap_or("it gave no reason");
+    match status {
+        401 => exit::invalid(format!(
+            "{detail}\n  help: `--token-file` or SLIPWAY_TOKEN_FILE names a file with a token; `slipway tokens create` \
+             makes one"
+        )),
+        429 | 500.. => exit::unreachable(detail),
+        _ => exit::invalid(detail),
+    }
+}
+
+/// A query, written as addresses carry it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Query(Vec<(&'static str, String)>);
+
+impl Query {
+    /// The query with one parameter more, if there is a value.
+    pub(super) fn with(mut self, name: &'static str, value: Option<&str>) -> Self {
+        self.0.extend(value.map(|value| (name, encoded(value))));
+        self
+    }
+}
+
+impl std::fmt::Display for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            write!(f, "{}{name}={value}", if index == 0 { '?' } else { '&' })?;
+        }
+        Ok(())
+    }
+}
+
+/// A text as it may stand in an address: every byte but those without a meaning is written as `%XX` (RFC 3986, 2.1).
+pub(super) fn encoded(text: &str) -> String {
+    let encode = |byte| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_meaning_in_addresses_is_written_as_bytes() {
+        assert_eq!(encoded("a-b.c_d~1"), "a-b.c_d~1");
+        assert_eq!(encoded("a/../b?c&d=é%"), "a%2F..%2Fb%3Fc%26d%3D%C3%A9%25");
+        let query = Query::default().with("model", Some("a b")).with("state", None).with("limit", Some("7"));
+        assert_eq!(query.to_string(), "?model=a%20b&limit=7");
+        assert_eq!(Query::default().to_string(), "");
+    }
 }

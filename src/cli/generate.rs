@@ -9,6 +9,7 @@ use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config::ServerFile;
 use crate::policy;
+use crate::web;
 
 /// Write generated files, or check that they are current.
 #[derive(Debug, Args)]
@@ -23,11 +24,15 @@ enum What {
     Schema(Files),
     /// The command line's own description, as Markdown
     Cli(Files),
+    /// The API's description (OpenAPI 3.1), as JSON
+    Openapi(Files),
+    /// Pages for `man`, one a command
+    Man(Files),
 }
 
 #[derive(Debug, Args)]
 struct Files {
-    /// Folder of the files; `schemas` or `docs` when absent
+    /// Folder of the files; `schemas`, `docs` or `man` when absent
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     /// Write nothing; exit 1 if a file is missing or not current
@@ -40,12 +45,14 @@ impl Generate {
         match self.what {
             What::Schema(files) => files.settle("schemas", &schemas()?),
             What::Cli(files) => files.settle("docs", &[("cli.md", describe(command))]),
+            What::Openapi(files) => files.settle("docs", &[("openapi.json", web::openapi().to_owned())]),
+            What::Man(files) => files.settle("man", &pages(command)?),
         }
     }
 }
 
 impl Files {
-    fn settle(&self, usual: &str, contents: &[(&str, String)]) -> Result<Exit, Failure> {
+    fn settle(&self, usual: &str, contents: &[(impl AsRef<Path>, String)]) -> Result<Exit, Failure> {
         let folder = self.folder.as_deref().unwrap_or(Path::new(usual));
         let mut stale = 0;
         for (name, content) in contents {
@@ -112,4 +119,23 @@ fn add_command(sections: &mut Vec<String>, command: &mut clap::Command, name: &s
             add_command(sections, command, &format!("{name} {subcommand}"));
         }
     }
+}
+
+/// A page for `man` of every command.
+fn pages(mut command: clap::Command) -> Result<Vec<(String, String)>, Failure> {
+    command.build();
+    let mut pages = Vec::new();
+    add_page(&mut pages, &command)?;
+    Ok(pages)
+}
+
+fn add_page(pages: &mut Vec<(String, String)>, command: &clap::Command) -> Result<(), Failure> {
+    let page = clap_mangen::Man::new(command.clone());
+    let mut text = Vec::new();
+    page.render(&mut text).map_err(exit::defect)?;
+    pages.push((page.get_filename(), String::from_utf8(text).map_err(exit::defect)?));
+    for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        add_page(pages, subcommand)?;
+    }
+    Ok(())
 }

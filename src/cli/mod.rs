@@ -1,7 +1,11 @@
 //! The command line: one file a command.
 
+mod audit;
+mod beside;
 mod check;
 mod client;
+mod completions;
+mod deliveries;
 mod doctor;
 mod exit;
 mod gate;
@@ -10,6 +14,7 @@ mod hook;
 mod output;
 mod runs;
 mod serve;
+mod tokens;
 mod train;
 
 use std::io::IsTerminal as _;
@@ -51,10 +56,18 @@ enum Command {
     Gate(gate::Gate),
     /// Read and steer the runs of a running server
     Runs(runs::Runs),
+    /// Read the deliveries of a running server, and have them read again
+    Deliveries(deliveries::Deliveries),
+    /// Make, revoke and list the tokens of the API, beside the server
+    Tokens(tokens::Tokens),
+    /// Read and verify the audit log, beside the server
+    Audit(audit::Audit),
     /// Turn git's own hooks into signed deliveries
     Hook(hook::Hook),
     /// Write generated files, or check that they are current
     Generate(generate::Generate),
+    /// Write a script that completes commands in a shell
+    Completions(completions::Completions),
     /// Say what is missing on this machine, and how to get it
     Doctor(doctor::Doctor),
 }
@@ -84,8 +97,12 @@ pub fn run() -> ExitCode {
             Command::Train(command) => command.run(),
             Command::Gate(command) => command.run(),
             Command::Runs(command) => command.run(),
+            Command::Deliveries(command) => command.run(),
+            Command::Tokens(command) => command.run(),
+            Command::Audit(command) => command.run(),
             Command::Hook(command) => command.run(),
             Command::Generate(command) => command.run(Cli::command()),
+            Command::Completions(command) => command.run(Cli::command()),
             Command::Doctor(command) => Ok(command.run()),
         });
     match ended {

@@ -1,6 +1,16 @@
 //! Where commands write: results to standard output, complaints to standard error.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+
+use serde_json::Value;
+
+/// Longer reasons are cut in tables.
+const LONGEST_CELL: usize = 80;
+
+/// Whether results are read on a terminal.
+pub(super) fn on_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
 
 /// Writes a line of a result. A reader that went away ends nothing but the reading.
 pub(super) fn say(line: &str) {
@@ -20,6 +30,21 @@ pub(super) fn note(line: &str) {
 /// A number of things: `1 file`, `2 files`.
 pub(super) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A text of a JSON document; a dash if it is none.
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or("–")
+}
+
+/// A list of a JSON document.
+pub(super) fn things<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// The beginning of a text, for a table.
+pub(super) fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().chars().take(LONGEST_CELL).collect()
 }
 
 /// Rows as columns of equal width, for people.

@@ -1,124 +1,121 @@
 //! `slipway runs`: reads and steers a running server through its API.
 
-use std::io::{IsTerminal as _, Read as _};
-use std::path::PathBuf;
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::client;
+use super::client::{Query, Server};
 use super::exit::{self, Exit, Failure};
-use super::output;
+use super::output::{self, text};
+use crate::domain::{RunId, RunState};
 
-/// How long a server may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// The largest answer that is read.
-const LARGEST_ANSWER: u64 = 64 << 20;
+/// Lines of a log that are asked for at a time.
+const LINES: usize = 500;
 
 /// Read and steer the runs of a running server.
 #[derive(Debug, Args)]
 pub(super) struct Runs {
     #[command(subcommand)]
     action: Action,
-    /// The server's address
-    #[arg(long, global = true, env = "SLIPWAY_SERVER", default_value = "http://127.0.0.1:8420", value_name = "URL")]
-    server: String,
-    /// File with the server's API token
-    #[arg(long, global = true, env = "SLIPWAY_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// JSON even on a terminal
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    server: Server,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
     /// The newest runs
-    List,
+    List(List),
     /// One run: where it stands, why, and its way so far
-    Show {
-        /// The run's identifier
-        run: String,
-    },
+    Show(One),
     /// What the trainer said
-    Log {
-        /// The run's identifier
-        run: String,
-    },
+    Log(One),
+    /// Why a run trained, or why it did not have to
+    Explain(One),
     /// End a run that has not begun to change its environment
-    Cancel {
-        /// The run's identifier
-        run: String,
-    },
+    Cancel(One),
     /// Make a stalled run due again
-    Retry {
-        /// The run's identifier
-        run: String,
-    },
+    Retry(One),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only runs of this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Only runs of this model
+    #[arg(long)]
+    model: Option<String>,
+    /// Only runs in this state
+    #[arg(long, value_parser = state_of)]
+    state: Option<RunState>,
+    /// Only runs of this revision, by all of its forty digits
+    #[arg(long, value_name = "COMMIT")]
+    head: Option<String>,
+    /// Only runs that wait for a person
+    #[arg(long)]
+    stalled: bool,
+    /// How many runs, at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+#[derive(Debug, Args)]
+struct One {
+    /// The run's identifier
+    run: RunId,
+}
+
+fn state_of(word: &str) -> Result<RunState, String> {
+    let known = RunState::ALL.into_iter().find(|state| state.as_str() == word);
+    let words = RunState::ALL.map(RunState::as_str).join(", ");
+    known.ok_or_else(|| format!("expected one of {words}"))
 }
 
 impl Runs {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let json = self.json || !std::io::stdout().is_terminal();
-        let (method, path) = match &self.action {
-            Action::List => ("GET", "runs".to_owned()),
-            Action::Show { run } => ("GET", format!("runs/{}", identifier(run)?)),
-            Action::Log { run } => ("GET", format!("runs/{}/log?limit=500", identifier(run)?)),
-            Action::Cancel { run } => ("POST", format!("runs/{}/cancel", identifier(run)?)),
-            Action::Retry { run } => ("POST", format!("runs/{}/retry", identifier(run)?)),
-        };
-        let answer = self.ask(method, &path)?;
-        if json {
-            output::say(&serde_json::to_string_pretty(&answer).map_err(exit::defect)?);
-        } else {
-            output::say(&match self.action {
-                Action::List => list(&answer),
-                Action::Log { .. } => log(&answer),
-                Action::Show { .. } | Action::Cancel { .. } | Action::Retry { .. } => show(&answer),
-            });
-        }
+        let Self { action, server } = self;
+        match action {
+            Action::List(list) => list.show(&server),
+            Action::Show(One { run }) => server.show(&server.ask("GET", &format!("runs/{run}"))?, show),
+            Action::Log(One { run }) => server.show(&whole_log(&server, run)?, log),
+            Action::Explain(One { run }) => server.show(&server.ask("GET", &format!("runs/{run}/explain"))?, explain),
+            Action::Cancel(One { run }) => server.show(&server.ask("POST", &format!("runs/{run}/cancel"))?, show),
+            Action::Retry(One { run }) => server.show(&server.ask("POST", &format!("runs/{run}/retry"))?, show),
+        }?;
         Ok(Exit::Done)
     }
+}
 
-    fn ask(&self, method: &str, path: &str) -> Result<Value, Failure> {
-        let url = format!("{}/api/v1/{path}", self.server.trim_end_matches('/'));
-        let agent = client::agent(PATIENCE);
-        let mut request = ureq::http::Request::builder().method(method).uri(&url);
-        if let Some(file) = &self.token_file {
-            let token =
-                std::fs::read_to_string(file).map_err(|error| exit::invalid(format!("{}: {error}", file.display())))?;
-            request = request.header("authorization", format!("Bearer {}", token.trim()));
+impl List {
+    fn show(&self, server: &Server) -> Result<(), Failure> {
+        let Self { source, model, state, head, stalled, limit } = self;
+        let filters = Query::default()
+            .with("source", source.as_deref())
+            .with("model", model.as_deref())
+            .with("state", state.map(RunState::as_str))
+            .with("head", head.as_deref())
+            .with("stalled", stalled.then_some("true"));
+        let answer = server.list("runs", &filters, "runs", usize::try_from(*limit).unwrap_or(usize::MAX))?;
+        server.show(&answer, list)?;
+        if !answer["next"].is_null() {
+            output::note(&format!("there are more than {limit} runs: `--limit` lists more of them"));
         }
-        let request = request.body(()).map_err(|error| exit::invalid(format!("`{url}`: {error}")))?;
-        let help = "is `slipway serve` running there? `--server` or SLIPWAY_SERVER names another";
-        let response =
-            agent.run(request).map_err(|error| exit::unreachable(format!("{url}: {error}\n  help: {help}")))?;
-        let status = response.status();
-        let mut body = String::new();
-        let read = response.into_body().into_reader().take(LARGEST_ANSWER).read_to_string(&mut body);
-        read.map_err(|error| exit::unreachable(format!("{url}: {error}")))?;
-        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let detail = answer["detail"].as_str().unwrap_or("it gave no reason");
-        Err(if status.is_server_error() { exit::unreachable(detail) } else { exit::invalid(detail) })
+        Ok(())
     }
 }
 
-/// A run's identifier as it may stand in an address.
-fn identifier(text: &str) -> Result<&str, Failure> {
-    match text.parse::<crate::domain::RunId>() {
-        Ok(_) => Ok(text),
-        Err(_) => {
-            Err(exit::invalid(format!("`{text}` is not a run: expected a UUID, as `slipway runs list` shows them")))
+/// All lines of a log, as one page would hold them.
+fn whole_log(server: &Server, run: RunId) -> Result<Value, Failure> {
+    let mut lines: Vec<Value> = Vec::new();
+    loop {
+        let after = lines.last().and_then(|line| line["number"].as_u64()).unwrap_or(0);
+        let mut page = server.ask("GET", &format!("runs/{run}/log?limit={LINES}&after={after}"))?;
+        let page = page["lines"].as_array_mut().ok_or_else(|| exit::unreachable("the server sent no lines"))?;
+        let ended = page.len() < LINES;
+        lines.append(page);
+        if ended {
+            return Ok(serde_json::json!({ "lines": lines }));
         }
     }
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or("–")
 }
 
 fn state(run: &Value) -> String {
@@ -127,12 +124,11 @@ fn state(run: &Value) -> String {
 }
 
 fn list(answer: &Value) -> String {
-    let runs = answer["runs"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let rows: Vec<Vec<String>> = runs
+    let rows: Vec<Vec<String>> = output::things(answer, "runs")
         .iter()
         .map(|run| {
-            let reason = text(run, "reason").lines().next().unwrap_or_default().chars().take(80).collect();
             let head = text(run, "head").chars().take(12).collect();
+            let reason = output::first_line(text(run, "reason"));
             vec![text(run, "id").to_owned(), text(run, "model").to_owned(), head, state(run), reason]
         })
         .collect();
@@ -141,18 +137,46 @@ fn list(answer: &Value) -> String {
 
 fn show(run: &Value) -> String {
     let mut lines = vec![format!("run {} of {}: {}", text(run, "id"), text(run, "model"), state(run))];
-    for key in ["reason", "branch", "head", "artifact", "champion", "evidence", "promotion_commit"] {
+    for key in ["reason", "source", "branch", "head", "artifact", "champion", "evidence", "promotion_commit", "reuse"] {
         if let Some(value) = run[key].as_str() {
             lines.push(format!("  {key}: {value}"));
         }
     }
-    for step in run["transitions"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        lines.push(format!("  {}  {:<10}  {}", text(step, "at"), text(step, "to"), text(step, "cause")));
+    if let (Some(position), Some(waiting)) = (run["queue"]["position"].as_u64(), run["queue"]["waiting"].as_u64()) {
+        lines.push(format!("  queue: {position} of {waiting} runs that wait"));
+    }
+    for step in output::things(run, "transitions") {
+        lines.push(transition(step));
     }
     lines.join("\n")
 }
 
+fn transition(step: &Value) -> String {
+    format!("  {}  {:<10}  {}", text(step, "at"), text(step, "to"), text(step, "cause"))
+}
+
 fn log(answer: &Value) -> String {
-    let lines = answer["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
-    lines.iter().map(|line| format!("{}  {}", text(line, "at"), text(line, "line"))).collect::<Vec<_>>().join("\n")
+    let lines = output::things(answer, "lines").iter();
+    lines.map(|line| format!("{}  {}", text(line, "at"), text(line, "line"))).collect::<Vec<_>>().join("\n")
+}
+
+fn explain(answer: &Value) -> String {
+    let short = |value: &str| value.trim_start_matches("sha256:").chars().take(24).collect::<String>();
+    let rows: Vec<Vec<String>> = output::things(answer, "parts")
+        .iter()
+        .map(|part| {
+            let changed = if part["same"] == Value::Bool(true) { "same" } else { "differs" };
+            vec![
+                text(part, "name").to_owned(),
+                changed.to_owned(),
+                short(text(part, "value")),
+                short(text(part, "before")),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return text(answer, "sentence").to_owned();
+    }
+    let table = output::table(&["PART", "", "VALUE", "BEFORE"], &rows);
+    format!("{}\n\n{table}", text(answer, "sentence"))
 }

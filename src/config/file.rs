@@ -316,8 +316,23 @@ pub(super) struct WebFile {
     /// Connections at a time from one address. Behind a proxy, which is one address, set it to what `connections` is.
     #[schemars(range(min = 1, max = 65_536))]
     pub(super) connections_of_an_address: usize,
-    /// Bearer token of the API. Needed as soon as `listen` is not a loopback address.
+    /// Bearer token of an administrator, named `settings`; beside it there are those that `slipway tokens create` makes.
     pub(super) api_token: Option<SecretReference>,
+    /// Who may read the metrics: `open` when `listen` is a loopback address and this is absent, else `token`.
+    pub(super) metrics: Option<MetricsFile>,
+    /// Requests to the API that one token may make in a second, 1 to 10000; four times as many at once.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) requests_per_second: u32,
+}
+
+/// Who may read the metrics.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MetricsFile {
+    /// Whoever reaches the port.
+    Open,
+    /// Whoever has a token of the API.
+    Token,
 }
 
 impl Default for WebFile {
@@ -329,6 +344,8 @@ impl Default for WebFile {
             connections: 2_048,
             connections_of_an_address: 256,
             api_token: None,
+            metrics: None,
+            requests_per_second: 100,
         }
     }
 }

@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
-    ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, PostgresFile, RetentionFile,
-    ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
+    ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile,
+    RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
 };
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
@@ -21,6 +21,7 @@ use crate::git::Identity;
 use crate::pipeline::ChangePolicy;
 use crate::store;
 use crate::web;
+use crate::web::MetricsAccess;
 
 /// Bounds of `web.connections`.
 const FEWEST_CONNECTIONS: usize = 16;
@@ -177,8 +178,15 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
         Some(reference) => Some(problems.take("web.api_token", shared_secret(reference, folder))?),
         None => None,
     };
-    if api_token.is_none() && !listen.ip().is_loopback() {
-        problems.add("listen", format!("{listen} can be reached from outside, and the API has no token\n  help: set `web.api_token`, or listen on 127.0.0.1 behind a proxy"));
+    let metrics = match file.metrics {
+        Some(MetricsFile::Open) => MetricsAccess::Open,
+        None if listen.ip().is_loopback() => MetricsAccess::Open,
+        Some(MetricsFile::Token) | None => MetricsAccess::Token,
+    };
+    let requests_per_second = file.requests_per_second;
+    if !(1..=10_000).contains(&requests_per_second) {
+        let key = "web.requests_per_second";
+        problems.add(key, format!("{requests_per_second} is out of range, expected 1 to 10000"));
     }
     let bodies = settle_bodies(file, problems);
     let connections = web::ConnectionLimits { all: file.connections, each_address: file.connections_of_an_address };
@@ -190,7 +198,7 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
             problems.add(key, format!("{count} is out of range, expected {fewest} to {MOST_CONNECTIONS}"));
         }
     }
-    Some(web::Settings { listen, bodies, connections, api_token })
+    Some(web::Settings { listen, bodies, connections, api_token, metrics, requests_per_second })
 }
 
 /// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.

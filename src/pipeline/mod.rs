@@ -36,7 +36,7 @@ use crate::forge::Forge;
 use crate::git::{Identity, Mirror};
 use crate::store::{Store, StoreError, StoredDelivery};
 
-pub use explain::Explanation;
+pub use explain::{Explanation, KeyPart};
 pub use source::{locate as fault_place, read_model};
 use step::{StepError, blocking};
 pub use worker::CrashPoint;
@@ -123,6 +123,11 @@ impl Pipeline {
     /// The sources that are served.
     pub fn sources(&self) -> impl Iterator<Item = (&SourceName, &Source)> {
         self.settings.sources.iter()
+    }
+
+    /// The environments that may be written.
+    pub fn environments(&self) -> impl Iterator<Item = (&SourceName, &Environment)> {
+        self.settings.environments.iter()
     }
 
     /// Stores a delivery on disk, then wakes its reader.

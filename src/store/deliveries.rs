@@ -51,9 +51,36 @@ pub struct StoredDelivery {
     pub settled_at: Option<Timestamp>,
 }
 
+/// A delivery without headers and body, and how far its reading has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryHead {
+    /// The source at whose address it arrived.
+    pub source: SourceName,
+    /// The sender's identifier for it.
+    pub id: String,
+    /// The sender's name for what happened.
+    pub event: String,
+    /// Size of the body as it is stored, in bytes.
+    pub stored_bytes: u64,
+    /// When it was stored.
+    pub received_at: Timestamp,
+    /// How far its reading has come.
+    pub state: DeliveryState,
+    /// Why, in words.
+    pub note: String,
+    /// Failed attempts at reading it.
+    pub attempts: u64,
+    /// When it is read next, if it waits.
+    pub due_at: Timestamp,
+    /// When it was settled.
+    pub settled_at: Option<Timestamp>,
+}
+
 /// Which deliveries are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
+    /// Only those of these sources; of all if `None`.
+    pub scope: Option<Vec<SourceName>>,
     /// Only those of this source.
     pub source: Option<SourceName>,
     /// Only those in this state.
@@ -89,6 +116,22 @@ fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
             body: unpack(&encoding, row.try_get("body")?)?,
             received_at: time_of(row, "received_at")?,
         },
+        state: read_state(&row.try_get::<String, _>("state")?)?,
+        note: row.try_get("note")?,
+        attempts: count_of(row, "attempts")?,
+        due_at: time_of(row, "due_at")?,
+        settled_at: settled_at.map(timestamp).transpose()?,
+    })
+}
+
+fn read_head(row: &AnyRow) -> Result<DeliveryHead, StoreError> {
+    let settled_at: Option<i64> = row.try_get("settled_at")?;
+    Ok(DeliveryHead {
+        source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
+        id: row.try_get("id")?,
+        event: row.try_get("event")?,
+        stored_bytes: count_of(row, "size")?,
+        received_at: time_of(row, "received_at")?,
         state: read_state(&row.try_get::<String, _>("state")?)?,
         note: row.try_get("note")?,
         attempts: count_of(row, "attempts")?,
@@ -205,14 +248,14 @@ impl Store {
         read(&row.ok_or_else(missing)?)
     }
 
-    /// Deliveries, newest first.
-    pub async fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<StoredDelivery>, StoreError> {
-        let select = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM deliveries
-             WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR state = $2)
-               AND ($3 IS NULL OR (received_at, source, id) < ($3, $4, $5))
-             ORDER BY received_at DESC, source DESC, id DESC LIMIT $6"
-        ));
+    /// Deliveries without headers and bodies, newest first.
+    pub async fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryHead>, StoreError> {
+        let select = "SELECT source, id, event, size, received_at, settled_at, state, note, attempts, due_at
+                      FROM deliveries
+                      WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR state = $2)
+                        AND ($3 IS NULL OR (received_at, source, id) < ($3, $4, $5))
+                        AND ($6 IS NULL OR $6 LIKE '%,' || source || ',%')
+                      ORDER BY received_at DESC, source DESC, id DESC LIMIT $7";
         let (at, source, id) = match &filter.before {
             Some((at, source, id)) => (Some(millis(*at)), Some(source.as_str().to_owned()), Some(id.clone())),
             None => (None, None, None),
@@ -223,8 +266,9 @@ impl Store {
             .bind(at)
             .bind(source)
             .bind(id)
+            .bind(filter.scope.as_deref().map(runs::scope_list))
             .bind(i64::from(limit));
-        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+        rows.fetch_all(&self.database.pool).await?.iter().map(read_head).collect()
     }
 
     /// Sources of which deliveries are pending.

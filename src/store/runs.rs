@@ -14,6 +14,8 @@ use crate::domain::{Actor, CommitSha, Run, RunEvent, RunId, RunState, SourceName
 /// Which runs are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
+    /// Only those of these sources; of all if `None`.
+    pub scope: Option<Vec<SourceName>>,
     /// Only those of this source.
     pub source: Option<SourceName>,
     /// Only those of this model.
@@ -22,10 +24,16 @@ pub struct RunFilter {
     pub state: Option<RunState>,
     /// Only those of this revision.
     pub head: Option<CommitSha>,
-    /// Only those that wait for a person.
-    pub stalled: bool,
+    /// Only those that wait for a person, or only those that do not.
+    pub stalled: Option<bool>,
     /// Only those older than this one.
     pub before: Option<RunCursor>,
+}
+
+/// Names of sources as one text, `,a,b,`: a source is among them if `,source,` is in it. Names hold no commas, and
+/// none of the signs that have a meaning for `LIKE`.
+pub(super) fn scope_list(scope: &[SourceName]) -> String {
+    scope.iter().fold(",".to_owned(), |list, name| list + name.as_str() + ",")
 }
 
 /// A place in the list of runs.
@@ -196,17 +204,19 @@ impl Store {
     pub async fn runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT document FROM runs
                       WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR model = $2) AND ($3 IS NULL OR state = $3)
-                        AND ($4 IS NULL OR head = $4) AND ($5 = 0 OR stalled = 1)
+                        AND ($4 IS NULL OR head = $4) AND ($5 IS NULL OR stalled = $5)
                         AND ($6 IS NULL OR (created_at, id) < ($6, $7))
-                      ORDER BY created_at DESC, id DESC LIMIT $8";
+                        AND ($8 IS NULL OR $8 LIKE '%,' || source || ',%')
+                      ORDER BY created_at DESC, id DESC LIMIT $9";
         let rows = sqlx::query(select)
             .bind(filter.source.as_ref().map(|source| source.as_str().to_owned()))
             .bind(filter.model.clone())
             .bind(filter.state.map(|state| state.as_str().to_owned()))
             .bind(filter.head.as_ref().map(CommitSha::to_string))
-            .bind(i64::from(filter.stalled))
+            .bind(filter.stalled.map(i64::from))
             .bind(filter.before.map(|cursor| millis(cursor.created_at)))
             .bind(filter.before.map(|cursor| cursor.id.to_string()))
+            .bind(filter.scope.as_deref().map(scope_list))
             .bind(i64::from(limit));
         rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
     }

@@ -12,15 +12,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 /// How long a client may take for a request's head, and a connection may be idle between two requests.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
@@ -61,7 +65,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Connect
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => match Place::take(&counted, peer) {
                     Ok(place) => {
-                        connections.spawn(serve_one(stream, router.clone(), place, stop.clone()));
+                        connections.spawn(serve_one(stream, peer, router.clone(), place, stop.clone()));
                     }
                     Err(reason) => refuse(&stream, reason),
                 },
@@ -79,7 +83,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Connect
 }
 
 /// Serves one connection until it ends or, once the server stops, until its request is answered.
-async fn serve_one(stream: TcpStream, router: Router, place: Place, stop: CancellationToken) {
+async fn serve_one(stream: TcpStream, peer: SocketAddr, router: Router, place: Place, stop: CancellationToken) {
     // Answers are small and final: nothing is gained by waiting for more to send.
     stream.set_nodelay(true).ok();
     let mut stream = TimeoutStream::new(stream);
@@ -89,7 +93,11 @@ async fn serve_one(stream: TcpStream, router: Router, place: Place, stop: Cancel
         .header_read_timeout(SLOWEST_HEAD)
         .max_header_size(LARGEST_HEAD)
         .max_buf_size(LARGEST_HEAD);
-    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request)
+    });
+    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
     // How a connection ends is its client's affair: a refusal was counted where it was made.
     tokio::select! {

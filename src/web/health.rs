@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Shared;
 use super::problem::Problem;
+use super::{MetricsAccess, Shared};
 use crate::domain::RunState;
 
 /// Silence after which the worker is taken for stuck: it shows progress at least once a second.
@@ -36,7 +36,13 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 /// `GET /metrics` in Prometheus's text format.
-pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    if shared.settings.metrics == MetricsAccess::Token {
+        let asked = (request.method(), request.uri(), request.headers(), request.extensions());
+        if let Err(problem) = shared.let_in(asked.0, asked.1, asked.2, asked.3).await {
+            return problem.into_response();
+        }
+    }
     if let Ok(counts) = shared.store.runs_by_state().await {
         for state in RunState::ALL {
             let count = counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);

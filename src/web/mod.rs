@@ -1,20 +1,23 @@
 //! The HTTP side: webhooks in, the API, health and metrics. It knows no database and no git, only the pipeline.
 
+mod access;
 mod api;
 mod body;
 mod connections;
 mod health;
 mod panics;
 mod problem;
+mod rate;
 mod refusal;
+mod refusals;
 mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +31,14 @@ use crate::domain::SourceName;
 use crate::forge::{Forge, Secret};
 use crate::pipeline::Pipeline;
 use crate::store::Store;
+use rate::Buckets;
+use refusals::Refusals;
+
+pub use api::description as openapi;
+pub use refusals::write_refusals;
+
+/// The name of the token that stands in the server's settings.
+pub const SETTINGS_TOKEN: &str = "settings";
 
 /// What the HTTP side is set up with.
 #[derive(Debug, Clone)]
@@ -38,8 +49,21 @@ pub struct Settings {
     pub bodies: BodyLimits,
     /// How many connections are served.
     pub connections: ConnectionLimits,
-    /// Bearer token for the API; without one the API is open to whoever reaches the port.
+    /// Bearer token of an administrator, beside those in the store.
     pub api_token: Option<Secret>,
+    /// Who may read the metrics.
+    pub metrics: MetricsAccess,
+    /// Requests to the API that one token may make in a second, lastingly.
+    pub requests_per_second: u32,
+}
+
+/// Who may read the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricsAccess {
+    /// Whoever reaches the port.
+    Open,
+    /// Whoever has a token.
+    Token,
 }
 
 /// A source's webhook.
@@ -51,6 +75,13 @@ pub struct Hook {
     pub secrets: Vec<Secret>,
 }
 
+/// How many times a second's requests a token may make at once.
+const AT_ONCE: u32 = 4;
+/// Requests without a good token that one peer may make in a second, lastingly and at once. Beyond them it is told to
+/// wait, whatever it sends.
+const STRANGERS_PER_SECOND: u32 = 5;
+const STRANGERS_AT_ONCE: u32 = 100;
+
 /// What every handler shares.
 pub struct Shared {
     pipeline: Arc<Pipeline>,
@@ -59,6 +90,11 @@ pub struct Shared {
     settings: Settings,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     bodies: Budget,
+    /// Requests of tokens, by their names.
+    callers: Buckets,
+    /// Requests without a good token, by where they come from.
+    strangers: Buckets,
+    refusals: Refusals,
 }
 
 impl Shared {
@@ -72,26 +108,31 @@ impl Shared {
     ) -> Self {
         let BodyLimits { largest: _, each_source, all } = settings.bodies;
         let hooks = hooks.into_iter().map(|(name, hook)| (name, (hook, Budget::of(each_source)))).collect();
-        Self { pipeline, store, hooks, settings, render_metrics, bodies: Budget::of(all) }
+        let (now, per_second) = (Instant::now(), settings.requests_per_second);
+        Self {
+            pipeline,
+            store,
+            hooks,
+            settings,
+            render_metrics,
+            bodies: Budget::of(all),
+            callers: Buckets::new(per_second, per_second.saturating_mul(AT_ONCE), now),
+            strangers: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
+            refusals: Refusals::default(),
+        }
     }
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    let api = Router::new()
-        .route("/runs", get(api::list_runs))
-        .route("/runs/{id}", get(api::show_run))
-        .route("/runs/{id}/log", get(api::show_log))
-        .route("/runs/{id}/cancel", post(api::cancel_run))
-        .route("/runs/{id}/retry", post(api::retry_run))
-        .route_layer(from_fn_with_state(shared.clone(), api::authorize));
     Router::new()
-        .nest("/api/v1", api)
+        .nest("/api/v1", api::router(shared.clone()))
         .route("/webhooks/{source}", post(webhook::receive))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(problem::no_such_page)
         .layer(panics::caught())
+        .method_not_allowed_fallback(problem::no_such_method)
         .with_state(shared)
 }
 

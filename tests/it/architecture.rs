@@ -37,7 +37,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "manifest",
             "forge",
             "executor",
+            "store",
             "pipeline",
+            "web",
         ],
     ),
 ];
@@ -46,6 +48,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["app", "cli"]),
     ("axum", &["web"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("git2", &["git"]),
     ("granit_parser", &["yaml"]),
     ("indicatif", &["cli"]),
@@ -57,6 +61,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("tch", &[]),
     ("ureq", &["git", "cli"]),
+    ("utoipa", &["web"]),
+    ("utoipa_axum", &["web"]),
 ];
 
 #[test]

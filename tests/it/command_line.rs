@@ -116,7 +116,7 @@ fn the_examples_are_sound() {
 
 #[test]
 fn generated_files_are_current() {
-    for (what, folder) in [("schema", "schemas"), ("cli", "docs")] {
+    for (what, folder) in [("schema", "schemas"), ("cli", "docs"), ("openapi", "docs")] {
         let folder = root().join(folder);
         let checked = run(&root(), &["generate", what, "--check", "--folder", &folder.display().to_string()]);
         assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
@@ -132,9 +132,11 @@ async fn runs_are_read_and_steered_through_the_api() {
     let done = bench.promote_a_first_model().await;
     let id = text(&done, "id").to_owned();
     let address = bench.server().address().to_owned();
+    let token = bench.world.token_file().display().to_string();
     let asked = tokio::task::spawn_blocking(move || {
         let here = std::env::temp_dir();
-        let ask = |arguments: &[&str]| run(&here, &[arguments, &["--server", &address]].concat());
+        let ask =
+            |arguments: &[&str]| run(&here, &[arguments, &["--server", &address, "--token-file", &token]].concat());
         let list: serde_json::Value = serde_json::from_slice(&ask(&["runs", "list"]).stdout).expect("JSON in a pipe");
         assert_eq!(list["runs"][0]["id"], id.as_str());
         let shown: serde_json::Value = serde_json::from_slice(&ask(&["runs", "show", &id]).stdout).expect("JSON");

@@ -1,1 +1,17 @@
+//! One test binary: a file a behaviour.
 
+mod api;
+mod architecture;
+mod bad_input;
+mod command_line;
+mod crashes;
+mod environment;
+mod faults;
+mod hostile_clients;
+mod papers;
+mod push;
+mod recorded;
+mod server;
+mod support;
+mod trainer_ends;
+mod webhook;

@@ -31,33 +31,8 @@ async fn mistakes_in_the_settings_are_named_all_at_once_with_their_places() {
 async fn an_unknown_key_in_the_settings_is_refused_with_a_suggestion() {
     let bench = Bench::without_server("executer: {local: {}}").await;
     let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[]).await.expect_err("refused").to_string();
-    assert!(error.contains("server.yaml:9:1: unknown key `executer`"), "{error}");
+    assert!(error.contains("server.yaml:10:1: unknown key `executer`"), "{error}");
     assert!(error.contains("did you mean `executor`?"), "{error}");
-}
-
-#[tokio::test]
-async fn an_address_that_others_reach_needs_a_token() {
-    let mut bench = Bench::without_server("").await;
-    let open = bench.world.settings("").replace("127.0.0.1:0\n", "0.0.0.0:0\n");
-    std::fs::write(bench.world.config(), open).expect("written");
-    let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[]).await.expect_err("refused").to_string();
-    assert!(error.contains("can be reached from outside, and the API has no token"), "{error}");
-    // The same token on loopback: without it the API says nothing, health and webhooks do.
-    std::fs::write(bench.world.folder.join("token"), "a token that is long enough").expect("written");
-    std::fs::write(bench.world.config(), bench.world.settings("web: {api_token: {file: ./token}}")).expect("written");
-    bench.restart(&[]).await;
-    let api = bench.api();
-    for (authorization, status) in
-        [(None, 401), (Some("Bearer something else, as long"), 401), (Some("Bearer a token that is long enough"), 200)]
-    {
-        let headers: Vec<(&str, &str)> = authorization.iter().map(|value| ("authorization", *value)).collect();
-        let answer = api.send("GET", "/api/v1/runs", &headers, Vec::new()).await.expect("an answer");
-        assert_eq!(answer.status, status, "{authorization:?}");
-    }
-    for path in ["/livez", "/readyz", "/metrics"] {
-        assert_eq!(api.get(path).await.expect("an answer").status, 200, "{path}");
-    }
-    bench.finish().await;
 }
 
 #[tokio::test]

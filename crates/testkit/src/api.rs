@@ -1,5 +1,6 @@
 //! The server's API as any client would use it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -15,6 +16,7 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub struct Api {
     base: String,
+    token: Option<String>,
     agent: ureq::Agent,
 }
 
@@ -23,6 +25,8 @@ pub struct Api {
 pub struct Answer {
     /// The status.
     pub status: u16,
+    /// The headers, by their names in lower case.
+    pub headers: BTreeMap<String, String>,
     /// The body as text.
     pub text: String,
     /// The body as JSON; null if it is something else.
@@ -30,10 +34,17 @@ pub struct Answer {
 }
 
 impl Api {
-    /// The API of the server at `base`, such as `http://127.0.0.1:8420`.
+    /// The API of the server at `base`, such as `http://127.0.0.1:8420`, asked without a token.
     pub fn at(base: impl Into<String>) -> Self {
         let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
-        Self { base: base.into(), agent: config.build().into() }
+        Self { base: base.into(), token: None, agent: config.build().into() }
+    }
+
+    /// The same API, asked with a token.
+    #[must_use]
+    pub fn with_token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
     }
 
     /// The server's address.
@@ -47,16 +58,28 @@ impl Api {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        let says_who = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        if let Some(token) = self.token.as_ref().filter(|_| !says_who) {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         let request = request.body(body)?;
         let agent = self.agent.clone();
         let answered = tokio::task::spawn_blocking(move || {
             let response = agent.run(request)?;
             let status = response.status().as_u16();
-            Ok::<_, ureq::Error>((status, response.into_body().read_to_string()?))
+            let text = |value: &ureq::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let headers = response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+            let headers: BTreeMap<String, String> = headers.collect();
+            Ok::<_, ureq::Error>((status, headers, response.into_body().read_to_string()?))
         });
-        let (status, text) = answered.await?.with_context(|| format!("{method} {}{path}", self.base))?;
+        let (status, headers, text) = answered.await?.with_context(|| format!("{method} {}{path}", self.base))?;
         let json = serde_json::from_str(&text).unwrap_or_default();
-        Ok(Answer { status, text, json })
+        Ok(Answer { status, headers, text, json })
+    }
+
+    /// Sends a request without headers and body.
+    pub async fn post(&self, path: &str) -> Result<Answer> {
+        self.send("POST", path, &[], Vec::new()).await
     }
 
     /// What stands at a path.

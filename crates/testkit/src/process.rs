@@ -24,6 +24,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub struct SlipwayProcess {
     child: Child,
     address: String,
+    token: Option<String>,
     errors: Arc<Mutex<String>>,
     _readers: JoinSet<()>,
 }
@@ -36,8 +37,11 @@ pub fn built(name: &str) -> Result<PathBuf> {
 }
 
 impl SlipwayProcess {
-    /// Starts `slipway serve --config CONFIG …` and waits until it listens.
+    /// Starts `slipway serve --config CONFIG …` and waits until it listens. Its API is asked with the token in the file
+    /// `token` beside the settings, if there is one.
     pub async fn start(binary: &Path, config: &Path, more: &[&str]) -> Result<Self> {
+        let token = std::fs::read_to_string(config.with_file_name("token")).ok();
+        let token = token.map(|token| token.trim().to_owned());
         let mut child = Command::new(binary)
             .arg("serve")
             .arg("--config")
@@ -67,7 +71,7 @@ impl SlipwayProcess {
             bail!("the server does not listen: {}", text_of(&errors).trim_end());
         };
         readers.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { child, address, errors, _readers: readers })
+        Ok(Self { child, address, token, errors, _readers: readers })
     }
 
     /// Its address, such as `http://127.0.0.1:40123`.
@@ -77,7 +81,11 @@ impl SlipwayProcess {
 
     /// Its API.
     pub fn api(&self) -> Api {
-        Api::at(&self.address)
+        let api = Api::at(&self.address);
+        match &self.token {
+            Some(token) => api.with_token(token),
+            None => api,
+        }
     }
 
     /// What it said on standard error so far.

@@ -102,7 +102,7 @@ on_both_databases! {
         let now = unread.received_at + SignedDuration::from_hours(3);
         let kept = async || {
             let listed = world.store.deliveries(&DeliveryFilter::default(), 10).await.expect("listed");
-            listed.into_iter().map(|stored| stored.delivery.id).collect::<Vec<_>>()
+            listed.into_iter().map(|stored| stored.id).collect::<Vec<_>>()
         };
         let keep = Retention { age: SignedDuration::from_mins(150), bytes: u64::MAX };
         assert_eq!(world.store.remove_old(now, keep).await.expect("removed").deliveries, 1);
@@ -118,13 +118,13 @@ on_both_databases! {
             let received_at = delivery_named("").received_at + SignedDuration::from_secs(n / 2);
             world.store.record_delivery(&Delivery { received_at, ..delivery_named(&format!("d-{n}")) }).await.expect("recorded");
         }
-        let mut filter = DeliveryFilter { source: Some(name("models")), state: Some(DeliveryState::Pending), before: None };
+        let mut filter = DeliveryFilter { source: Some(name("models")), state: Some(DeliveryState::Pending), ..DeliveryFilter::default() };
         let mut ids = Vec::new();
         loop {
             let page = world.store.deliveries(&filter, 2).await.expect("listed");
             let Some(last) = page.last() else { break };
-            filter.before = Some((last.delivery.received_at, last.delivery.source.clone(), last.delivery.id.clone()));
-            ids.extend(page.iter().map(|stored| stored.delivery.id.clone()));
+            filter.before = Some((last.received_at, last.source.clone(), last.id.clone()));
+            ids.extend(page.iter().map(|stored| stored.id.clone()));
         }
         assert_eq!(ids, ["d-4", "d-3", "d-2", "d-1", "d-0"]);
     }

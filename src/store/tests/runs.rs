@@ -116,7 +116,7 @@ on_both_databases! {
         assert_eq!(names(RunFilter { model: Some("a".to_owned()), ..RunFilter::default() }).await.len(), 2);
         assert_eq!(names(RunFilter { head: Some(sha('1')), ..of_models.clone() }).await, ["b", "a"]);
         assert!(names(RunFilter { state: Some(RunState::Done), ..RunFilter::default() }).await.is_empty());
-        assert!(names(RunFilter { stalled: true, ..RunFilter::default() }).await.is_empty());
+        assert!(names(RunFilter { stalled: Some(true), ..RunFilter::default() }).await.is_empty());
         let first = world.store.runs(&of_models, 1).await.expect("runs").remove(0);
         let before = Some(RunCursor { created_at: first.created_at, id: first.id });
         assert_eq!(names(RunFilter { before, ..of_models }).await, ["b", "a"]);

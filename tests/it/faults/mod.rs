@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use slipway::domain::SourceName;
 use slipway::store::{DeliveryFilter, PostgresUrl, RunFilter, Settings, Store};
+use slipway_testkit::demo::API_TOKEN;
 use slipway_testkit::{GitServer, Load, Postgres, Repository, SlipwayProcess, WorkTree};
 
 use crate::support::slipway;
@@ -54,6 +55,7 @@ impl World {
         let head = work.commit("a model that is refused").await.expect("a commit");
         assert!(work.push("main").await.expect("pushed").success());
         std::fs::write(path.join("secret"), SECRET).expect("written");
+        std::fs::write(path.join("token"), API_TOKEN).expect("written");
         if let Some(postgres) = &postgres {
             std::fs::write(path.join("database"), postgres.database().expect("a database")).expect("written");
         }
@@ -77,7 +79,7 @@ impl World {
             "apiVersion: slipway.dev/v1alpha1\nkind: Server\nlisten: 127.0.0.1:0\nstate: ./state-{name}\n\
              sources:\n- {{name: models, forge: github, url: \"{models}\", secret: {{file: ./secret}}, environment: staging}}\n\
              environments:\n- {{name: staging, url: \"{environment}\"}}\n\
-             executor: {{local: {{trainer: ./nothing, threads: 1, jobs: 2}}}}\nlimits: {{lease: 2s}}\n{store}\n"
+             executor: {{local: {{trainer: ./nothing, threads: 1, jobs: 2}}}}\nlimits: {{lease: 2s}}\nweb: {{api_token: {{file: ./token}}}}\n{store}\n"
         );
         let file = self.path().join(format!("server-{name}.yaml"));
         std::fs::write(&file, settings).expect("written");
@@ -139,8 +141,8 @@ async fn lost(store: &Store, acknowledged: &[String]) -> usize {
     loop {
         let page = store.deliveries(&filter, 1000).await.expect("listed");
         let Some(last) = page.last() else { break };
-        filter.before = Some((last.delivery.received_at, last.delivery.source.clone(), last.delivery.id.clone()));
-        stored.extend(page.into_iter().map(|stored| stored.delivery.id));
+        filter.before = Some((last.received_at, last.source.clone(), last.id.clone()));
+        stored.extend(page.into_iter().map(|stored| stored.id));
     }
     acknowledged.iter().filter(|id| !stored.contains(*id)).count()
 }

@@ -4,4 +4,4 @@ mod content;
 mod world;
 
 pub use content::{DataSet, Variant, environment_files, model_file, model_files};
-pub use world::{SECRET, World};
+pub use world::{API_TOKEN, SECRET, World};

@@ -10,6 +10,9 @@ use crate::{GitServer, Repository, SlipwayProcess, WorkTree};
 /// The webhook's secret. It protects nothing but a server on loopback that lives for minutes.
 pub const SECRET: &str = "a secret for one machine and one hour";
 
+/// An administrator's token for the API, as little protected.
+pub const API_TOKEN: &str = "a-token-for-one-machine-and-one-hour";
+
 /// Repositories, git server and settings; the Slipway server is started separately, as often as wanted.
 #[derive(Debug)]
 pub struct World {
@@ -46,6 +49,7 @@ impl World {
         let work = WorkTree::clone(&git.url("models.git"), folder.join("models")).await?;
         let world = Self { folder, git, models, environment, work, data };
         std::fs::write(world.folder.join("secret"), SECRET)?;
+        std::fs::write(world.token_file(), API_TOKEN)?;
         std::fs::write(world.config(), world.settings("executor: {local: {deadline: 30m, memory: 4GiB}}"))?;
         Ok(world)
     }
@@ -55,8 +59,18 @@ impl World {
         self.folder.join("server.yaml")
     }
 
-    /// Settings for this world, with `more` lines at the end.
+    /// The file with the API's token.
+    pub fn token_file(&self) -> PathBuf {
+        self.folder.join("token")
+    }
+
+    /// Settings for this world, with `more` lines at the end. The API's token is added to what they say of `web`.
     pub fn settings(&self, more: &str) -> String {
+        let token = "api_token: {file: ./token}";
+        let more = match more.split_once("web: {") {
+            Some((before, rest)) => format!("{before}web: {{{token}, {rest}"),
+            None => format!("web: {{{token}}}\n{more}"),
+        };
         let (name, models, environment) =
             (self.data.name(), self.git.url("models.git"), self.git.url("environment.git"));
         format!(

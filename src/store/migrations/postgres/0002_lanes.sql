@@ -49,6 +49,7 @@ CREATE INDEX runs_held ON runs (source) WHERE lease IS NOT NULL;
 CREATE INDEX runs_by_key ON runs (run_key) WHERE artifact IS NOT NULL;
 CREATE INDEX runs_by_time ON runs (created_at, id);
 CREATE INDEX runs_of_a_revision ON runs (source, head);
+CREATE INDEX runs_of_a_model ON runs (source, model, created_at);
 
 CREATE TABLE transitions (
     sequence   BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

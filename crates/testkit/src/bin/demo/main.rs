@@ -151,7 +151,8 @@ async fn keep(world: &World, server: &SlipwayProcess, paint: &Paint) -> Result<(
     println!("\n{}", paint.title("Push by hand"));
     println!("  git clone {}", world.git.url("models.git"));
     println!("  git clone {}", world.git.url("environment.git"));
-    println!("  target/debug/slipway runs list --server {}", server.address());
+    let (server, token) = (server.address(), world.token_file());
+    println!("  target/debug/slipway runs list --server {server} --token-file {}", token.display());
     println!("  Ctrl-C ends it.");
     tokio::signal::ctrl_c().await.context("Ctrl-C cannot be waited for")
 }

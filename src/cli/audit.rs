@@ -1,0 +1,116 @@
+//! `slipway audit`: who did what, and whether the log still says what was written.
+
+use clap::{Args, Subcommand};
+
+use super::beside::{Beside, failed, work};
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::store::{AuditEntry, Store};
+
+/// Entries that are read at a time.
+const PAGE: u32 = 1000;
+
+/// Read and verify the audit log, beside the server.
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    beside: Beside,
+    /// JSON even on a terminal
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Entries of the log, oldest first
+    List {
+        /// Only entries behind this one
+        #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+        after: u64,
+        /// How many entries, at most
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
+    /// Find an entry that was changed, removed or moved; exit 1 and name it if there is one
+    Verify {
+        /// A digest that an earlier `verify` printed: its entry has to be there still
+        #[arg(long, value_name = "DIGEST")]
+        expect: Option<String>,
+    },
+}
+
+impl Audit {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = self.beside.settings()?;
+        let json = self.json || !output::on_terminal();
+        work(&settings, async |store| match &self.action {
+            Action::List { after, limit } => list(store, *after, *limit, json).await,
+            Action::Verify { expect } => verify(store, expect.as_deref(), json).await,
+        })
+    }
+}
+
+async fn list(store: &Store, after: u64, limit: u32, json: bool) -> Result<Exit, Failure> {
+    let entries = store.audit_entries(after, limit).await.map_err(failed)?;
+    if json {
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "entries": entries })).map_err(exit::defect)?;
+        output::say(&text);
+        return Ok(Exit::Done);
+    }
+    let row = |entry: &AuditEntry| {
+        let AuditEntry { number, at, actor, action, target, detail, .. } = entry;
+        vec![
+            number.to_string(),
+            at.to_string(),
+            actor.to_string(),
+            action.clone(),
+            output::first_line(target),
+            output::first_line(detail),
+        ]
+    };
+    let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
+    output::say(&output::table(&["ENTRY", "AT", "WHO", "WHAT", "ON", "DETAIL"], &rows));
+    Ok(Exit::Done)
+}
+
+async fn verify(store: &Store, expect: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let last = match store.verify_audit().await.map_err(failed)? {
+        Ok(last) => last,
+        Err(fault) => {
+            output::complain(&fault.to_string());
+            return Ok(Exit::Refused);
+        }
+    };
+    if let Some(expected) = expect
+        && !holds(store, expected).await?
+    {
+        output::complain(&format!(
+            "no entry has the digest {expected}: the end of the log was cut off, or all of it was replaced"
+        ));
+        return Ok(Exit::Refused);
+    }
+    let (entries, digest) = last.map_or((0, None), |entry| (entry.number, Some(entry.digest)));
+    output::say(&match (json, &digest) {
+        (true, _) => serde_json::json!({ "entries": entries, "digest": digest }).to_string(),
+        (false, Some(digest)) => {
+            format!("{entries} entries, unchanged and in order; the last has the digest\n{digest}")
+        }
+        (false, None) => "the log is empty".to_owned(),
+    });
+    Ok(Exit::Done)
+}
+
+/// Whether an entry has this digest.
+async fn holds(store: &Store, digest: &str) -> Result<bool, Failure> {
+    let mut after = 0;
+    loop {
+        let entries = store.audit_entries(after, PAGE).await.map_err(failed)?;
+        let Some(last) = entries.last() else { return Ok(false) };
+        after = last.number;
+        if entries.iter().any(|entry| entry.digest == digest) {
+            return Ok(true);
+        }
+    }
+}

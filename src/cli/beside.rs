@@ -1,0 +1,53 @@
+//! Commands that work on the server's store, whether a server runs or not.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::{self, Failure};
+use crate::config;
+use crate::config::Settings;
+use crate::store::{Store, StoreError};
+
+/// Where the store is.
+#[derive(Debug, Args)]
+pub(super) struct Beside {
+    /// The server's settings, which say where its store is
+    #[arg(long, global = true, env = "SLIPWAY_CONFIG", default_value = "slipway-server.yaml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl Beside {
+    /// The server's settings.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))
+    }
+}
+
+/// Opens the store that the settings name, does the work, and closes it.
+pub(super) fn work<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
+    let folder = &settings.state;
+    std::fs::create_dir_all(folder)
+        .map_err(|error| exit::invalid(format!("the folder `{}` cannot be made: {error}", folder.display())))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| exit::defect(format!("no runtime could be started: {error}")))?;
+    runtime.block_on(async {
+        let store = Store::open(&settings.store).await.map_err(failed)?;
+        let done = work(&store).await;
+        store.close().await;
+        done
+    })
+}
+
+/// What a failure of the store means for the command.
+pub(super) fn failed(error: StoreError) -> Failure {
+    match error {
+        StoreError::TokenExists { .. } | StoreError::NoSuchToken { .. } | StoreError::Incompatible { .. } => {
+            exit::invalid(error)
+        }
+        StoreError::Database(_) => exit::unreachable(error),
+        error => exit::defect(error),
+    }
+}

@@ -1,0 +1,117 @@
+//! `slipway deliveries`: what forges sent to a running server, and what became of it.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::client::{Query, Server, encoded};
+use super::exit::{Exit, Failure};
+use super::output::{self, text};
+use crate::domain::DeliveryState;
+
+/// Read the deliveries of a running server, and have them read again.
+#[derive(Debug, Args)]
+pub(super) struct Deliveries {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// The newest deliveries
+    List(List),
+    /// One delivery with its headers and its body
+    Show(One),
+    /// Have a delivery read again: a dead one whose cause is mended, or one whose effect is wanted anew
+    Replay(One),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only deliveries of this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Only deliveries in this state
+    #[arg(long, value_parser = state_of)]
+    state: Option<DeliveryState>,
+    /// How many deliveries, at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+#[derive(Debug, Args)]
+struct One {
+    /// The source
+    source: String,
+    /// The sender's identifier of the delivery
+    delivery: String,
+}
+
+fn state_of(word: &str) -> Result<DeliveryState, String> {
+    let known = DeliveryState::ALL.into_iter().find(|state| state.as_str() == word);
+    let words = DeliveryState::ALL.map(DeliveryState::as_str).join(", ");
+    known.ok_or_else(|| format!("expected one of {words}"))
+}
+
+impl Deliveries {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let Self { action, server } = self;
+        match action {
+            Action::List(list) => list.show(&server),
+            Action::Show(one) => server.show(&server.ask("GET", &one.path())?, show),
+            Action::Replay(one) => server.show(&server.ask("POST", &format!("{}/replay", one.path()))?, headline),
+        }?;
+        Ok(Exit::Done)
+    }
+}
+
+impl One {
+    fn path(&self) -> String {
+        format!("deliveries/{}/{}", encoded(&self.source), encoded(&self.delivery))
+    }
+}
+
+impl List {
+    fn show(&self, server: &Server) -> Result<(), Failure> {
+        let Self { source, state, limit } = self;
+        let filters =
+            Query::default().with("source", source.as_deref()).with("state", state.map(DeliveryState::as_str));
+        let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+        let answer = server.list("deliveries", &filters, "deliveries", limit)?;
+        server.show(&answer, list)?;
+        if !answer["next"].is_null() {
+            output::note(&format!("there are more than {limit} deliveries: `--limit` lists more of them"));
+        }
+        Ok(())
+    }
+}
+
+fn list(answer: &Value) -> String {
+    let cell = |delivery: &Value, key| text(delivery, key).to_owned();
+    let rows: Vec<Vec<String>> = output::things(answer, "deliveries")
+        .iter()
+        .map(|delivery| {
+            let mut row: Vec<String> =
+                ["received_at", "source", "id", "event", "state"].map(|key| cell(delivery, key)).into();
+            row.push(output::first_line(text(delivery, "note")));
+            row
+        })
+        .collect();
+    output::table(&["RECEIVED", "SOURCE", "DELIVERY", "EVENT", "STATE", "NOTE"], &rows)
+}
+
+fn headline(delivery: &Value) -> String {
+    let [source, id, event, state, note] = ["source", "id", "event", "state", "note"].map(|key| text(delivery, key));
+    format!("delivery {id} of {source}: {event}, {state}\n  note: {note}")
+}
+
+fn show(delivery: &Value) -> String {
+    let mut lines = vec![headline(delivery)];
+    for (name, value) in delivery["headers"].as_object().into_iter().flatten() {
+        lines.push(format!("  {name}: {}", value.as_str().unwrap_or_default()));
+    }
+    lines.push(String::new());
+    lines.push(text(delivery, "body").to_owned());
+    lines.join("\n")
+}

@@ -1,0 +1,191 @@
+//! `slipway tokens`: who may call the API, beside the server: a token can be made before any server runs.
+
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+
+use super::beside::{Beside, failed, work};
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::config::Settings;
+use crate::domain::{Actor, SourceName};
+use crate::store::{NewAuditEntry, Role, Store, StoreError, Token};
+use crate::web::SETTINGS_TOKEN;
+
+/// Longer names are refused.
+const LONGEST_NAME: usize = 63;
+
+/// Make, revoke and list the tokens of the API, beside the server.
+#[derive(Debug, Args)]
+pub(super) struct Tokens {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    beside: Beside,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a token; it is written to standard output, once, and kept nowhere
+    Create(Create),
+    /// Revoke a token, for good
+    Revoke {
+        /// The token's name
+        name: String,
+    },
+    /// All tokens, without their secrets
+    List {
+        /// JSON even on a terminal
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// The token's name: who it is for
+    name: String,
+    /// What its holder may do: `viewer` reads, `operator` steers as well, `admin` reads audit log and tokens as well
+    #[arg(long, default_value = "viewer")]
+    role: Role,
+    /// A source it covers, may be given again; all of them when absent
+    #[arg(long = "source", value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// How long it is good for, such as `90d` or `12h`; until it is revoked when absent
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    expires_in: Option<SignedDuration>,
+}
+
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
+    if duration.is_positive() { Ok(duration) } else { Err("expected a time to come".to_owned()) }
+}
+
+impl Tokens {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = self.beside.settings()?;
+        match self.action {
+            Action::Create(create) => {
+                let wish = create.check(&settings)?;
+                let secret = work(&settings, async |store| wish.make(store).await)?;
+                output::note(&format!("token `{}` was made; this is the only time it is shown", wish.name));
+                output::say(&secret);
+            }
+            Action::Revoke { name } => {
+                work(&settings, async |store| revoke(store, &name).await)?;
+                output::note(&format!("token `{name}` is revoked"));
+            }
+            Action::List { json } => {
+                let tokens = work(&settings, async |store| store.tokens().await.map_err(failed))?;
+                show(&tokens, json)?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// A token that may be made.
+struct Wish {
+    name: String,
+    role: Role,
+    sources: Vec<SourceName>,
+    expires_at: Option<Timestamp>,
+}
+
+impl Create {
+    fn check(self, settings: &Settings) -> Result<Wish, Failure> {
+        let Self { name, role, sources: names, expires_in } = self;
+        let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(good) {
+            return Err(exit::invalid(format!(
+                "`{name}` cannot name a token: expected 1 to {LONGEST_NAME} of the characters A-Z a-z 0-9 - _ . @"
+            )));
+        }
+        if name == SETTINGS_TOKEN {
+            return Err(exit::invalid(format!("`{name}` is the name of the token in the server's settings")));
+        }
+        if role == Role::Admin && !names.is_empty() {
+            return Err(exit::invalid("an administrator is one of all sources\n  help: leave `--source` out"));
+        }
+        let mut sources = Vec::new();
+        for name in names {
+            let known = settings.sources.keys().find(|source| source.as_str() == name);
+            let known = known.ok_or_else(|| {
+                let all: Vec<&str> = settings.sources.keys().map(SourceName::as_str).collect();
+                exit::invalid(format!("the server's settings name no source `{name}`, only {}", all.join(", ")))
+            })?;
+            sources.push(known.clone());
+        }
+        let expires_at = expires_in.map(|time| Timestamp::now().checked_add(time)).transpose();
+        let expires_at = expires_at.map_err(|error| exit::invalid(format!("`--expires-in`: {error}")))?;
+        Ok(Wish { name, role, sources, expires_at })
+    }
+}
+
+impl Wish {
+    /// Makes the token and answers its secret. It is in the audit log before it can be used.
+    async fn make(&self, store: &Store) -> Result<String, Failure> {
+        let Self { name, role, sources, expires_at } = self;
+        if store.tokens().await.map_err(failed)?.iter().any(|token| token.name == *name) {
+            return Err(failed(StoreError::TokenExists { name: name.clone() }));
+        }
+        let covers = cover(sources);
+        let end = expires_at.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {end}"));
+        let detail = format!("role {}, {covers}, good {end}", role.as_str());
+        store.audit(&entry("token.create", name, detail)).await.map_err(failed)?;
+        let secret = store.create_token(name, *role, sources, *expires_at).await.map_err(failed)?;
+        Ok(secret.reveal().to_owned())
+    }
+}
+
+async fn revoke(store: &Store, name: &str) -> Result<(), Failure> {
+    store.revoke_token(name).await.map_err(failed)?;
+    store.audit(&entry("token.revoke", name, String::new())).await.map_err(failed)
+}
+
+fn entry(action: &str, name: &str, detail: String) -> NewAuditEntry {
+    NewAuditEntry { actor: Actor::command_line(), action: action.to_owned(), target: name.to_owned(), detail }
+}
+
+fn cover(sources: &[SourceName]) -> String {
+    let names: Vec<&str> = sources.iter().map(SourceName::as_str).collect();
+    if names.is_empty() { "all sources".to_owned() } else { names.join(", ") }
+}
+
+fn show(tokens: &[Token], json: bool) -> Result<(), Failure> {
+    if json || !output::on_terminal() {
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "tokens": tokens })).map_err(exit::defect)?;
+        output::say(&text);
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    let rows: Vec<Vec<String>> = tokens
+        .iter()
+        .map(|token| {
+            let state = match (token.revoked_at, token.is_valid(now)) {
+                (Some(_), _) => "revoked",
+                (None, true) => "good",
+                (None, false) => "expired",
+            };
+            let end = token.expires_at.map_or_else(|| "–".to_owned(), |end| end.to_string());
+            let row = [&*token.name, token.role.as_str(), &cover(&token.sources), state, &end];
+            row.map(str::to_owned).into()
+        })
+        .collect();
+    output::say(&output::table(&["TOKEN", "ROLE", "SOURCES", "STATE", "EXPIRES"], &rows));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        assert_eq!(duration("90d"), Ok(SignedDuration::from_hours(90 * 24)));
+        assert_eq!(duration("12h 30m"), Ok(SignedDuration::from_mins(750)));
+        for wrong in ["", "0s", "-1d", "soon", "1 month"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Who calls, and what they may do: bearer tokens (RFC 6750), their roles and the sources they cover.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use jiff::Timestamp;
+
+use super::problem::Problem;
+use super::rate::whole_seconds;
+use super::refusals::Refusal;
+use super::{SETTINGS_TOKEN, Shared};
+use crate::domain::{Actor, SourceName};
+use crate::store::{NewAuditEntry, Role, StoreError, Token};
+
+/// Longer texts are no tokens; they are not looked up.
+const LONGEST_TOKEN: usize = 512;
+
+/// Somebody with a good token.
+#[derive(Clone)]
+pub(super) struct Caller {
+    name: String,
+    role: Role,
+    /// The sources the token covers; all if `None`.
+    scope: Option<Vec<SourceName>>,
+    /// What is asked for, such as `GET /api/v1/runs`.
+    target: String,
+    peer: String,
+}
+
+/// A caller who may steer.
+pub(super) struct Operator(pub(super) Caller);
+
+/// Proof that the caller may do everything.
+pub(super) struct Admin;
+
+impl Caller {
+    /// Whether the token covers a source.
+    pub(super) fn covers(&self, source: &SourceName) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.contains(source))
+    }
+
+    /// The sources the token covers; all if `None`.
+    pub(super) fn scope(&self) -> Option<Vec<SourceName>> {
+        self.scope.clone()
+    }
+
+    /// The caller, as logs name them.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::token(&self.name)
+    }
+
+    fn refusal(&self, reason: impl Into<String>) -> Refusal {
+        Refusal { actor: self.actor(), peer: self.peer.clone(), reason: reason.into() }
+    }
+}
+
+/// Where a call comes from. Addresses of IPv6 count by the network that one customer is given.
+fn peer_of(extensions: &Extensions) -> String {
+    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
+    match address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+/// The token's text, if the header is there once and of the right form. The scheme's name may be in any case.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (scheme, text) = values.next()?.to_str().ok()?.split_once(' ')?;
+    let text = text.trim();
+    let good = scheme.eq_ignore_ascii_case("bearer") && !text.is_empty() && text.len() <= LONGEST_TOKEN;
+    (good && values.next().is_none()).then_some(text)
+}
+
+/// Why nobody is let in.
+enum Stranger {
+    Refused(&'static str),
+    Store(StoreError),
+}
+
+impl Shared {
+    /// The token behind a secret, if it is good.
+    async fn token_behind(&self, secret: &str) -> Result<Token, Stranger> {
+        if self.settings.api_token.as_ref().is_some_and(|token| token.equals(secret)) {
+            return Ok(Token {
+                name: SETTINGS_TOKEN.to_owned(),
+                role: Role::Admin,
+                sources: Vec::new(),
+                created_at: Timestamp::UNIX_EPOCH,
+                expires_at: None,
+                revoked_at: None,
+            });
+        }
+        let token = self.store.token_of(secret).await.map_err(Stranger::Store)?;
+        let token = token.ok_or(Stranger::Refused("the token is not known"))?;
+        if token.revoked_at.is_some() {
+            return Err(Stranger::Refused("the token is revoked"));
+        }
+        if !token.is_valid(Timestamp::now()) {
+            return Err(Stranger::Refused("the token has expired"));
+        }
+        Ok(token)
+    }
+
+    /// Lets a caller in, or refuses: without a good token, or because they ask too often.
+    pub(super) async fn let_in(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Caller, Problem> {
+        let peer = peer_of(extensions);
+        let target = format!("{method} {}", uri.path());
+        let known = match bearer(headers) {
+            Some(secret) => self.token_behind(secret).await,
+            None => Err(Stranger::Refused("no bearer token was sent")),
+        };
+        let Token { name, role, sources, .. } = match known {
+            Ok(known) => known,
+            Err(Stranger::Store(error)) => return Err(error.into()),
+            Err(Stranger::Refused(reason)) => {
+                let asked = self.strangers.take(&peer, Instant::now());
+                let actor = Actor::anyone();
+                self.note_refusal(Refusal { actor, peer, reason: reason.to_owned() }, &target).await;
+                return Err(match asked {
+                    Ok(()) => Problem::new(
+                        StatusCode::UNAUTHORIZED,
+                        format!("{reason}; this needs the header `Authorization: Bearer TOKEN`"),
+                    )
+                    .asks_for_token(),
+                    Err(pause) => too_often(whole_seconds(pause)),
+                });
+            }
+        };
+        let scope = (!sources.is_empty()).then_some(sources);
+        let caller = Caller { name, role, scope, target, peer };
+        if let Err(pause) = self.callers.take(&caller.name, Instant::now()) {
+            self.note_refusal(caller.refusal("too many requests"), &caller.target).await;
+            return Err(too_often(whole_seconds(pause)));
+        }
+        Ok(caller)
+    }
+
+    async fn demand(&self, caller: Caller, role: Role) -> Result<Caller, Problem> {
+        if caller.role >= role {
+            return Ok(caller);
+        }
+        let reason = format!("this needs the role `{}`, the token has `{}`", role.as_str(), caller.role.as_str());
+        self.note_refusal(caller.refusal(&*reason), &caller.target).await;
+        Err(Problem::new(StatusCode::FORBIDDEN, reason))
+    }
+
+    /// Refuses what belongs to a source that the token does not cover, in the words for what does not exist.
+    pub(super) async fn demand_source(
+        &self,
+        caller: &Caller,
+        source: &SourceName,
+        missing: StoreError,
+    ) -> Result<(), Problem> {
+        if caller.covers(source) {
+            return Ok(());
+        }
+        let refusal = caller.refusal(format!("the token does not cover the source `{source}`"));
+        self.note_refusal(refusal, &caller.target).await;
+        Err(missing.into())
+    }
+
+    /// Writes down that somebody steers, before it is done: nothing is done that is not written down.
+    pub(super) async fn audit(&self, caller: &Caller, action: &str, target: String) -> Result<(), Problem> {
+        let detail = format!("from {}", caller.peer);
+        let entry = NewAuditEntry { actor: caller.actor(), action: action.to_owned(), target, detail };
+        Ok(self.store.audit(&entry).await?)
+    }
+}
+
+fn too_often(seconds: u32) -> Problem {
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, format!("too many requests; ask again in {seconds} s"))
+        .retry_after(seconds)
+}
+
+/// Lets nobody without a good token to any address of the API.
+pub(super) async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let asked = (request.method(), request.uri(), request.headers(), request.extensions());
+    match shared.let_in(asked.0, asked.1, asked.2, asked.3).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        Ok(caller.expect("every address of the API is behind `authenticate`"))
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let Ok(caller) = Caller::from_request_parts(parts, shared).await;
+        shared.demand(caller, Role::Operator).await.map(Self)
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        let Ok(caller) = Caller::from_request_parts(parts, shared).await;
+        let caller = shared.demand(caller, Role::Admin).await?;
+        if caller.scope.is_none() {
+            return Ok(Self);
+        }
+        let reason = "this needs a token that covers all sources";
+        shared.note_refusal(caller.refusal(reason), &caller.target).await;
+        Err(Problem::new(StatusCode::FORBIDDEN, reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_from_one_header_of_the_right_form_only() {
+        let read = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().expect("a header"));
+            }
+            bearer(&headers).map(str::to_owned)
+        };
+        assert_eq!(read(&["Bearer abc"]).as_deref(), Some("abc"));
+        assert_eq!(read(&["bearer  abc "]).as_deref(), Some("abc"));
+        let long = format!("Bearer {}", "x".repeat(LONGEST_TOKEN + 1));
+        for values in [&[][..], &["abc"], &["Basic abc"], &["Bearer "], &["Bearer a", "Bearer b"], &[&*long]] {
+            assert_eq!(read(values), None, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_one_network_of_ipv6_are_one_peer() {
+        let peer = |text: &str| {
+            let mut extensions = Extensions::new();
+            extensions.insert(ConnectInfo(text.parse::<SocketAddr>().expect("an address")));
+            peer_of(&extensions)
+        };
+        assert_eq!(peer("192.0.2.7:80"), "192.0.2.7");
+        assert_eq!(peer("[::ffff:192.0.2.7]:80"), "192.0.2.7");
+        assert_eq!(peer("[2001:db8:1:2:3:4:5:6]:80"), "2001:db8:1:2::/64");
+        assert_eq!(peer_of(&Extensions::new()), "0.0.0.0");
+    }
+}

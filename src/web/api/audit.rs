@@ -1,0 +1,87 @@
+//! The audit log, for administrators.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::Query;
+use super::{Answer, cursor, page};
+use crate::store;
+use crate::web::Shared;
+use crate::web::access::Admin;
+use crate::web::problem::AdminProblems;
+
+/// An entry of the audit log. Each carries the digest of the one before.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditEntry {
+    /// Its place, from one.
+    number: u64,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Who.
+    actor: String,
+    /// What, such as `run.cancel` or `refused`.
+    action: String,
+    /// On what.
+    target: String,
+    /// More, in words.
+    detail: String,
+    /// Digest of the entry before.
+    previous: String,
+    /// Digest of this entry.
+    digest: String,
+}
+
+impl From<store::AuditEntry> for AuditEntry {
+    fn from(entry: store::AuditEntry) -> Self {
+        let store::AuditEntry { number, at, actor, action, target, detail, previous, digest } = entry;
+        Self { number, at, actor: actor.as_str().to_owned(), action, target, detail, previous, digest }
+    }
+}
+
+/// A page of the audit log, oldest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditList {
+    entries: Vec<AuditEntry>,
+    /// The `cursor` of the next page; null at the end.
+    next: Option<String>,
+}
+
+/// Which entries are listed.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Listing {
+    /// Only entries behind this one, by its number.
+    after: Option<u64>,
+    /// How many entries; 50 if absent.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// The `next` of the page before; it counts more than `after`.
+    cursor: Option<String>,
+}
+
+/// Lists the audit log, oldest entries first.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    operation_id = "listAuditEntries",
+    tag = "administration",
+    params(Listing),
+    responses((status = 200, description = "A page of the audit log.", body = AuditList), AdminProblems)
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Admin: Admin,
+    Query(Listing { after, limit, cursor }): Query<Listing>,
+) -> Answer<AuditList> {
+    let limit = page(limit)?;
+    let after = cursor::read(cursor.as_deref())?.or(after).unwrap_or(0);
+    let mut entries = shared.store.audit_entries(after, limit + 1).await?;
+    let next = cursor::cut(&mut entries, limit, |entry| entry.number);
+    Ok(Json(AuditList { entries: entries.into_iter().map(AuditEntry::from).collect(), next }))
+}

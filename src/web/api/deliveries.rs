@@ -1,0 +1,215 @@
+//! Deliveries: listed, shown with what was sent, read again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{DeliveryOf, NoParameters, Query};
+use super::words::DeliveryState;
+use super::{Answer, cursor, page};
+use crate::domain::{self, SourceName};
+use crate::store::{DeliveryFilter, DeliveryHead, StoreError, StoredDelivery};
+use crate::web::Shared;
+use crate::web::access::{Caller, Operator};
+use crate::web::problem::{ListProblems, Problem, ReadProblems, SteerProblems};
+
+/// One webhook, and how far its reading has come.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeliverySummary {
+    /// The source at whose address it arrived.
+    source: String,
+    /// The sender's identifier for it; unique within a source.
+    id: String,
+    /// The sender's name for what happened, such as `push`.
+    event: String,
+    state: DeliveryState,
+    /// Why, in words.
+    note: String,
+    /// Failed attempts at reading it.
+    attempts: u64,
+    #[schema(value_type = String, format = DateTime)]
+    received_at: Timestamp,
+    /// When it is read next, if it was postponed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    due_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    settled_at: Option<Timestamp>,
+}
+
+impl From<DeliveryHead> for DeliverySummary {
+    fn from(head: DeliveryHead) -> Self {
+        let DeliveryHead { source, id, event, stored_bytes: _, received_at, state, note, attempts, due_at, settled_at } =
+            head;
+        Self {
+            source: source.into(),
+            id,
+            event,
+            state: state.into(),
+            note,
+            attempts,
+            received_at,
+            due_at: postponed(state, attempts, due_at),
+            settled_at,
+        }
+    }
+}
+
+fn postponed(state: domain::DeliveryState, attempts: u64, due_at: Timestamp) -> Option<Timestamp> {
+    (state == domain::DeliveryState::Pending && attempts > 0).then_some(due_at)
+}
+
+/// A page of deliveries, newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeliveryList {
+    deliveries: Vec<DeliverySummary>,
+    /// The `cursor` of the next page; null at the end.
+    next: Option<String>,
+}
+
+/// One webhook with what was sent.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DeliveryDetail {
+    #[serde(flatten)]
+    summary: DeliverySummary,
+    /// Its headers, secrets taken out.
+    headers: BTreeMap<String, String>,
+    /// Size of the body in bytes.
+    size: usize,
+    /// How `body` is written.
+    encoding: Encoding,
+    /// The body.
+    body: String,
+}
+
+/// How a body is written.
+#[derive(Serialize, ToSchema)]
+enum Encoding {
+    /// As it is.
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// In Base64 (RFC 4648), because it is no text.
+    #[serde(rename = "base64")]
+    Base64,
+}
+
+impl From<StoredDelivery> for DeliveryDetail {
+    fn from(stored: StoredDelivery) -> Self {
+        let StoredDelivery { delivery, state, note, attempts, due_at, settled_at } = stored;
+        let domain::Delivery { source, id, event, headers, body, received_at } = delivery;
+        let size = body.len();
+        let (encoding, body) = match String::from_utf8(body) {
+            Ok(text) => (Encoding::Utf8, text),
+            Err(bytes) => (Encoding::Base64, STANDARD.encode(bytes.as_bytes())),
+        };
+        let due_at = postponed(state, attempts, due_at);
+        let (source, state) = (source.into(), state.into());
+        let summary = DeliverySummary { source, id, event, state, note, attempts, received_at, due_at, settled_at };
+        Self { summary, headers, size, encoding, body }
+    }
+}
+
+/// Which deliveries are listed.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Listing {
+    /// Only deliveries of this source.
+    #[param(value_type = Option<String>, pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+    source: Option<SourceName>,
+    /// Only deliveries in this state.
+    #[param(inline)]
+    state: Option<DeliveryState>,
+    /// How many deliveries; 50 if absent.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists deliveries, newest first.
+#[utoipa::path(
+    get,
+    path = "/deliveries",
+    operation_id = "listDeliveries",
+    tag = "deliveries",
+    params(Listing),
+    responses((status = 200, description = "A page of deliveries.", body = DeliveryList), ListProblems)
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Query(listing): Query<Listing>,
+) -> Answer<DeliveryList> {
+    let Listing { source, state, limit, cursor } = listing;
+    let limit = page(limit)?;
+    let filter = DeliveryFilter {
+        scope: caller.scope(),
+        source,
+        state: state.map(domain::DeliveryState::from),
+        before: cursor::read(cursor.as_deref())?,
+    };
+    let mut heads = shared.store.deliveries(&filter, limit + 1).await?;
+    let next = cursor::cut(&mut heads, limit, |head| (head.received_at, head.source.clone(), head.id.clone()));
+    Ok(Json(DeliveryList { deliveries: heads.into_iter().map(DeliverySummary::from).collect(), next }))
+}
+
+impl Shared {
+    /// Refuses a delivery of a source that the caller's token does not cover.
+    async fn demand_delivery(&self, caller: &Caller, source: &SourceName, id: &str) -> Result<(), Problem> {
+        let missing = StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() };
+        self.demand_source(caller, source, missing).await
+    }
+}
+
+/// Shows a delivery with its headers and its body.
+#[utoipa::path(
+    get,
+    path = "/deliveries/{source}/{id}",
+    operation_id = "showDelivery",
+    tag = "deliveries",
+    params(
+        ("source" = String, Path, description = "The source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
+        ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 200)
+    ),
+    responses((status = 200, description = "The delivery.", body = DeliveryDetail), ReadProblems)
+)]
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    DeliveryOf(source, id): DeliveryOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<DeliveryDetail> {
+    shared.demand_delivery(&caller, &source, &id).await?;
+    Ok(Json(shared.store.delivery(&source, &id).await?.into()))
+}
+
+/// Has a settled delivery read again.
+#[utoipa::path(
+    post,
+    path = "/deliveries/{source}/{id}/replay",
+    operation_id = "replayDelivery",
+    tag = "deliveries",
+    params(
+        ("source" = String, Path, description = "The source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
+        ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 200)
+    ),
+    responses((status = 200, description = "The delivery, pending again.", body = DeliveryDetail), SteerProblems)
+)]
+pub(super) async fn replay(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    DeliveryOf(source, id): DeliveryOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<DeliveryDetail> {
+    shared.demand_delivery(&caller, &source, &id).await?;
+    shared.store.delivery(&source, &id).await?;
+    shared.audit(&caller, "delivery.replay", format!("{source} {id}")).await?;
+    Ok(Json(shared.pipeline.replay(&source, &id).await?.into()))
+}

@@ -1,0 +1,75 @@
+//! What requests carry in their addresses, read strictly: what is not known is refused, with a problem document.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::{RunId, SourceName};
+use crate::web::problem::Problem;
+
+/// The parameters of a query. Their type has to refuse unknown ones.
+pub(super) struct Query<T>(pub(super) T);
+
+/// No parameters at all.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoParameters {}
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::<T>::try_from_uri(&parts.uri);
+        let read = read.map_err(|error| Problem::bad_request(format!("the query cannot be read: {error}")))?;
+        Ok(Self(read.0))
+    }
+}
+
+/// The values in an address's path, in their order.
+async fn values<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Vec<String>, Problem> {
+    let unreadable = |error| Problem::bad_request(format!("the address cannot be read: {error}"));
+    let values =
+        RawPathParams::from_request_parts(parts, state).await.map_err(|error| unreadable(error.to_string()))?;
+    Ok(values.iter().map(|(_, value)| value.to_owned()).collect())
+}
+
+/// The run that an address names.
+pub(super) struct RunOf(pub(super) RunId);
+
+impl<S: Send + Sync> FromRequestParts<S> for RunOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let run = values(parts, state).await?.first().and_then(|text| text.parse().ok());
+        run.map(Self).ok_or_else(|| Problem::bad_request("a run's identifier is a UUID"))
+    }
+}
+
+/// The delivery that an address names, by its source and its identifier.
+pub(super) struct DeliveryOf(pub(super) SourceName, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for DeliveryOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let [source, id] = &values(parts, state).await?[..] else {
+            return Err(Problem::bad_request("a delivery is named by its source and its identifier"));
+        };
+        let source = SourceName::try_from(source.clone()).map_err(Problem::bad_request)?;
+        Ok(Self(source, plain_text("a delivery's identifier", id)?))
+    }
+}
+
+/// The longest text that anything is called by.
+const LONGEST_NAME: usize = 1024;
+
+/// A text that something may be called by: not empty, not long, no control characters.
+pub(super) fn plain_text(what: &str, text: &str) -> Result<String, Problem> {
+    if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
+        return Err(Problem::bad_request(format!(
+            "{what} has 1 to {LONGEST_NAME} bytes, and no control characters among them"
+        )));
+    }
+    Ok(text.to_owned())
+}

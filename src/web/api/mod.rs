@@ -1,0 +1,73 @@
+//! `/api/v1`: runs, deliveries, models, environments, the audit log and tokens. One file a resource; each says in types
+//! of its own what it answers, so that what is stored can change without changing what is promised.
+
+mod audit;
+mod cursor;
+mod deliveries;
+mod description;
+mod environments;
+mod extract;
+mod models;
+mod run_log;
+mod runs;
+mod steering;
+mod tokens;
+mod verdict;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Shared;
+use super::access;
+use super::problem::{self, Problem};
+
+pub use description::description;
+
+/// Things listed at once when nothing else is asked for, and at most.
+const USUAL_PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 500;
+
+/// An answer as JSON, or a problem.
+type Answer<T> = Result<Json<T>, Problem>;
+
+/// The length of a page that was asked for.
+fn page(limit: Option<u32>) -> Result<u32, Problem> {
+    match limit.unwrap_or(USUAL_PAGE) {
+        limit @ 1..=LARGEST_PAGE => Ok(limit),
+        limit => Err(Problem::bad_request(format!("`limit` is {limit}, expected 1 to {LARGEST_PAGE}"))),
+    }
+}
+
+/// All addresses of the API, each with its description.
+fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::explain))
+        .routes(routes!(run_log::show))
+        .routes(routes!(steering::cancel))
+        .routes(routes!(steering::retry))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::show))
+        .routes(routes!(deliveries::replay))
+        .routes(routes!(models::list))
+        .routes(routes!(environments::list))
+        .routes(routes!(audit::list))
+        .routes(routes!(tokens::list))
+        .routes(routes!(description::show))
+}
+
+/// The API behind its door.
+pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<Shared>> {
+    let router = Router::from(routes());
+    router
+        .fallback(problem::no_such_page)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(from_fn_with_state(shared, access::authenticate))
+}

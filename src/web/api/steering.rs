@@ -1,0 +1,55 @@
+//! Runs, steered: cancelled and retried. Each call is in the audit log before it is done.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::Answer;
+use super::extract::{NoParameters, Query, RunOf};
+use super::runs::RunDetail;
+use crate::web::Shared;
+use crate::web::access::Operator;
+use crate::web::problem::SteerProblems;
+
+/// Ends a run that has not begun to change its environment.
+#[utoipa::path(
+    post,
+    path = "/runs/{id}/cancel",
+    operation_id = "cancelRun",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run.", format = Uuid)),
+    responses((status = 200, description = "The run, cancelled.", body = RunDetail), SteerProblems)
+)]
+pub(super) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    RunOf(id): RunOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<RunDetail> {
+    shared.run_for(&caller, id).await?;
+    shared.audit(&caller, "run.cancel", id.to_string()).await?;
+    let run = shared.pipeline.cancel(id, &caller.actor()).await?;
+    Ok(Json(shared.run_detail(&run).await?))
+}
+
+/// Makes a stalled run due again.
+#[utoipa::path(
+    post,
+    path = "/runs/{id}/retry",
+    operation_id = "retryRun",
+    tag = "runs",
+    params(("id" = String, Path, description = "The run.", format = Uuid)),
+    responses((status = 200, description = "The run, due again.", body = RunDetail), SteerProblems)
+)]
+pub(super) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    RunOf(id): RunOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<RunDetail> {
+    shared.run_for(&caller, id).await?;
+    shared.audit(&caller, "run.retry", id.to_string()).await?;
+    let run = shared.pipeline.retry(id, &caller.actor()).await?;
+    Ok(Json(shared.run_detail(&run).await?))
+}

@@ -1,0 +1,66 @@
+//! API tokens, for administrators. They are made and revoked beside the server, by `slipway tokens`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Answer;
+use super::extract::{NoParameters, Query};
+use super::words::Role;
+use crate::store;
+use crate::web::Shared;
+use crate::web::access::Admin;
+use crate::web::problem::AdminProblems;
+
+/// A token, without its secret.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Token {
+    /// Its name: who it was made for.
+    name: String,
+    role: Role,
+    /// The sources it covers; all of them if it names none.
+    sources: Vec<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it ends by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+}
+
+impl From<store::Token> for Token {
+    fn from(token: store::Token) -> Self {
+        let store::Token { name, role, sources, created_at, expires_at, revoked_at } = token;
+        let sources = sources.into_iter().map(String::from).collect();
+        Self { name, role: role.into(), sources, created_at, expires_at, revoked_at }
+    }
+}
+
+/// All tokens.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenList {
+    tokens: Vec<Token>,
+}
+
+/// Lists all tokens by name, revoked ones included.
+#[utoipa::path(
+    get,
+    path = "/tokens",
+    operation_id = "listTokens",
+    tag = "administration",
+    responses((status = 200, description = "The tokens.", body = TokenList), AdminProblems)
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Admin: Admin,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<TokenList> {
+    let tokens = shared.store.tokens().await?;
+    Ok(Json(TokenList { tokens: tokens.into_iter().map(Token::from).collect() }))
+}

@@ -1,0 +1,142 @@
+//! Refused calls, in the audit log. The first of a caller is written at once; more of the same within a window are
+//! counted and written as one, so that nobody can fill the disk by being refused.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use crate::domain::Actor;
+use crate::store::NewAuditEntry;
+
+/// Repetitions within so long are one entry.
+const WINDOW: Duration = Duration::from_mins(5);
+/// Callers whose refusals are told apart within a window; those of all others are counted together.
+const MOST_CALLERS: usize = 16;
+/// Longer addresses are cut in the log.
+const LONGEST_TARGET: usize = 200;
+
+/// A call that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Refusal {
+    /// Who called.
+    pub(super) actor: Actor,
+    /// Where the call came from.
+    pub(super) peer: String,
+    /// Why it was refused.
+    pub(super) reason: String,
+}
+
+/// Refused calls of this window.
+#[derive(Default)]
+pub(super) struct Refusals {
+    /// How often each was repeated since it was written.
+    repeated: Mutex<HashMap<Refusal, u64>>,
+    others: Mutex<u64>,
+}
+
+impl Refusals {
+    /// Notes a refusal, and answers the entry that is to be written now.
+    fn note(&self, refusal: Refusal, target: &str) -> Option<NewAuditEntry> {
+        let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = repeated.get_mut(&refusal) {
+            *count += 1;
+            return None;
+        }
+        if repeated.len() >= MOST_CALLERS {
+            *self.others.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            return None;
+        }
+        let target = target.chars().take(LONGEST_TARGET).collect();
+        let entry = entry(&refusal, target, &format!("{}, from {}", refusal.reason, refusal.peer));
+        repeated.insert(refusal, 0);
+        Some(entry)
+    }
+
+    /// Ends the window: entries for all that was only counted.
+    fn turn_over(&self) -> Vec<NewAuditEntry> {
+        let repeated = std::mem::take(&mut *self.repeated.lock().unwrap_or_else(PoisonError::into_inner));
+        let others = std::mem::take(&mut *self.others.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut entries = Vec::new();
+        for (refusal, count) in repeated.iter().filter(|(_, count)| **count > 0) {
+            let detail = format!("{count} more times within {WINDOW:?}: {}, from {}", refusal.reason, refusal.peer);
+            entries.push(entry(refusal, String::new(), &detail));
+        }
+        if others > 0 {
+            let detail = format!("{others} calls within {WINDOW:?}, from too many callers to name");
+            entries.push(NewAuditEntry {
+                actor: Actor::anyone(),
+                action: "refused".to_owned(),
+                target: String::new(),
+                detail,
+            });
+        }
+        entries
+    }
+}
+
+fn entry(refusal: &Refusal, target: String, detail: &str) -> NewAuditEntry {
+    NewAuditEntry { actor: refusal.actor.clone(), action: "refused".to_owned(), target, detail: detail.to_owned() }
+}
+
+impl Shared {
+    /// Notes a refused call. One that cannot be written is refused all the same.
+    pub(super) async fn note_refusal(&self, refusal: Refusal, target: &str) {
+        metrics::counter!("slipway_http_refused_total").increment(1);
+        if let Some(entry) = self.refusals.note(refusal, target) {
+            self.write_refusal(&entry).await;
+        }
+    }
+
+    async fn write_refusal(&self, entry: &NewAuditEntry) {
+        if let Err(error) = self.store.audit(entry).await {
+            tracing::error!(%error, "a refused call is not in the audit log: {error}");
+        }
+    }
+}
+
+/// Writes what was only counted, at the end of each window and at the end of the server.
+pub async fn write_refusals(shared: Arc<Shared>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(WINDOW) => {}
+            () = stop.cancelled() => {}
+        }
+        for entry in shared.refusals.turn_over() {
+            shared.write_refusal(&entry).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(peer: &str) -> Refusal {
+        Refusal { actor: Actor::anyone(), peer: peer.to_owned(), reason: "no token was sent".to_owned() }
+    }
+
+    #[test]
+    fn repetitions_are_one_entry_at_the_end_of_the_window() {
+        let refusals = Refusals::default();
+        let first = refusals.note(refusal("192.0.2.1"), "GET /api/v1/runs").expect("written at once");
+        assert_eq!((&*first.target, &*first.detail), ("GET /api/v1/runs", "no token was sent, from 192.0.2.1"));
+        for _ in 0..1000 {
+            assert_eq!(refusals.note(refusal("192.0.2.1"), "GET /api/v1/audit"), None);
+        }
+        let [entry] = &refusals.turn_over()[..] else { panic!("one entry") };
+        assert_eq!(entry.detail, "1000 more times within 300s: no token was sent, from 192.0.2.1");
+        assert!(refusals.note(refusal("192.0.2.1"), "GET /").is_some(), "a new window");
+    }
+
+    #[test]
+    fn callers_beyond_the_most_that_are_told_apart_are_counted_together() {
+        let refusals = Refusals::default();
+        let written = (0..1000).filter(|peer| refusals.note(refusal(&peer.to_string()), "").is_some()).count();
+        assert_eq!(written, MOST_CALLERS);
+        let [entry] = &refusals.turn_over()[..] else { panic!("one entry") };
+        assert_eq!(entry.detail, "984 calls within 300s, from too many callers to name");
+    }
+}

@@ -1,0 +1,8 @@
+//! The API as its callers meet it. No test here trains: runs are written into the store before the server starts.
+
+mod access;
+mod beside;
+mod client;
+mod reading;
+mod steering;
+mod world;
