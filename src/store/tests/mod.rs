@@ -7,6 +7,7 @@ mod deliveries;
 mod migrations;
 mod outbox;
 mod runs;
+mod speed;
 mod tokens;
 
 use std::sync::OnceLock;
