@@ -17,6 +17,7 @@ use crate::forge;
 use crate::forge::Secret;
 use crate::git::{Credentials, Identity, Remote};
 use crate::store;
+use crate::telemetry;
 use crate::web;
 use crate::yaml;
 use slipway_contract::DevicePreference;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub most_of_a_source: u32,
     /// How often missed pushes are looked for.
     pub look_for_missed: Duration,
+    /// Traces.
+    pub telemetry: telemetry::Settings,
 }
 
 /// A repository that is served.

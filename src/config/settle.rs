@@ -10,7 +10,7 @@ use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
     CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile, RetentionFile,
-    ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
+    ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
@@ -19,6 +19,8 @@ use crate::domain::SourceName;
 use crate::executor;
 use crate::git::Identity;
 use crate::store;
+use crate::telemetry;
+use crate::telemetry::OtlpUrl;
 use crate::web;
 use crate::web::MetricsAccess;
 
@@ -39,6 +41,7 @@ impl ServerFile {
             store,
             retention,
             limits,
+            telemetry,
         } = self;
         if api_version != API_VERSION {
             problems.add("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"));
@@ -57,6 +60,11 @@ impl ServerFile {
         let store = settle_store(store, &state, folder, problems)?;
         let (most_of_a_source, look_for_missed) = settle_limits(&limits, problems)?;
         let retention = settle_retention(&retention, problems);
+        let TelemetryFile { otlp } = telemetry;
+        let otlp = match otlp {
+            Some(url) => Some(problems.take("telemetry.otlp", url.parse::<OtlpUrl>())?),
+            None => None,
+        };
         Some(Settings {
             state,
             web,
@@ -72,6 +80,7 @@ impl ServerFile {
             retention,
             most_of_a_source,
             look_for_missed,
+            telemetry: telemetry::Settings { otlp },
         })
     }
 }

@@ -171,9 +171,11 @@ impl Pipeline {
         run.reason = Some(cause.clone());
         let transition =
             Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
+        self.measure(&run, from).await;
         self.crash_if(run.state, false);
         self.store.record_run(lease, &run, Some(&transition)).await?;
         self.crash_if(run.state, true);
+        self.tell_change();
         let seconds = run.updated_at.duration_since(run.created_at).as_secs();
         tracing::info!(
             state = run.state.as_str(),
@@ -187,6 +189,14 @@ impl Pipeline {
             metrics::counter!("slipway_runs_ended_total", "state" => run.state.as_str()).increment(1);
         }
         Ok(run)
+    }
+
+    /// Notes how long a run was in the state that it leaves now. Failing to is no reason to hold it up.
+    async fn measure(&self, run: &Run, left: RunState) {
+        if let Ok(Some(since)) = self.store.in_state_since(run.id).await {
+            let seconds = run.updated_at.duration_since(since).as_secs_f64().max(0.0);
+            metrics::histogram!("slipway_run_state_seconds", "state" => left.as_str()).record(seconds);
+        }
     }
 
     /// Lets a run wait: for a pause, or, when only a person can help, until it is retried.
@@ -209,6 +219,7 @@ impl Pipeline {
         };
         run.reason = Some(reason);
         self.store.record_run(lease, &run, stalled.as_ref()).await?;
+        self.tell_change();
         self.store.release_run(lease, Timestamp::now() + pause.unwrap_or_default()).await
     }
 

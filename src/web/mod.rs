@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod health;
+mod measure;
 mod problem;
 mod rate;
 mod refusals;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -76,6 +78,9 @@ const AT_ONCE: u32 = 4;
 const STRANGERS_PER_SECOND: u32 = 5;
 const STRANGERS_AT_ONCE: u32 = 100;
 
+/// Callers who may follow events and logs at the same time.
+const MOST_FOLLOWERS: usize = 64;
+
 /// What every handler shares.
 pub struct Shared {
     pipeline: Arc<Pipeline>,
@@ -89,6 +94,10 @@ pub struct Shared {
     /// Requests without a good token, by where they come from.
     strangers: Buckets,
     refusals: Refusals,
+    /// Answers that follow what happens.
+    followers: Arc<Semaphore>,
+    /// Ends them.
+    stop: CancellationToken,
 }
 
 impl Shared {
@@ -99,6 +108,7 @@ impl Shared {
         hooks: BTreeMap<SourceName, Hook>,
         settings: Settings,
         render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+        stop: CancellationToken,
     ) -> Self {
         let (now, per_second) = (Instant::now(), settings.requests_per_second);
         Self {
@@ -111,6 +121,8 @@ impl Shared {
             callers: Buckets::new(per_second, per_second.saturating_mul(AT_ONCE), now),
             strangers: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
             refusals: Refusals::default(),
+            followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            stop,
         }
     }
 }
@@ -124,6 +136,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(health::metrics))
         .fallback(problem::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
+        .layer(from_fn(measure::measure))
         .with_state(shared)
 }
 
