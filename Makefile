@@ -23,9 +23,10 @@ libtorch: ## install libtorch into .libtorch/
 	@scripts/fetch_libtorch.sh
 
 .PHONY: data
-data: ## fetch real data into .data/ (DATA=digits or fashion)
+data: ## fetch real data into .data/ (DATA=digits or fashion), and GitHub's example deliveries
 	@scripts/need.sh python3 pip
 	@python3 scripts/fetch_data.py $(DATA)
+	@scripts/fetch_webhooks.sh
 
 .PHONY: build
 build: tools libtorch ## build everything

@@ -52,7 +52,7 @@ pub async fn serve(
             tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
         }
     }
-    let (workers, retention, look_for_missed) = (settings.workers, settings.retention, settings.look_for_missed);
+    let (workers, retention, limits) = (settings.workers, settings.retention, settings.limits);
     let stop = CancellationToken::new();
     let (pipeline, shared) = assemble(settings, store.clone(), crash_at, render_metrics, stop.clone())?;
     pipeline.put_away_strangers().await?;
@@ -62,13 +62,15 @@ pub async fn serve(
     }
     let sources: Vec<SourceName> = parts.pipeline.sources().map(|(name, _)| name.clone()).collect();
     for name in sources {
+        let reported = name.clone();
+        parts.start("a teller of reports", |pipeline, stop| async move { pipeline.report(&reported, &stop).await });
         parts.start(
             "a reader of deliveries",
             |pipeline, stop| async move { pipeline.read_deliveries(&name, &stop).await },
         );
     }
     parts.start("the look for missed pushes", |pipeline, stop| async move {
-        pipeline.find_missed(look_for_missed, &stop).await
+        pipeline.find_missed(limits.look_for_missed, &stop).await
     });
     parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(retention, &stop).await });
     let Parts { set: mut parts, .. } = parts;
@@ -179,19 +181,18 @@ fn assemble(
         sources,
         environments,
         retention: _,
-        most_of_a_source,
-        look_for_missed: _,
+        limits,
         telemetry: _,
     } = settings;
     let mirrors = state.join("mirrors");
     let mut hooks = std::collections::BTreeMap::new();
     let mut served = std::collections::BTreeMap::new();
-    for (name, config::Source { forge, remote, secrets, environment, priority }) in sources {
+    for (name, config::Source { forge, remote, secrets, environment, changes, priority }) in sources {
         let forge = forge::connect(forge);
         let mirror = Mirror::open(&mirrors, remote)?;
         hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
         let arrived = Notify::new();
-        served.insert(name, pipeline::Source { forge, mirror, environment, priority, arrived });
+        served.insert(name, pipeline::Source { forge, mirror, environment, changes, priority, arrived });
     }
     let mut written = std::collections::BTreeMap::new();
     for (name, remote) in environments {
@@ -204,7 +205,8 @@ fn assemble(
         committer,
         threads,
         device,
-        most_of_a_source,
+        most_of_a_source: limits.most_of_a_source,
+        lease: limits.lease,
         crash_at,
     };
     let artifacts = artifacts::connect(&artifacts)?;

@@ -89,10 +89,26 @@ pub(super) struct SourceFile {
     /// The environment its models are promoted to.
     #[schemars(with = "String")]
     pub(super) environment: SourceName,
+    /// Which of its changes (pull or merge requests) are judged.
+    #[serde(default)]
+    pub(super) changes: ChangesFile,
     /// Runs of a source with a higher priority are taken first, -100 to 100.
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
     pub(super) priority: i32,
+}
+
+/// Which changes of a source are judged.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChangesFile {
+    /// None.
+    Ignore,
+    /// Those whose branch is in the repository itself.
+    #[default]
+    SameRepository,
+    /// Those of forks as well.
+    All,
 }
 
 /// The forges, for the schema.
@@ -102,6 +118,10 @@ pub(super) struct SourceFile {
 enum ForgeNames {
     Plain,
     GitHub,
+    GitLab,
+    Gitea,
+    Forgejo,
+    Bitbucket,
 }
 
 /// An environment that may be written.
@@ -188,6 +208,9 @@ pub(super) struct LimitsFile {
     /// Runs of one repository that may be under way at a time, 1 to 64.
     #[schemars(range(min = 1, max = 64))]
     pub(super) runs_of_a_repository: u32,
+    /// After how long without a sign of life another server takes over a server's runs, `2s` to `5m`.
+    #[schemars(with = "String")]
+    pub(super) lease: jiff::SignedDuration,
     /// How often served branches are compared with what was delivered, at least 5 s.
     #[schemars(with = "String")]
     pub(super) look_for_missed_pushes: jiff::SignedDuration,
@@ -195,7 +218,11 @@ pub(super) struct LimitsFile {
 
 impl Default for LimitsFile {
     fn default() -> Self {
-        Self { runs_of_a_repository: 64, look_for_missed_pushes: jiff::SignedDuration::from_mins(5) }
+        Self {
+            runs_of_a_repository: 64,
+            lease: jiff::SignedDuration::from_secs(30),
+            look_for_missed_pushes: jiff::SignedDuration::from_mins(5),
+        }
     }
 }
 
@@ -288,6 +315,18 @@ pub(super) struct WebFile {
     /// The largest delivery that is taken.
     #[schemars(with = "String")]
     pub(super) largest_delivery: ByteSize,
+    /// How much of one source's deliveries is held in memory at a time; beyond it, senders are asked to wait.
+    #[schemars(with = "String")]
+    pub(super) source_deliveries: ByteSize,
+    /// How much of all sources' deliveries is held in memory at a time.
+    #[schemars(with = "String")]
+    pub(super) all_deliveries: ByteSize,
+    /// Connections at a time, 16 to 65536.
+    #[schemars(range(min = 16, max = 65_536))]
+    pub(super) connections: usize,
+    /// Connections at a time from one address. Behind a proxy, which is one address, set it to what `connections` is.
+    #[schemars(range(min = 1, max = 65_536))]
+    pub(super) connections_of_an_address: usize,
     /// Bearer token of an administrator, named `settings`; beside it there are those that `slipway tokens create` makes.
     pub(super) api_token: Option<SecretReference>,
     /// Who may read the metrics: `open` when `listen` is a loopback address and this is absent, else `token`.
@@ -309,7 +348,16 @@ pub(super) enum MetricsFile {
 
 impl Default for WebFile {
     fn default() -> Self {
-        Self { largest_delivery: ByteSize::mib(25), api_token: None, metrics: None, requests_per_second: 100 }
+        Self {
+            largest_delivery: ByteSize::mib(25),
+            source_deliveries: ByteSize::mib(64),
+            all_deliveries: ByteSize::mib(256),
+            connections: 2_048,
+            connections_of_an_address: 256,
+            api_token: None,
+            metrics: None,
+            requests_per_second: 100,
+        }
     }
 }
 

@@ -12,10 +12,10 @@ use std::time::Duration;
 use crate::artifacts;
 use crate::domain::{Diagnostic, SourceName};
 use crate::executor;
-use crate::executor::Limits;
 use crate::forge;
 use crate::forge::Secret;
 use crate::git::{Credentials, Identity, Remote};
+use crate::pipeline::ChangePolicy;
 use crate::store;
 use crate::telemetry;
 use crate::web;
@@ -51,12 +51,21 @@ pub struct Settings {
     pub environments: BTreeMap<SourceName, Remote>,
     /// How long deliveries are kept.
     pub retention: store::Retention,
-    /// Runs of one repository that may be under way at a time.
-    pub most_of_a_source: u32,
-    /// How often missed pushes are looked for.
-    pub look_for_missed: Duration,
+    /// How the work is shared.
+    pub limits: Limits,
     /// Traces.
     pub telemetry: telemetry::Settings,
+}
+
+/// How the work is shared.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Runs of one repository that may be under way at a time.
+    pub most_of_a_source: u32,
+    /// After how long without a sign of life another server takes over.
+    pub lease: Duration,
+    /// How often missed pushes are looked for.
+    pub look_for_missed: Duration,
 }
 
 /// A repository that is served.
@@ -70,6 +79,8 @@ pub struct Source {
     pub secrets: Vec<Secret>,
     /// The environment its models are promoted to.
     pub environment: SourceName,
+    /// Which of its changes are judged.
+    pub changes: ChangePolicy,
     /// Priority of its runs.
     pub priority: i32,
 }

@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
-    CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile, RetentionFile,
-    ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
+    ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile,
+    RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
@@ -18,11 +18,16 @@ use crate::artifacts;
 use crate::domain::SourceName;
 use crate::executor;
 use crate::git::Identity;
+use crate::pipeline::ChangePolicy;
 use crate::store;
 use crate::telemetry;
 use crate::telemetry::OtlpUrl;
 use crate::web;
 use crate::web::MetricsAccess;
+
+/// Bounds of `web.connections`.
+const FEWEST_CONNECTIONS: usize = 16;
+const MOST_CONNECTIONS: usize = 65_536;
 
 impl ServerFile {
     /// Settings, or mistakes added to `problems`.
@@ -49,6 +54,10 @@ impl ServerFile {
         let state = folder.join(state);
         let environments = settle_environments(environments, folder, problems);
         let sources = settle_sources(sources, &environments, folder, problems);
+        if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
+            let help = "help: name a folder that all servers of this store reach";
+            problems.add("store.postgres", format!("several servers would each keep their artifacts to themselves, because `artifacts.folder` is not set\n  {help}"));
+        }
         let artifacts = artifacts::Settings::Folder {
             path: artifacts.folder.map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
             uri: artifacts.uri,
@@ -58,7 +67,7 @@ impl ServerFile {
         let (executor, workers, threads, device) = settle_local(local, folder, problems)?;
         let committer = settle_committer(committer, problems);
         let store = settle_store(store, &state, folder, problems)?;
-        let (most_of_a_source, look_for_missed) = settle_limits(&limits, problems)?;
+        let limits = settle_limits(&limits, problems)?;
         let retention = settle_retention(&retention, problems);
         let TelemetryFile { otlp } = telemetry;
         let otlp = match otlp {
@@ -78,8 +87,7 @@ impl ServerFile {
             sources,
             environments,
             retention,
-            most_of_a_source,
-            look_for_missed,
+            limits,
             telemetry: telemetry::Settings { otlp },
         })
     }
@@ -130,11 +138,26 @@ fn settle_sources(
     }
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("sources[{index}]");
-        let SourceFile { name, forge, url, branch, secret, previous_secret, credentials: login, environment, priority } =
-            file;
+        let SourceFile {
+            name,
+            forge,
+            url,
+            branch,
+            secret,
+            previous_secret,
+            credentials: login,
+            environment,
+            changes,
+            priority,
+        } = file;
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
+        let changes = match changes {
+            ChangesFile::Ignore => ChangePolicy::Ignore,
+            ChangesFile::SameRepository => ChangePolicy::SameRepository,
+            ChangesFile::All => ChangePolicy::All,
+        };
         if !(-100..=100).contains(&priority) {
             problems.add(&format!("{key}.priority"), format!("{priority} is out of range, expected -100 to 100"));
         }
@@ -147,7 +170,7 @@ fn settle_sources(
         let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
             continue;
         };
-        if sources.insert(name.clone(), Source { forge, remote, secrets, environment, priority }).is_some() {
+        if sources.insert(name.clone(), Source { forge, remote, secrets, environment, changes, priority }).is_some() {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }
     }
@@ -174,12 +197,32 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
         let key = "web.requests_per_second";
         problems.add(key, format!("{requests_per_second} is out of range, expected 1 to 10000"));
     }
-    let largest_delivery = usize::try_from(file.largest_delivery.as_u64()).unwrap_or(usize::MAX);
-    if largest_delivery == 0 || file.largest_delivery > ByteSize::gib(1) {
-        problems
-            .add("web.largest_delivery", format!("{} is out of range, expected 1 B to 1 GiB", file.largest_delivery));
+    let bodies = settle_bodies(file, problems);
+    let connections = web::ConnectionLimits { all: file.connections, each_address: file.connections_of_an_address };
+    for (key, count, fewest) in [
+        ("web.connections", connections.all, FEWEST_CONNECTIONS),
+        ("web.connections_of_an_address", connections.each_address, 1),
+    ] {
+        if !(fewest..=MOST_CONNECTIONS).contains(&count) {
+            problems.add(key, format!("{count} is out of range, expected {fewest} to {MOST_CONNECTIONS}"));
+        }
     }
-    Some(web::Settings { listen, largest_delivery, api_token, metrics, requests_per_second })
+    Some(web::Settings { listen, bodies, connections, api_token, metrics, requests_per_second })
+}
+
+/// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.
+fn settle_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
+    let largest = ("web.largest_delivery", file.largest_delivery, ByteSize::b(1));
+    let source = ("web.source_deliveries", file.source_deliveries, file.largest_delivery);
+    let all = ("web.all_deliveries", file.all_deliveries, file.source_deliveries);
+    let [largest, each_source, all] = [largest, source, all].map(|(key, size, least)| {
+        let most = if key == "web.largest_delivery" { ByteSize::gib(1) } else { ByteSize::gib(64) };
+        if size < least || size > most {
+            problems.add(key, format!("{size} is out of range, expected {least} to {most}"));
+        }
+        usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+    });
+    web::BodyLimits { largest, each_source, all }
 }
 
 fn settle_local(
@@ -205,7 +248,7 @@ fn settle_local(
     if !(1..=1024).contains(&threads) {
         problems.add("executor.local.threads", format!("{threads} is out of range, expected 1 to 1024"));
     }
-    let limits = Limits { deadline, memory: memory.as_u64() };
+    let limits = executor::Limits { deadline, memory: memory.as_u64() };
     Some((executor::Settings::Local { trainer, limits }, jobs, threads, device))
 }
 
@@ -234,18 +277,22 @@ fn settle_retention(file: &RetentionFile, problems: &mut Problems) -> store::Ret
     store::Retention { age: *age, bytes: size.as_u64() }
 }
 
-fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<(u32, Duration)> {
-    let LimitsFile { runs_of_a_repository, look_for_missed_pushes } = file;
+fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
+    let LimitsFile { runs_of_a_repository, lease, look_for_missed_pushes } = file;
     if !(1..=64).contains(runs_of_a_repository) {
         let key = "limits.runs_of_a_repository";
         problems.add(key, format!("{runs_of_a_repository} is out of range, expected 1 to 64"));
     }
-    let key = "limits.look_for_missed_pushes";
-    let interval = problems.take(key, positive(*look_for_missed_pushes))?;
-    if interval < Duration::from_secs(5) {
-        problems.add(key, format!("{interval:?} is too often, expected at least `5s`"));
+    let lease = problems.take("limits.lease", positive(*lease))?;
+    if !(Duration::from_secs(2)..=Duration::from_mins(5)).contains(&lease) {
+        problems.add("limits.lease", format!("{lease:?} is out of range, expected `2s` to `5m`"));
     }
-    Some((*runs_of_a_repository, interval))
+    let key = "limits.look_for_missed_pushes";
+    let look_for_missed = problems.take(key, positive(*look_for_missed_pushes))?;
+    if look_for_missed < Duration::from_secs(5) {
+        problems.add(key, format!("{look_for_missed:?} is too often, expected at least `5s`"));
+    }
+    Some(Limits { most_of_a_source: *runs_of_a_repository, lease, look_for_missed })
 }
 
 fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {

@@ -12,10 +12,14 @@ mod verdict;
 
 pub use delivery::{Delivery, DeliveryState, Intake};
 pub use diagnostic::{Diagnostic, Position};
-pub use event::{Event, Push};
+pub use event::{
+    Account, Author, Button, Change, ChangeStep, Check, CheckAction, Comment, Commenter, Event, EventKind, ForgeId,
+    HeadRepository, Installation, InstallationStep, MergeGroup, MergeGroupStep, Movement, NotAForgeId, NotARevision,
+    Push, Reference, Repository, Revision, Sender,
+};
 pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
 pub use promotion::{Promotion, version_of};
 pub use retry::{Retry, pause_before};
-pub use run::{EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunEvent, RunState};
+pub use run::{ChangeHead, EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunEvent, RunState};
 pub use transition::{Actor, Transition};
 pub use verdict::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requirement, Verdict};

@@ -25,7 +25,7 @@ pub enum RunState {
     Publishing,
     /// The environment's manifests are changed.
     Promoting,
-    /// The environment names the artifact.
+    /// The environment names the artifact, or the change was judged and passed.
     Done,
     /// The specification or the policy said no.
     Refused,
@@ -53,6 +53,8 @@ pub enum RunEvent {
     Published,
     /// The environment names the artifact.
     Promoted,
+    /// The change was judged, and everything about it is stored: nothing is promoted for a change.
+    Judged,
     /// The environment names another champion than the one the candidate was judged against.
     ChampionMoved,
     /// The specification or the policy said no.
@@ -99,7 +101,7 @@ impl RunState {
             (Self::Evaluating, RunEvent::Evaluated) => Ok(Self::Gating),
             (Self::Gating, RunEvent::Passed) => Ok(Self::Publishing),
             (Self::Publishing, RunEvent::Published) => Ok(Self::Promoting),
-            (Self::Promoting, RunEvent::Promoted) => Ok(Self::Done),
+            (Self::Promoting, RunEvent::Promoted) | (Self::Publishing, RunEvent::Judged) => Ok(Self::Done),
             (Self::Queued | Self::Training | Self::Evaluating | Self::Gating, RunEvent::Refused) => Ok(Self::Refused),
             (from, RunEvent::Failed) if from.is_active() => Ok(Self::Failed),
             // A run that is promoting has passed everything and may already be in the environment: it ends by itself.
@@ -153,9 +155,9 @@ pub struct Run {
     pub file: String,
     /// The branch that was pushed, or that a change wants to go to.
     pub branch: String,
-    /// The change (pull or merge request) that is judged, by the forge's number; `None` for a push.
+    /// The change (pull or merge request) that is judged and not promoted; `None` for a push.
     #[serde(default)]
-    pub change: Option<u64>,
+    pub change: Option<ChangeHead>,
     /// The revision before the push, where the policy is read.
     pub base: Option<CommitSha>,
     /// The revision that is trained.
@@ -208,13 +210,22 @@ pub struct Run {
     pub updated_at: Timestamp,
 }
 
+/// The head of a change, as a run sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeHead {
+    /// The change's number at its forge.
+    pub number: u64,
+    /// The reference in the source repository under which the revision was found.
+    pub reference: String,
+}
+
 impl Run {
     /// The lane the run is in. Runs of one lane (one model on one branch or in one change) go one after the other, and
     /// a newer one supersedes older ones.
     pub fn lane(&self) -> String {
         let Self { source, branch, file, .. } = self;
-        match self.change {
-            Some(change) => format!("{source} change:{change} {file}"),
+        match &self.change {
+            Some(ChangeHead { number, .. }) => format!("{source} change:{number} {file}"),
             None => format!("{source} refs/heads/{branch} {file}"),
         }
     }
@@ -244,13 +255,14 @@ pub struct EvaluationDigests {
 mod tests {
     use super::*;
 
-    const EVENTS: [RunEvent; 11] = [
+    const EVENTS: [RunEvent; 12] = [
         RunEvent::Planned,
         RunEvent::Trained,
         RunEvent::Evaluated,
         RunEvent::Passed,
         RunEvent::Published,
         RunEvent::Promoted,
+        RunEvent::Judged,
         RunEvent::ChampionMoved,
         RunEvent::Refused,
         RunEvent::Failed,

@@ -1,16 +1,29 @@
-//! Seam: where pushes come from. A forge says which header signs a delivery and what its body means.
+//! Seam: where sources live. A forge says how its deliveries are signed and what they mean. Which forge a source lives
+//! on is set, never guessed from a delivery's headers: several forges send each other's.
 
+mod bitbucket;
+mod gitea;
 mod github;
+mod gitlab;
+mod payload;
 mod plain;
+mod pull_request;
+mod report;
 mod signature;
+mod standard_webhooks;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use report::{Report, ReportError, ReportState, Told};
 pub use signature::Secret;
 
-use crate::domain::{Event, Retry};
+use crate::domain::{Change, Event, HeadRepository, Retry};
 
 /// Which forge a source lives on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +31,16 @@ use crate::domain::{Event, Retry};
 pub enum Settings {
     /// A bare git server, with `slipway hook post-receive` as its hook.
     Plain,
-    /// GitHub's webhooks.
+    /// GitHub, or GitHub Enterprise Server.
     GitHub,
+    /// GitLab.
+    GitLab,
+    /// Gitea.
+    Gitea,
+    /// Forgejo, which speaks as Gitea does.
+    Forgejo,
+    /// Bitbucket Cloud.
+    Bitbucket,
 }
 
 /// The forge that `settings` name.
@@ -27,23 +48,48 @@ pub fn connect(settings: Settings) -> Arc<dyn Forge> {
     match settings {
         Settings::Plain => Arc::new(plain::Plain),
         Settings::GitHub => Arc::new(github::GitHub),
+        Settings::GitLab => Arc::new(gitlab::GitLab),
+        Settings::Gitea | Settings::Forgejo => Arc::new(gitea::Gitea),
+        Settings::Bitbucket => Arc::new(bitbucket::Bitbucket),
     }
 }
 
 /// One kind of forge.
+#[async_trait]
 pub trait Forge: Send + Sync {
-    /// Checks that `body` was signed with one of the secrets, and names the delivery. Reads nothing but headers, and
-    /// of the body nothing but its bytes.
-    fn verify(&self, headers: &dyn Headers, body: &[u8], secrets: &[Secret]) -> Result<DeliveryName, ForgeError>;
+    /// Checks that `body` comes from one who knows one of the secrets, and names the delivery. Reads nothing but
+    /// headers, and of the body nothing but its bytes. `now` is held against the time of signing, where there is one.
+    fn verify(
+        &self,
+        headers: &dyn Headers,
+        body: &[u8],
+        secrets: &[Secret],
+        now: Timestamp,
+    ) -> Result<DeliveryName, ForgeError>;
 
-    /// What a verified delivery means.
-    fn read(&self, event: &str, body: &[u8]) -> Result<Event, ForgeError>;
+    /// What a verified delivery means: at least one event, and more than one only where a forge tells of several
+    /// references in one delivery (Bitbucket).
+    fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError>;
+
+    /// Tells the forge where a model stands at a revision. Telling it twice is the same as telling it once.
+    async fn report(&self, report: &Report) -> Result<Told, ReportError>;
+
+    /// The reference in the repository under which a change's newest commit can be fetched, if there is one.
+    fn reference_of(&self, change: &Change) -> Option<String> {
+        match change.head_repository {
+            HeadRepository::Same => Some(format!("refs/heads/{}", change.head_branch)),
+            HeadRepository::Fork(_) | HeadRepository::Gone => None,
+        }
+    }
 }
 
-/// The headers of a request, whatever holds them.
+/// The headers of a request, whatever holds them. Names are lower case.
 pub trait Headers {
-    /// The value of the header, if it is there once and is a text. The name is lower case.
+    /// The value of the header, if it is there once and is a text.
     fn value(&self, name: &str) -> Option<&str>;
+
+    /// Whether the header is there, however often and whatever is in it.
+    fn has(&self, name: &str) -> bool;
 }
 
 /// How the sender names a delivery.
@@ -58,7 +104,21 @@ pub struct DeliveryName {
 /// Why a delivery is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForgeError {
-    /// No signature, or none of ours.
+    /// The header with the signature is not there.
+    #[error("the header `{header}` is missing: is the webhook's secret set at the forge, and its kind right here?")]
+    Unsigned {
+        /// Its name.
+        header: &'static str,
+    },
+    /// The delivery is another forge's.
+    #[error("the delivery is from {sender}, but this source is set up as `forge: {set}`")]
+    OtherForge {
+        /// The setting.
+        set: &'static str,
+        /// Who sent it.
+        sender: &'static str,
+    },
+    /// No signature of ours.
     #[error("{reason}")]
     Unverified {
         /// What was missing or wrong; never the secret nor the signature.

@@ -1,14 +1,14 @@
-//! HMAC-SHA256 over the raw body (RFC 2104), as `X-Hub-Signature-256: sha256=<hex>` carries it.
+//! HMAC-SHA256 over the raw body (RFC 2104) as forges carry it: hexadecimal digits in a header of their own.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::{ForgeError, Headers};
-
-/// The header that carries the signature.
-pub(super) const HEADER: &str = "x-hub-signature-256";
 
 /// A secret shared with a sender. It is never shown.
 #[derive(Clone)]
@@ -42,9 +42,21 @@ impl Secret {
         format!("sha256={}", hex::encode(self.mac(body).finalize().into_bytes()))
     }
 
-    /// Whether a text is the secret, compared in constant time (through its HMAC under itself).
+    /// Whether a text is the secret, compared in constant time: both become codes of equal length first.
     pub fn equals(&self, text: &str) -> bool {
         self.mac(text.as_bytes()).verify_slice(&self.mac(&self.0).finalize().into_bytes()).is_ok()
+    }
+
+    /// The code of a body that comes in parts, under the key that the secret stands for: Standard Webhooks writes keys
+    /// as `whsec_` with Base64. A secret that is not written so is the key itself.
+    pub(super) fn mac_of_parts(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
+        let decoded = self.0.strip_prefix(b"whsec_").and_then(|digits| STANDARD.decode(digits).ok());
+        let key = decoded.map_or(Cow::Borrowed(&self.0[..]), Cow::Owned);
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes keys of any length");
+        for part in parts {
+            mac.update(part);
+        }
+        mac
     }
 
     fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
@@ -60,11 +72,17 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Checks the signature in constant time against every secret.
-pub(super) fn verify(headers: &dyn Headers, body: &[u8], secrets: &[Secret]) -> Result<(), ForgeError> {
+/// Checks a signature of the form `prefix` and hexadecimal digits in constant time against every secret.
+pub(super) fn verify(
+    headers: &dyn Headers,
+    header: &'static str,
+    prefix: &'static str,
+    body: &[u8],
+    secrets: &[Secret],
+) -> Result<(), ForgeError> {
     let unverified = |reason| ForgeError::Unverified { reason };
-    let header = headers.value(HEADER).ok_or(unverified("the header `X-Hub-Signature-256` is missing"))?;
-    let digits = header.strip_prefix("sha256=").ok_or(unverified("the signature does not start with `sha256=`"))?;
+    let text = headers.value(header).ok_or(ForgeError::Unsigned { header })?;
+    let digits = text.strip_prefix(prefix).ok_or(unverified("the signature does not start with `sha256=`"))?;
     let claimed = hex::decode(digits).map_err(|_| unverified("the signature is not hexadecimal"))?;
     let signed = secrets.iter().any(|secret| secret.mac(body).verify_slice(&claimed).is_ok());
     if signed { Ok(()) } else { Err(unverified("the signature does not fit the body and this source's secret")) }
@@ -74,16 +92,22 @@ pub(super) fn verify(headers: &dyn Headers, body: &[u8], secrets: &[Secret]) -> 
 mod tests {
     use super::*;
 
+    const HEADER: &str = "x-hub-signature-256";
+
     struct One(Option<String>);
 
     impl Headers for One {
         fn value(&self, name: &str) -> Option<&str> {
             self.0.as_deref().filter(|_| name == HEADER)
         }
+
+        fn has(&self, name: &str) -> bool {
+            self.value(name).is_some()
+        }
     }
 
     fn check(header: Option<&str>, body: &[u8], secrets: &[Secret]) -> Result<(), ForgeError> {
-        verify(&One(header.map(str::to_owned)), body, secrets)
+        verify(&One(header.map(str::to_owned)), HEADER, "sha256=", body, secrets)
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod http;
 mod mirror;
 mod push;
 mod read;
+mod reference;
 mod remote;
 mod request;
 mod round;

@@ -3,14 +3,24 @@
 
 use jiff::Timestamp;
 
-use super::source::{self, ModelFile, ModelFiles};
+use super::source::{self, ModelFile};
+use super::touched::{Cause, new_run, touches};
 use super::{Pipeline, Source, StepError, blocking};
-use crate::domain::{CommitSha, DeliveryState, Push, Run, RunId, RunState, SourceName};
+use crate::domain::{CommitSha, DeliveryState, Run, SourceName};
 use crate::git::{GitError, Mirror};
 use crate::store::{BranchHead, SeenBranch, Settled};
 
 /// What a commit's message says to keep its models from being built.
 const SKIP: [&str; 2] = ["[skip slipway]", "[slipway skip]"];
+
+/// A push of the branch that somebody told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Announced {
+    /// Where the branch was; `None` when it was created.
+    pub(super) before: Option<CommitSha>,
+    /// Where it went.
+    pub(super) after: CommitSha,
+}
 
 /// What a look at a branch found.
 enum Found {
@@ -29,7 +39,7 @@ impl Pipeline {
         &self,
         name: &SourceName,
         source: &Source,
-        announced: &[Push],
+        announced: &[Announced],
         arrived: Timestamp,
     ) -> Result<Settled, StepError> {
         let branch = source.mirror.remote().branch().to_owned();
@@ -60,8 +70,8 @@ impl Pipeline {
                 moved(tip, note, Vec::new())
             }
             Found::Moved { tip, base, touched } => {
-                let run = |file| new_run(name, source, base.as_ref(), &tip, file, arrived);
-                let runs: Vec<Run> = touched.iter().map(run).collect();
+                let cause = Cause { change: None, base, head: tip.clone(), arrived };
+                let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
                 let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
                 let note = format!("{} touches {}", tip.short(), names.join(", "));
                 moved(tip, note, runs)
@@ -70,7 +80,7 @@ impl Pipeline {
     }
 }
 
-fn look(mirror: &Mirror, seen: Option<&SeenBranch>, announced: &[Push]) -> Result<Found, GitError> {
+fn look(mirror: &Mirror, seen: Option<&SeenBranch>, announced: &[Announced]) -> Result<Found, GitError> {
     let tip = mirror.fetch()?;
     // Of a revision that was only found there no push was known; if one is announced now, it is still to be dealt with.
     let told = announced.iter().rev().find(|push| push.after == tip && push.before.as_ref() != Some(&tip));
@@ -99,58 +109,4 @@ fn look(mirror: &Mirror, seen: Option<&SeenBranch>, announced: &[Push]) -> Resul
         Some(_) => Found::Moved { base: mirror.parent(&tip)?, touched: files, tip },
         None => Found::Moved { base: None, touched: files, tip },
     })
-}
-
-/// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
-/// folder, so that its author hears of the mistake.
-fn touches(file: &ModelFile, paths: &[String]) -> bool {
-    let folder = source::folder_of(&file.path);
-    match file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok()) {
-        Some(model) => {
-            let files = ModelFiles::of(&file.path, &model);
-            paths.iter().any(|path| *path == file.path || files.contain(path))
-        }
-        None => paths.iter().any(|path| path.starts_with(folder)),
-    }
-}
-
-fn new_run(
-    name: &SourceName,
-    source: &Source,
-    base: Option<&CommitSha>,
-    head: &CommitSha,
-    file: &ModelFile,
-    arrived: Timestamp,
-) -> Run {
-    let now = Timestamp::now();
-    Run {
-        id: RunId::new(),
-        source: name.clone(),
-        model: source::name_of(file),
-        file: file.path.clone(),
-        branch: source.mirror.remote().branch().to_owned(),
-        change: None,
-        base: base.cloned(),
-        head: head.clone(),
-        environment: source.environment.clone(),
-        state: RunState::Queued,
-        reason: None,
-        diagnostics: Vec::new(),
-        stalled: false,
-        attempts: 0,
-        priority: source.priority,
-        run_key: None,
-        run_key_parts: std::collections::BTreeMap::new(),
-        reuse: None,
-        artifact: None,
-        reused_from: None,
-        champion: None,
-        evaluation: None,
-        evidence: None,
-        verdict: None,
-        promotion_commit: None,
-        delivered_at: arrived,
-        created_at: now,
-        updated_at: now,
-    }
 }

@@ -6,24 +6,28 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::branch::Announced;
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError, blocking, missed};
-use crate::domain::{Delivery, DeliveryState, Event, Push, Retry, SourceName, pause_before};
-use crate::forge::ForgeError;
+use crate::domain::{
+    Change, ChangeStep, Delivery, DeliveryState, Event, EventKind, Push, Reference, Retry, SourceName, pause_before,
+};
 use crate::store::{Settled, StoreError, StoredDelivery};
 
 /// How often deliveries are looked for without being woken: for those that were postponed, and those that another
 /// server took in.
 const POLL: Duration = Duration::from_secs(1);
 /// Deliveries that are read together: a burst of pushes costs one look at the branch.
-const TOGETHER: u32 = 64;
+const TOGETHER: u32 = 128;
 /// Readings that may end in a panic before a delivery is put away for a person to look at.
 const MOST_PANICS: u64 = 3;
 
 /// What a delivery asks for.
 enum Meaning {
     /// A look at the served branch.
-    Look(Push),
+    Branch(Vec<Announced>),
+    /// A look at a change.
+    Change(Box<Change>),
     /// What is known without looking anywhere.
     Known(Settled),
 }
@@ -71,12 +75,24 @@ impl Pipeline {
     #[tracing::instrument(skip_all, fields(source = %name))]
     async fn read_some(&self, name: &SourceName, source: &Source) -> Result<bool, StoreError> {
         let due = self.store.due_deliveries(name, Timestamp::now(), TOGETHER).await?;
-        let mut pushes = Vec::new();
+        let (mut pushes, mut without_effect) = (Vec::new(), Vec::new());
         for stored in &due {
             match meaning_of(source, stored).await {
-                Ok(Meaning::Look(push)) => pushes.push((stored, push)),
+                Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
+                Ok(Meaning::Change(change)) => self.read_change(name, source, stored, &change).await?,
+                Ok(Meaning::Known(settled)) if settled.closed.is_empty() => {
+                    let Settled { state, note, .. } = settled;
+                    tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
+                    without_effect.push((&stored.delivery, state, note));
+                }
                 Ok(Meaning::Known(settled)) => self.settle(&[&stored.delivery], &settled).await?,
                 Err(error) => self.postpone(stored, &error).await?,
+            }
+        }
+        if !without_effect.is_empty() {
+            self.store.settle_without_effect(&without_effect).await?;
+            for (_, state, _) in &without_effect {
+                metrics::counter!("slipway_deliveries_read_total", "state" => state.as_str()).increment(1);
             }
         }
         if !pushes.is_empty() {
@@ -90,10 +106,10 @@ impl Pipeline {
         &self,
         name: &SourceName,
         source: &Source,
-        pushes: &[(&StoredDelivery, Push)],
+        pushes: &[(&StoredDelivery, Vec<Announced>)],
     ) -> Result<(), StoreError> {
         let deliveries: Vec<&Delivery> = pushes.iter().map(|(stored, _)| &stored.delivery).collect();
-        let announced: Vec<Push> = pushes.iter().map(|(_, push)| push.clone()).collect();
+        let announced: Vec<Announced> = pushes.iter().flat_map(|(_, announced)| announced.clone()).collect();
         let arrived = deliveries.iter().map(|delivery| delivery.received_at).min().unwrap_or_else(Timestamp::now);
         let looked = match self.look_at_branch(name, source, &announced, arrived).await {
             Ok(settled) => self.settle(&deliveries, &settled).await.map_err(StepError::Store),
@@ -110,6 +126,21 @@ impl Pipeline {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Opened and updated changes are judged; what follows is decided by where the change is now.
+    async fn read_change(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        stored: &StoredDelivery,
+        change: &Change,
+    ) -> Result<(), StoreError> {
+        match self.look_at_change(name, source, change, stored.delivery.received_at).await {
+            Ok(settled) => self.settle(&[&stored.delivery], &settled).await,
+            Err(StepError::Store(error)) => Err(error),
+            Err(error) => self.postpone(stored, &error).await,
         }
     }
 
@@ -157,7 +188,7 @@ async fn meaning_of(source: &Source, stored: &StoredDelivery) -> Result<Meaning,
     let Delivery { event, body, .. } = &stored.delivery;
     if event == missed::EVENT {
         return match missed::read(body) {
-            Ok(push) => Ok(Meaning::Look(push)),
+            Ok(announced) => Ok(Meaning::Branch(vec![announced])),
             Err(reason) => known(DeliveryState::Dead, reason),
         };
     }
@@ -171,14 +202,54 @@ async fn meaning_of(source: &Source, stored: &StoredDelivery) -> Result<Meaning,
             return known(DeliveryState::Dead, note);
         }
     };
-    let branch = source.mirror.remote().branch();
     match read {
-        Err(error @ ForgeError::Unreadable { .. }) => known(DeliveryState::Dead, error.to_string()),
         Err(error) => known(DeliveryState::Dead, error.to_string()),
-        Ok(Event::Ignored { reason }) => known(DeliveryState::Ignored, reason),
-        Ok(Event::Push(push)) if push.branch != branch => {
-            known(DeliveryState::Ignored, format!("the branch `{}` is not served, only `{branch}`", push.branch))
+        Ok(events) => Ok(meaning_of_events(source.mirror.remote().branch(), events)),
+    }
+}
+
+/// What events ask for where `served` is the served branch. A delivery tells of pushes, or of one change; a few forges
+/// tell of several references at once.
+fn meaning_of_events(served: &str, events: Vec<Event>) -> Meaning {
+    let mut announced = Vec::new();
+    let mut notes = Vec::new();
+    let mut closed = Vec::new();
+    for Event { kind, .. } in events {
+        match kind {
+            EventKind::Push(push) => match of_push(served, push) {
+                Ok(one) => announced.push(one),
+                Err(note) => notes.push(note),
+            },
+            EventKind::Change(change) => match change.step {
+                ChangeStep::Opened | ChangeStep::Updated if announced.is_empty() => {
+                    return Meaning::Change(Box::new(change));
+                }
+                ChangeStep::Opened | ChangeStep::Updated => {}
+                ChangeStep::Closed | ChangeStep::Merged => {
+                    notes.push(format!("change {} is closed", change.number));
+                    closed.push(change.number);
+                }
+            },
+            EventKind::Ignored { reason } => notes.push(reason),
+            kind => notes.push(format!("nothing follows from `{}`", kind.as_str())),
         }
-        Ok(Event::Push(push)) => Ok(Meaning::Look(push)),
+    }
+    if !announced.is_empty() {
+        return Meaning::Branch(announced);
+    }
+    let state = if closed.is_empty() { DeliveryState::Ignored } else { DeliveryState::Done };
+    Meaning::Known(Settled { closed, ..Settled::nothing(state, notes.join("; ")) })
+}
+
+/// A push of the served branch, or why nothing follows from it.
+fn of_push(served: &str, push: Push) -> Result<Announced, String> {
+    let Push { reference, movement } = push;
+    match (reference, movement.after()) {
+        (Reference::Branch(branch), Some(after)) if branch == served => {
+            Ok(Announced { before: movement.before().cloned(), after: after.clone() })
+        }
+        (Reference::Branch(branch), Some(_)) => Err(format!("the branch `{branch}` is not served, only `{served}`")),
+        (Reference::Branch(branch), None) => Err(format!("the branch `{branch}` was deleted")),
+        (Reference::Tag(tag), _) => Err(format!("`{tag}` is a tag, not a branch")),
     }
 }

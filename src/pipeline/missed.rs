@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::branch::Announced;
 use super::worker::outlive;
 use super::{Pipeline, Source, StepError, blocking};
-use crate::domain::{CommitSha, Delivery, Intake, Push, SourceName};
+use crate::domain::{CommitSha, Delivery, Intake, SourceName};
 use crate::store::{BranchHead, StoreError};
 
 /// Name of the event, which no forge uses.
@@ -24,9 +25,9 @@ struct Body {
 }
 
 /// What such a delivery means.
-pub(super) fn read(body: &[u8]) -> Result<Push, String> {
-    let Body { branch, before, after } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    Ok(Push { branch, before: Some(before), after })
+pub(super) fn read(body: &[u8]) -> Result<Announced, String> {
+    let Body { before, after, .. } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    Ok(Announced { before: Some(before), after })
 }
 
 impl Pipeline {

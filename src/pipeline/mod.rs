@@ -2,6 +2,7 @@
 
 mod branch;
 mod champion;
+mod change;
 mod evaluate;
 mod explain;
 mod gate;
@@ -10,9 +11,11 @@ mod missed;
 mod plan;
 mod promote;
 mod publish;
+mod report;
 mod source;
 mod step;
 mod texts;
+mod touched;
 mod train;
 mod upkeep;
 mod worker;
@@ -54,6 +57,8 @@ pub struct Settings {
     pub device: DevicePreference,
     /// Runs of one repository that may be under way at a time.
     pub most_of_a_source: u32,
+    /// How long a claim holds without being extended. A worker that died is replaced after this.
+    pub lease: Duration,
     /// Where to end the process abruptly, for tests of crashes.
     pub crash_at: Option<CrashPoint>,
 }
@@ -66,10 +71,23 @@ pub struct Source {
     pub mirror: Mirror,
     /// The environment its models are promoted to.
     pub environment: SourceName,
+    /// Which of its changes are judged.
+    pub changes: ChangePolicy,
     /// Priority of its runs; zero is usual.
     pub priority: i32,
     /// Wakes the reader of its deliveries.
     pub arrived: Notify,
+}
+
+/// Which changes (pull or merge requests) of a repository are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangePolicy {
+    /// None.
+    Ignore,
+    /// Those whose branch is in the repository itself: their authors may push there.
+    SameRepository,
+    /// Those of forks as well. A specification is data, and is trained within the executor's limits.
+    All,
 }
 
 /// An environment that may be written.

@@ -30,10 +30,13 @@ impl Pipeline {
     /// The model at the run's revision. Every step that needs it reads it again: the revision never changes.
     pub(super) async fn read_plan(&self, run: &Run) -> Result<Plan, StepError> {
         let mirror = self.source(run)?.mirror.clone();
-        let (head, file) = (run.head.clone(), run.file.clone());
+        let (head, file, change) = (run.head.clone(), run.file.clone(), run.change.clone());
         blocking(move || {
             if !mirror.contains(&head)? {
                 mirror.fetch()?;
+                if let Some(change) = change {
+                    mirror.fetch_reference(&change.reference)?;
+                }
             }
             let text = source::read_text(&mirror, &head, &file)?;
             let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file is gone")));

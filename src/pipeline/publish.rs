@@ -50,6 +50,9 @@ impl Pipeline {
         let content = serde_json::to_vec_pretty(&evidence).expect("evidence holds only texts and numbers");
         let digest = self.artifacts.put_document(&artifact, &evidence_name(run.id), content).await?;
         run.evidence = Some(digest);
-        Ok((RunEvent::Published, texts::published(&artifact)))
+        Ok(match &run.change {
+            Some(change) => (RunEvent::Judged, texts::judged(change.number)),
+            None => (RunEvent::Published, texts::published(&artifact)),
+        })
     }
 }

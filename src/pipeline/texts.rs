@@ -56,6 +56,11 @@ pub(super) fn published(artifact: &Digest) -> String {
     format!("evidence stored with artifact {}", artifact.short())
 }
 
+/// The change passed; nothing is promoted for it.
+pub(super) fn judged(change: u64) -> String {
+    format!("change {change} passes its policy; it is promoted once it is merged")
+}
+
 /// The promotion landed.
 pub(super) fn promoted(run: &Run, commit: &CommitSha) -> String {
     format!("`{}` names the artifact since {}", run.environment, commit.short())

@@ -10,8 +10,6 @@ use super::{Pipeline, StepError, texts};
 use crate::domain::{Actor, Retry, Run, RunEvent, RunState, Transition, pause_before};
 use crate::store::{Claim, Lease, StoreError};
 
-/// How long a claim holds without being extended. A worker that died is replaced after this.
-const HOLD: Duration = Duration::from_secs(30);
 /// How often a claim is extended; also how soon a worker notices that its run was called off.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How often runs are looked for without being woken: for those that wait for a pause to end.
@@ -56,6 +54,14 @@ pub(super) fn outlive(error: StoreError) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Notes how long a run was in the state that it left.
+fn measure(left: RunState, since: Option<Timestamp>, until: Timestamp) {
+    if let Some(since) = since {
+        let seconds = until.duration_since(since).as_secs_f64().max(0.0);
+        metrics::histogram!("slipway_run_state_seconds", "state" => left.as_str()).record(seconds);
+    }
+}
+
 impl Pipeline {
     /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
     /// any other is finished first.
@@ -78,7 +84,11 @@ impl Pipeline {
 
     /// Moves the run that waits longest. Answers whether there was one.
     async fn move_one_run(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: self.settings.most_of_a_source };
+        let claim = Claim {
+            now: Timestamp::now(),
+            hold_for: self.settings.lease,
+            most_of_a_source: self.settings.most_of_a_source,
+        };
         let Some((run, lease)) = self.store.claim_run(claim).await? else { return Ok(false) };
         match self.carry(run, &lease, stop).await {
             Err(StoreError::LeaseLost { run }) => {
@@ -149,12 +159,12 @@ impl Pipeline {
         // Measured by a clock that does not jump.
         let mut extended = Instant::now();
         loop {
-            tokio::time::sleep(HEARTBEAT).await;
+            tokio::time::sleep(HEARTBEAT.min(self.settings.lease / 3)).await;
             self.show_progress();
             let asked = Instant::now();
-            match self.store.extend_lease(lease, Timestamp::now() + HOLD).await {
+            match self.store.extend_lease(lease, Timestamp::now() + self.settings.lease).await {
                 Ok(()) => extended = asked,
-                Err(error) if error.retry() == Retry::Never || extended.elapsed() > HOLD => {
+                Err(error) if error.retry() == Retry::Never || extended.elapsed() > self.settings.lease => {
                     metrics::counter!("slipway_leases_lost_total").increment(1);
                     return error;
                 }
@@ -171,11 +181,12 @@ impl Pipeline {
         run.reason = Some(cause.clone());
         let transition =
             Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
-        self.measure(&run, from).await;
+        let since = self.store.in_state_since(run.id).await;
         self.crash_if(run.state, false);
         self.store.record_run(lease, &run, Some(&transition)).await?;
         self.crash_if(run.state, true);
         self.tell_change();
+        measure(from, since.ok().flatten(), run.updated_at);
         let seconds = run.updated_at.duration_since(run.created_at).as_secs();
         tracing::info!(
             state = run.state.as_str(),
@@ -189,14 +200,6 @@ impl Pipeline {
             metrics::counter!("slipway_runs_ended_total", "state" => run.state.as_str()).increment(1);
         }
         Ok(run)
-    }
-
-    /// Notes how long a run was in the state that it leaves now. Failing to is no reason to hold it up.
-    async fn measure(&self, run: &Run, left: RunState) {
-        if let Ok(Some(since)) = self.store.in_state_since(run.id).await {
-            let seconds = run.updated_at.duration_since(since).as_secs_f64().max(0.0);
-            metrics::histogram!("slipway_run_state_seconds", "state" => left.as_str()).record(seconds);
-        }
     }
 
     /// Lets a run wait: for a pause, or, when only a person can help, until it is retried.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyConnection, AnyPool, Row as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Row as _, Transaction};
 
 use super::{PostgresUrl, Settings, StoreError};
 
@@ -66,6 +66,10 @@ impl Database {
                 Box::pin(async move { sqlx::raw_sql(statements).execute(connection).await.map(|_| ()) })
             },
         );
+        // SQLite ends a transaction by itself when the disk is full, and the connection's own count of transactions does
+        // not hear of it: such a connection could begin none again, so it is not given out any more.
+        let options = options
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!Connection::is_in_transaction(connection)) }));
         Ok(Self { pool: options.connect(&url).await?, dialect })
     }
 

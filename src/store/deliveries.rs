@@ -208,10 +208,20 @@ impl Store {
             }
         }
         for delivery in deliveries {
-            settle(&mut transaction, delivery, settled).await?;
+            settle(&mut transaction, delivery, settled.state, &settled.note).await?;
         }
         transaction.commit().await?;
         Ok(opened)
+    }
+
+    /// Settles deliveries from which nothing follows, each with its own state and note, in one step.
+    pub async fn settle_without_effect(&self, known: &[(&Delivery, DeliveryState, String)]) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        for (delivery, state, note) in known {
+            settle(&mut transaction, delivery, *state, note).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Has a settled delivery read again: a dead one whose cause is mended, or one whose effect is wanted anew.
@@ -279,12 +289,17 @@ impl Store {
     }
 }
 
-async fn settle(connection: &mut AnyConnection, delivery: &Delivery, settled: &Settled) -> Result<(), StoreError> {
+async fn settle(
+    connection: &mut AnyConnection,
+    delivery: &Delivery,
+    state: DeliveryState,
+    note: &str,
+) -> Result<(), StoreError> {
     let update = "UPDATE deliveries SET state = $1, note = $2, settled_at = $3
                   WHERE source = $4 AND id = $5 AND state = 'pending'";
     sqlx::query(update)
-        .bind(settled.state.as_str().to_owned())
-        .bind(settled.note.clone())
+        .bind(state.as_str())
+        .bind(note.to_owned())
         .bind(millis(Timestamp::now()))
         .bind(delivery.source.as_str().to_owned())
         .bind(delivery.id.clone())

@@ -1,19 +1,20 @@
 //! Versions of the tables. A version that was released never changes; a new one is added behind it.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::pin::Pin;
 
-use sqlx::SqlSafeStr as _;
 use sqlx::error::BoxDynError;
-use sqlx::migrate::{Migration, MigrationSource, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, Migration, MigrationSource, MigrationType, Migrator};
+use sqlx::{Acquire, SqlSafeStr as _};
 
 use super::StoreError;
 use super::database::{Database, Dialect};
 
 /// A version: its number, its name, its statements.
-type Version = (i64, &'static str, &'static str);
+pub(super) type Version = (i64, &'static str, &'static str);
 
-const SQLITE: &[Version] = &[
+pub(super) const SQLITE: &[Version] = &[
     (1, "initial", include_str!("migrations/sqlite/0001_initial.sql")),
     (2, "lanes", include_str!("migrations/sqlite/0002_lanes.sql")),
 ];
@@ -42,8 +43,17 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), StoreErr
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,
     };
+    run(versions, &database.pool).await
+}
+
+/// Runs those of `versions` that the database does not have yet.
+pub(super) async fn run<'a, A>(versions: &'static [Version], connections: A) -> Result<(), StoreError>
+where
+    A: Acquire<'a>,
+    <A::Connection as Deref>::Target: Migrate,
+{
     let migrator = Migrator::new(Versions(versions)).await.map_err(incompatible)?;
-    migrator.run(&database.pool).await.map_err(incompatible)
+    migrator.run(connections).await.map_err(incompatible)
 }
 
 fn incompatible(error: sqlx::migrate::MigrateError) -> StoreError {

@@ -90,7 +90,7 @@ pub(super) async fn open(database: &Database, connection: &mut AnyConnection, ru
         .bind(run.model.clone())
         .bind(run.branch.clone())
         .bind(run.head.to_string())
-        .bind(run.change.map(super::database::stored))
+        .bind(run.change.as_ref().map(|change| super::database::stored(change.number)))
         .bind(run.state.as_str())
         .bind(i64::from(run.state.is_active()))
         .bind(i64::from(run.priority))
@@ -100,8 +100,8 @@ pub(super) async fn open(database: &Database, connection: &mut AnyConnection, ru
         .await?;
     let queue = sqlx::query("INSERT INTO queues (source) VALUES ($1) ON CONFLICT (source) DO NOTHING");
     queue.bind(run.source.as_str().to_owned()).execute(&mut *connection).await?;
-    let cause = match run.change {
-        Some(change) => format!("change {change} at {}", run.head.short()),
+    let cause = match &run.change {
+        Some(change) => format!("change {} at {}", change.number, run.head.short()),
         None => format!("push of {}", run.head.short()),
     };
     let first = Transition { from: None, to: run.state, at: run.created_at, cause, actor: Actor::controller() };

@@ -47,6 +47,9 @@ fn describe() {
     describe_counter!("slipway_leases_lost_total", "Leases that were lost while a worker held a run.");
     describe_gauge!("slipway_outbox_pending", "Moves of runs that the outside is still to be told of.");
     describe_gauge!("slipway_outbox_oldest_pending_seconds", "Age of the oldest of them.");
+    describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
+    describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
+    describe_counter!("slipway_panics_total", "Requests whose handling panicked: each is a defect of this program.");
     describe_counter!("slipway_http_requests_total", "Requests, by method, route and status.");
     describe_histogram!("slipway_http_request_seconds", "Time until a request was answered, by route.");
     describe_counter!("slipway_http_refused_total", "Calls of the API that were refused for want of rights.");

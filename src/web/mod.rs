@@ -2,17 +2,21 @@
 
 mod access;
 mod api;
+mod body;
+mod connections;
 mod health;
 mod measure;
+mod panics;
 mod problem;
 mod rate;
+mod refusal;
 mod refusals;
 mod webhook;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::middleware::from_fn;
@@ -20,6 +24,11 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+use body::Budget;
+
+pub use body::BodyLimits;
+pub use connections::ConnectionLimits;
 
 use crate::domain::SourceName;
 use crate::forge::{Forge, Secret};
@@ -39,8 +48,10 @@ pub const SETTINGS_TOKEN: &str = "settings";
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The largest delivery that is taken, in bytes. GitHub and GitLab send at most 25 MiB.
-    pub largest_delivery: usize,
+    /// How much of deliveries' bodies is held in memory. GitHub and GitLab send at most 25 MiB.
+    pub bodies: BodyLimits,
+    /// How many connections are served.
+    pub connections: ConnectionLimits,
     /// Bearer token of an administrator, beside those in the store.
     pub api_token: Option<Secret>,
     /// Who may read the metrics.
@@ -59,17 +70,13 @@ pub enum MetricsAccess {
 }
 
 /// A source's webhook.
+#[derive(Clone)]
 pub struct Hook {
     /// Verifies its deliveries.
     pub forge: Arc<dyn Forge>,
     /// Its secrets: the current one, then the previous one while it is rotated.
     pub secrets: Vec<Secret>,
 }
-
-/// How long a client may take for one delivery's body.
-const SLOWEST_DELIVERY: Duration = Duration::from_secs(20);
-/// Deliveries whose bodies are read at the same time: with the largest at 25 MiB, at most 800 MiB are held.
-const DELIVERIES_AT_ONCE: usize = 32;
 
 /// How many times a second's requests a token may make at once.
 const AT_ONCE: u32 = 4;
@@ -85,10 +92,10 @@ const MOST_FOLLOWERS: usize = 64;
 pub struct Shared {
     pipeline: Arc<Pipeline>,
     store: Arc<Store>,
-    hooks: BTreeMap<SourceName, Hook>,
+    hooks: BTreeMap<SourceName, (Hook, Budget)>,
     settings: Settings,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    bodies: Semaphore,
+    bodies: Budget,
     /// Requests of tokens, by their names.
     callers: Buckets,
     /// Requests without a good token, by where they come from.
@@ -110,6 +117,8 @@ impl Shared {
         render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
         stop: CancellationToken,
     ) -> Self {
+        let BodyLimits { largest: _, each_source, all } = settings.bodies;
+        let hooks = hooks.into_iter().map(|(name, hook)| (name, (hook, Budget::of(each_source)))).collect();
         let (now, per_second) = (Instant::now(), settings.requests_per_second);
         Self {
             pipeline,
@@ -117,7 +126,7 @@ impl Shared {
             hooks,
             settings,
             render_metrics,
-            bodies: Semaphore::new(DELIVERIES_AT_ONCE),
+            bodies: Budget::of(all),
             callers: Buckets::new(per_second, per_second.saturating_mul(AT_ONCE), now),
             strangers: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
             refusals: Refusals::default(),
@@ -135,6 +144,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(problem::no_such_page)
+        .layer(panics::caught())
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(from_fn(measure::measure))
         .with_state(shared)
@@ -142,6 +152,7 @@ fn router(shared: Arc<Shared>) -> Router {
 
 /// Serves until `stop`, then lets requests in flight end.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) -> std::io::Result<()> {
-    let service = router(shared).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+    let limits = shared.settings.connections;
+    connections::serve(listener, router(shared), limits, stop).await;
+    Ok(())
 }

@@ -7,10 +7,14 @@ mod api;
 pub mod demo;
 pub mod git;
 mod git_server;
+mod load;
+mod postgres;
 mod process;
 mod repository;
 
 pub use api::{Answer, Api};
 pub use git_server::{Faults, GitServer, LoggedRequest, Login};
+pub use load::{Load, Outcome, signature};
+pub use postgres::Postgres;
 pub use process::{SlipwayProcess, built};
 pub use repository::{Repository, WorkTree};

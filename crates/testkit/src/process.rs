@@ -101,6 +101,14 @@ impl SlipwayProcess {
         Ok(pages * rustix::param::page_size() as u64)
     }
 
+    /// The most resident memory it had so far, in bytes.
+    pub fn peak_resident_bytes(&self) -> Result<u64> {
+        let pid = self.child.id().context("the server has ended")?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        Ok(peak.context("a line `VmHWM`")?.parse::<u64>()? * 1024)
+    }
+
     /// Processes that this server started and that are still there.
     pub fn children(&self) -> Result<Vec<u32>> {
         let pid = self.child.id().context("the server has ended")?;
@@ -117,10 +125,25 @@ impl SlipwayProcess {
         self.child.kill().await.context("the server could not be killed")
     }
 
+    /// Its process.
+    pub fn id(&self) -> Result<u32> {
+        self.child.id().context("the server has ended")
+    }
+
+    /// Stops it where it is, as a machine that is suspended would, or lets it go on.
+    pub fn pause(&self, paused: bool) -> Result<()> {
+        let signal = if paused { Signal::STOP } else { Signal::CONT };
+        Ok(kill_process(self.pid()?, signal)?)
+    }
+
+    fn pid(&self) -> Result<Pid> {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        pid.context("the server has ended")
+    }
+
     /// Asks it to end and waits until it has.
     pub async fn terminate(mut self) -> Result<ExitStatus> {
-        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(pid.context("the server has ended")?, Signal::TERM)?;
+        kill_process(self.pid()?, Signal::TERM)?;
         self.wait().await
     }
 

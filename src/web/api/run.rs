@@ -75,7 +75,7 @@ impl From<&domain::Run> for RunSummary {
             model: run.model.clone(),
             file: run.file.clone(),
             branch: run.branch.clone(),
-            change: run.change,
+            change: run.change.as_ref().map(|change| change.number),
             base: run.base.as_ref().map(ToString::to_string),
             head: run.head.to_string(),
             environment: run.environment.to_string(),

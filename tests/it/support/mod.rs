@@ -58,8 +58,12 @@ impl Bench {
         if let Some(server) = self.server.take() {
             server.terminate().await.expect("the server ends");
         }
-        let server =
-            SlipwayProcess::start(&slipway(), &self.world.config(), arguments).await.expect("the server starts");
+        let server = SlipwayProcess::start(&slipway(), &self.world.config(), arguments).await;
+        self.take_in(server.expect("the server starts"));
+    }
+
+    /// Takes in a server that was started in another way, and points the hook to it.
+    pub(crate) fn take_in(&mut self, server: SlipwayProcess) {
         self.world.install_hook(&slipway(), &server).expect("the hook is installed");
         self.server = Some(server);
     }

@@ -117,3 +117,9 @@ CREATE TABLE tokens (
     expires_at BIGINT,
     revoked_at BIGINT 
 );
+
+-- Written to find out whether something can be.
+CREATE TABLE probes (
+    name TEXT NOT NULL PRIMARY KEY,
+    at   BIGINT NOT NULL
+);

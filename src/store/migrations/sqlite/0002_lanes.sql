@@ -142,3 +142,9 @@ CREATE TABLE tokens (
     expires_at INTEGER,
     revoked_at INTEGER
 ) STRICT;
+
+-- Written to find out whether something can be.
+CREATE TABLE probes (
+    name TEXT NOT NULL PRIMARY KEY,
+    at   INTEGER NOT NULL
+) STRICT;

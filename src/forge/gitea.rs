@@ -1,0 +1,125 @@
+//! Gitea and Forgejo (docs.gitea.com and forgejo.org/docs, "Webhooks"; the pitfalls were seen with Gitea 1.26). Their
+//! payloads look like GitHub's, and they send GitHub's headers too, but some words and cases differ.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::payload::{AccountBody, Name, RepositoryBody, ignored, parse, push, unreadable};
+use super::{
+    DeliveryName, Forge, ForgeError, Headers, Report, ReportError, Secret, Told, name_in, pull_request, signature,
+};
+use crate::domain::{Change, ChangeStep, CommitSha, Event, EventKind, Movement, Push, Reference, Repository, Sender};
+
+/// Gitea or Forgejo.
+pub(super) struct Gitea;
+
+/// Deliveries that are read. `create` is not: a push of the same reference comes with it.
+const READ: &[&str] = &["push", "delete", "pull_request", "issue_comment"];
+
+#[derive(Deserialize)]
+struct Envelope {
+    action: Option<Name>,
+    repository: Option<RepositoryBody>,
+    sender: Option<AccountBody>,
+}
+
+#[derive(Deserialize)]
+struct PushPayload {
+    #[serde(rename = "ref")]
+    name: Name,
+    before: CommitSha,
+    after: CommitSha,
+}
+
+#[derive(Deserialize)]
+struct DeletePayload {
+    /// Without `refs/heads/`.
+    #[serde(rename = "ref")]
+    name: Name,
+    ref_type: Name,
+}
+
+#[derive(Deserialize)]
+struct EditPayload {
+    #[serde(default)]
+    changes: Option<Edits>,
+}
+
+#[derive(Deserialize)]
+struct Edits {
+    #[serde(rename = "ref")]
+    base: Option<serde::de::IgnoredAny>,
+}
+
+#[async_trait]
+impl Forge for Gitea {
+    fn verify(
+        &self,
+        headers: &dyn Headers,
+        body: &[u8],
+        secrets: &[Secret],
+        _now: Timestamp,
+    ) -> Result<DeliveryName, ForgeError> {
+        // Forgejo sends both families of headers. Where its own is there, that one has to hold.
+        let [signed, id, event] = if headers.has("x-forgejo-signature") {
+            ["x-forgejo-signature", "x-forgejo-delivery", "x-forgejo-event"]
+        } else {
+            ["x-gitea-signature", "x-gitea-delivery", "x-gitea-event"]
+        };
+        signature::verify(headers, signed, "", body, secrets)?;
+        Ok(DeliveryName { id: name_in(headers, id)?, event: name_in(headers, event)? })
+    }
+
+    fn reference_of(&self, change: &Change) -> Option<String> {
+        Some(format!("refs/pull/{}/head", change.number))
+    }
+
+    async fn report(&self, _report: &Report) -> Result<Told, ReportError> {
+        Ok(Told::Nobody)
+    }
+
+    fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
+        if !READ.contains(&event) {
+            return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
+        }
+        let Envelope { action, repository, sender } = parse(body)?;
+        let repository = repository.map(Repository::from).ok_or_else(|| unreadable("missing field `repository`"))?;
+        let kind = meaning(event, action.as_ref().map_or("", Name::as_str), &repository, body)?;
+        let sender = sender.and_then(AccountBody::account).map(Sender);
+        Ok(vec![Event { repository: Some(repository), sender, kind }])
+    }
+}
+
+fn meaning(event: &str, action: &str, repository: &Repository, body: &[u8]) -> Result<EventKind, ForgeError> {
+    match (event, action) {
+        ("push", _) => {
+            let PushPayload { name, before, after } = parse(body)?;
+            push(&name, before, after, false)
+        }
+        ("delete", _) => deleted(body),
+        ("pull_request", "opened" | "reopened") => pull_request::change(body, ChangeStep::Opened, repository),
+        // GitHub's word for it is `synchronize`.
+        ("pull_request", "synchronized") => pull_request::change(body, ChangeStep::Updated, repository),
+        ("pull_request", "edited") => match parse::<EditPayload>(body)?.changes.and_then(|changes| changes.base) {
+            Some(_) => pull_request::change(body, ChangeStep::Updated, repository),
+            None => Ok(ignored("the change's text was edited, not its commits")),
+        },
+        ("pull_request", "closed") => pull_request::change(body, ChangeStep::Closed, repository),
+        ("issue_comment", "created") => pull_request::comment(body),
+        _ => Ok(ignored(format!("`{event}`, `{action}` asks for nothing"))),
+    }
+}
+
+/// A branch that was deleted in the pages or through the API comes as `delete` only, without its last commit. With a
+/// tag, a push comes as well.
+fn deleted(body: &[u8]) -> Result<EventKind, ForgeError> {
+    let DeletePayload { name, ref_type } = parse(body)?;
+    match ref_type.as_str() {
+        "branch" => Ok(EventKind::Push(Push {
+            reference: Reference::Branch(name.into()),
+            movement: Movement::Deleted { before: None },
+        })),
+        kind => Ok(ignored(format!("the deletion of a {kind} comes as a push, too"))),
+    }
+}

@@ -1,0 +1,70 @@
+//! Which models a revision touches, and the runs that follow.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Source;
+use super::source::{self, ModelFile, ModelFiles};
+use crate::domain::{ChangeHead, CommitSha, Run, RunId, RunState, SourceName};
+
+/// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
+/// folder, so that its author hears of the mistake.
+pub(super) fn touches(file: &ModelFile, paths: &[String]) -> bool {
+    let folder = source::folder_of(&file.path);
+    match file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok()) {
+        Some(model) => {
+            let files = ModelFiles::of(&file.path, &model);
+            paths.iter().any(|path| *path == file.path || files.contain(path))
+        }
+        None => paths.iter().any(|path| path.starts_with(folder)),
+    }
+}
+
+/// What runs follow from.
+pub(super) struct Cause {
+    /// The change, if it is one.
+    pub(super) change: Option<ChangeHead>,
+    /// The revision before.
+    pub(super) base: Option<CommitSha>,
+    /// The revision to be trained.
+    pub(super) head: CommitSha,
+    /// When the delivery that told of it came in.
+    pub(super) arrived: Timestamp,
+}
+
+/// A run of one model.
+pub(super) fn new_run(name: &SourceName, source: &Source, cause: &Cause, file: &ModelFile) -> Run {
+    let now = Timestamp::now();
+    let Cause { change, base, head, arrived } = cause;
+    Run {
+        id: RunId::new(),
+        source: name.clone(),
+        model: source::name_of(file),
+        file: file.path.clone(),
+        branch: source.mirror.remote().branch().to_owned(),
+        change: change.clone(),
+        base: base.clone(),
+        head: head.clone(),
+        environment: source.environment.clone(),
+        state: RunState::Queued,
+        reason: None,
+        diagnostics: Vec::new(),
+        stalled: false,
+        attempts: 0,
+        priority: source.priority,
+        run_key: None,
+        run_key_parts: BTreeMap::new(),
+        reuse: None,
+        artifact: None,
+        reused_from: None,
+        champion: None,
+        evaluation: None,
+        evidence: None,
+        verdict: None,
+        promotion_commit: None,
+        delivered_at: *arrived,
+        created_at: now,
+        updated_at: now,
+    }
+}

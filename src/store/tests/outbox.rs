@@ -1,0 +1,66 @@
+//! The outbox: one entry a transition, in order, at least once.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{World, name, on_both_databases, run};
+use crate::domain::{Run, RunState};
+use crate::store::OutboxState;
+
+const HOLD: Duration = Duration::from_secs(60);
+
+on_both_databases! {
+    async fn every_transition_is_told_in_the_order_of_its_target(world: World) {
+        let source = name("models");
+        world.open("d-1", vec![run("a", '1', 0)]).await;
+        let (claimed, lease) = world.claim().await.expect("a run");
+        world.moved(&lease, &claimed, RunState::Training).await;
+        let now = Timestamp::now();
+        let first = world.store.due_notice(&source, now, HOLD).await.expect("asked").expect("a notice");
+        assert_eq!((first.change.transition.to, first.attempts), (RunState::Queued, 1));
+        assert!(world.store.due_notice(&source, now, HOLD).await.expect("asked").is_none(), "the first is not told yet");
+        let pause = now + SignedDuration::from_secs(5);
+        world.store.postpone_notice(first.change.sequence, pause, "busy").await.expect("postponed");
+        assert!(world.store.due_notice(&source, now, HOLD).await.expect("asked").is_none(), "nor is the second");
+        let again = world.store.due_notice(&source, pause, HOLD).await.expect("asked").expect("the same");
+        assert_eq!((again.change.sequence, again.attempts), (first.change.sequence, 2));
+        world.store.settle_notice(again.change.sequence, OutboxState::Told, "").await.expect("settled");
+        let second = world.store.due_notice(&source, now, HOLD).await.expect("asked").expect("the second");
+        assert_eq!((second.change.transition.to, second.run.id), (RunState::Training, claimed.id));
+        assert_eq!(world.store.outbox_backlog().await.expect("counted").0, 1);
+    }
+
+    async fn targets_do_not_wait_for_each_other(world: World) {
+        let source = name("models");
+        let ids = world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await;
+        let now = Timestamp::now();
+        let mut told = Vec::new();
+        while let Some(notice) = world.store.due_notice(&source, now, HOLD).await.expect("asked") {
+            told.push(notice.run.id);
+        }
+        assert_eq!(told, ids);
+        let strange = world.store.due_notice(&name("other"), now, HOLD).await.expect("asked");
+        assert!(strange.is_none());
+    }
+
+    async fn a_notice_that_was_taken_and_never_told_is_given_again(world: World) {
+        world.open("d-1", vec![run("a", '1', 0)]).await;
+        let now = Timestamp::now();
+        assert!(world.store.due_notice(&name("models"), now, HOLD).await.expect("asked").is_some());
+        let world = world.reopened().await;
+        let later = now + SignedDuration::from_secs(61);
+        let again = world.store.due_notice(&name("models"), later, HOLD).await.expect("asked").expect("given again");
+        assert_eq!(again.attempts, 2);
+    }
+
+    async fn changes_of_all_runs_are_read_in_one_order(world: World) {
+        let ids = world.open("d-1", vec![run("a", '1', 0), Run { source: name("other"), ..run("b", '1', 0) }]).await;
+        let changes = world.store.changes(0, 10).await.expect("read");
+        assert_eq!(changes.iter().map(|change| change.run).collect::<Vec<_>>(), ids);
+        let newest = world.store.newest_change().await.expect("asked");
+        assert_eq!(changes[1].sequence, newest);
+        assert!(world.store.changes(newest, 10).await.expect("read").is_empty());
+        assert_eq!((changes[1].source.as_str(), changes[1].model.as_str()), ("other", "b"));
+    }
+}

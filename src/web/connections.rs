@@ -1,0 +1,233 @@
+//! Connections: accepted up to a limit in all and for each address, given so long for a request's head and for taking
+//! an answer, and let end what they are at when the server stops.
+//!
+//! `axum::serve` has none of these limits, so connections are served by hyper itself. What one connection can hold in
+//! memory before its body is read is bounded by [`LARGEST_HEAD`].
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// How long a client may take for a request's head, and a connection may be idle between two requests.
+const SLOWEST_HEAD: Duration = Duration::from_secs(10);
+/// How long a client may leave an answer unread while its side of the connection is full.
+const SLOWEST_READER: Duration = Duration::from_secs(20);
+/// The largest head, and all that is read ahead of a body, in bytes. Forges' heads are under 2 KiB.
+const LARGEST_HEAD: usize = 32 * 1024;
+/// How long requests in flight may take to end once the server stops: less than `app` grants its parts.
+const DRAIN: Duration = Duration::from_secs(15);
+/// Pause after a connection could not be accepted, which is for want of file descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(200);
+/// File descriptors kept for everything but connections: database, repositories, artifacts, trainers.
+const OTHER_FILES: u64 = 256;
+/// Fewer connections than this are not worth serving.
+const FEWEST: usize = 16;
+
+/// What a connection that is one too many is told.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// How many connections are served at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// In all.
+    pub all: usize,
+    /// From one address. All connections through a proxy are from one address.
+    pub each_address: usize,
+}
+
+/// Serves until `stop`, then lets requests in flight end.
+pub(super) async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, stop: CancellationToken) {
+    let limits = ConnectionLimits { all: limits.all.min(room_for_connections()), ..limits };
+    let counted = Arc::new(Counted::new(limits));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => match Place::take(&counted, peer) {
+                    Ok(place) => {
+                        connections.spawn(serve_one(stream, peer, router.clone(), place, stop.clone()));
+                    }
+                    Err(reason) => refuse(&stream, reason),
+                },
+                Err(error) => pause_after(&error).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
+    if drained.is_err() {
+        tracing::warn!("{} requests did not end within {DRAIN:?} and are cut off", connections.len());
+        connections.shutdown().await;
+    }
+}
+
+/// Serves one connection until it ends or, once the server stops, until its request is answered.
+async fn serve_one(stream: TcpStream, peer: SocketAddr, router: Router, place: Place, stop: CancellationToken) {
+    // Answers are small and final: nothing is gained by waiting for more to send.
+    stream.set_nodelay(true).ok();
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(SLOWEST_READER));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(SLOWEST_HEAD)
+        .max_header_size(LARGEST_HEAD)
+        .max_buf_size(LARGEST_HEAD);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request)
+    });
+    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+    let mut connection = std::pin::pin!(connection);
+    // How a connection ends is its client's affair: a refusal was counted where it was made.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await.ok();
+        }
+    }
+    drop(place);
+}
+
+/// Tells a connection that is one too many so, without waiting for it.
+fn refuse(stream: &TcpStream, reason: &'static str) {
+    metrics::counter!("slipway_connections_refused_total", "reason" => reason).increment(1);
+    stream.try_write(TOO_MANY).ok();
+}
+
+async fn pause_after(error: &io::Error) {
+    // A client that gave up while it waited is no reason to wait.
+    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        tracing::error!(%error, "a connection could not be accepted: {error}");
+        sleep(PAUSE).await;
+    }
+}
+
+/// How many connections the process has file descriptors for, after asking for as many as it may have.
+fn room_for_connections() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let files = if raised.is_ok() { maximum } else { current };
+    let room = files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES));
+    usize::try_from(room).unwrap_or(usize::MAX).max(FEWEST)
+}
+
+/// Connections that are being served, counted.
+#[derive(Debug)]
+struct Counted {
+    limits: ConnectionLimits,
+    now: Mutex<Now>,
+}
+
+/// How many connections there are.
+#[derive(Debug, Default)]
+struct Now {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+impl Counted {
+    fn new(limits: ConnectionLimits) -> Self {
+        Self { limits, now: Mutex::default() }
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection's place among those that are served, given back when it is dropped.
+#[derive(Debug)]
+struct Place {
+    counted: Arc<Counted>,
+    address: IpAddr,
+}
+
+impl Place {
+    fn take(counted: &Arc<Counted>, peer: SocketAddr) -> Result<Self, &'static str> {
+        let address = sender_of(peer.ip());
+        let mut now = counted.now();
+        if now.all >= counted.limits.all {
+            return Err("all");
+        }
+        let here = now.by_address.entry(address).or_default();
+        if *here >= counted.limits.each_address {
+            return Err("each_address");
+        }
+        *here += 1;
+        now.all += 1;
+        drop(now);
+        Ok(Self { counted: counted.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut now = self.counted.now();
+        now.all -= 1;
+        if let Entry::Occupied(mut here) = now.by_address.entry(self.address) {
+            *here.get_mut() -= 1;
+            if *here.get() == 0 {
+                here.remove();
+            }
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the first 64 bits, because one subscriber has all the others.
+fn sender_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(address: &str) -> SocketAddr {
+        SocketAddr::new(address.parse().expect("an address"), 4000)
+    }
+
+    #[test]
+    fn places_are_limited_in_all_and_for_each_address_and_given_back() {
+        let counted = Arc::new(Counted::new(ConnectionLimits { all: 3, each_address: 2 }));
+        let first = Place::take(&counted, peer("192.0.2.1")).expect("a place");
+        let second = Place::take(&counted, peer("192.0.2.1")).expect("a place");
+        assert_eq!(Place::take(&counted, peer("192.0.2.1")).expect_err("full"), "each_address");
+        let third = Place::take(&counted, peer("192.0.2.2")).expect("a place");
+        assert_eq!(Place::take(&counted, peer("192.0.2.3")).expect_err("full"), "all");
+        drop(second);
+        let fourth = Place::take(&counted, peer("::ffff:192.0.2.1")).expect("a place");
+        drop((first, third, fourth));
+        assert!(counted.now().all == 0 && counted.now().by_address.is_empty());
+    }
+
+    #[test]
+    fn one_subscribers_addresses_are_one() {
+        assert_eq!(sender_of(peer("2001:db8::1").ip()), sender_of(peer("2001:db8:0:0:ffff::2").ip()));
+        assert_ne!(sender_of(peer("2001:db8::1").ip()), sender_of(peer("2001:db8:0:1::1").ip()));
+    }
+}
