@@ -43,6 +43,12 @@ test: tools libtorch ## every test: the real trainer and real git servers includ
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
 	@cargo test --workspace
+	@$(MAKE) test-api
+
+.PHONY: test-api
+test-api: ## hold a running server against docs/openapi.json, with schemathesis
+	@cargo build --quiet --package slipway
+	@python3 scripts/check_api.py
 
 .PHONY: quick
 quick: ## unit tests of the controller and the contract: no libtorch, no servers

@@ -53,9 +53,9 @@ pub async fn serve(
         }
     }
     let (workers, retention, limits) = (settings.workers, settings.retention, settings.limits);
-    let (pipeline, shared) = assemble(settings, store.clone(), crash_at, render_metrics)?;
-    pipeline.put_away_strangers().await?;
     let stop = CancellationToken::new();
+    let (pipeline, shared) = assemble(settings, store.clone(), crash_at, render_metrics, stop.clone())?;
+    pipeline.put_away_strangers().await?;
     let mut parts = Parts { set: JoinSet::new(), pipeline, stop: stop.clone() };
     for _ in 0..workers {
         parts.start("a worker", |pipeline, stop| async move { pipeline.move_runs(&stop).await });
@@ -166,6 +166,7 @@ fn assemble(
     store: Arc<Store>,
     crash_at: Option<CrashPoint>,
     render_metrics: RenderMetrics,
+    stop: CancellationToken,
 ) -> anyhow::Result<(Arc<Pipeline>, Arc<Shared>)> {
     let Settings {
         state,
@@ -181,6 +182,7 @@ fn assemble(
         environments,
         retention: _,
         limits,
+        telemetry: _,
     } = settings;
     let mirrors = state.join("mirrors");
     let mut hooks = std::collections::BTreeMap::new();
@@ -209,6 +211,6 @@ fn assemble(
     };
     let artifacts = artifacts::connect(&artifacts)?;
     let pipeline = Arc::new(Pipeline::new(store.clone(), executor::connect(&executor), artifacts, settings));
-    let shared = Arc::new(Shared::new(pipeline.clone(), store, hooks, web, render_metrics));
+    let shared = Arc::new(Shared::new(pipeline.clone(), store, hooks, web, render_metrics, stop));
     Ok((pipeline, shared))
 }

@@ -8,6 +8,7 @@ mod completions;
 mod deliveries;
 mod doctor;
 mod exit;
+mod follow;
 mod gate;
 mod generate;
 mod hook;
@@ -16,13 +17,15 @@ mod runs;
 mod serve;
 mod tokens;
 mod train;
+mod watch;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, LogFormat, Traces};
+use exit::{Exit, Failure};
 
 /// Promotion of machine-learning models through git, and only through git.
 #[derive(Debug, Parser)]
@@ -87,29 +90,49 @@ pub fn run() -> ExitCode {
         LogStyle::Text => LogFormat::Text { colours },
         LogStyle::Json => LogFormat::Json,
     };
-    let quiet = !matches!(cli.command, Command::Serve(_));
-    let filter = cli.log.as_deref().or(quiet.then_some("warn"));
-    let ended = telemetry::start_logging(format, filter)
-        .map_err(|error| exit::invalid(format!("`--log` cannot be read: {error}")))
-        .and_then(|()| match cli.command {
-            Command::Serve(command) => command.run(),
-            Command::Check(command) => command.run(),
-            Command::Train(command) => command.run(),
-            Command::Gate(command) => command.run(),
-            Command::Runs(command) => command.run(),
-            Command::Deliveries(command) => command.run(),
-            Command::Tokens(command) => command.run(),
-            Command::Audit(command) => command.run(),
-            Command::Hook(command) => command.run(),
-            Command::Generate(command) => command.run(Cli::command()),
-            Command::Completions(command) => command.run(Cli::command()),
-            Command::Doctor(command) => Ok(command.run()),
-        });
+    let logging = Logging { format, filter: cli.log };
+    let ended = dispatch(cli.command, &logging);
     match ended {
         Ok(code) => code.into(),
         Err(failure) => {
             output::complain(&failure.to_string());
             failure.code().into()
         }
+    }
+}
+
+/// How the process logs.
+struct Logging {
+    format: LogFormat,
+    filter: Option<String>,
+}
+
+impl Logging {
+    /// Starts logging by the filter that was asked for, or by the usual one.
+    fn start(&self, usual: &str, settings: &telemetry::Settings) -> Result<Traces, Failure> {
+        let filter = self.filter.as_deref().unwrap_or(usual);
+        telemetry::start_logging(self.format, filter, settings)
+            .map_err(|error| exit::invalid(format!("logging cannot be started, see `--log`: {error}")))
+    }
+}
+
+fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
+    // The server starts to log once it has read in its settings where traces go.
+    if !matches!(command, Command::Serve(_)) {
+        logging.start("warn", &telemetry::Settings::default())?;
+    }
+    match command {
+        Command::Serve(command) => command.run(logging),
+        Command::Check(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Gate(command) => command.run(),
+        Command::Runs(command) => command.run(),
+        Command::Deliveries(command) => command.run(),
+        Command::Tokens(command) => command.run(),
+        Command::Audit(command) => command.run(),
+        Command::Hook(command) => command.run(),
+        Command::Generate(command) => command.run(Cli::command()),
+        Command::Completions(command) => command.run(Cli::command()),
+        Command::Doctor(command) => Ok(command.run()),
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::client::{Query, Server};
 use super::exit::{self, Exit, Failure};
 use super::output::{self, text};
+use super::watch;
 use crate::domain::{RunId, RunState};
 
 /// Lines of a log that are asked for at a time.
@@ -25,9 +26,9 @@ enum Action {
     /// The newest runs
     List(List),
     /// One run: where it stands, why, and its way so far
-    Show(One),
+    Show(Watched),
     /// What the trainer said
-    Log(One),
+    Log(Watched),
     /// Why a run trained, or why it did not have to
     Explain(One),
     /// End a run that has not begun to change its environment
@@ -56,12 +57,24 @@ struct List {
     /// How many runs, at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+    /// Go on with every move of a run, one a line, until interrupted
+    #[arg(long, conflicts_with_all = ["state", "head", "stalled"])]
+    watch: bool,
 }
 
 #[derive(Debug, Args)]
 struct One {
     /// The run's identifier
     run: RunId,
+}
+
+#[derive(Debug, Args)]
+struct Watched {
+    /// The run's identifier
+    run: RunId,
+    /// Go on until the run has ended; exit 1 if it was not promoted
+    #[arg(long)]
+    watch: bool,
 }
 
 fn state_of(word: &str) -> Result<RunState, String> {
@@ -74,9 +87,15 @@ impl Runs {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { action, server } = self;
         match action {
+            Action::List(list) if list.watch => {
+                let (source, model) = (list.source.as_deref(), list.model.as_deref());
+                return watch::moves(&server, source, model, || list.show(&server));
+            }
             Action::List(list) => list.show(&server),
-            Action::Show(One { run }) => server.show(&server.ask("GET", &format!("runs/{run}"))?, show),
-            Action::Log(One { run }) => server.show(&whole_log(&server, run)?, log),
+            Action::Show(Watched { run, watch: true }) => return watch::run(&server, run, show),
+            Action::Log(Watched { run, watch: true }) => return watch::log(&server, run),
+            Action::Show(Watched { run, .. }) => server.show(&server.ask("GET", &format!("runs/{run}"))?, show),
+            Action::Log(Watched { run, .. }) => server.show(&whole_log(&server, run)?, log),
             Action::Explain(One { run }) => server.show(&server.ask("GET", &format!("runs/{run}/explain"))?, explain),
             Action::Cancel(One { run }) => server.show(&server.ask("POST", &format!("runs/{run}/cancel"))?, show),
             Action::Retry(One { run }) => server.show(&server.ask("POST", &format!("runs/{run}/retry"))?, show),
@@ -87,7 +106,7 @@ impl Runs {
 
 impl List {
     fn show(&self, server: &Server) -> Result<(), Failure> {
-        let Self { source, model, state, head, stalled, limit } = self;
+        let Self { source, model, state, head, stalled, limit, watch: _ } = self;
         let filters = Query::default()
             .with("source", source.as_deref())
             .with("model", model.as_deref())
@@ -151,13 +170,19 @@ fn show(run: &Value) -> String {
     lines.join("\n")
 }
 
-fn transition(step: &Value) -> String {
+/// A move of a run, for people.
+pub(super) fn transition(step: &Value) -> String {
     format!("  {}  {:<10}  {}", text(step, "at"), text(step, "to"), text(step, "cause"))
 }
 
 fn log(answer: &Value) -> String {
     let lines = output::things(answer, "lines").iter();
-    lines.map(|line| format!("{}  {}", text(line, "at"), text(line, "line"))).collect::<Vec<_>>().join("\n")
+    lines.map(log_line).collect::<Vec<_>>().join("\n")
+}
+
+/// A line of a log, for people.
+pub(super) fn log_line(line: &Value) -> String {
+    format!("{}  {}", text(line, "at"), text(line, "line"))
 }
 
 fn explain(answer: &Value) -> String {

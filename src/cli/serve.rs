@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::Logging;
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::app;
@@ -27,8 +28,9 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) fn run(self) -> Result<Exit, Failure> {
+    pub(super) fn run(self, logging: &Logging) -> Result<Exit, Failure> {
         let settings = config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
+        let _traces = logging.start(telemetry::USUAL_FILTER, &settings.telemetry)?;
         let render_metrics = telemetry::start_metrics().map_err(exit::defect)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

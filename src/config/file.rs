@@ -51,6 +51,9 @@ pub struct ServerFile {
     /// How the work is shared.
     #[serde(default)]
     pub(super) limits: LimitsFile,
+    /// What is told to those who watch over the server.
+    #[serde(default)]
+    pub(super) telemetry: TelemetryFile,
 }
 
 /// The only kind the server's file has.
@@ -221,6 +224,14 @@ impl Default for LimitsFile {
             look_for_missed_pushes: jiff::SignedDuration::from_mins(5),
         }
     }
+}
+
+/// What is told to those who watch over the server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct TelemetryFile {
+    /// Address of a collector that takes traces by OTLP over HTTP, such as `http://localhost:4318`.
+    pub(super) otlp: Option<String>,
 }
 
 /// Where trained weights are kept.

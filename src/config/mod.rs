@@ -17,6 +17,7 @@ use crate::forge::Secret;
 use crate::git::{Credentials, Identity, Remote};
 use crate::pipeline::ChangePolicy;
 use crate::store;
+use crate::telemetry;
 use crate::web;
 use crate::yaml;
 use slipway_contract::DevicePreference;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub retention: store::Retention,
     /// How the work is shared.
     pub limits: Limits,
+    /// Traces.
+    pub telemetry: telemetry::Settings,
 }
 
 /// How the work is shared.

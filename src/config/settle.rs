@@ -10,7 +10,7 @@ use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
     ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile,
-    RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, WebFile,
+    RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
@@ -20,6 +20,8 @@ use crate::executor;
 use crate::git::Identity;
 use crate::pipeline::ChangePolicy;
 use crate::store;
+use crate::telemetry;
+use crate::telemetry::OtlpUrl;
 use crate::web;
 use crate::web::MetricsAccess;
 
@@ -44,6 +46,7 @@ impl ServerFile {
             store,
             retention,
             limits,
+            telemetry,
         } = self;
         if api_version != API_VERSION {
             problems.add("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"));
@@ -66,6 +69,11 @@ impl ServerFile {
         let store = settle_store(store, &state, folder, problems)?;
         let limits = settle_limits(&limits, problems)?;
         let retention = settle_retention(&retention, problems);
+        let TelemetryFile { otlp } = telemetry;
+        let otlp = match otlp {
+            Some(url) => Some(problems.take("telemetry.otlp", url.parse::<OtlpUrl>())?),
+            None => None,
+        };
         Some(Settings {
             state,
             web,
@@ -80,6 +88,7 @@ impl ServerFile {
             environments,
             retention,
             limits,
+            telemetry: telemetry::Settings { otlp },
         })
     }
 }

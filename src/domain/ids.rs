@@ -74,6 +74,11 @@ impl RunId {
     pub fn new() -> Self {
         Self(uuid::Uuid::now_v7())
     }
+
+    /// The identifier as a UUID.
+    pub fn as_uuid(self) -> uuid::Uuid {
+        self.0
+    }
 }
 
 impl FromStr for RunId {

@@ -154,8 +154,9 @@ impl Pipeline {
                 "delivery {} read: {}", delivery.id, settled.note
             );
         }
-        if !opened.is_empty() {
+        if !opened.is_empty() || !settled.closed.is_empty() {
             self.due.notify_one();
+            self.tell_change();
         }
         Ok(())
     }
@@ -181,6 +182,7 @@ impl Pipeline {
 
 /// What a delivery asks for, by its body alone. Reading is work on bytes from outside: it is done on a thread of its
 /// own, and a panic there is a poisoned delivery, not the end of the reader.
+#[tracing::instrument(skip_all, fields(delivery.id = %stored.delivery.id, source = %stored.delivery.source))]
 async fn meaning_of(source: &Source, stored: &StoredDelivery) -> Result<Meaning, StepError> {
     let known = |state, note: String| Ok(Meaning::Known(Settled::nothing(state, note)));
     let Delivery { event, body, .. } = &stored.delivery;

@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use slipway_contract::DevicePreference;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::artifacts::ArtifactStore;
 use crate::domain::{Actor, Delivery, Intake, Run, RunEvent, RunId, SourceName};
@@ -103,6 +103,7 @@ pub struct Pipeline {
     artifacts: Arc<dyn ArtifactStore>,
     settings: Settings,
     due: Notify,
+    changed: watch::Sender<()>,
     started: Instant,
     /// Milliseconds from `started` to the last sign of life of a worker. Not by the clock on the wall, which jumps.
     progress: AtomicU64,
@@ -117,7 +118,8 @@ impl Pipeline {
         settings: Settings,
     ) -> Self {
         let (due, started, progress) = (Notify::new(), Instant::now(), AtomicU64::new(0));
-        Self { store, executor, artifacts, settings, due, started, progress }
+        let changed = watch::Sender::new(());
+        Self { store, executor, artifacts, settings, due, changed, started, progress }
     }
 
     /// The sources that are served.
@@ -154,14 +156,26 @@ impl Pipeline {
 
     /// Ends a run that has not begun to change its environment.
     pub async fn cancel(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
-        self.store.call_off(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await
+        let run = self.store.call_off(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await?;
+        self.tell_change();
+        Ok(run)
     }
 
     /// Makes a stalled run due again.
     pub async fn retry(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
         let run = self.store.retry_run(run, &format!("retried by {actor}"), actor).await?;
         self.due.notify_one();
+        self.tell_change();
         Ok(run)
+    }
+
+    /// Tells that a run moved, if this server moved it. Another server's moves are only in the store.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn tell_change(&self) {
+        self.changed.send_replace(());
     }
 
     /// How long ago a worker last showed that it is alive.

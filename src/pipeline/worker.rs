@@ -54,6 +54,14 @@ pub(super) fn outlive(error: StoreError) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Notes how long a run was in the state that it left.
+fn measure(left: RunState, since: Option<Timestamp>, until: Timestamp) {
+    if let Some(since) = since {
+        let seconds = until.duration_since(since).as_secs_f64().max(0.0);
+        metrics::histogram!("slipway_run_state_seconds", "state" => left.as_str()).record(seconds);
+    }
+}
+
 impl Pipeline {
     /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
     /// any other is finished first.
@@ -173,9 +181,12 @@ impl Pipeline {
         run.reason = Some(cause.clone());
         let transition =
             Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
+        let since = self.store.in_state_since(run.id).await;
         self.crash_if(run.state, false);
         self.store.record_run(lease, &run, Some(&transition)).await?;
         self.crash_if(run.state, true);
+        self.tell_change();
+        measure(from, since.ok().flatten(), run.updated_at);
         let seconds = run.updated_at.duration_since(run.created_at).as_secs();
         tracing::info!(
             state = run.state.as_str(),
@@ -211,6 +222,7 @@ impl Pipeline {
         };
         run.reason = Some(reason);
         self.store.record_run(lease, &run, stalled.as_ref()).await?;
+        self.tell_change();
         self.store.release_run(lease, Timestamp::now() + pause.unwrap_or_default()).await
     }
 

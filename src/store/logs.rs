@@ -96,6 +96,14 @@ impl Store {
         rows.iter().map(read_transition).collect()
     }
 
+    /// Since when a run has been in the state it is in.
+    pub async fn in_state_since(&self, run: RunId) -> Result<Option<Timestamp>, StoreError> {
+        let select = "SELECT MAX(at) AS at FROM transitions
+                      WHERE run = $1 AND (from_state IS NULL OR from_state <> to_state)";
+        let row = sqlx::query(select).bind(run.to_string()).fetch_one(&self.database.pool).await?;
+        row.try_get::<Option<i64>, _>("at")?.map(super::database::timestamp).transpose()
+    }
+
     /// Transitions of all runs behind a place in their order.
     pub async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
         let select = "SELECT sequence, run, source, model, from_state, to_state, at, cause, actor

@@ -237,6 +237,15 @@ impl Store {
         row.try_get::<Option<i64>, _>("oldest")?.map(super::database::timestamp).transpose()
     }
 
+    /// How many runs are due and held by nobody, and how many wait for a person.
+    pub async fn waiting_and_stalled(&self, now: Timestamp) -> Result<(u64, u64), StoreError> {
+        let select = "SELECT COUNT(CASE WHEN stalled = 0 AND lease IS NULL AND due_at <= $1 THEN 1 END) AS waiting,
+                             COUNT(CASE WHEN stalled = 1 THEN 1 END) AS stalled
+                      FROM runs WHERE active = 1";
+        let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;
+        Ok((count_of(&row, "waiting")?, count_of(&row, "stalled")?))
+    }
+
     /// The newest run that made an artifact under this run key.
     pub async fn artifact_of_key(&self, key: &Digest) -> Result<Option<(RunId, Digest)>, StoreError> {
         let select =

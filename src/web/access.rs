@@ -29,6 +29,7 @@ pub(super) struct Caller {
     role: Role,
     /// The sources the token covers; all if `None`.
     scope: Option<Vec<SourceName>>,
+    secret: Arc<str>,
     /// What is asked for, such as `GET /api/v1/runs`.
     target: String,
     peer: String,
@@ -123,10 +124,10 @@ impl Shared {
         let peer = peer_of(extensions);
         let target = format!("{method} {}", uri.path());
         let known = match bearer(headers) {
-            Some(secret) => self.token_behind(secret).await,
+            Some(secret) => self.token_behind(secret).await.map(|token| (token, secret)),
             None => Err(Stranger::Refused("no bearer token was sent")),
         };
-        let Token { name, role, sources, .. } = match known {
+        let (Token { name, role, sources, .. }, secret) = match known {
             Ok(known) => known,
             Err(Stranger::Store(error)) => return Err(error.into()),
             Err(Stranger::Refused(reason)) => {
@@ -144,12 +145,18 @@ impl Shared {
             }
         };
         let scope = (!sources.is_empty()).then_some(sources);
-        let caller = Caller { name, role, scope, target, peer };
+        let caller = Caller { name, role, scope, secret: secret.into(), target, peer };
         if let Err(pause) = self.callers.take(&caller.name, Instant::now()) {
             self.note_refusal(caller.refusal("too many requests"), &caller.target).await;
             return Err(too_often(whole_seconds(pause)));
         }
         Ok(caller)
+    }
+
+    /// Whether a caller's token is still good: for answers that take long.
+    pub(super) async fn still_knows(&self, caller: &Caller) -> bool {
+        // A store that fails for a moment says nothing of the token.
+        !matches!(self.token_behind(&caller.secret).await, Err(Stranger::Refused(_)))
     }
 
     async fn demand(&self, caller: Caller, role: Role) -> Result<Caller, Problem> {

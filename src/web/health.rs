@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 use super::{MetricsAccess, Shared};
-use crate::domain::RunState;
 
 /// Silence after which the worker is taken for stuck: it shows progress at least once a second.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
@@ -43,12 +42,9 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
             return problem.into_response();
         }
     }
-    if let Ok(counts) = shared.store.runs_by_state().await {
-        for state in RunState::ALL {
-            let count = counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            metrics::gauge!("slipway_runs", "state" => state.as_str()).set(f64::from(count));
-        }
+    // What was counted is told even while the store cannot be read.
+    if let Err(error) = shared.gauge().await {
+        tracing::warn!(%error, "the store's figures are those of an earlier look: {error}");
     }
     let content_type = (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
     ([content_type], (shared.render_metrics)()).into_response()

@@ -5,6 +5,7 @@ mod api;
 mod body;
 mod connections;
 mod health;
+mod measure;
 mod panics;
 mod problem;
 mod rate;
@@ -18,8 +19,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use body::Budget;
@@ -82,6 +85,9 @@ const AT_ONCE: u32 = 4;
 const STRANGERS_PER_SECOND: u32 = 5;
 const STRANGERS_AT_ONCE: u32 = 100;
 
+/// Callers who may follow events and logs at the same time.
+const MOST_FOLLOWERS: usize = 64;
+
 /// What every handler shares.
 pub struct Shared {
     pipeline: Arc<Pipeline>,
@@ -95,6 +101,10 @@ pub struct Shared {
     /// Requests without a good token, by where they come from.
     strangers: Buckets,
     refusals: Refusals,
+    /// Answers that follow what happens.
+    followers: Arc<Semaphore>,
+    /// Ends them.
+    stop: CancellationToken,
 }
 
 impl Shared {
@@ -105,6 +115,7 @@ impl Shared {
         hooks: BTreeMap<SourceName, Hook>,
         settings: Settings,
         render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
+        stop: CancellationToken,
     ) -> Self {
         let BodyLimits { largest: _, each_source, all } = settings.bodies;
         let hooks = hooks.into_iter().map(|(name, hook)| (name, (hook, Budget::of(each_source)))).collect();
@@ -119,6 +130,8 @@ impl Shared {
             callers: Buckets::new(per_second, per_second.saturating_mul(AT_ONCE), now),
             strangers: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
             refusals: Refusals::default(),
+            followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            stop,
         }
     }
 }
@@ -133,6 +146,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .fallback(problem::no_such_page)
         .layer(panics::caught())
         .method_not_allowed_fallback(problem::no_such_method)
+        .layer(from_fn(measure::measure))
         .with_state(shared)
 }
 

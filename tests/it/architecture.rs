@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["domain", "yaml", "evaluation", "policy", "manifest", "git", "forge", "executor", "artifacts", "store"],
     ),
     ("web", &["domain", "forge", "store", "pipeline"]),
-    ("config", &["domain", "yaml", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
+    ("config", &["telemetry", "domain", "yaml", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
     ("app", &["telemetry", "config", "domain", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
     (
         "cli",
@@ -60,7 +60,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("parquet", &["evaluation"]),
     ("sqlx", &["store"]),
     ("tch", &[]),
-    ("ureq", &["git", "cli"]),
+    ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
+    ("ureq", &["git", "telemetry", "cli"]),
     ("utoipa", &["web"]),
     ("utoipa_axum", &["web"]),
 ];

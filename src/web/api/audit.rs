@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::Query;
+use super::extract::{Query, number};
 use super::{Answer, cursor, page};
 use crate::store;
 use crate::web::Shared;
@@ -57,6 +57,7 @@ pub(super) struct AuditList {
 #[into_params(parameter_in = Query)]
 pub(super) struct Listing {
     /// Only entries behind this one, by its number.
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
     after: Option<u64>,
     /// How many entries; 50 if absent.
     #[param(minimum = 1, maximum = 500)]
@@ -80,7 +81,7 @@ pub(super) async fn list(
     Query(Listing { after, limit, cursor }): Query<Listing>,
 ) -> Answer<AuditList> {
     let limit = page(limit)?;
-    let after = cursor::read(cursor.as_deref())?.or(after).unwrap_or(0);
+    let after = cursor::read(cursor.as_deref())?.or(number("after", after)?).unwrap_or(0);
     let mut entries = shared.store.audit_entries(after, limit + 1).await?;
     let next = cursor::cut(&mut entries, limit, |entry| entry.number);
     Ok(Json(AuditList { entries: entries.into_iter().map(AuditEntry::from).collect(), next }))

@@ -176,7 +176,7 @@ impl Shared {
     tag = "deliveries",
     params(
         ("source" = String, Path, description = "The source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
-        ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 200)
+        ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 1024)
     ),
     responses((status = 200, description = "The delivery.", body = DeliveryDetail), ReadProblems)
 )]
@@ -198,7 +198,7 @@ pub(super) async fn show(
     tag = "deliveries",
     params(
         ("source" = String, Path, description = "The source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
-        ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 200)
+        ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 1024)
     ),
     responses((status = 200, description = "The delivery, pending again.", body = DeliveryDetail), SteerProblems)
 )]

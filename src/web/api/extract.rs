@@ -61,6 +61,16 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryOf {
     }
 }
 
+/// A number behind which a list begins, if one is given: they are stored as 64 bits with a sign.
+pub(super) fn number(name: &str, after: Option<u64>) -> Result<Option<u64>, Problem> {
+    match after {
+        Some(after) if i64::try_from(after).is_err() => {
+            Err(Problem::bad_request(format!("`{name}` is {after}, expected 0 to {}", i64::MAX)))
+        }
+        after => Ok(after),
+    }
+}
+
 /// The longest text that anything is called by.
 const LONGEST_NAME: usize = 1024;
 

@@ -6,8 +6,11 @@ mod cursor;
 mod deliveries;
 mod description;
 mod environments;
+mod events;
 mod extract;
+mod follow;
 mod models;
+mod run;
 mod run_log;
 mod runs;
 mod steering;
@@ -56,6 +59,7 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::show))
         .routes(routes!(deliveries::replay))
+        .routes(routes!(events::follow))
         .routes(routes!(models::list))
         .routes(routes!(environments::list))
         .routes(routes!(audit::list))

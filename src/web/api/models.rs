@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::Query;
-use super::runs::RunSummary;
+use super::run::RunSummary;
 use super::{Answer, cursor, page};
 use crate::domain;
 use crate::domain::SourceName;

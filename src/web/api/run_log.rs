@@ -4,16 +4,25 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::sse::Event;
+use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Query, RunOf};
-use super::{Answer, page};
-use crate::store;
+use super::extract::{Query, RunOf, number};
+use super::follow::{Feed, MEDIA_TYPE, News, follow, place};
+use super::page;
+use super::words::RunState;
+use crate::domain::RunId;
+use crate::store::{self, StoreError};
 use crate::web::Shared;
 use crate::web::access::Caller;
-use crate::web::problem::ReadProblems;
+use crate::web::problem::{Problem, ReadProblems};
+
+/// Lines that are read at a time while a log is followed.
+const TOGETHER: u32 = 200;
 
 /// A line of a run's log.
 #[derive(Serialize, ToSchema)]
@@ -44,29 +53,106 @@ pub(super) struct LogPage {
 #[into_params(parameter_in = Query)]
 pub(super) struct Lines {
     /// Only lines behind this one, by its number.
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
     after: Option<u64>,
     /// How many lines; 50 if absent.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
+/// The lines of a run, until it has ended.
+struct Growing {
+    run: RunId,
+    after: u64,
+}
+
+impl Feed for Growing {
+    async fn news(&mut self, shared: &Shared) -> Result<News, StoreError> {
+        // Looked at before the lines: no line comes after the end.
+        let state = shared.store.run(self.run).await?.state;
+        let lines = shared.store.log(self.run, self.after, TOGETHER).await?;
+        let over = !state.is_active() && lines.is_empty();
+        self.after = lines.last().map_or(self.after, |line| line.number);
+        let mut events: Vec<Event> = lines.into_iter().map(event).collect();
+        if over {
+            let end = End { state: state.into() };
+            let end = serde_json::to_string(&end).expect("a state is a word");
+            events.push(Event::default().event("end").data(end));
+        }
+        Ok(News { events, over })
+    }
+}
+
+/// What the last event of a log carries.
+#[derive(Serialize)]
+struct End {
+    state: RunState,
+}
+
+fn event(line: store::LogLine) -> Event {
+    let id = line.number.to_string();
+    let text = serde_json::to_string(&LogLine::from(line)).expect("a line is made of texts and numbers");
+    Event::default().event("line").id(id).data(text)
+}
+
+/// Whether server-sent events are asked for.
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted
+        .flat_map(|value| value.split(','))
+        .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(MEDIA_TYPE)))
+}
+
 /// Shows what the trainer said.
+///
+/// With `Accept: text/event-stream`, follows it until the run has ended: events of the type `line` carry a line, one of
+/// the type `end` carries the state in which the run ended.
 #[utoipa::path(
     get,
     path = "/runs/{id}/log",
     operation_id = "showRunLog",
     tag = "runs",
-    params(("id" = String, Path, description = "The run.", format = Uuid), Lines),
-    responses((status = 200, description = "Lines of the log, oldest first.", body = LogPage), ReadProblems)
+    params(("id" = uuid::Uuid, Path, description = "The run."), Lines),
+    responses(
+        (
+            status = 200,
+            description = "Lines of the log, oldest first.",
+            content((LogPage = "application/json"), (LogLine = "text/event-stream"))
+        ),
+        ReadProblems
+    )
 )]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     RunOf(id): RunOf,
     Query(lines): Query<Lines>,
-) -> Answer<LogPage> {
-    let limit = page(lines.limit)?;
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (limit, after) = (page(lines.limit)?, number("after", lines.after)?);
     shared.run_for(&caller, id).await?;
-    let lines = shared.store.log(id, lines.after.unwrap_or(0), limit).await?;
-    Ok(Json(LogPage { lines: lines.into_iter().map(LogLine::from).collect() }))
+    if wants_events(&headers) {
+        let after = place(&headers, after)?.unwrap_or(0);
+        return follow(shared, caller, Growing { run: id, after });
+    }
+    let lines = shared.store.log(id, after.unwrap_or(0), limit).await?;
+    let lines = lines.into_iter().map(LogLine::from).collect();
+    Ok(Json(LogPage { lines }).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_sent_to_those_who_ask_for_them_only() {
+        let wants = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().expect("a header"));
+            wants_events(&headers)
+        };
+        assert!(wants("text/event-stream") && wants("application/json, Text/Event-Stream;q=0.9"));
+        assert!(!wants("*/*") && !wants("application/json") && !wants("text/event-streams"));
+        assert!(!wants_events(&HeaderMap::new()));
+    }
 }

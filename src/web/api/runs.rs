@@ -9,100 +9,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{NoParameters, Query, RunOf, plain_text};
-use super::verdict::Verdict;
+use super::run::{Explanation, RunDetail, RunSummary};
 use super::words::RunState;
 use super::{Answer, cursor, page};
 use crate::domain::{self, CommitSha, RunId, SourceName};
-use crate::pipeline;
-use crate::store::{QueuePlace, RunCursor, RunFilter, StoreError};
+use crate::store::{RunCursor, RunFilter, StoreError};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{ListProblems, Problem, ReadProblems};
-
-/// A run: one reaction to one revision of one model.
-#[derive(Serialize, ToSchema)]
-pub(super) struct RunSummary {
-    #[schema(format = Uuid)]
-    id: String,
-    /// The source repository, by its name in the server's settings.
-    source: String,
-    /// The model's name; the path of its file when the file does not say.
-    model: String,
-    /// Path of the model's `slipway.yaml`.
-    file: String,
-    /// The branch that was pushed, or that a change wants to go to.
-    branch: String,
-    /// The change (pull or merge request) that is judged; null for a push.
-    change: Option<u64>,
-    /// The revision before the push, where the policy is read.
-    base: Option<String>,
-    /// The revision that is trained.
-    head: String,
-    /// The environment that is to name the artifact.
-    environment: String,
-    state: RunState,
-    /// Why it ended or waits, in words.
-    reason: Option<String>,
-    /// Whether it waits for a person.
-    stalled: bool,
-    /// Failed attempts at the step that is due.
-    attempts: u32,
-    /// Runs of a higher priority are taken first; zero is usual.
-    priority: i32,
-    /// Digest of everything that decides the result of training.
-    run_key: Option<String>,
-    /// The trained weights.
-    artifact: Option<String>,
-    /// The run whose artifact was used again.
-    #[schema(format = Uuid)]
-    reused_from: Option<String>,
-    /// What the environment named when the candidate was evaluated.
-    champion: Option<String>,
-    /// The evidence the verdict rests on.
-    evidence: Option<String>,
-    /// The commit in the environment repository.
-    promotion_commit: Option<String>,
-    /// When the delivery that announced it was stored.
-    #[schema(value_type = String, format = DateTime)]
-    delivered_at: Timestamp,
-    /// When it was recorded.
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// When it last moved.
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-}
-
-impl From<&domain::Run> for RunSummary {
-    fn from(run: &domain::Run) -> Self {
-        let text = |value: &Option<slipway_contract::Digest>| value.as_ref().map(ToString::to_string);
-        Self {
-            id: run.id.to_string(),
-            source: run.source.to_string(),
-            model: run.model.clone(),
-            file: run.file.clone(),
-            branch: run.branch.clone(),
-            change: run.change.as_ref().map(|change| change.number),
-            base: run.base.as_ref().map(ToString::to_string),
-            head: run.head.to_string(),
-            environment: run.environment.to_string(),
-            state: run.state.into(),
-            reason: run.reason.clone(),
-            stalled: run.stalled,
-            attempts: run.attempts,
-            priority: run.priority,
-            run_key: text(&run.run_key),
-            artifact: text(&run.artifact),
-            reused_from: run.reused_from.map(|run| run.to_string()),
-            champion: text(&run.champion),
-            evidence: text(&run.evidence),
-            promotion_commit: run.promotion_commit.as_ref().map(ToString::to_string),
-            delivered_at: run.delivered_at,
-            created_at: run.created_at,
-            updated_at: run.updated_at,
-        }
-    }
-}
 
 /// A page of runs, newest first.
 #[derive(Serialize, ToSchema)]
@@ -110,168 +24,6 @@ pub(super) struct RunList {
     runs: Vec<RunSummary>,
     /// The `cursor` of the next page; null at the end.
     next: Option<String>,
-}
-
-/// A run with its way so far.
-#[derive(Serialize, ToSchema)]
-pub(super) struct RunDetail {
-    #[serde(flatten)]
-    summary: RunSummary,
-    /// Mistakes in files of the source repository.
-    diagnostics: Vec<Diagnostic>,
-    /// Why an artifact was used again, or why a new one had to be made.
-    reuse: Option<String>,
-    /// What evaluation left in the artifact store.
-    evaluation: Option<Evaluation>,
-    verdict: Option<Verdict>,
-    /// Its way so far.
-    transitions: Vec<Transition>,
-    /// Its place among the runs of its repository that wait to be taken; null if it does not wait.
-    queue: Option<Queue>,
-}
-
-/// A mistake in a file of the source repository.
-#[derive(Serialize, ToSchema)]
-struct Diagnostic {
-    file: String,
-    /// From one.
-    line: Option<usize>,
-    /// In characters, from one.
-    column: Option<usize>,
-    /// What was expected and what came.
-    message: String,
-    /// What to do.
-    help: Option<String>,
-}
-
-/// What evaluation left in the artifact store.
-#[derive(Serialize, ToSchema)]
-struct Evaluation {
-    candidate: EvaluationFiles,
-    /// Null if there is no champion, or if it could not be evaluated.
-    champion: Option<EvaluationFiles>,
-    /// Why the champion could not be evaluated, if there is one and it could not.
-    champion_unusable: Option<String>,
-}
-
-/// Digests of one evaluation's files.
-#[derive(Serialize, ToSchema)]
-struct EvaluationFiles {
-    /// Digest of `report.json`.
-    report: String,
-    /// Digest of `predictions.parquet`.
-    predictions: String,
-}
-
-/// One move of a run.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Transition {
-    /// Null for the first.
-    from: Option<RunState>,
-    to: RunState,
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// Why, in words.
-    cause: String,
-    /// Who made it.
-    actor: String,
-}
-
-/// A place among the runs that wait.
-#[derive(Serialize, ToSchema)]
-struct Queue {
-    /// From one.
-    position: u64,
-    /// How many runs of the repository wait.
-    waiting: u64,
-    /// The run of the same model and branch that has to end first.
-    #[schema(format = Uuid)]
-    behind: Option<String>,
-    /// When it is due, if that is later.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    due_at: Option<Timestamp>,
-}
-
-impl From<&domain::Diagnostic> for Diagnostic {
-    fn from(diagnostic: &domain::Diagnostic) -> Self {
-        let domain::Diagnostic { file, position, message, help } = diagnostic.clone();
-        let (line, column) = position.map(|position| (position.line, position.column)).unzip();
-        Self { file, line, column, message, help }
-    }
-}
-
-impl From<&domain::EvaluationRecord> for Evaluation {
-    fn from(evaluation: &domain::EvaluationRecord) -> Self {
-        let files = |digests: &domain::EvaluationDigests| EvaluationFiles {
-            report: digests.report.to_string(),
-            predictions: digests.predictions.to_string(),
-        };
-        let domain::EvaluationRecord { candidate, champion, champion_unusable } = evaluation;
-        Self {
-            candidate: files(candidate),
-            champion: champion.as_ref().map(files),
-            champion_unusable: champion_unusable.clone(),
-        }
-    }
-}
-
-impl From<domain::Transition> for Transition {
-    fn from(transition: domain::Transition) -> Self {
-        let domain::Transition { from, to, at, cause, actor } = transition;
-        Self { from: from.map(RunState::from), to: to.into(), at, cause, actor: actor.as_str().to_owned() }
-    }
-}
-
-impl From<QueuePlace> for Queue {
-    fn from(place: QueuePlace) -> Self {
-        let QueuePlace { position, waiting, behind, due_at } = place;
-        Self { position, waiting, behind: behind.map(|run| run.to_string()), due_at }
-    }
-}
-
-/// Why a run trained, or why it did not have to.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Explanation {
-    #[schema(format = Uuid)]
-    run: String,
-    /// One sentence for people.
-    sentence: String,
-    /// Digest of everything that decides the result of training; null before the run came to training.
-    run_key: Option<String>,
-    /// The run whose artifact was used again.
-    #[schema(format = Uuid)]
-    reused_from: Option<String>,
-    /// The run it is compared with.
-    #[schema(format = Uuid)]
-    compared_with: Option<String>,
-    /// The parts of the run key.
-    parts: Vec<KeyPart>,
-}
-
-/// One part of a run key.
-#[derive(Serialize, ToSchema)]
-struct KeyPart {
-    name: String,
-    /// A digest where the thing itself is long.
-    value: String,
-    /// Its value in the run it is compared with.
-    before: Option<String>,
-    same: bool,
-}
-
-impl From<pipeline::Explanation> for Explanation {
-    fn from(explanation: pipeline::Explanation) -> Self {
-        let pipeline::Explanation { run, sentence, run_key, reused_from, compared_with, parts } = explanation;
-        let part = |pipeline::KeyPart { name, value, before, same }| KeyPart { name, value, before, same };
-        Self {
-            run: run.to_string(),
-            sentence,
-            run_key: run_key.map(|key| key.to_string()),
-            reused_from: reused_from.map(|run| run.to_string()),
-            compared_with: compared_with.map(|run| run.to_string()),
-            parts: parts.into_iter().map(part).collect(),
-        }
-    }
 }
 
 /// Which runs are listed.
@@ -283,7 +35,7 @@ pub(super) struct Listing {
     #[param(value_type = Option<String>, pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
     source: Option<SourceName>,
     /// Only runs of this model.
-    #[param(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
+    #[param(min_length = 1, max_length = 1024, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     model: Option<String>,
     /// Only runs in this state.
     #[param(inline)]
@@ -338,20 +90,6 @@ impl Shared {
         self.demand_source(caller, &run.source, StoreError::NoSuchRun { run: id }).await?;
         Ok(run)
     }
-
-    pub(super) async fn run_detail(&self, run: &domain::Run) -> Result<RunDetail, Problem> {
-        let transitions = self.store.transitions(run.id).await?;
-        let queue = self.store.queue_place(run, Timestamp::now()).await?;
-        Ok(RunDetail {
-            summary: run.into(),
-            diagnostics: run.diagnostics.iter().map(Diagnostic::from).collect(),
-            reuse: run.reuse.clone(),
-            evaluation: run.evaluation.as_ref().map(Evaluation::from),
-            verdict: run.verdict.as_ref().map(Verdict::from),
-            transitions: transitions.into_iter().map(Transition::from).collect(),
-            queue: queue.map(Queue::from),
-        })
-    }
 }
 
 /// Shows a run, its way so far and its place in the queue.
@@ -360,7 +98,7 @@ impl Shared {
     path = "/runs/{id}",
     operation_id = "showRun",
     tag = "runs",
-    params(("id" = String, Path, description = "The run.", format = Uuid)),
+    params(("id" = uuid::Uuid, Path, description = "The run.")),
     responses((status = 200, description = "The run.", body = RunDetail), ReadProblems)
 )]
 pub(super) async fn show(
@@ -379,7 +117,7 @@ pub(super) async fn show(
     path = "/runs/{id}/explain",
     operation_id = "explainRun",
     tag = "runs",
-    params(("id" = String, Path, description = "The run.", format = Uuid)),
+    params(("id" = uuid::Uuid, Path, description = "The run.")),
     responses((status = 200, description = "Why.", body = Explanation), ReadProblems)
 )]
 pub(super) async fn explain(

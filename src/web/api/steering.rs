@@ -7,7 +7,7 @@ use axum::extract::State;
 
 use super::Answer;
 use super::extract::{NoParameters, Query, RunOf};
-use super::runs::RunDetail;
+use super::run::RunDetail;
 use crate::web::Shared;
 use crate::web::access::Operator;
 use crate::web::problem::SteerProblems;
@@ -18,7 +18,7 @@ use crate::web::problem::SteerProblems;
     path = "/runs/{id}/cancel",
     operation_id = "cancelRun",
     tag = "runs",
-    params(("id" = String, Path, description = "The run.", format = Uuid)),
+    params(("id" = uuid::Uuid, Path, description = "The run.")),
     responses((status = 200, description = "The run, cancelled.", body = RunDetail), SteerProblems)
 )]
 pub(super) async fn cancel(
@@ -39,7 +39,7 @@ pub(super) async fn cancel(
     path = "/runs/{id}/retry",
     operation_id = "retryRun",
     tag = "runs",
-    params(("id" = String, Path, description = "The run.", format = Uuid)),
+    params(("id" = uuid::Uuid, Path, description = "The run.")),
     responses((status = 200, description = "The run, due again.", body = RunDetail), SteerProblems)
 )]
 pub(super) async fn retry(

@@ -3,6 +3,8 @@
 mod access;
 mod beside;
 mod client;
+mod events;
 mod reading;
 mod steering;
+mod telemetry;
 mod world;

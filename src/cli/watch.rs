@@ -1,0 +1,76 @@
+//! `slipway runs … --watch`: goes on with what happens. On a terminal in words, else one JSON document a line.
+
+use std::ops::ControlFlow;
+
+use serde_json::Value;
+
+use super::client::Server;
+use super::exit::{Exit, Failure};
+use super::output::{self, text};
+use super::runs::{log_line, transition};
+use crate::domain::{RunId, RunState};
+
+/// Whether a word is a state in which a run has ended, and how well.
+fn end(state: &str) -> Option<Exit> {
+    let state = RunState::ALL.into_iter().find(|known| known.as_str() == state)?;
+    match state {
+        RunState::Done => Some(Exit::Done),
+        state if state.is_active() => None,
+        _ => Some(Exit::Refused),
+    }
+}
+
+fn show(server: &Server, value: &Value, as_text: impl FnOnce(&Value) -> String) {
+    output::say(&if server.shows_json() { value.to_string() } else { as_text(value) });
+}
+
+/// Shows what there is, then every move of a run of this source and model.
+pub(super) fn moves(
+    server: &Server,
+    source: Option<&str>,
+    model: Option<&str>,
+    begin: impl Fn() -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    let wanted = |told: &Value, key: &str, wish: Option<&str>| wish.is_none_or(|wish| told[key] == *wish);
+    server.follow("events", |told| {
+        match &*told.event {
+            "begin" => begin()?,
+            "run" if wanted(&told.data, "source", source) && wanted(&told.data, "model", model) => {
+                show(server, &told.data, |step| {
+                    format!("{} {}{}", text(step, "run"), text(step, "model"), transition(step))
+                });
+            }
+            _ => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Shows a run, then its moves until it has ended.
+pub(super) fn run(server: &Server, run: RunId, as_text: impl Fn(&Value) -> String) -> Result<Exit, Failure> {
+    let id = run.to_string();
+    server.follow("events", |told| match &*told.event {
+        "begin" => {
+            let answer = server.ask("GET", &format!("runs/{id}"))?;
+            show(server, &answer, &as_text);
+            Ok(end(text(&answer, "state")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
+        }
+        "run" if told.data["run"] == *id => {
+            show(server, &told.data, transition);
+            Ok(end(text(&told.data, "to")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
+        }
+        _ => Ok(ControlFlow::Continue(())),
+    })
+}
+
+/// Shows a run's log as it is written, until the run has ended.
+pub(super) fn log(server: &Server, run: RunId) -> Result<Exit, Failure> {
+    server.follow(&format!("runs/{run}/log"), |told| match &*told.event {
+        "end" => Ok(ControlFlow::Break(end(text(&told.data, "state")).unwrap_or(Exit::Done))),
+        "line" => {
+            show(server, &told.data, log_line);
+            Ok(ControlFlow::Continue(()))
+        }
+        _ => Ok(ControlFlow::Continue(())),
+    })
+}

@@ -1,0 +1,56 @@
+//! Metrics in Prometheus's text format, and what each of them means.
+
+use std::sync::Arc;
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+
+/// Bounds of the seconds that a run spends in a state: from a second to a day.
+const RUN_SECONDS: [f64; 12] =
+    [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0, 86_400.0];
+/// Bounds of the seconds that a request takes.
+const REQUEST_SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
+
+/// Renders all metrics in Prometheus's text format.
+pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Starts counting; the answer renders what was counted. To be called once.
+pub fn start_metrics() -> Result<RenderMetrics, String> {
+    let handle = install().map_err(|error| error.to_string())?;
+    describe();
+    Ok(Arc::new(move || {
+        handle.run_upkeep();
+        handle.render()
+    }))
+}
+
+fn install() -> Result<metrics_exporter_prometheus::PrometheusHandle, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("slipway_run_state_seconds".to_owned()), &RUN_SECONDS)?
+        .set_buckets_for_metric(Matcher::Full("slipway_http_request_seconds".to_owned()), &REQUEST_SECONDS)?
+        .install_recorder()
+}
+
+/// What stands behind `# HELP`.
+fn describe() {
+    describe_counter!("slipway_deliveries_total", "Deliveries that arrived, by what became of them at the door.");
+    describe_counter!("slipway_deliveries_read_total", "Deliveries that were read, by the state they ended in.");
+    describe_gauge!("slipway_deliveries_pending", "Deliveries that are stored and not read yet.");
+    describe_gauge!("slipway_deliveries_oldest_pending_seconds", "Age of the oldest delivery that is not read yet.");
+    describe_counter!("slipway_missed_pushes_total", "Pushes that were found on a branch and never delivered.");
+    describe_gauge!("slipway_runs", "Runs in the store, by their state.");
+    describe_gauge!("slipway_runs_stalled", "Runs that wait for a person.");
+    describe_gauge!("slipway_runs_waiting", "Runs that are due and held by no worker.");
+    describe_gauge!("slipway_runs_longest_waiting_seconds", "Age of the oldest of the runs that wait.");
+    describe_histogram!("slipway_run_state_seconds", "Time that runs spent in a state before they left it.");
+    describe_counter!("slipway_runs_ended_total", "Runs that ended, by the state they ended in.");
+    describe_counter!("slipway_leases_lost_total", "Leases that were lost while a worker held a run.");
+    describe_gauge!("slipway_outbox_pending", "Moves of runs that the outside is still to be told of.");
+    describe_gauge!("slipway_outbox_oldest_pending_seconds", "Age of the oldest of them.");
+    describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
+    describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
+    describe_counter!("slipway_panics_total", "Requests whose handling panicked: each is a defect of this program.");
+    describe_counter!("slipway_http_requests_total", "Requests, by method, route and status.");
+    describe_histogram!("slipway_http_request_seconds", "Time until a request was answered, by route.");
+    describe_counter!("slipway_http_refused_total", "Calls of the API that were refused for want of rights.");
+}

@@ -1,0 +1,50 @@
+//! Logs to standard error, traces to a collector, metrics for Prometheus.
+
+mod metrics;
+mod traces;
+
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, Registry};
+
+pub use metrics::{RenderMetrics, start_metrics};
+pub use traces::{NotACollector, OtlpUrl, Traces};
+
+/// What a server logs when nothing else is asked for.
+pub const USUAL_FILTER: &str = "info,sqlx=warn,hyper=warn,ureq=warn";
+
+/// What telemetry is set up with by the server's owner.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Where traces are sent; nowhere if `None`.
+    pub otlp: Option<OtlpUrl>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text {
+        /// With colours.
+        colours: bool,
+    },
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging, and the export of traces if there is a collector. `filter` is a `tracing` directive such as
+/// `slipway=debug`; one that cannot be read is named. Traces are sent until the answer is dropped.
+pub fn start_logging(format: LogFormat, filter: &str, settings: &Settings) -> Result<Traces, String> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text { colours } => lines.with_ansi(colours).with_target(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    let (traces, exported) = match &settings.otlp {
+        Some(url) => traces::export(url).map(|(traces, layer)| (traces, Some(layer)))?,
+        None => (Traces::default(), None),
+    };
+    let started = Registry::default().with(lines).with(exported).with(filter).try_init();
+    started.map(|()| traces).map_err(|error| error.to_string())
+}

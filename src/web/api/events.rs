@@ -1,0 +1,131 @@
+//! Moves of all runs, as they happen.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::response::sse::Event;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Query, number};
+use super::follow::{Feed, News, follow as follow_feed, place};
+use super::words::RunState;
+use crate::domain;
+use crate::store::{Change, StoreError};
+use crate::web::Shared;
+use crate::web::access::Caller;
+use crate::web::problem::{ListProblems, Problem};
+
+/// Moves that are read at a time.
+const TOGETHER: u32 = 200;
+
+/// A move of a run: what an event of the type `run` carries.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RunChange {
+    /// Its place in the order of all moves; also the event's identifier.
+    sequence: u64,
+    /// The run.
+    run: uuid::Uuid,
+    source: String,
+    model: String,
+    /// Null for a run's first move.
+    from: Option<RunState>,
+    to: RunState,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Why, in words.
+    cause: String,
+    /// Who made it.
+    actor: String,
+}
+
+impl From<Change> for RunChange {
+    fn from(change: Change) -> Self {
+        let Change { sequence, run, source, model, transition } = change;
+        let domain::Transition { from, to, at, cause, actor } = transition;
+        Self {
+            sequence,
+            run: run.as_uuid(),
+            source: source.into(),
+            model,
+            from: from.map(RunState::from),
+            to: to.into(),
+            at,
+            cause,
+            actor: actor.as_str().to_owned(),
+        }
+    }
+}
+
+/// Where to begin.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Behind {
+    /// Only moves behind this one, by its `sequence`; only new ones if absent. The header `Last-Event-ID` counts more.
+    after: Option<u64>,
+}
+
+struct Changes {
+    caller: Caller,
+    /// The last move that was read; `None` before the first look.
+    after: Option<u64>,
+}
+
+impl Feed for Changes {
+    async fn news(&mut self, shared: &Shared) -> Result<News, StoreError> {
+        let Some(after) = self.after else {
+            let newest = shared.store.newest_change().await?;
+            self.after = Some(newest);
+            let begin = Event::default().event("begin").id(newest.to_string()).data("{}");
+            return Ok(News { events: vec![begin], over: false });
+        };
+        let mut after = after;
+        loop {
+            let changes = shared.store.changes(after, TOGETHER).await?;
+            let Some(last) = changes.last() else { return Ok(News { events: Vec::new(), over: false }) };
+            after = last.sequence;
+            self.after = Some(after);
+            let covered = changes.into_iter().filter(|change| self.caller.covers(&change.source));
+            let events: Vec<Event> = covered.map(event).collect();
+            if !events.is_empty() {
+                return Ok(News { events, over: false });
+            }
+        }
+    }
+}
+
+fn event(change: Change) -> Event {
+    let id = change.sequence.to_string();
+    let text = serde_json::to_string(&RunChange::from(change)).expect("a move is made of texts and numbers");
+    Event::default().event("run").id(id).data(text)
+}
+
+/// Follows the moves of all runs that the token covers.
+///
+/// Events of the type `run` carry a move; their identifier is its sequence. Without `after` and `Last-Event-ID`, the
+/// first event is of the type `begin`: its identifier is the newest move's.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "followRuns",
+    tag = "runs",
+    params(Behind, ("last-event-id" = Option<u64>, Header, description = "The last event that is known.")),
+    responses(
+        (status = 200, description = "Moves of runs, as they happen.", body = RunChange, content_type = "text/event-stream"),
+        ListProblems
+    )
+)]
+pub(super) async fn follow(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Query(Behind { after }): Query<Behind>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let after = place(&headers, number("after", after)?)?;
+    let feed = Changes { caller: caller.clone(), after };
+    follow_feed(shared, caller, feed)
+}

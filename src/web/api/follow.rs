@@ -1,0 +1,121 @@
+//! Answers that follow what happens, as server-sent events (WHATWG HTML, 9.2): until there is nothing more to tell, the
+//! caller goes away or loses the token, or the server ends.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::unfold;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use crate::store::StoreError;
+use crate::web::Shared;
+use crate::web::access::Caller;
+use crate::web::problem::Problem;
+
+/// The media type of server-sent events.
+pub(super) const MEDIA_TYPE: &str = "text/event-stream";
+/// How often the store is asked without being woken: other servers may share it.
+const POLL: Duration = Duration::from_secs(1);
+/// How often something is sent, so that a caller who went away is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a caller's token is looked at again.
+const SECOND_LOOK: Duration = Duration::from_secs(15);
+/// After how many seconds a caller may try again who found too many others following.
+const AGAIN: u32 = 10;
+
+/// What happened since it was asked for last.
+pub(super) struct News {
+    pub(super) events: Vec<Event>,
+    /// Whether nothing more can happen.
+    pub(super) over: bool,
+}
+
+/// Something that can be followed.
+pub(super) trait Feed: Send + 'static {
+    /// What happened since this was called last; nothing, if nothing did.
+    fn news(&mut self, shared: &Shared) -> impl Future<Output = Result<News, StoreError>> + Send;
+}
+
+struct Following<F> {
+    shared: Arc<Shared>,
+    caller: Caller,
+    feed: F,
+    changes: watch::Receiver<()>,
+    waiting: VecDeque<Event>,
+    over: bool,
+    looked: Instant,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Where a caller wants to go on: behind the last event they know, by header or by parameter.
+pub(super) fn place(headers: &HeaderMap, after: Option<u64>) -> Result<Option<u64>, Problem> {
+    let Some(known) = headers.get("last-event-id") else { return Ok(after) };
+    let known = known.to_str().ok().and_then(|known| known.parse().ok());
+    known.map(Some).ok_or_else(|| Problem::bad_request("`Last-Event-ID` is no number of an event"))
+}
+
+/// Follows a feed.
+pub(super) fn follow(shared: Arc<Shared>, caller: Caller, feed: impl Feed) -> Result<Response, Problem> {
+    let place = shared.followers.clone().try_acquire_owned().map_err(|_| {
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many callers follow what happens").retry_after(AGAIN)
+    })?;
+    let following = Following {
+        changes: shared.pipeline.changes(),
+        shared,
+        caller,
+        feed,
+        waiting: VecDeque::new(),
+        over: false,
+        looked: Instant::now(),
+        _place: place,
+    };
+    let events = unfold(following, |mut following| async {
+        let event = following.next().await?;
+        Some((Ok::<_, Infallible>(event), following))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+}
+
+impl<F: Feed> Following<F> {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            if self.over || self.shared.stop.is_cancelled() || !self.may_go_on().await {
+                return None;
+            }
+            match self.feed.news(&self.shared).await {
+                Ok(News { events, over }) => {
+                    self.waiting = events.into();
+                    self.over = over;
+                }
+                Err(error) => tracing::warn!(%error, "what happened cannot be read, and is asked for again: {error}"),
+            }
+            if self.waiting.is_empty() && !self.over {
+                self.wait().await;
+            }
+        }
+    }
+
+    async fn may_go_on(&mut self) -> bool {
+        if self.looked.elapsed() < SECOND_LOOK {
+            return true;
+        }
+        self.looked = Instant::now();
+        self.shared.still_knows(&self.caller).await
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.changes.changed() => {}
+            () = tokio::time::sleep(POLL) => {}
+            () = self.shared.stop.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Requests, counted and timed by their route, and the figures of the store at the moment they are asked for.
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use jiff::Timestamp;
+use tracing::Instrument as _;
+
+use super::Shared;
+use crate::domain::RunState;
+use crate::store::StoreError;
+
+/// The route of requests to addresses that do not exist.
+const NO_ROUTE: &str = "none";
+
+/// Counts and times a request. Routes stand for addresses: what callers write into an address is no label.
+pub(super) async fn measure(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
+    // Methods that HTTP does not know are the caller's words as well.
+    let method = match request.method().as_str() {
+        method @ ("GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH") => method.to_owned(),
+        _ => "other".to_owned(),
+    };
+    let span = tracing::info_span!("request", method, route);
+    let response = next.run(request).instrument(span).await;
+    let status = response.status().as_str().to_owned();
+    metrics::histogram!("slipway_http_request_seconds", "route" => route.clone()).record(begun.elapsed());
+    metrics::counter!("slipway_http_requests_total", "method" => method, "route" => route, "status" => status)
+        .increment(1);
+    response
+}
+
+impl Shared {
+    /// Sets the gauges to what the store says now.
+    pub(super) async fn gauge(&self) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        let counts = self.store.runs_by_state().await?;
+        for state in RunState::ALL {
+            let count = counts.iter().find(|(counted, _)| *counted == state).map_or(0, |(_, count)| *count);
+            metrics::gauge!("slipway_runs", "state" => state.as_str()).set(number(count));
+        }
+        let age =
+            |since: Option<Timestamp>| since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
+        let deliveries = self.store.backlog().await?;
+        metrics::gauge!("slipway_deliveries_pending").set(number(deliveries.pending));
+        metrics::gauge!("slipway_deliveries_oldest_pending_seconds").set(age(deliveries.oldest));
+        let (waiting, stalled) = self.store.waiting_and_stalled(now).await?;
+        metrics::gauge!("slipway_runs_waiting").set(number(waiting));
+        metrics::gauge!("slipway_runs_stalled").set(number(stalled));
+        metrics::gauge!("slipway_runs_longest_waiting_seconds").set(age(self.store.longest_waiting(now).await?));
+        let (pending, oldest) = self.store.outbox_backlog().await?;
+        metrics::gauge!("slipway_outbox_pending").set(number(pending));
+        metrics::gauge!("slipway_outbox_oldest_pending_seconds").set(age(oldest));
+        Ok(())
+    }
+}
+
+/// A count as gauges take it: exact up to four thousand million.
+fn number(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
