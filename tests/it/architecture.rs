@@ -48,6 +48,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["web"]),
     ("git2", &["git"]),
     ("granit_parser", &["yaml"]),
+    ("hyper", &["web"]),
+    ("hyper_util", &["web"]),
     ("indicatif", &["cli"]),
     ("kube", &["executor", "controller", "app"]),
     ("metrics_exporter_prometheus", &["telemetry"]),
@@ -56,6 +58,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("parquet", &["evaluation"]),
     ("sqlx", &["store"]),
     ("tch", &[]),
+    ("tokio_io_timeout", &["web"]),
+    ("tower_http", &["web"]),
     ("ureq", &["git", "cli"]),
 ];
 
