@@ -225,3 +225,34 @@ async fn every_recorded_delivery_is_taken_once_at_the_address_of_its_forge_and_n
     assert_eq!(count(&api, "duplicate").await, taken);
     bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_large_delivery_is_verified_and_taken_up_to_the_cap() {
+    let bench = Bench::start().await;
+    let api = bench.api();
+    let body = format!(r#"{{"padding": "{}"}}"#, "x".repeat(8 << 20));
+    let headers = [("x-slipway-event", "none"), ("x-slipway-delivery", "d-1"), ("content-type", "application/json")];
+    for (signature, status) in [(sign(b"another"), 401), (sign(body.as_bytes()), 202)] {
+        let headers = [&headers[..], &[("x-hub-signature-256", &*signature)]].concat();
+        let answer = api.send("POST", HOOK, &headers, body.clone().into_bytes()).await.expect("an answer");
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn limits_that_would_let_nothing_in_are_refused_at_the_start() {
+    let limits = "web: {largest_delivery: 100MiB, all_deliveries: 1MiB, connections: 1, connections_of_an_address: 0}";
+    let bench = Bench::without_server(limits).await;
+    let refused = slipway_testkit::SlipwayProcess::start(&crate::support::slipway(), &bench.world.config(), &[]).await;
+    let error = refused.expect_err("refused").to_string();
+    for expected in [
+        "web.source_deliveries: 64.0 MiB is out of range, expected 100.0 MiB to 64.0 GiB",
+        "web.all_deliveries: 1.0 MiB is out of range, expected 64.0 MiB to 64.0 GiB",
+        "web.connections: 1 is out of range, expected 16 to 65536",
+        "web.connections_of_an_address: 0 is out of range, expected 1 to 65536",
+    ] {
+        assert!(error.contains(expected), "expected `{expected}`, came: {error}");
+    }
+    bench.world.git.stop().await;
+}
