@@ -54,6 +54,10 @@ test-api: ## hold a running server against docs/openapi.json, with schemathesis
 quick: ## unit tests of the controller and the contract: no libtorch, no servers
 	@cargo test --package slipway --lib --package slipway-contract
 
+.PHONY: fuzz
+fuzz: tools ## fuzz every reader of bytes from outside, SECONDS=60 in all
+	@scripts/fuzz.sh $(or $(SECONDS),60)
+
 .PHONY: lint
 lint: tools libtorch ## formatting and clippy, warnings denied
 	@cargo fmt --all --check

@@ -25,6 +25,9 @@ use crate::telemetry::OtlpUrl;
 use crate::web;
 use crate::web::MetricsAccess;
 
+/// Upper bounds of `web.largest_delivery`, and of the budgets for deliveries.
+const LARGEST_DELIVERY: ByteSize = ByteSize::gib(1);
+const MOST_DELIVERIES: ByteSize = ByteSize::gib(64);
 /// Bounds of `web.connections`.
 const FEWEST_CONNECTIONS: usize = 16;
 const MOST_CONNECTIONS: usize = 65_536;
@@ -212,11 +215,13 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
 
 /// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.
 fn settle_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
-    let largest = ("web.largest_delivery", file.largest_delivery, ByteSize::b(1));
-    let source = ("web.source_deliveries", file.source_deliveries, file.largest_delivery);
-    let all = ("web.all_deliveries", file.all_deliveries, file.source_deliveries);
-    let [largest, each_source, all] = [largest, source, all].map(|(key, size, least)| {
-        let most = if key == "web.largest_delivery" { ByteSize::gib(1) } else { ByteSize::gib(64) };
+    let WebFile { largest_delivery: largest, source_deliveries: source, all_deliveries: all, .. } = *file;
+    let [largest, each_source, all] = [
+        ("web.largest_delivery", largest, ByteSize::b(1), LARGEST_DELIVERY),
+        ("web.source_deliveries", source, largest, MOST_DELIVERIES),
+        ("web.all_deliveries", all, source, MOST_DELIVERIES),
+    ]
+    .map(|(key, size, least, most)| {
         if size < least || size > most {
             problems.add(key, format!("{size} is out of range, expected {least} to {most}"));
         }
