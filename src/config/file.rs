@@ -89,6 +89,9 @@ pub(super) struct SourceFile {
     /// The environment its models are promoted to.
     #[schemars(with = "String")]
     pub(super) environment: SourceName,
+    /// The forge's API, which is told where runs stand.
+    #[serde(default)]
+    pub(super) api: Option<ForgeApiFile>,
     /// Which of its changes (pull or merge requests) are judged.
     #[serde(default)]
     pub(super) changes: ChangesFile,
@@ -96,6 +99,18 @@ pub(super) struct SourceFile {
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
     pub(super) priority: i32,
+}
+
+/// A forge's API.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForgeApiFile {
+    /// Its address: `https://api.github.com`, or that of a GitLab, Gitea or Forgejo.
+    pub(super) url: String,
+    /// The repository there, `OWNER/NAME`.
+    pub(super) repository: String,
+    /// A token that may write commit statuses.
+    pub(super) token: SecretReference,
 }
 
 /// Which changes of a source are judged.

@@ -73,6 +73,8 @@ pub struct Limits {
 pub struct Source {
     /// Which forge it lives on.
     pub forge: forge::Settings,
+    /// Where runs are told of.
+    pub reports: Option<forge::StatusApi>,
     /// The repository and its served branch.
     pub remote: Remote,
     /// Secrets of its webhook.

@@ -17,6 +17,7 @@ use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
 use crate::artifacts;
 use crate::domain::SourceName;
 use crate::executor;
+use crate::forge;
 use crate::git::Identity;
 use crate::pipeline::ChangePolicy;
 use crate::store;
@@ -151,11 +152,17 @@ fn settle_sources(
             credentials: login,
             environment,
             changes,
+            api,
             priority,
         } = file;
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
+        let reports = api.and_then(|api| {
+            let key = format!("{key}.api");
+            let token = problems.take(&format!("{key}.token"), secret::read(&api.token, folder))?;
+            problems.take(&key, forge::StatusApi::new(forge, &api.url, &api.repository, &token))
+        });
         let changes = match changes {
             ChangesFile::Ignore => ChangePolicy::Ignore,
             ChangesFile::SameRepository => ChangePolicy::SameRepository,
@@ -173,7 +180,10 @@ fn settle_sources(
         let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
             continue;
         };
-        if sources.insert(name.clone(), Source { forge, remote, secrets, environment, changes, priority }).is_some() {
+        if sources
+            .insert(name.clone(), Source { forge, reports, remote, secrets, environment, changes, priority })
+            .is_some()
+        {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }
     }

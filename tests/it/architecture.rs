@@ -67,7 +67,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("opentelemetry", &["telemetry"]),
     ("opentelemetry_otlp", &["telemetry"]),
     ("opentelemetry_sdk", &["telemetry"]),
-    ("ureq", &["git", "telemetry", "cli"]),
+    ("ureq", &["git", "forge", "telemetry", "cli"]),
     ("utoipa", &["web"]),
     ("utoipa_axum", &["web"]),
 ];
