@@ -26,7 +26,7 @@ for target in "${targets[@]}"; do
     mkdir -p "target/fuzz/corpus/$target" "target/fuzz/found/$target"
     log="target/fuzz/$target.log"
     if SLIPWAY_FUZZ=$target "target/fuzz/$host/debug/slipway-fuzz" -seed=1 -max_total_time="$each" -max_len=16384 \
-        -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="target/fuzz/found/$target/" \
+        -timeout=60 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix="target/fuzz/found/$target/" \
         "target/fuzz/corpus/$target" "fuzz/corpus/$target" >"$log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
         echo "fuzz: $target: $runs inputs in $each s, nothing found"

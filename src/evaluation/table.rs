@@ -94,13 +94,18 @@ impl Columns {
 }
 
 fn names(file: &Reader, column: &Column, report: &EvaluationReport) -> Result<Vec<String>, EvaluationError> {
-    let mut names = Vec::new();
+    let again = |row, name: &str| column.refuse(row, format!("{} again", shown(name)), "every name once");
+    let mut names: Vec<String> = Vec::new();
     let mut bytes = 0;
-    let count = column.each::<ByteArrayType>(file, |row, value| {
+    let count = column.each::<ByteArrayType>(file, report.rows, |row, value| {
         let name = text(column, row, value)?;
         if name.is_empty() || name.len() > MOST_NAME_BYTES {
             let came = format!("a name of {} bytes", name.len());
             return Err(column.refuse(row, came, format!("1 to {MOST_NAME_BYTES}")));
+        }
+        // Seen at once, because one name can stand for any number of rows in a few bytes.
+        if names.last().is_some_and(|last| last == name) {
+            return Err(again(row, name));
         }
         bytes += name.len() as u64;
         if bytes > MOST_NAMES_BYTES {
@@ -112,7 +117,7 @@ fn names(file: &Reader, column: &Column, report: &EvaluationReport) -> Result<Ve
     same_rows("column `row`", count, report.rows)?;
     let mut seen = HashSet::with_capacity(names.len());
     match names.iter().zip(0..).find(|(name, _)| !seen.insert(name.as_str())) {
-        Some((name, row)) => Err(column.refuse(row, format!("{} again", shown(name)), "every name once")),
+        Some((name, row)) => Err(again(row, name)),
         None => Ok(names),
     }
 }
@@ -124,7 +129,7 @@ fn class_indices(
     report: &EvaluationReport,
 ) -> Result<Vec<u32>, EvaluationError> {
     let mut indices = Vec::new();
-    let count = column.each::<ByteArrayType>(file, |row, value| match classes.get(value.data()) {
+    let count = column.each::<ByteArrayType>(file, report.rows, |row, value| match classes.get(value.data()) {
         Some(index) => {
             indices.push(*index);
             Ok(())

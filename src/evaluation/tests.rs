@@ -80,6 +80,7 @@ fn columns_that_are_missing_or_of_the_wrong_type_are_named() {
 #[test]
 fn values_without_a_place_are_named_with_their_row() {
     insta::assert_snapshot!(refusal_of("row", text(&["a", "b", "a", "d"])), @"predictions.parquet: row 3, column `row`: `a` again, expected every name once");
+    insta::assert_snapshot!(refusal_of("row", text(&["a", "b", "c", "c"])), @"predictions.parquet: row 4, column `row`: `c` again, expected every name once");
     insta::assert_snapshot!(refusal_of("row", text(&["a", "", "c", "d"])), @"predictions.parquet: row 2, column `row`: a name of 0 bytes, expected 1 to 1024");
     insta::assert_snapshot!(refusal_of("label", text(&["cat", "dog", "cat", "<b>\u{1b}[31m"])), @r"predictions.parquet: row 4, column `label`: `<b>\u{1b}[31m`, expected one of the 2 classes of report.json");
     let gap = vec![Some("a".to_owned()), Some("b".to_owned()), None, Some("d".to_owned())];
