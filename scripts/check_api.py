@@ -76,6 +76,7 @@ def deliver(address):
     """Sends deliveries, so that there are some to be read."""
     for number, body in enumerate([b"{}", b"not JSON", b"\xff\x00"]):
         headers = {
+            "content-type": "application/json",
             "x-slipway-event": "push",
             "x-slipway-delivery": f"d-{number}",
             "x-hub-signature-256": "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest(),

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::unfold;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use crate::domain::Retry;
 use crate::store::StoreError;
 use crate::web::Shared;
 use crate::web::access::Caller;
@@ -95,6 +96,7 @@ impl<F: Feed> Following<F> {
                     self.waiting = events.into();
                     self.over = over;
                 }
+                Err(error) if error.retry() == Retry::Never => return None,
                 Err(error) => tracing::warn!(%error, "what happened cannot be read, and is asked for again: {error}"),
             }
             if self.waiting.is_empty() && !self.over {

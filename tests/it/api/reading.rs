@@ -205,8 +205,7 @@ async fn health_says_that_the_store_can_be_written_and_workers_are_alive() {
     // A table that is gone is a store that cannot be written.
     let url = format!("sqlite://{}", world.path("state/slipway.db").display());
     let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&url).await.expect("a connection");
-    for (statement, status) in
-        [("ALTER TABLE deliveries RENAME TO away", 503), ("ALTER TABLE away RENAME TO deliveries", 200)]
+    for (statement, status) in [("ALTER TABLE probes RENAME TO away", 503), ("ALTER TABLE away RENAME TO probes", 200)]
     {
         sqlx::query(statement).execute(&mut connection).await.expect("renamed");
         assert_eq!(world.stranger().get("/readyz").await.expect("an answer").status, status, "{statement}");
