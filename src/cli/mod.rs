@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod doctor;
+mod edit;
 mod exit;
 mod gate;
 mod generate;
@@ -49,6 +50,8 @@ enum Command {
     Train(train::Train),
     /// Judge an evaluation folder against a policy
     Gate(gate::Gate),
+    /// Change one value of a manifest and keep every other byte
+    Edit(edit::Edit),
     /// Read and steer the runs of a running server
     Runs(runs::Runs),
     /// Turn git's own hooks into signed deliveries
@@ -83,6 +86,7 @@ pub fn run() -> ExitCode {
             Command::Check(command) => command.run(),
             Command::Train(command) => command.run(),
             Command::Gate(command) => command.run(),
+            Command::Edit(command) => command.run(),
             Command::Runs(command) => command.run(),
             Command::Hook(command) => command.run(),
             Command::Generate(command) => command.run(Cli::command()),

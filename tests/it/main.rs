@@ -4,6 +4,7 @@ mod architecture;
 mod bad_input;
 mod command_line;
 mod crashes;
+mod edit;
 mod environment;
 mod papers;
 mod push;
