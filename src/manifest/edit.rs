@@ -114,6 +114,11 @@ pub(super) fn read(file: &str, content: &[u8]) -> Result<Tree, Refusal> {
     }
     let text = std::str::from_utf8(content)
         .map_err(|error| Refusal::not_utf8(file, position_in(&content[..error.valid_up_to()])))?;
+    if let Some((offset, character)) =
+        text.char_indices().find(|(_, c)| matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}'))
+    {
+        return Err(Refusal::old_line_end(file, position_in(&content[..offset]), character));
+    }
     let tree = match Tree::parse(file, text) {
         Ok(tree) => tree,
         Err(diagnostic) => {

@@ -65,6 +65,10 @@ impl<'tree> Candidate<'tree> {
         if *is_shared {
             return Err(Refusal::aliased_anchor(file, at));
         }
+        let next = tree.comments().partition_point(|comment| comment.span.start < node.span.start);
+        if tree.comments().get(next).is_some_and(|comment| comment.span.start < node.span.end) {
+            return Err(Refusal::comment_within(file, at));
+        }
         Ok(Target { document: *document, steps: steps.clone(), node, style: *style, value })
     }
 }

@@ -48,6 +48,9 @@ pub enum Refusal {
     /// The value is a block scalar.
     #[error("{0}")]
     BlockScalar(Diagnostic),
+    /// A comment stands within the value.
+    #[error("{0}")]
+    CommentWithin(Diagnostic),
     /// A key occurs twice in the document.
     #[error("{0}")]
     DuplicateKey(Diagnostic),
@@ -97,6 +100,7 @@ impl Refusal {
             | Self::AliasedAnchor(diagnostic)
             | Self::Tagged(diagnostic)
             | Self::BlockScalar(diagnostic)
+            | Self::CommentWithin(diagnostic)
             | Self::DuplicateKey(diagnostic)
             | Self::ControlCharacter(diagnostic)
             | Self::TypeChange(diagnostic)

@@ -30,6 +30,16 @@ impl Refusal {
         )
     }
 
+    /// A character that ends a line in YAML 1.1, and not in 1.2.
+    pub(in crate::manifest) fn old_line_end(file: &str, at: Position, character: char) -> Self {
+        let code = u32::from(character);
+        Self::InvalidYaml(
+            Diagnostic::new(file, format!("the character U+{code:04X} ends a line to some readers and not to others"))
+                .at(at)
+                .help("write it as an escape in double quotes, or remove it"),
+        )
+    }
+
     pub(in crate::manifest) fn raw_template(file: &str, at: Position) -> Self {
         Self::RawTemplate(
             Diagnostic::new(file, "this is a template, expected plain YAML")
@@ -114,6 +124,14 @@ impl Refusal {
             Diagnostic::new(file, "this value is a block after `|` or `>`")
                 .at(at)
                 .help("write the value on the line of its key"),
+        )
+    }
+
+    pub(in crate::manifest) fn comment_within(file: &str, at: Position) -> Self {
+        Self::CommentWithin(
+            Diagnostic::new(file, "a comment stands within this value and would be lost with it")
+                .at(at)
+                .help("write the value on one line"),
         )
     }
 

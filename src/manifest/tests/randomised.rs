@@ -105,11 +105,16 @@ fn differences(one: &Value, other: &Value) -> usize {
     }
 }
 
+fn begins_a_line_with_a_tab(bytes: &[u8]) -> bool {
+    let begins = |line: &[u8]| line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).any(|byte| *byte == b'\t');
+    bytes.split(|byte| matches!(byte, b'\n' | b'\r')).any(begins)
+}
+
 /// Checks an edit without the guard's help: what it changed, and that it changed nothing else.
 fn judge(before: &[u8], result: &Result<Edited<'_>, Refusal>) {
     match result {
-        // The parser takes a tab before some flow values and refuses it before others of the same file: nothing is written.
-        Err(Refusal::Guard(caught)) if caught.message.contains("tabs disallowed") => {}
+        // Parsers differ over tabs that begin a line, depending on what stands above: the guard is what catches those.
+        Err(Refusal::Guard(_)) if begins_a_line_with_a_tab(before) => {}
         Err(Refusal::Guard(caught)) => panic!("{caught}\n{:?}", String::from_utf8_lossy(before)),
         Err(refusal) => assert!(refusal.diagnostic().help.is_some(), "{refusal}"),
         Ok(edited) if edited.changes.is_empty() => assert_eq!(*edited.content, *before),
