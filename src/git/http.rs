@@ -10,6 +10,7 @@ use ureq::{Agent, Body};
 
 use super::GitError;
 use super::Remote;
+use super::packet::PacketError;
 use super::words::short_words;
 
 /// Largest answer taken: the biggest pack that a controller mirrors for configuration and model sources.
@@ -93,6 +94,25 @@ impl Connection {
         }
         let answer = request.send(body).map_err(|error| self.failed(error))?;
         self.accepted(answer, &format!("application/x-{name}-result"))
+    }
+
+    /// The repository, as messages name it.
+    pub(super) fn url(&self) -> &str {
+        self.remote.url()
+    }
+
+    /// What packets that could not be read mean.
+    pub(super) fn unread(&self, error: PacketError) -> GitError {
+        match error {
+            PacketError::Broken(error) => self.read_failed(error),
+            PacketError::Malformed(problem) => self.unexpected(problem.to_owned()),
+            PacketError::TooMuch(limit) => GitError::LimitExceeded {
+                repository: self.url().to_owned(),
+                what: "the answer of the server".to_owned(),
+                limit,
+                unit: "bytes",
+            },
+        }
     }
 
     /// What a failed read of an answer means.

@@ -11,6 +11,7 @@ mod folder;
 mod history;
 mod http;
 mod mirror;
+mod packet;
 mod push;
 mod read;
 mod remote;

@@ -4,6 +4,7 @@ mod answers;
 mod export;
 mod faults;
 mod fetch;
+mod native;
 mod read;
 mod remote;
 mod server;

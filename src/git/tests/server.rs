@@ -27,6 +27,10 @@ pub(super) enum Fault {
     CutAfter,
     /// The connection is cut and nothing carried out.
     CutBefore,
+    /// The connection is cut in the middle of the request's body.
+    CutWithin,
+    /// The request is carried out, and the connection cut in the middle of the answer.
+    CutWithinAnswer,
     /// The answer comes, and then the connection is closed unannounced.
     CloseAfter,
     /// No answer ever comes.
@@ -43,6 +47,16 @@ struct Shared {
     asked: Mutex<Vec<Ask>>,
     password: Mutex<Option<String>>,
     silent: Mutex<Vec<TcpStream>>,
+}
+
+impl Shared {
+    /// The next fault for this kind of request, if it is one that the caller deals with.
+    fn take(&self, ask: Ask, is_mine: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap();
+        let at = faults.iter().position(|(wanted, _)| *wanted == ask)?;
+        let at = is_mine(&faults[at].1).then_some(at)?;
+        faults.remove(at).map(|(_, fault)| fault)
+    }
 }
 
 /// The server; it ends with the test process.
@@ -92,11 +106,13 @@ struct Request {
     query: String,
     content_type: String,
     authorization: String,
+    length: usize,
     body: Vec<u8>,
 }
 
 impl Request {
-    fn read(reader: &mut impl BufRead) -> Option<Self> {
+    /// All but the body.
+    fn read_head(reader: &mut impl BufRead) -> Option<Self> {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
@@ -117,11 +133,14 @@ impl Request {
                 _ => {}
             }
         }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
-        Some(Self { method, path, query, content_type, authorization, body })
+        Some(Self { method, path, query, content_type, authorization, length, body: Vec::new() })
+    }
+
+    fn read_body(&mut self, reader: &mut impl BufRead) -> Option<()> {
+        self.body.resize(self.length, 0);
+        reader.read_exact(&mut self.body).ok()
     }
 
     fn ask(&self) -> Ask {
@@ -136,22 +155,32 @@ impl Request {
 
 fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
     let mut reader = BufReader::new(stream);
-    while let Some(request) = Request::read(&mut reader) {
+    while let Some(mut request) = Request::read_head(&mut reader) {
         let ask = request.ask();
         shared.asked.lock().unwrap().push(ask);
+        if shared.take(ask, |fault| matches!(fault, Fault::CutWithin)).is_some() {
+            request.length /= 2;
+            let _ = request.read_body(&mut reader);
+            return cut(stream);
+        }
+        if request.read_body(&mut reader).is_none() {
+            return;
+        }
         let expected = shared.password.lock().unwrap().clone();
         if expected.is_some_and(|expected| expected != request.authorization) {
             answer(stream, 401, "text/plain", b"who are you?");
             continue;
         }
-        let fault = {
-            let mut faults = shared.faults.lock().unwrap();
-            let at = faults.iter().position(|(wanted, _)| *wanted == ask);
-            at.and_then(|at| faults.remove(at)).map(|(_, fault)| fault)
-        };
-        match fault {
+        match shared.take(ask, |_| true) {
             Some(Fault::Status(status, page)) => answer(stream, status, "text/html", page.as_bytes()),
-            Some(Fault::CutBefore) => return cut(stream),
+            Some(Fault::CutBefore | Fault::CutWithin) => return cut(stream),
+            Some(Fault::CutWithinAnswer) => {
+                let output = backend(root, &request);
+                let mut stream = stream;
+                let _ = stream.write_all(b"HTTP/1.1 200 Test\r\nContent-Type: application/x-git-receive-pack-result\r\nContent-Length: 500\r\n\r\n");
+                let _ = stream.write_all(&output[output.len() - 10..]);
+                return cut(stream);
+            }
             Some(Fault::CutAfter) => {
                 backend(root, &request);
                 return cut(stream);
