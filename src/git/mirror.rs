@@ -14,6 +14,7 @@ use super::Remote;
 use super::fault::Fault;
 use super::fetch;
 use super::folder::{CacheFolder, Generation};
+use super::history::Memory;
 use super::http::Connection;
 use super::words::short_words;
 
@@ -133,6 +134,11 @@ impl Mirror {
     /// The right to write this branch: one writer at a time in this process.
     pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
         self.folder.writing()
+    }
+
+    /// What is remembered of the branch's history.
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.folder.memory()
     }
 
     /// Fetches everything into a new folder and puts it to use. The caller has the turn to fetch.

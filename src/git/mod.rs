@@ -2,6 +2,7 @@
 //!
 //! Every call blocks; async callers use `spawn_blocking`. Only http and https are spoken, each with deadlines.
 
+mod batch;
 mod edit;
 mod error;
 mod export;
@@ -33,4 +34,4 @@ pub use read::{CommitInfo, TreeFile};
 pub use remote::{Credentials, Deadlines, Remote};
 pub use request::{Identity, Outcome, Proposal, Trailer, WriteRequest};
 pub use snapshot::Snapshot;
-pub use writer::commit_and_push;
+pub use writer::{Order, Propose, Writer, commit_and_push};

@@ -1,6 +1,7 @@
 //! Behaviour of the module against real git servers over smart HTTP.
 
 mod answers;
+mod batch;
 mod export;
 mod faults;
 mod fetch;
