@@ -11,8 +11,9 @@ use slipway_contract::{API_VERSION, DevicePreference};
 use super::file::{
     CommitterFile, EnvironmentFile, ExecutorFile, LocalFile, ServerFile, ServerKind, SourceFile, WebFile,
 };
+use super::remote::Place;
 use super::secret::{self, SecretReference};
-use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
+use super::{Limits, Problems, Remote, Secret, Settings, Source};
 use crate::artifacts;
 use crate::domain::SourceName;
 use crate::executor;
@@ -86,14 +87,14 @@ fn settle_environments(
     if files.is_empty() {
         problems.add("environments", "none is named, expected at least one");
     }
-    for (index, EnvironmentFile { name, url, branch, credentials: login }) in files.into_iter().enumerate() {
+    for (index, file) in files.into_iter().enumerate() {
+        let EnvironmentFile { name, url, branch, credentials: login, ca, signing_key } = file;
         let key = format!("environments[{index}]");
-        let login = credentials(login.as_ref(), &key, folder, problems);
-        let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
-            continue;
-        };
+        let place = Place { key: &key, folder };
+        let Some(remote) = place.remote(&url, &branch, login.as_ref(), ca.as_deref(), problems) else { continue };
+        let remote = place.signed(remote, signing_key.as_ref(), problems);
         if environments.insert(name.clone(), remote).is_some() {
-            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+            problems.add(&format!("{}.name", place.key), format!("`{name}` is named twice"));
         }
     }
     environments
@@ -111,7 +112,8 @@ fn settle_sources(
     }
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("sources[{index}]");
-        let SourceFile { name, forge, url, branch, secret, previous_secret, credentials: login, environment } = file;
+        let SourceFile { name, forge, url, branch, secret, previous_secret, credentials: login, ca, environment } =
+            file;
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
@@ -120,10 +122,8 @@ fn settle_sources(
             let Some(reference) = reference else { continue };
             secrets.extend(problems.take(&format!("{key}.{word}"), shared_secret(&reference, folder)));
         }
-        let login = credentials(login.as_ref(), &key, folder, problems);
-        let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
-            continue;
-        };
+        let place = Place { key: &key, folder };
+        let Some(remote) = place.remote(&url, &branch, login.as_ref(), ca.as_deref(), problems) else { continue };
         if sources.insert(name.clone(), Source { forge, remote, secrets, environment }).is_some() {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }

@@ -40,6 +40,9 @@ pub(super) fn land<E: From<GitError>>(mirror: &Mirror, jobs: Vec<Job<'_, E>>) ->
     let _turn = mirror.writing();
     let mut results: Vec<Option<Result<Outcome, E>>> = jobs.iter().map(|_| None).collect();
     let ended = Batch::start(mirror).and_then(|mut batch| batch.run(jobs, &mut results));
+    if results.iter().any(|result| matches!(result, Some(Ok(Outcome::Pushed { .. })))) {
+        mirror.tidy_after_push();
+    }
     let left_over = || ended.as_ref().err().cloned().unwrap_or_else(|| beaten(mirror, MOST_ATTEMPTS));
     results.into_iter().map(|result| result.unwrap_or_else(|| Err(left_over().into()))).collect()
 }

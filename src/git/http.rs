@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ureq::http::Response;
 use ureq::http::header;
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
 use super::GitError;
@@ -55,7 +56,12 @@ impl Connection {
     /// Nothing is sent before the first request.
     pub(super) fn new(remote: Remote) -> Self {
         let deadlines = remote.deadlines();
+        let mut tls = TlsConfig::builder();
+        if let Some(authorities) = remote.authorities() {
+            tls = tls.root_certs(authorities.root_certificates());
+        }
         let config = Agent::config_builder()
+            .tls_config(tls.build())
             .user_agent(concat!("git/2.0 (slipway ", env!("CARGO_PKG_VERSION"), ")"))
             .http_status_as_error(false)
             .max_redirects(0)

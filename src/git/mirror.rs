@@ -21,6 +21,9 @@ use super::words::short_words;
 /// More packs than this make every lookup slow (measured: 0.7 ms a tree edit with 1 pack, 7 ms with 500): mirror anew.
 const MOST_PACKS: usize = 50;
 
+/// More loose objects than this take inodes for nothing: mirror anew. Every promotion leaves a handful.
+const MOST_LOOSE: usize = 20_000;
+
 /// A bare mirror of one branch of one repository. Cheap to clone; safe to use from many threads at once.
 #[derive(Clone)]
 pub struct Mirror {
@@ -55,9 +58,7 @@ impl Mirror {
         };
         match fetch::update(generation.path(), &self.remote, &self.connection) {
             Ok(tip) => {
-                if packs(&generation) > MOST_PACKS {
-                    self.remake_for_speed();
-                }
+                self.tidy(&generation);
                 Ok(name_of(tip))
             }
             Err(Fault::Final(error)) => Err(error),
@@ -154,10 +155,24 @@ impl Mirror {
             .map_err(|fault| self.beyond_repair(fault))
     }
 
-    /// A mirror of many packs still works: when it cannot be remade now, it is tried after the next fetch.
+    /// After a push, which needs no fetch: sees to it that the mirror does not fill up.
+    pub(super) fn tidy_after_push(&self) {
+        let _turn = self.folder.fetching();
+        if let Some(generation) = self.folder.current() {
+            self.tidy(&generation);
+        }
+    }
+
+    fn tidy(&self, generation: &Generation) {
+        if packs(generation) > MOST_PACKS || loose_objects(generation) > MOST_LOOSE {
+            self.remake_for_speed();
+        }
+    }
+
+    /// A full mirror still works: when it cannot be remade now, it is tried after the next fetch.
     fn remake_for_speed(&self) {
         if let Err(error) = self.remake() {
-            tracing::warn!(repository = %self.remote.url(), %error, "a mirror of many packs could not be made anew");
+            tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be made anew");
         }
     }
 
@@ -182,6 +197,11 @@ fn packs(generation: &Generation) -> usize {
             .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "pack"))
             .count()
     })
+}
+
+/// About how many loose objects a generation holds: one of their 256 folders is counted, as git itself does.
+fn loose_objects(generation: &Generation) -> usize {
+    fs::read_dir(generation.path().join("objects/17")).map_or(0, |entries| entries.count() * 256)
 }
 
 /// A commit's id in the product's words.

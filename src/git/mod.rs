@@ -2,6 +2,7 @@
 //!
 //! Every call blocks; async callers use `spawn_blocking`. Only http and https are spoken, each with deadlines.
 
+mod authorities;
 mod batch;
 mod edit;
 mod error;
@@ -18,6 +19,7 @@ mod read;
 mod remote;
 mod request;
 mod round;
+mod signing;
 mod snapshot;
 mod transport;
 mod tree;
@@ -27,11 +29,13 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::{Authorities, NotAuthorities};
 pub use error::GitError;
 pub use export::{ExportLimits, SourceTree};
 pub use mirror::Mirror;
 pub use read::{CommitInfo, TreeFile};
 pub use remote::{Credentials, Deadlines, Remote};
 pub use request::{Identity, Outcome, Proposal, Trailer, WriteRequest};
+pub use signing::{NotASigningKey, SigningKey};
 pub use snapshot::Snapshot;
 pub use writer::{Order, Propose, Writer, commit_and_push};

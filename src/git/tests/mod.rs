@@ -9,5 +9,7 @@ mod native;
 mod read;
 mod remote;
 mod server;
+mod signing;
+mod tls;
 mod world;
 mod write;

@@ -2,12 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use rustls::ServerConfig;
+
+use super::tls;
+use super::tls::Stream;
 use super::world::isolated;
 
 /// What a client asks for.
@@ -46,7 +50,7 @@ struct Shared {
     faults: Mutex<VecDeque<(Ask, Fault)>>,
     asked: Mutex<Vec<Ask>>,
     password: Mutex<Option<String>>,
-    silent: Mutex<Vec<TcpStream>>,
+    silent: Mutex<Vec<Stream>>,
 }
 
 impl Shared {
@@ -61,12 +65,23 @@ impl Shared {
 
 /// The server; it ends with the test process.
 pub(super) struct Server {
+    scheme: &'static str,
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Server {
     pub(super) fn start(root: &Path) -> Self {
+        Self::start_with(root, None)
+    }
+
+    /// A server that speaks TLS, with a certificate of the authority in `tls/authority.pem`.
+    pub(super) fn start_with_tls(root: &Path) -> Self {
+        Self::start_with(root, Some(tls::configuration()))
+    }
+
+    fn start_with(root: &Path, tls: Option<Arc<ServerConfig>>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
@@ -74,14 +89,15 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (root, shared) = (root.clone(), Arc::clone(&for_thread));
-                thread::spawn(move || serve(&stream.unwrap(), &root, &shared));
+                let stream = tls::accept(stream.unwrap(), tls.as_ref());
+                thread::spawn(move || serve(stream, &root, &shared));
             }
         });
-        Self { port, shared }
+        Self { scheme, port, shared }
     }
 
     pub(super) fn url(&self, repository: &str) -> String {
-        format!("http://127.0.0.1:{}/{repository}", self.port)
+        format!("{}://127.0.0.1:{}/{repository}", self.scheme, self.port)
     }
 
     /// The next request of this kind meets this fault.
@@ -153,7 +169,7 @@ impl Request {
     }
 }
 
-fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
+fn serve(stream: Stream, root: &Path, shared: &Shared) {
     let mut reader = BufReader::new(stream);
     while let Some(mut request) = Request::read_head(&mut reader) {
         let ask = request.ask();
@@ -161,11 +177,12 @@ fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
         if shared.take(ask, |fault| matches!(fault, Fault::CutWithin)).is_some() {
             request.length /= 2;
             let _ = request.read_body(&mut reader);
-            return cut(stream);
+            return;
         }
         if request.read_body(&mut reader).is_none() {
             return;
         }
+        let stream = reader.get_mut();
         let expected = shared.password.lock().unwrap().clone();
         if expected.is_some_and(|expected| expected != request.authorization) {
             answer(stream, 401, "text/plain", b"who are you?");
@@ -173,24 +190,23 @@ fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
         }
         match shared.take(ask, |_| true) {
             Some(Fault::Status(status, page)) => answer(stream, status, "text/html", page.as_bytes()),
-            Some(Fault::CutBefore | Fault::CutWithin) => return cut(stream),
+            Some(Fault::CutBefore | Fault::CutWithin) => return,
             Some(Fault::CutWithinAnswer) => {
                 let output = backend(root, &request);
-                let mut stream = stream;
                 let _ = stream.write_all(b"HTTP/1.1 200 Test\r\nContent-Type: application/x-git-receive-pack-result\r\nContent-Length: 500\r\n\r\n");
                 let _ = stream.write_all(&output[output.len() - 10..]);
-                return cut(stream);
+                return;
             }
             Some(Fault::CutAfter) => {
                 backend(root, &request);
-                return cut(stream);
+                return;
             }
             Some(Fault::CloseAfter) => {
                 forward(stream, root, &request);
-                return cut(stream);
+                return;
             }
             Some(Fault::Silence) => {
-                shared.silent.lock().unwrap().push(stream.try_clone().unwrap());
+                shared.silent.lock().unwrap().push(reader.into_inner());
                 return;
             }
             Some(Fault::Body(kind, body)) => answer(stream, 200, kind, &body),
@@ -203,11 +219,7 @@ fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
     }
 }
 
-fn cut(stream: &TcpStream) {
-    let _ = stream.shutdown(std::net::Shutdown::Both);
-}
-
-fn forward(stream: &TcpStream, root: &Path, request: &Request) {
+fn forward(stream: &mut Stream, root: &Path, request: &Request) {
     let output = backend(root, request);
     let at = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     let (head, body) = (String::from_utf8_lossy(&output[..at]).into_owned(), &output[at + 4..]);
@@ -217,7 +229,7 @@ fn forward(stream: &TcpStream, root: &Path, request: &Request) {
     answer(stream, status, &header("Content-Type: ").unwrap_or_default(), body);
 }
 
-fn answer(mut stream: &TcpStream, status: u16, kind: &str, body: &[u8]) {
+fn answer(stream: &mut Stream, status: u16, kind: &str, body: &[u8]) {
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status} Test\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nLocation: http://user:secret@elsewhere/?token=1\r\nRetry-After: 7\r\n\r\n"
