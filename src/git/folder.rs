@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::Remote;
 use super::history::Memory;
+use super::holding::Holdings;
 
 /// The cache folders that are in use in this process: two mirrors of one branch share one.
 static IN_USE: Mutex<Option<HashMap<PathBuf, Weak<CacheFolder>>>> = Mutex::new(None);
@@ -23,6 +24,7 @@ pub(super) struct CacheFolder {
     fetching: Mutex<()>,
     writing: Mutex<()>,
     memory: Mutex<Memory>,
+    holdings: Mutex<Holdings>,
 }
 
 impl CacheFolder {
@@ -44,6 +46,7 @@ impl CacheFolder {
             fetching: Mutex::new(()),
             writing: Mutex::new(()),
             memory: Mutex::default(),
+            holdings: Mutex::default(),
         });
         in_use.retain(|_, folder| folder.strong_count() > 0);
         in_use.insert(path, Arc::downgrade(&folder));
@@ -86,6 +89,11 @@ impl CacheFolder {
     /// What is remembered of the branch's history.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered of the files of the branch.
+    pub(super) fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One writer of a branch at a time: writers of one process never race each other.

@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::fetch;
 use super::folder::{CacheFolder, Generation};
 use super::history::Memory;
+use super::holding::Holdings;
 use super::http::Connection;
 use super::words::short_words;
 
@@ -140,6 +141,11 @@ impl Mirror {
     /// What is remembered of the branch's history.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.folder.memory()
+    }
+
+    /// What is remembered of the files of the branch.
+    pub(super) fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.folder.holdings()
     }
 
     /// Fetches everything into a new folder and puts it to use. The caller has the turn to fetch.
