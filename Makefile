@@ -83,6 +83,11 @@ bench-train: build ## the demo's network through slipway and in PyTorch, in turn
 	@$(MAKE) data DATA=digits
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)
 
+.PHONY: bench-promotion
+bench-promotion: ## promotions by slipway and by the git command line, in turns (RECORD=1 writes docs/benchmarks.md)
+	@scripts/need.sh git cargo c++
+	@cargo bench --quiet --profile dev --package slipway --bench promotion -- $(if $(RECORD),--record)
+
 .PHONY: doctor
 doctor: ## say what this machine lacks
 	@scripts/need.sh git cargo c++ python3 pip && echo "everything that building needs is here"

@@ -86,6 +86,9 @@ pub(super) struct SourceFile {
     /// How to log in for fetching.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
+    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
+    #[serde(default)]
+    pub(super) ca: Option<String>,
     /// The environment its models are promoted to.
     #[schemars(with = "String")]
     pub(super) environment: SourceName,
@@ -154,6 +157,12 @@ pub(super) struct EnvironmentFile {
     /// How to log in for fetching and pushing.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
+    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
+    #[serde(default)]
+    pub(super) ca: Option<String>,
+    /// The key that signs promotions: an Ed25519 key of OpenSSH without a passphrase.
+    #[serde(default)]
+    pub(super) signing_key: Option<SecretReference>,
 }
 
 /// How to log in to a git server.

@@ -12,8 +12,9 @@ use super::file::{
     ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile,
     RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
+use super::remote::Place;
 use super::secret::{self, SecretReference};
-use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
+use super::{Limits, Problems, Remote, Secret, Settings, Source};
 use crate::artifacts;
 use crate::domain::SourceName;
 use crate::executor;
@@ -117,14 +118,14 @@ fn settle_environments(
     if files.is_empty() {
         problems.add("environments", "none is named, expected at least one");
     }
-    for (index, EnvironmentFile { name, url, branch, credentials: login }) in files.into_iter().enumerate() {
+    for (index, file) in files.into_iter().enumerate() {
+        let EnvironmentFile { name, url, branch, credentials: login, ca, signing_key } = file;
         let key = format!("environments[{index}]");
-        let login = credentials(login.as_ref(), &key, folder, problems);
-        let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
-            continue;
-        };
+        let place = Place { key: &key, folder };
+        let Some(remote) = place.remote(&url, &branch, login.as_ref(), ca.as_deref(), problems) else { continue };
+        let remote = place.signed(remote, signing_key.as_ref(), problems);
         if environments.insert(name.clone(), remote).is_some() {
-            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+            problems.add(&format!("{}.name", place.key), format!("`{name}` is named twice"));
         }
     }
     environments
@@ -150,6 +151,7 @@ fn settle_sources(
             secret,
             previous_secret,
             credentials: login,
+            ca,
             environment,
             changes,
             api,
@@ -176,10 +178,8 @@ fn settle_sources(
             let Some(reference) = reference else { continue };
             secrets.extend(problems.take(&format!("{key}.{word}"), shared_secret(&reference, folder)));
         }
-        let login = credentials(login.as_ref(), &key, folder, problems);
-        let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
-            continue;
-        };
+        let place = Place { key: &key, folder };
+        let Some(remote) = place.remote(&url, &branch, login.as_ref(), ca.as_deref(), problems) else { continue };
         if sources
             .insert(name.clone(), Source { forge, reports, remote, secrets, environment, changes, priority })
             .is_some()
