@@ -48,7 +48,7 @@ enum Command {
     /// Train a model here and evaluate it on its test rows
     Train(train::Train),
     /// Judge an evaluation folder against a policy
-    Gate(gate::Gate),
+    Gate(Box<gate::Gate>),
     /// Read and steer the runs of a running server
     Runs(runs::Runs),
     /// Turn git's own hooks into signed deliveries

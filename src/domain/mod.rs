@@ -16,4 +16,6 @@ pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
 pub use promotion::{Promotion, version_of};
 pub use retry::{Retry, pause_before};
 pub use run::{EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunEvent, RunState, Transition};
-pub use verdict::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requirement, Verdict};
+pub use verdict::{
+    CheckOutcome, CheckResult, ExceptionNote, Interval, Method, Outcome, Requirement, SliceResult, Verdict,
+};

@@ -46,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["app", "cli"]),
     ("axum", &["web"]),
+    ("cel", &["policy"]),
     ("git2", &["git"]),
     ("granit_parser", &["yaml"]),
     ("indicatif", &["cli"]),

@@ -1,7 +1,7 @@
 //! Verdicts as people see them.
 
 use insta::assert_snapshot;
-use slipway_contract::{Digest, Metric};
+use slipway_contract::Digest;
 
 use super::{markdown, text};
 use crate::domain::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requirement, Verdict};
@@ -9,16 +9,20 @@ use crate::domain::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requir
 fn check(outcome: CheckOutcome, sentence: &str) -> CheckResult {
     let interval = Interval { estimate: 0.962, lower: 0.9508, upper: 0.9708, method: Method::Wilson, seed: None };
     CheckResult {
-        metric: Metric::Accuracy,
+        name: None,
+        metric: "accuracy".to_owned(),
         requirement: Requirement::AtLeast(0.94),
         outcome,
         sentence: sentence.to_owned(),
         why: None,
+        owner: None,
         file: "policies/digits.yaml".to_owned(),
         line: 6,
         interval: (outcome != CheckOutcome::Skipped).then_some(interval),
         rows: 1_000,
         rows_to_decide: None,
+        slices: Vec::new(),
+        exception: None,
     }
 }
 
@@ -31,6 +35,7 @@ fn verdict(checks: Vec<CheckResult>) -> Verdict {
         candidate: Digest::of(b"candidate"),
         champion: Some(Digest::of(b"champion")),
         rows: 1_000,
+        notes: Vec::new(),
         checks,
     }
 }
@@ -48,10 +53,10 @@ fn a_terminal_shows_every_check_under_the_summary() {
     assert_snapshot!(text(&mixed()), @r"
 refused: accuracy is at most 0.312 with 95 % confidence; the policy asks for more
 
-      passed  accuracy is 0.951 to 0.971
-     refused  accuracy is at most 0.312 with 95 % confidence; the policy asks for more
-              because customers notice
-     skipped  macro_f1 has no champion to be compared with
+        passed  accuracy is 0.951 to 0.971
+       refused  accuracy is at most 0.312 with 95 % confidence; the policy asks for more
+                because customers notice
+       skipped  macro_f1 has no champion to be compared with
 
 candidate dda18a0e21ae, champion d14a7310bdf5, 1000 rows, policy policies/digits.yaml (823412d1eacb)
 ");
@@ -70,9 +75,13 @@ refused: accuracy is at most 0.312 with 95 % confidence; the policy asks for mor
 | ❌ | `accuracy` | 0.9620 | 0.9508 to 0.9708 | 1000 |
 | ➖ | `accuracy` | – | – | 1000 |
 
+<details><summary>Every check in a sentence</summary>
+
 - **passed**: accuracy is 0.951 to 0.971.
 - **refused**: accuracy is at most 0.312 with 95 % confidence; the policy asks for more. Because customers notice
 - **skipped**: macro_f1 has no champion to be compared with.
+
+</details>
 
 Candidate `dda18a0e21ae`, champion `d14a7310bdf5`, 1000 rows, policy `policies/digits.yaml` (`823412d1eacb`).
 ");
@@ -125,7 +134,11 @@ refused: row \`&lt;img src=x&gt;\|\](http://x) &#64;&#8203;everyone \# gone  \[2
 | --- | --- | --- | --- | --- |
 | ❌ | `accuracy` | 0.9620 | 0.9508 to 0.9708 | 1000 |
 
+<details><summary>Every check in a sentence</summary>
+
 - **refused**: row \`&lt;img src=x&gt;\|\](http://x) &#64;&#8203;everyone \# gone  \[2J\` is missing.
+
+</details>
 
 Candidate `dda18a0e21ae`, champion `d14a7310bdf5`, 1000 rows, policy `policies/digits.yaml` (`823412d1eacb`).
 ");
