@@ -8,7 +8,9 @@ use slipway_contract::Metric;
 use slipway_contract::metrics::{Predictions, Table};
 
 use super::sample::{Values, columns, columns_with, parquet, parquet_in_groups, report, text};
-use super::{Evaluation, EvaluationError, PREDICTIONS_FILE, REPORT_FILE, paired, read_folder};
+use super::{
+    Evaluation, EvaluationError, PREDICTIONS_FILE, REPORT_FILE, SampleColumn, paired, read_folder, read_samples,
+};
 
 fn read(report: &[u8], parquet: &[u8]) -> Result<Evaluation, EvaluationError> {
     super::read(report, parquet, &BTreeSet::new())
@@ -198,4 +200,88 @@ fn evaluations_on_other_rows_are_not_compared_and_the_first_difference_is_named(
         classes_of(champion).labels.pop();
     };
     insta::assert_snapshot!(difference(fewer), @"candidate and champion were not evaluated alike: the champion has 3 rows, expected the candidate's 4; evaluate the champion again on the candidate's data");
+}
+
+/// The columns of a regressor's three rows.
+fn regressor() -> Vec<(&'static str, Values)> {
+    vec![
+        ("row", text(&["a", "b", "c"])),
+        ("label", Values::Double(vec![1.0, 2.0, 4.0])),
+        ("prediction", Values::Float(vec![1.5, 2.0, 3.0])),
+        ("quantile_0.9", Values::Double(vec![2.0, 3.0, 5.0])),
+    ]
+}
+
+fn report_of_numbers() -> Vec<u8> {
+    report(|report| {
+        report["rows"] = json!(3);
+        report["classes"] = json!([]);
+        report["metrics"] = json!({"mean_absolute_error": 0.5, "pinball_loss(quantile=0.9)": 0.1});
+    })
+}
+
+#[test]
+fn a_regressors_folder_is_read_and_recomputed() {
+    let evaluation = read(&report_of_numbers(), &parquet(&regressor())).expect("an evaluation");
+    let table = evaluation.table.view().numbers().expect("a regressor's table");
+    assert_eq!(
+        (&table.predictions[..], &table.quantiles["quantile_0.9"][..]),
+        (&[1.5, 2.0, 3.0][..], &[2.0, 3.0, 5.0][..])
+    );
+    let refusal = |name: &'static str, values: Values| {
+        let mut columns = regressor();
+        columns.retain(|(other, _)| *other != name);
+        columns.push((name, values));
+        refusal(&report_of_numbers(), &parquet(&columns))
+    };
+    insta::assert_snapshot!(refusal("label", text(&["1", "2", "4"])), @"predictions.parquet: column `label` has type BYTE_ARRAY, expected FLOAT or DOUBLE");
+    insta::assert_snapshot!(refusal("prediction", Values::Double(vec![1.5, f64::NAN, 3.0])), @"predictions.parquet: row 2, column `prediction`: NaN, expected a finite number");
+    insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, f64::INFINITY, 5.0])), @"predictions.parquet: row 2, column `quantile_0.9`: inf, expected a finite number");
+    insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, 3.0, 9.0])), @"report.json: pinball_loss(quantile=0.9) is stated as 0.1, but predictions.parquet gives 0.23333333333333328; evaluate again, and keep both files unchanged");
+    let of_classes = report(|report| report["metrics"] = json!({"r2": 0.5}));
+    insta::assert_snapshot!(super::tests::refusal(&of_classes, &parquet(&columns())), @"report.json: r2 is stated as 0.5, but cannot be computed from predictions.parquet: it is for regression, and the rows are of classification");
+    let mut champion = evaluation.clone();
+    if let Table::Numbers(table) = &mut champion.table {
+        table.labels[2] = 4.5;
+    }
+    insta::assert_snapshot!(paired(&evaluation, &champion).expect_err("a refusal"), @"candidate and champion were not evaluated alike: row `c` is labelled `4.5` for the champion, expected the candidate's `4`; evaluate the champion again on the candidate's data");
+}
+
+#[test]
+fn only_the_columns_that_are_asked_for_become_attributes() {
+    let mut columns = columns();
+    columns.push(("region", text(&["north", "south", "north", "north"])));
+    columns.push(("hour", Values::Whole(vec![22, 7, 22, 23])));
+    columns.push(("weight", Values::Double(vec![1.0, 2.5, 1.0, 1.0])));
+    let wanted = ["region", "hour", "weight", "absent"].map(str::to_owned).into();
+    let evaluation = super::read(&report(|_| ()), &parquet(&columns), &wanted).expect("an evaluation");
+    let attribute = |name: &str| {
+        let attribute = &evaluation.attributes[name];
+        attribute.of_row.iter().map(|value| attribute.values[*value as usize].as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(evaluation.attributes.len(), 3);
+    assert_eq!(attribute("region"), ["north", "south", "north", "north"]);
+    assert_eq!(attribute("hour"), ["22", "7", "22", "23"]);
+    assert_eq!(attribute("weight"), ["1", "2.5", "1", "1"]);
+    assert!(read(&report(|_| ()), &parquet(&columns)).expect("an evaluation").attributes.is_empty());
+    columns.push(("gap", Values::OptionalText(vec![Some("x".to_owned()), None, None, None])));
+    let gap = super::read(&report(|_| ()), &parquet(&columns), &["gap".to_owned()].into()).expect_err("a refusal");
+    insta::assert_snapshot!(gap, @"predictions.parquet: row 2, column `gap`: no value, expected a value in every row");
+}
+
+#[test]
+fn samples_of_data_are_read_and_their_rows_told_apart() {
+    let samples = read_samples(&parquet(&[
+        ("age", Values::Double(vec![1.0, 2.0, 1.0])),
+        ("name", text(&["x", "y", "x"])),
+        ("count", Values::Whole(vec![5, 6, 5])),
+    ]))
+    .expect("samples");
+    assert_eq!(samples.columns["count"], SampleColumn::Numbers(vec![5.0, 6.0, 5.0]));
+    let columns: Vec<&String> = samples.columns.keys().collect();
+    let digests = [0, 1, 2].map(|row| samples.digest_of(row, &columns));
+    assert!(digests[0] == digests[2] && digests[0] != digests[1]);
+    let broken = read_samples(&parquet(&[("age", Values::Double(vec![1.0, f64::NAN]))])).expect_err("a refusal");
+    insta::assert_snapshot!(broken, @"predictions.parquet: row 2, column `age`: NaN, expected a finite number");
+    assert!(read_samples(b"no parquet").is_err());
 }

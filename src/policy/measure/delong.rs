@@ -11,6 +11,8 @@ use super::units::Units;
 pub(super) struct Area {
     pub(super) estimate: f64,
     pub(super) error: f64,
+    /// Degrees of freedom: what the error is estimated from, less one.
+    pub(super) freedom: f64,
 }
 
 /// The mean area of one model over some rows, with the contribution of each.
@@ -18,6 +20,8 @@ struct Curve {
     area: f64,
     /// What each row adds to the area's error, in the order of the rows.
     influence: Vec<f64>,
+    /// Rows of the rarest kind under any curve.
+    rarest: f64,
 }
 
 /// Why there is no area: a class without rows, or without other rows.
@@ -40,6 +44,7 @@ pub(super) fn measured(
         _ => Err(NoCurve),
     };
     let ours = areas(candidate)?;
+    let rarest = ours.rarest;
     let (estimate, influence) = match champion {
         None => (ours.area, ours.influence),
         Some(champion) => {
@@ -50,12 +55,16 @@ pub(super) fn measured(
             (difference(ours.area, theirs.area, relative), influence)
         }
     };
-    Ok(Area { estimate, error: error_of(&influence, clusters) })
+    let (error, independent) = error_of(&influence, clusters);
+    let freedom = (rarest.min(independent) - 1.0).max(1.0);
+    Ok(Area { estimate, error, freedom })
 }
 
-fn error_of(influence: &[f64], clusters: Option<&Units>) -> f64 {
+/// The standard error, and how many independent contributions it is made of.
+fn error_of(influence: &[f64], clusters: Option<&Units>) -> (f64, f64) {
     let Some(units) = clusters else {
-        return influence.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let rows = influence.iter().map(|_| 1.0).sum();
+        return (influence.iter().map(|value| value * value).sum::<f64>().sqrt(), rows);
     };
     let mut sums = vec![0.0; units.count];
     for (value, unit) in influence.iter().zip(&units.of_place) {
@@ -64,7 +73,7 @@ fn error_of(influence: &[f64], clusters: Option<&Units>) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "units are few")]
     let count = units.count as f64;
     let squares: f64 = sums.iter().map(|value| value * value).sum();
-    (squares * count / (count - 1.0)).sqrt()
+    ((squares * count / (count - 1.0)).sqrt(), count)
 }
 
 impl Curve {
@@ -90,7 +99,8 @@ impl Curve {
                 }
             }
         }
-        Ok(Self { area, influence })
+        let rarest = by_class.iter().map(|placements| placements.positives.min(placements.negatives));
+        Ok(Self { area, influence, rarest: rarest.fold(rows, f64::min) })
     }
 }
 

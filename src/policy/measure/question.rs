@@ -97,8 +97,8 @@ impl Question<'_> {
         if matches!(metric, Metric::RocAuc(_)) {
             let clustered = clusters.is_some().then_some(&units);
             let area = delong::measured(metric, *candidate, *champion, *relative, of, clustered);
-            let delong::Area { estimate, error } = area.map_err(|delong::NoCurve| NoInterval::Undefined)?;
-            return Ok((estimate, self.normal(estimate, error)));
+            let delong::Area { estimate, error, freedom } = area.map_err(|delong::NoCurve| NoInterval::Undefined)?;
+            return Ok((estimate, self.of_area(estimate, error, freedom)));
         }
         let figure = Compared::of(metric, *candidate, *champion, *relative, of, &units);
         let figure = figure.map_err(NoInterval::Unmeasurable)?;
@@ -112,13 +112,13 @@ impl Question<'_> {
         }
     }
 
-    fn normal(&self, estimate: f64, error: f64) -> Spread {
+    fn of_area(&self, estimate: f64, error: f64, freedom: f64) -> Spread {
         if error <= 1e-12 {
             self.unseen()
         } else if self.champion.is_none() && estimate > 0.0 && estimate < 1.0 {
-            Spread::Odds { error }
+            Spread::Odds { error, freedom }
         } else {
-            Spread::Normal { error }
+            Spread::Area { error, freedom }
         }
     }
 

@@ -36,15 +36,19 @@ pub(in crate::policy) enum Spread {
     Pairs(Pairs),
     /// The same, to be held against no difference at all.
     Discordant(Pairs),
-    /// Normal around the estimate.
-    Normal {
+    /// The difference of two areas: Student's t around the estimate.
+    Area {
         /// Standard error.
         error: f64,
+        /// Degrees of freedom.
+        freedom: f64,
     },
-    /// Normal around the estimate's logarithm of odds: for areas, which lie from 0 to 1.
+    /// One area: Student's t around the logarithm of its odds, since it lies from 0 to 1.
     Odds {
         /// Standard error of the area itself.
         error: f64,
+        /// Degrees of freedom.
+        freedom: f64,
     },
     /// What resampling showed.
     Resampled(Resamples),
@@ -99,11 +103,12 @@ impl Measurement {
             Spread::Share { right, trials } => wilson::bounds(*right, *trials, z()),
             Spread::Pairs(pairs) => newcombe::bounds(*pairs, z()),
             Spread::Discordant(pairs) => mcnemar::bounds(*pairs, 1.0 - confidence),
-            Spread::Normal { error } => around(z() * error),
-            Spread::Odds { error } => on_odds(self.estimate, *error, z()),
+            Spread::Odds { error, freedom } => on_odds(self.estimate, *error, normal::student(confidence, *freedom)),
             Spread::Resampled(resamples) => resamples.bounds(confidence),
             Spread::Distance(resamples) => (resamples.bounds(confidence).0, resamples.share(confidence)),
-            Spread::Grouped { error, freedom } => around(normal::student(confidence, *freedom) * error),
+            Spread::Area { error, freedom } | Spread::Grouped { error, freedom } => {
+                around(normal::student(confidence, *freedom) * error)
+            }
             Spread::Unseen { rarest, width } => around((1.0 - (1.0 - confidence).powf(1.0 / rarest)) * width),
             Spread::Times { sorted, share } => quantile_bounds(sorted, *share, z()),
         }
@@ -117,7 +122,7 @@ impl Measurement {
             Spread::Pairs(_) => (Method::Newcombe, None),
             Spread::Discordant(pairs) if mcnemar::is_exact(*pairs) => (Method::McnemarExact, None),
             Spread::Discordant(_) => (Method::McnemarMidP, None),
-            Spread::Normal { .. } | Spread::Odds { .. } => (Method::Delong, None),
+            Spread::Area { .. } | Spread::Odds { .. } => (Method::Delong, None),
             Spread::Resampled(_) => (Method::BcaBootstrap, Some(SEED)),
             Spread::Distance(_) => (Method::PercentileBootstrap, Some(SEED)),
             Spread::Grouped { .. } => (Method::GroupedJackknife, Some(SEED)),
@@ -154,13 +159,13 @@ impl Measurement {
     }
 }
 
-/// Bounds of a share that is estimated with a known error, normal on the scale of ln(p/(1−p)) so that they stay within 0 and 1.
-fn on_odds(share: f64, error: f64, z: f64) -> (f64, f64) {
+/// Bounds of a share at so many standard errors, symmetric on the scale of ln(p/(1−p)) so that they stay within 0 and 1.
+fn on_odds(share: f64, error: f64, deviations: f64) -> (f64, f64) {
     let variance = share * (1.0 - share);
     if variance <= 0.0 {
-        return (share - z * error, share + z * error);
+        return (share - deviations * error, share + deviations * error);
     }
-    let (centre, reach) = ((share / (1.0 - share)).ln(), z * error / variance);
+    let (centre, reach) = ((share / (1.0 - share)).ln(), deviations * error / variance);
     let share_of = |odds: f64| 1.0 / (1.0 + (-odds).exp());
     (share_of(centre - reach), share_of(centre + reach))
 }

@@ -29,15 +29,26 @@ pub fn markdown(verdict: &Verdict) -> String {
     page.add("\n<details><summary>Every check in a sentence</summary>\n\n");
     page.list("", verdict.checks.iter().map(sentence));
     page.add("\n</details>\n");
-    for check in verdict.checks.iter().filter(|check| !check.slices.is_empty()) {
+    let sliced = || verdict.checks.iter().filter(|check| !check.slices.is_empty());
+    let mut shown = 0;
+    for check in sliced() {
         let title =
             format!("\n<details><summary>{} slices of {}</summary>\n\n", check.slices.len(), escaped(&check.metric));
-        let slices = check.slices.iter().map(|slice| {
+        // A head without a single row under it would say nothing.
+        if !page.has_room_for(&title.repeat(4)) {
+            break;
+        }
+        shown += 1;
+        let rows = check.slices.iter().map(|slice| {
             let figures = figures(slice.interval.as_ref());
             format!("| {} | {} | {figures} | {} |\n", mark(slice.outcome), escaped(&slice.name), slice.rows)
         });
-        page.list(&format!("{title}| | slice | estimate | bounds | rows |\n| --- | --- | --- | --- | --- |\n"), slices);
+        page.list(&format!("{title}| | slice | estimate | bounds | rows |\n| --- | --- | --- | --- | --- |\n"), rows);
         page.add("\n</details>\n");
+    }
+    let left_out = sliced().count() - shown;
+    if left_out > 0 {
+        page.add(&format!("\nThe slices of {left_out} more checks do not fit here.\n"));
     }
     let champion = verdict.champion.as_ref().map_or("none", |digest| digest.short());
     let mut end = String::new();
