@@ -70,9 +70,9 @@ bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB; NumPy and s
 
 .PHONY: bench-gate
 bench-gate: tools ## the gate's calibration, power, speed beside scikit-learn, hostile input (RECORD=1 writes docs/benchmarks.md)
-	@cargo build --release --package slipway --bin slipway --bench gate
-	@python3 scripts/bench_gate.py --slipway target/release/slipway --rounds $(ROUNDS) $(if $(RECORD),--record) \
-		--gate "$$(ls -t target/release/deps/gate-* | grep -v '\.d$$' | head -1)"
+	@cargo build --package slipway --bin slipway --bench gate
+	@python3 scripts/bench_gate.py --slipway target/debug/slipway --rounds $(ROUNDS) $(if $(RECORD),--record) \
+		--gate "$$(ls -t target/debug/deps/gate-* | grep -v '\.d$$' | head -1)"
 
 .PHONY: bench-train
 bench-train: build ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
