@@ -57,7 +57,7 @@ enum Command {
     /// Train a model here and evaluate it on its test rows
     Train(train::Train),
     /// Judge an evaluation folder against a policy
-    Gate(gate::Gate),
+    Gate(Box<gate::Gate>),
     /// Change one value of a manifest and keep every other byte
     Edit(edit::Edit),
     /// Read and steer the runs of a running server

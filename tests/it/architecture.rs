@@ -48,6 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["app", "cli"]),
     ("axum", &["web"]),
+    ("cel", &["policy"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("git2", &["git"]),

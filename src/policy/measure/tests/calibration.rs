@@ -1,18 +1,19 @@
 //! Whether a gate at 95 % confidence passes a candidate exactly at the threshold in about 5 % of cases, as it promises.
 
 use slipway_contract::Metric;
-use slipway_contract::metrics::Predictions;
+use slipway_contract::metrics::{Attributes, Average, Predictions, Rows, View, all};
 
-use crate::policy::figure::Measured;
-use crate::policy::newcombe::{self, Pairs};
-use crate::policy::random::Random;
-use crate::policy::{normal, wilson};
+use super::super::newcombe::{self, Pairs};
+use super::super::normal::quantile;
+use super::super::question::Question;
+use super::super::random::Random;
+use super::super::wilson;
 
 /// The wrong passes that a confidence of 0.95 allows.
 const ALLOWED: f64 = 0.05;
 
 fn z() -> f64 {
-    normal::quantile(1.0 - ALLOWED)
+    quantile(1.0 - ALLOWED)
 }
 
 /// Probability that the lower bound on `rows` rows reaches the true share: every count right, weighed by its likelihood.
@@ -65,7 +66,7 @@ fn newcombe_passes_a_candidate_at_the_margin_in_about_five_of_a_hundred_cases() 
         let mut wrong = 0;
         for _ in 0..ROUNDS {
             let pairs = draw_pairs(&mut random, rows, limits);
-            wrong += u32::from(newcombe::interval(pairs, z()).lower >= -margin);
+            wrong += u32::from(newcombe::bounds(pairs, z()).0 >= -margin);
         }
         let share = f64::from(wrong) / f64::from(ROUNDS);
         println!("Newcombe, {rows} rows, champion {champion}, only candidate {only_candidate}: {share:.4}");
@@ -139,8 +140,17 @@ fn the_bootstrap_of_macro_f1_passes_a_candidate_at_the_threshold_in_about_five_o
     let (mut wrong_pass, mut wrong_fail) = (0, 0);
     for _ in 0..ROUNDS {
         let table = draw_table(&mut random, 200);
-        let measured = Measured { metric: Metric::MacroF1, candidate: &table, champion: None };
-        let interval = measured.interval(1.0 - ALLOWED).expect("an interval");
+        let attributes = Attributes::new();
+        let question = Question {
+            metric: &Metric::F1(Average::Macro),
+            candidate: Rows { table: View::Classes(&table), attributes: &attributes },
+            champion: None,
+            relative: false,
+            against_none: false,
+            of: &all(200),
+            clusters: None,
+        };
+        let interval = question.measure().expect("a figure").interval(1.0 - ALLOWED, 1.0 - ALLOWED);
         wrong_pass += u32::from(interval.lower >= threshold);
         wrong_fail += u32::from(interval.upper < threshold);
     }

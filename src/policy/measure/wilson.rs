@@ -1,7 +1,5 @@
 //! Wilson's score interval: where a share lies, given how many of some rows were right.
 
-use crate::domain::{Interval, Method};
-
 /// Lower and upper bound of a share of which `right` in `rows` were seen, `z` standard normal deviations to each side
 /// (Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927):
 ///
@@ -14,10 +12,4 @@ pub(super) fn bounds(right: f64, rows: f64, z: f64) -> (f64, f64) {
     let bound = |value: f64| (value / (1.0 + square)).clamp(0.0, 1.0);
     // At the ends one bound is the share itself; rounding must not move it past.
     (bound(centre - reach).min(share), bound(centre + reach).max(share))
-}
-
-/// The interval of a share, each bound at `z` standard normal deviations.
-pub(super) fn interval(right: f64, rows: f64, z: f64) -> Interval {
-    let (lower, upper) = bounds(right, rows, z);
-    Interval { estimate: right / rows, lower, upper, method: Method::Wilson, seed: None }
 }

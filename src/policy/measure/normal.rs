@@ -48,6 +48,17 @@ pub(super) fn quantile(share: f64) -> f64 {
     value.copysign(centred)
 }
 
+/// The value of Student's t with a share below it: the normal one with its first three corrections (Abramowitz and Stegun
+/// 26.7.5). Within 0.3 % from 10 degrees of freedom on.
+pub(super) fn student(share: f64, freedom: f64) -> f64 {
+    let z = quantile(share);
+    let square = z * z;
+    let first = z * (square + 1.0) / 4.0;
+    let second = z * ((5.0 * square + 16.0) * square + 3.0) / 96.0;
+    let third = z * (((3.0 * square + 19.0) * square + 17.0) * square - 15.0) / 384.0;
+    z + first / freedom + second / freedom.powi(2) + third / freedom.powi(3)
+}
+
 /// Two polynomials by rising powers: what is divided, and what divides.
 type Ratio = [[f64; 8]; 2];
 
