@@ -185,3 +185,22 @@ fn every_file_in_the_folder_ships_and_has_comments() {
         assert_eq!(shipped(name).name().as_str(), name);
     }
 }
+
+#[test]
+fn the_page_about_policies_shows_only_what_can_be_read() {
+    let page = include_str!("../../../docs/policies.md");
+    let blocks: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(blocks.len() >= 4);
+    for block in blocks {
+        let text = if block.starts_with("apiVersion") {
+            block.to_owned()
+        } else {
+            format!(
+                "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {{name: page}}\nspec:\n  checks:\n{block}"
+            )
+        };
+        if let Err(mistakes) = Policy::read("docs/policies.md", &text) {
+            panic!("{text}\n{mistakes:#?}");
+        }
+    }
+}

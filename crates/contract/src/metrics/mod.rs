@@ -11,6 +11,7 @@ mod regression;
 mod score;
 mod sums;
 mod table;
+mod written;
 
 #[cfg(test)]
 mod reference;

@@ -1,0 +1,150 @@
+//! How metrics are written: `accuracy`, `recall(class="shirt")` as a key, `{recall: {class: shirt}}` in a file.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::name::{FORMS, Keys, MOST};
+use super::{Metric, NAMES, NotAMetric};
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, keys) = self.parts();
+        f.write_str(&name)?;
+        let Ok(serde_json::Value::Object(keys)) = serde_json::to_value(&keys) else {
+            return Err(fmt::Error);
+        };
+        let keys: Vec<String> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        if keys.is_empty() { Ok(()) } else { write!(f, "({})", keys.join(", ")) }
+    }
+}
+
+impl FromStr for Metric {
+    type Err = NotAMetric;
+
+    fn from_str(text: &str) -> Result<Self, NotAMetric> {
+        let Some((name, rest)) = text.split_once('(') else {
+            return Self::of_keys(text, Keys::default());
+        };
+        Self::of_keys(name, keys_of(rest).ok_or_else(|| NotAMetric::Unknown(text.chars().take(80).collect()))?)
+    }
+}
+
+/// Reads `key=value, …)`, each value as JSON.
+fn keys_of(mut rest: &str) -> Option<Keys> {
+    let mut keys = serde_json::Map::new();
+    loop {
+        let (key, after) = rest.split_once('=')?;
+        let (value, end) = value_of(after)?;
+        if keys.insert(key.trim().to_owned(), value).is_some() {
+            return None;
+        }
+        rest = &after[end..];
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more,
+            None => break,
+        }
+    }
+    (rest == ")").then(|| serde_json::from_value(serde_json::Value::Object(keys)).ok())?
+}
+
+/// The text or number in front, and where it ends.
+fn value_of(text: &str) -> Option<(serde_json::Value, usize)> {
+    if text.starts_with('"') {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter();
+        return Some((values.next()?.ok()?, values.byte_offset()));
+    }
+    let end = text.find([',', ')'])?;
+    Some((serde_json::from_str(&text[..end]).ok()?, end))
+}
+
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Metric {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl Reader {
+    fn complaint<E: serde::de::Error>(mistake: NotAMetric) -> E {
+        match mistake {
+            NotAMetric::Unknown(name) => E::unknown_variant(&name, &NAMES),
+            NotAMetric::Keys(message) => E::custom(message),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Metric;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a metric's name, or a mapping of it such as `{recall: {class: shirt}}`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Metric, E> {
+        text.parse().map_err(Self::complaint)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metric, A::Error> {
+        let Some(name) = map.next_key::<String>()? else {
+            return Err(A::Error::custom("an empty mapping, expected a metric's name with its keys"));
+        };
+        if !NAMES.contains(&name.as_str()) {
+            return Err(A::Error::unknown_variant(&name, &NAMES));
+        }
+        let keys: Keys = map.next_value()?;
+        if let Some(more) = map.next_key::<String>()? {
+            return Err(A::Error::custom(format!("`{name}` and `{more}` came, expected one metric")));
+        }
+        Metric::of_keys(&name, keys).map_err(Self::complaint)
+    }
+}
+
+impl JsonSchema for Metric {
+    fn schema_name() -> Cow<'static, str> {
+        "Metric".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let plain: Vec<&str> =
+            FORMS.iter().filter(|(_, needed, _)| needed.is_empty()).map(|(name, ..)| *name).collect();
+        let type_of = |key: &str| match key {
+            "k" | "bins" => serde_json::json!({"type": "integer", "minimum": 1, "maximum": MOST}),
+            "class" | "by" => serde_json::json!({"type": "string"}),
+            _ => serde_json::json!({"type": "number", "exclusiveMinimum": 0}),
+        };
+        let with_keys = FORMS.iter().filter(|(_, needed, allowed)| !needed.is_empty() || !allowed.is_empty());
+        let properties: serde_json::Map<String, serde_json::Value> = with_keys
+            .map(|(name, needed, allowed)| {
+                let keys: serde_json::Map<String, serde_json::Value> =
+                    needed.iter().chain(*allowed).map(|key| ((*key).to_owned(), type_of(key))).collect();
+                let form = serde_json::json!({
+                    "type": "object", "properties": keys, "required": needed, "additionalProperties": false,
+                });
+                ((*name).to_owned(), form)
+            })
+            .collect();
+        json_schema!({
+            "description": "What can be measured of a candidate.",
+            "anyOf": [
+                {"type": "string", "enum": plain},
+                {"type": "string", "pattern": r"^[a-z0-9_]+\(.*\)$"},
+                {
+                    "type": "object", "properties": properties, "additionalProperties": false,
+                    "minProperties": 1, "maxProperties": 1,
+                },
+            ],
+        })
+    }
+}
