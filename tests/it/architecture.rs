@@ -55,6 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("octocrab", &["forge"]),
     ("parquet", &["evaluation"]),
     ("sqlx", &["store"]),
+    ("ssh_key", &["git"]),
     ("tch", &[]),
     ("ureq", &["git", "cli"]),
 ];
