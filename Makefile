@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 DATA ?= digits
 PREFIX ?= $(HOME)/.local
 KEEP ?=
+ROUNDS ?= 10000
 
 .PHONY: help
 help: ## list the targets
@@ -54,6 +55,10 @@ test-api: ## hold a running server against docs/openapi.json, with schemathesis
 quick: ## unit tests of the controller and the contract: no libtorch, no servers
 	@cargo test --package slipway --lib --package slipway-contract
 
+.PHONY: fuzz
+fuzz: tools ## fuzz every reader of bytes from outside, SECONDS=60 in all
+	@scripts/fuzz.sh $(or $(SECONDS),60)
+
 .PHONY: lint
 lint: tools libtorch ## formatting and clippy, warnings denied
 	@cargo fmt --all --check
@@ -70,14 +75,26 @@ generate: ## write the generated files: schemas/, docs/cli.md and docs/openapi.j
 	@cargo run --quiet --package slipway -- generate openapi
 
 .PHONY: bench-peers
-bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB)
+bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB; NumPy and scikit-learn)
 	@scripts/need.sh python3 pip
 	@scripts/fetch_pytorch.sh
+	@[ -x .peers/gate/bin/python ] || { python3 -m venv .peers/gate && .peers/gate/bin/pip install --quiet scikit-learn==1.9.1 scipy==1.17.1 fairlearn; }
+
+.PHONY: bench-gate
+bench-gate: tools ## the gate's calibration, power, speed beside scikit-learn, hostile input (RECORD=1 writes docs/benchmarks.md)
+	@cargo build --package slipway --bin slipway --bench gate
+	@python3 scripts/bench_gate.py --slipway target/debug/slipway --rounds $(ROUNDS) $(if $(RECORD),--record) \
+		--gate "$$(ls -t target/debug/deps/gate-* | grep -v '\.d$$' | head -1)"
 
 .PHONY: bench-train
 bench-train: build ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
 	@$(MAKE) data DATA=digits
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)
+
+.PHONY: bench-promotion
+bench-promotion: ## promotions by slipway and by the git command line, in turns (RECORD=1 writes docs/benchmarks.md)
+	@scripts/need.sh git cargo c++
+	@cargo bench --quiet --profile dev --package slipway --bench promotion -- $(if $(RECORD),--record)
 
 .PHONY: doctor
 doctor: ## say what this machine lacks

@@ -87,10 +87,19 @@ fn check(path: &Path) -> Result<(), Vec<Diagnostic>> {
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let kind = serde_yaml::from_str::<Kind>(&text).map_or_else(|_| "Model".to_owned(), |file| file.kind);
     match kind.as_str() {
-        "Policy" => Policy::read(&name, &text).map(drop),
+        "Policy" => read_policy(&name, &text).map(drop),
         "Server" => config::load(path).map(drop),
         _ => check_model(path, &name, &text),
     }
+}
+
+/// A policy, with what it extends: paths are relative to the file that names them.
+pub(super) fn read_policy(name: &str, text: &str) -> Result<Policy, Vec<Diagnostic>> {
+    Policy::read_with(name, text, &|from, path| {
+        let path = Path::new(from).parent().unwrap_or(Path::new("")).join(path);
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        Ok((path.display().to_string(), text))
+    })
 }
 
 /// A model file, the policy it names, and whether its data files are there.
@@ -101,7 +110,10 @@ fn check_model(path: &Path, name: &str, text: &str) -> Result<(), Vec<Diagnostic
     let policy = folder.join(&model.spec.policy);
     let policy_name = policy.display().to_string();
     match std::fs::read_to_string(&policy) {
-        Ok(text) => problems.extend(Policy::read(&policy_name, &text).err().unwrap_or_default()),
+        Ok(text) => match read_policy(&policy_name, &text) {
+            Ok(policy) => problems.extend(policy.unfit_for(model.spec.task)),
+            Err(mistakes) => problems.extend(mistakes),
+        },
         Err(error) => problems.push(missing(name, text, "spec.policy", &policy_name, &error)),
     }
     for (key, file) in model.spec.data.files() {

@@ -50,6 +50,11 @@ pub(super) fn invalid(message: impl fmt::Display) -> Failure {
     Failure { exit: Exit::Invalid, message: message.to_string() }
 }
 
+/// A rule says no.
+pub(super) fn refused(message: impl fmt::Display) -> Failure {
+    Failure { exit: Exit::Refused, message: message.to_string() }
+}
+
 /// A server did not answer.
 pub(super) fn unreachable(message: impl fmt::Display) -> Failure {
     Failure { exit: Exit::Unreachable, message: message.to_string() }

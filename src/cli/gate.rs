@@ -3,12 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use slipway_contract::TrainingReport;
 
 use super::exit::{self, Exit, Failure};
 use super::output;
-use crate::domain::Outcome;
-use crate::evaluation;
-use crate::policy::{Champion, Policy, render};
+use crate::domain::{Outcome, Verdict};
+use crate::evaluation::{self, Evaluation, Samples};
+use crate::policy::{Champion, Data, Evidence, Facts, Policy, render};
+
+/// Bytes a file of the artifact or a sample may have.
+const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Judge an evaluation folder against a policy.
 #[derive(Debug, Args)]
@@ -16,12 +21,39 @@ pub(super) struct Gate {
     /// The policy file
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
+    /// A policy that no other can loosen; may be given several times
+    #[arg(long, value_name = "FILE")]
+    floor: Vec<PathBuf>,
     /// The candidate's evaluation folder (`report.json` and `predictions.parquet`)
     #[arg(long, value_name = "DIR")]
     candidate: PathBuf,
     /// The champion's evaluation folder, on the same rows
     #[arg(long, value_name = "DIR")]
     champion: Option<PathBuf>,
+    /// Evaluation folder of the same training with another seed; may be given several times
+    #[arg(long, value_name = "DIR")]
+    seed_run: Vec<PathBuf>,
+    /// The training report (`training.json`): size, parameters and seconds of the artifact
+    #[arg(long, value_name = "FILE")]
+    training_report: Option<PathBuf>,
+    /// A JSON list of milliseconds that single predictions took
+    #[arg(long, value_name = "FILE")]
+    latencies: Option<PathBuf>,
+    /// Rows the model has learnt from, as parquet
+    #[arg(long, value_name = "FILE")]
+    training_data: Option<PathBuf>,
+    /// Rows it is judged on, as parquet
+    #[arg(long, value_name = "FILE")]
+    test_data: Option<PathBuf>,
+    /// Rows seen lately, as parquet
+    #[arg(long, value_name = "FILE")]
+    recent_data: Option<PathBuf>,
+    /// The model's name, for exceptions and expressions
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// The environment's name, for expressions
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
     /// The form of the verdict
     #[arg(long, value_enum, default_value_t = Form::Text)]
     output: Form,
@@ -32,28 +64,116 @@ enum Form {
     Text,
     Json,
     Markdown,
+    Svg,
+    Junit,
 }
 
 impl Gate {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let name = self.policy.display().to_string();
-        let text = std::fs::read_to_string(&self.policy).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
-        let policy = Policy::read(&name, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
+        let policy = read_policy(&self.policy)?;
+        let floors = self.floor.iter().map(|path| read_policy(path)).collect::<Result<Vec<Policy>, Failure>>()?;
+        let columns = [&policy].into_iter().chain(&floors).flat_map(Policy::columns).collect();
         let read = |folder: &Path| {
-            evaluation::read_folder(folder).map_err(|error| exit::invalid(format!("{}: {error}", folder.display())))
+            evaluation::read_folder(folder, &columns)
+                .map_err(|error| exit::invalid(format!("{}: {error}", folder.display())))
         };
         let candidate = read(&self.candidate)?;
         let champion = self.champion.as_deref().map(read).transpose()?;
-        let verdict = policy.judge(&candidate, champion.as_ref().map_or(Champion::None, Champion::Evaluated));
-        output::say(&match self.output {
-            Form::Text => render::text(&verdict),
-            Form::Markdown => render::markdown(&verdict),
-            Form::Json => serde_json::to_string_pretty(&verdict).map_err(exit::defect)?,
-        });
+        let seeds = self.seed_run.iter().map(|folder| read(folder)).collect::<Result<Vec<Evaluation>, Failure>>()?;
+        let champion = champion.as_ref().map_or(Champion::None, Champion::Evaluated);
+        let evidence = Evidence {
+            seeds: &seeds,
+            facts: self.facts()?,
+            data: self.data()?,
+            ..Evidence::new(&candidate, champion, Timestamp::now())
+        };
+        let verdict = policy.judge_over(&floors, &evidence);
+        output::say(self.render(&verdict)?.trim_end_matches('\n'));
         Ok(match verdict.outcome {
             Outcome::Pass => Exit::Done,
             Outcome::Fail => Exit::Refused,
-            Outcome::Inconclusive => Exit::Inconclusive,
+            Outcome::Inconclusive | Outcome::NeedsApproval => Exit::Inconclusive,
         })
     }
+
+    fn render(&self, verdict: &Verdict) -> Result<String, Failure> {
+        Ok(match self.output {
+            Form::Text => render::text(verdict),
+            Form::Markdown => render::markdown(verdict),
+            Form::Json => serde_json::to_string_pretty(verdict).map_err(exit::defect)?,
+            Form::Svg => render::svg(verdict),
+            Form::Junit => render::junit(verdict),
+        })
+    }
+
+    fn facts(&self) -> Result<Facts, Failure> {
+        let mut facts = Facts::default();
+        if let Some(path) = &self.training_report {
+            let report: TrainingReport = read_json(path)?;
+            facts.figures.extend(figures_of(&report));
+            facts.texts.insert("run.device", report.device);
+        }
+        if let Some(path) = &self.latencies {
+            facts.latencies = read_json(path)?;
+            facts.figures.extend(quantiles_of(&facts.latencies));
+        }
+        let texts = [("run.model", &self.model), ("environment.name", &self.environment)];
+        facts.texts.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
+        Ok(facts)
+    }
+
+    fn data(&self) -> Result<Data, Failure> {
+        let read = |path: &Option<PathBuf>| path.as_deref().map(read_samples).transpose();
+        Ok(Data {
+            training: read(&self.training_data)?,
+            test: read(&self.test_data)?,
+            recent: read(&self.recent_data)?,
+        })
+    }
+}
+
+/// A policy with what it extends, whose paths are relative to the file that names them.
+fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let name = path.display().to_string();
+    let text = text_of(path)?;
+    super::check::read_policy(&name, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))
+}
+
+fn text_of(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+    serde_json::from_str(&text_of(path)?).map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
+}
+
+fn read_samples(path: &Path) -> Result<Samples, Failure> {
+    let refuse = |words: String| exit::invalid(format!("{}: {words}", path.display()));
+    let size = path.metadata().map_err(|error| refuse(error.to_string()))?.len();
+    if size > MOST_BYTES {
+        return Err(refuse(format!("{size} bytes, expected at most {MOST_BYTES}; use a sample of the rows")));
+    }
+    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    evaluation::read_samples(&bytes).map_err(|error| refuse(error.to_string()))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^53")]
+fn figures_of(report: &TrainingReport) -> [(&'static str, f64); 5] {
+    let on_device = if report.device == "cpu" { 0.0 } else { report.seconds };
+    [
+        ("artifact.bytes", report.artifact_bytes as f64),
+        ("artifact.parameters", report.parameters as f64),
+        ("artifact.training_seconds", report.seconds),
+        ("artifact.device_seconds", on_device),
+        ("run.seed", f64::from(report.seed)),
+    ]
+}
+
+/// The median and the 99th percentile as expressions see them: the smallest time that at least such a share does not exceed.
+fn quantiles_of(latencies: &[f64]) -> Vec<(&'static str, f64)> {
+    let mut sorted = latencies.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let at = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied();
+    let named = [("artifact.latency_p50", at(50)), ("artifact.latency_p99", at(99))];
+    named.into_iter().filter_map(|(name, time)| Some((name, time?))).collect()
 }

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, schema_for};
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config::ServerFile;
+use crate::domain::Verdict;
 use crate::policy;
 use crate::web;
 
@@ -81,6 +82,7 @@ fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
     Ok(vec![
         ("model.schema.json", schema::<Model>()?),
         ("policy.schema.json", text_of(&policy::schema())?),
+        ("verdict.schema.json", schema::<Verdict>()?),
         ("server.schema.json", schema::<ServerFile>()?),
         ("job.schema.json", schema::<Job>()?),
         ("progress.schema.json", schema::<Progress>()?),

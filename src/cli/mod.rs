@@ -7,6 +7,7 @@ mod client;
 mod completions;
 mod deliveries;
 mod doctor;
+mod edit;
 mod exit;
 mod follow;
 mod gate;
@@ -56,7 +57,9 @@ enum Command {
     /// Train a model here and evaluate it on its test rows
     Train(train::Train),
     /// Judge an evaluation folder against a policy
-    Gate(gate::Gate),
+    Gate(Box<gate::Gate>),
+    /// Change one value of a manifest and keep every other byte
+    Edit(edit::Edit),
     /// Read and steer the runs of a running server
     Runs(runs::Runs),
     /// Read the deliveries of a running server, and have them read again
@@ -126,6 +129,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Check(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Gate(command) => command.run(),
+        Command::Edit(command) => command.run(),
         Command::Runs(command) => command.run(),
         Command::Deliveries(command) => command.run(),
         Command::Tokens(command) => command.run(),

@@ -86,9 +86,15 @@ pub(super) struct SourceFile {
     /// How to log in for fetching.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
+    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
+    #[serde(default)]
+    pub(super) ca: Option<String>,
     /// The environment its models are promoted to.
     #[schemars(with = "String")]
     pub(super) environment: SourceName,
+    /// The forge's API, which is told where runs stand.
+    #[serde(default)]
+    pub(super) api: Option<ForgeApiFile>,
     /// Which of its changes (pull or merge requests) are judged.
     #[serde(default)]
     pub(super) changes: ChangesFile,
@@ -96,6 +102,18 @@ pub(super) struct SourceFile {
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
     pub(super) priority: i32,
+}
+
+/// A forge's API.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForgeApiFile {
+    /// Its address: `https://api.github.com`, or that of a GitLab, Gitea or Forgejo.
+    pub(super) url: String,
+    /// The repository there, `OWNER/NAME`.
+    pub(super) repository: String,
+    /// A token that may write commit statuses.
+    pub(super) token: SecretReference,
 }
 
 /// Which changes of a source are judged.
@@ -139,6 +157,12 @@ pub(super) struct EnvironmentFile {
     /// How to log in for fetching and pushing.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
+    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
+    #[serde(default)]
+    pub(super) ca: Option<String>,
+    /// The key that signs promotions: an Ed25519 key of OpenSSH without a passphrase.
+    #[serde(default)]
+    pub(super) signing_key: Option<SecretReference>,
 }
 
 /// How to log in to a git server.

@@ -2,6 +2,7 @@
 //! part's settings, and nowhere else.
 
 mod file;
+mod remote;
 mod secret;
 mod settle;
 
@@ -14,7 +15,7 @@ use crate::domain::{Diagnostic, SourceName};
 use crate::executor;
 use crate::forge;
 use crate::forge::Secret;
-use crate::git::{Credentials, Identity, Remote};
+use crate::git::{Identity, Remote};
 use crate::pipeline::ChangePolicy;
 use crate::store;
 use crate::telemetry;
@@ -73,6 +74,8 @@ pub struct Limits {
 pub struct Source {
     /// Which forge it lives on.
     pub forge: forge::Settings,
+    /// Where runs are told of.
+    pub reports: Option<forge::StatusApi>,
     /// The repository and its served branch.
     pub remote: Remote,
     /// Secrets of its webhook.
@@ -122,15 +125,4 @@ impl Problems {
     fn take<T>(&mut self, key: &str, value: Result<T, impl std::fmt::Display>) -> Option<T> {
         value.map_err(|error| self.add(key, error)).ok()
     }
-}
-
-fn credentials(
-    file: Option<&file::CredentialsFile>,
-    key: &str,
-    folder: &Path,
-    problems: &mut Problems,
-) -> Option<Credentials> {
-    let file::CredentialsFile { username, password } = file?;
-    let password = problems.take(&format!("{key}.credentials.password"), secret::read(password, folder))?;
-    Some(Credentials { username: username.clone(), password })
 }

@@ -12,11 +12,13 @@ use super::file::{
     ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile,
     RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
+use super::remote::Place;
 use super::secret::{self, SecretReference};
-use super::{Limits, Problems, Remote, Secret, Settings, Source, credentials};
+use super::{Limits, Problems, Remote, Secret, Settings, Source};
 use crate::artifacts;
 use crate::domain::SourceName;
 use crate::executor;
+use crate::forge;
 use crate::git::Identity;
 use crate::pipeline::ChangePolicy;
 use crate::store;
@@ -25,6 +27,9 @@ use crate::telemetry::OtlpUrl;
 use crate::web;
 use crate::web::MetricsAccess;
 
+/// Upper bounds of `web.largest_delivery`, and of the budgets for deliveries.
+const LARGEST_DELIVERY: ByteSize = ByteSize::gib(1);
+const MOST_DELIVERIES: ByteSize = ByteSize::gib(64);
 /// Bounds of `web.connections`.
 const FEWEST_CONNECTIONS: usize = 16;
 const MOST_CONNECTIONS: usize = 65_536;
@@ -113,14 +118,14 @@ fn settle_environments(
     if files.is_empty() {
         problems.add("environments", "none is named, expected at least one");
     }
-    for (index, EnvironmentFile { name, url, branch, credentials: login }) in files.into_iter().enumerate() {
+    for (index, file) in files.into_iter().enumerate() {
+        let EnvironmentFile { name, url, branch, credentials: login, ca, signing_key } = file;
         let key = format!("environments[{index}]");
-        let login = credentials(login.as_ref(), &key, folder, problems);
-        let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
-            continue;
-        };
+        let place = Place { key: &key, folder };
+        let Some(remote) = place.remote(&url, &branch, login.as_ref(), ca.as_deref(), problems) else { continue };
+        let remote = place.signed(remote, signing_key.as_ref(), problems);
         if environments.insert(name.clone(), remote).is_some() {
-            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+            problems.add(&format!("{}.name", place.key), format!("`{name}` is named twice"));
         }
     }
     environments
@@ -146,13 +151,20 @@ fn settle_sources(
             secret,
             previous_secret,
             credentials: login,
+            ca,
             environment,
             changes,
+            api,
             priority,
         } = file;
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
+        let reports = api.and_then(|api| {
+            let key = format!("{key}.api");
+            let token = problems.take(&format!("{key}.token"), secret::read(&api.token, folder))?;
+            problems.take(&key, forge::StatusApi::new(forge, &api.url, &api.repository, &token))
+        });
         let changes = match changes {
             ChangesFile::Ignore => ChangePolicy::Ignore,
             ChangesFile::SameRepository => ChangePolicy::SameRepository,
@@ -166,11 +178,12 @@ fn settle_sources(
             let Some(reference) = reference else { continue };
             secrets.extend(problems.take(&format!("{key}.{word}"), shared_secret(&reference, folder)));
         }
-        let login = credentials(login.as_ref(), &key, folder, problems);
-        let Some(remote) = problems.take(&format!("{key}.url"), Remote::new(&url, &branch, login)) else {
-            continue;
-        };
-        if sources.insert(name.clone(), Source { forge, remote, secrets, environment, changes, priority }).is_some() {
+        let place = Place { key: &key, folder };
+        let Some(remote) = place.remote(&url, &branch, login.as_ref(), ca.as_deref(), problems) else { continue };
+        if sources
+            .insert(name.clone(), Source { forge, reports, remote, secrets, environment, changes, priority })
+            .is_some()
+        {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }
     }
@@ -212,11 +225,13 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
 
 /// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.
 fn settle_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
-    let largest = ("web.largest_delivery", file.largest_delivery, ByteSize::b(1));
-    let source = ("web.source_deliveries", file.source_deliveries, file.largest_delivery);
-    let all = ("web.all_deliveries", file.all_deliveries, file.source_deliveries);
-    let [largest, each_source, all] = [largest, source, all].map(|(key, size, least)| {
-        let most = if key == "web.largest_delivery" { ByteSize::gib(1) } else { ByteSize::gib(64) };
+    let WebFile { largest_delivery: largest, source_deliveries: source, all_deliveries: all, .. } = *file;
+    let [largest, each_source, all] = [
+        ("web.largest_delivery", largest, ByteSize::b(1), LARGEST_DELIVERY),
+        ("web.source_deliveries", source, largest, MOST_DELIVERIES),
+        ("web.all_deliveries", all, source, MOST_DELIVERIES),
+    ]
+    .map(|(key, size, least, most)| {
         if size < least || size > most {
             problems.add(key, format!("{size} is out of range, expected {least} to {most}"));
         }

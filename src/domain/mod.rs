@@ -22,4 +22,6 @@ pub use promotion::{Promotion, version_of};
 pub use retry::{Retry, pause_before};
 pub use run::{ChangeHead, EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunEvent, RunState};
 pub use transition::{Actor, Transition};
-pub use verdict::{CheckOutcome, CheckResult, Interval, Method, Outcome, Requirement, Verdict};
+pub use verdict::{
+    CheckOutcome, CheckResult, ExceptionNote, Interval, Method, Outcome, Requirement, SliceResult, Verdict,
+};

@@ -1,10 +1,11 @@
 //! What the gate says of a candidate: every check with its figures and a sentence, and the outcome of all together.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use slipway_contract::{Digest, Metric};
+use slipway_contract::Digest;
 
 /// What all checks together come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// At least one check passed, and none failed or stayed undecided.
@@ -13,10 +14,12 @@ pub enum Outcome {
     Fail,
     /// Nothing failed, but the rows do not suffice to say that all is well.
     Inconclusive,
+    /// All is well but for what the policy leaves to a person.
+    NeedsApproval,
 }
 
 /// What one check comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckOutcome {
     /// The whole interval is on the right side.
@@ -25,30 +28,46 @@ pub enum CheckOutcome {
     Fail,
     /// The interval holds the threshold, and the policy does not accept that.
     Inconclusive,
-    /// The interval holds the threshold, and the policy is content with a warning.
+    /// The interval holds the threshold, and the policy leaves that to a person.
+    NeedsApproval,
+    /// It does not hold or is undecided, and the policy is content with a warning.
     Warned,
     /// The check compares with a champion, and there is none.
     Skipped,
+    /// It does not hold, and an exception says that this is accepted for now.
+    Excepted,
 }
 
 /// How the bounds of an interval were computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
+    /// A figure that is known, not estimated.
+    Exact,
     /// Wilson's score interval of a proportion.
     Wilson,
     /// Newcombe's tenth method for the difference of paired proportions.
     Newcombe,
+    /// The interval that belongs to `McNemar`'s exact test, for few rows on which the models differ.
+    McnemarExact,
+    /// The interval that belongs to `McNemar`'s test with the mid-p correction.
+    McnemarMidP,
+    /// `DeLong`'s variance of areas under ROC curves.
+    Delong,
     /// Bias-corrected and accelerated bootstrap.
     BcaBootstrap,
+    /// Bootstrap whose upper bound is a plain quantile of the resamples, for distances.
+    PercentileBootstrap,
     /// Jackknife over groups of rows, for very many rows.
     GroupedJackknife,
     /// A bound on what the rows would not show, because none of them differs.
     UnseenRows,
+    /// Order statistics of measured times.
+    OrderStatistics,
 }
 
 /// Where a metric, or a difference of two, lies: each bound alone holds with the policy's confidence.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// The value on the evaluated rows.
     pub estimate: f64,
@@ -64,25 +83,79 @@ pub struct Interval {
 }
 
 /// What a check asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Requirement {
-    /// The metric has to reach this.
+    /// The measure has to reach this.
     AtLeast(f64),
-    /// The metric must not exceed this.
+    /// The measure must not exceed this.
     AtMost(f64),
-    /// The metric may be worse than the champion's by this much.
+    /// The measure has to lie from the first to the second.
+    Between(f64, f64),
+    /// The measure may be worse than the champion's by this much.
     NoWorseThanChampion {
         /// By how much, zero or more.
         margin: f64,
+        /// Whether the margin is a share of the champion's value.
+        #[serde(default)]
+        relative: bool,
     },
+    /// The measure has to be better than the champion's by more than this.
+    BetterThanChampion {
+        /// By how much, zero or more.
+        by: f64,
+    },
+    /// A condition has to hold.
+    Condition(String),
+}
+
+impl Requirement {
+    /// Whether it compares with the champion.
+    pub fn is_relative(&self) -> bool {
+        matches!(self, Self::NoWorseThanChampion { .. } | Self::BetterThanChampion { .. })
+    }
+}
+
+/// One slice of a check and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SliceResult {
+    /// The slice in words, such as `label = shirt`.
+    pub name: String,
+    /// What came of it.
+    pub outcome: CheckOutcome,
+    /// The outcome in words to be read aloud.
+    pub sentence: String,
+    /// The metric in this slice; its bounds hold for all slices of the check together.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+    /// Rows in the slice.
+    pub rows: u64,
+    /// About how many rows of the slice would decide it, if the estimate stayed where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_to_decide: Option<u64>,
+}
+
+/// Why a check that does not hold is accepted for now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExceptionNote {
+    /// The reason.
+    pub reason: String,
+    /// Who accepted it.
+    pub approver: String,
+    /// The last day on which it holds, as `2026-01-31`.
+    pub expires: String,
+    /// Where it stands: file and line.
+    pub place: String,
 }
 
 /// One check and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckResult {
-    /// The metric.
-    pub metric: Metric,
+    /// The check's own name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What is measured: a metric, a drift, a leak or an expression.
+    pub metric: String,
     /// What was asked for.
     pub requirement: Requirement,
     /// What came of it.
@@ -92,11 +165,14 @@ pub struct CheckResult {
     /// Why the policy asks for it, in the words of its authors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Who answers for the check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// The policy file.
     pub file: String,
     /// The line of the check in it.
     pub line: usize,
-    /// The metric, or the candidate's minus the champion's; `None` if it could not be computed.
+    /// The measure, or the candidate's minus the champion's; `None` if it could not be computed or has slices.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
     /// Rows the figures rest on.
@@ -104,10 +180,16 @@ pub struct CheckResult {
     /// About how many rows would decide an undecided check, if the estimate stayed where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_to_decide: Option<u64>,
+    /// Every slice, if the check has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceResult>,
+    /// Why it is accepted though it does not hold, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<ExceptionNote>,
 }
 
 /// What the gate says of a candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// All checks together.
     pub outcome: Outcome,
@@ -123,6 +205,9 @@ pub struct Verdict {
     pub champion: Option<Digest>,
     /// Rows the candidate was evaluated on.
     pub rows: u64,
+    /// What else a reader has to know, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Every check, in the policy's order.
     pub checks: Vec<CheckResult>,
 }
@@ -135,7 +220,9 @@ impl Outcome {
             Self::Fail
         } else if any(CheckOutcome::Inconclusive) {
             Self::Inconclusive
-        } else if any(CheckOutcome::Pass) {
+        } else if any(CheckOutcome::NeedsApproval) {
+            Self::NeedsApproval
+        } else if any(CheckOutcome::Pass) || any(CheckOutcome::Excepted) {
             Self::Pass
         } else if any(CheckOutcome::Warned) {
             Self::Inconclusive
@@ -150,6 +237,7 @@ impl Outcome {
             Self::Pass => "passed",
             Self::Fail => "refused",
             Self::Inconclusive => "inconclusive",
+            Self::NeedsApproval => "needs approval",
         }
     }
 }
@@ -161,8 +249,10 @@ impl CheckOutcome {
             Self::Pass => "passed",
             Self::Fail => "refused",
             Self::Inconclusive => "inconclusive",
+            Self::NeedsApproval => "needs approval",
             Self::Warned => "warning",
             Self::Skipped => "skipped",
+            Self::Excepted => "excepted",
         }
     }
 }
@@ -174,23 +264,29 @@ impl Verdict {
             Outcome::Pass => false,
             Outcome::Fail => check.outcome == CheckOutcome::Fail,
             Outcome::Inconclusive => matches!(check.outcome, CheckOutcome::Inconclusive | CheckOutcome::Warned),
+            Outcome::NeedsApproval => check.outcome == CheckOutcome::NeedsApproval,
         };
         if let Some(check) = self.checks.iter().find(blocking) {
             return format!("{}: {}", self.outcome.name(), check.sentence);
         }
+        match (self.outcome, self.notes.first()) {
+            (Outcome::NeedsApproval, Some(note)) => return format!("{}: {note}", self.outcome.name()),
+            (Outcome::Pass, _) => {}
+            _ => {
+                let policy = &self.policy;
+                return format!("refused: no check of {policy} could be applied; add one that needs no champion");
+            }
+        }
         let count = |outcome| self.checks.iter().filter(|check| check.outcome == outcome).count();
         let passed = count(CheckOutcome::Pass);
-        if self.outcome != Outcome::Pass {
-            let policy = &self.policy;
-            return format!("refused: no check of {policy} could be applied; add one that needs no champion");
-        }
         let apart = |outcome, word: &str| match count(outcome) {
             0 => String::new(),
             count => format!(", {count} {word}"),
         };
         let undecided = apart(CheckOutcome::Warned, "undecided");
         let skipped = apart(CheckOutcome::Skipped, "skipped");
+        let excepted = apart(CheckOutcome::Excepted, "excepted");
         let (total, rows) = (self.checks.len(), self.rows);
-        format!("passed: {passed} of {total} checks on {rows} rows{undecided}{skipped}")
+        format!("passed: {passed} of {total} checks on {rows} rows{undecided}{skipped}{excepted}")
     }
 }

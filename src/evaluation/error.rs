@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use slipway_contract::Metric;
+use slipway_contract::metrics::Unmeasurable;
 
 /// Why an evaluation is refused. Texts from the files are shown cut short and escaped: a stranger may have chosen them.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +48,18 @@ pub enum EvaluationError {
         computed: f64,
     },
     /// The report states a figure that cannot be computed from its predictions.
-    #[error(
-        "report.json: {metric} is stated as {stated}, but predictions.parquet has no `score_…` columns to compute it from"
-    )]
+    #[error("report.json: {metric} is stated as {stated}, but cannot be computed from predictions.parquet: {why}")]
     Unfounded {
+        /// The metric.
+        metric: Metric,
+        /// What the report says.
+        stated: f64,
+        /// Why not.
+        why: Unmeasurable,
+    },
+    /// The report states a figure that is undefined on its rows.
+    #[error("report.json: {metric} is stated as {stated}, but it is undefined on these rows; leave it out")]
+    Undefined {
         /// The metric.
         metric: Metric,
         /// What the report says.

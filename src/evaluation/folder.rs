@@ -1,5 +1,6 @@
 //! Reads the two files of an evaluation folder from disk, no more of them than is allowed.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -8,11 +9,11 @@ use super::report::MOST_REPORT_BYTES;
 use super::table::MOST_BYTES;
 use super::{Evaluation, EvaluationError, PREDICTIONS_FILE, REPORT_FILE, read};
 
-/// Reads and verifies the evaluation folder at `path`.
-pub fn read_folder(path: &Path) -> Result<Evaluation, EvaluationError> {
+/// Reads and verifies the evaluation folder at `path`, with these columns as attributes.
+pub fn read_folder(path: &Path, attributes: &BTreeSet<String>) -> Result<Evaluation, EvaluationError> {
     let report = bytes_of(path, REPORT_FILE, MOST_REPORT_BYTES)?;
     let predictions = bytes_of(path, PREDICTIONS_FILE, MOST_BYTES)?;
-    read(&report, &predictions)
+    read(&report, &predictions, attributes)
 }
 
 fn bytes_of(folder: &Path, file: &'static str, most: u64) -> Result<Vec<u8>, EvaluationError> {

@@ -3,11 +3,14 @@
 //! Both files may come from a stranger's change, so sizes, types, names and numbers are checked before use. Judging what the
 //! figures mean is the business of `policy`.
 
+mod attribute;
 mod column;
 mod error;
+mod estimates;
 mod folder;
 mod pairing;
 mod report;
+mod samples;
 mod scores;
 mod table;
 
@@ -16,12 +19,15 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use slipway_contract::EvaluationReport;
-use slipway_contract::metrics::Predictions;
+use slipway_contract::metrics::{Attributes, Rows, Table};
 
 pub use error::EvaluationError;
 pub use folder::read_folder;
 pub use pairing::{NotPaired, paired};
+pub use samples::{SampleColumn, Samples, read_samples};
 
 /// The report's file name in an evaluation folder.
 pub const REPORT_FILE: &str = "report.json";
@@ -35,13 +41,28 @@ pub struct Evaluation {
     /// What the evaluator says.
     pub report: EvaluationReport,
     /// What the model said of every test row.
-    pub predictions: Predictions,
+    pub table: Table,
+    /// What the rows may be grouped by, by the name of its column: those columns that were asked for and are there.
+    pub attributes: Attributes,
 }
 
-/// Reads and verifies both files of an evaluation folder from their bytes.
-pub fn read(report_json: &[u8], predictions_parquet: &[u8]) -> Result<Evaluation, EvaluationError> {
+impl Evaluation {
+    /// The rows with their attributes.
+    pub fn rows(&self) -> Rows<'_> {
+        Rows { table: self.table.view(), attributes: &self.attributes }
+    }
+}
+
+/// Reads and verifies both files of an evaluation folder from their bytes. Besides what every evaluation has, only the
+/// columns named in `attributes` are read; one that is not there is left out.
+pub fn read(
+    report_json: &[u8],
+    predictions_parquet: &[u8],
+    attributes: &BTreeSet<String>,
+) -> Result<Evaluation, EvaluationError> {
     let report = report::parse(report_json)?;
-    let predictions = table::read(predictions_parquet, &report)?;
-    report::verify(&report, &predictions)?;
-    Ok(Evaluation { report, predictions })
+    let (table, attributes) = table::read(predictions_parquet, &report, attributes)?;
+    let evaluation = Evaluation { report, table, attributes };
+    report::verify(&evaluation)?;
+    Ok(evaluation)
 }

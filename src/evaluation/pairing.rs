@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use slipway_contract::metrics::Predictions;
+use slipway_contract::metrics::{Estimates, Predictions, Table};
 
 use super::Evaluation;
 use super::error::shown;
@@ -17,16 +17,16 @@ pub struct NotPaired {
     difference: String,
 }
 
-/// The champion's predictions in the order of the candidate's rows.
+/// The champion's rows in the order of the candidate's.
 ///
 /// Refused unless both were evaluated on the same data by the same evaluator: the same rows by name, one to one, with the same
 /// labels and the same classes.
 pub fn paired<'champion>(
     candidate: &Evaluation,
     champion: &'champion Evaluation,
-) -> Result<Cow<'champion, Predictions>, NotPaired> {
+) -> Result<Cow<'champion, Table>, NotPaired> {
     match difference_of_reports(candidate, champion) {
-        None => in_order_of(&candidate.predictions, &champion.predictions),
+        None => in_order_of(&candidate.table, &champion.table),
         Some(difference) => Err(difference),
     }
     .map_err(|difference| NotPaired { difference })
@@ -42,55 +42,78 @@ fn difference_of_reports(candidate: &Evaluation, champion: &Evaluation) -> Optio
         let (ours, theirs) = (shown(&ours.evaluator), shown(&theirs.evaluator));
         return Some(format!("the champion's evaluator is {theirs}, expected the candidate's {ours}"));
     }
-    let (ours, theirs) = (&candidate.predictions, &champion.predictions);
     if ours.classes != theirs.classes {
         return Some("their classes or the order of them differ".to_owned());
     }
-    (ours.len() != theirs.len())
-        .then(|| format!("the champion has {} rows, expected the candidate's {}", theirs.len(), ours.len()))
+    let (ours, theirs) = (candidate.table.len(), champion.table.len());
+    (ours != theirs).then(|| format!("the champion has {theirs} rows, expected the candidate's {ours}"))
 }
 
-fn in_order_of<'champion>(
-    candidate: &Predictions,
-    champion: &'champion Predictions,
-) -> Result<Cow<'champion, Predictions>, String> {
-    let ordered = if candidate.rows == champion.rows {
+fn in_order_of<'champion>(candidate: &Table, champion: &'champion Table) -> Result<Cow<'champion, Table>, String> {
+    let ordered = if candidate.rows() == champion.rows() {
         Cow::Borrowed(champion)
     } else {
-        Cow::Owned(reordered(candidate, champion)?)
+        Cow::Owned(in_order(champion, &order_of(candidate.rows(), champion.rows())?))
     };
-    let differs = (0..candidate.len()).find(|&row| candidate.labels[row] != ordered.labels[row]);
+    let differs = (0..candidate.len()).find(|&row| label(candidate, row) != label(&ordered, row));
     match differs {
         None => Ok(ordered),
         Some(row) => Err(format!(
             "row {} is labelled {} for the champion, expected the candidate's {}",
-            shown(&candidate.rows[row]),
-            shown(&ordered.classes[ordered.labels[row] as usize]),
-            shown(&candidate.classes[candidate.labels[row] as usize]),
+            shown(&candidate.rows()[row]),
+            shown(&label(&ordered, row)),
+            shown(&label(candidate, row)),
         )),
     }
 }
 
-/// Both have the same number of rows, and no name occurs twice: so finding each name once is one to one.
-fn reordered(candidate: &Predictions, champion: &Predictions) -> Result<Predictions, String> {
-    let places: HashMap<&str, usize> = champion.rows.iter().map(String::as_str).zip(0..).collect();
-    let order: Vec<usize> = candidate
-        .rows
+fn label(table: &Table, row: usize) -> Cow<'_, str> {
+    match table {
+        Table::Classes(table) => Cow::Borrowed(&table.classes[table.labels[row] as usize]),
+        Table::Numbers(table) => Cow::Owned(table.labels[row].to_string()),
+    }
+}
+
+/// Where the champion has each of the candidate's rows. Both have the same number of rows, and no name occurs twice: so finding
+/// each name once is one to one.
+fn order_of(candidate: &[String], champion: &[String]) -> Result<Vec<usize>, String> {
+    let places: HashMap<&str, usize> = champion.iter().map(String::as_str).zip(0..).collect();
+    candidate
         .iter()
         .map(|name| match places.get(name.as_str()) {
             Some(place) => Ok(*place),
             None => Err(format!("row {} of the candidate is missing from the champion", shown(name))),
         })
-        .collect::<Result<_, _>>()?;
-    let width = champion.classes.len();
-    let scores_at = |scores: &Vec<f32>| {
-        order.iter().flat_map(|&row| scores[row * width..(row + 1) * width].iter().copied()).collect()
-    };
-    Ok(Predictions {
-        rows: candidate.rows.clone(),
-        classes: champion.classes.clone(),
-        labels: order.iter().map(|&row| champion.labels[row]).collect(),
-        predictions: order.iter().map(|&row| champion.predictions[row]).collect(),
-        scores: champion.scores.as_ref().map(scores_at),
-    })
+        .collect()
+}
+
+fn in_order(table: &Table, order: &[usize]) -> Table {
+    fn picked<T: Clone>(values: &[T], order: &[usize]) -> Vec<T> {
+        order.iter().map(|&row| values[row].clone()).collect()
+    }
+    match table {
+        Table::Classes(table) => {
+            let width = table.classes.len();
+            let scores_at = |scores: &Vec<f32>| {
+                order.iter().flat_map(|&row| scores[row * width..(row + 1) * width].iter().copied()).collect()
+            };
+            Table::Classes(Predictions {
+                rows: picked(&table.rows, order),
+                classes: table.classes.clone(),
+                labels: picked(&table.labels, order),
+                predictions: picked(&table.predictions, order),
+                scores: table.scores.as_ref().map(scores_at),
+            })
+        }
+        Table::Numbers(table) => {
+            let quantiles =
+                table.quantiles.iter().map(|(name, values)| (name.clone(), picked(values, order))).collect();
+            Table::Numbers(Estimates {
+                rows: picked(&table.rows, order),
+                labels: picked(&table.labels, order),
+                predictions: picked(&table.predictions, order),
+                quantiles,
+            })
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use slipway_contract::metrics::Predictions;
+use slipway_contract::metrics::{Subject, all};
 use slipway_contract::{API_VERSION, EvaluationReport};
 
-use super::EvaluationError;
 use super::error::shown;
+use super::{Evaluation, EvaluationError};
 
 /// Bytes a report may have: real ones have a few kilobytes, ten thousand long class names a few hundred.
 pub(super) const MOST_REPORT_BYTES: u64 = 16 * 1024 * 1024;
@@ -14,7 +14,8 @@ pub(super) const MOST_REPORT_BYTES: u64 = 16 * 1024 * 1024;
 /// Classes a report may name: what keeps tables by class small.
 const MOST_CLASSES: usize = 10_000;
 
-/// How far a stated figure may lie from the computed one: room for another order of summation, not for another result.
+/// How far a stated figure may lie from the computed one, of its size if that is above one: room for another order of
+/// summation, not for another result.
 const TOLERANCE: f64 = 1e-6;
 
 /// Reads a report and checks whatever can be checked without predictions.
@@ -55,8 +56,8 @@ fn mistake(report: &EvaluationReport) -> Option<String> {
     if *rows == 0 {
         return Some("no rows were evaluated, expected at least one; name test data that is not empty".to_owned());
     }
-    if classes.is_empty() || classes.len() > MOST_CLASSES {
-        return Some(format!("{} classes, expected 1 to {MOST_CLASSES}", classes.len()));
+    if classes.len() > MOST_CLASSES {
+        return Some(format!("{} classes, expected at most {MOST_CLASSES}", classes.len()));
     }
     let mut seen = HashSet::new();
     if let Some(class) = classes.iter().find(|class| !seen.insert(class.as_str())) {
@@ -72,15 +73,25 @@ fn mistake(report: &EvaluationReport) -> Option<String> {
 }
 
 /// Computes every figure of the report again.
-pub(super) fn verify(report: &EvaluationReport, predictions: &Predictions) -> Result<(), EvaluationError> {
-    for (&metric, &stated) in &report.metrics {
-        let Some(computed) = metric.of(predictions) else {
-            return Err(EvaluationError::Unfounded { metric, stated });
+pub(super) fn verify(evaluation: &Evaluation) -> Result<(), EvaluationError> {
+    let (rows, every) = (evaluation.rows(), all(evaluation.table.len()));
+    for (metric, &stated) in &evaluation.report.metrics {
+        if metric.subject() == Subject::Artifact || metric.column().is_some() {
+            let mistake = format!("{metric} is stated, but only what predictions alone give has a place there");
+            return Err(EvaluationError::ReportValue(mistake));
+        }
+        let computed = metric.over(rows, &every).map_err(|why| EvaluationError::Unfounded {
+            metric: metric.clone(),
+            stated,
+            why,
+        })?;
+        let Some(computed) = computed else {
+            return Err(EvaluationError::Undefined { metric: metric.clone(), stated });
         };
-        let agrees = (computed - stated).abs() <= TOLERANCE;
+        let agrees = (computed - stated).abs() <= TOLERANCE * stated.abs().max(1.0);
         // A comparison with NaN is false, so NaN on either side is a disagreement.
         if !agrees {
-            return Err(EvaluationError::Disagreement { metric, stated, computed });
+            return Err(EvaluationError::Disagreement { metric: metric.clone(), stated, computed });
         }
     }
     Ok(())

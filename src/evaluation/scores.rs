@@ -79,8 +79,8 @@ fn scores_of(
         Ok(())
     };
     let count = match kind {
-        Type::FLOAT => column.each::<FloatType>(file, |row, score| push(row, f64::from(*score)))?,
-        Type::DOUBLE => column.each::<DoubleType>(file, |row, score| push(row, *score))?,
+        Type::FLOAT => column.each::<FloatType>(file, report.rows, |row, score| push(row, f64::from(*score)))?,
+        Type::DOUBLE => column.each::<DoubleType>(file, report.rows, |row, score| push(row, *score))?,
         other => return Err(refuse_column(name, format!("has type {other}"), "FLOAT or DOUBLE")),
     };
     same_rows(&format!("column {}", shown(name)), count, report.rows)?;

@@ -1,6 +1,6 @@
 //! Reads `predictions.parquet` into a table of predictions, and refuses whatever the metrics could not bear.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -9,11 +9,11 @@ use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use slipway_contract::EvaluationReport;
-use slipway_contract::metrics::Predictions;
+use slipway_contract::metrics::{Attributes, Predictions, Table};
 
 use super::column::Column;
 use super::error::shown;
-use super::{EvaluationError, PREDICTIONS_FILE, scores};
+use super::{EvaluationError, PREDICTIONS_FILE, attribute, estimates, scores};
 
 /// Bytes a predictions file may have.
 pub(super) const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
@@ -28,19 +28,27 @@ const MOST_NAMES_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// A parquet file in memory.
 pub(super) type Reader = SerializedFileReader<Bytes>;
 
-/// Reads the table that belongs to a report.
-pub(super) fn read(parquet: &[u8], report: &EvaluationReport) -> Result<Predictions, EvaluationError> {
+/// Reads the table that belongs to a report, and the attributes of its rows that are wanted and there.
+pub(super) fn read(
+    parquet: &[u8],
+    report: &EvaluationReport,
+    attributes: &BTreeSet<String>,
+) -> Result<(Table, Attributes), EvaluationError> {
     let bytes = parquet.len() as u64;
     if bytes > MOST_BYTES {
         return Err(too_large("bytes", bytes, MOST_BYTES));
     }
     // The parquet reader has asserted on broken files before (index and slice bounds); such a file is the sender's fault,
     // and nothing of ours is shared with the closure, so a panic ends here as a refusal.
-    catch_unwind(AssertUnwindSafe(|| read_table(Bytes::copy_from_slice(parquet), report)))
+    catch_unwind(AssertUnwindSafe(|| read_table(Bytes::copy_from_slice(parquet), report, attributes)))
         .unwrap_or(Err(EvaluationError::Broken))
 }
 
-fn read_table(parquet: Bytes, report: &EvaluationReport) -> Result<Predictions, EvaluationError> {
+fn read_table(
+    parquet: Bytes,
+    report: &EvaluationReport,
+    attributes: &BTreeSet<String>,
+) -> Result<(Table, Attributes), EvaluationError> {
     let file = SerializedFileReader::new(parquet)?;
     let claimed = u64::try_from(file.metadata().file_metadata().num_rows()).unwrap_or(u64::MAX);
     if claimed > MOST_ROWS {
@@ -48,27 +56,45 @@ fn read_table(parquet: Bytes, report: &EvaluationReport) -> Result<Predictions, 
     }
     same_rows("the file", claimed, report.rows)?;
     let columns = Columns::of(&file)?;
+    let rows = names(&file, &columns.required("row", &[Type::BYTE_ARRAY])?.0, report)?;
+    let table = if report.classes.is_empty() {
+        Table::Numbers(estimates::read(&file, &columns, rows, report)?)
+    } else {
+        Table::Classes(read_classes(&file, &columns, rows, report)?)
+    };
+    let attributes = attribute::read(&file, &columns, attributes, report)?;
+    Ok((table, attributes))
+}
+
+fn read_classes(
+    file: &Reader,
+    columns: &Columns,
+    rows: Vec<String>,
+    report: &EvaluationReport,
+) -> Result<Predictions, EvaluationError> {
     let classes: HashMap<&[u8], u32> = report.classes.iter().map(String::as_bytes).zip(0..).collect();
-    let rows = names(&file, &columns.required("row", Type::BYTE_ARRAY)?, report)?;
-    let labels = class_indices(&file, &columns.required("label", Type::BYTE_ARRAY)?, &classes, report)?;
-    let predictions = class_indices(&file, &columns.required("prediction", Type::BYTE_ARRAY)?, &classes, report)?;
-    let scores = scores::read(&file, &columns, report)?;
+    let indices = |name: &str| {
+        let (column, _) = columns.required(name, &[Type::BYTE_ARRAY])?;
+        class_indices(file, &column, &classes, report)
+    };
+    let (labels, predictions) = (indices("label")?, indices("prediction")?);
+    let scores = scores::read(file, columns, report)?;
     Ok(Predictions { rows, classes: report.classes.clone(), labels, predictions, scores })
 }
 
-/// The top-level columns of a file by name. Others than those read here are left alone: they may hold attributes of rows.
+/// The top-level columns of a file by name.
 pub(super) struct Columns(pub(super) HashMap<String, (usize, Type)>);
 
 impl Columns {
-    fn of(file: &Reader) -> Result<Self, EvaluationError> {
+    /// The columns of a file.
+    pub(super) fn of(file: &Reader) -> Result<Self, EvaluationError> {
         let mut columns = HashMap::new();
         for (index, column) in file.metadata().file_metadata().schema_descr().columns().iter().enumerate() {
             // A column within a group is nothing of ours, whatever it is called.
             let [name] = column.path().parts() else {
                 continue;
             };
-            let known = ["row", "label", "prediction"].contains(&name.as_str()) || name.starts_with("score_");
-            if known && column.max_rep_level() > 0 {
+            if column.max_rep_level() > 0 {
                 return Err(refuse_column(name, "holds lists", "one value a row"));
             }
             if columns.insert(name.clone(), (index, column.physical_type())).is_some() {
@@ -78,10 +104,15 @@ impl Columns {
         Ok(Self(columns))
     }
 
-    fn required(&self, name: &str, expected: Type) -> Result<Column, EvaluationError> {
+    /// The column of this name, if it has one of these types.
+    pub(super) fn required(&self, name: &str, expected: &[Type]) -> Result<(Column, Type), EvaluationError> {
         match self.0.get(name) {
-            Some(&(index, came)) if came == expected => Ok(Column { index, name: name.to_owned() }),
-            Some((_, came)) => Err(refuse_column(name, format!("has type {came}"), "text (BYTE_ARRAY)")),
+            Some(&(index, came)) if expected.contains(&came) => Ok((Column { index, name: name.to_owned() }, came)),
+            Some((_, came)) => {
+                let expected =
+                    if expected.contains(&Type::BYTE_ARRAY) { "text (BYTE_ARRAY)" } else { "FLOAT or DOUBLE" };
+                Err(refuse_column(name, format!("has type {came}"), expected))
+            }
             None => {
                 let mut present: Vec<String> = self.0.keys().map(|name| shown(name)).collect();
                 present.sort();
@@ -94,13 +125,18 @@ impl Columns {
 }
 
 fn names(file: &Reader, column: &Column, report: &EvaluationReport) -> Result<Vec<String>, EvaluationError> {
-    let mut names = Vec::new();
+    let again = |row, name: &str| column.refuse(row, format!("{} again", shown(name)), "every name once");
+    let mut names: Vec<String> = Vec::new();
     let mut bytes = 0;
-    let count = column.each::<ByteArrayType>(file, |row, value| {
+    let count = column.each::<ByteArrayType>(file, report.rows, |row, value| {
         let name = text(column, row, value)?;
         if name.is_empty() || name.len() > MOST_NAME_BYTES {
             let came = format!("a name of {} bytes", name.len());
             return Err(column.refuse(row, came, format!("1 to {MOST_NAME_BYTES}")));
+        }
+        // Seen at once, because one name can stand for any number of rows in a few bytes.
+        if names.last().is_some_and(|last| last == name) {
+            return Err(again(row, name));
         }
         bytes += name.len() as u64;
         if bytes > MOST_NAMES_BYTES {
@@ -112,7 +148,7 @@ fn names(file: &Reader, column: &Column, report: &EvaluationReport) -> Result<Ve
     same_rows("column `row`", count, report.rows)?;
     let mut seen = HashSet::with_capacity(names.len());
     match names.iter().zip(0..).find(|(name, _)| !seen.insert(name.as_str())) {
-        Some((name, row)) => Err(column.refuse(row, format!("{} again", shown(name)), "every name once")),
+        Some((name, row)) => Err(again(row, name)),
         None => Ok(names),
     }
 }
@@ -124,7 +160,7 @@ fn class_indices(
     report: &EvaluationReport,
 ) -> Result<Vec<u32>, EvaluationError> {
     let mut indices = Vec::new();
-    let count = column.each::<ByteArrayType>(file, |row, value| match classes.get(value.data()) {
+    let count = column.each::<ByteArrayType>(file, report.rows, |row, value| match classes.get(value.data()) {
         Some(index) => {
             indices.push(*index);
             Ok(())
@@ -139,7 +175,12 @@ fn class_indices(
     Ok(indices)
 }
 
-fn text<'value>(column: &Column, row: u64, value: &'value ByteArray) -> Result<&'value str, EvaluationError> {
+/// A value as text.
+pub(super) fn text<'value>(
+    column: &Column,
+    row: u64,
+    value: &'value ByteArray,
+) -> Result<&'value str, EvaluationError> {
     std::str::from_utf8(value.data()).map_err(|_| column.refuse(row, "bytes that are no text", "UTF-8"))
 }
 

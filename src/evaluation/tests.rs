@@ -1,11 +1,33 @@
 //! Evaluation folders as strangers may send them.
 
+use std::collections::BTreeSet;
+
 use parquet::basic::Encoding;
 use serde_json::json;
 use slipway_contract::Metric;
+use slipway_contract::metrics::{Predictions, Table};
 
 use super::sample::{Values, columns, columns_with, parquet, parquet_in_groups, report, text};
-use super::{Evaluation, PREDICTIONS_FILE, REPORT_FILE, paired, read, read_folder};
+use super::{
+    Evaluation, EvaluationError, PREDICTIONS_FILE, REPORT_FILE, SampleColumn, paired, read_folder, read_samples,
+};
+
+fn read(report: &[u8], parquet: &[u8]) -> Result<Evaluation, EvaluationError> {
+    super::read(report, parquet, &BTreeSet::new())
+}
+
+/// The classifier's table in an evaluation.
+fn classes(evaluation: &Evaluation) -> &Predictions {
+    evaluation.table.view().classes().expect("a classifier's table")
+}
+
+/// The same, to be changed.
+fn classes_of(evaluation: &mut Evaluation) -> &mut Predictions {
+    match &mut evaluation.table {
+        Table::Classes(table) => table,
+        Table::Numbers(_) => panic!("a regressor's table"),
+    }
+}
 
 fn refusal(report: &[u8], parquet: &[u8]) -> String {
     read(report, parquet).expect_err("a refusal").to_string()
@@ -25,7 +47,8 @@ fn a_sound_folder_is_read_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(REPORT_FILE), report(|_| ())).expect("a report");
     std::fs::write(folder.path().join(PREDICTIONS_FILE), parquet(&columns())).expect("predictions");
-    let Evaluation { report, predictions } = read_folder(folder.path()).expect("an evaluation");
+    let evaluation = read_folder(folder.path(), &BTreeSet::new()).expect("an evaluation");
+    let (report, predictions) = (&evaluation.report, classes(&evaluation));
     assert_eq!(report.metrics.get(&Metric::Accuracy), Some(&0.75));
     assert_eq!(predictions.rows, ["a", "b", "c", "d"]);
     assert_eq!(predictions.labels, [0, 1, 0, 1]);
@@ -36,7 +59,7 @@ fn a_sound_folder_is_read_whole() {
 #[test]
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    let error = read_folder(folder.path()).expect_err("a refusal").to_string();
+    let error = read_folder(folder.path(), &BTreeSet::new()).expect_err("a refusal").to_string();
     assert!(error.contains("report.json` cannot be read"), "{error}");
 }
 
@@ -51,8 +74,8 @@ fn row_groups_doubles_attributes_and_absent_scores_are_all_fine() {
         ]
     });
     let split = parquet_in_groups(&[&halves[0], &halves[1]], Encoding::PLAIN);
-    let predictions = read(&report(|_| ()), &split).expect("an evaluation").predictions;
-    assert_eq!((predictions.predictions, predictions.scores), (vec![0, 1, 1, 1], None));
+    let halves = read(&report(|_| ()), &split).expect("an evaluation");
+    assert_eq!((&classes(&halves).predictions, &classes(&halves).scores), (&vec![0, 1, 1, 1], &None));
 
     let doubles = columns_with("score_cat", Values::Double(vec![0.9, 0.2, 0.4, 0.1]));
     assert_eq!(read(&report(|_| ()), &parquet(&doubles)).expect("an evaluation"), evaluation());
@@ -80,6 +103,7 @@ fn columns_that_are_missing_or_of_the_wrong_type_are_named() {
 #[test]
 fn values_without_a_place_are_named_with_their_row() {
     insta::assert_snapshot!(refusal_of("row", text(&["a", "b", "a", "d"])), @"predictions.parquet: row 3, column `row`: `a` again, expected every name once");
+    insta::assert_snapshot!(refusal_of("row", text(&["a", "b", "c", "c"])), @"predictions.parquet: row 4, column `row`: `c` again, expected every name once");
     insta::assert_snapshot!(refusal_of("row", text(&["a", "", "c", "d"])), @"predictions.parquet: row 2, column `row`: a name of 0 bytes, expected 1 to 1024");
     insta::assert_snapshot!(refusal_of("label", text(&["cat", "dog", "cat", "<b>\u{1b}[31m"])), @r"predictions.parquet: row 4, column `label`: `<b>\u{1b}[31m`, expected one of the 2 classes of report.json");
     let gap = vec![Some("a".to_owned()), Some("b".to_owned()), None, Some("d".to_owned())];
@@ -109,7 +133,7 @@ fn a_stated_metric_that_needs_scores_is_refused_without_them() {
     let mut bare = columns();
     bare.retain(|(name, _)| !name.starts_with("score_"));
     let stated = report(|report| report["metrics"]["log_loss"] = json!(0.3));
-    insta::assert_snapshot!(refusal(&stated, &parquet(&bare)), @"report.json: log_loss is stated as 0.3, but predictions.parquet has no `score_…` columns to compute it from");
+    insta::assert_snapshot!(refusal(&stated, &parquet(&bare)), @"report.json: log_loss is stated as 0.3, but cannot be computed from predictions.parquet: the predictions hold no scores to compute it from");
 }
 
 #[test]
@@ -138,8 +162,9 @@ fn no_changed_byte_makes_the_reader_panic_or_the_figures_wrong() {
         for change in [0x01, 0x80, 0xff] {
             let mut changed = whole.clone();
             changed[offset] ^= change;
-            if let Ok(Evaluation { predictions, .. }) = read(&report, &changed) {
-                assert_eq!(Metric::Accuracy.of(&predictions), Some(0.75), "byte {offset} xor {change}");
+            if let Ok(evaluation) = read(&report, &changed) {
+                let predictions = classes(&evaluation);
+                assert_eq!(Metric::Accuracy.of(predictions), Some(0.75), "byte {offset} xor {change}");
                 assert_eq!(predictions.len(), 4);
             }
         }
@@ -150,12 +175,12 @@ fn no_changed_byte_makes_the_reader_panic_or_the_figures_wrong() {
 fn the_champions_rows_are_put_in_the_candidates_order() {
     let candidate = evaluation();
     let mut champion = candidate.clone();
-    champion.predictions.rows.reverse();
-    champion.predictions.labels.reverse();
-    champion.predictions.predictions.reverse();
+    classes_of(&mut champion).rows.reverse();
+    classes_of(&mut champion).labels.reverse();
+    classes_of(&mut champion).predictions.reverse();
     let scores = [0.1, 0.9, 0.4, 0.6, 0.2, 0.8, 0.9, 0.1];
-    champion.predictions.scores = Some(scores.to_vec());
-    assert_eq!(*paired(&candidate, &champion).expect("a pairing"), candidate.predictions);
+    classes_of(&mut champion).scores = Some(scores.to_vec());
+    assert_eq!(*paired(&candidate, &champion).expect("a pairing"), candidate.table);
 }
 
 #[test]
@@ -166,14 +191,98 @@ fn evaluations_on_other_rows_are_not_compared_and_the_first_difference_is_named(
         change(&mut champion);
         paired(&candidate, &champion).expect_err("a refusal").to_string()
     };
-    insta::assert_snapshot!(difference(|champion| champion.predictions.rows[2] = "z".into()), @"candidate and champion were not evaluated alike: row `c` of the candidate is missing from the champion; evaluate the champion again on the candidate's data");
-    insta::assert_snapshot!(difference(|champion| champion.predictions.labels[1] = 0), @"candidate and champion were not evaluated alike: row `b` is labelled `cat` for the champion, expected the candidate's `dog`; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| classes_of(champion).rows[2] = "z".into()), @"candidate and champion were not evaluated alike: row `c` of the candidate is missing from the champion; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| classes_of(champion).labels[1] = 0), @"candidate and champion were not evaluated alike: row `b` is labelled `cat` for the champion, expected the candidate's `dog`; evaluate the champion again on the candidate's data");
     insta::assert_snapshot!(difference(|champion| champion.report.evaluator = "0.2.0".into()), @"candidate and champion were not evaluated alike: the champion's evaluator is `0.2.0`, expected the candidate's `0.1.0`; evaluate the champion again on the candidate's data");
     insta::assert_snapshot!(difference(|champion| champion.report.data = slipway_contract::Digest::of(b"other")), @"candidate and champion were not evaluated alike: the champion's data is d9298a10d1b0, expected the candidate's dddddddddddd; evaluate the champion again on the candidate's data");
-    insta::assert_snapshot!(difference(|champion| champion.predictions.classes.reverse()), @"candidate and champion were not evaluated alike: their classes or the order of them differ; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.report.classes.reverse()), @"candidate and champion were not evaluated alike: their classes or the order of them differ; evaluate the champion again on the candidate's data");
     let fewer = |champion: &mut Evaluation| {
-        champion.predictions.rows.pop();
-        champion.predictions.labels.pop();
+        classes_of(champion).rows.pop();
+        classes_of(champion).labels.pop();
     };
     insta::assert_snapshot!(difference(fewer), @"candidate and champion were not evaluated alike: the champion has 3 rows, expected the candidate's 4; evaluate the champion again on the candidate's data");
+}
+
+/// The columns of a regressor's three rows.
+fn regressor() -> Vec<(&'static str, Values)> {
+    vec![
+        ("row", text(&["a", "b", "c"])),
+        ("label", Values::Double(vec![1.0, 2.0, 4.0])),
+        ("prediction", Values::Float(vec![1.5, 2.0, 3.0])),
+        ("quantile_0.9", Values::Double(vec![2.0, 3.0, 5.0])),
+    ]
+}
+
+fn report_of_numbers() -> Vec<u8> {
+    report(|report| {
+        report["rows"] = json!(3);
+        report["classes"] = json!([]);
+        report["metrics"] = json!({"mean_absolute_error": 0.5, "pinball_loss(quantile=0.9)": 0.1});
+    })
+}
+
+#[test]
+fn a_regressors_folder_is_read_and_recomputed() {
+    let evaluation = read(&report_of_numbers(), &parquet(&regressor())).expect("an evaluation");
+    let table = evaluation.table.view().numbers().expect("a regressor's table");
+    assert_eq!(
+        (&table.predictions[..], &table.quantiles["quantile_0.9"][..]),
+        (&[1.5, 2.0, 3.0][..], &[2.0, 3.0, 5.0][..])
+    );
+    let refusal = |name: &'static str, values: Values| {
+        let mut columns = regressor();
+        columns.retain(|(other, _)| *other != name);
+        columns.push((name, values));
+        refusal(&report_of_numbers(), &parquet(&columns))
+    };
+    insta::assert_snapshot!(refusal("label", text(&["1", "2", "4"])), @"predictions.parquet: column `label` has type BYTE_ARRAY, expected FLOAT or DOUBLE");
+    insta::assert_snapshot!(refusal("prediction", Values::Double(vec![1.5, f64::NAN, 3.0])), @"predictions.parquet: row 2, column `prediction`: NaN, expected a finite number");
+    insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, f64::INFINITY, 5.0])), @"predictions.parquet: row 2, column `quantile_0.9`: inf, expected a finite number");
+    insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, 3.0, 9.0])), @"report.json: pinball_loss(quantile=0.9) is stated as 0.1, but predictions.parquet gives 0.23333333333333328; evaluate again, and keep both files unchanged");
+    let of_classes = report(|report| report["metrics"] = json!({"r2": 0.5}));
+    insta::assert_snapshot!(super::tests::refusal(&of_classes, &parquet(&columns())), @"report.json: r2 is stated as 0.5, but cannot be computed from predictions.parquet: it is for regression, and the rows are of classification");
+    let mut champion = evaluation.clone();
+    if let Table::Numbers(table) = &mut champion.table {
+        table.labels[2] = 4.5;
+    }
+    insta::assert_snapshot!(paired(&evaluation, &champion).expect_err("a refusal"), @"candidate and champion were not evaluated alike: row `c` is labelled `4.5` for the champion, expected the candidate's `4`; evaluate the champion again on the candidate's data");
+}
+
+#[test]
+fn only_the_columns_that_are_asked_for_become_attributes() {
+    let mut columns = columns();
+    columns.push(("region", text(&["north", "south", "north", "north"])));
+    columns.push(("hour", Values::Whole(vec![22, 7, 22, 23])));
+    columns.push(("weight", Values::Double(vec![1.0, 2.5, 1.0, 1.0])));
+    let wanted = ["region", "hour", "weight", "absent"].map(str::to_owned).into();
+    let evaluation = super::read(&report(|_| ()), &parquet(&columns), &wanted).expect("an evaluation");
+    let attribute = |name: &str| {
+        let attribute = &evaluation.attributes[name];
+        attribute.of_row.iter().map(|value| attribute.values[*value as usize].as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(evaluation.attributes.len(), 3);
+    assert_eq!(attribute("region"), ["north", "south", "north", "north"]);
+    assert_eq!(attribute("hour"), ["22", "7", "22", "23"]);
+    assert_eq!(attribute("weight"), ["1", "2.5", "1", "1"]);
+    assert!(read(&report(|_| ()), &parquet(&columns)).expect("an evaluation").attributes.is_empty());
+    columns.push(("gap", Values::OptionalText(vec![Some("x".to_owned()), None, None, None])));
+    let gap = super::read(&report(|_| ()), &parquet(&columns), &["gap".to_owned()].into()).expect_err("a refusal");
+    insta::assert_snapshot!(gap, @"predictions.parquet: row 2, column `gap`: no value, expected a value in every row");
+}
+
+#[test]
+fn samples_of_data_are_read_and_their_rows_told_apart() {
+    let samples = read_samples(&parquet(&[
+        ("age", Values::Double(vec![1.0, 2.0, 1.0])),
+        ("name", text(&["x", "y", "x"])),
+        ("count", Values::Whole(vec![5, 6, 5])),
+    ]))
+    .expect("samples");
+    assert_eq!(samples.columns["count"], SampleColumn::Numbers(vec![5.0, 6.0, 5.0]));
+    let columns: Vec<&String> = samples.columns.keys().collect();
+    let digests = [0, 1, 2].map(|row| samples.digest_of(row, &columns));
+    assert!(digests[0] == digests[2] && digests[0] != digests[1]);
+    let broken = read_samples(&parquet(&[("age", Values::Double(vec![1.0, f64::NAN]))])).expect_err("a refusal");
+    insta::assert_snapshot!(broken, @"predictions.parquet: row 2, column `age`: NaN, expected a finite number");
+    assert!(read_samples(b"no parquet").is_err());
 }

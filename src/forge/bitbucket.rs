@@ -1,12 +1,11 @@
 //! Bitbucket Cloud (support.atlassian.com, "Event payloads"). It names a change's commits by their first twelve digits
 //! only, and drops deliveries over 256 KB without a word: missed ones are found by looking.
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::payload::{Name, head_repository, ignored, parse, unreadable};
-use super::{DeliveryName, Forge, ForgeError, Headers, Report, ReportError, Secret, Told, name_in, signature};
+use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, signature};
 use crate::domain::{
     Account, Author, Change, ChangeStep, Comment, Commenter, CommitSha, Event, EventKind, Movement, Push, Reference,
     Repository, Revision, Sender,
@@ -143,7 +142,6 @@ impl AccountBody {
     }
 }
 
-#[async_trait]
 impl Forge for Bitbucket {
     fn verify(
         &self,
@@ -154,10 +152,6 @@ impl Forge for Bitbucket {
     ) -> Result<DeliveryName, ForgeError> {
         signature::verify(headers, "x-hub-signature", "sha256=", body, secrets)?;
         Ok(DeliveryName { id: name_in(headers, "x-request-uuid")?, event: name_in(headers, "x-event-key")? })
-    }
-
-    async fn report(&self, _report: &Report) -> Result<Told, ReportError> {
-        Ok(Told::Nobody)
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {

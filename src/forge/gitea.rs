@@ -1,14 +1,11 @@
 //! Gitea and Forgejo (docs.gitea.com and forgejo.org/docs, "Webhooks"; the pitfalls were seen with Gitea 1.26). Their
 //! payloads look like GitHub's, and they send GitHub's headers too, but some words and cases differ.
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::payload::{AccountBody, Name, RepositoryBody, ignored, parse, push, unreadable};
-use super::{
-    DeliveryName, Forge, ForgeError, Headers, Report, ReportError, Secret, Told, name_in, pull_request, signature,
-};
+use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, pull_request, signature};
 use crate::domain::{Change, ChangeStep, CommitSha, Event, EventKind, Movement, Push, Reference, Repository, Sender};
 
 /// Gitea or Forgejo.
@@ -52,7 +49,6 @@ struct Edits {
     base: Option<serde::de::IgnoredAny>,
 }
 
-#[async_trait]
 impl Forge for Gitea {
     fn verify(
         &self,
@@ -73,10 +69,6 @@ impl Forge for Gitea {
 
     fn reference_of(&self, change: &Change) -> Option<String> {
         Some(format!("refs/pull/{}/head", change.number))
-    }
-
-    async fn report(&self, _report: &Report) -> Result<Told, ReportError> {
-        Ok(Told::Nobody)
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {

@@ -1,13 +1,10 @@
 //! GitHub and GitHub Enterprise Server (docs.github.com, "Webhook events and payloads").
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::payload::{AccountBody, Name, RepositoryBody, ignored, parse, push, unreadable};
-use super::{
-    DeliveryName, Forge, ForgeError, Headers, Report, ReportError, Secret, Told, name_in, pull_request, signature,
-};
+use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, pull_request, signature};
 use crate::domain::{
     Button, Change, ChangeStep, Check, CheckAction, CommitSha, Event, EventKind, Installation, InstallationStep,
     MergeGroup, MergeGroupStep, Repository, Sender,
@@ -116,7 +113,6 @@ struct InstallationBody {
     id: u64,
 }
 
-#[async_trait]
 impl Forge for GitHub {
     fn verify(
         &self,
@@ -135,10 +131,6 @@ impl Forge for GitHub {
 
     fn reference_of(&self, change: &Change) -> Option<String> {
         Some(format!("refs/pull/{}/head", change.number))
-    }
-
-    async fn report(&self, _report: &Report) -> Result<Told, ReportError> {
-        Ok(Told::Nobody)
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {

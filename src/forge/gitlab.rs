@@ -5,13 +5,12 @@
 //! hook's reaction sets off carry the UUID of the first. Without any of them, the digest of event and body alone is the
 //! name, and a branch that goes back and forth between two commits without a new one may be taken for a repetition.
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::payload::{Name, account_id, head_repository, ignored, parse, push, unreadable};
-use super::{DeliveryName, Forge, ForgeError, Headers, Report, ReportError, Secret, Told, name_in, standard_webhooks};
+use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, standard_webhooks};
 use crate::domain::{
     Account, Author, Change, ChangeStep, Comment, Commenter, CommitSha, Event, EventKind, Repository, Revision, Sender,
 };
@@ -111,7 +110,6 @@ struct CommentedBody {
     iid: u64,
 }
 
-#[async_trait]
 impl Forge for GitLab {
     /// A delivery that carries a signature has to be signed with one of the secrets; only one without may show the
     /// secret itself.
@@ -138,10 +136,6 @@ impl Forge for GitLab {
 
     fn reference_of(&self, change: &Change) -> Option<String> {
         Some(format!("refs/merge-requests/{}/head", change.number))
-    }
-
-    async fn report(&self, _report: &Report) -> Result<Told, ReportError> {
-        Ok(Told::Nobody)
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {

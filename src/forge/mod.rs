@@ -11,17 +11,18 @@ mod pull_request;
 mod report;
 mod signature;
 mod standard_webhooks;
+mod status;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use report::{Report, ReportError, ReportState, Told};
+pub use report::{Report, ReportError, ReportState};
 pub use signature::Secret;
+pub use status::StatusApi;
 
 use crate::domain::{Change, Event, HeadRepository, Retry};
 
@@ -55,7 +56,6 @@ pub fn connect(settings: Settings) -> Arc<dyn Forge> {
 }
 
 /// One kind of forge.
-#[async_trait]
 pub trait Forge: Send + Sync {
     /// Checks that `body` comes from one who knows one of the secrets, and names the delivery. Reads nothing but
     /// headers, and of the body nothing but its bytes. `now` is held against the time of signing, where there is one.
@@ -70,9 +70,6 @@ pub trait Forge: Send + Sync {
     /// What a verified delivery means: at least one event, and more than one only where a forge tells of several
     /// references in one delivery (Bitbucket).
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError>;
-
-    /// Tells the forge where a model stands at a revision. Telling it twice is the same as telling it once.
-    async fn report(&self, report: &Report) -> Result<Told, ReportError>;
 
     /// The reference in the repository under which a change's newest commit can be fetched, if there is one.
     fn reference_of(&self, change: &Change) -> Option<String> {

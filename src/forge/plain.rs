@@ -1,11 +1,10 @@
 //! A bare git server: deliveries that `slipway hook post-receive` sends, a reference each.
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::payload::{Name, ignored, parse, push};
-use super::{DeliveryName, Forge, ForgeError, Headers, Report, ReportError, Secret, Told, name_in, signature};
+use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, signature};
 use crate::domain::{CommitSha, Event};
 
 /// The plain forge.
@@ -21,7 +20,6 @@ struct Body {
     after: CommitSha,
 }
 
-#[async_trait]
 impl Forge for Plain {
     fn verify(
         &self,
@@ -32,10 +30,6 @@ impl Forge for Plain {
     ) -> Result<DeliveryName, ForgeError> {
         signature::verify(headers, "x-hub-signature-256", "sha256=", body, secrets)?;
         Ok(DeliveryName { id: name_in(headers, "x-slipway-delivery")?, event: name_in(headers, "x-slipway-event")? })
-    }
-
-    async fn report(&self, _report: &Report) -> Result<Told, ReportError> {
-        Ok(Told::Nobody)
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {

@@ -32,15 +32,6 @@ pub enum ReportState {
     Error,
 }
 
-/// Whether somebody was told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// The forge has it.
-    Forge,
-    /// The forge takes no reports, or none were asked for in the settings.
-    Nobody,
-}
-
 /// Why a report did not arrive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {

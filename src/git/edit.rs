@@ -11,6 +11,7 @@ use super::GitError;
 use super::fault::Fault;
 use super::history;
 use super::request::{Identity, WriteRequest};
+use super::signing::SigningKey;
 use super::tree;
 use super::tree::Kind;
 
@@ -97,7 +98,7 @@ fn index_entry(path: String, id: Oid) -> IndexEntry {
     }
 }
 
-/// Writes the commit into the mirror; no ref moves.
+/// Writes the commit into the mirror, signed if there is a key; no ref moves.
 pub(super) fn commit(
     repository: &Repository,
     name: &str,
@@ -105,12 +106,23 @@ pub(super) fn commit(
     message: &str,
     base: &Commit<'_>,
     tree: Oid,
+    key: Option<&SigningKey>,
 ) -> Result<Oid, Fault> {
     let author = signature(name, &request.author, request)?;
     let committer = signature(name, &request.committer, request)?;
     let message = checked_message(name, request, message)?;
     let tree = repository.find_tree(tree)?;
-    Ok(repository.commit(None, &author, &committer, &message, &tree, &[base])?)
+    let Some(key) = key else {
+        return Ok(repository.commit(None, &author, &committer, &message, &tree, &[base])?);
+    };
+    let content = repository.commit_create_buffer(&author, &committer, &message, &tree, &[base])?;
+    let content = String::from_utf8_lossy(&content);
+    let signature = key.sign(content.as_bytes()).map_err(|problem| GitError::InvalidCommit {
+        repository: name.to_owned(),
+        problem: format!("it cannot be signed: {problem}"),
+        help: "check the signing key of this environment".to_owned(),
+    })?;
+    Ok(repository.commit_signed(&content, &signature, None)?)
 }
 
 fn signature(name: &str, identity: &Identity, request: &WriteRequest) -> Result<Signature<'static>, GitError> {

@@ -198,6 +198,28 @@ pub enum GitError {
         /// The server's own words.
         words: String,
     },
+    /// The branch is protected, and Slipway's account may not write to it. Nothing was written.
+    #[error(
+        "{repository}: `{branch}` is a protected branch: {words}\n  help: let Slipway's account push to this branch, or promote to it by pull request"
+    )]
+    ProtectedBranch {
+        /// The repository.
+        repository: String,
+        /// The branch.
+        branch: String,
+        /// The server's own words.
+        words: String,
+    },
+    /// The writer that was about to push this together with others stopped before it could say how that ended.
+    #[error(
+        "{repository}: the writer of `{branch}` stopped half-way\n  help: it is tried again; what landed is recognised. The log says what stopped it"
+    )]
+    WriterStopped {
+        /// The repository.
+        repository: String,
+        /// The branch.
+        branch: String,
+    },
     /// Others were faster, every time.
     #[error(
         "{repository}: `{branch}` moved before each of {attempts} pushes\n  help: it is tried again later; make other writers of this branch write less often"
@@ -237,6 +259,7 @@ impl GitError {
             | Self::Mirror { .. }
             | Self::Export { .. }
             | Self::LostRace { .. }
+            | Self::WriterStopped { .. }
             | Self::Uncertain { .. } => Retry::Backoff,
             Self::InvalidRemote { .. }
             | Self::Unauthorized { .. }
@@ -249,6 +272,7 @@ impl GitError {
             | Self::UnusablePath { .. }
             | Self::LimitExceeded { .. }
             | Self::InvalidCommit { .. }
+            | Self::ProtectedBranch { .. }
             | Self::Refused { .. } => Retry::Never,
         }
     }

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Remote;
+use super::history::Memory;
+use super::holding::Holdings;
 
 /// The cache folders that are in use in this process: two mirrors of one branch share one.
 static IN_USE: Mutex<Option<HashMap<PathBuf, Weak<CacheFolder>>>> = Mutex::new(None);
@@ -21,6 +23,8 @@ pub(super) struct CacheFolder {
     current: Mutex<Option<Arc<Generation>>>,
     fetching: Mutex<()>,
     writing: Mutex<()>,
+    memory: Mutex<Memory>,
+    holdings: Mutex<Holdings>,
 }
 
 impl CacheFolder {
@@ -41,6 +45,8 @@ impl CacheFolder {
             current: Mutex::new(current.map(|path| Arc::new(Generation::new(path)))),
             fetching: Mutex::new(()),
             writing: Mutex::new(()),
+            memory: Mutex::default(),
+            holdings: Mutex::default(),
         });
         in_use.retain(|_, folder| folder.strong_count() > 0);
         in_use.insert(path, Arc::downgrade(&folder));
@@ -78,6 +84,16 @@ impl CacheFolder {
     /// One fetch at a time.
     pub(super) fn fetching(&self) -> MutexGuard<'_, ()> {
         self.fetching.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered of the branch's history.
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered of the files of the branch.
+    pub(super) fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One writer of a branch at a time: writers of one process never race each other.

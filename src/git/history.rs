@@ -1,6 +1,59 @@
 //! Trailers in commit messages: how a promotion is recognised in a branch's history, and how its trailer is written.
 
+use std::collections::HashMap;
+
 use git2::{Oid, Repository, Sort};
+
+/// How many commits back a promotion is looked for: more than land between a crash and the next start.
+pub(super) const SEARCHED_COMMITS: usize = 1_000;
+
+/// Most trailers remembered; beyond that, remembering begins anew.
+const MOST_REMEMBERED: usize = 20_000;
+
+/// The trailers of one key in the newest commits of a branch: each commit is read once, not once a promotion.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    key: String,
+    tip: Option<Oid>,
+    commits: HashMap<String, Oid>,
+}
+
+impl Memory {
+    /// Reads what was added to the branch since the last time: all of the newest commits if its history was rewritten.
+    pub(super) fn catch_up(&mut self, repository: &Repository, tip: Oid, key: &str) -> Result<(), git2::Error> {
+        if self.tip == Some(tip) && self.key == key {
+            return Ok(());
+        }
+        let known = self.tip.take().filter(|_| self.key == key && self.commits.len() < MOST_REMEMBERED);
+        let known = known.filter(|known| repository.graph_descendant_of(tip, *known).unwrap_or(false));
+        let mut walk = repository.revwalk()?;
+        // By time, not by topology: the latter reads the whole history before it yields the first commit.
+        walk.set_sorting(Sort::TIME)?;
+        walk.push(tip)?;
+        match known {
+            Some(known) => walk.hide(known)?,
+            None => self.commits.clear(),
+        }
+        let mut added = HashMap::new();
+        for id in walk.take(SEARCHED_COMMITS) {
+            let id = id?;
+            let commit = repository.find_commit(id)?;
+            let message = String::from_utf8_lossy(commit.message_raw_bytes());
+            for value in values_of(&message, key) {
+                added.entry(value.to_owned()).or_insert(id);
+            }
+        }
+        self.commits.extend(added);
+        key.clone_into(&mut self.key);
+        self.tip = Some(tip);
+        Ok(())
+    }
+
+    /// The newest commit with this value.
+    pub(super) fn commit_with(&self, value: &str) -> Option<Oid> {
+        self.commits.get(value).copied()
+    }
+}
 
 /// The newest of the `limit` newest commits up to `tip` whose last paragraph has the line `key: value`.
 pub(super) fn find_trailer(
@@ -26,9 +79,13 @@ pub(super) fn find_trailer(
 
 /// Whether the last paragraph of a message (which is not its only one) has the line `key: value`.
 pub(super) fn has_trailer(message: &str, key: &str, value: &str) -> bool {
-    last_paragraph(message).is_some_and(|paragraph| {
-        paragraph.lines().filter_map(trailer).any(|(found, its)| found.eq_ignore_ascii_case(key) && its == value)
-    })
+    values_of(message, key).any(|its| its == value)
+}
+
+/// The values of a key in the last paragraph of a message, which is not its only one.
+fn values_of<'message>(message: &'message str, key: &str) -> impl Iterator<Item = &'message str> {
+    let lines = last_paragraph(message).into_iter().flat_map(str::lines);
+    lines.filter_map(trailer).filter(move |(found, _)| found.eq_ignore_ascii_case(key)).map(|(_, value)| value)
 }
 
 /// The message with the trailer in its last paragraph: beside the trailers there, or in a paragraph of its own.

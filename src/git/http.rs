@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use ureq::http::Response;
 use ureq::http::header;
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
 use super::GitError;
 use super::Remote;
+use super::packet::PacketError;
 use super::words::short_words;
 
 /// Largest answer taken: the biggest pack that a controller mirrors for configuration and model sources.
@@ -54,7 +56,12 @@ impl Connection {
     /// Nothing is sent before the first request.
     pub(super) fn new(remote: Remote) -> Self {
         let deadlines = remote.deadlines();
+        let mut tls = TlsConfig::builder();
+        if let Some(authorities) = remote.authorities() {
+            tls = tls.root_certs(authorities.root_certificates());
+        }
         let config = Agent::config_builder()
+            .tls_config(tls.build())
             .user_agent(concat!("git/2.0 (slipway ", env!("CARGO_PKG_VERSION"), ")"))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -93,6 +100,25 @@ impl Connection {
         }
         let answer = request.send(body).map_err(|error| self.failed(error))?;
         self.accepted(answer, &format!("application/x-{name}-result"))
+    }
+
+    /// The repository, as messages name it.
+    pub(super) fn url(&self) -> &str {
+        self.remote.url()
+    }
+
+    /// What packets that could not be read mean.
+    pub(super) fn unread(&self, error: PacketError) -> GitError {
+        match error {
+            PacketError::Broken(error) => self.read_failed(error),
+            PacketError::Malformed(problem) => self.unexpected(problem.to_owned()),
+            PacketError::TooMuch(limit) => GitError::LimitExceeded {
+                repository: self.url().to_owned(),
+                what: "the answer of the server".to_owned(),
+                limit,
+                unit: "bytes",
+            },
+        }
     }
 
     /// What a failed read of an answer means.

@@ -2,6 +2,8 @@
 //!
 //! Every call blocks; async callers use `spawn_blocking`. Only http and https are spoken, each with deadlines.
 
+mod authorities;
+mod batch;
 mod edit;
 mod error;
 mod export;
@@ -9,14 +11,17 @@ mod fault;
 mod fetch;
 mod folder;
 mod history;
+mod holding;
 mod http;
 mod mirror;
+mod packet;
 mod push;
 mod read;
 mod reference;
 mod remote;
 mod request;
 mod round;
+mod signing;
 mod snapshot;
 mod transport;
 mod tree;
@@ -26,11 +31,14 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::{Authorities, NotAuthorities};
 pub use error::GitError;
 pub use export::{ExportLimits, SourceTree};
+pub use holding::Held;
 pub use mirror::Mirror;
 pub use read::{CommitInfo, TreeFile};
 pub use remote::{Credentials, Deadlines, Remote};
 pub use request::{Identity, Outcome, Proposal, Trailer, WriteRequest};
+pub use signing::{NotASigningKey, SigningKey};
 pub use snapshot::Snapshot;
-pub use writer::commit_and_push;
+pub use writer::{Order, Propose, Writer, commit_and_push};

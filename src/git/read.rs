@@ -10,6 +10,7 @@ use super::Mirror;
 use super::fault::Fault;
 use super::fetch;
 use super::history;
+use super::holding::Held;
 use super::mirror::{id_of, name_of};
 use super::tree;
 use super::words::short_words;
@@ -71,6 +72,14 @@ impl Mirror {
         self.reading(|repository| {
             let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
             find_files(repository, self.remote().url(), &tree, predicate)
+        })
+    }
+
+    /// The paths of the regular files that hold a text, sorted. What is the same as at an earlier commit is not read again.
+    pub fn files_holding(&self, commit: &CommitSha, held: &Held) -> Result<Vec<String>, GitError> {
+        self.reading(|repository| {
+            let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
+            self.holdings().find(repository, self.remote().url(), tree.id(), held)
         })
     }
 

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use ureq::http::Uri;
 
 use super::GitError;
+use super::authorities::Authorities;
+use super::signing::SigningKey;
 
 /// Longest URL taken: longer ones are mistakes, and would flood messages.
 const LONGEST_URL: usize = 2048;
@@ -60,13 +62,22 @@ pub struct Remote {
     branch: String,
     credentials: Option<Credentials>,
     deadlines: Deadlines,
+    authorities: Option<Authorities>,
+    signing_key: Option<SigningKey>,
 }
 
 impl Remote {
     /// Checks an `http` or `https` URL without credentials in it, and a branch by its short name (`main`).
     pub fn new(url: &str, branch: &str, credentials: Option<Credentials>) -> Result<Self, GitError> {
         check_branch(branch)?;
-        Ok(Self { url: checked_url(url)?, branch: branch.to_owned(), credentials, deadlines: Deadlines::default() })
+        Ok(Self {
+            url: checked_url(url)?,
+            branch: branch.to_owned(),
+            credentials,
+            deadlines: Deadlines::default(),
+            authorities: None,
+            signing_key: None,
+        })
     }
 
     /// The same remote with other deadlines.
@@ -74,6 +85,30 @@ impl Remote {
     pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
         self
+    }
+
+    /// The same remote, whose server must show a certificate of these authorities and no others.
+    #[must_use]
+    pub fn with_authorities(mut self, authorities: Authorities) -> Self {
+        self.authorities = Some(authorities);
+        self
+    }
+
+    /// The same remote, where every commit is signed with this key.
+    #[must_use]
+    pub fn with_signing_key(mut self, key: SigningKey) -> Self {
+        self.signing_key = Some(key);
+        self
+    }
+
+    /// Who may vouch for the server; `None` for the usual authorities.
+    pub(super) fn authorities(&self) -> Option<&Authorities> {
+        self.authorities.as_ref()
+    }
+
+    /// The key that commits are signed with.
+    pub(super) fn signing_key(&self) -> Option<&SigningKey> {
+        self.signing_key.as_ref()
     }
 
     /// The URL, which holds no credentials.

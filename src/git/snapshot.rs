@@ -10,6 +10,7 @@ use super::GitError;
 use super::Mirror;
 use super::TreeFile;
 use super::fault::Fault;
+use super::holding::Held;
 use super::mirror::name_of;
 use super::read;
 use super::tree;
@@ -44,6 +45,13 @@ impl<'a> Snapshot<'a> {
     /// The regular files whose path the predicate takes, sorted by path.
     pub fn find_files(&self, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
         let find = || read::find_files(self.repository, self.mirror.remote().url(), &self.commit.tree()?, predicate);
+        find().map_err(|fault| self.noted(fault))
+    }
+
+    /// The paths of the regular files that hold a text, sorted. What is the same as at an earlier tip is not read again.
+    pub fn files_holding(&self, held: &Held) -> Result<Vec<String>, GitError> {
+        let name = self.mirror.remote().url();
+        let find = || self.mirror.holdings().find(self.repository, name, self.commit.tree_id(), held);
         find().map_err(|fault| self.noted(fault))
     }
 

@@ -1,15 +1,17 @@
-//! The edit itself: read, find, render, splice, guard.
+//! The edit of marked places: read, find, render, splice, guard.
 
 use std::borrow::Cow;
 
 use crate::domain::Position;
 use crate::yaml::{Kind, MAX_BYTES, Node, Reading, Style, Tree, reading_of};
 
-use super::field::{Field, Values};
-use super::guard::{self, Splice};
-use super::marker::{Marker, Request, may_hold_markers, request_of};
+use super::explicit::Place;
+use super::field::Values;
+use super::guard;
+use super::marker::{Mark, Marker, mark_of, may_hold_markers};
 use super::refusal::Refusal;
 use super::render::{Unfit, render};
+use super::splice::{Meaning, Splice, apply};
 use super::target::{Target, Targets};
 
 /// A file after an edit.
@@ -19,36 +21,43 @@ pub struct Edited<'content> {
     pub content: Cow<'content, [u8]>,
     /// What changed, in the order of the file.
     pub changes: Vec<Change>,
-    /// How many places the model has in this file, changed or already right.
-    pub markers: usize,
+    /// How many places were meant, changed or already right.
+    pub places: usize,
 }
 
-/// One changed value.
+/// One changed or added value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Where it stood in the old file.
+    /// Where it stood in the old file, or where it was added.
     pub position: Position,
-    /// Which value of the model.
-    pub field: Field,
-    /// The old text, quotes and escapes resolved.
-    pub old: String,
+    /// By what it was found.
+    pub place: Place,
+    /// The old text, quotes and escapes resolved; `None` for a value that was added.
+    pub old: Option<String>,
     /// The new text.
     pub new: String,
 }
 
+/// A scalar with what it is to become.
+pub(super) struct Wanted<'tree> {
+    pub(super) place: Place,
+    pub(super) target: Target<'tree>,
+    pub(super) new: String,
+}
+
 /// Every marker of a file, in its order. A file with one marker that cannot be followed is refused as a whole.
 pub fn markers(file: &str, content: &[u8]) -> Result<Vec<Marker>, Refusal> {
-    let Some(tree) = read(file, content)? else {
+    if !may_hold_markers(content) {
         return Ok(Vec::new());
-    };
-    let places = places(file, &tree, |_| true)?;
-    let marker = |(Request { model, field }, target): (Request, Target<'_>)| Marker {
+    }
+    let tree = read(file, content)?;
+    let marker = |(Mark { model, field }, target): (Mark, Target<'_>)| Marker {
         model,
         field,
         value: target.value.to_owned(),
         position: tree.position(target.node.span.start),
     };
-    Ok(places.into_iter().map(marker).collect())
+    Ok(marked(file, &tree, |_| true)?.into_iter().map(marker).collect())
 }
 
 /// Writes the values of one model into all of its places in a file.
@@ -61,44 +70,55 @@ pub fn set<'content>(
     model: &str,
     values: &Values,
 ) -> Result<Edited<'content>, Refusal> {
-    let unchanged = |markers| Edited { content: Cow::Borrowed(content), changes: Vec::new(), markers };
-    let Some(tree) = read(file, content)? else {
-        return Ok(unchanged(0));
-    };
-    let places = places(file, &tree, |request| request.model == model)?;
-    let mut splices = Vec::new();
-    let mut changes = Vec::new();
-    for (Request { field, .. }, target) in &places {
-        let new = values.of(*field);
-        if is_already(target, new) {
-            continue;
-        }
-        splices.push(splice(file, &tree, target, *field, new)?);
-        changes.push(Change {
-            position: tree.position(target.node.span.start),
-            field: *field,
-            old: target.value.to_owned(),
-            new: new.to_owned(),
-        });
+    if !may_hold_markers(content) {
+        return Ok(Edited { content: Cow::Borrowed(content), changes: Vec::new(), places: 0 });
     }
-    if splices.is_empty() {
-        return Ok(unchanged(places.len()));
-    }
-    let text = apply(tree.text(), &splices);
-    guard::check(file, &tree, &splices, &text)?;
-    Ok(Edited { content: Cow::Owned(text.into_bytes()), changes, markers: places.len() })
+    let tree = read(file, content)?;
+    let wanted = marked(file, &tree, |mark| mark.model == model)?
+        .into_iter()
+        .map(|(mark, target)| Wanted { new: values.of(mark.field).to_owned(), place: Place::Mark(mark), target })
+        .collect();
+    replace(file, content, &tree, wanted)
 }
 
-/// Reads a file that may hold markers; `None` if it holds none for certain.
-fn read(file: &str, content: &[u8]) -> Result<Option<Tree>, Refusal> {
-    if !may_hold_markers(content) {
-        return Ok(None);
+/// Gives scalars their new values; what is right already stays as it is written.
+pub(super) fn replace<'content>(
+    file: &str,
+    content: &'content [u8],
+    tree: &Tree,
+    wanted: Vec<Wanted<'_>>,
+) -> Result<Edited<'content>, Refusal> {
+    let places = wanted.len();
+    let mut splices = Vec::new();
+    let mut changes = Vec::new();
+    for Wanted { place, target, new } in wanted {
+        if is_already(&target, &new) {
+            continue;
+        }
+        let position = tree.position(target.node.span.start);
+        splices.push(splice(file, position, &target, place.what(), &new)?);
+        changes.push(Change { position, place, old: Some(target.value.to_owned()), new });
     }
+    if splices.is_empty() {
+        return Ok(Edited { content: Cow::Borrowed(content), changes, places });
+    }
+    let text = apply(tree.text(), &splices);
+    guard::check(file, tree, &splices, &text)?;
+    Ok(Edited { content: Cow::Owned(text.into_bytes()), changes, places })
+}
+
+/// Reads a file that is to be edited.
+pub(super) fn read(file: &str, content: &[u8]) -> Result<Tree, Refusal> {
     if content.len() > MAX_BYTES {
-        return Err(Refusal::too_large(file, content.len()));
+        return Err(Refusal::too_large(file));
     }
     let text = std::str::from_utf8(content)
         .map_err(|error| Refusal::not_utf8(file, position_in(&content[..error.valid_up_to()])))?;
+    if let Some((offset, character)) =
+        text.char_indices().find(|(_, c)| matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}'))
+    {
+        return Err(Refusal::old_line_end(file, position_in(&content[..offset]), character));
+    }
     let tree = match Tree::parse(file, text) {
         Ok(tree) => tree,
         Err(diagnostic) => {
@@ -111,7 +131,7 @@ fn read(file: &str, content: &[u8]) -> Result<Option<Tree>, Refusal> {
     if let Some(key) = tree.documents().iter().find_map(complex_key) {
         return Err(Refusal::complex_key(file, tree.position(key.span.start)));
     }
-    Ok(Some(tree))
+    Ok(tree)
 }
 
 /// The position after some bytes of UTF-8.
@@ -143,19 +163,19 @@ fn complex_key(node: &Node) -> Option<&Node> {
 }
 
 /// The wanted markers with the scalars they stand next to.
-fn places<'tree>(
+pub(super) fn marked<'tree>(
     file: &'tree str,
     tree: &'tree Tree,
-    is_wanted: impl Fn(&Request) -> bool,
-) -> Result<Vec<(Request, Target<'tree>)>, Refusal> {
+    is_wanted: impl Fn(&Mark) -> bool,
+) -> Result<Vec<(Mark, Target<'tree>)>, Refusal> {
     let targets = Targets::of(file, tree);
     let mut places = Vec::new();
     for comment in tree.comments() {
         let at = tree.position(comment.span.start);
-        let Some(request) = request_of(comment) else { continue };
-        let request = request.map_err(|bad| Refusal::bad_marker(file, at, &bad))?;
-        if is_wanted(&request) {
-            places.push((request, targets.beside(comment)?));
+        let Some(mark) = mark_of(comment) else { continue };
+        let mark = mark.map_err(|bad| Refusal::bad_marker(file, at, &bad))?;
+        if is_wanted(&mark) {
+            places.push((mark, targets.beside(comment)?));
         }
     }
     Ok(places)
@@ -167,30 +187,16 @@ fn is_already(target: &Target<'_>, new: &str) -> bool {
     target.value == new && !is_null
 }
 
-fn splice(file: &str, tree: &Tree, target: &Target<'_>, field: Field, new: &str) -> Result<Splice, Refusal> {
-    let at = tree.position(target.node.span.start);
+fn splice(file: &str, at: Position, target: &Target<'_>, what: &str, new: &str) -> Result<Splice, Refusal> {
     let rendered = render(target.style, target.value, new).map_err(|unfit| match unfit {
-        Unfit::Character(character) => Refusal::control_character(file, at, field, character),
-        Unfit::Kind(kind) => Refusal::type_change(file, at, field, kind, new),
+        Unfit::Character(character) => Refusal::control_character(file, at, what, character),
+        Unfit::Kind(kind) => Refusal::type_change(file, at, what, kind, new),
     })?;
     Ok(Splice {
         document: target.document,
         steps: target.steps.clone(),
         span: target.node.span.clone(),
-        value: new.to_owned(),
-        rendered,
+        text: rendered.text,
+        meaning: Meaning::Replaced { value: new.to_owned(), style: rendered.style, is_number: rendered.is_number },
     })
-}
-
-/// The text with every span replaced; all other bytes are copied.
-fn apply(text: &str, splices: &[Splice]) -> String {
-    let mut edited = String::with_capacity(text.len());
-    let mut copied = 0;
-    for splice in splices {
-        edited.push_str(&text[copied..splice.span.start]);
-        edited.push_str(&splice.rendered.text);
-        copied = splice.span.end;
-    }
-    edited.push_str(&text[copied..]);
-    edited
 }

@@ -1,5 +1,8 @@
 //! Finds markers among the comments of a file.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::Deserialize;
 
 use crate::domain::Position;
@@ -26,19 +29,23 @@ pub struct Marker {
     pub position: Position,
 }
 
-/// What a marker asks for.
+/// What a marker asks for: `MODEL:FIELD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
-    pub(super) model: String,
-    pub(super) field: Field,
+pub struct Mark {
+    /// The model.
+    pub model: String,
+    /// Which of its values.
+    pub field: Field,
 }
 
-/// Why a comment that should be a marker is none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum BadMarker {
-    /// It is not JSON of the expected form.
+/// Why a text that should be a mark is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAMark {
+    /// It is not of the expected form.
+    #[error("{0}")]
     Malformed(String),
     /// It names a field that does not exist.
+    #[error("unknown field `{0}`, expected one of `{fields}`", fields = Field::ALL.map(Field::as_str).join("`, `"))]
     UnknownField(String),
 }
 
@@ -57,7 +64,7 @@ pub(super) fn may_hold_markers(content: &[u8]) -> bool {
 ///
 /// Only a comment that begins with `{` can be a marker, so neither prose about markers nor a line that is commented out
 /// together with its marker counts.
-pub(super) fn request_of(comment: &Comment) -> Option<Result<Request, BadMarker>> {
+pub(super) fn mark_of(comment: &Comment) -> Option<Result<Mark, NotAMark>> {
     let text = comment.text.trim();
     if !text.starts_with('{') || !text.contains(TOKEN) {
         return None;
@@ -68,26 +75,36 @@ pub(super) fn request_of(comment: &Comment) -> Option<Result<Request, BadMarker>
             // The place within the comment would read as one in the file.
             let error = error.to_string();
             let problem = error.split(" at line ").next().unwrap_or_default();
-            return Some(Err(BadMarker::Malformed(format!("it is not JSON: {problem}"))));
+            return Some(Err(NotAMark::Malformed(format!("it is not JSON: {problem}"))));
         }
     };
     match payload.slipway? {
-        serde_json::Value::String(text) => Some(parse(&text)),
-        other => Some(Err(BadMarker::Malformed(format!("its value is `{other}`, not a text")))),
+        serde_json::Value::String(text) => Some(text.parse()),
+        other => Some(Err(NotAMark::Malformed(format!("its value is `{other}`, not a text")))),
     }
 }
 
-fn parse(text: &str) -> Result<Request, BadMarker> {
-    let Some((model, field)) = text.split_once(':') else {
-        return Err(BadMarker::Malformed(format!("`{text}` holds no `:`")));
-    };
-    if !is_model_name(model) {
-        return Err(BadMarker::Malformed(format!(
-            "`{model}` is no model name: lower-case letters, digits and inner `-`, at most {MAX_NAME}"
-        )));
+impl FromStr for Mark {
+    type Err = NotAMark;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some((model, field)) = text.split_once(':') else {
+            return Err(NotAMark::Malformed(format!("`{text}` holds no `:`")));
+        };
+        if !is_model_name(model) {
+            return Err(NotAMark::Malformed(format!(
+                "`{model}` is no model name: lower-case letters, digits and inner `-`, at most {MAX_NAME}"
+            )));
+        }
+        let field = Field::named(field).ok_or_else(|| NotAMark::UnknownField(field.to_owned()))?;
+        Ok(Self { model: model.to_owned(), field })
     }
-    let field = Field::named(field).ok_or_else(|| BadMarker::UnknownField(field.to_owned()))?;
-    Ok(Request { model: model.to_owned(), field })
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.model, self.field)
+    }
 }
 
 /// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`, up to 63 characters.

@@ -27,12 +27,12 @@ pub(super) enum Unfit {
 
 /// Writes `new` in place of the scalar `old`, written in `style`.
 pub(super) fn render(style: Style, old: &str, new: &str) -> Result<Rendered, Unfit> {
-    if let Some(character) = new.chars().find(|c| is_invisible(*c)) {
+    if let Some(character) = invisible_in(new) {
         return Err(Unfit::Character(character));
     }
     match style {
         Style::SingleQuoted => Ok(text(style, format!("'{}'", new.replace('\'', "''")))),
-        Style::DoubleQuoted | Style::Literal | Style::Folded => Ok(double_quoted(new)),
+        Style::DoubleQuoted | Style::Literal | Style::Folded => Ok(text(Style::DoubleQuoted, double_quoted(new))),
         Style::Plain => plain(old, new),
     }
 }
@@ -47,7 +47,7 @@ fn plain(old: &str, new: &str) -> Result<Rendered, Unfit> {
         Reading::Boolean => Err(Unfit::Kind("a truth value")),
         Reading::Special => Err(Unfit::Kind("a word with a meaning of its own")),
         Reading::Text | Reading::Null | Reading::Date if is_plain_text(new) => Ok(text(Style::Plain, new.to_owned())),
-        Reading::Text | Reading::Null | Reading::Date => Ok(double_quoted(new)),
+        Reading::Text | Reading::Null | Reading::Date => Ok(text(Style::DoubleQuoted, double_quoted(new))),
     }
 }
 
@@ -55,9 +55,15 @@ fn text(style: Style, text: String) -> Rendered {
     Rendered { text, style, is_number: false }
 }
 
-fn double_quoted(new: &str) -> Rendered {
+/// A text within double quotes.
+pub(super) fn double_quoted(new: &str) -> String {
     let escaped = new.replace('\\', "\\\\").replace('"', "\\\"");
-    text(Style::DoubleQuoted, format!("\"{escaped}\""))
+    format!("\"{escaped}\"")
+}
+
+/// The first character that may not stand in a manifest.
+pub(super) fn invisible_in(text: &str) -> Option<char> {
+    text.chars().find(|c| is_invisible(*c))
 }
 
 /// A number that means the same to every reader: no leading zero, no exponent, few digits.

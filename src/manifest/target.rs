@@ -26,26 +26,59 @@ pub(super) struct Targets<'tree> {
     file: &'tree str,
     tree: &'tree Tree,
     by_line: HashMap<usize, Vec<Candidate<'tree>>>,
-    /// The first duplicate key of each document, the earlier one first.
-    duplicates: Vec<Option<(&'tree Node, &'tree Node)>>,
+    /// Why a document cannot be edited at all.
+    obstacles: Vec<Option<Refusal>>,
 }
 
 /// A value, with all that holds it.
 #[derive(Debug, Clone)]
-struct Candidate<'tree> {
-    document: usize,
-    steps: Vec<usize>,
-    node: &'tree Node,
+pub(super) struct Candidate<'tree> {
+    /// The number of its document.
+    pub(super) document: usize,
+    /// The way to it: the number of an entry or an item at each level.
+    pub(super) steps: Vec<usize>,
+    /// The value.
+    pub(super) node: &'tree Node,
     /// Whether the value, or something that holds it, is used elsewhere through an alias.
-    is_shared: bool,
+    pub(super) is_shared: bool,
+}
+
+/// A key that occurs twice: readers differ in which of the two they take, so nothing in its document is edited.
+pub(super) fn obstacle(file: &str, tree: &Tree, document: usize) -> Option<Refusal> {
+    let (earlier, again) = tree.duplicate_key(document)?;
+    let line = tree.position(earlier.span.start).line;
+    let at = tree.position(again.span.start);
+    Some(Refusal::duplicate_key(file, at, again.scalar().unwrap_or_default(), line))
+}
+
+impl<'tree> Candidate<'tree> {
+    /// The scalar, if it may be edited; whether its document may be is not asked here.
+    pub(super) fn editable(&self, file: &str, tree: &Tree) -> Result<Target<'tree>, Refusal> {
+        let Self { document, steps, node, is_shared } = self;
+        let at = tree.position(node.span.start);
+        let Kind::Scalar { value, style } = &node.kind else {
+            return Err(Refusal::alias(file, at));
+        };
+        if let Some(tag) = &node.tag {
+            return Err(Refusal::tagged(file, at, tag));
+        }
+        if *is_shared {
+            return Err(Refusal::aliased_anchor(file, at));
+        }
+        let next = tree.comments().partition_point(|comment| comment.span.start < node.span.start);
+        if tree.comments().get(next).is_some_and(|comment| comment.span.start < node.span.end) {
+            return Err(Refusal::comment_within(file, at));
+        }
+        Ok(Target { document: *document, steps: steps.clone(), node, style: *style, value })
+    }
 }
 
 impl<'tree> Targets<'tree> {
     /// Collects what a marker could stand next to: neither blocks after `|` or `>`, nor values left out.
     pub(super) fn of(file: &'tree str, tree: &'tree Tree) -> Self {
-        let mut targets = Self { file, tree, by_line: HashMap::new(), duplicates: Vec::new() };
+        let mut targets = Self { file, tree, by_line: HashMap::new(), obstacles: Vec::new() };
         for (document, node) in tree.documents().iter().enumerate() {
-            targets.duplicates.push(tree.duplicate_key(document));
+            targets.obstacles.push(obstacle(file, tree, document));
             targets.collect(&Candidate { document, steps: Vec::new(), node, is_shared: tree.is_aliased(node) });
         }
         targets
@@ -83,33 +116,15 @@ impl<'tree> Targets<'tree> {
         let mut before = on_line.iter().filter(|candidate| candidate.node.span.end <= comment.span.start);
         match (before.next(), before.count()) {
             (None, _) => Err(self.nothing_beside(comment)),
-            (Some(candidate), 0) => self.editable(candidate),
+            (Some(candidate), 0) => {
+                let target = candidate.editable(self.file, self.tree)?;
+                self.obstacles[candidate.document].clone().map_or(Ok(target), Err)
+            }
             (Some(_), more) => {
                 let at = self.tree.position(comment.span.start);
                 Err(Refusal::ambiguous(self.file, at, more + 1))
             }
         }
-    }
-
-    fn editable(&self, candidate: &Candidate<'tree>) -> Result<Target<'tree>, Refusal> {
-        let Candidate { document, steps, node, is_shared } = candidate;
-        let at = self.tree.position(node.span.start);
-        let Kind::Scalar { value, style } = &node.kind else {
-            return Err(Refusal::alias(self.file, at));
-        };
-        if let Some(tag) = &node.tag {
-            return Err(Refusal::tagged(self.file, at, tag));
-        }
-        if *is_shared {
-            return Err(Refusal::aliased_anchor(self.file, at));
-        }
-        if let Some((earlier, again)) = self.duplicates[*document] {
-            let key = again.scalar().unwrap_or_default();
-            let line = self.tree.position(earlier.span.start).line;
-            let at = self.tree.position(again.span.start);
-            return Err(Refusal::duplicate_key(self.file, at, key, line));
-        }
-        Ok(Target { document: *document, steps: steps.clone(), node, style: *style, value })
     }
 
     /// Why no scalar stands next to a marker.

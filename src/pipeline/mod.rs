@@ -33,6 +33,7 @@ use crate::artifacts::ArtifactStore;
 use crate::domain::{Actor, Delivery, Intake, Run, RunEvent, RunId, SourceName};
 use crate::executor::Executor;
 use crate::forge::Forge;
+use crate::forge::StatusApi;
 use crate::git::{Identity, Mirror};
 use crate::store::{Store, StoreError, StoredDelivery};
 
@@ -67,6 +68,8 @@ pub struct Settings {
 pub struct Source {
     /// Reads its deliveries.
     pub forge: Arc<dyn Forge>,
+    /// Where runs are told of; `None` if nobody wants to be told.
+    pub reports: Option<StatusApi>,
     /// Its mirror; names the one branch that is served.
     pub mirror: Mirror,
     /// The environment its models are promoted to.

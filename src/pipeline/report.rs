@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source};
 use crate::domain::{Retry, Run, RunState, SourceName, Transition, pause_before};
-use crate::forge::{Report, ReportState, Told};
+use crate::forge::{Report, ReportState};
 use crate::store::{Notice, OutboxState, StoreError};
 
 /// How often the outbox is looked at without being woken.
@@ -47,19 +47,18 @@ impl Pipeline {
         let Some(notice) = self.store.due_notice(name, Timestamp::now(), HOLD).await? else { return Ok(false) };
         let Notice { change, run, attempts } = &notice;
         let report = report_of(run, &change.transition, change.sequence);
+        let Some(api) = &source.reports else {
+            self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await?;
+            return Ok(true);
+        };
         let told = tokio::select! {
-            told = source.forge.report(&report) => told,
+            told = api.report(&report) => told,
             () = stop.cancelled() => return Ok(false),
         };
-        let outcome = match told {
-            Ok(Told::Forge) => "told",
-            Ok(Told::Nobody) => "skipped",
-            Err(_) => "failed",
-        };
+        let outcome = if told.is_ok() { "told" } else { "failed" };
         metrics::counter!("slipway_reports_total", "outcome" => outcome).increment(1);
         match told {
-            Ok(Told::Forge) => self.store.settle_notice(change.sequence, OutboxState::Told, "").await?,
-            Ok(Told::Nobody) => self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await?,
+            Ok(()) => self.store.settle_notice(change.sequence, OutboxState::Told, "").await?,
             Err(error) => {
                 let pause = match error.retry() {
                     Retry::After(pause) => Some(pause),

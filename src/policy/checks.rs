@@ -1,22 +1,73 @@
-//! One check of a policy: what it asks of a metric, and whether it could ever say yes and ever say no.
+//! One check of a policy: what it asks of a measure, and whether it could ever say yes and ever say no.
 
+use jiff::civil::Date;
 use slipway_contract::Metric;
+use slipway_contract::metrics::Subject;
 
-use crate::domain::{CheckOutcome, Interval, Requirement};
+use crate::domain::{CheckOutcome, Requirement};
+
+use super::drift::Drift;
+use super::expression::Expression;
+use super::slices::Slicing;
 
 /// A check as the policy states it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Check {
-    /// What is measured.
-    pub(super) metric: Metric,
+    /// What is looked at.
+    pub(super) subject: CheckSubject,
     /// What is asked of it.
     pub(super) requirement: Requirement,
+    /// Its own name, by which exceptions and stricter versions refer to it.
+    pub(super) name: Option<String>,
     /// What becomes of it if the rows do not decide.
     pub(super) undecided: CheckOutcome,
+    /// Whether it only warns where it does not hold.
+    pub(super) only_warns: bool,
+    /// The last day on which it may pass.
+    pub(super) expires: Option<Date>,
+    /// Who answers for it.
+    pub(super) owner: Option<String>,
     /// Why its authors ask for it.
     pub(super) why: Option<String>,
-    /// Its line in the policy file.
+    /// The file it stands in.
+    pub(super) file: String,
+    /// Its line there.
     pub(super) line: usize,
+}
+
+/// What a check looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum CheckSubject {
+    /// A metric, over all rows or in slices of them.
+    Metric(MetricSubject),
+    /// A condition on everything that is known.
+    Expression(Expression),
+    /// How far data have moved.
+    Drift(Drift),
+    /// Test rows that the model has learnt from.
+    Leakage,
+}
+
+/// Which metric, on which rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct MetricSubject {
+    /// What is measured.
+    pub(super) metric: Metric,
+    /// The parts of the rows that are judged one by one.
+    pub(super) slicing: Option<Slicing>,
+    /// The column by which rows belong together.
+    pub(super) group_by: Option<String>,
+    /// Training runs that have to hold it, the candidate among them.
+    pub(super) seeds: Option<Seeds>,
+}
+
+/// How many training runs have to hold a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seeds {
+    /// Runs of the same training with different seeds, the candidate among them.
+    pub(super) at_least: u32,
+    /// Whether others than the candidate may stay undecided.
+    pub(super) may_be_undecided: bool,
 }
 
 /// A threshold and the side of it that is wanted.
@@ -26,23 +77,23 @@ pub(super) enum Wanted {
     AtLeast(f64),
     /// At or below it.
     AtMost(f64),
+    /// From the first to the second.
+    Between(f64, f64),
 }
 
 impl Wanted {
-    /// What a requirement asks of a metric, or of the candidate's less the champion's.
-    pub(super) fn of(metric: Metric, requirement: Requirement) -> Self {
-        match requirement {
+    /// What a requirement asks of a measure, or of the candidate's less the champion's.
+    pub(super) fn of(higher_is_better: bool, requirement: &Requirement) -> Self {
+        match *requirement {
             Requirement::AtLeast(threshold) => Self::AtLeast(threshold),
             Requirement::AtMost(threshold) => Self::AtMost(threshold),
-            Requirement::NoWorseThanChampion { margin } if metric.higher_is_better() => Self::AtLeast(-margin),
-            Requirement::NoWorseThanChampion { margin } => Self::AtMost(margin),
-        }
-    }
-
-    /// The threshold.
-    pub(super) fn threshold(self) -> f64 {
-        match self {
-            Self::AtLeast(threshold) | Self::AtMost(threshold) => threshold,
+            Requirement::Between(least, most) => Self::Between(least, most),
+            Requirement::NoWorseThanChampion { margin, .. } if higher_is_better => Self::AtLeast(-margin),
+            Requirement::NoWorseThanChampion { margin, .. } => Self::AtMost(margin),
+            Requirement::BetterThanChampion { by } if higher_is_better => Self::AtLeast(by),
+            Requirement::BetterThanChampion { by } => Self::AtMost(-by),
+            // A condition holds or not: it is one.
+            Requirement::Condition(_) => Self::AtLeast(1.0),
         }
     }
 
@@ -51,24 +102,85 @@ impl Wanted {
         match self {
             Self::AtLeast(threshold) => value >= threshold,
             Self::AtMost(threshold) => value <= threshold,
+            Self::Between(least, most) => (least..=most).contains(&value),
         }
     }
 
-    /// Whether all of an interval is on the wanted side (`Some(true)`), none of it (`Some(false)`), or some of it (`None`).
-    pub(super) fn decided_by(self, interval: &Interval) -> Option<bool> {
-        match (self.holds(interval.lower), self.holds(interval.upper)) {
-            (true, true) => Some(true),
-            (false, false) => Some(false),
-            _ => None,
+    /// The threshold that lies nearest to a value.
+    pub(super) fn nearest(self, value: f64) -> f64 {
+        match self {
+            Self::AtLeast(threshold) | Self::AtMost(threshold) => threshold,
+            Self::Between(least, most) => {
+                if (value - least).abs() <= (value - most).abs() {
+                    least
+                } else {
+                    most
+                }
+            }
         }
     }
 }
 
 impl Check {
+    /// The metric, if it measures one.
+    pub(super) fn metric(&self) -> Option<&Metric> {
+        match &self.subject {
+            CheckSubject::Metric(subject) => Some(&subject.metric),
+            _ => None,
+        }
+    }
+
+    /// Whether more of the measure is better.
+    pub(super) fn higher_is_better(&self) -> bool {
+        self.metric().is_some_and(Metric::higher_is_better)
+    }
+
+    /// What it asks of its measure.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted::of(self.higher_is_better(), &self.requirement)
+    }
+
+    /// The measure as results name it.
+    pub(super) fn measure(&self) -> String {
+        match &self.subject {
+            CheckSubject::Metric(subject) => subject.metric.to_string(),
+            CheckSubject::Expression(_) => "expression".to_owned(),
+            CheckSubject::Drift(drift) => format!("{}(column=\"{}\")", drift.statistic.name(), drift.column),
+            CheckSubject::Leakage => "leakage".to_owned(),
+        }
+    }
+
+    /// Columns of the predictions that it needs besides those that every evaluation has.
+    pub(super) fn columns(&self) -> Vec<&str> {
+        let CheckSubject::Metric(MetricSubject { metric, slicing, group_by, .. }) = &self.subject else {
+            return Vec::new();
+        };
+        let sliced = slicing.iter().flat_map(Slicing::columns);
+        sliced.chain(group_by.as_deref()).chain(metric.column()).collect()
+    }
+
+    /// Whether its rows are judged one slice or one training run at a time.
+    pub(super) fn has_parts(&self) -> bool {
+        matches!(&self.subject,
+            CheckSubject::Metric(subject) if subject.slicing.is_some() || subject.seeds.is_some())
+    }
+
     /// Why this check would be no check at all, if so: the message and what to do.
     pub(super) fn flaw(&self) -> Option<(String, String)> {
-        let metric = self.metric;
-        let (least, most) = metric.range();
+        let (name, (least, most)) = match &self.subject {
+            CheckSubject::Metric(subject) => (subject.metric.words(), subject.metric.range()),
+            CheckSubject::Drift(drift) => (drift.statistic.name().to_owned(), drift.statistic.range()),
+            CheckSubject::Expression(_) | CheckSubject::Leakage => return None,
+        };
+        let exact = self.metric().is_some_and(|metric| metric.subject() == Subject::Artifact);
+        let never = |verb: &str, came: String, expected: String| {
+            let help = if exact {
+                format!("{name} is a number above {least}")
+            } else {
+                format!("{name} lies from {least} to {most}, and a bound on finitely many rows never reaches an end")
+            };
+            Some((format!("this check could never {verb}: {came} came, expected {expected}"), help))
+        };
         match self.requirement {
             Requirement::AtLeast(threshold) | Requirement::AtMost(threshold) => {
                 // NaN fails both comparisons.
@@ -77,16 +189,19 @@ impl Check {
                 }
                 let wants_more = matches!(self.requirement, Requirement::AtLeast(_));
                 let always = if wants_more { threshold <= least } else { threshold >= most };
-                let verb = if always { "fail" } else { "pass" };
-                Some((
-                    format!("this check could never {verb}: {threshold} came, expected {}", between(least, most)),
-                    format!(
-                        "{metric} lies from {least} to {most}, and a bound on finitely many rows never reaches an end"
-                    ),
-                ))
+                never(if always { "fail" } else { "pass" }, threshold.to_string(), between(least, most))
             }
-            Requirement::NoWorseThanChampion { margin } => {
-                let width = most - least;
+            Requirement::Between(from, to) => {
+                if from > least && to < most && from < to {
+                    return None;
+                }
+                let always = from <= least && to >= most;
+                let expected =
+                    format!("two rising numbers, both {}", between(least, most).trim_start_matches("a number "));
+                never(if always { "fail" } else { "pass" }, format!("{from} to {to}"), expected)
+            }
+            Requirement::NoWorseThanChampion { margin, relative } => {
+                let width = if relative && least >= 0.0 { 1.0 } else { most - least };
                 if margin >= 0.0 && margin < width {
                     return None;
                 }
@@ -95,13 +210,54 @@ impl Check {
                     if width.is_finite() { format!("0 up to (not including) {width}") } else { "0 or more".to_owned() };
                 Some((
                     format!("this check could never {verb}: margin {margin} came, expected {limit}"),
-                    format!("0.01 lets {metric} get worse by at most 0.01"),
+                    format!("0.01 lets {name} get worse by at most 0.01"),
                 ))
             }
+            Requirement::BetterThanChampion { by } => {
+                let width = most - least;
+                if by >= 0.0 && by < width {
+                    return None;
+                }
+                let limit =
+                    if width.is_finite() { format!("0 up to (not including) {width}") } else { "0 or more".to_owned() };
+                Some((
+                    format!(
+                        "this check could never {}: by {by} came, expected {limit}",
+                        if by >= width { "pass" } else { "fail on an equal model" }
+                    ),
+                    "0 asks for any improvement that the rows can show".to_owned(),
+                ))
+            }
+            Requirement::Condition(_) => None,
         }
+    }
+
+    /// Whether it asks for at least as much as another: of the same measure on the same rows, and no milder in any way.
+    pub(super) fn is_as_strict_as(&self, other: &Self) -> bool {
+        let as_strict = match (&self.requirement, &other.requirement) {
+            (Requirement::AtLeast(ours), Requirement::AtLeast(theirs))
+            | (Requirement::BetterThanChampion { by: ours }, Requirement::BetterThanChampion { by: theirs }) => {
+                ours >= theirs
+            }
+            (Requirement::AtMost(ours), Requirement::AtMost(theirs)) => ours <= theirs,
+            (Requirement::Between(least, most), Requirement::Between(from, to)) => least >= from && most <= to,
+            (
+                Requirement::NoWorseThanChampion { margin: ours, relative: same },
+                Requirement::NoWorseThanChampion { margin: theirs, relative },
+            ) => same == relative && ours <= theirs,
+            (ours, theirs) => ours == theirs,
+        };
+        as_strict
+            && self.subject == other.subject
+            && (self.undecided == CheckOutcome::Inconclusive || self.undecided == other.undecided)
+            && (!self.only_warns || other.only_warns)
     }
 }
 
 fn between(least: f64, most: f64) -> String {
-    if most.is_finite() { format!("a number between {least} and {most}") } else { format!("a number above {least}") }
+    match (least.is_finite(), most.is_finite()) {
+        (true, true) => format!("a number between {least} and {most}"),
+        (true, false) => format!("a number above {least}"),
+        _ => format!("a number below {most}"),
+    }
 }

@@ -1,218 +1,323 @@
-//! The policy file as it is written: read strictly, and all of its mistakes told at once.
+//! The policy file as it is written. What it means, and whether it means anything, is found in `read`.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use slipway_contract::{API_VERSION, Digest, Metadata, Metric};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::domain::{CheckOutcome, Diagnostic, Requirement};
-use crate::yaml;
-
-use super::Policy;
-use super::checks::Check;
-
-/// Checks a policy may hold: each may cost a bootstrap.
-const MOST_CHECKS: usize = 100;
-
-/// What to do where the reader knows nothing better.
-const A_CHECK: &str = "a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`";
-
-/// Characters of a reason.
-const LONGEST_REASON: usize = 500;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use slipway_contract::{API_VERSION, Metadata, Metric, ModelName};
 
 /// A policy: what a candidate has to hold before it may be promoted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct PolicyFile {
+pub(super) struct PolicyFile {
     /// Always `slipway.dev/v1alpha1`.
     #[schemars(extend("const" = API_VERSION))]
-    api_version: String,
+    pub(super) api_version: String,
     /// Always `Policy`.
-    kind: PolicyKind,
+    pub(super) kind: PolicyKind,
     /// The policy's name.
-    metadata: Metadata,
+    pub(super) metadata: Metadata,
     /// What it asks for.
-    spec: PolicySpec,
+    pub(super) spec: PolicySpec,
 }
 
 /// The only kind a policy file has.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-enum PolicyKind {
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(super) enum PolicyKind {
     /// A policy file.
     Policy,
 }
 
 /// What a policy asks for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct PolicySpec {
+pub(super) struct PolicySpec {
+    /// Policies whose checks hold here as well: shipped ones as `slipway:NAME`, others as a path from this file. A check with
+    /// the name of one of theirs takes its place and has to be as strict.
+    #[serde(default)]
+    #[schemars(length(max = 10))]
+    pub(super) extends: Vec<String>,
     /// Confidence of every bound: 0.95 is wrong in one of twenty cases at the threshold.
     #[serde(default = "usual_confidence")]
     #[schemars(range(min = 0.5), extend("exclusiveMaximum" = 1))]
-    confidence: f64,
-    /// The checks, at least one. All of them have to hold.
-    #[schemars(length(min = 1, max = 100))]
-    checks: Vec<CheckEntry>,
+    pub(super) confidence: f64,
+    /// The checks, at least one here or in `extends`. All of them have to hold.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    pub(super) checks: Vec<CheckEntry>,
+    /// What is asked for as long as the environment names no artifact.
+    #[serde(default)]
+    pub(super) without_champion: WithoutChampion,
+    /// Checks that need not hold for a model for some days.
+    #[serde(default)]
+    #[schemars(length(max = 50))]
+    pub(super) exceptions: Vec<ExceptionEntry>,
 }
 
-/// One check: a metric and exactly one of `at_least`, `at_most` and `no_worse_than_champion`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// What is asked for as long as there is no champion, besides the checks that need none.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CheckEntry {
+pub(super) struct WithoutChampion {
+    /// Whether a person has to approve.
+    #[serde(default)]
+    pub(super) require_approval: bool,
+}
+
+/// One check: exactly one of `metric`, `expression`, `drift` and `leakage`, and what is asked of it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckEntry {
+    /// A name for exceptions and stricter versions to refer to.
+    pub(super) name: Option<ModelName>,
     /// What is measured.
-    metric: Metric,
+    pub(super) metric: Option<Metric>,
+    /// A condition in CEL over `metrics.…`, `artifact.…`, `run.…` and `environment.…`.
+    #[schemars(length(min = 1, max = 1000))]
+    pub(super) expression: Option<String>,
+    /// How far a column of recent data has moved from the training data.
+    pub(super) drift: Option<DriftEntry>,
+    /// The share of test rows that are training rows as well: `at_most`, zero if not said otherwise.
+    pub(super) leakage: Option<LeakageEntry>,
     /// The lower bound has to reach this.
-    at_least: Option<f64>,
+    pub(super) at_least: Option<f64>,
     /// The upper bound must not exceed this.
-    at_most: Option<f64>,
+    pub(super) at_most: Option<f64>,
+    /// Both bounds have to lie from the first to the second.
+    pub(super) between: Option<[f64; 2]>,
     /// The candidate may be worse than the champion by the margin and no more, as far as the bounds tell.
-    no_worse_than_champion: Option<Margin>,
+    pub(super) no_worse_than_champion: Option<Margin>,
+    /// The candidate has to be better than the champion, as far as the bounds tell.
+    pub(super) better_than_champion: Option<Gain>,
+    /// Which parts of the rows are judged one by one.
+    pub(super) slice: Option<SliceEntry>,
+    /// The column whose values say which rows belong together: those are resampled together.
+    pub(super) group_by: Option<String>,
+    /// Training runs with other seeds that have to hold the check as well.
+    pub(super) seeds: Option<SeedsEntry>,
     /// What becomes of the check if the rows do not decide it.
     #[serde(default)]
-    when_inconclusive: WhenInconclusive,
+    pub(super) when_inconclusive: WhenInconclusive,
+    /// What becomes of the candidate if the check does not hold.
+    #[serde(default)]
+    pub(super) severity: Severity,
+    /// The last day on which the check may pass, as `2026-12-31`: after it the check fails until its owner has looked at it.
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
+    pub(super) expires: Option<String>,
+    /// Who answers for it.
+    #[schemars(length(min = 1, max = 100))]
+    pub(super) owner: Option<String>,
     /// Why it is asked for; shown with the result.
     #[schemars(length(min = 1, max = 500))]
-    why: Option<String>,
+    pub(super) why: Option<String>,
 }
 
 /// How much worse than the champion is tolerated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Margin {
+pub(super) struct Margin {
     /// In the metric's own unit, zero or more.
     #[schemars(range(min = 0.0))]
-    margin: f64,
+    pub(super) margin: f64,
+    /// Whether the margin is a share of the champion's value instead.
+    #[serde(default)]
+    pub(super) relative: bool,
+}
+
+/// How much better than the champion is asked for.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gain {
+    /// In the metric's own unit, zero or more.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub(super) by: f64,
+}
+
+/// A column's drift between training data and recent data.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DriftEntry {
+    /// The column.
+    pub(super) column: String,
+    /// How the distance is taken.
+    pub(super) statistic: StatisticName,
+}
+
+/// How the distance of two samples is taken.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum StatisticName {
+    /// Population stability index.
+    PopulationStabilityIndex,
+    /// Kolmogorov–Smirnov statistic, of numbers.
+    KolmogorovSmirnov,
+    /// Cramér's V of χ².
+    CramersV,
+    /// Wasserstein's first distance, of numbers.
+    Wasserstein,
+    /// Jensen–Shannon distance.
+    JensenShannon,
+}
+
+/// A check of leakage has nothing to set but its bound.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LeakageEntry {
+    /// The share that is tolerated, from 0 up to (not including) 1.
+    #[serde(default)]
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1))]
+    pub(super) at_most: f64,
+}
+
+/// Which parts of the rows are judged one by one: exactly one of `by` and `where`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SliceEntry {
+    /// Columns: every combination of their values is a slice. `label` and `prediction` are columns too.
+    pub(super) by: Option<Texts>,
+    /// The one slice of rows that have these values: each column with a value, or a list of them.
+    #[serde(rename = "where")]
+    pub(super) condition: Option<BTreeMap<String, Texts>>,
+    /// A name for the condition.
+    pub(super) name: Option<String>,
+    /// Fewer rows than this decide nothing.
+    #[serde(default = "usual_rows")]
+    #[schemars(range(min = 1))]
+    pub(super) minimum_rows: u64,
+}
+
+/// How many training runs have to hold a check.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeedsEntry {
+    /// Runs of the same training with different seeds, the candidate among them.
+    #[schemars(range(min = 2, max = 50))]
+    pub(super) at_least: u32,
+    /// What the worst of them has to do.
+    #[serde(default)]
+    pub(super) worst: Worst,
+}
+
+/// What the worst run has to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Worst {
+    /// Hold the check as well.
+    #[default]
+    Holds,
+    /// Not be decided against: the candidate holds the check, and no other run is shown not to.
+    MayBeUndecided,
 }
 
 /// What becomes of a check that the rows do not decide.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum WhenInconclusive {
+pub(super) enum WhenInconclusive {
     /// It stands in the way.
     #[default]
     Fail,
     /// It is told, and does not stand in the way.
     Warn,
+    /// A person has to approve.
+    RequireApproval,
+}
+
+/// What becomes of a candidate that does not hold a check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Severity {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is warned about.
+    Warn,
+}
+
+/// A check that need not hold for a model for some days.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExceptionEntry {
+    /// The model.
+    pub(super) model: ModelName,
+    /// The check's name.
+    pub(super) check: ModelName,
+    /// Why.
+    #[schemars(length(min = 1, max = 500))]
+    pub(super) reason: String,
+    /// Who accepts it.
+    #[schemars(length(min = 1, max = 100))]
+    pub(super) approver: String,
+    /// The last day on which it holds, as `2026-12-31`: at most 30 days ahead.
+    #[schemars(extend("format" = "date"))]
+    pub(super) expires: String,
 }
 
 fn usual_confidence() -> f64 {
     0.95
 }
 
-/// The JSON Schema of a policy file.
-pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(PolicyFile)
+fn usual_rows() -> u64 {
+    30
 }
 
-impl Policy {
-    /// Reads a policy; `file` is its name in diagnostics and verdicts. A check that could never fail, or never pass, is a mistake.
-    pub fn read(file: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
-        let written: PolicyFile = yaml::read(file, text).map_err(|mut mistake| {
-            mistake.help.get_or_insert_with(|| A_CHECK.to_owned());
-            vec![mistake]
-        })?;
-        let tree = yaml::Tree::parse(file, text).map_err(|mistake| vec![mistake])?;
-        let mut reader = Reader { file, tree, mistakes: Vec::new() };
-        let PolicyFile { api_version, kind: PolicyKind::Policy, metadata, spec: PolicySpec { confidence, checks } } =
-            written;
-        if api_version != API_VERSION {
-            reader.refuse("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"), "");
-        }
-        if !(0.5..1.0).contains(&confidence) {
-            let message = format!("{confidence} is out of range, expected 0.5 up to (not including) 1");
-            reader.refuse("spec.confidence", message, "0.95 is usual");
-        }
-        if checks.is_empty() || checks.len() > MOST_CHECKS {
-            let message = format!("{} checks, expected 1 to {MOST_CHECKS}", checks.len());
-            reader.refuse("spec.checks", message, A_CHECK);
-        }
-        let entries = checks.into_iter().take(MOST_CHECKS).enumerate();
-        let checks: Vec<Check> = entries.filter_map(|(index, entry)| reader.check(index, entry)).collect();
-        reader.contradictions(&checks);
-        if reader.mistakes.is_empty() {
-            Ok(Self {
-                name: metadata.name,
-                file: file.to_owned(),
-                digest: Digest::of(text.as_bytes()),
-                confidence,
-                checks,
-            })
-        } else {
-            Err(reader.mistakes)
-        }
+/// A text, number or truth value, or a list of them; each as its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Texts(pub(super) Vec<String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextsReader)
     }
 }
 
-/// A file being read, and what is wrong with it so far.
-struct Reader<'file> {
-    file: &'file str,
-    tree: yaml::Tree,
-    mistakes: Vec<Diagnostic>,
+impl JsonSchema for Texts {
+    fn schema_name() -> Cow<'static, str> {
+        "Texts".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = serde_json::json!({"type": ["string", "number", "boolean"]});
+        json_schema!({"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]})
+    }
 }
 
-impl Reader<'_> {
-    fn refuse(&mut self, path: &str, message: impl Into<String>, help: &str) {
-        let position = self.tree.position_of(path);
-        let mistake = Diagnostic::new(self.file, message).at(position);
-        self.mistakes.push(if help.is_empty() { mistake } else { mistake.help(help) });
+struct TextsReader;
+
+impl<'de> Visitor<'de> for TextsReader {
+    type Value = Texts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a list of texts")
     }
 
-    fn check(&mut self, index: usize, entry: CheckEntry) -> Option<Check> {
-        let path = format!("spec.checks[{index}]");
-        let CheckEntry { metric, at_least, at_most, no_worse_than_champion, when_inconclusive, why } = entry;
-        let stated = [
-            at_least.map(|number| ("at_least", Requirement::AtLeast(number))),
-            at_most.map(|number| ("at_most", Requirement::AtMost(number))),
-            no_worse_than_champion
-                .map(|Margin { margin }| ("no_worse_than_champion", Requirement::NoWorseThanChampion { margin })),
-        ];
-        let stated: Vec<(&str, Requirement)> = stated.into_iter().flatten().collect();
-        let [(key, requirement)] = stated[..] else {
-            let keys: Vec<&str> = stated.iter().map(|(key, _)| *key).collect();
-            let came = if keys.is_empty() { "none".to_owned() } else { format!("`{}`", keys.join("` and `")) };
-            let message =
-                format!("{came} came, expected exactly one of `at_least`, `at_most` and `no_worse_than_champion`");
-            self.refuse(&path, message, A_CHECK);
-            return None;
-        };
-        if let Some(why) = &why
-            && !(1..=LONGEST_REASON).contains(&why.trim().chars().count())
-        {
-            let message =
-                format!("a reason of {} characters, expected 1 to {LONGEST_REASON}", why.trim().chars().count());
-            self.refuse(&format!("{path}.why"), message, "");
-        }
-        let check = Check {
-            metric,
-            requirement,
-            undecided: match when_inconclusive {
-                WhenInconclusive::Fail => CheckOutcome::Inconclusive,
-                WhenInconclusive::Warn => CheckOutcome::Warned,
-            },
-            why: why.map(|why| why.trim().to_owned()),
-            line: self.tree.position_of(&path).map_or(1, |position| position.line),
-        };
-        if let Some((message, help)) = check.flaw() {
-            self.refuse(&format!("{path}.{key}"), message, &help);
-        }
-        Some(check)
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Texts, E> {
+        Ok(Texts(vec![text.to_owned()]))
     }
 
-    /// Refuses checks that cannot all hold.
-    fn contradictions(&mut self, checks: &[Check]) {
-        for (index, upper) in checks.iter().enumerate() {
-            let Requirement::AtMost(most) = upper.requirement else {
-                continue;
-            };
-            let lower = checks.iter().find(|lower| {
-                lower.metric == upper.metric
-                    && matches!(lower.requirement, Requirement::AtLeast(least) if least >= most)
-            });
-            if let Some(lower) = lower {
-                let metric = upper.metric;
-                let message =
-                    format!("{metric} could never be at most {most} and hold the check on line {} as well", lower.line);
-                self.refuse(&format!("spec.checks[{index}].at_most"), message, "keep one of the two");
-            }
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Texts, E> {
+        Ok(Texts(vec![value.to_string()]))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Texts, E> {
+        Ok(Texts(vec![value.to_string()]))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Texts, E> {
+        Ok(Texts(vec![value.to_string()]))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Texts, E> {
+        Ok(Texts(vec![value.to_string()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Texts, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(Texts(mut one)) = items.next_element::<Texts>()? {
+            texts.append(&mut one);
         }
+        Ok(Texts(texts))
     }
 }

@@ -1,162 +1,207 @@
 //! Puts every check of a policy to a candidate and its champion. What cannot be measured fails, with the reason.
 
-use std::borrow::Cow;
+use slipway_contract::Metric;
+use slipway_contract::metrics::{Cost, Subject};
 
-use slipway_contract::metrics::Predictions;
+use crate::domain::{CheckOutcome, CheckResult, Outcome, Verdict};
 
-use crate::domain::{CheckOutcome, CheckResult, Interval, Outcome, Requirement, Verdict};
-use crate::evaluation::{Evaluation, paired};
+use super::checks::{Check, CheckSubject, MetricSubject};
+use super::evidence::{Champion, Evidence, Facts};
+use super::exception::{Covers, Exception};
+use super::measure::{FEWEST_UNITS, Measurement, Spread};
+use super::parts::{Comparison, Ground, Measured, Trouble, Work, measure};
+use super::{Policy, decide, drift};
 
-use super::Policy;
-use super::checks::{Check, Wanted};
-use super::figure::{FEWEST_ROWS, Measured, NoInterval};
-use super::sentence::{self, Place};
-
-/// What the environment names now.
-#[derive(Debug, Clone)]
-pub enum Champion<'evaluation> {
-    /// Nothing yet: there is nothing to be worse than.
-    None,
-    /// An artifact, evaluated on the candidate's rows.
-    Evaluated(&'evaluation Evaluation),
-    /// An artifact that could not be read or evaluated, and why: checks against it fail.
-    Unusable(String),
+/// A check with what its file says of all of its checks.
+struct Asked<'policy> {
+    check: &'policy Check,
+    confidence: f64,
+    exceptions: &'policy [Exception],
 }
 
-/// What relative checks are measured against.
-enum Comparison<'evaluation> {
-    Nothing,
-    Rows(Cow<'evaluation, Predictions>),
-    Impossible(String),
+/// What is known of a check before anything is measured.
+enum Prepared<'work> {
+    Done(Box<CheckResult>),
+    Work(Work<'work>),
 }
 
 impl Policy {
     /// Judges a candidate. The same files always give the same verdict.
-    pub fn judge(&self, candidate: &Evaluation, champion: Champion<'_>) -> Verdict {
-        let champion_digest = match &champion {
+    pub fn judge(&self, evidence: &Evidence<'_>) -> Verdict {
+        self.judge_over(&[], evidence)
+    }
+
+    /// Judges a candidate by this policy and by floors, which the platform's owner sets and no policy can loosen: their checks
+    /// have to hold as well, each at its own floor's confidence.
+    pub fn judge_over(&self, floors: &[Self], evidence: &Evidence<'_>) -> Verdict {
+        let ground = Ground::of(evidence);
+        let asked: Vec<Asked<'_>> = floors.iter().chain([self]).flat_map(Self::asked).collect();
+        let prepared: Vec<Prepared<'_>> = asked.iter().map(|asked| prepare(asked, &ground)).collect();
+        let mut checks = Vec::with_capacity(prepared.len());
+        let mut work = Vec::new();
+        for prepared in prepared {
+            match prepared {
+                Prepared::Done(result) => checks.push(Some(*result)),
+                Prepared::Work(one) => {
+                    checks.push(None);
+                    work.push(one);
+                }
+            }
+        }
+        let mut measured = measure(&work, &ground).into_iter();
+        let checks: Vec<CheckResult> = checks
+            .into_iter()
+            .zip(&asked)
+            .map(|(result, asked)| {
+                let result = result.unwrap_or_else(|| {
+                    decide::measured(asked.check, measured.next().unwrap_or_default(), asked.confidence)
+                });
+                asked.settled(result, evidence)
+            })
+            .collect();
+        self.verdict(floors, evidence, checks)
+    }
+
+    fn asked(&self) -> impl Iterator<Item = Asked<'_>> {
+        let of = |check| Asked { check, confidence: self.confidence, exceptions: &self.exceptions };
+        self.checks.iter().map(of)
+    }
+
+    fn verdict(&self, floors: &[Self], evidence: &Evidence<'_>, checks: Vec<CheckResult>) -> Verdict {
+        let candidate = evidence.candidate;
+        let champion = match &evidence.champion {
             Champion::Evaluated(champion) => Some(champion.report.artifact.clone()),
             Champion::None | Champion::Unusable(_) => None,
         };
-        let comparison = match champion {
-            Champion::None => Comparison::Nothing,
-            Champion::Unusable(why) => Comparison::Impossible(format!("the champion cannot be used: {why}")),
-            Champion::Evaluated(champion) => match paired(candidate, champion) {
-                Ok(rows) => Comparison::Rows(rows),
-                Err(reason) => Comparison::Impossible(reason.to_string()),
-            },
-        };
-        let checks: Vec<CheckResult> =
-            self.checks.iter().map(|check| self.result(check, candidate, &comparison)).collect();
+        let mut outcome = Outcome::of(&checks);
+        let mut notes = Vec::new();
+        if matches!(evidence.champion, Champion::None) {
+            let approval =
+                [self].into_iter().chain(floors).find_map(|policy| policy.approval_without_champion.as_ref());
+            if let Some(place) = approval {
+                notes.push(format!("there is no champion yet, and {place} asks for a person's approval of the first"));
+                if outcome == Outcome::Pass {
+                    outcome = Outcome::NeedsApproval;
+                }
+            }
+        }
+        if champion.as_ref() == Some(&candidate.report.artifact) {
+            notes.push("the candidate is the champion: there is nothing to promote".to_owned());
+        }
         Verdict {
-            outcome: Outcome::of(&checks),
+            outcome,
             policy: self.file.clone(),
             policy_digest: self.digest.clone(),
             confidence: self.confidence,
             candidate: candidate.report.artifact.clone(),
-            champion: champion_digest,
-            rows: candidate.predictions.len() as u64,
+            champion,
+            rows: candidate.table.len() as u64,
+            notes,
             checks,
         }
     }
+}
 
-    fn result(&self, check: &Check, candidate: &Evaluation, comparison: &Comparison<'_>) -> CheckResult {
-        let place = Place { file: &self.file, line: check.line, confidence: self.confidence };
-        let finding = self.finding(check, candidate, comparison);
-        let (outcome, interval, rows_to_decide) = match &finding {
-            Finding::Skipped => (CheckOutcome::Skipped, None, None),
-            Finding::Failed(_) => (CheckOutcome::Fail, None, None),
-            Finding::TooFewRows => (check.undecided, None, Some(u64::from(FEWEST_ROWS))),
-            Finding::Measured(interval) => {
-                let wanted = Wanted::of(check.metric, check.requirement);
-                match wanted.decided_by(interval) {
-                    Some(true) => (CheckOutcome::Pass, Some(*interval), None),
-                    Some(false) => (CheckOutcome::Fail, Some(*interval), None),
-                    None => {
-                        let rows = rows_to_decide(wanted, interval, candidate.predictions.len());
-                        (check.undecided, Some(*interval), rows)
-                    }
+impl Asked<'_> {
+    /// The result after the check's own date and the exceptions.
+    fn settled(&self, mut result: CheckResult, evidence: &Evidence<'_>) -> CheckResult {
+        if let Some(expires) = self.check.expires
+            && expires < evidence.today
+        {
+            let who = self.check.owner.as_deref().unwrap_or("its owner");
+            let reason = format!("the check ended on {expires}: {who} has to look at it again");
+            result = decide::failed(self.check, &reason, result.rows);
+        }
+        let stands_in_the_way =
+            matches!(result.outcome, CheckOutcome::Fail | CheckOutcome::Inconclusive | CheckOutcome::NeedsApproval);
+        if !stands_in_the_way {
+            return result;
+        }
+        let model = evidence.facts.texts.get("run.model").map(String::as_str);
+        for exception in self.exceptions {
+            match exception.covers(self.check, model, evidence.today) {
+                Some(Covers::Yes(note)) => {
+                    result.outcome = CheckOutcome::Excepted;
+                    result.exception = Some(note);
+                    return result;
                 }
+                Some(Covers::No(why)) => result.sentence = format!("{}; {why}", result.sentence),
+                None => {}
             }
-        };
-        let sentence = match &finding {
-            Finding::Skipped => sentence::skipped(check, &place),
-            Finding::Failed(reason) => sentence::failed(check, reason, &place),
-            Finding::TooFewRows => sentence::too_few_rows(check, candidate.predictions.len(), &place),
-            Finding::Measured(interval) => sentence::measured(check, interval, rows_to_decide, &place),
-        };
-        CheckResult {
-            metric: check.metric,
-            requirement: check.requirement,
-            outcome,
-            sentence,
-            why: check.why.clone(),
-            file: self.file.clone(),
-            line: check.line,
-            interval,
-            rows: candidate.predictions.len() as u64,
-            rows_to_decide,
         }
-    }
-
-    fn finding(&self, check: &Check, candidate: &Evaluation, comparison: &Comparison<'_>) -> Finding {
-        let metric = check.metric;
-        let champion = match (check.requirement, comparison) {
-            (Requirement::AtLeast(_) | Requirement::AtMost(_), _) => None,
-            (Requirement::NoWorseThanChampion { .. }, Comparison::Nothing) => return Finding::Skipped,
-            (Requirement::NoWorseThanChampion { .. }, Comparison::Rows(rows)) => Some(&**rows),
-            (Requirement::NoWorseThanChampion { .. }, Comparison::Impossible(reason)) => {
-                return Finding::Failed(reason.clone());
-            }
-        };
-        match candidate.report.metrics.get(&metric) {
-            None => {
-                return Finding::Failed(format!(
-                    "the report does not state it; add `{metric}` to `spec.evaluation.metrics`"
-                ));
-            }
-            Some(stated) if !stated.is_finite() => return Finding::Failed(format!("the report states {stated}")),
-            Some(_) => {}
-        }
-        let measured = Measured { metric, candidate: &candidate.predictions, champion };
-        match measured.interval(self.confidence) {
-            Ok(interval) => Finding::Measured(interval),
-            Err(NoInterval::TooFewRows) => Finding::TooFewRows,
-            Err(NoInterval::NoRows) => Finding::Failed("no rows were evaluated".to_owned()),
-            Err(NoInterval::NoScores) => {
-                Finding::Failed("the predictions hold no scores to compute it from".to_owned())
-            }
-            Err(NoInterval::NotANumber) => Finding::Failed("it comes out as no finite number".to_owned()),
-        }
+        result
     }
 }
 
-/// What measuring a check gave.
-enum Finding {
-    Measured(Interval),
-    TooFewRows,
-    Skipped,
-    Failed(String),
-}
-
-/// About how many rows would decide, if the estimate stayed where it is: an interval narrows with the root of the rows, so
-/// n (reach / gap)², where the reach is the estimate's distance to the bound beyond the threshold and the gap its distance to the
-/// threshold. `None` if the estimate lies on the threshold, or the rows are more than anyone has.
-fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: usize) -> Option<u64> {
-    const MOST: f64 = 1e9;
-    let threshold = wanted.threshold();
-    let gap = (interval.estimate - threshold).abs();
-    let reach = if interval.estimate >= threshold {
-        interval.estimate - interval.lower
-    } else {
-        interval.upper - interval.estimate
+fn prepare<'work>(asked: &Asked<'work>, ground: &'work Ground<'work>) -> Prepared<'work> {
+    let check = asked.check;
+    let evidence = ground.evidence;
+    let rows = evidence.candidate.table.len() as u64;
+    let figure = match &check.subject {
+        CheckSubject::Metric(subject) if subject.metric.subject() != Subject::Artifact => {
+            return of_rows(check, subject, ground);
+        }
+        CheckSubject::Metric(subject) => cost_of(&subject.metric, &evidence.facts),
+        CheckSubject::Expression(expression) => {
+            return Prepared::Done(Box::new(match expression.holds(evidence) {
+                Ok(holds) => decide::condition(check, holds, rows),
+                Err(why) => decide::failed(check, &why, rows),
+            }));
+        }
+        CheckSubject::Drift(drift) => drift.measure(&evidence.data).map_err(Trouble::Failed),
+        CheckSubject::Leakage => drift::leakage(&evidence.data).map_err(Trouble::Failed),
     };
-    #[expect(clippy::cast_precision_loss, reason = "row counts stay far below 2^53")]
-    let needed = rows as f64 * (reach / gap).powi(2);
-    if !needed.is_finite() || needed > MOST {
-        return None;
+    let rows = figure.as_ref().map_or(rows, |figure| figure.rows);
+    let measured = Measured { name: None, rows, value: None, figure };
+    Prepared::Done(Box::new(decide::measured(check, vec![measured], asked.confidence)))
+}
+
+fn of_rows<'work>(check: &'work Check, subject: &'work MetricSubject, ground: &'work Ground<'work>) -> Prepared<'work> {
+    let rows = ground.evidence.candidate.table.len() as u64;
+    if check.requirement.is_relative() && matches!(ground.comparison, Comparison::Nothing) {
+        return Prepared::Done(Box::new(decide::skipped(check, rows)));
     }
-    // Two digits: it is an estimate from an estimate.
-    let unit = 10_f64.powf((needed.log10().floor() - 1.0).max(0.0));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between zero and a thousand million")]
-    Some(((needed / unit).ceil() * unit) as u64)
+    match ground.parts(check, subject) {
+        Ok(parts) => Prepared::Work(Work { check, subject, parts }),
+        Err(reason) => Prepared::Done(Box::new(decide::failed(check, &reason, rows))),
+    }
+}
+
+/// A figure of the artifact: as it is known, or a quantile of measured times.
+fn cost_of(metric: &Metric, facts: &Facts) -> Result<Measurement, Trouble> {
+    let (name, share) = match metric {
+        Metric::Cost(Cost::ArtifactBytes) => ("artifact.bytes", None),
+        Metric::Cost(Cost::ArtifactParameters) => ("artifact.parameters", None),
+        Metric::Cost(Cost::TrainingSeconds) => ("artifact.training_seconds", None),
+        Metric::Cost(Cost::DeviceSeconds) => ("artifact.device_seconds", None),
+        Metric::Cost(Cost::LatencyP50) => ("artifact.latency_p50", Some(0.5)),
+        _ => ("artifact.latency_p99", Some(0.99)),
+    };
+    let Some(share) = share else {
+        let value = facts.figures.get(name).copied().filter(|value| value.is_finite());
+        let value = value.ok_or_else(|| Trouble::Failed(format!("`{name}` is not known of this candidate")))?;
+        return Ok(Measurement { estimate: value, rows: 1, spread: Spread::Known, range: metric.range() });
+    };
+    let mut sorted = facts.latencies.clone();
+    if sorted.iter().any(|time| !time.is_finite() || *time < 0.0) {
+        return Err(Trouble::Failed("a measured time is no number of milliseconds".to_owned()));
+    }
+    sorted.sort_by(f64::total_cmp);
+    let rows = sorted.len() as u64;
+    let expected = if share > 0.9 { 500 } else { FEWEST_UNITS as u64 };
+    if rows == 0 {
+        return Err(Trouble::Failed("no times of predictions were measured".to_owned()));
+    }
+    if rows < expected {
+        return Err(Trouble::TooFew { unit: "measured times", came: rows, expected });
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a place lies within the list"
+    )]
+    let place = ((rows as f64 * share).ceil() as usize).max(1) - 1;
+    let estimate = sorted[place.min(sorted.len() - 1)];
+    Ok(Measurement { estimate, rows, spread: Spread::Times { sorted, share }, range: metric.range() })
 }

@@ -3,28 +3,36 @@
 //! A check passes only if its whole interval lies on the right side of its threshold, and nothing that is missing, broken or
 //! not comparable ever passes. Reading evaluations is the business of `evaluation`; what a verdict leads to, of `pipeline`.
 
-mod bootstrap;
 mod checks;
-mod figure;
+mod decide;
+mod drift;
+mod entry;
+mod evidence;
+mod exception;
+mod expression;
 mod file;
-mod jackknife;
+mod holm;
 mod judge;
-mod newcombe;
-mod normal;
-mod random;
+mod measure;
+mod parts;
+mod read;
 pub mod render;
 mod sentence;
-mod wilson;
+pub mod shipped;
+mod slices;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use slipway_contract::{Digest, ModelName};
 
 use checks::Check;
+use exception::Exception;
 
-pub use file::schema;
-pub use judge::Champion;
+pub use evidence::{Champion, Data, Evidence, Facts};
+pub use read::{Find, schema};
 
 /// A policy file that has been read: its checks are sound, and each remembers its line.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +42,9 @@ pub struct Policy {
     digest: Digest,
     confidence: f64,
     checks: Vec<Check>,
+    /// Where it asks for a person's approval of a first artifact, if it does.
+    approval_without_champion: Option<String>,
+    exceptions: Vec<Exception>,
 }
 
 impl Policy {
@@ -42,8 +53,13 @@ impl Policy {
         &self.name
     }
 
-    /// SHA-256 of the file's text.
+    /// SHA-256 of the file's text, and of what it extends if that is anything.
     pub fn digest(&self) -> &Digest {
         &self.digest
+    }
+
+    /// The columns of predictions by which it groups rows: an evaluation has to be read with them.
+    pub fn columns(&self) -> BTreeSet<String> {
+        self.checks.iter().flat_map(Check::columns).map(str::to_owned).collect()
     }
 }

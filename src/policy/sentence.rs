@@ -2,96 +2,217 @@
 
 use crate::domain::{Interval, Requirement};
 
-use super::checks::{Check, Wanted};
-use super::figure::FEWEST_ROWS;
+use super::checks::{Check, CheckSubject, Wanted};
 
-/// Where a check stands, and how sure it is to be.
+/// Where a check stands.
 pub(super) struct Place<'policy> {
-    pub(super) file: &'policy str,
-    pub(super) line: usize,
+    file: &'policy str,
+    line: usize,
+}
+
+impl<'policy> Place<'policy> {
+    /// The place of a check.
+    pub(super) fn of(check: &'policy Check) -> Self {
+        Self { file: &check.file, line: check.line }
+    }
+}
+
+/// What a sentence is about.
+pub(super) struct Subject<'policy> {
+    words: String,
+    check: &'policy Check,
+}
+
+impl<'policy> Subject<'policy> {
+    /// What a check measures, on a part of the rows.
+    pub(super) fn of(check: &'policy Check, part: Option<&str>) -> Self {
+        let words = match &check.subject {
+            CheckSubject::Metric(subject) => subject.metric.words(),
+            CheckSubject::Expression(_) => "the expression".to_owned(),
+            CheckSubject::Drift(drift) => format!("{} of `{}` since training", drift.statistic.name(), drift.column),
+            CheckSubject::Leakage => "the share of test rows that are in the training data".to_owned(),
+        };
+        let words = match part {
+            Some(part) => format!("{words} on {part}"),
+            None => words,
+        };
+        Self { words, check }
+    }
+}
+
+/// What was found.
+pub(super) struct Found<'interval> {
+    /// Where the measure lies.
+    pub(super) interval: &'interval Interval,
+    /// The candidate's own value, where the measure is a difference.
+    pub(super) value: Option<f64>,
+    /// How sure all bounds are together.
     pub(super) confidence: f64,
+    /// How many slices they hold for.
+    pub(super) family: usize,
+    /// Whether the measure is known, not estimated.
+    pub(super) exact: bool,
+    /// Whether the check holds, if that is decided.
+    pub(super) decided: Option<bool>,
+    /// About how many rows would decide it.
+    pub(super) rows_to_decide: Option<u64>,
 }
 
 /// Digits after the point to begin with, and at most.
 const DIGITS: usize = 3;
 const MOST_DIGITS: usize = 9;
 
+/// What the parts of a check are called.
+pub(super) fn parts_of(check: &Check) -> String {
+    match &check.subject {
+        CheckSubject::Metric(subject) => match &subject.slicing {
+            Some(slicing) => format!("slices {}", slicing.words()),
+            None => "training runs".to_owned(),
+        },
+        _ => "parts".to_owned(),
+    }
+}
+
 /// A check that was measured.
-pub(super) fn measured(check: &Check, interval: &Interval, rows_to_decide: Option<u64>, place: &Place<'_>) -> String {
-    let wanted = Wanted::of(check.metric, check.requirement);
+pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'_>) -> String {
+    let check = subject.check;
+    let Found { interval, decided, .. } = found;
+    let wanted = check.wanted();
     let digits = digits_for(wanted, interval);
-    let relative = matches!(check.requirement, Requirement::NoWorseThanChampion { .. });
-    let decided = wanted.decided_by(interval);
-    let range = match (decided, relative) {
-        (Some(false), false) => one_bound(wanted, interval, digits),
-        (Some(false), true) => one_difference(wanted, interval, digits),
-        (_, false) => format!("{:.digits$} to {:.digits$}", interval.lower, interval.upper),
-        (_, true) => differences(interval.lower, interval.upper, digits),
+    let range = match (*decided, check.requirement.clone()) {
+        _ if found.exact => exact(interval.estimate),
+        (Some(false), Requirement::NoWorseThanChampion { relative, .. }) => {
+            one_difference(wanted, interval, &Amount { digits, relative })
+        }
+        (Some(false), Requirement::BetterThanChampion { .. }) => {
+            one_difference(wanted, interval, &Amount { digits, relative: false })
+        }
+        (_, Requirement::NoWorseThanChampion { relative, .. }) => {
+            differences(interval.lower, interval.upper, &Amount { digits, relative })
+        }
+        (_, Requirement::BetterThanChampion { .. }) => {
+            differences(interval.lower, interval.upper, &Amount { digits, relative: false })
+        }
+        (Some(false), _) => one_bound(wanted, interval, digits),
+        _ => format!("{:.digits$} to {:.digits$}", interval.lower, interval.upper),
     };
-    let bounds = if decided == Some(false) { "" } else { " (one-sided bounds)" };
-    let confidence = percent(place.confidence);
-    let metric = check.metric;
-    let found = format!("{metric} is {range} with {confidence} confidence{bounds}");
-    let more = match (decided, rows_to_decide) {
+    let words = &subject.words;
+    if found.exact {
+        return format!("{words} is {range}; {}", asked(check, place));
+    }
+    let range = match found.value {
+        Some(value) => format!("{value:.digits$}, {range}"),
+        None => range,
+    };
+    let bounds = if *decided == Some(false) { "" } else { " (one-sided bounds)" };
+    let mut confidence = format!("{} confidence", percent(found.confidence));
+    if found.family > 1 {
+        confidence = format!("{confidence} over all {} slices", found.family);
+    }
+    let more = match (decided, found.rows_to_decide) {
         (None, Some(rows)) => format!("; about {rows} rows would decide it"),
         (None, None) => "; no number of rows is likely to decide it".to_owned(),
         _ => String::new(),
     };
-    format!("{found}; {}{more}", asked(check, place))
+    format!("{words} is {range} with {confidence}{bounds}; {}{more}", asked(check, place))
 }
 
 /// A check that compares with a champion where there is none.
-pub(super) fn skipped(check: &Check, place: &Place<'_>) -> String {
-    format!("{} has no champion to be compared with; {}", check.metric, asked(check, place))
+pub(super) fn skipped(subject: &Subject<'_>, place: &Place<'_>) -> String {
+    format!("{} has no champion to be compared with; {}", subject.words, asked(subject.check, place))
 }
 
 /// A check that could not be measured.
-pub(super) fn failed(check: &Check, reason: &str, place: &Place<'_>) -> String {
-    format!("{} cannot be judged: {reason}; {}", check.metric, asked(check, place))
+pub(super) fn failed(subject: &Subject<'_>, reason: &str, place: &Place<'_>) -> String {
+    format!("{} cannot be judged: {reason}; {}", subject.words, asked(subject.check, place))
 }
 
-/// A check that would need resampling where there are too few rows for it.
-pub(super) fn too_few_rows(check: &Check, rows: usize, place: &Place<'_>) -> String {
-    let metric = check.metric;
-    format!("{metric} cannot be bounded on {rows} rows, expected at least {FEWEST_ROWS}; {}", asked(check, place))
+/// A check where there is too little to bound it.
+pub(super) fn too_few(subject: &Subject<'_>, unit: &str, came: u64, expected: u64, place: &Place<'_>) -> String {
+    let Subject { words, check } = subject;
+    format!("{words} cannot be bounded on {came} {unit}, expected at least {expected}; {}", asked(check, place))
+}
+
+/// A condition that was evaluated.
+pub(super) fn condition(check: &Check, holds: bool, place: &Place<'_>) -> String {
+    let word = if holds { "holds" } else { "does not hold" };
+    format!("the expression {word}; {}", asked(check, place))
 }
 
 fn asked(check: &Check, place: &Place<'_>) -> String {
-    let Place { file, line, .. } = place;
-    let asked = match check.requirement {
+    let Place { file, line } = place;
+    let better = check.higher_is_better();
+    let asked = match &check.requirement {
         Requirement::AtLeast(threshold) => format!("asks for at least {threshold}"),
         Requirement::AtMost(threshold) => format!("asks for at most {threshold}"),
-        Requirement::NoWorseThanChampion { margin } => {
-            let side = if check.metric.higher_is_better() { "below" } else { "above" };
+        Requirement::Between(least, most) => format!("asks for {least} to {most}"),
+        Requirement::NoWorseThanChampion { margin, relative } => {
+            let side = if better { "below" } else { "above" };
+            let margin = if *relative { percent(*margin) } else { margin.to_string() };
             format!("allows {margin} {side}")
         }
+        Requirement::BetterThanChampion { by } => {
+            format!("asks for more than {by} {}", if better { "above" } else { "below" })
+        }
+        Requirement::Condition(source) => format!("asks for `{source}`"),
     };
     format!("the policy {asked} ({file}:{line})")
 }
 
+fn exact(value: f64) -> String {
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 fn one_bound(wanted: Wanted, interval: &Interval, digits: usize) -> String {
+    let at_most = format!("at most {:.digits$}", interval.upper);
+    let at_least = format!("at least {:.digits$}", interval.lower);
     match wanted {
-        Wanted::AtLeast(_) => format!("at most {:.digits$}", interval.upper),
-        Wanted::AtMost(_) => format!("at least {:.digits$}", interval.lower),
+        Wanted::AtLeast(_) => at_most,
+        Wanted::Between(least, _) if interval.estimate < least => at_most,
+        Wanted::AtMost(_) | Wanted::Between(..) => at_least,
     }
 }
 
-fn one_difference(wanted: Wanted, interval: &Interval, digits: usize) -> String {
-    let (side, by) = match wanted {
-        Wanted::AtLeast(_) => ("below", -interval.upper),
-        Wanted::AtMost(_) => ("above", interval.lower),
+/// How differences are written.
+struct Amount {
+    digits: usize,
+    relative: bool,
+}
+
+impl Amount {
+    fn of(&self, size: f64) -> String {
+        let digits = self.digits;
+        if self.relative {
+            format!("{:.1$} %", size * 100.0, digits.saturating_sub(2))
+        } else {
+            format!("{size:.digits$}")
+        }
+    }
+}
+
+fn one_difference(wanted: Wanted, interval: &Interval, amount: &Amount) -> String {
+    let bound = match wanted {
+        Wanted::AtLeast(_) => interval.upper,
+        _ => interval.lower,
     };
-    format!("at least {by:.digits$} {side} the champion's")
+    // A lower bound of a difference below zero is an upper bound of its size.
+    let least = matches!(wanted, Wanted::AtLeast(_)) == (bound < 0.0);
+    let limit = if least { "at least " } else { "at most " };
+    format!("{limit}{} {} the champion's", amount.of(bound.abs()), side(bound))
+}
+
+fn side(difference: f64) -> &'static str {
+    if difference < 0.0 { "below" } else { "above" }
 }
 
 /// Two differences from the champion, each with its side; the side once if it is the same.
-fn differences(lower: f64, upper: f64, digits: usize) -> String {
-    let side = |difference: f64| if difference < 0.0 { "below" } else { "above" };
-    let (from, to) = (lower.abs(), upper.abs());
+fn differences(lower: f64, upper: f64, amount: &Amount) -> String {
+    let (from, to) = (amount.of(lower.abs()), amount.of(upper.abs()));
     if side(lower) == side(upper) {
-        format!("{from:.digits$} to {to:.digits$} {} the champion's", side(upper))
+        format!("{from} to {to} {} the champion's", side(upper))
     } else {
-        format!("{from:.digits$} below to {to:.digits$} above the champion's")
+        format!("{from} below to {to} above the champion's")
     }
 }
 

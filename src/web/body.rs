@@ -149,6 +149,13 @@ mod tests {
         assert_eq!(read_one(2 * STEP, 2 * STEP, [&all, &source]).await.err(), None, "all was given back");
     }
 
+    #[test]
+    fn who_has_to_wait_is_told_how_long() {
+        let answer = axum::response::IntoResponse::into_response(busy());
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(answer.headers()[header::RETRY_AFTER], "2");
+    }
+
     #[tokio::test]
     async fn a_declared_length_over_the_limit_is_refused_before_anything_is_read() {
         let headers = [(header::CONTENT_LENGTH, "1073741824".parse().expect("a value"))].into_iter().collect();

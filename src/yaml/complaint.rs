@@ -162,7 +162,7 @@ fn derived_in_words(expected: &str) -> String {
 }
 
 /// The expected name closest to the one that came, if it is close: one slip in three letters.
-pub(super) fn suggestion<'names>(name: &str, expected: &'names [String]) -> Option<&'names str> {
+pub fn suggestion<'names>(name: &str, expected: &'names [String]) -> Option<&'names str> {
     let allowed = (name.chars().count() / 3).max(1);
     let simple = |text: &str| text.to_lowercase().replace('-', "_");
     expected

@@ -16,6 +16,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use complaint::suggestion;
 pub use path::{NotAPath, Path, Segment};
 pub use plain::{Reading, is_plain_text, reading_of};
 pub use read::read;

@@ -5,6 +5,7 @@ mod architecture;
 mod bad_input;
 mod command_line;
 mod crashes;
+mod edit;
 mod environment;
 mod faults;
 mod hostile_clients;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Metric};
+use crate::Digest;
+use crate::metrics::Metric;
 
 /// The `evaluation` part of `slipway.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,8 +17,9 @@ pub struct EvaluationSpec {
     pub metrics: Vec<Metric>,
 }
 
-/// `report.json` of an evaluation folder. Beside it lies `predictions.parquet` with the columns `row`, `label`,
-/// `prediction` (texts) and `score_<class>` (floats), from which every figure here can be computed again.
+/// `report.json` of an evaluation folder. Beside it lies `predictions.parquet`, from which every figure here can be computed
+/// again. A classifier's has the columns `row`, `label`, `prediction` (texts) and `score_<class>` (floats); a regressor's has
+/// `row` (text), `label`, `prediction` and `quantile_<share>` (floats). Other columns are attributes that rows may be grouped by.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvaluationReport {
@@ -33,7 +35,8 @@ pub struct EvaluationReport {
     pub evaluator: String,
     /// Number of test rows.
     pub rows: u64,
-    /// The classes, in the order of the scores.
+    /// The classes, in the order of the scores; none for a regressor.
+    #[serde(default)]
     pub classes: Vec<String>,
     /// Each metric's value over all rows.
     pub metrics: BTreeMap<Metric, f64>,

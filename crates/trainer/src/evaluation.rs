@@ -66,7 +66,7 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>
 /// The metrics the model asks for, and accuracy in any case.
 fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, Fault> {
     let mut values = BTreeMap::new();
-    for metric in model.spec.evaluation.metrics.iter().copied().chain([Metric::Accuracy]) {
+    for metric in model.spec.evaluation.metrics.iter().cloned().chain([Metric::Accuracy]) {
         let value = metric.of(table).filter(|value| value.is_finite());
         let value = value
             .ok_or_else(|| Fault::new(FaultKind::Internal, format!("{metric} has no finite value on these rows")))?;

@@ -81,22 +81,30 @@ fn a_ref_that_the_server_does_not_mention_has_not_landed() {
 
 #[test]
 fn a_connection_cut_after_the_commit_landed_does_not_land_it_twice() {
-    let world = World::new();
-    world.server.next(Ask::Push, Fault::CutAfter);
-    let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
-    assert!(matches!(&outcome, Outcome::Pushed { commit, attempts: 1, .. } if *commit == world.tip()), "{outcome:?}");
-    assert_eq!(world.file(MANIFEST), "tag: v0\np-1\n");
-    assert_eq!(world.count(), 2);
-    world.is_sound();
+    for fault in [Fault::CutAfter, Fault::CutWithinAnswer] {
+        let world = World::new();
+        world.server.next(Ask::Push, fault);
+        let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
+        assert!(
+            matches!(&outcome, Outcome::Pushed { commit, attempts: 1, .. } if *commit == world.tip()),
+            "{outcome:?}"
+        );
+        assert_eq!(world.file(MANIFEST), "tag: v0\np-1\n");
+        assert_eq!(world.count(), 2);
+        world.is_sound();
+    }
 }
 
 #[test]
-fn a_connection_cut_before_the_commit_landed_is_repeated() {
-    let world = World::new();
-    world.server.next(Ask::Push, Fault::CutBefore);
-    let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
-    assert!(matches!(outcome, Outcome::Pushed { attempts: 2, .. }), "{outcome:?}");
-    assert_eq!(world.count(), 2);
+fn a_connection_cut_before_or_within_the_pack_is_repeated() {
+    for fault in [Fault::CutBefore, Fault::CutWithin] {
+        let world = World::new();
+        world.server.next(Ask::Push, fault);
+        let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
+        assert!(matches!(outcome, Outcome::Pushed { attempts: 2, .. }), "{outcome:?}");
+        assert_eq!(world.count(), 2);
+        world.is_sound();
+    }
 }
 
 #[test]

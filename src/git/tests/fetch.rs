@@ -134,6 +134,22 @@ fn a_mirror_of_many_packs_is_made_anew() {
 }
 
 #[test]
+fn a_mirror_of_many_loose_objects_is_made_anew_after_a_push() {
+    let world = World::new();
+    let mirror = world.mirror();
+    mirror.fetch().unwrap();
+    let before = world.generations();
+    let folder = before[0].join("objects/17");
+    fs::create_dir_all(&folder).unwrap();
+    for number in 0..80 {
+        fs::write(folder.join(format!("{number:038x}")), "").unwrap();
+    }
+    super::world::append(&mirror, "p-1", "apps/model.yaml").unwrap();
+    assert_ne!(world.generations(), before);
+    assert_eq!(mirror.known_tip(), Some(world.tip()));
+}
+
+#[test]
 fn many_threads_share_a_mirror() {
     let world = World::new();
     let first = world.tip();

@@ -1,11 +1,15 @@
 //! Behaviour of the module against real git servers over smart HTTP.
 
 mod answers;
+mod batch;
 mod export;
 mod faults;
 mod fetch;
+mod native;
 mod read;
 mod remote;
 mod server;
+mod signing;
+mod tls;
 mod world;
 mod write;

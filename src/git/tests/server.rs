@@ -2,12 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use rustls::ServerConfig;
+
+use super::tls;
+use super::tls::Stream;
 use super::world::isolated;
 
 /// What a client asks for.
@@ -27,6 +31,10 @@ pub(super) enum Fault {
     CutAfter,
     /// The connection is cut and nothing carried out.
     CutBefore,
+    /// The connection is cut in the middle of the request's body.
+    CutWithin,
+    /// The request is carried out, and the connection cut in the middle of the answer.
+    CutWithinAnswer,
     /// The answer comes, and then the connection is closed unannounced.
     CloseAfter,
     /// No answer ever comes.
@@ -42,17 +50,38 @@ struct Shared {
     faults: Mutex<VecDeque<(Ask, Fault)>>,
     asked: Mutex<Vec<Ask>>,
     password: Mutex<Option<String>>,
-    silent: Mutex<Vec<TcpStream>>,
+    silent: Mutex<Vec<Stream>>,
+}
+
+impl Shared {
+    /// The next fault for this kind of request, if it is one that the caller deals with.
+    fn take(&self, ask: Ask, is_mine: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap();
+        let at = faults.iter().position(|(wanted, _)| *wanted == ask)?;
+        let at = is_mine(&faults[at].1).then_some(at)?;
+        faults.remove(at).map(|(_, fault)| fault)
+    }
 }
 
 /// The server; it ends with the test process.
 pub(super) struct Server {
+    scheme: &'static str,
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Server {
     pub(super) fn start(root: &Path) -> Self {
+        Self::start_with(root, None)
+    }
+
+    /// A server that speaks TLS, with a certificate of the authority in `tls/authority.pem`.
+    pub(super) fn start_with_tls(root: &Path) -> Self {
+        Self::start_with(root, Some(tls::configuration()))
+    }
+
+    fn start_with(root: &Path, tls: Option<Arc<ServerConfig>>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
@@ -60,14 +89,15 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (root, shared) = (root.clone(), Arc::clone(&for_thread));
-                thread::spawn(move || serve(&stream.unwrap(), &root, &shared));
+                let stream = tls::accept(stream.unwrap(), tls.as_ref());
+                thread::spawn(move || serve(stream, &root, &shared));
             }
         });
-        Self { port, shared }
+        Self { scheme, port, shared }
     }
 
     pub(super) fn url(&self, repository: &str) -> String {
-        format!("http://127.0.0.1:{}/{repository}", self.port)
+        format!("{}://127.0.0.1:{}/{repository}", self.scheme, self.port)
     }
 
     /// The next request of this kind meets this fault.
@@ -92,11 +122,13 @@ struct Request {
     query: String,
     content_type: String,
     authorization: String,
+    length: usize,
     body: Vec<u8>,
 }
 
 impl Request {
-    fn read(reader: &mut impl BufRead) -> Option<Self> {
+    /// All but the body.
+    fn read_head(reader: &mut impl BufRead) -> Option<Self> {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
@@ -117,11 +149,14 @@ impl Request {
                 _ => {}
             }
         }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
-        Some(Self { method, path, query, content_type, authorization, body })
+        Some(Self { method, path, query, content_type, authorization, length, body: Vec::new() })
+    }
+
+    fn read_body(&mut self, reader: &mut impl BufRead) -> Option<()> {
+        self.body.resize(self.length, 0);
+        reader.read_exact(&mut self.body).ok()
     }
 
     fn ask(&self) -> Ask {
@@ -134,34 +169,44 @@ impl Request {
     }
 }
 
-fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
+fn serve(stream: Stream, root: &Path, shared: &Shared) {
     let mut reader = BufReader::new(stream);
-    while let Some(request) = Request::read(&mut reader) {
+    while let Some(mut request) = Request::read_head(&mut reader) {
         let ask = request.ask();
         shared.asked.lock().unwrap().push(ask);
+        if shared.take(ask, |fault| matches!(fault, Fault::CutWithin)).is_some() {
+            request.length /= 2;
+            let _ = request.read_body(&mut reader);
+            return;
+        }
+        if request.read_body(&mut reader).is_none() {
+            return;
+        }
+        let stream = reader.get_mut();
         let expected = shared.password.lock().unwrap().clone();
         if expected.is_some_and(|expected| expected != request.authorization) {
             answer(stream, 401, "text/plain", b"who are you?");
             continue;
         }
-        let fault = {
-            let mut faults = shared.faults.lock().unwrap();
-            let at = faults.iter().position(|(wanted, _)| *wanted == ask);
-            at.and_then(|at| faults.remove(at)).map(|(_, fault)| fault)
-        };
-        match fault {
+        match shared.take(ask, |_| true) {
             Some(Fault::Status(status, page)) => answer(stream, status, "text/html", page.as_bytes()),
-            Some(Fault::CutBefore) => return cut(stream),
+            Some(Fault::CutBefore | Fault::CutWithin) => return,
+            Some(Fault::CutWithinAnswer) => {
+                let output = backend(root, &request);
+                let _ = stream.write_all(b"HTTP/1.1 200 Test\r\nContent-Type: application/x-git-receive-pack-result\r\nContent-Length: 500\r\n\r\n");
+                let _ = stream.write_all(&output[output.len() - 10..]);
+                return;
+            }
             Some(Fault::CutAfter) => {
                 backend(root, &request);
-                return cut(stream);
+                return;
             }
             Some(Fault::CloseAfter) => {
                 forward(stream, root, &request);
-                return cut(stream);
+                return;
             }
             Some(Fault::Silence) => {
-                shared.silent.lock().unwrap().push(stream.try_clone().unwrap());
+                shared.silent.lock().unwrap().push(reader.into_inner());
                 return;
             }
             Some(Fault::Body(kind, body)) => answer(stream, 200, kind, &body),
@@ -174,11 +219,7 @@ fn serve(stream: &TcpStream, root: &Path, shared: &Shared) {
     }
 }
 
-fn cut(stream: &TcpStream) {
-    let _ = stream.shutdown(std::net::Shutdown::Both);
-}
-
-fn forward(stream: &TcpStream, root: &Path, request: &Request) {
+fn forward(stream: &mut Stream, root: &Path, request: &Request) {
     let output = backend(root, request);
     let at = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     let (head, body) = (String::from_utf8_lossy(&output[..at]).into_owned(), &output[at + 4..]);
@@ -188,7 +229,7 @@ fn forward(stream: &TcpStream, root: &Path, request: &Request) {
     answer(stream, status, &header("Content-Type: ").unwrap_or_default(), body);
 }
 
-fn answer(mut stream: &TcpStream, status: u16, kind: &str, body: &[u8]) {
+fn answer(stream: &mut Stream, status: u16, kind: &str, body: &[u8]) {
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status} Test\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nLocation: http://user:secret@elsewhere/?token=1\r\nRetry-After: 7\r\n\r\n"

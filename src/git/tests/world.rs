@@ -42,7 +42,17 @@ impl World {
 
     pub(super) fn with_format(format: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let world = Self { server: Server::start(root.path()), root };
+        Self { server: Server::start(root.path()), root }.initialised(format)
+    }
+
+    /// A server that speaks TLS, with a repository that holds one manifest.
+    pub(super) fn with_tls() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        Self { server: Server::start_with_tls(root.path()), root }.initialised("sha1").with_manifest()
+    }
+
+    fn initialised(self, format: &str) -> Self {
+        let world = self;
         let format = format!("--object-format={format}");
         world.run(&["init", "-q", "--bare", "-b", "main", &format, world.repository().to_str().unwrap()], "");
         world.git(&["config", "http.receivepack", "true"]);
@@ -51,9 +61,12 @@ impl World {
 
     /// A server with a repository that holds one manifest.
     pub(super) fn new() -> Self {
-        let world = Self::empty();
-        world.commit(&[("100644", "apps/model.yaml", "tag: v0\n"), ("100644", "README.md", "hello\n")]);
-        world
+        Self::empty().with_manifest()
+    }
+
+    fn with_manifest(self) -> Self {
+        self.commit(&[("100644", "apps/model.yaml", "tag: v0\n"), ("100644", "README.md", "hello\n")]);
+        self
     }
 
     pub(super) fn repository(&self) -> PathBuf {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::manifest::tests::values;
-use crate::manifest::{Field, Values, set};
+use crate::manifest::{Values, set};
 
 /// Sets the values of `fashion` and compares every byte; a second edit must then change nothing.
 fn golden_with(values: &Values, before: &str, after: &str) {
@@ -13,7 +13,7 @@ fn golden_with(values: &Values, before: &str, after: &str) {
     let again = set("app.yaml", after.as_bytes(), "fashion", values).unwrap();
     assert!(again.changes.is_empty());
     assert!(matches!(again.content, Cow::Borrowed(_)));
-    assert_eq!(again.markers, edited.markers);
+    assert_eq!(again.places, edited.places);
 }
 
 fn golden(before: &str, after: &str) {
@@ -235,10 +235,13 @@ fn many_comments_in_a_row_are_no_obstacle() {
 fn changes_say_where_which_and_what() {
     let text = "a: 'it''s' # {\"slipway\": \"fashion:version\"}\nü: {b: v12} # {\"slipway\": \"fashion:version\"}\n";
     let edited = set("app.yaml", text.as_bytes(), "fashion", &values()).unwrap();
-    assert_eq!(edited.markers, 2);
+    assert_eq!(edited.places, 2);
     let [change] = &edited.changes[..] else { panic!("one change, came {:?}", edited.changes) };
     assert_eq!((change.position.line, change.position.column), (1, 4));
-    assert_eq!((change.field, &*change.old, &*change.new), (Field::Version, "it's", "v12"));
+    assert_eq!(
+        (change.place.to_string().as_str(), change.old.as_deref(), &*change.new),
+        ("fashion:version", Some("it's"), "v12")
+    );
 }
 
 #[test]
@@ -246,6 +249,6 @@ fn a_file_without_the_token_is_not_even_read() {
     for content in [&b"\xff\xfe not yaml: [ # slipway"[..], b"{{ template }}", b""] {
         let edited = set("app.yaml", content, "fashion", &values()).unwrap();
         assert_eq!(&*edited.content, content);
-        assert_eq!((edited.markers, edited.changes.len()), (0, 0));
+        assert_eq!((edited.places, edited.changes.len()), (0, 0));
     }
 }

@@ -1,7 +1,7 @@
 //! The guard catches edits that went wrong, whatever made them: here they are made wrong on purpose.
 
-use crate::manifest::guard::{Splice, check};
-use crate::manifest::render::Rendered;
+use crate::manifest::guard::check;
+use crate::manifest::splice::{Meaning, Splice};
 use crate::yaml::{Style, Tree};
 
 const TEXT: &str = "a: old # side\nb: {c: 1}\nl: [x, y]\n";
@@ -13,8 +13,8 @@ fn verdict(edited: &str, written: &str, value: &str, style: Style) -> String {
         document: 0,
         steps: vec![0],
         span: 3..6,
-        value: value.to_owned(),
-        rendered: Rendered { text: written.to_owned(), style, is_number: false },
+        text: written.to_owned(),
+        meaning: Meaning::Replaced { value: value.to_owned(), style, is_number: false },
     };
     match check("app.yaml", &tree, &[splice], edited) {
         Ok(()) => "passed".to_owned(),
@@ -75,4 +75,36 @@ fn a_changed_comment_is_caught() {
 fn a_file_that_is_no_yaml_any_more_is_caught() {
     let message = verdict_of("[", "[", Style::Plain);
     assert!(message.starts_with("the edited file would not read as intended: invalid YAML"), "{message}");
+}
+
+/// What the guard says when `edited` was made where `b` was to get the entry `d: 2`.
+fn verdict_of_addition(edited: &str) -> String {
+    let tree = Tree::parse("app.yaml", TEXT).unwrap();
+    let offset = TEXT.find('}').unwrap();
+    let splice = Splice {
+        document: 0,
+        steps: vec![1],
+        span: offset..offset,
+        text: ", d: '2'".to_owned(),
+        meaning: Meaning::Added {
+            mapping: TEXT.find('{').unwrap(),
+            keys: vec!["d".to_owned()],
+            value: "2".to_owned(),
+            style: Style::SingleQuoted,
+            flow: true,
+        },
+    };
+    match check("app.yaml", &tree, &[splice], edited) {
+        Ok(()) => "passed".to_owned(),
+        Err(refusal) => refusal.diagnostic().message.clone(),
+    }
+}
+
+#[test]
+fn an_addition_that_is_not_the_wanted_one_is_caught() {
+    assert_eq!(verdict_of_addition(&TEXT.replace("c: 1", "c: 1, d: '2'")), "passed");
+    let caught = "the edited file would not read as intended: another value would change";
+    for wrong in ["c: 1, d: '3'", "c: 1, d: 2", "c: 1", "c: 1, e: '2'", "d: '2', c: 1", "c: 1, d: '2', e: 3"] {
+        assert_eq!(verdict_of_addition(&TEXT.replace("c: 1", wrong)), caught, "{wrong}");
+    }
 }

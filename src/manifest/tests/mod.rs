@@ -1,9 +1,13 @@
-//! Tests of marked edits: a golden corpus, every refusal, and properties over generated manifests.
+//! Tests of edits: a golden corpus, every refusal, properties over generated manifests, and mutations of the corpus.
 
+mod corpus;
+mod explicit;
+mod generated;
 mod golden;
 mod guarding;
 mod markers;
 mod properties;
+mod randomised;
 mod refusals;
 
 use super::Values;

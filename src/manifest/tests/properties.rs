@@ -13,7 +13,7 @@ enum Piece {
     Marked { before: String, value: String, after: String, field: Field },
 }
 
-fn scalar() -> impl Strategy<Value = String> {
+pub(super) fn scalar() -> impl Strategy<Value = String> {
     prop_oneof![
         "m[a-z0-9./-]{0,8}",
         "'([a-z #:é]|''){0,6}'",
@@ -135,7 +135,7 @@ proptest! {
         let count = pieces.iter().filter(|piece| matches!(piece, Piece::Marked { .. })).count();
         let edited = set("app.yaml", text.as_bytes(), "m", &values).unwrap();
         let after = String::from_utf8(edited.content.into_owned()).unwrap();
-        prop_assert_eq!(edited.markers, count);
+        prop_assert_eq!(edited.places, count);
 
         // The bytes: walk along the fixed pieces, and take what stands between as the written value.
         let mut rest = after.strip_prefix('\u{feff}').unwrap_or(&after);
@@ -172,7 +172,7 @@ proptest! {
         values in values(),
     ) {
         match set("app.yaml", text.as_bytes(), "m", &values) {
-            Ok(edited) => prop_assert!(edited.changes.len() <= edited.markers),
+            Ok(edited) => prop_assert!(edited.changes.len() <= edited.places),
             Err(refusal) => prop_assert!(!matches!(refusal, Refusal::Guard(_)), "{}", refusal),
         }
         let _ = markers("app.yaml", text.as_bytes());

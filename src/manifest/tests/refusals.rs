@@ -81,11 +81,11 @@ fn markers_next_to_no_value() {
 fn markers_behind_several_values() {
     insta::assert_snapshot!(refusal("a: {b: x, c: y} # {\"slipway\": \"fashion:digest\"}\n"), @"
     app.yaml:1:17: this marker stands behind 2 values on its line, expected one
-      help: give the marked value a line of its own
+      help: give this value a line of its own
     ");
     insta::assert_snapshot!(refusal("a: &a x\nb: [*a, y] # {\"slipway\": \"fashion:digest\"}\n"), @"
     app.yaml:2:12: this marker stands behind 2 values on its line, expected one
-      help: give the marked value a line of its own
+      help: give this value a line of its own
     ");
 }
 
@@ -104,15 +104,15 @@ fn markers_next_to_collections() {
 #[test]
 fn aliases_and_anchors_that_are_aliased() {
     insta::assert_snapshot!(refusal("a: &a x\nb: *a # {\"slipway\": \"fashion:digest\"}\n"), @"
-    app.yaml:2:4: the marked value is an alias of a value elsewhere
-      help: write the value out here, or mark the place of its anchor once nothing else uses it
+    app.yaml:2:4: this value is an alias of a value elsewhere
+      help: write the value out here, or edit the place of its anchor once nothing else uses it
     ");
     insta::assert_snapshot!(refusal("a: &a x # {\"slipway\": \"fashion:digest\"}\nb: *a\n"), @"
-    app.yaml:1:7: the marked value is used elsewhere through an alias and would change there too
+    app.yaml:1:7: this value is used elsewhere through an alias and would change there too
       help: write the value out where the alias is
     ");
     insta::assert_snapshot!(refusal("a: &a\n  b: x # {\"slipway\": \"fashion:digest\"}\nc: {<<: *a}\n"), @"
-    app.yaml:2:6: the marked value is used elsewhere through an alias and would change there too
+    app.yaml:2:6: this value is used elsewhere through an alias and would change there too
       help: write the value out where the alias is
     ");
 }
@@ -120,15 +120,15 @@ fn aliases_and_anchors_that_are_aliased() {
 #[test]
 fn tags_and_blocks() {
     insta::assert_snapshot!(refusal("a: !!str x # {\"slipway\": \"fashion:digest\"}\n"), @"
-    app.yaml:1:10: the marked value has the tag `!!str`
+    app.yaml:1:10: this value has the tag `!!str`
       help: remove the tag, and quote the value if it is a text
     ");
     insta::assert_snapshot!(refusal("a: | # {\"slipway\": \"fashion:digest\"}\n  x\n"), @"
-    app.yaml:1:6: the marked value is a block after `|` or `>`
+    app.yaml:1:6: this value is a block after `|` or `>`
       help: write the value on the line of its key
     ");
     insta::assert_snapshot!(refusal("- >-2 # {\"slipway\": \"fashion:digest\"}\n    x\n"), @"
-    app.yaml:1:7: the marked value is a block after `|` or `>`
+    app.yaml:1:7: this value is a block after `|` or `>`
       help: write the value on the line of its key
     ");
 }
@@ -148,23 +148,23 @@ fn duplicate_keys() {
 #[test]
 fn changes_of_type() {
     insta::assert_snapshot!(refusal_to_write("abc", "a: 3"), @"
-    app.yaml:1:4: the marked value is a number without quotes, and the new digest `abc` is not one to every reader
+    app.yaml:1:4: this value is a number without quotes, and the new digest `abc` is not one to every reader
       help: put the old value into quotes if a text is meant
     ");
     insta::assert_snapshot!(refusal_to_write("007", "a: 3"), @"
-    app.yaml:1:4: the marked value is a number without quotes, and the new digest `007` is not one to every reader
+    app.yaml:1:4: this value is a number without quotes, and the new digest `007` is not one to every reader
       help: put the old value into quotes if a text is meant
     ");
     insta::assert_snapshot!(refusal_to_write("1234567890123456", "a: 3"), @"
-    app.yaml:1:4: the marked value is a number without quotes, and the new digest `1234567890123456` is not one to every reader
+    app.yaml:1:4: this value is a number without quotes, and the new digest `1234567890123456` is not one to every reader
       help: put the old value into quotes if a text is meant
     ");
     insta::assert_snapshot!(refusal_to_write("abc", "a: yes"), @"
-    app.yaml:1:4: the marked value is a truth value without quotes, and the new digest `abc` is not one to every reader
+    app.yaml:1:4: this value is a truth value without quotes, and the new digest `abc` is not one to every reader
       help: put the old value into quotes if a text is meant
     ");
     insta::assert_snapshot!(refusal_to_write("abc", "a: ="), @"
-    app.yaml:1:4: the marked value is a word with a meaning of its own without quotes, and the new digest `abc` is not one to every reader
+    app.yaml:1:4: this value is a word with a meaning of its own without quotes, and the new digest `abc` is not one to every reader
       help: put the old value into quotes if a text is meant
     ");
 }
@@ -204,8 +204,8 @@ fn files_that_are_no_yaml() {
     ");
     let long = format!("a: x # {{\"slipway\": \"fashion:digest\"}}\n#{}", "x".repeat(1024 * 1024));
     insta::assert_snapshot!(refusal(&long), @"
-    app.yaml: the file has 1048614 bytes, expected at most 1048576
-      help: move the marked resource to a file of its own
+    app.yaml: the file is larger than 1048576 bytes
+      help: move the resource to a file of its own
     ");
 }
 
@@ -216,8 +216,8 @@ fn documents_that_only_one_parser_reads() {
       help: write the document in plainer YAML
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:digest\"}\nb: y # \u{2028}z\n"), @"
-    app.yaml:4:1: parsers disagree about this document, one of them says: could not find expected ':'
-      help: write the document in plainer YAML
+    app.yaml:2:8: the character U+2028 ends a line to some readers and not to others
+      help: write it as an escape in double quotes, or remove it
     ");
 }
 
@@ -225,15 +225,15 @@ fn documents_that_only_one_parser_reads() {
 fn raw_helm_templates() {
     insta::assert_snapshot!(refusal("a: {{ .Values.digest }} # {\"slipway\": \"fashion:digest\"}\n"), @"
     app.yaml:1:5: this key is no single word, as in a template that is not rendered
-      help: put the marker into the values file, or into the rendered manifest
+      help: edit the values file, or the rendered manifest
     ");
     insta::assert_snapshot!(refusal("{{- if .Values.on }}\na: x # {\"slipway\": \"fashion:digest\"}\n{{- end }}\n"), @"
     app.yaml:1:1: this is a template, expected plain YAML
-      help: put the marker into the values file, or into the rendered manifest
+      help: edit the values file, or the rendered manifest
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:digest\"}\nb: {{ include \"x\" . | nindent 4 }}\n"), @"
     app.yaml:2:5: this key is no single word, as in a template that is not rendered
-      help: put the marker into the values file, or into the rendered manifest
+      help: edit the values file, or the rendered manifest
     ");
 }
 

@@ -1,10 +1,16 @@
-//! Shows a verdict: plain text for terminals, Markdown for forges. JSON is the verdict's own form.
+//! Shows a verdict: plain text for terminals, Markdown for forges, a picture, and `JUnit` XML for CI. JSON is the verdict's own
+//! form. What a change could have chosen is escaped everywhere: it must not become markup.
 
+mod junit;
 mod markdown;
+mod svg;
 mod text;
+mod xml;
 
 #[cfg(test)]
 mod tests;
 
+pub use junit::junit;
 pub use markdown::markdown;
+pub use svg::svg;
 pub use text::text;

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use slipway_contract::{Digest, Metric};
 
-use super::sample::{evaluation_of, policy, said, table, verdict, wrong_in_a_thousand};
+use super::sample::{classes_of, evaluation_of, evidence, policy, said, table, verdict, wrong_in_a_thousand};
 use crate::domain::{CheckOutcome, Outcome, Verdict};
 use crate::policy::Champion;
 
@@ -70,23 +70,23 @@ fn differences_from_a_champion_are_told_with_their_side() {
     ];
     assert_snapshot!(compare(42, &both), @r"
 Pass
-Pass: accuracy is 0.003 to 0.001 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6)
-Pass: log_loss is 0.003 to 0.010 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 above (policies/digits.yaml:7)
+Pass: accuracy is 0.958, 0.003 to 0.001 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6)
+Pass: log_loss is 0.227, 0.003 to 0.009 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 above (policies/digits.yaml:7)
 ");
     assert_snapshot!(compare(20, &both), @r"
 Pass
-Pass: accuracy is 0.016 to 0.024 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6)
-Pass: log_loss is 0.069 to 0.048 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 above (policies/digits.yaml:7)
+Pass: accuracy is 0.980, 0.016 to 0.024 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6)
+Pass: log_loss is 0.163, 0.069 to 0.047 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 above (policies/digits.yaml:7)
 ");
     assert_snapshot!(compare(90, &both), @r"
 Fail
-Fail: accuracy is at least 0.044 below the champion's with 95 % confidence; the policy allows 0.01 below (policies/digits.yaml:6)
-Fail: log_loss is at least 0.129 above the champion's with 95 % confidence; the policy allows 0.02 above (policies/digits.yaml:7)
+Fail: accuracy is 0.910, at least 0.044 below the champion's with 95 % confidence; the policy allows 0.01 below (policies/digits.yaml:6)
+Fail: log_loss is 0.365, at least 0.128 above the champion's with 95 % confidence; the policy allows 0.02 above (policies/digits.yaml:7)
 ");
     assert_snapshot!(compare(48, &both), @r"
 Inconclusive
-Inconclusive: accuracy is 0.011 to 0.006 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6); about 6500 rows would decide it
-Inconclusive: log_loss is 0.017 to 0.030 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 above (policies/digits.yaml:7); about 14000 rows would decide it
+Inconclusive: accuracy is 0.952, 0.011 to 0.006 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6); about 6500 rows would decide it
+Inconclusive: log_loss is 0.244, 0.017 to 0.030 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 above (policies/digits.yaml:7); about 18000 rows would decide it
 ");
 }
 
@@ -94,10 +94,10 @@ Inconclusive: log_loss is 0.017 to 0.030 above the champion's with 95 % confiden
 fn the_champions_rows_may_come_in_another_order() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 38);
     let mut champion = candidate.clone();
-    champion.predictions.rows.reverse();
-    champion.predictions.labels.reverse();
-    champion.predictions.predictions.reverse();
-    champion.predictions.scores = None;
+    classes_of(&mut champion).rows.reverse();
+    classes_of(&mut champion).labels.reverse();
+    classes_of(&mut champion).predictions.reverse();
+    classes_of(&mut champion).scores = None;
     let checks = ["metric: macro_f1, no_worse_than_champion: {margin: 0.02}"];
     let verdict = verdict(&checks, &candidate, Champion::Evaluated(&champion));
     assert!(verdict.checks[0].interval.expect("bounds").estimate.abs() < 1e-12);
@@ -147,11 +147,11 @@ fn what_cannot_be_measured_fails_with_its_reason() {
     let mut absent = evaluation_of("candidate", good());
     absent.report.metrics.remove(&Metric::LogLoss);
     let mut no_scores = evaluation_of("candidate", good());
-    no_scores.predictions.scores = None;
+    classes_of(&mut no_scores).scores = None;
     let mut stated = evaluation_of("candidate", good());
     stated.report.metrics.insert(Metric::LogLoss, f64::NAN);
     let mut score = evaluation_of("candidate", good());
-    score.predictions.scores.as_mut().expect("scores")[7] = f32::NAN;
+    classes_of(&mut score).scores.as_mut().expect("scores")[7] = f32::NAN;
     let mut empty = evaluation_of("candidate", table(0, |_| true));
     empty.report.metrics.insert(Metric::LogLoss, 0.1);
     let said = [
@@ -170,7 +170,7 @@ Fail: log_loss cannot be judged: the predictions hold no scores to compute it fr
 stated as NaN: Fail
 Fail: log_loss cannot be judged: the report states NaN; the policy asks for at most 0.5 (policies/digits.yaml:6)
 a score is NaN: Fail
-Fail: log_loss cannot be judged: it comes out as no finite number; the policy asks for at most 0.5 (policies/digits.yaml:6)
+Fail: log_loss cannot be judged: the candidate's predictions hold a value that is no finite number; the policy asks for at most 0.5 (policies/digits.yaml:6)
 no rows: Fail
 Fail: log_loss cannot be judged: no rows were evaluated; the policy asks for at most 0.5 (policies/digits.yaml:6)
 few rows: Inconclusive
@@ -182,7 +182,7 @@ Inconclusive: log_loss cannot be bounded on 12 rows, expected at least 30; the p
 fn a_champion_without_scores_fails_what_needs_them() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 38);
     let mut champion = candidate.clone();
-    champion.predictions.scores = None;
+    classes_of(&mut champion).scores = None;
     let verdict = verdict(
         &["metric: log_loss, no_worse_than_champion: {margin: 0.1}"],
         &candidate,
@@ -208,7 +208,7 @@ Pass: macro_f1 is 0.985 to 1.000 with 95 % confidence (one-sided bounds); the po
         verdict(&["metric: macro_f1, no_worse_than_champion: {margin: 0.02}"], &many, Champion::Evaluated(&many));
     assert_snapshot!(said(&same), @r"
 Pass
-Pass: macro_f1 is 0.015 below to 0.015 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 below (policies/digits.yaml:6)
+Pass: macro_f1 is 1.000, 0.015 below to 0.015 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 below (policies/digits.yaml:6)
 ");
 }
 
@@ -236,11 +236,11 @@ fn a_verdict_is_the_same_each_time_and_survives_json() {
         "metric: expected_calibration_error, at_most: 0.2",
     ];
     let policy = policy(&checks);
-    let verdict = policy.judge(&candidate, Champion::Evaluated(&champion));
-    assert_eq!(verdict, policy.judge(&candidate, Champion::Evaluated(&champion)));
+    let verdict = policy.judge(&evidence(&candidate, Champion::Evaluated(&champion)));
+    assert_eq!(verdict, policy.judge(&evidence(&candidate, Champion::Evaluated(&champion))));
     let json = serde_json::to_string(&verdict).expect("JSON");
     assert_eq!(serde_json::from_str::<Verdict>(&json).expect("a verdict"), verdict);
-    let skipped = policy.judge(&candidate, Champion::None);
+    let skipped = policy.judge(&evidence(&candidate, Champion::None));
     let json = serde_json::to_string(&skipped).expect("JSON");
     assert_eq!(serde_json::from_str::<Verdict>(&json).expect("a verdict"), skipped);
 }

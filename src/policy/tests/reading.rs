@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use super::sample::{policy, policy_text, verdict, wrong_in_a_thousand};
+use super::sample::{evidence, policy, policy_text, verdict, wrong_in_a_thousand};
 use crate::policy::{Champion, Policy, schema};
 
 fn mistakes_in(text: &str) -> String {
@@ -29,7 +29,7 @@ fn the_confidence_moves_the_bounds() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 50);
     let usual = verdict(&["metric: accuracy, at_least: 0.9"], &candidate, Champion::None);
     let text = policy_text(&["metric: accuracy, at_least: 0.9"]).replace("spec:\n", "spec:\n  confidence: 0.975\n");
-    let strict = Policy::read("p.yaml", &text).expect("a policy").judge(&candidate, Champion::None);
+    let strict = Policy::read("p.yaml", &text).expect("a policy").judge(&evidence(&candidate, Champion::None));
     assert!(strict.checks[0].interval.expect("bounds").lower < usual.checks[0].interval.expect("bounds").lower);
     assert!(strict.checks[0].sentence.contains("with 97.5 % confidence"), "{}", strict.checks[0].sentence);
 }
@@ -68,9 +68,9 @@ policies/digits.yaml:13:50: this check could never fail: margin inf came, expect
 #[test]
 fn a_check_has_exactly_one_rule() {
     assert_snapshot!(mistakes(&["metric: accuracy", "metric: accuracy, at_least: 0.5, at_most: 0.9"]), @r"
-policies/digits.yaml:6:7: none came, expected exactly one of `at_least`, `at_most` and `no_worse_than_champion`
+policies/digits.yaml:6:7: none came, expected exactly one of `at_least`, `at_most`, `between`, `no_worse_than_champion` and `better_than_champion`
   help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
-policies/digits.yaml:7:7: `at_least` and `at_most` came, expected exactly one of `at_least`, `at_most` and `no_worse_than_champion`
+policies/digits.yaml:7:7: `at_least` and `at_most` came, expected exactly one of `at_least`, `at_most`, `between`, `no_worse_than_champion` and `better_than_champion`
   help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
 ");
 }
@@ -86,19 +86,19 @@ policies/digits.yaml:7:35: accuracy could never be at most 0.8 and hold the chec
 #[test]
 fn keys_that_are_not_known_are_refused_with_their_place() {
     assert_snapshot!(mistakes(&["metric: accuracy, at_least: 0.9", "metric: accuracy, atleast: 0.9"]), @r"
-policies/digits.yaml:7:26: unknown key `atleast`, expected one of `metric`, `at_least`, `at_most`, `no_worse_than_champion`, `when_inconclusive`, `why`
+policies/digits.yaml:7:26: unknown key `atleast`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
   help: did you mean `at_least`?
 ");
-    assert_snapshot!(mistakes(&["metric: accuracy, slice: {by: label}, at_least: 0.9"]), @r"
-policies/digits.yaml:6:26: unknown key `slice`, expected one of `metric`, `at_least`, `at_most`, `no_worse_than_champion`, `when_inconclusive`, `why`
-  help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
+    assert_snapshot!(mistakes(&["metric: accuracy, slices: {by: label}, at_least: 0.9"]), @r"
+policies/digits.yaml:6:26: unknown key `slices`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
+  help: did you mean `slice`?
 ");
-    assert_snapshot!(mistakes(&[r#"expression: "artifact.bytes < 20""#]), @r"
-policies/digits.yaml:6:8: unknown key `expression`, expected one of `metric`, `at_least`, `at_most`, `no_worse_than_champion`, `when_inconclusive`, `why`
-  help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
+    assert_snapshot!(mistakes(&[r#"expresion: "artifact.bytes < 20""#]), @r"
+policies/digits.yaml:6:8: unknown key `expresion`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
+  help: did you mean `expression`?
 ");
     assert_snapshot!(mistakes(&["metric: acuracy, at_least: 0.9"]), @r"
-policies/digits.yaml:6:16: unknown value `acuracy`, expected one of `accuracy`, `balanced_accuracy`, `macro_f1`, `log_loss`, `expected_calibration_error`
+policies/digits.yaml:6:16: unknown value `acuracy`, expected one of `accuracy`, `balanced_accuracy`, `top_k_accuracy`, `precision`, `micro_precision`, `macro_precision`, `weighted_precision`, `recall`, `micro_recall`, `macro_recall`, `weighted_recall`, `f1`, `micro_f1`, `macro_f1`, `weighted_f1`, `f_beta`, `micro_f_beta`, `macro_f_beta`, `weighted_f_beta`, `roc_auc`, `macro_roc_auc`, `weighted_roc_auc`, `pr_auc`, `macro_pr_auc`, `weighted_pr_auc`, `log_loss`, `brier_score`, `expected_calibration_error`, `matthews_correlation`, `cohen_kappa`, `mean_absolute_error`, `root_mean_squared_error`, `r2`, `mean_absolute_percentage_error`, `symmetric_mean_absolute_percentage_error`, `median_absolute_error`, `pinball_loss`, `interval_coverage`, `selection_rate_ratio`, `equal_opportunity_difference`, `equalized_odds_difference`, `artifact_bytes`, `artifact_parameters`, `training_seconds`, `device_seconds`, `latency_p50`, `latency_p99`
   help: did you mean `accuracy`?
 ");
     assert_snapshot!(mistakes(&["metric: accuracy, at_least: high"]), @r"
@@ -106,7 +106,7 @@ policies/digits.yaml:6:36: expected a number for `spec.checks[0].at_least`, came
   help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
 ");
     assert_snapshot!(mistakes(&["metric: accuracy, at_least: 0.9, when_inconclusive: pass"]), @r"
-policies/digits.yaml:6:60: unknown value `pass`, expected one of `fail`, `warn`
+policies/digits.yaml:6:60: unknown value `pass`, expected one of `fail`, `warn`, `require_approval`
   help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
 ");
 }
@@ -141,5 +141,185 @@ fn the_schema_names_what_a_check_may_hold() {
     let schema = serde_json::to_value(schema()).expect("JSON");
     let check = schema["$defs"]["CheckEntry"].as_object().expect("the check's schema");
     assert_eq!(check["additionalProperties"], false);
-    assert_eq!(check["required"], serde_json::json!(["metric"]));
+    for key in ["metric", "expression", "drift", "leakage", "slice", "between", "why"] {
+        assert!(check["properties"].get(key).is_some(), "{key}");
+    }
+    let metrics = serde_json::to_string(&schema["$defs"]["Metric"]).expect("JSON");
+    assert!(slipway_contract::metrics::NAMES.iter().all(|name| metrics.contains(name)), "{metrics}");
+}
+
+#[test]
+fn metrics_with_keys_are_read_and_their_mistakes_have_places() {
+    let sound =
+        policy(&["metric: {recall: {class: shirt}}, at_least: 0.9", "metric: {top_k_accuracy: {k: 5}}, at_least: 0.9"]);
+    let metrics: Vec<String> = sound.checks.iter().map(super::super::checks::Check::measure).collect();
+    assert_eq!(metrics, ["recall(class=\"shirt\")", "top_k_accuracy(k=5)"]);
+    assert_snapshot!(mistakes(&["metric: recall, at_least: 0.9"]), @r"
+policies/digits.yaml:6:16: `recall` needs the key `class`, such as `{recall: {class: shirt}}`
+  help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
+");
+    assert_snapshot!(mistakes(&["metric: {recall: {clas: shirt}}, at_least: 0.9"]), @r"
+policies/digits.yaml:6:26: unknown key `clas`, expected one of `k`, `beta`, `bins`, `class`, `by`, `quantile`, `lower`, `upper`
+  help: did you mean `class`?
+");
+    assert_snapshot!(mistakes(&["metric: {top_k_accuracy: {k: 0}}, at_least: 0.9"]), @r"
+policies/digits.yaml:6:16: `k` of `top_k_accuracy` is 0, expected 1 to 10000
+  help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
+");
+}
+
+#[test]
+fn metrics_of_two_tasks_and_of_another_task_than_the_models_are_refused() {
+    assert_snapshot!(mistakes(&["metric: accuracy, at_least: 0.9", "metric: r2, at_least: 0.5"]), @r"
+policies/digits.yaml:7:16: r2 does not fit accuracy on line 6: one is for classification, the other for regression
+  help: a model has one task; write a policy for each
+");
+    let numbers = policy(&["metric: r2, at_least: 0.5"]);
+    let unfit = numbers.unfit_for(slipway_contract::Task::Classification);
+    assert_snapshot!(unfit[0].to_string(), @r"
+policies/digits.yaml:6:1: r2 is for regression, and the model's task is classification
+  help: name a metric of classes or scores
+");
+}
+
+#[test]
+fn rules_that_could_never_fail_or_never_pass_are_refused_in_every_form() {
+    assert_snapshot!(mistakes(&[
+        "metric: accuracy, between: [0.9, 0.8]",
+        "metric: accuracy, between: [0, 1]",
+        "metric: accuracy, better_than_champion: {by: 1}",
+        "metric: accuracy, better_than_champion: {by: -0.1}",
+        "metric: mean_absolute_error, no_worse_than_champion: {margin: 1.5, relative: true}",
+        "metric: artifact_bytes, at_least: 0",
+        "drift: {column: age, statistic: kolmogorov_smirnov}, at_most: 1",
+        "leakage: {at_most: 1}",
+        "expression: '1 < 2'",
+    ]), @r"
+policies/digits.yaml:6:35: this check could never pass: 0.9 to 0.8 came, expected two rising numbers, both between 0 and 1
+  help: accuracy lies from 0 to 1, and a bound on finitely many rows never reaches an end
+policies/digits.yaml:7:35: this check could never fail: 0 to 1 came, expected two rising numbers, both between 0 and 1
+  help: accuracy lies from 0 to 1, and a bound on finitely many rows never reaches an end
+policies/digits.yaml:8:48: this check could never pass: by 1 came, expected 0 up to (not including) 1
+  help: 0 asks for any improvement that the rows can show
+policies/digits.yaml:9:48: this check could never fail on an equal model: by -0.1 came, expected 0 up to (not including) 1
+  help: 0 asks for any improvement that the rows can show
+policies/digits.yaml:10:61: this check could never fail: margin 1.5 came, expected 0 up to (not including) 1
+  help: 0.01 lets mean_absolute_error get worse by at most 0.01
+policies/digits.yaml:11:42: this check could never fail: 0 came, expected a number above 0
+  help: artifact_bytes is a number above 0
+policies/digits.yaml:12:70: this check could never fail: 1 came, expected a number between 0 and 1
+  help: kolmogorov_smirnov lies from 0 to 1, and a bound on finitely many rows never reaches an end
+policies/digits.yaml:13:27: 1 is out of range, expected 0 up to (not including) 1
+  help: 0 tolerates none
+policies/digits.yaml:14:20: this condition looks at nothing, so it could never change; name a metric or a fact
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:10:16: mean_absolute_error does not fit accuracy on line 6: one is for classification, the other for regression
+  help: a model has one task; write a policy for each
+");
+    assert_snapshot!(mistakes(&["metric: accuracy, at_least: 0.9, severity: warn"]), @r"
+policies/digits.yaml:5:3: this policy could never refuse: every check only warns
+  help: leave `severity: warn` out of a check that has to hold
+");
+}
+
+#[test]
+fn slices_seeds_and_dates_are_checked() {
+    assert_snapshot!(mistakes(&[
+        "metric: accuracy, at_least: 0.9, slice: {}",
+        "metric: accuracy, at_least: 0.9, slice: {by: label, minimum_rows: 0}",
+        "metric: accuracy, at_least: 0.9, slice: {where: {}}",
+        "metric: accuracy, at_least: 0.9, slice: {by: label}, seeds: {at_least: 3}",
+        "metric: accuracy, at_least: 0.9, seeds: {at_least: 1}",
+        "metric: accuracy, at_least: 0.9, expires: tomorrow",
+        "metric: artifact_bytes, at_most: 10, slice: {by: label}",
+        "drift: {column: age, statistic: wasserstein}",
+        "leakage: {}, group_by: patient",
+        "metric: accuracy, leakage: {}, at_least: 0.9",
+        "name: a, metric: accuracy, at_least: 0.9",
+        "name: a, metric: macro_f1, at_least: 0.9",
+    ]), @r"
+policies/digits.yaml:6:48: none came, expected exactly one of `by` and `where`
+  help: `by: label` judges every class, `where: {region: north}` one part
+policies/digits.yaml:7:74: 0 rows, expected at least one
+  help: 30 are usual
+policies/digits.yaml:8:56: no value is named, expected a column with a value
+  help: such as `where: {region: north}`
+policies/digits.yaml:9:7: `slice` and `seeds` came, expected one of them
+  help: write a check for each
+policies/digits.yaml:10:59: 1 runs, expected 2 to 50
+  help: 3 are usual
+policies/digits.yaml:11:50: `tomorrow` is no day, expected one such as 2026-12-31
+policies/digits.yaml:12:7: artifact_bytes is a property of the artifact, not of rows or of a difference
+  help: ask for it with `at_most`, or with an `expression`
+policies/digits.yaml:13:7: `at_most` is missing, expected how far the column may move
+  help: 0.1 is usual for a stability index: below it samples are alike
+policies/digits.yaml:14:31: `group_by` is for checks of a metric
+  help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
+policies/digits.yaml:15:7: `metric` and `leakage` came, expected exactly one of `metric`, `expression`, `drift` and `leakage`
+  help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
+policies/digits.yaml:17:14: the name `a` is taken by the check on line 16
+  help: every check has its own name, or none
+");
+}
+
+#[test]
+fn expressions_are_typed_and_bounded_when_they_are_read() {
+    let expression =
+        |source: &str| mistakes(&[&format!("expression: {}", serde_json::to_string(source).expect("JSON"))]);
+    let said: String = [
+        "artifact.byte < 20",
+        "artifact < 20",
+        "secret.key == 'a'",
+        "metrics.acuracy > 0.9",
+        "run.model > 3",
+        "artifact.bytes + 1.5 < 3.0",
+        "artifact.bytes",
+        "artifact.bytes <",
+        "[1,2,3].all(x, x < artifact.bytes)",
+        "size(run.model) < 3",
+        "run.model.matches('(a+)+$')",
+        &format!("{}artifact.bytes < 3{}", "(".repeat(40), ")".repeat(40)),
+        &format!("artifact.bytes < {}", "1 + ".repeat(400) + "1"),
+        "",
+    ]
+    .map(expression)
+    .join("\n");
+    assert_snapshot!(said, @r"
+policies/digits.yaml:6:20: unknown name `artifact.byte`; did you mean `artifact.bytes`?
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: unknown name `artifact`, expected one of `metrics.…`, `artifact.…`, `run.…` and `environment.…`
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: unknown name `secret.key`; did you mean `run.seed`?
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: unknown name `metrics.acuracy`; did you mean `metrics.accuracy`?
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: `>` cannot compare a text with a whole number
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: a whole number and a number cannot be mixed in arithmetic; write `2.0` for `2`
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: the expression is a whole number, expected a truth value such as `artifact.bytes < 1000`
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: this is no CEL: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: only comparisons, arithmetic, `&&`, `||`, `!`, `?:` and `in` may be used
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: `size` cannot be applied to a text
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: only comparisons, arithmetic, `&&`, `||`, `!`, `?:` and `in` may be used
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: more than 16 brackets and conditions deep, expected fewer
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: an expression of 1618 characters, expected 1 to 1000
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+policies/digits.yaml:6:20: an expression of 0 characters, expected 1 to 1000
+  help: such as `artifact.bytes < 20 * 1024 * 1024`
+");
+    for sound in [
+        "artifact.bytes < 20 * 1024 * 1024",
+        "metrics.accuracy > 0.9 && environment.name != 'production' || !(run.seed == 7)",
+        "run.model in ['a', 'b'] ? artifact.latency_p99 < 5.0 : artifact.latency_p99 < 50.0",
+        "metrics.accuracy >= 1",
+    ] {
+        policy(&[&format!("expression: {}", serde_json::to_string(sound).expect("JSON"))]);
+    }
 }

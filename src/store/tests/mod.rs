@@ -8,6 +8,7 @@ mod lists;
 mod migrations;
 mod outbox;
 mod runs;
+mod speed;
 mod tokens;
 
 use std::sync::OnceLock;

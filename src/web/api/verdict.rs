@@ -8,7 +8,7 @@ use crate::domain;
 /// What the gate says of a candidate.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Verdict {
-    /// `pass`, `fail` or `inconclusive`.
+    /// `pass`, `fail`, `inconclusive` or `needs_approval`.
     outcome: Outcome,
     /// The outcome in one line.
     summary: String,
@@ -33,6 +33,7 @@ enum Outcome {
     Pass,
     Fail,
     Inconclusive,
+    NeedsApproval,
 }
 
 /// What one check comes to.
@@ -42,8 +43,10 @@ enum CheckOutcome {
     Pass,
     Fail,
     Inconclusive,
+    NeedsApproval,
     Warned,
     Skipped,
+    Excepted,
 }
 
 /// One check.
@@ -80,6 +83,7 @@ impl From<&domain::Verdict> for Verdict {
                 domain::Outcome::Pass => Outcome::Pass,
                 domain::Outcome::Fail => Outcome::Fail,
                 domain::Outcome::Inconclusive => Outcome::Inconclusive,
+                domain::Outcome::NeedsApproval => Outcome::NeedsApproval,
             },
             summary: verdict.summary(),
             policy: verdict.policy.clone(),
@@ -100,8 +104,10 @@ impl From<&domain::CheckResult> for Check {
                 domain::CheckOutcome::Pass => CheckOutcome::Pass,
                 domain::CheckOutcome::Fail => CheckOutcome::Fail,
                 domain::CheckOutcome::Inconclusive => CheckOutcome::Inconclusive,
+                domain::CheckOutcome::NeedsApproval => CheckOutcome::NeedsApproval,
                 domain::CheckOutcome::Warned => CheckOutcome::Warned,
                 domain::CheckOutcome::Skipped => CheckOutcome::Skipped,
+                domain::CheckOutcome::Excepted => CheckOutcome::Excepted,
             },
             sentence: check.sentence.clone(),
             why: check.why.clone(),

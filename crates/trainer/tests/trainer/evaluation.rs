@@ -1,6 +1,7 @@
 //! Candidate and champion on the same rows; artifacts that cannot be used are named, never trusted.
 
 use serde_json::json;
+use slipway_contract::metrics::Average;
 use slipway_contract::{EvaluationReport, Fault, FaultKind, Metric};
 
 use crate::support::{Bench, picture_model, table_model};
@@ -30,7 +31,7 @@ fn candidate_and_champion_are_evaluated_on_the_same_rows_each_with_its_own_archi
         (champion.data, champion.rows, champion.evaluator)
     );
     let metrics: Vec<Metric> = candidate.metrics.into_keys().collect();
-    assert_eq!(metrics, [Metric::Accuracy, Metric::MacroF1, Metric::LogLoss]);
+    assert_eq!(metrics, [Metric::Accuracy, Metric::F1(Average::Macro), Metric::LogLoss]);
     for who in ["candidate", "champion"] {
         assert!(bench.output(&format!("{who}/predictions.parquet")).starts_with(b"PAR1"));
     }

@@ -1,0 +1,34 @@
+//! `make bench-gate`: whether the gate keeps what it promises, how fast it is, and what hostile input does to it.
+//!
+//! Each part prints one JSON document; `scripts/bench_gate.py` runs them beside their peer and writes the table.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark says what it measured")]
+
+mod calibration;
+mod draw;
+mod folder;
+mod hostile;
+mod power;
+mod speed;
+mod world;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let number = |place: usize, usual: u32| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let said = match arguments.first().map(String::as_str) {
+        Some("calibration") => calibration::run(number(1, 10_000)),
+        Some("power") => power::run(number(1, 2_000)),
+        Some("speed") => speed::run(number(1, 1_000_000), number(2, 50)),
+        Some("folder") => match arguments.get(1) {
+            Some(path) => folder::write_bench(std::path::Path::new(path), number(2, 10_000)),
+            None => return eprintln!("folder PATH [ROWS]"),
+        },
+        Some("hostile") => hostile::run(number(1, 1_000)),
+        // `cargo test --benches` and a bare `cargo bench` only see that it starts.
+        _ => {
+            return eprintln!(
+                "one of: calibration [ROUNDS], power [ROUNDS], speed [ROWS SLICES], folder PATH [ROWS], hostile [COUNT]"
+            );
+        }
+    };
+    println!("{said}");
+}

@@ -1,0 +1,221 @@
+//! The metrics by name: what each is about, its range, and which way is better.
+
+use super::Number;
+
+/// What can be measured of a candidate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Metric {
+    /// Share of rows whose prediction is the label.
+    Accuracy,
+    /// Mean over the labels that occur of the share of their rows predicted right (`balanced_accuracy_score`).
+    BalancedAccuracy,
+    /// Share of rows whose label is among the k highest scores; of equal scores the later class ranks first
+    /// (`top_k_accuracy_score`).
+    TopKAccuracy {
+        /// How many of the highest scores, at least one.
+        k: u32,
+    },
+    /// Share of the rows predicted as a class that are of it; zero if there are none (`precision_score`).
+    Precision(Average),
+    /// Share of the rows of a class that are predicted as it; zero if there are none (`recall_score`).
+    Recall(Average),
+    /// Harmonic mean of precision and recall; zero if both are undefined (`f1_score`, `zero_division=0`).
+    F1(Average),
+    /// Mean of precision and recall in which recall weighs β times as much (`fbeta_score`).
+    FBeta {
+        /// Weight of recall, above zero.
+        beta: Number,
+        /// Over which classes.
+        average: Average,
+    },
+    /// Area under the ROC curve of a class against the rest (`roc_auc_score`, `multi_class="ovr"`).
+    RocAuc(Average),
+    /// Area under the precision-recall curve as average precision (`average_precision_score`).
+    PrAuc(Average),
+    /// Mean of minus the logarithm of the label's score, scores cut to `[2.2e-16, 1 - 2.2e-16]` (`log_loss`).
+    LogLoss,
+    /// Mean squared distance of the scores from the label (`brier_score_loss`): over all classes, halved if there are two,
+    /// or of one class against the rest.
+    BrierScore {
+        /// The class; all of them if absent.
+        class: Option<String>,
+    },
+    /// Expected calibration error over equal bins of the top score (Guo et al., 2017).
+    ExpectedCalibrationError {
+        /// Number of bins, 15 if not said otherwise.
+        bins: u32,
+    },
+    /// Matthews' correlation of labels and predictions; zero if either is constant (`matthews_corrcoef`).
+    MatthewsCorrelation,
+    /// Cohen's kappa: agreement beyond chance (`cohen_kappa_score`).
+    CohenKappa,
+    /// Mean of the absolute errors (`mean_absolute_error`).
+    MeanAbsoluteError,
+    /// Root of the mean of the squared errors (`root_mean_squared_error`).
+    RootMeanSquaredError,
+    /// Share of the labels' variance that is explained; undefined below two rows (`r2_score`).
+    R2,
+    /// Mean of the errors over the labels, labels cut to 2.2e-16 (`mean_absolute_percentage_error`); a share, not percent.
+    MeanAbsolutePercentageError,
+    /// Mean of `2|y−p| / (|y|+|p|)`, zero where both are zero; a share, not percent (Makridakis, 1993).
+    SymmetricMeanAbsolutePercentageError,
+    /// Median of the absolute errors (`median_absolute_error`).
+    MedianAbsoluteError,
+    /// Mean pinball loss of the column `quantile_<quantile>` (`mean_pinball_loss`).
+    PinballLoss {
+        /// The quantile, between 0 and 1.
+        quantile: Number,
+    },
+    /// Share of labels from the column `quantile_<lower>` to `quantile_<upper>`, both included.
+    IntervalCoverage {
+        /// The lower quantile.
+        lower: Number,
+        /// The upper quantile.
+        upper: Number,
+    },
+    /// Lowest over highest share of rows predicted as a class, between groups (Fairlearn's `demographic_parity_ratio`).
+    SelectionRateRatio(Groups),
+    /// Largest less smallest recall of a class, between groups (Fairlearn's `equal_opportunity_difference`).
+    EqualOpportunityDifference(Groups),
+    /// The larger of the largest differences of true and of false positive rate, between groups (Fairlearn's
+    /// `equalized_odds_difference`).
+    EqualizedOddsDifference(Groups),
+    /// What the artifact costs.
+    Cost(Cost),
+}
+
+/// Over which classes a metric is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Average {
+    /// One class against the rest.
+    Class(String),
+    /// All rows together.
+    Micro,
+    /// The unweighted mean of the classes that occur as label or prediction.
+    Macro,
+    /// The mean of the classes, each weighted by its labels.
+    Weighted,
+}
+
+/// Which rows are compared for fairness.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Groups {
+    /// The class that is the favourable outcome.
+    pub class: String,
+    /// The column whose values are the groups.
+    pub by: String,
+}
+
+/// What an artifact costs to make, keep and run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cost {
+    /// Size of the weights in bytes.
+    ArtifactBytes,
+    /// Number of trained parameters.
+    ArtifactParameters,
+    /// Wall time of training in seconds.
+    TrainingSeconds,
+    /// Wall time of training times accelerators, in seconds.
+    DeviceSeconds,
+    /// Median time of one prediction at batch 1, in milliseconds.
+    LatencyP50,
+    /// 99th percentile of the time of one prediction at batch 1, in milliseconds.
+    LatencyP99,
+}
+
+/// What a metric is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A classifier's predictions.
+    Classes,
+    /// A regressor's predictions.
+    Numbers,
+    /// The artifact itself.
+    Artifact,
+}
+
+impl Metric {
+    /// What it is about.
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::MeanAbsoluteError
+            | Self::RootMeanSquaredError
+            | Self::R2
+            | Self::MeanAbsolutePercentageError
+            | Self::SymmetricMeanAbsolutePercentageError
+            | Self::MedianAbsoluteError
+            | Self::PinballLoss { .. }
+            | Self::IntervalCoverage { .. } => Subject::Numbers,
+            Self::Cost(_) => Subject::Artifact,
+            _ => Subject::Classes,
+        }
+    }
+
+    /// Whether more is better.
+    pub fn higher_is_better(&self) -> bool {
+        match self {
+            Self::LogLoss
+            | Self::BrierScore { .. }
+            | Self::ExpectedCalibrationError { .. }
+            | Self::EqualOpportunityDifference(_)
+            | Self::EqualizedOddsDifference(_) => false,
+            Self::R2 | Self::IntervalCoverage { .. } => true,
+            _ => self.subject() == Subject::Classes,
+        }
+    }
+
+    /// Smallest and largest value the metric can take.
+    pub fn range(&self) -> (f64, f64) {
+        match self {
+            Self::R2 => (f64::NEG_INFINITY, 1.0),
+            Self::MatthewsCorrelation | Self::CohenKappa => (-1.0, 1.0),
+            Self::BrierScore { class: None } | Self::SymmetricMeanAbsolutePercentageError => (0.0, 2.0),
+            Self::IntervalCoverage { .. } => (0.0, 1.0),
+            Self::LogLoss => (0.0, f64::INFINITY),
+            _ if self.subject() == Subject::Classes => (0.0, 1.0),
+            _ => (0.0, f64::INFINITY),
+        }
+    }
+
+    /// Whether the metric is a plain share of rows: each row is right or wrong.
+    pub fn is_proportion(&self) -> bool {
+        matches!(
+            self,
+            Self::Accuracy
+                | Self::TopKAccuracy { .. }
+                | Self::IntervalCoverage { .. }
+                | Self::Precision(Average::Micro)
+                | Self::Recall(Average::Micro)
+                | Self::F1(Average::Micro)
+                | Self::FBeta { average: Average::Micro, .. }
+        )
+    }
+
+    /// Whether it is computed from scores rather than from predicted classes.
+    pub fn needs_scores(&self) -> bool {
+        matches!(
+            self,
+            Self::LogLoss
+                | Self::ExpectedCalibrationError { .. }
+                | Self::BrierScore { .. }
+                | Self::TopKAccuracy { .. }
+                | Self::RocAuc(_)
+                | Self::PrAuc(_)
+        )
+    }
+
+    /// Whether the evaluator states it in its report: everything that predictions alone give.
+    pub fn is_stated(&self) -> bool {
+        self.subject() != Subject::Artifact && self.column().is_none()
+    }
+
+    /// The column by whose values it compares rows, if it does.
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::SelectionRateRatio(groups)
+            | Self::EqualOpportunityDifference(groups)
+            | Self::EqualizedOddsDifference(groups) => Some(&groups.by),
+            _ => None,
+        }
+    }
+}

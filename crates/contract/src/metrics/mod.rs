@@ -1,0 +1,152 @@
+//! What can be measured, and its definitions. They follow scikit-learn's and `SciPy`'s, the edge cases included.
+
+mod area;
+mod class;
+pub mod drift;
+mod fairness;
+mod kind;
+mod name;
+mod number;
+mod regression;
+mod score;
+mod sums;
+mod table;
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
+pub use area::{Areas, Ranked, average_precision, roc_area};
+pub use kind::{Average, Cost, Groups, Metric, Subject};
+pub use name::{NAMES, NotAMetric};
+pub use number::Number;
+pub use regression::median_of_absolute_errors;
+pub use sums::Sums;
+pub use table::{Attribute, Attributes, Estimates, Predictions, Rows, Table, View};
+
+/// How a metric is computed from rows.
+pub enum Form<'table> {
+    /// From sums over the rows: what a row adds does not depend on the others.
+    Sums(Sums<'table>),
+    /// The area under ROC curves, which ranks the rows.
+    RocArea(Areas<'table>),
+    /// The area under precision-recall curves, which ranks the rows.
+    PrecisionRecallArea(Areas<'table>),
+    /// The median of absolute errors, which ranks the rows.
+    MedianError(&'table Estimates),
+}
+
+/// Why a metric cannot be computed from a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unmeasurable {
+    /// The table is of the other task.
+    #[error("it is for {expected}, and the rows are of {came}")]
+    Task {
+        /// What it is for.
+        expected: &'static str,
+        /// What came.
+        came: &'static str,
+    },
+    /// The predictions have no scores.
+    #[error("the predictions hold no scores to compute it from")]
+    NoScores,
+    /// A class that the evaluation does not know.
+    #[error("there is no class `{0}`")]
+    NoClass(String),
+    /// A column that the predictions lack.
+    #[error("the predictions have no column `{0}`")]
+    NoColumn(String),
+    /// It is no property of predictions.
+    #[error("it is not computed from predictions")]
+    NotOfRows,
+}
+
+impl Metric {
+    /// How the metric is computed from these rows.
+    pub fn form<'table>(&self, rows: Rows<'table>) -> Result<Form<'table>, Unmeasurable> {
+        match self.subject() {
+            Subject::Classes => {
+                let table = rows
+                    .table
+                    .classes()
+                    .ok_or(Unmeasurable::Task { expected: "classification", came: "regression" })?;
+                if self.needs_scores() && table.scores.is_none() {
+                    return Err(Unmeasurable::NoScores);
+                }
+                self.form_of_classes(table, rows.attributes)
+            }
+            Subject::Numbers => {
+                let table = rows
+                    .table
+                    .numbers()
+                    .ok_or(Unmeasurable::Task { expected: "regression", came: "classification" })?;
+                regression::form(self, table)
+            }
+            Subject::Artifact => Err(Unmeasurable::NotOfRows),
+        }
+    }
+
+    fn form_of_classes<'table>(
+        &self,
+        table: &'table Predictions,
+        attributes: &'table Attributes,
+    ) -> Result<Form<'table>, Unmeasurable> {
+        let class = |name: &str| table.class(name).ok_or_else(|| Unmeasurable::NoClass(name.to_owned()));
+        match self {
+            Self::RocAuc(average) => Ok(Form::RocArea(Areas::of(table, average)?)),
+            Self::PrAuc(average) => Ok(Form::PrecisionRecallArea(Areas::of(table, average)?)),
+            Self::TopKAccuracy { .. } | Self::LogLoss | Self::ExpectedCalibrationError { .. } => {
+                Ok(Form::Sums(score::sums(self, table)))
+            }
+            Self::BrierScore { class: None } => Ok(Form::Sums(score::brier_of_all(table))),
+            Self::BrierScore { class: Some(name) } => Ok(Form::Sums(score::brier_of(table, class(name)?))),
+            Self::SelectionRateRatio(groups)
+            | Self::EqualOpportunityDifference(groups)
+            | Self::EqualizedOddsDifference(groups) => {
+                let attribute = attributes.get(&groups.by).ok_or_else(|| Unmeasurable::NoColumn(groups.by.clone()))?;
+                Ok(Form::Sums(fairness::sums(self, table, class(&groups.class)?, attribute)))
+            }
+            _ => class::sums(self, table).map(Form::Sums),
+        }
+    }
+
+    /// The metric of a classifier over all rows; `None` if it cannot be computed or is undefined there.
+    pub fn of(&self, table: &Predictions) -> Option<f64> {
+        let attributes = Attributes::new();
+        let rows = Rows { table: View::Classes(table), attributes: &attributes };
+        self.over(rows, &all(table.len())).ok().flatten()
+    }
+
+    /// The metric over some rows; `None` where it is undefined.
+    pub fn over(&self, rows: Rows<'_>, of: &[u32]) -> Result<Option<f64>, Unmeasurable> {
+        self.weighted(rows, of, |_| 1.0)
+    }
+
+    /// The metric over some rows, each with the weight at its place in `of`; `None` where it is undefined.
+    pub fn weighted(
+        &self,
+        rows: Rows<'_>,
+        of: &[u32],
+        weight: impl Fn(usize) -> f64,
+    ) -> Result<Option<f64>, Unmeasurable> {
+        let form = self.form(rows)?;
+        // One row has no variance that could be explained; from sums alone that cannot be told from equal rows.
+        if *self == Self::R2 && of.len() < 2 {
+            return Ok(None);
+        }
+        let weighted = of.iter().enumerate().map(|(place, row)| (*row as usize, weight(place)));
+        let value = match form {
+            Form::Sums(sums) => sums.over(weighted),
+            Form::RocArea(areas) => areas.mean(&weighted, roc_area),
+            Form::PrecisionRecallArea(areas) => areas.mean(&weighted, |items| Some(average_precision(items))),
+            Form::MedianError(table) => median_of_absolute_errors(table, weighted),
+        };
+        Ok(value.filter(|value| value.is_finite()))
+    }
+}
+
+/// The numbers of that many rows.
+pub fn all(rows: usize) -> Vec<u32> {
+    (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect()
+}

@@ -1,0 +1,110 @@
+//! `slipway edit`: one guarded edit of one manifest, printed or written in place.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgGroup, Args};
+
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::manifest::{self, Edit as Wanted, Edited, Mark, Place, Refusal, Selector};
+use crate::yaml;
+
+/// Change one value of a YAML file and keep every other byte, or refuse and say why.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("place").required(true)))]
+pub(super) struct Edit {
+    /// The file
+    file: PathBuf,
+    /// The document that is meant, by `apiVersion`, `kind`, `name` and `namespace`, as in `kind=Deployment,name=api`
+    #[arg(long, value_name = "PROPERTY=VALUE,…", default_value = "", hide_default_value = true, value_parser = selector)]
+    select: Selector,
+    /// The value, by its way from the top, as in `spec.template.spec.containers[name=server].image`
+    #[arg(long, group = "place")]
+    path: Option<yaml::Path>,
+    /// Every value with the comment `# {"slipway": "MODEL:FIELD"}`
+    #[arg(long, group = "place", value_name = "MODEL:FIELD")]
+    marker: Option<Mark>,
+    /// The new value
+    #[arg(long, allow_hyphen_values = true)]
+    value: String,
+    /// Add the keys of the path that do not exist yet; a value that is added is text
+    #[arg(long, requires = "path")]
+    create: bool,
+    /// Change the file instead of printing the result
+    #[arg(long)]
+    write: bool,
+}
+
+fn selector(text: &str) -> Result<Selector, manifest::NotASelector> {
+    if text.is_empty() { Ok(Selector::default()) } else { text.parse() }
+}
+
+impl Edit {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let Self { file, select, path, marker, value, create, write } = self;
+        let place = match (path, marker) {
+            (Some(path), _) => Place::Path(path),
+            (None, Some(mark)) => Place::Mark(mark),
+            (None, None) => return Err(exit::invalid("expected `--path` or `--marker`")),
+        };
+        let name = file.display().to_string();
+        let content = read(&file).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
+        let wanted = Wanted { selector: select, place, value, create };
+        let edited = manifest::edit(&name, &content, &wanted).map_err(refused)?;
+        if write {
+            if !edited.changes.is_empty() {
+                replace(&file, &edited.content).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
+            }
+            tell(&name, &edited);
+        } else {
+            let printed = std::io::stdout().lock().write_all(&edited.content);
+            printed.map_err(|error| exit::invalid(format!("standard output: {error}")))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// A refusal is a rule's word; invalid YAML is invalid input, and a failed guard our own fault.
+fn refused(refusal: Refusal) -> Failure {
+    match refusal {
+        Refusal::InvalidYaml(_) => exit::invalid(refusal),
+        Refusal::Guard(_) => exit::defect(refusal),
+        _ => exit::refused(refusal),
+    }
+}
+
+/// Reads no more than what is needed to refuse a file for its size.
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let mut content = Vec::new();
+    let limit = yaml::MAX_BYTES as u64 + 1;
+    std::fs::File::open(file)?.take(limit).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// Puts the new bytes in the file's place at once, with its permissions: no reader sees half of them.
+fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let file = file.canonicalize()?;
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let mut next = tempfile::NamedTempFile::new_in(folder)?;
+    next.write_all(content)?;
+    next.as_file().set_permissions(file.metadata()?.permissions())?;
+    next.as_file().sync_all()?;
+    next.persist(&file)?;
+    Ok(())
+}
+
+fn tell(name: &str, edited: &Edited<'_>) {
+    if edited.changes.is_empty() {
+        output::say(&format!("{name}: nothing to change"));
+    }
+    for change in &edited.changes {
+        let at = format!("{name}:{}:{}", change.position.line, change.position.column);
+        let line = match &change.old {
+            Some(old) => format!("{at}: {} was `{old}`, is `{}`", change.place, change.new),
+            None => format!("{at}: {} is new: `{}`", change.place, change.new),
+        };
+        output::say(&line);
+    }
+}

@@ -1,0 +1,72 @@
+//! libgit2's push: for servers that cannot report what became of one, so that our own has nothing to read.
+
+use std::cell::RefCell;
+
+use git2::{Oid, PushOptions, RemoteCallbacks, RemoteRedirect, Repository};
+
+use super::{LONGEST_SPEECH, PushEnd, is_final, no_word, rejected, spoken};
+use crate::git::GitError;
+use crate::git::Mirror;
+use crate::git::fault::Fault;
+use crate::git::fetch;
+use crate::git::transport::Channel;
+use crate::git::words::short_words;
+
+/// Pushes `commit`, built on `base`, if the branch is still at `base`. An error means that nothing landed.
+pub(super) fn push(repository: &Repository, mirror: &Mirror, base: Oid, commit: Oid) -> Result<PushEnd, Fault> {
+    let channel = Channel::open(mirror.connection())?;
+    let reference = mirror.remote().reference();
+    let moved = RefCell::new(false);
+    let status: RefCell<Option<Option<String>>> = RefCell::new(None);
+    let speech: RefCell<Vec<u8>> = RefCell::new(Vec::new());
+
+    let mut callbacks = RemoteCallbacks::new();
+    callbacks.push_negotiation(|updates| {
+        let leased = matches!(updates, [only] if only.src() == base);
+        *moved.borrow_mut() = !leased;
+        if leased { Ok(()) } else { Err(git2::Error::from_str("the branch moved")) }
+    });
+    callbacks.push_update_reference(|name, refusal| {
+        if name == reference {
+            *status.borrow_mut() = Some(refusal.map(short_words));
+        }
+        Ok(())
+    });
+    callbacks.sideband_progress(|bytes| {
+        let mut speech = speech.borrow_mut();
+        let room = LONGEST_SPEECH.saturating_sub(speech.len());
+        speech.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        true
+    });
+    let mut options = PushOptions::new();
+    options.remote_callbacks(callbacks).packbuilder_parallelism(1).follow_redirects(RemoteRedirect::None);
+    let ended =
+        repository.remote_anonymous(&channel.address())?.push(&[format!("{commit}:{reference}")], Some(&mut options));
+    drop(options);
+
+    let words = spoken(&speech.into_inner());
+    match (status.into_inner(), ended) {
+        (Some(None), _) => Ok(PushEnd::Landed { server_messages: words }),
+        (Some(Some(refusal)), _) => Ok(rejected(&refusal, &words)),
+        (None, _) if *moved.borrow() => Ok(PushEnd::BaseMoved),
+        (None, Err(error)) if error.code() == git2::ErrorCode::NotFastForward => Ok(PushEnd::BaseMoved),
+        (None, Ok(())) => Ok(PushEnd::Unknown { cause: no_word(mirror.remote().url(), reference.as_str(), &words) }),
+        (None, Err(error)) => not_answered(
+            fetch::explained(error.into(), &channel, mirror.remote()),
+            &channel,
+            no_word(mirror.remote().url(), &reference, &words),
+        ),
+    }
+}
+
+/// A push that failed before its pack was sent is an error; one that failed later may have landed.
+fn not_answered(fault: Fault, channel: &Channel, no_word: GitError) -> Result<PushEnd, Fault> {
+    if !channel.pack_sent() {
+        return Err(fault);
+    }
+    match fault {
+        Fault::Final(error) if is_final(&error) => Err(Fault::Final(error)),
+        Fault::Final(cause) => Ok(PushEnd::Unknown { cause }),
+        Fault::Damaged(_) => Ok(PushEnd::Unknown { cause: no_word }),
+    }
+}

@@ -1,0 +1,186 @@
+//! Our own push over smart HTTP (gitprotocol-http(5), gitprotocol-pack(5)): it sends the new objects and nothing else, names
+//! the old id it expects, and costs the same however many files the repository has.
+
+use std::io;
+use std::io::Read;
+
+use git2::{Oid, Repository};
+
+use super::pack::pack;
+use super::{LONGEST_SPEECH, PushEnd, is_final, no_word, rejected, spoken};
+use crate::git::GitError;
+use crate::git::fault::Fault;
+use crate::git::http::{Answer, Connection, Program};
+use crate::git::packet;
+use crate::git::packet::{FLUSH, Packet, PacketError, Packets};
+use crate::git::words::short_words;
+
+/// Most bytes of refs taken: a million branches.
+const LARGEST_ADVERTISEMENT: u64 = 64 * 1024 * 1024;
+
+/// Most bytes of an answer to a push: its report, and what hooks say.
+const LARGEST_ANSWER: u64 = 16 * 1024 * 1024;
+
+/// Most bytes of a report about one branch.
+const LARGEST_REPORT: usize = 64 * 1024;
+
+/// What a server says before a push.
+pub(super) struct Advertisement {
+    /// Where the branch is; `None` if it does not exist.
+    pub(super) tip: Option<Oid>,
+    capabilities: Vec<String>,
+}
+
+impl Advertisement {
+    /// Asks the server. All branches are listed, whatever is asked for, so they are read and forgotten one by one.
+    pub(super) fn read(connection: &Connection, reference: &str) -> Result<Self, GitError> {
+        let mut answer = connection.advertisement(Program::ReceivePack)?;
+        let read = Self::parse(&mut answer, reference).map_err(|error| connection.unread(error))?;
+        drain(answer);
+        if read.value_of("object-format").is_some_and(|format| format != "sha1") {
+            let problem = format!("object format {}", short_words(read.value_of("object-format").unwrap_or_default()));
+            return Err(GitError::UnsupportedRepository { repository: connection.url().to_owned(), problem });
+        }
+        Ok(read)
+    }
+
+    fn parse(answer: &mut Answer, reference: &str) -> Result<Self, PacketError> {
+        const EXPECTED: PacketError = PacketError::Malformed("something else than a list of branches");
+        let mut packets = Packets::new(answer, LARGEST_ADVERTISEMENT);
+        match packets.next()? {
+            Some(Packet::Data(line)) if line.trim_ascii_end() == b"# service=git-receive-pack" => {}
+            _ => return Err(EXPECTED),
+        }
+        if packets.next()? != Some(Packet::Flush) {
+            return Err(EXPECTED);
+        }
+        let mut read = Self { tip: None, capabilities: Vec::new() };
+        while let Some(Packet::Data(line)) = packets.next()? {
+            let (line, capabilities) = match line.iter().position(|byte| *byte == 0) {
+                Some(at) => (&line[..at], &line[at + 1..]),
+                None => (line, &b""[..]),
+            };
+            if !capabilities.is_empty() {
+                let text = String::from_utf8_lossy(capabilities);
+                read.capabilities = text.split_whitespace().map(str::to_owned).collect();
+            }
+            let line = line.trim_ascii_end();
+            if line.len() > 41 && line[40] == b' ' && &line[41..] == reference.as_bytes() {
+                let id = std::str::from_utf8(&line[..40]).ok().and_then(|id| Oid::from_str(id).ok());
+                read.tip = Some(id.ok_or(EXPECTED)?);
+            }
+        }
+        Ok(read)
+    }
+
+    /// Whether the server can report what became of a push: without that, nothing is known of it.
+    pub(super) fn reports(&self) -> bool {
+        self.has("report-status")
+    }
+
+    fn has(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|has| has == capability)
+    }
+
+    fn value_of(&self, capability: &str) -> Option<&str> {
+        self.capabilities.iter().find_map(|has| has.strip_prefix(capability)?.strip_prefix('='))
+    }
+
+    /// What this push asks for, of what the server can do.
+    fn wanted(&self) -> String {
+        let known = ["report-status", "side-band-64k", "atomic", "object-format=sha1"];
+        let mut wanted: Vec<&str> = known.into_iter().filter(|capability| self.has(capability)).collect();
+        if self.value_of("agent").is_some() {
+            wanted.push(concat!("agent=slipway/", env!("CARGO_PKG_VERSION")));
+        }
+        wanted.join(" ")
+    }
+}
+
+/// Sends everything between `base` and `commit`, and reads what the server made of it. An error means that nothing landed.
+pub(super) fn push(
+    repository: &Repository,
+    connection: &Connection,
+    advertisement: &Advertisement,
+    reference: &str,
+    base: Oid,
+    commit: Oid,
+) -> Result<PushEnd, Fault> {
+    let mut request = Vec::new();
+    packet::write(&mut request, format!("{base} {commit} {reference}\0 {}\n", advertisement.wanted()).as_bytes());
+    request.extend_from_slice(FLUSH);
+    request.extend_from_slice(&pack(repository, base, commit)?);
+    let mut answer = match connection.exchange(Program::ReceivePack, &request) {
+        Ok(answer) => answer,
+        Err(error) if is_final(&error) => return Err(Fault::Final(error)),
+        Err(cause) => return Ok(PushEnd::Unknown { cause }),
+    };
+    let mut heard = Heard::default();
+    let read = if advertisement.has("side-band-64k") {
+        heard.read_bands(&mut answer)
+    } else {
+        let mut answer = (&mut answer).take(LARGEST_REPORT as u64);
+        answer.read_to_end(&mut heard.report).map(drop).map_err(PacketError::Broken)
+    };
+    drain(answer);
+    Ok(heard.end(connection, reference, read.err()))
+}
+
+/// What came back of a push.
+#[derive(Default)]
+struct Heard {
+    report: Vec<u8>,
+    speech: Vec<u8>,
+    fatal: Vec<u8>,
+}
+
+impl Heard {
+    /// Sorts the three bands: the report, what hooks say, and a last word.
+    fn read_bands(&mut self, answer: &mut Answer) -> Result<(), PacketError> {
+        let mut packets = Packets::new(answer, LARGEST_ANSWER);
+        while let Some(Packet::Data(bytes)) = packets.next()? {
+            let (into, most) = match bytes.first() {
+                Some(1) => (&mut self.report, LARGEST_REPORT),
+                Some(2) => (&mut self.speech, LONGEST_SPEECH),
+                Some(3) => (&mut self.fatal, LONGEST_SPEECH),
+                _ => return Err(PacketError::Malformed("a packet of an unknown band")),
+            };
+            let room = most.saturating_sub(into.len());
+            into.extend_from_slice(&bytes[1..bytes.len().min(room + 1)]);
+        }
+        Ok(())
+    }
+
+    /// The server's word about the branch; a connection that broke after that word changes nothing.
+    fn end(&self, connection: &Connection, reference: &str, broken: Option<PacketError>) -> PushEnd {
+        let words = spoken(&[&self.speech[..], &self.fatal[..]].join(&b'\n'));
+        let mut packets = Packets::new(&self.report[..], LARGEST_REPORT as u64);
+        let mut unpacked = String::new();
+        while let Ok(Some(Packet::Data(line))) = packets.next() {
+            let line = String::from_utf8_lossy(line);
+            let line = line.trim_end();
+            if let Some(state) = line.strip_prefix("unpack ") {
+                state.clone_into(&mut unpacked);
+            } else if line.strip_prefix("ok ") == Some(reference) {
+                return PushEnd::Landed { server_messages: words };
+            } else if let Some((name, refusal)) = line.strip_prefix("ng ").and_then(|line| line.split_once(' '))
+                && name == reference
+            {
+                let refusal = short_words(refusal);
+                let unpacked = if unpacked == "ok" { String::new() } else { format!(" ({})", short_words(&unpacked)) };
+                return rejected(&format!("{refusal}{unpacked}"), &words);
+            }
+        }
+        let cause =
+            broken.map_or_else(|| no_word(connection.url(), reference, &words), |error| connection.unread(error));
+        PushEnd::Unknown { cause }
+    }
+}
+
+/// Reads what is left of an answer, so that its connection can be used again.
+fn drain(mut answer: Answer) {
+    const LONGEST: u64 = 64 * 1024;
+    if let Err(error) = io::copy(&mut (&mut answer).take(LONGEST), &mut io::sink()) {
+        tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");
+    }
+}

@@ -1,0 +1,66 @@
+//! Signs commits with an SSH key, in the form that `git verify-commit` knows (PROTOCOL.sshsig of OpenSSH, namespace `git`).
+
+use std::fmt;
+use std::sync::Arc;
+
+use ssh_key::{Algorithm, Fingerprint, HashAlg, LineEnding, PrivateKey};
+
+/// The namespace of git's signatures: one made for anything else never counts for a commit.
+const NAMESPACE: &str = "git";
+
+/// A private key that signs commits: never printed.
+#[derive(Clone)]
+pub struct SigningKey(Arc<PrivateKey>);
+
+/// A text that is no key to sign with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected an Ed25519 private key of OpenSSH without a passphrase, came {0}\n  help: make one with `ssh-keygen -t ed25519 -N ''`"
+)]
+pub struct NotASigningKey(String);
+
+impl SigningKey {
+    /// Reads a key as `ssh-keygen -t ed25519` writes it.
+    pub fn from_openssh(text: &str) -> Result<Self, NotASigningKey> {
+        // ssh-key's errors name kinds of mistakes, never what was read.
+        let key = PrivateKey::from_openssh(format!("{}\n", text.trim()))
+            .map_err(|error| NotASigningKey(error.to_string()))?;
+        if key.is_encrypted() {
+            return Err(NotASigningKey("one with a passphrase".to_owned()));
+        }
+        if key.algorithm() != Algorithm::Ed25519 {
+            return Err(NotASigningKey(format!("one of the kind {}", key.algorithm())));
+        }
+        Ok(Self(Arc::new(key)))
+    }
+
+    /// What verifiers know the key by: `SHA256:…`.
+    pub fn fingerprint(&self) -> String {
+        self.print().to_string()
+    }
+
+    fn print(&self) -> Fingerprint {
+        self.0.public_key().fingerprint(HashAlg::Sha256)
+    }
+
+    /// The signature of a commit's bytes, armoured, without a line end at its end.
+    pub(super) fn sign(&self, commit: &[u8]) -> Result<String, String> {
+        let signature = self.0.sign(NAMESPACE, HashAlg::Sha512, commit).map_err(|error| error.to_string())?;
+        let armoured = signature.to_pem(LineEnding::LF).map_err(|error| error.to_string())?;
+        Ok(armoured.trim_end().to_owned())
+    }
+}
+
+impl PartialEq for SigningKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.public_key() == other.0.public_key()
+    }
+}
+
+impl Eq for SigningKey {}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.print())
+    }
+}

@@ -1,0 +1,67 @@
+//! All that a policy looks at. Nothing here is fetched: who judges, brings it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::evaluation::{Evaluation, Samples};
+
+/// What the environment names now.
+#[derive(Debug, Clone)]
+pub enum Champion<'evidence> {
+    /// Nothing yet: there is nothing to be worse than.
+    None,
+    /// An artifact, evaluated on the candidate's rows.
+    Evaluated(&'evidence Evaluation),
+    /// An artifact that could not be read or evaluated, and why: checks against it fail.
+    Unusable(String),
+}
+
+/// What is known of an artifact, its training and its place besides its predictions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Figures by the names that `expression:` and metrics of cost use, such as `artifact_bytes`.
+    pub figures: BTreeMap<&'static str, f64>,
+    /// Times of single predictions at batch 1, in milliseconds.
+    pub latencies: Vec<f64>,
+    /// Texts by the names that `expression:` uses, such as `run.model`.
+    pub texts: BTreeMap<&'static str, String>,
+}
+
+/// Rows of data that checks of drift and leakage compare.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    /// Rows the model has learnt from.
+    pub training: Option<Samples>,
+    /// Rows it is judged on.
+    pub test: Option<Samples>,
+    /// Rows seen lately.
+    pub recent: Option<Samples>,
+}
+
+/// What a candidate is judged by.
+#[derive(Debug, Clone)]
+pub struct Evidence<'evidence> {
+    /// The candidate's evaluation.
+    pub candidate: &'evidence Evaluation,
+    /// What it is compared with.
+    pub champion: Champion<'evidence>,
+    /// Evaluations of the same training with other seeds.
+    pub seeds: &'evidence [Evaluation],
+    /// What is known of artifact, run and environment.
+    pub facts: Facts,
+    /// Data for checks of drift and leakage.
+    pub data: Data,
+    /// The day of judgement.
+    pub today: Date,
+}
+
+impl<'evidence> Evidence<'evidence> {
+    /// Two evaluations and nothing else, judged now. The day is UTC's.
+    pub fn new(candidate: &'evidence Evaluation, champion: Champion<'evidence>, now: Timestamp) -> Self {
+        let today = TimeZone::UTC.to_datetime(now).date();
+        Self { candidate, champion, seeds: &[], facts: Facts::default(), data: Data::default(), today }
+    }
+}

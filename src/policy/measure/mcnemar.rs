@@ -1,0 +1,71 @@
+//! `McNemar`'s test as an interval: where the difference of two paired shares lies, given the rows on which the models differ.
+
+use super::newcombe::Pairs;
+use super::{normal, wilson};
+
+/// Fewer rows than this on which the models differ: the exact test; else the mid-p one, which is closer to its level
+/// (Fagerland, Lydersen and Laake, "The `McNemar` test for binary matched-pairs data", BMC Medical Research Methodology 13, 2013).
+const FEW: f64 = 25.0;
+
+/// More rows than this: the binomial's normal approximation is exact to all digits that matter.
+const MANY: f64 = 1_000.0;
+
+/// Whether the exact test is used.
+pub(super) fn is_exact(pairs: Pairs) -> bool {
+    pairs.candidate + pairs.champion < FEW
+}
+
+/// The bounds, each wrong with probability `error`. Of m rows on which only one model is right, the candidate is right on a
+/// binomial number; the bounds of that share p give the difference (2p − 1) m/n. At zero they are the test itself.
+pub(super) fn bounds(pairs: Pairs, error: f64) -> (f64, f64) {
+    let differing = pairs.candidate + pairs.champion;
+    let trials = pairs.trials();
+    if trials <= 0.0 {
+        return (f64::NAN, f64::NAN);
+    }
+    if differing <= 0.0 {
+        // No row differs: as many may as none of n rows shows.
+        let unseen = 1.0 - error.powf(1.0 / trials);
+        return (-unseen, unseen);
+    }
+    let (lower, upper) = if differing > MANY {
+        wilson::bounds(pairs.candidate, differing, normal::quantile(1.0 - error))
+    } else {
+        let weight = if is_exact(pairs) { 1.0 } else { 0.5 };
+        let lower = lower_share(pairs.candidate, differing, error, weight);
+        (lower, 1.0 - lower_share(pairs.champion, differing, error, weight))
+    };
+    let difference = |share: f64| (2.0 * share - 1.0) * differing / trials;
+    (difference(lower), difference(upper))
+}
+
+/// The share of successes at which `seen` or more of `trials` have the probability `error`; the count seen itself weighs
+/// `weight`: one for Clopper and Pearson's bound, a half for the mid-p one.
+fn lower_share(seen: f64, trials: f64, error: f64, weight: f64) -> f64 {
+    let (mut least, mut most) = (0.0, 1.0);
+    for _ in 0..60 {
+        let share = f64::midpoint(least, most);
+        *if tail(seen, trials, share, weight) > error { &mut most } else { &mut least } = share;
+    }
+    f64::midpoint(least, most)
+}
+
+/// The probability of more than `seen` successes, and `weight` times that of exactly so many.
+fn tail(seen: f64, trials: f64, share: f64, weight: f64) -> f64 {
+    let odds = (share / (1.0 - share)).ln();
+    // ln of the probability of zero successes, then up by the ratio of neighbours.
+    let mut log_likelihood = trials * (1.0 - share).ln();
+    let (mut count, mut sum) = (0.0, 0.0);
+    loop {
+        if count > seen {
+            sum += log_likelihood.exp();
+        } else if count >= seen {
+            sum += weight * log_likelihood.exp();
+        }
+        if count >= trials {
+            return sum;
+        }
+        log_likelihood += ((trials - count) / (count + 1.0)).ln() + odds;
+        count += 1.0;
+    }
+}

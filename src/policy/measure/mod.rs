@@ -1,0 +1,23 @@
+//! Measures a metric of some rows, or its difference from the champion's, and says how sure that is.
+
+mod bootstrap;
+mod delong;
+mod figure;
+mod mcnemar;
+mod newcombe;
+mod normal;
+mod question;
+mod random;
+mod ranked;
+mod spread;
+mod trial;
+mod units;
+mod wilson;
+
+pub(super) use bootstrap::{FEWEST_UNITS, of_samples};
+pub(super) use figure::Counted;
+pub(super) use question::{NoInterval, Question};
+pub(super) use spread::{Measurement, Spread};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! Chooses how a metric, or the difference of two models' metrics, is measured.
+
+use slipway_contract::Metric;
+use slipway_contract::metrics::{Attribute, Rows, Unmeasurable};
+
+use super::bootstrap::{self, FEWEST_UNITS, Resampled, SEED};
+use super::delong;
+use super::figure::{Compared, Counted};
+use super::random::Random;
+use super::spread::{Measurement, Spread};
+use super::trial;
+use super::units::Units;
+
+/// How far apart two log losses of one row can be at most: both are cut to this at scores of zero.
+const WIDEST_LOG_LOSS: f64 = 36.05;
+
+/// A ranking of more rows than this is not resampled but left out by groups: 2,000 resamples would take minutes.
+const MOST_RESAMPLED: usize = 8_000_000;
+
+/// Rows times classes that are ranked at all.
+const MOST_RANKED: usize = 40_000_000;
+
+/// Why there is no interval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::policy) enum NoInterval {
+    /// There are no rows.
+    NoRows,
+    /// Too few rows or clusters to resample.
+    TooFew {
+        /// What there are too few of.
+        unit: &'static str,
+        /// How many there are.
+        came: usize,
+    },
+    /// The metric cannot be computed from these rows.
+    Unmeasurable(Unmeasurable),
+    /// More work than a verdict may take.
+    TooMuch,
+    /// The metric is undefined on these rows, or on some that are like them.
+    Undefined,
+}
+
+/// What is to be measured: one model, or one less another on the same rows in the same order.
+pub(in crate::policy) struct Question<'table> {
+    /// What is measured.
+    pub(in crate::policy) metric: &'table Metric,
+    /// The candidate's rows.
+    pub(in crate::policy) candidate: Rows<'table>,
+    /// The champion's rows, if it is compared.
+    pub(in crate::policy) champion: Option<Rows<'table>>,
+    /// Whether the difference is taken as a share of the champion's value.
+    pub(in crate::policy) relative: bool,
+    /// Whether the threshold is no difference at all.
+    pub(in crate::policy) against_none: bool,
+    /// The rows it is measured on.
+    pub(in crate::policy) of: &'table [u32],
+    /// What rows belong together by, if they do.
+    pub(in crate::policy) clusters: Option<&'table Attribute>,
+}
+
+impl Question<'_> {
+    /// The measure and how sure it is.
+    pub(in crate::policy) fn measure(&self) -> Result<Measurement, NoInterval> {
+        if self.of.is_empty() {
+            return Err(NoInterval::NoRows);
+        }
+        for rows in [Some(self.candidate), self.champion].into_iter().flatten() {
+            self.metric.form(rows).map(drop).map_err(NoInterval::Unmeasurable)?;
+            let classes = rows.table.classes().filter(|_| self.ranks());
+            let curves = classes.map_or(1, |table| table.classes.len());
+            if self.of.len().saturating_mul(curves) > MOST_RANKED {
+                return Err(NoInterval::TooMuch);
+            }
+        }
+        let (estimate, spread) = self.spread()?;
+        let measurement = Measurement { estimate, rows: self.of.len() as u64, spread, range: self.range() };
+        if measurement.is_sound() { Ok(measurement) } else { Err(NoInterval::Undefined) }
+    }
+
+    fn ranks(&self) -> bool {
+        matches!(self.metric, Metric::RocAuc(_) | Metric::PrAuc(_))
+    }
+
+    fn spread(&self) -> Result<(f64, Spread), NoInterval> {
+        let Self { metric, candidate, champion, relative, against_none, of, clusters } = self;
+        if clusters.is_none()
+            && !(*relative && champion.is_some())
+            && let Some((estimate, spread)) = trial::measured(metric, *candidate, *champion, of, *against_none)
+        {
+            return Ok((estimate.ok_or(NoInterval::Undefined)?, spread));
+        }
+        let units = Units::deal(of, *clusters, SEED);
+        if units.independent < FEWEST_UNITS {
+            let unit = if clusters.is_some() { "groups" } else { "rows" };
+            return Err(NoInterval::TooFew { unit, came: units.independent });
+        }
+        if matches!(metric, Metric::RocAuc(_)) {
+            let clustered = clusters.is_some().then_some(&units);
+            let area = delong::measured(metric, *candidate, *champion, *relative, of, clustered);
+            let delong::Area { estimate, error, freedom } = area.map_err(|delong::NoCurve| NoInterval::Undefined)?;
+            return Ok((estimate, self.of_area(estimate, error, freedom)));
+        }
+        let figure = Compared::of(metric, *candidate, *champion, *relative, of, &units);
+        let figure = figure.map_err(NoInterval::Unmeasurable)?;
+        if self.ranks() && figure.cost() > MOST_RESAMPLED {
+            return self.left_out(&figure, &units);
+        }
+        match bootstrap::resample(&figure, units.count, units.independent, SEED) {
+            Resampled::Spread(estimate, resamples) => Ok((estimate, Spread::Resampled(resamples))),
+            Resampled::Constant(estimate) => Ok((estimate, self.unseen())),
+            Resampled::NoFigure => Err(NoInterval::Undefined),
+        }
+    }
+
+    fn of_area(&self, estimate: f64, error: f64, freedom: f64) -> Spread {
+        if error <= 1e-12 {
+            self.unseen()
+        } else if self.champion.is_none() && estimate > 0.0 && estimate < 1.0 {
+            Spread::Odds { error, freedom }
+        } else {
+            Spread::Area { error, freedom }
+        }
+    }
+
+    fn left_out(&self, figure: &Compared<'_>, units: &Units) -> Result<(f64, Spread), NoInterval> {
+        let estimate = figure.of(&vec![1.0; units.count]).ok_or(NoInterval::Undefined)?;
+        let spread = bootstrap::leave_out(figure, units.count, &mut Random::new(SEED));
+        let bootstrap::Spread { error, freedom, .. } = spread.ok_or(NoInterval::Undefined)?;
+        if error <= 1e-12 {
+            return Ok((estimate, self.unseen()));
+        }
+        Ok((estimate, Spread::Grouped { error, freedom }))
+    }
+
+    /// What may still be out there if all rows are alike. A kind of row that none of n rows shows has a share of at most
+    /// 1 − α^(1/n) (Clopper and Pearson's bound at zero events). Metrics by class weigh a class as a whole, so n is the number of
+    /// rows of the rarest class; and such rows can move the metric by all of its range.
+    fn unseen(&self) -> Spread {
+        let mut rarest = u32::try_from(self.of.len()).unwrap_or(u32::MAX);
+        if let Some(table) = self.candidate.table.classes() {
+            let mut by_class = vec![0_u32; table.classes.len()];
+            for row in self.of {
+                by_class[table.labels[*row as usize] as usize] += 1;
+            }
+            rarest = by_class.into_iter().filter(|rows| *rows > 0).min().unwrap_or(1);
+        }
+        let (least, most) = self.metric.range();
+        let mut width = match self.metric {
+            Metric::LogLoss => WIDEST_LOG_LOSS,
+            _ if most - least < f64::INFINITY => most - least,
+            _ => self.width_of_numbers(),
+        };
+        if self.relative
+            && let Some(champion) = self.champion
+            && let Ok(Some(value)) = self.metric.over(champion, self.of)
+        {
+            width /= value.abs();
+        }
+        Spread::Unseen { rarest: f64::from(rarest), width }
+    }
+
+    /// Smallest and largest value of the metric, or of a difference of two.
+    fn range(&self) -> (f64, f64) {
+        let (least, most) = self.metric.range();
+        match self.champion {
+            None => (least, most),
+            Some(_) if self.relative => (f64::NEG_INFINITY, f64::INFINITY),
+            Some(_) => (least - most, most - least),
+        }
+    }
+
+    /// How far a row can move a metric without limits: by one if it is a share, else by the range of the labels.
+    fn width_of_numbers(&self) -> f64 {
+        let (Some(table), false) =
+            (self.candidate.table.numbers(), matches!(self.metric, Metric::R2 | Metric::MeanAbsolutePercentageError))
+        else {
+            return 1.0;
+        };
+        let labels = || self.of.iter().map(|row| table.labels[*row as usize]);
+        labels().fold(f64::NEG_INFINITY, f64::max) - labels().fold(f64::INFINITY, f64::min)
+    }
+}

@@ -1,0 +1,131 @@
+//! Figures that rank rows, made ready: the rows are sorted once, and every resample walks them with other weights.
+
+use slipway_contract::metrics::{Areas, Estimates};
+
+use super::units::Units;
+
+/// One row in a ranking.
+struct Ranked {
+    unit: u32,
+    /// Whether it is of the class.
+    positive: bool,
+    /// Whether the next row has another score.
+    last_of_tie: bool,
+}
+
+/// Precision-recall curves, one a class.
+pub(super) struct Curves {
+    curves: Vec<Vec<Ranked>>,
+    by_labels: bool,
+}
+
+impl Curves {
+    /// Ranks the rows under each curve.
+    pub(super) fn of(areas: &Areas<'_>, of: &[u32], units: &Units) -> Self {
+        let curve = |class: &usize| {
+            let mut order: Vec<(f64, u32, u32)> = of
+                .iter()
+                .zip(&units.of_place)
+                .map(|(row, unit)| (areas.table.score(*row as usize, *class), *row, *unit))
+                .collect();
+            order.sort_by(|one, other| other.0.total_cmp(&one.0));
+            let next = order.iter().skip(1).map(|(score, ..)| *score).chain([f64::NAN]);
+            order
+                .iter()
+                .zip(next)
+                .map(|((score, row, unit), next)| Ranked {
+                    unit: *unit,
+                    positive: areas.table.labels[*row as usize] as usize == *class,
+                    last_of_tie: score.total_cmp(&next).is_ne(),
+                })
+                .collect()
+        };
+        Self { curves: areas.classes.iter().map(curve).collect(), by_labels: areas.by_labels }
+    }
+
+    /// Rows under all curves together.
+    pub(super) fn len(&self) -> usize {
+        self.curves.iter().map(Vec::len).sum()
+    }
+
+    /// The mean average precision where each unit counts so often.
+    fn mean(&self, counts: &[f64]) -> Option<f64> {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for curve in &self.curves {
+            let (precision, positives) = average_precision(curve, counts);
+            let share = if self.by_labels { positives } else { 1.0 };
+            sum += share * precision;
+            total += share;
+        }
+        (total > 0.0).then(|| sum / total)
+    }
+}
+
+impl super::figure::Counted for Curves {
+    fn of(&self, counts: &[f64]) -> Option<f64> {
+        self.mean(counts)
+    }
+}
+
+/// Average precision, and the weight of the positive rows.
+fn average_precision(curve: &[Ranked], counts: &[f64]) -> (f64, f64) {
+    let (mut positives, mut found, mut sum, mut tied) = (0.0, 0.0, 0.0, 0.0);
+    for row in curve {
+        let count = counts[row.unit as usize];
+        found += count;
+        if row.positive {
+            positives += count;
+            tied += count;
+        }
+        if row.last_of_tie && tied > 0.0 {
+            sum += tied * positives / found;
+            tied = 0.0;
+        }
+    }
+    (if positives > 0.0 { sum / positives } else { 0.0 }, positives)
+}
+
+/// Absolute errors in rising order, each with its unit.
+pub(super) struct Errors(Vec<(f64, u32)>);
+
+impl Errors {
+    /// Sorts the errors of some rows.
+    pub(super) fn of(table: &Estimates, of: &[u32], units: &Units) -> Self {
+        let error = |row: usize| (table.labels[row] - table.predictions[row]).abs();
+        let mut errors: Vec<(f64, u32)> =
+            of.iter().zip(&units.of_place).map(|(row, unit)| (error(*row as usize), *unit)).collect();
+        errors.sort_by(|one, other| one.0.total_cmp(&other.0));
+        Self(errors)
+    }
+
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl super::figure::Counted for Errors {
+    /// The median where each unit counts so often; the mean of the two middle ones of an even number.
+    fn of(&self, counts: &[f64]) -> Option<f64> {
+        let half = self.0.iter().map(|(_, unit)| counts[*unit as usize]).sum::<f64>() / 2.0;
+        let mut below = 0.0;
+        let mut lower = None;
+        for (error, unit) in &self.0 {
+            let count = counts[*unit as usize];
+            if count <= 0.0 {
+                continue;
+            }
+            if let Some(lower) = lower {
+                return Some(f64::midpoint(lower, *error));
+            }
+            below += count;
+            if below > half {
+                return Some(*error);
+            }
+            if below >= half {
+                lower = Some(*error);
+            }
+        }
+        lower
+    }
+}

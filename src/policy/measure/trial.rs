@@ -1,0 +1,82 @@
+//! Metrics that are a share of trials: which rows are trials, and which of them came out well.
+
+use slipway_contract::Metric;
+use slipway_contract::metrics::{Average, Form, Predictions, Rows};
+
+use super::newcombe::Pairs;
+use super::spread::Spread;
+
+/// What a row says: nothing, or whether its trial came out well.
+type Outcome<'table> = Box<dyn Fn(usize) -> Option<bool> + 'table>;
+
+/// How each row comes out, if the metric is a share of trials. A recall is one of the rows of its class, which the test data
+/// fix; a precision of the rows predicted as it, which differ between models.
+fn outcomes<'table>(metric: &'table Metric, rows: Rows<'table>) -> Option<Outcome<'table>> {
+    let of_class = |name: &str| {
+        let table: &'table Predictions = rows.table.classes()?;
+        Some((table, table.class(name)?))
+    };
+    match metric {
+        Metric::Recall(Average::Class(name)) => {
+            let (table, class) = of_class(name)?;
+            Some(Box::new(move |row| {
+                (table.labels[row] as usize == class).then(|| table.predictions[row] as usize == class)
+            }))
+        }
+        Metric::Precision(Average::Class(name)) => {
+            let (table, class) = of_class(name)?;
+            Some(Box::new(move |row| {
+                (table.predictions[row] as usize == class).then(|| table.labels[row] as usize == class)
+            }))
+        }
+        _ if metric.is_proportion() => {
+            let Form::Sums(sums) = metric.form(rows).ok()? else {
+                return None;
+            };
+            Some(Box::new(move |row| {
+                let mut right = false;
+                sums.terms(row, &mut |place, value| right |= place == 0 && value > 0.0);
+                Some(right)
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// The share, or the difference of two, with its spread; `None` if the metric is no share of trials, or is of different trials
+/// for the two. Without any trial the share is undefined.
+pub(super) fn measured(
+    metric: &Metric,
+    candidate: Rows<'_>,
+    champion: Option<Rows<'_>>,
+    of: &[u32],
+    against_none: bool,
+) -> Option<(Option<f64>, Spread)> {
+    let ours = outcomes(metric, candidate)?;
+    let Some(champion) = champion else {
+        let (mut right, mut trials) = (0.0, 0.0);
+        for row in of {
+            let outcome = ours(*row as usize);
+            trials += f64::from(u8::from(outcome.is_some()));
+            right += f64::from(u8::from(outcome == Some(true)));
+        }
+        return Some(((trials > 0.0).then(|| right / trials), Spread::Share { right, trials }));
+    };
+    if matches!(metric, Metric::Precision(Average::Class(_))) {
+        return None;
+    }
+    let theirs = outcomes(metric, champion)?;
+    let mut pairs = Pairs::default();
+    for row in of {
+        *match (ours(*row as usize), theirs(*row as usize)) {
+            (Some(true), Some(true)) => &mut pairs.both,
+            (Some(true), Some(false)) => &mut pairs.candidate,
+            (Some(false), Some(true)) => &mut pairs.champion,
+            (Some(false), Some(false)) => &mut pairs.neither,
+            _ => continue,
+        } += 1.0;
+    }
+    let trials = pairs.trials();
+    let difference = (trials > 0.0).then(|| (pairs.candidate - pairs.champion) / trials);
+    Some((difference, if against_none { Spread::Discordant(pairs) } else { Spread::Pairs(pairs) }))
+}

@@ -1,0 +1,57 @@
+//! What is drawn by resampling: rows, clusters of rows, or blocks of many of either.
+
+use std::collections::HashMap;
+
+use slipway_contract::metrics::Attribute;
+
+use super::random::Random;
+
+/// Units at most. A sum over resampled blocks, dealt at random, has the mean, variance and skewness of one over resampled rows;
+/// with 2,048 blocks a standard error is known to 1.6 %, which is less than 2,000 resamples tell.
+const MOST_UNITS: usize = 2_048;
+
+/// To which unit each of some rows belongs.
+#[derive(Debug, Clone)]
+pub(super) struct Units {
+    /// The unit of the row at each place.
+    pub(super) of_place: Vec<u32>,
+    /// How many units there are.
+    pub(super) count: usize,
+    /// How many independent things they hold: rows, or clusters.
+    pub(super) independent: usize,
+}
+
+impl Units {
+    /// Deals rows, or the clusters they are in, to units.
+    pub(super) fn deal(rows: &[u32], clusters: Option<&Attribute>, seed: u64) -> Self {
+        let (of_place, independent) = match clusters {
+            None => ((0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect(), rows.len()),
+            Some(clusters) => {
+                let mut places = HashMap::new();
+                let of_place: Vec<u32> = rows
+                    .iter()
+                    .map(|row| {
+                        let next = u32::try_from(places.len()).unwrap_or(u32::MAX);
+                        *places.entry(clusters.of_row[*row as usize]).or_insert(next)
+                    })
+                    .collect();
+                (of_place, places.len())
+            }
+        };
+        if independent <= MOST_UNITS {
+            return Self { of_place, count: independent, independent };
+        }
+        // A file may be sorted, and neighbours would then be alike: dealt at random.
+        let mut order: Vec<u32> = (0..u32::try_from(independent).unwrap_or(u32::MAX)).collect();
+        Random::new(seed).shuffle(&mut order);
+        let size = independent.div_ceil(MOST_UNITS);
+        let mut unit_of = vec![0; independent];
+        for (unit, block) in (0..).zip(order.chunks(size)) {
+            for item in block {
+                unit_of[*item as usize] = unit;
+            }
+        }
+        let of_place = of_place.into_iter().map(|item| unit_of[item as usize]).collect();
+        Self { of_place, count: independent.div_ceil(size), independent }
+    }
+}

@@ -1,0 +1,161 @@
+//! Which parts of the rows a check judges one by one.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use slipway_contract::metrics::{Attribute, View};
+
+use crate::evaluation::Evaluation;
+
+/// Slices a check may have: each is measured, and each makes all others harder to pass.
+const MOST_SLICES: usize = 1_000;
+
+/// How a check cuts the rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Slicing {
+    /// Into one slice for every combination of values of these columns.
+    By {
+        /// The columns.
+        columns: Vec<String>,
+        /// Fewer rows than this decide nothing.
+        minimum_rows: u64,
+    },
+    /// Into the one slice of the rows that meet a condition.
+    Where {
+        /// The condition's name, if it has one.
+        name: Option<String>,
+        /// Each column with the values that are meant.
+        values: BTreeMap<String, Vec<String>>,
+        /// Fewer rows than this decide nothing.
+        minimum_rows: u64,
+    },
+}
+
+/// One slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Slice {
+    /// In words, such as ``label `shirt` ``.
+    pub(super) name: String,
+    /// Its rows.
+    pub(super) rows: Vec<u32>,
+}
+
+impl Slicing {
+    /// The columns it needs.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
+        let (by, conditions) = match self {
+            Self::By { columns, .. } => (columns.as_slice(), None),
+            Self::Where { values, .. } => (&[][..], Some(values)),
+        };
+        by.iter().chain(conditions.into_iter().flat_map(BTreeMap::keys)).map(String::as_str)
+    }
+
+    /// Fewer rows than this in a slice decide nothing.
+    pub(super) fn minimum_rows(&self) -> u64 {
+        match self {
+            Self::By { minimum_rows, .. } | Self::Where { minimum_rows, .. } => *minimum_rows,
+        }
+    }
+
+    /// What is cut by, in words.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Self::By { columns, .. } => format!("by {}", columns.join(" and ")),
+            Self::Where { name, values, .. } => name.clone().unwrap_or_else(|| condition(values)),
+        }
+    }
+
+    /// The slices of some rows, in a fixed order; or why there are none.
+    pub(super) fn cut(&self, evaluation: &Evaluation) -> Result<Vec<Slice>, String> {
+        match self {
+            Self::By { columns, .. } => by_values(evaluation, columns),
+            Self::Where { name, values, .. } => {
+                let slice = meeting(evaluation, name.as_deref(), values)?;
+                if slice.rows.is_empty() {
+                    return Err(format!("no row has {}", condition(values)));
+                }
+                Ok(vec![slice])
+            }
+        }
+    }
+}
+
+fn condition(values: &BTreeMap<String, Vec<String>>) -> String {
+    let of_column = |(column, values): (&String, &Vec<String>)| format!("{column} `{}`", values.join("` or `"));
+    values.iter().map(of_column).collect::<Vec<_>>().join(" and ")
+}
+
+/// A column by which rows can be grouped. Labels and predicted classes are columns as well.
+pub(super) fn attribute<'evaluation>(
+    evaluation: &'evaluation Evaluation,
+    column: &str,
+) -> Result<Cow<'evaluation, Attribute>, String> {
+    if let Some(attribute) = evaluation.attributes.get(column) {
+        return Ok(Cow::Borrowed(attribute));
+    }
+    match (evaluation.table.view(), column) {
+        (View::Classes(table), "label") => {
+            Ok(Cow::Owned(Attribute { values: table.classes.clone(), of_row: table.labels.clone() }))
+        }
+        (View::Classes(table), "prediction") => {
+            Ok(Cow::Owned(Attribute { values: table.classes.clone(), of_row: table.predictions.clone() }))
+        }
+        _ => Err(format!("the predictions have no column `{column}`")),
+    }
+}
+
+fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, String> {
+    let attributes = columns.iter().map(|column| attribute(evaluation, column)).collect::<Result<Vec<_>, String>>()?;
+    let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
+    let mut slices: Vec<(Vec<u32>, Vec<u32>)> = Vec::new();
+    if let [attribute] = attributes.as_slice()
+        && attribute.values.len() <= MOST_SLICES
+    {
+        // Of one column every known value is a slice, also one that no row has.
+        for value in 0..u32::try_from(attribute.values.len()).unwrap_or(u32::MAX) {
+            places.insert(vec![value], slices.len());
+            slices.push((vec![value], Vec::new()));
+        }
+    }
+    let mut key = Vec::with_capacity(attributes.len());
+    for row in 0..u32::try_from(evaluation.table.len()).unwrap_or(u32::MAX) {
+        key.clear();
+        key.extend(attributes.iter().map(|attribute| attribute.of_row[row as usize]));
+        let place = if let Some(place) = places.get(&key) {
+            *place
+        } else {
+            if slices.len() == MOST_SLICES {
+                return Err(format!("{} have more than {MOST_SLICES} values together", columns.join(" and ")));
+            }
+            places.insert(key.clone(), slices.len());
+            slices.push((key.clone(), Vec::new()));
+            slices.len() - 1
+        };
+        slices[place].1.push(row);
+    }
+    let name = |key: &[u32]| {
+        let values = key.iter().zip(&attributes).zip(columns);
+        let words =
+            values.map(|((value, attribute), column)| format!("{column} `{}`", attribute.values[*value as usize]));
+        words.collect::<Vec<_>>().join(" and ")
+    };
+    Ok(slices.into_iter().map(|(key, rows)| Slice { name: name(&key), rows }).collect())
+}
+
+fn meeting(
+    evaluation: &Evaluation,
+    name: Option<&str>,
+    values: &BTreeMap<String, Vec<String>>,
+) -> Result<Slice, String> {
+    let mut meets = vec![true; evaluation.table.len()];
+    for (column, wanted) in values {
+        let attribute = attribute(evaluation, column)?;
+        let is_wanted: Vec<bool> = attribute.values.iter().map(|value| wanted.contains(value)).collect();
+        for (meets, value) in meets.iter_mut().zip(&attribute.of_row) {
+            *meets &= is_wanted[*value as usize];
+        }
+    }
+    let rows = (0..).zip(meets).filter_map(|(row, meets)| meets.then_some(row)).collect();
+    let name = name.map_or_else(|| condition(values), |name| format!("{name} ({})", condition(values)));
+    Ok(Slice { name, rows })
+}

@@ -1,0 +1,98 @@
+//! `slipway edit` as scripts use it: what is printed, what is written, and the exit codes.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::slipway;
+
+const DEPLOYMENT: &str = "kind: Deployment\r\nmetadata: {name: api}\r\nspec:\r\n  containers:\r\n  - name: server # it\r\n    image: 'app:v1' # {\"slipway\": \"fashion:uri\"}\r\n";
+const IMAGE: &str = "spec.containers[name=server].image";
+
+fn edit(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(slipway()).arg("edit").args(arguments).current_dir(folder).output().expect("it ran")
+}
+
+fn folder(content: &[u8]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("app.yaml"), content).expect("written");
+    folder
+}
+
+fn content(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("app.yaml")).expect("a file")
+}
+
+#[test]
+fn the_edited_file_is_printed_and_the_file_left_alone() {
+    let folder = folder(DEPLOYMENT.as_bytes());
+    let select = "kind=Deployment,name=api";
+    let output = edit(folder.path(), &["app.yaml", "--select", select, "--path", IMAGE, "--value", "app:v2"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), DEPLOYMENT.replace("app:v1", "app:v2"));
+    assert!(output.stderr.is_empty());
+    assert_eq!(content(folder.path()), DEPLOYMENT);
+    let by_marker = edit(folder.path(), &["app.yaml", "--marker", "fashion:uri", "--value", "app:v2"]);
+    assert_eq!(by_marker.stdout, output.stdout);
+}
+
+#[test]
+fn the_file_is_changed_in_place_when_asked() {
+    let folder = folder(DEPLOYMENT.as_bytes());
+    let file = folder.path().join("app.yaml");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("permissions");
+    std::os::unix::fs::symlink("app.yaml", folder.path().join("link.yaml")).expect("a link");
+    let output = edit(folder.path(), &["link.yaml", "--path", IMAGE, "--value", "app:v2", "--write"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said, "link.yaml:6:12: spec.containers[name=server].image was `app:v1`, is `app:v2`\n");
+    assert_eq!(content(folder.path()), DEPLOYMENT.replace("app:v1", "app:v2"));
+    assert_eq!(std::fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o640);
+    assert!(folder.path().join("link.yaml").is_symlink());
+    let again = edit(folder.path(), &["app.yaml", "--path", IMAGE, "--value", "app:v2", "--write"]);
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "app.yaml: nothing to change\n");
+    let names = std::fs::read_dir(folder.path()).expect("a folder").count();
+    assert_eq!(names, 2, "nothing is left beside the file");
+}
+
+#[test]
+fn new_keys_are_added_only_when_asked() {
+    let folder = folder(DEPLOYMENT.as_bytes());
+    let path = "metadata.annotations[\"slipway.dev/run\"]";
+    let refused = edit(folder.path(), &["app.yaml", "--path", path, "--value", "7", "--write"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stdout.is_empty());
+    assert_eq!(
+        String::from_utf8_lossy(&refused.stderr),
+        "slipway: app.yaml:2:11: `metadata.annotations[\"slipway.dev/run\"]` leads to nothing: there is no key `annotations` here\n  help: correct the path, or add the key with `--create`\n"
+    );
+    assert_eq!(content(folder.path()), DEPLOYMENT);
+    let added = edit(folder.path(), &["app.yaml", "--path", path, "--value", "7", "--create", "--write"]);
+    assert_eq!(added.status.code(), Some(0));
+    let expected = DEPLOYMENT.replace("{name: api}", "{name: api, annotations: {slipway.dev/run: \"7\"}}");
+    assert_eq!(content(folder.path()), expected);
+}
+
+#[test]
+fn exit_codes_tell_a_refusal_from_invalid_input() {
+    let cases: [(&[u8], &[&str], i32); 9] = [
+        (b"a: {b: 1}\n", &["--path", "a", "--value", "x"], 1),
+        (b"a: 1\n", &["--path", "a", "--value", "x"], 1),
+        (b"a: {{ x }}\n", &["--path", "a", "--value", "x"], 1),
+        (b"a: \xff\n", &["--path", "a", "--value", "x"], 1),
+        (b"a: [x\n", &["--path", "a", "--value", "x"], 2),
+        (b"a: x\n", &["--path", "a..b", "--value", "x"], 2),
+        (b"a: x\n", &["--select", "kin=x", "--path", "a", "--value", "x"], 2),
+        (b"a: x\n", &["--value", "x"], 2),
+        (b"a: x\n", &["--path", "a", "--marker", "m:uri", "--value", "x"], 2),
+    ];
+    for (file, arguments, code) in cases {
+        let folder = folder(file);
+        let output = edit(folder.path(), &[&["app.yaml", "--write"], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout.is_empty());
+        assert_eq!(std::fs::read(folder.path().join("app.yaml")).expect("a file"), file);
+    }
+    let nothing = tempfile::tempdir().expect("a folder");
+    assert_eq!(edit(nothing.path(), &["app.yaml", "--path", "a", "--value", "x"]).status.code(), Some(2));
+}
