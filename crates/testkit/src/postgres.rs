@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail};
 /// The user and group that stands in for root.
 const NOBODY: u32 = 65534;
 /// How long a server may take to be ready.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is asked whether it is.
 const PAUSE: Duration = Duration::from_millis(20);
 

@@ -4,6 +4,7 @@
 mod audit;
 mod claims;
 mod deliveries;
+mod lists;
 mod migrations;
 mod outbox;
 mod runs;

@@ -24,6 +24,8 @@ pub(super) struct Verdict {
     rows: u64,
     /// Every check, in the policy's order.
     checks: Vec<Check>,
+    /// What else a reader has to know, a sentence each.
+    notes: Vec<String>,
 }
 
 /// What all checks together come to.
@@ -52,6 +54,10 @@ enum CheckOutcome {
 /// One check.
 #[derive(Serialize, ToSchema)]
 struct Check {
+    /// The check's own name, if it has one.
+    name: Option<String>,
+    /// Who answers for it.
+    owner: Option<String>,
     /// The metric.
     metric: String,
     /// What came of it.
@@ -74,6 +80,43 @@ struct Check {
     rows: u64,
     /// About how many rows would decide an undecided check.
     rows_to_decide: Option<u64>,
+    /// Every slice, if the check has any.
+    slices: Vec<Slice>,
+    /// Why it is accepted though it does not hold, if it is.
+    exception: Option<Exception>,
+}
+
+/// One slice of a check.
+#[derive(Serialize, ToSchema)]
+struct Slice {
+    /// The slice in words, such as `label = shirt`.
+    name: String,
+    /// What came of it.
+    outcome: CheckOutcome,
+    /// The outcome in words.
+    sentence: String,
+    /// The measure in this slice.
+    estimate: Option<f64>,
+    /// One-sided lower bound; it holds for all slices of the check together.
+    lower: Option<f64>,
+    /// One-sided upper bound; it holds for all slices of the check together.
+    upper: Option<f64>,
+    /// Rows in the slice.
+    rows: u64,
+    /// About how many rows of the slice would decide it.
+    rows_to_decide: Option<u64>,
+}
+
+/// Why a check that does not hold is accepted for now.
+#[derive(Serialize, ToSchema)]
+struct Exception {
+    reason: String,
+    /// Who accepted it.
+    approver: String,
+    /// The last day on which it holds.
+    expires: String,
+    /// Where it stands: file and line.
+    place: String,
 }
 
 impl From<&domain::Verdict> for Verdict {
@@ -92,6 +135,7 @@ impl From<&domain::Verdict> for Verdict {
             champion: verdict.champion.as_ref().map(ToString::to_string),
             rows: verdict.rows,
             checks: verdict.checks.iter().map(Check::from).collect(),
+            notes: verdict.notes.clone(),
         }
     }
 }
@@ -99,16 +143,10 @@ impl From<&domain::Verdict> for Verdict {
 impl From<&domain::CheckResult> for Check {
     fn from(check: &domain::CheckResult) -> Self {
         Self {
-            metric: check.metric.to_string(),
-            outcome: match check.outcome {
-                domain::CheckOutcome::Pass => CheckOutcome::Pass,
-                domain::CheckOutcome::Fail => CheckOutcome::Fail,
-                domain::CheckOutcome::Inconclusive => CheckOutcome::Inconclusive,
-                domain::CheckOutcome::NeedsApproval => CheckOutcome::NeedsApproval,
-                domain::CheckOutcome::Warned => CheckOutcome::Warned,
-                domain::CheckOutcome::Skipped => CheckOutcome::Skipped,
-                domain::CheckOutcome::Excepted => CheckOutcome::Excepted,
-            },
+            name: check.name.clone(),
+            owner: check.owner.clone(),
+            metric: check.metric.clone(),
+            outcome: check.outcome.into(),
             sentence: check.sentence.clone(),
             why: check.why.clone(),
             file: check.file.clone(),
@@ -118,6 +156,44 @@ impl From<&domain::CheckResult> for Check {
             upper: check.interval.map(|interval| interval.upper),
             rows: check.rows,
             rows_to_decide: check.rows_to_decide,
+            slices: check.slices.iter().map(Slice::from).collect(),
+            exception: check.exception.as_ref().map(Exception::from),
         }
+    }
+}
+
+impl From<domain::CheckOutcome> for CheckOutcome {
+    fn from(outcome: domain::CheckOutcome) -> Self {
+        match outcome {
+            domain::CheckOutcome::Pass => Self::Pass,
+            domain::CheckOutcome::Fail => Self::Fail,
+            domain::CheckOutcome::Inconclusive => Self::Inconclusive,
+            domain::CheckOutcome::NeedsApproval => Self::NeedsApproval,
+            domain::CheckOutcome::Warned => Self::Warned,
+            domain::CheckOutcome::Skipped => Self::Skipped,
+            domain::CheckOutcome::Excepted => Self::Excepted,
+        }
+    }
+}
+
+impl From<&domain::SliceResult> for Slice {
+    fn from(slice: &domain::SliceResult) -> Self {
+        Self {
+            name: slice.name.clone(),
+            outcome: slice.outcome.into(),
+            sentence: slice.sentence.clone(),
+            estimate: slice.interval.map(|interval| interval.estimate),
+            lower: slice.interval.map(|interval| interval.lower),
+            upper: slice.interval.map(|interval| interval.upper),
+            rows: slice.rows,
+            rows_to_decide: slice.rows_to_decide,
+        }
+    }
+}
+
+impl From<&domain::ExceptionNote> for Exception {
+    fn from(exception: &domain::ExceptionNote) -> Self {
+        let domain::ExceptionNote { reason, approver, expires, place } = exception.clone();
+        Self { reason, approver, expires, place }
     }
 }
