@@ -48,8 +48,8 @@ impl Pipeline {
         let cause = Cause { change: Some(ChangeHead { number, reference }), base, head: head.clone(), arrived };
         let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
         let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
-        let touches = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
-        let note = format!("change {number} at {} touches {touches}", head.short());
+        let models = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
+        let note = format!("change {number} at {} touches {models}", head.short());
         Ok(Settled { runs, ..Settled::nothing(DeliveryState::Done, note) })
     }
 }

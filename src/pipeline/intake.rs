@@ -116,9 +116,8 @@ impl Pipeline {
             Err(error) => Err(error),
         };
         match looked {
-            Ok(()) => Ok(()),
-            // Another server dealt with the branch: the deliveries are still pending, and are read again at once.
-            Err(StepError::Store(StoreError::BranchMoved { .. })) => Ok(()),
+            // If another server dealt with the branch, the deliveries are still pending, and are read again at once.
+            Ok(()) | Err(StepError::Store(StoreError::BranchMoved { .. })) => Ok(()),
             Err(StepError::Store(error)) => Err(error),
             Err(error) => {
                 for (stored, _) in pushes {

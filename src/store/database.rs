@@ -1,5 +1,6 @@
 //! The two databases behind one pool, and the few things in which they differ.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -115,7 +116,9 @@ fn sqlite_url(file: &Path) -> Result<String, StoreError> {
     for byte in path.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
-            _ => url.push_str(&format!("%{byte:02X}")),
+            _ => {
+                let _ = write!(url, "%{byte:02X}"); // a text takes everything
+            }
         }
     }
     url.push_str("?mode=rwc");

@@ -71,6 +71,12 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store holds something that cannot be read: {0}")]
     Unreadable(String),
+    /// A delivery could not be written.
+    #[error("nothing was written: {reason}")]
+    NotWritten {
+        /// What the database said.
+        reason: String,
+    },
     /// The writer of deliveries has ended.
     #[error("the store is being closed")]
     Closing,
@@ -83,7 +89,7 @@ impl StoreError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Database(_) | Self::BranchMoved { .. } => Retry::Backoff,
+            Self::Database(_) | Self::NotWritten { .. } | Self::BranchMoved { .. } => Retry::Backoff,
             _ => Retry::Never,
         }
     }

@@ -6,6 +6,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Row as _};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use super::database::{Database, millis, stored};
 use super::{Store, StoreError};
@@ -38,14 +39,16 @@ struct Waiting {
 /// Where deliveries wait for their commit.
 pub(super) struct Inbox {
     waiting: mpsc::Sender<Waiting>,
+    _writer: JoinSet<()>,
 }
 
 impl Inbox {
     /// Starts the writer. It ends when the store is dropped.
     pub(super) fn start(database: Database) -> Self {
         let (waiting, arrivals) = mpsc::channel(WAITING);
-        tokio::spawn(write(database, arrivals));
-        Self { waiting }
+        let mut writer = JoinSet::new();
+        writer.spawn(write(database, arrivals));
+        Self { waiting, _writer: writer }
     }
 }
 
@@ -78,17 +81,18 @@ async fn write(database: Database, mut arrivals: mpsc::Receiver<Waiting>) {
                     let _ = waiting.answer.send(Ok(if fresh { Intake::Stored } else { Intake::Duplicate }));
                 }
             }
-            // One row that the database cannot take must not keep out the others: each is tried alone.
-            Err(_) if together.len() > 1 => {
+            // One row that the database cannot take must not keep out the others: each is tried alone. A database that
+            // cannot be reached takes none of them.
+            Err(StoreError::Database(sqlx::Error::Database(_))) if together.len() > 1 => {
                 for waiting in together.drain(..) {
                     let alone = commit(&database, std::slice::from_ref(&waiting)).await;
                     let _ = waiting.answer.send(alone.map(|fresh| intake(&fresh)));
                 }
             }
             Err(error) => {
-                for waiting in together.drain(..1) {
-                    let _ = waiting.answer.send(Err(error));
-                    break;
+                let reason = error.to_string();
+                for waiting in together.drain(..) {
+                    let _ = waiting.answer.send(Err(StoreError::NotWritten { reason: reason.clone() }));
                 }
             }
         }

@@ -14,7 +14,7 @@ mod repository;
 
 pub use api::{Answer, Api};
 pub use git_server::{Faults, GitServer, LoggedRequest, Login};
-pub use load::{Load, Outcome, signature};
+pub use load::{Load, Outcome, UnderWay, signature};
 pub use postgres::Postgres;
 pub use process::{SlipwayProcess, built};
 pub use repository::{Repository, WorkTree};

@@ -98,6 +98,16 @@ impl Load {
         all
     }
 
+    /// Begins to send over so many connections, beside whatever its starter does next.
+    pub fn start(&self, connections: usize) -> UnderWay {
+        let (load, stop, mut task) = (self.clone(), CancellationToken::new(), JoinSet::new());
+        task.spawn({
+            let stop = stop.clone();
+            async move { load.run(connections, None, &stop).await }
+        });
+        UnderWay { stop, task }
+    }
+
     async fn client(&self, stop: &CancellationToken, left: &AtomicU64) -> Outcome {
         let mut outcome = Outcome::default();
         let Ok(mut stream) = TcpStream::connect(self.target).await else {
@@ -167,6 +177,26 @@ async fn read_answer(stream: &mut TcpStream) -> Result<u16> {
         }
     }
     Ok(status)
+}
+
+/// A load under way; ended when it is dropped.
+#[derive(Debug)]
+pub struct UnderWay {
+    stop: CancellationToken,
+    task: JoinSet<Outcome>,
+}
+
+impl UnderWay {
+    /// Asks it to end, and waits for what became of it.
+    pub async fn end(self) -> Outcome {
+        self.stop.cancel();
+        self.ended().await
+    }
+
+    /// Waits until it ends by itself, because the server is gone.
+    pub async fn ended(mut self) -> Outcome {
+        self.task.join_next().await.and_then(Result::ok).unwrap_or_default()
+    }
 }
 
 impl Outcome {

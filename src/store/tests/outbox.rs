@@ -8,7 +8,7 @@ use super::{World, name, on_both_databases, run};
 use crate::domain::{Run, RunState};
 use crate::store::OutboxState;
 
-const HOLD: Duration = Duration::from_secs(60);
+const HOLD: Duration = Duration::from_mins(1);
 
 on_both_databases! {
     async fn every_transition_is_told_in_the_order_of_its_target(world: World) {

@@ -60,7 +60,6 @@ async fn measure(world: World) -> (f64, f64) {
 
 #[tokio::test]
 #[ignore = "a measurement: make bench-intake"]
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement is told where to write, and speaks")]
 async fn claiming_a_run_beside_a_hundred_thousand_others() {
     let mut measured = serde_json::Map::new();
     let sqlite = Some(World::on_sqlite().await);

@@ -32,7 +32,7 @@ async fn a_full_disk_refuses_deliveries_and_loses_none_that_were_acknowledged() 
     let server = SlipwayProcess::start(&program, &config, &[]).await.expect("a server on a small disk");
 
     // Digits that no packing makes small.
-    let noise: String = (0..4000_u64).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let noise: Vec<String> = (0..4000_u64).map(|n| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     let body = serde_json::json!({
         "ref": "refs/heads/other", "before": "1".repeat(40), "after": "2".repeat(40), "noise": noise,
         "repository": {"id": 41, "full_name": "team/models"},

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::{World, all_read, lost, runs};
 
 const OUTAGES: usize = 5;
@@ -15,11 +13,7 @@ async fn what_was_acknowledged_survives_crashes_of_postgres_and_the_server_goes_
     let mut world = World::on_postgres().await;
     let server = world.start().await;
     let load = world.load(&server);
-    let stop = CancellationToken::new();
-    let running = tokio::spawn({
-        let (load, stop) = (load.clone(), stop.clone());
-        async move { load.run(CONNECTIONS, None, &stop).await }
-    });
+    let running = load.start(CONNECTIONS);
     for _ in 0..OUTAGES {
         load.after(30).await;
         let mut postgres = world.postgres.take().expect("a server");
@@ -33,8 +27,7 @@ async fn what_was_acknowledged_survives_crashes_of_postgres_and_the_server_goes_
         );
     }
     load.after(30).await;
-    stop.cancel();
-    let outcome = running.await.expect("the load ends");
+    let outcome = running.end().await;
     let store = world.store().await;
     all_read(&store).await;
     let tried = outcome.acknowledged.len();
@@ -52,11 +45,7 @@ async fn connections_cut_in_the_middle_of_transactions_lose_nothing() {
     let world = World::on_postgres().await;
     let server = world.start().await;
     let load = world.load(&server);
-    let stop = CancellationToken::new();
-    let running = tokio::spawn({
-        let (load, stop) = (load.clone(), stop.clone());
-        async move { load.run(CONNECTIONS, None, &stop).await }
-    });
+    let running = load.start(CONNECTIONS);
     let database = std::fs::read_to_string(world.path().join("database")).expect("an address");
     let mut cut = 0;
     for _ in 0..CUTS {
@@ -64,8 +53,7 @@ async fn connections_cut_in_the_middle_of_transactions_lose_nothing() {
         cut += world.postgres.as_ref().expect("a server").cut_connections(&database).expect("cut");
     }
     tokio::time::timeout(Duration::from_mins(1), load.after(10)).await.expect("the server goes on");
-    stop.cancel();
-    let outcome = running.await.expect("the load ends");
+    let outcome = running.end().await;
     let store = world.store().await;
     all_read(&store).await;
     let tried = outcome.acknowledged.len();

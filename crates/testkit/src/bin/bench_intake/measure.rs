@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use slipway_testkit::{Load, SlipwayProcess};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -83,15 +84,12 @@ pub(crate) async fn lost_by_a_kill(root: &Path, systems: &[System]) -> Result<BT
         let running = ground.start(root, *system, false).await?;
         let body = push_event("refs/heads/other", &ground.head);
         let load = Load::of_github(running.address, system.path(), SECRET, &body);
-        let under_load = tokio::spawn({
-            let load = load.clone();
-            async move { load.run(CONNECTIONS, None, &CancellationToken::new()).await }
-        });
+        let under_load = load.start(CONNECTIONS);
         load.after(2_000).await;
         // What a peer writes down is read once it is gone; Slipway is started again and asked.
         let folder = ground.folder.path().to_path_buf();
         running.kill_9().await?;
-        let outcome = under_load.await?;
+        let outcome = under_load.ended().await;
         let acknowledged = outcome.acknowledged.len();
         let known = if *system == System::Slipway {
             let again = ground.start(root, *system, false).await?;
@@ -175,15 +173,16 @@ pub(crate) async fn memory_after(root: &Path, deliveries: u64) -> Result<(f64, f
     Ok((resident, begun.elapsed().as_secs_f64()))
 }
 
-/// The acknowledgement's p99 while the forge answers at once, and while it takes 20 seconds an answer, in turns. Every
-/// fiftieth delivery is a push that starts a run, so that there is something to tell the forge.
+/// The acknowledgement's p99 while the forge answers at once, and while it takes 20 seconds an answer, in turns. A push
+/// that starts a run comes first, so that there is something to tell the forge.
 pub(crate) async fn with_a_slow_forge(root: &Path, rounds: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     let (mut quick, mut slow) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         for (pause, readings) in [(Duration::ZERO, &mut quick), (Duration::from_secs(20), &mut slow)] {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
             let forge = listener.local_addr()?;
-            let answering = tokio::spawn(answer_after(listener, pause));
+            let mut answering = JoinSet::new();
+            answering.spawn(answer_after(listener, pause));
             let api = format!(", api: {{url: \"http://{forge}\", repository: team/models, token: {{file: ./token}}}}");
             let ground = Ground::make(&api).await?;
             let running = ground.start(root, System::Slipway, false).await?;
@@ -200,7 +199,7 @@ pub(crate) async fn with_a_slow_forge(root: &Path, rounds: usize) -> Result<(Vec
             let outcome = load_for(&load, READING).await;
             readings.push(outcome.latency(990).as_secs_f64() * 1e3);
             running.kill_9().await?;
-            answering.abort();
+            drop(answering);
             ground.git.stop().await;
         }
     }
@@ -209,8 +208,9 @@ pub(crate) async fn with_a_slow_forge(root: &Path, rounds: usize) -> Result<(Vec
 
 /// A forge that takes every report, so long after it was asked.
 async fn answer_after(listener: TcpListener, pause: Duration) {
+    let mut connections = JoinSet::new();
     while let Ok((mut stream, _)) = listener.accept().await {
-        tokio::spawn(async move {
+        connections.spawn(async move {
             let mut asked = [0; 4096];
             while stream.read(&mut asked).await.is_ok_and(|read| read > 0) {
                 sleep(pause).await;
