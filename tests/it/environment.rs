@@ -157,9 +157,9 @@ async fn a_champion_whose_weights_are_damaged_is_never_taken_for_no_champion() {
 #[tokio::test]
 async fn a_git_server_that_asks_for_a_login_gets_the_settings_credentials() {
     let mut bench = Bench::without_server(USUAL).await;
-    std::fs::write(bench.world.folder.join("token"), "a token\n").expect("written");
+    std::fs::write(bench.world.folder.join("password"), "a token\n").expect("written");
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-    let login = "credentials: {username: slipway, password: {file: ./token}}";
+    let login = "credentials: {username: slipway, password: {file: ./password}}";
     let settings = settings.replace(".git\"", &format!(".git\", {login}"));
     std::fs::write(bench.world.config(), settings).expect("written");
     let doors = [door_to(&bench, "models.git").await, door_to(&bench, "environment.git").await];

@@ -3,6 +3,7 @@
 mod api;
 mod architecture;
 mod bad_input;
+mod change;
 mod command_line;
 mod crashes;
 mod edit;
