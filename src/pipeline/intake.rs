@@ -12,6 +12,7 @@ use super::{Pipeline, Source, StepError, blocking, missed};
 use crate::domain::{
     Change, ChangeStep, Delivery, DeliveryState, Event, EventKind, Push, Reference, Retry, SourceName, pause_before,
 };
+use crate::forge::Forge;
 use crate::store::{Settled, StoreError, StoredDelivery};
 
 /// How often deliveries are looked for without being woken: for those that were postponed, and those that another
@@ -75,22 +76,25 @@ impl Pipeline {
     #[tracing::instrument(skip_all, fields(source = %name))]
     async fn read_some(&self, name: &SourceName, source: &Source) -> Result<bool, StoreError> {
         let due = self.store.due_deliveries(name, Timestamp::now(), TOGETHER).await?;
+        if due.is_empty() {
+            return Ok(false);
+        }
         let (mut pushes, mut without_effect) = (Vec::new(), Vec::new());
-        for stored in &due {
-            match meaning_of(source, stored).await {
+        for (stored, meaning) in due.iter().zip(meanings_of(source, &due).await?) {
+            match meaning {
                 Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
                 Ok(Meaning::Change(change)) => self.read_change(name, source, stored, &change).await?,
                 Ok(Meaning::Known(settled)) if settled.closed.is_empty() => {
                     let Settled { state, note, .. } = settled;
                     tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
-                    without_effect.push((&stored.delivery, state, note));
+                    without_effect.push((&*stored.delivery.id, state, note));
                 }
                 Ok(Meaning::Known(settled)) => self.settle(&[&stored.delivery], &settled).await?,
                 Err(error) => self.postpone(stored, &error).await?,
             }
         }
         if !without_effect.is_empty() {
-            self.store.settle_without_effect(&without_effect).await?;
+            self.store.settle_without_effect(name, &without_effect).await?;
             for (_, state, _) in &without_effect {
                 metrics::counter!("slipway_deliveries_read_total", "state" => state.as_str()).increment(1);
             }
@@ -98,7 +102,7 @@ impl Pipeline {
         if !pushes.is_empty() {
             self.read_pushes(name, source, &pushes).await?;
         }
-        Ok(!due.is_empty())
+        Ok(true)
     }
 
     /// Pushes of the served branch only say that something moved: what follows is decided by where the branch is now.
@@ -179,31 +183,44 @@ impl Pipeline {
     }
 }
 
-/// What a delivery asks for, by its body alone. Reading is work on bytes from outside: it is done on a thread of its
-/// own, and a panic there is a poisoned delivery, not the end of the reader.
-#[tracing::instrument(skip_all, fields(delivery.id = %stored.delivery.id, source = %stored.delivery.source))]
-async fn meaning_of(source: &Source, stored: &StoredDelivery) -> Result<Meaning, StepError> {
-    let known = |state, note: String| Ok(Meaning::Known(Settled::nothing(state, note)));
-    let Delivery { event, body, .. } = &stored.delivery;
+/// What deliveries ask for, by their bodies alone. Reading is work on bytes from outside: it is done on a thread for it,
+/// and a panic there is a poisoned delivery, not the end of the reader.
+async fn meanings_of(source: &Source, due: &[StoredDelivery]) -> Result<Vec<Result<Meaning, StepError>>, StoreError> {
+    let (forge, branch) = (source.forge.clone(), source.mirror.remote().branch().to_owned());
+    let read: Vec<(String, Vec<u8>, u64)> = due
+        .iter()
+        .map(|stored| (stored.delivery.event.clone(), stored.delivery.body.clone(), stored.attempts))
+        .collect();
+    let all = blocking(move || {
+        let meaning = |(event, body, attempts): &(String, Vec<u8>, u64)| {
+            let read = std::panic::AssertUnwindSafe(|| meaning_of(forge.as_ref(), &branch, event, body));
+            std::panic::catch_unwind(read).unwrap_or_else(|_| poisoned(*attempts))
+        };
+        read.iter().map(meaning).collect()
+    });
+    all.await.map_err(|_| StoreError::Closing)
+}
+
+/// A delivery whose reading panicked: read again a few times, then put away.
+fn poisoned(attempts: u64) -> Result<Meaning, StepError> {
+    if attempts + 1 < MOST_PANICS {
+        return Err(StepError::local("it cannot be read", "a defect of Slipway"));
+    }
+    let note = format!("reading it panicked {MOST_PANICS} times: this is a defect of Slipway, please report it");
+    Ok(Meaning::Known(Settled::nothing(DeliveryState::Dead, note)))
+}
+
+fn meaning_of(forge: &dyn Forge, served: &str, event: &str, body: &[u8]) -> Result<Meaning, StepError> {
+    let dead = |reason: String| Ok(Meaning::Known(Settled::nothing(DeliveryState::Dead, reason)));
     if event == missed::EVENT {
         return match missed::read(body) {
             Ok(announced) => Ok(Meaning::Branch(vec![announced])),
-            Err(reason) => known(DeliveryState::Dead, reason),
+            Err(reason) => dead(reason),
         };
     }
-    let (forge, event, body) = (source.forge.clone(), event.clone(), body.clone());
-    let read = match blocking(move || forge.read(&event, &body)).await {
-        Ok(read) => read,
-        Err(panic) if stored.attempts + 1 < MOST_PANICS => return Err(panic),
-        Err(_) => {
-            let note =
-                format!("reading it panicked {MOST_PANICS} times: this is a defect of Slipway, please report it");
-            return known(DeliveryState::Dead, note);
-        }
-    };
-    match read {
-        Err(error) => known(DeliveryState::Dead, error.to_string()),
-        Ok(events) => Ok(meaning_of_events(source.mirror.remote().branch(), events)),
+    match forge.read(event, body) {
+        Err(error) => dead(error.to_string()),
+        Ok(events) => Ok(meaning_of_events(served, events)),
     }
 }
 

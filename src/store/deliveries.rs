@@ -214,11 +214,23 @@ impl Store {
         Ok(opened)
     }
 
-    /// Settles deliveries from which nothing follows, each with its own state and note, in one step.
-    pub async fn settle_without_effect(&self, known: &[(&Delivery, DeliveryState, String)]) -> Result<(), StoreError> {
+    /// Settles deliveries of one source from which nothing follows, each with its own state and note, in one step. Those
+    /// of equal state and note, which in a burst are most of them, share their statements.
+    pub async fn settle_without_effect(
+        &self,
+        source: &SourceName,
+        known: &[(&str, DeliveryState, String)],
+    ) -> Result<(), StoreError> {
+        let mut alike: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+        for (id, state, note) in known {
+            alike.entry((state.as_str(), note)).or_default().push(id);
+        }
         let mut transaction = self.database.begin().await?;
-        for (delivery, state, note) in known {
-            settle(&mut transaction, delivery, *state, note).await?;
+        for ((state, note), mut ids) in alike {
+            while let Some(step) = STEPS.into_iter().find(|step| *step <= ids.len()) {
+                let now: Vec<&str> = ids.drain(..step).collect();
+                settle_alike(&mut transaction, source, (state, note), &now).await?;
+            }
         }
         transaction.commit().await?;
         Ok(())
@@ -305,5 +317,30 @@ async fn settle(
         .bind(delivery.id.clone())
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Identifiers of one statement. Each number of them is a statement of its own to prepare, so there are only these.
+const STEPS: [usize; 3] = [32, 8, 1];
+
+async fn settle_alike(
+    connection: &mut AnyConnection,
+    source: &SourceName,
+    (state, note): (&str, &str),
+    ids: &[&str],
+) -> Result<(), StoreError> {
+    let places: Vec<String> = (5..5 + ids.len()).map(|place| format!("${place}")).collect();
+    let update = sqlx::AssertSqlSafe(format!(
+        "UPDATE deliveries SET state = $1, note = $2, settled_at = $3
+         WHERE source = $4 AND state = 'pending' AND id IN ({})",
+        places.join(", ")
+    ));
+    let update = sqlx::query(update)
+        .bind(state.to_owned())
+        .bind(note.to_owned())
+        .bind(millis(Timestamp::now()))
+        .bind(source.as_str().to_owned());
+    let update = ids.iter().fold(update, |update, id| update.bind((*id).to_owned()));
+    update.execute(connection).await?;
     Ok(())
 }
