@@ -1,12 +1,16 @@
 //! The two databases behind one pool, and the few things in which they differ.
 
 use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Row as _, Transaction};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{PostgresUrl, Settings, StoreError};
 
@@ -17,10 +21,10 @@ const POSTGRES_CONNECTIONS: u32 = 8;
 /// How long a step waits for a connection before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What SQLite is told on every connection: a write-ahead log, every commit synced to disk before it counts, and ten
-/// seconds of waiting for another writer.
+/// What SQLite is told on every connection: a write-ahead log, every commit synced to disk before it counts, ten
+/// seconds of waiting for another process, and a log of up to 16 MB before it is worked into the file.
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-                               PRAGMA busy_timeout = 10000;";
+                               PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000;";
 /// What PostgreSQL is told on every connection. A commit counts when it is on disk, whatever the server's default; a
 /// statement or a transaction that hangs is ended, so that it cannot hold a lock for ever.
 const POSTGRES_SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = '30s';
@@ -50,6 +54,37 @@ pub(super) enum Turn {
 pub(super) struct Database {
     pub(super) pool: AnyPool,
     pub(super) dialect: Dialect,
+    /// Who writes to SQLite. It has one writer at a time, and whoever finds it busy sleeps for milliseconds before it
+    /// asks again; waiting here ends at the moment the other is done.
+    writing: Arc<Mutex<()>>,
+}
+
+/// A transaction that writes; undone when it is dropped before it is committed.
+pub(super) struct Writing {
+    // Dropped before the turn is given on.
+    transaction: Transaction<'static, Any>,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Writing {
+    /// Makes it last.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+impl Deref for Writing {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
 }
 
 impl Database {
@@ -71,7 +106,7 @@ impl Database {
         // not hear of it: such a connection could begin none again, so it is not given out any more.
         let options = options
             .before_acquire(|connection, _| Box::pin(async move { Ok(!Connection::is_in_transaction(connection)) }));
-        Ok(Self { pool: options.connect(&url).await?, dialect })
+        Ok(Self { pool: options.connect(&url).await?, dialect, writing: Arc::default() })
     }
 
     /// Whether several servers may share it.
@@ -80,12 +115,12 @@ impl Database {
     }
 
     /// A transaction that writes. In SQLite it takes the write lock at once, so that two never wait for each other.
-    pub(super) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        let begin = match self.dialect {
-            Dialect::Sqlite => "BEGIN IMMEDIATE",
-            Dialect::Postgres => "BEGIN",
+    pub(super) async fn begin(&self) -> Result<Writing, StoreError> {
+        let (begin, turn) = match self.dialect {
+            Dialect::Sqlite => ("BEGIN IMMEDIATE", Some(self.writing.clone().lock_owned().await)),
+            Dialect::Postgres => ("BEGIN", None),
         };
-        Ok(self.pool.begin_with(begin).await?)
+        Ok(Writing { transaction: self.pool.begin_with(begin).await?, _turn: turn })
     }
 
     /// Waits for this transaction's turn.

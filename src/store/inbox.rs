@@ -22,7 +22,7 @@ const WORTH_PACKING: usize = 256;
 const LARGEST_BODY: usize = 1 << 30;
 
 /// Rows of one statement. Each number of rows is a statement of its own to prepare, so there are only these.
-const STEPS: [usize; 3] = [32, 8, 1];
+const STEPS: [usize; 4] = [64, 16, 4, 1];
 
 /// A delivery as it is written.
 struct Waiting {
@@ -120,8 +120,9 @@ async fn commit(database: &Database, together: &[Waiting]) -> Result<Vec<bool>, 
 
 async fn insert(connection: &mut AnyConnection, rows: &[Waiting], fresh: &mut Vec<bool>) -> Result<(), StoreError> {
     let statement = match rows.len() {
-        32 => concat_rows::<32>(),
-        8 => concat_rows::<8>(),
+        64 => concat_rows::<64>(),
+        16 => concat_rows::<16>(),
+        4 => concat_rows::<4>(),
         _ => concat_rows::<1>(),
     };
     let query = rows.iter().fold(sqlx::query(sqlx::AssertSqlSafe(statement)), bind);
