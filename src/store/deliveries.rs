@@ -98,6 +98,9 @@ pub struct Backlog {
     pub oldest: Option<Timestamp>,
 }
 
+/// Bytes of bodies, as stored, that are read together.
+const TOGETHER_BYTES: i64 = 4 << 20;
+
 const COLUMNS: &str =
     "source, id, event, headers, encoding, body, received_at, settled_at, state, note, attempts, due_at";
 
@@ -146,7 +149,8 @@ fn read_state(word: &str) -> Result<DeliveryState, StoreError> {
 }
 
 impl Store {
-    /// The deliveries of a source that wait longest and are due, with the number of failed attempts at each.
+    /// The deliveries of a source that wait longest and are due: as many as asked for, or as fit into the memory that is
+    /// meant for them, but at least one.
     pub async fn due_deliveries(
         &self,
         source: &SourceName,
@@ -154,14 +158,21 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<StoredDelivery>, StoreError> {
         let select = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM deliveries WHERE source = $1 AND state = 'pending' AND (due_at <= $2 OR due_at > $3)
-             ORDER BY received_at, id LIMIT $4"
+            "SELECT {COLUMNS} FROM deliveries WHERE source = $1 AND state = 'pending' AND id IN (
+                 SELECT id FROM (
+                     SELECT id, size, SUM(size) OVER (ORDER BY received_at, id) AS so_far FROM (
+                         SELECT id, size, received_at FROM deliveries
+                         WHERE source = $1 AND state = 'pending' AND (due_at <= $2 OR due_at > $3)
+                         ORDER BY received_at, id LIMIT $4) AS waiting) AS summed
+                 WHERE so_far <= $5 OR so_far = size)
+             ORDER BY received_at, id"
         ));
         let rows = sqlx::query(select)
             .bind(source.as_str().to_owned())
             .bind(millis(now))
             .bind(millis(now) + super::claims::FARTHEST)
-            .bind(i64::from(limit));
+            .bind(i64::from(limit))
+            .bind(TOGETHER_BYTES);
         rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
     }
 

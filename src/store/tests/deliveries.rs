@@ -28,6 +28,31 @@ on_both_databases! {
         assert_eq!(world.store.backlog().await.expect("counted").pending, 200);
     }
 
+    async fn large_deliveries_are_read_one_after_the_other(world: World) {
+        let mut noise = 1_u64;
+        let mut large = |id: &str| {
+            let mut draw = || {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                noise.to_be_bytes()[0]
+            };
+            Delivery { body: (0..3 << 20).map(|_| draw()).collect(), ..delivery_named(id) }
+        };
+        for delivery in [large("d-1"), large("d-2"), delivery_named("d-3")] {
+            world.store.record_delivery(&delivery).await.expect("recorded");
+        }
+        let mut turns = Vec::new();
+        loop {
+            let due = world.store.due_deliveries(&name("models"), Timestamp::now(), 10).await.expect("due");
+            if due.is_empty() {
+                break;
+            }
+            turns.push(due.len());
+            let read: Vec<&Delivery> = due.iter().map(|stored| &stored.delivery).collect();
+            world.store.settle_deliveries(&read, &Settled::nothing(DeliveryState::Ignored, "x")).await.expect("settled");
+        }
+        assert_eq!(turns, [1, 2]);
+    }
+
     async fn a_postponed_delivery_waits_and_counts_its_attempts(world: World) {
         let delivery = delivery_named("d-1");
         let source = name("models");
