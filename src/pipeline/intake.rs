@@ -93,7 +93,8 @@ impl Pipeline {
             match meaning {
                 Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
                 Ok(Meaning::Change(change)) => self.read_change(name, source, stored, &change).await?,
-                Ok(Meaning::Known(settled)) if settled.closed.is_empty() => {
+                // Those that cannot be read are told of one by one; the many that ask for nothing are not.
+                Ok(Meaning::Known(settled)) if settled.closed.is_empty() && settled.state != DeliveryState::Dead => {
                     let Settled { state, note, .. } = settled;
                     tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
                     without_effect.push((&*stored.delivery.id, state, note));
