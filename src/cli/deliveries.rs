@@ -49,9 +49,8 @@ struct One {
 }
 
 fn state_of(word: &str) -> Result<DeliveryState, String> {
-    let known = DeliveryState::ALL.into_iter().find(|state| state.as_str() == word);
-    let words = DeliveryState::ALL.map(DeliveryState::as_str).join(", ");
-    known.ok_or_else(|| format!("expected one of {words}"))
+    DeliveryState::named(word)
+        .ok_or_else(|| format!("expected one of {}", DeliveryState::ALL.map(DeliveryState::as_str).join(", ")))
 }
 
 impl Deliveries {

@@ -78,9 +78,7 @@ struct Watched {
 }
 
 fn state_of(word: &str) -> Result<RunState, String> {
-    let known = RunState::ALL.into_iter().find(|state| state.as_str() == word);
-    let words = RunState::ALL.map(RunState::as_str).join(", ");
-    known.ok_or_else(|| format!("expected one of {words}"))
+    RunState::named(word).ok_or_else(|| format!("expected one of {}", RunState::ALL.map(RunState::as_str).join(", ")))
 }
 
 impl Runs {

@@ -51,6 +51,11 @@ impl DeliveryState {
     /// All states.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Done, Self::Ignored, Self::Dead];
 
+    /// The state of this word; `None` if there is none.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word in the store and on the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,6 +2,8 @@
 //! who may ask for what, and what a revision holds, is looked up, never taken from here.
 
 use super::CommitSha;
+use super::account::{Author, Commenter, ForgeId, Repository, Sender};
+use super::revision::Revision;
 
 /// Something that happened on a forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,120 +57,6 @@ impl EventKind {
             Self::Installation(_) => "installation",
             Self::Ignored { .. } => "ignored",
         }
-    }
-}
-
-/// What a forge calls a thing for good, whatever it is renamed to: a number, or a UUID in braces (Bitbucket).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ForgeId(String);
-
-/// A text that no forge would use as an identifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected an identifier of 1 to 100 letters, digits, dashes, colons or braces")]
-pub struct NotAForgeId;
-
-impl ForgeId {
-    /// The identifier as the forge writes it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<u64> for ForgeId {
-    fn from(number: u64) -> Self {
-        Self(number.to_string())
-    }
-}
-
-impl std::str::FromStr for ForgeId {
-    type Err = NotAForgeId;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'{' | b'}');
-        let valid = (1..=100).contains(&text.len()) && text.bytes().all(known);
-        if valid { Ok(Self(text.to_owned())) } else { Err(NotAForgeId) }
-    }
-}
-
-impl std::fmt::Display for ForgeId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A repository, as its forge knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Repository {
-    /// What stays when it is renamed or moved.
-    pub id: ForgeId,
-    /// Its name with its owner's, such as `team/models`; for people.
-    pub full_name: String,
-}
-
-/// An account on a forge. Rights hang on the identifier, never on the name: a name that was given up can be taken by
-/// somebody else.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Account {
-    /// What stays when it is renamed.
-    pub id: ForgeId,
-    /// Its name, where the forge says; for people.
-    pub name: Option<String>,
-}
-
-/// Whose doing an event was.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Sender(pub Account);
-
-/// Who opened a change. Not who pushed to it last, nor who commented on it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Author(pub Account);
-
-/// Who wrote a comment. Not who wrote the change it is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Commenter(pub Account);
-
-/// A commit as a forge names it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Revision {
-    /// The whole name.
-    Full(CommitSha),
-    /// Its first 7 to 39 digits, which is all that Bitbucket says of a change. Others can be made to begin with the
-    /// same digits, so it has to be looked up on the change's own branch, and nothing may be decided by it.
-    Abbreviated(String),
-}
-
-/// A text that is not the name of a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a commit: 7 to 40 lower-case hexadecimal digits")]
-pub struct NotARevision;
-
-impl Revision {
-    /// The whole name, if this is one.
-    pub fn full(&self) -> Option<&CommitSha> {
-        match self {
-            Self::Full(sha) => Some(sha),
-            Self::Abbreviated(_) => None,
-        }
-    }
-
-    /// Whether the commit can be the one that is meant.
-    pub fn fits(&self, sha: &CommitSha) -> bool {
-        match self {
-            Self::Full(full) => full == sha,
-            Self::Abbreviated(digits) => sha.as_str().starts_with(digits),
-        }
-    }
-}
-
-impl std::str::FromStr for Revision {
-    type Err = NotARevision;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Ok(sha) = text.parse() {
-            return Ok(Self::Full(sha));
-        }
-        let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if digits && (7..40).contains(&text.len()) { Ok(Self::Abbreviated(text.to_owned())) } else { Err(NotARevision) }
     }
 }
 
@@ -374,35 +262,4 @@ pub enum InstallationStep {
         /// Those that are gone.
         removed: Vec<Repository>,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
-
-    #[test]
-    fn a_shortened_commit_is_never_taken_for_a_whole_one() {
-        let whole: Revision = SHA.parse().expect("a commit");
-        let short: Revision = SHA[..12].parse().expect("the start of a commit");
-        assert_eq!(whole.full().map(CommitSha::as_str), Some(SHA));
-        assert_eq!(short.full(), None);
-        let commit = SHA.parse().expect("a commit");
-        assert!(whole.fits(&commit) && short.fits(&commit));
-        assert!(!"0123456789ac".parse::<Revision>().expect("digits").fits(&commit));
-        for text in ["", "012345", "0123456789ABCDEF", &format!("{SHA}0"), "main", "--upload-pack"] {
-            assert_eq!(text.parse::<Revision>(), Err(NotARevision), "{text}");
-        }
-    }
-
-    #[test]
-    fn identifiers_are_numbers_and_uuids_and_nothing_that_could_be_a_path_or_an_option() {
-        for text in ["1", "{b89f4b8d-9b1a-4a70-8f6a-2f3c1b4a9d1e}", "557058:c0b72ad0-1cb5-4018-9cdc-0cde8492c443"] {
-            assert_eq!(text.parse::<ForgeId>().expect(text).as_str(), text);
-        }
-        for text in ["", "a b", "../x", "a/b", "ü", &"1".repeat(101)] {
-            assert_eq!(text.parse::<ForgeId>(), Err(NotAForgeId), "{text}");
-        }
-    }
 }

@@ -124,6 +124,11 @@ impl RunState {
         self.is_active() && self != Self::Promoting
     }
 
+    /// The state of this word; `None` if there is none.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word in the store, on the API and in texts.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -219,7 +224,65 @@ pub struct ChangeHead {
     pub reference: String,
 }
 
+/// What a run follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunCause {
+    /// The source repository.
+    pub source: SourceName,
+    /// The model's name; the path of its file when the file does not say.
+    pub model: String,
+    /// Path of the model's `slipway.yaml`.
+    pub file: String,
+    /// The branch that was pushed, or that a change wants to go to.
+    pub branch: String,
+    /// The change, if it is one.
+    pub change: Option<ChangeHead>,
+    /// The revision before.
+    pub base: Option<CommitSha>,
+    /// The revision that is trained.
+    pub head: CommitSha,
+    /// The environment that is to name the artifact.
+    pub environment: SourceName,
+    /// When the delivery that told of it was stored.
+    pub delivered_at: Timestamp,
+}
+
 impl Run {
+    /// A new run, which waits to be taken and knows of nothing but its cause.
+    pub fn queued(cause: RunCause, now: Timestamp) -> Self {
+        let RunCause { source, model, file, branch, change, base, head, environment, delivered_at } = cause;
+        Self {
+            id: RunId::new(),
+            source,
+            model,
+            file,
+            branch,
+            change,
+            base,
+            head,
+            environment,
+            state: RunState::Queued,
+            reason: None,
+            diagnostics: Vec::new(),
+            stalled: false,
+            attempts: 0,
+            priority: 0,
+            run_key: None,
+            run_key_parts: BTreeMap::new(),
+            reuse: None,
+            artifact: None,
+            reused_from: None,
+            champion: None,
+            evaluation: None,
+            evidence: None,
+            verdict: None,
+            promotion_commit: None,
+            delivered_at,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The lane the run is in. Runs of one lane (one model on one branch or in one change) go one after the other, and
     /// a newer one supersedes older ones.
     pub fn lane(&self) -> String {

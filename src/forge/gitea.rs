@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::payload::{AccountBody, Name, RepositoryBody, ignored, parse, push, unreadable};
+use super::payload::{AccountBody, Envelope, Name, ignored, parse, push, unreadable};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, pull_request, signature};
 use crate::domain::{Change, ChangeStep, CommitSha, Event, EventKind, Movement, Push, Reference, Repository, Sender};
 
@@ -13,13 +13,6 @@ pub(super) struct Gitea;
 
 /// Deliveries that are read. `create` is not: a push of the same reference comes with it.
 const READ: &[&str] = &["push", "delete", "pull_request", "issue_comment"];
-
-#[derive(Deserialize)]
-struct Envelope {
-    action: Option<Name>,
-    repository: Option<RepositoryBody>,
-    sender: Option<AccountBody>,
-}
 
 #[derive(Deserialize)]
 struct PushPayload {

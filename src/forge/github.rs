@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::payload::{AccountBody, Name, RepositoryBody, ignored, parse, push, unreadable};
+use super::payload::{AccountBody, Envelope, Name, RepositoryBody, ignored, parse, push, unreadable};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, pull_request, signature};
 use crate::domain::{
     Button, Change, ChangeStep, Check, CheckAction, CommitSha, Event, EventKind, Installation, InstallationStep,
@@ -24,14 +24,6 @@ const READ: &[&str] = &[
     "installation",
     "installation_repositories",
 ];
-
-/// What all payloads have.
-#[derive(Deserialize)]
-struct Envelope {
-    action: Option<Name>,
-    repository: Option<RepositoryBody>,
-    sender: Option<AccountBody>,
-}
 
 #[derive(Deserialize)]
 struct PushPayload {

@@ -40,6 +40,14 @@ impl From<Name> for String {
     }
 }
 
+/// What all payloads of GitHub have, and of the forges that speak as it does.
+#[derive(Deserialize)]
+pub(super) struct Envelope {
+    pub(super) action: Option<Name>,
+    pub(super) repository: Option<RepositoryBody>,
+    pub(super) sender: Option<AccountBody>,
+}
+
 /// A repository as GitHub and Gitea write it.
 #[derive(Debug, Deserialize)]
 pub(super) struct RepositoryBody {

@@ -15,8 +15,6 @@ pub struct Report {
     pub state: ReportState,
     /// One sentence for people; forges cut it at 140 to 255 characters.
     pub description: String,
-    /// What marks this report: told again, it is the same one.
-    pub marker: String,
 }
 
 /// The states that all forges know.

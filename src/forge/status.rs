@@ -198,7 +198,6 @@ mod tests {
             context: "slipway/digits".to_owned(),
             state: ReportState::Failure,
             description: "x".repeat(500),
-            marker: "m".to_owned(),
         };
         let told = api.report(&report).await;
         (told, answering.join().expect("a forge"))

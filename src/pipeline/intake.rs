@@ -88,8 +88,9 @@ impl Pipeline {
         if due.is_empty() {
             return Ok(false);
         }
+        let (due, meanings) = meanings_of(source, due).await?;
         let (mut pushes, mut without_effect) = (Vec::new(), Vec::new());
-        for (stored, meaning) in due.iter().zip(meanings_of(source, &due).await?) {
+        for (stored, meaning) in due.iter().zip(meanings) {
             match meaning {
                 Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
                 Ok(Meaning::Change(change)) => self.read_change(name, source, stored, &change).await?,
@@ -194,21 +195,22 @@ impl Pipeline {
 }
 
 /// What deliveries ask for, by their bodies alone. Reading is work on bytes from outside: it is done on a thread for it,
-/// and a panic there is a poisoned delivery, not the end of the reader.
-async fn meanings_of(source: &Source, due: &[StoredDelivery]) -> Result<Vec<Result<Meaning, StepError>>, StoreError> {
+/// and a panic there is a poisoned delivery, not the end of the reader. The deliveries come back with it.
+async fn meanings_of(
+    source: &Source,
+    due: Vec<StoredDelivery>,
+) -> Result<(Vec<StoredDelivery>, Vec<Result<Meaning, StepError>>), StoreError> {
     let (forge, branch) = (source.forge.clone(), source.mirror.remote().branch().to_owned());
-    let read: Vec<(String, Vec<u8>, u64)> = due
-        .iter()
-        .map(|stored| (stored.delivery.event.clone(), stored.delivery.body.clone(), stored.attempts))
-        .collect();
-    let all = blocking(move || {
-        let meaning = |(event, body, attempts): &(String, Vec<u8>, u64)| {
+    let read = blocking(move || {
+        let meaning = |stored: &StoredDelivery| {
+            let Delivery { event, body, .. } = &stored.delivery;
             let read = std::panic::AssertUnwindSafe(|| meaning_of(forge.as_ref(), &branch, event, body));
-            std::panic::catch_unwind(read).unwrap_or_else(|_| poisoned(*attempts))
+            std::panic::catch_unwind(read).map_or_else(|_| poisoned(stored.attempts), Ok)
         };
-        read.iter().map(meaning).collect()
+        let meanings = due.iter().map(meaning).collect();
+        (due, meanings)
     });
-    all.await.map_err(|_| StoreError::Closing)
+    read.await.map_err(|_| StoreError::Closing)
 }
 
 /// A delivery whose reading panicked: read again a few times, then put away.
@@ -220,18 +222,13 @@ fn poisoned(attempts: u64) -> Result<Meaning, StepError> {
     Ok(Meaning::Known(Settled::nothing(DeliveryState::Dead, note)))
 }
 
-fn meaning_of(forge: &dyn Forge, served: &str, event: &str, body: &[u8]) -> Result<Meaning, StepError> {
-    let dead = |reason: String| Ok(Meaning::Known(Settled::nothing(DeliveryState::Dead, reason)));
-    if event == missed::EVENT {
-        return match missed::read(body) {
-            Ok(announced) => Ok(Meaning::Branch(vec![announced])),
-            Err(reason) => dead(reason),
-        };
-    }
-    match forge.read(event, body) {
-        Err(error) => dead(error.to_string()),
-        Ok(events) => Ok(meaning_of_events(served, events)),
-    }
+fn meaning_of(forge: &dyn Forge, served: &str, event: &str, body: &[u8]) -> Meaning {
+    let read = if event == missed::EVENT {
+        missed::read(body).map(|announced| Meaning::Branch(vec![announced]))
+    } else {
+        forge.read(event, body).map(|events| meaning_of_events(served, events)).map_err(|error| error.to_string())
+    };
+    read.unwrap_or_else(|reason| Meaning::Known(Settled::nothing(DeliveryState::Dead, reason)))
 }
 
 /// What events ask for where `served` is the served branch. A delivery tells of pushes, or of one change; a few forges

@@ -46,7 +46,7 @@ impl Pipeline {
     ) -> Result<bool, StoreError> {
         let Some(notice) = self.store.due_notice(name, Timestamp::now(), HOLD).await? else { return Ok(false) };
         let Notice { change, run, attempts } = &notice;
-        let report = report_of(run, &change.transition, change.sequence);
+        let report = report_of(run, &change.transition);
         let Some(api) = &source.reports else {
             self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await?;
             return Ok(true);
@@ -80,7 +80,7 @@ impl Pipeline {
 }
 
 /// What is said of a transition.
-fn report_of(run: &Run, transition: &Transition, sequence: u64) -> Report {
+fn report_of(run: &Run, transition: &Transition) -> Report {
     let state = match transition.to {
         _ if run.stalled && transition.from == Some(transition.to) => ReportState::Error,
         RunState::Done => ReportState::Success,
@@ -99,6 +99,5 @@ fn report_of(run: &Run, transition: &Transition, sequence: u64) -> Report {
         context: format!("slipway/{}", run.model),
         state,
         description: format!("{}: {cause}", transition.to.as_str()),
-        marker: format!("{}/{sequence}", run.id),
     }
 }

@@ -1,12 +1,10 @@
 //! Which models a revision touches, and the runs that follow.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::Source;
 use super::source::{self, ModelFile, ModelFiles};
-use crate::domain::{ChangeHead, CommitSha, Run, RunId, RunState, SourceName};
+use crate::domain::{ChangeHead, CommitSha, Run, RunCause, SourceName};
 
 /// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
 /// folder, so that its author hears of the mistake.
@@ -21,7 +19,8 @@ pub(super) fn touches(file: &ModelFile, paths: &[String]) -> bool {
     }
 }
 
-/// What runs follow from.
+/// What the runs of one revision have in common.
+#[derive(Clone)]
 pub(super) struct Cause {
     /// The change, if it is one.
     pub(super) change: Option<ChangeHead>,
@@ -35,36 +34,17 @@ pub(super) struct Cause {
 
 /// A run of one model.
 pub(super) fn new_run(name: &SourceName, source: &Source, cause: &Cause, file: &ModelFile) -> Run {
-    let now = Timestamp::now();
-    let Cause { change, base, head, arrived } = cause;
-    Run {
-        id: RunId::new(),
+    let Cause { change, base, head, arrived } = cause.clone();
+    let cause = RunCause {
         source: name.clone(),
         model: source::name_of(file),
         file: file.path.clone(),
         branch: source.mirror.remote().branch().to_owned(),
-        change: change.clone(),
-        base: base.clone(),
-        head: head.clone(),
+        change,
+        base,
+        head,
         environment: source.environment.clone(),
-        state: RunState::Queued,
-        reason: None,
-        diagnostics: Vec::new(),
-        stalled: false,
-        attempts: 0,
-        priority: source.priority,
-        run_key: None,
-        run_key_parts: BTreeMap::new(),
-        reuse: None,
-        artifact: None,
-        reused_from: None,
-        champion: None,
-        evaluation: None,
-        evidence: None,
-        verdict: None,
-        promotion_commit: None,
-        delivered_at: *arrived,
-        created_at: now,
-        updated_at: now,
-    }
+        delivered_at: arrived,
+    };
+    Run { priority: source.priority, ..Run::queued(cause, Timestamp::now()) }
 }

@@ -30,8 +30,7 @@ impl FromStr for CrashPoint {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (moment, word) = text.split_once(':').ok_or("expected `before:STATE` or `after:STATE`")?;
-        let state = RunState::ALL.into_iter().find(|state| state.as_str() == word);
-        let state = state.ok_or_else(|| format!("`{word}` is not a state of a run"))?;
+        let state = RunState::named(word).ok_or_else(|| format!("`{word}` is not a state of a run"))?;
         match moment {
             "before" => Ok(Self { state, recorded: false }),
             "after" => Ok(Self { state, recorded: true }),

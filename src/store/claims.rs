@@ -7,7 +7,7 @@ use slipway_contract::Digest;
 use sqlx::Row as _;
 
 use super::database::{Turn, millis};
-use super::runs::{self, document, read_document};
+use super::runs::{document, read_document};
 use super::{Lease, Store, StoreError, logs};
 use crate::domain::{Run, Transition};
 
@@ -28,36 +28,31 @@ pub struct Claim {
 
 /// One run: of the source with the highest priority waiting, among those the one with the fewest runs held, among those
 /// the one that was served longest ago. Within a source: by priority, then by age; within a lane strictly by age.
-macro_rules! claim {
-    ($skip_locked:literal) => {
-        concat!(
-            "UPDATE runs SET lease = $1, lease_until = $2 WHERE id = (
-                 SELECT next.id FROM queues JOIN runs AS next ON next.id = (
-                     SELECT due.id FROM runs AS due
-                     WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
-                       AND (due.due_at <= $3 OR due.due_at > $4)
-                       AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_until > $4)
-                       AND NOT EXISTS (SELECT 1 FROM runs AS older
-                                       WHERE older.lane = due.lane AND older.active = 1 AND older.stalled = 0
-                                         AND (older.created_at, older.id) < (due.created_at, due.id))
-                     ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
-            $skip_locked,
-            ")
-                 WHERE (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source AND held.lease IS NOT NULL
-                          AND held.lease_until BETWEEN $3 AND $4) < $5
-                 ORDER BY next.priority DESC,
-                          (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source
-                             AND held.lease IS NOT NULL AND held.lease_until BETWEEN $3 AND $4),
-                          queues.claimed_at, next.created_at LIMIT 1)
-             RETURNING source, document"
-        )
-    };
-}
+const CLAIM: [&str; 2] = [
+    "UPDATE runs SET lease = $1, lease_until = $2 WHERE id = (
+         SELECT next.id FROM queues JOIN runs AS next ON next.id = (
+             SELECT due.id FROM runs AS due
+             WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
+               AND (due.due_at <= $3 OR due.due_at > $4)
+               AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_until > $4)
+               AND NOT EXISTS (SELECT 1 FROM runs AS older
+                               WHERE older.lane = due.lane AND older.active = 1 AND older.stalled = 0
+                                 AND (older.created_at, older.id) < (due.created_at, due.id))
+             ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
+    ")
+         WHERE (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source AND held.lease IS NOT NULL
+                  AND held.lease_until BETWEEN $3 AND $4) < $5
+         ORDER BY next.priority DESC,
+                  (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source
+                     AND held.lease IS NOT NULL AND held.lease_until BETWEEN $3 AND $4),
+                  queues.claimed_at, next.created_at LIMIT 1)
+     RETURNING source, document",
+];
 
 impl Store {
     /// Takes the next run that is due and held by nobody.
     pub async fn claim_run(&self, claim: Claim) -> Result<Option<(Run, Lease)>, StoreError> {
-        let statement = self.database.either(claim!(""), claim!(" FOR UPDATE SKIP LOCKED"));
+        let statement = sqlx::AssertSqlSafe(CLAIM.join(self.database.locked_or_skipped()));
         let token = uuid::Uuid::now_v7().to_string();
         let now = millis(claim.now);
         let mut transaction = self.database.begin().await?;
@@ -137,11 +132,6 @@ impl Store {
     pub async fn release_all(&self) -> Result<u64, StoreError> {
         let freed = sqlx::query("UPDATE runs SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL");
         Ok(freed.execute(&self.database.pool).await?.rows_affected())
-    }
-
-    /// Where a run stands in its source's queue; `None` if it is not waiting to be taken.
-    pub async fn queue_place(&self, run: &Run, now: Timestamp) -> Result<Option<runs::QueuePlace>, StoreError> {
-        runs::queue_place(&self.database, run, now).await
     }
 }
 

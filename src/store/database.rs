@@ -132,11 +132,19 @@ impl Database {
         Ok(())
     }
 
-    /// The statement for this database, where they need different ones.
-    pub(super) fn either(&self, sqlite: &'static str, postgres: &'static str) -> &'static str {
+    /// Ends a `SELECT` whose rows nobody else may change until the transaction ends. SQLite has one writer anyway.
+    pub(super) fn locked(&self) -> &'static str {
         match self.dialect {
-            Dialect::Sqlite => sqlite,
-            Dialect::Postgres => postgres,
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// The same, passing over rows that somebody else has locked.
+    pub(super) fn locked_or_skipped(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "",
+            Dialect::Postgres => " FOR UPDATE SKIP LOCKED",
         }
     }
 }
@@ -183,4 +191,24 @@ pub(super) fn count_of(row: &AnyRow, column: &str) -> Result<u64, StoreError> {
 /// A number as it is stored; one that is too large becomes the largest.
 pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Rows, or identifiers, of one statement. Each number of them is a statement of its own to prepare, so there are only
+/// these.
+const STEPS: [usize; 4] = [64, 16, 4, 1];
+
+/// Cuts a slice into pieces of such numbers.
+pub(super) fn in_steps<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let step = STEPS.into_iter().find(|step| *step <= rest.len())?;
+        let (now, later) = rest.split_at(step);
+        rest = later;
+        Some(now)
+    })
+}
+
+/// The places `$first` and so on of so many values, in brackets.
+pub(super) fn places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
+    format!("({})", places.join(", "))
 }

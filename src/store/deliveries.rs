@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::database::{count_of, millis, time_of, timestamp};
+use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
 use super::inbox::unpack;
 use super::{BranchHead, Store, StoreError, branches, runs};
 use crate::domain::{Delivery, DeliveryState, Run, RunId, SourceName};
@@ -89,13 +89,20 @@ pub struct DeliveryFilter {
     pub before: Option<(Timestamp, SourceName, String)>,
 }
 
-/// How many deliveries stand where, and how old the oldest pending one is.
+/// How much waits, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Backlog {
-    /// Deliveries that are not read yet.
+    /// Deliveries that are not read yet, or notices that are not told.
     pub pending: u64,
-    /// When the oldest of them arrived.
+    /// Since when the oldest of them waits.
     pub oldest: Option<Timestamp>,
+}
+
+impl Backlog {
+    pub(super) fn read(row: &AnyRow) -> Result<Self, StoreError> {
+        let oldest: Option<i64> = row.try_get("oldest")?;
+        Ok(Self { pending: count_of(row, "pending")?, oldest: oldest.map(timestamp).transpose()? })
+    }
 }
 
 /// Bytes of bodies, as stored, that are read together.
@@ -144,8 +151,7 @@ fn read_head(row: &AnyRow) -> Result<DeliveryHead, StoreError> {
 }
 
 fn read_state(word: &str) -> Result<DeliveryState, StoreError> {
-    let known = DeliveryState::ALL.into_iter().find(|state| state.as_str() == word);
-    known.ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a delivery")))
+    DeliveryState::named(word).ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a delivery")))
 }
 
 impl Store {
@@ -237,10 +243,9 @@ impl Store {
             alike.entry((state.as_str(), note)).or_default().push(id);
         }
         let mut transaction = self.database.begin().await?;
-        for ((state, note), mut ids) in alike {
-            while let Some(step) = STEPS.into_iter().find(|step| *step <= ids.len()) {
-                let now: Vec<&str> = ids.drain(..step).collect();
-                settle_alike(&mut transaction, source, (state, note), &now).await?;
+        for (outcome, ids) in alike {
+            for ids in in_steps(&ids) {
+                settle_alike(&mut transaction, source, outcome, ids).await?;
             }
         }
         transaction.commit().await?;
@@ -307,8 +312,7 @@ impl Store {
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         let select = "SELECT COUNT(*) AS pending, MIN(received_at) AS oldest FROM deliveries WHERE state = 'pending'";
         let row = sqlx::query(select).fetch_one(&self.database.pool).await?;
-        let oldest: Option<i64> = row.try_get("oldest")?;
-        Ok(Backlog { pending: count_of(&row, "pending")?, oldest: oldest.map(timestamp).transpose()? })
+        Backlog::read(&row)
     }
 }
 
@@ -331,20 +335,16 @@ async fn settle(
     Ok(())
 }
 
-/// Identifiers of one statement. Each number of them is a statement of its own to prepare, so there are only these.
-const STEPS: [usize; 3] = [32, 8, 1];
-
 async fn settle_alike(
     connection: &mut AnyConnection,
     source: &SourceName,
     (state, note): (&str, &str),
     ids: &[&str],
 ) -> Result<(), StoreError> {
-    let places: Vec<String> = (5..5 + ids.len()).map(|place| format!("${place}")).collect();
     let update = sqlx::AssertSqlSafe(format!(
         "UPDATE deliveries SET state = $1, note = $2, settled_at = $3
-         WHERE source = $4 AND state = 'pending' AND id IN ({})",
-        places.join(", ")
+         WHERE source = $4 AND state = 'pending' AND id IN {}",
+        places(5, ids.len())
     ));
     let update = sqlx::query(update)
         .bind(state.to_owned())

@@ -8,7 +8,7 @@ use sqlx::{Any, AnyConnection, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::database::{Database, millis, stored};
+use super::database::{Database, in_steps, millis, places, stored};
 use super::{Store, StoreError};
 use crate::domain::{Delivery, Intake};
 
@@ -18,11 +18,10 @@ const WAITING: usize = 1024;
 const TOGETHER: usize = 256;
 /// Bodies shorter than this are kept as they are.
 const WORTH_PACKING: usize = 256;
+/// Columns of a delivery as it is inserted.
+const COLUMNS: usize = 8;
 /// The largest body that is unpacked: nothing larger was ever taken in.
 const LARGEST_BODY: usize = 1 << 30;
-
-/// Rows of one statement. Each number of rows is a statement of its own to prepare, so there are only these.
-const STEPS: [usize; 4] = [64, 16, 4, 1];
 
 /// A delivery as it is written.
 struct Waiting {
@@ -107,25 +106,21 @@ fn intake(fresh: &[bool]) -> Intake {
 async fn commit(database: &Database, together: &[Waiting]) -> Result<Vec<bool>, StoreError> {
     let mut transaction = database.begin().await?;
     let mut fresh = Vec::with_capacity(together.len());
-    let mut rest = together;
-    while !rest.is_empty() {
-        let step = STEPS.into_iter().find(|step| *step <= rest.len()).unwrap_or(1);
-        let (now, later) = rest.split_at(step);
-        insert(&mut transaction, now, &mut fresh).await?;
-        rest = later;
+    for rows in in_steps(together) {
+        insert(&mut transaction, rows, &mut fresh).await?;
     }
     transaction.commit().await?;
     Ok(fresh)
 }
 
 async fn insert(connection: &mut AnyConnection, rows: &[Waiting], fresh: &mut Vec<bool>) -> Result<(), StoreError> {
-    let statement = match rows.len() {
-        64 => concat_rows::<64>(),
-        16 => concat_rows::<16>(),
-        4 => concat_rows::<4>(),
-        _ => concat_rows::<1>(),
-    };
-    let query = rows.iter().fold(sqlx::query(sqlx::AssertSqlSafe(statement)), bind);
+    let values: Vec<String> = (0..rows.len()).map(|row| places(row * COLUMNS + 1, COLUMNS)).collect();
+    let statement = sqlx::AssertSqlSafe(format!(
+        "INSERT INTO deliveries (source, id, event, headers, encoding, body, size, received_at) VALUES {}
+         ON CONFLICT (source, id) DO NOTHING RETURNING source, id",
+        values.join(", ")
+    ));
+    let query = rows.iter().fold(sqlx::query(statement), bind);
     let mut written: Vec<(String, String)> = Vec::with_capacity(rows.len());
     for row in query.fetch_all(connection).await? {
         written.push((row.try_get("source")?, row.try_get("id")?));
@@ -136,21 +131,6 @@ async fn insert(connection: &mut AnyConnection, rows: &[Waiting], fresh: &mut Ve
         fresh.push(place.map(|place| written.swap_remove(place)).is_some());
     }
     Ok(())
-}
-
-/// The statement that inserts so many rows. No text from outside is in it.
-fn concat_rows<const ROWS: usize>() -> String {
-    let mut statement =
-        "INSERT INTO deliveries (source, id, event, headers, encoding, body, size, received_at) VALUES ".to_owned();
-    for row in 0..ROWS {
-        let first = row * 8 + 1;
-        let places: Vec<String> = (first..first + 8).map(|place| format!("${place}")).collect();
-        statement.push_str(if row == 0 { "(" } else { ", (" });
-        statement.push_str(&places.join(", "));
-        statement.push(')');
-    }
-    statement.push_str(" ON CONFLICT (source, id) DO NOTHING RETURNING source, id");
-    statement
 }
 
 fn bind<'q>(query: Query<'q, Any, AnyArguments>, row: &Waiting) -> Query<'q, Any, AnyArguments> {

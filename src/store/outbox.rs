@@ -10,7 +10,7 @@ use super::claims::FARTHEST;
 use super::database::{count_of, millis, stored};
 use super::logs::{Change, read_change};
 use super::runs::read_document;
-use super::{Store, StoreError};
+use super::{Backlog, Store, StoreError};
 use crate::domain::{Run, SourceName};
 
 /// How far an entry has come.
@@ -70,22 +70,16 @@ impl Store {
         now: Timestamp,
         hold_for: Duration,
     ) -> Result<Option<Notice>, StoreError> {
-        let take = self.database.either(
+        let take = sqlx::AssertSqlSafe(format!(
             "UPDATE outbox SET attempts = attempts + 1, due_at = $1 WHERE sequence = (
                  SELECT sequence FROM outbox AS due
                  WHERE source = $2 AND state = 'pending' AND (due_at <= $3 OR due_at > $4)
                    AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.target = due.target
                                      AND older.state = 'pending' AND older.sequence < due.sequence)
-                 ORDER BY sequence LIMIT 1)
+                 ORDER BY sequence LIMIT 1{})
              RETURNING sequence, attempts",
-            "UPDATE outbox SET attempts = attempts + 1, due_at = $1 WHERE sequence = (
-                 SELECT sequence FROM outbox AS due
-                 WHERE source = $2 AND state = 'pending' AND (due_at <= $3 OR due_at > $4)
-                   AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.target = due.target
-                                     AND older.state = 'pending' AND older.sequence < due.sequence)
-                 ORDER BY sequence LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING sequence, attempts",
-        );
+            self.database.locked_or_skipped()
+        ));
         let taken = sqlx::query(take)
             .bind(millis(now + hold_for))
             .bind(source.as_str().to_owned())
@@ -127,12 +121,11 @@ impl Store {
     }
 
     /// How many entries are to be told, and since when the oldest waits.
-    pub async fn outbox_backlog(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    pub async fn outbox_backlog(&self) -> Result<Backlog, StoreError> {
         let select = "SELECT COUNT(*) AS pending, MIN(transitions.at) AS oldest
                       FROM outbox JOIN transitions ON transitions.sequence = outbox.sequence
                       WHERE outbox.state = 'pending'";
         let row = sqlx::query(select).fetch_one(&self.database.pool).await?;
-        let oldest: Option<i64> = row.try_get("oldest")?;
-        Ok((count_of(&row, "pending")?, oldest.map(super::database::timestamp).transpose()?))
+        Backlog::read(&row)
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use slipway_contract::Digest;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::database::{Database, count_of, millis};
 use super::steering::{call_off, supersede};
@@ -68,8 +68,7 @@ pub(super) fn document(run: &Run) -> String {
 }
 
 pub(super) fn read_state(word: &str) -> Result<RunState, StoreError> {
-    let known = RunState::ALL.into_iter().find(|state| state.as_str() == word);
-    known.ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a run")))
+    RunState::named(word).ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a run")))
 }
 
 /// Inserts a run, and supersedes what it replaces. A change's run is recorded once a revision: its cause is not a
@@ -106,10 +105,8 @@ pub(super) async fn open(database: &Database, connection: &mut AnyConnection, ru
     };
     let first = Transition { from: None, to: run.state, at: run.created_at, cause, actor: Actor::controller() };
     logs::add_transition(database, connection, run, &first).await?;
-    let select = database.either(
-        "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2",
-        "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2 FOR UPDATE",
-    );
+    let select = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2";
+    let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let older = sqlx::query(select).bind(lane).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
     for row in older {
         let older = read_document(&row)?;
@@ -134,10 +131,8 @@ pub(super) async fn close_change(
     source: &SourceName,
     change: u64,
 ) -> Result<(), StoreError> {
-    let select = database.either(
-        "SELECT document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2",
-        "SELECT document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2 FOR UPDATE",
-    );
+    let select = "SELECT document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2";
+    let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(super::database::stored(change));
     for row in rows.fetch_all(&mut *connection).await? {
         let run = read_document(&row)?;
@@ -151,45 +146,9 @@ pub(super) async fn close_change(
 
 /// One run, locked until the transaction ends.
 pub(super) async fn load(database: &Database, connection: &mut AnyConnection, run: RunId) -> Result<Run, StoreError> {
-    let select = database
-        .either("SELECT document FROM runs WHERE id = $1", "SELECT document FROM runs WHERE id = $1 FOR UPDATE");
+    let select = AssertSqlSafe(format!("SELECT document FROM runs WHERE id = $1{}", database.locked()));
     let row = sqlx::query(select).bind(run.to_string()).fetch_optional(connection).await?;
     read_document(&row.ok_or(StoreError::NoSuchRun { run })?)
-}
-
-pub(super) async fn queue_place(
-    database: &Database,
-    run: &Run,
-    now: Timestamp,
-) -> Result<Option<QueuePlace>, StoreError> {
-    let own = "SELECT due_at, priority, created_at FROM runs
-               WHERE id = $1 AND active = 1 AND stalled = 0 AND (lease IS NULL OR lease_until < $2)";
-    let own = sqlx::query(own).bind(run.id.to_string()).bind(millis(now)).fetch_optional(&database.pool).await?;
-    let Some(own) = own else { return Ok(None) };
-    let (due_at, priority, created_at): (i64, i64, i64) =
-        (own.try_get("due_at")?, own.try_get("priority")?, own.try_get("created_at")?);
-    let counts = "SELECT COUNT(*) AS waiting,
-                         COUNT(CASE WHEN priority > $3 OR (priority = $3 AND (created_at, id) <= ($4, $5)) THEN 1 END)
-                             AS position
-                  FROM runs WHERE source = $1 AND active = 1 AND stalled = 0 AND (lease IS NULL OR lease_until < $2)";
-    let counts = sqlx::query(counts)
-        .bind(run.source.as_str().to_owned())
-        .bind(millis(now))
-        .bind(priority)
-        .bind(created_at)
-        .bind(run.id.to_string())
-        .fetch_one(&database.pool)
-        .await?;
-    let older = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0
-                 AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 1";
-    let older = sqlx::query(older).bind(run.lane()).bind(created_at).bind(run.id.to_string());
-    let older = older.fetch_optional(&database.pool).await?;
-    Ok(Some(QueuePlace {
-        position: count_of(&counts, "position")?,
-        waiting: count_of(&counts, "waiting")?,
-        behind: older.map(|row| read_document(&row)).transpose()?.map(|run| run.id),
-        due_at: (due_at > millis(now)).then(|| super::database::timestamp(due_at)).transpose()?,
-    }))
 }
 
 impl Store {
@@ -219,6 +178,39 @@ impl Store {
             .bind(filter.scope.as_deref().map(scope_list))
             .bind(i64::from(limit));
         rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
+    }
+
+    /// Where a run stands in its source's queue; `None` if it is not waiting to be taken.
+    pub async fn queue_place(&self, run: &Run, now: Timestamp) -> Result<Option<QueuePlace>, StoreError> {
+        let own = "SELECT due_at, priority, created_at FROM runs
+                   WHERE id = $1 AND active = 1 AND stalled = 0 AND (lease IS NULL OR lease_until < $2)";
+        let own =
+            sqlx::query(own).bind(run.id.to_string()).bind(millis(now)).fetch_optional(&self.database.pool).await?;
+        let Some(own) = own else { return Ok(None) };
+        let (due_at, priority, created_at): (i64, i64, i64) =
+            (own.try_get("due_at")?, own.try_get("priority")?, own.try_get("created_at")?);
+        let counts = "SELECT COUNT(*) AS waiting,
+                             COUNT(CASE WHEN priority > $3 OR (priority = $3 AND (created_at, id) <= ($4, $5)) THEN 1 END)
+                                 AS position
+                      FROM runs WHERE source = $1 AND active = 1 AND stalled = 0 AND (lease IS NULL OR lease_until < $2)";
+        let counts = sqlx::query(counts)
+            .bind(run.source.as_str().to_owned())
+            .bind(millis(now))
+            .bind(priority)
+            .bind(created_at)
+            .bind(run.id.to_string())
+            .fetch_one(&self.database.pool)
+            .await?;
+        let older = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0
+                     AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 1";
+        let older = sqlx::query(older).bind(run.lane()).bind(created_at).bind(run.id.to_string());
+        let older = older.fetch_optional(&self.database.pool).await?;
+        Ok(Some(QueuePlace {
+            position: count_of(&counts, "position")?,
+            waiting: count_of(&counts, "waiting")?,
+            behind: older.map(|row| read_document(&row)).transpose()?.map(|run| run.id),
+            due_at: (due_at > millis(now)).then(|| super::database::timestamp(due_at)).transpose()?,
+        }))
     }
 
     /// How many runs stand where.

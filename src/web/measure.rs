@@ -51,9 +51,9 @@ impl Shared {
         metrics::gauge!("slipway_runs_waiting").set(number(waiting));
         metrics::gauge!("slipway_runs_stalled").set(number(stalled));
         metrics::gauge!("slipway_runs_longest_waiting_seconds").set(age(self.store.longest_waiting(now).await?));
-        let (pending, oldest) = self.store.outbox_backlog().await?;
-        metrics::gauge!("slipway_outbox_pending").set(number(pending));
-        metrics::gauge!("slipway_outbox_oldest_pending_seconds").set(age(oldest));
+        let notices = self.store.outbox_backlog().await?;
+        metrics::gauge!("slipway_outbox_pending").set(number(notices.pending));
+        metrics::gauge!("slipway_outbox_oldest_pending_seconds").set(age(notices.oldest));
         Ok(())
     }
 }

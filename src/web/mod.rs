@@ -1,4 +1,5 @@
-//! The HTTP side: webhooks in, the API, health and metrics. It knows no database and no git, only the pipeline.
+//! The HTTP side: webhooks in, the API, health and metrics. What steers runs goes through the pipeline;
+//! what only reads asks the store.
 
 mod access;
 mod api;

@@ -18,7 +18,9 @@ use jiff::{SignedDuration, Timestamp};
 use slipway_testkit::Postgres;
 
 use super::{BranchHead, Claim, Lease, PostgresUrl, Settings, Settled, Store};
-use crate::domain::{Actor, CommitSha, Delivery, DeliveryState, Run, RunId, RunState, SourceName, Transition};
+use crate::domain::{
+    Actor, CommitSha, Delivery, DeliveryState, Run, RunCause, RunId, RunState, SourceName, Transition,
+};
 
 const HOLD: Duration = Duration::from_secs(30);
 
@@ -163,8 +165,7 @@ fn transition(from: RunState, to: RunState) -> Transition {
 fn run(file: &str, digit: char, second: i64) -> Run {
     let at: Timestamp = "2026-11-24T10:00:00Z".parse().expect("a time");
     let at = at + SignedDuration::from_secs(second);
-    Run {
-        id: RunId::new(),
+    let cause = RunCause {
         source: name("models"),
         model: file.to_owned(),
         file: file.to_owned(),
@@ -173,24 +174,7 @@ fn run(file: &str, digit: char, second: i64) -> Run {
         base: None,
         head: sha(digit),
         environment: name("staging"),
-        state: RunState::Queued,
-        reason: None,
-        diagnostics: Vec::new(),
-        stalled: false,
-        attempts: 0,
-        priority: 0,
-        run_key: None,
-        run_key_parts: std::collections::BTreeMap::new(),
-        reuse: None,
-        artifact: None,
-        reused_from: None,
-        champion: None,
-        evaluation: None,
-        evidence: None,
-        verdict: None,
-        promotion_commit: None,
         delivered_at: at,
-        created_at: at,
-        updated_at: at,
-    }
+    };
+    Run::queued(cause, at)
 }

@@ -28,7 +28,7 @@ on_both_databases! {
         world.store.settle_notice(again.change.sequence, OutboxState::Told, "").await.expect("settled");
         let second = world.store.due_notice(&source, now, HOLD).await.expect("asked").expect("the second");
         assert_eq!((second.change.transition.to, second.run.id), (RunState::Training, claimed.id));
-        assert_eq!(world.store.outbox_backlog().await.expect("counted").0, 1);
+        assert_eq!(world.store.outbox_backlog().await.expect("counted").pending, 1);
     }
 
     async fn targets_do_not_wait_for_each_other(world: World) {

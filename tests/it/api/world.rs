@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use jiff::Timestamp;
-use slipway::domain::{
-    Actor, CommitSha, Delivery, DeliveryState, Run, RunEvent, RunId, RunState, SourceName, Transition,
-};
+use slipway::domain::{Actor, CommitSha, Delivery, DeliveryState, Run, RunCause, RunEvent, SourceName, Transition};
 use slipway::store::{Claim, Role, Settings, Settled, Store};
 use slipway_testkit::{Api, SlipwayProcess};
 
@@ -33,8 +31,7 @@ pub(super) fn commit(number: usize) -> CommitSha {
 /// A run that is queued.
 pub(super) fn run(source_name: &str, model: &str, number: usize) -> Run {
     let at = Timestamp::from_second(1_700_000_000 + i64::try_from(number).expect("small")).expect("a time");
-    Run {
-        id: RunId::new(),
+    let cause = RunCause {
         source: source(source_name),
         model: model.to_owned(),
         file: format!("{model}/slipway.yaml"),
@@ -43,26 +40,9 @@ pub(super) fn run(source_name: &str, model: &str, number: usize) -> Run {
         base: None,
         head: commit(number),
         environment: source("staging"),
-        state: RunState::Queued,
-        reason: None,
-        diagnostics: Vec::new(),
-        stalled: false,
-        attempts: 0,
-        priority: 0,
-        run_key: None,
-        run_key_parts: std::collections::BTreeMap::default(),
-        reuse: None,
-        artifact: None,
-        reused_from: None,
-        champion: None,
-        evaluation: None,
-        evidence: None,
-        verdict: None,
-        promotion_commit: None,
         delivered_at: at,
-        created_at: at,
-        updated_at: at,
-    }
+    };
+    Run::queued(cause, at)
 }
 
 /// A delivery that says nothing.

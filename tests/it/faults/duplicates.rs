@@ -1,5 +1,6 @@
 //! The same pushes told many times, in any order, late, by several hooks, or not at all.
 
+use slipway::store::{RunFilter, Store};
 use slipway_testkit::{Answer, SlipwayProcess, WorkTree, signature};
 
 use super::{HOOK, SECRET, World, all_read, runs};
@@ -14,6 +15,32 @@ async fn deliver(server: &SlipwayProcess, id: &str, body: &[u8]) -> Answer {
         ("content-type", "application/json"),
     ];
     server.api().send("POST", HOOK, &headers, body.to_vec()).await.expect("an answer")
+}
+
+/// Another clone of the models' repository.
+async fn clone(world: &World) -> WorkTree {
+    WorkTree::clone(&world.git.url("models.git"), world.path().join("second")).await.expect("a clone")
+}
+
+/// Pushes another model file to the served branch, without telling anybody.
+async fn push(work: &WorkTree, content: &str, message: &str) -> String {
+    work.write("slipway.yaml", content).expect("written");
+    let head = work.commit(message).await.expect("a commit");
+    assert!(work.push("main").await.expect("pushed").success());
+    head
+}
+
+/// What GitHub says of a push of the served branch.
+fn moved(before: &str, after: &str, forced: bool) -> String {
+    serde_json::json!({"ref": "refs/heads/main", "before": before, "after": after, "forced": forced,
+                       "repository": {"id": 41, "full_name": "team/models"}})
+    .to_string()
+}
+
+async fn end(world: World, store: Store, server: SlipwayProcess) {
+    store.close().await;
+    assert!(server.terminate().await.expect("it ends").success());
+    world.finish().await;
 }
 
 #[tokio::test]
@@ -33,38 +60,29 @@ async fn one_push_is_one_run_however_often_and_by_whatever_names_it_is_told() {
     assert_eq!(deliver(&server, "much later", &body).await.status, 202);
     all_read(&store).await;
     assert_eq!(runs(&store).await, 1);
-    store.close().await;
-    assert!(server.terminate().await.expect("it ends").success());
-    world.finish().await;
+    end(world, store, server).await;
 }
 
 #[tokio::test]
 async fn pushes_told_in_the_wrong_order_end_with_one_run_of_the_newest_revision() {
     let world = World::on_sqlite().await;
     let server = world.start().await;
-    let work = WorkTree::clone(&world.git.url("models.git"), world.path().join("second")).await.expect("a clone");
+    let work = clone(&world).await;
     let mut heads = vec![world.head.clone()];
     for n in 0..4 {
-        work.write("slipway.yaml", format!("kind: Wrong {n}\n")).expect("written");
-        heads.push(work.commit(&format!("revision {n}")).await.expect("a commit"));
-        assert!(work.push("main").await.expect("pushed").success());
+        heads.push(push(&work, &format!("kind: Wrong {n}\n"), &format!("revision {n}")).await);
     }
     for (round, order) in [[3, 1, 2, 0], [0, 2, 3, 1]].into_iter().enumerate() {
         for n in order {
-            let body = serde_json::json!({
-                "ref": "refs/heads/main", "before": heads[n], "after": heads[n + 1],
-                "repository": {"id": 41, "full_name": "team/models"},
-            });
-            assert_eq!(deliver(&server, &format!("{round}-{n}"), body.to_string().as_bytes()).await.status, 202);
+            let body = moved(&heads[n], &heads[n + 1], false);
+            assert_eq!(deliver(&server, &format!("{round}-{n}"), body.as_bytes()).await.status, 202);
         }
     }
     let store = world.store().await;
     all_read(&store).await;
-    let all = store.runs(&slipway::store::RunFilter::default(), 10).await.expect("runs");
+    let all = store.runs(&RunFilter::default(), 10).await.expect("runs");
     assert_eq!(all.iter().map(|run| run.head.as_str()).collect::<Vec<_>>(), [&*heads[4]]);
-    store.close().await;
-    assert!(server.terminate().await.expect("it ends").success());
-    world.finish().await;
+    end(world, store, server).await;
 }
 
 #[tokio::test]
@@ -74,22 +92,15 @@ async fn a_branch_set_back_to_what_it_was_is_dealt_with_again() {
     let store = world.store().await;
     deliver(&server, "first", &world.push_event()).await;
     all_read(&store).await;
-    let work = WorkTree::clone(&world.git.url("models.git"), world.path().join("second")).await.expect("a clone");
-    work.write("slipway.yaml", "kind: Other\n").expect("written");
-    let second = work.commit("another").await.expect("a commit");
-    assert!(work.push("main").await.expect("pushed").success());
-    let moved = |before: &str, after: &str, forced: bool| {
-        serde_json::json!({"ref": "refs/heads/main", "before": before, "after": after, "forced": forced,
-                           "repository": {"id": 41, "full_name": "team/models"}})
-        .to_string()
-    };
+    let work = clone(&world).await;
+    let second = push(&work, "kind: Other\n", "another").await;
     deliver(&server, "forth", moved(&world.head, &second, false).as_bytes()).await;
     all_read(&store).await;
     work.git(&["push", "--force", "origin", &format!("{}:refs/heads/main", world.head)]).await.expect("forced back");
     deliver(&server, "back", moved(&second, &world.head, true).as_bytes()).await;
     all_read(&store).await;
     let heads: Vec<String> = store
-        .runs(&slipway::store::RunFilter::default(), 10)
+        .runs(&RunFilter::default(), 10)
         .await
         .expect("runs")
         .iter()
@@ -97,9 +108,7 @@ async fn a_branch_set_back_to_what_it_was_is_dealt_with_again() {
         .map(|run| run.head.to_string())
         .collect();
     assert_eq!(heads, [world.head.clone(), second, world.head.clone()]);
-    store.close().await;
-    assert!(server.terminate().await.expect("it ends").success());
-    world.finish().await;
+    end(world, store, server).await;
 }
 
 #[tokio::test]
@@ -110,17 +119,13 @@ async fn a_push_that_no_delivery_told_of_is_found_after_the_next_start() {
     let store = world.store().await;
     all_read(&store).await;
     assert!(server.terminate().await.expect("it ends").success());
-    let work = WorkTree::clone(&world.git.url("models.git"), world.path().join("second")).await.expect("a clone");
-    work.write("slipway.yaml", "kind: Pushed while the webhook was down\n").expect("written");
-    let missed = work.commit("missed").await.expect("a commit");
-    assert!(work.push("main").await.expect("pushed").success());
+    let work = clone(&world).await;
+    let missed = push(&work, "kind: Pushed while the webhook was down\n", "missed").await;
     let server = world.start().await;
     let found = |run: &serde_json::Value| run["head"] == missed.as_str();
     let run = server.api().wait_for_run("the missed push is found", DEADLINE, found).await.expect("found");
     assert_eq!(run["base"], world.head.as_str());
-    store.close().await;
-    assert!(server.terminate().await.expect("it ends").success());
-    world.finish().await;
+    end(world, store, server).await;
 }
 
 #[tokio::test]
@@ -130,19 +135,13 @@ async fn a_head_commit_that_says_so_keeps_its_models_from_being_built() {
     let store = world.store().await;
     deliver(&server, "first", &world.push_event()).await;
     all_read(&store).await;
-    let work = WorkTree::clone(&world.git.url("models.git"), world.path().join("second")).await.expect("a clone");
-    work.write("slipway.yaml", "kind: Other\n").expect("written");
-    let skipped = work.commit("Not yet\n\n[skip slipway]").await.expect("a commit");
-    assert!(work.push("main").await.expect("pushed").success());
-    let body = serde_json::json!({"ref": "refs/heads/main", "before": world.head, "after": skipped,
-                                  "repository": {"id": 41, "full_name": "team/models"}});
-    deliver(&server, "second", body.to_string().as_bytes()).await;
+    let work = clone(&world).await;
+    let skipped = push(&work, "kind: Other\n", "Not yet\n\n[skip slipway]").await;
+    deliver(&server, "second", moved(&world.head, &skipped, false).as_bytes()).await;
     all_read(&store).await;
     assert_eq!(runs(&store).await, 1);
     let source = "models".to_owned().try_into().expect("a name");
     let note = store.delivery(&source, "second").await.expect("stored").note;
     assert!(note.contains("[skip slipway]"), "{note}");
-    store.close().await;
-    assert!(server.terminate().await.expect("it ends").success());
-    world.finish().await;
+    end(world, store, server).await;
 }
