@@ -18,13 +18,13 @@ use super::round;
 use super::round::{Decision, Job, Round};
 
 /// Most rounds of read, build and push: with full jitter, eight let even a crowd of writers through.
-const MOST_ATTEMPTS: u32 = 8;
+pub(super) const MOST_ATTEMPTS: u32 = 8;
 
 /// Most commits in one push: a refused or lost push costs as many to build again.
 const MOST_COMMITS: usize = 100;
 
 /// Most pushes that may end without an answer before the server is left alone for a while.
-const MOST_DOUBTS: u32 = 2;
+pub(super) const MOST_DOUBTS: u32 = 2;
 
 /// Bounds of the pause after a lost race: it doubles from the first to the second, and a random part of it is taken.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
@@ -117,7 +117,7 @@ impl<'a> Batch<'a> {
                 self.fresh = true;
                 self.conclude(decisions, results);
             }
-            Some(PushEnd::BaseMoved) => self.catch_up()?,
+            Some(PushEnd::BaseMoved { words: _ }) => self.catch_up()?,
             Some(PushEnd::Rejected { words }) => self.rejected(words, &chain, results),
             Some(PushEnd::Unknown { cause }) => self.look_for(&chain, &cause, jobs, results)?,
         }
@@ -242,7 +242,12 @@ fn uncertain(mirror: &Mirror, commit: Oid, problem: String) -> GitError {
 }
 
 fn refusal(mirror: &Mirror, words: String) -> GitError {
-    let (repository, branch) = names(mirror);
+    refusal_of(mirror, mirror.remote().branch(), words)
+}
+
+/// What a refusal of a branch means, by the server's words.
+pub(super) fn refusal_of(mirror: &Mirror, branch: &str, words: String) -> GitError {
+    let (repository, branch) = (mirror.remote().url().to_owned(), branch.to_owned());
     // GitHub says `protected branch hook declined`, GitLab `… to protected branches`, Gitea `branch main is protected`.
     if words.to_lowercase().contains("protected") {
         GitError::ProtectedBranch { repository, branch, words }
@@ -256,7 +261,7 @@ fn names(mirror: &Mirror) -> (String, String) {
 }
 
 /// A random part of a pause that doubles with each attempt: writers that collided once do not collide again.
-fn pause_after(attempt: u32) -> Duration {
+pub(super) fn pause_after(attempt: u32) -> Duration {
     let longest = SHORTEST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
     let (_, random) = Uuid::now_v7().as_u64_pair();
     longest.mul_f64(f64::from((random & 0xffff) as u16) / f64::from(u16::MAX))

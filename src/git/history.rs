@@ -84,8 +84,12 @@ pub(super) fn has_trailer(message: &str, key: &str, value: &str) -> bool {
 
 /// The values of a key in the last paragraph of a message, which is not its only one.
 fn values_of<'message>(message: &'message str, key: &str) -> impl Iterator<Item = &'message str> {
-    let lines = last_paragraph(message).into_iter().flat_map(str::lines);
-    lines.filter_map(trailer).filter(move |(found, _)| found.eq_ignore_ascii_case(key)).map(|(_, value)| value)
+    trailers(message).filter(move |(found, _)| found.eq_ignore_ascii_case(key)).map(|(_, value)| value)
+}
+
+/// The keys and values in the last paragraph of a message, which is not its only one.
+pub(super) fn trailers(message: &str) -> impl Iterator<Item = (&str, &str)> {
+    last_paragraph(message).into_iter().flat_map(str::lines).filter_map(trailer)
 }
 
 /// The message with the trailer in its last paragraph: beside the trailers there, or in a paragraph of its own.

@@ -77,14 +77,14 @@ impl Mirror {
     }
 
     /// Does read-only work on the mirror; a damaged mirror is made anew once, and the work is done again.
-    pub(super) fn reading<T>(&self, work: impl Fn(&Repository) -> Result<T, Fault>) -> Result<T, GitError> {
+    pub(super) fn reading<T>(&self, mut work: impl FnMut(&Repository) -> Result<T, Fault>) -> Result<T, GitError> {
         self.ensure()?;
-        match self.attempt(&work) {
+        match self.attempt(&mut work) {
             Ok(result) => Ok(result),
             Err(Fault::Final(error)) => Err(error),
             Err(Fault::Damaged(damage)) => {
                 self.heal(&damage)?;
-                self.attempt(&work).map_err(|fault| self.beyond_repair(fault))
+                self.attempt(&mut work).map_err(|fault| self.beyond_repair(fault))
             }
         }
     }

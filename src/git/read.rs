@@ -1,22 +1,18 @@
 //! Reads a mirrored branch at a commit: files, lists, history and changes, without a checkout.
 
 use git2::{Commit, DiffOptions, ErrorCode, Repository};
-use jiff::Timestamp;
 
 use crate::domain::CommitSha;
 
 use super::GitError;
 use super::Mirror;
+use super::commit::CommitInfo;
 use super::fault::Fault;
 use super::fetch;
 use super::history;
 use super::holding::Held;
 use super::mirror::{id_of, name_of};
 use super::tree;
-use super::words::short_words;
-
-/// Longest commit message kept: the rest is cut, so that no message floods the store.
-const LONGEST_MESSAGE: usize = 16 * 1024;
 
 /// A file of a commit's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +23,6 @@ pub struct TreeFile {
     pub blob: String,
     /// Size in bytes.
     pub size: u64,
-}
-
-/// What a commit says of itself: bounded, and always valid text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommitInfo {
-    /// Who wrote it.
-    pub author: String,
-    /// The first line of the message.
-    pub subject: String,
-    /// The message, cut at 16 KiB.
-    pub message: String,
-    /// When it was committed; `None` for a time no calendar holds.
-    pub time: Option<Timestamp>,
 }
 
 impl Mirror {
@@ -106,17 +89,7 @@ impl Mirror {
 
     /// Who wrote a commit, when, and with which words.
     pub fn commit_info(&self, commit: &CommitSha) -> Result<CommitInfo, GitError> {
-        self.reading(|repository| {
-            let commit = self.commit(repository, commit)?;
-            let message = &commit.message_bytes()[..commit.message_bytes().len().min(LONGEST_MESSAGE)];
-            let message = String::from_utf8_lossy(message).into_owned();
-            Ok(CommitInfo {
-                author: short_words(&String::from_utf8_lossy(commit.author().name_bytes())),
-                subject: short_words(message.lines().next().unwrap_or_default()),
-                time: Timestamp::from_second(commit.time().seconds()).ok(),
-                message,
-            })
-        })
+        self.reading(|repository| Ok(CommitInfo::of(&self.commit(repository, commit)?)))
     }
 
     /// The newest of the `limit` newest commits up to `tip` that carries the trailer `key: value`.
@@ -133,7 +106,7 @@ impl Mirror {
         })
     }
 
-    fn commit<'r>(&self, repository: &'r Repository, commit: &CommitSha) -> Result<Commit<'r>, Fault> {
+    pub(super) fn commit<'r>(&self, repository: &'r Repository, commit: &CommitSha) -> Result<Commit<'r>, Fault> {
         match repository.find_commit(id_of(commit)) {
             Ok(found) => Ok(found),
             Err(error) if error.code() == ErrorCode::NotFound => Err(self.missing(repository, commit)),

@@ -14,6 +14,9 @@ use super::signing::SigningKey;
 /// Longest URL taken: longer ones are mistakes, and would flood messages.
 const LONGEST_URL: usize = 2048;
 
+/// How the names of Slipway's own branches begin.
+const OWN_BRANCHES: &str = "slipway/";
+
 /// Username and password (or token) for one repository.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
@@ -197,6 +200,19 @@ fn without_credentials(url: &str) -> String {
     let after = after.split(['?', '#']).next().unwrap_or_default();
     let shown: String = after.chars().filter(|c| !c.is_control()).take(200).collect();
     if scheme.is_empty() { shown } else { format!("{scheme}://{shown}") }
+}
+
+/// A branch that Slipway may make, replace and remove: all of its own begin with `slipway/`, so that it never is a person's.
+pub(super) fn check_own_branch(branch: &str) -> Result<(), GitError> {
+    check_branch(branch)?;
+    if branch.strip_prefix(OWN_BRANCHES).is_some_and(|rest| !rest.is_empty()) {
+        return Ok(());
+    }
+    Err(GitError::InvalidRemote {
+        given: branch.chars().filter(|c| !c.is_control()).take(200).collect(),
+        problem: "a branch that Slipway replaces and removes is one of its own".to_owned(),
+        help: format!("name one that begins with `{OWN_BRANCHES}`"),
+    })
 }
 
 fn check_branch(branch: &str) -> Result<(), GitError> {

@@ -88,13 +88,14 @@ pub(super) fn landed(
     Ok(memory.commit_with(value))
 }
 
-enum Built<E> {
+/// What became of a proposal on a tip.
+pub(super) enum Built<E> {
     Commit(Oid),
     None(Decision<E>),
 }
 
 /// Has a change proposed and builds it, unless the tree would not change.
-fn commit_on<E: From<GitError>>(
+pub(super) fn commit_on<E: From<GitError>>(
     repository: &Repository,
     mirror: &Mirror,
     head: &Commit<'_>,

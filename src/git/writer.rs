@@ -8,6 +8,8 @@ use super::GitError;
 use super::Mirror;
 use super::Snapshot;
 use super::batch;
+use super::offer;
+use super::offer::Offer;
 use super::request::{Outcome, Proposal, WriteRequest};
 use super::round::Job;
 
@@ -76,6 +78,15 @@ impl<E: From<GitError>> Writer<E> {
         drop(turn);
         // An answer that does not come was lost with the thread that had the turn.
         answers.iter().map(|answer| answer.try_recv().unwrap_or_else(|_| Err(self.stopped().into()))).collect()
+    }
+
+    /// Builds the commit of a promotion on the newest tip, and puts it on a branch of its own beside the writer's:
+    /// `slipway/…`, made if it is missing, replaced if it is still what it was when it was read.
+    ///
+    /// The writer's branch stays as it is. A push that ends without an answer is looked up before anything is repeated.
+    pub fn offer(&self, branch: &str, mut order: Order<E>) -> Result<Offer, E> {
+        let Order { request, propose } = &mut order;
+        offer::place(&self.mirror, branch, Job { request, propose: &mut **propose })
     }
 
     fn queue(&self, order: Order<E>) -> mpsc::Receiver<Result<Outcome, E>> {

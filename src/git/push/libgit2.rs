@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use git2::{Oid, PushOptions, RemoteCallbacks, RemoteRedirect, Repository};
 
-use super::{LONGEST_SPEECH, PushEnd, is_final, no_word, rejected, spoken};
+use super::{LONGEST_SPEECH, New, PushEnd, Update, is_final, no_word, rejected, spoken};
 use crate::git::GitError;
 use crate::git::Mirror;
 use crate::git::fault::Fault;
@@ -12,17 +12,24 @@ use crate::git::fetch;
 use crate::git::transport::Channel;
 use crate::git::words::short_words;
 
-/// Pushes `commit`, built on `base`, if the branch is still at `base`. An error means that nothing landed.
-pub(super) fn push(repository: &Repository, mirror: &Mirror, base: Oid, commit: Oid) -> Result<PushEnd, Fault> {
+/// Does an update, if the branch is what it is to be before. An error means that nothing landed.
+pub(super) fn push(repository: &Repository, mirror: &Mirror, update: &Update<'_>) -> Result<PushEnd, Fault> {
     let channel = Channel::open(mirror.connection())?;
-    let reference = mirror.remote().reference();
+    let Update { reference, old, new } = *update;
+    let expected = old.unwrap_or(Oid::ZERO_SHA1);
+    // The negotiation below checks the old id. A branch that is to be replaced needs the `+`, as nothing descends from it.
+    let command = match new {
+        Some(New { base, commit }) if old == Some(base) => format!("{commit}:{reference}"),
+        Some(New { base: _, commit }) => format!("+{commit}:{reference}"),
+        None => format!(":{reference}"),
+    };
     let moved = RefCell::new(false);
     let status: RefCell<Option<Option<String>>> = RefCell::new(None);
     let speech: RefCell<Vec<u8>> = RefCell::new(Vec::new());
 
     let mut callbacks = RemoteCallbacks::new();
     callbacks.push_negotiation(|updates| {
-        let leased = matches!(updates, [only] if only.src() == base);
+        let leased = matches!(updates, [only] if only.src() == expected);
         *moved.borrow_mut() = !leased;
         if leased { Ok(()) } else { Err(git2::Error::from_str("the branch moved")) }
     });
@@ -40,21 +47,22 @@ pub(super) fn push(repository: &Repository, mirror: &Mirror, base: Oid, commit: 
     });
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks).packbuilder_parallelism(1).follow_redirects(RemoteRedirect::None);
-    let ended =
-        repository.remote_anonymous(&channel.address())?.push(&[format!("{commit}:{reference}")], Some(&mut options));
+    let ended = repository.remote_anonymous(&channel.address())?.push(&[command], Some(&mut options));
     drop(options);
 
     let words = spoken(&speech.into_inner());
     match (status.into_inner(), ended) {
         (Some(None), _) => Ok(PushEnd::Landed { server_messages: words }),
         (Some(Some(refusal)), _) => Ok(rejected(&refusal, &words)),
-        (None, _) if *moved.borrow() => Ok(PushEnd::BaseMoved),
-        (None, Err(error)) if error.code() == git2::ErrorCode::NotFastForward => Ok(PushEnd::BaseMoved),
-        (None, Ok(())) => Ok(PushEnd::Unknown { cause: no_word(mirror.remote().url(), reference.as_str(), &words) }),
+        (None, _) if *moved.borrow() => Ok(PushEnd::BaseMoved { words: String::new() }),
+        (None, Err(error)) if error.code() == git2::ErrorCode::NotFastForward => {
+            Ok(PushEnd::BaseMoved { words: String::new() })
+        }
+        (None, Ok(())) => Ok(PushEnd::Unknown { cause: no_word(mirror.remote().url(), reference, &words) }),
         (None, Err(error)) => not_answered(
             fetch::explained(error.into(), &channel, mirror.remote()),
             &channel,
-            no_word(mirror.remote().url(), &reference, &words),
+            no_word(mirror.remote().url(), reference, &words),
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! One push of new commits to one branch, never forced: sends them, and reads what the server made of it.
+//! One push to one branch, always with the id that is to be there before: sends it, and reads what the server made of it.
 
 mod libgit2;
 mod native;
@@ -10,6 +10,7 @@ use super::GitError;
 use super::Mirror;
 use super::fault::Fault;
 use super::words::short_words;
+pub(super) use native::Advertisement;
 
 /// Most bytes kept of what a server says during a push: hooks may talk without end.
 const LONGEST_SPEECH: usize = 4 * 1024;
@@ -32,26 +33,59 @@ const RACE_WORDS: &[&str] = &[
 pub(super) enum PushEnd {
     /// The server said "ok" of this very ref.
     Landed { server_messages: String },
-    /// The branch was not at the base any more; nothing was written.
-    BaseMoved,
+    /// The branch was not what it was to be, as far as the server's words tell; nothing was written.
+    BaseMoved { words: String },
     /// The server said no to this ref.
     Rejected { words: String },
     /// The pack was sent, and no answer about the ref came back: it may have landed or not.
     Unknown { cause: GitError },
 }
 
+/// What a push does to a branch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Update<'a> {
+    /// The branch's full name.
+    pub(super) reference: &'a str,
+    /// What it must be before; `None`: not there.
+    pub(super) old: Option<Oid>,
+    /// What it is then; `None`: not there any more.
+    pub(super) new: Option<New>,
+}
+
+/// A commit to send, and the one it descends from that the server has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct New {
+    pub(super) base: Oid,
+    pub(super) commit: Oid,
+}
+
 /// Pushes `commit` and what it is built on down to `base`, if the branch is still at `base`. An error means that nothing
 /// landed.
 pub(super) fn push(repository: &Repository, mirror: &Mirror, base: Oid, commit: Oid) -> Result<PushEnd, Fault> {
     let reference = mirror.remote().reference();
-    let advertisement = native::Advertisement::read(mirror.connection(), &reference)?;
-    if advertisement.tip != Some(base) {
-        return Ok(PushEnd::BaseMoved);
+    let server = Advertisement::read(mirror.connection(), &[&reference])?;
+    if server.tip_of(&reference) != Some(base) {
+        return Ok(PushEnd::BaseMoved { words: String::new() });
     }
-    if advertisement.reports() {
-        native::push(repository, mirror.connection(), &advertisement, &reference, base, commit)
+    send(
+        repository,
+        mirror,
+        &server,
+        &Update { reference: &reference, old: Some(base), new: Some(New { base, commit }) },
+    )
+}
+
+/// Does an update on a server that said this before. An error means that nothing landed.
+pub(super) fn send(
+    repository: &Repository,
+    mirror: &Mirror,
+    server: &Advertisement,
+    update: &Update<'_>,
+) -> Result<PushEnd, Fault> {
+    if server.reports() {
+        native::push(repository, mirror.connection(), server, update)
     } else {
-        libgit2::push(repository, mirror, base, commit)
+        libgit2::push(repository, mirror, update)
     }
 }
 
@@ -63,10 +97,10 @@ fn spoken(speech: &[u8]) -> String {
 
 fn rejected(refusal: &str, words: &str) -> PushEnd {
     let lower = refusal.to_lowercase();
-    if RACE_WORDS.iter().any(|race| lower.contains(race)) {
-        return PushEnd::BaseMoved;
-    }
     let words = if words.is_empty() { refusal.to_owned() } else { format!("{refusal}: {words}") };
+    if RACE_WORDS.iter().any(|race| lower.contains(race)) {
+        return PushEnd::BaseMoved { words };
+    }
     PushEnd::Rejected { words }
 }
 

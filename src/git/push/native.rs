@@ -7,7 +7,7 @@ use std::io::Read;
 use git2::{Oid, Repository};
 
 use super::pack::pack;
-use super::{LONGEST_SPEECH, PushEnd, is_final, no_word, rejected, spoken};
+use super::{LONGEST_SPEECH, New, PushEnd, Update, is_final, no_word, rejected, spoken};
 use crate::git::GitError;
 use crate::git::fault::Fault;
 use crate::git::http::{Answer, Connection, Program};
@@ -25,17 +25,16 @@ const LARGEST_ANSWER: u64 = 16 * 1024 * 1024;
 const LARGEST_REPORT: usize = 64 * 1024;
 
 /// What a server says before a push.
-pub(super) struct Advertisement {
-    /// Where the branch is; `None` if it does not exist.
-    pub(super) tip: Option<Oid>,
+pub(in crate::git) struct Advertisement {
+    tips: Vec<(String, Oid)>,
     capabilities: Vec<String>,
 }
 
 impl Advertisement {
     /// Asks the server. All branches are listed, whatever is asked for, so they are read and forgotten one by one.
-    pub(super) fn read(connection: &Connection, reference: &str) -> Result<Self, GitError> {
+    pub(in crate::git) fn read(connection: &Connection, references: &[&str]) -> Result<Self, GitError> {
         let mut answer = connection.advertisement(Program::ReceivePack)?;
-        let read = Self::parse(&mut answer, reference).map_err(|error| connection.unread(error))?;
+        let read = Self::parse(&mut answer, references).map_err(|error| connection.unread(error))?;
         drain(answer);
         if read.value_of("object-format").is_some_and(|format| format != "sha1") {
             let problem = format!("object format {}", short_words(read.value_of("object-format").unwrap_or_default()));
@@ -44,7 +43,12 @@ impl Advertisement {
         Ok(read)
     }
 
-    fn parse(answer: &mut Answer, reference: &str) -> Result<Self, PacketError> {
+    /// Where a branch is that was asked for; `None` if it does not exist.
+    pub(in crate::git) fn tip_of(&self, reference: &str) -> Option<Oid> {
+        self.tips.iter().find(|(name, _)| name == reference).map(|(_, tip)| *tip)
+    }
+
+    fn parse(answer: &mut Answer, references: &[&str]) -> Result<Self, PacketError> {
         const EXPECTED: PacketError = PacketError::Malformed("something else than a list of branches");
         let mut packets = Packets::new(answer, LARGEST_ADVERTISEMENT);
         match packets.next()? {
@@ -54,7 +58,7 @@ impl Advertisement {
         if packets.next()? != Some(Packet::Flush) {
             return Err(EXPECTED);
         }
-        let mut read = Self { tip: None, capabilities: Vec::new() };
+        let mut read = Self { tips: Vec::new(), capabilities: Vec::new() };
         while let Some(Packet::Data(line)) = packets.next()? {
             let (line, capabilities) = match line.iter().position(|byte| *byte == 0) {
                 Some(at) => (&line[..at], &line[at + 1..]),
@@ -65,9 +69,12 @@ impl Advertisement {
                 read.capabilities = text.split_whitespace().map(str::to_owned).collect();
             }
             let line = line.trim_ascii_end();
-            if line.len() > 41 && line[40] == b' ' && &line[41..] == reference.as_bytes() {
+            if line.len() > 41
+                && line[40] == b' '
+                && let Some(reference) = references.iter().find(|reference| reference.as_bytes() == &line[41..])
+            {
                 let id = std::str::from_utf8(&line[..40]).ok().and_then(|id| Oid::from_str(id).ok());
-                read.tip = Some(id.ok_or(EXPECTED)?);
+                read.tips.push(((*reference).to_owned(), id.ok_or(EXPECTED)?));
             }
         }
         Ok(read)
@@ -76,6 +83,11 @@ impl Advertisement {
     /// Whether the server can report what became of a push: without that, nothing is known of it.
     pub(super) fn reports(&self) -> bool {
         self.has("report-status")
+    }
+
+    /// Whether branches can be deleted.
+    pub(in crate::git) fn deletes(&self) -> bool {
+        self.has("delete-refs")
     }
 
     fn has(&self, capability: &str) -> bool {
@@ -97,19 +109,21 @@ impl Advertisement {
     }
 }
 
-/// Sends everything between `base` and `commit`, and reads what the server made of it. An error means that nothing landed.
+/// Sends what an update needs, and reads what the server made of it. An error means that nothing landed.
 pub(super) fn push(
     repository: &Repository,
     connection: &Connection,
     advertisement: &Advertisement,
-    reference: &str,
-    base: Oid,
-    commit: Oid,
+    update: &Update<'_>,
 ) -> Result<PushEnd, Fault> {
+    let Update { reference, old, new } = *update;
+    let (old, named) = (old.unwrap_or(Oid::ZERO_SHA1), new.map_or(Oid::ZERO_SHA1, |new| new.commit));
     let mut request = Vec::new();
-    packet::write(&mut request, format!("{base} {commit} {reference}\0 {}\n", advertisement.wanted()).as_bytes());
+    packet::write(&mut request, format!("{old} {named} {reference}\0 {}\n", advertisement.wanted()).as_bytes());
     request.extend_from_slice(FLUSH);
-    request.extend_from_slice(&pack(repository, base, commit)?);
+    if let Some(New { base, commit }) = new {
+        request.extend_from_slice(&pack(repository, base, commit)?);
+    }
     let mut answer = match connection.exchange(Program::ReceivePack, &request) {
         Ok(answer) => answer,
         Err(error) if is_final(&error) => return Err(Fault::Final(error)),

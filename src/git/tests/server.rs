@@ -63,6 +63,15 @@ impl Shared {
     }
 }
 
+/// The faults that a server's requests are going to meet.
+pub(super) struct Faults(Arc<Shared>);
+
+impl Faults {
+    pub(super) fn next(&self, ask: Ask, fault: Fault) {
+        self.0.faults.lock().unwrap().push_back((ask, fault));
+    }
+}
+
 /// The server; it ends with the test process.
 pub(super) struct Server {
     scheme: &'static str,
@@ -102,7 +111,12 @@ impl Server {
 
     /// The next request of this kind meets this fault.
     pub(super) fn next(&self, ask: Ask, fault: Fault) {
-        self.shared.faults.lock().unwrap().push_back((ask, fault));
+        self.faults().next(ask, fault);
+    }
+
+    /// The faults to come, for one that brings about another.
+    pub(super) fn faults(&self) -> Faults {
+        Faults(Arc::clone(&self.shared))
     }
 
     /// Answers only requests with this `Authorization` header.
