@@ -1,6 +1,7 @@
 //! Seam: where sources live. A forge says how its deliveries are signed and what they mean. Which forge a source lives
 //! on is set, never guessed from a delivery's headers: several forges send each other's.
 
+mod api;
 mod bitbucket;
 mod gitea;
 mod github;
@@ -20,9 +21,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use report::{Report, ReportError, ReportState};
+pub use api::{
+    ApiError, ApiSettings, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Reaction, connect_api,
+};
+pub use report::{Report, ReportState};
 pub use signature::Secret;
-pub use status::StatusApi;
 
 use crate::domain::{Change, Event, HeadRepository, Retry};
 

@@ -1,8 +1,6 @@
 //! What a forge is told: the state of one model at one revision, as a status of the commit.
 
-use std::time::Duration;
-
-use crate::domain::{CommitSha, Retry};
+use crate::domain::CommitSha;
 
 /// The state of one model at one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,40 +26,4 @@ pub enum ReportState {
     Failure,
     /// Something broke, or it was called off.
     Error,
-}
-
-/// Why a report did not arrive.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReportError {
-    /// The forge did not answer, or failed.
-    #[error("the forge cannot be told: {reason}")]
-    Unreachable {
-        /// What happened.
-        reason: String,
-    },
-    /// The forge asks to wait.
-    #[error("the forge asks to wait {pause:?}")]
-    Throttled {
-        /// How long.
-        pause: Duration,
-    },
-    /// The forge refuses, and would refuse again.
-    #[error("the forge refuses the report: {reason}\n  help: {help}")]
-    Refused {
-        /// Its answer.
-        reason: String,
-        /// What to change.
-        help: &'static str,
-    },
-}
-
-impl ReportError {
-    /// Whether, and when, trying again can help.
-    pub fn retry(&self) -> Retry {
-        match self {
-            Self::Unreachable { .. } => Retry::Backoff,
-            Self::Throttled { pause } => Retry::After(*pause),
-            Self::Refused { .. } => Retry::Never,
-        }
-    }
 }

@@ -7,10 +7,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Request, StatusCode};
 
-use super::{Report, ReportError, ReportState, Settings};
+use super::api::{Address, ApiError, ForgeApi};
+use super::{Report, ReportState, Settings};
 
 /// How long a forge may take for an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -23,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(2);
 
 /// A forge's API for commit statuses of one repository.
 #[derive(Clone)]
-pub struct StatusApi {
+pub(super) struct StatusApi {
     forge: Settings,
     url: String,
     repository: String,
@@ -32,42 +34,22 @@ pub struct StatusApi {
 }
 
 impl StatusApi {
-    /// The API at `url` (`https://api.github.com`, or the address of a GitLab, Gitea or Forgejo), for the repository
-    /// `OWNER/NAME`. Refuses forges that have no such API, and addresses that would send the token unencrypted.
-    pub fn new(forge: Settings, url: &str, repository: &str, token: &str) -> Result<Self, String> {
+    /// Refuses forges that have no such API.
+    pub(super) fn new(forge: Settings, address: Address, token: &str) -> Result<Self, String> {
         if matches!(forge, Settings::Plain | Settings::Bitbucket) {
             return Err("this forge takes no reports: leave `api` out".to_owned());
         }
-        let loopback = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
-        if !url.starts_with("https://") && !loopback.iter().any(|prefix| url.starts_with(prefix)) {
-            return Err(format!("`{url}` is not an https address, and the token would be readable on the way"));
-        }
-        let plain = |part: &str| {
-            !part.is_empty()
-                && part != ".."
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-        };
-        if repository.split('/').count() < 2 || !repository.split('/').all(plain) {
-            return Err(format!("`{repository}` is not a repository, expected `OWNER/NAME`"));
-        }
+        let Address { url, repository } = address;
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .max_redirects(0)
             .http_status_as_error(false)
             .build();
-        let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { forge, url, repository: repository.to_owned(), token: token.into(), agent: agent.into() })
+        Ok(Self { forge, url, repository, token: token.into(), agent: agent.into() })
     }
 
-    /// Tells the forge. Told again, the report takes its own place: a status is known by its context.
-    pub async fn report(&self, report: &Report) -> Result<(), ReportError> {
-        let (api, report) = (self.clone(), report.clone());
-        let told = tokio::task::spawn_blocking(move || api.send(&report)).await;
-        told.unwrap_or_else(|panic| Err(ReportError::Unreachable { reason: format!("telling it panicked: {panic}") }))
-    }
-
-    fn send(&self, report: &Report) -> Result<(), ReportError> {
-        let unreachable = |error: &dyn std::fmt::Display| ReportError::Unreachable { reason: error.to_string() };
+    fn send(&self, report: &Report) -> Result<(), ApiError> {
+        let unreachable = |error: &dyn std::fmt::Display| ApiError::Unreachable { reason: error.to_string() };
         let request = Request::post(self.address(report))
             .header("content-type", "application/json")
             .header("accept", "application/json")
@@ -115,7 +97,7 @@ impl StatusApi {
         json!({ "state": state, context: report.context, "description": description })
     }
 
-    fn refusal(&self, status: StatusCode, headers: &HeaderMap, text: &str) -> Result<(), ReportError> {
+    fn refusal(&self, status: StatusCode, headers: &HeaderMap, text: &str) -> Result<(), ApiError> {
         let said: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
         let reason = format!("{status}: {said}");
         // GitLab refuses to set a status to what it is: told again, it is told.
@@ -123,7 +105,7 @@ impl StatusApi {
             return Ok(());
         }
         if let Some(pause) = pause_asked_for(status, headers) {
-            return Err(ReportError::Throttled { pause: pause.min(LONGEST_PAUSE) });
+            return Err(ApiError::Throttled { pause: pause.min(LONGEST_PAUSE) });
         }
         let help = match status {
             StatusCode::UNAUTHORIZED => "`api.token` of the source is wrong or has expired",
@@ -132,9 +114,18 @@ impl StatusApi {
                 "`api.url` or `api.repository` of the source is wrong, or its token may not see it"
             }
             status if status.is_client_error() => "see the forge's answer",
-            _ => return Err(ReportError::Unreachable { reason }),
+            _ => return Err(ApiError::Unreachable { reason }),
         };
-        Err(ReportError::Refused { reason, help })
+        Err(ApiError::Refused { reason, help })
+    }
+}
+
+#[async_trait]
+impl ForgeApi for StatusApi {
+    async fn report(&self, report: &Report) -> Result<(), ApiError> {
+        let (api, report) = (self.clone(), report.clone());
+        let told = tokio::task::spawn_blocking(move || api.send(&report)).await;
+        told.unwrap_or_else(|panic| Err(ApiError::Unreachable { reason: format!("telling it panicked: {panic}") }))
     }
 }
 
@@ -177,7 +168,7 @@ mod tests {
     use crate::domain::Retry;
 
     /// A forge that gives one answer; what it was asked comes back.
-    async fn asked(forge: Settings, answer: &'static str) -> (Result<(), ReportError>, String) {
+    async fn asked(forge: Settings, answer: &'static str) -> (Result<(), ApiError>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let answering = std::thread::spawn(move || {
@@ -192,7 +183,8 @@ mod tests {
                 .expect("answered");
             String::from_utf8_lossy(&asked).to_lowercase()
         });
-        let api = StatusApi::new(forge, &url, "team/models", "the-token").expect("an API");
+        let api =
+            StatusApi::new(forge, Address::new(&url, "team/models").expect("an address"), "the-token").expect("an API");
         let report = Report {
             revision: "1111111111111111111111111111111111111111".parse().expect("a commit"),
             context: "slipway/digits".to_owned(),
@@ -246,18 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_neither_shown_nor_sent_where_others_could_read_it() {
-        let api =
-            StatusApi::new(Settings::GitHub, "https://api.github.com/", "team/models", "the-token").expect("an API");
+    fn a_token_is_not_shown_and_not_taken_where_there_is_nothing_to_tell() {
+        let address = || Address::new("https://api.github.com/", "team/models").expect("an address");
+        let api = StatusApi::new(Settings::GitHub, address(), "the-token").expect("an API");
         assert!(!format!("{api:?}").contains("the-token"));
-        for (url, repository) in [
-            ("http://example.org", "team/models"),
-            ("https://example.org", "models"),
-            ("https://example.org", "team/../other"),
-            ("https://example.org", "team/models?x"),
-        ] {
-            assert!(StatusApi::new(Settings::GitHub, url, repository, "t").is_err(), "{url} {repository}");
-        }
-        assert!(StatusApi::new(Settings::Plain, "https://example.org", "team/models", "t").is_err());
+        assert!(StatusApi::new(Settings::Plain, address(), "t").is_err());
     }
 }

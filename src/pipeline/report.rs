@@ -47,7 +47,7 @@ impl Pipeline {
         let Some(notice) = self.store.due_notice(name, Timestamp::now(), HOLD).await? else { return Ok(false) };
         let Notice { change, run, attempts } = &notice;
         let report = report_of(run, &change.transition);
-        let Some(api) = &source.reports else {
+        let Some(api) = &source.api else {
             self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await?;
             return Ok(true);
         };
