@@ -162,10 +162,10 @@ fn settle_sources(
         }
         let api = api.and_then(|api| {
             let key = format!("{key}.api");
-            let token = problems.take(&format!("{key}.token"), secret::read(&api.token, folder))?;
+            let login = settle_login(&api, &key, folder, problems)?;
             let ForgeApiFile { url, repository, .. } = api;
-            let login = forge::Login::Token(token.into());
-            problems.take(&key, forge::connect_api(forge::ApiSettings { forge, url, repository, login }))
+            let purpose = forge::Purpose::Source;
+            problems.take(&key, forge::connect_api(forge::ApiSettings { forge, url, repository, login, purpose }))
         });
         let changes = match changes {
             ChangesFile::Ignore => ChangePolicy::Ignore,
@@ -190,6 +190,25 @@ fn settle_sources(
         }
     }
     sources
+}
+
+/// Who we are at a forge's API: a token or an App.
+fn settle_login(api: &ForgeApiFile, key: &str, folder: &Path, problems: &mut Problems) -> Option<forge::Login> {
+    match (&api.token, &api.app) {
+        (Some(token), None) => {
+            let token = problems.take(&format!("{key}.token"), secret::read(token, folder))?;
+            Some(forge::Login::Token(token.into()))
+        }
+        (None, Some(app)) => {
+            let pem = problems.take(&format!("{key}.app.key"), secret::read(&app.key, folder))?;
+            let app = problems.take(&format!("{key}.app.key"), forge::AppLogin::new(app.id, &pem))?;
+            Some(forge::Login::App(app))
+        }
+        _ => {
+            problems.add(key, "expected either `token` or `app`");
+            None
+        }
+    }
 }
 
 /// A secret that others have to show: long enough not to be guessed.

@@ -12,7 +12,6 @@ mod pull_request;
 mod report;
 mod signature;
 mod standard_webhooks;
-mod status;
 #[cfg(test)]
 mod tests;
 
@@ -22,9 +21,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use api::{
-    ApiError, ApiSettings, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Reaction, connect_api,
+    ApiError, ApiSettings, AppLogin, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
+    connect_api,
 };
-pub use report::{Report, ReportState};
+pub use report::{Annotation, Conclusion, Report, ReportButton, ReportState};
 pub use signature::Secret;
 
 use crate::domain::{Change, Event, HeadRepository, Retry};

@@ -3,6 +3,7 @@
 mod branch;
 mod champion;
 mod change;
+mod comment;
 mod evaluate;
 mod explain;
 mod gate;

@@ -7,6 +7,7 @@ mod api;
 pub mod demo;
 pub mod git;
 mod git_server;
+pub mod github;
 mod load;
 mod postgres;
 mod process;

@@ -2,33 +2,38 @@
 
 use std::sync::Arc;
 
+use super::github::AppLogin;
+
 /// Who we are at a forge.
 #[derive(Clone)]
 pub enum Login {
     /// A token of a person or a robot.
     Token(Arc<str>),
+    /// A GitHub App.
+    App(AppLogin),
 }
 
 impl std::fmt::Debug for Login {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Token(_) => "Token(hidden)",
-        })
+        match self {
+            Self::Token(_) => f.write_str("Token(hidden)"),
+            Self::App(app) => app.fmt(f),
+        }
     }
 }
 
 /// A repository at an API.
 #[derive(Debug, Clone)]
-pub(in crate::forge) struct Address {
+pub(super) struct Address {
     /// The API, without a slash at its end.
-    pub(in crate::forge) url: String,
+    pub(super) url: String,
     /// The repository, `OWNER/NAME`; GitLab's may have more parts.
-    pub(in crate::forge) repository: String,
+    pub(super) repository: String,
 }
 
 impl Address {
     /// Refuses addresses that would send a login unencrypted, and repositories that are none.
-    pub(in crate::forge) fn new(url: &str, repository: &str) -> Result<Self, String> {
+    pub(super) fn new(url: &str, repository: &str) -> Result<Self, String> {
         let loopback = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
         if !url.starts_with("https://") && !loopback.iter().any(|prefix| url.starts_with(prefix)) {
             return Err(format!("`{url}` is not an https address, and the token would be readable on the way"));
@@ -49,7 +54,7 @@ impl Address {
 }
 
 /// A text as one part of a path or a value of a query.
-pub(in crate::forge) fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {

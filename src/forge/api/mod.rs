@@ -4,17 +4,26 @@
 //! call has a deadline, and of an answer no more is read than is needed.
 
 mod address;
+mod answer;
+mod bitbucket;
+mod comments;
 mod error;
+mod gitea;
+mod github;
+mod gitlab;
+mod http;
+mod pulls;
+mod status;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub(in crate::forge) use address::Address;
+use address::Address;
 pub use address::Login;
 pub use error::ApiError;
+pub use github::AppLogin;
 
-use super::status::StatusApi;
 use super::{Report, Settings};
 use crate::domain::{Account, CommitSha, ForgeId};
 
@@ -29,14 +38,34 @@ pub struct ApiSettings {
     pub repository: String,
     /// Who we are there.
     pub login: Login,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What an API is needed for: a login is given no more than that, where the forge can limit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To tell of runs and to answer comments, in a repository of models.
+    Source,
+    /// To open and merge requests, in a repository of environments.
+    Environment,
 }
 
 /// The API that `settings` name. Refuses forges without one, and addresses that would send the login unencrypted.
 pub fn connect_api(settings: ApiSettings) -> Result<Arc<dyn ForgeApi>, String> {
-    let ApiSettings { forge, url, repository, login } = settings;
+    let ApiSettings { forge, url, repository, login, purpose } = settings;
     let address = Address::new(&url, &repository)?;
-    let Login::Token(token) = login;
-    Ok(Arc::new(StatusApi::new(forge, address, &token)?))
+    let token = match (forge, login) {
+        (Settings::Plain, _) => return Err("a plain git server has no API: leave `api` out".to_owned()),
+        (Settings::GitHub, login) => return Ok(Arc::new(github::GitHub::new(address, login, purpose))),
+        (_, Login::App(_)) => return Err("only GitHub has Apps: give a `token`".to_owned()),
+        (_, Login::Token(token)) => token,
+    };
+    Ok(match forge {
+        Settings::GitLab => Arc::new(gitlab::GitLab::new(address, &token)?),
+        Settings::Bitbucket => Arc::new(bitbucket::Bitbucket::new(address, &token)?),
+        _ => Arc::new(gitea::Gitea::new(address, &token)?),
+    })
 }
 
 /// A repository's API at its forge. Every call can be made again after a failure that [`ApiError::retry`] calls worth it:
@@ -47,10 +76,7 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     async fn report(&self, report: &Report) -> Result<(), ApiError>;
 
     /// Puts our one comment with `marker` below a change: written once, replaced afterwards.
-    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
-        let _ = (change, marker, text);
-        Err(ApiError::Unsupported { what: "comments" })
-    }
+    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError>;
 
     /// Puts a sign of ours on somebody's comment, where the forge has such signs.
     async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
@@ -59,40 +85,22 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     }
 
     /// What an account may do in the repository at this moment, by its identifier, never by its name.
-    async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {
-        let _ = account;
-        Err(ApiError::Unsupported { what: "permissions" })
-    }
+    async fn permission(&self, account: &Account) -> Result<Permission, ApiError>;
 
     /// The open request to merge `head` (a branch of the repository) into `base`, if there is one.
-    async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
-        let _ = (head, base);
-        Err(ApiError::Unsupported { what: "requests to merge" })
-    }
+    async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError>;
 
     /// Opens a request to merge, or answers the one that is open already, whatever its texts are.
-    async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError> {
-        let _ = request;
-        Err(ApiError::Unsupported { what: "requests to merge" })
-    }
+    async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError>;
 
     /// Gives an open request other texts.
-    async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError> {
-        let _ = (number, title, body);
-        Err(ApiError::Unsupported { what: "requests to merge" })
-    }
+    async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError>;
 
     /// Merges a request, if its head is what we think it is; [`ApiError::Moved`] if it is not.
-    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
-        let _ = (number, expected_head);
-        Err(ApiError::Unsupported { what: "requests to merge" })
-    }
+    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError>;
 
     /// Closes a request without merging it.
-    async fn close_request(&self, number: u64) -> Result<(), ApiError> {
-        let _ = number;
-        Err(ApiError::Unsupported { what: "requests to merge" })
-    }
+    async fn close_request(&self, number: u64) -> Result<(), ApiError>;
 
     /// The longest comment that the forge takes, in bytes.
     fn longest_comment(&self) -> usize {
