@@ -204,18 +204,18 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::{ChangeHead, RunCause};
+    use crate::domain::{ChangeHead, RunCause, SourceName};
 
     fn run(model: &str, state: RunState) -> Run {
         let cause = RunCause {
-            source: "digits".parse().expect("a name"),
+            source: SourceName::try_from("digits".to_owned()).expect("a name"),
             model: model.to_owned(),
             file: format!("{model}/slipway.yaml"),
             branch: "main".to_owned(),
             change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned() }),
             base: None,
             head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
-            environment: "production".parse().expect("a name"),
+            environment: SourceName::try_from("production".to_owned()).expect("a name"),
             delivered_at: Timestamp::UNIX_EPOCH,
         };
         Run { state, ..Run::queued(cause, Timestamp::UNIX_EPOCH) }

@@ -1,8 +1,10 @@
 //! What happens to a run, one step a file. This one holds what all steps share, and what the outside may ask.
 
+mod asked;
 mod branch;
 mod champion;
 mod change;
+mod command;
 mod comment;
 mod evaluate;
 mod explain;
