@@ -14,6 +14,8 @@ mod gitlab;
 mod http;
 mod pulls;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
