@@ -62,6 +62,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("octocrab", &["forge"]),
     ("parquet", &["evaluation"]),
     ("sqlx", &["store"]),
+    ("russh", &["git"]),
     ("ssh_key", &["git"]),
     ("tch", &[]),
     ("tokio_io_timeout", &["web"]),
