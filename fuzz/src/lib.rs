@@ -4,6 +4,7 @@
 //! `make fuzz` runs them under libFuzzer on the stable compiler; `tests/corpus.rs` replays the committed corpus in
 //! every `make test`. An input that once broke something is added to `corpus/TARGET/`.
 
+mod edit;
 mod files;
 mod forges;
 mod webhook;
@@ -24,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("model", files::model),
     ("policy", files::policy),
     ("manifest", files::manifest),
+    ("edit", edit::edit),
     ("evaluation", files::evaluation),
 ];
 

@@ -39,6 +39,9 @@ pub struct ServerFile {
     /// Who signs promotions.
     #[serde(default)]
     pub(super) committer: CommitterFile,
+    /// Who is named as author of promotions; the committer when absent.
+    #[serde(default)]
+    pub(super) author: Option<AuthorFile>,
     /// Webhooks and API.
     #[serde(default)]
     pub(super) web: WebFile,
@@ -73,7 +76,7 @@ pub(super) struct SourceFile {
     /// Where it lives.
     #[schemars(with = "ForgeNames")]
     pub(super) forge: forge::Settings,
-    /// Its clone address, http or https.
+    /// Its clone address: http, https or ssh.
     pub(super) url: String,
     /// The branch that is served.
     #[serde(default = "usual_branch")]
@@ -86,6 +89,9 @@ pub(super) struct SourceFile {
     /// How to log in for fetching.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
+    /// How to log in for fetching over SSH.
+    #[serde(default)]
+    pub(super) ssh: Option<SshFile>,
     /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
     #[serde(default)]
     pub(super) ca: Option<String>,
@@ -163,7 +169,7 @@ pub(super) struct EnvironmentFile {
     /// Its name.
     #[schemars(with = "String")]
     pub(super) name: SourceName,
-    /// Clone address of the repository its manifests are in, http or https.
+    /// Clone address of the repository its manifests are in: http, https or ssh.
     pub(super) url: String,
     /// The branch its manifests are on.
     #[serde(default = "usual_branch")]
@@ -171,6 +177,9 @@ pub(super) struct EnvironmentFile {
     /// How to log in for fetching and pushing.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
+    /// How to log in for fetching and pushing over SSH.
+    #[serde(default)]
+    pub(super) ssh: Option<SshFile>,
     /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
     #[serde(default)]
     pub(super) ca: Option<String>,
@@ -187,6 +196,26 @@ pub(super) struct CredentialsFile {
     pub(super) username: String,
     /// The password or token.
     pub(super) password: SecretReference,
+}
+
+/// How to log in to a git server over SSH.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SshFile {
+    /// The private key: an Ed25519 key of OpenSSH without a passphrase.
+    pub(super) key: SecretReference,
+    /// The host keys that the server may show.
+    pub(super) known_hosts: KnownHostsFile,
+}
+
+/// Host keys, a line each, as `ssh-keyscan` writes them.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KnownHostsFile {
+    /// The lines themselves.
+    Text(String),
+    /// A file that holds them.
+    File(String),
 }
 
 /// Where deliveries and runs are kept.
@@ -344,6 +373,16 @@ impl Default for CommitterFile {
     fn default() -> Self {
         Self { name: "Slipway".to_owned(), email: "slipway@localhost".to_owned() }
     }
+}
+
+/// Who is named as author of promotions.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuthorFile {
+    /// Name in the commits.
+    pub(super) name: String,
+    /// E-mail address in the commits.
+    pub(super) email: String,
 }
 
 /// Webhooks and API.

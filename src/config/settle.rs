@@ -9,10 +9,10 @@ use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
-    ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, ForgeApiFile, LimitsFile, LocalFile, MetricsFile,
+    AuthorFile, ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, ForgeApiFile, LimitsFile, LocalFile, MetricsFile,
     PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
-use super::remote::Place;
+use super::remote::{Login, Place};
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source};
 use crate::artifacts;
@@ -47,6 +47,7 @@ impl ServerFile {
             artifacts,
             executor,
             committer,
+            author,
             web,
             store,
             retention,
@@ -57,7 +58,8 @@ impl ServerFile {
             problems.add("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"));
         }
         let state = folder.join(state);
-        let environments = settle_environments(environments, folder, problems);
+        let author = author.map(|AuthorFile { name, email }| settle_identity("author", name, email, problems));
+        let environments = settle_environments(environments, author.as_ref(), folder, problems);
         let sources = settle_sources(sources, &environments, folder, problems);
         if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
             let help = "help: name a folder that all servers of this store reach";
@@ -70,7 +72,8 @@ impl ServerFile {
         let web = settle_web(listen, &web, folder, problems)?;
         let ExecutorFile::Local(local) = executor;
         let (executor, workers, threads, device) = settle_local(local, folder, problems)?;
-        let committer = settle_committer(committer, problems);
+        let CommitterFile { name, email } = committer;
+        let committer = settle_identity("committer", name, email, problems);
         let store = settle_store(store, &state, folder, problems)?;
         let limits = settle_limits(&limits, problems)?;
         let retention = settle_retention(&retention, problems);
@@ -98,12 +101,11 @@ impl ServerFile {
     }
 }
 
-/// The committer; git has no way to write some characters into a commit's header.
-fn settle_committer(file: CommitterFile, problems: &mut Problems) -> Identity {
-    let CommitterFile { name, email } = file;
-    for (key, text) in [("committer.name", &name), ("committer.email", &email)] {
+/// Who is named in commits; git has no way to write some characters into a commit's header.
+fn settle_identity(key: &str, name: String, email: String, problems: &mut Problems) -> Identity {
+    for (part, text) in [("name", &name), ("email", &email)] {
         if text.trim().is_empty() || text.chars().any(|c| c.is_control() || matches!(c, '<' | '>')) {
-            problems.add(key, "expected a text without `<`, `>` and line breaks");
+            problems.add(&format!("{key}.{part}"), "expected a text without `<`, `>` and line breaks");
         }
     }
     Identity { name, email }
@@ -111,6 +113,7 @@ fn settle_committer(file: CommitterFile, problems: &mut Problems) -> Identity {
 
 fn settle_environments(
     files: Vec<EnvironmentFile>,
+    author: Option<&Identity>,
     folder: &Path,
     problems: &mut Problems,
 ) -> BTreeMap<SourceName, Remote> {
@@ -119,11 +122,16 @@ fn settle_environments(
         problems.add("environments", "none is named, expected at least one");
     }
     for (index, file) in files.into_iter().enumerate() {
-        let EnvironmentFile { name, url, branch, credentials: login, ca, signing_key } = file;
+        let EnvironmentFile { name, url, branch, credentials, ssh, ca, signing_key } = file;
         let key = format!("environments[{index}]");
         let place = Place { key: &key, folder };
-        let Some(remote) = place.remote(&url, &branch, login.as_ref(), ca.as_deref(), problems) else { continue };
+        let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
+        let Some(remote) = place.remote(&url, &branch, &login, problems) else { continue };
         let remote = place.signed(remote, signing_key.as_ref(), problems);
+        let remote = match author {
+            Some(author) => remote.with_author(author.clone()),
+            None => remote,
+        };
         if environments.insert(name.clone(), remote).is_some() {
             problems.add(&format!("{}.name", place.key), format!("`{name}` is named twice"));
         }
@@ -150,7 +158,8 @@ fn settle_sources(
             branch,
             secret,
             previous_secret,
-            credentials: login,
+            credentials,
+            ssh,
             ca,
             environment,
             changes,
@@ -181,7 +190,8 @@ fn settle_sources(
             secrets.extend(problems.take(&format!("{key}.{word}"), shared_secret(&reference, folder)));
         }
         let place = Place { key: &key, folder };
-        let Some(remote) = place.remote(&url, &branch, login.as_ref(), ca.as_deref(), problems) else { continue };
+        let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
+        let Some(remote) = place.remote(&url, &branch, &login, problems) else { continue };
         if sources
             .insert(name.clone(), Source { forge, api, remote, secrets, environment, changes, priority })
             .is_some()

@@ -8,10 +8,10 @@ use git2::{
 };
 
 use super::GitError;
+use super::Remote;
 use super::fault::Fault;
 use super::history;
 use super::request::{Identity, WriteRequest};
-use super::signing::SigningKey;
 use super::tree;
 use super::tree::Kind;
 
@@ -101,18 +101,18 @@ fn index_entry(path: String, id: Oid) -> IndexEntry {
 /// Writes the commit into the mirror, signed if there is a key; no ref moves.
 pub(super) fn commit(
     repository: &Repository,
-    name: &str,
+    remote: &Remote,
     request: &WriteRequest,
     message: &str,
     base: &Commit<'_>,
     tree: Oid,
-    key: Option<&SigningKey>,
 ) -> Result<Oid, Fault> {
-    let author = signature(name, &request.author, request)?;
+    let name = remote.url();
+    let author = signature(name, remote.author().unwrap_or(&request.author), request)?;
     let committer = signature(name, &request.committer, request)?;
     let message = checked_message(name, request, message)?;
     let tree = repository.find_tree(tree)?;
-    let Some(key) = key else {
+    let Some(key) = remote.signing_key() else {
         return Ok(repository.commit(None, &author, &committer, &message, &tree, &[base])?);
     };
     let content = repository.commit_create_buffer(&author, &committer, &message, &tree, &[base])?;

@@ -76,6 +76,38 @@ pub enum GitError {
         /// The first words of the answer.
         words: String,
     },
+    /// The server showed a host key that it may not show.
+    #[error("{repository}: {problem}\n  help: {help}")]
+    HostKey {
+        /// The repository.
+        repository: String,
+        /// What is wrong with the key.
+        problem: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// The SSH key was not accepted.
+    #[error(
+        "{repository}: the server refused the SSH key {key} for `{user}`\n  help: add its public key to an account or as a deploy key that may read and write this repository"
+    )]
+    KeyRefused {
+        /// The repository.
+        repository: String,
+        /// Who was to be logged in.
+        user: String,
+        /// The key's fingerprint.
+        key: String,
+    },
+    /// The program on an SSH server ended, or was not run, before it said anything.
+    #[error(
+        "{repository}: expected a git answer, came: {words}\n  help: check that the URL is the one that `git clone` takes, and what the key may see"
+    )]
+    ProgramEnded {
+        /// The repository.
+        repository: String,
+        /// The server's own words.
+        words: String,
+    },
     /// There is no repository at this URL, or not for these credentials (404).
     #[error(
         "{repository}: expected a git repository, came HTTP 404\n  help: check the URL; many servers also answer 404 when the token may not see the repository"
@@ -260,10 +292,13 @@ impl GitError {
             | Self::Export { .. }
             | Self::LostRace { .. }
             | Self::WriterStopped { .. }
+            | Self::ProgramEnded { .. }
             | Self::Uncertain { .. } => Retry::Backoff,
             Self::InvalidRemote { .. }
             | Self::Unauthorized { .. }
             | Self::Forbidden { .. }
+            | Self::HostKey { .. }
+            | Self::KeyRefused { .. }
             | Self::RepositoryMissing { .. }
             | Self::UnexpectedAnswer { .. }
             | Self::UnsupportedRepository { .. }

@@ -1,4 +1,5 @@
-//! One repository's HTTP side: a pooled agent, its credentials, and what its answers mean; knows nothing of libgit2.
+//! The way to one repository: a pooled HTTP agent, its credentials, and what its answers mean, or a stream over SSH; knows
+//! nothing of libgit2.
 
 use std::io;
 use std::io::Read;
@@ -12,11 +13,12 @@ use ureq::{Agent, Body};
 use super::GitError;
 use super::Remote;
 use super::packet::PacketError;
+use super::ssh;
 use super::words::short_words;
 
 /// Largest answer taken: the biggest pack that a controller mirrors for configuration and model sources.
 /// A server that sends more is broken or hostile, and would fill the disk.
-const LARGEST_ANSWER: u64 = 1024 * 1024 * 1024;
+pub(super) const LARGEST_ANSWER: u64 = 1024 * 1024 * 1024;
 
 /// How much of an error page is read before it is cut down to a few words.
 const LARGEST_ERROR_PAGE: u64 = 16 * 1024;
@@ -76,6 +78,17 @@ impl Connection {
         Self { agent: config.into(), authorization: remote.credentials().map(super::Credentials::basic_header), remote }
     }
 
+    /// A run of a program, where SSH is spoken: what it offers can be read, then the request be written.
+    pub(super) fn stream(&self, program: Program) -> Option<Result<ssh::Stream, GitError>> {
+        let (login, address) = self.remote.ssh()?;
+        Some(ssh::Stream::open(&self.remote, login, address, program.name()))
+    }
+
+    /// Whether SSH is spoken.
+    pub(super) fn is_ssh(&self) -> bool {
+        self.remote.ssh().is_some()
+    }
+
     /// The refs a program offers.
     pub(super) fn advertisement(&self, program: Program) -> Result<Answer, GitError> {
         let url = format!("{}/info/refs?service={}", self.remote.url(), program.name());
@@ -123,6 +136,10 @@ impl Connection {
 
     /// What a failed read of an answer means.
     pub(super) fn read_failed(&self, error: io::Error) -> GitError {
+        let error = match error.downcast::<GitError>() {
+            Ok(told) => return told,
+            Err(error) => error,
+        };
         self.failed(ureq::Error::from(error))
     }
 

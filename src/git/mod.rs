@@ -1,6 +1,6 @@
 //! Git without a checkout: bare mirrors, reading a branch at a commit, and the one guarded way to write.
 //!
-//! Every call blocks; async callers use `spawn_blocking`. Only http and https are spoken, each with deadlines.
+//! Every call blocks; async callers use `spawn_blocking`. Spoken are http, https and ssh, each with deadlines.
 
 mod authorities;
 mod batch;
@@ -16,6 +16,7 @@ mod holding;
 mod http;
 mod lineage;
 mod mirror;
+mod naming;
 mod offer;
 mod packet;
 mod push;
@@ -27,6 +28,7 @@ mod request;
 mod round;
 mod signing;
 mod snapshot;
+mod ssh;
 mod transport;
 mod tree;
 mod words;
@@ -42,6 +44,7 @@ pub use export::{ExportLimits, SourceTree};
 pub use holding::Held;
 pub use lineage::{Touch, Traced};
 pub use mirror::Mirror;
+pub use naming::is_ssh;
 pub use offer::Offer;
 pub use read::TreeFile;
 pub use remote::{Credentials, Deadlines, Remote};
@@ -49,4 +52,5 @@ pub use removal::Removal;
 pub use request::{Identity, Outcome, Proposal, Trailer, WriteRequest};
 pub use signing::{NotASigningKey, SigningKey};
 pub use snapshot::Snapshot;
+pub use ssh::{KnownHosts, NotAnSshKey, NotKnownHosts, SshKey, SshLogin};
 pub use writer::{Order, Propose, Writer, commit_and_push};

@@ -13,9 +13,9 @@ use super::batch::{MOST_ATTEMPTS, MOST_DOUBTS, pause_after};
 use super::fault::Fault;
 use super::history;
 use super::mirror::{id_of, name_of};
+use super::naming;
 use super::push;
 use super::push::{Advertisement, New, PushEnd, Update};
-use super::remote;
 use super::request::{Trailer, WriteRequest};
 use super::round;
 use super::round::{Built, Decision, Job};
@@ -50,7 +50,7 @@ pub enum Offer {
 
 /// Offers one promotion on a branch of its own.
 pub(super) fn place<E: From<GitError>>(mirror: &Mirror, branch: &str, mut job: Job<'_, E>) -> Result<Offer, E> {
-    remote::check_own_branch(branch)?;
+    naming::check_own_branch(branch)?;
     let reference = format!("refs/heads/{branch}");
     let mut placing =
         Placing { mirror, branch, reference, attempts: 0, healed: false, sent: None, doubts: 0, lost: None };

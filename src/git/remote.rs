@@ -5,17 +5,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ureq::http::Uri;
 
 use super::GitError;
 use super::authorities::Authorities;
+use super::naming::{check_branch, checked_ssh_url, checked_url};
+use super::request::Identity;
 use super::signing::SigningKey;
-
-/// Longest URL taken: longer ones are mistakes, and would flood messages.
-const LONGEST_URL: usize = 2048;
-
-/// How the names of Slipway's own branches begin.
-const OWN_BRANCHES: &str = "slipway/";
+use super::ssh::{Address, SshLogin};
 
 /// Username and password (or token) for one repository.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,6 +63,8 @@ pub struct Remote {
     deadlines: Deadlines,
     authorities: Option<Authorities>,
     signing_key: Option<SigningKey>,
+    author: Option<Identity>,
+    ssh: Option<(SshLogin, Address)>,
 }
 
 impl Remote {
@@ -80,7 +78,30 @@ impl Remote {
             deadlines: Deadlines::default(),
             authorities: None,
             signing_key: None,
+            author: None,
+            ssh: None,
         })
+    }
+
+    /// Checks an SSH address (`ssh://git@host/path` or `git@host:path`), and a branch by its short name.
+    pub fn over_ssh(url: &str, branch: &str, login: SshLogin) -> Result<Self, GitError> {
+        check_branch(branch)?;
+        let address = checked_ssh_url(url)?;
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            branch: branch.to_owned(),
+            credentials: None,
+            deadlines: Deadlines::default(),
+            authorities: None,
+            signing_key: None,
+            author: None,
+            ssh: Some((login, address)),
+        })
+    }
+
+    /// How SSH reaches it; `None` where HTTP is spoken.
+    pub(super) fn ssh(&self) -> Option<&(SshLogin, Address)> {
+        self.ssh.as_ref()
     }
 
     /// The same remote with other deadlines.
@@ -102,6 +123,18 @@ impl Remote {
     pub fn with_signing_key(mut self, key: SigningKey) -> Self {
         self.signing_key = Some(key);
         self
+    }
+
+    /// The same remote, whose commits all name this author, whoever commits them.
+    #[must_use]
+    pub fn with_author(mut self, author: Identity) -> Self {
+        self.author = Some(author);
+        self
+    }
+
+    /// Who is named as author there, if that is not left to each commit.
+    pub(super) fn author(&self) -> Option<&Identity> {
+        self.author.as_ref()
     }
 
     /// Who may vouch for the server; `None` for the usual authorities.
@@ -138,94 +171,4 @@ impl Remote {
     pub(super) fn reference(&self) -> String {
         format!("refs/heads/{}", self.branch)
     }
-}
-
-fn checked_url(url: &str) -> Result<String, GitError> {
-    let refuse = |problem: &str, help: &str| {
-        Err(GitError::InvalidRemote {
-            given: without_credentials(url),
-            problem: problem.to_owned(),
-            help: help.to_owned(),
-        })
-    };
-    let form = "write `https://host/owner/repository.git`";
-    if url.len() > LONGEST_URL {
-        return refuse("it is longer than 2048 bytes", form);
-    }
-    if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return refuse("it holds white space or control characters", form);
-    }
-    match url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
-        Some("http" | "https") => {}
-        Some("file") => {
-            return refuse("`file://` would bypass the server's hooks", "serve the repository over https");
-        }
-        Some("ssh" | "git+ssh" | "ssh+git") => return refuse("ssh is not supported yet", form),
-        Some(_) => return refuse("expected the scheme `https` or `http`", form),
-        None if looks_like_ssh(url) => return refuse("ssh is not supported yet", form),
-        None => {
-            return refuse("a local path would bypass the server's hooks", "serve the repository over https");
-        }
-    }
-    let Ok(uri) = url.parse::<Uri>() else {
-        return refuse("it is not a URL", form);
-    };
-    let Some(authority) = uri.authority() else {
-        return refuse("it names no host", form);
-    };
-    if authority.as_str().contains('@') {
-        return refuse(
-            "it holds credentials",
-            "put the username and the token into the settings of this repository, not into its URL",
-        );
-    }
-    if authority.host().is_empty() {
-        return refuse("it names no host", form);
-    }
-    if uri.query().is_some() || url.contains('#') {
-        return refuse("it holds a query or a fragment", form);
-    }
-    Ok(url.trim_end_matches('/').to_owned())
-}
-
-/// `git@host:path`, the short form of ssh.
-fn looks_like_ssh(url: &str) -> bool {
-    url.split_once(':').is_some_and(|(host, _)| host.len() > 1 && !host.contains('/'))
-}
-
-/// The text up to its path with anything before an `@` cut away: safe to print.
-fn without_credentials(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
-    let after = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
-    let after = after.split(['?', '#']).next().unwrap_or_default();
-    let shown: String = after.chars().filter(|c| !c.is_control()).take(200).collect();
-    if scheme.is_empty() { shown } else { format!("{scheme}://{shown}") }
-}
-
-/// A branch that Slipway may make, replace and remove: all of its own begin with `slipway/`, so that it never is a person's.
-pub(super) fn check_own_branch(branch: &str) -> Result<(), GitError> {
-    check_branch(branch)?;
-    if branch.strip_prefix(OWN_BRANCHES).is_some_and(|rest| !rest.is_empty()) {
-        return Ok(());
-    }
-    Err(GitError::InvalidRemote {
-        given: branch.chars().filter(|c| !c.is_control()).take(200).collect(),
-        problem: "a branch that Slipway replaces and removes is one of its own".to_owned(),
-        help: format!("name one that begins with `{OWN_BRANCHES}`"),
-    })
-}
-
-fn check_branch(branch: &str) -> Result<(), GitError> {
-    let problem = if branch.starts_with("refs/") {
-        "expected a short name like `main`"
-    } else if branch.starts_with('-') || !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
-        "git does not allow this name for a branch"
-    } else {
-        return Ok(());
-    };
-    Err(GitError::InvalidRemote {
-        given: branch.chars().filter(|c| !c.is_control()).take(200).collect(),
-        problem: problem.to_owned(),
-        help: "name one branch, as `git branch` shows it".to_owned(),
-    })
 }

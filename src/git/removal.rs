@@ -7,9 +7,9 @@ use super::Mirror;
 use super::batch;
 use super::batch::MOST_DOUBTS;
 use super::mirror::{id_of, name_of};
+use super::naming;
 use super::push;
 use super::push::{Advertisement, PushEnd, Update};
-use super::remote;
 
 /// What became of a branch that was to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Removal {
 impl Mirror {
     /// Removes a branch of Slipway's own, if it still is at `old`.
     pub fn remove_offer(&self, branch: &str, old: &CommitSha) -> Result<Removal, GitError> {
-        remote::check_own_branch(branch)?;
+        naming::check_own_branch(branch)?;
         let reference = format!("refs/heads/{branch}");
         let old = id_of(old);
         let update = Update { reference: &reference, old: Some(old), new: None };

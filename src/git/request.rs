@@ -25,7 +25,7 @@ pub struct Trailer {
 /// What is fixed about a commit before its content is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteRequest {
-    /// Who is named as author.
+    /// Who is named as author, unless the remote names another.
     pub author: Identity,
     /// Who is named as committer.
     pub committer: Identity,

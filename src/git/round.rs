@@ -133,7 +133,7 @@ fn build(
     if tree == base.tree_id() {
         return Ok(None);
     }
-    edit::commit(repository, name, request, message, base, tree, mirror.remote().signing_key()).map(Some)
+    edit::commit(repository, mirror.remote(), request, message, base, tree).map(Some)
 }
 
 fn send(repository: &Repository, mirror: &Mirror, base: Oid, head: Oid) -> Result<PushEnd, Fault> {

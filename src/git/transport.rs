@@ -1,4 +1,4 @@
-//! Carries libgit2's smart protocol over our own HTTP connections; the only place that talks to libgit2's C registry.
+//! Carries libgit2's smart protocol over our own HTTP connections and SSH streams; the only place that talks to libgit2's C registry.
 //!
 //! Every operation opens a [`Channel`]: libgit2 sees only the channel's address (`slipway://channel/7`), never the
 //! repository's URL or its credentials, so two remotes cannot mix. What HTTP answered stays with the channel,
@@ -15,6 +15,8 @@ use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Trans
 
 use super::GitError;
 use super::http::{Answer, Connection, Program};
+use super::packet::{FLUSH, PacketError};
+use super::ssh;
 
 /// The scheme under which libgit2 finds our transport.
 const SCHEME: &str = "slipway";
@@ -30,6 +32,14 @@ struct State {
     connection: Arc<Connection>,
     failure: Mutex<Option<GitError>>,
     pack_sent: AtomicBool,
+}
+
+impl State {
+    /// Keeps the failure where the operation finds it, and tells libgit2 to stop.
+    fn fail(&self, failure: GitError) -> io::Error {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        out_of_turn()
+    }
 }
 
 /// One operation's way to the server; closed when dropped.
@@ -96,7 +106,8 @@ fn register() -> Result<(), git2::Error> {
                 .and_then(|(_, number)| number.parse().ok())
                 .and_then(|number: u64| with_open(|open| open.get(&number).map(Arc::clone)))
                 .ok_or_else(|| git2::Error::from_str("this channel is closed"))?;
-            Transport::smart(remote, true, Wire { state })
+            let asks_anew = !state.connection.is_ssh();
+            Transport::smart(remote, asks_anew, Wire { state })
         })
     }
 }
@@ -114,6 +125,9 @@ impl SmartSubtransport for Wire {
             Service::ReceivePackLs => (Program::ReceivePack, true),
             Service::ReceivePack => (Program::ReceivePack, false),
         };
+        if self.state.connection.is_ssh() {
+            return Ok(Box::new(Run { state: Arc::clone(&self.state), program, stream: None }));
+        }
         Ok(Box::new(Exchange {
             state: Arc::clone(&self.state),
             program,
@@ -123,6 +137,49 @@ impl SmartSubtransport for Wire {
     }
 
     fn close(&self) -> Result<(), git2::Error> {
+        Ok(())
+    }
+}
+
+/// A program's run over SSH: libgit2 keeps it from the refs to the end.
+struct Run {
+    state: Arc<State>,
+    program: Program,
+    stream: Option<ssh::Stream>,
+}
+
+impl Run {
+    fn stream(&mut self) -> Result<&mut ssh::Stream, GitError> {
+        if self.stream.is_none() {
+            self.stream = self.state.connection.stream(self.program).transpose()?;
+        }
+        self.stream.as_mut().ok_or_else(|| self.state.connection.unread(PacketError::Malformed("no stream")))
+    }
+
+    fn doing(&mut self, work: impl FnOnce(&mut ssh::Stream) -> io::Result<usize>) -> io::Result<usize> {
+        let done = match self.stream() {
+            Ok(stream) => work(stream).map_err(|error| self.state.connection.read_failed(error)),
+            Err(failure) => Err(failure),
+        };
+        done.map_err(|failure| self.state.fail(failure))
+    }
+}
+
+impl Read for Run {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.doing(|stream| stream.read(buffer))
+    }
+}
+
+impl Write for Run {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.program == Program::ReceivePack && bytes != FLUSH {
+            self.state.pack_sent.store(true, Ordering::SeqCst);
+        }
+        self.doing(|stream| stream.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -154,12 +211,6 @@ impl Exchange {
         }
         self.state.connection.exchange(self.program, request)
     }
-
-    /// Keeps the failure where the operation finds it, and tells libgit2 to stop.
-    fn fail(&self, failure: GitError) -> io::Error {
-        *self.state.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-        out_of_turn()
-    }
 }
 
 /// libgit2 sees only that it failed; the channel knows why.
@@ -170,11 +221,11 @@ fn out_of_turn() -> io::Error {
 impl Read for Exchange {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut answer = match mem::replace(&mut self.phase, Phase::Failed) {
-            Phase::Request(request) => self.send(&request).map_err(|failure| self.fail(failure))?,
+            Phase::Request(request) => self.send(&request).map_err(|failure| self.state.fail(failure))?,
             Phase::Answer(answer) => answer,
             Phase::Failed => return Err(out_of_turn()),
         };
-        let read = answer.read(buffer).map_err(|error| self.fail(self.state.connection.read_failed(error)))?;
+        let read = answer.read(buffer).map_err(|error| self.state.fail(self.state.connection.read_failed(error)))?;
         self.phase = Phase::Answer(answer);
         Ok(read)
     }

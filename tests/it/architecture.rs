@@ -63,6 +63,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("ring", &["forge"]),
     ("parquet", &["evaluation"]),
     ("sqlx", &["store"]),
+    ("russh", &["git"]),
     ("ssh_key", &["git"]),
     ("tch", &[]),
     ("tokio_io_timeout", &["web"]),

@@ -1,8 +1,9 @@
 //! Our own push over smart HTTP (gitprotocol-http(5), gitprotocol-pack(5)): it sends the new objects and nothing else, names
 //! the old id it expects, and costs the same however many files the repository has.
 
+use std::cell::RefCell;
 use std::io;
-use std::io::Read;
+use std::io::{Read, Write};
 
 use git2::{Oid, Repository};
 
@@ -13,6 +14,7 @@ use crate::git::fault::Fault;
 use crate::git::http::{Answer, Connection, Program};
 use crate::git::packet;
 use crate::git::packet::{FLUSH, Packet, PacketError, Packets};
+use crate::git::ssh;
 use crate::git::words::short_words;
 
 /// Most bytes of refs taken: a million branches.
@@ -24,18 +26,29 @@ const LARGEST_ANSWER: u64 = 16 * 1024 * 1024;
 /// Most bytes of a report about one branch.
 const LARGEST_REPORT: usize = 64 * 1024;
 
+const EXPECTED: PacketError = PacketError::Malformed("something else than a list of branches");
+
 /// What a server says before a push.
 pub(in crate::git) struct Advertisement {
     tips: Vec<(String, Oid)>,
     capabilities: Vec<String>,
+    /// Over SSH: the program that said this, and waits for the push.
+    stream: RefCell<Option<ssh::Stream>>,
 }
 
 impl Advertisement {
     /// Asks the server. All branches are listed, whatever is asked for, so they are read and forgotten one by one.
     pub(in crate::git) fn read(connection: &Connection, references: &[&str]) -> Result<Self, GitError> {
-        let mut answer = connection.advertisement(Program::ReceivePack)?;
-        let read = Self::parse(&mut answer, references).map_err(|error| connection.unread(error))?;
-        drain(answer);
+        let read = if let Some(stream) = connection.stream(Program::ReceivePack) {
+            let mut stream = stream?;
+            let read = Self::parse(&mut Packets::new(&mut stream, LARGEST_ADVERTISEMENT), references);
+            Self { stream: RefCell::new(Some(stream)), ..read.map_err(|error| connection.unread(error))? }
+        } else {
+            let mut answer = connection.advertisement(Program::ReceivePack)?;
+            let read = Self::parse_service(&mut answer, references).map_err(|error| connection.unread(error))?;
+            drain(answer);
+            read
+        };
         if read.value_of("object-format").is_some_and(|format| format != "sha1") {
             let problem = format!("object format {}", short_words(read.value_of("object-format").unwrap_or_default()));
             return Err(GitError::UnsupportedRepository { repository: connection.url().to_owned(), problem });
@@ -48,8 +61,8 @@ impl Advertisement {
         self.tips.iter().find(|(name, _)| name == reference).map(|(_, tip)| *tip)
     }
 
-    fn parse(answer: &mut Answer, references: &[&str]) -> Result<Self, PacketError> {
-        const EXPECTED: PacketError = PacketError::Malformed("something else than a list of branches");
+    /// What HTTP has: a line that names the program, then the list.
+    fn parse_service(answer: &mut Answer, references: &[&str]) -> Result<Self, PacketError> {
         let mut packets = Packets::new(answer, LARGEST_ADVERTISEMENT);
         match packets.next()? {
             Some(Packet::Data(line)) if line.trim_ascii_end() == b"# service=git-receive-pack" => {}
@@ -58,7 +71,11 @@ impl Advertisement {
         if packets.next()? != Some(Packet::Flush) {
             return Err(EXPECTED);
         }
-        let mut read = Self { tips: Vec::new(), capabilities: Vec::new() };
+        Self::parse(&mut packets, references)
+    }
+
+    fn parse<R: Read>(packets: &mut Packets<R>, references: &[&str]) -> Result<Self, PacketError> {
+        let mut read = Self { tips: Vec::new(), capabilities: Vec::new(), stream: RefCell::new(None) };
         while let Some(Packet::Data(line)) = packets.next()? {
             let (line, capabilities) = match line.iter().position(|byte| *byte == 0) {
                 Some(at) => (&line[..at], &line[at + 1..]),
@@ -124,7 +141,14 @@ pub(super) fn push(
     if let Some(New { base, commit }) = new {
         request.extend_from_slice(&pack(repository, base, commit)?);
     }
-    let mut answer = match connection.exchange(Program::ReceivePack, &request) {
+    let exchanged = match advertisement.stream.take() {
+        Some(mut stream) => match stream.write_all(&request) {
+            Ok(()) => Ok(Box::new(stream) as Answer),
+            Err(error) => Err(connection.read_failed(error)),
+        },
+        None => connection.exchange(Program::ReceivePack, &request),
+    };
+    let mut answer = match exchanged {
         Ok(answer) => answer,
         Err(error) if is_final(&error) => return Err(Fault::Final(error)),
         Err(cause) => return Ok(PushEnd::Unknown { cause }),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod batch;
+mod disk;
 mod export;
 mod faults;
 mod fetch;
@@ -12,6 +13,7 @@ mod read;
 mod remote;
 mod server;
 mod signing;
+mod ssh;
 mod tls;
 mod world;
 mod write;

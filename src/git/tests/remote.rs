@@ -30,12 +30,12 @@ fn file_remotes_and_local_paths_are_refused_because_hooks_would_not_run() {
 }
 
 #[test]
-fn ssh_remotes_are_refused_by_name() {
+fn ssh_remotes_need_a_key_and_known_hosts() {
     for url in ["ssh://git@forge.example/models.git", "git@forge.example:team/models.git"] {
         let words = refusal(url);
-        assert!(words.contains("ssh is not supported yet"), "{words}");
+        assert!(words.contains("an SSH address needs a key and known host keys"), "{words}");
     }
-    assert!(refusal("git://forge.example/models.git").contains("expected the scheme `https` or `http`"));
+    assert!(refusal("git://forge.example/models.git").contains("expected the scheme `https`, `http` or `ssh`"));
 }
 
 #[test]

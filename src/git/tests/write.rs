@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::git::{GitError, Outcome, Proposal, Snapshot, commit_and_push};
+use crate::git::{GitError, Identity, Mirror, Outcome, Proposal, Snapshot, WriteRequest, commit_and_push};
 
 use super::server::Ask;
 use super::world::{World, append, change, promote, promotion};
@@ -23,6 +23,25 @@ fn a_promotion_lands_as_one_commit_with_its_trailer() {
     ");
     assert_eq!(world.git(&["log", "-1", "--format=%(trailers)"]).trim(), "Slipway-Promotion: p-1");
     world.is_sound();
+}
+
+#[test]
+fn the_remote_may_name_another_author_than_the_committer() {
+    let world = World::new();
+    let author = |name: &str| Identity { name: name.to_owned(), email: "team@example.org".to_owned() };
+    let remote = world.remote().with_author(author("The Team"));
+    promote(&world.mirror_at("authored", remote), "p-1", "apps/model.yaml", "tag: v1\n").unwrap();
+    let named = world.git(&["log", "-1", "--format=%an <%ae> %aI, %cn <%ce> %cI"]);
+    assert_eq!(
+        named.trim(),
+        "The Team <team@example.org> 2026-01-02T03:04:05+00:00, Slipway <slipway@example.org> 2026-01-02T03:04:05+00:00"
+    );
+    for name in ["", "a <b>", "a\nb"] {
+        let mirror = world.mirror_at("unnamed", world.remote().with_author(author(name)));
+        let error = promote(&mirror, "p-2", "apps/model.yaml", "tag: v2\n").unwrap_err();
+        assert!(matches!(error, GitError::InvalidCommit { .. }), "{name}: {error}");
+    }
+    assert_eq!(world.count(), 2);
 }
 
 #[test]
@@ -74,6 +93,31 @@ fn a_promotion_that_landed_before_is_recognised() {
     let again = promote(&world.mirror_at("second", world.remote()), "p-1", "apps/model.yaml", "tag: v1\n");
     assert_eq!(again.unwrap(), Outcome::AlreadyThere { commit: landed });
     assert_eq!(world.file("apps/model.yaml"), "tag: v2\n");
+}
+
+#[test]
+fn a_clock_that_is_wrong_neither_hides_nor_repeats_a_promotion() {
+    let world = World::new();
+    for (number, (id, at)) in
+        [("early", "1971-01-01T00:00:00Z"), ("late", "2099-01-01T00:00:00Z")].into_iter().enumerate()
+    {
+        let request = WriteRequest { at: at.parse().unwrap(), ..promotion(id) };
+        let land = |mirror: &Mirror| {
+            let content = format!("tag: {id}\n");
+            commit_and_push(mirror, &request, |_: &Snapshot<'_>| Ok::<_, GitError>(change("apps/model.yaml", &content)))
+        };
+        let mirror = world.mirror();
+        assert!(matches!(land(&mirror), Ok(Outcome::Pushed { .. })));
+        let landed = world.tip();
+        assert_eq!(world.git(&["log", "-1", "--format=%aI %cI"]).trim(), format!("{at} {at}").replace('Z', "+00:00"));
+        for _ in 0..20 {
+            world.commit(&[("100644", "busy", world.tip().as_str())]);
+        }
+        let already = Ok(Outcome::AlreadyThere { commit: landed });
+        assert_eq!(land(&mirror), already);
+        assert_eq!(land(&world.mirror_at(&format!("fresh-{number}"), world.remote())), already);
+    }
+    assert_eq!(world.count(), 43);
 }
 
 #[test]

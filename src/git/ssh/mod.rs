@@ -1,0 +1,70 @@
+//! Git over SSH: the repository's address, the key that logs in, the host keys that are trusted, and a stream to a program.
+
+mod address;
+mod known_hosts;
+mod session;
+mod stream;
+
+use std::fmt;
+use std::sync::Arc;
+
+use russh::keys::{Algorithm, HashAlg, PrivateKey};
+
+pub(super) use address::Address;
+pub use known_hosts::{KnownHosts, NotKnownHosts};
+pub(super) use stream::Stream;
+
+/// How to log in over SSH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshLogin {
+    /// The key that the server knows.
+    pub key: SshKey,
+    /// The host keys that the server may show.
+    pub known_hosts: KnownHosts,
+}
+
+/// A private key that logs in: held in memory, never printed.
+#[derive(Clone)]
+pub struct SshKey(Arc<PrivateKey>);
+
+/// A text that is no key to log in with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected an Ed25519 private key of OpenSSH without a passphrase, came {0}\n  help: make one with `ssh-keygen -t ed25519 -N ''`"
+)]
+pub struct NotAnSshKey(String);
+
+impl SshKey {
+    /// Reads a key as `ssh-keygen -t ed25519` writes it.
+    pub fn from_openssh(text: &str) -> Result<Self, NotAnSshKey> {
+        // The parser's errors name kinds of mistakes, never what was read.
+        let key =
+            PrivateKey::from_openssh(format!("{}\n", text.trim())).map_err(|error| NotAnSshKey(error.to_string()))?;
+        if key.is_encrypted() {
+            return Err(NotAnSshKey("one with a passphrase".to_owned()));
+        }
+        if key.algorithm() != Algorithm::Ed25519 {
+            return Err(NotAnSshKey(format!("one of the kind {}", key.algorithm())));
+        }
+        Ok(Self(Arc::new(key)))
+    }
+
+    /// What servers list the key by: `SHA256:…`.
+    pub fn fingerprint(&self) -> String {
+        self.0.public_key().fingerprint(HashAlg::Sha256).to_string()
+    }
+}
+
+impl PartialEq for SshKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.public_key() == other.0.public_key()
+    }
+}
+
+impl Eq for SshKey {}
+
+impl fmt::Debug for SshKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SshKey({})", self.fingerprint())
+    }
+}
