@@ -12,6 +12,7 @@ use super::file::{
     ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile, PostgresFile,
     RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
+use super::floors;
 use super::remote::Place;
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source};
@@ -44,6 +45,7 @@ impl ServerFile {
             state,
             sources,
             environments,
+            policies,
             artifacts,
             executor,
             committer,
@@ -59,6 +61,7 @@ impl ServerFile {
         let state = folder.join(state);
         let environments = settle_environments(environments, folder, problems);
         let sources = settle_sources(sources, &environments, folder, problems);
+        let floors = floors::read(&policies, folder, problems);
         if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
             let help = "help: name a folder that all servers of this store reach";
             problems.add("store.postgres", format!("several servers would each keep their artifacts to themselves, because `artifacts.folder` is not set\n  {help}"));
@@ -91,6 +94,7 @@ impl ServerFile {
             committer,
             sources,
             environments,
+            floors,
             retention,
             limits,
             telemetry: telemetry::Settings { otlp },

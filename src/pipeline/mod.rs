@@ -9,6 +9,7 @@ mod gate;
 mod intake;
 mod missed;
 mod plan;
+mod policies;
 mod promote;
 mod publish;
 mod report;
@@ -35,6 +36,7 @@ use crate::executor::Executor;
 use crate::forge::Forge;
 use crate::forge::StatusApi;
 use crate::git::{Identity, Mirror};
+use crate::policy::Policy;
 use crate::store::{Store, StoreError, StoredDelivery};
 
 pub use explain::{Explanation, KeyPart};
@@ -52,6 +54,8 @@ pub struct Settings {
     pub work: PathBuf,
     /// Who signs promotions.
     pub committer: Identity,
+    /// Policies that hold for every model, and that no model's policy can loosen.
+    pub floors: Arc<[Policy]>,
     /// Threads of a job.
     pub threads: u32,
     /// Where jobs compute.

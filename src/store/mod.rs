@@ -18,6 +18,7 @@ mod steering;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trained;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,7 @@ pub use outbox::{Notice, OutboxState};
 pub use retention::{Removed, Retention};
 pub use runs::{QueuePlace, RunCursor, RunFilter};
 pub use tokens::{Role, Token, TokenSecret};
+pub use trained::Trained;
 
 /// Which database, and where.
 #[derive(Debug, Clone)]

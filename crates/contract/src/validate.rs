@@ -1,10 +1,13 @@
 //! Mistakes of a model file that need no data to be seen: numbers out of range, paths that leave the folder.
 
-use crate::{API_VERSION, Fault, FaultKind, Model, Optimizer, ScaleOptions, Shape};
+use crate::{API_VERSION, DataSpec, EvaluationSpec, Fault, FaultKind, Model, Optimizer, ScaleOptions, Shape};
 use crate::{Layer, Preprocess};
 
 /// Layers a network may have.
 const MOST_LAYERS: usize = 200;
+
+/// Columns of a table that may go into its predictions.
+const MOST_SLICES: usize = 20;
 
 impl Model {
     /// Every mistake that can be seen without the data, each with the key it is about. Empty: none.
@@ -15,6 +18,7 @@ impl Model {
         }
         self.check_paths(&mut problems);
         self.check_training(&mut problems);
+        self.check_slices(&mut problems);
         self.check_layers(&mut problems);
         problems.0
     }
@@ -83,6 +87,29 @@ impl Model {
         if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
             let message = format!("{weight_decay} is out of range, expected zero or more");
             problems.add(&format!("spec.training.optimizer.{key}.weight_decay"), message, "");
+        }
+    }
+
+    fn check_slices(&self, problems: &mut Problems) {
+        let slices = &self.spec.evaluation.slices;
+        if slices.len() > MOST_SLICES {
+            let message = format!("{} columns, expected at most {MOST_SLICES}", slices.len());
+            problems.add("spec.evaluation.slices", message, "");
+        }
+        for (index, column) in slices.iter().enumerate() {
+            let key = format!("spec.evaluation.slices[{index}]");
+            let is_own = EvaluationSpec::OWN_COLUMNS.contains(&column.as_str()) || column.starts_with("score_");
+            if slices[..index].contains(column) {
+                problems.add(&key, format!("the column `{column}` is named twice"), "");
+            } else if is_own && column != "label" {
+                let message = format!("`{column}` is a column that predictions have of themselves");
+                problems.add(&key, message, "name the column otherwise in the tables");
+            } else if column.is_empty() || column.chars().any(char::is_control) {
+                problems.add(&key, "expected the name of a column of the test table", "");
+            } else if column != "label" && matches!(self.spec.data, DataSpec::Idx { .. }) {
+                let message = format!("`{column}` cannot be a column: rows in IDX files have nothing but their label");
+                problems.add(&key, message, "slices by other columns need tables (`format: csv`)");
+            }
         }
     }
 
@@ -158,6 +185,22 @@ mod tests {
     #[test]
     fn a_sound_model_has_no_problems() {
         assert_eq!(keys_of(|_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn columns_to_slice_by_have_to_be_there_and_to_have_a_name_of_their_own() {
+        let slices = |slices: serde_json::Value| keys_of(|value| value["spec"]["evaluation"]["slices"] = slices);
+        assert_eq!(slices(serde_json::json!(["label", "region"])), Vec::<String>::new());
+        assert_eq!(
+            slices(serde_json::json!(["region", "prediction", "score_a", "region", ""])),
+            [1, 2, 3, 4].map(|index| format!("spec.evaluation.slices[{index}]"))
+        );
+        let of_pictures = keys_of(|value| {
+            let files = |half: &str| serde_json::json!({"features": half, "labels": half});
+            value["spec"]["data"] = serde_json::json!({"format": "idx", "train": files("a"), "test": files("b")});
+            value["spec"]["evaluation"]["slices"] = serde_json::json!(["label", "region"]);
+        });
+        assert_eq!(of_pictures, ["spec.evaluation.slices[1]"]);
     }
 
     #[test]
