@@ -80,10 +80,8 @@ impl Pipeline {
         for index in 0..run.seeds.len() {
             seeds.push(self.keep_evaluation(run.id, &artifact, &output, &seed_name(index)).await?);
         }
-        let latencies = match latencies {
-            true => Some(self.keep(run.id, &artifact, &output, ("candidate", LATENCIES)).await?),
-            false => None,
-        };
+        let latencies =
+            if latencies { Some(self.keep(run.id, &artifact, &output, ("candidate", LATENCIES)).await?) } else { None };
         let mut kept = BTreeMap::new();
         for file in samples.files() {
             kept.insert(file.to_owned(), self.keep(run.id, &artifact, &output, (SAMPLES, file)).await?);

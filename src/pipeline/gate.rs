@@ -20,12 +20,12 @@ impl Pipeline {
         })?;
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
-        let shelf = Shelf { pipeline: self, run, artifact: &artifact, policies: &policies };
-        let candidate = shelf.candidate(&record).await?;
-        let champion = shelf.champion(&record).await?;
-        let seeds = shelf.seeds(&record).await?;
-        let facts = shelf.facts(&record).await?;
-        let data = shelf.data(&record).await?;
+        let kept = Shelf { pipeline: self, run, artifact: &artifact, policies: &policies };
+        let candidate = kept.candidate(&record).await?;
+        let champion = kept.champion(&record).await?;
+        let seeds = kept.seeds(&record).await?;
+        let facts = kept.facts(&record).await?;
+        let data = kept.data(&record).await?;
         let verdict = blocking(move || {
             let champion = match &champion {
                 Compared::None => Champion::None,

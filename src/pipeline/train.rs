@@ -209,9 +209,19 @@ fn of_fault(run: &Run, plan: &Plan, fault: &Fault) -> StepError {
     }
 }
 
+/// The largest document of the trainer that is kept, in bytes: it is held in memory.
+const LARGEST_DOCUMENT: u64 = 2 << 30;
+
 /// A file the trainer wrote.
 pub(super) async fn read_output(path: &Path) -> Result<Vec<u8>, StepError> {
-    tokio::fs::read(path).await.map_err(|error| StepError::Failed {
+    let unreadable = |error: std::io::Error| StepError::Failed {
         reason: format!("the trainer said it was done, but `{}` cannot be read: {error}", path.display()),
-    })
+    };
+    let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
+    if size > LARGEST_DOCUMENT {
+        let name = path.file_name().unwrap_or_default().display();
+        let reason = format!("`{name}` of the trainer has {size} bytes, expected at most {LARGEST_DOCUMENT}");
+        return Err(StepError::Failed { reason });
+    }
+    tokio::fs::read(path).await.map_err(unreadable)
 }

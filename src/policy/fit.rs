@@ -1,7 +1,7 @@
 //! Whether a policy fits a model: a check that could never be measured of it is a mistake, told before anything is trained.
 
 use slipway_contract::metrics::Subject;
-use slipway_contract::{DataSpec, Metric, Model, Task};
+use slipway_contract::{DataSpec, Layer, Metric, Model, Task};
 
 use crate::domain::Diagnostic;
 
@@ -39,6 +39,12 @@ impl Check {
             return vec![self.unfit("metric", message, "name a metric of classes or scores")];
         }
         let mut unfit = Vec::new();
+        if let (Some(class), Some(classes)) = (metric.class(), classes_of(model))
+            && !class.parse::<u32>().is_ok_and(|number| number < classes && number.to_string() == class)
+        {
+            let message = format!("the model has no class `{class}`: its rows have the labels 0 to {}", classes - 1);
+            unfit.push(self.unfit("metric", message, "name one of them"));
+        }
         if metric.is_stated() && !states(model, |stated| stated == metric) {
             unfit.push(self.unstated("metric", &metric.to_string()));
         }
@@ -79,6 +85,14 @@ impl Check {
 
     fn unfit(&self, key: &str, message: String, help: &str) -> Diagnostic {
         Diagnostic::new(&self.file, message).at(self.places.get(key).copied()).help(help)
+    }
+}
+
+/// How many classes the model tells apart, if that is known before its data are read: the labels of pictures are numbers.
+fn classes_of(model: &Model) -> Option<u32> {
+    match (&model.spec.data, model.spec.model.sequential.last()) {
+        (DataSpec::Idx { .. }, Some(Layer::Linear(outputs))) => Some((*outputs).clamp(1, 256)),
+        _ => None,
     }
 }
 

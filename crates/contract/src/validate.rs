@@ -1,7 +1,8 @@
 //! Mistakes of a model file that need no data to be seen: numbers out of range, paths that leave the folder.
 
+use crate::metrics::Subject;
 use crate::{API_VERSION, DataSpec, EvaluationSpec, Fault, FaultKind, Model, Optimizer, ScaleOptions, Shape};
-use crate::{Layer, Preprocess};
+use crate::{Layer, Preprocess, Task};
 
 /// Layers a network may have.
 const MOST_LAYERS: usize = 200;
@@ -18,6 +19,7 @@ impl Model {
         }
         self.check_paths(&mut problems);
         self.check_training(&mut problems);
+        self.check_metrics(&mut problems);
         self.check_slices(&mut problems);
         self.check_layers(&mut problems);
         problems.0
@@ -87,6 +89,21 @@ impl Model {
         if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
             let message = format!("{weight_decay} is out of range, expected zero or more");
             problems.add(&format!("spec.training.optimizer.{key}.weight_decay"), message, "");
+        }
+    }
+
+    fn check_metrics(&self, problems: &mut Problems) {
+        let Task::Classification = self.spec.task;
+        for (index, metric) in self.spec.evaluation.metrics.iter().enumerate() {
+            let (message, help) = if metric.subject() == Subject::Numbers {
+                (format!("{metric} is for regression, and the task is classification"), "")
+            } else if !metric.is_stated() {
+                let help = "leave it out: a policy that asks for it gets it without being stated";
+                (format!("{metric} cannot be computed from predictions alone"), help)
+            } else {
+                continue;
+            };
+            problems.add(&format!("spec.evaluation.metrics[{index}]"), message, help);
         }
     }
 
@@ -185,6 +202,15 @@ mod tests {
     #[test]
     fn a_sound_model_has_no_problems() {
         assert_eq!(keys_of(|_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn metrics_that_no_evaluation_of_a_classifier_states_are_refused() {
+        let keys = keys_of(|value| {
+            let by_sex = serde_json::json!({"selection_rate_ratio": {"class": "a", "by": "sex"}});
+            value["spec"]["evaluation"]["metrics"] = serde_json::json!(["macro_f1", "r2", "latency_p99", by_sex]);
+        });
+        assert_eq!(keys, [1, 2, 3].map(|index| format!("spec.evaluation.metrics[{index}]")));
     }
 
     #[test]

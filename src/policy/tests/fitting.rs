@@ -83,6 +83,21 @@ policies/digits.yaml:6:16: r2 is for regression, and the model's task is classif
 }
 
 #[test]
+fn pictures_have_the_classes_of_the_last_layer() {
+    let mut model = of_pictures();
+    let known: slipway_contract::Metric =
+        serde_json::from_value(serde_json::json!({"recall": {"class": "2"}})).expect("a metric");
+    let unknown: slipway_contract::Metric =
+        serde_json::from_value(serde_json::json!({"recall": {"class": "3"}})).expect("a metric");
+    model.spec.evaluation.metrics = vec![known, unknown];
+    let checks = ["metric: {recall: {class: '2'}}, at_least: 0.5", "metric: {recall: {class: '3'}}, at_least: 0.5"];
+    assert_snapshot!(unfit(&checks, &model), @r"
+policies/digits.yaml:7:16: the model has no class `3`: its rows have the labels 0 to 2
+  help: name one of them
+");
+}
+
+#[test]
 fn pictures_have_no_columns_but_their_label() {
     let checks = [
         "metric: accuracy, at_least: 0.9, slice: {by: label}",

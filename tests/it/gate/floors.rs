@@ -1,5 +1,8 @@
 //! What the platform's owner asks for holds whatever a model's policy says, and policies stand on others of their repository.
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+
 use super::{document, is_done, is_refused, judged_by, policy};
 use crate::support::{Bench, USUAL, slipway, text};
 
@@ -19,6 +22,9 @@ async fn a_floor_refuses_though_the_models_own_policy_passes_and_no_exception_of
     std::fs::write(floor.join("all.yaml"), asked).expect("written");
     bench.restart(&[]).await;
     let lax = policy(&["name: floor, metric: accuracy, at_least: 0.1, severity: warn", "leakage: {at_most: 0.5}"]);
+    let until = TimeZone::UTC.to_datetime(Timestamp::now()).date().saturating_add(20.days());
+    let exception = format!("{{model: digits, check: floor, reason: none, approver: ada, expires: {until}}}");
+    let lax = format!("{lax}  exceptions:\n    - {exception}\n");
     let run = judged_by(&bench, &lax, 8).await;
     is_refused(&run, "the policy asks for at least 0.99 (floors/all.yaml:6)");
     let verdict = &run["verdict"];
