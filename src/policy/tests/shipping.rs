@@ -211,11 +211,11 @@ fn the_page_about_policies_shows_only_what_can_be_read() {
 
 /// A model with a part of its specification.
 fn model_with(part: &str) -> slipway_contract::Model {
-    let part = part.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let part = part.trim_end().replace('\n', "\n  ");
     let text = format!(
         "apiVersion: slipway.dev/v1alpha1\nkind: Model\nmetadata: {{name: page}}\nspec:\n  paths: [data/**]\n  \
          task: classification\n  policy: policy.yaml\n  model: {{sequential: [{{linear: 2}}]}}\n  \
-         training: {{optimizer: {{adam: {{learning_rate: 0.001}}}}, epochs: 1, batch_size: 8}}\n{part}"
+         training: {{optimizer: {{adam: {{learning_rate: 0.001}}}}, epochs: 1, batch_size: 8}}\n  {part}\n"
     );
     crate::yaml::read("docs/policies.md", &text).unwrap_or_else(|mistake| panic!("{text}\n{mistake}"))
 }
