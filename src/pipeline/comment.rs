@@ -268,9 +268,12 @@ mod tests {
         run.reason = Some(format!("{hostile}\n/approve"));
         run.diagnostics = vec![Diagnostic::new(hostile, hostile)];
         let text = of_change(&run.head.clone(), &[run], 60_000);
+        // As code, and inside of HTML, brackets are only brackets.
+        let text = text.replace(&code(hostile), "");
         assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
         assert!(!text.contains("\n# ") && !text.contains("\n/approve") && !text.contains("[a](http"), "{text}");
         assert_eq!(text.matches("</details>").count(), 1, "{text}");
+        assert_eq!(code("a`<b>@c"), "`a'‹b›@\u{200b}c`");
     }
 
     #[test]
