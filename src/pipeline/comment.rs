@@ -1,6 +1,8 @@
 //! What is said of runs at a forge: the check of one model, the one check of a revision, the one comment of a change. The
 //! verdict comes first, and whatever a change could have chosen is escaped.
 
+use std::fmt::Write as _;
+
 use crate::domain::{CommitSha, Diagnostic, Outcome, Run, RunState};
 use crate::forge::{Annotation, Conclusion, Report, ReportButton, ReportState};
 use crate::policy::render::{escaped, markdown};
@@ -100,10 +102,18 @@ pub(super) fn of_change(revision: &CommitSha, runs: &[Run], most: usize) -> Stri
         }
     }
     if left_out > 0 {
-        text += &format!("\nThe details of {left_out} more models do not fit here; their checks have them.\n");
+        add(
+            &mut text,
+            format_args!("\nThe details of {left_out} more models do not fit here; their checks have them.\n"),
+        );
     }
     text += end;
     text
+}
+
+fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing to a text cannot fail.
+    let _ = text.write_fmt(more);
 }
 
 /// A row a model.
@@ -113,10 +123,10 @@ fn table(runs: &[Run]) -> String {
     let mut table = "| model | state | |\n| --- | --- | --- |\n".to_owned();
     for run in runs.iter().take(MOST) {
         let title = escaped(&title_of(run));
-        table += &format!("| {} | {} | {title} |\n", code(&run.model), run.state.as_str());
+        add(&mut table, format_args!("| {} | {} | {title} |\n", code(&run.model), run.state.as_str()));
     }
     if runs.len() > MOST {
-        table += &format!("\n{} more models are not listed.\n", runs.len() - MOST);
+        add(&mut table, format_args!("\n{} more models are not listed.\n", runs.len() - MOST));
     }
     table
 }
@@ -134,15 +144,16 @@ fn title_of(run: &Run) -> String {
 
 fn text_of(run: &Run) -> String {
     let mut text = String::new();
-    if let Some(verdict) = &run.verdict {
+    let ended = matches!(state_of(run), ReportState::Ended(_));
+    // What changes before the end would be a call each time.
+    if let Some(verdict) = run.verdict.as_ref().filter(|_| ended) {
         text += &markdown(verdict);
     }
     for diagnostic in run.diagnostics.iter().take(20) {
-        text += &format!("- {}\n", escaped(&diagnostic.to_string().replace('\n', " ")));
+        add(&mut text, format_args!("- {}\n", escaped(&diagnostic.to_string().replace('\n', " "))));
     }
-    let ended = matches!(state_of(run), ReportState::Ended(_));
     if let Some(reason) = run.reason.as_ref().filter(|_| ended) {
-        text += &format!("\n{}\n", escaped(&reason.replace('\n', " ")));
+        add(&mut text, format_args!("\n{}\n", escaped(&reason.replace('\n', " "))));
     }
     if text.is_empty() {
         text = format!("{}.\n", escaped(&title_of(run)));
@@ -257,9 +268,12 @@ mod tests {
         run.reason = Some(format!("{hostile}\n/approve"));
         run.diagnostics = vec![Diagnostic::new(hostile, hostile)];
         let text = of_change(&run.head.clone(), &[run], 60_000);
+        // As code, and inside of HTML, brackets are only brackets.
+        let text = text.replace(&code(hostile), "");
         assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
         assert!(!text.contains("\n# ") && !text.contains("\n/approve") && !text.contains("[a](http"), "{text}");
         assert_eq!(text.matches("</details>").count(), 1, "{text}");
+        assert_eq!(code("a`<b>@c"), "`a'‹b›@\u{200b}c`");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::branch::Announced;
 use super::worker::{chance, outlive};
-use super::{Pipeline, Source, StepError, blocking, missed};
+use super::{Pipeline, Source, StepError, blocking, command, missed};
 use crate::domain::{
     Change, ChangeStep, CheckAction, Comment, Delivery, DeliveryState, Event, EventKind, MergeGroup, MergeGroupStep,
     Push, Reference, Retry, Sender, SourceName, pause_before,
@@ -259,7 +259,9 @@ fn meaning_of_events(served: &str, events: Vec<Event>) -> Meaning {
     let mut closed = Vec::new();
     for Event { kind, sender, .. } in events {
         match kind {
-            EventKind::Comment(comment) => return Meaning::Comment(Box::new(comment)),
+            EventKind::Comment(comment) if command::parse(&comment.body).is_some() => {
+                return Meaning::Comment(Box::new(comment));
+            }
             EventKind::CheckAction(action) => return Meaning::Button(Box::new(action), sender),
             EventKind::MergeGroup(group) if group.step == MergeGroupStep::ChecksRequested => {
                 return Meaning::Group(Box::new(group));

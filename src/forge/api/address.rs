@@ -1,5 +1,6 @@
 //! Where a repository's API is, checked once: nothing that is put into an address later can lead elsewhere.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::github::AppLogin;
@@ -60,7 +61,8 @@ pub(super) fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a text cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

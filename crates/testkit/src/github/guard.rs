@@ -125,7 +125,7 @@ fn is_claim_of_the_app(token: &str) -> bool {
     let key = ring::rsa::KeyPair::from_der(&der).expect("the key is one");
     let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key().as_ref());
     header["alg"] == "RS256"
-        && claims["iss"] == APP_ID.to_string()
+        && claims["iss"].as_str().and_then(|id| id.parse().ok()) == Some(APP_ID)
         && time("iat") <= now
         && time("exp") > now
         && time("exp") - now <= 600

@@ -114,10 +114,10 @@ async fn ourselves(caller: axum::Extension<Caller>, Shared(site): Shared<Arc<Sit
 
 async fn account(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>) -> Answer {
     let state = site.lock();
-    match state.people.contains_key(&id) {
-        true => Ok((StatusCode::OK, Json(state.account(id)))),
-        false => Err(refused(StatusCode::NOT_FOUND, "Not Found")),
+    if !state.people.contains_key(&id) {
+        return Err(refused(StatusCode::NOT_FOUND, "Not Found"));
     }
+    Ok((StatusCode::OK, Json(state.account(id))))
 }
 
 async fn permission(Shared(site): Shared<Arc<Site>>, Path(login): Path<String>) -> Answer {
@@ -163,7 +163,7 @@ async fn create_check(
         "id": id, "name": body["name"], "head_sha": body["head_sha"], "status": "queued", "conclusion": null,
         "app": { "id": APP_ID }, "output": { "annotations_count": 0 }, "annotations": [],
     });
-    change_check(&mut check, &body)?;
+    change_check(&mut check, &body).map_err(unprocessable)?;
     state.history.push((id, state_of(&check)));
     state.checks.push(check.clone());
     Ok((StatusCode::CREATED, Json(check)))
@@ -175,7 +175,7 @@ async fn update_check(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>, Json
         return Err(refused(StatusCode::NOT_FOUND, "Not Found"));
     };
     let mut check = state.checks[index].clone();
-    change_check(&mut check, &body)?;
+    change_check(&mut check, &body).map_err(unprocessable)?;
     state.history.push((id, state_of(&check)));
     state.checks[index] = check.clone();
     Ok((StatusCode::OK, Json(check)))
@@ -190,7 +190,7 @@ fn state_of(check: &Value) -> String {
 }
 
 /// Takes over what a body says, within GitHub's limits. Annotations add up.
-fn change_check(check: &mut Value, body: &Value) -> Result<(), Response> {
+fn change_check(check: &mut Value, body: &Value) -> Result<(), &'static str> {
     const CONCLUSIONS: [&str; 7] =
         ["action_required", "cancelled", "failure", "neutral", "success", "skipped", "timed_out"];
     let length = |value: &Value| value.as_str().map_or(0, |text| text.chars().count());
@@ -201,15 +201,15 @@ fn change_check(check: &mut Value, body: &Value) -> Result<(), Response> {
         length(&action["label"]) > 20 || length(&action["description"]) > 40 || length(&action["identifier"]) > 20
     };
     if annotations.len() > 50 || length(&output["summary"]) > 65_535 || actions.len() > 3 || actions.iter().any(long) {
-        return Err(unprocessable("Validation Failed: too long"));
+        return Err("Validation Failed: too long");
     }
     if output.is_object() && (length(&output["title"]) == 0 || !output["summary"].is_string()) {
-        return Err(unprocessable("Validation Failed: output"));
+        return Err("Validation Failed: output");
     }
     let completed = body["status"] == "completed";
     let conclusion = body["conclusion"].as_str();
     if completed != conclusion.is_some_and(|conclusion| CONCLUSIONS.contains(&conclusion)) {
-        return Err(unprocessable("Validation Failed: conclusion"));
+        return Err("Validation Failed: conclusion");
     }
     for name in ["status", "external_id", "actions"] {
         if !body[name].is_null() {
@@ -243,7 +243,7 @@ async fn create_comment(
     Path(number): Path<u64>,
     Json(body): Json<Value>,
 ) -> Answer {
-    let text = comment_in(&body)?;
+    let text = comment_in(&body).map_err(unprocessable)?;
     let mut state = site.lock();
     let (account, app) = State::writer(is_app(caller));
     let id = state.write_comment(number, account, app, text);
@@ -251,7 +251,7 @@ async fn create_comment(
 }
 
 async fn update_comment(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>, Json(body): Json<Value>) -> Answer {
-    let text = comment_in(&body)?;
+    let text = comment_in(&body).map_err(unprocessable)?;
     let mut state = site.lock();
     let Some(comment) = state.comments.iter_mut().find(|comment| comment.id == id) else {
         return Err(refused(StatusCode::NOT_FOUND, "Not Found"));
@@ -263,10 +263,10 @@ async fn update_comment(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>, Js
     Ok((StatusCode::OK, Json(state.comment(id))))
 }
 
-fn comment_in(body: &Value) -> Result<&str, Response> {
+fn comment_in(body: &Value) -> Result<&str, &'static str> {
     match body["body"].as_str() {
         Some(text) if !text.is_empty() && text.chars().count() <= LONGEST_COMMENT => Ok(text),
-        _ => Err(unprocessable("Body is too long (maximum is 65536 characters)")),
+        _ => Err("Body is too long (maximum is 65536 characters)"),
     }
 }
 

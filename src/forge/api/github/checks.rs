@@ -70,14 +70,11 @@ impl Checks {
         loop {
             let (batch, later) = rest.split_at(rest.len().min(MOST_ANNOTATIONS));
             let mut body = body(report, batch);
-            let answered = match &check {
-                Some(Check { id, .. }) => {
-                    calls.call(Method::PATCH, &format!("{path}/check-runs/{id}"), Some(&body)).await?
-                }
-                None => {
-                    body["head_sha"] = json!(report.revision);
-                    calls.call(Method::POST, &format!("{path}/check-runs"), Some(&body)).await?
-                }
+            let answered = if let Some(Check { id, .. }) = &check {
+                calls.call(Method::PATCH, &format!("{path}/check-runs/{id}"), Some(&body)).await?
+            } else {
+                body["head_sha"] = json!(report.revision);
+                calls.call(Method::POST, &format!("{path}/check-runs"), Some(&body)).await?
             };
             let annotations = check.map_or(0, |check| check.annotations) + batch.len();
             let told = Check { id: answer::number(&answered, "/id")?, annotations };

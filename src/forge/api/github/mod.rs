@@ -52,12 +52,11 @@ impl GitHub {
 #[async_trait]
 impl Comments for GitHub {
     async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
-        let (pointer, id) = match self.client.app() {
-            Some(app) => ("/performed_via_github_app/id", app.id()),
-            None => {
-                let who = || async { answer::number(&self.client.call(Method::GET, "/user", None).await?, "/id") };
-                ("/user/id", *self.ourselves.get_or_try_init(who).await?)
-            }
+        let (pointer, id) = if let Some(app) = self.client.app() {
+            ("/performed_via_github_app/id", app.id())
+        } else {
+            let who = || async { answer::number(&self.client.call(Method::GET, "/user", None).await?, "/id") };
+            ("/user/id", *self.ourselves.get_or_try_init(who).await?)
         };
         let are_ours = |comment: &Value| comment.pointer(pointer).and_then(Value::as_u64) == Some(id);
         self.pulls().comments(change, page, are_ours).await
@@ -75,13 +74,11 @@ impl Comments for GitHub {
 #[async_trait]
 impl ForgeApi for GitHub {
     async fn report(&self, report: &Report) -> Result<(), ApiError> {
-        match self.client.app() {
-            Some(app) => self.checks.tell(&self.client, &self.path(), app.id(), report).await,
-            None => {
-                let path = format!("{}/statuses/{}", self.path(), report.revision);
-                self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
-            }
+        if let Some(app) = self.client.app() {
+            return self.checks.tell(&self.client, &self.path(), app.id(), report).await;
         }
+        let path = format!("{}/statuses/{}", self.path(), report.revision);
+        self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
     }
 
     async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
