@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipway_contract::{API_VERSION, DevicePreference};
 
+use super::floors::PoliciesFile;
 use super::secret::SecretReference;
 use crate::domain::SourceName;
 use crate::forge;
@@ -189,15 +190,6 @@ pub(super) struct EnvironmentFile {
     /// The key that signs promotions: an Ed25519 key of OpenSSH without a passphrase.
     #[serde(default)]
     pub(super) signing_key: Option<SecretReference>,
-}
-
-/// What every model is judged by.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct PoliciesFile {
-    /// Policy files whose checks always have to hold; no model's policy can loosen them. Read when the server starts.
-    #[schemars(length(max = 20))]
-    pub(super) floors: Vec<String>,
 }
 
 /// How to log in to a git server.

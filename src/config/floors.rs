@@ -2,12 +2,23 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::Problems;
-use super::file::PoliciesFile;
 use crate::policy::Policy;
 
 /// Floors a server may have: each is applied to every model.
 const MOST_FLOORS: usize = 20;
+
+/// What every model is judged by.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PoliciesFile {
+    /// Policy files whose checks always have to hold; no model's policy can loosen them. Read when the server starts.
+    #[schemars(length(max = 20))]
+    pub(super) floors: Vec<String>,
+}
 
 /// The floors that the file names, relative to its folder; mistakes in them are added to `problems` with their own places.
 /// A floor is called as the file names it, so that no verdict tells where the server keeps its files.
