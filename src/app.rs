@@ -187,12 +187,12 @@ fn assemble(
     let mirrors = state.join("mirrors");
     let mut hooks = std::collections::BTreeMap::new();
     let mut served = std::collections::BTreeMap::new();
-    for (name, config::Source { forge, reports, remote, secrets, environment, changes, priority }) in sources {
+    for (name, config::Source { forge, api, remote, secrets, environment, changes, priority }) in sources {
         let forge = forge::connect(forge);
         let mirror = Mirror::open(&mirrors, remote)?;
         hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
         let arrived = Notify::new();
-        served.insert(name, pipeline::Source { forge, reports, mirror, environment, changes, priority, arrived });
+        served.insert(name, pipeline::Source { forge, api, mirror, environment, changes, priority, arrived });
     }
     let mut written = std::collections::BTreeMap::new();
     for (name, remote) in environments {

@@ -118,8 +118,22 @@ pub(super) struct ForgeApiFile {
     pub(super) url: String,
     /// The repository there, `OWNER/NAME`.
     pub(super) repository: String,
-    /// A token that may write commit statuses.
-    pub(super) token: SecretReference,
+    /// A token that may write commit statuses and comments. Either this or `app`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<SecretReference>,
+    /// A GitHub App. Either this or `token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) app: Option<AppFile>,
+}
+
+/// A GitHub App that is installed in the repository.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AppFile {
+    /// Its identifier, a number.
+    pub(super) id: u64,
+    /// Its private key, as GitHub gives it.
+    pub(super) key: SecretReference,
 }
 
 /// Which changes of a source are judged.

@@ -8,6 +8,7 @@ mod settle;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::artifacts;
@@ -74,8 +75,8 @@ pub struct Limits {
 pub struct Source {
     /// Which forge it lives on.
     pub forge: forge::Settings,
-    /// Where runs are told of.
-    pub reports: Option<forge::StatusApi>,
+    /// The forge's API.
+    pub api: Option<Arc<dyn forge::ForgeApi>>,
     /// The repository and its served branch.
     pub remote: Remote,
     /// Secrets of its webhook.

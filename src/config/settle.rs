@@ -9,8 +9,9 @@ use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
-    AuthorFile, ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, LimitsFile, LocalFile, MetricsFile,
-    PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
+    AuthorFile, ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, ForgeApiFile, LimitsFile, LocalFile,
+    MetricsFile, PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile,
+    WebFile,
 };
 use super::remote::{Login, Place};
 use super::secret::{self, SecretReference};
@@ -169,10 +170,12 @@ fn settle_sources(
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
-        let reports = api.and_then(|api| {
+        let api = api.and_then(|api| {
             let key = format!("{key}.api");
-            let token = problems.take(&format!("{key}.token"), secret::read(&api.token, folder))?;
-            problems.take(&key, forge::StatusApi::new(forge, &api.url, &api.repository, &token))
+            let login = settle_login(&api, &key, folder, problems)?;
+            let ForgeApiFile { url, repository, .. } = api;
+            let purpose = forge::Purpose::Source;
+            problems.take(&key, forge::connect_api(forge::ApiSettings { forge, url, repository, login, purpose }))
         });
         let changes = match changes {
             ChangesFile::Ignore => ChangePolicy::Ignore,
@@ -191,13 +194,32 @@ fn settle_sources(
         let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
         let Some(remote) = place.remote(&url, &branch, &login, problems) else { continue };
         if sources
-            .insert(name.clone(), Source { forge, reports, remote, secrets, environment, changes, priority })
+            .insert(name.clone(), Source { forge, api, remote, secrets, environment, changes, priority })
             .is_some()
         {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }
     }
     sources
+}
+
+/// Who we are at a forge's API: a token or an App.
+fn settle_login(api: &ForgeApiFile, key: &str, folder: &Path, problems: &mut Problems) -> Option<forge::Login> {
+    match (&api.token, &api.app) {
+        (Some(token), None) => {
+            let token = problems.take(&format!("{key}.token"), secret::read(token, folder))?;
+            Some(forge::Login::Token(token.into()))
+        }
+        (None, Some(app)) => {
+            let pem = problems.take(&format!("{key}.app.key"), secret::read(&app.key, folder))?;
+            let app = problems.take(&format!("{key}.app.key"), forge::AppLogin::new(app.id, &pem))?;
+            Some(forge::Login::App(app))
+        }
+        _ => {
+            problems.add(key, "expected either `token` or `app`");
+            None
+        }
+    }
 }
 
 /// A secret that others have to show: long enough not to be guessed.

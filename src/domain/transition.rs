@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::RunState;
+use super::{Account, RunState, SourceName};
 
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,6 +26,13 @@ impl Actor {
     /// The holder of an API token, by the token's name.
     pub fn token(name: &str) -> Self {
         Self(format!("token {name}"))
+    }
+
+    /// An account at a source's forge. Its name may be anything, and another's tomorrow.
+    pub fn account(source: &SourceName, account: &Account) -> Self {
+        let name: String =
+            account.name.iter().flat_map(|name| name.chars()).filter(|c| !c.is_control()).take(100).collect();
+        Self(format!("account {} ({name}) at {source}", account.id))
     }
 
     /// Somebody at a command line beside the store.

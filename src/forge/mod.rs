@@ -1,6 +1,7 @@
 //! Seam: where sources live. A forge says how its deliveries are signed and what they mean. Which forge a source lives
 //! on is set, never guessed from a delivery's headers: several forges send each other's.
 
+mod api;
 mod bitbucket;
 mod gitea;
 mod github;
@@ -11,7 +12,6 @@ mod pull_request;
 mod report;
 mod signature;
 mod standard_webhooks;
-mod status;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +20,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use report::{Report, ReportError, ReportState};
+pub use api::{
+    ApiError, ApiSettings, AppLogin, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
+    connect_api,
+};
+pub use report::{Annotation, Conclusion, Report, ReportButton, ReportState};
 pub use signature::Secret;
-pub use status::StatusApi;
 
 use crate::domain::{Change, Event, HeadRepository, Retry};
 

@@ -1,67 +1,124 @@
-//! What a forge is told: the state of one model at one revision, as a status of the commit.
+//! What a forge is told: where one model, or all of them, stand at one revision. Forges with checks show all of it, those
+//! with commit statuses its first sentence.
 
-use std::time::Duration;
+use crate::domain::CommitSha;
 
-use crate::domain::{CommitSha, Retry};
-
-/// The state of one model at one revision.
+/// Where one model, or all of them, stand at one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The revision.
     pub revision: CommitSha,
-    /// Name of the status, such as `slipway/fashion`: a later report of the same name takes its place.
+    /// Name of the check or the status, such as `slipway/fashion`: a later report of the same name takes its place.
     pub context: String,
+    /// What we call it: the run's identifier. A report that was told is found again by it.
+    pub id: String,
     /// The state.
     pub state: ReportState,
-    /// One sentence for people; forges cut it at 140 to 255 characters.
-    pub description: String,
+    /// One sentence for people.
+    pub title: String,
+    /// Everything else for people, in Markdown.
+    pub text: String,
+    /// Mistakes in files, at their places.
+    pub annotations: Vec<Annotation>,
+    /// What people may do about it.
+    pub buttons: Vec<ReportButton>,
 }
 
-/// The states that all forges know.
+/// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportState {
-    /// It waits, or is under way.
-    Pending,
+    /// It waits.
+    Queued,
+    /// It is under way.
+    UnderWay,
+    /// It has ended, or waits for a person.
+    Ended(Conclusion),
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
     /// It passed.
     Success,
-    /// The specification or the policy said no.
+    /// It has nothing to say about this revision.
+    Neutral,
+    /// The specification or the policy said no, or something broke.
     Failure,
-    /// Something broke, or it was called off.
-    Error,
+    /// A person has to act first.
+    ActionRequired,
+    /// A person called it off, or another took its place.
+    Cancelled,
 }
 
-/// Why a report did not arrive.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ReportError {
-    /// The forge did not answer, or failed.
-    #[error("the forge cannot be told: {reason}")]
-    Unreachable {
-        /// What happened.
-        reason: String,
-    },
-    /// The forge asks to wait.
-    #[error("the forge asks to wait {pause:?}")]
-    Throttled {
-        /// How long.
-        pause: Duration,
-    },
-    /// The forge refuses, and would refuse again.
-    #[error("the forge refuses the report: {reason}\n  help: {help}")]
-    Refused {
-        /// Its answer.
-        reason: String,
-        /// What to change.
-        help: &'static str,
-    },
+/// A mistake in a file of the source repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annotation {
+    /// The file, relative to its repository.
+    pub file: String,
+    /// The line, from one.
+    pub line: usize,
+    /// What was expected and what came, and what to do.
+    pub message: String,
 }
 
-impl ReportError {
-    /// Whether, and when, trying again can help.
-    pub fn retry(&self) -> Retry {
+/// A button below a check. GitHub shows three at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportButton {
+    /// Train again.
+    Retrain,
+    /// End the run.
+    Cancel,
+    /// Let the candidate into its environment.
+    Approve,
+}
+
+impl ReportButton {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Retrain, Self::Cancel, Self::Approve];
+
+    /// What comes back when it is pressed; twenty characters at most.
+    pub fn identifier(self) -> &'static str {
         match self {
-            Self::Unreachable { .. } => Retry::Backoff,
-            Self::Throttled { pause } => Retry::After(*pause),
-            Self::Refused { .. } => Retry::Never,
+            Self::Retrain => "retrain",
+            Self::Cancel => "cancel",
+            Self::Approve => "approve",
         }
+    }
+
+    /// What stands on it; twenty characters at most.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Retrain => "Retrain",
+            Self::Cancel => "Cancel",
+            Self::Approve => "Approve promotion",
+        }
+    }
+
+    /// What it does; forty characters at most.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Retrain => "Train and judge this model again",
+            Self::Cancel => "End this run",
+            Self::Approve => "Allow this candidate to be promoted",
+        }
+    }
+
+    /// The button that was pressed.
+    pub fn pressed(identifier: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|button| button.identifier() == identifier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buttons_are_no_longer_than_github_takes_and_are_known_again() {
+        for button in ReportButton::ALL {
+            assert!(button.label().len() <= 20 && button.description().len() <= 40 && button.identifier().len() <= 20);
+            assert_eq!(ReportButton::pressed(button.identifier()), Some(button));
+        }
+        assert_eq!(ReportButton::pressed("constructor"), None);
     }
 }

@@ -10,7 +10,8 @@ use super::branch::Announced;
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError, blocking, missed};
 use crate::domain::{
-    Change, ChangeStep, Delivery, DeliveryState, Event, EventKind, Push, Reference, Retry, SourceName, pause_before,
+    Change, ChangeStep, CheckAction, Comment, Delivery, DeliveryState, Event, EventKind, MergeGroup, MergeGroupStep,
+    Push, Reference, Retry, Sender, SourceName, pause_before,
 };
 use crate::forge::Forge;
 use crate::store::{Settled, StoreError, StoredDelivery};
@@ -32,6 +33,12 @@ enum Meaning {
     Branch(Vec<Announced>),
     /// A look at a change.
     Change(Box<Change>),
+    /// A look at what a merge queue would merge.
+    Group(Box<MergeGroup>),
+    /// An answer.
+    Comment(Box<Comment>),
+    /// What a button of a check stands for.
+    Button(Box<CheckAction>, Option<Sender>),
     /// What is known without looking anywhere.
     Known(Settled),
 }
@@ -93,7 +100,23 @@ impl Pipeline {
         for (stored, meaning) in due.iter().zip(meanings) {
             match meaning {
                 Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
-                Ok(Meaning::Change(change)) => self.read_change(name, source, stored, &change).await?,
+                Ok(Meaning::Change(change)) => {
+                    let looked = self.look_at_change(name, source, &change, stored.delivery.received_at).await;
+                    self.settle_or_postpone(stored, looked).await?;
+                }
+                Ok(Meaning::Group(group)) => {
+                    let looked = self.look_at_group(name, source, &group, stored.delivery.received_at).await;
+                    self.settle_or_postpone(stored, looked).await?;
+                }
+                Ok(Meaning::Comment(comment)) => {
+                    let followed = self.follow_comment(name, source, &comment).await;
+                    self.settle_or_postpone(stored, followed).await?;
+                }
+                Ok(Meaning::Button(action, sender)) => {
+                    let id = &stored.delivery.id;
+                    let followed = self.follow_button(name, source, &action, sender.as_ref(), id).await;
+                    self.settle_or_postpone(stored, followed).await?;
+                }
                 // Those that cannot be read are told of one by one; the many that ask for nothing are not.
                 Ok(Meaning::Known(settled)) if settled.closed.is_empty() && settled.state != DeliveryState::Dead => {
                     let Settled { state, note, .. } = settled;
@@ -143,15 +166,12 @@ impl Pipeline {
         }
     }
 
-    /// Opened and updated changes are judged; what follows is decided by where the change is now.
-    async fn read_change(
+    async fn settle_or_postpone(
         &self,
-        name: &SourceName,
-        source: &Source,
         stored: &StoredDelivery,
-        change: &Change,
+        looked: Result<Settled, StepError>,
     ) -> Result<(), StoreError> {
-        match self.look_at_change(name, source, change, stored.delivery.received_at).await {
+        match looked {
             Ok(settled) => self.settle(&[&stored.delivery], &settled).await,
             Err(StepError::Store(error)) => Err(error),
             Err(error) => self.postpone(stored, &error).await,
@@ -237,8 +257,13 @@ fn meaning_of_events(served: &str, events: Vec<Event>) -> Meaning {
     let mut announced = Vec::new();
     let mut notes = Vec::new();
     let mut closed = Vec::new();
-    for Event { kind, .. } in events {
+    for Event { kind, sender, .. } in events {
         match kind {
+            EventKind::Comment(comment) => return Meaning::Comment(Box::new(comment)),
+            EventKind::CheckAction(action) => return Meaning::Button(Box::new(action), sender),
+            EventKind::MergeGroup(group) if group.step == MergeGroupStep::ChecksRequested => {
+                return Meaning::Group(Box::new(group));
+            }
             EventKind::Push(push) => match of_push(served, push) {
                 Ok(one) => announced.push(one),
                 Err(note) => notes.push(note),

@@ -1,8 +1,11 @@
 //! What happens to a run, one step a file. This one holds what all steps share, and what the outside may ask.
 
+mod asked;
 mod branch;
 mod champion;
 mod change;
+mod command;
+mod comment;
 mod evaluate;
 mod explain;
 mod gate;
@@ -32,8 +35,7 @@ use tokio::sync::{Notify, watch};
 use crate::artifacts::ArtifactStore;
 use crate::domain::{Actor, Delivery, Intake, Run, RunEvent, RunId, SourceName};
 use crate::executor::Executor;
-use crate::forge::Forge;
-use crate::forge::StatusApi;
+use crate::forge::{Forge, ForgeApi};
 use crate::git::{Identity, Mirror};
 use crate::store::{Store, StoreError, StoredDelivery};
 
@@ -68,8 +70,8 @@ pub struct Settings {
 pub struct Source {
     /// Reads its deliveries.
     pub forge: Arc<dyn Forge>,
-    /// Where runs are told of; `None` if nobody wants to be told.
-    pub reports: Option<StatusApi>,
+    /// The forge's API: where runs are told of, and permissions asked for. `None` if the settings name none.
+    pub api: Option<Arc<dyn ForgeApi>>,
     /// Its mirror; names the one branch that is served.
     pub mirror: Mirror,
     /// The environment its models are promoted to.

@@ -1,35 +1,93 @@
 //! Tells the forges where runs stand, from the outbox: in order for each model and revision, at least once, and never
 //! in the way of anything else. A forge that does not answer only delays what it would have been told.
+//!
+//! An entry only says that something moved. What is told is how the run stands by then, so entries that come late, twice
+//! or after newer ones do no harm, and what was told already costs no call.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::worker::{chance, outlive};
-use super::{Pipeline, Source};
-use crate::domain::{Retry, Run, RunState, SourceName, Transition, pause_before};
-use crate::forge::{Report, ReportState};
+use super::{Pipeline, Source, comment};
+use crate::domain::{CommitSha, Retry, Run, SourceName, pause_before};
+use crate::forge::{ApiError, ForgeApi, Marker, Report};
 use crate::store::{Notice, OutboxState, StoreError};
 
 /// How often the outbox is looked at without being woken.
 const POLL: Duration = Duration::from_secs(1);
 /// How long an entry belongs to whoever took it: longer than any forge may take to answer.
-const HOLD: Duration = Duration::from_mins(2);
+const HOLD: Duration = Duration::from_mins(5);
 /// Attempts after which an entry is given up.
 const MOST_ATTEMPTS: u32 = 30;
+/// Tellings that are remembered.
+const MOST_TOLD: usize = 20_000;
+
+/// What was told last, by what it is about, so that the same is not told again. Only digests: it may be forgotten.
+#[derive(Default)]
+struct Told(HashMap<About, u64>);
+
+/// What is told of.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum About {
+    Check(CommitSha, String, String),
+    Change(u64),
+}
+
+/// Why something was not told.
+enum Untold {
+    Forge(ApiError),
+    Store(StoreError),
+}
+
+impl From<ApiError> for Untold {
+    fn from(error: ApiError) -> Self {
+        Self::Forge(error)
+    }
+}
+
+impl From<StoreError> for Untold {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Told {
+    fn is_known(&self, about: &About, digest: u64) -> bool {
+        self.0.get(about) == Some(&digest)
+    }
+
+    fn remember(&mut self, about: About, digest: u64) {
+        if self.0.len() >= MOST_TOLD {
+            self.0.clear();
+        }
+        self.0.insert(about, digest);
+    }
+}
+
+fn digest_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
 
 impl Pipeline {
     /// Tells the forge of one source until `stop`.
     pub async fn report(&self, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
         let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
+        let mut told = Told::default();
+        let mut moved = self.changes();
         while !stop.is_cancelled() {
-            match self.report_one(name, source, stop).await {
+            match self.report_one(name, source, &mut told, stop).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => outlive(error)?,
             }
             tokio::select! {
+                _ = moved.changed() => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }
@@ -42,62 +100,79 @@ impl Pipeline {
         &self,
         name: &SourceName,
         source: &Source,
+        told: &mut Told,
         stop: &CancellationToken,
     ) -> Result<bool, StoreError> {
         let Some(notice) = self.store.due_notice(name, Timestamp::now(), HOLD).await? else { return Ok(false) };
         let Notice { change, run, attempts } = &notice;
-        let report = report_of(run, &change.transition);
-        let Some(api) = &source.reports else {
+        let Some(api) = &source.api else {
             self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await?;
             return Ok(true);
         };
-        let told = tokio::select! {
-            told = api.report(&report) => told,
+        let telling = tokio::select! {
+            telling = self.tell(name, api.as_ref(), run, told) => telling,
             () = stop.cancelled() => return Ok(false),
         };
-        let outcome = if told.is_ok() { "told" } else { "failed" };
-        metrics::counter!("slipway_reports_total", "outcome" => outcome).increment(1);
-        match told {
-            Ok(()) => self.store.settle_notice(change.sequence, OutboxState::Told, "").await?,
-            Err(error) => {
-                let pause = match error.retry() {
-                    Retry::After(pause) => Some(pause),
-                    Retry::Backoff if *attempts < MOST_ATTEMPTS => Some(pause_before(*attempts, chance())),
-                    Retry::Backoff | Retry::Never => None,
-                };
-                let note = error.to_string();
-                tracing::warn!(run.id = %run.id, attempts, note, "`{}` of run {} was not told: {note}", name, run.id);
-                match pause {
-                    Some(pause) => {
-                        self.store.postpone_notice(change.sequence, Timestamp::now() + pause, &note).await?;
-                    }
-                    None => self.store.settle_notice(change.sequence, OutboxState::Dead, &note).await?,
-                }
+        let error = match telling {
+            Ok(()) => {
+                metrics::counter!("slipway_reports_total", "outcome" => "told").increment(1);
+                self.store.settle_notice(change.sequence, OutboxState::Told, "").await?;
+                return Ok(true);
             }
+            Err(Untold::Store(error)) => return Err(error),
+            Err(Untold::Forge(error)) => error,
+        };
+        metrics::counter!("slipway_reports_total", "outcome" => "failed").increment(1);
+        let pause = match error.retry() {
+            Retry::After(pause) => Some(pause),
+            Retry::Backoff if *attempts < MOST_ATTEMPTS => Some(pause_before(*attempts, chance())),
+            Retry::Backoff | Retry::Never => None,
+        };
+        let note = error.to_string();
+        tracing::warn!(run.id = %run.id, attempts, note, "`{}` of run {} was not told: {note}", name, run.id);
+        match pause {
+            Some(pause) => self.store.postpone_notice(change.sequence, Timestamp::now() + pause, &note).await?,
+            None => self.store.settle_notice(change.sequence, OutboxState::Dead, &note).await?,
         }
         Ok(true)
     }
+
+    /// Tells where a run stands: its model's check, the check of its revision, and the comment of its change.
+    async fn tell(&self, name: &SourceName, api: &dyn ForgeApi, run: &Run, told: &mut Told) -> Result<(), Untold> {
+        let runs = self.store.newest_at(name, &run.head).await?;
+        tell_once(api, &comment::of_run(run), told).await?;
+        // Statuses have one place a name: what a later run of the model said there must not stay replaced.
+        if let Some(newest) = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id) {
+            told.0.remove(&about(&comment::of_run(newest)));
+            tell_once(api, &comment::of_run(newest), told).await?;
+        }
+        tell_once(api, &comment::of_revision(&run.head, &runs), told).await?;
+        let Some(change) = &run.change else { return Ok(()) };
+        let of_change: Vec<Run> = runs.into_iter().filter(|run| run.change.as_ref() == Some(change)).collect();
+        let about = About::Change(change.number);
+        let all_ended = of_change.iter().all(|run| run.stalled || !run.state.is_active());
+        // A comment that says that all is under way is worth a call only where an older one says something else.
+        if !all_ended && !told.0.contains_key(&about) || self.store.newest_of_lane(run).await?.head != run.head {
+            return Ok(());
+        }
+        let text = comment::of_change(&run.head, &of_change, api.longest_comment());
+        if !told.is_known(&about, digest_of(&text)) {
+            api.comment(change.number, &Marker::summary(), &text).await?;
+            told.remember(about, digest_of(&text));
+        }
+        Ok(())
+    }
 }
 
-/// What is said of a transition.
-fn report_of(run: &Run, transition: &Transition) -> Report {
-    let state = match transition.to {
-        _ if run.stalled && transition.from == Some(transition.to) => ReportState::Error,
-        RunState::Done => ReportState::Success,
-        RunState::Refused => ReportState::Failure,
-        RunState::Failed | RunState::Superseded | RunState::Cancelled => ReportState::Error,
-        RunState::Queued
-        | RunState::Training
-        | RunState::Evaluating
-        | RunState::Gating
-        | RunState::Publishing
-        | RunState::Promoting => ReportState::Pending,
-    };
-    let cause = transition.cause.lines().next().unwrap_or_default();
-    Report {
-        revision: run.head.clone(),
-        context: format!("slipway/{}", run.model),
-        state,
-        description: format!("{}: {cause}", transition.to.as_str()),
+fn about(report: &Report) -> About {
+    About::Check(report.revision.clone(), report.context.clone(), report.id.clone())
+}
+
+async fn tell_once(api: &dyn ForgeApi, report: &Report, told: &mut Told) -> Result<(), Untold> {
+    let digest = digest_of(&format!("{report:?}"));
+    if !told.is_known(&about(report), digest) {
+        api.report(report).await?;
+        told.remember(about(report), digest);
     }
+    Ok(())
 }

@@ -13,6 +13,7 @@ mod migrations;
 mod models;
 mod outbox;
 mod retention;
+mod revisions;
 mod runs;
 mod steering;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use logs::{Change, LogLine};
 pub use models::{ModelCursor, ModelRuns};
 pub use outbox::{Notice, OutboxState};
 pub use retention::{Removed, Retention};
+pub use revisions::Again;
 pub use runs::{QueuePlace, RunCursor, RunFilter};
 pub use tokens::{Role, Token, TokenSecret};
 

@@ -78,6 +78,23 @@ pub(super) async fn open(database: &Database, connection: &mut AnyConnection, ru
     if run.change.is_some() && is_known(connection, &lane, &run.head).await? {
         return Ok(false);
     }
+    let cause = match &run.change {
+        Some(change) => format!("change {} at {}", change.number, run.head.short()),
+        None => format!("push of {}", run.head.short()),
+    };
+    insert(database, connection, run, &cause, &Actor::controller()).await?;
+    Ok(true)
+}
+
+/// Inserts a run for a cause, and supersedes what it replaces.
+pub(super) async fn insert(
+    database: &Database,
+    connection: &mut AnyConnection,
+    run: &Run,
+    cause: &str,
+    actor: &Actor,
+) -> Result<(), StoreError> {
+    let lane = run.lane();
     let insert =
         "INSERT INTO runs (id, source, lane, model, branch, head, change_id, state, active, priority, document,
                                     created_at)
@@ -99,11 +116,8 @@ pub(super) async fn open(database: &Database, connection: &mut AnyConnection, ru
         .await?;
     let queue = sqlx::query("INSERT INTO queues (source) VALUES ($1) ON CONFLICT (source) DO NOTHING");
     queue.bind(run.source.as_str().to_owned()).execute(&mut *connection).await?;
-    let cause = match &run.change {
-        Some(change) => format!("change {} at {}", change.number, run.head.short()),
-        None => format!("push of {}", run.head.short()),
-    };
-    let first = Transition { from: None, to: run.state, at: run.created_at, cause, actor: Actor::controller() };
+    let (cause, actor) = (cause.to_owned(), actor.clone());
+    let first = Transition { from: None, to: run.state, at: run.created_at, cause, actor };
     logs::add_transition(database, connection, run, &first).await?;
     let select = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
@@ -115,7 +129,7 @@ pub(super) async fn open(database: &Database, connection: &mut AnyConnection, ru
             supersede(database, connection, older, &cause).await?;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 async fn is_known(connection: &mut AnyConnection, lane: &str, head: &CommitSha) -> Result<bool, StoreError> {

@@ -47,6 +47,10 @@ fn describe() {
     describe_counter!("slipway_leases_lost_total", "Leases that were lost while a worker held a run.");
     describe_gauge!("slipway_outbox_pending", "Moves of runs that the outside is still to be told of.");
     describe_gauge!("slipway_outbox_oldest_pending_seconds", "Age of the oldest of them.");
+    describe_gauge!(
+        "slipway_forge_calls_left",
+        "Calls of its API that a repository's forge leaves until its limit begins anew."
+    );
     describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
     describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
     describe_counter!("slipway_panics_total", "Requests whose handling panicked: each is a defect of this program.");

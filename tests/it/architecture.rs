@@ -60,6 +60,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("metrics_exporter_prometheus", &["telemetry"]),
     ("object_store", &["artifacts"]),
     ("octocrab", &["forge"]),
+    ("ring", &["forge"]),
     ("parquet", &["evaluation"]),
     ("sqlx", &["store"]),
     ("russh", &["git"]),

@@ -9,6 +9,7 @@ mod crashes;
 mod edit;
 mod environment;
 mod faults;
+mod forge;
 mod hostile_clients;
 mod papers;
 mod push;

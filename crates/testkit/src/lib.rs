@@ -1,12 +1,14 @@
 //! Real servers and repositories for tests and the demo: git over smart HTTP, the Slipway binary as a process.
 //!
-//! Nothing here is faked: a [`GitServer`] answers the plain `git` client through git's own `http-backend`, a
-//! [`SlipwayProcess`] is the built binary, and [`Api`] speaks to it as any other client would.
+//! Next to nothing here is faked: a [`GitServer`] answers the plain `git` client through git's own `http-backend`, a
+//! [`SlipwayProcess`] is the built binary, and [`Api`] speaks to it as any other client would. But for one: GitHub cannot
+//! run here, so [`github`] stands in for its API, over a real repository and with its limits.
 
 mod api;
 pub mod demo;
 pub mod git;
 mod git_server;
+pub mod github;
 mod load;
 mod postgres;
 mod process;

@@ -144,7 +144,7 @@ fn cut(text: &str, most: usize) -> String {
 }
 
 /// Text that stays text: every letter with a meaning in Markdown, HTML or as a mention gets a backslash or an entity.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

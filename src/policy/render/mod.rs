@@ -11,6 +11,6 @@ mod xml;
 mod tests;
 
 pub use junit::junit;
-pub use markdown::markdown;
+pub use markdown::{escaped, markdown};
 pub use svg::svg;
 pub use text::text;

@@ -1,0 +1,133 @@
+//! Who may call, how often, and how it goes wrong.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, Timestamp};
+use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use serde_json::{Value, json};
+
+use super::{APP_ID, APP_KEY, ROBOT_TOKEN};
+
+/// A request that came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its method.
+    pub method: String,
+    /// Its path and query.
+    pub path: String,
+}
+
+/// How a request is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The limit of the hour is used up.
+    Primary,
+    /// Too much at a time; asks to wait a second.
+    Secondary,
+    /// GitHub is broken.
+    Broken,
+}
+
+/// Who somebody is that calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// The App itself.
+    App,
+    /// An installation of the App.
+    Installation,
+    /// The robot.
+    Robot,
+}
+
+/// Who may call, how often, and how it goes wrong.
+#[derive(Debug, Default)]
+pub(super) struct Guard {
+    pub(super) requests: Vec<Request>,
+    pub(super) delay: Option<Duration>,
+    pub(super) tokens: BTreeMap<String, Timestamp>,
+    tokens_made: usize,
+    refusals: VecDeque<Refusal>,
+    lost: Vec<String>,
+}
+
+impl Guard {
+    pub(super) fn refuse(&mut self, count: usize, refusal: Refusal) {
+        self.refusals.extend(std::iter::repeat_n(refusal, count));
+    }
+
+    pub(super) fn lose(&mut self, method: &str, count: usize) {
+        self.lost.extend(std::iter::repeat_n(method.to_owned(), count));
+    }
+
+    /// Whether the answer to a request of this method is to be lost.
+    pub(super) fn takes_answer(&mut self, method: &str) -> bool {
+        let found = self.lost.iter().position(|lost| lost == method);
+        found.map(|index| self.lost.remove(index)).is_some()
+    }
+
+    /// The refusal that is due, if one is.
+    pub(super) fn refusal(&mut self) -> Option<Response> {
+        let reset = (Timestamp::now() + SignedDuration::from_secs(1)).as_second().to_string();
+        let message = |text: &str| axum::Json(json!({ "message": text }));
+        Some(match self.refusals.pop_front()? {
+            Refusal::Primary => {
+                let headers = [("x-ratelimit-remaining", "0".to_owned()), ("x-ratelimit-reset", reset)];
+                (StatusCode::FORBIDDEN, headers, message("API rate limit exceeded")).into_response()
+            }
+            Refusal::Secondary => {
+                let headers = [("retry-after", "1")];
+                (StatusCode::FORBIDDEN, headers, message("You have exceeded a secondary rate limit")).into_response()
+            }
+            Refusal::Broken => (StatusCode::BAD_GATEWAY, "Unicorn!").into_response(),
+        })
+    }
+
+    /// A new token of the installation, which holds for an hour.
+    pub(super) fn new_token(&mut self) -> (String, Timestamp) {
+        self.tokens_made += 1;
+        let (token, until) = (format!("ghs_{}", self.tokens_made), Timestamp::now() + SignedDuration::from_hours(1));
+        self.tokens.insert(token.clone(), until);
+        (token, until)
+    }
+
+    /// Who calls; `None` if nobody known does.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        let bearer = headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?;
+        if bearer == ROBOT_TOKEN {
+            return Some(Caller::Robot);
+        }
+        if let Some(until) = self.tokens.get(bearer) {
+            return (*until > Timestamp::now()).then_some(Caller::Installation);
+        }
+        is_claim_of_the_app(bearer).then_some(Caller::App)
+    }
+}
+
+/// Whether a token is one that the App signed, with times that GitHub takes.
+fn is_claim_of_the_app(token: &str) -> bool {
+    let Some((signed, signature)) = token.rsplit_once('.') else { return false };
+    let (Some((header, claims)), Ok(signature)) = (signed.split_once('.'), URL_SAFE_NO_PAD.decode(signature)) else {
+        return false;
+    };
+    let part = |text: &str| {
+        let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+        serde_json::from_slice::<Value>(&bytes).unwrap_or_default()
+    };
+    let (header, claims, now) = (part(header), part(claims), Timestamp::now().as_second());
+    let time = |name: &str| claims[name].as_i64().unwrap_or_default();
+    let pem: String = APP_KEY.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = STANDARD.decode(pem).expect("the key is base64");
+    let key = ring::rsa::KeyPair::from_der(&der).expect("the key is one");
+    let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key().as_ref());
+    header["alg"] == "RS256"
+        && claims["iss"] == APP_ID.to_string()
+        && time("iat") <= now
+        && time("exp") > now
+        && time("exp") - now <= 600
+        && public.verify(signed.as_bytes(), &signature).is_ok()
+}

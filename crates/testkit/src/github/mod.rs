@@ -1,0 +1,257 @@
+//! A stateful GitHub: what of its API Slipway uses, over a real bare repository, with its limits and its refusals. What
+//! happens in it leaves webhooks, which wait until a test sends them: in order, twice, late, the wrong way round or never.
+//!
+//! It knows one repository, `team/models`, and one App that is installed there.
+
+mod guard;
+mod mail;
+mod pulls;
+mod server;
+mod state;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::repository::Repository;
+
+pub use guard::{Refusal, Request};
+pub use mail::Delivery;
+use state::{Pull, State};
+
+/// The private key of the App that the double knows; made for tests, and used nowhere else.
+pub const APP_KEY: &str = include_str!("app-key.pem");
+/// The App's identifier.
+pub const APP_ID: u64 = 4_711;
+/// A token of a robot, which is no App.
+pub const ROBOT_TOKEN: &str = "robot-token";
+
+/// A running double.
+#[derive(Debug)]
+pub struct GitHub {
+    address: SocketAddr,
+    site: Arc<Site>,
+    stop: CancellationToken,
+    _serving: JoinSet<()>,
+}
+
+/// What the double's parts share.
+#[derive(Debug)]
+struct Site {
+    state: Mutex<State>,
+    repository: Repository,
+    /// Tells that a request was answered.
+    answered: Notify,
+}
+
+impl Site {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GitHub {
+    /// Starts a double over a bare repository.
+    pub async fn start(repository: Repository) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let site = Arc::new(Site { state: Mutex::new(State::new()), repository, answered: Notify::new() });
+        let stop = CancellationToken::new();
+        let serving = axum::serve(listener, server::router(Arc::clone(&site)));
+        let serving = serving.with_graceful_shutdown(stop.clone().cancelled_owned());
+        let mut parts = JoinSet::new();
+        parts.spawn(async move {
+            // An accept error is not fatal to axum: it goes on, so there is nothing to report at the end.
+            serving.await.ok();
+        });
+        Ok(Self { address, site, stop, _serving: parts })
+    }
+
+    /// The address of its API.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Gives an account a permission in the repository, such as `write`, from the next question on.
+    pub fn permit(&self, id: u64, login: &str, permission: &str) {
+        self.site.lock().people.insert(id, (login.to_owned(), permission.to_owned()));
+    }
+
+    /// Opens a pull request of a branch of the repository into `main`.
+    pub async fn open_pull(&self, branch: &str, author: u64) -> Result<u64> {
+        let number = self.site.lock().pulls.len() as u64 + 1;
+        let head = self.show_head(number, branch).await?;
+        let base = self.site.repository.rev_parse("refs/heads/main").await?;
+        let mut state = self.site.lock();
+        state.pulls.push(Pull::new(number, branch, "main", &head, &base, author));
+        let body = json!({ "action": "opened", "number": number, "pull_request": state.pull(number) });
+        state.mail("pull_request", body, author);
+        Ok(number)
+    }
+
+    /// Notices that a pull request's branch moved.
+    pub async fn notice_push(&self, number: u64) -> Result<String> {
+        let branch = self.site.lock().pulls[index_of(number)].branch.clone();
+        let head = self.show_head(number, &branch).await?;
+        let mut state = self.site.lock();
+        let pull = &mut state.pulls[index_of(number)];
+        pull.head.clone_from(&head);
+        let author = pull.author;
+        let body = json!({ "action": "synchronize", "number": number, "pull_request": state.pull(number) });
+        state.mail("pull_request", body, author);
+        Ok(head)
+    }
+
+    /// Closes a pull request without merging it.
+    pub fn close_pull(&self, number: u64) {
+        let mut state = self.site.lock();
+        let pull = &mut state.pulls[index_of(number)];
+        pull.open = false;
+        let author = pull.author;
+        let body = json!({ "action": "closed", "number": number, "pull_request": state.pull(number) });
+        state.mail("pull_request", body, author);
+    }
+
+    /// Writes a comment below a pull request, and answers its identifier.
+    pub fn write_comment(&self, number: u64, account: u64, text: &str) -> u64 {
+        self.site.lock().write_comment(number, account, None, text)
+    }
+
+    /// Presses a button of the newest check of that name, or GitHub's own if `button` is none.
+    pub fn press(&self, name: &str, button: Option<&str>, account: u64) -> Result<()> {
+        let mut state = self.site.lock();
+        let check = state.checks.iter().rev().find(|check| check["name"] == name);
+        let check = check.with_context(|| format!("there is no check `{name}`"))?.clone();
+        let body = match button {
+            Some(button) => {
+                let actions = check["actions"].as_array().cloned().unwrap_or_default();
+                anyhow::ensure!(actions.iter().any(|action| action["identifier"] == button), "no such button");
+                json!({ "action": "requested_action", "check_run": check, "requested_action": { "identifier": button } })
+            }
+            None => json!({ "action": "rerequested", "check_run": check }),
+        };
+        state.mail("check_run", body, account);
+        Ok(())
+    }
+
+    /// Forms a merge group of one pull request, on the commit that is its head.
+    pub async fn form_merge_group(&self, number: u64) -> Result<String> {
+        let (head, base) = {
+            let state = self.site.lock();
+            let pull = &state.pulls[index_of(number)];
+            (pull.head.clone(), pull.base.clone())
+        };
+        let branch = format!("refs/heads/gh-readonly-queue/main/pr-{number}-{base}");
+        self.site.repository.git(&["update-ref", &branch, &head]).await?;
+        let body = json!({
+            "action": "checks_requested",
+            "merge_group": {
+                "head_sha": head, "head_ref": branch, "base_sha": base, "base_ref": "refs/heads/main",
+                "head_commit": { "id": head },
+            },
+        });
+        self.site.lock().mail("merge_group", body, 1);
+        Ok(branch)
+    }
+
+    /// Takes out the webhooks that wait, oldest first: what is done with them is the test's business.
+    pub fn waiting(&self) -> Vec<Delivery> {
+        std::mem::take(&mut self.site.lock().waiting)
+    }
+
+    /// The checks of a name at a commit, oldest first.
+    pub fn checks(&self, head: &str, name: &str) -> Vec<Value> {
+        let state = self.site.lock();
+        let checks = state.checks.iter().filter(|check| check["head_sha"] == head && check["name"] == name);
+        checks.cloned().collect()
+    }
+
+    /// All states a check went through, as `status` or `status:conclusion`.
+    pub fn history(&self, check: &Value) -> Vec<String> {
+        let id = check["id"].as_u64().unwrap_or_default();
+        self.site.lock().history.iter().filter(|(of, _)| *of == id).map(|(_, state)| state.clone()).collect()
+    }
+
+    /// The texts of the comments below a pull request that the App or the robot wrote, oldest first.
+    pub fn our_comments(&self, number: u64) -> Vec<String> {
+        let state = self.site.lock();
+        let ours = state.comments.iter().filter(|comment| comment.pull == number && comment.is_ours());
+        ours.map(|comment| comment.text.clone()).collect()
+    }
+
+    /// The signs on a comment.
+    pub fn reactions(&self, comment: u64) -> Vec<String> {
+        let state = self.site.lock();
+        state.reactions.iter().filter(|(of, _)| *of == comment).map(|(_, content)| content.clone()).collect()
+    }
+
+    /// A pull request as the API shows it.
+    pub fn pull(&self, number: u64) -> Value {
+        self.site.lock().pull(number)
+    }
+
+    /// Looks after every request until there is something, and answers it.
+    pub async fn wait_for<T>(&self, what: &str, deadline: Duration, look: impl Fn(&Self) -> Option<T>) -> Result<T> {
+        let looking = async {
+            loop {
+                let answered = self.site.answered.notified();
+                if let Some(found) = look(self) {
+                    return found;
+                }
+                answered.await;
+            }
+        };
+        let found = tokio::time::timeout(deadline, looking).await;
+        found.with_context(|| format!("{what} did not happen within {deadline:?}; asked was {:#?}", self.requests()))
+    }
+
+    /// Every request so far, in the order in which they came in.
+    pub fn requests(&self) -> Vec<Request> {
+        self.site.lock().guard.requests.clone()
+    }
+
+    /// Refuses the next requests.
+    pub fn refuse(&self, count: usize, refusal: Refusal) {
+        self.site.lock().guard.refuse(count, refusal);
+    }
+
+    /// Takes every request, does it, and answers the next ones of this method with an error, as if the answer were lost.
+    pub fn lose_answers(&self, method: &str, count: usize) {
+        self.site.lock().guard.lose(method, count);
+    }
+
+    /// Answers only after a while from now on.
+    pub fn delay(&self, delay: Duration) {
+        self.site.lock().guard.delay = Some(delay);
+    }
+
+    /// Ends all tokens of installations at once.
+    pub fn expire_tokens(&self) {
+        self.site.lock().guard.tokens.clear();
+    }
+
+    /// Brings a pull request's branch under the name that GitHub gives it.
+    async fn show_head(&self, number: u64, branch: &str) -> Result<String> {
+        let head = self.site.repository.rev_parse(&format!("refs/heads/{branch}")).await?;
+        self.site.repository.git(&["update-ref", &format!("refs/pull/{number}/head"), &head]).await?;
+        Ok(head)
+    }
+}
+
+impl Drop for GitHub {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Pull requests are numbered from one.
+fn index_of(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX) - 1
+}

@@ -1,0 +1,93 @@
+//! Pull requests over HTTP. Merging is real: a merge commit in the repository, if the head is the expected one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::server::{Answer, refused, unprocessable};
+use super::state::{Pull, ROBOT};
+use super::{Site, index_of};
+
+pub(super) async fn list(Shared(site): Shared<Arc<Site>>, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+    let state = site.lock();
+    let wanted = |name: &str| query.get(name).cloned().unwrap_or_default();
+    let (head, base, open) = (wanted("head"), wanted("base"), wanted("state") != "closed");
+    let found = state
+        .pulls
+        .iter()
+        .filter(|pull| pull.open == open && pull.base_branch == base && format!("team:{}", pull.branch) == head);
+    Json(found.map(|pull| state.pull(pull.number)).collect())
+}
+
+pub(super) async fn open(Shared(site): Shared<Arc<Site>>, Json(body): Json<Value>) -> Answer {
+    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    let (head, base) = (text("head"), text("base"));
+    let tip = async |branch: &str| site.repository.rev_parse(&format!("refs/heads/{branch}")).await;
+    let (Ok(head_commit), Ok(base_commit)) = (tip(&head).await, tip(&base).await) else {
+        return Err(unprocessable("Validation Failed: no such branch"));
+    };
+    let mut state = site.lock();
+    if state.pulls.iter().any(|pull| pull.open && pull.branch == head && pull.base_branch == base) {
+        return Err(unprocessable("A pull request already exists"));
+    }
+    let number = state.pulls.len() as u64 + 1;
+    let mut pull = Pull::new(number, &head, &base, &head_commit, &base_commit, ROBOT);
+    (pull.title, pull.text) = (text("title"), text("body"));
+    state.pulls.push(pull);
+    Ok((StatusCode::CREATED, Json(state.pull(number))))
+}
+
+pub(super) async fn show(Shared(site): Shared<Arc<Site>>, Path(number): Path<u64>) -> Json<Value> {
+    Json(site.lock().pull(number))
+}
+
+pub(super) async fn update(
+    Shared(site): Shared<Arc<Site>>,
+    Path(number): Path<u64>,
+    Json(body): Json<Value>,
+) -> Json<Value> {
+    let mut state = site.lock();
+    let pull = &mut state.pulls[index_of(number)];
+    if let Some(title) = body["title"].as_str() {
+        title.clone_into(&mut pull.title);
+    }
+    if let Some(text) = body["body"].as_str() {
+        text.clone_into(&mut pull.text);
+    }
+    if body["state"] == "closed" {
+        pull.open = false;
+    }
+    Json(state.pull(number))
+}
+
+pub(super) async fn merge(Shared(site): Shared<Arc<Site>>, Path(number): Path<u64>, Json(body): Json<Value>) -> Answer {
+    let (open, branch, base) = {
+        let state = site.lock();
+        let pull = &state.pulls[index_of(number)];
+        (pull.open, pull.branch.clone(), pull.base_branch.clone())
+    };
+    if !open {
+        return Err(refused(StatusCode::METHOD_NOT_ALLOWED, "Pull Request is not mergeable"));
+    }
+    let conflict = |_| refused(StatusCode::METHOD_NOT_ALLOWED, "Pull Request is not mergeable");
+    let repository = &site.repository;
+    let head = repository.rev_parse(&format!("refs/heads/{branch}")).await.map_err(conflict)?;
+    if body["sha"].as_str().is_some_and(|sha| sha != head) {
+        return Err(refused(StatusCode::CONFLICT, "Head branch was modified. Review and try the merge again."));
+    }
+    let tip = format!("refs/heads/{base}");
+    let onto = repository.rev_parse(&tip).await.map_err(conflict)?;
+    let tree = repository.git(&["merge-tree", "--write-tree", &onto, &head]).await.map_err(conflict)?;
+    let commit = ["commit-tree", tree.trim(), "-p", &onto, "-p", &head, "-m", "Merge pull request"];
+    let commit = repository.git(&commit).await.map_err(conflict)?;
+    let commit = commit.trim();
+    repository.git(&["update-ref", &tip, commit, &onto]).await.map_err(conflict)?;
+    let mut state = site.lock();
+    let pull = &mut state.pulls[index_of(number)];
+    (pull.open, pull.merged, pull.head) = (false, true, head);
+    Ok((StatusCode::OK, Json(json!({ "sha": commit, "merged": true, "message": "Pull Request successfully merged" }))))
+}

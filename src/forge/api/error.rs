@@ -1,0 +1,61 @@
+//! Why a forge did not do what it was asked.
+
+use std::time::Duration;
+
+use crate::domain::Retry;
+
+/// Why a forge did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// The forge did not answer, or failed.
+    #[error("the forge cannot be reached: {reason}")]
+    Unreachable {
+        /// What happened.
+        reason: String,
+    },
+    /// The forge asks to wait.
+    #[error("the forge asks to wait {pause:?}")]
+    Throttled {
+        /// How long.
+        pause: Duration,
+    },
+    /// The forge refuses, and would refuse again.
+    #[error("the forge refuses: {reason}\n  help: {help}")]
+    Refused {
+        /// Its answer.
+        reason: String,
+        /// What to change.
+        help: &'static str,
+    },
+    /// What was asked for is not there.
+    #[error("the forge has no such thing: {reason}\n  help: {help}")]
+    Missing {
+        /// Its answer.
+        reason: String,
+        /// What to change.
+        help: &'static str,
+    },
+    /// The head of a request to merge is not what it was thought to be, or cannot be merged as it is now.
+    #[error("the request to merge is not what it was: {reason}")]
+    Moved {
+        /// Its answer.
+        reason: String,
+    },
+    /// This forge, or this login, has no such thing.
+    #[error("this forge offers no {what} to this source")]
+    Unsupported {
+        /// What was wanted.
+        what: &'static str,
+    },
+}
+
+impl ApiError {
+    /// Whether, and when, trying again can help. After [`ApiError::Moved`], look first where the request stands now.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Unreachable { .. } => Retry::Backoff,
+            Self::Throttled { pause } => Retry::After(*pause),
+            Self::Refused { .. } | Self::Missing { .. } | Self::Moved { .. } | Self::Unsupported { .. } => Retry::Never,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Calls of GitHub's API. `octocrab` carries them, with neither its redirects nor its own repetitions (it repeats a POST at
+//! once); its typed calls lose the headers that ask to wait, so answers are read here.
+
+use async_trait::async_trait;
+use http_body_util::{BodyExt as _, Limited};
+use jiff::Timestamp;
+use octocrab::Octocrab;
+use serde_json::Value;
+use tokio::sync::{Mutex, OnceCell};
+use ureq::http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
+use ureq::http::{Method, Request};
+
+use super::app::{AppLogin, Token, wanted};
+use crate::forge::api::address::Address;
+use crate::forge::api::http::{AGENT, Calls, PATIENCE};
+use crate::forge::api::{ApiError, Login, Purpose, answer};
+
+/// Calls of GitHub's API for one repository.
+pub(super) struct Client {
+    address: Address,
+    login: Login,
+    purpose: Purpose,
+    octocrab: OnceCell<Octocrab>,
+    installation: OnceCell<u64>,
+    token: Mutex<Option<Token>>,
+}
+
+impl Client {
+    pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
+        let (octocrab, installation) = (OnceCell::new(), OnceCell::new());
+        Self { address, login, purpose, octocrab, installation, token: Mutex::new(None) }
+    }
+
+    /// The App we are, if we are one.
+    pub(super) fn app(&self) -> Option<&AppLogin> {
+        match &self.login {
+            Login::App(app) => Some(app),
+            Login::Token(_) => None,
+        }
+    }
+
+    /// The repository the calls are about.
+    pub(super) fn repository(&self) -> &str {
+        &self.address.repository
+    }
+
+    /// What is to be shown: the token of the settings, or one of the App's installation that is fresh.
+    async fn bearer(&self) -> Result<String, ApiError> {
+        let app = match &self.login {
+            Login::Token(token) => return Ok(token.to_string()),
+            Login::App(app) => app,
+        };
+        let mut token = self.token.lock().await;
+        let now = Timestamp::now();
+        if let Some(fresh) = token.as_ref().filter(|token| token.is_fresh(now)) {
+            return Ok(fresh.text.clone());
+        }
+        let claim = app.claim(now)?;
+        let find = || async {
+            let path = format!("/repos/{}/installation", self.address.repository);
+            answer::number(&self.send(Method::GET, &path, None, &claim).await?, "/id")
+        };
+        let installation = self.installation.get_or_try_init(find).await?;
+        let path = format!("/app/installations/{installation}/access_tokens");
+        let body = wanted(&self.address.repository, self.purpose);
+        let new = Token::read(&self.send(Method::POST, &path, Some(&body), &claim).await?)?;
+        let text = new.text.clone();
+        *token = Some(new);
+        Ok(text)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>, bearer: &str) -> Result<Value, ApiError> {
+        let sending = self.send_for_however_long(method, path, body, bearer);
+        let late = |_| ApiError::Unreachable { reason: format!("no answer in {PATIENCE:?}") };
+        tokio::time::timeout(PATIENCE, sending).await.map_err(late)?
+    }
+
+    async fn send_for_however_long(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        bearer: &str,
+    ) -> Result<Value, ApiError> {
+        let octocrab = self.octocrab.get_or_try_init(|| async { self.connect() }).await?;
+        let help = "the token holds characters that no header may";
+        let mut login = HeaderValue::from_str(&format!("Bearer {bearer}"))
+            .map_err(|_| ApiError::Refused { reason: "it cannot be sent".to_owned(), help })?;
+        login.set_sensitive(true);
+        let request =
+            Request::builder().method(method).uri(path).header(AUTHORIZATION, login).header(USER_AGENT, AGENT);
+        let request = octocrab.build_request(request, body).map_err(|error| unreachable(&error))?;
+        let (parts, body) = octocrab.execute(request).await.map_err(|error| unreachable(&error))?.into_parts();
+        if let Some(left) = answer::calls_left(&parts.headers) {
+            metrics::gauge!("slipway_forge_calls_left", "repository" => self.address.repository.clone()).set(left);
+        }
+        let body = Limited::new(body, answer::LARGEST_ANSWER).collect().await;
+        let body = body.map_err(|error| ApiError::Unreachable { reason: format!("its answer breaks off: {error}") })?;
+        answer::read(parts.status, &parts.headers, &body.to_bytes())
+    }
+
+    /// Its parts run on the runtime that is there at the first call.
+    fn connect(&self) -> Result<Octocrab, ApiError> {
+        let builder = Octocrab::builder().base_uri(&*self.address.url).map_err(|error| unreachable(&error))?;
+        let builder = builder.set_connect_timeout(Some(PATIENCE)).set_read_timeout(Some(PATIENCE));
+        builder.build().map_err(|error| unreachable(&error))
+    }
+}
+
+/// Octocrab shows where in its code an error came up as well; the first line is what happened.
+fn unreachable(error: &octocrab::Error) -> ApiError {
+    let reason = error.to_string();
+    ApiError::Unreachable { reason: reason.lines().next().unwrap_or_default().chars().take(300).collect() }
+}
+
+#[async_trait]
+impl Calls for Client {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
+        let bearer = self.bearer().await?;
+        let refused = match self.send(method.clone(), path, body, &bearer).await {
+            Err(error @ ApiError::Refused { .. }) if self.app().is_some() => error,
+            answered => return answered,
+        };
+        // A token can end before its time: it was revoked, or the clocks differ. What was refused for it was not done.
+        let unauthorized = matches!(&refused, ApiError::Refused { reason, .. } if reason.starts_with("401"));
+        if !unauthorized {
+            return Err(refused);
+        }
+        self.token.lock().await.take_if(|token| token.text == bearer);
+        let bearer = self.bearer().await?;
+        self.send(method, path, body, &bearer).await
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("address", &self.address).field("login", &self.login).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! GitHub and GitHub Enterprise Server: an App reports by checks, a plain token by commit statuses.
+
+mod app;
+mod checks;
+mod client;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use ureq::http::Method;
+
+use checks::Checks;
+use client::Client;
+
+use super::address::{Address, encoded};
+use super::comments::{Comments, Known, Written};
+use super::http::Calls as _;
+use super::pulls::{Pulls, read_request};
+use super::{
+    ApiError, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction, answer, status,
+};
+use crate::domain::{Account, CommitSha, ForgeId};
+use crate::forge::Report;
+
+pub use app::AppLogin;
+
+/// The API of GitHub.
+#[derive(Debug)]
+pub(super) struct GitHub {
+    client: Client,
+    checks: Checks,
+    known: Known,
+    /// Our account, if we are a person's or a robot's token.
+    ourselves: OnceCell<u64>,
+}
+
+impl GitHub {
+    pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
+        let client = Client::new(address, login, purpose);
+        Self { client, checks: Checks::default(), known: Known::default(), ourselves: OnceCell::new() }
+    }
+
+    fn path(&self) -> String {
+        format!("/repos/{}", self.client.repository())
+    }
+
+    fn pulls(&self) -> Pulls<'_> {
+        Pulls { calls: &self.client, path: self.path() }
+    }
+}
+
+#[async_trait]
+impl Comments for GitHub {
+    async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+        let (pointer, id) = match self.client.app() {
+            Some(app) => ("/performed_via_github_app/id", app.id()),
+            None => {
+                let who = || async { answer::number(&self.client.call(Method::GET, "/user", None).await?, "/id") };
+                ("/user/id", *self.ourselves.get_or_try_init(who).await?)
+            }
+        };
+        let are_ours = |comment: &Value| comment.pointer(pointer).and_then(Value::as_u64) == Some(id);
+        self.pulls().comments(change, page, are_ours).await
+    }
+
+    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
+        self.pulls().write_comment(change, text).await
+    }
+
+    async fn replace(&self, _change: u64, id: &str, text: &str) -> Result<(), ApiError> {
+        self.pulls().replace_comment(id, text).await
+    }
+}
+
+#[async_trait]
+impl ForgeApi for GitHub {
+    async fn report(&self, report: &Report) -> Result<(), ApiError> {
+        match self.client.app() {
+            Some(app) => self.checks.tell(&self.client, &self.path(), app.id(), report).await,
+            None => {
+                let path = format!("{}/statuses/{}", self.path(), report.revision);
+                self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
+            }
+        }
+    }
+
+    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
+        self.known.put(self, change, marker, text).await
+    }
+
+    async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+        self.pulls().react(comment, reaction).await
+    }
+
+    async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {
+        let path = format!("/user/{}", encoded(account.id.as_str()));
+        match self.client.call(Method::GET, &path, None).await {
+            Err(ApiError::Missing { .. }) => Ok(Permission::None),
+            found => self.pulls().permission(account, answer::text(&found?, "/login")?).await,
+        }
+    }
+
+    async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
+        let owner = self.client.repository().split('/').next().unwrap_or_default();
+        let (head, base) = (encoded(&format!("{owner}:{head}")), encoded(base));
+        let path = format!("{}/pulls?state=open&head={head}&base={base}&per_page=1", self.path());
+        let found = self.client.call(Method::GET, &path, None).await?;
+        answer::items(&found)?.first().map(read_request).transpose()
+    }
+
+    async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError> {
+        match self.find_request(&request.head, &request.base).await? {
+            Some(open) => Ok(open),
+            None => self.pulls().open(request).await,
+        }
+    }
+
+    async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError> {
+        self.pulls().update(number, &json!({ "title": title, "body": body })).await
+    }
+
+    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
+        let body = json!({ "sha": expected_head, "merge_method": "merge" });
+        self.pulls().merge(number, expected_head, Method::PUT, &body).await
+    }
+
+    async fn close_request(&self, number: u64) -> Result<(), ApiError> {
+        self.pulls().update(number, &json!({ "state": "closed" })).await
+    }
+}

@@ -1,0 +1,185 @@
+//! GitLab (docs.gitlab.com: "Commits API", "Notes API", "Emoji reactions API", "Members API", "Merge requests API").
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use ureq::http::Method;
+
+use super::address::{Address, encoded};
+use super::comments::{Comments, Known, Written};
+use super::http::{Calls as _, Client};
+use super::{ApiError, ForgeApi, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status};
+use crate::domain::{Account, CommitSha, ForgeId};
+use crate::forge::{Conclusion, Report, ReportState};
+
+/// Notes on one page.
+const PAGE: usize = 50;
+
+/// The API of a GitLab.
+#[derive(Debug)]
+pub(super) struct GitLab {
+    client: Client,
+    project: String,
+    known: Known,
+    /// Our account there.
+    ourselves: OnceCell<u64>,
+}
+
+impl GitLab {
+    pub(super) fn new(address: Address, token: &str) -> Result<Self, String> {
+        let project = format!("/api/v4/projects/{}", encoded(&address.repository));
+        let client = Client::new(address, "private-token", token)?;
+        Ok(Self { client, project, known: Known::default(), ourselves: OnceCell::new() })
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
+        self.client.call(method, &format!("{}{path}", self.project), body).await
+    }
+}
+
+/// A note's text in which no line is a command to GitLab ("quick actions" begin a line with a slash).
+fn without_commands(text: &str) -> String {
+    let line = |line: &str| match line.trim_start().strip_prefix('/') {
+        Some(rest) => format!("&#47;{rest}"),
+        None => line.to_owned(),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[async_trait]
+impl Comments for GitLab {
+    async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+        let who = || async { answer::number(&self.client.call(Method::GET, "/api/v4/user", None).await?, "/id") };
+        let ourselves = *self.ourselves.get_or_try_init(who).await?;
+        let path = format!("/merge_requests/{change}/notes?sort=asc&order_by=created_at&per_page={PAGE}&page={page}");
+        let notes = self.call(Method::GET, &path, None).await?;
+        let notes = answer::items(&notes)?;
+        let ours = notes.iter().filter(|note| note["author"]["id"].as_u64() == Some(ourselves)).map(|note| {
+            let text = answer::text(note, "/body")?.to_owned();
+            Ok(Written { id: answer::number(note, "/id")?.to_string(), text })
+        });
+        Ok((ours.collect::<Result<_, ApiError>>()?, notes.len() == PAGE))
+    }
+
+    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
+        let body = json!({ "body": without_commands(text) });
+        let note = self.call(Method::POST, &format!("/merge_requests/{change}/notes"), Some(&body)).await?;
+        Ok(answer::number(&note, "/id")?.to_string())
+    }
+
+    async fn replace(&self, change: u64, id: &str, text: &str) -> Result<(), ApiError> {
+        let body = json!({ "body": without_commands(text) });
+        self.call(Method::PUT, &format!("/merge_requests/{change}/notes/{id}"), Some(&body)).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl ForgeApi for GitLab {
+    async fn report(&self, report: &Report) -> Result<(), ApiError> {
+        let state = match report.state {
+            ReportState::Queued => "pending",
+            ReportState::UnderWay => "running",
+            ReportState::Ended(Conclusion::Success | Conclusion::Neutral) => "success",
+            ReportState::Ended(Conclusion::Failure | Conclusion::ActionRequired) => "failed",
+            ReportState::Ended(Conclusion::Cancelled) => "canceled",
+        };
+        let body = json!({ "state": state, "name": report.context, "description": status::description(report) });
+        match self.call(Method::POST, &format!("/statuses/{}", report.revision), Some(&body)).await {
+            // GitLab refuses to set a status to what it is: told again, it is told.
+            Err(ApiError::Refused { reason, .. }) if reason.contains("Cannot transition") => Ok(()),
+            told => told.map(drop),
+        }
+    }
+
+    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
+        self.known.put(self, change, marker, text).await
+    }
+
+    async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+        let name = match reaction {
+            Reaction::Done => "thumbsup",
+            Reaction::Refused => "confused",
+        };
+        let path = format!("/merge_requests/{change}/notes/{comment}/award_emoji?name={name}");
+        match self.call(Method::POST, &path, None).await {
+            Err(ApiError::Missing { reason, .. }) if reason.contains("already been taken") => Ok(()),
+            reacted => reacted.map(drop),
+        }
+    }
+
+    async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {
+        let path = format!("/members/all/{}", encoded(account.id.as_str()));
+        let member = match self.call(Method::GET, &path, None).await {
+            Err(ApiError::Missing { .. }) => return Ok(Permission::None),
+            member => member?,
+        };
+        Ok(match answer::number(&member, "/access_level")? {
+            40.. => Permission::Admin,
+            30..40 => Permission::Write,
+            10..30 => Permission::Read,
+            0..10 => Permission::None,
+        })
+    }
+
+    async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
+        let (head, base) = (encoded(head), encoded(base));
+        let path = format!("/merge_requests?state=opened&source_branch={head}&target_branch={base}&per_page=1");
+        let found = self.call(Method::GET, &path, None).await?;
+        answer::items(&found)?.first().map(read_request).transpose()
+    }
+
+    async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError> {
+        let NewRequest { head, base, title, body } = request;
+        if let Some(open) = self.find_request(head, base).await? {
+            return Ok(open);
+        }
+        let body = json!({
+            "source_branch": head, "target_branch": base, "title": title, "description": without_commands(body),
+            "remove_source_branch": true,
+        });
+        read_request(&self.call(Method::POST, "/merge_requests", Some(&body)).await?)
+    }
+
+    async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError> {
+        let body = json!({ "title": title, "description": without_commands(body) });
+        self.call(Method::PUT, &format!("/merge_requests/{number}"), Some(&body)).await.map(drop)
+    }
+
+    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
+        let path = format!("/merge_requests/{number}");
+        match self.call(Method::PUT, &format!("{path}/merge"), Some(&json!({ "sha": expected_head }))).await {
+            Err(error @ ApiError::Moved { .. }) => {
+                let found = read_request(&self.call(Method::GET, &path, None).await?)?;
+                if found.merged && found.head == *expected_head { Ok(()) } else { Err(error) }
+            }
+            merged => merged.map(drop),
+        }
+    }
+
+    async fn close_request(&self, number: u64) -> Result<(), ApiError> {
+        let body = json!({ "state_event": "close" });
+        self.call(Method::PUT, &format!("/merge_requests/{number}"), Some(&body)).await.map(drop)
+    }
+
+    /// A million characters, which would still be no comment.
+    fn longest_comment(&self) -> usize {
+        200_000
+    }
+}
+
+fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {
+    let head = answer::text(document, "/sha")?;
+    let head = head.parse().map_err(|error| ApiError::Unreachable { reason: format!("`sha`: {error}") })?;
+    Ok(MergeRequest { number: answer::number(document, "/iid")?, head, merged: document["state"] == "merged" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_a_note_is_a_command() {
+        let text = "fine\n/approve\n  /merge\na/b\n";
+        assert_eq!(without_commands(text), "fine\n&#47;approve\n&#47;merge\na/b\n");
+    }
+}

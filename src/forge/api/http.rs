@@ -1,0 +1,87 @@
+//! Calls of a forge's API over `ureq`, for all forges but GitHub.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use ureq::http::{HeaderName, HeaderValue, Method, Request};
+
+use super::address::Address;
+use super::{ApiError, answer};
+
+/// How long a forge may take for an answer.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// Who we say we are.
+pub(super) const AGENT: &str = concat!("slipway/", env!("CARGO_PKG_VERSION"));
+
+/// One call and its answer, whatever carries them.
+#[async_trait]
+pub(super) trait Calls: Send + Sync {
+    /// Sends a call to `path` below the API's address.
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError>;
+}
+
+/// Calls that all show the same login.
+#[derive(Clone)]
+pub(super) struct Client {
+    address: Address,
+    login: (HeaderName, HeaderValue),
+    agent: ureq::Agent,
+}
+
+impl Client {
+    /// A client that shows `value` in the header `name`.
+    pub(super) fn new(address: Address, name: &'static str, value: &str) -> Result<Self, String> {
+        let mut login = HeaderValue::from_str(value).map_err(|_| "the token holds characters that no header may")?;
+        login.set_sensitive(true);
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .build();
+        Ok(Self { address, login: (HeaderName::from_static(name), login), agent: agent.into() })
+    }
+
+    /// The repository the calls are about.
+    pub(super) fn repository(&self) -> &str {
+        &self.address.repository
+    }
+
+    fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<Value, ApiError> {
+        let unreachable = |error: &dyn std::fmt::Display| ApiError::Unreachable { reason: error.to_string() };
+        let (name, value) = &self.login;
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.address.url))
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .header("user-agent", AGENT)
+            .header(name, value);
+        let answer = match body {
+            Some(body) => request.body(body).map(|request| self.agent.run(request)),
+            None => request.body(()).map(|request| self.agent.run(request)),
+        };
+        let answer = answer.map_err(|error| unreachable(&error))?.map_err(|error| unreachable(&error))?;
+        let (parts, body) = answer.into_parts();
+        if let Some(left) = answer::calls_left(&parts.headers) {
+            metrics::gauge!("slipway_forge_calls_left", "repository" => self.address.repository.clone()).set(left);
+        }
+        let body = body.into_with_config().limit(answer::LARGEST_ANSWER as u64).read_to_vec();
+        answer::read(parts.status, &parts.headers, &body.map_err(|error| unreachable(&error))?)
+    }
+}
+
+#[async_trait]
+impl Calls for Client {
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
+        let (client, path, body) = (self.clone(), path.to_owned(), body.map(Value::to_string));
+        let sent = tokio::task::spawn_blocking(move || client.send(method, &path, body)).await;
+        sent.unwrap_or_else(|panic| Err(ApiError::Unreachable { reason: format!("the call panicked: {panic}") }))
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("address", &self.address).finish_non_exhaustive()
+    }
+}

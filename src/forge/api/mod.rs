@@ -1,0 +1,178 @@
+//! Seam: a forge's API, as far as a source needs it. What is told there, and what is asked.
+//!
+//! Addresses and logins come from the server's settings alone, never from a delivery. No redirect is followed, every
+//! call has a deadline, and of an answer no more is read than is needed.
+
+mod address;
+mod answer;
+mod bitbucket;
+mod comments;
+mod error;
+mod gitea;
+mod github;
+mod gitlab;
+mod http;
+mod pulls;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use address::Address;
+pub use address::Login;
+pub use error::ApiError;
+pub use github::AppLogin;
+
+use super::{Report, Settings};
+use crate::domain::{Account, CommitSha, ForgeId};
+
+/// Where a repository's API is, and how to log in there.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// Which forge it is.
+    pub forge: Settings,
+    /// Its address: `https://api.github.com`, `https://github.example/api/v3`, or that of a GitLab, Gitea or Forgejo.
+    pub url: String,
+    /// The repository there, `OWNER/NAME`.
+    pub repository: String,
+    /// Who we are there.
+    pub login: Login,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What an API is needed for: a login is given no more than that, where the forge can limit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To tell of runs and to answer comments, in a repository of models.
+    Source,
+    /// To open and merge requests, in a repository of environments.
+    Environment,
+}
+
+/// The API that `settings` name. Refuses forges without one, and addresses that would send the login unencrypted.
+pub fn connect_api(settings: ApiSettings) -> Result<Arc<dyn ForgeApi>, String> {
+    let ApiSettings { forge, url, repository, login, purpose } = settings;
+    let address = Address::new(&url, &repository)?;
+    let token = match (forge, login) {
+        (Settings::Plain, _) => return Err("a plain git server has no API: leave `api` out".to_owned()),
+        (Settings::GitHub, login) => return Ok(Arc::new(github::GitHub::new(address, login, purpose))),
+        (_, Login::App(_)) => return Err("only GitHub has Apps: give a `token`".to_owned()),
+        (_, Login::Token(token)) => token,
+    };
+    Ok(match forge {
+        Settings::GitLab => Arc::new(gitlab::GitLab::new(address, &token)?),
+        Settings::Bitbucket => Arc::new(bitbucket::Bitbucket::new(address, &token)?),
+        _ => Arc::new(gitea::Gitea::new(address, &token)?),
+    })
+}
+
+/// A repository's API at its forge. Every call can be made again after a failure that [`ApiError::retry`] calls worth it:
+/// what was done already is found, not done twice.
+#[async_trait]
+pub trait ForgeApi: std::fmt::Debug + Send + Sync {
+    /// Tells where a model stands at a revision. Told again, the report takes its own place.
+    async fn report(&self, report: &Report) -> Result<(), ApiError>;
+
+    /// Puts our one comment with `marker` below a change: written once, replaced afterwards.
+    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError>;
+
+    /// Puts a sign of ours on somebody's comment, where the forge has such signs.
+    async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+        let _ = (change, comment, reaction);
+        Ok(())
+    }
+
+    /// What an account may do in the repository at this moment, by its identifier, never by its name.
+    async fn permission(&self, account: &Account) -> Result<Permission, ApiError>;
+
+    /// The open request to merge `head` (a branch of the repository) into `base`, if there is one.
+    async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError>;
+
+    /// Opens a request to merge, or answers the one that is open already, whatever its texts are.
+    async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError>;
+
+    /// Gives an open request other texts.
+    async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError>;
+
+    /// Merges a request, if its head is what we think it is; [`ApiError::Moved`] if it is not.
+    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError>;
+
+    /// Closes a request without merging it.
+    async fn close_request(&self, number: u64) -> Result<(), ApiError>;
+
+    /// The longest comment that the forge takes, in bytes.
+    fn longest_comment(&self) -> usize {
+        60_000
+    }
+}
+
+/// What tells one comment of ours from another: hidden in its text, and looked for only in comments of our own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Marker(String);
+
+impl Marker {
+    /// The comment that sums up a change.
+    pub fn summary() -> Self {
+        Self("slipway:change".to_owned())
+    }
+
+    /// The answer to somebody's comment.
+    pub fn answer_to(comment: &ForgeId) -> Self {
+        Self(format!("slipway:answer:{comment}"))
+    }
+
+    /// Its text, of letters, digits, colons, dashes and braces.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A sign on a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaction {
+    /// It was understood and is done.
+    Done,
+    /// It was not understood, or is refused.
+    Refused,
+}
+
+/// What an account may do in a repository. Each includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Permission {
+    /// Nothing.
+    None,
+    /// Look.
+    Read,
+    /// Push.
+    Write,
+    /// Decide about the repository: its maintainers and owners.
+    Admin,
+}
+
+/// A request to merge one branch of the repository into another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRequest {
+    /// The branch to be merged.
+    pub head: String,
+    /// The branch it is to be merged into.
+    pub base: String,
+    /// Its title, on one line.
+    pub title: String,
+    /// What it says, in Markdown.
+    pub body: String,
+}
+
+/// A request to merge, as it stands at the forge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeRequest {
+    /// Its number in the repository.
+    pub number: u64,
+    /// The newest commit of its branch.
+    pub head: CommitSha,
+    /// Whether it was merged.
+    pub merged: bool,
+}

@@ -1,0 +1,118 @@
+//! Comments below pull requests, and pull requests of our own, as GitHub made them and as Gitea and Forgejo have them.
+//! GitHub: docs.github.com, "REST API endpoints for issue comments" and "for pull requests". Gitea: its API description,
+//! `/repos/{owner}/{repo}/issues/…` and `/repos/{owner}/{repo}/pulls/…`.
+
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use super::comments::Written;
+use super::http::Calls;
+use super::{ApiError, MergeRequest, NewRequest, Permission, Reaction, answer};
+use crate::domain::{Account, CommitSha, ForgeId};
+
+/// Comments on one page.
+const PAGE: usize = 50;
+
+/// The pull requests of one repository.
+pub(super) struct Pulls<'a> {
+    pub(super) calls: &'a dyn Calls,
+    /// The path of the repository, such as `/repos/team/models`.
+    pub(super) path: String,
+}
+
+impl Pulls<'_> {
+    /// One page of a change's comments, those alone that `are_ours`, and whether there may be more.
+    pub(super) async fn comments(
+        &self,
+        change: u64,
+        page: u32,
+        are_ours: impl Fn(&Value) -> bool,
+    ) -> Result<(Vec<Written>, bool), ApiError> {
+        let path = format!("{}/issues/{change}/comments?per_page={PAGE}&page={page}", self.path);
+        let answer = self.calls.call(Method::GET, &path, None).await?;
+        let all = answer::items(&answer)?;
+        let ours = all.iter().filter(|comment| are_ours(comment)).map(|comment| {
+            Ok(Written {
+                id: answer::number(comment, "/id")?.to_string(),
+                text: answer::text(comment, "/body")?.to_owned(),
+            })
+        });
+        Ok((ours.collect::<Result<_, ApiError>>()?, all.len() == PAGE))
+    }
+
+    pub(super) async fn write_comment(&self, change: u64, text: &str) -> Result<String, ApiError> {
+        let path = format!("{}/issues/{change}/comments", self.path);
+        let answer = self.calls.call(Method::POST, &path, Some(&json!({ "body": text }))).await?;
+        Ok(answer::number(&answer, "/id")?.to_string())
+    }
+
+    pub(super) async fn replace_comment(&self, id: &str, text: &str) -> Result<(), ApiError> {
+        let path = format!("{}/issues/comments/{id}", self.path);
+        self.calls.call(Method::PATCH, &path, Some(&json!({ "body": text }))).await.map(drop)
+    }
+
+    /// Told again, the sign is the one that is there.
+    pub(super) async fn react(&self, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+        let content = match reaction {
+            Reaction::Done => "+1",
+            Reaction::Refused => "confused",
+        };
+        let path = format!("{}/issues/comments/{comment}/reactions", self.path);
+        self.calls.call(Method::POST, &path, Some(&json!({ "content": content }))).await.map(drop)
+    }
+
+    /// What the account may do; `login` is its name at this moment, and the answer has to be about `account`.
+    pub(super) async fn permission(&self, account: &Account, login: &str) -> Result<Permission, ApiError> {
+        let path = format!("{}/collaborators/{}/permission", self.path, super::address::encoded(login));
+        let answer = match self.calls.call(Method::GET, &path, None).await {
+            Err(ApiError::Missing { .. }) => return Ok(Permission::None),
+            answer => answer?,
+        };
+        if ForgeId::from(answer::number(&answer, "/user/id")?) != account.id {
+            return Ok(Permission::None);
+        }
+        Ok(match answer::text(&answer, "/permission")? {
+            "admin" | "owner" => Permission::Admin,
+            "maintain" | "write" => Permission::Write,
+            "triage" | "read" => Permission::Read,
+            _ => Permission::None,
+        })
+    }
+
+    pub(super) async fn open(&self, request: &NewRequest) -> Result<MergeRequest, ApiError> {
+        let NewRequest { head, base, title, body } = request;
+        let body = json!({ "head": head, "base": base, "title": title, "body": body });
+        let answer = self.calls.call(Method::POST, &format!("{}/pulls", self.path), Some(&body)).await?;
+        read_request(&answer)
+    }
+
+    pub(super) async fn update(&self, number: u64, body: &Value) -> Result<(), ApiError> {
+        self.calls.call(Method::PATCH, &format!("{}/pulls/{number}", self.path), Some(body)).await.map(drop)
+    }
+
+    /// Merges with the body that the forge wants. One that was merged at the expected head is merged.
+    pub(super) async fn merge(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        method: Method,
+        body: &Value,
+    ) -> Result<(), ApiError> {
+        let path = format!("{}/pulls/{number}", self.path);
+        match self.calls.call(method, &format!("{path}/merge"), Some(body)).await {
+            Err(error @ ApiError::Moved { .. }) => {
+                let found = read_request(&self.calls.call(Method::GET, &path, None).await?)?;
+                if found.merged && found.head == *expected_head { Ok(()) } else { Err(error) }
+            }
+            merged => merged.map(drop),
+        }
+    }
+}
+
+/// A pull request as the forge writes it; lists say when it was merged instead of whether.
+pub(super) fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {
+    let head = answer::text(document, "/head/sha")?;
+    let head = head.parse().map_err(|error| ApiError::Unreachable { reason: format!("`head.sha`: {error}") })?;
+    let merged = document["merged"].as_bool().unwrap_or_else(|| document["merged_at"].is_string());
+    Ok(MergeRequest { number: answer::number(document, "/number")?, head, merged })
+}

@@ -1,0 +1,148 @@
+//! What people ask for at a forge: `/slipway …` in a comment, a button of a check. Read strictly: what is not understood
+//! is answered, never guessed at.
+
+use std::fmt::Write as _;
+
+use crate::domain::SourceName;
+
+/// What begins a command.
+const PREFIX: &str = "/slipway";
+
+/// What a command asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Train and judge the change's models again.
+    Retrain,
+    /// End the change's runs.
+    Cancel,
+    /// Why the change's models trained, or did not have to.
+    Explain,
+    /// What can be asked for.
+    Help,
+    /// Something with an environment.
+    Environment(EnvironmentCommand, SourceName),
+}
+
+/// What can be asked for an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EnvironmentCommand {
+    /// Let the candidate in.
+    Approve,
+    /// Let nothing in for now.
+    Hold,
+    /// Back to the champion before.
+    Rollback,
+}
+
+impl EnvironmentCommand {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Hold => "hold",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// What `/slipway help` answers.
+pub(super) const HELP: &str = "\
+`/slipway retrain` trains and judges the models of this change again  
+`/slipway cancel` ends their runs  
+`/slipway explain` says why they trained, or did not have to  
+`/slipway approve ENVIRONMENT` lets what was judged into an environment  
+`/slipway hold ENVIRONMENT` lets nothing into it for now  
+`/slipway rollback ENVIRONMENT` goes back to what it named before  
+`/slipway help` says this
+
+One command a comment, on its first line.";
+
+/// The command of a comment: `None` if there is none, or why it is not understood. A command is the comment's first
+/// line; what is quoted, or stands further down, asks for nothing.
+pub(super) fn parse(comment: &str) -> Option<Result<Command, String>> {
+    let mut lines = comment.lines();
+    let line = lines.next()?.trim_end();
+    let rest = line.strip_prefix(PREFIX)?;
+    if !rest.is_empty() && !rest.starts_with([' ', '\t']) {
+        return None;
+    }
+    if lines.any(|line| line.starts_with(PREFIX)) {
+        return Some(Err("expected one command a comment".to_owned()));
+    }
+    let words: Vec<&str> = rest.split_ascii_whitespace().collect();
+    Some(command_of(&words))
+}
+
+fn command_of(words: &[&str]) -> Result<Command, String> {
+    let environment = |command: EnvironmentCommand, name: &str| {
+        let name = SourceName::try_from(name.to_owned());
+        let name = name.map_err(|_| "expected the name of an environment after it".to_owned())?;
+        Ok(Command::Environment(command, name))
+    };
+    match words {
+        ["retrain"] => Ok(Command::Retrain),
+        ["cancel"] => Ok(Command::Cancel),
+        ["explain"] => Ok(Command::Explain),
+        ["help"] => Ok(Command::Help),
+        ["approve", name] => environment(EnvironmentCommand::Approve, name),
+        ["hold", name] => environment(EnvironmentCommand::Hold, name),
+        ["rollback", name] => environment(EnvironmentCommand::Rollback, name),
+        ["approve" | "hold" | "rollback", ..] => Err("expected one name of an environment after it".to_owned()),
+        ["retrain" | "cancel" | "explain" | "help", ..] => Err("expected nothing after it".to_owned()),
+        [] => Err("expected a word after it".to_owned()),
+        _ => Err("no such command".to_owned()),
+    }
+}
+
+/// What is answered to a command that is not understood. Nothing of it is repeated.
+pub(super) fn misunderstood(reason: &str) -> String {
+    let mut text = format!("Not understood: {reason}.\n\n");
+    // Writing to a text cannot fail.
+    let _ = writeln!(text, "{HELP}");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(comment: &str) -> Command {
+        parse(comment).expect("a command").expect(comment)
+    }
+
+    #[test]
+    fn a_command_is_the_first_line_and_nothing_else() {
+        assert_eq!(read("/slipway retrain"), Command::Retrain);
+        assert_eq!(read("/slipway   cancel \r\nplease"), Command::Cancel);
+        assert_eq!(read("/slipway\texplain"), Command::Explain);
+        let production = SourceName::try_from("production".to_owned()).expect("a name");
+        assert_eq!(read("/slipway approve production"), Command::Environment(EnvironmentCommand::Approve, production));
+        for comment in ["", "hello", "> /slipway retrain", "please\n/slipway retrain", " /slipway cancel", "/slipways"]
+        {
+            assert_eq!(parse(comment), None, "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_exactly_a_command_is_refused() {
+        for comment in [
+            "/slipway",
+            "/slipway Retrain",
+            "/slipway retrain --force",
+            "/slipway approve",
+            "/slipway approve a b",
+            "/slipway approve ../x",
+            "/slipway approve $(id)",
+            "/slipway help me",
+            "/slipway cancel\n/slipway retrain",
+            "/slipway retrain; cancel",
+        ] {
+            assert!(parse(comment).expect(comment).is_err(), "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_repeated() {
+        let reason = parse("/slipway @everyone <img>").expect("a command").expect_err("not one");
+        assert!(!misunderstood(&reason).contains("everyone"), "{reason}");
+    }
+}

@@ -1,0 +1,271 @@
+//! What is said of runs at a forge: the check of one model, the one check of a revision, the one comment of a change. The
+//! verdict comes first, and whatever a change could have chosen is escaped.
+
+use crate::domain::{CommitSha, Diagnostic, Outcome, Run, RunState};
+use crate::forge::{Annotation, Conclusion, Report, ReportButton, ReportState};
+use crate::policy::render::{escaped, markdown};
+
+/// The check that is always there.
+const SUMMARY: &str = "slipway";
+/// Mistakes that are shown at their places.
+const MOST_ANNOTATIONS: usize = 200;
+/// The longest text of one annotation, in characters.
+const LONGEST_MESSAGE: usize = 4_000;
+/// The longest title, in characters.
+const LONGEST_TITLE: usize = 200;
+
+/// The check of one model.
+pub(super) fn of_run(run: &Run) -> Report {
+    let state = state_of(run);
+    Report {
+        revision: run.head.clone(),
+        context: format!("{SUMMARY}/{}", run.model),
+        id: run.id.to_string(),
+        state,
+        title: title_of(run),
+        text: text_of(run),
+        annotations: run.diagnostics.iter().take(MOST_ANNOTATIONS).map(annotation).collect(),
+        buttons: match state {
+            ReportState::Queued | ReportState::UnderWay => vec![ReportButton::Cancel],
+            ReportState::Ended(Conclusion::ActionRequired) if needs_approval(run) => {
+                vec![ReportButton::Approve, ReportButton::Retrain]
+            }
+            ReportState::Ended(_) => vec![ReportButton::Retrain],
+        },
+    }
+}
+
+/// The one check of a revision, over the newest run of each model. It is under way from the start, so that no call is
+/// spent on saying that it waits.
+pub(super) fn of_revision(revision: &CommitSha, runs: &[Run]) -> Report {
+    let ended = |run: &Run| match state_of(run) {
+        ReportState::Ended(conclusion) => Some(conclusion),
+        ReportState::Queued | ReportState::UnderWay => None,
+    };
+    let open = runs.iter().filter(|run| ended(run).is_none()).count();
+    let worst = runs.iter().filter_map(ended).max_by_key(|conclusion| severity(*conclusion));
+    let (state, title) = match worst {
+        _ if open > 0 => (ReportState::UnderWay, "models are trained and judged".to_owned()),
+        None => (ReportState::Ended(Conclusion::Neutral), "no model is touched".to_owned()),
+        Some(worst) => {
+            let passed = runs.iter().filter(|run| ended(run) == Some(Conclusion::Success)).count();
+            (ReportState::Ended(worst), format!("{passed} of {} models passed", runs.len()))
+        }
+    };
+    // While it is under way, nothing changes here: every other text would be another call.
+    let text = if open > 0 { String::new() } else { table(runs) };
+    summary(revision, state, title, text)
+}
+
+/// The one check of a revision that nothing is trained for.
+pub(super) fn without_runs(revision: &CommitSha, conclusion: Conclusion, title: &str) -> Report {
+    summary(revision, ReportState::Ended(conclusion), title.to_owned(), String::new())
+}
+
+fn summary(revision: &CommitSha, state: ReportState, title: String, text: String) -> Report {
+    Report {
+        revision: revision.clone(),
+        context: SUMMARY.to_owned(),
+        id: SUMMARY.to_owned(),
+        state,
+        text: if text.is_empty() { format!("{title}.") } else { text },
+        title,
+        annotations: Vec::new(),
+        buttons: Vec::new(),
+    }
+}
+
+/// The comment of a change at one revision, no longer than `most` bytes.
+pub(super) fn of_change(revision: &CommitSha, runs: &[Run], most: usize) -> String {
+    let report = of_revision(revision, runs);
+    let sign = match report.state {
+        ReportState::Queued | ReportState::UnderWay => "⏳",
+        ReportState::Ended(Conclusion::Success) => "✅",
+        ReportState::Ended(Conclusion::Neutral | Conclusion::Cancelled) => "➖",
+        ReportState::Ended(Conclusion::ActionRequired) => "✋",
+        ReportState::Ended(Conclusion::Failure) => "❌",
+    };
+    let base = runs.iter().find_map(|run| run.base.as_ref());
+    let base = base.map_or_else(String::new, |base| format!(", policies read at `{}`", base.short()));
+    let mut text = format!("## {sign} Slipway: {}\n\nRevision `{}`{base}.\n\n", report.title, revision.short());
+    text += &table(runs);
+    let end = "\n`/slipway help` says what can be asked for in a comment.\n";
+    let mut left_out = 0;
+    for run in runs.iter().filter(|run| run.verdict.is_some() || !run.diagnostics.is_empty()) {
+        let part = format!("\n<details><summary>{}</summary>\n\n{}\n</details>\n", code(&run.model), text_of(run));
+        if left_out == 0 && text.len() + part.len() + end.len() + 200 < most {
+            text += &part;
+        } else {
+            left_out += 1;
+        }
+    }
+    if left_out > 0 {
+        text += &format!("\nThe details of {left_out} more models do not fit here; their checks have them.\n");
+    }
+    text += end;
+    text
+}
+
+/// A row a model.
+fn table(runs: &[Run]) -> String {
+    /// Rows that fit everywhere.
+    const MOST: usize = 100;
+    let mut table = "| model | state | |\n| --- | --- | --- |\n".to_owned();
+    for run in runs.iter().take(MOST) {
+        let title = escaped(&title_of(run));
+        table += &format!("| {} | {} | {title} |\n", code(&run.model), run.state.as_str());
+    }
+    if runs.len() > MOST {
+        table += &format!("\n{} more models are not listed.\n", runs.len() - MOST);
+    }
+    table
+}
+
+fn title_of(run: &Run) -> String {
+    let said = match (state_of(run), &run.reason, &run.verdict) {
+        (ReportState::Queued, ..) => "waits to be taken".to_owned(),
+        (ReportState::UnderWay, ..) => "is trained and judged".to_owned(),
+        (_, Some(reason), _) => reason.lines().next().unwrap_or_default().to_owned(),
+        (_, None, Some(verdict)) => verdict.summary(),
+        (_, None, None) => run.state.as_str().to_owned(),
+    };
+    said.chars().filter(|c| !c.is_control()).take(LONGEST_TITLE).collect()
+}
+
+fn text_of(run: &Run) -> String {
+    let mut text = String::new();
+    if let Some(verdict) = &run.verdict {
+        text += &markdown(verdict);
+    }
+    for diagnostic in run.diagnostics.iter().take(20) {
+        text += &format!("- {}\n", escaped(&diagnostic.to_string().replace('\n', " ")));
+    }
+    let ended = matches!(state_of(run), ReportState::Ended(_));
+    if let Some(reason) = run.reason.as_ref().filter(|_| ended) {
+        text += &format!("\n{}\n", escaped(&reason.replace('\n', " ")));
+    }
+    if text.is_empty() {
+        text = format!("{}.\n", escaped(&title_of(run)));
+    }
+    format!("{text}\nRun `{}`.\n", run.id)
+}
+
+fn state_of(run: &Run) -> ReportState {
+    match run.state {
+        _ if run.stalled => ReportState::Ended(Conclusion::ActionRequired),
+        RunState::Queued => ReportState::Queued,
+        RunState::Done => ReportState::Ended(Conclusion::Success),
+        RunState::Refused if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
+        RunState::Refused | RunState::Failed => ReportState::Ended(Conclusion::Failure),
+        RunState::Superseded | RunState::Cancelled => ReportState::Ended(Conclusion::Cancelled),
+        _ => ReportState::UnderWay,
+    }
+}
+
+fn needs_approval(run: &Run) -> bool {
+    run.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::NeedsApproval)
+}
+
+fn severity(conclusion: Conclusion) -> u8 {
+    match conclusion {
+        Conclusion::Neutral => 0,
+        Conclusion::Success => 1,
+        Conclusion::Cancelled => 2,
+        Conclusion::ActionRequired => 3,
+        Conclusion::Failure => 4,
+    }
+}
+
+fn annotation(diagnostic: &Diagnostic) -> Annotation {
+    let help = diagnostic.help.as_ref().map_or_else(String::new, |help| format!("\n{help}"));
+    let message = format!("{}{help}", diagnostic.message);
+    Annotation {
+        file: diagnostic.file.clone(),
+        line: diagnostic.position.map_or(1, |position| position.line),
+        message: message.chars().take(LONGEST_MESSAGE).collect(),
+    }
+}
+
+/// A name as code, which ends where the name ends.
+fn code(name: &str) -> String {
+    let plain = |c: char| match c {
+        '`' => '\'',
+        '|' => '¦',
+        '<' => '‹',
+        '>' => '›',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    format!("`{}`", name.chars().map(plain).take(200).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::{ChangeHead, RunCause, SourceName};
+
+    fn run(model: &str, state: RunState) -> Run {
+        let cause = RunCause {
+            source: SourceName::try_from("digits".to_owned()).expect("a name"),
+            model: model.to_owned(),
+            file: format!("{model}/slipway.yaml"),
+            branch: "main".to_owned(),
+            change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned() }),
+            base: None,
+            head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
+            environment: SourceName::try_from("production".to_owned()).expect("a name"),
+            delivered_at: Timestamp::UNIX_EPOCH,
+        };
+        Run { state, ..Run::queued(cause, Timestamp::UNIX_EPOCH) }
+    }
+
+    #[test]
+    fn a_revision_is_as_good_as_its_worst_model_and_has_not_ended_before_all_have() {
+        let head = run("a", RunState::Done).head;
+        let state = |states: &[RunState]| {
+            let runs: Vec<Run> = states.iter().map(|state| run("m", *state)).collect();
+            of_revision(&head, &runs).state
+        };
+        let ended = ReportState::Ended;
+        assert_eq!(state(&[]), ended(Conclusion::Neutral));
+        assert_eq!(state(&[RunState::Done, RunState::Done]), ended(Conclusion::Success));
+        assert_eq!(state(&[RunState::Done, RunState::Failed, RunState::Cancelled]), ended(Conclusion::Failure));
+        assert_eq!(state(&[RunState::Failed, RunState::Training]), ReportState::UnderWay);
+        assert_eq!(state(&[RunState::Queued]), ReportState::UnderWay);
+    }
+
+    #[test]
+    fn a_run_that_waits_for_a_person_asks_for_action_wherever_it_stands() {
+        let stalled = Run { stalled: true, ..run("a", RunState::Promoting) };
+        assert_eq!(of_run(&stalled).state, ReportState::Ended(Conclusion::ActionRequired));
+        assert_eq!(of_run(&run("a", RunState::Promoting)).buttons, [ReportButton::Cancel]);
+    }
+
+    #[test]
+    fn what_a_change_chose_stays_text() {
+        let hostile = "x`|</details><img src=x>\n# @everyone [a](http://b)";
+        let mut run = run(hostile, RunState::Failed);
+        run.reason = Some(format!("{hostile}\n/approve"));
+        run.diagnostics = vec![Diagnostic::new(hostile, hostile)];
+        let text = of_change(&run.head.clone(), &[run], 60_000);
+        assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
+        assert!(!text.contains("\n# ") && !text.contains("\n/approve") && !text.contains("[a](http"), "{text}");
+        assert_eq!(text.matches("</details>").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_comment_never_outgrows_its_forge() {
+        let mut runs: Vec<Run> = (0..150).map(|number| run(&format!("model-{number}"), RunState::Refused)).collect();
+        for run in &mut runs {
+            run.diagnostics = vec![Diagnostic::new("slipway.yaml", "x".repeat(2_000))];
+        }
+        let text = of_change(&runs[0].head.clone(), &runs, 32_000);
+        assert!(text.len() < 32_000, "{}", text.len());
+        assert!(
+            text.contains("more models do not fit here") && text.contains("50 more models are not listed"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! Runs of one revision or one change, and runs that are begun again.
+
+use sqlx::{AnyConnection, AssertSqlSafe};
+
+use super::database::stored;
+use super::runs::{self, read_document};
+use super::{Store, StoreError};
+use crate::domain::{Actor, CommitSha, Run, SourceName};
+
+/// Runs of one change or revision that are looked at.
+const MOST: i64 = 1_000;
+
+/// What became of a run that was to begin again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Again {
+    /// It did, as this run.
+    Begun(Box<Run>),
+    /// It did already, for the same cause.
+    Known(Box<Run>),
+    /// A newer run of the model is there, which counts.
+    Overtaken,
+    /// It has not ended yet.
+    UnderWay,
+}
+
+impl Store {
+    /// The newest run of each model at a revision.
+    pub async fn newest_at(&self, source: &SourceName, head: &CommitSha) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT document FROM runs WHERE source = $1 AND head = $2
+                      ORDER BY created_at DESC, id DESC LIMIT $3";
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string()).bind(MOST);
+        let rows = select.fetch_all(&self.database.pool).await?;
+        let runs: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
+        Ok(newest_of_each(runs))
+    }
+
+    /// The newest run of each model at the newest revision of a change that touches one.
+    pub async fn newest_of_change(&self, source: &SourceName, number: u64) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT document FROM runs WHERE source = $1 AND change_id = $2
+                      ORDER BY created_at DESC, id DESC LIMIT $3";
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(MOST);
+        let rows = select.fetch_all(&self.database.pool).await?;
+        let mut runs: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
+        if let Some(head) = runs.first().map(|run| run.head.clone()) {
+            runs.retain(|run| run.head == head);
+        }
+        Ok(newest_of_each(runs))
+    }
+
+    /// The newest run of the lane that a run is in.
+    pub async fn newest_of_lane(&self, run: &Run) -> Result<Run, StoreError> {
+        let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
+        let row = sqlx::query(select).bind(run.lane()).fetch_optional(&self.database.pool).await?;
+        read_document(&row.ok_or(StoreError::NoSuchRun { run: run.id })?)
+    }
+
+    /// Begins `new`, which repeats the newest run of its lane, for a cause that is told once: told again, it has begun
+    /// already.
+    pub async fn begin_again(&self, new: &Run, cause: &str, actor: &Actor) -> Result<Again, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let again = self.begin_again_in(&mut transaction, new, cause, actor).await?;
+        transaction.commit().await?;
+        Ok(again)
+    }
+
+    async fn begin_again_in(
+        &self,
+        connection: &mut AnyConnection,
+        new: &Run,
+        cause: &str,
+        actor: &Actor,
+    ) -> Result<Again, StoreError> {
+        let lane = new.lane();
+        let known = "SELECT runs.document FROM transitions JOIN runs ON runs.id = transitions.run
+                     WHERE runs.lane = $1 AND transitions.number = 1 AND transitions.cause = $2 LIMIT 1";
+        let known = sqlx::query(known).bind(lane.clone()).bind(cause.to_owned());
+        if let Some(row) = known.fetch_optional(&mut *connection).await? {
+            return Ok(Again::Known(Box::new(read_document(&row)?)));
+        }
+        let newest = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
+        let newest = AssertSqlSafe(format!("{newest}{}", self.database.locked()));
+        let newest = sqlx::query(newest).bind(lane).fetch_optional(&mut *connection).await?;
+        let newest = read_document(&newest.ok_or(StoreError::NoSuchRun { run: new.id })?)?;
+        if newest.head != new.head {
+            return Ok(Again::Overtaken);
+        }
+        if newest.state.is_active() && !newest.stalled {
+            return Ok(Again::UnderWay);
+        }
+        runs::insert(&self.database, connection, new, cause, actor).await?;
+        Ok(Again::Begun(Box::new(new.clone())))
+    }
+}
+
+/// The first of each model's runs.
+fn newest_of_each(runs: Vec<Run>) -> Vec<Run> {
+    let mut seen = std::collections::BTreeSet::new();
+    runs.into_iter().filter(|run| seen.insert(run.file.clone())).collect()
+}

@@ -1,0 +1,96 @@
+//! Changes: opened, pushed to, untouched models, mistakes, merge groups.
+
+use serde_json::json;
+
+use super::World;
+
+const CHECK: &str = "slipway/digits";
+
+#[tokio::test]
+async fn a_change_is_one_check_a_model_and_one_comment_however_its_deliveries_come() {
+    let world = World::start().await;
+    let first = world.propose_model("seed: 7", "seed: 8").await;
+    let number = world.github.open_pull("better", 1).await.expect("a pull request");
+    let opened = world.github.waiting();
+    let twice: Vec<_> = opened.iter().flat_map(|delivery| [delivery.clone(), delivery.by_another_hook()]).collect();
+    world.send(&twice).await;
+    world.send(&opened).await;
+
+    let check = world.ended_check(&first, CHECK).await;
+    assert_eq!(check["conclusion"], "success", "{check:#}");
+    assert_eq!(check["actions"][0]["identifier"], "retrain");
+    let history = world.github.history(&check);
+    assert_eq!(history.last().map(String::as_str), Some("completed:success"));
+    assert!(history.len() <= 3 && history[..history.len() - 1].iter().all(|state| !state.contains(':')), "{history:?}");
+    assert!(history.iter().any(|state| state == "in_progress"), "{history:?}");
+    assert_eq!(world.ended_check(&first, "slipway").await["conclusion"], "success");
+    let comment = world.comment_that_says(number, "1 of 1 models passed").await;
+    assert!(comment.contains(&first[..12]) && comment.contains("The gate passed"), "{comment}");
+    let calls = world.github.requests();
+    let calls = calls.iter().filter(|call| !call.path.contains("/app/") && !call.path.ends_with("/installation"));
+    assert!(calls.clone().count() <= 8, "{:#?}", calls.collect::<Vec<_>>());
+
+    // The next push is told of before the first is told of again.
+    let second = world.propose_model("seed: 7", "seed: 9").await;
+    world.github.notice_push(number).await.expect("noticed");
+    let mut deliveries: Vec<_> = world.github.waiting().into_iter().filter(|one| one.event == "pull_request").collect();
+    deliveries.extend(deliveries.clone().iter().map(slipway_testkit::github::Delivery::by_another_hook));
+    deliveries.extend(opened.iter().map(|delivery| delivery.by_another_hook().by_another_hook()));
+    world.send(&deliveries).await;
+    world.ended_check(&second, CHECK).await;
+    world.comment_that_says(number, &format!("Revision `{}`", &second[..12])).await;
+    world.comment_that_says(number, "1 of 1 models passed").await;
+    assert_eq!(world.github.our_comments(number).len(), 1);
+    for head in [&first, &second] {
+        for name in [CHECK, "slipway"] {
+            assert_eq!(world.github.checks(head, name).len(), 1, "{name} at {head}");
+        }
+    }
+    assert_eq!(world.bench.promotions().await, 0);
+    world.bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_that_touches_no_model_is_neutral_and_is_not_commented_on() {
+    let world = World::start().await;
+    let head = world.propose(&[("README.md", "hello".to_owned())]).await;
+    let number = world.github.open_pull("better", 1).await.expect("a pull request");
+    world.deliver().await;
+    let check = world.ended_check(&head, "slipway").await;
+    assert_eq!(check["conclusion"], "neutral", "{check:#}");
+    assert!(world.github.our_comments(number).is_empty());
+    world.bench.finish().await;
+}
+
+#[tokio::test]
+async fn mistakes_are_shown_at_their_lines_and_what_a_change_chose_stays_text() {
+    let world = World::start().await;
+    let hostile = "epochs: '<img src=x> @everyone'";
+    let head = world.propose_model("epochs: 4", hostile).await;
+    let number = world.github.open_pull("better", 1).await.expect("a pull request");
+    world.deliver().await;
+    let check = world.ended_check(&head, CHECK).await;
+    assert_eq!(check["conclusion"], "failure", "{check:#}");
+    let line = crate::support::MODEL.lines().position(|line| line.contains("epochs")).expect("a line") + 1;
+    let annotation = &check["annotations"][0];
+    assert_eq!((&annotation["path"], &annotation["start_line"]), (&json!("slipway.yaml"), &json!(line)), "{check:#}");
+    assert_eq!(check["annotations"].as_array().map(Vec::len), Some(1), "each is there once");
+    let comment = world.comment_that_says(number, "0 of 1 models passed").await;
+    assert!(!comment.contains("<img") && !comment.contains("@everyone"), "{comment}");
+    world.bench.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_merge_queue_would_merge_is_judged_like_a_change() {
+    let world = World::start().await;
+    let head = world.propose_model("seed: 7", "seed: 8").await;
+    let number = world.github.open_pull("better", 1).await.expect("a pull request");
+    // The delivery of the change itself is lost.
+    drop(world.github.waiting());
+    world.github.form_merge_group(number).await.expect("a merge group");
+    world.deliver().await;
+    assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
+    assert_eq!(world.ended_check(&head, "slipway").await["conclusion"], "success");
+    assert_eq!(world.bench.promotions().await, 0);
+    world.bench.finish().await;
+}

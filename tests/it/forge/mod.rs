@@ -1,0 +1,88 @@
+//! Changes at a forge, from the webhook to the check and the comment: against a stateful GitHub whose webhooks come twice,
+//! late and the wrong way round.
+
+mod changes;
+mod commands;
+mod refusals;
+mod requests;
+
+use slipway_testkit::demo::SECRET;
+use slipway_testkit::github::{APP_ID, APP_KEY, Delivery, GitHub};
+
+use crate::support::{Bench, DEADLINE, MODEL, USUAL};
+
+/// An account that may push.
+const WRITER: u64 = 11;
+/// An account that may only look.
+const READER: u64 = 12;
+
+/// A server whose source lives on the double.
+struct World {
+    bench: Bench,
+    github: GitHub,
+}
+
+impl World {
+    /// Starts with a first model on `main`, with the server as an App.
+    async fn start() -> Self {
+        let mut bench = Bench::without_server(USUAL).await;
+        let github = GitHub::start(bench.world.models.clone()).await.expect("a GitHub");
+        github.permit(WRITER, "grace", "write");
+        github.permit(READER, "eve", "read");
+        let api = format!(
+            "forge: github, api: {{url: \"{}\", repository: team/models, app: {{id: {APP_ID}, key: {{file: ./app.pem}}}}}}",
+            github.url()
+        );
+        let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
+        std::fs::write(bench.world.config(), settings.replace("forge: plain", &api)).expect("written");
+        std::fs::write(bench.world.config().with_file_name("app.pem"), APP_KEY).expect("written");
+        bench.restart(&[]).await;
+        bench.world.models.remove_hook("post-receive").expect("removed");
+        bench.push("a first model").await;
+        Self { bench, github }
+    }
+
+    /// Pushes files to the branch `better`, from `main`.
+    async fn propose(&self, files: &[(&str, String)]) -> String {
+        let work = &self.bench.world.work;
+        work.git(&["checkout", "-q", "-B", "better", "main"]).await.expect("a branch");
+        for (path, content) in files {
+            work.write(path, content).expect("written");
+        }
+        let head = work.commit("a change").await.expect("a commit");
+        assert!(work.push_with("better", &["--force"]).await.expect("pushed").success());
+        work.git(&["checkout", "-q", "main"]).await.expect("back");
+        head
+    }
+
+    /// Pushes the model with one text replaced to the branch `better`.
+    async fn propose_model(&self, old: &str, new: &str) -> String {
+        assert!(MODEL.contains(old));
+        self.propose(&[("slipway.yaml", MODEL.replace(old, new))]).await
+    }
+
+    /// Sends what waits at GitHub, in order and once.
+    async fn deliver(&self) {
+        self.send(&self.github.waiting()).await;
+    }
+
+    async fn send(&self, deliveries: &[Delivery]) {
+        for delivery in deliveries {
+            let answer = delivery.send(&self.bench.api(), "/webhooks/digits", SECRET).await.expect("an answer");
+            assert!(matches!(answer.status, 200 | 202), "{}: {}", answer.status, answer.text);
+        }
+    }
+
+    /// The check of a name at a commit once it has ended.
+    async fn ended_check(&self, head: &str, name: &str) -> serde_json::Value {
+        let ended =
+            |github: &GitHub| github.checks(head, name).into_iter().rev().find(|check| check["status"] == "completed");
+        self.github.wait_for(&format!("the end of `{name}` at {head}"), DEADLINE, ended).await.expect("it ends")
+    }
+
+    /// Our first comment below a change once it says something.
+    async fn comment_that_says(&self, number: u64, part: &str) -> String {
+        let says = |github: &GitHub| github.our_comments(number).into_iter().find(|text| text.contains(part));
+        self.github.wait_for(&format!("a comment with `{part}`"), DEADLINE, says).await.expect("it is written")
+    }
+}
