@@ -48,6 +48,7 @@ pub async fn serve(
     clear_work(&settings.state.join(WORK))?;
     if !store.is_shared() {
         let freed = store.release_all().await?;
+        store.release_notices().await?;
         if freed > 0 {
             tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
         }
@@ -180,6 +181,7 @@ fn assemble(
         committer,
         sources,
         environments,
+        floors,
         retention: _,
         limits,
         telemetry: _,
@@ -202,6 +204,7 @@ fn assemble(
         sources: served,
         environments: written,
         work: state.join(WORK),
+        floors: floors.into(),
         committer,
         threads,
         device,

@@ -111,7 +111,7 @@ fn check_model(path: &Path, name: &str, text: &str) -> Result<(), Vec<Diagnostic
     let policy_name = policy.display().to_string();
     match std::fs::read_to_string(&policy) {
         Ok(text) => match read_policy(&policy_name, &text) {
-            Ok(policy) => problems.extend(policy.unfit_for(model.spec.task)),
+            Ok(policy) => problems.extend(policy.unfit_for(&model)),
             Err(mistakes) => problems.extend(mistakes),
         },
         Err(error) => problems.push(missing(name, text, "spec.policy", &policy_name, &error)),

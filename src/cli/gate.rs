@@ -110,12 +110,10 @@ impl Gate {
         let mut facts = Facts::default();
         if let Some(path) = &self.training_report {
             let report: TrainingReport = read_json(path)?;
-            facts.figures.extend(figures_of(&report));
-            facts.texts.insert("run.device", report.device);
+            facts.add_training(&report);
         }
         if let Some(path) = &self.latencies {
-            facts.latencies = read_json(path)?;
-            facts.figures.extend(quantiles_of(&facts.latencies));
+            facts.add_latencies(read_json(path)?);
         }
         let texts = [("run.model", &self.model), ("environment.name", &self.environment)];
         facts.texts.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
@@ -155,25 +153,4 @@ fn read_samples(path: &Path) -> Result<Samples, Failure> {
     }
     let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
     evaluation::read_samples(&bytes).map_err(|error| refuse(error.to_string()))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^53")]
-fn figures_of(report: &TrainingReport) -> [(&'static str, f64); 5] {
-    let on_device = if report.device == "cpu" { 0.0 } else { report.seconds };
-    [
-        ("artifact.bytes", report.artifact_bytes as f64),
-        ("artifact.parameters", report.parameters as f64),
-        ("artifact.training_seconds", report.seconds),
-        ("artifact.device_seconds", on_device),
-        ("run.seed", f64::from(report.seed)),
-    ]
-}
-
-/// The median and the 99th percentile as expressions see them: the smallest time that at least such a share does not exceed.
-fn quantiles_of(latencies: &[f64]) -> Vec<(&'static str, f64)> {
-    let mut sorted = latencies.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied();
-    let named = [("artifact.latency_p50", at(50)), ("artifact.latency_p99", at(99))];
-    named.into_iter().filter_map(|(name, time)| Some((name, time?))).collect()
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use slipway_contract::{DevicePreference, EvaluationJob, EvaluationReport, Job, JobWork, Model, Progress, TrainingJob};
+use slipway_contract::{
+    DevicePreference, EvaluationJob, EvaluationReport, Job, JobWork, Model, Progress, SampleRequest, TrainingJob,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Exit, Failure};
@@ -90,11 +92,19 @@ impl Train {
             std::fs::copy(output.join(name), self.out.join(name)).map_err(broken(&self.out))?;
         }
         let candidate = weights.canonicalize().map_err(broken(&weights))?.display().to_string();
-        let evaluation = EvaluationJob { model: model.clone(), source, candidate, champion: None };
+        let evaluation = EvaluationJob {
+            model: model.clone(),
+            source,
+            candidate,
+            champion: None,
+            seeds: Vec::new(),
+            latencies: true,
+            samples: SampleRequest::default(),
+        };
         let output = self.do_job(executor, folder.path(), JobWork::Evaluate(evaluation)).await?.map_err(&in_words)?;
         let kept = self.out.join("evaluation");
         std::fs::create_dir_all(&kept).map_err(broken(&kept))?;
-        for name in ["report.json", "predictions.parquet"] {
+        for name in ["report.json", "predictions.parquet", "latencies.json"] {
             std::fs::copy(output.join("candidate").join(name), kept.join(name)).map_err(broken(&kept))?;
         }
         let report = std::fs::read(kept.join("report.json")).map_err(broken(&kept))?;

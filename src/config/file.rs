@@ -30,6 +30,9 @@ pub struct ServerFile {
     pub(super) sources: Vec<SourceFile>,
     /// Environments that may be written.
     pub(super) environments: Vec<EnvironmentFile>,
+    /// What every model is judged by, whatever its own policy says.
+    #[serde(default)]
+    pub(super) policies: PoliciesFile,
     /// Where trained weights are kept; `state/artifacts` when absent.
     #[serde(default)]
     pub(super) artifacts: ArtifactsFile,
@@ -186,6 +189,15 @@ pub(super) struct EnvironmentFile {
     /// The key that signs promotions: an Ed25519 key of OpenSSH without a passphrase.
     #[serde(default)]
     pub(super) signing_key: Option<SecretReference>,
+}
+
+/// What every model is judged by.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PoliciesFile {
+    /// Policy files whose checks always have to hold; no model's policy can loosen them. Read when the server starts.
+    #[schemars(length(max = 20))]
+    pub(super) floors: Vec<String>,
 }
 
 /// How to log in to a git server.

@@ -2,6 +2,7 @@
 //! part's settings, and nowhere else.
 
 mod file;
+mod floors;
 mod remote;
 mod secret;
 mod settle;
@@ -18,6 +19,7 @@ use crate::forge;
 use crate::forge::Secret;
 use crate::git::{Identity, Remote};
 use crate::pipeline::ChangePolicy;
+use crate::policy::Policy;
 use crate::store;
 use crate::telemetry;
 use crate::web;
@@ -51,6 +53,8 @@ pub struct Settings {
     pub sources: BTreeMap<SourceName, Source>,
     /// Environments that may be written.
     pub environments: BTreeMap<SourceName, Remote>,
+    /// Policies that no model's policy can loosen.
+    pub floors: Vec<Policy>,
     /// How long deliveries are kept.
     pub retention: store::Retention,
     /// How the work is shared.

@@ -13,6 +13,7 @@ use super::file::{
     MetricsFile, PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile,
     WebFile,
 };
+use super::floors;
 use super::remote::{Login, Place};
 use super::secret::{self, SecretReference};
 use super::{Limits, Problems, Remote, Secret, Settings, Source};
@@ -45,6 +46,7 @@ impl ServerFile {
             state,
             sources,
             environments,
+            policies,
             artifacts,
             executor,
             committer,
@@ -62,6 +64,7 @@ impl ServerFile {
         let author = author.map(|AuthorFile { name, email }| settle_identity("author", name, email, problems));
         let environments = settle_environments(environments, author.as_ref(), folder, problems);
         let sources = settle_sources(sources, &environments, folder, problems);
+        let floors = floors::read(&policies, folder, problems);
         if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
             let help = "help: name a folder that all servers of this store reach";
             problems.add("store.postgres", format!("several servers would each keep their artifacts to themselves, because `artifacts.folder` is not set\n  {help}"));
@@ -95,6 +98,7 @@ impl ServerFile {
             committer,
             sources,
             environments,
+            floors,
             retention,
             limits,
             telemetry: telemetry::Settings { otlp },

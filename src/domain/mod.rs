@@ -23,8 +23,10 @@ pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
 pub use promotion::{Promotion, version_of};
 pub use retry::{Retry, pause_before};
 pub use revision::{NotARevision, Revision};
-pub use run::{ChangeHead, EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunCause, RunEvent, RunState};
+pub use run::{
+    ChangeHead, Document, EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunCause, RunEvent, RunState, SeedRun,
+};
 pub use transition::{Actor, Transition};
 pub use verdict::{
-    CheckOutcome, CheckResult, ExceptionNote, Interval, Method, Outcome, Requirement, SliceResult, Verdict,
+    CheckOutcome, CheckResult, ExceptionNote, Floor, Interval, Method, Outcome, Requirement, SliceResult, Verdict,
 };

@@ -197,6 +197,12 @@ pub struct Run {
     pub artifact: Option<Digest>,
     /// The run whose artifact was used again, because its run key is the same.
     pub reused_from: Option<RunId>,
+    /// What training reported of the artifact.
+    #[serde(default)]
+    pub training: Option<Document>,
+    /// The same training with other seeds, if the policy asks for it.
+    #[serde(default)]
+    pub seeds: Vec<SeedRun>,
     /// What the environment named when the candidate was evaluated.
     pub champion: Option<Digest>,
     /// What evaluation left behind.
@@ -272,6 +278,8 @@ impl Run {
             reuse: None,
             artifact: None,
             reused_from: None,
+            training: None,
+            seeds: Vec::new(),
             champion: None,
             evaluation: None,
             evidence: None,
@@ -294,6 +302,26 @@ impl Run {
     }
 }
 
+/// A document beside an artifact's weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// Its name there.
+    pub name: String,
+    /// Its own digest.
+    pub digest: Digest,
+}
+
+/// A training of the run's model with another seed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeedRun {
+    /// The seed.
+    pub seed: u32,
+    /// Digest of everything that decides the result of training.
+    pub run_key: Digest,
+    /// The trained weights.
+    pub artifact: Digest,
+}
+
 /// Digests of what evaluation left in the artifact store, beside the candidate's weights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvaluationRecord {
@@ -303,6 +331,15 @@ pub struct EvaluationRecord {
     pub champion: Option<EvaluationDigests>,
     /// Why the champion could not be evaluated, if there is one and it could not.
     pub champion_unusable: Option<String>,
+    /// Reports and predictions of the trainings with other seeds, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<EvaluationDigests>,
+    /// Times of the candidate's single predictions, if they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latencies: Option<Digest>,
+    /// Samples of the data that were asked for, by the name of their file.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub samples: BTreeMap<String, Digest>,
 }
 
 /// Digests of one evaluation folder's files.

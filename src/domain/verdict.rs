@@ -188,6 +188,15 @@ pub struct CheckResult {
     pub exception: Option<ExceptionNote>,
 }
 
+/// A policy of the platform's owner that no other can loosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Floor {
+    /// Its file.
+    pub policy: String,
+    /// SHA-256 of the file's text.
+    pub digest: Digest,
+}
+
 /// What the gate says of a candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
@@ -197,6 +206,9 @@ pub struct Verdict {
     pub policy: String,
     /// SHA-256 of the policy file's text.
     pub policy_digest: Digest,
+    /// The floors whose checks had to hold as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floors: Vec<Floor>,
     /// Confidence of every bound, such as 0.95.
     pub confidence: f64,
     /// SHA-256 of the candidate's weights.

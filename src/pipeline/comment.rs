@@ -186,17 +186,24 @@ fn annotation(diagnostic: &Diagnostic) -> Annotation {
     }
 }
 
-/// A name as code, which ends where the name ends.
+/// A name as code, which ends where the name ends and calls nobody, inside of HTML as well.
 fn code(name: &str) -> String {
-    let plain = |c: char| match c {
-        '`' => '\'',
-        '|' => '¦',
-        '<' => '‹',
-        '>' => '›',
-        c if c.is_control() => ' ',
-        c => c,
-    };
-    format!("`{}`", name.chars().map(plain).take(200).collect::<String>())
+    let mut plain = "`".to_owned();
+    for letter in name.chars().take(200) {
+        match letter {
+            '`' => plain.push('\''),
+            '|' => plain.push('¦'),
+            '<' => plain.push('‹'),
+            '>' => plain.push('›'),
+            '&' => plain.push('＆'),
+            // A zero-width space after it keeps the word and names nobody.
+            '@' => plain.push_str("@\u{200b}"),
+            letter if letter.is_control() => plain.push(' '),
+            letter => plain.push(letter),
+        }
+    }
+    plain.push('`');
+    plain
 }
 
 #[cfg(test)]

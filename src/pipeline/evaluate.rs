@@ -1,18 +1,31 @@
 //! Third step: candidate and champion are evaluated on the same rows, so that they can be compared row by row.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork};
+use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork, SampleRequest};
 use tokio_util::sync::CancellationToken;
 
 use super::champion::{self, Champion};
 use super::train::{SOURCE, read_output};
 use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{EvaluationDigests, EvaluationRecord, Run, RunEvent, RunId};
+use crate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
+use crate::policy::Asks;
 
 /// Names of the weights in the job's folder.
 const CANDIDATE: &str = "candidate.safetensors";
 const CHAMPION: &str = "champion.safetensors";
+
+/// The file of times, beside the candidate's report.
+pub(super) const LATENCIES: &str = "latencies.json";
+/// The folder of samples of the data.
+pub(super) const SAMPLES: &str = "samples";
+
+/// Name of the evaluation of a training with another seed.
+pub(super) fn seed_name(index: usize) -> String {
+    format!("seed-{index}")
+}
 
 /// Name of one document of an evaluation in the artifact store.
 pub(super) fn document_name(run: RunId, who: &str, file: &str) -> String {
@@ -27,9 +40,17 @@ impl Pipeline {
     ) -> Result<(RunEvent, String), StepError> {
         let artifact = artifact_of(run)?;
         let plan = self.read_plan(run).await?;
+        let Asks { latencies, leakage, drift, training_runs: _ } = self.read_policies(run, &plan.model).await?.asks();
+        let samples = SampleRequest { leakage, drift: drift.into_iter().collect() };
         let folder = self.fresh_folder(run.id, "evaluate").await?;
         self.export(run, &plan, &folder).await?;
         self.artifacts.get_weights(&artifact, &folder.join(CANDIDATE)).await?;
+        let mut seeds = Vec::new();
+        for (index, seed) in run.seeds.iter().enumerate() {
+            let file = format!("{}.safetensors", seed_name(index));
+            self.artifacts.get_weights(&seed.artifact, &folder.join(&file)).await?;
+            seeds.push(file);
+        }
         let (champion, mut unusable) = self.fetch_champion(run, &folder).await?;
         let with_champion = champion.is_some() && unusable.is_none();
         let job = Job {
@@ -38,6 +59,9 @@ impl Pipeline {
                 source: SOURCE.to_owned(),
                 candidate: CANDIDATE.to_owned(),
                 champion: with_champion.then(|| CHAMPION.to_owned()),
+                seeds,
+                latencies,
+                samples: samples.clone(),
             }),
             threads: self.settings.threads,
             device: self.settings.device,
@@ -52,8 +76,25 @@ impl Pipeline {
                 Err(_) => compared = Some(self.keep_evaluation(run.id, &artifact, &output, "champion").await?),
             }
         }
+        let mut seeds = Vec::new();
+        for index in 0..run.seeds.len() {
+            seeds.push(self.keep_evaluation(run.id, &artifact, &output, &seed_name(index)).await?);
+        }
+        let latencies =
+            if latencies { Some(self.keep(run.id, &artifact, &output, ("candidate", LATENCIES)).await?) } else { None };
+        let mut kept = BTreeMap::new();
+        for file in samples.files() {
+            kept.insert(file.to_owned(), self.keep(run.id, &artifact, &output, (SAMPLES, file)).await?);
+        }
         run.champion = champion;
-        run.evaluation = Some(EvaluationRecord { candidate, champion: compared, champion_unusable: unusable });
+        run.evaluation = Some(EvaluationRecord {
+            candidate,
+            champion: compared,
+            champion_unusable: unusable,
+            seeds,
+            latencies,
+            samples: kept,
+        });
         Ok((RunEvent::Evaluated, texts::evaluated(run)))
     }
 
@@ -88,12 +129,21 @@ impl Pipeline {
         output: &Path,
         who: &str,
     ) -> Result<EvaluationDigests, StepError> {
-        let folder = output.join(who);
-        let keep = async |file: &str| {
-            let content = read_output(&folder.join(file)).await?;
-            Ok::<_, StepError>(self.artifacts.put_document(artifact, &document_name(run, who, file), content).await?)
-        };
-        Ok(EvaluationDigests { report: keep("report.json").await?, predictions: keep("predictions.parquet").await? })
+        let report = self.keep(run, artifact, output, (who, REPORT_FILE)).await?;
+        let predictions = self.keep(run, artifact, output, (who, PREDICTIONS_FILE)).await?;
+        Ok(EvaluationDigests { report, predictions })
+    }
+
+    /// Keeps one file that the trainer left in a folder of its output.
+    async fn keep(
+        &self,
+        run: RunId,
+        artifact: &Digest,
+        output: &Path,
+        (folder, file): (&str, &str),
+    ) -> Result<Digest, StepError> {
+        let content = read_output(&output.join(folder).join(file)).await?;
+        Ok(self.artifacts.put_document(artifact, &document_name(run, folder, file), content).await?)
     }
 }
 

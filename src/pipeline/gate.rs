@@ -1,13 +1,16 @@
-//! Fourth step: the policy of the base revision judges what evaluation left behind.
+//! Fourth step: the policies judge what training and evaluation left behind.
 
 use jiff::Timestamp;
-use slipway_contract::Digest;
+use serde::de::DeserializeOwned;
+use slipway_contract::{Digest, TrainingReport};
 
-use super::evaluate::{artifact_of, document_name};
-use super::{Pipeline, StepError, blocking};
-use crate::domain::{EvaluationDigests, EvaluationRecord, Outcome, Run, RunEvent, Verdict};
-use crate::evaluation::{self, Evaluation};
-use crate::policy::{Champion, Evidence, Policy};
+use super::evaluate::{LATENCIES, SAMPLES, artifact_of, document_name, seed_name};
+use super::policies::Policies;
+use super::{Pipeline, StepError, blocking, texts};
+use crate::domain::{Actor, EvaluationDigests, EvaluationRecord, Outcome, Run, RunEvent, Verdict};
+use crate::evaluation::{self, Evaluation, PREDICTIONS_FILE, REPORT_FILE, Samples};
+use crate::policy::{Champion, Data, Evidence, Facts};
+use crate::store::NewAuditEntry;
 
 impl Pipeline {
     pub(super) async fn gate(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
@@ -16,27 +19,25 @@ impl Pipeline {
             reason: "the run lost its evaluation: this is a defect of Slipway".to_owned(),
         })?;
         let plan = self.read_plan(run).await?;
-        let policy = self.read_policy(run, &plan.model).await?;
-        let EvaluationRecord { candidate, champion, champion_unusable } = record;
-        let candidate =
-            self.read_evaluation(run, &artifact, "candidate", &candidate, (Some(&artifact), &policy)).await?;
-        let candidate = candidate
-            .map_err(|reason| StepError::Failed { reason: format!("the candidate's evaluation: {reason}") })?;
-        let champion = match (champion, champion_unusable) {
-            (_, Some(reason)) => Compared::Unusable(reason),
-            (None, None) => Compared::None,
-            (Some(digests), None) => {
-                match self
-                    .read_evaluation(run, &artifact, "champion", &digests, (run.champion.as_ref(), &policy))
-                    .await?
-                {
-                    Ok(evaluation) => Compared::Evaluated(Box::new(evaluation)),
-                    Err(reason) => Compared::Unusable(reason),
-                }
-            }
-        };
-        let model = run.model.clone();
-        let verdict = blocking(move || judge(&policy, &candidate, &champion, model)).await?;
+        let policies = self.read_policies(run, &plan.model).await?;
+        let kept = Shelf { pipeline: self, run, artifact: &artifact, policies: &policies };
+        let candidate = kept.candidate(&record).await?;
+        let champion = kept.champion(&record).await?;
+        let seeds = kept.seeds(&record).await?;
+        let facts = kept.facts(&record).await?;
+        let data = kept.data(&record).await?;
+        let verdict = blocking(move || {
+            let champion = match &champion {
+                Compared::None => Champion::None,
+                Compared::Unusable(reason) => Champion::Unusable(reason.clone()),
+                Compared::Evaluated(evaluation) => Champion::Evaluated(evaluation),
+            };
+            let evidence =
+                Evidence { seeds: &seeds, facts, data, ..Evidence::new(&candidate, champion, Timestamp::now()) };
+            policies.judge(&evidence)
+        })
+        .await?;
+        self.write_down_exceptions(run, &verdict).await?;
         let summary = verdict.summary();
         let passed = verdict.outcome == Outcome::Pass;
         run.verdict = Some(verdict);
@@ -47,23 +48,78 @@ impl Pipeline {
         }
     }
 
-    /// An evaluation as it was kept, with the columns that the policy needs, checked against its digests and the artifact it
+    /// Every use of an exception is in the audit log before anything follows from it. A step that is done again writes it again.
+    async fn write_down_exceptions(&self, run: &Run, verdict: &Verdict) -> Result<(), StepError> {
+        for check in &verdict.checks {
+            let Some(exception) = &check.exception else { continue };
+            let entry = NewAuditEntry {
+                actor: Actor::controller(),
+                action: "gate.exception".to_owned(),
+                target: run.id.to_string(),
+                detail: format!("{}: {}", run.model, texts::excepted(check, exception)),
+            };
+            self.store.audit(&entry).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The champion's side of the comparison.
+enum Compared {
+    None,
+    Unusable(String),
+    Evaluated(Box<Evaluation>),
+}
+
+/// What was kept of a run beside its artifact. Each document is read under the digest that the run recorded, or not at all.
+struct Shelf<'run> {
+    pipeline: &'run Pipeline,
+    run: &'run Run,
+    artifact: &'run Digest,
+    policies: &'run Policies,
+}
+
+impl Shelf<'_> {
+    async fn candidate(&self, record: &EvaluationRecord) -> Result<Evaluation, StepError> {
+        self.evaluation("candidate", &record.candidate, Some(self.artifact))
+            .await?
+            .map_err(broken("the candidate's evaluation"))
+    }
+
+    async fn champion(&self, record: &EvaluationRecord) -> Result<Compared, StepError> {
+        let EvaluationRecord { champion, champion_unusable, .. } = record;
+        Ok(match (champion, champion_unusable) {
+            (_, Some(reason)) => Compared::Unusable(reason.clone()),
+            (None, None) => Compared::None,
+            (Some(digests), None) => match self.evaluation("champion", digests, self.run.champion.as_ref()).await? {
+                Ok(evaluation) => Compared::Evaluated(Box::new(evaluation)),
+                Err(reason) => Compared::Unusable(reason),
+            },
+        })
+    }
+
+    /// The evaluations of trainings with other seeds.
+    async fn seeds(&self, record: &EvaluationRecord) -> Result<Vec<Evaluation>, StepError> {
+        let mut seeds = Vec::new();
+        for (index, (digests, seed)) in record.seeds.iter().zip(&self.run.seeds).enumerate() {
+            let evaluation = self.evaluation(&seed_name(index), digests, Some(&seed.artifact)).await?;
+            seeds.push(evaluation.map_err(broken(&format!("the evaluation with seed {}", seed.seed)))?);
+        }
+        Ok(seeds)
+    }
+
+    /// An evaluation as it was kept, with the columns that the policies need, checked against its digests and the artifact it
     /// has to be about; or why it cannot be used.
-    async fn read_evaluation(
+    async fn evaluation(
         &self,
-        run: &Run,
-        artifact: &Digest,
         who: &str,
         digests: &EvaluationDigests,
-        (evaluated, policy): (Option<&Digest>, &Policy),
+        evaluated: Option<&Digest>,
     ) -> Result<Result<Evaluation, String>, StepError> {
         let EvaluationDigests { report, predictions } = digests;
-        let read = async |file: &str, digest: &Digest| {
-            self.artifacts.get_document(artifact, &document_name(run.id, who, file), digest).await
-        };
-        let (report, predictions) =
-            (read("report.json", report).await?, read("predictions.parquet", predictions).await?);
-        let (evaluated, columns) = (evaluated.cloned(), policy.columns());
+        let report = self.document(who, REPORT_FILE, report).await?;
+        let predictions = self.document(who, PREDICTIONS_FILE, predictions).await?;
+        let (evaluated, columns) = (evaluated.cloned(), self.policies.columns());
         blocking(move || {
             let evaluation = evaluation::read(&report, &predictions, &columns).map_err(|error| error.to_string())?;
             match evaluated {
@@ -75,22 +131,57 @@ impl Pipeline {
         })
         .await
     }
+
+    /// What is known of artifact, run and environment.
+    async fn facts(&self, record: &EvaluationRecord) -> Result<Facts, StepError> {
+        let mut facts = Facts::default();
+        let Run { model, branch, environment, training, .. } = self.run;
+        facts.texts.insert("run.model", model.clone());
+        facts.texts.insert("run.branch", branch.clone());
+        facts.texts.insert("environment.name", environment.to_string());
+        if let Some(training) = training {
+            let bytes = self.pipeline.artifacts.get_document(self.artifact, &training.name, &training.digest).await?;
+            let report: TrainingReport = parsed(&bytes, "the training report")?;
+            if report.artifact != *self.artifact {
+                let reason = format!("it is about {}, expected {}", report.artifact, self.artifact);
+                return Err(broken("the training report")(reason));
+            }
+            facts.add_training(&report);
+        }
+        if let Some(latencies) = &record.latencies {
+            let bytes = self.document("candidate", LATENCIES, latencies).await?;
+            facts.add_latencies(parsed(&bytes, "the times of predictions")?);
+        }
+        Ok(facts)
+    }
+
+    /// Samples of the data, of those that were asked for.
+    async fn data(&self, record: &EvaluationRecord) -> Result<Data, StepError> {
+        let read = async |file: &str| -> Result<Option<Samples>, StepError> {
+            let Some(digest) = record.samples.get(file) else { return Ok(None) };
+            let bytes = self.document(SAMPLES, file, digest).await?;
+            let samples = blocking(move || evaluation::read_samples(&bytes)).await?;
+            samples.map(Some).map_err(|error| broken(&format!("the sample `{file}`"))(error.to_string()))
+        };
+        Ok(Data {
+            training: read("training.parquet").await?,
+            test: read("test.parquet").await?,
+            recent: read("recent.parquet").await?,
+        })
+    }
+
+    async fn document(&self, folder: &str, file: &str, digest: &Digest) -> Result<Vec<u8>, StepError> {
+        let name = document_name(self.run.id, folder, file);
+        Ok(self.pipeline.artifacts.get_document(self.artifact, &name, digest).await?)
+    }
 }
 
-/// The champion's side of the comparison.
-enum Compared {
-    None,
-    Unusable(String),
-    Evaluated(Box<Evaluation>),
+fn parsed<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StepError> {
+    serde_json::from_slice(bytes).map_err(|error| broken(what)(error.to_string()))
 }
 
-fn judge(policy: &Policy, candidate: &Evaluation, champion: &Compared, model: String) -> Verdict {
-    let champion = match champion {
-        Compared::None => Champion::None,
-        Compared::Unusable(reason) => Champion::Unusable(reason.clone()),
-        Compared::Evaluated(evaluation) => Champion::Evaluated(evaluation),
-    };
-    let mut evidence = Evidence::new(candidate, champion, Timestamp::now());
-    evidence.facts.texts.insert("run.model", model);
-    policy.judge(&evidence)
+/// Evidence that is there and says nothing is a failure, never a pass.
+fn broken(what: &str) -> impl FnOnce(String) -> StepError + use<> {
+    let what = what.to_owned();
+    move |reason| StepError::Failed { reason: format!("{what}: {reason}") }
 }

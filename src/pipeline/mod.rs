@@ -12,6 +12,7 @@ mod gate;
 mod intake;
 mod missed;
 mod plan;
+mod policies;
 mod promote;
 mod publish;
 mod report;
@@ -37,6 +38,7 @@ use crate::domain::{Actor, Delivery, Intake, Run, RunEvent, RunId, SourceName};
 use crate::executor::Executor;
 use crate::forge::{Forge, ForgeApi};
 use crate::git::{Identity, Mirror};
+use crate::policy::Policy;
 use crate::store::{Store, StoreError, StoredDelivery};
 
 pub use explain::{Explanation, KeyPart};
@@ -54,6 +56,8 @@ pub struct Settings {
     pub work: PathBuf,
     /// Who signs promotions.
     pub committer: Identity,
+    /// Policies that hold for every model, and that no model's policy can loosen.
+    pub floors: Arc<[Policy]>,
     /// Threads of a job.
     pub threads: u32,
     /// Where jobs compute.

@@ -4,7 +4,6 @@ use super::source::{self, ModelFile, ModelFiles};
 use super::{Pipeline, StepError, blocking, champion};
 use crate::domain::{Diagnostic, Run, RunEvent};
 use crate::git::Mirror;
-use crate::policy::Policy;
 use slipway_contract::{Fault, FaultKind, Model};
 
 /// A model as its run sees it.
@@ -22,7 +21,7 @@ impl Pipeline {
         let plan = self.read_plan(run).await?;
         let plan = self.check_revision(run, plan).await?;
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
-        self.read_policy(run, &plan.model).await?;
+        self.check_policies(run, &plan.model).await?;
         self.check_environment(run).await?;
         Ok((RunEvent::Planned, format!("`{}` at {} is sound", run.file, run.head.short())))
     }
@@ -56,36 +55,6 @@ impl Pipeline {
             let mut problems: Vec<Diagnostic> = unique_name(&plan, &file, &others).into_iter().collect();
             problems.extend(missing_files(&plan, &file, &mirror, &head)?);
             if problems.is_empty() { Ok(plan) } else { Err(refused(problems)) }
-        })
-        .await?
-    }
-
-    /// The policy the run is judged by: that of the revision before the push, so that a change is never judged by a
-    /// policy it brings along. A model that is new has none there; its first policy is its own.
-    pub(super) async fn read_policy(&self, run: &Run, model: &Model) -> Result<Policy, StepError> {
-        let mirror = self.source(run)?.mirror.clone();
-        let path = format!("{}{}", source::folder_of(&run.file), model.spec.policy);
-        let (file, head, base) = (run.file.clone(), run.head.clone(), run.base.clone());
-        blocking(move || {
-            let (revision, path) = match base {
-                None => (head, path),
-                Some(base) => match source::read_text(&mirror, &base, &file)? {
-                    None => (head, path),
-                    Some(before) => {
-                        let before = before.ok().and_then(|text| source::read_model(&file, &text).ok());
-                        let before = before.map(|model| format!("{}{}", source::folder_of(&file), model.spec.policy));
-                        (base, before.unwrap_or(path))
-                    }
-                },
-            };
-            let Some(text) = source::read_text(&mirror, &revision, &path)? else {
-                let message =
-                    format!("there is no policy at {}, and without one nothing is promoted", revision.short());
-                let help = "push the policy first: a change is judged by the policy of the revision before it";
-                return Err(refused(vec![Diagnostic::new(path, message).help(help)]));
-            };
-            let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
-            Policy::read(&path, &text).map_err(refused)
         })
         .await?
     }

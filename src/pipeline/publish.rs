@@ -5,7 +5,7 @@ use slipway_contract::{API_VERSION, Digest};
 
 use super::evaluate::artifact_of;
 use super::{Pipeline, StepError, texts};
-use crate::domain::{CommitSha, EvaluationRecord, Run, RunEvent, RunId, Verdict};
+use crate::domain::{CommitSha, Document, EvaluationRecord, Run, RunEvent, RunId, SeedRun, Verdict};
 
 /// What a promotion rests on. Its digest stands in the promotion's commit.
 #[derive(Serialize)]
@@ -21,6 +21,8 @@ struct Evidence<'a> {
     run_key: Option<&'a Digest>,
     artifact: &'a Digest,
     champion: Option<&'a Digest>,
+    training: Option<&'a Document>,
+    seeds: &'a [SeedRun],
     evaluation: Option<&'a EvaluationRecord>,
     verdict: Option<&'a Verdict>,
 }
@@ -44,6 +46,8 @@ impl Pipeline {
             run_key: run.run_key.as_ref(),
             artifact: &artifact,
             champion: run.champion.as_ref(),
+            training: run.training.as_ref(),
+            seeds: &run.seeds,
             evaluation: run.evaluation.as_ref(),
             verdict: run.verdict.as_ref(),
         };

@@ -4,7 +4,7 @@ use slipway_contract::{Digest, Fault};
 
 use super::champion::Champion;
 use super::explain;
-use crate::domain::{CommitSha, Promotion, Run, RunId};
+use crate::domain::{CheckResult, CommitSha, ExceptionNote, Promotion, Run, RunId};
 
 /// Weights of an earlier run are used again.
 pub(super) fn reused(earlier: RunId, key: &Digest) -> String {
@@ -34,6 +34,22 @@ pub(super) fn stalled(reason: &str) -> String {
 /// Training is done.
 pub(super) fn trained(artifact: &Digest) -> String {
     format!("weights {} stored", artifact.short())
+}
+
+/// What was said of the candidate's training, and how often else it was done.
+pub(super) fn with_seeds(cause: String, seeds: usize) -> String {
+    match seeds {
+        0 => cause,
+        1 => format!("{cause}; trained with 1 other seed as well"),
+        seeds => format!("{cause}; trained with {seeds} other seeds as well"),
+    }
+}
+
+/// A check that did not hold was accepted, by whom and until when.
+pub(super) fn excepted(check: &CheckResult, exception: &ExceptionNote) -> String {
+    let ExceptionNote { reason, approver, expires, place } = exception;
+    let sentence = &check.sentence;
+    format!("{sentence}; accepted until {expires} by {approver}: {reason} ({place})")
 }
 
 /// Why a champion could not be evaluated.
@@ -97,7 +113,11 @@ pub(super) fn server_said(line: &str) -> String {
 pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str) -> String {
     let Promotion { run: id, model, environment, artifact } = promotion;
     let sentences = run.verdict.iter().flat_map(|verdict| &verdict.checks);
-    let sentences: Vec<String> = sentences.map(|check| format!("- {}", one_line(&check.sentence))).collect();
+    let told = |check: &CheckResult| match &check.exception {
+        Some(exception) => excepted(check, exception),
+        None => check.sentence.clone(),
+    };
+    let sentences: Vec<String> = sentences.map(|check| format!("- {}", one_line(&told(check)))).collect();
     let sentences = sentences.join("\n");
     let before = run.champion.as_ref().map_or("none: the first promotion", Digest::as_str);
     let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);

@@ -8,16 +8,34 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::{Plan, refused};
 use super::{Pipeline, StepError, blocking, source, texts};
-use crate::domain::{Run, RunEvent};
+use crate::domain::{Document, Run, RunEvent, SeedRun};
 use crate::executor::JobError;
 use crate::git::{ExportLimits, SourceTree};
+use crate::store::Trained;
 
 /// Name of the folder that holds the model's files in a job's folder.
 pub(super) const SOURCE: &str = "source";
-/// Name of the weights in a job's output.
+/// Names of the weights, their card and the report of training in a job's output.
 const WEIGHTS: &str = "model.safetensors";
+const CARD: &str = "card.json";
+const REPORT: &str = "training.json";
 /// What one model's files may take.
 const EXPORT: ExportLimits = ExportLimits { files: 200_000, bytes: 20 << 30 };
+
+/// Where trainings of one run take place.
+struct Workplace<'step> {
+    plan: &'step Plan,
+    /// The job's folder.
+    folder: &'step Path,
+    /// The model's files in it.
+    exported: &'step SourceTree,
+    cancel: &'step CancellationToken,
+}
+
+/// The digest of everything that decides the result of training.
+fn key_of(parts: &BTreeMap<String, String>) -> Digest {
+    Digest::of(&serde_json::to_vec(parts).expect("a key holds only texts"))
+}
 
 impl Pipeline {
     pub(super) async fn train(
@@ -26,37 +44,86 @@ impl Pipeline {
         cancel: &CancellationToken,
     ) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
+        let asks = self.read_policies(run, &plan.model).await?.asks();
         let folder = self.fresh_folder(run.id, "train").await?;
         let exported = self.export(run, &plan, &folder).await?;
+        let place = Workplace { plan: &plan, folder: &folder, exported: &exported, cancel };
         run.run_key_parts = self.run_key_parts(&exported, &plan.model);
-        let key = Digest::of(&serde_json::to_vec(&run.run_key_parts).expect("a key holds only texts"));
+        let key = key_of(&run.run_key_parts);
         run.run_key = Some(key.clone());
-        if let Some((earlier, artifact)) = self.store.artifact_of_key(&key).await?
-            && self.artifacts.get_weights(&artifact, &folder.join("earlier.safetensors")).await.is_ok()
-        {
-            run.artifact = Some(artifact);
-            run.reused_from = Some(earlier);
-            let reused = texts::reused(earlier, &key);
-            run.reuse = Some(reused.clone());
-            return Ok((RunEvent::Trained, reused));
-        }
-        let earlier = self.store.earlier_with_key(run).await?;
-        run.reuse = Some(texts::trained_anew(run, earlier.as_ref()));
+        let (trained, cause) = match self.trained_earlier(&key, &folder).await? {
+            Some(trained) if trained.run != run.id => {
+                let reused = texts::reused(trained.run, &key);
+                run.reused_from = Some(trained.run);
+                run.reuse = Some(reused.clone());
+                (trained, reused)
+            }
+            // What this run itself has made before it was interrupted is no reuse.
+            own => {
+                let earlier = self.store.earlier_with_key(run).await?;
+                run.reuse = Some(texts::trained_anew(run, earlier.as_ref()));
+                let trained = match own {
+                    Some(own) => own,
+                    None => self.train_one(run, &plan.model, &key, &place).await?,
+                };
+                let cause = texts::trained(&trained.artifact);
+                (trained, cause)
+            }
+        };
+        run.artifact = Some(trained.artifact);
+        run.training = Some(trained.report);
+        run.seeds = self.train_seeds(run, asks.training_runs, &place).await?;
+        Ok((RunEvent::Trained, texts::with_seeds(cause, run.seeds.len())))
+    }
+
+    /// What a training of the same key left, if its weights are still there and whole.
+    async fn trained_earlier(&self, key: &Digest, folder: &Path) -> Result<Option<Trained>, StepError> {
+        let Some(trained) = self.store.trained(key).await? else { return Ok(None) };
+        let fetched = self.artifacts.get_weights(&trained.artifact, &folder.join("earlier.safetensors")).await;
+        Ok(fetched.is_ok().then_some(trained))
+    }
+
+    /// Trains a model, and keeps and notes what comes of it: a step that is done again finds it.
+    async fn train_one(
+        &self,
+        run: &Run,
+        model: &Model,
+        key: &Digest,
+        place: &Workplace<'_>,
+    ) -> Result<Trained, StepError> {
         let job = Job {
-            work: JobWork::Train(TrainingJob { model: plan.model.clone(), source: SOURCE.to_owned() }),
+            work: JobWork::Train(TrainingJob { model: model.clone(), source: SOURCE.to_owned() }),
             threads: self.settings.threads,
             device: self.settings.device,
         };
-        self.run_job(run, &plan, &folder, &job, cancel).await?;
-        let output = folder.join(Job::OUTPUT);
+        self.run_job(run, place.plan, place.folder, &job, place.cancel).await?;
+        let output = place.folder.join(Job::OUTPUT);
         let artifact = self.artifacts.put_weights(&output.join(WEIGHTS)).await?;
-        for name in ["training.json", "card.json"] {
-            let content = read_output(&output.join(name)).await?;
-            self.artifacts.put_document(&artifact, name, content).await?;
+        self.artifacts.put_document(&artifact, CARD, read_output(&output.join(CARD)).await?).await?;
+        // Equal weights may come of several trainings, each with a report of its own.
+        let name = format!("training/{}-{}.json", run.id, model.spec.training.seed);
+        let report = read_output(&output.join(REPORT)).await?;
+        let digest = self.artifacts.put_document(&artifact, &name, report).await?;
+        let trained = Trained { run: run.id, artifact, report: Document { name, digest } };
+        self.store.record_trained(key, &trained).await?;
+        Ok(trained)
+    }
+
+    /// The same training with other seeds, until there are as many runs as the policies ask for, the candidate among them.
+    async fn train_seeds(&self, run: &Run, runs: u32, place: &Workplace<'_>) -> Result<Vec<SeedRun>, StepError> {
+        let mut seeds = Vec::new();
+        for further in 1..runs {
+            let mut model = place.plan.model.clone();
+            let seed = model.spec.training.seed.wrapping_add(further);
+            model.spec.training.seed = seed;
+            let run_key = key_of(&self.run_key_parts(place.exported, &model));
+            let trained = match self.trained_earlier(&run_key, place.folder).await? {
+                Some(trained) => trained,
+                None => self.train_one(run, &model, &run_key, place).await?,
+            };
+            seeds.push(SeedRun { seed, run_key, artifact: trained.artifact });
         }
-        let cause = texts::trained(&artifact);
-        run.artifact = Some(artifact);
-        Ok((RunEvent::Trained, cause))
+        Ok(seeds)
     }
 
     /// Writes the model's files of the run's revision into the job's folder.
@@ -142,9 +209,19 @@ fn of_fault(run: &Run, plan: &Plan, fault: &Fault) -> StepError {
     }
 }
 
+/// The largest document of the trainer that is kept, in bytes: it is held in memory.
+const LARGEST_DOCUMENT: u64 = 2 << 30;
+
 /// A file the trainer wrote.
 pub(super) async fn read_output(path: &Path) -> Result<Vec<u8>, StepError> {
-    tokio::fs::read(path).await.map_err(|error| StepError::Failed {
+    let unreadable = |error: std::io::Error| StepError::Failed {
         reason: format!("the trainer said it was done, but `{}` cannot be read: {error}", path.display()),
-    })
+    };
+    let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
+    if size > LARGEST_DOCUMENT {
+        let name = path.file_name().unwrap_or_default().display();
+        let reason = format!("`{name}` of the trainer has {size} bytes, expected at most {LARGEST_DOCUMENT}");
+        return Err(StepError::Failed { reason });
+    }
+    tokio::fs::read(path).await.map_err(unreadable)
 }

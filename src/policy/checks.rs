@@ -1,10 +1,12 @@
 //! One check of a policy: what it asks of a measure, and whether it could ever say yes and ever say no.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use slipway_contract::Metric;
 use slipway_contract::metrics::Subject;
 
-use crate::domain::{CheckOutcome, Requirement};
+use crate::domain::{CheckOutcome, Position, Requirement};
 
 use super::drift::Drift;
 use super::expression::Expression;
@@ -33,6 +35,8 @@ pub(super) struct Check {
     pub(super) file: String,
     /// Its line there.
     pub(super) line: usize,
+    /// Where its keys stand.
+    pub(super) places: BTreeMap<&'static str, Position>,
 }
 
 /// What a check looks at.

@@ -50,6 +50,7 @@ impl Reader<'_> {
             why: entry.why.map(|why| why.trim().to_owned()),
             file: self.file.to_owned(),
             line: self.line_of(&path),
+            places: self.places(&path),
         };
         if let Some((message, help)) = check.flaw() {
             self.refuse(&format!("{path}.{key}"), message, &help);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use slipway_contract::TrainingReport;
 
 use crate::evaluation::{Evaluation, Samples};
 
@@ -28,6 +29,33 @@ pub struct Facts {
     pub latencies: Vec<f64>,
     /// Texts by the names that `expression:` uses, such as `run.model`.
     pub texts: BTreeMap<&'static str, String>,
+}
+
+impl Facts {
+    /// Adds what training reports of its artifact.
+    #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^53")]
+    pub fn add_training(&mut self, report: &TrainingReport) {
+        let on_device = if report.device == "cpu" { 0.0 } else { report.seconds };
+        self.figures.extend([
+            ("artifact.bytes", report.artifact_bytes as f64),
+            ("artifact.parameters", report.parameters as f64),
+            ("artifact.training_seconds", report.seconds),
+            ("artifact.device_seconds", on_device),
+            ("run.seed", f64::from(report.seed)),
+        ]);
+        self.texts.insert("run.device", report.device.clone());
+    }
+
+    /// Adds measured times. Expressions see the median and the 99th percentile: the smallest time that at least such a share
+    /// does not exceed.
+    pub fn add_latencies(&mut self, latencies: Vec<f64>) {
+        let mut sorted = latencies.clone();
+        sorted.sort_by(f64::total_cmp);
+        let at = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied();
+        let named = [("artifact.latency_p50", at(50)), ("artifact.latency_p99", at(99))];
+        self.figures.extend(named.into_iter().filter_map(|(name, time)| Some((name, time?))));
+        self.latencies = latencies;
+    }
 }
 
 /// Rows of data that checks of drift and leakage compare.

@@ -24,6 +24,7 @@ const TEXTS: [&str; 4] = ["run.model", "run.branch", "run.device", "environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expression {
     source: String,
+    names: Vec<String>,
 }
 
 /// What a part of an expression is.
@@ -53,10 +54,10 @@ impl Expression {
         bounded(source)?;
         let program = compile(source)?;
         match kind_of(program.expression(), 0)? {
-            Kind::Truth if names(program.expression()) == 0 => {
+            Kind::Truth if names_in(program.expression()).is_empty() => {
                 Err("this condition looks at nothing, so it could never change; name a metric or a fact".to_owned())
             }
-            Kind::Truth => Ok(Self { source: source.to_owned() }),
+            Kind::Truth => Ok(Self { source: source.to_owned(), names: names_in(program.expression()) }),
             other => Err(format!(
                 "the expression is {}, expected a truth value such as `artifact.bytes < 1000`",
                 other.words()
@@ -67,6 +68,11 @@ impl Expression {
     /// The text as written.
     pub(super) fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The names it looks at, such as `artifact.bytes`.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Whether the condition holds; or why that cannot be said.
@@ -142,13 +148,16 @@ fn compile(source: &str) -> Result<Program, String> {
     })
 }
 
-/// How many names an expression looks at.
-fn names(expression: &IdedExpr) -> usize {
+/// The names an expression looks at, such as `artifact.bytes`.
+fn names_in(expression: &IdedExpr) -> Vec<String> {
     match &expression.expr {
-        Expr::Select(_) => 1,
-        Expr::Call(call) => call.args.iter().map(names).sum(),
-        Expr::List(list) => list.elements.iter().map(names).sum(),
-        _ => 0,
+        Expr::Select(select) => match &select.operand.expr {
+            Expr::Ident(variable) => vec![format!("{variable}.{}", select.field)],
+            _ => Vec::new(),
+        },
+        Expr::Call(call) => call.args.iter().flat_map(names_in).collect(),
+        Expr::List(list) => list.elements.iter().flat_map(names_in).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Cost, Subject};
 
-use crate::domain::{CheckOutcome, CheckResult, Outcome, Verdict};
+use crate::domain::{CheckOutcome, CheckResult, Floor, Outcome, Verdict};
 
 use super::checks::{Check, CheckSubject, MetricSubject};
 use super::evidence::{Champion, Evidence, Facts};
@@ -92,6 +92,10 @@ impl Policy {
             outcome,
             policy: self.file.clone(),
             policy_digest: self.digest.clone(),
+            floors: floors
+                .iter()
+                .map(|floor| Floor { policy: floor.file.clone(), digest: floor.digest.clone() })
+                .collect(),
             confidence: self.confidence,
             candidate: candidate.report.artifact.clone(),
             champion,

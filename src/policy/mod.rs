@@ -3,6 +3,7 @@
 //! A check passes only if its whole interval lies on the right side of its threshold, and nothing that is missing, broken or
 //! not comparable ever passes. Reading evaluations is the business of `evaluation`; what a verdict leads to, of `pipeline`.
 
+mod asks;
 mod checks;
 mod decide;
 mod drift;
@@ -11,6 +12,7 @@ mod evidence;
 mod exception;
 mod expression;
 mod file;
+mod fit;
 mod holm;
 mod judge;
 mod measure;
@@ -31,6 +33,7 @@ use slipway_contract::{Digest, ModelName};
 use checks::Check;
 use exception::Exception;
 
+pub use asks::Asks;
 pub use evidence::{Champion, Data, Evidence, Facts};
 pub use read::{Find, schema};
 

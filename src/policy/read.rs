@@ -1,10 +1,13 @@
 //! Reads a policy file strictly, follows what it extends, and tells all of its mistakes at once.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use slipway_contract::metrics::Subject;
-use slipway_contract::{API_VERSION, Digest, Task};
+use slipway_contract::{API_VERSION, Digest};
 
-use crate::domain::Diagnostic;
+use crate::domain::{Diagnostic, Position};
 use crate::yaml;
 
 use super::checks::Check;
@@ -19,6 +22,9 @@ const MOST_CHECKS: usize = 100;
 /// Policies that one may extend, and how many steps away.
 const MOST_EXTENDED: usize = 10;
 const MOST_STEPS: usize = 5;
+
+/// Files that are read in all for one policy: those that extend each other could be read without end.
+const MOST_FOUND: usize = 100;
 
 /// Finds the text of another policy by its path from the one that names it: its name and its text, or why not.
 pub type Find<'find> = &'find dyn Fn(&str, &str) -> Result<(String, String), String>;
@@ -37,19 +43,12 @@ impl Policy {
 
     /// Reads a policy; `find` is asked for the policies that it extends.
     pub fn read_with(file: &str, text: &str, find: Find<'_>) -> Result<Self, Vec<Diagnostic>> {
-        read_one(file, text, find, MOST_STEPS)
-    }
-
-    /// Every check that cannot be measured of models for this task.
-    pub fn unfit_for(&self, task: Task) -> Vec<Diagnostic> {
-        let Task::Classification = task;
-        let unfit = self.checks.iter().filter_map(|check| {
-            let metric = check.metric().filter(|metric| metric.subject() == Subject::Numbers)?;
-            let message = format!("{metric} is for regression, and the model's task is classification");
-            let position = crate::domain::Position { line: check.line, column: 1 };
-            Some(Diagnostic::new(&check.file, message).at(position).help("name a metric of classes or scores"))
-        });
-        unfit.collect()
+        let found = Cell::new(0);
+        let bounded = |from: &str, path: &str| match found.replace(found.get() + 1) {
+            ..MOST_FOUND => find(from, path),
+            _ => Err(format!("more than {MOST_FOUND} files would be read; extend fewer")),
+        };
+        read_one(file, text, &bounded, MOST_STEPS)
     }
 }
 
@@ -136,6 +135,12 @@ impl Reader<'_> {
     /// The line of a path.
     pub(super) fn line_of(&self, path: &str) -> usize {
         self.tree.position_of(path).map_or(1, |position| position.line)
+    }
+
+    /// Where the keys of a check stand that may not fit a model.
+    pub(super) fn places(&self, path: &str) -> BTreeMap<&'static str, Position> {
+        let keys = ["metric", "expression", "drift", "slice", "group_by"];
+        keys.into_iter().filter_map(|key| Some((key, self.tree.position_of(&format!("{path}.{key}"))?))).collect()
     }
 
     /// Whether a text has a length that is allowed; notes it as a mistake if not.

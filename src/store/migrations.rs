@@ -17,9 +17,13 @@ pub(super) type Version = (i64, &'static str, &'static str);
 pub(super) const SQLITE: &[Version] = &[
     (1, "initial", include_str!("migrations/sqlite/0001_initial.sql")),
     (2, "lanes", include_str!("migrations/sqlite/0002_lanes.sql")),
+    (4, "trained", include_str!("migrations/sqlite/0004_trained.sql")),
 ];
 
-const POSTGRES: &[Version] = &[(2, "lanes", include_str!("migrations/postgres/0002_lanes.sql"))];
+const POSTGRES: &[Version] = &[
+    (2, "lanes", include_str!("migrations/postgres/0002_lanes.sql")),
+    (4, "trained", include_str!("migrations/postgres/0004_trained.sql")),
+];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ mod steering;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trained;
 
 use std::path::PathBuf;
 
@@ -38,6 +39,7 @@ pub use retention::{Removed, Retention};
 pub use revisions::Again;
 pub use runs::{QueuePlace, RunCursor, RunFilter};
 pub use tokens::{Role, Token, TokenSecret};
+pub use trained::Trained;
 
 /// Which database, and where.
 #[derive(Debug, Clone)]

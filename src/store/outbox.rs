@@ -120,6 +120,14 @@ impl Store {
         Ok(())
     }
 
+    /// Makes every entry due: what an earlier server was about to tell. Only for a server that knows to be the only one,
+    /// when it starts.
+    pub async fn release_notices(&self) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE outbox SET due_at = 0 WHERE state = 'pending' AND due_at > 0");
+        update.execute(&self.database.pool).await?;
+        Ok(())
+    }
+
     /// How many entries are to be told, and since when the oldest waits.
     pub async fn outbox_backlog(&self) -> Result<Backlog, StoreError> {
         let select = "SELECT COUNT(*) AS pending, MIN(transitions.at) AS oldest

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use slipway_contract::Digest;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
@@ -250,17 +249,6 @@ impl Store {
                       FROM runs WHERE active = 1";
         let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;
         Ok((count_of(&row, "waiting")?, count_of(&row, "stalled")?))
-    }
-
-    /// The newest run that made an artifact under this run key.
-    pub async fn artifact_of_key(&self, key: &Digest) -> Result<Option<(RunId, Digest)>, StoreError> {
-        let select =
-            "SELECT document FROM runs WHERE run_key = $1 AND artifact IS NOT NULL ORDER BY created_at DESC LIMIT 1";
-        let row = sqlx::query(select).bind(key.to_string()).fetch_optional(&self.database.pool).await?;
-        let Some(run) = row.map(|row| read_document(&row)).transpose()? else {
-            return Ok(None);
-        };
-        Ok(run.artifact.map(|artifact| (run.id, artifact)))
     }
 
     /// The newest earlier run of the same model that has a run key, for saying what differs.

@@ -22,7 +22,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["domain", "yaml", "evaluation", "policy", "manifest", "git", "forge", "executor", "artifacts", "store"],
     ),
     ("web", &["domain", "forge", "store", "pipeline"]),
-    ("config", &["telemetry", "domain", "yaml", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
+    (
+        "config",
+        &["telemetry", "domain", "yaml", "policy", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"],
+    ),
     ("app", &["telemetry", "config", "domain", "git", "forge", "executor", "artifacts", "store", "pipeline", "web"]),
     (
         "cli",

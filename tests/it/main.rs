@@ -10,6 +10,7 @@ mod edit;
 mod environment;
 mod faults;
 mod forge;
+mod gate;
 mod hostile_clients;
 mod papers;
 mod push;

@@ -24,6 +24,9 @@ pub enum DataSpec {
         train: CsvFile,
         /// Rows to be judged on.
         test: CsvFile,
+        /// Rows seen lately, which policies compare with the training rows (`drift`). Nothing is learnt from them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recent: Option<CsvFile>,
         /// The column to be predicted.
         label: String,
         /// Columns to learn from; all but the label when absent.
@@ -70,8 +73,12 @@ impl DataSpec {
                 ("spec.data.test.features", &test.features),
                 ("spec.data.test.labels", &test.labels),
             ],
-            Self::Csv { train, test, .. } => {
-                vec![("spec.data.train.file", &train.file), ("spec.data.test.file", &test.file)]
+            Self::Csv { train, test, recent, .. } => {
+                let recent = recent.iter().map(|recent| ("spec.data.recent.file", recent.file.as_str()));
+                [("spec.data.train.file", train.file.as_str()), ("spec.data.test.file", test.file.as_str())]
+                    .into_iter()
+                    .chain(recent)
+                    .collect()
             }
         }
     }

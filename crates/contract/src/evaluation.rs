@@ -15,6 +15,25 @@ pub struct EvaluationSpec {
     /// Metrics the report states; `accuracy` when absent.
     #[serde(default)]
     pub metrics: Vec<Metric>,
+    /// Columns of the test table by which a policy may slice and group rows; `label` is always there. They go into the
+    /// predictions as they stand in the table, and need not be among the columns that are learnt from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<String>,
+}
+
+impl EvaluationSpec {
+    /// Columns that predictions have of themselves, whatever the data hold.
+    pub const OWN_COLUMNS: [&'static str; 3] = ["row", "label", "prediction"];
+
+    /// Whether rows can be grouped by a column of their predictions.
+    pub fn provides(&self, column: &str) -> bool {
+        ["label", "prediction"].contains(&column) || self.slices.iter().any(|slice| slice == column)
+    }
+
+    /// The columns of the test table that go into the predictions.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.slices.iter().map(String::as_str).filter(|column| *column != "label")
+    }
 }
 
 /// `report.json` of an evaluation folder. Beside it lies `predictions.parquet`, from which every figure here can be computed

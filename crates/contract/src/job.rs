@@ -55,6 +55,37 @@ pub struct EvaluationJob {
     /// The weights that the environment names now. A champion that cannot be evaluated on these rows leaves
     /// `out/champion-fault.json` (a fault of kind `artifact`) instead of a folder; the job itself goes on.
     pub champion: Option<String>,
+    /// Weights of the same training with other seeds: the first leaves `out/seed-0/`, and so on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<String>,
+    /// Whether the candidate's predictions of single rows are timed: `out/candidate/latencies.json`, a list of milliseconds.
+    #[serde(default)]
+    pub latencies: bool,
+    /// Samples of the data that are asked for, in `out/samples/`.
+    #[serde(default)]
+    pub samples: SampleRequest,
+}
+
+/// Which samples of the data are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SampleRequest {
+    /// Whether test rows are looked for in the training data: a digest of every row of both.
+    #[serde(default)]
+    pub leakage: bool,
+    /// Columns whose values are compared between training and recent data.
+    #[serde(default)]
+    pub drift: Vec<String>,
+}
+
+impl SampleRequest {
+    /// The files in `out/samples/`, of those that are asked for.
+    pub fn files(&self) -> Vec<&'static str> {
+        let drift = !self.drift.is_empty();
+        let files =
+            [("training.parquet", self.leakage || drift), ("test.parquet", self.leakage), ("recent.parquet", drift)];
+        files.into_iter().filter_map(|(file, is_wanted)| is_wanted.then_some(file)).collect()
+    }
 }
 
 /// Where to compute.

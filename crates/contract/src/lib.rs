@@ -19,7 +19,7 @@ pub use dataset::{CsvFile, DataSpec, IdxFiles};
 pub use digest::{Digest, NotADigest};
 pub use evaluation::{EvaluationReport, EvaluationSpec};
 pub use fault::{Fault, FaultKind};
-pub use job::{DevicePreference, EvaluationJob, Job, JobWork, TrainingJob};
+pub use job::{DevicePreference, EvaluationJob, Job, JobWork, SampleRequest, TrainingJob};
 pub use layer::{ConvolutionOptions, Layer, LayerStack, Pooling, Preprocess, ScaleOptions, Shape, ShapeError};
 pub use metrics::Metric;
 pub use model::{API_VERSION, Metadata, Model, ModelKind, ModelName, ModelSpec, NotAModelName, Task};

@@ -1,10 +1,14 @@
 //! Mistakes of a model file that need no data to be seen: numbers out of range, paths that leave the folder.
 
-use crate::{API_VERSION, Fault, FaultKind, Model, Optimizer, ScaleOptions, Shape};
-use crate::{Layer, Preprocess};
+use crate::metrics::Subject;
+use crate::{API_VERSION, DataSpec, EvaluationSpec, Fault, FaultKind, Model, Optimizer, ScaleOptions, Shape};
+use crate::{Layer, Preprocess, Task};
 
 /// Layers a network may have.
 const MOST_LAYERS: usize = 200;
+
+/// Columns of a table that may go into its predictions.
+const MOST_SLICES: usize = 20;
 
 impl Model {
     /// Every mistake that can be seen without the data, each with the key it is about. Empty: none.
@@ -15,6 +19,8 @@ impl Model {
         }
         self.check_paths(&mut problems);
         self.check_training(&mut problems);
+        self.check_metrics(&mut problems);
+        self.check_slices(&mut problems);
         self.check_layers(&mut problems);
         problems.0
     }
@@ -83,6 +89,44 @@ impl Model {
         if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
             let message = format!("{weight_decay} is out of range, expected zero or more");
             problems.add(&format!("spec.training.optimizer.{key}.weight_decay"), message, "");
+        }
+    }
+
+    fn check_metrics(&self, problems: &mut Problems) {
+        let Task::Classification = self.spec.task;
+        for (index, metric) in self.spec.evaluation.metrics.iter().enumerate() {
+            let (message, help) = if metric.subject() == Subject::Numbers {
+                (format!("{metric} is for regression, and the task is classification"), "")
+            } else if !metric.is_stated() {
+                let help = "leave it out: a policy that asks for it gets it without being stated";
+                (format!("{metric} cannot be computed from predictions alone"), help)
+            } else {
+                continue;
+            };
+            problems.add(&format!("spec.evaluation.metrics[{index}]"), message, help);
+        }
+    }
+
+    fn check_slices(&self, problems: &mut Problems) {
+        let slices = &self.spec.evaluation.slices;
+        if slices.len() > MOST_SLICES {
+            let message = format!("{} columns, expected at most {MOST_SLICES}", slices.len());
+            problems.add("spec.evaluation.slices", message, "");
+        }
+        for (index, column) in slices.iter().enumerate() {
+            let key = format!("spec.evaluation.slices[{index}]");
+            let is_own = EvaluationSpec::OWN_COLUMNS.contains(&column.as_str()) || column.starts_with("score_");
+            if slices[..index].contains(column) {
+                problems.add(&key, format!("the column `{column}` is named twice"), "");
+            } else if is_own && column != "label" {
+                let message = format!("`{column}` is a column that predictions have of themselves");
+                problems.add(&key, message, "name the column otherwise in the tables");
+            } else if column.is_empty() || column.chars().any(char::is_control) {
+                problems.add(&key, "expected the name of a column of the test table", "");
+            } else if column != "label" && matches!(self.spec.data, DataSpec::Idx { .. }) {
+                let message = format!("`{column}` cannot be a column: rows in IDX files have nothing but their label");
+                problems.add(&key, message, "slices by other columns need tables (`format: csv`)");
+            }
         }
     }
 
@@ -158,6 +202,31 @@ mod tests {
     #[test]
     fn a_sound_model_has_no_problems() {
         assert_eq!(keys_of(|_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn metrics_that_no_evaluation_of_a_classifier_states_are_refused() {
+        let keys = keys_of(|value| {
+            let by_sex = serde_json::json!({"selection_rate_ratio": {"class": "a", "by": "sex"}});
+            value["spec"]["evaluation"]["metrics"] = serde_json::json!(["macro_f1", "r2", "latency_p99", by_sex]);
+        });
+        assert_eq!(keys, [1, 2, 3].map(|index| format!("spec.evaluation.metrics[{index}]")));
+    }
+
+    #[test]
+    fn columns_to_slice_by_have_to_be_there_and_to_have_a_name_of_their_own() {
+        let slices = |slices: serde_json::Value| keys_of(|value| value["spec"]["evaluation"]["slices"] = slices);
+        assert_eq!(slices(serde_json::json!(["label", "region"])), Vec::<String>::new());
+        assert_eq!(
+            slices(serde_json::json!(["region", "prediction", "score_a", "region", ""])),
+            [1, 2, 3, 4].map(|index| format!("spec.evaluation.slices[{index}]"))
+        );
+        let of_pictures = keys_of(|value| {
+            let files = |half: &str| serde_json::json!({"features": half, "labels": half});
+            value["spec"]["data"] = serde_json::json!({"format": "idx", "train": files("a"), "test": files("b")});
+            value["spec"]["evaluation"]["slices"] = serde_json::json!(["label", "region"]);
+        });
+        assert_eq!(of_pictures, ["spec.evaluation.slices[1]"]);
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use slipway_contract::metrics::Predictions;
-use slipway_contract::{API_VERSION, EvaluationJob, EvaluationReport, Fault, FaultKind, Metric, Model};
+use slipway_contract::{API_VERSION, Architecture, EvaluationJob, EvaluationReport, Fault, FaultKind, Metric, Model};
 use tch::{Kind, Tensor};
 
 use crate::artifact::{self, Loaded};
-use crate::data::{self, Half};
+use crate::data::{self, Half, Rows};
 use crate::job::Workplace;
 use crate::progress::Reporter;
-use crate::{device, output, predictions};
+use crate::{device, latency, output, predictions, samples};
 
 /// Rows predicted at a time.
 const BATCH: i64 = 256;
@@ -23,11 +23,16 @@ const EVALUATOR: &str = "classification/1";
 /// Evaluates the candidate, and the champion if there is one.
 pub(crate) fn evaluate(job: &EvaluationJob, workplace: &Workplace<'_>) -> Result<(), Fault> {
     Reporter::stage("evaluating the candidate");
-    one(job, &job.candidate, "candidate", workplace)?;
+    let candidate = one(job, &job.candidate, "candidate", workplace)?;
+    for (index, seed) in job.seeds.iter().enumerate() {
+        Reporter::stage(&format!("evaluating other seed {} of {}", index + 1, job.seeds.len()));
+        one(job, seed, &format!("seed-{index}"), workplace)?;
+    }
+    samples::write(job, &candidate, workplace)?;
     let Some(champion) = &job.champion else { return Ok(()) };
     Reporter::stage("evaluating the champion");
     let evaluated = catch_unwind(AssertUnwindSafe(|| one(job, champion, "champion", workplace)));
-    match evaluated.unwrap_or_else(|panic| Err(crate::failure::of_panic(&*panic))) {
+    match evaluated.unwrap_or_else(|panic| Err(crate::failure::of_panic(&*panic))).map(drop) {
         // A champion that does not fit these rows is for the gate to judge, not the end of the job.
         Err(fault) if fault.kind != FaultKind::Memory => {
             let fault = Fault { kind: FaultKind::Artifact, ..fault };
@@ -37,17 +42,24 @@ pub(crate) fn evaluate(job: &EvaluationJob, workplace: &Workplace<'_>) -> Result
     }
 }
 
-fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>) -> Result<(), Fault> {
+/// Evaluates one artifact and answers how it is built.
+fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>) -> Result<Architecture, Fault> {
     let begun = Instant::now();
     let loaded = artifact::load(&workplace.folder.join(weights), workplace.device)?;
     let source = workplace.folder.join(&job.source);
-    let table = predict(&job.model, &source, &loaded, workplace.device)?;
+    let rows = rows_for(&job.model, &source, &loaded)?;
+    let table = predict(&rows, &loaded, workplace.device)?;
     let metrics = measure(&job.model, &table)?;
     let data = data::digest(&job.model, &source, &[Half::Test])?;
     // Only now, so that a champion that cannot be evaluated leaves no half of a folder.
     let folder = workplace.output.join(name);
     std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;
-    predictions::write(&folder.join("predictions.parquet"), &table)?;
+    predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(&job.model, &source)?)?;
+    if job.latencies && name == "candidate" {
+        Reporter::stage("timing predictions of single rows");
+        let latencies = latency::measure(&loaded, &rows, workplace.device);
+        output::write_json(&folder.join("latencies.json"), &latencies)?;
+    }
     let report = EvaluationReport {
         api_version: API_VERSION.to_owned(),
         kind: "EvaluationReport".to_owned(),
@@ -60,7 +72,8 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>
         device: device::name(workplace.device).to_owned(),
         seconds: begun.elapsed().as_secs_f64(),
     };
-    output::write_json(&folder.join("report.json"), &report)
+    output::write_json(&folder.join("report.json"), &report)?;
+    Ok(loaded.architecture)
 }
 
 /// The metrics the model asks for, and accuracy in any case.
@@ -75,14 +88,20 @@ fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, 
     Ok(values)
 }
 
-fn predict(model: &Model, source: &Path, loaded: &Loaded, device: tch::Device) -> Result<Predictions, Fault> {
+/// The test rows in terms of an artifact, which has to fit them.
+fn rows_for(model: &Model, source: &Path, loaded: &Loaded) -> Result<Rows, Fault> {
     let architecture = &loaded.architecture;
-    let rows = data::read_test(model, source, &architecture.classes, architecture.columns.as_deref())?;
-    if rows.shape != architecture.input {
-        let message =
-            format!("the artifact expects rows of shape {}, but the test rows have {}", architecture.input, rows.shape);
-        return Err(Fault::new(FaultKind::Artifact, message));
+    let rows = data::read_known(model, source, Half::Test, &architecture.classes, architecture.columns.as_deref())?;
+    if rows.shape == architecture.input {
+        return Ok(rows);
     }
+    let message =
+        format!("the artifact expects rows of shape {}, but the test rows have {}", architecture.input, rows.shape);
+    Err(Fault::new(FaultKind::Artifact, message))
+}
+
+fn predict(rows: &Rows, loaded: &Loaded, device: tch::Device) -> Result<Predictions, Fault> {
+    let architecture = &loaded.architecture;
     let _guard = tch::no_grad_guard();
     let classes = i64::try_from(architecture.classes.len()).unwrap_or(i64::MAX);
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
@@ -91,10 +110,7 @@ fn predict(model: &Model, source: &Path, loaded: &Loaded, device: tch::Device) -
     let mut start = 0;
     while start < count {
         let indices = Tensor::arange_start(start, (start + BATCH).min(count), (Kind::Int64, tch::Device::Cpu));
-        let batch = loaded.preprocessing.apply(&rows.batch(&indices).to_device(device));
-        // Outputs beyond the known classes (a last layer wider than needed) cannot be the label.
-        let outputs = loaded.network.forward(&batch, false).narrow(1, 0, classes);
-        let softmax = outputs.softmax(1, Kind::Float).to_device(tch::Device::Cpu).contiguous();
+        let softmax = scores_of(loaded, &rows.batch(&indices), classes, device);
         predicted.extend(values::<i64>(&softmax.argmax(1, false))?);
         scores.extend(values::<f32>(&softmax.view([-1]))?);
         start += BATCH;
@@ -105,11 +121,19 @@ fn predict(model: &Model, source: &Path, loaded: &Loaded, device: tch::Device) -
     let index = |class: &i64| u32::try_from(*class).unwrap_or(u32::MAX);
     Ok(Predictions {
         rows: (0..rows.len()).map(|row| format!("test-{row:06}")).collect(),
-        classes: rows.classes,
+        classes: rows.classes.clone(),
         labels: rows.labels.iter().map(index).collect(),
         predictions: predicted.iter().map(index).collect(),
         scores: Some(scores),
     })
+}
+
+/// From rows to the scores of the known classes: what serving the artifact computes as well.
+pub(crate) fn scores_of(loaded: &Loaded, batch: &Tensor, classes: i64, device: tch::Device) -> Tensor {
+    let batch = loaded.preprocessing.apply(&batch.to_device(device));
+    // Outputs beyond the known classes (a last layer wider than needed) cannot be the label.
+    let outputs = loaded.network.forward(&batch, false).narrow(1, 0, classes);
+    outputs.softmax(1, Kind::Float).to_device(tch::Device::Cpu).contiguous()
 }
 
 fn values<T: tch::kind::Element>(tensor: &Tensor) -> Result<Vec<T>, Fault>

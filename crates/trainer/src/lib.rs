@@ -6,12 +6,14 @@ mod device;
 mod evaluation;
 mod failure;
 mod job;
+mod latency;
 mod network;
 mod optimizer;
 mod output;
 mod predictions;
 mod process;
 mod progress;
+mod samples;
 mod training;
 
 pub use device::Probe;

@@ -14,18 +14,31 @@ use slipway_contract::{Fault, FaultKind};
 
 use crate::output;
 
-/// Writes the predictions.
-pub(crate) fn write(path: &Path, table: &Predictions) -> Result<(), Fault> {
-    let content = encode(table)
+/// Columns of texts, each with its name.
+pub(crate) type Attributes = [(String, Vec<String>)];
+
+/// Writes the predictions, and beside them the columns by which rows may be grouped.
+pub(crate) fn write(path: &Path, table: &Predictions, attributes: &Attributes) -> Result<(), Fault> {
+    let content = encode(table, attributes)
         .map_err(|error| Fault::new(FaultKind::Internal, format!("predictions cannot be written: {error}")))?;
     output::write(path, &content)
 }
 
-fn encode(table: &Predictions) -> Result<Vec<u8>, ParquetError> {
-    let properties = Arc::new(
-        WriterProperties::builder().set_created_by(format!("slipway-trainer {}", env!("CARGO_PKG_VERSION"))).build(),
-    );
-    let mut writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema(table)?), properties)?;
+/// A parquet file of ours.
+pub(crate) fn writer(schema: Type) -> Result<SerializedFileWriter<Vec<u8>>, ParquetError> {
+    let properties =
+        WriterProperties::builder().set_created_by(format!("slipway-trainer {}", env!("CARGO_PKG_VERSION")));
+    SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties.build()))
+}
+
+/// A column of texts, one in every row.
+pub(crate) fn text_column(name: &str) -> Result<Type, ParquetError> {
+    let column = Type::primitive_type_builder(name, Physical::BYTE_ARRAY);
+    column.with_repetition(Repetition::REQUIRED).with_logical_type(Some(LogicalType::String)).build()
+}
+
+fn encode(table: &Predictions, attributes: &Attributes) -> Result<Vec<u8>, ParquetError> {
+    let mut writer = writer(schema(table, attributes)?)?;
     let mut group = writer.next_row_group()?;
     let class = |index: &u32| table.classes[*index as usize].as_str();
     write_texts(&mut group, table.rows.iter().map(String::as_str))?;
@@ -38,15 +51,15 @@ fn encode(table: &Predictions) -> Result<Vec<u8>, ParquetError> {
             write_floats(&mut group, &column)?;
         }
     }
+    for (_, texts) in attributes {
+        write_texts(&mut group, texts.iter().map(String::as_str))?;
+    }
     group.close()?;
     writer.into_inner()
 }
 
-fn schema(table: &Predictions) -> Result<Type, ParquetError> {
-    let text = |name: &str| {
-        let column = Type::primitive_type_builder(name, Physical::BYTE_ARRAY);
-        column.with_repetition(Repetition::REQUIRED).with_logical_type(Some(LogicalType::String)).build().map(Arc::new)
-    };
+fn schema(table: &Predictions, attributes: &Attributes) -> Result<Type, ParquetError> {
+    let text = |name: &str| text_column(name).map(Arc::new);
     let mut fields = vec![text("row")?, text("label")?, text("prediction")?];
     if table.scores.is_some() {
         for class in &table.classes {
@@ -55,10 +68,14 @@ fn schema(table: &Predictions) -> Result<Type, ParquetError> {
             fields.push(Arc::new(column.with_repetition(Repetition::REQUIRED).build()?));
         }
     }
+    for (name, _) in attributes {
+        fields.push(text(name)?);
+    }
     Type::group_type_builder("predictions").with_fields(fields).build()
 }
 
-fn write_texts<'a>(
+/// Writes the next column, of texts.
+pub(crate) fn write_texts<'a>(
     group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
     texts: impl Iterator<Item = &'a str>,
 ) -> Result<(), ParquetError> {
@@ -96,7 +113,8 @@ mod tests {
         };
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("predictions.parquet");
-        write(&path, &table).expect("written");
+        let regions = ["north", ""].map(str::to_owned).to_vec();
+        write(&path, &table, &[("region".to_owned(), regions)]).expect("written");
         let reader = SerializedFileReader::new(std::fs::File::open(&path).expect("a file")).expect("parquet");
         let rows: Vec<Vec<(String, Field)>> = reader
             .get_row_iter(None)
@@ -105,10 +123,11 @@ mod tests {
             .collect();
         let text = |name: &str, value: &str| (name.to_owned(), Field::Str(value.to_owned()));
         let score = |name: &str, value: f32| (name.to_owned(), Field::Float(value));
-        let expected = [("test-000000", "large dog", [0.75, 0.25]), ("test-000001", "cat", [1.0, 0.0])];
-        let expected = expected.map(|(row, label, [cat, dog])| {
+        let expected = [("test-000000", "large dog", [0.75, 0.25], "north"), ("test-000001", "cat", [1.0, 0.0], "")];
+        let expected = expected.map(|(row, label, [cat, dog], region)| {
             let names = [text("row", row), text("label", label), text("prediction", "cat")];
-            names.into_iter().chain([score("score_cat", cat), score("score_large dog", dog)]).collect::<Vec<_>>()
+            let scores = [score("score_cat", cat), score("score_large dog", dog), text("region", region)];
+            names.into_iter().chain(scores).collect::<Vec<_>>()
         });
         assert_eq!(rows, expected);
     }

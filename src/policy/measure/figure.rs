@@ -78,7 +78,7 @@ impl<'table> Model<'table> {
 
     fn cost(&self) -> usize {
         match self {
-            Self::Sums { terms, .. } => terms.values.len(),
+            Self::Sums { terms, .. } => terms.len(),
             Self::Curves(curves) => curves.len(),
             Self::Errors(errors) => errors.len(),
         }
@@ -95,26 +95,45 @@ impl Counted for Model<'_> {
     }
 }
 
+/// Sums that are added up side by side: additions that do not wait for each other.
+const LANES: usize = 4;
+
 /// What each unit adds to which sum.
-struct Terms {
-    /// Where the terms of each unit begin; empty if every unit has one for every sum.
-    starts: Vec<usize>,
-    /// The sum that each term belongs to; empty likewise.
-    places: Vec<u32>,
-    values: Vec<f64>,
+enum Terms {
+    /// A term of every unit for every sum: so many sums at a time, and of those unit after unit.
+    Dense { units: usize, values: Vec<[f64; LANES]> },
+    /// The terms that are there.
+    Sparse {
+        /// Where the terms of each unit begin.
+        starts: Vec<usize>,
+        /// The sum that each term belongs to.
+        places: Vec<u32>,
+        values: Vec<f64>,
+    },
 }
 
 impl Terms {
     fn of(sums: &Sums<'_>, of: &[u32], units: &Units) -> Self {
         let width = sums.width();
         if units.count.saturating_mul(width) <= MOST_DENSE.min(of.len().saturating_mul(8)) {
-            let mut values = vec![0.0; units.count * width];
-            for (row, unit) in of.iter().zip(&units.of_place) {
-                let start = *unit as usize * width;
-                sums.terms(*row as usize, &mut |place, value| values[start + place] += value);
-            }
-            return Self { starts: Vec::new(), places: Vec::new(), values };
+            Self::dense(sums, of, units)
+        } else {
+            Self::sparse(sums, of, units)
         }
+    }
+
+    fn dense(sums: &Sums<'_>, of: &[u32], units: &Units) -> Self {
+        let mut values = vec![[0.0; LANES]; units.count * sums.width().div_ceil(LANES)];
+        for (row, unit) in of.iter().zip(&units.of_place) {
+            let unit = *unit as usize;
+            sums.terms(*row as usize, &mut |place, value| {
+                values[place / LANES * units.count + unit][place % LANES] += value;
+            });
+        }
+        Self::Dense { units: units.count, values }
+    }
+
+    fn sparse(sums: &Sums<'_>, of: &[u32], units: &Units) -> Self {
         let mut terms: Vec<(u32, u32, f64)> = Vec::new();
         for (row, unit) in of.iter().zip(&units.of_place) {
             let push = &mut |place, value| terms.push((*unit, u32::try_from(place).unwrap_or(u32::MAX), value));
@@ -131,26 +150,46 @@ impl Terms {
         for unit in 0..units.count {
             starts[unit + 1] = starts[unit + 1].max(starts[unit]);
         }
-        Self { starts, places, values }
+        Self::Sparse { starts, places, values }
+    }
+
+    /// How many numbers are visited to add them up.
+    fn len(&self) -> usize {
+        match self {
+            Self::Dense { values, .. } => values.len() * LANES,
+            Self::Sparse { values, .. } => values.len(),
+        }
     }
 
     fn weighted(&self, width: usize, counts: &[f64]) -> Vec<f64> {
         let mut sums = vec![0.0; width];
-        let counted = counts.iter().enumerate().filter(|(_, count)| **count > 0.0);
-        if self.starts.is_empty() {
-            for (unit, count) in counted {
-                let values = &self.values[unit * width..(unit + 1) * width];
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum += count * value;
+        match self {
+            Self::Dense { units, values } => {
+                for (block, sums) in values.chunks_exact((*units).max(1)).zip(sums.chunks_mut(LANES)) {
+                    let added = added_up(block, counts);
+                    sums.copy_from_slice(&added[..sums.len()]);
                 }
             }
-        } else {
-            for (unit, count) in counted {
-                for term in self.starts[unit]..self.starts[unit + 1] {
-                    sums[self.places[term] as usize] += count * self.values[term];
+            Self::Sparse { starts, places, values } => {
+                for (unit, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0.0) {
+                    for term in starts[unit]..starts[unit + 1] {
+                        sums[places[term] as usize] += count * values[term];
+                    }
                 }
             }
         }
         sums
     }
+}
+
+/// The sums of one block. Units that count nothing are added as well: a branch that is taken by chance costs more than that.
+fn added_up(block: &[[f64; LANES]], counts: &[f64]) -> [f64; LANES] {
+    let [mut first, mut second, mut third, mut fourth] = [0.0; LANES];
+    for (values, count) in block.iter().zip(counts) {
+        first += count * values[0];
+        second += count * values[1];
+        third += count * values[2];
+        fourth += count * values[3];
+    }
+    [first, second, third, fourth]
 }

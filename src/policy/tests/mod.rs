@@ -4,6 +4,7 @@ mod checking;
 mod closed;
 mod data;
 mod extending;
+mod fitting;
 mod judging;
 mod reading;
 mod sample;

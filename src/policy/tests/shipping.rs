@@ -192,6 +192,10 @@ fn the_page_about_policies_shows_only_what_can_be_read() {
     let blocks: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() >= 4);
     for block in blocks {
+        if let Some(part) = block.strip_prefix("# of a model's slipway.yaml\n") {
+            assert_eq!(model_with(part).problems(), [], "{part}");
+            continue;
+        }
         let text = if block.starts_with("apiVersion") {
             block.to_owned()
         } else {
@@ -203,4 +207,15 @@ fn the_page_about_policies_shows_only_what_can_be_read() {
             panic!("{text}\n{mistakes:#?}");
         }
     }
+}
+
+/// A model with a part of its specification.
+fn model_with(part: &str) -> slipway_contract::Model {
+    let part = part.trim_end().replace('\n', "\n  ");
+    let text = format!(
+        "apiVersion: slipway.dev/v1alpha1\nkind: Model\nmetadata: {{name: page}}\nspec:\n  paths: [data/**]\n  \
+         task: classification\n  policy: policy.yaml\n  model: {{sequential: [{{linear: 2}}]}}\n  \
+         training: {{optimizer: {{adam: {{learning_rate: 0.001}}}}, epochs: 1, batch_size: 8}}\n  {part}\n"
+    );
+    crate::yaml::read("docs/policies.md", &text).unwrap_or_else(|mistake| panic!("{text}\n{mistake}"))
 }

@@ -10,6 +10,7 @@ mod outbox;
 mod runs;
 mod speed;
 mod tokens;
+mod trained;
 
 use std::sync::OnceLock;
 use std::time::Duration;

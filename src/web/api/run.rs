@@ -191,7 +191,7 @@ impl From<&domain::EvaluationRecord> for Evaluation {
             report: digests.report.to_string(),
             predictions: digests.predictions.to_string(),
         };
-        let domain::EvaluationRecord { candidate, champion, champion_unusable } = evaluation;
+        let domain::EvaluationRecord { candidate, champion, champion_unusable, .. } = evaluation;
         Self {
             candidate: files(candidate),
             champion: champion.as_ref().map(files),

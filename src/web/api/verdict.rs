@@ -16,6 +16,8 @@ pub(super) struct Verdict {
     policy: String,
     /// SHA-256 of the policy file's text.
     policy_digest: String,
+    /// The floors whose checks had to hold as well.
+    floors: Vec<Floor>,
     /// Confidence of every bound, such as 0.95.
     confidence: f64,
     /// SHA-256 of the champion's weights, if the candidate was compared with one.
@@ -26,6 +28,15 @@ pub(super) struct Verdict {
     checks: Vec<Check>,
     /// What else a reader has to know, a sentence each.
     notes: Vec<String>,
+}
+
+/// A policy that no other can loosen.
+#[derive(Serialize, ToSchema)]
+struct Floor {
+    /// Its file.
+    policy: String,
+    /// SHA-256 of the file's text.
+    digest: String,
 }
 
 /// What all checks together come to.
@@ -131,12 +142,20 @@ impl From<&domain::Verdict> for Verdict {
             summary: verdict.summary(),
             policy: verdict.policy.clone(),
             policy_digest: verdict.policy_digest.to_string(),
+            floors: verdict.floors.iter().map(Floor::from).collect(),
             confidence: verdict.confidence,
             champion: verdict.champion.as_ref().map(ToString::to_string),
             rows: verdict.rows,
             checks: verdict.checks.iter().map(Check::from).collect(),
             notes: verdict.notes.clone(),
         }
+    }
+}
+
+impl From<&domain::Floor> for Floor {
+    fn from(floor: &domain::Floor) -> Self {
+        let domain::Floor { policy, digest } = floor;
+        Self { policy: policy.clone(), digest: digest.to_string() }
     }
 }
 

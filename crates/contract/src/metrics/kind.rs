@@ -209,6 +209,23 @@ impl Metric {
         self.subject() != Subject::Artifact && self.column().is_none()
     }
 
+    /// The class it is about, if it is about one.
+    pub fn class(&self) -> Option<&str> {
+        match self {
+            Self::Precision(Average::Class(class))
+            | Self::Recall(Average::Class(class))
+            | Self::F1(Average::Class(class))
+            | Self::FBeta { average: Average::Class(class), .. }
+            | Self::RocAuc(Average::Class(class))
+            | Self::PrAuc(Average::Class(class))
+            | Self::BrierScore { class: Some(class) } => Some(class),
+            Self::SelectionRateRatio(groups)
+            | Self::EqualOpportunityDifference(groups)
+            | Self::EqualizedOddsDifference(groups) => Some(&groups.class),
+            _ => None,
+        }
+    }
+
     /// The column by whose values it compares rows, if it does.
     pub fn column(&self) -> Option<&str> {
         match self {

@@ -99,27 +99,71 @@ fn shortened(text: &str) -> String {
 }
 
 fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Option<&[String]>) -> Result<Table, Fault> {
-    let DataFile { reader, name, .. } = source.read(&format!("spec.data.{}.file", half.key()), &file.file)?;
-    let record = Rc::new(Cell::new(0));
-    let bounded = Bounded { reader, left: LARGEST_FILE, record: Rc::clone(&record) };
-    let mut reader = csv::ReaderBuilder::new().from_reader(bounded);
-    let header = reader.headers().map_err(|error| broken(&name, &error))?;
-    let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-    if header.len() > MOST_COLUMNS {
-        return Err(fault(&name, format!("{} columns, expected at most {MOST_COLUMNS}", header.len())));
-    }
-    let places = Places::find(header, label, columns, &name)?;
+    let mut opened = Opened::open(source, &format!("spec.data.{}.file", half.key()), &file.file)?;
+    let name = opened.name.clone();
+    let places = Places::find(std::mem::take(&mut opened.header), label, columns, &name)?;
     let mut table = Table { columns: places.names(), values: Vec::new(), labels: Vec::new() };
-    let mut row = csv::StringRecord::new();
-    record.set(0);
-    while reader.read_record(&mut row).map_err(|error| broken(&name, &error))? {
-        record.set(0);
-        places.add(&row, &mut table).map_err(|message| fault(&name, message))?;
-    }
+    opened.each(|row| places.add(row, &mut table))?;
     if table.labels.is_empty() {
         return Err(fault(&name, "no rows, expected at least one below the header"));
     }
     Ok(table)
+}
+
+/// The texts of some columns of a table. `asked` is the key that asks for them.
+pub(super) fn read_texts(
+    source: &Source,
+    file: &str,
+    key: &str,
+    columns: &[String],
+    asked: &str,
+) -> Result<Vec<Vec<String>>, Fault> {
+    let opened = Opened::open(source, key, file)?;
+    let place = |column: &String| position(&opened.header, column, asked, &opened.name);
+    let places: Vec<usize> = columns.iter().map(place).collect::<Result<_, _>>()?;
+    let mut texts: Vec<Vec<String>> = vec![Vec::new(); columns.len()];
+    opened.each(|row| {
+        for (place, texts) in places.iter().zip(&mut texts) {
+            texts.push(row.get(*place).unwrap_or_default().trim().to_owned());
+        }
+        let rows = texts.first().map_or(0, Vec::len);
+        if rows > MOST_ROWS { Err(format!("more than {MOST_ROWS} rows")) } else { Ok(()) }
+    })?;
+    Ok(texts)
+}
+
+/// A table whose header has been read.
+struct Opened {
+    name: String,
+    header: Vec<String>,
+    reader: csv::Reader<Bounded<Box<dyn Read>>>,
+    record: Rc<Cell<u64>>,
+}
+
+impl Opened {
+    fn open(source: &Source, key: &str, file: &str) -> Result<Self, Fault> {
+        let DataFile { reader, name, .. } = source.read(key, file)?;
+        let record = Rc::new(Cell::new(0));
+        let bounded = Bounded { reader, left: LARGEST_FILE, record: Rc::clone(&record) };
+        let mut reader = csv::ReaderBuilder::new().from_reader(bounded);
+        let header = reader.headers().map_err(|error| broken(&name, &error))?;
+        let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
+        if header.len() > MOST_COLUMNS {
+            return Err(fault(&name, format!("{} columns, expected at most {MOST_COLUMNS}", header.len())));
+        }
+        Ok(Self { name, header, reader, record })
+    }
+
+    /// Shows every row, or says what is wrong with it.
+    fn each(mut self, mut visit: impl FnMut(&csv::StringRecord) -> Result<(), String>) -> Result<(), Fault> {
+        let mut row = csv::StringRecord::new();
+        self.record.set(0);
+        while self.reader.read_record(&mut row).map_err(|error| broken(&self.name, &error))? {
+            self.record.set(0);
+            visit(&row).map_err(|message| fault(&self.name, message))?;
+        }
+        Ok(())
+    }
 }
 
 fn fault(file: &str, message: impl Into<String>) -> Fault {

@@ -52,6 +52,14 @@ pub(crate) enum Half {
     Test,
 }
 
+/// Which table columns are read from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Table {
+    Train,
+    Test,
+    Recent,
+}
+
 impl Half {
     /// Its key in the specification.
     fn key(self) -> &'static str {
@@ -100,29 +108,64 @@ pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Resul
     Ok(rows)
 }
 
-/// Rows to be judged on, in terms of a network's own classes and columns.
-pub(crate) fn read_test(
+/// Rows in terms of a network's own classes and columns.
+pub(crate) fn read_known(
     model: &Model,
     source: &Path,
+    half: Half,
     classes: &[String],
     columns: Option<&[String]>,
 ) -> Result<Rows, Fault> {
     let source = Source::open(source)?;
     match &model.spec.data {
-        DataSpec::Idx { test, .. } => idx::read(&source, test, Half::Test, classes),
-        DataSpec::Csv { test, label, .. } => {
+        DataSpec::Idx { train, test, .. } => {
+            idx::read(&source, if half == Half::Train { train } else { test }, half, classes)
+        }
+        DataSpec::Csv { train, test, label, .. } => {
             let columns = columns.ok_or_else(|| {
                 Fault::new(FaultKind::Artifact, "the artifact was not trained on a table, but the test rows are one")
             })?;
-            csv_table::read_known(&source, test, Half::Test, label, columns, classes)
+            let file = if half == Half::Train { train } else { test };
+            csv_table::read_known(&source, file, half, label, columns, classes)
         }
     }
+}
+
+/// Columns of a table as their texts, each with its name.
+pub(crate) fn read_columns(
+    model: &Model,
+    source: &Path,
+    table: Table,
+    columns: &[String],
+) -> Result<Vec<(String, Vec<String>)>, Fault> {
+    let DataSpec::Csv { train, test, recent, .. } = &model.spec.data else {
+        // A model of pictures that asks for columns was refused when it was read.
+        return Ok(Vec::new());
+    };
+    let (file, key) = match table {
+        Table::Train => (Some(train), "spec.data.train.file"),
+        Table::Test => (Some(test), "spec.data.test.file"),
+        Table::Recent => (recent.as_ref(), "spec.data.recent.file"),
+    };
+    let file = file.ok_or_else(|| {
+        Fault::new(FaultKind::Specification, "no recent data are named, expected `recent: {file: …}`").key("spec.data")
+    })?;
+    let asked = if table == Table::Test { "spec.evaluation.slices" } else { key };
+    let texts = csv_table::read_texts(&Source::open(source)?, &file.file, key, columns, asked)?;
+    Ok(columns.iter().cloned().zip(texts).collect())
+}
+
+/// What goes into the predictions besides rows, labels and scores.
+pub(crate) fn read_attributes(model: &Model, source: &Path) -> Result<Vec<(String, Vec<String>)>, Fault> {
+    let columns: Vec<String> = model.spec.evaluation.attributes().map(str::to_owned).collect();
+    if columns.is_empty() { Ok(Vec::new()) } else { read_columns(model, source, Table::Test, &columns) }
 }
 
 /// Whether the test rows fit the training rows. Training learns nothing from them, but it need not begin if the
 /// evaluation after it can only fail.
 pub(crate) fn check_test(model: &Model, source: &Path, training: &Rows) -> Result<(), Fault> {
-    let test = read_test(model, source, &training.classes, training.columns.as_deref())?;
+    read_attributes(model, source)?;
+    let test = read_known(model, source, Half::Test, &training.classes, training.columns.as_deref())?;
     if test.shape == training.shape {
         return Ok(());
     }
@@ -135,6 +178,10 @@ pub(crate) fn digest(model: &Model, source: &Path, halves: &[Half]) -> Result<Di
     let source = Source::open(source)?;
     let mut hasher = Sha256::new();
     for (key, path) in model.spec.data.files() {
+        // Nothing is learnt from recent data, and nothing is judged on them.
+        if key.starts_with("spec.data.recent") {
+            continue;
+        }
         let half = if key.starts_with("spec.data.test") { Half::Test } else { Half::Train };
         if halves.contains(&half) {
             source.hash(key, path, &mut hasher)?;

@@ -4,5 +4,6 @@ mod bad_data;
 mod bad_specification;
 mod ends;
 mod evaluation;
+mod evidence;
 mod learning;
 mod support;

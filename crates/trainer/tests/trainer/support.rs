@@ -162,6 +162,14 @@ impl Bench {
         )
     }
 
+    /// Evaluates an artifact, and has more of it left behind.
+    pub(crate) fn evaluate_with(&self, model: &Value, candidate: &str, more: &Value) -> Ended {
+        let mut job = json!({"model": model, "source": "source", "candidate": candidate, "champion": null});
+        let more = more.as_object().expect("a mapping").clone();
+        job.as_object_mut().expect("a mapping").extend(more);
+        self.run(&json!({"evaluate": job}), 1)
+    }
+
     /// Keeps the weights just trained under another name in the job's folder.
     pub(crate) fn keep_weights(&self, name: &str) -> PathBuf {
         let kept = self.path().join(name);

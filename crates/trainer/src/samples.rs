@@ -1,0 +1,135 @@
+//! Samples of the data for checks that look at data instead of predictions: digests of rows, and columns that may drift.
+
+use std::sync::Arc;
+
+use parquet::basic::{Repetition, Type as Physical};
+use parquet::data_type::DoubleType;
+use parquet::errors::ParquetError;
+use parquet::file::writer::SerializedRowGroupWriter;
+use parquet::schema::types::Type;
+use sha2::{Digest as _, Sha256};
+use slipway_contract::{Architecture, EvaluationJob, Fault, FaultKind, SampleRequest};
+use tch::Kind;
+
+use crate::data::{self, Half, Rows, Table};
+use crate::job::Workplace;
+use crate::predictions::{text_column, write_texts, writer};
+use crate::progress::Reporter;
+use crate::{failure, output};
+
+/// The column that holds a digest of each row. No column of a table is called like this by chance.
+const DIGEST: &str = "sha256(row)";
+/// Bytes of a digest that are kept: enough that rows that differ have different ones.
+const DIGEST_BYTES: usize = 16;
+
+/// Values of one column of a sample.
+enum Values {
+    Texts(Vec<String>),
+    Numbers(Vec<f64>),
+}
+
+/// A sample: columns of equal length.
+type Sample = Vec<(String, Values)>;
+
+/// Writes the samples that are asked for. Rows are read in terms of the candidate's classes and columns.
+pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, workplace: &Workplace<'_>) -> Result<(), Fault> {
+    let SampleRequest { leakage, drift } = &job.samples;
+    if job.samples.files().is_empty() {
+        return Ok(());
+    }
+    Reporter::stage("taking samples of the data");
+    let source = workplace.folder.join(&job.source);
+    let (mut training, mut test, mut recent) = (Sample::new(), Sample::new(), Sample::new());
+    if *leakage {
+        for (half, sample) in [(Half::Train, &mut training), (Half::Test, &mut test)] {
+            let rows = data::read_known(&job.model, &source, half, &candidate.classes, candidate.columns.as_deref())?;
+            sample.push((DIGEST.to_owned(), Values::Texts(digests(&rows)?)));
+        }
+    }
+    if !drift.is_empty() {
+        let before = data::read_columns(&job.model, &source, Table::Train, drift)?;
+        let now = data::read_columns(&job.model, &source, Table::Recent, drift)?;
+        for ((name, before), (_, now)) in before.into_iter().zip(now) {
+            let (before, now) = alike(before, now);
+            training.push((name.clone(), before));
+            recent.push((name, now));
+        }
+    }
+    let folder = workplace.output.join("samples");
+    std::fs::create_dir_all(&folder).map_err(|error| failure::of_file(&folder, &error))?;
+    for file in job.samples.files() {
+        let sample = match file {
+            "training.parquet" => &training,
+            "test.parquet" => &test,
+            _ => &recent,
+        };
+        let content = encode(sample)
+            .map_err(|error| Fault::new(FaultKind::Internal, format!("a sample cannot be written: {error}")))?;
+        output::write(&folder.join(file), &content)?;
+    }
+    Ok(())
+}
+
+/// Numbers if both columns hold nothing else, texts if not.
+fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
+    let numbers = |texts: &[String]| {
+        let number = |text: &String| text.parse::<f64>().ok().filter(|number| number.is_finite());
+        texts.iter().map(number).collect::<Option<Vec<f64>>>()
+    };
+    match (numbers(&before), numbers(&now)) {
+        (Some(before), Some(now)) => (Values::Numbers(before), Values::Numbers(now)),
+        _ => (Values::Texts(before), Values::Texts(now)),
+    }
+}
+
+/// A digest of the values and the label of every row: the same for rows that are alike.
+fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
+    let flat = rows.features.view([-1]);
+    // Bytes stay bytes: as floats they would take four times as much.
+    let bytes: Vec<u8> = if flat.kind() == Kind::Uint8 {
+        Vec::<u8>::try_from(&flat).map_err(|error| failure::of_torch(&error))?
+    } else {
+        let values = Vec::<f32>::try_from(&flat).map_err(|error| failure::of_torch(&error))?;
+        // Zero has two signs that compare as equal.
+        values.iter().flat_map(|value| (value + 0.0).to_le_bytes()).collect()
+    };
+    let width = bytes.len() / rows.len().max(1);
+    let digest = |(row, label): (&[u8], &i64)| {
+        let mut hasher = Sha256::new();
+        hasher.update(label.to_le_bytes());
+        hasher.update(row);
+        hex::encode(&hasher.finalize()[..DIGEST_BYTES])
+    };
+    Ok(bytes.chunks(width.max(1)).zip(&rows.labels).map(digest).collect())
+}
+
+fn encode(sample: &Sample) -> Result<Vec<u8>, ParquetError> {
+    let mut fields = Vec::with_capacity(sample.len());
+    for (name, values) in sample {
+        fields.push(Arc::new(match values {
+            Values::Texts(_) => text_column(name)?,
+            Values::Numbers(_) => {
+                let column = Type::primitive_type_builder(name, Physical::DOUBLE);
+                column.with_repetition(Repetition::REQUIRED).build()?
+            }
+        }));
+    }
+    let mut writer = writer(Type::group_type_builder("sample").with_fields(fields).build()?)?;
+    let mut group = writer.next_row_group()?;
+    for (_, values) in sample {
+        match values {
+            Values::Texts(texts) => write_texts(&mut group, texts.iter().map(String::as_str))?,
+            Values::Numbers(numbers) => write_numbers(&mut group, numbers)?,
+        }
+    }
+    group.close()?;
+    writer.into_inner()
+}
+
+fn write_numbers(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, numbers: &[f64]) -> Result<(), ParquetError> {
+    if let Some(mut column) = group.next_column()? {
+        column.typed::<DoubleType>().write_batch(numbers, None, None)?;
+        column.close()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! What evaluation leaves for policies besides figures: columns to slice by, times, other seeds, samples of the data.
+
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::Field;
+use serde_json::{Value, json};
+use slipway_contract::{EvaluationReport, FaultKind};
+
+use crate::support::{Bench, table, table_model};
+
+/// A table whose rows lie in two regions, which is not learnt from.
+fn with_regions(rows: u32) -> String {
+    let table = table(rows);
+    let mut lines = table.lines();
+    let header = lines.next().expect("a header");
+    let rows = lines.enumerate().map(|(row, line)| format!("{line},{}", ["north", "south"][row % 3 % 2]));
+    format!("{header},region\n{}\n", rows.collect::<Vec<_>>().join("\n"))
+}
+
+fn model() -> Value {
+    let mut model = table_model();
+    model["spec"]["data"]["features"] = json!(["height", "weight"]);
+    model["spec"]["data"]["recent"] = json!({"file": "data/recent.csv"});
+    model["spec"]["evaluation"] = json!({"slices": ["label", "region"]});
+    model
+}
+
+fn bench() -> Bench {
+    let bench = Bench::with_tables();
+    bench.write("train.csv", with_regions(120));
+    bench.write("test.csv", with_regions(40));
+    bench.write("recent.csv", with_regions(60));
+    bench
+}
+
+/// The values of a column of a parquet file.
+fn column(bench: &Bench, file: &str, name: &str) -> Vec<Field> {
+    let opened = std::fs::File::open(bench.path().join("out").join(file)).expect("a file");
+    let reader = SerializedFileReader::new(opened).expect("parquet");
+    let rows = reader.get_row_iter(None).expect("rows");
+    let of_row = |row: parquet::record::Row| row.into_columns().into_iter().find(|(column, _)| column == name);
+    rows.map(|row| of_row(row.expect("a row")).expect("the column").1).collect()
+}
+
+#[test]
+fn columns_of_the_test_table_are_beside_the_predictions_though_nothing_is_learnt_from_them() {
+    let bench = bench();
+    bench.train(&model(), 1);
+    bench.keep_weights("candidate.safetensors");
+    let ended = bench.evaluate(&model(), "candidate.safetensors", None);
+    assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
+    let regions = column(&bench, "candidate/predictions.parquet", "region");
+    assert_eq!(regions.len(), 40);
+    assert_eq!(regions[..3], ["north", "south", "north"].map(|region| Field::Str(region.to_owned())));
+    assert!(!bench.path().join("out/candidate/latencies.json").exists(), "nobody asked for times");
+    assert!(!bench.path().join("out/samples").exists(), "nobody asked for samples");
+}
+
+#[test]
+fn a_column_to_slice_by_that_the_test_table_lacks_ends_training_before_it_begins() {
+    let bench = bench();
+    bench.write("test.csv", table(40));
+    let ended = bench.try_train(&model(), 1);
+    assert_eq!(ended.fault().kind, FaultKind::Specification);
+    assert_eq!(ended.fault().key.as_deref(), Some("spec.evaluation.slices"));
+    assert!(ended.fault().message.contains("has no column `region`; it has `height`"), "{}", ended.fault());
+}
+
+#[test]
+fn single_predictions_are_timed_often_enough_for_a_99th_percentile() {
+    let bench = bench();
+    bench.train(&model(), 1);
+    bench.keep_weights("candidate.safetensors");
+    let ended = bench.evaluate_with(&model(), "candidate.safetensors", &json!({"latencies": true}));
+    assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
+    let times: Vec<f64> = serde_json::from_slice(&bench.output("candidate/latencies.json")).expect("times");
+    assert!((500..=1_000).contains(&times.len()), "{}", times.len());
+    assert!(times.iter().all(|time| *time > 0.0 && time.is_finite()));
+}
+
+#[test]
+fn trainings_with_other_seeds_are_evaluated_on_the_same_rows() {
+    let bench = bench();
+    let mut other = model();
+    other["spec"]["training"]["seed"] = json!(8);
+    bench.train(&other, 1);
+    bench.keep_weights("other.safetensors");
+    bench.train(&model(), 1);
+    bench.keep_weights("candidate.safetensors");
+    let ended = bench.evaluate_with(&model(), "candidate.safetensors", &json!({"seeds": ["other.safetensors"]}));
+    assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
+    let report = |who: &str| -> EvaluationReport {
+        serde_json::from_slice(&bench.output(&format!("{who}/report.json"))).expect("a report")
+    };
+    let (candidate, other) = (report("candidate"), report("seed-0"));
+    assert_ne!(candidate.artifact, other.artifact);
+    assert_eq!((candidate.data, candidate.rows), (other.data, other.rows));
+}
+
+#[test]
+fn samples_hold_a_digest_of_every_row_and_the_columns_that_are_compared() {
+    let bench = bench();
+    let rows = with_regions(120);
+    let leaked = rows.lines().nth(7).expect("a row of training");
+    bench.write("test.csv", format!("height,weight,kind,region\n9,9,cat,north\n{leaked}\n"));
+    bench.train(&model(), 1);
+    bench.keep_weights("candidate.safetensors");
+    let samples = json!({"samples": {"leakage": true, "drift": ["height", "region"]}});
+    let ended = bench.evaluate_with(&model(), "candidate.safetensors", &samples);
+    assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
+    let training = column(&bench, "samples/training.parquet", "sha256(row)");
+    let test = column(&bench, "samples/test.parquet", "sha256(row)");
+    assert_eq!((training.len(), test.len()), (120, 2));
+    assert!(!training.contains(&test[0]) && training.contains(&test[1]), "{test:?}");
+    for (file, rows) in [("training", 120), ("recent", 60)] {
+        let file = format!("samples/{file}.parquet");
+        assert!(matches!(column(&bench, &file, "height")[..], [Field::Double(_), ..]));
+        assert_eq!(column(&bench, &file, "region").len(), rows);
+    }
+}

@@ -1,0 +1,147 @@
+//! The policies of a run: its model's, read where the push began, and the floors of the platform's owner.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use slipway_contract::Model;
+
+use super::plan::refused;
+use super::source::{self, folder_of};
+use super::{Pipeline, StepError, blocking};
+use crate::domain::{CommitSha, Diagnostic, Run, Verdict};
+use crate::git::{GitError, Mirror};
+use crate::policy::{Asks, Evidence, Policy};
+
+/// What a run is judged by.
+pub(super) struct Policies {
+    own: Policy,
+    floors: Arc<[Policy]>,
+}
+
+impl Policies {
+    fn all(&self) -> impl Iterator<Item = &Policy> {
+        self.floors.iter().chain([&self.own])
+    }
+
+    /// The columns of predictions by which rows are grouped.
+    pub(super) fn columns(&self) -> BTreeSet<String> {
+        self.all().flat_map(Policy::columns).collect()
+    }
+
+    /// What they need to see besides predictions.
+    pub(super) fn asks(&self) -> Asks {
+        self.all().map(Policy::asks).fold(Asks::default(), Asks::and)
+    }
+
+    /// The verdict of all of them.
+    pub(super) fn judge(&self, evidence: &Evidence<'_>) -> Verdict {
+        self.own.judge_over(&self.floors, evidence)
+    }
+}
+
+impl Pipeline {
+    /// Refuses a model that its policies could never judge, before anything is trained.
+    pub(super) async fn check_policies(&self, run: &Run, model: &Model) -> Result<(), StepError> {
+        let policies = self.read_policies(run, model).await?;
+        let unfit: Vec<Diagnostic> = policies.all().flat_map(|policy| policy.unfit_for(model)).collect();
+        if unfit.is_empty() { Ok(()) } else { Err(refused(unfit)) }
+    }
+
+    /// The policies the run is judged by. The model's own is that of the revision before the push, so that a change is never
+    /// judged by a policy it brings along. A model that is new has none there; its first policy is its own.
+    pub(super) async fn read_policies(&self, run: &Run, model: &Model) -> Result<Policies, StepError> {
+        let mirror = self.source(run)?.mirror.clone();
+        let floors = self.settings.floors.clone();
+        let path = format!("{}{}", folder_of(&run.file), model.spec.policy);
+        let (file, head, base) = (run.file.clone(), run.head.clone(), run.base.clone());
+        blocking(move || {
+            let (revision, path) = match base {
+                None => (head, path),
+                Some(base) => match source::read_text(&mirror, &base, &file)? {
+                    None => (head, path),
+                    Some(before) => {
+                        let before = before.ok().and_then(|text| source::read_model(&file, &text).ok());
+                        let before = before.map(|model| format!("{}{}", folder_of(&file), model.spec.policy));
+                        (base, before.unwrap_or(path))
+                    }
+                },
+            };
+            Ok(Policies { own: read_policy(&mirror, &revision, &path)?, floors })
+        })
+        .await?
+    }
+}
+
+/// A policy at a revision, with what it extends there.
+fn read_policy(mirror: &Mirror, revision: &CommitSha, path: &str) -> Result<Policy, StepError> {
+    let Some(text) = source::read_text(mirror, revision, path)? else {
+        let message = format!("there is no policy at {}, and without one nothing is promoted", revision.short());
+        let help = "push the policy first: a change is judged by the policy of the revision before it";
+        return Err(refused(vec![Diagnostic::new(path, message).help(help)]));
+    };
+    let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
+    let broken: RefCell<Option<GitError>> = RefCell::new(None);
+    let find = |from: &str, path: &str| {
+        let path = path_from(from, path)?;
+        match source::read_text(mirror, revision, &path) {
+            Ok(Some(Ok(text))) => Ok((path, text)),
+            Ok(Some(Err(diagnostic))) => Err(diagnostic.message),
+            Ok(None) => Err(format!("there is no file `{path}` at {}", revision.short())),
+            Err(error) => {
+                let words = error.to_string();
+                broken.replace(Some(error));
+                Err(words)
+            }
+        }
+    };
+    let read = Policy::read_with(path, &text, &find);
+    // A repository that cannot be read now is no mistake of its authors.
+    match broken.take() {
+        Some(error) => Err(error.into()),
+        None => read.map_err(refused),
+    }
+}
+
+/// A path in the repository from a path relative to another file of it.
+fn path_from(from: &str, path: &str) -> Result<String, String> {
+    if path.is_empty() || path.starts_with('/') || path.contains('\\') || path.chars().any(char::is_control) {
+        return Err("expected a relative path to a policy, or `slipway:` and the name of a shipped one".to_owned());
+    }
+    let mut parts: Vec<&str> = folder_of(from).split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or("the path leaves the repository")?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_from_the_file_that_names_it_and_stays_in_the_repository() {
+        for (from, path, expected) in [
+            ("policy.yaml", "base.yaml", "base.yaml"),
+            ("models/digits/policy.yaml", "base.yaml", "models/digits/base.yaml"),
+            ("models/digits/policy.yaml", "../../policies/./base.yaml", "policies/base.yaml"),
+        ] {
+            assert_eq!(path_from(from, path).as_deref(), Ok(expected), "{from} {path}");
+        }
+        for (from, path) in [
+            ("policy.yaml", "../base.yaml"),
+            ("models/policy.yaml", "../../base.yaml"),
+            ("models/policy.yaml", "/etc/base.yaml"),
+            ("policy.yaml", "a\\b.yaml"),
+            ("policy.yaml", ""),
+        ] {
+            assert!(path_from(from, path).is_err(), "{from} {path}");
+        }
+    }
+}
