@@ -9,8 +9,9 @@ use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
 use super::file::{
-    AuthorFile, ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, ForgeApiFile, LimitsFile, LocalFile, MetricsFile,
-    PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
+    AuthorFile, ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, ForgeApiFile, LimitsFile, LocalFile,
+    MetricsFile, PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile,
+    WebFile,
 };
 use super::floors;
 use super::remote::{Login, Place};
