@@ -1,5 +1,6 @@
 //! Composition root: makes the parts from their settings, starts them together and stops them together.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,7 +22,7 @@ use crate::domain::SourceName;
 use crate::executor;
 use crate::forge;
 use crate::git::Mirror;
-use crate::pipeline::{self, CrashPoint, Pipeline};
+use crate::pipeline::{self, BranchWriter, CrashPoint, Pipeline};
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::telemetry::RenderMetrics;
@@ -70,6 +71,13 @@ pub async fn serve(
             |pipeline, stop| async move { pipeline.read_deliveries(&name, &stop).await },
         );
     }
+    let environments: Vec<SourceName> = parts.pipeline.environments().map(|(name, _)| name.clone()).collect();
+    for name in environments {
+        parts.start("a promoter", |pipeline, stop| async move { pipeline.promote_runs(&name, &stop).await });
+    }
+    parts.start("the look at environments", |pipeline, stop| async move {
+        pipeline.watch_environments(limits.look_at_environments, &stop).await
+    });
     parts.start("the look for missed pushes", |pipeline, stop| async move {
         pipeline.find_missed(limits.look_for_missed, &stop).await
     });
@@ -162,6 +170,24 @@ fn clear_work(work: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// Environments on one branch get one writer, so that their promotions share pushes.
+fn assemble_environments(
+    settings: BTreeMap<SourceName, config::Environment>,
+    mirrors: &Path,
+) -> anyhow::Result<BTreeMap<SourceName, pipeline::Environment>> {
+    let mut writers: Vec<BranchWriter> = Vec::new();
+    let mut environments = BTreeMap::new();
+    for (name, config::Environment { remote, folder, rules, requests }) in settings {
+        let writer = match writers.iter().find(|writer| *writer.mirror().remote() == remote) {
+            Some(writer) => writer.clone(),
+            None => BranchWriter::new(Mirror::open(mirrors, remote)?),
+        };
+        writers.push(writer.clone());
+        environments.insert(name, pipeline::Environment::new(writer, folder, rules, requests));
+    }
+    Ok(environments)
+}
+
 fn assemble(
     settings: Settings,
     store: Arc<Store>,
@@ -182,30 +208,29 @@ fn assemble(
         sources,
         environments,
         floors,
+        people,
         retention: _,
         limits,
         telemetry: _,
     } = settings;
     let mirrors = state.join("mirrors");
-    let mut hooks = std::collections::BTreeMap::new();
-    let mut served = std::collections::BTreeMap::new();
+    let mut hooks = BTreeMap::new();
+    let mut served = BTreeMap::new();
     for (name, config::Source { forge, api, remote, secrets, environment, changes, priority }) in sources {
-        let forge = forge::connect(forge);
+        let (kind, forge) = (forge, forge::connect(forge));
         let mirror = Mirror::open(&mirrors, remote)?;
         hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
         let arrived = Notify::new();
-        served.insert(name, pipeline::Source { forge, api, mirror, environment, changes, priority, arrived });
+        served.insert(name, pipeline::Source { kind, forge, api, mirror, environment, changes, priority, arrived });
     }
-    let mut written = std::collections::BTreeMap::new();
-    for (name, remote) in environments {
-        written.insert(name, pipeline::Environment { mirror: Mirror::open(&mirrors, remote)? });
-    }
+    let environments = assemble_environments(environments, &mirrors)?;
     let settings = pipeline::Settings {
         sources: served,
-        environments: written,
+        environments,
         work: state.join(WORK),
         floors: floors.into(),
         committer,
+        people,
         threads,
         device,
         most_of_a_source: limits.most_of_a_source,

@@ -82,9 +82,22 @@ impl Server {
 
     /// Asks the server, and answers what it says; a refusal is a failure with its reason.
     pub(super) fn ask(&self, method: &str, path: &str) -> Result<Value, Failure> {
+        self.answer(method, path, None)
+    }
+
+    /// Posts a document, and answers what the server says.
+    pub(super) fn send(&self, path: &str, document: &Value) -> Result<Value, Failure> {
+        self.answer("POST", path, Some(document))
+    }
+
+    fn answer(&self, method: &str, path: &str, document: Option<&Value>) -> Result<Value, Failure> {
         let url = self.url(path);
-        let request =
-            self.request(method, path)?.body(()).map_err(|error| exit::invalid(format!("`{url}`: {error}")))?;
+        let mut request = self.request(method, path)?;
+        if document.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = document.map(Value::to_string).unwrap_or_default();
+        let request = request.body(body).map_err(|error| exit::invalid(format!("`{url}`: {error}")))?;
         let response = agent(PATIENCE).run(request).map_err(|error| self.unreachable(&error))?;
         let status = response.status().as_u16();
         let mut body = String::new();

@@ -8,12 +8,14 @@ mod completions;
 mod deliveries;
 mod doctor;
 mod edit;
+mod environments;
 mod exit;
 mod follow;
 mod gate;
 mod generate;
 mod hook;
 mod output;
+mod promotions;
 mod runs;
 mod serve;
 mod tokens;
@@ -64,6 +66,20 @@ enum Command {
     Runs(runs::Runs),
     /// Read the deliveries of a running server, and have them read again
     Deliveries(deliveries::Deliveries),
+    /// Read the environments of a running server: what they name, what waits and why, and what was in them once
+    Environments(environments::Environments),
+    /// Take a model's artifact to an environment
+    Promote(promotions::Promote),
+    /// Bring an earlier promotion back, by a commit and without training
+    Rollback(promotions::Rollback),
+    /// Approve the artifact that is on its way to an environment
+    Approve(promotions::Approve),
+    /// See to it that nobody promotes an artifact again
+    Reject(promotions::Reject),
+    /// Keep promotions away from an environment
+    Hold(promotions::Hold),
+    /// End a hold
+    Release(promotions::Release),
     /// Make, revoke and list the tokens of the API, beside the server
     Tokens(tokens::Tokens),
     /// Read and verify the audit log, beside the server
@@ -132,6 +148,13 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Edit(command) => command.run(),
         Command::Runs(command) => command.run(),
         Command::Deliveries(command) => command.run(),
+        Command::Environments(command) => command.run(),
+        Command::Promote(command) => command.run(),
+        Command::Rollback(command) => command.run(),
+        Command::Approve(command) => command.run(),
+        Command::Reject(command) => command.run(),
+        Command::Hold(command) => command.run(),
+        Command::Release(command) => command.run(),
         Command::Tokens(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Hook(command) => command.run(),

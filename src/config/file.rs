@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipway_contract::{API_VERSION, DevicePreference};
 
+use super::environment_file::{EnvironmentFile, PersonFile};
 use super::floors::PoliciesFile;
 use super::secret::SecretReference;
 use crate::domain::SourceName;
@@ -46,6 +47,9 @@ pub struct ServerFile {
     /// Who is named as author of promotions; the committer when absent.
     #[serde(default)]
     pub(super) author: Option<AuthorFile>,
+    /// Who is who: a person's approval counts once, and an author's own does not suffice.
+    #[serde(default)]
+    pub(super) people: Vec<PersonFile>,
     /// Webhooks and API.
     #[serde(default)]
     pub(super) web: WebFile,
@@ -157,39 +161,13 @@ pub(super) enum ChangesFile {
 #[derive(JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its schema is used")]
-enum ForgeNames {
+pub(super) enum ForgeNames {
     Plain,
     GitHub,
     GitLab,
     Gitea,
     Forgejo,
     Bitbucket,
-}
-
-/// An environment that may be written.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EnvironmentFile {
-    /// Its name.
-    #[schemars(with = "String")]
-    pub(super) name: SourceName,
-    /// Clone address of the repository its manifests are in: http, https or ssh.
-    pub(super) url: String,
-    /// The branch its manifests are on.
-    #[serde(default = "usual_branch")]
-    pub(super) branch: String,
-    /// How to log in for fetching and pushing.
-    #[serde(default)]
-    pub(super) credentials: Option<CredentialsFile>,
-    /// How to log in for fetching and pushing over SSH.
-    #[serde(default)]
-    pub(super) ssh: Option<SshFile>,
-    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
-    #[serde(default)]
-    pub(super) ca: Option<String>,
-    /// The key that signs promotions: an Ed25519 key of OpenSSH without a passphrase.
-    #[serde(default)]
-    pub(super) signing_key: Option<SecretReference>,
 }
 
 /// How to log in to a git server.
@@ -285,6 +263,9 @@ pub(super) struct LimitsFile {
     /// How often served branches are compared with what was delivered, at least 5 s.
     #[schemars(with = "String")]
     pub(super) look_for_missed_pushes: jiff::SignedDuration,
+    /// How often environments are looked at for changes by hand, at least 1 s.
+    #[schemars(with = "String")]
+    pub(super) look_at_environments: jiff::SignedDuration,
 }
 
 impl Default for LimitsFile {
@@ -293,6 +274,7 @@ impl Default for LimitsFile {
             runs_of_a_repository: 64,
             lease: jiff::SignedDuration::from_secs(30),
             look_for_missed_pushes: jiff::SignedDuration::from_mins(5),
+            look_at_environments: jiff::SignedDuration::from_secs(30),
         }
     }
 }
@@ -446,6 +428,6 @@ fn usual_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8420))
 }
 
-fn usual_branch() -> String {
+pub(super) fn usual_branch() -> String {
     "main".to_owned()
 }

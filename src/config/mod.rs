@@ -1,6 +1,8 @@
 //! The server's own file: what the platform's owner decides and model authors must not. Read here, turned into each
 //! part's settings, and nowhere else.
 
+mod environment_file;
+mod environments;
 mod file;
 mod floors;
 mod remote;
@@ -13,12 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::artifacts;
-use crate::domain::{Diagnostic, SourceName};
+use crate::domain::{Diagnostic, People, Rules, SourceName};
 use crate::executor;
 use crate::forge;
 use crate::forge::Secret;
 use crate::git::{Identity, Remote};
 use crate::pipeline::ChangePolicy;
+use crate::pipeline::Requests;
 use crate::policy::Policy;
 use crate::store;
 use crate::telemetry;
@@ -52,7 +55,9 @@ pub struct Settings {
     /// Repositories that are served.
     pub sources: BTreeMap<SourceName, Source>,
     /// Environments that may be written.
-    pub environments: BTreeMap<SourceName, Remote>,
+    pub environments: BTreeMap<SourceName, Environment>,
+    /// Who is who.
+    pub people: People,
     /// Policies that no model's policy can loosen.
     pub floors: Vec<Policy>,
     /// How long deliveries are kept.
@@ -72,6 +77,21 @@ pub struct Limits {
     pub lease: Duration,
     /// How often missed pushes are looked for.
     pub look_for_missed: Duration,
+    /// How often environments are looked at for changes by hand.
+    pub look_at_environments: Duration,
+}
+
+/// An environment that may be written.
+#[derive(Debug)]
+pub struct Environment {
+    /// The repository and the branch its manifests are on.
+    pub remote: Remote,
+    /// The folder they are in; all of the branch if `None`.
+    pub folder: Option<String>,
+    /// Its rules.
+    pub rules: Rules,
+    /// How promotions are requested; they are commits to the branch if `None`.
+    pub requests: Option<Requests>,
 }
 
 /// A repository that is served.

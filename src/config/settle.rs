@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use slipway_contract::{API_VERSION, DevicePreference};
 
+use super::environments::{settle_environments, settle_people};
 use super::file::{
-    AuthorFile, ChangesFile, CommitterFile, EnvironmentFile, ExecutorFile, ForgeApiFile, LimitsFile, LocalFile,
-    MetricsFile, PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile,
-    WebFile,
+    AuthorFile, ChangesFile, CommitterFile, ExecutorFile, ForgeApiFile, LimitsFile, LocalFile, MetricsFile,
+    PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::floors;
 use super::remote::{Login, Place};
 use super::secret::{self, SecretReference};
-use super::{Limits, Problems, Remote, Secret, Settings, Source};
+use super::{Environment, Limits, Problems, Secret, Settings, Source};
 use crate::artifacts;
 use crate::domain::SourceName;
 use crate::executor;
@@ -51,6 +52,7 @@ impl ServerFile {
             executor,
             committer,
             author,
+            people,
             web,
             store,
             retention,
@@ -62,7 +64,8 @@ impl ServerFile {
         }
         let state = folder.join(state);
         let author = author.map(|AuthorFile { name, email }| settle_identity("author", name, email, problems));
-        let environments = settle_environments(environments, author.as_ref(), folder, problems);
+        let people = settle_people(people, problems);
+        let environments = settle_environments(environments, author.as_ref(), folder, &people, problems);
         let sources = settle_sources(sources, &environments, folder, problems);
         let floors = floors::read(&policies, folder, problems);
         if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
@@ -99,6 +102,7 @@ impl ServerFile {
             sources,
             environments,
             floors,
+            people,
             retention,
             limits,
             telemetry: telemetry::Settings { otlp },
@@ -116,37 +120,9 @@ fn settle_identity(key: &str, name: String, email: String, problems: &mut Proble
     Identity { name, email }
 }
 
-fn settle_environments(
-    files: Vec<EnvironmentFile>,
-    author: Option<&Identity>,
-    folder: &Path,
-    problems: &mut Problems,
-) -> BTreeMap<SourceName, Remote> {
-    let mut environments = BTreeMap::new();
-    if files.is_empty() {
-        problems.add("environments", "none is named, expected at least one");
-    }
-    for (index, file) in files.into_iter().enumerate() {
-        let EnvironmentFile { name, url, branch, credentials, ssh, ca, signing_key } = file;
-        let key = format!("environments[{index}]");
-        let place = Place { key: &key, folder };
-        let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
-        let Some(remote) = place.remote(&url, &branch, &login, problems) else { continue };
-        let remote = place.signed(remote, signing_key.as_ref(), problems);
-        let remote = match author {
-            Some(author) => remote.with_author(author.clone()),
-            None => remote,
-        };
-        if environments.insert(name.clone(), remote).is_some() {
-            problems.add(&format!("{}.name", place.key), format!("`{name}` is named twice"));
-        }
-    }
-    environments
-}
-
 fn settle_sources(
     files: Vec<SourceFile>,
-    environments: &BTreeMap<SourceName, Remote>,
+    environments: &BTreeMap<SourceName, Environment>,
     folder: &Path,
     problems: &mut Problems,
 ) -> BTreeMap<SourceName, Source> {
@@ -174,13 +150,8 @@ fn settle_sources(
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
-        let api = api.and_then(|api| {
-            let key = format!("{key}.api");
-            let login = settle_login(&api, &key, folder, problems)?;
-            let ForgeApiFile { url, repository, .. } = api;
-            let purpose = forge::Purpose::Source;
-            problems.take(&key, forge::connect_api(forge::ApiSettings { forge, url, repository, login, purpose }))
-        });
+        let api =
+            api.and_then(|api| settle_api(api, forge, forge::Purpose::Source, &format!("{key}.api"), folder, problems));
         let changes = match changes {
             ChangesFile::Ignore => ChangePolicy::Ignore,
             ChangesFile::SameRepository => ChangePolicy::SameRepository,
@@ -205,6 +176,20 @@ fn settle_sources(
         }
     }
     sources
+}
+
+/// A forge's API, or mistakes at its keys.
+pub(super) fn settle_api(
+    api: ForgeApiFile,
+    forge: forge::Settings,
+    purpose: forge::Purpose,
+    key: &str,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<Arc<dyn forge::ForgeApi>> {
+    let login = settle_login(&api, key, folder, problems)?;
+    let ForgeApiFile { url, repository, .. } = api;
+    problems.take(key, forge::connect_api(forge::ApiSettings { forge, url, repository, login, purpose }))
 }
 
 /// Who we are at a forge's API: a token or an App.
@@ -329,7 +314,7 @@ fn settle_retention(file: &RetentionFile, problems: &mut Problems) -> store::Ret
 }
 
 fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
-    let LimitsFile { runs_of_a_repository, lease, look_for_missed_pushes } = file;
+    let LimitsFile { runs_of_a_repository, lease, look_for_missed_pushes, look_at_environments } = file;
     if !(1..=64).contains(runs_of_a_repository) {
         let key = "limits.runs_of_a_repository";
         problems.add(key, format!("{runs_of_a_repository} is out of range, expected 1 to 64"));
@@ -343,7 +328,12 @@ fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
     if look_for_missed < Duration::from_secs(5) {
         problems.add(key, format!("{look_for_missed:?} is too often, expected at least `5s`"));
     }
-    Some(Limits { most_of_a_source: *runs_of_a_repository, lease, look_for_missed })
+    let key = "limits.look_at_environments";
+    let look_at_environments = problems.take(key, positive(*look_at_environments))?;
+    if look_at_environments < Duration::from_secs(1) {
+        problems.add(key, format!("{look_at_environments:?} is too often, expected at least `1s`"));
+    }
+    Some(Limits { most_of_a_source: *runs_of_a_repository, lease, look_for_missed, look_at_environments })
 }
 
 fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {

@@ -1,6 +1,7 @@
 //! The product's words, free of any outside world: identifiers, events, runs, verdicts, promotions.
 
 mod account;
+mod approval;
 mod delivery;
 mod diagnostic;
 mod event;
@@ -8,11 +9,14 @@ mod ids;
 mod promotion;
 mod retry;
 mod revision;
+mod rules;
 mod run;
 mod transition;
 mod verdict;
+mod window;
 
 pub use account::{Account, Author, Commenter, ForgeId, NotAForgeId, Repository, Sender};
+pub use approval::{Approval, Hold, People, Person, Rejection};
 pub use delivery::{Delivery, DeliveryState, Intake};
 pub use diagnostic::{Diagnostic, Position};
 pub use event::{
@@ -20,13 +24,16 @@ pub use event::{
     InstallationStep, MergeGroup, MergeGroupStep, Movement, Push, Reference,
 };
 pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
-pub use promotion::{Promotion, version_of};
+pub use promotion::{Named, PlacedBy, Placement, Promotion, PromotionRequest, version_of};
 pub use retry::{Retry, pause_before};
 pub use revision::{NotARevision, Revision};
+pub use rules::{After, Approvals, Candidate, Freeze, Holdback, Need, Rule, Rules, Upstream};
 pub use run::{
-    ChangeHead, Document, EvaluationDigests, EvaluationRecord, IllegalMove, Run, RunCause, RunEvent, RunState, SeedRun,
+    ChangeHead, Document, EvaluationDigests, EvaluationRecord, IllegalMove, Origin, Run, RunCause, RunEvent, RunState,
+    SeedRun,
 };
 pub use transition::{Actor, Transition};
 pub use verdict::{
     CheckOutcome, CheckResult, ExceptionNote, Floor, Interval, Method, Outcome, Requirement, SliceResult, Verdict,
 };
+pub use window::{NotAWindow, Window};

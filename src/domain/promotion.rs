@@ -1,9 +1,10 @@
-//! One commit that makes an environment name an artifact.
+//! One commit that makes an environment name an artifact, and what environments name.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use slipway_contract::{Digest, ModelName};
 
-use super::{RunId, SourceName};
+use super::{CommitSha, RunId, SourceName};
 
 /// What is to be written where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,68 @@ impl Promotion {
         let Self { run, model, environment, artifact } = self;
         Digest::of(format!("{run}\n{model}\n{environment}\n{artifact}\n").as_bytes())
     }
+}
+
+/// The request by which a promotion is offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotionRequest {
+    /// Its number at the forge.
+    pub number: u64,
+    /// The commit that was judged: nothing else is merged.
+    pub head: CommitSha,
+    /// The branch it is on.
+    pub branch: String,
+}
+
+/// What an environment names of a model since some commit, as git says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The environment.
+    pub environment: SourceName,
+    /// The model.
+    pub model: String,
+    /// What the marked places name: an artifact, or a text that is none.
+    pub named: Named,
+    /// The commit that wrote it.
+    pub commit: CommitSha,
+    /// The commit's time.
+    pub at: Timestamp,
+    /// Who wrote it.
+    pub by: PlacedBy,
+}
+
+/// What the marked places of a model name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Named {
+    /// No artifact yet.
+    Nothing,
+    /// This artifact.
+    Artifact(Digest),
+    /// Something that is not one artifact, in words.
+    Unclear(String),
+}
+
+impl Named {
+    /// The artifact, if it is one.
+    pub fn artifact(&self) -> Option<&Digest> {
+        match self {
+            Self::Artifact(artifact) => Some(artifact),
+            Self::Nothing | Self::Unclear(_) => None,
+        }
+    }
+}
+
+/// Who wrote what an environment names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlacedBy {
+    /// A run, by its promotion.
+    Run(RunId),
+    /// A person by hand, or another tool: by the commit's author.
+    Hand(String),
+    /// It was there before the history that was read.
+    Unknown,
 }
 
 /// A short name of an artifact: the day of its run and twelve digits of its digest, such as `20261124-3f9a1c2b7d10`.

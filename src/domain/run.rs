@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
 
 use super::Verdict;
-use super::{CommitSha, Diagnostic, RunId, SourceName};
+use super::{CommitSha, Diagnostic, Holdback, Outcome, PromotionRequest, RunId, SourceName};
 
 /// Where a run stands. The active states name the step that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum RunState {
     Gating,
     /// Card, reports and evidence are stored with the artifact.
     Publishing,
+    /// Passed, and held back by a rule of its environment.
+    Waiting,
     /// The environment's manifests are changed.
     Promoting,
     /// The environment names the artifact, or the change was judged and passed.
@@ -51,6 +53,10 @@ pub enum RunEvent {
     Passed,
     /// Everything about the artifact is stored.
     Published,
+    /// A rule of the environment holds the promotion back.
+    HeldBack,
+    /// No rule holds it back any more.
+    Cleared,
     /// The environment names the artifact.
     Promoted,
     /// The change was judged, and everything about it is stored: nothing is promoted for a change.
@@ -79,12 +85,13 @@ pub struct IllegalMove {
 
 impl RunState {
     /// All states, in the order of a run's life.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Queued,
         Self::Training,
         Self::Evaluating,
         Self::Gating,
         Self::Publishing,
+        Self::Waiting,
         Self::Promoting,
         Self::Done,
         Self::Refused,
@@ -97,12 +104,18 @@ impl RunState {
     pub fn after(self, event: RunEvent) -> Result<Self, IllegalMove> {
         match (self, event) {
             (Self::Queued, RunEvent::Planned) => Ok(Self::Training),
-            (Self::Training, RunEvent::Trained) | (Self::Promoting, RunEvent::ChampionMoved) => Ok(Self::Evaluating),
+            (Self::Training, RunEvent::Trained) | (Self::Promoting | Self::Waiting, RunEvent::ChampionMoved) => {
+                Ok(Self::Evaluating)
+            }
             (Self::Evaluating, RunEvent::Evaluated) => Ok(Self::Gating),
             (Self::Gating, RunEvent::Passed) => Ok(Self::Publishing),
-            (Self::Publishing, RunEvent::Published) => Ok(Self::Promoting),
-            (Self::Promoting, RunEvent::Promoted) | (Self::Publishing, RunEvent::Judged) => Ok(Self::Done),
-            (Self::Queued | Self::Training | Self::Evaluating | Self::Gating, RunEvent::Refused) => Ok(Self::Refused),
+            (Self::Publishing, RunEvent::Published) | (Self::Waiting, RunEvent::Cleared) => Ok(Self::Promoting),
+            (Self::Promoting | Self::Waiting, RunEvent::HeldBack) => Ok(Self::Waiting),
+            (Self::Promoting | Self::Waiting, RunEvent::Promoted) | (Self::Publishing, RunEvent::Judged) => {
+                Ok(Self::Done)
+            }
+            // Nothing refuses what is promoting, but a person who rejects the artifact before it is written.
+            (from, RunEvent::Refused) if from.is_active() && from != Self::Publishing => Ok(Self::Refused),
             (from, RunEvent::Failed) if from.is_active() => Ok(Self::Failed),
             // A run that is promoting has passed everything and may already be in the environment: it ends by itself.
             (from, RunEvent::Superseded) if from.may_be_called_off() => Ok(Self::Superseded),
@@ -115,7 +128,13 @@ impl RunState {
     pub fn is_active(self) -> bool {
         matches!(
             self,
-            Self::Queued | Self::Training | Self::Evaluating | Self::Gating | Self::Publishing | Self::Promoting
+            Self::Queued
+                | Self::Training
+                | Self::Evaluating
+                | Self::Gating
+                | Self::Publishing
+                | Self::Waiting
+                | Self::Promoting
         )
     }
 
@@ -137,6 +156,7 @@ impl RunState {
             Self::Evaluating => "evaluating",
             Self::Gating => "gating",
             Self::Publishing => "publishing",
+            Self::Waiting => "waiting",
             Self::Promoting => "promoting",
             Self::Done => "done",
             Self::Refused => "refused",
@@ -169,6 +189,12 @@ pub struct Run {
     pub head: CommitSha,
     /// The environment that is to name the artifact.
     pub environment: SourceName,
+    /// What it follows from, if that is no push and no change.
+    #[serde(default)]
+    pub origin: Option<Origin>,
+    /// Who wrote the revision, as an address; known once the run is planned.
+    #[serde(default)]
+    pub author: Option<String>,
     /// Where it stands.
     pub state: RunState,
     /// Why it ended, or why it waits, in words for people.
@@ -211,6 +237,12 @@ pub struct Run {
     pub evidence: Option<Digest>,
     /// The verdict.
     pub verdict: Option<Verdict>,
+    /// What holds its promotion back.
+    #[serde(default)]
+    pub held_back: Vec<Holdback>,
+    /// The request by which its promotion is offered, where the environment takes promotions so.
+    #[serde(default)]
+    pub request: Option<PromotionRequest>,
     /// The commit in the environment repository.
     pub promotion_commit: Option<CommitSha>,
     /// When the delivery that announced it was stored.
@@ -219,6 +251,24 @@ pub struct Run {
     pub created_at: Timestamp,
     /// When it last moved.
     pub updated_at: Timestamp,
+}
+
+/// What a run follows from, if that is no push and no change. Its artifact is known from the beginning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Another environment names the artifact now, or a person asked for it to be taken to this one.
+    Promotion {
+        /// The run that promoted it there, or that made it.
+        of: RunId,
+    },
+    /// A person wants an earlier promotion back.
+    Rollback {
+        /// The run of the earlier promotion.
+        to: RunId,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// The head of a change, as a run sees it.
@@ -267,6 +317,8 @@ impl Run {
             base,
             head,
             environment,
+            origin: None,
+            author: None,
             state: RunState::Queued,
             reason: None,
             diagnostics: Vec::new(),
@@ -284,6 +336,8 @@ impl Run {
             evaluation: None,
             evidence: None,
             verdict: None,
+            held_back: Vec::new(),
+            request: None,
             promotion_commit: None,
             delivered_at,
             created_at: now,
@@ -291,13 +345,67 @@ impl Run {
         }
     }
 
+    /// A run that takes this one's artifact to another environment, where it is compared with what that one names.
+    pub fn onward(&self, environment: SourceName, now: Timestamp) -> Self {
+        let origin = Origin::Promotion { of: self.id };
+        Self {
+            run_key: self.run_key.clone(),
+            run_key_parts: self.run_key_parts.clone(),
+            reuse: Some(format!("weights of run {}, as promoted to `{}`", self.id, self.environment)),
+            ..self.following(environment, origin, now)
+        }
+    }
+
+    /// A run that restores this one's promotion, as it was judged then.
+    pub fn rolled_back_to(&self, reason: &str, now: Timestamp) -> Self {
+        let origin = Origin::Rollback { to: self.id, reason: reason.to_owned() };
+        Self {
+            state: RunState::Promoting,
+            champion: self.champion.clone(),
+            evaluation: self.evaluation.clone(),
+            evidence: self.evidence.clone(),
+            verdict: self.verdict.clone(),
+            ..self.following(self.environment.clone(), origin, now)
+        }
+    }
+
+    fn following(&self, environment: SourceName, origin: Origin, now: Timestamp) -> Self {
+        let cause = RunCause {
+            source: self.source.clone(),
+            model: self.model.clone(),
+            file: self.file.clone(),
+            branch: self.branch.clone(),
+            change: None,
+            base: self.base.clone(),
+            head: self.head.clone(),
+            environment,
+            delivered_at: now,
+        };
+        Self {
+            origin: Some(origin),
+            author: self.author.clone(),
+            priority: self.priority,
+            artifact: self.artifact.clone(),
+            reused_from: Some(self.reused_from.unwrap_or(self.id)),
+            ..Self::queued(cause, now)
+        }
+    }
+
+    /// Whether the policy leaves the artifact to a person.
+    pub fn policy_asks_for_approval(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::NeedsApproval)
+    }
+
     /// The lane the run is in. Runs of one lane (one model on one branch or in one change) go one after the other, and
     /// a newer one supersedes older ones.
     pub fn lane(&self) -> String {
         let Self { source, branch, file, .. } = self;
-        match &self.change {
-            Some(ChangeHead { number, .. }) => format!("{source} change:{number} {file}"),
-            None => format!("{source} refs/heads/{branch} {file}"),
+        match (&self.change, &self.origin) {
+            (Some(ChangeHead { number, .. }), _) => format!("{source} change:{number} {file}"),
+            (None, Some(Origin::Promotion { .. })) => format!("{source} environment:{} {file}", self.environment),
+            // Nobody waits for what they want to get away from.
+            (None, Some(Origin::Rollback { .. })) => format!("{source} rollback:{} {}", self.environment, self.id),
+            (None, None) => format!("{source} refs/heads/{branch} {file}"),
         }
     }
 }
@@ -355,7 +463,7 @@ pub struct EvaluationDigests {
 mod tests {
     use super::*;
 
-    const EVENTS: [RunEvent; 12] = [
+    const EVENTS: [RunEvent; 14] = [
         RunEvent::Planned,
         RunEvent::Trained,
         RunEvent::Evaluated,
@@ -363,6 +471,8 @@ mod tests {
         RunEvent::Published,
         RunEvent::Promoted,
         RunEvent::Judged,
+        RunEvent::HeldBack,
+        RunEvent::Cleared,
         RunEvent::ChampionMoved,
         RunEvent::Refused,
         RunEvent::Failed,
@@ -388,15 +498,17 @@ mod tests {
     #[test]
     fn a_run_is_promoted_only_after_its_verdict_and_its_publication() {
         for state in RunState::ALL {
-            assert_eq!(state.after(RunEvent::Promoted).is_ok(), state == RunState::Promoting);
+            let may_be_promoted = matches!(state, RunState::Promoting | RunState::Waiting);
+            assert_eq!(state.after(RunEvent::Promoted).is_ok(), may_be_promoted);
             assert_eq!(state.after(RunEvent::Passed).is_ok(), state == RunState::Gating);
         }
     }
 
     #[test]
-    fn a_run_that_is_promoting_cannot_be_called_off_or_refused() {
-        for event in [RunEvent::Superseded, RunEvent::Cancelled, RunEvent::Refused] {
+    fn a_run_that_is_promoting_cannot_be_called_off_and_one_that_waits_can() {
+        for event in [RunEvent::Superseded, RunEvent::Cancelled] {
             assert!(RunState::Promoting.after(event).is_err());
+            assert!(RunState::Waiting.after(event).is_ok());
         }
     }
 

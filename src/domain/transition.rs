@@ -28,11 +28,12 @@ impl Actor {
         Self(format!("token {name}"))
     }
 
-    /// An account at a source's forge. Its name may be anything, and another's tomorrow.
-    pub fn account(source: &SourceName, account: &Account) -> Self {
+    /// An account at a source's forge: `account github:583231 (kim) at models`. What counts is the forge and the
+    /// identifier; the name may be anything, and another's tomorrow.
+    pub fn account(forge: &str, source: &SourceName, account: &Account) -> Self {
         let name: String =
             account.name.iter().flat_map(|name| name.chars()).filter(|c| !c.is_control()).take(100).collect();
-        Self(format!("account {} ({name}) at {source}", account.id))
+        Self(format!("account {forge}:{} ({name}) at {source}", account.id))
     }
 
     /// Somebody at a command line beside the store.

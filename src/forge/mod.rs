@@ -47,6 +47,20 @@ pub enum Settings {
     Bitbucket,
 }
 
+impl Settings {
+    /// The word in the settings, and before the identifiers of accounts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::GitHub => "github",
+            Self::GitLab => "gitlab",
+            Self::Gitea => "gitea",
+            Self::Forgejo => "forgejo",
+            Self::Bitbucket => "bitbucket",
+        }
+    }
+}
+
 /// The forge that `settings` name.
 pub fn connect(settings: Settings) -> Arc<dyn Forge> {
     match settings {

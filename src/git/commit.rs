@@ -16,6 +16,9 @@ const LONGEST_MESSAGE: usize = 16 * 1024;
 const MOST_TRAILERS: usize = 64;
 const LONGEST_TRAILER: usize = 1024;
 
+/// Most parents kept of a commit.
+const MOST_PARENTS: usize = 8;
+
 /// What a commit says of itself: bounded, and always valid text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitInfo {
@@ -23,6 +26,8 @@ pub struct CommitInfo {
     pub commit: CommitSha,
     /// Who wrote it.
     pub author: String,
+    /// The address of who wrote it, as they gave it.
+    pub author_email: String,
     /// Who committed it.
     pub committer: String,
     /// The first line of the message.
@@ -31,6 +36,8 @@ pub struct CommitInfo {
     pub message: String,
     /// Keys and values of the message's last paragraph, wherever the message was cut.
     pub trailers: Vec<(String, String)>,
+    /// What it was built on; several for a merge, eight at most.
+    pub parents: Vec<CommitSha>,
     /// When it was committed; `None` for a time no calendar holds.
     pub time: Option<Timestamp>,
 }
@@ -49,9 +56,11 @@ impl CommitInfo {
         Self {
             commit: name_of(commit.id()),
             author: short_words(&String::from_utf8_lossy(commit.author().name_bytes())),
+            author_email: short_words(&String::from_utf8_lossy(commit.author().email_bytes())),
             committer: short_words(&String::from_utf8_lossy(commit.committer().name_bytes())),
             subject: short_words(message.lines().next().unwrap_or_default()),
             time: Timestamp::from_second(commit.time().seconds()).ok(),
+            parents: commit.parent_ids().take(MOST_PARENTS).map(name_of).collect(),
             trailers,
             message,
         }

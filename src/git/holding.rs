@@ -6,6 +6,7 @@ use std::sync::Arc;
 use git2::{Oid, Repository};
 
 use super::GitError;
+use super::TreeFile;
 use super::fault::Fault;
 use super::tree;
 use super::tree::Kind;
@@ -36,19 +37,19 @@ pub(super) struct Holdings {
 
 /// A folder with files that are meant, or with folders that have some.
 struct Folder {
-    files: Vec<String>,
+    files: Vec<TreeFile>,
     folders: Vec<(String, Arc<Folder>)>,
 }
 
 impl Holdings {
-    /// The paths of the files that are meant, sorted. Paths that are not UTF-8 are passed over.
+    /// The files that are meant, sorted by path. Paths that are not UTF-8 are passed over.
     pub(super) fn find(
         &mut self,
         repository: &Repository,
         name: &str,
         root: Oid,
         held: &Held,
-    ) -> Result<Vec<String>, Fault> {
+    ) -> Result<Vec<TreeFile>, Fault> {
         if self.of != *held || self.folders.len() > MOST_REMEMBERED {
             *self = Self { of: held.clone(), folders: HashMap::new() };
         }
@@ -56,7 +57,7 @@ impl Holdings {
         if let Some(folder) = self.look_through(repository, name, root, 0)? {
             folder.list("", &mut found);
         }
-        found.sort();
+        found.sort_by(|a: &TreeFile, b: &TreeFile| a.path.cmp(&b.path));
         Ok(found)
     }
 
@@ -86,8 +87,8 @@ impl Holdings {
                     let inner = self.look_through(repository, name, entry.id(), depth + 1)?;
                     folders.extend(inner.map(|inner| (part.to_owned(), inner)));
                 }
-                Kind::File { .. } if self.is_meant(repository, part, entry.id())? => files.push(part.to_owned()),
-                Kind::File { .. } | Kind::Symlink | Kind::Submodule => {}
+                Kind::File { .. } => files.extend(self.meant(repository, part, entry.id())?),
+                Kind::Symlink | Kind::Submodule => {}
             }
         }
         let is_empty = files.is_empty() && folders.is_empty();
@@ -96,21 +97,26 @@ impl Holdings {
         Ok(folder)
     }
 
-    fn is_meant(&self, repository: &Repository, name: &str, id: Oid) -> Result<bool, git2::Error> {
-        if !self.of.endings.iter().any(|ending| name.ends_with(ending.as_str()))
-            || tree::blob_size(repository, id)? > self.of.max_bytes
-        {
-            return Ok(false);
+    /// The file, named by its last part, if it is meant.
+    fn meant(&self, repository: &Repository, name: &str, id: Oid) -> Result<Option<TreeFile>, git2::Error> {
+        if !self.of.endings.iter().any(|ending| name.ends_with(ending.as_str())) {
+            return Ok(None);
+        }
+        let size = tree::blob_size(repository, id)?;
+        if size > self.of.max_bytes {
+            return Ok(None);
         }
         let blob = repository.find_blob(id)?;
         let text = self.of.text.as_bytes();
-        Ok(text.is_empty() || blob.content().windows(text.len()).any(|window| window == text))
+        let holds = text.is_empty() || blob.content().windows(text.len()).any(|window| window == text);
+        Ok(holds.then(|| TreeFile { path: name.to_owned(), blob: id.to_string(), size }))
     }
 }
 
 impl Folder {
-    fn list(&self, path: &str, found: &mut Vec<String>) {
-        found.extend(self.files.iter().map(|file| format!("{path}{file}")));
+    fn list(&self, path: &str, found: &mut Vec<TreeFile>) {
+        let whole = |file: &TreeFile| TreeFile { path: format!("{path}{}", file.path), ..file.clone() };
+        found.extend(self.files.iter().map(whole));
         for (name, folder) in &self.folders {
             folder.list(&format!("{path}{name}/"), found);
         }

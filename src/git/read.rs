@@ -58,8 +58,8 @@ impl Mirror {
         })
     }
 
-    /// The paths of the regular files that hold a text, sorted. What is the same as at an earlier commit is not read again.
-    pub fn files_holding(&self, commit: &CommitSha, held: &Held) -> Result<Vec<String>, GitError> {
+    /// The regular files that hold a text, sorted by path. What is the same as at an earlier commit is not read again.
+    pub fn files_holding(&self, commit: &CommitSha, held: &Held) -> Result<Vec<TreeFile>, GitError> {
         self.reading(|repository| {
             let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
             self.holdings().find(repository, self.remote().url(), tree.id(), held)

@@ -48,8 +48,8 @@ impl<'a> Snapshot<'a> {
         find().map_err(|fault| self.noted(fault))
     }
 
-    /// The paths of the regular files that hold a text, sorted. What is the same as at an earlier tip is not read again.
-    pub fn files_holding(&self, held: &Held) -> Result<Vec<String>, GitError> {
+    /// The regular files that hold a text, sorted by path. What is the same as at an earlier tip is not read again.
+    pub fn files_holding(&self, held: &Held) -> Result<Vec<TreeFile>, GitError> {
         let name = self.mirror.remote().url();
         let find = || self.mirror.holdings().find(self.repository, name, self.commit.tree_id(), held);
         find().map_err(|fault| self.noted(fault))

@@ -11,7 +11,7 @@ use crate::yaml::Comment;
 use super::field::Field;
 
 /// What every file with a marker holds: a file without it is never parsed.
-const TOKEN: &str = "\"slipway\"";
+pub const MARK_TOKEN: &str = "\"slipway\"";
 
 /// The longest name of a model, as of a Kubernetes label.
 const MAX_NAME: usize = 63;
@@ -57,7 +57,7 @@ struct Payload {
 
 /// Whether a file may hold markers.
 pub(super) fn may_hold_markers(content: &[u8]) -> bool {
-    content.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes())
+    content.windows(MARK_TOKEN.len()).any(|window| window == MARK_TOKEN.as_bytes())
 }
 
 /// What a comment asks for; `None` if it is prose or another tool's.
@@ -66,7 +66,7 @@ pub(super) fn may_hold_markers(content: &[u8]) -> bool {
 /// together with its marker counts.
 pub(super) fn mark_of(comment: &Comment) -> Option<Result<Mark, NotAMark>> {
     let text = comment.text.trim();
-    if !text.starts_with('{') || !text.contains(TOKEN) {
+    if !text.starts_with('{') || !text.contains(MARK_TOKEN) {
         return None;
     }
     let payload: Payload = match serde_json::from_str(text) {

@@ -24,6 +24,6 @@ mod tests;
 pub use edit::{Change, Edited, markers, set};
 pub use explicit::{Edit, FileEdits, Place, edit, edit_all};
 pub use field::{Field, Values};
-pub use marker::{Mark, Marker, NotAMark};
+pub use marker::{MARK_TOKEN, Mark, Marker, NotAMark};
 pub use refusal::Refusal;
 pub use selector::{NotASelector, Selector};

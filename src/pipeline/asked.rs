@@ -2,7 +2,7 @@
 //! same. A delivery that is read again finds done what was done, and its answer is written once.
 
 use super::command::{self, Command, EnvironmentCommand};
-use super::{Pipeline, Source, StepError};
+use super::{Pipeline, Reason, Source, SteerError, StepError};
 use crate::domain::{
     Account, Actor, Button, CheckAction, Comment, DeliveryState, Retry, Run, RunCause, Sender, SourceName,
 };
@@ -53,7 +53,7 @@ impl Pipeline {
                 (Reaction::Refused, "Refused: this takes the permission to write to the repository.\n".to_owned())
             }
             Ok(command) => {
-                let actor = Actor::account(name, &commenter.0);
+                let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
                 let asked = Asked { source: name, actor, cause: format!("comment {id}") };
                 let runs = self.store.newest_of_change(name, *change).await?;
                 match self.obey(&asked, &command, &runs).await? {
@@ -105,7 +105,7 @@ impl Pipeline {
             }
             (ReportButton::Approve, None) => return ignored("there is nothing to approve"),
         };
-        let actor = Actor::account(name, account);
+        let actor = Actor::account(source.kind.as_str(), name, account);
         let asked = Asked { source: name, actor, cause: format!("delivery {delivery}") };
         match self.obey(&asked, &command, &runs).await? {
             Ok(text) => noted(DeliveryState::Done, text.lines().next().unwrap_or_default()),
@@ -125,7 +125,7 @@ impl Pipeline {
         match command {
             Command::Help => return Ok(Ok(format!("{}\n", command::HELP))),
             Command::Environment(command, environment) => {
-                return self.environment_command(*command, environment, runs, &asked.actor).await;
+                return self.environment_command(asked, *command, environment, runs).await;
             }
             Command::Retrain | Command::Cancel | Command::Explain if runs.is_empty() => return Ok(Err(nothing())),
             Command::Retrain | Command::Cancel | Command::Explain => {}
@@ -174,18 +174,47 @@ impl Pipeline {
     }
 
     /// Approvals, holds and rollbacks that are asked for at a forge: answers what was done, or why nothing was.
-    #[expect(clippy::unused_async, reason = "what it will call is")]
     async fn environment_command(
         &self,
+        asked: &Asked<'_>,
         command: EnvironmentCommand,
         environment: &SourceName,
-        _runs: &[Run],
-        _actor: &Actor,
+        runs: &[Run],
     ) -> Result<Result<String, String>, StoreError> {
-        if !self.settings.environments.contains_key(environment) {
-            return Ok(Err(format!("There is no environment `{environment}` here.\n")));
+        if runs.is_empty() {
+            return Ok(Err("Nothing to do: no model is touched here.\n".to_owned()));
         }
-        Ok(Err(format!("`{}` is not available on this server.\n", command.as_str())))
+        let reason: Reason = format!("asked for in {}", asked.cause).parse().expect("one short line");
+        let mut lines = Vec::new();
+        let mut done = false;
+        for run in runs {
+            self.note(asked, &format!("promotion.{}", command.as_str()), run).await?;
+            let ended = match command {
+                EnvironmentCommand::Approve => {
+                    let approved = self.approve_judged(environment, run, &asked.actor).await;
+                    approved.map(|artifact| format!("artifact `{}` is approved", artifact.short()))
+                }
+                EnvironmentCommand::Hold => {
+                    let held = self.hold(environment, Some(&run.model), &reason, None, &asked.actor).await;
+                    held.map(|_| "held until somebody releases it".to_owned())
+                }
+                EnvironmentCommand::Rollback => {
+                    let back = self.roll_back(environment, &run.model, None, &reason, &asked.actor).await;
+                    back.map(|back| format!("run `{}` brings the earlier one back, and it is held", back.id))
+                }
+            };
+            let line = match ended {
+                Ok(line) => {
+                    done = true;
+                    line
+                }
+                Err(SteerError::Store(error)) => return Err(error),
+                Err(error) => escaped(&error.to_string()),
+            };
+            lines.push(format!("- `{}`: {line}\n", run.model.replace('`', "'")));
+        }
+        let text = lines.concat();
+        Ok(if done { Ok(text) } else { Err(text) })
     }
 
     async fn note(&self, asked: &Asked<'_>, action: &str, run: &Run) -> Result<(), StoreError> {

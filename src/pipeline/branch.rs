@@ -1,8 +1,11 @@
 //! A look at a served branch: where it is, what it was left at, which models changed in between, and the runs that
 //! follow. Deliveries that come twice, late, or in the wrong order all end here and find nothing left to do.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
+use super::promote::TRAILER;
 use super::source::{self, ModelFile};
 use super::touched::{Cause, new_run, touches};
 use super::{Pipeline, Source, StepError, blocking};
@@ -12,6 +15,9 @@ use crate::store::{BranchHead, SeenBranch, Settled};
 
 /// What a commit's message says to keep its models from being built.
 const SKIP: [&str; 2] = ["[skip slipway]", "[slipway skip]"];
+
+/// Commits that are looked at one by one to tell promotions from others.
+const MOST_PROMOTIONS: usize = 2_000;
 
 /// A push of the branch that somebody told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,8 @@ enum Found {
     Nothing { tip: CommitSha },
     /// The revision asks for nothing to be built.
     Skipped { tip: CommitSha },
+    /// Nothing but promotions of our own.
+    Promotions { tip: CommitSha },
     /// Models to build, and the revision they are compared with.
     Moved { tip: CommitSha, base: Option<CommitSha>, touched: Vec<ModelFile> },
 }
@@ -46,7 +54,8 @@ impl Pipeline {
         let seen = self.store.seen_branch(name, &branch).await?;
         let before = seen.as_ref().map(|seen| seen.head.clone());
         let (mirror, announced) = (source.mirror.clone(), announced.to_vec());
-        let found = match blocking(move || look(&mirror, seen.as_ref(), &announced)).await? {
+        let ours = self.is_environment(source).then(|| self.settings.committer.name.clone());
+        let found = match blocking(move || look(&mirror, seen.as_ref(), &announced, ours.as_deref())).await? {
             Err(GitError::BranchMissing { .. }) => {
                 let note = format!("the branch `{branch}` is not there any more");
                 return Ok(Settled::nothing(DeliveryState::Ignored, note));
@@ -65,6 +74,10 @@ impl Pipeline {
                 let note = format!("the message of {} says `{}`", tip.short(), SKIP[0]);
                 moved(tip, note, Vec::new())
             }
+            Found::Promotions { tip } => {
+                let note = format!("nothing but promotions up to {}", tip.short());
+                moved(tip, note, Vec::new())
+            }
             Found::Moved { tip, touched, .. } if touched.is_empty() => {
                 let note = format!("no model is touched up to {}", tip.short());
                 moved(tip, note, Vec::new())
@@ -80,7 +93,14 @@ impl Pipeline {
     }
 }
 
-fn look(mirror: &Mirror, seen: Option<&SeenBranch>, announced: &[Announced]) -> Result<Found, GitError> {
+/// Looks at the branch. Where it is an environment as well, `ours` commits promotions to it, and those train nothing:
+/// else every promotion would lead to the next.
+fn look(
+    mirror: &Mirror,
+    seen: Option<&SeenBranch>,
+    announced: &[Announced],
+    ours: Option<&str>,
+) -> Result<Found, GitError> {
     let tip = mirror.fetch()?;
     // Of a revision that was only found there no push was known; if one is announced now, it is still to be dealt with.
     let told = announced.iter().rev().find(|push| push.after == tip && push.before.as_ref() != Some(&tip));
@@ -100,7 +120,11 @@ fn look(mirror: &Mirror, seen: Option<&SeenBranch>, announced: &[Announced]) -> 
     let files = source::model_files(mirror, &tip)?;
     Ok(match base {
         Some(base) if mirror.contains(&base)? => {
-            let changed = mirror.changed_paths(Some(&base), &tip)?;
+            let changed = match ours {
+                Some(ours) => changed_by_others(mirror, &base, &tip, ours)?,
+                None => Some(mirror.changed_paths(Some(&base), &tip)?),
+            };
+            let Some(changed) = changed else { return Ok(Found::Promotions { tip }) };
             let touched = files.into_iter().filter(|file| touches(file, &changed)).collect();
             Found::Moved { tip, base: Some(base), touched }
         }
@@ -109,4 +133,30 @@ fn look(mirror: &Mirror, seen: Option<&SeenBranch>, announced: &[Announced]) -> 
         Some(_) => Found::Moved { base: mirror.parent(&tip)?, touched: files, tip },
         None => Found::Moved { base: None, touched: files, tip },
     })
+}
+
+/// The paths that commits other than promotions changed from `base` to `tip`; `None` if there are no such commits.
+fn changed_by_others(
+    mirror: &Mirror,
+    base: &CommitSha,
+    tip: &CommitSha,
+    ours: &str,
+) -> Result<Option<Vec<String>>, GitError> {
+    let mut changed = BTreeSet::new();
+    let mut others = false;
+    let mut commit = tip.clone();
+    for _ in 0..MOST_PROMOTIONS {
+        if commit == *base {
+            return Ok(others.then(|| changed.into_iter().collect()));
+        }
+        let Some(parent) = mirror.parent(&commit)? else { break };
+        let info = mirror.commit_info(&commit)?;
+        if info.committer != ours || info.trailer(TRAILER).is_none() {
+            others = true;
+            changed.extend(mirror.changed_paths(Some(&parent), &commit)?);
+        }
+        commit = parent;
+    }
+    // The base is not among the first parents: all that differs counts.
+    Ok(Some(mirror.changed_paths(Some(base), tip)?))
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{CommitSha, Diagnostic, Outcome, Run, RunState};
+use crate::domain::{CommitSha, Diagnostic, Rule, Run, RunState};
 use crate::forge::{Annotation, Conclusion, Report, ReportButton, ReportState};
 use crate::policy::render::{escaped, markdown};
 
@@ -21,7 +21,11 @@ pub(super) fn of_run(run: &Run) -> Report {
     let state = state_of(run);
     Report {
         revision: run.head.clone(),
-        context: format!("{SUMMARY}/{}", run.model),
+        context: match run.origin {
+            // What goes onward is beside what the revision itself was judged by.
+            Some(_) => format!("{SUMMARY}/{}/{}", run.model, run.environment),
+            None => format!("{SUMMARY}/{}", run.model),
+        },
         id: run.id.to_string(),
         state,
         title: title_of(run),
@@ -165,16 +169,20 @@ fn state_of(run: &Run) -> ReportState {
     match run.state {
         _ if run.stalled => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Queued => ReportState::Queued,
+        // A change that the policy leaves to a person can be approved before it is merged.
+        RunState::Done if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Done => ReportState::Ended(Conclusion::Success),
-        RunState::Refused if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
+        RunState::Waiting if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Refused | RunState::Failed => ReportState::Ended(Conclusion::Failure),
         RunState::Superseded | RunState::Cancelled => ReportState::Ended(Conclusion::Cancelled),
         _ => ReportState::UnderWay,
     }
 }
 
+/// Whether an approval would help: of a run that waits for one, or of a change that will.
 fn needs_approval(run: &Run) -> bool {
-    run.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::NeedsApproval)
+    let of_change = run.change.is_some() && run.policy_asks_for_approval();
+    of_change || run.held_back.iter().any(|held| held.rule == Rule::Approval)
 }
 
 fn severity(conclusion: Conclusion) -> u8 {

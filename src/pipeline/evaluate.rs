@@ -6,10 +6,9 @@ use std::path::Path;
 use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork, SampleRequest};
 use tokio_util::sync::CancellationToken;
 
-use super::champion::{self, Champion};
 use super::train::{SOURCE, read_output};
-use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{EvaluationDigests, EvaluationRecord, Run, RunEvent, RunId};
+use super::{Pipeline, StepError, texts};
+use crate::domain::{EvaluationDigests, EvaluationRecord, Named, Run, RunEvent, RunId};
 use crate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
 use crate::policy::Asks;
 
@@ -100,17 +99,10 @@ impl Pipeline {
 
     /// The champion's digest, its weights in the job's folder, or why it cannot be used.
     async fn fetch_champion(&self, run: &Run, folder: &Path) -> Result<(Option<Digest>, Option<String>), StepError> {
-        let mirror = self.environment(run)?.mirror.clone();
-        let model = run.model.clone();
-        let marked = blocking(move || {
-            let tip = mirror.fetch()?;
-            champion::find(&mirror, &tip, &model)
-        })
-        .await??;
-        match marked.champion {
-            Champion::None => Ok((None, None)),
-            Champion::Unclear(reason) => Ok((None, Some(reason))),
-            Champion::Named(digest) => {
+        match self.marked_now(self.environment(run)?, &run.model).await?.named {
+            Named::Nothing => Ok((None, None)),
+            Named::Unclear(reason) => Ok((None, Some(reason))),
+            Named::Artifact(digest) => {
                 let fetched = self.artifacts.get_weights(&digest, &folder.join(CHAMPION)).await;
                 match fetched.map_err(|error| (error.retry(), error)) {
                     Ok(()) => Ok((Some(digest), None)),

@@ -2,21 +2,26 @@
 
 mod asked;
 mod branch;
-mod champion;
 mod change;
 mod command;
 mod comment;
+mod environment;
 mod evaluate;
 mod explain;
 mod gate;
+mod history;
 mod intake;
+mod marks;
 mod missed;
 mod plan;
 mod policies;
 mod promote;
 mod publish;
 mod report;
+mod request;
+mod rules;
 mod source;
+mod steer;
 mod step;
 mod texts;
 mod touched;
@@ -34,15 +39,19 @@ use slipway_contract::DevicePreference;
 use tokio::sync::{Notify, watch};
 
 use crate::artifacts::ArtifactStore;
-use crate::domain::{Actor, Delivery, Intake, Run, RunEvent, RunId, SourceName};
+use crate::domain::{Actor, Delivery, Intake, People, Run, RunEvent, RunId, SourceName};
 use crate::executor::Executor;
+use crate::forge;
 use crate::forge::{Forge, ForgeApi};
 use crate::git::{Identity, Mirror};
 use crate::policy::Policy;
 use crate::store::{Store, StoreError, StoredDelivery};
 
+pub use environment::{BranchWriter, Environment};
 pub use explain::{Explanation, KeyPart};
+pub use request::{Merge, Requests};
 pub use source::{locate as fault_place, read_model};
+pub use steer::{Reason, SteerError};
 use step::{StepError, blocking};
 pub use worker::CrashPoint;
 
@@ -58,6 +67,8 @@ pub struct Settings {
     pub committer: Identity,
     /// Policies that hold for every model, and that no model's policy can loosen.
     pub floors: Arc<[Policy]>,
+    /// Who is who.
+    pub people: People,
     /// Threads of a job.
     pub threads: u32,
     /// Where jobs compute.
@@ -72,6 +83,8 @@ pub struct Settings {
 
 /// A repository that is served.
 pub struct Source {
+    /// Which forge it lives on.
+    pub kind: forge::Settings,
     /// Reads its deliveries.
     pub forge: Arc<dyn Forge>,
     /// The forge's API: where runs are told of, and permissions asked for. `None` if the settings name none.
@@ -99,12 +112,6 @@ pub enum ChangePolicy {
     All,
 }
 
-/// An environment that may be written.
-pub struct Environment {
-    /// Mirror of the branch its manifests are on.
-    pub mirror: Mirror,
-}
-
 /// All that the steps work with.
 pub struct Pipeline {
     store: Arc<Store>,
@@ -112,6 +119,7 @@ pub struct Pipeline {
     artifacts: Arc<dyn ArtifactStore>,
     settings: Settings,
     due: Notify,
+    promotable: Notify,
     changed: watch::Sender<()>,
     started: Instant,
     /// Milliseconds from `started` to the last sign of life of a worker. Not by the clock on the wall, which jumps.
@@ -127,8 +135,8 @@ impl Pipeline {
         settings: Settings,
     ) -> Self {
         let (due, started, progress) = (Notify::new(), Instant::now(), AtomicU64::new(0));
-        let changed = watch::Sender::new(());
-        Self { store, executor, artifacts, settings, due, changed, started, progress }
+        let (promotable, changed) = (Notify::new(), watch::Sender::new(()));
+        Self { store, executor, artifacts, settings, due, promotable, changed, started, progress }
     }
 
     /// The sources that are served.
@@ -166,6 +174,7 @@ impl Pipeline {
     /// Ends a run that has not begun to change its environment.
     pub async fn cancel(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
         let run = self.store.call_off(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await?;
+        self.take_back(&run).await;
         self.tell_change();
         Ok(run)
     }
@@ -174,6 +183,7 @@ impl Pipeline {
     pub async fn retry(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
         let run = self.store.retry_run(run, &format!("retried by {actor}"), actor).await?;
         self.due.notify_one();
+        self.promotable.notify_waiters();
         self.tell_change();
         Ok(run)
     }
@@ -201,13 +211,6 @@ impl Pipeline {
     fn source(&self, run: &Run) -> Result<&Source, StepError> {
         self.settings.sources.get(&run.source).ok_or_else(|| StepError::Failed {
             reason: format!("the source `{}` is not in the server's settings any more", run.source),
-        })
-    }
-
-    /// The environment a run is to be promoted to.
-    fn environment(&self, run: &Run) -> Result<&Environment, StepError> {
-        self.settings.environments.get(&run.environment).ok_or_else(|| StepError::Failed {
-            reason: format!("the environment `{}` is not in the server's settings any more", run.environment),
         })
     }
 

@@ -1,7 +1,7 @@
 //! First step: the specification, its policy and its files are read and checked before anything costs time.
 
 use super::source::{self, ModelFile, ModelFiles};
-use super::{Pipeline, StepError, blocking, champion};
+use super::{Pipeline, StepError, blocking};
 use crate::domain::{Diagnostic, Run, RunEvent};
 use crate::git::Mirror;
 use slipway_contract::{Fault, FaultKind, Model};
@@ -20,6 +20,7 @@ impl Pipeline {
     pub(super) async fn plan(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
         let plan = self.check_revision(run, plan).await?;
+        run.author = Some(self.author_of(run).await?);
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
         self.check_policies(run, &plan.model).await?;
         self.check_environment(run).await?;
@@ -46,6 +47,13 @@ impl Pipeline {
         .await?
     }
 
+    /// The address of whoever wrote the revision: their own approval does not suffice.
+    async fn author_of(&self, run: &Run) -> Result<String, StepError> {
+        let mirror = self.source(run)?.mirror.clone();
+        let head = run.head.clone();
+        Ok(blocking(move || mirror.commit_info(&head)).await??.author_email)
+    }
+
     /// What has to be true of the whole revision: one model a name, every data file there. Looked at once.
     async fn check_revision(&self, run: &Run, plan: Plan) -> Result<Plan, StepError> {
         let mirror = self.source(run)?.mirror.clone();
@@ -62,14 +70,7 @@ impl Pipeline {
     /// The environment has to name the model somewhere, or there would be nothing to promote. An environment that
     /// cannot be reached now is no reason to refuse: it is read again before it is written.
     async fn check_environment(&self, run: &Run) -> Result<(), StepError> {
-        let mirror = self.environment(run)?.mirror.clone();
-        let model = run.model.clone();
-        let found = blocking(move || {
-            let tip = mirror.fetch()?;
-            champion::find(&mirror, &tip, &model)
-        })
-        .await?;
-        match found {
+        match self.marked_now(self.environment(run)?, &run.model).await {
             Err(error @ StepError::Refused { .. }) => Err(error),
             Ok(_) | Err(_) => Ok(()),
         }

@@ -1,24 +1,48 @@
 //! Last step: one commit makes the environment name the artifact. Success is the server's word for it, nothing less.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use slipway_contract::Digest;
 
-use super::champion::{self, Champion};
 use super::evaluate::artifact_of;
+use super::marks::{LARGEST_MANIFEST, Marks};
+use super::rules::Ruling;
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{CommitSha, Promotion, Run, RunEvent, version_of};
-use crate::git::{self, GitError, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
+use crate::domain::{CommitSha, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
+use crate::git::{GitError, Order, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
 use crate::manifest::{self, Values};
 
 /// The trailer under which a promotion is found again in a branch's history.
-const TRAILER: &str = "Slipway-Promotion";
+pub(super) const TRAILER: &str = "Slipway-Promotion";
 
 /// Why no commit was proposed.
-enum Declined {
+#[derive(Debug)]
+pub(super) enum Declined {
     /// The manifests cannot be edited.
     Step(StepError),
     /// They name another champion than the one the candidate was compared with.
     ChampionMoved(String),
+    /// A rule holds the promotion back.
+    HeldBack(Vec<Holdback>),
+    /// Nobody is to promote the artifact.
+    Rejected(String),
+}
+
+impl Declined {
+    /// What it means for the run.
+    fn end(self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
+        match self {
+            Self::ChampionMoved(cause) => Ok((RunEvent::ChampionMoved, cause)),
+            Self::HeldBack(held) => {
+                let cause = texts::held_back(&held);
+                run.held_back = held;
+                Ok((RunEvent::HeldBack, cause))
+            }
+            Self::Rejected(reason) => Err(StepError::Refused { reason, diagnostics: Vec::new() }),
+            Self::Step(error) => Err(held_up(error)),
+        }
+    }
 }
 
 impl From<GitError> for Declined {
@@ -28,7 +52,7 @@ impl From<GitError> for Declined {
 }
 
 impl Pipeline {
-    pub(super) async fn promote(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
+    pub(super) async fn promote(self: &Arc<Self>, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         let artifact = artifact_of(run)?;
         let model = run
             .model
@@ -36,15 +60,11 @@ impl Pipeline {
             .map_err(|error: slipway_contract::NotAModelName| StepError::Failed { reason: error.to_string() })?;
         let promotion =
             Promotion { run: run.id, model, environment: run.environment.clone(), artifact: artifact.clone() };
-        let values = Values {
-            uri: self.artifacts.uri(&artifact),
-            digest: artifact.to_string(),
-            version: version_of(run.created_at, &artifact),
-            run: run.id.to_string(),
-        };
+        let values = self.values(run, &artifact).await?;
         let source = self.source(run)?.mirror.remote().url().to_owned();
         let message = texts::promotion_message(run, &promotion, &source);
-        let mirror = self.environment(run)?.mirror.clone();
+        let environment = self.environment(run)?;
+        let (writer, marks) = (environment.writer().clone(), environment.marks().clone());
         let committer = self.settings.committer.clone();
         let request = WriteRequest {
             author: committer.clone(),
@@ -52,13 +72,26 @@ impl Pipeline {
             at: Timestamp::now(),
             trailer: Trailer { key: TRAILER.to_owned(), value: promotion.id().to_string() },
         };
-        let judged = run.clone();
-        let landed = blocking(move || {
-            let propose = |snapshot: &Snapshot<'_>| propose(snapshot, &judged, &artifact, &values, &message);
-            git::commit_and_push(&mirror, &request, propose)
-        })
-        .await?;
-        match landed {
+        let proposing = Proposing {
+            pipeline: self.clone(),
+            asynchronous: tokio::runtime::Handle::current(),
+            run: run.clone(),
+            marks,
+            artifact,
+            values,
+            message,
+        };
+        let body = proposing.message.clone();
+        let order = Order { request, propose: Box::new(move |snapshot: &Snapshot<'_>| proposing.propose(snapshot)) };
+        let by_request = environment.requests().filter(|_| !matches!(run.origin, Some(Origin::Rollback { .. })));
+        if let Some(requests) = by_request {
+            let requests = requests.clone();
+            return match self.request(run, &requests, order, body).await? {
+                Ok(moved) => Ok(moved),
+                Err(declined) => declined.end(run),
+            };
+        }
+        match blocking(move || writer.write(order)).await? {
             Ok(Outcome::Pushed { commit, server_messages, .. }) => {
                 if !server_messages.is_empty() {
                     self.store.append_log(run.id, &texts::server_said(&server_messages)).await?;
@@ -67,9 +100,23 @@ impl Pipeline {
             }
             Ok(Outcome::AlreadyThere { commit }) => Ok(landed_in(run, commit)),
             Ok(Outcome::NothingToDo) => Ok((RunEvent::Promoted, texts::named_already(run))),
-            Err(Declined::ChampionMoved(cause)) => Ok((RunEvent::ChampionMoved, cause)),
-            Err(Declined::Step(error)) => Err(held_up(error)),
+            Err(declined) => declined.end(run),
         }
+    }
+
+    /// What is written into the marked places. A rollback writes what was written then.
+    async fn values(&self, run: &Run, artifact: &Digest) -> Result<Values, StepError> {
+        let restored = match &run.origin {
+            Some(Origin::Rollback { to, .. }) => Some(self.store.run(*to).await?),
+            _ => None,
+        };
+        let made_by = restored.as_ref().unwrap_or(run);
+        Ok(Values {
+            uri: self.artifacts.uri(artifact),
+            digest: artifact.to_string(),
+            version: version_of(made_by.created_at, artifact),
+            run: made_by.id.to_string(),
+        })
     }
 }
 
@@ -80,50 +127,67 @@ fn landed_in(run: &mut Run, commit: CommitSha) -> (RunEvent, String) {
 }
 
 /// A run that passed its gate is not refused any more for what the environment looks like: it waits for a person.
-fn held_up(error: StepError) -> StepError {
+pub(super) fn held_up(error: StepError) -> StepError {
     match error {
         StepError::Refused { reason, .. } => StepError::Again { retry: crate::domain::Retry::Never, reason },
         other => other,
     }
 }
 
-/// The environment's files with the artifact's values in the marked places. Called again for every new tip: what is
-/// written is always derived from what stands there now.
-fn propose(
-    snapshot: &Snapshot<'_>,
-    run: &Run,
-    artifact: &Digest,
-    values: &Values,
-    message: &str,
-) -> Result<Proposal, Declined> {
-    let paths = champion::manifests(snapshot.find_files(&champion::is_manifest)?);
-    let read = |path: &str| snapshot.read_file(path, champion::LARGEST_MANIFEST);
-    let marked = champion::find_in(&paths, read, &run.model).map_err(Declined::Step)?;
-    if has_moved(run, &marked.champion, artifact) {
-        return Err(Declined::ChampionMoved(texts::champion_moved(run, &marked.champion)));
-    }
-    if marked.champion == Champion::Named(artifact.clone()) {
-        return Ok(Proposal::Nothing);
-    }
-    let mut changes = Vec::new();
-    for path in marked.files {
-        let Some(bytes) = read(&path)? else { continue };
-        let edited = manifest::set(&path, &bytes, &run.model, values).map_err(|refusal| {
-            Declined::Step(StepError::Refused { reason: refusal.to_string(), diagnostics: Vec::new() })
-        })?;
-        if !edited.changes.is_empty() {
-            changes.push((path, edited.content.into_owned()));
-        }
-    }
-    Ok(Proposal::Change { changes, message: message.to_owned() })
+/// What a promotion is proposed from.
+struct Proposing {
+    pipeline: Arc<Pipeline>,
+    asynchronous: tokio::runtime::Handle,
+    run: Run,
+    marks: Arc<Marks>,
+    artifact: Digest,
+    values: Values,
+    message: String,
 }
 
-/// Whether the environment names something else than when the candidate was compared (the candidate itself aside).
-fn has_moved(run: &Run, now: &Champion, artifact: &Digest) -> bool {
+impl Proposing {
+    /// The environment's files with the artifact's values in the marked places. Called again for every new tip: what is
+    /// written is always derived from what stands there now, and only if the rules allow it now.
+    fn propose(&self, snapshot: &Snapshot<'_>) -> Result<Proposal, Declined> {
+        let Self { pipeline, asynchronous, run, marks, artifact, values, message } = self;
+        let marked = marks.find(snapshot, &run.model).map_err(Declined::Step)?;
+        if has_moved(run, &marked.named, artifact) {
+            return Err(Declined::ChampionMoved(texts::champion_moved(run, &marked.named)));
+        }
+        if marked.named == Named::Artifact(artifact.clone()) {
+            return Ok(Proposal::Nothing);
+        }
+        match pipeline.ruling_now(run, asynchronous).map_err(Declined::Step)? {
+            Ruling::Free => {}
+            Ruling::Held(held) => return Err(Declined::HeldBack(held)),
+            // Nothing of it has landed, so it may still go: the look at those that wait sees to it.
+            Ruling::Overtaken(_) => return Err(Declined::HeldBack(Vec::new())),
+            Ruling::Rejected(reason) => return Err(Declined::Rejected(reason)),
+        }
+        let mut changes = Vec::new();
+        for path in marked.files {
+            let Some(bytes) = snapshot.read_file(&path, LARGEST_MANIFEST)? else { continue };
+            let edited = manifest::set(&path, &bytes, &run.model, values).map_err(|refusal| {
+                Declined::Step(StepError::Refused { reason: refusal.to_string(), diagnostics: Vec::new() })
+            })?;
+            if !edited.changes.is_empty() {
+                changes.push((path, edited.content.into_owned()));
+            }
+        }
+        Ok(Proposal::Change { changes, message: message.clone() })
+    }
+}
+
+/// Whether the environment names something else than when the candidate was compared (the candidate itself aside). A
+/// rollback was compared long ago, and is wanted whatever stands there now.
+pub(super) fn has_moved(run: &Run, now: &Named, artifact: &Digest) -> bool {
+    if matches!(run.origin, Some(Origin::Rollback { .. })) {
+        return false;
+    }
     let was_unclear = run.evaluation.as_ref().is_some_and(|evaluation| evaluation.champion_unusable.is_some());
     match now {
-        Champion::None => run.champion.is_some() || was_unclear,
-        Champion::Named(digest) => Some(digest) != run.champion.as_ref() && digest != artifact,
-        Champion::Unclear(_) => run.champion.is_some() || !was_unclear,
+        Named::Nothing => run.champion.is_some() || was_unclear,
+        Named::Artifact(digest) => Some(digest) != run.champion.as_ref() && digest != artifact,
+        Named::Unclear(_) => run.champion.is_some() || !was_unclear,
     }
 }

@@ -1,10 +1,21 @@
 //! How a step of a run ends other than well.
 
+use jiff::Timestamp;
+
 use crate::artifacts::ArtifactError;
-use crate::domain::{Diagnostic, Retry};
+use crate::domain::{Diagnostic, Retry, RunEvent};
 use crate::executor::JobError;
 use crate::git::GitError;
 use crate::store::StoreError;
+
+/// How a step ended well.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The run moves, and why.
+    Moved(RunEvent, String),
+    /// A rule holds the run back, at least until then.
+    Waits(Timestamp),
+}
 
 /// How a step ended other than well.
 #[derive(Debug)]

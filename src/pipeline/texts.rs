@@ -2,9 +2,11 @@
 
 use slipway_contract::{Digest, Fault};
 
-use super::champion::Champion;
 use super::explain;
-use crate::domain::{CheckResult, CommitSha, ExceptionNote, Promotion, Run, RunId};
+use crate::domain::{
+    CheckResult, CommitSha, ExceptionNote, Holdback, Named, Origin, PlacedBy, Placement, Promotion, Rejection, Run,
+    RunId,
+};
 
 /// Weights of an earlier run are used again.
 pub(super) fn reused(earlier: RunId, key: &Digest) -> String {
@@ -88,18 +90,53 @@ pub(super) fn named_already(run: &Run) -> String {
 }
 
 /// The environment moved on after the comparison.
-pub(super) fn champion_moved(run: &Run, now: &Champion) -> String {
+pub(super) fn champion_moved(run: &Run, now: &Named) -> String {
     let name = |digest: Option<&Digest>| digest.map_or("no artifact", Digest::short).to_owned();
     let now = match now {
-        Champion::None => name(None),
-        Champion::Named(digest) => name(Some(digest)),
-        Champion::Unclear(reason) => reason.clone(),
+        Named::Nothing => name(None),
+        Named::Artifact(digest) => name(Some(digest)),
+        Named::Unclear(reason) => reason.clone(),
     };
     format!(
         "`{}` named {} when the candidate was compared, and now {now}: compared again",
         run.environment,
         name(run.champion.as_ref())
     )
+}
+
+/// What holds a promotion back.
+pub(super) fn held_back(held: &[Holdback]) -> String {
+    if held.is_empty() {
+        return "held back: a newer candidate has passed".to_owned();
+    }
+    let reasons: Vec<String> = held.iter().map(ToString::to_string).collect();
+    format!("held back: {}", reasons.join("; "))
+}
+
+/// A newer candidate has passed meanwhile.
+pub(super) fn overtaken(newer: &Run) -> String {
+    format!("superseded by run {} of {}, which passed meanwhile", newer.id, newer.head.short())
+}
+
+/// Somebody rejected the artifact.
+pub(super) fn rejected(rejection: &Rejection) -> String {
+    let Rejection { artifact, actor, reason, .. } = rejection;
+    format!("{actor} rejected artifact {}: {reason}", artifact.short())
+}
+
+/// An environment was changed by hand.
+pub(super) fn drifted(placed: &Placement) -> String {
+    let Placement { environment, model, named, commit, by, .. } = placed;
+    let author = match by {
+        PlacedBy::Hand(author) => author.as_str(),
+        PlacedBy::Run(_) | PlacedBy::Unknown => "somebody",
+    };
+    let named = match named {
+        Named::Nothing => "no artifact".to_owned(),
+        Named::Artifact(artifact) => artifact.to_string(),
+        Named::Unclear(reason) => reason.clone(),
+    };
+    format!("`{model}` in `{environment}` was changed by hand: {} by {author} makes it {named}", commit.short())
 }
 
 /// A line of a git server's answer, for the run's log.
@@ -122,9 +159,16 @@ pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str) 
     let before = run.champion.as_ref().map_or("none: the first promotion", Digest::as_str);
     let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);
     let (source, head) = (one_line(source), &run.head);
+    let opening = match &run.origin {
+        Some(Origin::Rollback { to, reason }) => {
+            format!("Roll {model} in {environment} back\n\nTo run {to}: {}\n\nAs it was judged then:", one_line(reason))
+        }
+        Some(Origin::Promotion { .. }) | None => format!("Promote {model} to {environment}"),
+    };
     format!(
-        "Promote {model} to {environment}\n\n{sentences}\n\nChampion before: {before}\n\n\
+        "{opening}\n\n{sentences}\n\nChampion before: {before}\n\n\
          Slipway-Model: {model}\n\
+         Slipway-Environment: {environment}\n\
          Slipway-Run: {id}\n\
          Slipway-Artifact: {artifact}\n\
          Slipway-Evidence: {evidence}\n\

@@ -43,6 +43,10 @@ impl Pipeline {
         run: &mut Run,
         cancel: &CancellationToken,
     ) -> Result<(RunEvent, String), StepError> {
+        if let (Some(_), Some(artifact)) = (&run.origin, &run.artifact) {
+            let cause = run.reuse.clone().unwrap_or_else(|| texts::trained(artifact));
+            return Ok((RunEvent::Trained, cause));
+        }
         let plan = self.read_plan(run).await?;
         let asks = self.read_policies(run, &plan.model).await?.asks();
         let folder = self.fresh_folder(run.id, "train").await?;

@@ -1,13 +1,16 @@
 //! The loop that moves runs: claim one under a lease, do the step its state calls for, record where it stands.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::step::Step;
 use super::{Pipeline, StepError, texts};
-use crate::domain::{Actor, Retry, Run, RunEvent, RunState, Transition, pause_before};
+use crate::domain::{Actor, Origin, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before};
 use crate::store::{Claim, Lease, StoreError};
 
 /// How often a claim is extended; also how soon a worker notices that its run was called off.
@@ -16,6 +19,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_secs(1);
 /// Failed attempts at one step after which a run waits for a person: about an hour.
 const MOST_ATTEMPTS: u32 = 20;
+/// Promotions that are carried together.
+const MOST_TOGETHER: u32 = 64;
 
 /// A moment at which the process ends as if it were killed: right after a run entered a state, or right before that
 /// was recorded. Tests of crashes set it; nobody else has a reason to.
@@ -61,10 +66,27 @@ fn measure(left: RunState, since: Option<Timestamp>, until: Timestamp) {
     }
 }
 
+/// Who carries a run: a worker, up to its promotion and through it if nothing holds it back; or the environment's
+/// promoter, which takes what waits, many at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Station {
+    Work,
+    Promotion,
+}
+
+impl Station {
+    fn serves(self, state: RunState) -> bool {
+        match self {
+            Self::Work => state.is_active() && state != RunState::Waiting,
+            Self::Promotion => matches!(state, RunState::Waiting | RunState::Promoting),
+        }
+    }
+}
+
 impl Pipeline {
     /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
     /// any other is finished first.
-    pub async fn move_runs(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+    pub async fn move_runs(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
             self.show_progress();
             match self.move_one_run(stop).await {
@@ -82,42 +104,94 @@ impl Pipeline {
     }
 
     /// Moves the run that waits longest. Answers whether there was one.
-    async fn move_one_run(&self, stop: &CancellationToken) -> Result<bool, StoreError> {
-        let claim = Claim {
-            now: Timestamp::now(),
-            hold_for: self.settings.lease,
-            most_of_a_source: self.settings.most_of_a_source,
-        };
-        let Some((run, lease)) = self.store.claim_run(claim).await? else { return Ok(false) };
-        match self.carry(run, &lease, stop).await {
+    async fn move_one_run(self: &Arc<Self>, stop: &CancellationToken) -> Result<bool, StoreError> {
+        let Some((run, lease)) = self.store.claim_run(self.claim()).await? else { return Ok(false) };
+        self.carry(run, &lease, Station::Work, stop).await?;
+        Ok(true)
+    }
+
+    /// Promotes what is to be promoted to an environment, until `stop`. Runs that are due together are carried
+    /// together, so that their commits share a push.
+    pub async fn promote_runs(
+        self: &Arc<Self>,
+        environment: &SourceName,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        while !stop.is_cancelled() {
+            // Waiting begins before looking, so that nobody is missed who wakes in between.
+            let woken = self.promotable.notified();
+            match self.store.claim_promotions(environment, self.claim(), MOST_TOGETHER).await {
+                Ok(claimed) if claimed.is_empty() => {}
+                Ok(claimed) => {
+                    let carried = claimed
+                        .into_iter()
+                        .map(|(run, lease)| async move { self.carry(run, &lease, Station::Promotion, stop).await });
+                    for ended in join_all(carried).await {
+                        ended.or_else(outlive)?;
+                    }
+                    continue;
+                }
+                Err(error) => outlive(error)?,
+            }
+            tokio::select! {
+                () = woken => {}
+                () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn claim(&self) -> Claim {
+        Claim { now: Timestamp::now(), hold_for: self.settings.lease, most_of_a_source: self.settings.most_of_a_source }
+    }
+
+    /// Carries a run as far as it goes here without waiting. One that was called off or taken over is left alone.
+    async fn carry(
+        self: &Arc<Self>,
+        run: Run,
+        lease: &Lease,
+        station: Station,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        match self.carry_held(run, lease, station, stop).await {
             Err(StoreError::LeaseLost { run }) => {
                 tracing::info!(run.id = %run, "run {run} was called off or taken over");
                 self.clear_work(run).await;
-                Ok(true)
+                Ok(())
             }
-            ended => ended.map(|()| true),
+            ended => ended,
         }
     }
 
-    /// Carries one run as far as it goes without waiting.
     #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.model))]
-    async fn carry(&self, mut run: Run, lease: &Lease, stop: &CancellationToken) -> Result<(), StoreError> {
-        while run.state.is_active() {
+    async fn carry_held(
+        self: &Arc<Self>,
+        mut run: Run,
+        lease: &Lease,
+        station: Station,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        while station.serves(run.state) {
             let mut attempted = run.clone();
             let cancel = stop.child_token();
             let work = self.step(&mut attempted, &cancel);
             let ended = tokio::select! {
                 ended = work => ended,
-                lost = self.hold(lease) => return Err(lost),
+                lost = self.keep_lease(lease) => return Err(lost),
             };
             let interruptible = matches!(run.state, RunState::Training | RunState::Evaluating);
             if stop.is_cancelled() && interruptible && ended.is_err() {
                 return self.store.release_run(lease, Timestamp::now()).await;
             }
             match ended {
-                Ok((event, cause)) => {
+                Ok(Step::Waits(until)) => return self.store.release_run(lease, until).await,
+                Ok(Step::Moved(event, cause)) => {
                     attempted.attempts = 0;
                     run = self.record(lease, attempted, event, cause).await?;
+                    if event == RunEvent::Promoted {
+                        self.after_promotion(&run).await;
+                    }
                 }
                 Err(StepError::Refused { reason, diagnostics }) => {
                     attempted.diagnostics = diagnostics;
@@ -133,28 +207,37 @@ impl Pipeline {
                 return self.store.release_run(lease, Timestamp::now()).await;
             }
         }
-        self.clear_work(run.id).await;
-        self.store.release_run(lease, Timestamp::now()).await
+        if !run.state.is_active() {
+            self.clear_work(run.id).await;
+        }
+        self.store.release_run(lease, Timestamp::now()).await?;
+        if run.state.is_active() {
+            self.due.notify_one();
+            self.promotable.notify_waiters();
+        }
+        Ok(())
     }
 
     /// Does the step the run's state calls for.
-    async fn step(&self, run: &mut Run, cancel: &CancellationToken) -> Result<(RunEvent, String), StepError> {
-        match run.state {
+    async fn step(self: &Arc<Self>, run: &mut Run, cancel: &CancellationToken) -> Result<Step, StepError> {
+        let (event, cause) = match run.state {
             RunState::Queued => self.plan(run).await,
             RunState::Training => self.train(run, cancel).await,
             RunState::Evaluating => self.evaluate(run, cancel).await,
             RunState::Gating => self.gate(run).await,
             RunState::Publishing => self.publish(run).await,
+            RunState::Waiting => return self.wait(run).await,
             RunState::Promoting => self.promote(run).await,
             RunState::Done | RunState::Refused | RunState::Failed | RunState::Superseded | RunState::Cancelled => {
                 Err(StepError::Failed { reason: format!("a run that is {} has no next step", run.state.as_str()) })
             }
-        }
+        }?;
+        Ok(Step::Moved(event, cause))
     }
 
     /// Extends the lease for as long as it is ours; ends with the reason when it is not. A store that cannot be
     /// reached for a moment is no reason: the lease holds until its end.
-    async fn hold(&self, lease: &Lease) -> StoreError {
+    async fn keep_lease(&self, lease: &Lease) -> StoreError {
         // Measured by a clock that does not jump.
         let mut extended = Instant::now();
         loop {
@@ -181,9 +264,13 @@ impl Pipeline {
         let transition =
             Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
         let since = self.store.in_state_since(run.id).await;
+        let onward = if event == RunEvent::Promoted { self.onward_of(&run).await? } else { Vec::new() };
         self.crash_if(run.state, false);
-        self.store.record_run(lease, &run, Some(&transition)).await?;
+        self.store.record_moved(lease, &run, &transition, &onward).await?;
         self.crash_if(run.state, true);
+        if !onward.is_empty() {
+            self.due.notify_one();
+        }
         self.tell_change();
         measure(from, since.ok().flatten(), run.updated_at);
         let seconds = run.updated_at.duration_since(run.created_at).as_secs();
@@ -199,6 +286,29 @@ impl Pipeline {
             metrics::counter!("slipway_runs_ended_total", "state" => run.state.as_str()).increment(1);
         }
         Ok(run)
+    }
+
+    /// The runs that take a promoted artifact to the environments behind this one. What was rolled back to stays here.
+    async fn onward_of(&self, run: &Run) -> Result<Vec<Run>, StoreError> {
+        let (Some(artifact), false) = (&run.artifact, matches!(run.origin, Some(Origin::Rollback { .. }))) else {
+            return Ok(Vec::new());
+        };
+        match self.environments_after(&run.environment, &run.model, artifact).await {
+            Ok(environments) => Ok(environments.into_iter().map(|next| run.onward(next, run.updated_at)).collect()),
+            Err(StepError::Store(error)) => Err(error),
+            Err(error) => {
+                tracing::error!(?error, "the environments after `{}` could not be looked at", run.environment);
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Reads the environment's history on, so that whoever waits for this promotion sees it. If that fails now, the
+    /// next look at the environment finds it.
+    async fn after_promotion(&self, run: &Run) {
+        if let Err(error) = self.read_history(&run.environment, false).await {
+            tracing::warn!(?error, "the history of `{}` could not be read on", run.environment);
+        }
     }
 
     /// Lets a run wait: for a pause, or, when only a person can help, until it is retried.

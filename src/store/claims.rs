@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
-use sqlx::Row as _;
+use sqlx::{AnyConnection, Row as _};
 
-use super::database::{Turn, millis};
+use super::database::{Database, Turn, millis};
 use super::runs::{document, read_document};
-use super::{Lease, Store, StoreError, logs};
-use crate::domain::{Run, Transition};
+use super::{Lease, Store, StoreError, logs, promotions};
+use crate::domain::{Run, RunState, Transition};
 
 /// Milliseconds beyond which a time in the future cannot be meant: pauses last five minutes at most and leases thirty
 /// seconds. What lies farther ahead was written before the clock was set back, and counts as due.
@@ -26,17 +26,19 @@ pub struct Claim {
     pub most_of_a_source: u32,
 }
 
-/// One run: of the source with the highest priority waiting, among those the one with the fewest runs held, among those
+/// One run that is not at its promotion: of the source with the highest priority waiting, among those the one with the fewest runs held, among those
 /// the one that was served longest ago. Within a source: by priority, then by age; within a lane strictly by age.
 const CLAIM: [&str; 2] = [
     "UPDATE runs SET lease = $1, lease_until = $2 WHERE id = (
          SELECT next.id FROM queues JOIN runs AS next ON next.id = (
              SELECT due.id FROM runs AS due
              WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
+               AND due.state NOT IN ('waiting', 'promoting')
                AND (due.due_at <= $3 OR due.due_at > $4)
                AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_until > $4)
                AND NOT EXISTS (SELECT 1 FROM runs AS older
                                WHERE older.lane = due.lane AND older.active = 1 AND older.stalled = 0
+                                 AND older.state <> 'waiting'
                                  AND (older.created_at, older.id) < (due.created_at, due.id))
              ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
     ")
@@ -50,7 +52,7 @@ const CLAIM: [&str; 2] = [
 ];
 
 impl Store {
-    /// Takes the next run that is due and held by nobody.
+    /// Takes the next run that is due, held by nobody, and not at its promotion.
     pub async fn claim_run(&self, claim: Claim) -> Result<Option<(Run, Lease)>, StoreError> {
         let statement = sqlx::AssertSqlSafe(CLAIM.join(self.database.locked_or_skipped()));
         let token = uuid::Uuid::now_v7().to_string();
@@ -93,25 +95,7 @@ impl Store {
         transition: Option<&Transition>,
     ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
-        let update = "UPDATE runs SET model = $1, state = $2, active = $3, stalled = $4, run_key = $5, artifact = $6,
-                                      document = $7
-                      WHERE id = $8 AND lease = $9";
-        let done = sqlx::query(update)
-            .bind(run.model.clone())
-            .bind(run.state.as_str())
-            .bind(i64::from(run.state.is_active()))
-            .bind(i64::from(run.stalled))
-            .bind(run.run_key.as_ref().map(Digest::to_string))
-            .bind(run.artifact.as_ref().map(Digest::to_string))
-            .bind(document(run))
-            .bind(run.id.to_string())
-            .bind(lease.token.clone())
-            .execute(&mut *transaction)
-            .await?;
-        held(lease, done.rows_affected())?;
-        if let Some(transition) = transition {
-            logs::add_transition(&self.database, &mut transaction, run, transition).await?;
-        }
+        record(&self.database, &mut transaction, lease, run, transition).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -133,6 +117,39 @@ impl Store {
         let freed = sqlx::query("UPDATE runs SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL");
         Ok(freed.execute(&self.database.pool).await?.rows_affected())
     }
+}
+
+/// Writes the run under its lease. One that passed takes the place of older ones that passed and still wait.
+pub(super) async fn record(
+    database: &Database,
+    connection: &mut AnyConnection,
+    lease: &Lease,
+    run: &Run,
+    transition: Option<&Transition>,
+) -> Result<(), StoreError> {
+    let update = "UPDATE runs SET model = $1, state = $2, active = $3, stalled = $4, run_key = $5, artifact = $6,
+                                      document = $7
+                      WHERE id = $8 AND lease = $9";
+    let done = sqlx::query(update)
+        .bind(run.model.clone())
+        .bind(run.state.as_str())
+        .bind(i64::from(run.state.is_active()))
+        .bind(i64::from(run.stalled))
+        .bind(run.run_key.as_ref().map(Digest::to_string))
+        .bind(run.artifact.as_ref().map(Digest::to_string))
+        .bind(document(run))
+        .bind(run.id.to_string())
+        .bind(lease.token.clone())
+        .execute(&mut *connection)
+        .await?;
+    held(lease, done.rows_affected())?;
+    if let Some(transition) = transition {
+        logs::add_transition(database, connection, run, transition).await?;
+        if run.state == RunState::Promoting && transition.from == Some(RunState::Publishing) {
+            promotions::take_place(database, connection, run).await?;
+        }
+    }
+    Ok(())
 }
 
 fn held(lease: &Lease, rows: u64) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, Row as _};
 use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
 use super::inbox::unpack;
 use super::{BranchHead, Store, StoreError, branches, runs};
-use crate::domain::{Delivery, DeliveryState, Run, RunId, SourceName};
+use crate::domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName};
 
 /// What became of deliveries that were read together.
 #[derive(Debug, Clone)]
@@ -215,7 +215,7 @@ impl Store {
         }
         let mut opened = Vec::new();
         for run in &settled.runs {
-            if runs::open(&self.database, &mut transaction, run).await? {
+            if runs::open(&self.database, &mut transaction, run, &Actor::controller()).await? {
                 opened.push(run.id);
             }
         }

@@ -17,11 +17,13 @@ pub(super) type Version = (i64, &'static str, &'static str);
 pub(super) const SQLITE: &[Version] = &[
     (1, "initial", include_str!("migrations/sqlite/0001_initial.sql")),
     (2, "lanes", include_str!("migrations/sqlite/0002_lanes.sql")),
+    (3, "environments", include_str!("migrations/sqlite/0003_environments.sql")),
     (4, "trained", include_str!("migrations/sqlite/0004_trained.sql")),
 ];
 
 const POSTGRES: &[Version] = &[
     (2, "lanes", include_str!("migrations/postgres/0002_lanes.sql")),
+    (3, "environments", include_str!("migrations/postgres/0003_environments.sql")),
     (4, "trained", include_str!("migrations/postgres/0004_trained.sql")),
 ];
 

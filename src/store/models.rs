@@ -1,5 +1,7 @@
 //! Models, as their runs tell of them: the newest run of each, and the newest that was promoted.
 
+use std::collections::BTreeSet;
+
 use sqlx::Row as _;
 
 use super::runs::{read_document, scope_list};
@@ -25,6 +27,25 @@ pub struct ModelCursor {
 }
 
 impl Store {
+    /// The models of some sources whose runs went to an environment.
+    pub async fn models_of_sources(
+        &self,
+        scope: &[SourceName],
+        environment: &SourceName,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let select = "SELECT DISTINCT model FROM runs WHERE environment = $1 AND $2 LIKE '%,' || source || ',%'";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(scope_list(scope));
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        rows.iter().map(|row| Ok(row.try_get("model")?)).collect()
+    }
+
+    /// Whether a source has had runs of a model.
+    pub async fn knows_model(&self, source: &SourceName, model: &str) -> Result<bool, StoreError> {
+        let select = sqlx::query("SELECT 1 AS known FROM runs WHERE source = $1 AND model = $2 LIMIT 1");
+        let row = select.bind(source.as_str().to_owned()).bind(model.to_owned());
+        Ok(row.fetch_optional(&self.database.pool).await?.is_some())
+    }
+
     /// Models of these sources (of all, if `None`) by source and name, behind a place in the list. Runs of changes do
     /// not count: what they judge is not part of the served branch yet.
     pub async fn models(

@@ -24,13 +24,14 @@ pub enum Again {
 }
 
 impl Store {
-    /// The newest run of each model at a revision.
+    /// The newest run of each model at a revision, leaving out those that take its artifact onward.
     pub async fn newest_at(&self, source: &SourceName, head: &CommitSha) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT document FROM runs WHERE source = $1 AND head = $2
                       ORDER BY created_at DESC, id DESC LIMIT $3";
         let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string()).bind(MOST);
         let rows = select.fetch_all(&self.database.pool).await?;
-        let runs: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
+        let mut runs: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
+        runs.retain(|run| run.origin.is_none());
         Ok(newest_of_each(runs))
     }
 

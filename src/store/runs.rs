@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use slipway_contract::Digest;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::database::{Database, count_of, millis};
 use super::steering::{call_off, supersede};
 use super::{Store, StoreError, logs};
-use crate::domain::{Actor, CommitSha, Run, RunEvent, RunId, RunState, SourceName, Transition};
+use crate::domain::{Actor, CommitSha, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition};
 
 /// Which runs are asked for.
 #[derive(Debug, Clone, Default)]
@@ -72,20 +73,22 @@ pub(super) fn read_state(word: &str) -> Result<RunState, StoreError> {
 
 /// Inserts a run, and supersedes what it replaces. A change's run is recorded once a revision: its cause is not a
 /// branch's move, which is known to be new. Says whether it was new.
-pub(super) async fn open(database: &Database, connection: &mut AnyConnection, run: &Run) -> Result<bool, StoreError> {
+pub(super) async fn open(
+    database: &Database,
+    connection: &mut AnyConnection,
+    run: &Run,
+    actor: &Actor,
+) -> Result<bool, StoreError> {
     let lane = run.lane();
     if run.change.is_some() && is_known(connection, &lane, &run.head).await? {
         return Ok(false);
     }
-    let cause = match &run.change {
-        Some(change) => format!("change {} at {}", change.number, run.head.short()),
-        None => format!("push of {}", run.head.short()),
-    };
-    insert(database, connection, run, &cause, &Actor::controller()).await?;
+    insert(database, connection, run, &cause_of(run), actor).await?;
     Ok(true)
 }
 
-/// Inserts a run for a cause, and supersedes what it replaces.
+/// Inserts a run for a cause, and supersedes what it replaces. A run that passed and waits is not replaced by one that
+/// still has to pass.
 pub(super) async fn insert(
     database: &Database,
     connection: &mut AnyConnection,
@@ -96,8 +99,8 @@ pub(super) async fn insert(
     let lane = run.lane();
     let insert =
         "INSERT INTO runs (id, source, lane, model, branch, head, change_id, state, active, priority, document,
-                                    created_at)
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+                                    created_at, environment, run_key, artifact)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     sqlx::query(insert)
         .bind(run.id.to_string())
         .bind(run.source.as_str().to_owned())
@@ -111,6 +114,9 @@ pub(super) async fn insert(
         .bind(i64::from(run.priority))
         .bind(document(run))
         .bind(millis(run.created_at))
+        .bind(run.environment.as_str().to_owned())
+        .bind(run.run_key.as_ref().map(Digest::to_string))
+        .bind(run.artifact.as_ref().map(Digest::to_string))
         .execute(&mut *connection)
         .await?;
     let queue = sqlx::query("INSERT INTO queues (source) VALUES ($1) ON CONFLICT (source) DO NOTHING");
@@ -123,12 +129,28 @@ pub(super) async fn insert(
     let older = sqlx::query(select).bind(lane).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
     for row in older {
         let older = read_document(&row)?;
-        if older.state.may_be_called_off() || older.stalled {
-            let cause = format!("superseded by {}, pushed later", run.head.short());
+        if (older.state.may_be_called_off() && older.state != RunState::Waiting) || older.stalled {
+            let cause = format!("superseded by {}, {}", run.head.short(), newer_because(run));
             supersede(database, connection, older, &cause).await?;
         }
     }
     Ok(())
+}
+
+/// What a run follows from, in words.
+fn cause_of(run: &Run) -> String {
+    match (&run.change, &run.origin) {
+        (Some(change), _) => format!("change {} at {}", change.number, run.head.short()),
+        (None, Some(Origin::Promotion { of })) => {
+            format!("onward to `{}` with the artifact of run {of}", run.environment)
+        }
+        (None, Some(Origin::Rollback { to, reason })) => format!("back to run {to}: {reason}"),
+        (None, None) => format!("push of {}", run.head.short()),
+    }
+}
+
+fn newer_because(run: &Run) -> &'static str {
+    if run.origin.is_some() { "promoted later" } else { "pushed later" }
 }
 
 async fn is_known(connection: &mut AnyConnection, lane: &str, head: &CommitSha) -> Result<bool, StoreError> {
@@ -196,7 +218,8 @@ impl Store {
     /// Where a run stands in its source's queue; `None` if it is not waiting to be taken.
     pub async fn queue_place(&self, run: &Run, now: Timestamp) -> Result<Option<QueuePlace>, StoreError> {
         let own = "SELECT due_at, priority, created_at FROM runs
-                   WHERE id = $1 AND active = 1 AND stalled = 0 AND (lease IS NULL OR lease_until < $2)";
+                   WHERE id = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
+                     AND (lease IS NULL OR lease_until < $2)";
         let own =
             sqlx::query(own).bind(run.id.to_string()).bind(millis(now)).fetch_optional(&self.database.pool).await?;
         let Some(own) = own else { return Ok(None) };
@@ -205,7 +228,8 @@ impl Store {
         let counts = "SELECT COUNT(*) AS waiting,
                              COUNT(CASE WHEN priority > $3 OR (priority = $3 AND (created_at, id) <= ($4, $5)) THEN 1 END)
                                  AS position
-                      FROM runs WHERE source = $1 AND active = 1 AND stalled = 0 AND (lease IS NULL OR lease_until < $2)";
+                      FROM runs WHERE source = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
+                        AND (lease IS NULL OR lease_until < $2)";
         let counts = sqlx::query(counts)
             .bind(run.source.as_str().to_owned())
             .bind(millis(now))
@@ -214,7 +238,7 @@ impl Store {
             .bind(run.id.to_string())
             .fetch_one(&self.database.pool)
             .await?;
-        let older = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0
+        let older = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
                      AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 1";
         let older = sqlx::query(older).bind(run.lane()).bind(created_at).bind(run.id.to_string());
         let older = older.fetch_optional(&self.database.pool).await?;
@@ -237,7 +261,7 @@ impl Store {
     /// When the run that waits longest was recorded, of those that are due and held by nobody.
     pub async fn longest_waiting(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let select = "SELECT MIN(created_at) AS oldest FROM runs
-                      WHERE active = 1 AND stalled = 0 AND lease IS NULL AND due_at <= $1";
+                      WHERE active = 1 AND stalled = 0 AND state <> 'waiting' AND lease IS NULL AND due_at <= $1";
         let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;
         row.try_get::<Option<i64>, _>("oldest")?.map(super::database::timestamp).transpose()
     }

@@ -9,6 +9,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
 use utoipa::{IntoResponses, ToSchema};
 
+use crate::pipeline::SteerError;
 use crate::store::StoreError;
 
 /// The media type of problem documents.
@@ -97,6 +98,18 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<SteerError> for Problem {
+    fn from(error: SteerError) -> Self {
+        let status = match error {
+            SteerError::Store(error) => return error.into(),
+            SteerError::Missing(_) => StatusCode::NOT_FOUND,
+            SteerError::Conflict(_) => StatusCode::CONFLICT,
+            SteerError::Unreachable(_) => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
 /// Any address that does not exist.
 pub(super) async fn no_such_page(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at `{}`", uri.path()))
@@ -115,6 +128,7 @@ fn described(status: u16) -> RefOr<response::Response> {
         404 => "There is no such thing, or the token does not cover its source.",
         409 => "What is asked for does not fit the present state.",
         429 => "Too many requests.",
+        502 => "The environment's git server does not answer as it should.",
         _ => "The server failed; its log says why.",
     };
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
@@ -140,6 +154,8 @@ pub(super) struct ReadProblems;
 pub(super) struct AdminProblems;
 /// What may go wrong with steering.
 pub(super) struct SteerProblems;
+/// What may go wrong with reading or changing what is decided about an environment.
+pub(super) struct EnvironmentProblems;
 
 impl IntoResponses for ListProblems {
     fn responses() -> BTreeMap<String, RefOr<response::Response>> {
@@ -162,5 +178,11 @@ impl IntoResponses for AdminProblems {
 impl IntoResponses for SteerProblems {
     fn responses() -> BTreeMap<String, RefOr<response::Response>> {
         described_all(&[400, 401, 403, 404, 409, 429, 500])
+    }
+}
+
+impl IntoResponses for EnvironmentProblems {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        described_all(&[400, 401, 403, 404, 409, 429, 500, 502])
     }
 }

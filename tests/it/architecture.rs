@@ -54,6 +54,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("cel", &["policy"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
+    ("cronexpr", &["domain"]),
     ("git2", &["git"]),
     ("granit_parser", &["yaml"]),
     ("hyper", &["web"]),

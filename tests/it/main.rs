@@ -8,6 +8,7 @@ mod command_line;
 mod crashes;
 mod edit;
 mod environment;
+mod environments;
 mod faults;
 mod forge;
 mod gate;

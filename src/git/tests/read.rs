@@ -1,7 +1,7 @@
 //! Reading commits without a checkout.
 
 use crate::domain::CommitSha;
-use crate::git::{GitError, Held};
+use crate::git::{GitError, Held, TreeFile};
 
 use super::world::{World, git_in};
 
@@ -119,14 +119,15 @@ fn files_that_hold_a_text_are_found_at_every_tip() {
     let mirror = world.mirror();
     let held =
         Held { text: "\"slipway\"".to_owned(), endings: vec![".yaml".to_owned(), ".yml".to_owned()], max_bytes: 100 };
-    let find = |held: &Held| mirror.files_holding(&mirror.fetch().unwrap(), held).unwrap();
+    let paths = |files: Vec<TreeFile>| files.into_iter().map(|file| file.path).collect::<Vec<_>>();
+    let find = |held: &Held| paths(mirror.files_holding(&mirror.fetch().unwrap(), held).unwrap());
     assert_eq!(find(&held), ["apps/one/values.yaml", "apps/two/values.yml"]);
     world.commit(&[("100644", "apps/two/values.yml", "a: b\n"), ("100644", "new.yaml", mark)]);
     assert_eq!(find(&held), ["apps/one/values.yaml", "new.yaml"]);
     assert_eq!(find(&Held { max_bytes: 1_000, ..held.clone() }), ["apps/one/values.yaml", "large.yaml", "new.yaml"]);
     let listed =
         crate::git::commit_and_push(&mirror, &super::world::promotion("p-1"), |tip: &crate::git::Snapshot<'_>| {
-            assert_eq!(tip.files_holding(&held)?, ["apps/one/values.yaml", "new.yaml"]);
+            assert_eq!(paths(tip.files_holding(&held)?), ["apps/one/values.yaml", "new.yaml"]);
             Ok::<_, crate::git::GitError>(crate::git::Proposal::Nothing)
         });
     assert_eq!(listed, Ok(crate::git::Outcome::NothingToDo));

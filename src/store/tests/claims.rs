@@ -135,7 +135,9 @@ on_both_databases! {
         assert!(!world.store.retry_run(old, "by hand", &actor).await.expect("retried").stalled);
         let last = world.store.transitions(old).await.expect("way").pop().expect("a step");
         assert_eq!(last.actor, actor);
-        let (again, lease) = world.claim().await.expect("due again");
+        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        let again = world.store.claim_promotions(&name("staging"), claim, 1).await.expect("claimed").pop();
+        let (again, lease) = again.expect("due again");
         world.store.record_run(&lease, &Run { stalled: true, ..again }, None).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         let new = world.open("d-2", vec![run("a", '2', 1)]).await[0];

@@ -7,6 +7,7 @@ mod deliveries;
 mod lists;
 mod migrations;
 mod outbox;
+mod promotions;
 mod runs;
 mod speed;
 mod tokens;

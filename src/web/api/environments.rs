@@ -1,18 +1,28 @@
-//! Environments: what the server may write, and what it knows of it.
+//! Environments: their rules, what they name and since when, what waits for them and why, and what they named once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
-use super::extract::{NoParameters, Query};
+use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query};
+use super::placement::{Approval, Hold, ModelState, Named, Placement, UnderWay};
+use super::rules::Rules;
+use crate::domain::{self, SourceName};
 use crate::web::Shared;
 use crate::web::access::Caller;
-use crate::web::problem::{ListProblems, Problem};
+use crate::web::problem::{EnvironmentProblems, ListProblems, Problem};
+
+/// Placements that are listed of one model.
+const MOST_PLACEMENTS: u32 = 500;
+/// Rejections that are looked at for one environment.
+const MOST_REJECTIONS: u32 = 10_000;
 
 /// An environment that may be written.
 #[derive(Serialize, ToSchema)]
@@ -20,16 +30,55 @@ pub(super) struct Environment {
     name: String,
     /// The branch its manifests are on.
     branch: String,
+    /// The folder they are in; null for all of the branch.
+    folder: Option<String>,
     /// The branch's tip when it was last looked at; null before that.
     tip: Option<String>,
-    /// Sources whose models are promoted to it, of those that the token covers.
+    /// Sources whose models are promoted to it, directly or through other environments, of those that the token covers.
     sources: Vec<String>,
+    rules: Rules,
 }
 
 /// All environments that the token's sources are promoted to.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EnvironmentList {
     environments: Vec<Environment>,
+}
+
+/// An environment with its models.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EnvironmentDetail {
+    #[serde(flatten)]
+    environment: Environment,
+    /// Holds on the whole environment.
+    holds: Vec<Hold>,
+    /// Its models, by name.
+    models: Vec<ModelState>,
+}
+
+/// What an environment named at a time.
+#[derive(Serialize, ToSchema)]
+pub(super) struct EnvironmentThen {
+    environment: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// The commit that was the branch's tip.
+    commit: String,
+    /// What each model was, by name.
+    models: Vec<ModelThen>,
+}
+
+/// What a model was at a time.
+#[derive(Serialize, ToSchema)]
+struct ModelThen {
+    model: String,
+    named: Named,
+}
+
+/// What an environment named of a model, newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PlacementList {
+    placements: Vec<Placement>,
 }
 
 /// Lists environments by name.
@@ -45,34 +94,194 @@ pub(super) async fn list(
     caller: Caller,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<EnvironmentList> {
-    let mirrors = shared.clone();
-    // Mirrors are folders: looking into them waits for a disk.
-    let looked = tokio::task::spawn_blocking(move || environments(&mirrors, &caller)).await;
-    let environments = looked.map_err(|error| {
-        tracing::error!(%error, "the environments could not be read: {error}");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the environments could not be read")
-    })?;
+    let names: Vec<SourceName> = shared.pipeline.environments().map(|(name, _)| name.clone()).collect();
+    let mut environments = Vec::new();
+    for name in names {
+        match shared.environment(&caller, &name).await {
+            Ok(environment) => environments.push(environment),
+            Err(Unseen::Missing) => {}
+            Err(Unseen::Problem(problem)) => return Err(problem),
+        }
+    }
     Ok(Json(EnvironmentList { environments }))
 }
 
-fn environments(shared: &Shared, caller: &Caller) -> Vec<Environment> {
-    let mut environments = Vec::new();
-    for (name, environment) in shared.pipeline.environments() {
-        let sources: Vec<String> = shared
-            .pipeline
-            .sources()
-            .filter(|(source, served)| served.environment == *name && caller.covers(source))
-            .map(|(source, _)| source.to_string())
-            .collect();
-        if sources.is_empty() && caller.scope().is_some() {
-            continue;
+/// An environment: what it names of each model, since when, by which commit, and what waits and why.
+#[utoipa::path(
+    get,
+    path = "/environments/{environment}",
+    operation_id = "showEnvironment",
+    tag = "environments",
+    params(("environment" = String, Path, description = "The environment.")),
+    responses((status = 200, description = "The environment.", body = EnvironmentDetail), EnvironmentProblems)
+)]
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    EnvironmentOf(name): EnvironmentOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<EnvironmentDetail> {
+    let environment = shared.environment_for(&caller, &name).await?;
+    let holds = shared.store.holds(&name, None).await?;
+    let models = shared.models_in(&caller, &name, &holds).await?;
+    let holds = holds.iter().filter(|hold| hold.model.is_none()).map(Hold::from).collect();
+    Ok(Json(EnvironmentDetail { environment, holds, models }))
+}
+
+/// A time.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Then {
+    /// The time, in RFC 3339.
+    #[param(value_type = String, format = DateTime)]
+    time: Timestamp,
+}
+
+/// What was in an environment at a time, from its git history alone.
+#[utoipa::path(
+    get,
+    path = "/environments/{environment}/at",
+    operation_id = "showEnvironmentAt",
+    tag = "environments",
+    params(("environment" = String, Path, description = "The environment."), Then),
+    responses((status = 200, description = "What it named then.", body = EnvironmentThen), EnvironmentProblems)
+)]
+pub(super) async fn at(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    EnvironmentOf(name): EnvironmentOf,
+    Query(Then { time }): Query<Then>,
+) -> Answer<EnvironmentThen> {
+    shared.environment_for(&caller, &name).await?;
+    let found = shared.pipeline.environment_at(&name, time).await?;
+    let younger = || Problem::new(StatusCode::NOT_FOUND, format!("the branch of `{name}` is younger than {time}"));
+    let (commit, models) = found.ok_or_else(younger)?;
+    let seen = shared.seen_models(&caller, &name).await?;
+    let models = models.iter().filter(|(model, _)| seen.as_ref().is_none_or(|seen| seen.contains(model)));
+    let models = models.map(|(model, named)| ModelThen { model: model.clone(), named: named.into() }).collect();
+    Ok(Json(EnvironmentThen { environment: name.to_string(), at: time, commit: commit.to_string(), models }))
+}
+
+/// What an environment named of a model, newest first: who wrote it, by which commit, and since when it stands.
+#[utoipa::path(
+    get,
+    path = "/environments/{environment}/models/{model}/history",
+    operation_id = "showHistory",
+    tag = "environments",
+    params(
+        ("environment" = String, Path, description = "The environment."),
+        ("model" = String, Path, description = "The model.")
+    ),
+    responses((status = 200, description = "Its history.", body = PlacementList), EnvironmentProblems)
+)]
+pub(super) async fn history(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    ModelOf(name, model): ModelOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<PlacementList> {
+    shared.environment_for(&caller, &name).await?;
+    shared.demand_model(&caller, &name, &model).await?;
+    let placements = shared.store.placements_of(&name, &model, MOST_PLACEMENTS).await?;
+    Ok(Json(PlacementList { placements: placements.iter().map(Placement::from).collect() }))
+}
+
+/// Why an environment is not shown.
+enum Unseen {
+    Missing,
+    Problem(Problem),
+}
+
+impl Shared {
+    /// An environment, if the caller's sources are promoted to it.
+    async fn environment(self: &Arc<Self>, caller: &Caller, name: &SourceName) -> Result<Environment, Unseen> {
+        let environment = self.pipeline.environment_named(name).ok_or(Unseen::Missing)?;
+        let sources = self.pipeline.sources_of(name);
+        let covered: Vec<String> =
+            sources.iter().filter(|source| caller.covers(source)).map(ToString::to_string).collect();
+        if covered.is_empty() && caller.scope().is_some() {
+            return Err(Unseen::Missing);
         }
-        environments.push(Environment {
+        let mirror = environment.mirror().clone();
+        // Mirrors are folders: looking into them waits for a disk.
+        let tip = tokio::task::spawn_blocking(move || mirror.known_tip()).await.map_err(|error| {
+            tracing::error!(%error, "an environment could not be read: {error}");
+            Unseen::Problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the environment could not be read"))
+        })?;
+        Ok(Environment {
             name: name.to_string(),
-            branch: environment.mirror.remote().branch().to_owned(),
-            tip: environment.mirror.known_tip().map(String::from),
-            sources,
-        });
+            branch: environment.mirror().remote().branch().to_owned(),
+            folder: environment.folder().map(str::to_owned),
+            tip: tip.map(String::from),
+            sources: covered,
+            rules: environment.rules().into(),
+        })
     }
-    environments
+
+    /// The same, or a problem in the words for what does not exist.
+    pub(super) async fn environment_for(
+        self: &Arc<Self>,
+        caller: &Caller,
+        name: &SourceName,
+    ) -> Result<Environment, Problem> {
+        self.environment(caller, name).await.map_err(|unseen| match unseen {
+            Unseen::Missing => Problem::new(StatusCode::NOT_FOUND, format!("there is no environment `{name}`")),
+            Unseen::Problem(problem) => problem,
+        })
+    }
+
+    /// The models of an environment that a caller may see; all if `None`. A model belongs to the sources of its runs.
+    async fn seen_models(&self, caller: &Caller, name: &SourceName) -> Result<Option<BTreeSet<String>>, Problem> {
+        match caller.scope() {
+            None => Ok(None),
+            Some(scope) => Ok(Some(self.store.models_of_sources(&scope, name).await?)),
+        }
+    }
+
+    /// Refuses a model of sources that the caller's token does not cover.
+    pub(super) async fn demand_model(&self, caller: &Caller, name: &SourceName, model: &str) -> Result<(), Problem> {
+        match self.seen_models(caller, name).await? {
+            Some(seen) if !seen.contains(model) => {
+                Err(Problem::new(StatusCode::NOT_FOUND, format!("`{name}` has no model `{model}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How the models of an environment stand.
+    async fn models_in(
+        &self,
+        caller: &Caller,
+        name: &SourceName,
+        holds: &[domain::Hold],
+    ) -> Result<Vec<ModelState>, Problem> {
+        let mut models: BTreeMap<String, ModelState> = BTreeMap::new();
+        for placed in self.store.placements(name).await? {
+            models.entry(placed.model.clone()).or_insert_with(|| ModelState::of(&placed.model)).placed(&placed);
+        }
+        for run in self.store.runs_under_way(name).await? {
+            let approvals = match &run.artifact {
+                Some(artifact) => self.store.approvals(name, &run.model, artifact).await?,
+                None => Vec::new(),
+            };
+            let approvals = approvals.iter().map(Approval::from).collect();
+            let state = models.entry(run.model.clone()).or_insert_with(|| ModelState::of(&run.model));
+            state.under_way(UnderWay::of(&run, approvals));
+        }
+        for hold in holds {
+            if let Some(state) = hold.model.as_ref().and_then(|model| models.get_mut(model)) {
+                state.held(hold.into());
+            }
+        }
+        for rejection in self.store.rejections(MOST_REJECTIONS).await? {
+            if let Some(state) = models.get_mut(&rejection.model) {
+                state.rejected(&rejection);
+            }
+        }
+        if let Some(seen) = self.seen_models(caller, name).await? {
+            models.retain(|model, _| seen.contains(model));
+        }
+        Ok(models.into_values().collect())
+    }
 }

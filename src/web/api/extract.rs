@@ -1,6 +1,6 @@
 //! What requests carry in their addresses, read strictly: what is not known is refused, with a problem document.
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -58,6 +58,52 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryOf {
         };
         let source = SourceName::try_from(source.clone()).map_err(Problem::bad_request)?;
         Ok(Self(source, plain_text("a delivery's identifier", id)?))
+    }
+}
+
+/// The environment that an address names.
+pub(super) struct EnvironmentOf(pub(super) SourceName);
+
+impl<S: Send + Sync> FromRequestParts<S> for EnvironmentOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let name = values(parts, state).await?.into_iter().next().unwrap_or_default();
+        SourceName::try_from(name).map(Self).map_err(Problem::bad_request)
+    }
+}
+
+/// The model in an environment, or of a source, that an address names.
+pub(super) struct ModelOf(pub(super) SourceName, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for ModelOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let [place, model] = &values(parts, state).await?[..] else {
+            return Err(Problem::bad_request("a model is named by its place and its name"));
+        };
+        let place = SourceName::try_from(place.clone()).map_err(Problem::bad_request)?;
+        Ok(Self(place, plain_text("a model's name", model)?))
+    }
+}
+
+/// The largest body that a request to the API may have, in bytes.
+const LARGEST_BODY: usize = 64 << 10;
+
+/// What a request carries as JSON. Its type has to refuse unknown keys; an empty body is an empty object.
+pub(super) struct Sent<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let body = axum::body::to_bytes(request.into_body(), LARGEST_BODY).await.map_err(|_| {
+            Problem::bad_request(format!("the body cannot be read, or is larger than {LARGEST_BODY} bytes"))
+        })?;
+        let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+        let read = serde_json::from_slice(text);
+        read.map(Self).map_err(|error| Problem::bad_request(format!("the body cannot be read: {error}")))
     }
 }
 

@@ -10,6 +10,9 @@ mod events;
 mod extract;
 mod follow;
 mod models;
+mod placement;
+mod promotions;
+mod rules;
 mod run;
 mod run_log;
 mod runs;
@@ -62,6 +65,17 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(events::follow))
         .routes(routes!(models::list))
         .routes(routes!(environments::list))
+        .routes(routes!(environments::show))
+        .routes(routes!(environments::at))
+        .routes(routes!(environments::history))
+        .routes(routes!(promotions::approve))
+        .routes(routes!(promotions::hold))
+        .routes(routes!(promotions::hold_all))
+        .routes(routes!(promotions::release))
+        .routes(routes!(promotions::release_all))
+        .routes(routes!(promotions::roll_back))
+        .routes(routes!(promotions::promote))
+        .routes(routes!(promotions::reject))
         .routes(routes!(audit::list))
         .routes(routes!(tokens::list))
         .routes(routes!(description::show))

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::placement::Holdback;
 use super::verdict::Verdict;
 use super::words::RunState;
 use crate::domain;
@@ -33,6 +34,9 @@ pub(super) struct RunSummary {
     head: String,
     /// The environment that is to name the artifact.
     environment: String,
+    /// The run whose artifact is taken onward or brought back; null for a push or a change.
+    #[schema(format = Uuid)]
+    follows: Option<String>,
     state: RunState,
     /// Why it ended or waits, in words.
     reason: Option<String>,
@@ -79,6 +83,9 @@ impl From<&domain::Run> for RunSummary {
             base: run.base.as_ref().map(ToString::to_string),
             head: run.head.to_string(),
             environment: run.environment.to_string(),
+            follows: run.origin.as_ref().map(|origin| match origin {
+                domain::Origin::Promotion { of: run } | domain::Origin::Rollback { to: run, .. } => run.to_string(),
+            }),
             state: run.state.into(),
             reason: run.reason.clone(),
             stalled: run.stalled,
@@ -109,6 +116,8 @@ pub(super) struct RunDetail {
     /// What evaluation left in the artifact store.
     evaluation: Option<Evaluation>,
     verdict: Option<Verdict>,
+    /// What holds its promotion back.
+    held_back: Vec<Holdback>,
     /// Its way so far.
     transitions: Vec<Transition>,
     /// Its place among the runs of its repository that wait to be taken; null if it does not wait.
@@ -270,6 +279,7 @@ impl Shared {
             reuse: run.reuse.clone(),
             evaluation: run.evaluation.as_ref().map(Evaluation::from),
             verdict: run.verdict.as_ref().map(Verdict::from),
+            held_back: run.held_back.iter().map(Holdback::from).collect(),
             transitions: transitions.into_iter().map(Transition::from).collect(),
             queue: queue.map(Queue::from),
         })

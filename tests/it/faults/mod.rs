@@ -6,6 +6,7 @@ mod disk;
 mod duplicates;
 mod kills;
 mod outages;
+mod promotions;
 mod replicas;
 
 use std::net::SocketAddr;

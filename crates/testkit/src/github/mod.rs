@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use axum::Json;
+use axum::extract::{Path, State as Shared};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -107,6 +109,18 @@ impl GitHub {
         let body = json!({ "action": "synchronize", "number": number, "pull_request": state.pull(number) });
         state.mail("pull_request", body, author);
         Ok(head)
+    }
+
+    /// How many pull requests there have been.
+    pub fn pulls(&self) -> usize {
+        self.site.lock().pulls.len()
+    }
+
+    /// Merges a pull request as its page does, whatever its head is.
+    pub async fn merge_pull(&self, number: u64) -> Result<()> {
+        let merged = pulls::merge(Shared(Arc::clone(&self.site)), Path(number), Json(json!({}))).await;
+        anyhow::ensure!(merged.is_ok(), "pull request {number} cannot be merged");
+        Ok(())
     }
 
     /// Closes a pull request without merging it.

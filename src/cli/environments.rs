@@ -1,0 +1,233 @@
+//! `slipway environments`: what each environment names and since when, what waits for it and why, and what was in it once.
+
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
+use serde_json::Value;
+
+use super::client::{Query, Server, encoded};
+use super::exit::{Exit, Failure};
+use super::output::{self, text};
+
+/// Read the environments of a running server.
+#[derive(Debug, Args)]
+pub(super) struct Environments {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// All environments with their rules
+    List,
+    /// One environment: what it names of each model, since when, by which commit, and what waits and why
+    Show(Show),
+    /// What one environment named of a model, newest first
+    History(History),
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// The environment
+    environment: String,
+    /// What was in it then, from git alone: a time (RFC 3339), or a day, whose end in UTC is meant
+    #[arg(long, value_name = "DATE", value_parser = time_of)]
+    at: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+struct History {
+    /// The environment
+    environment: String,
+    /// The model
+    model: String,
+}
+
+/// A time, or the last moment of a day.
+fn time_of(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let expected = || "expected a time such as `2026-11-24T12:00:00Z`, or a day such as `2026-11-24`".to_owned();
+    let day: Date = text.parse().map_err(|_| expected())?;
+    let next = day.checked_add(1.day()).map_err(|_| expected())?;
+    let midnight = TimeZone::UTC.to_timestamp(next.at(0, 0, 0, 0)).map_err(|_| expected())?;
+    Ok(midnight - jiff::SignedDuration::from_secs(1))
+}
+
+impl Environments {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let Self { action, server } = self;
+        match action {
+            Action::List => server.show(&server.ask("GET", "environments")?, list),
+            Action::Show(Show { environment, at: None }) => {
+                server.show(&server.ask("GET", &format!("environments/{}", encoded(&environment)))?, show)
+            }
+            Action::Show(Show { environment, at: Some(at) }) => {
+                let query = Query::default().with("time", Some(&at.to_string()));
+                server.show(&server.ask("GET", &format!("environments/{}/at{query}", encoded(&environment)))?, then)
+            }
+            Action::History(History { environment, model }) => {
+                let path = format!("environments/{}/models/{}/history", encoded(&environment), encoded(&model));
+                server.show(&server.ask("GET", &path)?, history)
+            }
+        }?;
+        Ok(Exit::Done)
+    }
+}
+
+fn list(answer: &Value) -> String {
+    let row = |environment: &Value| {
+        let cell = |key| text(environment, key).to_owned();
+        let tip: String = text(environment, "tip").chars().take(12).collect();
+        vec![cell("name"), cell("branch"), cell("folder"), tip, rules(&environment["rules"])]
+    };
+    let rows: Vec<Vec<String>> = output::things(answer, "environments").iter().map(row).collect();
+    output::table(&["ENVIRONMENT", "BRANCH", "FOLDER", "TIP", "RULES"], &rows)
+}
+
+/// Rules in a few words.
+fn rules(rules: &Value) -> String {
+    let names = |value: &Value, key| {
+        let names: Vec<&str> = output::things(value, key).iter().filter_map(Value::as_str).collect();
+        names.join(", ")
+    };
+    let mut words = Vec::new();
+    if rules["after"].is_object() {
+        let soak = rules["after"]["soak_seconds"].as_i64().filter(|seconds| *seconds > 0);
+        let soak = soak.map(|seconds| format!(" for {:#}", jiff::SignedDuration::from_secs(seconds)));
+        let need = text(&rules["after"], "need");
+        words.push(format!("after {need} of {}{}", names(&rules["after"], "environments"), soak.unwrap_or_default()));
+    }
+    if rules["approvals"].is_object() {
+        let by = names(&rules["approvals"], "by");
+        let of = if by.is_empty() { String::new() } else { format!(" of {by}") };
+        words.push(format!("{} approvals{of}", rules["approvals"]["number"]));
+    }
+    let windows = names(rules, "windows");
+    if !windows.is_empty() {
+        words.push(format!("open {windows}"));
+    }
+    for freeze in output::things(rules, "freezes") {
+        words.push(format!("frozen until {}: {}", text(freeze, "until"), text(freeze, "reason")));
+    }
+    if words.is_empty() { "–".to_owned() } else { words.join("; ") }
+}
+
+/// An artifact by its first digits, or what stands in its place.
+fn named(named: &Value) -> String {
+    match (named["artifact"].as_str(), named["unclear"].as_str()) {
+        (Some(artifact), _) => short(artifact),
+        (None, Some(unclear)) => format!("unclear: {}", output::first_line(unclear)),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+fn short(artifact: &str) -> String {
+    artifact.trim_start_matches("sha256:").chars().take(12).collect()
+}
+
+/// Who wrote what an environment names.
+fn writer(placed: &Value) -> String {
+    match (placed["run"].as_str(), placed["hand"].as_str()) {
+        (Some(run), _) => format!("run {run}"),
+        (None, Some(author)) => format!("by hand: {author}"),
+        (None, None) => "before the history that was read".to_owned(),
+    }
+}
+
+fn placed(placed: &Value) -> Vec<String> {
+    let commit = text(placed, "commit").chars().take(12).collect();
+    vec![named(&placed["named"]), text(placed, "since").to_owned(), commit, writer(placed)]
+}
+
+fn show(environment: &Value) -> String {
+    let mut lines = vec![format!(
+        "{} on branch {}: {}",
+        text(environment, "name"),
+        text(environment, "branch"),
+        rules(&environment["rules"])
+    )];
+    lines.extend(output::things(environment, "holds").iter().map(|hold| held(hold, "all models")));
+    for model in output::things(environment, "models") {
+        let name = text(model, "model");
+        lines.push(if model["now"].is_object() {
+            let [named, since, commit, writer] = &placed(&model["now"])[..] else { continue };
+            format!("{name}: {named} since {since}, commit {commit}, {writer}")
+        } else {
+            format!("{name}: not read yet")
+        });
+        if let Some(reason) = model["rejected"].as_str() {
+            lines.push(format!("  rejected by {reason}; `slipway rollback` brings an earlier one back"));
+        }
+        lines.extend(output::things(model, "holds").iter().map(|hold| held(hold, "this model")));
+        for run in output::things(model, "under_way") {
+            lines.extend(under_way(run));
+        }
+    }
+    lines.join("\n")
+}
+
+fn held(hold: &Value, what: &str) -> String {
+    let until = hold["until"].as_str().map(|until| format!(" until {until}")).unwrap_or_default();
+    format!("  {what} held by {}{until}: {}", text(hold, "actor"), text(hold, "reason"))
+}
+
+fn under_way(run: &Value) -> Vec<String> {
+    let artifact = run["artifact"].as_str().map_or_else(|| "no artifact yet".to_owned(), short);
+    let stalled = if run["stalled"] == Value::Bool(true) { " (stalled)" } else { "" };
+    let mut lines = vec![format!("  {artifact} of run {} is {}{stalled}", text(run, "run"), text(run, "state"))];
+    for reason in output::things(run, "held_back") {
+        let earliest = reason["earliest"].as_str().map(|time| format!(", until {time} at the earliest"));
+        lines.push(format!("    {}: {}{}", text(reason, "rule"), text(reason, "reason"), earliest.unwrap_or_default()));
+    }
+    let people: Vec<&str> = output::things(run, "approvals").iter().map(|approval| text(approval, "person")).collect();
+    if !people.is_empty() {
+        lines.push(format!("    approved by {}", people.join(", ")));
+    }
+    lines
+}
+
+fn then(answer: &Value) -> String {
+    let commit: String = text(answer, "commit").chars().take(12).collect();
+    let heading = format!("{} at {}: commit {commit}", text(answer, "environment"), text(answer, "at"));
+    let row = |model: &Value| vec![text(model, "model").to_owned(), named(&model["named"])];
+    let rows: Vec<Vec<String>> = output::things(answer, "models").iter().map(row).collect();
+    format!("{heading}\n{}", output::table(&["MODEL", "ARTIFACT"], &rows))
+}
+
+fn history(answer: &Value) -> String {
+    let rows: Vec<Vec<String>> = output::things(answer, "placements").iter().map(placed).collect();
+    output::table(&["ARTIFACT", "SINCE", "COMMIT", "WRITTEN BY"], &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_means_its_last_moment() {
+        let at = |text: &str| time_of(text).map(|time| time.to_string());
+        assert_eq!(at("2026-11-24"), Ok("2026-11-24T23:59:59Z".to_owned()));
+        assert_eq!(at("2026-11-24T12:00:00+01:00"), Ok("2026-11-24T11:00:00Z".to_owned()));
+        assert!(at("yesterday").expect_err("no time").contains("such as `2026-11-24`"));
+    }
+
+    #[test]
+    fn rules_are_told_in_a_few_words() {
+        let told = rules(&serde_json::json!({
+            "after": {"environments": ["staging"], "need": "all", "soak_seconds": 86_400},
+            "approvals": {"number": 2, "by": ["kim", "lee"]},
+            "windows": ["0 9 * * MON-FRI UTC for 8h"],
+            "freezes": [{"from": null, "until": "2027-01-02T00:00:00Z", "reason": "holidays"}],
+        }));
+        let expected = "after all of staging for 24h; 2 approvals of kim, lee; open 0 9 * * MON-FRI UTC for 8h; \
+                        frozen until 2027-01-02T00:00:00Z: holidays";
+        assert_eq!(told, expected);
+        let none = serde_json::json!({"after": null, "approvals": null, "windows": [], "freezes": []});
+        assert_eq!(rules(&none), "–");
+    }
+}

@@ -1,0 +1,155 @@
+//! The form of environments and people in the server's file.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::file::{CredentialsFile, ForgeApiFile, ForgeNames, SshFile, usual_branch};
+use super::secret::SecretReference;
+use crate::domain::SourceName;
+use crate::forge;
+
+/// An environment that may be written.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnvironmentFile {
+    /// Its name.
+    #[schemars(with = "String")]
+    pub(super) name: SourceName,
+    /// Clone address of the repository its manifests are in: http, https or ssh.
+    pub(super) url: String,
+    /// The branch its manifests are on.
+    #[serde(default = "usual_branch")]
+    pub(super) branch: String,
+    /// The folder its manifests are in; all of the branch when absent. Several environments may share a branch.
+    #[serde(default)]
+    pub(super) folder: Option<String>,
+    /// Environments that have to name an artifact before this one may.
+    #[serde(default)]
+    pub(super) after: Option<AfterFile>,
+    /// People who have to agree to an artifact.
+    #[serde(default)]
+    pub(super) approvals: Option<ApprovalsFile>,
+    /// Promotions are requests to merge (pull or merge requests) instead of commits to the branch.
+    #[serde(default)]
+    pub(super) requests: Option<RequestsFile>,
+    /// When promotions may happen; at any time when there are none.
+    #[serde(default)]
+    pub(super) windows: Vec<WindowFile>,
+    /// When none may happen.
+    #[serde(default)]
+    pub(super) freezes: Vec<FreezeFile>,
+    /// How to log in for fetching and pushing.
+    #[serde(default)]
+    pub(super) credentials: Option<CredentialsFile>,
+    /// How to log in for fetching and pushing over SSH.
+    #[serde(default)]
+    pub(super) ssh: Option<SshFile>,
+    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
+    #[serde(default)]
+    pub(super) ca: Option<String>,
+    /// The key that signs promotions: an Ed25519 key of OpenSSH without a passphrase.
+    #[serde(default)]
+    pub(super) signing_key: Option<SecretReference>,
+}
+
+/// How promotions are requested.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestsFile {
+    /// The forge that the environment's repository is on.
+    #[schemars(with = "ForgeNames")]
+    pub(super) forge: forge::Settings,
+    /// Its API.
+    pub(super) api: ForgeApiFile,
+    /// Who merges.
+    #[serde(default)]
+    pub(super) merge: MergeFile,
+}
+
+/// Who merges a promotion's request.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MergeFile {
+    /// People, at the forge.
+    #[default]
+    People,
+    /// Slipway, as soon as the rules and the forge allow it.
+    Slipway,
+}
+
+/// Environments that have to name an artifact first.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AfterFile {
+    /// Every one of these.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) all: Vec<SourceName>,
+    /// One of these.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub(super) any: Vec<SourceName>,
+    /// For how long each has to have named it, without a break.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    pub(super) soak: jiff::SignedDuration,
+}
+
+/// People who have to agree to an artifact.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApprovalsFile {
+    /// How many. The author of the change alone never suffices.
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) number: u32,
+    /// Whose approval counts, by names of `people`; anybody's who may approve when absent.
+    #[serde(default)]
+    pub(super) by: BTreeSet<String>,
+}
+
+/// A time in which promotions may happen.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WindowFile {
+    /// When it opens: minute, hour, day, month and weekday, such as `0 9 * * MON-FRI`.
+    pub(super) opens: String,
+    /// How long it stays open, at most 168 hours.
+    #[schemars(with = "String")]
+    pub(super) lasts: jiff::SignedDuration,
+    /// The time zone of its clock, such as `Europe/Berlin`.
+    pub(super) time_zone: String,
+}
+
+/// A time in which no promotion happens.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FreezeFile {
+    /// When it begins; at once when absent.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) from: Option<jiff::Timestamp>,
+    /// When it ends.
+    #[schemars(with = "String")]
+    pub(super) until: jiff::Timestamp,
+    /// Why; whoever waits is told.
+    pub(super) reason: String,
+}
+
+/// A person, by all the names under which they act.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PersonFile {
+    /// Their name in these settings.
+    pub(super) name: String,
+    /// Names of their API tokens.
+    #[serde(default)]
+    pub(super) tokens: BTreeSet<String>,
+    /// Their accounts on forges, `FORGE:IDENTIFIER`, such as `github:583231`.
+    #[serde(default)]
+    pub(super) accounts: BTreeSet<String>,
+    /// The addresses under which they commit.
+    #[serde(default)]
+    pub(super) emails: BTreeSet<String>,
+}

@@ -1,0 +1,236 @@
+//! Environments and people: their rules, checked against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use super::environment_file::{
+    AfterFile, ApprovalsFile, EnvironmentFile, FreezeFile, MergeFile, PersonFile, RequestsFile, WindowFile,
+};
+use super::remote::{Login, Place};
+use super::settle::settle_api;
+use super::{Environment, Problems};
+use crate::domain::{After, Approvals, Freeze, Need, People, Person, Rules, SourceName, Window};
+use crate::forge;
+use crate::git::Identity;
+use crate::pipeline::{Merge, Requests};
+
+/// Everybody the settings name. A name, a token, an account or an address belongs to one person only.
+pub(super) fn settle_people(files: Vec<PersonFile>, problems: &mut Problems) -> People {
+    let mut taken = BTreeSet::new();
+    let mut people = Vec::new();
+    for (index, PersonFile { name, tokens, accounts, emails }) in files.into_iter().enumerate() {
+        let key = format!("people[{index}]");
+        if name.trim().is_empty() || name.chars().any(char::is_control) {
+            problems.add(&format!("{key}.name"), "expected a name");
+        }
+        let emails: BTreeSet<String> = emails.iter().map(|email| email.to_lowercase()).collect();
+        let names = std::iter::once(("name", name.clone()))
+            .chain(tokens.iter().map(|token| ("tokens", token.clone())))
+            .chain(accounts.iter().map(|account| ("accounts", account.clone())))
+            .chain(emails.iter().map(|email| ("emails", email.clone())));
+        for (word, text) in names {
+            if !taken.insert((word, text.clone())) {
+                problems.add(&format!("{key}.{word}"), format!("`{text}` belongs to somebody else already"));
+            }
+        }
+        for account in &accounts {
+            if account.split_once(':').is_none_or(|(forge, id)| forge.is_empty() || id.is_empty()) {
+                let problem = format!("`{account}` is no account, expected `FORGE:IDENTIFIER` such as `github:583231`");
+                problems.add(&format!("{key}.accounts"), problem);
+            }
+        }
+        people.push(Person { name, tokens, accounts, emails });
+    }
+    People::new(people)
+}
+
+/// The environments, or mistakes at their keys.
+pub(super) fn settle_environments(
+    files: Vec<EnvironmentFile>,
+    author: Option<&Identity>,
+    folder: &Path,
+    people: &People,
+    problems: &mut Problems,
+) -> BTreeMap<SourceName, Environment> {
+    let mut environments = BTreeMap::new();
+    if files.is_empty() {
+        problems.add("environments", "none is named, expected at least one");
+    }
+    let mut keys = BTreeMap::new();
+    for (index, file) in files.into_iter().enumerate() {
+        let key = format!("environments[{index}]");
+        let name = file.name.clone();
+        let Some(environment) = settle_environment(file, author, Place { key: &key, folder }, people, problems) else {
+            continue;
+        };
+        if environments.insert(name.clone(), environment).is_some() {
+            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+        }
+        keys.insert(name, key);
+    }
+    for (name, key) in &keys {
+        check_order(name, key, &environments, problems);
+    }
+    check_places(&keys, &environments, problems);
+    environments
+}
+
+fn settle_environment(
+    file: EnvironmentFile,
+    author: Option<&Identity>,
+    place: Place<'_>,
+    people: &People,
+    problems: &mut Problems,
+) -> Option<Environment> {
+    let EnvironmentFile {
+        name: _,
+        url,
+        branch,
+        folder,
+        after,
+        approvals,
+        requests,
+        windows,
+        freezes,
+        credentials,
+        ssh,
+        ca,
+        signing_key,
+    } = file;
+    let key = place.key;
+    if let Some(folder) = &folder
+        && folder.trim_matches('/').split('/').any(|part| matches!(part, "" | "." | ".."))
+    {
+        problems.add(&format!("{key}.folder"), format!("`{folder}` is not a folder of the repository"));
+    }
+    let rules = Rules {
+        after: after.and_then(|after| settle_after(after, key, problems)),
+        approvals: approvals.map(|approvals| settle_approvals(approvals, key, people, problems)),
+        windows: settle_windows(windows, key, problems),
+        freezes: settle_freezes(freezes, key, problems),
+    };
+    let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
+    let remote = place.remote(&url, &branch, &login, problems)?;
+    let remote = place.signed(remote, signing_key.as_ref(), problems);
+    let remote = match author {
+        Some(author) => remote.with_author(author.clone()),
+        None => remote,
+    };
+    let requests = requests.and_then(|requests| settle_requests(requests, &place, problems));
+    Some(Environment { remote, folder, rules, requests })
+}
+
+fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problems) -> Option<Requests> {
+    let RequestsFile { forge, api, merge } = file;
+    let key = format!("{}.requests.api", place.key);
+    let api = settle_api(api, forge, forge::Purpose::Environment, &key, place.folder, problems)?;
+    let merge = match merge {
+        MergeFile::People => Merge::People,
+        MergeFile::Slipway => Merge::Slipway,
+    };
+    Some(Requests { api, merge })
+}
+
+fn settle_after(file: AfterFile, key: &str, problems: &mut Problems) -> Option<After> {
+    let AfterFile { all, any, soak } = file;
+    let key = format!("{key}.after");
+    let (environments, need) = match (all.is_empty(), any.is_empty()) {
+        (false, true) => (all, Need::All),
+        (true, false) => (any, Need::Any),
+        _ => {
+            problems.add(&key, "expected either `all` or `any`, with at least one environment");
+            return None;
+        }
+    };
+    let soak = problems.take(&format!("{key}.soak"), Duration::try_from(soak))?;
+    Some(After { environments, need, soak })
+}
+
+fn settle_approvals(file: ApprovalsFile, key: &str, people: &People, problems: &mut Problems) -> Approvals {
+    let ApprovalsFile { number, by } = file;
+    if !(1..=100).contains(&number) {
+        problems.add(&format!("{key}.approvals.number"), format!("{number} is out of range, expected 1 to 100"));
+    }
+    for name in by.iter().filter(|name| !people.knows(name)) {
+        problems.add(&format!("{key}.approvals.by"), format!("`{name}` is not among `people`"));
+    }
+    if !by.is_empty() && by.len() < number as usize {
+        let problem = format!("{number} approvals of {} people can never come together", by.len());
+        problems.add(&format!("{key}.approvals.number"), problem);
+    }
+    Approvals { number, by }
+}
+
+fn settle_windows(files: Vec<WindowFile>, key: &str, problems: &mut Problems) -> Vec<Window> {
+    let mut windows = Vec::new();
+    for (index, WindowFile { opens, lasts, time_zone }) in files.into_iter().enumerate() {
+        windows.extend(problems.take(&format!("{key}.windows[{index}]"), Window::new(&opens, &time_zone, lasts)));
+    }
+    windows
+}
+
+fn settle_freezes(files: Vec<FreezeFile>, key: &str, problems: &mut Problems) -> Vec<Freeze> {
+    let mut freezes = Vec::new();
+    for (index, FreezeFile { from, until, reason }) in files.into_iter().enumerate() {
+        let key = format!("{key}.freezes[{index}]");
+        if from.is_some_and(|from| from >= until) {
+            problems.add(&key, "it ends before it begins");
+        }
+        if reason.trim().is_empty() || reason.chars().any(char::is_control) {
+            problems.add(&format!("{key}.reason"), "expected a reason, on one line");
+        }
+        freezes.push(Freeze { from, until, reason });
+    }
+    freezes
+}
+
+/// Environments come after others that exist, and never after themselves.
+fn check_order(
+    name: &SourceName,
+    key: &str,
+    environments: &BTreeMap<SourceName, Environment>,
+    problems: &mut Problems,
+) {
+    let before = |name: &SourceName| {
+        environments.get(name).and_then(|environment| environment.rules.after.as_ref()).map(|after| &after.environments)
+    };
+    let key = format!("{key}.after");
+    let mut reached = BTreeSet::new();
+    let mut open: Vec<&SourceName> = before(name).into_iter().flatten().collect();
+    for unknown in open.iter().filter(|other| !environments.contains_key(other)) {
+        problems.add(&key, format!("`{unknown}` is not among `environments`"));
+    }
+    while let Some(next) = open.pop() {
+        if next == name {
+            problems.add(&key, format!("`{name}` would come after itself"));
+            return;
+        }
+        if reached.insert(next) {
+            open.extend(before(next).into_iter().flatten());
+        }
+    }
+}
+
+/// Two environments in one place would name each other's artifacts.
+fn check_places(
+    keys: &BTreeMap<SourceName, String>,
+    environments: &BTreeMap<SourceName, Environment>,
+    problems: &mut Problems,
+) {
+    let folder_of = |environment: &Environment| {
+        environment.folder.as_deref().map_or_else(String::new, |folder| format!("{}/", folder.trim_matches('/')))
+    };
+    for (name, environment) in environments {
+        for (other, elsewhere) in environments.range(..name) {
+            let same = environment.remote.url() == elsewhere.remote.url()
+                && environment.remote.branch() == elsewhere.remote.branch();
+            let (folder, other_folder) = (folder_of(environment), folder_of(elsewhere));
+            if same && (folder.starts_with(&other_folder) || other_folder.starts_with(&folder)) {
+                let problem =
+                    format!("`{name}` and `{other}` share manifests: give each a `folder` or a branch of its own");
+                problems.add(&keys[name], problem);
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! An environment that may be written: its branch, its folder there, its rules, and the one writer of its branch.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use slipway_contract::Digest;
+
+use super::marks::{Marked, Marks};
+use super::promote::Declined;
+use super::request::Requests;
+use super::{Pipeline, StepError, blocking};
+use crate::domain::{CommitSha, Named, Rules, Run, SourceName};
+use crate::git::{Mirror, Writer};
+
+/// The writer of one branch. Environments on the same branch share it, so that what waits for them shares pushes.
+#[derive(Debug, Clone)]
+pub struct BranchWriter(Arc<Writer<Declined>>);
+
+impl BranchWriter {
+    /// The writer of the branch that is mirrored.
+    pub fn new(mirror: Mirror) -> Self {
+        Self(Arc::new(Writer::new(mirror)))
+    }
+
+    /// The branch.
+    pub fn mirror(&self) -> &Mirror {
+        self.0.mirror()
+    }
+}
+
+/// An environment that may be written.
+pub struct Environment {
+    writer: BranchWriter,
+    folder: Option<String>,
+    marks: Arc<Marks>,
+    rules: Rules,
+    requests: Option<Requests>,
+}
+
+impl Environment {
+    /// An environment on a branch: in a folder of it, or in all of it. Promotions are commits to the branch, or requests
+    /// to merge one.
+    pub fn new(writer: BranchWriter, folder: Option<String>, rules: Rules, requests: Option<Requests>) -> Self {
+        let marks = Arc::new(Marks::below(folder.as_deref()));
+        Self { writer, folder, marks, rules, requests }
+    }
+
+    /// Mirror of the branch its manifests are on.
+    pub fn mirror(&self) -> &Mirror {
+        self.writer.mirror()
+    }
+
+    /// The folder of the branch that its manifests are in; all of the branch if `None`.
+    pub fn folder(&self) -> Option<&str> {
+        self.folder.as_deref()
+    }
+
+    /// Its rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(super) fn requests(&self) -> Option<&Requests> {
+        self.requests.as_ref()
+    }
+
+    pub(super) fn marks(&self) -> &Arc<Marks> {
+        &self.marks
+    }
+
+    pub(super) fn writer(&self) -> &Arc<Writer<Declined>> {
+        &self.writer.0
+    }
+
+    /// Whether promotions come here from another environment.
+    pub(super) fn comes_after(&self, other: &SourceName) -> bool {
+        self.rules.after.as_ref().is_some_and(|after| after.environments.contains(other))
+    }
+}
+
+impl Pipeline {
+    /// The environment of this name.
+    pub fn environment_named(&self, name: &SourceName) -> Option<&Environment> {
+        self.settings.environments.get(name)
+    }
+
+    /// The sources whose models reach an environment, directly or through others.
+    pub fn sources_of(&self, name: &SourceName) -> BTreeSet<&SourceName> {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![name];
+        while let Some(next) = open.pop() {
+            if reached.insert(next) {
+                let before = self.environment_named(next).and_then(|environment| environment.rules.after.as_ref());
+                open.extend(before.into_iter().flat_map(|after| &after.environments));
+            }
+        }
+        self.sources().filter(|(_, served)| reached.contains(&served.environment)).map(|(source, _)| source).collect()
+    }
+
+    /// Whether a source's branch holds manifests of an environment as well.
+    pub(super) fn is_environment(&self, source: &super::Source) -> bool {
+        let place = |mirror: &Mirror| (mirror.remote().url().to_owned(), mirror.remote().branch().to_owned());
+        let source = place(&source.mirror);
+        self.settings.environments.values().any(|environment| place(environment.mirror()) == source)
+    }
+
+    /// The environment a run is to be promoted to.
+    pub(super) fn environment(&self, run: &Run) -> Result<&Environment, StepError> {
+        self.environment_named(&run.environment).ok_or_else(|| StepError::Failed {
+            reason: format!("the environment `{}` is not in the server's settings any more", run.environment),
+        })
+    }
+
+    /// What an environment says of a model now: the branch is fetched first.
+    pub(super) async fn marked_now(&self, environment: &Environment, model: &str) -> Result<Marked, StepError> {
+        let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), model.to_owned());
+        blocking(move || {
+            let tip = mirror.fetch()?;
+            marks.find(&(&mirror, &tip), &model)
+        })
+        .await?
+    }
+
+    /// The environments that take promotions from this one, mark the model, and do not name the artifact yet. One that
+    /// cannot be looked at now is among them: its run looks again.
+    pub(super) async fn environments_after(
+        &self,
+        name: &SourceName,
+        model: &str,
+        artifact: &Digest,
+    ) -> Result<Vec<SourceName>, StepError> {
+        let mut onward = Vec::new();
+        for (next, environment) in self.settings.environments.iter().filter(|(_, next)| next.comes_after(name)) {
+            let (mirror, marks, wanted) = (environment.mirror().clone(), environment.marks().clone(), model.to_owned());
+            let looked = blocking(move || {
+                let tip = mirror.fetch()?;
+                marks.find_if_marked(&(&mirror, &tip), &wanted)
+            });
+            let has_it = match looked.await? {
+                Ok(Err(_)) => continue,
+                Ok(Ok(marked)) => marked.named == Named::Artifact(artifact.clone()),
+                Err(_) => false,
+            };
+            let under_way = self.store.run_on_its_way(next, model).await?;
+            if !has_it && under_way.is_none_or(|run| run.artifact.as_ref() != Some(artifact)) {
+                onward.push(next.clone());
+            }
+        }
+        Ok(onward)
+    }
+
+    /// What an environment named at a commit, model by model.
+    pub(super) async fn named_at(
+        &self,
+        environment: &Environment,
+        commit: &CommitSha,
+    ) -> Result<Vec<(String, Named)>, StepError> {
+        let (mirror, marks, commit) = (environment.mirror().clone(), environment.marks().clone(), commit.clone());
+        blocking(move || named_in(&mirror, &marks, &commit)).await?
+    }
+}
+
+/// What an environment named at a commit, model by model. Of a model whose marks cannot be read, that is said.
+pub(super) fn named_in(mirror: &Mirror, marks: &Marks, commit: &CommitSha) -> Result<Vec<(String, Named)>, StepError> {
+    let at = (mirror, commit);
+    let models = marks.models(&at)?;
+    Ok(models
+        .into_iter()
+        .map(|model| {
+            let named = named_of(marks, mirror, commit, &model);
+            (model, named)
+        })
+        .collect())
+}
+
+/// What an environment named of one model at a commit.
+pub(super) fn named_of(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model: &str) -> Named {
+    match marks.find(&(mirror, commit), model) {
+        Ok(marked) => marked.named,
+        Err(StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::Again { reason, .. }) => {
+            Named::Unclear(reason)
+        }
+        Err(StepError::Store(error)) => Named::Unclear(error.to_string()),
+    }
+}

@@ -1,0 +1,227 @@
+//! An environment's history as git tells it: what it named, since when, by which commit, and whether that was a
+//! promotion or somebody's hand. What was read is kept as an index; git stays the truth, and what the branch says is
+//! the champion.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+use tokio_util::sync::CancellationToken;
+
+use super::environment::{named_in, named_of};
+use super::marks::Marks;
+use super::promote::TRAILER;
+use super::worker::outlive;
+use super::{Pipeline, SteerError, StepError, blocking, texts};
+use crate::domain::{Actor, CommitSha, Named, PlacedBy, Placement, RunId, SourceName};
+use crate::git::{CommitInfo, GitError, Mirror};
+use crate::store::{NewAuditEntry, ReadHistory, StoreError};
+
+/// Commits that are read back the first time: what was named before them is said to be older.
+const FIRST_READ: usize = 1_000;
+/// Commits that are read at a time after that. A branch that grew by more was moved in another way than by promotions.
+const MOST_AT_ONCE: usize = 20_000;
+
+impl Pipeline {
+    /// Reads what is new in the history of every environment, now and every `interval`, until `stop`.
+    pub async fn watch_environments(&self, interval: Duration, stop: &CancellationToken) -> Result<(), StoreError> {
+        while !stop.is_cancelled() {
+            for name in self.settings.environments.keys() {
+                match self.read_history(name, true).await {
+                    Ok(()) => {}
+                    Err(StepError::Store(error)) => outlive(error)?,
+                    Err(error) => {
+                        tracing::warn!(environment = %name, ?error, "the environment `{name}` cannot be looked at");
+                    }
+                }
+                if stop.is_cancelled() {
+                    return Ok(());
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is new in an environment's history: after a fetch, or as far as it is known here.
+    pub(super) async fn read_history(&self, name: &SourceName, fetch: bool) -> Result<(), StepError> {
+        let Some(environment) = self.environment_named(name) else { return Ok(()) };
+        let read_to = self.store.history_read_to(name).await?;
+        let before = self.store.placements(name).await?;
+        let (mirror, marks, wanted) = (environment.mirror().clone(), environment.marks().clone(), name.clone());
+        let looked = blocking(move || {
+            let known = if fetch { None } else { mirror.known_tip() };
+            let tip = known.map_or_else(|| mirror.fetch(), Ok)?;
+            if read_to.as_ref() == Some(&tip) {
+                return Ok(None);
+            }
+            read(&Reading { environment: wanted, mirror: &mirror, marks: &marks }, read_to, &before, tip).map(Some)
+        });
+        let Some(history) = looked.await?? else { return Ok(()) };
+        let is_first = history.before.is_none();
+        for placed in self.store.note_history(&history).await? {
+            if !is_first && matches!(placed.by, PlacedBy::Hand(_)) {
+                self.tell_drift(&placed).await?;
+            }
+            self.wake_waiting(None, Some(&placed.model)).await?;
+        }
+        Ok(())
+    }
+
+    /// What an environment names was changed by hand. Git is the truth, so that is followed, and said aloud.
+    async fn tell_drift(&self, placed: &Placement) -> Result<(), StoreError> {
+        let detail = texts::drifted(placed);
+        tracing::warn!(environment = %placed.environment, model = placed.model, commit = %placed.commit, "{detail}");
+        metrics::counter!("slipway_environment_drift_total", "environment" => placed.environment.to_string())
+            .increment(1);
+        let entry = NewAuditEntry {
+            actor: Actor::controller(),
+            action: "environment.drift".to_owned(),
+            target: format!("{}/{}", placed.environment, placed.model),
+            detail,
+        };
+        self.store.audit(&entry).await
+    }
+
+    /// What an environment named at a time, from git alone: the commit that was its tip, and what stood there.
+    pub async fn environment_at(
+        &self,
+        name: &SourceName,
+        at: Timestamp,
+    ) -> Result<Option<(CommitSha, Vec<(String, Named)>)>, SteerError> {
+        let Some(environment) = self.environment_named(name) else { return Ok(None) };
+        let mirror = environment.mirror().clone();
+        let commit = blocking(move || {
+            let tip = mirror.fetch()?;
+            mirror.commit_at(&tip, at)
+        })
+        .await?
+        .map_err(StepError::from)?;
+        let Some(commit) = commit else { return Ok(None) };
+        let named = self.named_at(environment, &commit).await?;
+        Ok(Some((commit, named)))
+    }
+}
+
+struct Reading<'a> {
+    environment: SourceName,
+    mirror: &'a Mirror,
+    marks: &'a Marks,
+}
+
+/// The commits from the oldest that was not read up to the tip, along first parents, each with its parent. `None` if
+/// what was read before is not among them.
+fn commits_since(
+    mirror: &Mirror,
+    read_to: Option<&CommitSha>,
+    tip: &CommitSha,
+) -> Result<Option<Vec<(CommitSha, Option<CommitSha>)>>, GitError> {
+    let most = if read_to.is_some() { MOST_AT_ONCE } else { FIRST_READ };
+    let mut commits = Vec::new();
+    let mut commit = tip.clone();
+    while commits.len() < most {
+        if Some(&commit) == read_to {
+            commits.reverse();
+            return Ok(Some(commits));
+        }
+        let parent = mirror.parent(&commit)?;
+        commits.push((commit, parent.clone()));
+        let Some(parent) = parent else { break };
+        commit = parent;
+    }
+    commits.reverse();
+    Ok(read_to.is_none().then_some(commits))
+}
+
+/// What changed in an environment since it was read; all that is known of it if its history is another one now.
+fn read(
+    reading: &Reading<'_>,
+    read_to: Option<CommitSha>,
+    before: &[Placement],
+    tip: CommitSha,
+) -> Result<ReadHistory, StepError> {
+    let Reading { environment, mirror, marks } = reading;
+    let mut named: BTreeMap<String, Named> = BTreeMap::new();
+    let mut placements = Vec::new();
+    let (read_to, commits) = match commits_since(mirror, read_to.as_ref(), &tip)? {
+        Some(commits) if read_to.is_some() => {
+            named.extend(before.iter().map(|placed| (placed.model.clone(), placed.named.clone())));
+            (read_to, commits)
+        }
+        _ => (None, commits_since(mirror, None, &tip)?.unwrap_or_default()),
+    };
+    for (commit, parent) in commits {
+        let first = read_to.is_none() && placements.is_empty() && named.is_empty();
+        let touched: Vec<(String, Named)> =
+            if first { named_in(mirror, marks, &commit)? } else { touched_by(reading, &commit, parent.as_ref())? };
+        let mut info = None;
+        for (model, now) in touched {
+            if named.get(&model) == Some(&now) {
+                continue;
+            }
+            named.insert(model.clone(), now.clone());
+            if info.is_none() {
+                info = Some(mirror.commit_info(&commit)?);
+            }
+            let Some(info) = &info else { continue };
+            let by = if first && parent.is_some() { PlacedBy::Unknown } else { placed_by(mirror, info, &model, &now)? };
+            let at = info.time.unwrap_or(Timestamp::UNIX_EPOCH);
+            placements.push(Placement {
+                environment: environment.clone(),
+                model,
+                named: now,
+                commit: commit.clone(),
+                at,
+                by,
+            });
+        }
+    }
+    Ok(ReadHistory { environment: environment.clone(), before: read_to, tip, placements })
+}
+
+/// What the models name whose manifests a commit touched.
+fn touched_by(
+    reading: &Reading<'_>,
+    commit: &CommitSha,
+    parent: Option<&CommitSha>,
+) -> Result<Vec<(String, Named)>, StepError> {
+    let Reading { mirror, marks, .. } = reading;
+    let mut paths = mirror.changed_paths(parent, commit)?;
+    paths.retain(|path| marks.may_hold(path));
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut models = marks.models_in(&(*mirror, commit), &paths)?;
+    if let Some(parent) = parent {
+        models.extend(marks.models_in(&(*mirror, parent), &paths)?);
+    }
+    let named = |model: String| {
+        let named = named_of(marks, mirror, commit, &model);
+        (model, named)
+    };
+    Ok(models.into_iter().map(named).collect())
+}
+
+/// Who wrote it: a run, if the commit is a promotion of just this, or merges one; else whoever is named as its author.
+fn placed_by(mirror: &Mirror, commit: &CommitInfo, model: &str, named: &Named) -> Result<PlacedBy, GitError> {
+    if let Some(run) = promoted_by(commit, model, named) {
+        return Ok(PlacedBy::Run(run));
+    }
+    for merged in commit.parents.iter().skip(1) {
+        if let Some(run) = promoted_by(&mirror.commit_info(merged)?, model, named) {
+            return Ok(PlacedBy::Run(run));
+        }
+    }
+    Ok(PlacedBy::Hand(commit.author.clone()))
+}
+
+fn promoted_by(commit: &CommitInfo, model: &str, named: &Named) -> Option<RunId> {
+    let is_promotion = commit.trailer(TRAILER).is_some()
+        && commit.trailer("Slipway-Model") == Some(model)
+        && commit.trailer("Slipway-Artifact") == named.artifact().map(Digest::as_str);
+    commit.trailer("Slipway-Run").filter(|_| is_promotion).and_then(|run| run.parse().ok())
+}

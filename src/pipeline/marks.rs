@@ -1,0 +1,296 @@
+//! The marks in an environment's files, remembered by what the files hold: a new tip costs what changed in it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::StepError;
+use crate::domain::{CommitSha, Diagnostic, Named};
+use crate::git::{GitError, Held, Mirror, Snapshot, TreeFile};
+use crate::manifest::{self, Field, Marker};
+
+/// What stands in a marked `digest` before anything was promoted.
+const NOTHING_YET: [&str; 2] = ["", "none"];
+/// The largest file that is searched for marks, in bytes. Larger ones are not written by hand.
+pub(super) const LARGEST_MANIFEST: u64 = 16 << 20;
+/// Files whose marks are remembered; beyond that, remembering begins anew.
+const MOST_REMEMBERED: usize = 100_000;
+
+/// A revision of an environment, as far as marks are looked for in it.
+pub(super) trait Manifests {
+    /// The files that may hold marks.
+    fn files(&self, held: &Held) -> Result<Vec<TreeFile>, GitError>;
+    /// A file's bytes.
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError>;
+}
+
+impl Manifests for Snapshot<'_> {
+    fn files(&self, held: &Held) -> Result<Vec<TreeFile>, GitError> {
+        self.files_holding(held)
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        self.read_file(path, LARGEST_MANIFEST)
+    }
+}
+
+impl Manifests for (&Mirror, &CommitSha) {
+    fn files(&self, held: &Held) -> Result<Vec<TreeFile>, GitError> {
+        self.0.files_holding(self.1, held)
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        self.0.read_file(self.1, path, LARGEST_MANIFEST)
+    }
+}
+
+/// Files of the environment that hold marks of a model, and what they name together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Marked {
+    /// Paths of the files.
+    pub(super) files: Vec<String>,
+    /// What they name.
+    pub(super) named: Named,
+}
+
+/// The marks of one file, or why it cannot be read as a manifest.
+type FileMarks = Result<Vec<Marker>, Broken>;
+
+#[derive(Clone)]
+struct Broken {
+    diagnostic: Diagnostic,
+    content: Vec<u8>,
+}
+
+/// Finds the marks of an environment.
+pub(super) struct Marks {
+    /// The folder of the environment in its repository, with a slash at its end; empty for all of it.
+    folder: String,
+    held: Held,
+    known: Mutex<HashMap<String, Arc<FileMarks>>>,
+}
+
+impl Marks {
+    /// The marks below a folder; everywhere if there is none.
+    pub(super) fn below(folder: Option<&str>) -> Self {
+        let folder = folder.map_or_else(String::new, |folder| format!("{}/", folder.trim_matches('/')));
+        let endings = [".yaml", ".yml"].map(str::to_owned).to_vec();
+        let held = Held { text: manifest::MARK_TOKEN.to_owned(), endings, max_bytes: LARGEST_MANIFEST };
+        Self { folder, held, known: Mutex::default() }
+    }
+
+    /// Whether a path could be one of the environment's manifests.
+    pub(super) fn may_hold(&self, path: &str) -> bool {
+        path.starts_with(&self.folder) && self.held.endings.iter().any(|ending| path.ends_with(ending.as_str()))
+    }
+
+    /// The model's marks at a revision; refused if there are none, because then there is nothing to promote it to.
+    pub(super) fn find(&self, manifests: &impl Manifests, model: &str) -> Result<Marked, StepError> {
+        self.find_if_marked(manifests, model)?.map_err(|marked| unmarked(model, marked.as_deref()))
+    }
+
+    /// The model's marks at a revision; if they name nothing, a file with other marks of it, if there is one.
+    pub(super) fn find_if_marked(
+        &self,
+        manifests: &impl Manifests,
+        model: &str,
+    ) -> Result<Result<Marked, Option<String>>, StepError> {
+        let mut files = Vec::new();
+        let mut named: Vec<String> = Vec::new();
+        let mut has_digest = false;
+        for (path, marks) in self.all(manifests)? {
+            let marks = match &*marks {
+                Ok(marks) => marks,
+                Err(broken) if broken.is_about(model) => return Err(broken.refusal()),
+                Err(_) => continue,
+            };
+            let mut ours = marks.iter().filter(|marker| marker.model == model).peekable();
+            if ours.peek().is_some() {
+                files.push(path);
+            }
+            for marker in ours.filter(|marker| marker.field == Field::Digest) {
+                has_digest = true;
+                if !NOTHING_YET.contains(&marker.value.as_str()) && !named.contains(&marker.value) {
+                    named.push(marker.value.clone());
+                }
+            }
+        }
+        if files.is_empty() || !has_digest {
+            return Ok(Err(files.into_iter().next()));
+        }
+        Ok(Ok(Marked { files, named: named_by(&named) }))
+    }
+
+    /// The models that are marked at a revision. Files that cannot be read mark none.
+    pub(super) fn models(&self, manifests: &impl Manifests) -> Result<BTreeSet<String>, GitError> {
+        let all = self.all(manifests)?;
+        let marks = all.iter().filter_map(|(_, marks)| marks.as_ref().as_ref().ok()).flatten();
+        Ok(marks.filter(|marker| marker.field == Field::Digest).map(|marker| marker.model.clone()).collect())
+    }
+
+    /// The models that are marked in some of the files at a revision.
+    pub(super) fn models_in(&self, manifests: &impl Manifests, paths: &[String]) -> Result<BTreeSet<String>, GitError> {
+        let all = self.all(manifests)?;
+        let meant = all.iter().filter(|(path, _)| paths.binary_search(path).is_ok());
+        let marks = meant.filter_map(|(_, marks)| marks.as_ref().as_ref().ok()).flatten();
+        Ok(marks.filter(|marker| marker.field == Field::Digest).map(|marker| marker.model.clone()).collect())
+    }
+
+    fn all(&self, manifests: &impl Manifests) -> Result<Vec<(String, Arc<FileMarks>)>, GitError> {
+        let files = manifests.files(&self.held)?;
+        let ours = files.into_iter().filter(|file| file.path.starts_with(&self.folder));
+        ours.map(|file| {
+            let marks = self.marks_of(manifests, &file)?;
+            Ok((file.path, marks))
+        })
+        .collect()
+    }
+
+    fn marks_of(&self, manifests: &impl Manifests, file: &TreeFile) -> Result<Arc<FileMarks>, GitError> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(marks) = known().get(&file.blob) {
+            return Ok(marks.clone());
+        }
+        let content = manifests.read(&file.path)?.unwrap_or_default();
+        let marks = manifest::markers(&file.path, &content)
+            .map_err(|refusal| Broken { diagnostic: refusal.diagnostic().clone(), content });
+        let marks = Arc::new(marks);
+        let mut known = known();
+        if known.len() >= MOST_REMEMBERED {
+            known.clear();
+        }
+        known.insert(file.blob.clone(), marks.clone());
+        Ok(marks)
+    }
+}
+
+impl Broken {
+    /// Whether the file could hold marks of a model: then nothing is said of that model, least of all that it has none.
+    fn is_about(&self, model: &str) -> bool {
+        let word = format!("\"{model}:");
+        self.content.windows(word.len()).any(|window| window == word.as_bytes())
+    }
+
+    fn refusal(&self) -> StepError {
+        let reason = format!("the environment cannot be edited: {}", self.diagnostic);
+        StepError::Refused { reason, diagnostics: Vec::new() }
+    }
+}
+
+fn named_by(named: &[String]) -> Named {
+    match named {
+        [] => Named::Nothing,
+        [one] => match one.parse() {
+            Ok(digest) => Named::Artifact(digest),
+            Err(error) => Named::Unclear(format!("{error}")),
+        },
+        several => Named::Unclear(format!("its manifests name {} artifacts: {}", several.len(), several.join(", "))),
+    }
+}
+
+fn unmarked(model: &str, marked: Option<&str>) -> StepError {
+    let reason = match marked {
+        None => {
+            format!("no manifest of the environment has a mark for `{model}`, so there is nothing to promote it to")
+        }
+        Some(file) => {
+            format!("the environment marks `{model}` in `{file}`, but no `digest`, so its champion is unknown")
+        }
+    };
+    let help = format!(
+        r#"put `# {{"slipway": "{model}:digest"}}` behind the value that is to hold the digest; it may be `none` at first"#
+    );
+    StepError::Refused { reason: format!("{reason}\n  help: {help}"), diagnostics: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_contract::Digest;
+
+    use super::*;
+
+    /// Files named by their numbers; equal contents have equal blobs.
+    struct Texts<'a>(&'a [&'a str]);
+
+    impl Manifests for Texts<'_> {
+        fn files(&self, held: &Held) -> Result<Vec<TreeFile>, GitError> {
+            let meant = self.0.iter().enumerate().filter(|(_, text)| text.contains(&held.text));
+            let file = |(index, text): (usize, &&str)| TreeFile {
+                path: format!("apps/{index}.yaml"),
+                blob: Digest::of(text.as_bytes()).to_string(),
+                size: text.len() as u64,
+            };
+            Ok(meant.map(file).collect())
+        }
+
+        fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+            let index = path.trim_start_matches("apps/").trim_end_matches(".yaml").parse::<usize>().expect("a number");
+            Ok(Some(self.0[index].as_bytes().to_vec()))
+        }
+    }
+
+    fn of(manifests: &[&str]) -> Result<Named, String> {
+        match Marks::below(None).find(&Texts(manifests), "digits") {
+            Ok(marked) => Ok(marked.named),
+            Err(StepError::Refused { reason, .. }) => Err(reason),
+            Err(other) => Err(format!("{other:?}")),
+        }
+    }
+
+    fn marked(value: &str) -> String {
+        format!("digest: {value} # {{\"slipway\": \"digits:digest\"}}\n")
+    }
+
+    #[test]
+    fn several_marks_with_one_value_name_one_champion() {
+        let digest = Digest::of(b"weights");
+        let text = marked(digest.as_str());
+        assert_eq!(of(&[&text, &text, "other: file"]), Ok(Named::Artifact(digest)));
+    }
+
+    #[test]
+    fn before_the_first_promotion_there_is_no_champion() {
+        assert_eq!(of(&[&marked("none"), &marked("\"\"")]), Ok(Named::Nothing));
+    }
+
+    #[test]
+    fn a_value_that_is_no_digest_is_never_taken_for_no_champion() {
+        for text in [&["v1"][..], &["sha256:123"], &[Digest::of(b"a").as_str(), Digest::of(b"b").as_str()]] {
+            let texts: Vec<String> = text.iter().map(|value| marked(value)).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            assert!(matches!(of(&texts), Ok(Named::Unclear(_))), "{texts:?}");
+        }
+    }
+
+    #[test]
+    fn an_environment_without_a_mark_for_the_model_is_refused_with_the_mark_to_put() {
+        for text in [
+            "kind: Deployment\n",
+            "digest: none # {\"slipway\": \"other:digest\"}\n",
+            "run: x # {\"slipway\": \"digits:run\"}\n",
+        ] {
+            let reason = of(&[text]).expect_err(text);
+            assert!(reason.contains("`# {\"slipway\": \"digits:digest\"}`"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_broken_file_stops_only_the_models_it_could_be_about() {
+        let broken = "a: [ # {\"slipway\": \"digits:digest\"}\n";
+        let reason = of(&[&marked("none"), broken]).expect_err("broken");
+        assert!(reason.starts_with("the environment cannot be edited: apps/1.yaml:"), "{reason}");
+        let other = "a: [ # {\"slipway\": \"other:digest\"}\n";
+        assert_eq!(of(&[&marked("none"), other]), Ok(Named::Nothing));
+    }
+
+    #[test]
+    fn only_the_folder_of_the_environment_is_looked_at() {
+        let text = marked("none");
+        let texts = [text.as_str()];
+        assert!(Marks::below(Some("apps")).find(&Texts(&texts), "digits").is_ok());
+        assert!(Marks::below(Some("app")).find(&Texts(&texts), "digits").is_err());
+        assert_eq!(Marks::below(None).models(&Texts(&texts)).expect("models").len(), 1);
+        let in_file =
+            |path: &str| Marks::below(None).models_in(&Texts(&texts), &[path.to_owned()]).expect("models").len();
+        assert_eq!((in_file("apps/0.yaml"), in_file("apps/1.yaml")), (1, 0));
+    }
+}

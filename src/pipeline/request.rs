@@ -1,0 +1,135 @@
+//! Promotions by request: the commit goes to a branch of ours, and people (or we, where that is set) merge it. One open
+//! request a model and environment, which is updated; merged only with the head that was judged.
+
+use std::sync::Arc;
+
+use super::promote::Declined;
+use super::{Pipeline, StepError, blocking, texts};
+use crate::domain::{Holdback, PromotionRequest, Rule, Run, RunEvent, SourceName};
+use crate::forge::{ApiError, ForgeApi, NewRequest};
+use crate::git::{Offer, Order};
+
+/// How an environment takes promotions by request.
+#[derive(Debug, Clone)]
+pub struct Requests {
+    /// The API of the forge that the environment's repository is on.
+    pub api: Arc<dyn ForgeApi>,
+    /// Who merges.
+    pub merge: Merge,
+}
+
+/// Who merges a promotion's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// People, at the forge.
+    People,
+    /// Slipway, as soon as the forge lets it.
+    Slipway,
+}
+
+/// The branch that a model's promotion to an environment is offered on.
+pub(super) fn branch_of(environment: &SourceName, model: &str) -> String {
+    format!("slipway/{environment}/{model}")
+}
+
+impl Pipeline {
+    /// Offers the promotion on its branch, and sees to it that one request is open for it.
+    pub(super) async fn request(
+        &self,
+        run: &mut Run,
+        requests: &Requests,
+        order: Order<Declined>,
+        body: String,
+    ) -> Result<Result<(RunEvent, String), Declined>, StepError> {
+        let environment = self.environment(run)?;
+        let writer = environment.writer().clone();
+        let base = environment.mirror().remote().branch().to_owned();
+        let head = branch_of(&run.environment, &run.model);
+        let branch = head.clone();
+        let offered = match blocking(move || writer.offer(&branch, order)).await? {
+            Ok(offered) => offered,
+            Err(declined) => return Ok(Err(declined)),
+        };
+        let commit = match offered {
+            Offer::Pushed { commit, .. } | Offer::Unchanged { commit, .. } => commit,
+            Offer::AlreadyThere { commit } => {
+                let cause = texts::promoted(run, &commit);
+                self.take_back(run).await;
+                run.promotion_commit = Some(commit);
+                return Ok(Ok((RunEvent::Promoted, cause)));
+            }
+            Offer::NothingToDo => {
+                self.take_back(run).await;
+                return Ok(Ok((RunEvent::Promoted, texts::named_already(run))));
+            }
+        };
+        let title = format!("Promote {} to {}", run.model, run.environment);
+        let request = match requests.api.find_request(&head, &base).await? {
+            Some(request) => {
+                requests.api.update_request(request.number, &title, &body).await?;
+                request
+            }
+            None => requests.api.open_request(&NewRequest { head: head.clone(), base, title, body }).await?,
+        };
+        let held = Holdback {
+            rule: Rule::Request,
+            reason: format!("request {} waits to be merged", request.number),
+            earliest: None,
+        };
+        run.request = Some(PromotionRequest { number: request.number, head: commit, branch: head });
+        let cause = texts::held_back(std::slice::from_ref(&held));
+        run.held_back = vec![held];
+        Ok(Ok((RunEvent::HeldBack, cause)))
+    }
+
+    /// Merges a run's request where that is ours to do, with the head that was judged and no other. Answers whether it
+    /// is worth looking at once whether it has landed.
+    pub(super) async fn merge(&self, run: &Run, request: &PromotionRequest) -> Result<bool, StepError> {
+        let Some(requests) = self.environment(run)?.requests() else { return Ok(false) };
+        if requests.merge == Merge::People {
+            return Ok(false);
+        }
+        match requests.api.merge_request(request.number, &request.head).await {
+            // What moved is offered again on the newest tip.
+            Ok(()) | Err(ApiError::Moved { .. }) => Ok(true),
+            // A check or a reviewer is missing: the forge says when that is over by letting us.
+            Err(ApiError::Refused { reason, .. }) => {
+                tracing::info!(run.id = %run.id, reason, "request {} cannot be merged yet", request.number);
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a run's request was closed at the forge without being merged.
+    pub(super) async fn was_closed(&self, run: &Run, request: &PromotionRequest) -> Result<bool, StepError> {
+        let environment = self.environment(run)?;
+        let Some(requests) = environment.requests() else { return Ok(false) };
+        let base = environment.mirror().remote().branch();
+        Ok(requests.api.find_request(&request.branch, base).await?.is_none())
+    }
+
+    /// Closes what a run has offered, and removes its branch. What fails here is found by whoever looks at the forge,
+    /// and holds nobody up.
+    pub(super) async fn take_back(&self, run: &Run) {
+        let Some(request) = &run.request else { return };
+        let Ok(environment) = self.environment(run) else { return };
+        if let Some(requests) = environment.requests() {
+            let open = requests.api.find_request(&request.branch, environment.mirror().remote().branch()).await;
+            if let Ok(Some(open)) = open
+                && open.head == request.head
+                && let Err(error) = requests.api.close_request(open.number).await
+            {
+                tracing::warn!(run.id = %run.id, %error, "request {} could not be closed: {error}", open.number);
+            }
+        }
+        let (mirror, branch, head) = (environment.mirror().clone(), request.branch.clone(), request.head.clone());
+        match blocking(move || mirror.remove_offer(&branch, &head)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(run.id = %run.id, %error, "`{}` could not be removed: {error}", request.branch);
+            }
+            Err(error) => tracing::warn!(run.id = %run.id, ?error, "`{}` could not be removed", request.branch),
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What people do to promotions: approve, hold, release, reject, roll back, take onward. Each is checked against what is
+//! there now, recorded, and followed by a look at what waits for it.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+
+use super::{Environment, Pipeline, StepError, texts};
+use crate::domain::{Actor, Approval, Hold, Named, Outcome, Rejection, Run, RunId, RunState, SourceName, Verdict};
+use crate::store::StoreError;
+
+/// Longest reason that is kept.
+const LONGEST_REASON: usize = 500;
+
+/// Why a person's wish was not followed.
+#[derive(Debug, thiserror::Error)]
+pub enum SteerError {
+    /// There is no such thing.
+    #[error("{0}")]
+    Missing(String),
+    /// It does not fit what is there now.
+    #[error("{0}")]
+    Conflict(String),
+    /// The environment cannot be read now.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<StepError> for SteerError {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Store(error) => Self::Store(error),
+            StepError::Refused { reason, .. } | StepError::Failed { reason } => Self::Conflict(reason),
+            StepError::Again { reason, .. } => Self::Unreachable(reason),
+        }
+    }
+}
+
+/// Why something is done, in the words of whoever does it: one line that is not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(String);
+
+impl FromStr for Reason {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let fits = !text.is_empty() && text.chars().count() <= LONGEST_REASON && !text.chars().any(char::is_control);
+        if fits { Ok(Self(text.to_owned())) } else { Err("expected a reason: one line of 1 to 500 characters") }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Pipeline {
+    /// Approves an artifact for an environment. It has to be the one that is on its way there: an approval is of what a
+    /// person looked at, never of what came after it.
+    pub async fn approve(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        artifact: &Digest,
+        actor: &Actor,
+    ) -> Result<Run, SteerError> {
+        self.known(environment)?;
+        let run = self.store.run_on_its_way(environment, model).await?;
+        let Some(run) = run else {
+            return Err(SteerError::Missing(format!("nothing of `{model}` is on its way to `{environment}`")));
+        };
+        if run.artifact.as_ref() != Some(artifact) {
+            let now = run.artifact.as_ref().map_or("no artifact", Digest::as_str);
+            return Err(SteerError::Conflict(format!(
+                "{artifact} is not what is on its way to `{environment}`: that is {now} of run {}",
+                run.id
+            )));
+        }
+        self.approve_judged(environment, &run, actor).await?;
+        Ok(run)
+    }
+
+    /// Approves what a run has judged, also of a change: merged as it is, it makes the same artifact.
+    pub(super) async fn approve_judged(
+        &self,
+        environment: &SourceName,
+        run: &Run,
+        actor: &Actor,
+    ) -> Result<Digest, SteerError> {
+        self.known(environment)?;
+        let Some(artifact) = run.artifact.clone().filter(|_| run.verdict.is_some()) else {
+            let state = run.state.as_str();
+            return Err(SteerError::Conflict(format!("run {} is {state}: it is not judged yet", run.id)));
+        };
+        let approval = Approval {
+            environment: environment.clone(),
+            model: run.model.clone(),
+            artifact: artifact.clone(),
+            person: self.settings.people.behind(actor),
+            actor: actor.clone(),
+            at: Timestamp::now(),
+        };
+        self.store.approve(&approval).await?;
+        self.wake_waiting(Some(environment), Some(&run.model)).await?;
+        Ok(artifact)
+    }
+
+    /// Keeps promotions of a model, or of all models, away from an environment.
+    pub async fn hold(
+        &self,
+        environment: &SourceName,
+        model: Option<&str>,
+        reason: &Reason,
+        until: Option<Timestamp>,
+        actor: &Actor,
+    ) -> Result<Hold, SteerError> {
+        self.known(environment)?;
+        let at = Timestamp::now();
+        if until.is_some_and(|until| until <= at) {
+            return Err(SteerError::Conflict("the hold would have ended already".to_owned()));
+        }
+        let hold = Hold {
+            environment: environment.clone(),
+            model: model.map(str::to_owned),
+            actor: actor.clone(),
+            reason: reason.to_string(),
+            at,
+            until,
+        };
+        self.store.hold(&hold).await?;
+        self.wake_waiting(Some(environment), model).await?;
+        Ok(hold)
+    }
+
+    /// Ends a hold.
+    pub async fn release(&self, environment: &SourceName, model: Option<&str>) -> Result<(), SteerError> {
+        self.known(environment)?;
+        if !self.store.release(environment, model).await? {
+            let what = model.map_or_else(|| "the whole environment".to_owned(), |model| format!("`{model}`"));
+            return Err(SteerError::Missing(format!("`{environment}` has no hold on {what}")));
+        }
+        self.wake_waiting(Some(environment), model).await?;
+        Ok(())
+    }
+
+    /// Sees to it that nobody promotes an artifact again. Where it is named already it stays until somebody rolls back.
+    pub async fn reject(
+        &self,
+        model: &str,
+        artifact: &Digest,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<Rejection, SteerError> {
+        let rejection = Rejection {
+            model: model.to_owned(),
+            artifact: artifact.clone(),
+            actor: actor.clone(),
+            reason: reason.to_string(),
+            at: Timestamp::now(),
+        };
+        self.store.reject(&rejection).await?;
+        self.wake_waiting(None, Some(model)).await?;
+        Ok(rejection)
+    }
+
+    /// Brings an earlier promotion back: the one before what the environment names now, or that of a run. A hold keeps
+    /// automation from undoing it until somebody releases it.
+    pub async fn roll_back(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        to: Option<RunId>,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<Run, SteerError> {
+        let known = self.known(environment)?;
+        let now = self.marked_now(known, model).await?.named;
+        let promoted = self.store.promoted_runs(environment, model).await?;
+        let target = match to {
+            Some(wanted) => promoted.iter().find(|run| run.id == wanted).ok_or_else(|| {
+                SteerError::Missing(format!("run {wanted} promoted nothing of `{model}` to `{environment}`"))
+            })?,
+            None => self.before(&promoted, &now, environment, model).await?,
+        };
+        let Some(artifact) = target.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
+            return Err(SteerError::Conflict(format!(
+                "`{environment}` names the artifact of run {} already",
+                target.id
+            )));
+        };
+        if let Some(rejection) = self.store.rejection(model, artifact).await? {
+            return Err(SteerError::Conflict(texts::rejected(&rejection)));
+        }
+        let run = target.rolled_back_to(&reason.to_string(), Timestamp::now());
+        let hold = Hold {
+            environment: environment.clone(),
+            model: Some(model.to_owned()),
+            actor: actor.clone(),
+            reason: format!("rolled back to run {}: {reason}", target.id),
+            at: run.created_at,
+            until: None,
+        };
+        self.store.open_run(&run, actor, Some(&hold)).await?;
+        self.promotable.notify_waiters();
+        self.tell_change();
+        Ok(run)
+    }
+
+    /// The promotion before the one that made the environment name what it names now.
+    async fn before<'a>(
+        &self,
+        promoted: &'a [Run],
+        now: &Named,
+        environment: &SourceName,
+        model: &str,
+    ) -> Result<&'a Run, SteerError> {
+        let first = promoted.iter().rev().find(|run| run.artifact.as_ref() == now.artifact());
+        let earlier = promoted.iter().filter(|run| first.is_none_or(|first| run.created_at < first.created_at));
+        for run in earlier {
+            let Some(artifact) = run.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
+                continue;
+            };
+            if self.store.rejection(model, artifact).await?.is_none() {
+                return Ok(run);
+            }
+        }
+        Err(SteerError::Missing(format!("there is no earlier promotion of `{model}` to `{environment}` to go back to")))
+    }
+
+    /// Takes the artifact of a run to an environment, where it is compared and has to follow the rules like any other.
+    /// Without a run: what the newest run made that passed its policy.
+    pub async fn take_to(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        of: Option<RunId>,
+        actor: &Actor,
+    ) -> Result<Run, SteerError> {
+        let known = self.known(environment)?;
+        let named = self.marked_now(known, model).await?.named;
+        let run = match of {
+            Some(id) => self.store.run(id).await?,
+            None => self
+                .store
+                .newest_passed(model)
+                .await?
+                .ok_or_else(|| SteerError::Missing(format!("no run of `{model}` has passed its policy yet")))?,
+        };
+        if run.model != model {
+            return Err(SteerError::Conflict(format!("run {} is of `{}`, not of `{model}`", run.id, run.model)));
+        }
+        let Some(artifact) = run.artifact.clone().filter(|_| has_passed(&run)) else {
+            return Err(SteerError::Conflict(format!("run {} has not passed its policy", run.id)));
+        };
+        if named.artifact() == Some(&artifact) {
+            return Err(SteerError::Conflict(format!("`{environment}` names the artifact of run {} already", run.id)));
+        }
+        if let Some(rejection) = self.store.rejection(model, &artifact).await? {
+            return Err(SteerError::Conflict(texts::rejected(&rejection)));
+        }
+        let onward = run.onward(environment.clone(), Timestamp::now());
+        self.store.open_run(&onward, actor, None).await?;
+        self.due.notify_one();
+        self.tell_change();
+        Ok(onward)
+    }
+
+    fn known(&self, environment: &SourceName) -> Result<&Environment, SteerError> {
+        let missing = || SteerError::Missing(format!("there is no environment `{environment}`"));
+        self.environment_named(environment).ok_or_else(missing)
+    }
+}
+
+/// Whether a run's candidate passed, on a branch: what a change brings is promoted once it is merged.
+fn has_passed(run: &Run) -> bool {
+    let passed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
+    let far_enough = matches!(run.state, RunState::Waiting | RunState::Promoting | RunState::Done);
+    run.change.is_none() && far_enough && run.verdict.as_ref().is_some_and(passed)
+}

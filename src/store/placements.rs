@@ -1,0 +1,109 @@
+//! What environments name and since when: an index of their git history, which can be read again from git at any time.
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::millis;
+use super::{Store, StoreError};
+use crate::domain::{CommitSha, Placement, SourceName};
+
+/// What was read of an environment's history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadHistory {
+    /// The environment.
+    pub environment: SourceName,
+    /// Up to where it was read before; `None` if never, or if what was read then is not its history any more.
+    pub before: Option<CommitSha>,
+    /// Up to where it is read now.
+    pub tip: CommitSha,
+    /// What changed in between, oldest first.
+    pub placements: Vec<Placement>,
+}
+
+fn read(row: &AnyRow) -> Result<Placement, StoreError> {
+    let document: String = row.try_get("document")?;
+    serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))
+}
+
+/// Adds what an environment names now, unless that commit was read already.
+pub(super) async fn add(connection: &mut AnyConnection, placed: &Placement) -> Result<(), StoreError> {
+    let newest = "SELECT document FROM placements WHERE environment = $1 AND model = $2 ORDER BY sequence DESC LIMIT 1";
+    let newest = sqlx::query(newest).bind(placed.environment.as_str().to_owned()).bind(placed.model.clone());
+    let newest = newest.fetch_optional(&mut *connection).await?.map(|row| read(&row)).transpose()?;
+    if newest.is_some_and(|newest| newest.commit == placed.commit) {
+        return Ok(());
+    }
+    sqlx::query("INSERT INTO placements (environment, model, at, document) VALUES ($1, $2, $3, $4)")
+        .bind(placed.environment.as_str().to_owned())
+        .bind(placed.model.clone())
+        .bind(millis(placed.at))
+        .bind(serde_json::to_string(placed).expect("a placement holds only texts and times"))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Up to which commit an environment's history was read.
+    pub async fn history_read_to(&self, environment: &SourceName) -> Result<Option<CommitSha>, StoreError> {
+        let row = sqlx::query("SELECT tip FROM environments WHERE name = $1").bind(environment.as_str().to_owned());
+        let Some(row) = row.fetch_optional(&self.database.pool).await? else { return Ok(None) };
+        let tip: String = row.try_get("tip")?;
+        tip.parse().map(Some).map_err(|error| StoreError::Unreadable(format!("{error}")))
+    }
+
+    /// Notes what was read of an environment's history. Answers what is new of it: nothing if another server read it
+    /// first.
+    pub async fn note_history(&self, history: &ReadHistory) -> Result<Vec<Placement>, StoreError> {
+        let ReadHistory { environment, before, tip, placements } = history;
+        let mut transaction = self.database.begin().await?;
+        let noted = match before {
+            Some(before) => {
+                let update = "UPDATE environments SET tip = $2 WHERE name = $1 AND tip = $3";
+                let update = sqlx::query(update).bind(environment.as_str().to_owned()).bind(tip.to_string());
+                update.bind(before.to_string()).execute(&mut *transaction).await?
+            }
+            None => {
+                let clear = sqlx::query("DELETE FROM placements WHERE environment = $1");
+                clear.bind(environment.as_str().to_owned()).execute(&mut *transaction).await?;
+                let put = "INSERT INTO environments (name, tip) VALUES ($1, $2)
+                           ON CONFLICT (name) DO UPDATE SET tip = $2";
+                let put = sqlx::query(put).bind(environment.as_str().to_owned()).bind(tip.to_string());
+                put.execute(&mut *transaction).await?
+            }
+        };
+        if noted.rows_affected() == 0 {
+            return Ok(Vec::new());
+        }
+        for placed in placements {
+            add(&mut transaction, placed).await?;
+        }
+        transaction.commit().await?;
+        Ok(placements.clone())
+    }
+
+    /// What an environment names now: for each model the newest placement.
+    pub async fn placements(&self, environment: &SourceName) -> Result<Vec<Placement>, StoreError> {
+        let select = "SELECT document FROM placements AS newest
+                      WHERE environment = $1 AND NOT EXISTS (
+                          SELECT 1 FROM placements AS newer WHERE newer.environment = newest.environment
+                            AND newer.model = newest.model AND newer.sequence > newest.sequence)
+                      ORDER BY model";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned());
+        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+    }
+
+    /// What an environment names of a model, newest first.
+    pub async fn placements_of(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        limit: u32,
+    ) -> Result<Vec<Placement>, StoreError> {
+        let select = "SELECT document FROM placements WHERE environment = $1 AND model = $2
+                      ORDER BY sequence DESC LIMIT $3";
+        let rows =
+            sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.to_owned()).bind(i64::from(limit));
+        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+    }
+}

@@ -1,0 +1,192 @@
+//! Runs at their promotion: claimed many at a time, because those of one branch share a push; followed by runs that take
+//! the artifact onward; and the earlier ones that a person may want back.
+
+use sqlx::{AnyConnection, AssertSqlSafe};
+
+use super::claims::{FARTHEST, record};
+use super::database::{Database, millis};
+use super::runs::{self, read_document};
+use super::steering::supersede;
+use super::{Claim, Lease, Store, StoreError, decisions};
+use crate::domain::{Actor, Hold, Run, RunState, SourceName, Transition};
+
+/// Earlier promotions of a model that are looked at when one of them is wanted back.
+const MOST_EARLIER: i64 = 200;
+
+/// A run that passed takes the place of older ones of its model in its environment that passed and still wait, and
+/// what was approved of those counts no more.
+pub(super) async fn take_place(
+    database: &Database,
+    connection: &mut AnyConnection,
+    run: &Run,
+) -> Result<(), StoreError> {
+    let select = "SELECT document FROM runs
+                  WHERE environment = $1 AND model = $2 AND state = 'waiting' AND active = 1
+                    AND (created_at, id) < ($3, $4)";
+    let select = AssertSqlSafe(format!("{select}{}", database.locked()));
+    let waiting = sqlx::query(select)
+        .bind(run.environment.as_str().to_owned())
+        .bind(run.model.clone())
+        .bind(millis(run.created_at))
+        .bind(run.id.to_string())
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in waiting {
+        let older = read_document(&row)?;
+        if older.artifact != run.artifact
+            && let Some(artifact) = &older.artifact
+        {
+            decisions::forget_approvals(connection, &older.environment, &older.model, artifact).await?;
+        }
+        let cause = format!("superseded by run {} of {}, which passed later", run.id, run.head.short());
+        supersede(database, connection, older, &cause).await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Takes runs that wait for their promotion to an environment or are at it, up to `limit`, those that wait longest
+    /// first.
+    pub async fn claim_promotions(
+        &self,
+        environment: &SourceName,
+        claim: Claim,
+        limit: u32,
+    ) -> Result<Vec<(Run, Lease)>, StoreError> {
+        let take = AssertSqlSafe(format!(
+            "UPDATE runs SET lease = $1, lease_until = $2 WHERE id IN (
+                 SELECT id FROM runs
+                 WHERE active = 1 AND stalled = 0 AND state IN ('waiting', 'promoting')
+                   AND environment = $6 AND (due_at <= $3 OR due_at > $4)
+                   AND (lease IS NULL OR lease_until < $3 OR lease_until > $4)
+                 ORDER BY created_at, id LIMIT $5{})
+             RETURNING document",
+            self.database.locked_or_skipped()
+        ));
+        let token = uuid::Uuid::now_v7().to_string();
+        let now = millis(claim.now);
+        let mut transaction = self.database.begin().await?;
+        let rows = sqlx::query(take)
+            .bind(token.clone())
+            .bind(millis(claim.now + claim.hold_for))
+            .bind(now)
+            .bind(now + FARTHEST)
+            .bind(i64::from(limit))
+            .bind(environment.as_str().to_owned())
+            .fetch_all(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        let mut taken: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
+        taken.sort_by_key(|run| (run.created_at, run.id));
+        Ok(taken.into_iter().map(|run| (run.clone(), Lease { run: run.id, token: token.clone() })).collect())
+    }
+
+    /// Writes a run's move, and the runs that take the artifact onward: all of it or nothing.
+    pub async fn record_moved(
+        &self,
+        lease: &Lease,
+        run: &Run,
+        transition: &Transition,
+        onward: &[Run],
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        record(&self.database, &mut transaction, lease, run, Some(transition)).await?;
+        for run in onward {
+            runs::open(&self.database, &mut transaction, run, &Actor::controller()).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Records a run that a person asked for, and with it the hold that keeps automation from undoing it.
+    pub async fn open_run(&self, run: &Run, actor: &Actor, hold: Option<&Hold>) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        if let Some(hold) = hold {
+            decisions::put_hold(&mut transaction, hold).await?;
+        }
+        runs::open(&self.database, &mut transaction, run, actor).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Has runs that wait looked at again now: those of an environment, of a model, or all.
+    pub async fn make_waiting_due(
+        &self,
+        environment: Option<&SourceName>,
+        model: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        make_due(&mut transaction, environment, model).await?;
+        transaction.commit().await
+    }
+
+    /// Runs that are on their way to an environment, oldest first.
+    pub async fn runs_under_way(&self, environment: &SourceName) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT document FROM runs
+                      WHERE environment = $1 AND active = 1 AND change_id IS NULL
+                      ORDER BY created_at, id";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned());
+        rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
+    }
+
+    /// Runs whose promotion an environment took, newest first. Those of changes promoted nothing.
+    pub async fn promoted_runs(&self, environment: &SourceName, model: &str) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT document FROM runs
+                      WHERE environment = $1 AND model = $2 AND state = $3 AND change_id IS NULL
+                      ORDER BY created_at DESC, id DESC LIMIT $4";
+        let rows = sqlx::query(select)
+            .bind(environment.as_str().to_owned())
+            .bind(model.to_owned())
+            .bind(RunState::Done.as_str())
+            .bind(MOST_EARLIER);
+        rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
+    }
+
+    /// The run of the same model and environment that was recorded later and has passed as well, if there is one. What
+    /// people bring back overtakes nobody: a hold keeps others away for as long as they want it to.
+    pub async fn overtaken_by(&self, run: &Run) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT document FROM runs
+                      WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
+                        AND change_id IS NULL AND (created_at, id) > ($3, $4) AND lane NOT LIKE '% rollback:%'
+                      ORDER BY created_at DESC, id DESC LIMIT 1";
+        let row = sqlx::query(select)
+            .bind(run.environment.as_str().to_owned())
+            .bind(run.model.clone())
+            .bind(millis(run.created_at))
+            .bind(run.id.to_string());
+        row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
+    }
+
+    /// The newest run of a model whose candidate passed its policy, on a branch: wherever it was promoted.
+    pub async fn newest_passed(&self, model: &str) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT document FROM runs
+                      WHERE model = $1 AND state IN ('waiting', 'promoting', 'done') AND change_id IS NULL
+                        AND artifact IS NOT NULL
+                      ORDER BY created_at DESC, id DESC LIMIT 1";
+        let row = sqlx::query(select).bind(model.to_owned()).fetch_optional(&self.database.pool).await?;
+        row.map(|row| read_document(&row)).transpose()
+    }
+
+    /// The run of a model that is on its way to an environment with an artifact, the newest if there are several.
+    pub async fn run_on_its_way(&self, environment: &SourceName, model: &str) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT document FROM runs
+                      WHERE environment = $1 AND model = $2 AND active = 1 AND change_id IS NULL AND artifact IS NOT NULL
+                      ORDER BY created_at DESC, id DESC LIMIT 1";
+        let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.to_owned());
+        row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
+    }
+}
+
+async fn make_due(
+    connection: &mut AnyConnection,
+    environment: Option<&SourceName>,
+    model: Option<&str>,
+) -> Result<(), StoreError> {
+    let update = "UPDATE runs SET due_at = 0
+                  WHERE state = 'waiting' AND active = 1 AND ($1 IS NULL OR environment = $1) AND ($2 IS NULL OR model = $2)";
+    sqlx::query(update)
+        .bind(environment.map(|environment| environment.as_str().to_owned()))
+        .bind(model.map(str::to_owned))
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Runs at their promotion, what people decided about them, and what environments name.
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+
+use super::{HOLD, World, name, on_both_databases, run, sha, transition};
+use crate::domain::{Actor, Approval, Hold, Named, Origin, PlacedBy, Placement, Rejection, Run, RunId, RunState};
+use crate::store::{Claim, Lease, ReadHistory};
+
+fn artifact(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn approval(person: &str, of: &str) -> Approval {
+    Approval {
+        environment: name("staging"),
+        model: "a".to_owned(),
+        artifact: artifact(of),
+        person: person.to_owned(),
+        actor: Actor::token(person),
+        at: at("2026-11-24T10:00:00Z"),
+    }
+}
+
+fn hold(model: Option<&str>, reason: &str) -> Hold {
+    Hold {
+        environment: name("staging"),
+        model: model.map(str::to_owned),
+        actor: Actor::token("kim"),
+        reason: reason.to_owned(),
+        at: at("2026-11-24T10:00:00Z"),
+        until: None,
+    }
+}
+
+fn placed(model: &str, of: &str, commit: char) -> Placement {
+    Placement {
+        environment: name("staging"),
+        model: model.to_owned(),
+        named: Named::Artifact(artifact(of)),
+        commit: sha(commit),
+        at: at("2026-11-24T10:00:00Z"),
+        by: PlacedBy::Hand("Kim".to_owned()),
+    }
+}
+
+impl World {
+    async fn claim_promotions(&self) -> Vec<(Run, Lease)> {
+        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        self.store.claim_promotions(&name("staging"), claim, 10).await.expect("claimed")
+    }
+
+    /// A run that has passed its gate with an artifact, and is held back.
+    async fn waiting(&self, digit: char, second: i64) -> Run {
+        let id = self.open(&format!("d-{digit}"), vec![run("a", digit, second)]).await[0];
+        let (claimed, lease) = self.claim().await.expect("a run");
+        assert_eq!(claimed.id, id);
+        let with = Run { artifact: Some(artifact(&digit.to_string())), ..claimed };
+        let publishing = self.moved(&lease, &with, RunState::Publishing).await;
+        let promoting = self.moved(&lease, &publishing, RunState::Promoting).await;
+        let waiting = self.moved(&lease, &promoting, RunState::Waiting).await;
+        self.store.release_run(&lease, Timestamp::now()).await.expect("released");
+        waiting
+    }
+}
+
+on_both_databases! {
+    async fn runs_at_their_promotion_are_taken_together_and_by_nobody_else(world: World) {
+        let waiting = world.waiting('1', 0).await;
+        let other = world.open("d-0", vec![Run { environment: name("production"), ..run("z", '9', 1) }]).await[0];
+        assert_eq!(world.claim().await.expect("the other").0.id, other, "what waits is no work for a worker");
+        let claimed = world.claim_promotions().await;
+        assert_eq!(claimed.iter().map(|(run, _)| run.id).collect::<Vec<_>>(), [waiting.id]);
+        assert!(world.claim_promotions().await.is_empty(), "held");
+        let later = Timestamp::now() + jiff::SignedDuration::from_mins(5);
+        world.store.release_run(&claimed[0].1, later).await.expect("released");
+        assert!(world.claim_promotions().await.is_empty(), "not due");
+        world.store.make_waiting_due(Some(&name("production")), None).await.expect("woken");
+        assert!(world.claim_promotions().await.is_empty(), "others were woken");
+        world.store.make_waiting_due(Some(&name("staging")), Some("a")).await.expect("woken");
+        assert_eq!(world.claim_promotions().await.len(), 1);
+        assert_eq!(world.store.queue_place(&waiting, Timestamp::now()).await.expect("asked"), None);
+        assert_eq!(world.store.runs_under_way(&name("staging")).await.expect("asked").len(), 1);
+    }
+
+    async fn a_newer_push_leaves_what_waits_alone_until_it_has_passed_itself(world: World) {
+        let old = world.waiting('1', 0).await;
+        world.store.approve(&approval("kim", "1")).await.expect("approved");
+        let new = world.waiting_after_a_push('2', 1, &old).await;
+        assert_eq!(world.state(old.id).await, RunState::Superseded);
+        assert_eq!(world.state(new).await, RunState::Waiting);
+        let approvals = world.store.approvals(&name("staging"), "a", &artifact("1")).await.expect("asked");
+        assert!(approvals.is_empty(), "approvals die with a newer candidate");
+        assert!(world.store.overtaken_by(&old).await.expect("asked").is_some_and(|run| run.id == new));
+        assert!(world.store.overtaken_by(&world.store.run(new).await.expect("a run")).await.expect("asked").is_none());
+    }
+
+    async fn a_promotion_is_recorded_with_the_runs_that_follow_from_it(world: World) {
+        let waiting = world.waiting('1', 0).await;
+        let (claimed, lease) = world.claim_promotions().await.remove(0);
+        let done = Run { state: RunState::Done, ..claimed.clone() };
+        let onward = done.onward(name("production"), Timestamp::now());
+        let step = transition(RunState::Waiting, RunState::Done);
+        world.store.record_moved(&lease, &done, &step, std::slice::from_ref(&onward)).await.expect("recorded");
+        world.store.release_run(&lease, Timestamp::now()).await.expect("released");
+        let (taken, _) = world.claim().await.expect("the onward run");
+        assert_eq!((taken.id, taken.artifact, taken.origin), (onward.id, done.artifact.clone(), Some(Origin::Promotion { of: waiting.id })));
+        let promoted = world.store.promoted_runs(&name("staging"), "a").await.expect("asked");
+        assert_eq!(promoted.iter().map(|run| run.id).collect::<Vec<_>>(), [waiting.id]);
+        let passed = world.store.newest_passed("a").await.expect("asked").expect("a run");
+        assert_eq!(passed.id, waiting.id);
+        let nobody = Lease { token: "another".to_owned(), ..lease };
+        let again = done.onward(name("production"), Timestamp::now());
+        let refused = world.store.record_moved(&nobody, &done, &step, &[again.clone()]).await;
+        assert!(refused.is_err(), "only whoever holds the run");
+        assert!(world.store.run(again.id).await.is_err(), "nothing half done");
+    }
+
+    async fn a_rollback_and_its_hold_are_recorded_together_and_overtake_nobody(world: World) {
+        let waiting = world.waiting('1', 0).await;
+        let back = waiting.rolled_back_to("odd answers", Timestamp::now());
+        let actor = Actor::token("kim");
+        world.store.open_run(&back, &actor, Some(&hold(Some("a"), "rolled back"))).await.expect("recorded");
+        assert_eq!(world.state(waiting.id).await, RunState::Waiting);
+        assert_eq!(world.store.holds(&name("staging"), Some("a")).await.expect("asked").len(), 1);
+        assert_eq!(world.store.transitions(back.id).await.expect("way")[0].actor, actor);
+        assert!(world.store.overtaken_by(&waiting).await.expect("asked").is_none());
+        let claimed: Vec<RunId> = world.claim_promotions().await.iter().map(|(run, _)| run.id).collect();
+        assert_eq!(claimed, [waiting.id, back.id]);
+        assert_eq!(world.store.run_on_its_way(&name("staging"), "a").await.expect("asked").map(|run| run.id), Some(back.id));
+    }
+
+    async fn a_person_approves_once_and_only_this_artifact_in_this_environment(world: World) {
+        for person in ["lee", "kim", "kim"] {
+            world.store.approve(&approval(person, "1")).await.expect("approved");
+        }
+        let people = async |environment: &str, model: &str, of: &str| {
+            let approvals = world.store.approvals(&name(environment), model, &artifact(of)).await.expect("asked");
+            approvals.into_iter().map(|approval| approval.person).collect::<Vec<_>>()
+        };
+        assert_eq!(people("staging", "a", "1").await, ["kim", "lee"]);
+        for (environment, model, of) in [("production", "a", "1"), ("staging", "b", "1"), ("staging", "a", "2")] {
+            assert!(people(environment, model, of).await.is_empty());
+        }
+    }
+
+    async fn holds_are_of_a_model_or_of_all_and_the_newer_reason_counts(world: World) {
+        world.store.hold(&hold(Some("a"), "first")).await.expect("held");
+        world.store.hold(&hold(Some("a"), "second")).await.expect("held");
+        world.store.hold(&hold(None, "all")).await.expect("held");
+        let reasons = async |model: Option<&str>| {
+            let holds = world.store.holds(&name("staging"), model).await.expect("asked");
+            holds.into_iter().map(|hold| hold.reason).collect::<Vec<_>>()
+        };
+        assert_eq!(reasons(Some("a")).await, ["all", "second"]);
+        assert_eq!(reasons(Some("b")).await, ["all"]);
+        assert_eq!(reasons(None).await, ["all", "second"]);
+        assert!(world.store.release(&name("staging"), Some("a")).await.expect("released"));
+        assert!(!world.store.release(&name("staging"), Some("a")).await.expect("released"), "once");
+        assert_eq!(reasons(Some("a")).await, ["all"]);
+        assert!(world.store.holds(&name("production"), None).await.expect("asked").is_empty());
+    }
+
+    async fn a_rejection_keeps_its_first_reason(world: World) {
+        let rejection = |reason: &str| Rejection {
+            model: "a".to_owned(),
+            artifact: artifact("1"),
+            actor: Actor::token("kim"),
+            reason: reason.to_owned(),
+            at: at("2026-11-24T10:00:00Z"),
+        };
+        for reason in ["wrong labels", "something else"] {
+            world.store.reject(&rejection(reason)).await.expect("rejected");
+        }
+        let kept = world.store.rejection("a", &artifact("1")).await.expect("asked").expect("rejected");
+        assert_eq!(kept.reason, "wrong labels");
+        assert_eq!(world.store.rejection("b", &artifact("1")).await.expect("asked"), None);
+        assert_eq!(world.store.rejections(10).await.expect("asked").len(), 1);
+    }
+
+    async fn a_history_is_read_once_whoever_reads_it_and_again_when_it_is_another(world: World) {
+        let history = |before: Option<char>, tip, placements| ReadHistory {
+            environment: name("staging"),
+            before: before.map(sha),
+            tip: sha(tip),
+            placements,
+        };
+        let note = async |history: ReadHistory| world.store.note_history(&history).await.expect("noted").len();
+        let newest = async || {
+            let newest = world.store.placements(&name("staging")).await.expect("asked");
+            newest.into_iter().map(|placed| (placed.model, placed.commit)).collect::<Vec<_>>()
+        };
+        assert_eq!(world.store.history_read_to(&name("staging")).await.expect("asked"), None);
+        assert_eq!(note(history(None, '1', vec![placed("a", "1", '1'), placed("b", "1", '1')])).await, 2);
+        assert_eq!(note(history(Some('1'), '2', vec![placed("a", "2", '2')])).await, 1);
+        assert_eq!(note(history(Some('1'), '2', vec![placed("a", "2", '2')])).await, 0, "another server was first");
+        assert_eq!(newest().await, [("a".to_owned(), sha('2')), ("b".to_owned(), sha('1'))]);
+        let of_a = world.store.placements_of(&name("staging"), "a", 10).await.expect("asked");
+        assert_eq!(of_a.iter().map(|placed| placed.commit.clone()).collect::<Vec<_>>(), [sha('2'), sha('1')]);
+        assert_eq!(note(history(None, '3', vec![placed("a", "3", '3')])).await, 1);
+        assert_eq!(newest().await, [("a".to_owned(), sha('3'))], "what was read of another history is forgotten");
+        assert_eq!(world.store.history_read_to(&name("staging")).await.expect("asked"), Some(sha('3')));
+    }
+
+    async fn models_are_seen_by_the_sources_of_their_runs(world: World) {
+        world.open("d-1", vec![run("a", '1', 0), Run { source: name("other"), ..run("b", '1', 0) }]).await;
+        let of = async |source: &str, environment: &str| {
+            let seen = world.store.models_of_sources(&[name(source)], &name(environment)).await.expect("asked");
+            seen.into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(of("models", "staging").await, ["a"]);
+        assert_eq!(of("other", "staging").await, ["b"]);
+        assert!(of("models", "production").await.is_empty());
+        assert!(world.store.knows_model(&name("models"), "a").await.expect("asked"));
+        assert!(!world.store.knows_model(&name("models"), "b").await.expect("asked"));
+    }
+}
+
+impl World {
+    /// A push of a newer revision, which passes in its turn; what waited is looked at before it does.
+    async fn waiting_after_a_push(&self, digit: char, second: i64, old: &Run) -> RunId {
+        let id = self.open(&format!("d-{digit}"), vec![run("a", digit, second)]).await[0];
+        assert_eq!(self.state(old.id).await, RunState::Waiting, "a push alone supersedes nothing that passed");
+        let (claimed, lease) = self.claim().await.expect("the newer run, which is not held up by what waits");
+        assert_eq!(claimed.id, id);
+        let with = Run { artifact: Some(artifact(&digit.to_string())), ..claimed };
+        let publishing = self.moved(&lease, &with, RunState::Publishing).await;
+        let promoting = self.moved(&lease, &publishing, RunState::Promoting).await;
+        self.moved(&lease, &promoting, RunState::Waiting).await;
+        self.store.release_run(&lease, Timestamp::now()).await.expect("released");
+        id
+    }
+}

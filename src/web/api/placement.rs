@@ -1,0 +1,199 @@
+//! How a model stands in an environment, as the API tells it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::words::RunState;
+use crate::domain;
+
+/// A model in an environment.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ModelState {
+    model: String,
+    /// What the environment names; null before its history was read.
+    now: Option<Placement>,
+    /// Why nobody is to promote again what the environment names; null if nobody said so.
+    rejected: Option<String>,
+    /// What keeps promotions of the model away.
+    holds: Vec<Hold>,
+    /// Runs that are on their way here, oldest first.
+    under_way: Vec<UnderWay>,
+}
+
+/// What an environment names of a model since a commit.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Placement {
+    named: Named,
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// The commit that wrote it.
+    commit: String,
+    /// The run that wrote it by its promotion; null if it was somebody's hand.
+    #[schema(format = Uuid)]
+    run: Option<String>,
+    /// Who wrote it by hand; null if it was a promotion, or is older than what was read of the history.
+    hand: Option<String>,
+}
+
+/// What the marked places name.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Named {
+    /// The artifact; null if it is none.
+    artifact: Option<String>,
+    /// What stands there instead, if that is not just nothing.
+    unclear: Option<String>,
+}
+
+/// A run on its way to an environment.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UnderWay {
+    #[schema(format = Uuid)]
+    run: String,
+    state: RunState,
+    /// The candidate; null before it is trained.
+    artifact: Option<String>,
+    /// Whether it waits for a person to mend something.
+    stalled: bool,
+    /// Why it waits or where it stands, in words.
+    reason: Option<String>,
+    /// What holds its promotion back.
+    held_back: Vec<Holdback>,
+    /// Who approved it.
+    approvals: Vec<Approval>,
+}
+
+/// One thing that holds a promotion back.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Holdback {
+    rule: Rule,
+    reason: String,
+    /// The earliest time at which it may not hold any more; null if that depends on people or other promotions.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    earliest: Option<Timestamp>,
+}
+
+/// Which rule holds a promotion back.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Rule {
+    After,
+    Approval,
+    Window,
+    Freeze,
+    Hold,
+    Request,
+}
+
+/// An approval.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Approval {
+    person: String,
+    /// Under which name they acted.
+    actor: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+/// What keeps promotions away.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Hold {
+    /// Null for all models of the environment.
+    model: Option<String>,
+    actor: String,
+    reason: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// When it ends by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+}
+
+impl ModelState {
+    pub(super) fn of(model: &str) -> Self {
+        Self { model: model.to_owned(), now: None, rejected: None, holds: Vec::new(), under_way: Vec::new() }
+    }
+
+    pub(super) fn placed(&mut self, placed: &domain::Placement) {
+        self.now = Some(placed.into());
+    }
+
+    pub(super) fn under_way(&mut self, run: UnderWay) {
+        self.under_way.push(run);
+    }
+
+    pub(super) fn held(&mut self, hold: Hold) {
+        self.holds.push(hold);
+    }
+
+    pub(super) fn rejected(&mut self, rejection: &domain::Rejection) {
+        let artifact = self.now.as_ref().and_then(|now| now.named.artifact.as_deref());
+        if artifact == Some(rejection.artifact.as_str()) {
+            self.rejected = Some(format!("{}: {}", rejection.actor, rejection.reason));
+        }
+    }
+}
+
+impl From<&domain::Placement> for Placement {
+    fn from(placed: &domain::Placement) -> Self {
+        let (run, hand) = match &placed.by {
+            domain::PlacedBy::Run(run) => (Some(run.to_string()), None),
+            domain::PlacedBy::Hand(author) => (None, Some(author.clone())),
+            domain::PlacedBy::Unknown => (None, None),
+        };
+        Self { named: (&placed.named).into(), since: placed.at, commit: placed.commit.to_string(), run, hand }
+    }
+}
+
+impl From<&domain::Named> for Named {
+    fn from(named: &domain::Named) -> Self {
+        let unclear = match named {
+            domain::Named::Unclear(reason) => Some(reason.clone()),
+            domain::Named::Nothing | domain::Named::Artifact(_) => None,
+        };
+        Self { artifact: named.artifact().map(ToString::to_string), unclear }
+    }
+}
+
+impl UnderWay {
+    pub(super) fn of(run: &domain::Run, approvals: Vec<Approval>) -> Self {
+        Self {
+            run: run.id.to_string(),
+            state: run.state.into(),
+            artifact: run.artifact.as_ref().map(ToString::to_string),
+            stalled: run.stalled,
+            reason: run.reason.clone(),
+            held_back: run.held_back.iter().map(Holdback::from).collect(),
+            approvals,
+        }
+    }
+}
+
+impl From<&domain::Holdback> for Holdback {
+    fn from(held: &domain::Holdback) -> Self {
+        let domain::Holdback { rule, reason, earliest } = held.clone();
+        let rule = match rule {
+            domain::Rule::After => Rule::After,
+            domain::Rule::Approval => Rule::Approval,
+            domain::Rule::Window => Rule::Window,
+            domain::Rule::Freeze => Rule::Freeze,
+            domain::Rule::Hold => Rule::Hold,
+            domain::Rule::Request => Rule::Request,
+        };
+        Self { rule, reason, earliest }
+    }
+}
+
+impl From<&domain::Approval> for Approval {
+    fn from(approval: &domain::Approval) -> Self {
+        let domain::Approval { person, actor, at, .. } = approval.clone();
+        Self { person, actor: actor.to_string(), at }
+    }
+}
+
+impl From<&domain::Hold> for Hold {
+    fn from(hold: &domain::Hold) -> Self {
+        let domain::Hold { environment: _, model, actor, reason, at, until } = hold.clone();
+        Self { model, actor: actor.to_string(), reason, at, until }
+    }
+}

@@ -1,0 +1,336 @@
+//! What people do to promotions: approve, hold, release, reject, roll back, take onward. Each call is in the audit log
+//! before it is done.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use slipway_contract::Digest;
+use utoipa::ToSchema;
+
+use super::Answer;
+use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, Sent};
+use super::placement::Hold;
+use super::run::RunDetail;
+use crate::domain::{RunId, SourceName};
+use crate::pipeline::Reason;
+use crate::web::Shared;
+use crate::web::access::{Caller, Operator};
+use crate::web::problem::{EnvironmentProblems, Problem};
+
+/// What is approved.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Approve {
+    /// The whole digest of the artifact that was looked at.
+    artifact: String,
+}
+
+/// Why promotions are kept away, and until when.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeepAway {
+    reason: String,
+    /// When the hold ends by itself.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+}
+
+/// What is brought back, and why.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RollBack {
+    reason: String,
+    /// The run whose promotion is wanted back; the one before what is there now if absent.
+    #[schema(format = Uuid)]
+    to: Option<String>,
+}
+
+/// What is taken onward.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TakeOnward {
+    /// The run whose artifact it is; the newest that passed its policy if absent.
+    #[schema(format = Uuid)]
+    run: Option<String>,
+}
+
+/// What nobody is to promote again, and why.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reject {
+    /// The whole digest of the artifact.
+    artifact: String,
+    reason: String,
+}
+
+/// A rejection.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Rejection {
+    model: String,
+    artifact: String,
+    actor: String,
+    reason: String,
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+/// That a hold has ended.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Released {
+    environment: String,
+    /// Null for all models of the environment.
+    model: Option<String>,
+}
+
+fn digest(text: &str) -> Result<Digest, Problem> {
+    text.parse().map_err(|error| Problem::bad_request(format!("`artifact`: {error}")))
+}
+
+fn reason(text: &str) -> Result<Reason, Problem> {
+    text.parse().map_err(|error| Problem::bad_request(format!("`reason`: {error}")))
+}
+
+fn run(text: Option<&str>) -> Result<Option<RunId>, Problem> {
+    text.map(|text| text.parse().map_err(|_| Problem::bad_request("a run's identifier is a UUID"))).transpose()
+}
+
+/// Approves the artifact that is on its way to an environment.
+#[utoipa::path(
+    post,
+    path = "/environments/{environment}/models/{model}/approve",
+    operation_id = "approve",
+    tag = "promotions",
+    params(
+        ("environment" = String, Path, description = "The environment."),
+        ("model" = String, Path, description = "The model.")
+    ),
+    request_body = Approve,
+    responses((status = 200, description = "The run that was approved.", body = RunDetail), EnvironmentProblems)
+)]
+pub(super) async fn approve(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    ModelOf(environment, model): ModelOf,
+    Query(NoParameters {}): Query<NoParameters>,
+    Sent(Approve { artifact }): Sent<Approve>,
+) -> Answer<RunDetail> {
+    let artifact = digest(&artifact)?;
+    shared.steered(&caller, &environment, Some(&model), &format!("promotion.approve {artifact}")).await?;
+    let run = shared.pipeline.approve(&environment, &model, &artifact, &caller.actor()).await?;
+    Ok(Json(shared.run_detail(&run).await?))
+}
+
+/// Keeps promotions of a model away from an environment.
+#[utoipa::path(
+    post,
+    path = "/environments/{environment}/models/{model}/hold",
+    operation_id = "holdModel",
+    tag = "promotions",
+    params(
+        ("environment" = String, Path, description = "The environment."),
+        ("model" = String, Path, description = "The model.")
+    ),
+    request_body = KeepAway,
+    responses((status = 200, description = "The hold.", body = Hold), EnvironmentProblems)
+)]
+pub(super) async fn hold(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    ModelOf(environment, model): ModelOf,
+    Query(NoParameters {}): Query<NoParameters>,
+    Sent(KeepAway { reason: why, until }): Sent<KeepAway>,
+) -> Answer<Hold> {
+    let why = reason(&why)?;
+    shared.steered(&caller, &environment, Some(&model), "promotion.hold").await?;
+    let hold = shared.pipeline.hold(&environment, Some(&model), &why, until, &caller.actor()).await?;
+    Ok(Json((&hold).into()))
+}
+
+/// Keeps all promotions away from an environment.
+#[utoipa::path(
+    post,
+    path = "/environments/{environment}/hold",
+    operation_id = "holdEnvironment",
+    tag = "promotions",
+    params(("environment" = String, Path, description = "The environment.")),
+    request_body = KeepAway,
+    responses((status = 200, description = "The hold.", body = Hold), EnvironmentProblems)
+)]
+pub(super) async fn hold_all(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    EnvironmentOf(environment): EnvironmentOf,
+    Query(NoParameters {}): Query<NoParameters>,
+    Sent(KeepAway { reason: why, until }): Sent<KeepAway>,
+) -> Answer<Hold> {
+    let why = reason(&why)?;
+    shared.steered(&caller, &environment, None, "promotion.hold").await?;
+    let hold = shared.pipeline.hold(&environment, None, &why, until, &caller.actor()).await?;
+    Ok(Json((&hold).into()))
+}
+
+/// Ends the hold on a model.
+#[utoipa::path(
+    post,
+    path = "/environments/{environment}/models/{model}/release",
+    operation_id = "releaseModel",
+    tag = "promotions",
+    params(
+        ("environment" = String, Path, description = "The environment."),
+        ("model" = String, Path, description = "The model.")
+    ),
+    responses((status = 200, description = "It has ended.", body = Released), EnvironmentProblems)
+)]
+pub(super) async fn release(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    ModelOf(environment, model): ModelOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<Released> {
+    shared.steered(&caller, &environment, Some(&model), "promotion.release").await?;
+    shared.pipeline.release(&environment, Some(&model)).await?;
+    Ok(Json(Released { environment: environment.to_string(), model: Some(model) }))
+}
+
+/// Ends the hold on a whole environment.
+#[utoipa::path(
+    post,
+    path = "/environments/{environment}/release",
+    operation_id = "releaseEnvironment",
+    tag = "promotions",
+    params(("environment" = String, Path, description = "The environment.")),
+    responses((status = 200, description = "It has ended.", body = Released), EnvironmentProblems)
+)]
+pub(super) async fn release_all(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    EnvironmentOf(environment): EnvironmentOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<Released> {
+    shared.steered(&caller, &environment, None, "promotion.release").await?;
+    shared.pipeline.release(&environment, None).await?;
+    Ok(Json(Released { environment: environment.to_string(), model: None }))
+}
+
+/// Brings an earlier promotion back, and holds the model so that automation does not undo it.
+#[utoipa::path(
+    post,
+    path = "/environments/{environment}/models/{model}/rollback",
+    operation_id = "rollBack",
+    tag = "promotions",
+    params(
+        ("environment" = String, Path, description = "The environment."),
+        ("model" = String, Path, description = "The model.")
+    ),
+    request_body = RollBack,
+    responses((status = 200, description = "The run that does it.", body = RunDetail), EnvironmentProblems)
+)]
+pub(super) async fn roll_back(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    ModelOf(environment, model): ModelOf,
+    Query(NoParameters {}): Query<NoParameters>,
+    Sent(RollBack { reason: why, to }): Sent<RollBack>,
+) -> Answer<RunDetail> {
+    let (why, to) = (reason(&why)?, run(to.as_deref())?);
+    shared.steered(&caller, &environment, Some(&model), "promotion.rollback").await?;
+    let run = shared.pipeline.roll_back(&environment, &model, to, &why, &caller.actor()).await?;
+    Ok(Json(shared.run_detail(&run).await?))
+}
+
+/// Takes an artifact to an environment, where it is judged and has to follow the rules like any other.
+#[utoipa::path(
+    post,
+    path = "/environments/{environment}/models/{model}/promote",
+    operation_id = "promote",
+    tag = "promotions",
+    params(
+        ("environment" = String, Path, description = "The environment."),
+        ("model" = String, Path, description = "The model.")
+    ),
+    request_body = TakeOnward,
+    responses((status = 200, description = "The run that does it.", body = RunDetail), EnvironmentProblems)
+)]
+pub(super) async fn promote(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    ModelOf(environment, model): ModelOf,
+    Query(NoParameters {}): Query<NoParameters>,
+    Sent(TakeOnward { run: of }): Sent<TakeOnward>,
+) -> Answer<RunDetail> {
+    let of = run(of.as_deref())?;
+    shared.steered(&caller, &environment, Some(&model), "promotion.promote").await?;
+    let run = shared.pipeline.take_to(&environment, &model, of, &caller.actor()).await?;
+    Ok(Json(shared.run_detail(&run).await?))
+}
+
+/// Sees to it that nobody promotes an artifact again, anywhere.
+#[utoipa::path(
+    post,
+    path = "/models/{source}/{model}/reject",
+    operation_id = "reject",
+    tag = "promotions",
+    params(
+        ("source" = String, Path, description = "The model's source."),
+        ("model" = String, Path, description = "The model.")
+    ),
+    request_body = Reject,
+    responses((status = 200, description = "The rejection.", body = Rejection), EnvironmentProblems)
+)]
+pub(super) async fn reject(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    ModelOf(source, model): ModelOf,
+    Query(NoParameters {}): Query<NoParameters>,
+    Sent(Reject { artifact, reason: why }): Sent<Reject>,
+) -> Answer<Rejection> {
+    let (artifact, why) = (digest(&artifact)?, reason(&why)?);
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("the source `{source}` has no model `{model}`"));
+    if !caller.covers(&source) || !shared.store.knows_model(&source, &model).await? {
+        return Err(unknown());
+    }
+    shared.audit(&caller, "promotion.reject", format!("{source}/{model} {artifact}")).await?;
+    let rejection = shared.pipeline.reject(&model, &artifact, &why, &caller.actor()).await?;
+    Ok(Json(Rejection {
+        model,
+        artifact: artifact.to_string(),
+        actor: rejection.actor.to_string(),
+        reason: rejection.reason,
+        at: rejection.at,
+    }))
+}
+
+impl Shared {
+    /// Lets a caller steer a model of an environment, or a whole one, and writes that down. Whole environments are for
+    /// tokens that cover all of their sources.
+    async fn steered(
+        self: &Arc<Self>,
+        caller: &Caller,
+        environment: &SourceName,
+        model: Option<&str>,
+        action: &str,
+    ) -> Result<(), Problem> {
+        self.environment_for(caller, environment).await?;
+        let target = match model {
+            Some(model) => {
+                self.demand_model(caller, environment, model).await?;
+                format!("{environment}/{model}")
+            }
+            None => {
+                let sources = self.pipeline.sources_of(environment);
+                if let Some(other) = sources.iter().find(|source| !caller.covers(source)) {
+                    let reason = format!("this needs a token that also covers the source `{other}`");
+                    return Err(Problem::new(StatusCode::FORBIDDEN, reason));
+                }
+                environment.to_string()
+            }
+        };
+        let (action, what) = action.split_once(' ').map_or((action, None), |(action, what)| (action, Some(what)));
+        let target = what.map_or_else(|| target.clone(), |what| format!("{target} {what}"));
+        self.audit(caller, action, target).await
+    }
+}

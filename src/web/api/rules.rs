@@ -1,0 +1,87 @@
+//! The rules of an environment, as the API tells them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::domain;
+
+/// What is demanded of a promotion.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Rules {
+    /// Environments that have to name the artifact first; null if there are none.
+    after: Option<After>,
+    /// People who have to agree; null if none have to.
+    approvals: Option<Approvals>,
+    /// When promotions may happen; at any time if there are none.
+    windows: Vec<String>,
+    /// When none may happen.
+    freezes: Vec<Freeze>,
+}
+
+/// Environments that have to name an artifact first.
+#[derive(Serialize, ToSchema)]
+struct After {
+    environments: Vec<String>,
+    /// Whether all of them have to, or any.
+    need: Need,
+    /// For how many seconds each has to have named it.
+    soak_seconds: u64,
+}
+
+/// How many of several.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Need {
+    All,
+    Any,
+}
+
+/// People who have to agree.
+#[derive(Serialize, ToSchema)]
+struct Approvals {
+    number: u32,
+    /// Whose approval counts; anybody's who may approve if it is empty.
+    by: Vec<String>,
+}
+
+/// A time without promotions.
+#[derive(Serialize, ToSchema)]
+struct Freeze {
+    /// Null if it has begun.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    until: Timestamp,
+    reason: String,
+}
+
+impl From<&domain::Rules> for Rules {
+    fn from(rules: &domain::Rules) -> Self {
+        let domain::Rules { after, approvals, windows, freezes } = rules;
+        let freeze = |freeze: &domain::Freeze| {
+            let domain::Freeze { from, until, reason } = freeze.clone();
+            Freeze { from, until, reason }
+        };
+        Self {
+            after: after.as_ref().map(After::from),
+            approvals: approvals
+                .as_ref()
+                .map(|approvals| Approvals { number: approvals.number, by: approvals.by.iter().cloned().collect() }),
+            windows: windows.iter().map(ToString::to_string).collect(),
+            freezes: freezes.iter().map(freeze).collect(),
+        }
+    }
+}
+
+impl From<&domain::After> for After {
+    fn from(after: &domain::After) -> Self {
+        let domain::After { environments, need, soak } = after;
+        let need = match need {
+            domain::Need::All => Need::All,
+            domain::Need::Any => Need::Any,
+        };
+        let environments = environments.iter().map(ToString::to_string).collect();
+        Self { environments, need, soak_seconds: soak.as_secs() }
+    }
+}

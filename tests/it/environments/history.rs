@@ -1,0 +1,102 @@
+//! What environments named and since when, from git; and changes by hand, which are noticed and followed.
+
+use serde_json::Value;
+
+use super::world::{by_hand, digits_in, done, refused, start};
+use crate::support::{DEADLINE, text};
+
+#[tokio::test]
+async fn a_change_by_hand_is_noticed_told_and_followed() {
+    let bench = start(&[("staging", "")], "limits: {look_at_environments: 1s}").await;
+    let first = bench.promote_a_first_model().await;
+    let head = bench.push_with("epochs: 4", "epochs: 6").await;
+    let second = bench.end_of(&head).await;
+    let clone = by_hand(&bench).await;
+    clone.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted");
+    let commit = clone.head().await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let until = tokio::time::Instant::now() + DEADLINE;
+    let model = loop {
+        let model = digits_in(&bench, "staging").await;
+        if model["now"]["commit"] == commit.as_str() {
+            break model;
+        }
+        assert!(tokio::time::Instant::now() < until, "nobody noticed: {model:#}");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(model["now"]["named"]["artifact"], first["artifact"]);
+    assert!(model["now"]["run"].is_null() && model["now"]["hand"].is_string(), "{model:#}");
+    let audit = bench.api().get("/api/v1/audit").await.expect("the audit log");
+    assert!(audit.text.contains("environment.drift"), "{}", audit.text);
+    assert!(audit.text.contains(&commit[..12]), "{}", audit.text);
+    let metrics = bench.api().get("/metrics").await.expect("metrics");
+    assert!(metrics.text.contains("slipway_environment_drift_total{environment=\"staging\"} 1"), "{}", metrics.text);
+
+    // What the branch says is the champion.
+    let head = bench.push_with("epochs: 4", "epochs: 7").await;
+    let third = bench.end_of(&head).await;
+    assert_eq!(third["champion"], first["artifact"]);
+    let history = done(&bench, &["environments", "history", "staging", "digits"]);
+    let written: Vec<(Value, bool)> = history["placements"]
+        .as_array()
+        .expect("a history")
+        .iter()
+        .map(|placed| (placed["named"]["artifact"].clone(), placed["hand"].is_string()))
+        .collect();
+    let expected = [(&third, false), (&first, true), (&second, false), (&first, false)];
+    let expected: Vec<(Value, bool)> = expected.map(|(run, hand)| (run["artifact"].clone(), hand)).into();
+    assert_eq!(written[..4], expected, "{history:#}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn what_was_in_production_on_a_day_is_answered_from_git_alone() {
+    let bench = start(&[("staging", "")], "").await;
+    let clone = by_hand(&bench).await;
+    let manifest = clone.read("staging/inferenceservice.yaml").expect("a manifest");
+    let artifacts = ["old", "new"].map(|text| slipway_contract::Digest::of(text.as_bytes()).to_string());
+    for (artifact, day) in artifacts.iter().zip(["2030-03-01T12:00:00Z", "2030-03-05T12:00:00Z"]) {
+        let marked = "slipway.dev/digest: none";
+        clone
+            .write(
+                "staging/inferenceservice.yaml",
+                manifest.replace(marked, &format!("slipway.dev/digest: {artifact}")),
+            )
+            .expect("written");
+        let deployment = clone.read("staging/deployment.yaml").expect("a manifest");
+        let lines: Vec<String> = deployment
+            .lines()
+            .map(|line| {
+                if line.contains("digits:digest") {
+                    format!("          value: \"{artifact}\"   # {{\"slipway\": \"digits:digest\"}}")
+                } else {
+                    line.to_owned()
+                }
+            })
+            .collect();
+        clone.write("staging/deployment.yaml", lines.join("\n") + "\n").expect("written");
+        clone.git(&["add", "--all"]).await.expect("added");
+        let dated = format!("--date={day}");
+        let committed = std::process::Command::new("git")
+            .current_dir(clone.path())
+            .args(["commit", "--quiet", "-m", "By hand", &dated])
+            .env("GIT_COMMITTER_DATE", day)
+            .status()
+            .expect("git");
+        assert!(committed.success());
+    }
+    assert!(clone.push("main").await.expect("pushed").success());
+    let at = |day: &str| {
+        let answer = done(&bench, &["environments", "show", "staging", "--at", day]);
+        text(&answer["models"][0]["named"], "artifact").to_owned()
+    };
+    assert_eq!(at("2030-03-01"), artifacts[0]);
+    assert_eq!(at("2030-03-05T11:59:59Z"), artifacts[0]);
+    assert_eq!(at("2030-03-05"), artifacts[1]);
+    assert!(refused(&bench, &["environments", "show", "staging", "--at", "2001-01-01"]).contains("is younger than"));
+    assert!(refused(&bench, &["environments", "show", "staging", "--at", "yesterday"]).contains("a day such as"));
+    assert!(refused(&bench, &["environments", "show", "nowhere"]).contains("there is no environment `nowhere`"));
+    let listed = done(&bench, &["environments", "list"]);
+    assert_eq!(listed["environments"][0]["folder"], "staging");
+    bench.finish().await;
+}

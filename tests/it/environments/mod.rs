@@ -1,0 +1,8 @@
+//! Environments with rules: what is promoted where, when, and by whom; and what people do about it.
+
+mod history;
+mod people;
+mod requests;
+mod rules;
+mod shared;
+mod world;

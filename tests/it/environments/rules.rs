@@ -1,0 +1,134 @@
+//! The order of environments, soak, freezes: what holds a promotion back, and that it goes on by itself.
+
+use super::world::{digits_in, named, run_to, settle, start, waiting_for};
+use crate::support::{DEADLINE, text};
+
+#[tokio::test]
+async fn an_artifact_goes_onward_after_its_soak_and_is_compared_with_what_is_there() {
+    let environments = [("staging", ""), ("production", "after: {all: [staging], soak: 3s}")];
+    let bench = start(&environments, "").await;
+    let first = bench.promote_a_first_model().await;
+    let onward = run_to(&bench, "production", "the promotion to production", |run| text(run, "state") == "done").await;
+    assert_eq!(onward["artifact"], first["artifact"]);
+    assert_eq!(onward["follows"], first["id"]);
+    let ways: Vec<&str> =
+        onward["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
+    let way = ["queued", "training", "evaluating", "gating", "publishing", "promoting", "waiting", "promoting", "done"];
+    assert_eq!(ways, way, "{onward:#}");
+    let held = &onward["transitions"][6];
+    assert!(text(held, "cause").contains("held back: `staging` has not named it for 3s yet, until "), "{held:#}");
+    let (staged, promoted) = (digits_in(&bench, "staging").await, digits_in(&bench, "production").await);
+    let time = |model: &serde_json::Value| -> jiff::Timestamp { text(&model["now"], "since").parse().expect("a time") };
+    assert!(time(&promoted).duration_since(time(&staged)) >= jiff::SignedDuration::from_secs(3));
+    assert_eq!(promoted["now"]["run"], onward["id"]);
+    assert_eq!(named(&bench, "production").await, text(&first, "artifact"));
+
+    // The second model is compared in production with what production names.
+    let head = bench.push_with("epochs: 4", "epochs: 6").await;
+    bench.end_of(&head).await;
+    let is_second = |run: &serde_json::Value| run["head"] == head.as_str() && text(run, "state") == "done";
+    let second = run_to(&bench, "production", "the second promotion", is_second).await;
+    assert_eq!(second["champion"], first["artifact"]);
+    assert_eq!(bench.promotions().await, 4);
+    let message = bench.world.environment.message("main").await.expect("a message");
+    assert!(message.contains("\nSlipway-Environment: production\n"), "{message}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_freeze_holds_everything_back_with_its_reason_until_it_is_lifted() {
+    let frozen = [("staging", "freezes: [{until: 2099-01-01T00:00:00Z, reason: the holidays}]")];
+    let mut bench = start(&frozen, "").await;
+    let head = bench.push("a first model").await;
+    let waiting = waiting_for(&bench, "staging").await;
+    let held = &waiting["held_back"][0];
+    assert_eq!((text(held, "rule"), text(held, "earliest")), ("freeze", "2099-01-01T00:00:00Z"), "{waiting:#}");
+    assert!(text(&waiting, "reason").contains("the environment is frozen: the holidays"), "{waiting:#}");
+    assert_eq!(bench.promotions().await, 0);
+    let shown = digits_in(&bench, "staging").await;
+    assert_eq!(shown["under_way"][0]["run"], waiting["id"], "{shown:#}");
+    settle(&bench, &[("staging", "")], "");
+    bench.restart(&[]).await;
+    assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
+    assert_eq!(bench.promotions().await, 1);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_newer_candidate_takes_the_place_of_one_that_waits_and_a_refused_one_does_not() {
+    let environments = [("staging", "approvals: {number: 1}")];
+    let bench = start(&environments, "").await;
+    let first = bench.push("a first model").await;
+    let waiting = waiting_for(&bench, "staging").await;
+    let worse = bench.push_with("learning_rate: 1e-2", "learning_rate: 1e-9").await;
+    assert_eq!(text(&bench.end_of(&worse).await, "state"), "refused");
+    assert_eq!(waiting_for(&bench, "staging").await["id"], waiting["id"], "what passed still waits");
+    let better = bench.push_with("epochs: 4", "epochs: 6").await;
+    let is_better = |run: &serde_json::Value| run["head"] == better.as_str() && text(run, "state") == "waiting";
+    let newer = run_to(&bench, "staging", "the newer candidate", is_better).await;
+    let old = bench.end_of(&first).await;
+    assert_eq!(text(&old, "state"), "superseded");
+    assert!(text(&old, "reason").contains(text(&newer, "id")), "{old:#}");
+    assert_eq!(bench.promotions().await, 0);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn nothing_goes_onward_to_an_environment_that_does_not_mark_the_model() {
+    let environments = [("staging", ""), ("production", "after: {any: [staging]}")];
+    let bench = super::world::prepare(&environments, "").await;
+    let clone = super::world::by_hand(&bench).await;
+    clone.git(&["rm", "--quiet", "-r", "production"]).await.expect("removed");
+    clone.commit("No production yet").await.expect("committed");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let mut bench = bench;
+    bench.restart(&[]).await;
+    bench.promote_a_first_model().await;
+    let runs = bench.api().runs().await.expect("runs");
+    assert_eq!(runs.len(), 1, "{runs:#?}");
+    let promote = super::world::refused(&bench, &["promote", "digits", "production"]);
+    assert!(promote.contains("no manifest of the environment has a mark for `digits`"), "{promote}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn of_several_environments_any_or_all_have_to_name_it() {
+    let environments = [
+        ("staging", ""),
+        ("canary", "after: {all: [staging]}, approvals: {number: 1}"),
+        ("europe", "after: {any: [staging, canary]}"),
+        ("world", "after: {all: [staging, canary]}"),
+    ];
+    let bench = start(&environments, "").await;
+    bench.promote_a_first_model().await;
+    let done = |run: &serde_json::Value| text(run, "state") == "done";
+    run_to(&bench, "europe", "any", done).await;
+    let held = waiting_for(&bench, "world").await;
+    assert_eq!(text(&held["held_back"][0], "reason"), "`canary` does not name it", "{held:#}");
+    super::world::done(&bench, &["approve", "digits", "canary"]);
+    run_to(&bench, "world", "all", done).await;
+    assert_eq!(bench.promotions().await, 4);
+    let runs = bench.api().runs().await.expect("runs");
+    assert_eq!(runs.len(), 4, "one for each environment: {runs:#?}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn rules_are_read_again_right_before_the_write() {
+    let bench = start(&[("staging", "")], "").await;
+    // The run's push is refused and stalls; meanwhile a person holds the model.
+    bench.world.environment.install_hook("pre-receive", "#!/bin/sh\nexit 1\n").expect("installed");
+    let head = bench.push("a first model").await;
+    let stalled = bench.end_of(&head).await;
+    assert_eq!(text(&stalled, "state"), "promoting");
+    super::world::done(&bench, &["hold", "staging", "digits", "--reason", "odd answers"]);
+    bench.world.environment.remove_hook("pre-receive").expect("removed");
+    super::world::done(&bench, &["runs", "retry", text(&stalled, "id")]);
+    let held = waiting_for(&bench, "staging").await;
+    assert!(text(&held, "reason").contains("the model is held by token settings: odd answers"), "{held:#}");
+    assert_eq!(bench.promotions().await, 0);
+    super::world::done(&bench, &["release", "staging", "digits"]);
+    assert_eq!(text(&bench.api().wait_for_end(&head, DEADLINE).await.expect("it ends"), "state"), "done");
+    assert_eq!(bench.promotions().await, 1);
+    bench.finish().await;
+}
