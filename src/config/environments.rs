@@ -61,7 +61,7 @@ pub(super) fn settle_environments(
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("environments[{index}]");
         let name = file.name.clone();
-        let Some(environment) = settle_environment(file, author, Place { key: &key, folder }, people, problems) else {
+        let Some(environment) = settle_environment(file, author, &Place { key: &key, folder }, people, problems) else {
             continue;
         };
         if environments.insert(name.clone(), environment).is_some() {
@@ -79,7 +79,7 @@ pub(super) fn settle_environments(
 fn settle_environment(
     file: EnvironmentFile,
     author: Option<&Identity>,
-    place: Place<'_>,
+    place: &Place<'_>,
     people: &People,
     problems: &mut Problems,
 ) -> Option<Environment> {
@@ -117,7 +117,7 @@ fn settle_environment(
         Some(author) => remote.with_author(author.clone()),
         None => remote,
     };
-    let requests = requests.and_then(|requests| settle_requests(requests, &place, problems));
+    let requests = requests.and_then(|requests| settle_requests(requests, place, problems));
     Some(Environment { remote, folder, rules, requests })
 }
 

@@ -346,6 +346,7 @@ impl Run {
     }
 
     /// A run that takes this one's artifact to another environment, where it is compared with what that one names.
+    #[must_use]
     pub fn onward(&self, environment: SourceName, now: Timestamp) -> Self {
         let origin = Origin::Promotion { of: self.id };
         Self {
@@ -357,6 +358,7 @@ impl Run {
     }
 
     /// A run that restores this one's promotion, as it was judged then.
+    #[must_use]
     pub fn rolled_back_to(&self, reason: &str, now: Timestamp) -> Self {
         let origin = Origin::Rollback { to: self.id, reason: reason.to_owned() };
         Self {

@@ -170,9 +170,8 @@ fn state_of(run: &Run) -> ReportState {
         _ if run.stalled => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Queued => ReportState::Queued,
         // A change that the policy leaves to a person can be approved before it is merged.
-        RunState::Done if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
+        RunState::Done | RunState::Waiting if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Done => ReportState::Ended(Conclusion::Success),
-        RunState::Waiting if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Refused | RunState::Failed => ReportState::Ended(Conclusion::Failure),
         RunState::Superseded | RunState::Cancelled => ReportState::Ended(Conclusion::Cancelled),
         _ => ReportState::UnderWay,

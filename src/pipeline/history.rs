@@ -113,13 +113,12 @@ struct Reading<'a> {
     marks: &'a Marks,
 }
 
+/// A commit, and its first parent.
+type Step = (CommitSha, Option<CommitSha>);
+
 /// The commits from the oldest that was not read up to the tip, along first parents, each with its parent. `None` if
 /// what was read before is not among them.
-fn commits_since(
-    mirror: &Mirror,
-    read_to: Option<&CommitSha>,
-    tip: &CommitSha,
-) -> Result<Option<Vec<(CommitSha, Option<CommitSha>)>>, GitError> {
+fn commits_since(mirror: &Mirror, read_to: Option<&CommitSha>, tip: &CommitSha) -> Result<Option<Vec<Step>>, GitError> {
     let most = if read_to.is_some() { MOST_AT_ONCE } else { FIRST_READ };
     let mut commits = Vec::new();
     let mut commit = tip.clone();

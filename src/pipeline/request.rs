@@ -71,14 +71,14 @@ impl Pipeline {
             }
             None => requests.api.open_request(&NewRequest { head: head.clone(), base, title, body }).await?,
         };
-        let held = Holdback {
+        let waits = Holdback {
             rule: Rule::Request,
             reason: format!("request {} waits to be merged", request.number),
             earliest: None,
         };
         run.request = Some(PromotionRequest { number: request.number, head: commit, branch: head });
-        let cause = texts::held_back(std::slice::from_ref(&held));
-        run.held_back = vec![held];
+        let cause = texts::held_back(std::slice::from_ref(&waits));
+        run.held_back = vec![waits];
         Ok(Ok((RunEvent::HeldBack, cause)))
     }
 

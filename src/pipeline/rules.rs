@@ -131,6 +131,12 @@ impl Pipeline {
             return Ok(Step::Moved(RunEvent::Cleared, cause));
         }
         if self.was_closed(run, request).await? {
+            // It may have been merged since the branch was looked at.
+            let named = self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up)?.named;
+            if named.artifact() == Some(&artifact) {
+                run.held_back.clear();
+                return Ok(Step::Moved(RunEvent::Cleared, format!("request {} is merged", request.number)));
+            }
             let reason = format!("request {} was closed without being merged", request.number);
             return Err(StepError::Refused { reason, diagnostics: Vec::new() });
         }

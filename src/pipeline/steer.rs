@@ -220,9 +220,9 @@ impl Pipeline {
         environment: &SourceName,
         model: &str,
     ) -> Result<&'a Run, SteerError> {
-        let first = promoted.iter().rev().find(|run| run.artifact.as_ref() == now.artifact());
-        let earlier = promoted.iter().filter(|run| first.is_none_or(|first| run.created_at < first.created_at));
-        for run in earlier {
+        // Newest first: what stands behind the first run that made what is named now is earlier.
+        let first = promoted.iter().rposition(|run| run.artifact.as_ref() == now.artifact());
+        for run in &promoted[first.map_or(0, |first| first + 1)..] {
             let Some(artifact) = run.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
                 continue;
             };

@@ -188,10 +188,10 @@ impl Pipeline {
                 Ok(Step::Waits(until)) => return self.store.release_run(lease, until).await,
                 Ok(Step::Moved(event, cause)) => {
                     attempted.attempts = 0;
-                    run = self.record(lease, attempted, event, cause).await?;
                     if event == RunEvent::Promoted {
-                        self.after_promotion(&run).await;
+                        self.after_promotion(&attempted).await;
                     }
+                    run = self.record(lease, attempted, event, cause).await?;
                 }
                 Err(StepError::Refused { reason, diagnostics }) => {
                     attempted.diagnostics = diagnostics;
@@ -207,7 +207,8 @@ impl Pipeline {
                 return self.store.release_run(lease, Timestamp::now()).await;
             }
         }
-        if !run.state.is_active() {
+        // What was trained and evaluated is kept elsewhere by now.
+        if !run.state.is_active() || run.state == RunState::Waiting {
             self.clear_work(run.id).await;
         }
         self.store.release_run(lease, Timestamp::now()).await?;
@@ -303,8 +304,8 @@ impl Pipeline {
         }
     }
 
-    /// Reads the environment's history on, so that whoever waits for this promotion sees it. If that fails now, the
-    /// next look at the environment finds it.
+    /// Reads the environment's history on before the run is said to be done, so that whoever hears of that finds it
+    /// there. If it fails now, the next look at the environment reads it.
     async fn after_promotion(&self, run: &Run) {
         if let Err(error) = self.read_history(&run.environment, false).await {
             tracing::warn!(?error, "the history of `{}` could not be read on", run.environment);

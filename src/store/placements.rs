@@ -57,20 +57,17 @@ impl Store {
     pub async fn note_history(&self, history: &ReadHistory) -> Result<Vec<Placement>, StoreError> {
         let ReadHistory { environment, before, tip, placements } = history;
         let mut transaction = self.database.begin().await?;
-        let noted = match before {
-            Some(before) => {
-                let update = "UPDATE environments SET tip = $2 WHERE name = $1 AND tip = $3";
-                let update = sqlx::query(update).bind(environment.as_str().to_owned()).bind(tip.to_string());
-                update.bind(before.to_string()).execute(&mut *transaction).await?
-            }
-            None => {
-                let clear = sqlx::query("DELETE FROM placements WHERE environment = $1");
-                clear.bind(environment.as_str().to_owned()).execute(&mut *transaction).await?;
-                let put = "INSERT INTO environments (name, tip) VALUES ($1, $2)
-                           ON CONFLICT (name) DO UPDATE SET tip = $2";
-                let put = sqlx::query(put).bind(environment.as_str().to_owned()).bind(tip.to_string());
-                put.execute(&mut *transaction).await?
-            }
+        let noted = if let Some(before) = before {
+            let update = "UPDATE environments SET tip = $2 WHERE name = $1 AND tip = $3";
+            let update = sqlx::query(update).bind(environment.as_str().to_owned()).bind(tip.to_string());
+            update.bind(before.to_string()).execute(&mut *transaction).await?
+        } else {
+            let clear = sqlx::query("DELETE FROM placements WHERE environment = $1");
+            clear.bind(environment.as_str().to_owned()).execute(&mut *transaction).await?;
+            let put = "INSERT INTO environments (name, tip) VALUES ($1, $2)
+                       ON CONFLICT (name) DO UPDATE SET tip = $2";
+            let put = sqlx::query(put).bind(environment.as_str().to_owned()).bind(tip.to_string());
+            put.execute(&mut *transaction).await?
         };
         if noted.rows_affected() == 0 {
             return Ok(Vec::new());

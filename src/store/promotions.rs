@@ -1,5 +1,6 @@
 //! Runs at their promotion: claimed many at a time, because those of one branch share a push; followed by runs that take
-//! the artifact onward; and the earlier ones that a person may want back.
+//! the artifact onward; and the earlier ones that a person may want back. Which of two runs is the newer one is told by
+//! the order in which they were recorded: clocks jump.
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -22,12 +23,12 @@ pub(super) async fn take_place(
 ) -> Result<(), StoreError> {
     let select = "SELECT document FROM runs
                   WHERE environment = $1 AND model = $2 AND state = 'waiting' AND active = 1
-                    AND (created_at, id) < ($3, $4)";
+                    AND (SELECT sequence FROM transitions WHERE run = runs.id AND number = 1)
+                      < (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let waiting = sqlx::query(select)
         .bind(run.environment.as_str().to_owned())
         .bind(run.model.clone())
-        .bind(millis(run.created_at))
         .bind(run.id.to_string())
         .fetch_all(&mut *connection)
         .await?;
@@ -76,9 +77,9 @@ impl Store {
             .fetch_all(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        let mut taken: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
-        taken.sort_by_key(|run| (run.created_at, run.id));
-        Ok(taken.into_iter().map(|run| (run.clone(), Lease { run: run.id, token: token.clone() })).collect())
+        let mut runs: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
+        runs.sort_by_key(|run| (run.created_at, run.id));
+        Ok(runs.into_iter().map(|run| (run.clone(), Lease { run: run.id, token: token.clone() })).collect())
     }
 
     /// Writes a run's move, and the runs that take the artifact onward: all of it or nothing.
@@ -130,9 +131,9 @@ impl Store {
 
     /// Runs whose promotion an environment took, newest first. Those of changes promoted nothing.
     pub async fn promoted_runs(&self, environment: &SourceName, model: &str) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT document FROM runs
+        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND state = $3 AND change_id IS NULL
-                      ORDER BY created_at DESC, id DESC LIMIT $4";
+                      ORDER BY begun.sequence DESC LIMIT $4";
         let rows = sqlx::query(select)
             .bind(environment.as_str().to_owned())
             .bind(model.to_owned())
@@ -144,33 +145,33 @@ impl Store {
     /// The run of the same model and environment that was recorded later and has passed as well, if there is one. What
     /// people bring back overtakes nobody: a hold keeps others away for as long as they want it to.
     pub async fn overtaken_by(&self, run: &Run) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs
+        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
-                        AND change_id IS NULL AND (created_at, id) > ($3, $4) AND lane NOT LIKE '% rollback:%'
-                      ORDER BY created_at DESC, id DESC LIMIT 1";
+                        AND change_id IS NULL AND lane NOT LIKE '% rollback:%'
+                        AND begun.sequence > (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)
+                      ORDER BY begun.sequence DESC LIMIT 1";
         let row = sqlx::query(select)
             .bind(run.environment.as_str().to_owned())
             .bind(run.model.clone())
-            .bind(millis(run.created_at))
             .bind(run.id.to_string());
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
 
     /// The newest run of a model whose candidate passed its policy, on a branch: wherever it was promoted.
     pub async fn newest_passed(&self, model: &str) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs
+        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE model = $1 AND state IN ('waiting', 'promoting', 'done') AND change_id IS NULL
                         AND artifact IS NOT NULL
-                      ORDER BY created_at DESC, id DESC LIMIT 1";
+                      ORDER BY begun.sequence DESC LIMIT 1";
         let row = sqlx::query(select).bind(model.to_owned()).fetch_optional(&self.database.pool).await?;
         row.map(|row| read_document(&row)).transpose()
     }
 
     /// The run of a model that is on its way to an environment with an artifact, the newest if there are several.
     pub async fn run_on_its_way(&self, environment: &SourceName, model: &str) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs
+        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND active = 1 AND change_id IS NULL AND artifact IS NOT NULL
-                      ORDER BY created_at DESC, id DESC LIMIT 1";
+                      ORDER BY begun.sequence DESC LIMIT 1";
         let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.to_owned());
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }

@@ -43,14 +43,12 @@ fn describe() {
     describe_gauge!("slipway_runs_waiting", "Runs that are due and held by no worker.");
     describe_gauge!("slipway_runs_longest_waiting_seconds", "Age of the oldest of the runs that wait.");
     describe_histogram!("slipway_run_state_seconds", "Time that runs spent in a state before they left it.");
+    describe_counter!("slipway_environment_drift_total", "Changes of what an environment names by hand.");
     describe_counter!("slipway_runs_ended_total", "Runs that ended, by the state they ended in.");
     describe_counter!("slipway_leases_lost_total", "Leases that were lost while a worker held a run.");
     describe_gauge!("slipway_outbox_pending", "Moves of runs that the outside is still to be told of.");
     describe_gauge!("slipway_outbox_oldest_pending_seconds", "Age of the oldest of them.");
-    describe_gauge!(
-        "slipway_forge_calls_left",
-        "Calls of its API that a repository's forge leaves until its limit begins anew."
-    );
+    describe_gauge!("slipway_forge_calls_left", "Calls that a repository's forge leaves until its limit begins anew.");
     describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
     describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
     describe_counter!("slipway_panics_total", "Requests whose handling panicked: each is a defect of this program.");

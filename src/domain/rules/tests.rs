@@ -137,9 +137,8 @@ fn windows_freezes_and_holds_say_until_when() {
         hold(None, Some("2026-11-24T13:00:00Z")),
         hold(None, Some("2026-11-24T11:00:00Z")),
     ];
-    let held = reasons(&rules, &Candidate { holds: &holds, ..candidate() });
     assert_eq!(
-        held,
+        reasons(&rules, &Candidate { holds: &holds, ..candidate() }),
         [
             "the model is held by token kim: odd answers",
             "the environment is held by token kim: odd answers, until 2026-11-24T13:00:00Z at the earliest",

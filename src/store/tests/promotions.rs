@@ -115,7 +115,7 @@ on_both_databases! {
         assert_eq!(passed.id, waiting.id);
         let nobody = Lease { token: "another".to_owned(), ..lease };
         let again = done.onward(name("production"), Timestamp::now());
-        let refused = world.store.record_moved(&nobody, &done, &step, &[again.clone()]).await;
+        let refused = world.store.record_moved(&nobody, &done, &step, std::slice::from_ref(&again)).await;
         assert!(refused.is_err(), "only whoever holds the run");
         assert!(world.store.run(again.id).await.is_err(), "nothing half done");
     }

@@ -315,19 +315,16 @@ impl Shared {
         action: &str,
     ) -> Result<(), Problem> {
         self.environment_for(caller, environment).await?;
-        let target = match model {
-            Some(model) => {
-                self.demand_model(caller, environment, model).await?;
-                format!("{environment}/{model}")
+        let target = if let Some(model) = model {
+            self.demand_model(caller, environment, model).await?;
+            format!("{environment}/{model}")
+        } else {
+            let sources = self.pipeline.sources_of(environment);
+            if let Some(other) = sources.iter().find(|source| !caller.covers(source)) {
+                let reason = format!("this needs a token that also covers the source `{other}`");
+                return Err(Problem::new(StatusCode::FORBIDDEN, reason));
             }
-            None => {
-                let sources = self.pipeline.sources_of(environment);
-                if let Some(other) = sources.iter().find(|source| !caller.covers(source)) {
-                    let reason = format!("this needs a token that also covers the source `{other}`");
-                    return Err(Problem::new(StatusCode::FORBIDDEN, reason));
-                }
-                environment.to_string()
-            }
+            environment.to_string()
         };
         let (action, what) = action.split_once(' ').map_or((action, None), |(action, what)| (action, Some(what)));
         let target = what.map_or_else(|| target.clone(), |what| format!("{target} {what}"));

@@ -36,7 +36,7 @@ async fn a_change_by_hand_is_noticed_told_and_followed() {
     let head = bench.push_with("epochs: 4", "epochs: 7").await;
     let third = bench.end_of(&head).await;
     assert_eq!(third["champion"], first["artifact"]);
-    let history = done(&bench, &["environments", "history", "staging", "digits"]);
+    let history = done(&bench, &["environments", "history", "staging", "digits"]).await;
     let written: Vec<(Value, bool)> = history["placements"]
         .as_array()
         .expect("a history")
@@ -86,17 +86,19 @@ async fn what_was_in_production_on_a_day_is_answered_from_git_alone() {
         assert!(committed.success());
     }
     assert!(clone.push("main").await.expect("pushed").success());
-    let at = |day: &str| {
-        let answer = done(&bench, &["environments", "show", "staging", "--at", day]);
+    let at = async |day: &str| {
+        let answer = done(&bench, &["environments", "show", "staging", "--at", day]).await;
         text(&answer["models"][0]["named"], "artifact").to_owned()
     };
-    assert_eq!(at("2030-03-01"), artifacts[0]);
-    assert_eq!(at("2030-03-05T11:59:59Z"), artifacts[0]);
-    assert_eq!(at("2030-03-05"), artifacts[1]);
-    assert!(refused(&bench, &["environments", "show", "staging", "--at", "2001-01-01"]).contains("is younger than"));
-    assert!(refused(&bench, &["environments", "show", "staging", "--at", "yesterday"]).contains("a day such as"));
-    assert!(refused(&bench, &["environments", "show", "nowhere"]).contains("there is no environment `nowhere`"));
-    let listed = done(&bench, &["environments", "list"]);
+    assert_eq!(at("2030-03-01").await, artifacts[0]);
+    assert_eq!(at("2030-03-05T11:59:59Z").await, artifacts[0]);
+    assert_eq!(at("2030-03-05").await, artifacts[1]);
+    assert!(
+        refused(&bench, &["environments", "show", "staging", "--at", "2001-01-01"]).await.contains("is younger than")
+    );
+    assert!(refused(&bench, &["environments", "show", "staging", "--at", "yesterday"]).await.contains("a day such as"));
+    assert!(refused(&bench, &["environments", "show", "nowhere"]).await.contains("there is no environment `nowhere`"));
+    let listed = done(&bench, &["environments", "list"]).await;
     assert_eq!(listed["environments"][0]["folder"], "staging");
     bench.finish().await;
 }

@@ -13,10 +13,10 @@ async fn an_approval_is_of_the_artifact_that_waits_and_never_of_the_author_alone
     let waiting = waiting_for(&bench, "staging").await;
     let artifact = text(&waiting, "artifact");
     let other = slipway_contract::Digest::of(b"another");
-    let wrong = refused(&bench, &["approve", "digits", "staging", "--artifact", other.as_str()]);
+    let wrong = refused(&bench, &["approve", "digits", "staging", "--artifact", other.as_str()]).await;
     assert!(wrong.contains(&format!("that is {artifact}")), "{wrong}");
-    assert!(refused(&bench, &["approve", "other", "staging"]).contains("nothing of `other` is on its way"));
-    done(&bench, &["approve", "digits", "staging"]);
+    assert!(refused(&bench, &["approve", "other", "staging"]).await.contains("nothing of `other` is on its way"));
+    done(&bench, &["approve", "digits", "staging"]).await;
     let own = |run: &serde_json::Value| text(run, "reason").contains("that of its author alone does not suffice");
     run_to(&bench, "staging", "the author's own approval", own).await;
     let model = digits_in(&bench, "staging").await;
@@ -54,12 +54,14 @@ async fn a_rollback_brings_the_earlier_promotion_back_and_holds_until_released()
     let bench = start(&[("staging", "")], "").await;
     let first = bench.promote_a_first_model().await;
     let before = bench.world.environment.show("main", "staging/inferenceservice.yaml").await.expect("a manifest");
-    assert!(refused(&bench, &["rollback", "digits", "staging", "--reason", "x"]).contains("no earlier promotion"));
+    assert!(
+        refused(&bench, &["rollback", "digits", "staging", "--reason", "x"]).await.contains("no earlier promotion")
+    );
     let head = bench.push_with("epochs: 4", "epochs: 6").await;
     let second = bench.end_of(&head).await;
     assert_eq!(text(&second, "state"), "done");
 
-    let back = done(&bench, &["rollback", "digits", "staging", "--reason", "odd answers"]);
+    let back = done(&bench, &["rollback", "digits", "staging", "--reason", "odd answers"]).await;
     let is_back = |run: &serde_json::Value| run["id"] == back["id"] && text(run, "state") == "done";
     let back = run_to(&bench, "staging", "the rollback", is_back).await;
     assert_eq!((&back["artifact"], &back["follows"]), (&first["artifact"], &first["id"]));
@@ -73,20 +75,20 @@ async fn a_rollback_brings_the_earlier_promotion_back_and_holds_until_released()
 
     // Automation does not undo it until somebody releases the hold.
     let head = bench.push_with("epochs: 4", "epochs: 7").await;
-    let held = waiting_for(&bench, "staging").await;
+    let waiting = waiting_for(&bench, "staging").await;
     let reason = format!("rolled back to run {}: odd answers", text(&first, "id"));
-    assert!(text(&held, "reason").contains(&reason), "{held:#}");
+    assert!(text(&waiting, "reason").contains(&reason), "{waiting:#}");
     assert!(
         digits_in(&bench, "staging").await["holds"][0]["reason"].as_str().is_some_and(|held| held.contains(&reason))
     );
-    done(&bench, &["release", "staging", "digits"]);
+    done(&bench, &["release", "staging", "digits"]).await;
     let third = bench.api().wait_for_end(&head, DEADLINE).await.expect("it ends");
     assert_eq!(text(&third, "state"), "done");
     assert_eq!(third["champion"], first["artifact"], "it was compared with what was brought back");
-    assert!(refused(&bench, &["release", "staging", "digits"]).contains("has no hold on `digits`"));
+    assert!(refused(&bench, &["release", "staging", "digits"]).await.contains("has no hold on `digits`"));
 
     // To a run by its name, as often as wanted.
-    let to = done(&bench, &["rollback", "digits", "staging", "--reason", "again", "--to", text(&second, "id")]);
+    let to = done(&bench, &["rollback", "digits", "staging", "--reason", "again", "--to", text(&second, "id")]).await;
     let is_to = |run: &serde_json::Value| run["id"] == to["id"] && text(run, "state") == "done";
     run_to(&bench, "staging", "the rollback to a run", is_to).await;
     assert_eq!(named(&bench, "staging").await, text(&second, "artifact"));
@@ -100,19 +102,19 @@ async fn a_rejected_artifact_is_promoted_by_nobody_again() {
     let head = bench.push("a first model").await;
     let waiting = waiting_for(&bench, "staging").await;
     let artifact = text(&waiting, "artifact");
-    done(&bench, &["reject", "digits", "digits", artifact, "--reason", "wrong labels"]);
+    done(&bench, &["reject", "digits", "digits", artifact, "--reason", "wrong labels"]).await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "refused", "{run:#}");
     assert!(text(&run, "reason").contains("rejected artifact"), "{run:#}");
     assert!(text(&run, "reason").contains("wrong labels"), "{run:#}");
-    let again = refused(&bench, &["promote", "digits", "staging", "--run", text(&run, "id")]);
+    let again = refused(&bench, &["promote", "digits", "staging", "--run", text(&run, "id")]).await;
     assert!(again.contains("has not passed its policy") || again.contains("wrong labels"), "{again}");
 
     // The same files make the same weights, which stay rejected.
     bench.world.work.write("notes.txt", "more").expect("written");
     bench.world.work.write("data/extra", "x").expect("written");
     let _ = bench.push("the same model").await;
-    let other = command(&bench, &["reject", "nowhere", "digits", artifact, "--reason", "x"]);
+    let other = command(&bench, &["reject", "nowhere", "digits", artifact, "--reason", "x"]).await;
     assert_eq!(other.status.code(), Some(2), "{}", String::from_utf8_lossy(&other.stderr));
     assert_eq!(bench.promotions().await, 0);
     bench.finish().await;
@@ -122,7 +124,7 @@ async fn a_rejected_artifact_is_promoted_by_nobody_again() {
 async fn a_hold_on_the_whole_environment_ends_by_itself() {
     let bench = start(&[("staging", "")], "").await;
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(8);
-    done(&bench, &["hold", "staging", "--reason", "maintenance", "--until", &until.to_string()]);
+    done(&bench, &["hold", "staging", "--reason", "maintenance", "--until", &until.to_string()]).await;
     let head = bench.push("a first model").await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
@@ -131,7 +133,7 @@ async fn a_hold_on_the_whole_environment_ends_by_itself() {
         let landed: jiff::Timestamp = text(&run, "updated_at").parse().expect("a time");
         assert!(landed >= until, "{run:#}");
     }
-    let past = refused(&bench, &["hold", "staging", "--reason", "x", "--until", "2020-01-01T00:00:00Z"]);
+    let past = refused(&bench, &["hold", "staging", "--reason", "x", "--until", "2020-01-01T00:00:00Z"]).await;
     assert!(past.contains("would have ended already"), "{past}");
     bench.finish().await;
 }
@@ -140,12 +142,12 @@ async fn a_hold_on_the_whole_environment_ends_by_itself() {
 async fn a_person_takes_an_artifact_to_an_environment_that_follows_no_other() {
     let bench = start(&[("staging", ""), ("lab", "")], "").await;
     let first = bench.promote_a_first_model().await;
-    let lab = done(&bench, &["promote", "digits", "lab"]);
+    let lab = done(&bench, &["promote", "digits", "lab"]).await;
     let is_it = |run: &serde_json::Value| run["id"] == lab["id"] && text(run, "state") == "done";
     let promoted = run_to(&bench, "lab", "the promotion to the lab", is_it).await;
     assert_eq!(promoted["artifact"], first["artifact"]);
     assert_eq!(named(&bench, "lab").await, text(&first, "artifact"));
-    assert!(refused(&bench, &["promote", "digits", "lab"]).contains("names the artifact of run"));
+    assert!(refused(&bench, &["promote", "digits", "lab"]).await.contains("names the artifact of run"));
     bench.finish().await;
 }
 

@@ -54,8 +54,8 @@ async fn a_request_is_opened_updated_by_a_newer_candidate_and_followed_once_peop
     assert_eq!(github.pulls(), 1, "one request, updated");
 
     github.merge_pull(1).await.expect("merged by a person");
-    done(&bench, &["hold", "staging", "digits", "--reason", "only to be looked at again"]);
-    done(&bench, &["release", "staging", "digits"]);
+    done(&bench, &["hold", "staging", "digits", "--reason", "only to be looked at again"]).await;
+    done(&bench, &["release", "staging", "digits"]).await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     assert_eq!(named(&bench, "staging").await, text(&run, "artifact"));
@@ -81,8 +81,8 @@ async fn a_request_that_people_close_refuses_the_promotion_and_a_rejection_close
     let head = bench.push("a first model").await;
     run_to(&bench, "staging", "an open request", |run| text(run, "state") == "waiting").await;
     github.close_pull(1);
-    done(&bench, &["hold", "staging", "digits", "--reason", "only to be looked at again"]);
-    done(&bench, &["release", "staging", "digits"]);
+    done(&bench, &["hold", "staging", "digits", "--reason", "only to be looked at again"]).await;
+    done(&bench, &["release", "staging", "digits"]).await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "refused", "{run:#}");
     assert!(text(&run, "reason").contains("request 1 was closed without being merged"), "{run:#}");
@@ -90,7 +90,7 @@ async fn a_request_that_people_close_refuses_the_promotion_and_a_rejection_close
     let head = bench.push_with("epochs: 4", "epochs: 6").await;
     let is_open = |run: &Value| run["head"] == head.as_str() && text(run, "state") == "waiting";
     let open = run_to(&bench, "staging", "another request", is_open).await;
-    done(&bench, &["reject", "digits", "digits", text(&open, "artifact"), "--reason", "wrong labels"]);
+    done(&bench, &["reject", "digits", "digits", text(&open, "artifact"), "--reason", "wrong labels"]).await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "refused", "{run:#}");
     assert_eq!(text(&github.pull(2), "state"), "closed", "{:#}", github.pull(2));

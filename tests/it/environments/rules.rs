@@ -15,8 +15,8 @@ async fn an_artifact_goes_onward_after_its_soak_and_is_compared_with_what_is_the
         onward["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
     let way = ["queued", "training", "evaluating", "gating", "publishing", "promoting", "waiting", "promoting", "done"];
     assert_eq!(ways, way, "{onward:#}");
-    let held = &onward["transitions"][6];
-    assert!(text(held, "cause").contains("held back: `staging` has not named it for 3s yet, until "), "{held:#}");
+    let waited = &onward["transitions"][6];
+    assert!(text(waited, "cause").contains("held back: `staging` has not named it for 3s yet, until "), "{waited:#}");
     let (staged, promoted) = (digits_in(&bench, "staging").await, digits_in(&bench, "production").await);
     let time = |model: &serde_json::Value| -> jiff::Timestamp { text(&model["now"], "since").parse().expect("a time") };
     assert!(time(&promoted).duration_since(time(&staged)) >= jiff::SignedDuration::from_secs(3));
@@ -37,12 +37,12 @@ async fn an_artifact_goes_onward_after_its_soak_and_is_compared_with_what_is_the
 
 #[tokio::test]
 async fn a_freeze_holds_everything_back_with_its_reason_until_it_is_lifted() {
-    let frozen = [("staging", "freezes: [{until: 2099-01-01T00:00:00Z, reason: the holidays}]")];
-    let mut bench = start(&frozen, "").await;
+    let rules = [("staging", "freezes: [{until: 2099-01-01T00:00:00Z, reason: the holidays}]")];
+    let mut bench = start(&rules, "").await;
     let head = bench.push("a first model").await;
     let waiting = waiting_for(&bench, "staging").await;
-    let held = &waiting["held_back"][0];
-    assert_eq!((text(held, "rule"), text(held, "earliest")), ("freeze", "2099-01-01T00:00:00Z"), "{waiting:#}");
+    let frozen = &waiting["held_back"][0];
+    assert_eq!((text(frozen, "rule"), text(frozen, "earliest")), ("freeze", "2099-01-01T00:00:00Z"), "{waiting:#}");
     assert!(text(&waiting, "reason").contains("the environment is frozen: the holidays"), "{waiting:#}");
     assert_eq!(bench.promotions().await, 0);
     let shown = digits_in(&bench, "staging").await;
@@ -86,7 +86,7 @@ async fn nothing_goes_onward_to_an_environment_that_does_not_mark_the_model() {
     bench.promote_a_first_model().await;
     let runs = bench.api().runs().await.expect("runs");
     assert_eq!(runs.len(), 1, "{runs:#?}");
-    let promote = super::world::refused(&bench, &["promote", "digits", "production"]);
+    let promote = super::world::refused(&bench, &["promote", "digits", "production"]).await;
     assert!(promote.contains("no manifest of the environment has a mark for `digits`"), "{promote}");
     bench.finish().await;
 }
@@ -105,7 +105,7 @@ async fn of_several_environments_any_or_all_have_to_name_it() {
     run_to(&bench, "europe", "any", done).await;
     let held = waiting_for(&bench, "world").await;
     assert_eq!(text(&held["held_back"][0], "reason"), "`canary` does not name it", "{held:#}");
-    super::world::done(&bench, &["approve", "digits", "canary"]);
+    super::world::done(&bench, &["approve", "digits", "canary"]).await;
     run_to(&bench, "world", "all", done).await;
     assert_eq!(bench.promotions().await, 4);
     let runs = bench.api().runs().await.expect("runs");
@@ -121,13 +121,13 @@ async fn rules_are_read_again_right_before_the_write() {
     let head = bench.push("a first model").await;
     let stalled = bench.end_of(&head).await;
     assert_eq!(text(&stalled, "state"), "promoting");
-    super::world::done(&bench, &["hold", "staging", "digits", "--reason", "odd answers"]);
+    super::world::done(&bench, &["hold", "staging", "digits", "--reason", "odd answers"]).await;
     bench.world.environment.remove_hook("pre-receive").expect("removed");
-    super::world::done(&bench, &["runs", "retry", text(&stalled, "id")]);
-    let held = waiting_for(&bench, "staging").await;
-    assert!(text(&held, "reason").contains("the model is held by token settings: odd answers"), "{held:#}");
+    super::world::done(&bench, &["runs", "retry", text(&stalled, "id")]).await;
+    let waiting = waiting_for(&bench, "staging").await;
+    assert!(text(&waiting, "reason").contains("the model is held by token settings: odd answers"), "{waiting:#}");
     assert_eq!(bench.promotions().await, 0);
-    super::world::done(&bench, &["release", "staging", "digits"]);
+    super::world::done(&bench, &["release", "staging", "digits"]).await;
     assert_eq!(text(&bench.api().wait_for_end(&head, DEADLINE).await.expect("it ends"), "state"), "done");
     assert_eq!(bench.promotions().await, 1);
     bench.finish().await;

@@ -69,26 +69,24 @@ pub(super) async fn by_hand(bench: &Bench) -> WorkTree {
 }
 
 /// Runs a command of the command line against the server, with an administrator's token.
-pub(super) fn command(bench: &Bench, arguments: &[&str]) -> Output {
-    Command::new(slipway())
-        .args(arguments)
-        .args(["--server", bench.api().base(), "--token-file"])
-        .arg(bench.world.token_file())
-        .output()
-        .expect("it ran")
+pub(super) async fn command(bench: &Bench, arguments: &[&str]) -> Output {
+    let mut command = Command::new(slipway());
+    command.args(arguments).args(["--server", bench.api().base(), "--token-file"]).arg(bench.world.token_file());
+    // The git server runs in this test: it goes on while the command waits for what the server asks it.
+    tokio::task::spawn_blocking(move || command.output()).await.expect("a thread").expect("it ran")
 }
 
 /// The same, which has to work, and its answer.
-pub(super) fn done(bench: &Bench, arguments: &[&str]) -> Value {
-    let output = command(bench, arguments);
+pub(super) async fn done(bench: &Bench, arguments: &[&str]) -> Value {
+    let output = command(bench, arguments).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
 /// The same, which has to be refused, and the complaint.
-pub(super) fn refused(bench: &Bench, arguments: &[&str]) -> String {
-    let output = command(bench, arguments);
+pub(super) async fn refused(bench: &Bench, arguments: &[&str]) -> String {
+    let output = command(bench, arguments).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
     said

@@ -281,7 +281,7 @@ async fn wrong_credentials_are_tried_once_and_then_a_person_is_waited_for() {
     let api = server.api().with_token(slipway_testkit::demo::API_TOKEN);
     let stalled =
         api.wait_for_run("a wait for a person", DEADLINE, |run| run["stalled"] == true).await.expect("stalled");
-    assert!(text(&stalled, "reason").contains("log"), "{stalled:#}");
+    assert!(text(&stalled, "reason").contains("without credentials"), "{stalled:#}");
     assert_eq!(stalled["attempts"], 1, "{stalled:#}");
     assert!(world.landed().await.is_empty());
     assert!(server.terminate().await.expect("it ends").success());

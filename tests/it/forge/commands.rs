@@ -39,7 +39,7 @@ async fn a_command_is_followed_once_if_the_forge_says_that_its_account_may() {
     let (answer, signs) = answered(&world, number, WRITER, "/slipway retrain --now").await;
     assert!(answer.contains("Not understood") && signs == ["confused"], "{answer} {signs:?}");
     let (answer, signs) = answered(&world, number, WRITER, "/slipway approve staging").await;
-    assert!(answer.contains("not available on this server") && signs == ["confused"], "{answer} {signs:?}");
+    assert!(answer.contains("is approved") && signs == ["+1"], "{answer} {signs:?}");
     assert_eq!(runs().await, 1, "nothing was begun");
 
     let (answer, signs) = answered(&world, number, WRITER, "/slipway retrain").await;
@@ -66,7 +66,7 @@ async fn a_command_is_followed_once_if_the_forge_says_that_its_account_may() {
     assert!(world.github.reactions(stranger).is_empty());
     assert_eq!(runs().await, 2);
     let audit = world.bench.api().get("/api/v1/audit?limit=100").await.expect("an answer");
-    assert!(audit.text.contains("run.retrain") && audit.text.contains("account 11 (grace)"), "{}", audit.text);
+    assert!(audit.text.contains("run.retrain") && audit.text.contains("account github:11 (grace)"), "{}", audit.text);
     world.bench.finish().await;
 }
 
