@@ -7,6 +7,7 @@ mod proxy;
 mod report;
 mod repository;
 mod rounds;
+mod tls;
 mod writer;
 
 use std::path::PathBuf;

@@ -107,6 +107,7 @@ pub(crate) fn isolated() -> Command {
     let mut command = Command::new("git");
     command
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_SSL_CAINFO", crate::tls::authority())
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_TERMINAL_PROMPT", "0")
         .envs(["AUTHOR", "COMMITTER"].map(|who| (format!("GIT_{who}_NAME"), "Peer")))

@@ -9,15 +9,18 @@ use anyhow::{Context as _, Result};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use slipway::git::{
-    GitError, Identity, Mirror, Order, Outcome, Proposal, Remote, Snapshot, Trailer, WriteRequest, Writer,
+    Authorities, GitError, Identity, Mirror, Order, Outcome, Proposal, Remote, Snapshot, Trailer, WriteRequest, Writer,
 };
 
-use crate::report;
+use crate::{report, tls};
 
 /// Serves one repository: `fetch`, `one ID PATH`, `many COUNT ID PATH`, `branches COUNT EACH ID PATH`, `memory`.
 pub(crate) fn run(url: &str, folder: &Path) -> Result<()> {
+    let authorities = Authorities::from_pem(&std::fs::read(tls::authority())?)?;
     let open = |branch: &str| -> Result<Writer<GitError>> {
-        Ok(Writer::new(Mirror::open(folder, Remote::new(url, branch, None)?)?))
+        let remote = Remote::new(url, branch, None)?;
+        let remote = if url.starts_with("https:") { remote.with_authorities(authorities.clone()) } else { remote };
+        Ok(Writer::new(Mirror::open(folder, remote)?))
     };
     let main = open("main")?;
     for line in std::io::stdin().lock().lines() {

@@ -202,7 +202,9 @@ fn waiting(server: &Server, target: &Target) -> Result<String, Failure> {
     let models = output::things(&environment, "models");
     let model = models.iter().find(|model| text(model, "model") == target.model);
     let runs = model.map(|model| output::things(model, "under_way")).unwrap_or_default();
-    let artifact = runs.iter().rev().find_map(|run| run["artifact"].as_str());
+    // What waits was judged; what comes behind it may not be yet.
+    let waits = runs.iter().rev().find(|run| text(run, "state") == "waiting");
+    let artifact = waits.into_iter().chain(runs.iter().rev()).find_map(|run| run["artifact"].as_str());
     let Target { model, environment } = target;
     let missing = || exit::invalid(format!("nothing of `{model}` is on its way to `{environment}`"));
     artifact.map(str::to_owned).ok_or_else(missing)

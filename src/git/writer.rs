@@ -13,20 +13,6 @@ use super::offer::Offer;
 use super::request::{Outcome, Proposal, WriteRequest};
 use super::round::Job;
 
-/// Commits a promotion and pushes it; one writer at a time for a branch in this process.
-///
-/// `propose` is called with the tip that the commit will be built on, and again with the newer tip after each lost
-/// race: it reads and judges anew each time. Nothing is pushed when the trailer is already in the history. A push
-/// that ends without an answer is looked up on the server before anything is repeated.
-pub fn commit_and_push<E: From<GitError>>(
-    mirror: &Mirror,
-    request: &WriteRequest,
-    mut propose: impl FnMut(&Snapshot<'_>) -> Result<Proposal, E>,
-) -> Result<Outcome, E> {
-    let mut results = batch::land(mirror, vec![Job { request, propose: &mut propose }]);
-    results.pop().expect("one job has one result")
-}
-
 /// A promotion that waits for its turn.
 pub struct Order<E> {
     /// What is fixed about its commit.
@@ -40,7 +26,8 @@ pub type Propose<E> = Box<dyn FnMut(&Snapshot<'_>) -> Result<Proposal, E> + Send
 
 /// The writer of one branch: whoever has the turn takes along all that wait, a commit each, in one push.
 ///
-/// Calls block until their promotion is decided; one turn serves all that came before it ended. Order is kept.
+/// A promotion whose trailer is in the history is not pushed again, and a push that ends without an answer is looked up
+/// on the server before anything is repeated. Calls block until their promotion is decided; one turn serves all that came before it ended. Order is kept.
 pub struct Writer<E> {
     mirror: Mirror,
     waiting: Mutex<Vec<Waiting<E>>>,

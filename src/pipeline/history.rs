@@ -153,8 +153,8 @@ fn read(
         }
         _ => (None, commits_since(mirror, None, &tip)?.unwrap_or_default()),
     };
-    for (commit, parent) in commits {
-        let first = read_to.is_none() && placements.is_empty() && named.is_empty();
+    for (number, (commit, parent)) in commits.into_iter().enumerate() {
+        let first = read_to.is_none() && number == 0;
         let touched: Vec<(String, Named)> =
             if first { named_in(mirror, marks, &commit)? } else { touched_by(reading, &commit, parent.as_ref())? };
         let mut info = None;

@@ -61,7 +61,7 @@ impl std::fmt::Display for Reason {
 }
 
 impl Pipeline {
-    /// Approves an artifact for an environment. It has to be the one that is on its way there: an approval is of what a
+    /// Approves an artifact for an environment. It has to be one that is on its way there: an approval is of what a
     /// person looked at, never of what came after it.
     pub async fn approve(
         &self,
@@ -71,17 +71,18 @@ impl Pipeline {
         actor: &Actor,
     ) -> Result<Run, SteerError> {
         self.known(environment)?;
-        let run = self.store.run_on_its_way(environment, model).await?;
-        let Some(run) = run else {
+        let mut runs = self.store.runs_under_way(environment).await?;
+        runs.retain(|run| run.model == model && run.artifact.is_some());
+        let Some(newest) = runs.last().cloned() else {
             return Err(SteerError::Missing(format!("nothing of `{model}` is on its way to `{environment}`")));
         };
-        if run.artifact.as_ref() != Some(artifact) {
-            let now = run.artifact.as_ref().map_or("no artifact", Digest::as_str);
+        let Some(run) = runs.into_iter().rfind(|run| run.artifact.as_ref() == Some(artifact)) else {
+            let now = newest.artifact.as_ref().map_or("no artifact", Digest::as_str);
             return Err(SteerError::Conflict(format!(
                 "{artifact} is not what is on its way to `{environment}`: that is {now} of run {}",
-                run.id
+                newest.id
             )));
-        }
+        };
         self.approve_judged(environment, &run, actor).await?;
         Ok(run)
     }

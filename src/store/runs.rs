@@ -268,7 +268,9 @@ impl Store {
 
     /// How many runs are due and held by nobody, and how many wait for a person.
     pub async fn waiting_and_stalled(&self, now: Timestamp) -> Result<(u64, u64), StoreError> {
-        let select = "SELECT COUNT(CASE WHEN stalled = 0 AND lease IS NULL AND due_at <= $1 THEN 1 END) AS waiting,
+        let select =
+            "SELECT COUNT(CASE WHEN stalled = 0 AND state <> 'waiting' AND lease IS NULL AND due_at <= $1 THEN 1 END)
+                                 AS waiting,
                              COUNT(CASE WHEN stalled = 1 THEN 1 END) AS stalled
                       FROM runs WHERE active = 1";
         let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;

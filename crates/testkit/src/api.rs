@@ -129,6 +129,27 @@ impl Api {
         }
     }
 
+    /// Looks at a path until the answer satisfies a condition, and answers it.
+    pub async fn wait_for(
+        &self,
+        what: &str,
+        path: &str,
+        deadline: Duration,
+        is_it: impl Fn(&Answer) -> bool,
+    ) -> Result<Answer> {
+        let until = Instant::now() + deadline;
+        loop {
+            let answer = self.get(path).await?;
+            if is_it(&answer) {
+                return Ok(answer);
+            }
+            if Instant::now() > until {
+                bail!("{what} did not happen within {deadline:?}; the answer is {}: {}", answer.status, answer.text);
+            }
+            sleep(LOOK).await;
+        }
+    }
+
     /// Waits until the run of a revision has ended or stalled.
     pub async fn wait_for_end(&self, head: &str, deadline: Duration) -> Result<Value> {
         let ended = |run: &Value| {

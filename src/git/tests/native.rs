@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use crate::git::{GitError, Outcome, Proposal, Snapshot, commit_and_push};
+use crate::git::{GitError, Outcome, Proposal, Snapshot};
 
 use super::server::{Ask, Fault};
-use super::world::{World, append, promote, promotion};
+use super::world::{World, append, commit_and_push, promote, promotion};
 
 const MANIFEST: &str = "apps/model.yaml";
 const ADVERTISEMENT: &str = "application/x-git-receive-pack-advertisement";

@@ -126,7 +126,7 @@ fn files_that_hold_a_text_are_found_at_every_tip() {
     assert_eq!(find(&held), ["apps/one/values.yaml", "new.yaml"]);
     assert_eq!(find(&Held { max_bytes: 1_000, ..held.clone() }), ["apps/one/values.yaml", "large.yaml", "new.yaml"]);
     let listed =
-        crate::git::commit_and_push(&mirror, &super::world::promotion("p-1"), |tip: &crate::git::Snapshot<'_>| {
+        super::world::commit_and_push(&mirror, &super::world::promotion("p-1"), |tip: &crate::git::Snapshot<'_>| {
             assert_eq!(paths(tip.files_holding(&held)?), ["apps/one/values.yaml", "new.yaml"]);
             Ok::<_, crate::git::GitError>(crate::git::Proposal::Nothing)
         });

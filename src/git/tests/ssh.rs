@@ -167,7 +167,7 @@ fn a_hook_that_refuses_and_a_lost_race_are_told_as_over_http() {
     let (repository, home) = (world.repository(), world.root.path().to_owned());
     fs::remove_file(repository.join("hooks/update")).unwrap();
     let mut raced = false;
-    let outcome = crate::git::commit_and_push(&mirror, &promotion("p-2"), |_: &Snapshot<'_>| {
+    let outcome = super::world::commit_and_push(&mirror, &promotion("p-2"), |_: &Snapshot<'_>| {
         if !std::mem::replace(&mut raced, true) {
             commit_in(&repository, &home, &[("100644", "other", "x")]);
         }

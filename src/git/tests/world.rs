@@ -13,7 +13,20 @@ use tempfile::TempDir;
 use crate::domain::CommitSha;
 use crate::git::{Deadlines, GitError, Identity, Mirror, Outcome, Proposal, Remote, Snapshot, Trailer, WriteRequest};
 
+use crate::git::batch;
+use crate::git::round::Job;
+
 use super::server::Server;
+
+/// Lands one promotion, without waiting for others.
+pub(super) fn commit_and_push<E: From<GitError>>(
+    mirror: &Mirror,
+    request: &WriteRequest,
+    mut propose: impl FnMut(&Snapshot<'_>) -> Result<Proposal, E>,
+) -> Result<Outcome, E> {
+    let mut results = batch::land(mirror, vec![Job { request, propose: &mut propose }]);
+    results.pop().expect("one job has one result")
+}
 
 pub(super) const REPOSITORY: &str = "environment.git";
 
@@ -190,12 +203,12 @@ pub(super) fn change(path: &str, content: &str) -> Proposal {
 
 /// Lands `content` at `path` as the promotion `id`.
 pub(super) fn promote(mirror: &Mirror, id: &str, path: &str, content: &str) -> Result<Outcome, GitError> {
-    crate::git::commit_and_push(mirror, &promotion(id), |_: &Snapshot<'_>| Ok(change(path, content)))
+    commit_and_push(mirror, &promotion(id), |_: &Snapshot<'_>| Ok(change(path, content)))
 }
 
 /// Lands one more line in a file, whatever else is in it: a change that must be made anew on each tip.
 pub(super) fn append(mirror: &Mirror, id: &str, path: &str) -> Result<Outcome, GitError> {
-    crate::git::commit_and_push(mirror, &promotion(id), |tip: &Snapshot<'_>| {
+    commit_and_push(mirror, &promotion(id), |tip: &Snapshot<'_>| {
         let before = tip.read_file(path, 1 << 20)?.unwrap_or_default();
         let before = String::from_utf8_lossy(&before).into_owned();
         Ok::<_, GitError>(change(path, &format!("{before}{id}\n")))

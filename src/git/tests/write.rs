@@ -2,10 +2,10 @@
 
 use std::thread;
 
-use crate::git::{GitError, Identity, Mirror, Outcome, Proposal, Snapshot, WriteRequest, commit_and_push};
+use crate::git::{GitError, Identity, Mirror, Outcome, Proposal, Snapshot, WriteRequest};
 
 use super::server::Ask;
-use super::world::{World, append, change, promote, promotion};
+use super::world::{World, append, change, commit_and_push, promote, promotion};
 
 #[test]
 fn a_promotion_lands_as_one_commit_with_its_trailer() {

@@ -15,15 +15,14 @@ async fn a_change_by_hand_is_noticed_told_and_followed() {
     clone.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted");
     let commit = clone.head().await.expect("a commit");
     assert!(clone.push("main").await.expect("pushed").success());
-    let until = tokio::time::Instant::now() + DEADLINE;
-    let model = loop {
-        let model = digits_in(&bench, "staging").await;
-        if model["now"]["commit"] == commit.as_str() {
-            break model;
-        }
-        assert!(tokio::time::Instant::now() < until, "nobody noticed: {model:#}");
-        tokio::task::yield_now().await;
+    let named = |answer: &slipway_testkit::Answer| {
+        let models = answer.json["models"].as_array().cloned().unwrap_or_default();
+        models.iter().any(|model| model["now"]["commit"] == commit.as_str())
     };
+    let looked = bench.api().wait_for("a look", "/api/v1/environments/staging", DEADLINE, named).await;
+    looked.expect("somebody notices");
+    let model = digits_in(&bench, "staging").await;
+    assert_eq!(model["now"]["commit"], commit.as_str(), "{model:#}");
     assert_eq!(model["now"]["named"]["artifact"], first["artifact"]);
     assert!(model["now"]["run"].is_null() && model["now"]["hand"].is_string(), "{model:#}");
     let audit = bench.api().get("/api/v1/audit").await.expect("the audit log");

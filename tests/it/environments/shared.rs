@@ -31,15 +31,9 @@ async fn a_promotion_into_the_models_own_repository_trains_nothing() {
     );
     let told = std::process::Command::new("sh").args(["-c", &script]).current_dir(bench.world.models.path()).status();
     assert!(told.expect("sh").success());
-    let until = tokio::time::Instant::now() + crate::support::DEADLINE;
-    loop {
-        let deliveries = bench.api().get("/api/v1/deliveries").await.expect("deliveries");
-        if deliveries.text.contains("nothing but promotions up to") {
-            break;
-        }
-        assert!(tokio::time::Instant::now() < until, "{}", deliveries.text);
-        tokio::task::yield_now().await;
-    }
+    let noted = |answer: &slipway_testkit::Answer| answer.text.contains("nothing but promotions up to");
+    let looked = bench.api().wait_for("a look", "/api/v1/deliveries", crate::support::DEADLINE, noted).await;
+    looked.expect("the promotion is looked at");
     assert_eq!(bench.api().runs().await.expect("runs").len(), 1);
 
     // What people change beside promotions is trained as ever.
