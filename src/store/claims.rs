@@ -100,9 +100,11 @@ impl Store {
         Ok(())
     }
 
-    /// Lets go of the run, not to be taken before `due_at`.
+    /// Lets go of the run, not to be taken before `due_at`; but at once if it was woken while it was held.
     pub async fn release_run(&self, lease: &Lease, due_at: Timestamp) -> Result<(), StoreError> {
-        let update = "UPDATE runs SET lease = NULL, lease_until = NULL, due_at = $1 WHERE id = $2 AND lease = $3";
+        let update = "UPDATE runs SET lease = NULL, lease_until = NULL,
+                                      due_at = CASE WHEN due_at < 0 THEN 0 ELSE $1 END
+                      WHERE id = $2 AND lease = $3";
         let done = sqlx::query(update)
             .bind(millis(due_at))
             .bind(lease.run.to_string())

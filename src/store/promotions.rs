@@ -55,7 +55,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(Run, Lease)>, StoreError> {
         let take = AssertSqlSafe(format!(
-            "UPDATE runs SET lease = $1, lease_until = $2 WHERE id IN (
+            "UPDATE runs SET lease = $1, lease_until = $2, due_at = 0 WHERE id IN (
                  SELECT id FROM runs
                  WHERE active = 1 AND stalled = 0 AND state IN ('waiting', 'promoting')
                    AND environment = $6 AND (due_at <= $3 OR due_at > $4)
@@ -182,7 +182,8 @@ async fn make_due(
     environment: Option<&SourceName>,
     model: Option<&str>,
 ) -> Result<(), StoreError> {
-    let update = "UPDATE runs SET due_at = 0
+    // Below zero: whoever holds the run just now may have looked before, and must not let it sleep.
+    let update = "UPDATE runs SET due_at = -1
                   WHERE state = 'waiting' AND active = 1 AND ($1 IS NULL OR environment = $1) AND ($2 IS NULL OR model = $2)";
     sqlx::query(update)
         .bind(environment.map(|environment| environment.as_str().to_owned()))

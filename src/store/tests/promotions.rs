@@ -82,7 +82,11 @@ on_both_databases! {
         world.store.make_waiting_due(Some(&name("production")), None).await.expect("woken");
         assert!(world.claim_promotions().await.is_empty(), "others were woken");
         world.store.make_waiting_due(Some(&name("staging")), Some("a")).await.expect("woken");
-        assert_eq!(world.claim_promotions().await.len(), 1);
+        let claimed = world.claim_promotions().await;
+        assert_eq!(claimed.len(), 1);
+        world.store.make_waiting_due(None, Some("a")).await.expect("woken while it is held");
+        world.store.release_run(&claimed[0].1, later).await.expect("released");
+        assert_eq!(world.claim_promotions().await.len(), 1, "whoever is woken while being looked at is looked at again");
         assert_eq!(world.store.queue_place(&waiting, Timestamp::now()).await.expect("asked"), None);
         assert_eq!(world.store.runs_under_way(&name("staging")).await.expect("asked").len(), 1);
     }
