@@ -16,6 +16,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -76,6 +77,10 @@ impl GitServer {
         let stop = CancellationToken::new();
         let mut server = Self { address: listener.local_addr()?, site, stop, parts: JoinSet::new() };
         let router = Router::new().fallback(answer).with_state(Arc::clone(&server.site));
+        // As real servers do: else the end of an answer waits up to 40 ms for the client to acknowledge its beginning.
+        let listener = listener.tap_io(|stream| {
+            stream.set_nodelay(true).ok();
+        });
         let serving = axum::serve(listener, router).with_graceful_shutdown(server.stop.clone().cancelled_owned());
         server.parts.spawn(async move {
             // An accept error is not fatal to axum: it goes on, so there is nothing to report at the end.
