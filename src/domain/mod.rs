@@ -11,6 +11,7 @@ mod retry;
 mod revision;
 mod rules;
 mod run;
+mod run_state;
 mod transition;
 mod verdict;
 mod window;
@@ -28,10 +29,8 @@ pub use promotion::{Named, PlacedBy, Placement, Promotion, PromotionRequest, ver
 pub use retry::{Retry, pause_before};
 pub use revision::{NotARevision, Revision};
 pub use rules::{After, Approvals, Candidate, Freeze, Holdback, Need, Rule, Rules, Upstream};
-pub use run::{
-    ChangeHead, Document, EvaluationDigests, EvaluationRecord, IllegalMove, Origin, Run, RunCause, RunEvent, RunState,
-    SeedRun,
-};
+pub use run::{ChangeHead, Document, EvaluationDigests, EvaluationRecord, Origin, Run, RunCause, SeedRun};
+pub use run_state::{IllegalMove, RunEvent, RunState};
 pub use transition::{Actor, Transition};
 pub use verdict::{
     CheckOutcome, CheckResult, ExceptionNote, Floor, Interval, Method, Outcome, Requirement, SliceResult, Verdict,

@@ -50,18 +50,22 @@ impl Pipeline {
     /// Reads what is new in an environment's history: after a fetch, or as far as it is known here.
     pub(super) async fn read_history(&self, name: &SourceName, fetch: bool) -> Result<(), StepError> {
         let Some(environment) = self.environment_named(name) else { return Ok(()) };
-        let read_to = self.store.history_read_to(name).await?;
-        let before = self.store.placements(name).await?;
-        let (mirror, marks, wanted) = (environment.mirror().clone(), environment.marks().clone(), name.clone());
+        let mirror = environment.mirror().clone();
         let looked = blocking(move || {
             let known = if fetch { None } else { mirror.known_tip() };
-            let tip = known.map_or_else(|| mirror.fetch(), Ok)?;
-            if read_to.as_ref() == Some(&tip) {
-                return Ok(None);
-            }
-            read(&Reading { environment: wanted, mirror: &mirror, marks: &marks }, read_to, &before, tip).map(Some)
+            known.map_or_else(|| mirror.fetch(), Ok)
         });
-        let Some(history) = looked.await?? else { return Ok(()) };
+        let tip = looked.await??;
+        let read_to = self.store.history_read_to(name).await?;
+        if read_to.as_ref() == Some(&tip) {
+            return Ok(());
+        }
+        let before = self.store.placements(name).await?;
+        let (mirror, marks, wanted) = (environment.mirror().clone(), environment.marks().clone(), name.clone());
+        let history = blocking(move || {
+            read(&Reading { environment: wanted, mirror: &mirror, marks: &marks }, read_to, &before, tip)
+        });
+        let history = history.await??;
         let is_first = history.before.is_none();
         for placed in self.store.note_history(&history).await? {
             if !is_first && matches!(placed.by, PlacedBy::Hand(_)) {

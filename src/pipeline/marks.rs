@@ -122,15 +122,21 @@ impl Marks {
 
     /// The models that are marked at a revision. Files that cannot be read mark none.
     pub(super) fn models(&self, manifests: &impl Manifests) -> Result<BTreeSet<String>, GitError> {
-        let all = self.all(manifests)?;
-        let marks = all.iter().filter_map(|(_, marks)| marks.as_ref().as_ref().ok()).flatten();
-        Ok(marks.filter(|marker| marker.field == Field::Digest).map(|marker| marker.model.clone()).collect())
+        self.models_where(manifests, |_| true)
     }
 
-    /// The models that are marked in some of the files at a revision.
+    /// The models that are marked in some of the files at a revision, whose paths are sorted.
     pub(super) fn models_in(&self, manifests: &impl Manifests, paths: &[String]) -> Result<BTreeSet<String>, GitError> {
+        self.models_where(manifests, |path| paths.binary_search_by(|known| known.as_str().cmp(path)).is_ok())
+    }
+
+    fn models_where(
+        &self,
+        manifests: &impl Manifests,
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Result<BTreeSet<String>, GitError> {
         let all = self.all(manifests)?;
-        let meant = all.iter().filter(|(path, _)| paths.binary_search(path).is_ok());
+        let meant = all.iter().filter(|(path, _)| is_meant(path));
         let marks = meant.filter_map(|(_, marks)| marks.as_ref().as_ref().ok()).flatten();
         Ok(marks.filter(|marker| marker.field == Field::Digest).map(|marker| marker.model.clone()).collect())
     }

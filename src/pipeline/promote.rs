@@ -157,7 +157,7 @@ impl Proposing {
         if marked.named == Named::Artifact(artifact.clone()) {
             return Ok(Proposal::Nothing);
         }
-        match pipeline.ruling_now(run, asynchronous).map_err(Declined::Step)? {
+        match asynchronous.block_on(pipeline.ruling(run)).map_err(Declined::Step)? {
             Ruling::Free => {}
             Ruling::Held(held) => return Err(Declined::HeldBack(held)),
             // Nothing of it has landed, so it may still go: the look at those that wait sees to it.

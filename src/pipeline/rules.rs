@@ -6,7 +6,7 @@ use super::evaluate::artifact_of;
 use super::promote::{has_moved, held_up};
 use super::step::Step;
 use super::{Pipeline, StepError, texts};
-use crate::domain::{Candidate, Holdback, Origin, PromotionRequest, Rule, Run, RunEvent, Upstream};
+use crate::domain::{Candidate, Holdback, Named, Origin, PromotionRequest, Rule, Run, RunEvent, Upstream};
 use crate::store::StoreError;
 
 /// How long a run that waits is left alone at most: people and other servers wake it, and if that is missed it looks
@@ -70,88 +70,65 @@ impl Pipeline {
         for environment in self.environment(run)?.rules().after.iter().flat_map(|after| &after.environments) {
             self.read_history(environment, true).await?;
         }
-        let ruling = self.ruling(run).await?;
-        if matches!(ruling, Ruling::Free | Ruling::Held(_)) {
-            let marked = self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up)?;
-            if has_moved(run, &marked.named, &artifact) {
-                run.held_back.clear();
-                return Ok(Step::Moved(RunEvent::ChampionMoved, texts::champion_moved(run, &marked.named)));
-            }
-        }
-        if let Some(request) = run.request.clone() {
-            return self.wait_for_request(run, &request, ruling).await;
-        }
-        match ruling {
-            Ruling::Free => {
-                run.held_back.clear();
-                Ok(Step::Moved(RunEvent::Cleared, "no rule holds the promotion back any more".to_owned()))
-            }
-            Ruling::Rejected(reason) => Err(StepError::Refused { reason, diagnostics: Vec::new() }),
-            Ruling::Overtaken(cause) => Ok(Step::Moved(RunEvent::Superseded, cause)),
-            Ruling::Held(held) if held == run.held_back => Ok(Step::Waits(next_look(&held))),
-            Ruling::Held(held) => {
-                let cause = texts::held_back(&held);
-                run.held_back = held;
-                Ok(Step::Moved(RunEvent::HeldBack, cause))
-            }
-        }
-    }
-
-    /// A look at a run whose request is open. It is merged while the rules allow it, and closed once it is not wanted.
-    async fn wait_for_request(
-        &self,
-        run: &mut Run,
-        request: &PromotionRequest,
-        ruling: Ruling,
-    ) -> Result<Step, StepError> {
-        let artifact = artifact_of(run)?;
-        match ruling {
+        let held = match self.ruling(run).await? {
+            Ruling::Free => Vec::new(),
+            Ruling::Held(held) => held,
             Ruling::Rejected(reason) => {
                 self.take_back(run).await;
                 return Err(StepError::Refused { reason, diagnostics: Vec::new() });
             }
-            // The newer one has taken the branch over, or takes it next.
+            // If it has a request, the newer one has taken the branch over, or takes it next.
             Ruling::Overtaken(cause) => return Ok(Step::Moved(RunEvent::Superseded, cause)),
-            Ruling::Held(held) => {
-                let mut all = held;
-                all.extend(run.held_back.iter().find(|held| held.rule == Rule::Request).cloned());
-                if all == run.held_back {
-                    return Ok(Step::Waits(next_look(&all)));
-                }
-                let cause = texts::held_back(&all);
-                run.held_back = all;
-                return Ok(Step::Moved(RunEvent::HeldBack, cause));
-            }
-            Ruling::Free => {}
-        }
-        let named = self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up)?.named;
-        if named.artifact() == Some(&artifact) || self.merge(run, request).await? {
+        };
+        let named = self.named_now(run).await?;
+        if has_moved(run, &named, &artifact) {
             run.held_back.clear();
+            return Ok(Step::Moved(RunEvent::ChampionMoved, texts::champion_moved(run, &named)));
+        }
+        if let Some(request) = run.request.clone() {
+            return self.wait_for_request(run, &request, held, &named).await;
+        }
+        if held.is_empty() {
+            return Ok(cleared(run, "no rule holds the promotion back any more".to_owned()));
+        }
+        let look = next_look(&held);
+        Ok(hold_back(run, held, look))
+    }
+
+    /// A look at a run whose request is open, where `held` holds it back and the environment names `named`. It is merged
+    /// while the rules allow it.
+    async fn wait_for_request(
+        &self,
+        run: &mut Run,
+        request: &PromotionRequest,
+        held: Vec<Holdback>,
+        named: &Named,
+    ) -> Result<Step, StepError> {
+        let artifact = artifact_of(run)?;
+        let open = run.held_back.iter().find(|held| held.rule == Rule::Request).cloned();
+        if !held.is_empty() {
+            let all: Vec<Holdback> = held.into_iter().chain(open).collect();
+            let look = next_look(&all);
+            return Ok(hold_back(run, all, look));
+        }
+        if named.artifact() == Some(&artifact) || self.merge(run, request).await? {
             let cause = format!("request {} is merged, or has to be offered again", request.number);
-            return Ok(Step::Moved(RunEvent::Cleared, cause));
+            return Ok(cleared(run, cause));
         }
         if self.was_closed(run, request).await? {
             // It may have been merged since the branch was looked at.
-            let named = self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up)?.named;
-            if named.artifact() == Some(&artifact) {
-                run.held_back.clear();
-                return Ok(Step::Moved(RunEvent::Cleared, format!("request {} is merged", request.number)));
+            if self.named_now(run).await?.artifact() == Some(&artifact) {
+                return Ok(cleared(run, format!("request {} is merged", request.number)));
             }
             let reason = format!("request {} was closed without being merged", request.number);
             return Err(StepError::Refused { reason, diagnostics: Vec::new() });
         }
-        let held: Vec<Holdback> = run.held_back.iter().filter(|held| held.rule == Rule::Request).cloned().collect();
-        if held == run.held_back {
-            return Ok(Step::Waits(Timestamp::now() + REQUEST_LOOK));
-        }
-        let cause = texts::held_back(&held);
-        run.held_back = held;
-        Ok(Step::Moved(RunEvent::HeldBack, cause))
+        Ok(hold_back(run, open.into_iter().collect(), Timestamp::now() + REQUEST_LOOK))
     }
 
-    /// The same while a commit is being proposed, on a thread that may wait.
-    pub(super) fn ruling_now(&self, run: &Run, asynchronous: &tokio::runtime::Handle) -> Result<Ruling, StepError> {
-        asynchronous.block_on(self.ruling(run))
+    /// What a run's environment names of its model now.
+    async fn named_now(&self, run: &Run) -> Result<Named, StepError> {
+        Ok(self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up)?.named)
     }
 
     /// Has runs that wait for something looked at again.
@@ -164,6 +141,21 @@ impl Pipeline {
         self.promotable.notify_waiters();
         Ok(())
     }
+}
+
+/// The run is held back by this, which is said once; what was said already is waited for until the next look.
+fn hold_back(run: &mut Run, held: Vec<Holdback>, look: Timestamp) -> Step {
+    if held == run.held_back {
+        return Step::Waits(look);
+    }
+    let cause = texts::held_back(&held);
+    run.held_back = held;
+    Step::Moved(RunEvent::HeldBack, cause)
+}
+
+fn cleared(run: &mut Run, cause: String) -> Step {
+    run.held_back.clear();
+    Step::Moved(RunEvent::Cleared, cause)
 }
 
 /// When to look again: as soon as one of the reasons may be gone.

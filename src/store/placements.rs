@@ -25,14 +25,7 @@ fn read(row: &AnyRow) -> Result<Placement, StoreError> {
     serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))
 }
 
-/// Adds what an environment names now, unless that commit was read already.
-pub(super) async fn add(connection: &mut AnyConnection, placed: &Placement) -> Result<(), StoreError> {
-    let newest = "SELECT document FROM placements WHERE environment = $1 AND model = $2 ORDER BY sequence DESC LIMIT 1";
-    let newest = sqlx::query(newest).bind(placed.environment.as_str().to_owned()).bind(placed.model.clone());
-    let newest = newest.fetch_optional(&mut *connection).await?.map(|row| read(&row)).transpose()?;
-    if newest.is_some_and(|newest| newest.commit == placed.commit) {
-        return Ok(());
-    }
+async fn add(connection: &mut AnyConnection, placed: &Placement) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO placements (environment, model, at, document) VALUES ($1, $2, $3, $4)")
         .bind(placed.environment.as_str().to_owned())
         .bind(placed.model.clone())

@@ -115,9 +115,16 @@ impl Store {
         environment: Option<&SourceName>,
         model: Option<&str>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
-        make_due(&mut transaction, environment, model).await?;
-        transaction.commit().await
+        // Below zero: whoever holds the run just now may have looked before, and must not let it sleep.
+        let update = "UPDATE runs SET due_at = -1
+                      WHERE state = 'waiting' AND active = 1
+                        AND ($1 IS NULL OR environment = $1) AND ($2 IS NULL OR model = $2)";
+        sqlx::query(update)
+            .bind(environment.map(|environment| environment.as_str().to_owned()))
+            .bind(model.map(str::to_owned))
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
     }
 
     /// Runs that are on their way to an environment, oldest first.
@@ -175,20 +182,4 @@ impl Store {
         let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.to_owned());
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
-}
-
-async fn make_due(
-    connection: &mut AnyConnection,
-    environment: Option<&SourceName>,
-    model: Option<&str>,
-) -> Result<(), StoreError> {
-    // Below zero: whoever holds the run just now may have looked before, and must not let it sleep.
-    let update = "UPDATE runs SET due_at = -1
-                  WHERE state = 'waiting' AND active = 1 AND ($1 IS NULL OR environment = $1) AND ($2 IS NULL OR model = $2)";
-    sqlx::query(update)
-        .bind(environment.map(|environment| environment.as_str().to_owned()))
-        .bind(model.map(str::to_owned))
-        .execute(connection)
-        .await?;
-    Ok(())
 }

@@ -82,20 +82,6 @@ pub enum Rule {
     Request,
 }
 
-impl Rule {
-    /// The word on the API and in texts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::After => "after",
-            Self::Approval => "approval",
-            Self::Window => "window",
-            Self::Freeze => "freeze",
-            Self::Hold => "hold",
-            Self::Request => "request",
-        }
-    }
-}
-
 /// One thing that holds a promotion back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holdback {

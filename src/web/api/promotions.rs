@@ -119,7 +119,7 @@ pub(super) async fn approve(
     Sent(Approve { artifact }): Sent<Approve>,
 ) -> Answer<RunDetail> {
     let artifact = digest(&artifact)?;
-    shared.steered(&caller, &environment, Some(&model), &format!("promotion.approve {artifact}")).await?;
+    shared.steered(&caller, &environment, Some(&model), "promotion.approve", Some(&artifact)).await?;
     let run = shared.pipeline.approve(&environment, &model, &artifact, &caller.actor()).await?;
     Ok(Json(shared.run_detail(&run).await?))
 }
@@ -142,12 +142,9 @@ pub(super) async fn hold(
     Operator(caller): Operator,
     ModelOf(environment, model): ModelOf,
     Query(NoParameters {}): Query<NoParameters>,
-    Sent(KeepAway { reason: why, until }): Sent<KeepAway>,
+    Sent(wish): Sent<KeepAway>,
 ) -> Answer<Hold> {
-    let why = reason(&why)?;
-    shared.steered(&caller, &environment, Some(&model), "promotion.hold").await?;
-    let hold = shared.pipeline.hold(&environment, Some(&model), &why, until, &caller.actor()).await?;
-    Ok(Json((&hold).into()))
+    shared.keep_away(&caller, &environment, Some(&model), wish).await
 }
 
 /// Keeps all promotions away from an environment.
@@ -165,12 +162,9 @@ pub(super) async fn hold_all(
     Operator(caller): Operator,
     EnvironmentOf(environment): EnvironmentOf,
     Query(NoParameters {}): Query<NoParameters>,
-    Sent(KeepAway { reason: why, until }): Sent<KeepAway>,
+    Sent(wish): Sent<KeepAway>,
 ) -> Answer<Hold> {
-    let why = reason(&why)?;
-    shared.steered(&caller, &environment, None, "promotion.hold").await?;
-    let hold = shared.pipeline.hold(&environment, None, &why, until, &caller.actor()).await?;
-    Ok(Json((&hold).into()))
+    shared.keep_away(&caller, &environment, None, wish).await
 }
 
 /// Ends the hold on a model.
@@ -191,9 +185,7 @@ pub(super) async fn release(
     ModelOf(environment, model): ModelOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<Released> {
-    shared.steered(&caller, &environment, Some(&model), "promotion.release").await?;
-    shared.pipeline.release(&environment, Some(&model)).await?;
-    Ok(Json(Released { environment: environment.to_string(), model: Some(model) }))
+    shared.end_hold(&caller, &environment, Some(model)).await
 }
 
 /// Ends the hold on a whole environment.
@@ -211,9 +203,7 @@ pub(super) async fn release_all(
     EnvironmentOf(environment): EnvironmentOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<Released> {
-    shared.steered(&caller, &environment, None, "promotion.release").await?;
-    shared.pipeline.release(&environment, None).await?;
-    Ok(Json(Released { environment: environment.to_string(), model: None }))
+    shared.end_hold(&caller, &environment, None).await
 }
 
 /// Brings an earlier promotion back, and holds the model so that automation does not undo it.
@@ -237,7 +227,7 @@ pub(super) async fn roll_back(
     Sent(RollBack { reason: why, to }): Sent<RollBack>,
 ) -> Answer<RunDetail> {
     let (why, to) = (reason(&why)?, run(to.as_deref())?);
-    shared.steered(&caller, &environment, Some(&model), "promotion.rollback").await?;
+    shared.steered(&caller, &environment, Some(&model), "promotion.rollback", None).await?;
     let run = shared.pipeline.roll_back(&environment, &model, to, &why, &caller.actor()).await?;
     Ok(Json(shared.run_detail(&run).await?))
 }
@@ -263,7 +253,7 @@ pub(super) async fn promote(
     Sent(TakeOnward { run: of }): Sent<TakeOnward>,
 ) -> Answer<RunDetail> {
     let of = run(of.as_deref())?;
-    shared.steered(&caller, &environment, Some(&model), "promotion.promote").await?;
+    shared.steered(&caller, &environment, Some(&model), "promotion.promote", None).await?;
     let run = shared.pipeline.take_to(&environment, &model, of, &caller.actor()).await?;
     Ok(Json(shared.run_detail(&run).await?))
 }
@@ -305,6 +295,32 @@ pub(super) async fn reject(
 }
 
 impl Shared {
+    /// Holds a model of an environment, or all of it.
+    async fn keep_away(
+        self: &Arc<Self>,
+        caller: &Caller,
+        environment: &SourceName,
+        model: Option<&str>,
+        KeepAway { reason: why, until }: KeepAway,
+    ) -> Answer<Hold> {
+        let why = reason(&why)?;
+        self.steered(caller, environment, model, "promotion.hold", None).await?;
+        let hold = self.pipeline.hold(environment, model, &why, until, &caller.actor()).await?;
+        Ok(Json((&hold).into()))
+    }
+
+    /// Ends the hold on a model of an environment, or on all of it.
+    async fn end_hold(
+        self: &Arc<Self>,
+        caller: &Caller,
+        environment: &SourceName,
+        model: Option<String>,
+    ) -> Answer<Released> {
+        self.steered(caller, environment, model.as_deref(), "promotion.release", None).await?;
+        self.pipeline.release(environment, model.as_deref()).await?;
+        Ok(Json(Released { environment: environment.to_string(), model }))
+    }
+
     /// Lets a caller steer a model of an environment, or a whole one, and writes that down. Whole environments are for
     /// tokens that cover all of their sources.
     async fn steered(
@@ -313,6 +329,7 @@ impl Shared {
         environment: &SourceName,
         model: Option<&str>,
         action: &str,
+        artifact: Option<&Digest>,
     ) -> Result<(), Problem> {
         self.environment_for(caller, environment).await?;
         let target = if let Some(model) = model {
@@ -326,8 +343,10 @@ impl Shared {
             }
             environment.to_string()
         };
-        let (action, what) = action.split_once(' ').map_or((action, None), |(action, what)| (action, Some(what)));
-        let target = what.map_or_else(|| target.clone(), |what| format!("{target} {what}"));
+        let target = match artifact {
+            Some(artifact) => format!("{target} {artifact}"),
+            None => target,
+        };
         self.audit(caller, action, target).await
     }
 }

@@ -1,0 +1,221 @@
+//! Where runs stand, and the only place that says how they may move.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a run stands. The active states name the step that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Recorded; its specification is read next.
+    Queued,
+    /// Being trained.
+    Training,
+    /// Candidate and champion are evaluated on the same rows.
+    Evaluating,
+    /// Judged against the policy.
+    Gating,
+    /// Card, reports and evidence are stored with the artifact.
+    Publishing,
+    /// Passed, and held back by a rule of its environment.
+    Waiting,
+    /// The environment's manifests are changed.
+    Promoting,
+    /// The environment names the artifact, or the change was judged and passed.
+    Done,
+    /// The specification or the policy said no.
+    Refused,
+    /// Something broke that a person has to look at.
+    Failed,
+    /// A newer push made it pointless.
+    Superseded,
+    /// A person ended it.
+    Cancelled,
+}
+
+/// What moves a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEvent {
+    /// The specification was read and is sound.
+    Planned,
+    /// Weights are stored.
+    Trained,
+    /// Predictions are stored.
+    Evaluated,
+    /// The verdict is a pass.
+    Passed,
+    /// Everything about the artifact is stored.
+    Published,
+    /// A rule of the environment holds the promotion back.
+    HeldBack,
+    /// No rule holds it back any more.
+    Cleared,
+    /// The environment names the artifact.
+    Promoted,
+    /// The change was judged, and everything about it is stored: nothing is promoted for a change.
+    Judged,
+    /// The environment names another champion than the one the candidate was judged against.
+    ChampionMoved,
+    /// The specification or the policy said no.
+    Refused,
+    /// Something broke that another attempt would not mend.
+    Failed,
+    /// A newer push arrived.
+    Superseded,
+    /// A person ended it.
+    Cancelled,
+}
+
+/// A move that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a run that is {} cannot be {event:?}", from.as_str())]
+pub struct IllegalMove {
+    /// Where the run stood.
+    pub from: RunState,
+    /// What was to move it.
+    pub event: RunEvent,
+}
+
+impl RunState {
+    /// All states, in the order of a run's life.
+    pub const ALL: [Self; 12] = [
+        Self::Queued,
+        Self::Training,
+        Self::Evaluating,
+        Self::Gating,
+        Self::Publishing,
+        Self::Waiting,
+        Self::Promoting,
+        Self::Done,
+        Self::Refused,
+        Self::Failed,
+        Self::Superseded,
+        Self::Cancelled,
+    ];
+
+    /// Where an event leads; what is not listed is refused.
+    pub fn after(self, event: RunEvent) -> Result<Self, IllegalMove> {
+        match (self, event) {
+            (Self::Queued, RunEvent::Planned) => Ok(Self::Training),
+            (Self::Training, RunEvent::Trained) | (Self::Promoting | Self::Waiting, RunEvent::ChampionMoved) => {
+                Ok(Self::Evaluating)
+            }
+            (Self::Evaluating, RunEvent::Evaluated) => Ok(Self::Gating),
+            (Self::Gating, RunEvent::Passed) => Ok(Self::Publishing),
+            (Self::Publishing, RunEvent::Published) | (Self::Waiting, RunEvent::Cleared) => Ok(Self::Promoting),
+            (Self::Promoting | Self::Waiting, RunEvent::HeldBack) => Ok(Self::Waiting),
+            (Self::Promoting | Self::Waiting, RunEvent::Promoted) | (Self::Publishing, RunEvent::Judged) => {
+                Ok(Self::Done)
+            }
+            // Nothing refuses what is promoting, but a person who rejects the artifact before it is written.
+            (from, RunEvent::Refused) if from.is_active() && from != Self::Publishing => Ok(Self::Refused),
+            (from, RunEvent::Failed) if from.is_active() => Ok(Self::Failed),
+            // A run that is promoting has passed everything and may already be in the environment: it ends by itself.
+            (from, RunEvent::Superseded) if from.may_be_called_off() => Ok(Self::Superseded),
+            (from, RunEvent::Cancelled) if from.may_be_called_off() => Ok(Self::Cancelled),
+            (from, event) => Err(IllegalMove { from, event }),
+        }
+    }
+
+    /// Whether a step is due.
+    pub fn is_active(self) -> bool {
+        matches!(
+            self,
+            Self::Queued
+                | Self::Training
+                | Self::Evaluating
+                | Self::Gating
+                | Self::Publishing
+                | Self::Waiting
+                | Self::Promoting
+        )
+    }
+
+    /// Whether the run may still end without an effect on the environment.
+    pub fn may_be_called_off(self) -> bool {
+        self.is_active() && self != Self::Promoting
+    }
+
+    /// The state of this word; `None` if there is none.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// The word in the store, on the API and in texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Training => "training",
+            Self::Evaluating => "evaluating",
+            Self::Gating => "gating",
+            Self::Publishing => "publishing",
+            Self::Waiting => "waiting",
+            Self::Promoting => "promoting",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [RunEvent; 14] = [
+        RunEvent::Planned,
+        RunEvent::Trained,
+        RunEvent::Evaluated,
+        RunEvent::Passed,
+        RunEvent::Published,
+        RunEvent::Promoted,
+        RunEvent::Judged,
+        RunEvent::HeldBack,
+        RunEvent::Cleared,
+        RunEvent::ChampionMoved,
+        RunEvent::Refused,
+        RunEvent::Failed,
+        RunEvent::Superseded,
+        RunEvent::Cancelled,
+    ];
+
+    #[test]
+    fn the_straight_way_leads_from_queued_to_done() {
+        let end = EVENTS[..6].iter().try_fold(RunState::Queued, |state, event| state.after(*event));
+        assert_eq!(end, Ok(RunState::Done));
+    }
+
+    #[test]
+    fn nothing_moves_a_run_that_has_ended() {
+        for state in RunState::ALL.into_iter().filter(|state| !state.is_active()) {
+            for event in EVENTS {
+                assert_eq!(state.after(event), Err(IllegalMove { from: state, event }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_is_promoted_only_after_its_verdict_and_its_publication() {
+        for state in RunState::ALL {
+            let may_be_promoted = matches!(state, RunState::Promoting | RunState::Waiting);
+            assert_eq!(state.after(RunEvent::Promoted).is_ok(), may_be_promoted);
+            assert_eq!(state.after(RunEvent::Passed).is_ok(), state == RunState::Gating);
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_promoting_cannot_be_called_off_and_one_that_waits_can() {
+        for event in [RunEvent::Superseded, RunEvent::Cancelled] {
+            assert!(RunState::Promoting.after(event).is_err());
+            assert!(RunState::Waiting.after(event).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_illegal_move_says_what_was_tried() {
+        let error = RunState::Done.after(RunEvent::Trained).expect_err("illegal");
+        assert_eq!(error.to_string(), "a run that is done cannot be Trained");
+    }
+}
