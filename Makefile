@@ -60,7 +60,7 @@ postgres: ## make sure that the tests find a PostgreSQL
 
 .PHONY: test-api
 test-api: ## hold a running server against docs/openapi.json, with schemathesis
-	@cargo build --quiet --package slipway
+	@cargo build --quiet --package slipway --package slipway-testkit --bin slipway --bin slipway-git-server
 	@python3 scripts/check_api.py
 
 .PHONY: quick
