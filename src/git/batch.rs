@@ -54,7 +54,7 @@ struct Batch<'a> {
     /// Whether the tip was read from the server during this call, or is remembered from before.
     fresh: bool,
     /// What the server said when it named another tip: what the next push goes by.
-    heard: Option<Advertisement>,
+    said: Option<Advertisement>,
     /// Rounds since the last commit landed or was refused.
     attempts: u32,
     healed: bool,
@@ -74,8 +74,8 @@ impl<'a> Batch<'a> {
             Some(tip) => (tip, false),
             None => (mirror.fetch()?, true),
         };
-        let (one_by_one, healed, heard) = (false, false, None);
-        Ok(Self { mirror, tip, fresh, heard, attempts: 0, healed, one_by_one, doubts: 0, in_doubt: Vec::new() })
+        let (one_by_one, healed, said) = (false, false, None);
+        Ok(Self { mirror, tip, fresh, said, attempts: 0, healed, one_by_one, doubts: 0, in_doubt: Vec::new() })
     }
 
     /// An error ends the jobs that have no result yet.
@@ -91,7 +91,7 @@ impl<'a> Batch<'a> {
                 return Err(beaten(self.mirror, self.attempts));
             }
             self.attempts += 1;
-            match round::run(self.mirror, &self.tip, &mut self.heard, &mut open) {
+            match round::run(self.mirror, &self.tip, &mut self.said, &mut open) {
                 Ok(round) => self.settle(round, &jobs, results)?,
                 Err(fault) => self.heal(fault)?,
             }
@@ -149,9 +149,9 @@ impl<'a> Batch<'a> {
             thread::sleep(pause_after(self.attempts));
             let connection = self.mirror.connection();
             let asked = (!connection.is_ssh()).then(|| Advertisement::read(connection, &[&reference]));
-            self.heard = asked.transpose()?;
+            self.said = asked.transpose()?;
         }
-        self.tip = match self.heard.as_ref().and_then(|server| server.tip_of(&reference)) {
+        self.tip = match self.said.as_ref().and_then(|server| server.tip_of(&reference)) {
             Some(tip) => self.mirror.catch_up(tip)?,
             None => self.mirror.fetch()?,
         };

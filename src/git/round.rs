@@ -43,7 +43,7 @@ pub(super) enum Decision<E> {
 pub(super) fn run<E: From<GitError>>(
     mirror: &Mirror,
     tip: &CommitSha,
-    heard: &mut Option<Advertisement>,
+    said: &mut Option<Advertisement>,
     jobs: &mut [(usize, &mut Job<'_, E>)],
 ) -> Result<Round<E>, Fault> {
     mirror.attempt(|repository| {
@@ -70,7 +70,7 @@ pub(super) fn run<E: From<GitError>>(
             round.decisions.push((*number, decision));
         }
         if !round.chain.is_empty() {
-            round.end = Some(send(repository, mirror, heard, base.id(), head.id())?);
+            round.end = Some(send(repository, mirror, said, base.id(), head.id())?);
         }
         Ok(round)
     })
@@ -140,11 +140,11 @@ fn build(
 fn send(
     repository: &Repository,
     mirror: &Mirror,
-    heard: &mut Option<Advertisement>,
+    said: &mut Option<Advertisement>,
     base: Oid,
     head: Oid,
 ) -> Result<PushEnd, Fault> {
-    let end = push::push(repository, mirror, heard, base, head)?;
+    let end = push::push(repository, mirror, said, base, head)?;
     if matches!(end, PushEnd::Landed { .. })
         && let Err(error) = fetch::remember_tip(repository, base, head)
     {

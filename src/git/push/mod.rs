@@ -62,22 +62,22 @@ pub(super) struct New {
 /// Pushes `commit` and what it is built on down to `base`, if the branch is still at `base`. An error means that nothing
 /// landed.
 ///
-/// `heard` is what the server said last, so that it need not be asked again; if that names another tip than `base`, what
+/// `said` is what the server said last, so that it need not be asked again; if that names another tip than `base`, what
 /// the server says now is left there, unless it has to be asked anew for each push.
 pub(super) fn push(
     repository: &Repository,
     mirror: &Mirror,
-    heard: &mut Option<Advertisement>,
+    said: &mut Option<Advertisement>,
     base: Oid,
     commit: Oid,
 ) -> Result<PushEnd, Fault> {
     let reference = mirror.remote().reference();
-    let server = match heard.take().filter(|server| server.tip_of(&reference) == Some(base)) {
+    let server = match said.take().filter(|server| server.tip_of(&reference) == Some(base)) {
         Some(server) => server,
         None => Advertisement::read(mirror.connection(), &[&reference])?,
     };
     if server.tip_of(&reference) != Some(base) {
-        *heard = Some(server).filter(|_| !mirror.connection().is_ssh());
+        *said = Some(server).filter(|_| !mirror.connection().is_ssh());
         return Ok(PushEnd::BaseMoved { words: String::new() });
     }
     send(
