@@ -42,6 +42,7 @@ demo: tools data build ## the main job, start to end (DATA=fashion, KEEP=1 to le
 test: tools libtorch ## every test: the real trainer and real git servers included
 	@$(MAKE) data DATA=digits
 	@$(MAKE) postgres
+	@$(MAKE) gitea
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
 	@cargo test --workspace
@@ -58,6 +59,10 @@ test-faults: tools libtorch postgres ## a part of it: kills, outages, full disks
 postgres: ## make sure that the tests find a PostgreSQL
 	@scripts/need.sh python3 pip
 	@scripts/fetch_postgres.sh
+
+.PHONY: gitea
+gitea: ## make sure that the tests find a real Gitea, if Go is here to build it
+	@scripts/fetch_gitea.sh
 
 .PHONY: test-api
 test-api: ## hold a running server against docs/openapi.json, with schemathesis

@@ -7,7 +7,7 @@ use super::promote::Declined;
 use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{Holdback, PromotionRequest, Rule, Run, RunEvent, SourceName};
 use crate::forge::{ApiError, ForgeApi, NewRequest};
-use crate::git::{Offer, Order};
+use crate::git::{GitError, Offer, Order};
 
 /// How an environment takes promotions by request.
 #[derive(Debug, Clone)]
@@ -90,14 +90,30 @@ impl Pipeline {
             return Ok(false);
         }
         match requests.api.merge_request(request.number, &request.head).await {
-            // What moved is offered again on the newest tip.
-            Ok(()) | Err(ApiError::Moved { .. }) => Ok(true),
+            Ok(()) => Ok(true),
+            // What moved is offered again on the newest tip. If nothing did, that would be the same offer again.
+            Err(ApiError::Moved { .. }) => Ok(!self.is_newest(run, request).await?),
             // A check or a reviewer is missing: the forge says when that is over by letting us.
             Err(ApiError::Refused { reason, .. }) => {
                 tracing::info!(run.id = %run.id, reason, "request {} cannot be merged yet", request.number);
                 Ok(false)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether what was offered is still what stands on its branch, and is built on the newest tip.
+    async fn is_newest(&self, run: &Run, request: &PromotionRequest) -> Result<bool, StepError> {
+        let mirror = self.environment(run)?.mirror().clone();
+        let PromotionRequest { branch, head, .. } = request.clone();
+        let look = move || {
+            let tip = mirror.fetch()?;
+            let offered = mirror.fetch_reference(&format!("refs/heads/{branch}"))?;
+            Ok(offered == head && mirror.merge_base(&tip, &head)? == Some(tip))
+        };
+        match blocking(look).await? {
+            Err(GitError::BranchMissing { .. }) => Ok(false),
+            newest => Ok(newest?),
         }
     }
 

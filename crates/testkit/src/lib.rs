@@ -8,6 +8,7 @@ mod api;
 pub mod demo;
 pub mod git;
 mod git_server;
+pub mod gitea;
 pub mod github;
 mod load;
 mod postgres;

@@ -11,6 +11,8 @@ use super::ApiError;
 pub(super) const LARGEST_ANSWER: usize = 8 << 20;
 /// How much of a refusal is shown, in characters.
 const LONGEST_REASON: usize = 300;
+/// What helps where a request may not be merged yet.
+pub(super) const NOT_NOW: &str = "see the checks, reviews and rules of the branch at the forge";
 /// The longest pause that a forge may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_hours(2);
 /// The pause after a limit that names none; what GitHub asks for after a secondary limit.
@@ -39,7 +41,8 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
             reason,
             help: "`api.url` or `api.repository` of the source is wrong, or its login may not see it",
         }),
-        StatusCode::CONFLICT | StatusCode::METHOD_NOT_ALLOWED => Err(ApiError::Moved { reason }),
+        StatusCode::CONFLICT => Err(ApiError::Moved { reason }),
+        StatusCode::METHOD_NOT_ALLOWED => refused(reason, NOT_NOW),
         StatusCode::REQUEST_TIMEOUT => Err(ApiError::Unreachable { reason }),
         status if status.is_redirection() => {
             refused(reason, "redirects are not followed: set `api.url` and `api.repository` to where it is now")

@@ -50,6 +50,15 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// Whether the forge refuses for how things stand there (409, 405), not for who asks.
+    pub(super) fn is_about_state(&self) -> bool {
+        match self {
+            Self::Moved { .. } => true,
+            Self::Refused { help, .. } => *help == super::answer::NOT_NOW,
+            _ => false,
+        }
+    }
+
     /// Whether, and when, trying again can help. After [`ApiError::Moved`], look first where the request stands now.
     pub fn retry(&self) -> Retry {
         match self {

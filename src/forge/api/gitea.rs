@@ -1,5 +1,8 @@
 //! Gitea and Forgejo (their API description, `/api/swagger`).
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -13,6 +16,17 @@ use super::{ApiError, ForgeApi, Marker, MergeRequest, NewRequest, Permission, Re
 use crate::domain::{Account, CommitSha, ForgeId};
 use crate::forge::Report;
 
+/// Requests on a page: the most that Gitea gives.
+const PAGE: usize = 50;
+/// Pages that are looked through for a request.
+const MOST_PAGES: usize = 40;
+/// What Gitea says while it looks whether a request can be merged.
+const LATER: &str = "try again later";
+/// When it is asked again.
+const SHORTLY: Duration = Duration::from_secs(1);
+/// By when it has looked, seen to take 0.7 to 2.7 s.
+const SETTLED: Duration = Duration::from_secs(30);
+
 /// The API of a Gitea or a Forgejo.
 #[derive(Debug)]
 pub(super) struct Gitea {
@@ -20,16 +34,39 @@ pub(super) struct Gitea {
     known: Known,
     /// Our account there.
     ourselves: OnceCell<u64>,
+    /// The request that Gitea is still looking at, and since when.
+    unsettled: Mutex<Option<(Instant, (u64, CommitSha))>>,
 }
 
 impl Gitea {
     pub(super) fn new(address: Address, token: &str) -> Result<Self, String> {
         let client = Client::new(address, "authorization", &format!("token {token}"))?;
-        Ok(Self { client, known: Known::default(), ourselves: OnceCell::new() })
+        Ok(Self { client, known: Known::default(), ourselves: OnceCell::new(), unsettled: Mutex::default() })
     }
 
     fn pulls(&self) -> Pulls<'_> {
         Pulls { calls: &self.client, path: format!("/api/v1/repos/{}", self.client.repository()) }
+    }
+
+    /// The open request for two branches of this repository, among all that are open.
+    async fn find_open(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
+        for page in 1..=MOST_PAGES {
+            let path = format!("{}/pulls?state=open&limit={PAGE}&page={page}", self.pulls().path);
+            let answer = self.client.call(Method::GET, &path, None).await?;
+            let all = answer::items(&answer)?;
+            let is_it = |request: &&Value| {
+                request["head"]["ref"] == head
+                    && request["base"]["ref"] == base
+                    && request["head"]["repo_id"] == request["base"]["repo_id"]
+            };
+            if let Some(found) = all.iter().find(is_it) {
+                return read_request(found).map(Some);
+            }
+            if all.len() < PAGE {
+                break;
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -76,10 +113,12 @@ impl ForgeApi for Gitea {
         }
     }
 
+    /// Asked for two branches, Gitea answers any request of theirs, one that ended long ago as well.
     async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
         let path = format!("{}/pulls/{}/{}", self.pulls().path, encoded(base), encoded(head));
         match self.client.call(Method::GET, &path, None).await {
             Err(ApiError::Missing { .. }) => Ok(None),
+            Ok(found) if found["state"] != "open" => self.find_open(head, base).await,
             found => read_request(&found?).map(Some),
         }
     }
@@ -97,7 +136,28 @@ impl ForgeApi for Gitea {
 
     async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
         let body = json!({ "Do": "merge", "head_commit_id": expected_head });
-        self.pulls().merge(number, expected_head, Method::POST, &body).await
+        let merged = self.pulls().merge(number, expected_head, Method::POST, &body).await;
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        match merged {
+            // Right after a push Gitea looks whether the branch can be merged. In words it says the same of a conflict, and
+            // in its answers the request "cannot be merged" meanwhile: only time tells them apart.
+            Err(ApiError::Moved { reason } | ApiError::Refused { reason, .. }) if reason.contains(LATER) => {
+                let about = (number, expected_head.clone());
+                match &*unsettled {
+                    Some((since, known)) if *known == about && since.elapsed() > SETTLED => {
+                        *unsettled = None;
+                        return Err(ApiError::Moved { reason });
+                    }
+                    Some((_, known)) if *known == about => {}
+                    _ => *unsettled = Some((Instant::now(), about)),
+                }
+                Err(ApiError::Throttled { pause: SHORTLY })
+            }
+            merged => {
+                *unsettled = None;
+                merged
+            }
+        }
     }
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {

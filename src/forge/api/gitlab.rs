@@ -8,6 +8,7 @@ use ureq::http::Method;
 use super::address::{Address, encoded};
 use super::comments::{Comments, Known, Written};
 use super::http::{Calls as _, Client};
+use super::pulls::merge_refused;
 use super::{ApiError, ForgeApi, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status};
 use crate::domain::{Account, CommitSha, ForgeId};
 use crate::forge::{Conclusion, Report, ReportState};
@@ -148,9 +149,10 @@ impl ForgeApi for GitLab {
     async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
         let path = format!("/merge_requests/{number}");
         match self.call(Method::PUT, &format!("{path}/merge"), Some(&json!({ "sha": expected_head }))).await {
-            Err(error @ ApiError::Moved { .. }) => {
-                let found = read_request(&self.call(Method::GET, &path, None).await?)?;
-                if found.merged && found.head == *expected_head { Ok(()) } else { Err(error) }
+            Err(refusal) if refusal.is_about_state() => {
+                let found = self.call(Method::GET, &path, None).await?;
+                let could = found["state"] == "opened" && found["has_conflicts"] != true;
+                merge_refused(refusal, &read_request(&found)?, expected_head, could)
             }
             merged => merged.map(drop),
         }

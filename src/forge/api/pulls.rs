@@ -100,12 +100,29 @@ impl Pulls<'_> {
     ) -> Result<(), ApiError> {
         let path = format!("{}/pulls/{number}", self.path);
         match self.calls.call(method, &format!("{path}/merge"), Some(body)).await {
-            Err(error @ ApiError::Moved { .. }) => {
-                let found = read_request(&self.calls.call(Method::GET, &path, None).await?)?;
-                if found.merged && found.head == *expected_head { Ok(()) } else { Err(error) }
+            Err(refusal) if refusal.is_about_state() => {
+                let found = self.calls.call(Method::GET, &path, None).await?;
+                let conflicts = found["mergeable"] == false;
+                merge_refused(refusal, &read_request(&found)?, expected_head, found["state"] == "open" && !conflicts)
             }
             merged => merged.map(drop),
         }
+    }
+}
+
+/// What a refusal to merge means where the request stands like this: it was merged already, it is not what it was, or (if
+/// it still `could` be merged) a rule of the forge forbids it for now. Forges say all of it with the same two codes.
+pub(super) fn merge_refused(
+    refusal: ApiError,
+    found: &MergeRequest,
+    expected_head: &CommitSha,
+    could: bool,
+) -> Result<(), ApiError> {
+    let same = found.head == *expected_head;
+    match refusal {
+        _ if found.merged && same => Ok(()),
+        ApiError::Refused { reason, .. } if !same || !could => Err(ApiError::Moved { reason }),
+        refusal => Err(refusal),
     }
 }
 

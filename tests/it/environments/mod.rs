@@ -5,4 +5,4 @@ mod people;
 mod requests;
 mod rules;
 mod shared;
-mod world;
+pub(crate) mod world;

@@ -20,14 +20,14 @@ fn manifests() -> Vec<(String, String)> {
 }
 
 /// A server whose environments have the given rules, each in a folder of its name beside `staging`.
-pub(super) async fn start(environments: &[(&str, &str)], more: &str) -> Bench {
+pub(crate) async fn start(environments: &[(&str, &str)], more: &str) -> Bench {
     let mut bench = prepare(environments, more).await;
     bench.restart(&[]).await;
     bench
 }
 
 /// The same before its server is started.
-pub(super) async fn prepare(environments: &[(&str, &str)], more: &str) -> Bench {
+pub(crate) async fn prepare(environments: &[(&str, &str)], more: &str) -> Bench {
     let bench = Bench::without_server(&format!("{USUAL}\n{more}")).await;
     let clone = by_hand(&bench).await;
     for (name, _) in environments.iter().filter(|(name, _)| *name != "staging") {
@@ -44,7 +44,7 @@ pub(super) async fn prepare(environments: &[(&str, &str)], more: &str) -> Bench 
 }
 
 /// Writes the settings for environments with the given rules.
-pub(super) fn settle(bench: &Bench, environments: &[(&str, &str)], more: &str) {
+pub(crate) fn settle(bench: &Bench, environments: &[(&str, &str)], more: &str) {
     let url = bench.world.git.url("environment.git");
     let lines: Vec<String> = environments
         .iter()
@@ -60,7 +60,7 @@ pub(super) fn settle(bench: &Bench, environments: &[(&str, &str)], more: &str) {
 }
 
 /// A person's clone of the environment repository.
-pub(super) async fn by_hand(bench: &Bench) -> WorkTree {
+pub(crate) async fn by_hand(bench: &Bench) -> WorkTree {
     let folder = bench.world.folder.join("by-hand");
     if folder.exists() {
         std::fs::remove_dir_all(&folder).expect("removed");
@@ -69,7 +69,7 @@ pub(super) async fn by_hand(bench: &Bench) -> WorkTree {
 }
 
 /// Runs a command of the command line against the server, with an administrator's token.
-pub(super) async fn command(bench: &Bench, arguments: &[&str]) -> Output {
+pub(crate) async fn command(bench: &Bench, arguments: &[&str]) -> Output {
     let mut command = Command::new(slipway());
     command.args(arguments).args(["--server", bench.api().base(), "--token-file"]).arg(bench.world.token_file());
     // The git server runs in this test: it goes on while the command waits for what the server asks it.
@@ -77,7 +77,7 @@ pub(super) async fn command(bench: &Bench, arguments: &[&str]) -> Output {
 }
 
 /// The same, which has to work, and its answer.
-pub(super) async fn done(bench: &Bench, arguments: &[&str]) -> Value {
+pub(crate) async fn done(bench: &Bench, arguments: &[&str]) -> Value {
     let output = command(bench, arguments).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
@@ -85,7 +85,7 @@ pub(super) async fn done(bench: &Bench, arguments: &[&str]) -> Value {
 }
 
 /// The same, which has to be refused, and the complaint.
-pub(super) async fn refused(bench: &Bench, arguments: &[&str]) -> String {
+pub(crate) async fn refused(bench: &Bench, arguments: &[&str]) -> String {
     let output = command(bench, arguments).await;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
@@ -93,18 +93,18 @@ pub(super) async fn refused(bench: &Bench, arguments: &[&str]) -> String {
 }
 
 /// The run to an environment that satisfies a condition, once there is one.
-pub(super) async fn run_to(bench: &Bench, environment: &str, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn run_to(bench: &Bench, environment: &str, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     let found = |run: &Value| run["environment"] == environment && is_it(run);
     bench.api().wait_for_run(what, DEADLINE, found).await.expect(what)
 }
 
 /// The run to an environment that waits.
-pub(super) async fn waiting_for(bench: &Bench, environment: &str) -> Value {
+pub(crate) async fn waiting_for(bench: &Bench, environment: &str) -> Value {
     run_to(bench, environment, "a run that waits", |run| text(run, "state") == "waiting").await
 }
 
 /// The model `digits` in an environment, as the API tells it.
-pub(super) async fn digits_in(bench: &Bench, environment: &str) -> Value {
+pub(crate) async fn digits_in(bench: &Bench, environment: &str) -> Value {
     let answer = bench.api().get(&format!("/api/v1/environments/{environment}")).await.expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text);
     let models = answer.json["models"].as_array().cloned().unwrap_or_default();
@@ -112,7 +112,7 @@ pub(super) async fn digits_in(bench: &Bench, environment: &str) -> Value {
 }
 
 /// What a manifest of an environment says the digest is.
-pub(super) async fn named(bench: &Bench, environment: &str) -> String {
+pub(crate) async fn named(bench: &Bench, environment: &str) -> String {
     let file = format!("{environment}/inferenceservice.yaml");
     let manifest = bench.world.environment.show("main", &file).await.expect("a manifest");
     let line = manifest.lines().find(|line| line.contains("digits:digest")).expect("a mark");

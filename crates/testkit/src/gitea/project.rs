@@ -1,0 +1,172 @@
+//! One repository at a Gitea: its people, hooks, protected branches, pull requests, comments and statuses.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{Gitea, Person};
+
+/// How often a condition is looked at while it is waited for.
+const LOOK: Duration = Duration::from_millis(100);
+/// Things on one page: the most that Gitea gives.
+const PAGE: usize = 50;
+
+/// A repository at a Gitea.
+#[derive(Debug, Clone)]
+pub struct Project<'a> {
+    gitea: &'a Gitea,
+    name: String,
+}
+
+/// A webhook that is to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewHook<'a> {
+    /// Where it delivers to.
+    pub url: &'a str,
+    /// What it signs with.
+    pub secret: &'a str,
+    /// What it tells of, in the words of Gitea's API.
+    pub events: &'a [&'a str],
+}
+
+impl<'a> Project<'a> {
+    pub(super) fn new(gitea: &'a Gitea, name: &str) -> Self {
+        Self { gitea, name: name.to_owned() }
+    }
+
+    async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        self.gitea.call(method, &format!("/repos/{}{path}", self.name), body).await
+    }
+
+    /// Lets somebody `read`, `write` or `admin` it.
+    pub async fn permit(&self, who: &Person, permission: &str) -> Result<()> {
+        let path = format!("/collaborators/{}", who.name);
+        self.call("PUT", &path, &json!({ "permission": permission })).await.map(drop)
+    }
+
+    /// Makes a webhook and answers its number.
+    pub async fn hook(&self, hook: NewHook<'_>) -> Result<u64> {
+        let NewHook { url, secret, events } = hook;
+        let config = json!({ "url": url, "content_type": "json", "secret": secret });
+        let body = json!({ "type": "gitea", "active": true, "events": events, "config": config });
+        self.call("POST", "/hooks", &body).await?["id"].as_u64().context("a number")
+    }
+
+    /// Changes a webhook: `{"active": false}`, or another `config`.
+    pub async fn change_hook(&self, hook: u64, change: &Value) -> Result<()> {
+        self.call("PATCH", &format!("/hooks/{hook}"), change).await.map(drop)
+    }
+
+    /// Takes a webhook away.
+    pub async fn remove_hook(&self, hook: u64) -> Result<()> {
+        self.call("DELETE", &format!("/hooks/{hook}"), &Value::Null).await.map(drop)
+    }
+
+    /// Lets a branch be merged into only where these checks have passed, and pushed to by nobody.
+    pub async fn protect(&self, branch: &str, checks: &[&str]) -> Result<()> {
+        let body = json!({
+            "rule_name": branch, "enable_push": false, "enable_status_check": true, "status_check_contexts": checks,
+            "block_admin_merge_override": true,
+        });
+        self.call("POST", "/branch_protections", &body).await.map(drop)
+    }
+
+    /// Reports a check on a commit, as somebody else's system does.
+    pub async fn set_status(&self, commit: &str, context: &str, state: &str) -> Result<()> {
+        self.call("POST", &format!("/statuses/{commit}"), &json!({ "context": context, "state": state }))
+            .await
+            .map(drop)
+    }
+
+    /// The newest status of every context at a commit. What Gitea sums up is about one page alone: all are read.
+    pub async fn statuses(&self, commit: &str) -> Result<Vec<Value>> {
+        let mut all = Vec::new();
+        for page in 1.. {
+            let path = format!("/commits/{commit}/status?limit={PAGE}&page={page}");
+            let answer = self.call("GET", &path, &Value::Null).await?;
+            let statuses = answer["statuses"].as_array().cloned().unwrap_or_default();
+            let last = statuses.len() < PAGE;
+            all.extend(statuses);
+            if last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The state of one context at a commit.
+    pub async fn state_of(&self, commit: &str, context: &str) -> Result<Option<String>> {
+        let statuses = self.statuses(commit).await?;
+        let found = statuses.iter().find(|status| status["context"] == context);
+        Ok(found.and_then(|status| status["status"].as_str()).map(str::to_owned))
+    }
+
+    /// Opens a pull request as somebody and answers its number. `head` is a branch, or `OWNER:BRANCH` of a fork.
+    pub async fn open_pull(&self, token: &str, head: &str) -> Result<u64> {
+        let body = json!({ "head": head, "base": "main", "title": head });
+        let path = format!("/repos/{}/pulls", self.name);
+        let made = self.gitea.call_as(&format!("token {token}"), "POST", &path, &body).await?;
+        made["number"].as_u64().context("a number")
+    }
+
+    /// A pull request.
+    pub async fn pull(&self, number: u64) -> Result<Value> {
+        self.call("GET", &format!("/pulls/{number}"), &Value::Null).await
+    }
+
+    /// All pull requests, whatever became of them.
+    pub async fn pulls(&self) -> Result<Vec<Value>> {
+        let answer = self.call("GET", "/pulls?state=all", &Value::Null).await?;
+        Ok(answer.as_array().cloned().unwrap_or_default())
+    }
+
+    /// Forks it for somebody and answers the fork's name.
+    pub async fn fork(&self, token: &str) -> Result<String> {
+        let path = format!("/repos/{}/forks", self.name);
+        let made = self.gitea.call_as(&format!("token {token}"), "POST", &path, &json!({})).await?;
+        Ok(made["full_name"].as_str().context("a name")?.to_owned())
+    }
+
+    /// Writes a comment below a pull request as somebody and answers its number.
+    pub async fn write_comment(&self, number: u64, token: &str, text: &str) -> Result<u64> {
+        let path = format!("/repos/{}/issues/{number}/comments", self.name);
+        let made = self.gitea.call_as(&format!("token {token}"), "POST", &path, &json!({ "body": text })).await?;
+        made["id"].as_u64().context("a number")
+    }
+
+    /// The texts of somebody's comments below a pull request.
+    pub async fn comments_of(&self, number: u64, who: &Person) -> Result<Vec<String>> {
+        let all = self.call("GET", &format!("/issues/{number}/comments"), &Value::Null).await?;
+        let all = all.as_array().cloned().unwrap_or_default();
+        let theirs = all.iter().filter(|comment| comment["user"]["id"] == who.id);
+        Ok(theirs.filter_map(|comment| comment["body"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// The signs on a comment.
+    pub async fn signs(&self, comment: u64) -> Result<Vec<String>> {
+        let all = self.call("GET", &format!("/issues/comments/{comment}/reactions"), &Value::Null).await?;
+        let all = all.as_array().cloned().unwrap_or_default();
+        Ok(all.iter().filter_map(|sign| sign["content"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// Waits until a question has an answer.
+    pub async fn wait_for<T>(
+        &self,
+        what: &str,
+        deadline: Duration,
+        question: impl AsyncFn(&Self) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let until = Instant::now() + deadline;
+        loop {
+            if let Some(answer) = question(self).await? {
+                return Ok(answer);
+            }
+            if Instant::now() > until {
+                bail!("waited {deadline:?} for {what}");
+            }
+            sleep(LOOK).await;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The same against a real Gitea: its pushes, deliveries, statuses, comments and merges. Without a built one these tests
+//! say that they are skipped; in CI they fail.
+
+mod changes;
+mod forks;
+mod lost;
+mod promotions;
+mod requests;
+
+use serde_json::json;
+use slipway_testkit::demo::SECRET;
+use slipway_testkit::gitea::{Gitea, NewHook, Person, Project};
+
+use crate::support::{Bench, DEADLINE, MODEL, USUAL};
+
+const MODELS: &str = "team/models";
+const ENVIRONMENT: &str = "team/environment";
+const CHECK: &str = "slipway/digits";
+/// What a webhook has to tell of.
+const EVENTS: &[&str] = &["push", "delete", "pull_request_only", "pull_request_sync", "pull_request_comment"];
+/// What Slipway's token may do.
+const SCOPES: &[&str] = &["write:repository", "write:issue", "read:user"];
+
+/// Somebody who may push, somebody who may look, and Slipway.
+struct People {
+    grace: (Person, String),
+    eve: (Person, String),
+    slipway: Person,
+}
+
+/// A server whose source and whose environment live at a Gitea.
+struct World {
+    bench: Bench,
+    gitea: Gitea,
+    people: People,
+    hook: u64,
+}
+
+impl World {
+    /// Starts with an environment in its first state and no model yet. `changes` is the source's setting; `more` are more
+    /// lines of the server's settings. Nothing if there is no Gitea here.
+    async fn start(changes: &str, more: &str) -> Option<Self> {
+        let gitea = Gitea::start().await.expect("Gitea starts")?;
+        let mut bench = Bench::without_server(USUAL).await;
+        gitea.organisation("team").await.expect("a team");
+        let [models, environment] = [("models"), ("environment")].map(|name| gitea.project("team", name));
+        let (models, environment) = (models.await.expect("a repository"), environment.await.expect("a repository"));
+        let mut people = Vec::new();
+        for (name, permission) in [("slipway", "admin"), ("grace", "write"), ("eve", "read")] {
+            let person = gitea.person(name).await.expect("an account");
+            models.permit(&person, permission).await.expect("permitted");
+            let token = gitea.token(&person, SCOPES).await.expect("a token");
+            people.push((person, token));
+        }
+        let [(slipway, robot), grace, eve] = people.try_into().unwrap_or_else(|_| unreachable!("three people"));
+        environment.permit(&slipway, "write").await.expect("permitted");
+
+        let manifests = gitea.clone_url(ENVIRONMENT, "slipway", &robot);
+        bench.world.environment.git(&["push", "--quiet", &manifests, "main"]).await.expect("pushed");
+        bench.world.environment = gitea.repository(ENVIRONMENT);
+        let origin = gitea.clone_url(MODELS, "grace", &grace.1);
+        bench.world.work.git(&["remote", "set-url", "origin", &origin]).await.expect("set");
+        let config = bench.world.config();
+        std::fs::write(config.with_file_name("robot"), &robot).expect("written");
+        std::fs::write(&config, settings(gitea.url(), changes, more)).expect("written");
+        bench.restart(&[]).await;
+        let url = format!("{}/webhooks/digits", bench.server().address());
+        let hook = models.hook(NewHook { url: &url, secret: SECRET, events: EVENTS }).await.expect("a webhook");
+        let people = People { grace, eve, slipway };
+        Some(Self { bench, gitea, people, hook })
+    }
+
+    fn models(&self) -> Project<'_> {
+        self.gitea.at(MODELS)
+    }
+
+    fn environment(&self) -> Project<'_> {
+        self.gitea.at(ENVIRONMENT)
+    }
+
+    /// Pushes the first model to `main` and waits for its promotion.
+    async fn first_model(&self) -> serde_json::Value {
+        let head = self.bench.push("a first model").await;
+        let run = self.bench.end_of(&head).await;
+        assert_eq!(run["state"], "done", "{run:#}");
+        run
+    }
+
+    /// Pushes files to the branch `better` of `origin`, from `main`.
+    async fn propose(&self, files: &[(&str, String)]) -> String {
+        let work = &self.bench.world.work;
+        work.git(&["checkout", "-q", "-B", "better", "main"]).await.expect("a branch");
+        for (path, content) in files {
+            work.write(path, content).expect("written");
+        }
+        let head = work.commit("a change").await.expect("a commit");
+        let pushed = work.push_with("better", &["--force"]).await.expect("pushed");
+        assert!(pushed.success(), "{}", pushed.stderr);
+        work.git(&["checkout", "-q", "main"]).await.expect("back");
+        head
+    }
+
+    /// Pushes the model with one text replaced to the branch `better`.
+    async fn propose_model(&self, old: &str, new: &str) -> String {
+        assert!(MODEL.contains(old));
+        self.propose(&[("slipway.yaml", MODEL.replace(old, new))]).await
+    }
+
+    /// Waits until a status at a commit has a state.
+    async fn status(&self, head: &str, context: &str, state: &str) {
+        let has =
+            async |project: &Project<'_>| Ok(project.state_of(head, context).await?.filter(|found| found == state));
+        let what = format!("`{context}` at {head} to be {state}");
+        self.models().wait_for(&what, DEADLINE, has).await.expect("it is told");
+    }
+
+    /// Our first comment below a change once it says something.
+    async fn comment_that_says(&self, number: u64, part: &str) -> String {
+        let says = async |project: &Project<'_>| {
+            let ours = project.comments_of(number, &self.people.slipway).await?;
+            Ok(ours.into_iter().find(|text| text.contains(part)))
+        };
+        self.models().wait_for(&format!("a comment with `{part}`"), DEADLINE, says).await.expect("it is written")
+    }
+
+    /// Starts the server again, at another address, and tells Gitea.
+    async fn restart(&mut self) {
+        self.bench.restart(&[]).await;
+        let url = format!("{}/webhooks/digits", self.bench.server().address());
+        let config = json!({ "config": { "url": url, "content_type": "json", "secret": SECRET } });
+        self.models().change_hook(self.hook, &config).await.expect("changed");
+    }
+}
+
+fn settings(url: &str, changes: &str, more: &str) -> String {
+    let login = "credentials: {username: slipway, password: {file: ./robot}}";
+    let api = |repository: &str| format!("api: {{url: \"{url}\", repository: {repository}, token: {{file: ./robot}}}}");
+    let (models, environment) = (api(MODELS), api(ENVIRONMENT));
+    format!(
+        "apiVersion: slipway.dev/v1alpha1
+kind: Server
+listen: 127.0.0.1:0
+state: ./state
+web: {{api_token: {{file: ./token}}}}
+sources:
+- {{name: digits, forge: gitea, url: \"{url}/{MODELS}.git\", secret: {{file: ./secret}}, environment: staging, changes: {changes}, {login}, {models}}}
+environments:
+- {{name: staging, url: \"{url}/{ENVIRONMENT}.git\", {login}, requests: {{forge: gitea, merge: slipway, {environment}}}}}
+{USUAL}
+{more}
+"
+    )
+}
