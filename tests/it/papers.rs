@@ -89,7 +89,9 @@ fn every_test_that_the_page_of_forges_names_exists() {
         .split('`')
         .skip(1)
         .step_by(2)
-        .filter(|word| word.len() > 25 && word.matches('_').count() > 3 && !word.contains(|c: char| " /.-:".contains(c)))
+        .filter(|word| {
+            word.len() > 25 && word.matches('_').count() > 3 && !word.contains(|c: char| " /.-:".contains(c))
+        })
         .collect();
     assert!(named.len() > 40, "{named:?}");
     for name in named {
