@@ -5,7 +5,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rustix::fs::{FlockOperation, flock};
@@ -33,6 +33,8 @@ use crate::web::{Hook, Shared};
 const DRAIN: Duration = Duration::from_secs(20);
 /// Folder of work in progress within the state folder.
 const WORK: &str = "work";
+/// How long a process that was killed may take to let go of the state folder.
+const LET_GO: Duration = Duration::from_secs(2);
 
 /// Runs the server until SIGTERM or SIGINT. `listening` is told the address once requests are taken.
 pub async fn serve(
@@ -41,7 +43,7 @@ pub async fn serve(
     render_metrics: RenderMetrics,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let _lock = lock(&settings.state)?;
+    let _lock = lock(&settings.state).await?;
     let listen = settings.web.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
@@ -147,15 +149,20 @@ async fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the state folder ours alone. The lock ends with the process, however it ends.
-fn lock(state: &Path) -> anyhow::Result<File> {
+/// Makes the state folder ours alone. The lock ends with the process, however it ends; a trainer that a killed server was
+/// just starting holds it for a moment more.
+async fn lock(state: &Path) -> anyhow::Result<File> {
     let made = || -> std::io::Result<File> {
         std::fs::create_dir_all(state)?;
         File::create(state.join("lock"))
     };
     let file = made().with_context(|| format!("the state folder `{}` cannot be made", state.display()))?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!("another server works in the state folder `{}`: stop it, or name another `state`", state.display());
+    let begun = Instant::now();
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if begun.elapsed() > LET_GO {
+            bail!("another server works in the state folder `{}`: stop it, or name another `state`", state.display());
+        }
+        tokio::time::sleep(LET_GO / 40).await;
     }
     Ok(file)
 }
