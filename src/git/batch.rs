@@ -12,7 +12,7 @@ use super::GitError;
 use super::Mirror;
 use super::fault::Fault;
 use super::mirror::{id_of, name_of};
-use super::push::PushEnd;
+use super::push::{Advertisement, PushEnd};
 use super::request::{Outcome, Trailer};
 use super::round;
 use super::round::{Decision, Job, Round};
@@ -53,6 +53,8 @@ struct Batch<'a> {
     tip: CommitSha,
     /// Whether the tip was read from the server during this call, or is remembered from before.
     fresh: bool,
+    /// What the server said when it named another tip: what the next push goes by.
+    said: Option<Advertisement>,
     /// Rounds since the last commit landed or was refused.
     attempts: u32,
     healed: bool,
@@ -72,8 +74,8 @@ impl<'a> Batch<'a> {
             Some(tip) => (tip, false),
             None => (mirror.fetch()?, true),
         };
-        let (one_by_one, healed) = (false, false);
-        Ok(Self { mirror, tip, fresh, attempts: 0, healed, one_by_one, doubts: 0, in_doubt: Vec::new() })
+        let (one_by_one, healed, said) = (false, false, None);
+        Ok(Self { mirror, tip, fresh, said, attempts: 0, healed, one_by_one, doubts: 0, in_doubt: Vec::new() })
     }
 
     /// An error ends the jobs that have no result yet.
@@ -89,7 +91,7 @@ impl<'a> Batch<'a> {
                 return Err(beaten(self.mirror, self.attempts));
             }
             self.attempts += 1;
-            match round::run(self.mirror, &self.tip, &mut open) {
+            match round::run(self.mirror, &self.tip, &mut self.said, &mut open) {
                 Ok(round) => self.settle(round, &jobs, results)?,
                 Err(fault) => self.heal(fault)?,
             }
@@ -142,10 +144,19 @@ impl<'a> Batch<'a> {
 
     /// After a lost race: a pause, unless only the remembered tip was old, and the new tip.
     fn catch_up(&mut self) -> Result<(), GitError> {
+        let reference = self.mirror.remote().reference();
         if self.fresh && self.attempts < MOST_ATTEMPTS {
             thread::sleep(pause_after(self.attempts));
+            let connection = self.mirror.connection();
+            let asked = (!connection.is_ssh()).then(|| Advertisement::read(connection, &[&reference]));
+            self.said = asked.transpose()?;
         }
-        self.refresh()
+        self.tip = match self.said.as_ref().and_then(|server| server.tip_of(&reference)) {
+            Some(tip) => self.mirror.catch_up(tip)?,
+            None => self.mirror.fetch()?,
+        };
+        self.fresh = true;
+        Ok(())
     }
 
     /// A refusal stands, unless the branch moved meanwhile: then the server may have meant just that. One of several

@@ -264,6 +264,18 @@ pub enum GitError {
         /// How many times it was tried.
         attempts: u32,
     },
+    /// Another server that shares the store writes the branch, or the store cannot be asked.
+    #[error(
+        "{repository}: it is not this server's turn to write `{branch}`: {problem}\n  help: it is tried again later"
+    )]
+    NotOurTurn {
+        /// The repository.
+        repository: String,
+        /// The branch.
+        branch: String,
+        /// What the store says.
+        problem: String,
+    },
     /// A push ended without an answer, and the remote could not be asked whether it landed.
     #[error(
         "{repository}: it is not known whether commit {commit} reached `{branch}`: {problem}\n  help: try again later; the commit is looked for before anything is repeated"
@@ -291,6 +303,7 @@ impl GitError {
             | Self::Mirror { .. }
             | Self::Export { .. }
             | Self::LostRace { .. }
+            | Self::NotOurTurn { .. }
             | Self::WriterStopped { .. }
             | Self::ProgramEnded { .. }
             | Self::Uncertain { .. } => Retry::Backoff,

@@ -20,6 +20,9 @@ use super::words::short_words;
 /// A server that sends more is broken or hostile, and would fill the disk.
 pub(super) const LARGEST_ANSWER: u64 = 1024 * 1024 * 1024;
 
+/// Most bytes read to reach the end of an answer, so that its connection can be used again.
+const LONGEST_DRAIN: u64 = 64 * 1024;
+
 /// How much of an error page is read before it is cut down to a few words.
 const LARGEST_ERROR_PAGE: u64 = 16 * 1024;
 
@@ -207,6 +210,13 @@ impl Connection {
 
 /// The body of a good answer, limited in size.
 pub(super) type Answer = Box<dyn Read + Send>;
+
+/// Reads what is left of an answer, so that its connection can be used again.
+pub(super) fn drain(answer: impl Read) {
+    if let Err(error) = io::copy(&mut answer.take(LONGEST_DRAIN), &mut io::sink()) {
+        tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");
+    }
+}
 
 fn header_text(answer: &Response<Body>, name: &header::HeaderName) -> String {
     answer.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()

@@ -70,6 +70,25 @@ impl Mirror {
         }
     }
 
+    /// As [`Self::fetch`], where the server has just named the tip: with one request less. If that cannot be had in this
+    /// way, for example because the branch has moved on, everything is asked anew.
+    pub(super) fn catch_up(&self, tip: Oid) -> Result<CommitSha, GitError> {
+        let turn = self.folder.fetching();
+        if let Some(generation) = self.folder.current() {
+            match fetch::catch_up(generation.path(), &self.remote, &self.connection, tip) {
+                Ok(Some(tip)) => {
+                    self.tidy(&generation);
+                    return Ok(name_of(tip));
+                }
+                // A damaged mirror is noticed again, and healed, by what follows.
+                Ok(None) | Err(Fault::Damaged(_)) => {}
+                Err(Fault::Final(error)) => return Err(error),
+            }
+        }
+        drop(turn);
+        self.fetch()
+    }
+
     /// The tip of the last fetch or push, without asking the server.
     pub fn known_tip(&self) -> Option<CommitSha> {
         let generation = self.folder.current()?;

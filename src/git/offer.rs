@@ -120,6 +120,7 @@ impl Placing<'_> {
     fn newest(&self, named: Option<Oid>) -> Result<CommitSha, GitError> {
         match self.mirror.known_tip() {
             Some(known) if named == Some(id_of(&known)) => Ok(known),
+            Some(_) if let Some(tip) = named => self.mirror.catch_up(tip),
             _ => self.mirror.fetch(),
         }
     }

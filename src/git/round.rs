@@ -13,7 +13,7 @@ use super::fault::Fault;
 use super::fetch;
 use super::mirror::id_of;
 use super::push;
-use super::push::PushEnd;
+use super::push::{Advertisement, PushEnd};
 use super::request::{Proposal, Trailer, WriteRequest};
 
 /// One promotion as a round sees it.
@@ -43,6 +43,7 @@ pub(super) enum Decision<E> {
 pub(super) fn run<E: From<GitError>>(
     mirror: &Mirror,
     tip: &CommitSha,
+    said: &mut Option<Advertisement>,
     jobs: &mut [(usize, &mut Job<'_, E>)],
 ) -> Result<Round<E>, Fault> {
     mirror.attempt(|repository| {
@@ -69,7 +70,7 @@ pub(super) fn run<E: From<GitError>>(
             round.decisions.push((*number, decision));
         }
         if !round.chain.is_empty() {
-            round.end = Some(send(repository, mirror, base.id(), head.id())?);
+            round.end = Some(send(repository, mirror, said, base.id(), head.id())?);
         }
         Ok(round)
     })
@@ -136,8 +137,14 @@ fn build(
     edit::commit(repository, mirror.remote(), request, message, base, tree).map(Some)
 }
 
-fn send(repository: &Repository, mirror: &Mirror, base: Oid, head: Oid) -> Result<PushEnd, Fault> {
-    let end = push::push(repository, mirror, base, head)?;
+fn send(
+    repository: &Repository,
+    mirror: &Mirror,
+    said: &mut Option<Advertisement>,
+    base: Oid,
+    head: Oid,
+) -> Result<PushEnd, Fault> {
+    let end = push::push(repository, mirror, said, base, head)?;
     if matches!(end, PushEnd::Landed { .. })
         && let Err(error) = fetch::remember_tip(repository, base, head)
     {

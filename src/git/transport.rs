@@ -14,15 +14,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
 
 use super::GitError;
-use super::http::{Answer, Connection, Program};
+use super::http::{Answer, Connection, Program, drain};
 use super::packet::{FLUSH, PacketError};
 use super::ssh;
 
 /// The scheme under which libgit2 finds our transport.
 const SCHEME: &str = "slipway";
-
-/// Most bytes read to reach the end of an answer, so that its connection can be used again.
-const LONGEST_DRAIN: u64 = 64 * 1024;
 
 /// The channels that are open now, by number.
 static OPEN: Mutex<Option<HashMap<u64, Arc<State>>>> = Mutex::new(None);
@@ -249,10 +246,7 @@ impl Drop for Exchange {
     /// libgit2 stops at the last packet, before the end of the answer; reading on lets the connection be used again.
     fn drop(&mut self) {
         if let Phase::Answer(answer) = &mut self.phase {
-            let rest = io::copy(&mut answer.take(LONGEST_DRAIN), &mut io::sink());
-            if let Err(error) = rest {
-                tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");
-            }
+            drain(answer);
         }
     }
 }

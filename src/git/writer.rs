@@ -32,7 +32,12 @@ pub struct Writer<E> {
     mirror: Mirror,
     waiting: Mutex<Vec<Waiting<E>>>,
     turn: Mutex<()>,
+    among_servers: Option<TakeTurn>,
 }
+
+/// Waits for the turn among servers that write the same branch; the turn ends when the answer is dropped. An error is told
+/// in words.
+pub type TakeTurn = Box<dyn Fn() -> Result<Box<dyn Send>, String> + Send + Sync>;
 
 struct Waiting<E> {
     order: Order<E>,
@@ -42,7 +47,14 @@ struct Waiting<E> {
 impl<E: From<GitError>> Writer<E> {
     /// A writer of the branch that is mirrored; all promotions of a process to that branch belong to one.
     pub fn new(mirror: Mirror) -> Self {
-        Self { mirror, waiting: Mutex::default(), turn: Mutex::new(()) }
+        Self { mirror, waiting: Mutex::default(), turn: Mutex::new(()), among_servers: None }
+    }
+
+    /// The same writer, which takes turns with those of other servers, so that they do not race each other.
+    #[must_use]
+    pub fn in_turns(mut self, take: TakeTurn) -> Self {
+        self.among_servers = Some(take);
+        self
     }
 
     /// The branch.
@@ -60,8 +72,10 @@ impl<E: From<GitError>> Writer<E> {
         let answers: Vec<mpsc::Receiver<Result<Outcome, E>>> =
             orders.into_iter().map(|order| self.queue(order)).collect();
         let turn = lock(&self.turn);
-        let waiting = std::mem::take(&mut *lock(&self.waiting));
-        self.land(waiting);
+        // What came while another thread had the turn is done already.
+        if !lock(&self.waiting).is_empty() {
+            self.take_turn();
+        }
         drop(turn);
         // An answer that does not come was lost with the thread that had the turn.
         answers.iter().map(|answer| answer.try_recv().unwrap_or_else(|_| Err(self.stopped().into()))).collect()
@@ -76,6 +90,26 @@ impl<E: From<GitError>> Writer<E> {
         offer::place(&self.mirror, branch, Job { request, propose: &mut **propose })
     }
 
+    /// Takes along all that wait when it is this server's turn.
+    fn take_turn(&self) {
+        let turn = self.among_servers.as_ref().map(|take| take()).transpose();
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        match turn {
+            Ok(turn) => {
+                self.land(waiting);
+                drop(turn);
+            }
+            Err(problem) => {
+                for Waiting { answer, .. } in waiting {
+                    let remote = self.mirror.remote();
+                    let (repository, branch) = (remote.url().to_owned(), remote.branch().to_owned());
+                    let error = GitError::NotOurTurn { repository, branch, problem: problem.clone() };
+                    let _ = answer.send(Err(error.into()));
+                }
+            }
+        }
+    }
+
     fn queue(&self, order: Order<E>) -> mpsc::Receiver<Result<Outcome, E>> {
         let (answer, answered) = mpsc::channel();
         lock(&self.waiting).push(Waiting { order, answer });
@@ -83,9 +117,6 @@ impl<E: From<GitError>> Writer<E> {
     }
 
     fn land(&self, mut waiting: Vec<Waiting<E>>) {
-        if waiting.is_empty() {
-            return;
-        }
         let jobs = waiting.iter_mut().map(|waiting| {
             let Order { request, propose } = &mut waiting.order;
             Job { request, propose: &mut **propose }
@@ -105,7 +136,7 @@ impl<E: From<GitError>> Writer<E> {
 
 impl<E> fmt::Debug for Writer<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mirror, waiting, turn: _ } = self;
+        let Self { mirror, waiting, turn: _, among_servers: _ } = self;
         f.debug_struct("Writer").field("mirror", mirror).field("waiting", &lock(waiting).len()).finish()
     }
 }

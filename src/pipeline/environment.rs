@@ -4,22 +4,30 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use slipway_contract::Digest;
+use tokio::runtime::Handle;
 
 use super::marks::{Marked, Marks};
 use super::promote::Declined;
 use super::request::Requests;
 use super::{Pipeline, StepError, blocking};
 use crate::domain::{CommitSha, Named, Rules, Run, SourceName};
-use crate::git::{Mirror, Writer};
+use crate::git::{Mirror, TakeTurn, Writer};
+use crate::store::Store;
 
 /// The writer of one branch. Environments on the same branch share it, so that what waits for them shares pushes.
 #[derive(Debug, Clone)]
 pub struct BranchWriter(Arc<Writer<Declined>>);
 
 impl BranchWriter {
-    /// The writer of the branch that is mirrored.
-    pub fn new(mirror: Mirror) -> Self {
-        Self(Arc::new(Writer::new(mirror)))
+    /// The writer of the branch that is mirrored; servers that share the store take turns. Called within the runtime that
+    /// asks the store.
+    pub fn new(mirror: Mirror, store: Arc<Store>) -> Self {
+        let (asynchronous, remote) = (Handle::current(), mirror.remote().clone());
+        let take: TakeTurn = Box::new(move || {
+            let turn = asynchronous.block_on(store.branch_turn(remote.url(), remote.branch()));
+            turn.map(|turn| Box::new(turn) as Box<dyn Send>).map_err(|error| error.to_string())
+        });
+        Self(Arc::new(Writer::new(mirror).in_turns(take)))
     }
 
     /// The branch.

@@ -18,6 +18,8 @@ use super::{PostgresUrl, Settings, StoreError};
 const SQLITE_CONNECTIONS: u32 = 4;
 /// Connections to PostgreSQL of one server.
 const POSTGRES_CONNECTIONS: u32 = 8;
+/// Connections besides, each held for as long as a branch is written. None of them is needed to get on with that.
+const POSTGRES_TURNS: u32 = 8;
 /// How long a step waits for a connection before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -54,6 +56,8 @@ pub(super) enum Turn {
 pub(super) struct Database {
     pub(super) pool: AnyPool,
     pub(super) dialect: Dialect,
+    /// Where turns to write a branch are held; `None` if nobody shares the database.
+    pub(super) turns: Option<AnyPool>,
     /// Who writes to SQLite. It has one writer at a time, and whoever finds it busy sleeps for milliseconds before it
     /// asks again; waiting here ends at the moment the other is done.
     writing: Arc<Mutex<()>>,
@@ -106,7 +110,11 @@ impl Database {
         // not hear of it: such a connection could begin none again, so it is not given out any more.
         let options = options
             .before_acquire(|connection, _| Box::pin(async move { Ok(!Connection::is_in_transaction(connection)) }));
-        Ok(Self { pool: options.connect(&url).await?, dialect, writing: Arc::default() })
+        let turns = match dialect {
+            Dialect::Sqlite => None,
+            Dialect::Postgres => Some(options.clone().max_connections(POSTGRES_TURNS).connect_lazy(&url)?),
+        };
+        Ok(Self { pool: options.connect(&url).await?, dialect, turns, writing: Arc::default() })
     }
 
     /// Whether several servers may share it.

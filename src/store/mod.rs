@@ -23,6 +23,7 @@ mod steering;
 mod tests;
 mod tokens;
 mod trained;
+mod turns;
 
 use std::path::PathBuf;
 
@@ -44,6 +45,7 @@ pub use revisions::Again;
 pub use runs::{QueuePlace, RunCursor, RunFilter};
 pub use tokens::{Role, Token, TokenSecret};
 pub use trained::Trained;
+pub use turns::BranchTurn;
 
 /// Which database, and where.
 #[derive(Debug, Clone)]
@@ -108,6 +110,9 @@ impl Store {
 
     /// Writes what is in memory and closes the connections.
     pub async fn close(&self) {
+        if let Some(turns) = &self.database.turns {
+            turns.close().await;
+        }
         self.database.pool.close().await;
     }
 }

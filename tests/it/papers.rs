@@ -81,6 +81,42 @@ fn every_make_target_of_the_papers_exists() {
 }
 
 #[test]
+fn every_test_that_the_page_of_forges_names_exists() {
+    let sources: String = ["src", "tests", "crates"].iter().map(|folder| sources_below(folder)).collect();
+    let page = read("docs/forges.md");
+    // Backquoted words that long, with underscores alone between them, are names of tests there.
+    let named: BTreeSet<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| {
+            word.len() > 25 && word.matches('_').count() > 3 && !word.contains(|c: char| " /.-:".contains(c))
+        })
+        .collect();
+    assert!(named.len() > 40, "{named:?}");
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}(")), "there is no test `{name}`");
+    }
+}
+
+/// All Rust below a folder.
+fn sources_below(folder: &str) -> String {
+    let mut text = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                text.push_str(&std::fs::read_to_string(path).expect("text"));
+            }
+        }
+    }
+    text
+}
+
+#[test]
 fn every_file_that_the_papers_link_exists() {
     for paper in PAPERS {
         let text = read(paper);

@@ -61,10 +61,23 @@ pub(super) struct New {
 
 /// Pushes `commit` and what it is built on down to `base`, if the branch is still at `base`. An error means that nothing
 /// landed.
-pub(super) fn push(repository: &Repository, mirror: &Mirror, base: Oid, commit: Oid) -> Result<PushEnd, Fault> {
+///
+/// `said` is what the server said last, so that it need not be asked again; if that names another tip than `base`, what
+/// the server says now is left there, unless it has to be asked anew for each push.
+pub(super) fn push(
+    repository: &Repository,
+    mirror: &Mirror,
+    said: &mut Option<Advertisement>,
+    base: Oid,
+    commit: Oid,
+) -> Result<PushEnd, Fault> {
     let reference = mirror.remote().reference();
-    let server = Advertisement::read(mirror.connection(), &[&reference])?;
+    let server = match said.take().filter(|server| server.tip_of(&reference) == Some(base)) {
+        Some(server) => server,
+        None => Advertisement::read(mirror.connection(), &[&reference])?,
+    };
     if server.tip_of(&reference) != Some(base) {
+        *said = Some(server).filter(|_| !mirror.connection().is_ssh());
         return Ok(PushEnd::BaseMoved { words: String::new() });
     }
     send(
@@ -96,7 +109,8 @@ fn spoken(speech: &[u8]) -> String {
 }
 
 fn rejected(refusal: &str, words: &str) -> PushEnd {
-    let lower = refusal.to_lowercase();
+    // git says of each branch that the whole failed, and why only beside it.
+    let lower = if refusal == "atomic transaction failed" { words } else { refusal }.to_lowercase();
     let words = if words.is_empty() { refusal.to_owned() } else { format!("{refusal}: {words}") };
     if RACE_WORDS.iter().any(|race| lower.contains(race)) {
         return PushEnd::BaseMoved { words };

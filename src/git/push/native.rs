@@ -2,7 +2,6 @@
 //! the old id it expects, and costs the same however many files the repository has.
 
 use std::cell::RefCell;
-use std::io;
 use std::io::{Read, Write};
 
 use git2::{Oid, Repository};
@@ -11,7 +10,7 @@ use super::pack::pack;
 use super::{LONGEST_SPEECH, New, PushEnd, Update, is_final, no_word, rejected, spoken};
 use crate::git::GitError;
 use crate::git::fault::Fault;
-use crate::git::http::{Answer, Connection, Program};
+use crate::git::http::{Answer, Connection, Program, drain};
 use crate::git::packet;
 use crate::git::packet::{FLUSH, Packet, PacketError, Packets};
 use crate::git::ssh;
@@ -212,13 +211,5 @@ impl Heard {
         let cause =
             broken.map_or_else(|| no_word(connection.url(), reference, &words), |error| connection.unread(error));
         PushEnd::Unknown { cause }
-    }
-}
-
-/// Reads what is left of an answer, so that its connection can be used again.
-fn drain(mut answer: Answer) {
-    const LONGEST: u64 = 64 * 1024;
-    if let Err(error) = io::copy(&mut (&mut answer).take(LONGEST), &mut io::sink()) {
-        tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::panic;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::domain::Retry;
@@ -45,6 +46,55 @@ fn forty_promotions_are_forty_commits_and_one_push() {
     let last = results.into_iter().next_back();
     assert!(matches!(last, Some(Ok(Outcome::Pushed { commit, .. })) if commit == world.tip()));
     world.is_sound();
+}
+
+/// Says that it ended.
+struct Ends(Arc<AtomicUsize>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn one_turn_among_servers_serves_all_that_wait_and_ends_after_them() {
+    let world = World::new();
+    let (taken, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counts = (Arc::clone(&taken), Arc::clone(&ended));
+    let writer = writer(&world).in_turns(Box::new(move || {
+        counts.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Ends(Arc::clone(&counts.1))))
+    }));
+    let during = Arc::clone(&ended);
+    let mut orders = lines(3);
+    orders.push(Order {
+        request: promotion("last"),
+        propose: Box::new(move |_: &Snapshot<'_>| {
+            assert_eq!(during.load(Ordering::SeqCst), 0, "the turn lasts until all is decided");
+            Ok(Proposal::Nothing)
+        }),
+    });
+    let results = writer.write_all(orders);
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!((taken.load(Ordering::SeqCst), ended.load(Ordering::SeqCst)), (1, 1));
+    assert_eq!(world.count(), 4);
+}
+
+#[test]
+fn without_the_turn_nothing_is_asked_of_the_server_and_everybody_is_told() {
+    let world = World::new();
+    let writer = writer(&world).in_turns(Box::new(|| Err("another server writes".to_owned())));
+    for result in writer.write_all(lines(2)) {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(&error, GitError::NotOurTurn { problem, .. } if problem == "another server writes"),
+            "{error}"
+        );
+        assert_eq!(error.retry(), Retry::Backoff);
+    }
+    assert_eq!(world.server.asked(), []);
+    assert_eq!(world.count(), 1);
 }
 
 #[test]

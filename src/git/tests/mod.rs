@@ -2,6 +2,7 @@
 
 mod answers;
 mod batch;
+mod catch_up;
 mod disk;
 mod export;
 mod faults;

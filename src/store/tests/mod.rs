@@ -12,6 +12,7 @@ mod runs;
 mod speed;
 mod tokens;
 mod trained;
+mod turns;
 
 use std::sync::OnceLock;
 use std::time::Duration;

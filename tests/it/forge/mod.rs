@@ -3,6 +3,7 @@
 
 mod changes;
 mod commands;
+mod contract;
 mod gitea;
 mod refusals;
 mod requests;

@@ -2,20 +2,21 @@
 
 use slipway::domain::{Account, ForgeId};
 use slipway::forge::{
-    ApiError, ApiSettings, AppLogin, ForgeApi, Login, NewRequest, Permission, Purpose, Settings, connect_api,
+    ApiError, ApiSettings, AppLogin, Conclusion, ForgeApi, Login, Marker, NewRequest, Permission, Purpose, Report,
+    ReportState, Settings, connect_api,
 };
 use slipway_testkit::github::{APP_ID, APP_KEY, GitHub, ROBOT_TOKEN};
 use slipway_testkit::{Repository, WorkTree};
 
-struct Peer {
-    github: GitHub,
+pub(super) struct Peer {
+    pub(super) github: GitHub,
     bare: Repository,
     work: WorkTree,
     _folder: tempfile::TempDir,
 }
 
 impl Peer {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let bare = Repository::init_bare(folder.path().join("bare.git")).await.expect("a repository");
         let url = bare.path().to_string_lossy().into_owned();
@@ -96,4 +97,31 @@ async fn a_permission_is_looked_up_by_number_and_never_by_a_name_that_somebody_e
         assert_eq!(permission(12, "grace").await, Permission::Read);
         assert_eq!(permission(99, "ada").await, Permission::None);
     }
+}
+
+#[tokio::test]
+async fn a_robot_tells_by_statuses_and_finds_its_own_comment_again() {
+    let peer = Peer::start().await;
+    peer.push("better", "2").await;
+    let number = peer.github.open_pull("better", 1).await.expect("a pull request");
+    let head = peer.bare.rev_parse("better").await.expect("a commit");
+    let report = Report {
+        revision: head.parse().expect("a commit"),
+        context: "slipway".to_owned(),
+        id: "slipway".to_owned(),
+        state: ReportState::Ended(Conclusion::Neutral),
+        title: "no model is touched".to_owned(),
+        text: String::new(),
+        annotations: Vec::new(),
+        buttons: Vec::new(),
+    };
+    for text in ["first", "second"] {
+        let robot = peer.api(Login::Token(ROBOT_TOKEN.into()));
+        robot.report(&report).await.expect("told");
+        robot.comment(number, &Marker::summary(), text).await.expect("written");
+    }
+    let statuses = peer.github.statuses(&head);
+    assert!(statuses.iter().all(|status| status["state"] == "success" && status["context"] == "slipway"));
+    let comments = peer.github.our_comments(number);
+    assert!(comments.len() == 1 && comments[0].ends_with("second"), "{comments:?}");
 }

@@ -3,10 +3,13 @@
 //!
 //! It knows one repository, `team/models`, and one App that is installed there.
 
+mod contract;
+mod edge;
 mod guard;
 mod mail;
 mod pulls;
 mod server;
+mod shapes;
 mod state;
 
 use std::net::SocketAddr;
@@ -17,13 +20,13 @@ use anyhow::{Context as _, Result};
 use axum::Json;
 use axum::extract::{Path, State as Shared};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::repository::Repository;
 
+pub use contract::is_checked;
 pub use guard::{Refusal, Request};
 pub use mail::Delivery;
 use state::{Pull, State};
@@ -62,17 +65,9 @@ impl Site {
 impl GitHub {
     /// Starts a double over a bare repository.
     pub async fn start(repository: Repository) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
         let site = Arc::new(Site { state: Mutex::new(State::new()), repository, answered: Notify::new() });
         let stop = CancellationToken::new();
-        let serving = axum::serve(listener, server::router(Arc::clone(&site)));
-        let serving = serving.with_graceful_shutdown(stop.clone().cancelled_owned());
-        let mut parts = JoinSet::new();
-        parts.spawn(async move {
-            // An accept error is not fatal to axum: it goes on, so there is nothing to report at the end.
-            serving.await.ok();
-        });
+        let edge::Serving { address, parts } = edge::serve(&site, &stop).await?;
         Ok(Self { address, site, stop, _serving: parts })
     }
 
@@ -127,7 +122,7 @@ impl GitHub {
     pub fn close_pull(&self, number: u64) {
         let mut state = self.site.lock();
         let pull = &mut state.pulls[index_of(number)];
-        pull.open = false;
+        pull.close(None);
         let author = pull.author;
         let body = json!({ "action": "closed", "number": number, "pull_request": state.pull(number) });
         state.mail("pull_request", body, author);
@@ -187,6 +182,11 @@ impl GitHub {
         checks.cloned().collect()
     }
 
+    /// The statuses of a commit, oldest first.
+    pub fn statuses(&self, sha: &str) -> Vec<Value> {
+        self.site.lock().statuses.iter().filter(|status| status["sha"] == sha).cloned().collect()
+    }
+
     /// All states a check went through, as `status` or `status:conclusion`.
     pub fn history(&self, check: &Value) -> Vec<String> {
         let id = check["id"].as_u64().unwrap_or_default();
@@ -216,19 +216,27 @@ impl GitHub {
         let looking = async {
             loop {
                 let answered = self.site.answered.notified();
+                if let Some(violation) = self.site.lock().violations.first() {
+                    anyhow::bail!("{violation}");
+                }
                 if let Some(found) = look(self) {
-                    return found;
+                    return Ok(found);
                 }
                 answered.await;
             }
         };
         let found = tokio::time::timeout(deadline, looking).await;
-        found.with_context(|| format!("{what} did not happen within {deadline:?}; asked was {:#?}", self.requests()))
+        found.with_context(|| format!("{what} did not happen within {deadline:?}; asked was {:#?}", self.requests()))?
     }
 
     /// Every request so far, in the order in which they came in.
     pub fn requests(&self) -> Vec<Request> {
         self.site.lock().guard.requests.clone()
+    }
+
+    /// Takes out what was not as GitHub describes it; what is left at the end fails the test.
+    pub fn violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.site.lock().violations)
     }
 
     /// Refuses the next requests.
@@ -262,6 +270,10 @@ impl GitHub {
 impl Drop for GitHub {
     fn drop(&mut self) {
         self.stop.cancel();
+        if !std::thread::panicking() {
+            let violations = self.violations();
+            assert!(violations.is_empty(), "{}", violations.join("\n\n"));
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn list(Shared(site): Shared<Arc<Site>>, Query(query): Query<Ha
         .pulls
         .iter()
         .filter(|pull| pull.open == open && pull.base_branch == base && format!("team:{}", pull.branch) == head);
-    Json(found.map(|pull| state.pull(pull.number)).collect())
+    Json(found.map(|pull| state.pull_in_list(pull)).collect())
 }
 
 pub(super) async fn open(Shared(site): Shared<Arc<Site>>, Json(body): Json<Value>) -> Answer {
@@ -59,7 +59,7 @@ pub(super) async fn update(
         text.clone_into(&mut pull.text);
     }
     if body["state"] == "closed" {
-        pull.open = false;
+        pull.close(None);
     }
     Json(state.pull(number))
 }
@@ -88,6 +88,7 @@ pub(super) async fn merge(Shared(site): Shared<Arc<Site>>, Path(number): Path<u6
     repository.git(&["update-ref", &tip, commit, &onto]).await.map_err(conflict)?;
     let mut state = site.lock();
     let pull = &mut state.pulls[index_of(number)];
-    (pull.open, pull.merged, pull.head) = (false, true, head);
+    pull.head = head;
+    pull.close(Some(commit.to_owned()));
     Ok((StatusCode::OK, Json(json!({ "sha": commit, "merged": true, "message": "Pull Request successfully merged" }))))
 }

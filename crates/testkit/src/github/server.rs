@@ -12,9 +12,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, patch, post};
 use serde_json::{Value, json};
 
-use super::guard::{Caller, Request};
+use super::guard::Caller;
 use super::state::State;
-use super::{APP_ID, Site, pulls};
+use super::{Site, pulls, shapes};
 
 /// The longest comment that GitHub takes, in characters.
 const LONGEST_COMMENT: usize = 65_536;
@@ -41,7 +41,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/app/installations/{id}/access_tokens", post(create_token))
         .route("/user", get(ourselves))
         .route("/user/{id}", get(account))
-        .layer(middleware::from_fn_with_state(Arc::clone(&site), admit))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), identify))
         .with_state(site)
 }
 
@@ -54,37 +54,12 @@ pub(super) fn unprocessable(message: &str) -> Response {
     refused(StatusCode::UNPROCESSABLE_ENTITY, message)
 }
 
-async fn admit(Shared(site): Shared<Arc<Site>>, mut request: Incoming, next: Next) -> Response {
-    let (method, path) = (request.method().to_string(), request.uri().to_string());
-    let delay = {
-        let mut state = site.lock();
-        state.guard.requests.push(Request { method: method.clone(), path: path.clone() });
-        state.guard.delay
-    };
-    if let Some(delay) = delay {
-        tokio::time::sleep(delay).await;
-    }
-    let caller = {
-        let mut state = site.lock();
-        if let Some(refusal) = state.guard.refusal() {
-            return refusal;
-        }
-        state.guard.caller(request.headers())
-    };
-    let only_app = path.starts_with("/app/") || path.ends_with("/installation");
-    match caller {
-        None => return refused(StatusCode::UNAUTHORIZED, "Bad credentials"),
-        Some(caller) if (caller == Caller::App) != only_app => {
-            return refused(StatusCode::UNAUTHORIZED, "A JSON web token could not be decoded");
-        }
-        Some(caller) => request.extensions_mut().insert(caller),
-    };
-    let answer = next.run(request).await;
-    site.answered.notify_waiters();
-    if site.lock().guard.takes_answer(&method) {
-        return refused(StatusCode::BAD_GATEWAY, "the answer is lost");
-    }
-    answer
+/// Says who calls. Those that nobody knows were turned away before.
+async fn identify(Shared(site): Shared<Arc<Site>>, mut request: Incoming, next: Next) -> Response {
+    let caller = site.lock().guard.caller(request.headers());
+    let Some(caller) = caller else { return refused(StatusCode::UNAUTHORIZED, "Bad credentials") };
+    request.extensions_mut().insert(caller);
+    next.run(request).await
 }
 
 fn is_app(caller: axum::Extension<Caller>) -> bool {
@@ -92,7 +67,7 @@ fn is_app(caller: axum::Extension<Caller>) -> bool {
 }
 
 async fn installation() -> Json<Value> {
-    Json(json!({ "id": 1, "app_id": APP_ID }))
+    Json(shapes::installation())
 }
 
 async fn create_token(Shared(site): Shared<Arc<Site>>, Json(body): Json<Value>) -> Answer {
@@ -109,7 +84,7 @@ async fn ourselves(caller: axum::Extension<Caller>, Shared(site): Shared<Arc<Sit
         return Err(refused(StatusCode::FORBIDDEN, "Resource not accessible by integration"));
     }
     let state = site.lock();
-    Ok((StatusCode::OK, Json(state.account(State::writer(false).0))))
+    Ok((StatusCode::OK, Json(shapes::profile(state.account(State::writer(false).0)))))
 }
 
 async fn account(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>) -> Answer {
@@ -117,25 +92,31 @@ async fn account(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>) -> Answer
     if !state.people.contains_key(&id) {
         return Err(refused(StatusCode::NOT_FOUND, "Not Found"));
     }
-    Ok((StatusCode::OK, Json(state.account(id))))
+    Ok((StatusCode::OK, Json(shapes::profile(state.account(id)))))
 }
 
 async fn permission(Shared(site): Shared<Arc<Site>>, Path(login): Path<String>) -> Answer {
     let state = site.lock();
     let found = state.people.iter().find(|(_, (name, _))| *name == login);
     let Some((id, (_, permission))) = found else { return Err(refused(StatusCode::NOT_FOUND, "Not Found")) };
-    Ok((StatusCode::OK, Json(json!({ "permission": permission, "user": state.account(*id) }))))
+    Ok((StatusCode::OK, Json(shapes::permission(state.account(*id), permission))))
 }
 
-async fn create_status(Shared(site): Shared<Arc<Site>>, Path(sha): Path<String>, Json(body): Json<Value>) -> Answer {
+async fn create_status(
+    caller: axum::Extension<Caller>,
+    Shared(site): Shared<Arc<Site>>,
+    Path(sha): Path<String>,
+    Json(body): Json<Value>,
+) -> Answer {
     let state = body["state"].as_str().unwrap_or_default();
     let description = body["description"].as_str().unwrap_or_default();
     if !matches!(state, "pending" | "success" | "failure" | "error") || description.chars().count() > 140 {
         return Err(unprocessable("Validation Failed"));
     }
-    let mut status = body;
-    status["sha"] = json!(sha);
-    site.lock().statuses.push(status.clone());
+    let mut state = site.lock();
+    let (id, creator) = (state.new_id(), state.account(State::writer(is_app(caller)).0));
+    let status = shapes::status(id, &sha, &body, creator);
+    state.statuses.push(status.clone());
     Ok((StatusCode::CREATED, Json(status)))
 }
 
@@ -159,10 +140,8 @@ async fn create_check(
     }
     let mut state = site.lock();
     let id = state.new_id();
-    let mut check = json!({
-        "id": id, "name": body["name"], "head_sha": body["head_sha"], "status": "queued", "conclusion": null,
-        "app": { "id": APP_ID }, "output": { "annotations_count": 0 }, "annotations": [],
-    });
+    let word = |name: &str| body[name].as_str().unwrap_or_default();
+    let mut check = shapes::check(id, word("name"), word("head_sha"));
     change_check(&mut check, &body).map_err(unprocessable)?;
     state.history.push((id, state_of(&check)));
     state.checks.push(check.clone());
@@ -217,6 +196,7 @@ fn change_check(check: &mut Value, body: &Value) -> Result<(), &'static str> {
         }
     }
     check["conclusion"] = body["conclusion"].clone();
+    check["completed_at"] = if completed { json!(shapes::now()) } else { Value::Null };
     check["output"]["title"] = output["title"].clone();
     check["output"]["summary"] = output["summary"].clone();
     let mut all = check["annotations"].as_array().cloned().unwrap_or_default();
@@ -260,6 +240,7 @@ async fn update_comment(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>, Js
         return Err(refused(StatusCode::FORBIDDEN, "Must have admin rights to Repository."));
     }
     text.clone_into(&mut comment.text);
+    comment.changed_at = shapes::now();
     Ok((StatusCode::OK, Json(state.comment(id))))
 }
 
@@ -270,7 +251,12 @@ fn comment_in(body: &Value) -> Result<&str, &'static str> {
     }
 }
 
-async fn react(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>, Json(body): Json<Value>) -> Answer {
+async fn react(
+    caller: axum::Extension<Caller>,
+    Shared(site): Shared<Arc<Site>>,
+    Path(id): Path<u64>,
+    Json(body): Json<Value>,
+) -> Answer {
     let content = body["content"].as_str().unwrap_or_default().to_owned();
     let mut state = site.lock();
     if !["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"].contains(&&*content) {
@@ -279,9 +265,11 @@ async fn react(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>, Json(body):
     let reaction = (id, content);
     let status = if state.reactions.contains(&reaction) { StatusCode::OK } else { StatusCode::CREATED };
     if status == StatusCode::CREATED {
-        state.reactions.push(reaction);
+        state.reactions.push(reaction.clone());
     }
-    Ok((status, Json(json!({ "id": 1, "content": body["content"] }))))
+    let place = state.reactions.iter().position(|known| *known == reaction).unwrap_or_default() as u64;
+    let user = state.account(State::writer(is_app(caller)).0);
+    Ok((status, Json(shapes::reaction(place + 1, &reaction.1, user))))
 }
 
 /// One page of a list.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::APP_ID;
 use super::guard::Guard;
 use super::mail::Delivery;
+use super::{APP_ID, shapes};
 
 /// The account of the robot.
 pub(super) const ROBOT: u64 = 900;
@@ -22,6 +22,8 @@ pub(super) struct Comment {
     pub(super) account: u64,
     pub(super) app: Option<u64>,
     pub(super) text: String,
+    pub(super) written_at: Timestamp,
+    pub(super) changed_at: Timestamp,
 }
 
 impl Comment {
@@ -43,14 +45,38 @@ pub(super) struct Pull {
     pub(super) text: String,
     pub(super) open: bool,
     pub(super) merged: bool,
+    pub(super) merge_commit: Option<String>,
+    pub(super) opened_at: Timestamp,
+    pub(super) closed_at: Option<Timestamp>,
 }
 
 impl Pull {
     pub(super) fn new(number: u64, branch: &str, base_branch: &str, head: &str, base: &str, author: u64) -> Self {
         let owned = str::to_owned;
         let (branch, base_branch, head, base) = (owned(branch), owned(base_branch), owned(head), owned(base));
-        let (title, text) = (String::new(), String::new());
-        Self { number, branch, base_branch, head, base, author, title, text, open: true, merged: false }
+        Self {
+            number,
+            branch,
+            base_branch,
+            head,
+            base,
+            author,
+            title: format!("Change {number}"),
+            text: String::new(),
+            open: true,
+            merged: false,
+            merge_commit: None,
+            opened_at: shapes::now(),
+            closed_at: None,
+        }
+    }
+
+    /// Closes it, with its merge commit if it was merged.
+    pub(super) fn close(&mut self, merge_commit: Option<String>) {
+        self.open = false;
+        self.merged = merge_commit.is_some();
+        self.merge_commit = merge_commit;
+        self.closed_at = Some(shapes::now());
     }
 }
 
@@ -67,6 +93,8 @@ pub(super) struct State {
     pub(super) history: Vec<(u64, String)>,
     pub(super) statuses: Vec<Value>,
     pub(super) waiting: Vec<Delivery>,
+    /// What was not as GitHub describes it.
+    pub(super) violations: Vec<String>,
     last_id: u64,
 }
 
@@ -88,6 +116,7 @@ impl State {
             history: Vec::new(),
             statuses: Vec::new(),
             waiting: Vec::new(),
+            violations: Vec::new(),
             last_id: 1_000,
         }
     }
@@ -99,7 +128,7 @@ impl State {
 
     /// Leaves a webhook to be sent.
     pub(super) fn mail(&mut self, event: &str, mut body: Value, sender: u64) {
-        body["repository"] = repository();
+        body["repository"] = shapes::repository();
         body["sender"] = self.account(sender);
         body["installation"] = json!({ "id": 1 });
         let guid = format!("00000000-0000-4000-8000-{:012}", self.new_id());
@@ -108,7 +137,8 @@ impl State {
 
     pub(super) fn write_comment(&mut self, pull: u64, account: u64, app: Option<u64>, text: &str) -> u64 {
         let id = self.new_id();
-        self.comments.push(Comment { id, pull, account, app, text: text.to_owned() });
+        let (text, now) = (text.to_owned(), shapes::now());
+        self.comments.push(Comment { id, pull, account, app, text, written_at: now, changed_at: now });
         let body = json!({
             "action": "created",
             "issue": { "number": pull, "pull_request": {} },
@@ -124,37 +154,21 @@ impl State {
     }
 
     pub(super) fn account(&self, id: u64) -> Value {
-        let login = self.people.get(&id).map_or("ghost", |(login, _)| login);
-        let kind = if id == BOT { "Bot" } else { "User" };
-        json!({ "id": id, "login": login, "type": kind })
+        shapes::account(id, self.people.get(&id).map_or("ghost", |(login, _)| login))
     }
 
     pub(super) fn comment(&self, id: u64) -> Value {
-        let Some(comment) = self.comments.iter().find(|comment| comment.id == id) else { return Value::Null };
-        json!({
-            "id": id,
-            "body": comment.text,
-            "user": self.account(comment.account),
-            "performed_via_github_app": comment.app.map(|app| json!({ "id": app, "slug": "slipway" })),
-            "created_at": Timestamp::UNIX_EPOCH,
-        })
+        let found = self.comments.iter().find(|comment| comment.id == id);
+        found.map_or(Value::Null, |comment| shapes::comment(comment, self.account(comment.account)))
     }
 
     pub(super) fn pull(&self, number: u64) -> Value {
         let Some(pull) = self.pulls.iter().find(|pull| pull.number == number) else { return Value::Null };
-        json!({
-            "number": number,
-            "state": if pull.open { "open" } else { "closed" },
-            "merged": pull.merged,
-            "title": pull.title,
-            "body": pull.text,
-            "user": self.account(pull.author),
-            "head": { "ref": pull.branch, "sha": pull.head, "repo": repository() },
-            "base": { "ref": pull.base_branch, "sha": pull.base, "repo": repository() },
-        })
+        let comments = self.comments.iter().filter(|comment| comment.pull == number).count();
+        shapes::pull(pull, self.account(pull.author), comments)
     }
-}
 
-pub(super) fn repository() -> Value {
-    json!({ "id": 41, "name": "models", "full_name": "team/models", "owner": { "id": 40, "login": "team" } })
+    pub(super) fn pull_in_list(&self, pull: &Pull) -> Value {
+        shapes::pull_in_list(pull, self.account(pull.author))
+    }
 }

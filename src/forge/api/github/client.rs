@@ -15,6 +15,9 @@ use crate::forge::api::address::Address;
 use crate::forge::api::http::{AGENT, Calls, PATIENCE};
 use crate::forge::api::{ApiError, Login, Purpose, answer};
 
+/// Which of the API's versions is spoken; without it, GitHub chooses.
+const VERSION: &str = "x-github-api-version";
+
 /// Calls of GitHub's API for one repository.
 pub(super) struct Client {
     address: Address,
@@ -87,8 +90,8 @@ impl Client {
         let mut login = HeaderValue::from_str(&format!("Bearer {bearer}"))
             .map_err(|_| ApiError::Refused { reason: "it cannot be sent".to_owned(), help })?;
         login.set_sensitive(true);
-        let request =
-            Request::builder().method(method).uri(path).header(AUTHORIZATION, login).header(USER_AGENT, AGENT);
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header(AUTHORIZATION, login).header(USER_AGENT, AGENT).header(VERSION, "2022-11-28");
         let request = octocrab.build_request(request, body).map_err(|error| unreachable(&error))?;
         let (parts, body) = octocrab.execute(request).await.map_err(|error| unreachable(&error))?.into_parts();
         if let Some(left) = answer::calls_left(&parts.headers) {

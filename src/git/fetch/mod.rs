@@ -1,5 +1,7 @@
 //! Fetches one branch into a bare repository on disk; whether to keep or remake that repository is not decided here.
 
+mod native;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -63,6 +65,20 @@ pub(super) fn update(path: &Path, remote: &Remote, connection: &Arc<Connection>)
     let repository = open(path, remote)?;
     let channel = Channel::open(connection)?;
     fetch_branch(&repository, remote, &channel).map_err(|fault| explained(fault, &channel, remote))
+}
+
+/// Brings a mirror to a tip that the server has just named. `None`: to be fetched in the usual way.
+pub(super) fn catch_up(path: &Path, remote: &Remote, connection: &Connection, tip: Oid) -> Result<Option<Oid>, Fault> {
+    let repository = open(path, remote)?;
+    let known = repository.refname_to_id(TIP)?;
+    if known != tip {
+        if connection.is_ssh() || !native::fetch(&repository, connection, known, tip)? {
+            return Ok(None);
+        }
+        is_whole(&repository, tip)?;
+        repository.reference(TIP, tip, true, "caught up")?;
+    }
+    Ok(Some(tip))
 }
 
 fn fetch_branch(repository: &Repository, remote: &Remote, channel: &Channel) -> Result<Oid, Fault> {

@@ -1,0 +1,99 @@
+//! Where requests come in: they are noted, delayed and refused here, and their answers lost, before GitHub's API as it is
+//! described sees them. What no description names (limits, outages, logins that ended) happens here alone.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::{Request as Incoming, State as Shared};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Site;
+use super::contract::{self, Contract};
+use super::guard::{Caller, Request};
+use super::server::{self, refused};
+
+/// What is served while the double runs.
+pub(super) struct Serving {
+    pub(super) address: SocketAddr,
+    pub(super) parts: JoinSet<()>,
+}
+
+/// Serves the API, through GitHub's description of it if that was asked for.
+pub(super) async fn serve(site: &Arc<Site>, stop: &CancellationToken) -> Result<Serving> {
+    let mut parts = JoinSet::new();
+    let api = server::router(Arc::clone(site));
+    let inside = match contract::folder() {
+        None => api,
+        Some(folder) => {
+            let upstream = listen(api, stop, &mut parts).await?;
+            let contract = Arc::new(Contract::start(&folder, upstream).await?);
+            let site = Arc::clone(site);
+            Router::new().fallback(move |request: Incoming| carry(contract, site, request))
+        }
+    };
+    let outside = inside.layer(middleware::from_fn_with_state(Arc::clone(site), admit));
+    let address = listen(outside, stop, &mut parts).await?;
+    Ok(Serving { address, parts })
+}
+
+async fn listen(router: Router, stop: &CancellationToken, parts: &mut JoinSet<()>) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    parts.spawn(async move {
+        // An accept error is not fatal to axum: it goes on, so there is nothing to report at the end.
+        serving.await.ok();
+    });
+    Ok(address)
+}
+
+/// A violation ends the test: it is noted, and whoever waits for something is told.
+async fn carry(contract: Arc<Contract>, site: Arc<Site>, request: Incoming) -> Response {
+    match contract.carry(request).await {
+        Ok(answer) => answer,
+        Err(violation) => {
+            site.lock().violations.push(format!("{violation:#}"));
+            refused(StatusCode::INTERNAL_SERVER_ERROR, "this is not as GitHub describes it")
+        }
+    }
+}
+
+async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().to_string());
+    let delay = {
+        let mut state = site.lock();
+        state.guard.requests.push(Request { method: method.clone(), path: path.clone() });
+        state.guard.delay
+    };
+    if let Some(delay) = delay {
+        tokio::time::sleep(delay).await;
+    }
+    let caller = {
+        let mut state = site.lock();
+        if let Some(refusal) = state.guard.refusal() {
+            return refusal;
+        }
+        state.guard.caller(request.headers())
+    };
+    let only_app = path.starts_with("/app/") || path.ends_with("/installation");
+    match caller {
+        None => return refused(StatusCode::UNAUTHORIZED, "Bad credentials"),
+        Some(caller) if (caller == Caller::App) != only_app => {
+            return refused(StatusCode::UNAUTHORIZED, "A JSON web token could not be decoded");
+        }
+        Some(_) => {}
+    }
+    let answer = next.run(request).await;
+    site.answered.notify_waiters();
+    if site.lock().guard.takes_answer(&method) {
+        return refused(StatusCode::BAD_GATEWAY, "the answer is lost");
+    }
+    answer
+}
