@@ -106,12 +106,15 @@ impl World {
         self.propose(&[("slipway.yaml", MODEL.replace(old, new))]).await
     }
 
-    /// Waits until a status at a commit has a state.
+    /// Waits until a status at a commit has a state. One that ended otherwise is told of.
     async fn status(&self, head: &str, context: &str, state: &str) {
-        let has =
-            async |project: &Project<'_>| Ok(project.state_of(head, context).await?.filter(|found| found == state));
-        let what = format!("`{context}` at {head} to be {state}");
-        self.models().wait_for(&what, DEADLINE, has).await.expect("it is told");
+        let ended = async |project: &Project<'_>| {
+            let found = project.statuses(head).await?.into_iter().find(|status| status["context"] == context);
+            Ok(found.filter(|found| found["status"] == state || found["status"] != "pending"))
+        };
+        let what = format!("the end of `{context}` at {head}");
+        let ended = self.models().wait_for(&what, DEADLINE, ended).await.expect("it is told");
+        assert_eq!(ended["status"], state, "{ended:#}");
     }
 
     /// Our first comment below a change once it says something.
@@ -127,7 +130,8 @@ impl World {
     async fn restart(&mut self) {
         self.bench.restart(&[]).await;
         let url = format!("{}/webhooks/digits", self.bench.server().address());
-        let config = json!({ "config": { "url": url, "content_type": "json", "secret": SECRET } });
+        // A webhook that is changed without its events tells of pushes alone afterwards.
+        let config = json!({ "config": { "url": url, "content_type": "json", "secret": SECRET }, "events": EVENTS });
         self.models().change_hook(self.hook, &config).await.expect("changed");
     }
 }
