@@ -24,8 +24,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// How often it is asked whether it is.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Starts the program and ends it when the line it reads ends, that is when its parent is gone, however that happened.
-const KEEPER: &str = r#""$@" >"$LOG" 2>&1 & server=$!
+/// Starts the program and ends it when the line it reads ends, that is when its parent is gone, however that happened: an
+/// interrupt from the terminal reaches both, and is no reason to leave the folder behind.
+const KEEPER: &str = r#"trap : INT TERM HUP; "$@" >"$LOG" 2>&1 & server=$!
 read -r _; kill "$server" 2>/dev/null; wait "$server"; rm -rf "$FOLDER""#;
 
 /// A running Gitea.
