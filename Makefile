@@ -72,7 +72,7 @@ test-api: ## hold a running server against docs/openapi.json, with schemathesis
 .PHONY: test-contract
 test-contract: tools libtorch ## the tests of forges once more, each call held against GitHub's own description, by Prism
 	@$(MAKE) data DATA=digits
-	@cargo build --package slipway --package slipway-trainer
+	@cargo build --workspace
 	@python3 scripts/check_contract.py
 
 .PHONY: quick

@@ -82,11 +82,12 @@ impl Contract {
         }
         let (agent, sent) = (self.agent.clone(), body.clone());
         let answered = tokio::task::spawn_blocking(move || {
-            let (mut parts, mut body) = match sent.is_empty() {
-                true => agent.run(ureq::http::Request::from_parts(parts, ()))?,
-                false => agent.run(ureq::http::Request::from_parts(parts, sent.to_vec()))?,
-            }
-            .into_parts();
+            let answer = if sent.is_empty() {
+                agent.run(ureq::http::Request::from_parts(parts, ()))?
+            } else {
+                agent.run(ureq::http::Request::from_parts(parts, sent.to_vec()))?
+            };
+            let (mut parts, mut body) = answer.into_parts();
             for name in [CONTENT_LENGTH, CONNECTION, TRANSFER_ENCODING] {
                 parts.headers.remove(name);
             }

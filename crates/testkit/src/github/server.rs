@@ -115,7 +115,7 @@ async fn create_status(
     }
     let mut state = site.lock();
     let (id, creator) = (state.new_id(), state.account(State::writer(is_app(caller)).0));
-    let status = shapes::status(id, &sha, &body, creator);
+    let status = shapes::status(id, &sha, &body, &creator);
     state.statuses.push(status.clone());
     Ok((StatusCode::CREATED, Json(status)))
 }
@@ -269,7 +269,7 @@ async fn react(
     }
     let place = state.reactions.iter().position(|known| *known == reaction).unwrap_or_default() as u64;
     let user = state.account(State::writer(is_app(caller)).0);
-    Ok((status, Json(shapes::reaction(place + 1, &reaction.1, user))))
+    Ok((status, Json(shapes::reaction(place + 1, &reaction.1, &user))))
 }
 
 /// One page of a list.

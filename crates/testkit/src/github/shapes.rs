@@ -113,7 +113,7 @@ pub(super) fn check(id: u64, name: &str, head: &str) -> Value {
     })
 }
 
-pub(super) fn status(id: u64, sha: &str, body: &Value, creator: Value) -> Value {
+pub(super) fn status(id: u64, sha: &str, body: &Value, creator: &Value) -> Value {
     json!({
         "id": id, "node_id": format!("S_{id}"), "sha": sha, "state": body["state"], "context": body["context"],
         "description": body["description"], "target_url": null, "avatar_url": null, "creator": creator,
@@ -121,7 +121,7 @@ pub(super) fn status(id: u64, sha: &str, body: &Value, creator: Value) -> Value 
     })
 }
 
-pub(super) fn comment(comment: &Comment, user: Value) -> Value {
+pub(super) fn comment(comment: &Comment, user: &Value) -> Value {
     let Comment { id, pull, account: _, app: by_app, text, written_at, changed_at } = comment;
     json!({
         "id": id, "node_id": format!("IC_{id}"), "body": text, "user": user,
@@ -131,12 +131,12 @@ pub(super) fn comment(comment: &Comment, user: Value) -> Value {
     })
 }
 
-pub(super) fn reaction(id: u64, content: &str, user: Value) -> Value {
+pub(super) fn reaction(id: u64, content: &str, user: &Value) -> Value {
     json!({ "id": id, "node_id": format!("RE_{id}"), "user": user, "content": content, "created_at": now() })
 }
 
 /// A pull request as it stands in lists.
-pub(super) fn pull_in_list(pull: &Pull, user: Value) -> Value {
+pub(super) fn pull_in_list(pull: &Pull, user: &Value) -> Value {
     let number = pull.number;
     let (url, page) = (format!("{REPOSITORY}/pulls/{number}"), format!("{PAGES}/team/models/pull/{number}"));
     let end = |name: &str, commit: &str| {
@@ -165,8 +165,8 @@ pub(super) fn pull_in_list(pull: &Pull, user: Value) -> Value {
 }
 
 /// A pull request as it is shown alone, and in webhooks.
-pub(super) fn pull(pull: &Pull, user: Value, comments: usize) -> Value {
-    let mut shown = pull_in_list(pull, user.clone());
+pub(super) fn pull(pull: &Pull, user: &Value, comments: usize) -> Value {
+    let mut shown = pull_in_list(pull, user);
     let more = json!({
         "merged": pull.merged, "mergeable": pull.open, "mergeable_state": "clean", "comments": comments,
         "merged_by": pull.merged.then_some(user), "review_comments": 0, "maintainer_can_modify": false,

@@ -159,16 +159,16 @@ impl State {
 
     pub(super) fn comment(&self, id: u64) -> Value {
         let found = self.comments.iter().find(|comment| comment.id == id);
-        found.map_or(Value::Null, |comment| shapes::comment(comment, self.account(comment.account)))
+        found.map_or(Value::Null, |comment| shapes::comment(comment, &self.account(comment.account)))
     }
 
     pub(super) fn pull(&self, number: u64) -> Value {
         let Some(pull) = self.pulls.iter().find(|pull| pull.number == number) else { return Value::Null };
         let comments = self.comments.iter().filter(|comment| comment.pull == number).count();
-        shapes::pull(pull, self.account(pull.author), comments)
+        shapes::pull(pull, &self.account(pull.author), comments)
     }
 
     pub(super) fn pull_in_list(&self, pull: &Pull) -> Value {
-        shapes::pull_in_list(pull, self.account(pull.author))
+        shapes::pull_in_list(pull, &self.account(pull.author))
     }
 }
