@@ -70,11 +70,10 @@ def cut(description):
         elif isinstance(item, dict):
             open_ends += item.values()
             kind, _, name = str(item.get("$ref", "")).removeprefix("#/components/").partition("/")
-            if name and kind != "examples" and name not in needed[kind]:
+            if name and name not in needed[kind]:
                 needed[kind][name] = components[kind][name]
-                open_ends.append(components[kind][name])
-            elif kind == "examples" and name:
-                needed[kind][name] = components[kind][name]
+                if kind != "examples":
+                    open_ends.append(components[kind][name])
     return description | {"components": needed}
 
 

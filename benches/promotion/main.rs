@@ -12,7 +12,8 @@ mod writer;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use slipway_testkit::GitServer;
 
 /// Sizes of the environment repositories, in files, with the rounds that are run on each.
 const SIZES: [(usize, usize); 3] = [(1_000, 5), (10_000, 5), (100_000, 3)];
@@ -32,11 +33,6 @@ fn main() -> Result<()> {
 
 /// Serves the repositories of a folder until standard input ends; says the address first.
 fn serve(folder: PathBuf) -> Result<()> {
-    tokio::runtime::Runtime::new()?.block_on(async {
-        let server = slipway_testkit::GitServer::start(folder).await.context("the git server did not start")?;
-        report::say(&server.address().to_string());
-        tokio::task::spawn_blocking(|| std::io::read_to_string(std::io::stdin())).await??;
-        server.stop().await;
-        Ok(())
-    })
+    let serving = GitServer::serve_until_input_ends(folder, |address| report::say(&address.to_string()));
+    tokio::runtime::Runtime::new()?.block_on(serving)
 }

@@ -151,10 +151,10 @@ impl<'a> Batch<'a> {
             let asked = (!connection.is_ssh()).then(|| Advertisement::read(connection, &[&reference]));
             self.said = asked.transpose()?;
         }
-        self.tip = match self.said.as_ref().and_then(|server| server.tip_of(&reference)) {
-            Some(tip) => self.mirror.catch_up(tip)?,
-            None => self.mirror.fetch()?,
+        let Some(tip) = self.said.as_ref().and_then(|server| server.tip_of(&reference)) else {
+            return self.refresh();
         };
+        self.tip = self.mirror.catch_up(tip)?;
         self.fresh = true;
         Ok(())
     }

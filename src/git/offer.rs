@@ -118,11 +118,7 @@ impl Placing<'_> {
 
     /// The newest tip of the writer's branch: fetched only if the server names another than is known.
     fn newest(&self, named: Option<Oid>) -> Result<CommitSha, GitError> {
-        match self.mirror.known_tip() {
-            Some(known) if named == Some(id_of(&known)) => Ok(known),
-            Some(_) if let Some(tip) = named => self.mirror.catch_up(tip),
-            _ => self.mirror.fetch(),
-        }
+        named.map_or_else(|| self.mirror.fetch(), |tip| self.mirror.catch_up(tip))
     }
 
     /// Whether the mirror has what the branch holds, so that it can be compared; it is fetched if not.

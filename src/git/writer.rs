@@ -100,11 +100,11 @@ impl<E: From<GitError>> Writer<E> {
                 drop(turn);
             }
             Err(problem) => {
+                let remote = self.mirror.remote();
+                let (repository, branch) = (remote.url().to_owned(), remote.branch().to_owned());
+                let error = GitError::NotOurTurn { repository, branch, problem };
                 for Waiting { answer, .. } in waiting {
-                    let remote = self.mirror.remote();
-                    let (repository, branch) = (remote.url().to_owned(), remote.branch().to_owned());
-                    let error = GitError::NotOurTurn { repository, branch, problem: problem.clone() };
-                    let _ = answer.send(Err(error.into()));
+                    let _ = answer.send(Err(error.clone().into()));
                 }
             }
         }

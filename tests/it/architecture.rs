@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use crate::support::each_source;
+
 /// `(module, what it may import)`. Rows run from the core outwards; a row names only rows above it.
 const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
@@ -189,15 +191,4 @@ fn offences_in(src: &Path) -> BTreeSet<String> {
 fn names_crate(line: &str, name: &str) -> bool {
     line.match_indices(&format!("{name}::"))
         .any(|(at, _)| !line[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':'))
-}
-
-fn each_source(folder: &Path, visit: &mut dyn FnMut(&Path, &str)) {
-    for entry in fs::read_dir(folder).expect("a readable folder") {
-        let path = entry.expect("a readable entry").path();
-        if path.is_dir() {
-            each_source(&path, visit);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            visit(&path, &fs::read_to_string(&path).expect("UTF-8 source"));
-        }
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::slipway;
+use crate::support::{each_source, slipway};
 
 const PAPERS: [&str; 6] =
     ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/benchmarks.md"];
@@ -82,7 +82,10 @@ fn every_make_target_of_the_papers_exists() {
 
 #[test]
 fn every_test_that_the_page_of_forges_names_exists() {
-    let sources: String = ["src", "tests", "crates"].iter().map(|folder| sources_below(folder)).collect();
+    let mut sources = String::new();
+    for folder in ["src", "tests", "crates"] {
+        each_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut |_, text| sources.push_str(text));
+    }
     let page = read("docs/forges.md");
     // Backquoted words that long, with underscores alone between them, are names of tests there.
     let named: BTreeSet<&str> = page
@@ -97,23 +100,6 @@ fn every_test_that_the_page_of_forges_names_exists() {
     for name in named {
         assert!(sources.contains(&format!("fn {name}(")), "there is no test `{name}`");
     }
-}
-
-/// All Rust below a folder.
-fn sources_below(folder: &str) -> String {
-    let mut text = String::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                text.push_str(&std::fs::read_to_string(path).expect("text"));
-            }
-        }
-    }
-    text
 }
 
 #[test]

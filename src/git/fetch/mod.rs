@@ -71,11 +71,11 @@ pub(super) fn update(path: &Path, remote: &Remote, connection: &Arc<Connection>)
 pub(super) fn catch_up(path: &Path, remote: &Remote, connection: &Connection, tip: Oid) -> Result<Option<Oid>, Fault> {
     let repository = open(path, remote)?;
     let known = repository.refname_to_id(TIP)?;
+    if known != tip && (connection.is_ssh() || !native::fetch(&repository, connection, known, tip)?) {
+        return Ok(None);
+    }
+    is_whole(&repository, tip)?;
     if known != tip {
-        if connection.is_ssh() || !native::fetch(&repository, connection, known, tip)? {
-            return Ok(None);
-        }
-        is_whole(&repository, tip)?;
         repository.reference(TIP, tip, true, "caught up")?;
     }
     Ok(Some(tip))

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::world::{ApiWorld, run};
+use crate::support::each_source;
 
 #[tokio::test]
 async fn metrics_say_what_they_mean_and_count_by_route_not_by_address() {
@@ -52,20 +53,11 @@ async fn metrics_say_what_they_mean_and_count_by_route_not_by_address() {
 fn every_metric_in_the_source_has_its_meaning_told() {
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let meanings = std::fs::read_to_string(source.join("telemetry/metrics.rs")).expect("a source");
-    let (mut folders, mut names) = (vec![source], std::collections::BTreeSet::new());
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path).expect("a source");
-                let used =
-                    text.split("metrics::").skip(1).filter_map(|rest| rest.split_once("!(\"")?.1.split('"').next());
-                names.extend(used.filter(|name| name.starts_with("slipway_")).map(str::to_owned));
-            }
-        }
-    }
+    let mut names = std::collections::BTreeSet::new();
+    each_source(&source, &mut |_, text| {
+        let used = text.split("metrics::").skip(1).filter_map(|rest| rest.split_once("!(\"")?.1.split('"').next());
+        names.extend(used.filter(|name| name.starts_with("slipway_")).map(str::to_owned));
+    });
     assert!(names.len() > 15, "{names:?}");
     names.retain(|name| !meanings.contains(&format!("(\"{name}\", ")));
     assert!(names.is_empty(), "without a meaning: {names:?}");

@@ -9,7 +9,7 @@ const CHECK: &str = "slipway/digits";
 #[tokio::test]
 async fn a_change_is_one_check_a_model_and_one_comment_however_its_deliveries_come() {
     let world = World::start().await;
-    let first = world.propose_model("seed: 7", "seed: 8").await;
+    let first = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     let opened = world.github.waiting();
     let twice: Vec<_> = opened.iter().flat_map(|delivery| [delivery.clone(), delivery.by_another_hook()]).collect();
@@ -31,7 +31,7 @@ async fn a_change_is_one_check_a_model_and_one_comment_however_its_deliveries_co
     assert!(calls.clone().count() <= 8, "{:#?}", calls.collect::<Vec<_>>());
 
     // The next push is told of before the first is told of again.
-    let second = world.propose_model("seed: 7", "seed: 9").await;
+    let second = world.bench.propose_model("seed: 7", "seed: 9").await;
     world.github.notice_push(number).await.expect("noticed");
     let mut deliveries: Vec<_> = world.github.waiting().into_iter().filter(|one| one.event == "pull_request").collect();
     deliveries.extend(deliveries.clone().iter().map(slipway_testkit::github::Delivery::by_another_hook));
@@ -53,7 +53,7 @@ async fn a_change_is_one_check_a_model_and_one_comment_however_its_deliveries_co
 #[tokio::test]
 async fn a_change_that_touches_no_model_is_neutral_and_is_not_commented_on() {
     let world = World::start().await;
-    let head = world.propose(&[("README.md", "hello".to_owned())]).await;
+    let head = world.bench.propose(&[("README.md", "hello".to_owned())]).await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;
     let check = world.ended_check(&head, "slipway").await;
@@ -66,7 +66,7 @@ async fn a_change_that_touches_no_model_is_neutral_and_is_not_commented_on() {
 async fn mistakes_are_shown_at_their_lines_and_what_a_change_chose_stays_text() {
     let world = World::start().await;
     let hostile = "epochs: '<img src=x> @everyone'";
-    let head = world.propose_model("epochs: 4", hostile).await;
+    let head = world.bench.propose_model("epochs: 4", hostile).await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;
     let check = world.ended_check(&head, CHECK).await;
@@ -83,7 +83,7 @@ async fn mistakes_are_shown_at_their_lines_and_what_a_change_chose_stays_text() 
 #[tokio::test]
 async fn what_a_merge_queue_would_merge_is_judged_like_a_change() {
     let world = World::start().await;
-    let head = world.propose_model("seed: 7", "seed: 8").await;
+    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     // The delivery of the change itself is lost.
     drop(world.github.waiting());

@@ -7,7 +7,7 @@ const CHECK: &str = "slipway/digits";
 
 /// Opens a change whose run ends, and answers its number and head.
 async fn judged(world: &World) -> (u64, String) {
-    let head = world.propose_model("seed: 7", "seed: 8").await;
+    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;
     world.ended_check(&head, CHECK).await;
@@ -73,7 +73,7 @@ async fn a_command_is_followed_once_if_the_forge_says_that_its_account_may() {
 #[tokio::test]
 async fn a_run_is_cancelled_by_a_command_and_begun_again_by_the_buttons_of_its_check() {
     let world = World::start().await;
-    let head = world.propose_model("epochs: 4", "epochs: 4000").await;
+    let head = world.bench.propose_model("epochs: 4", "epochs: 4000").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;
     let training = |run: &serde_json::Value| run["state"] == "training";

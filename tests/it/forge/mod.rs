@@ -11,7 +11,7 @@ mod requests;
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::github::{APP_ID, APP_KEY, Delivery, GitHub};
 
-use crate::support::{Bench, DEADLINE, MODEL, USUAL};
+use crate::support::{Bench, DEADLINE, USUAL};
 
 /// An account that may push.
 const WRITER: u64 = 11;
@@ -42,25 +42,6 @@ impl World {
         bench.world.models.remove_hook("post-receive").expect("removed");
         bench.push("a first model").await;
         Self { bench, github }
-    }
-
-    /// Pushes files to the branch `better`, from `main`.
-    async fn propose(&self, files: &[(&str, String)]) -> String {
-        let work = &self.bench.world.work;
-        work.git(&["checkout", "-q", "-B", "better", "main"]).await.expect("a branch");
-        for (path, content) in files {
-            work.write(path, content).expect("written");
-        }
-        let head = work.commit("a change").await.expect("a commit");
-        assert!(work.push_with("better", &["--force"]).await.expect("pushed").success());
-        work.git(&["checkout", "-q", "main"]).await.expect("back");
-        head
-    }
-
-    /// Pushes the model with one text replaced to the branch `better`.
-    async fn propose_model(&self, old: &str, new: &str) -> String {
-        assert!(MODEL.contains(old));
-        self.propose(&[("slipway.yaml", MODEL.replace(old, new))]).await
     }
 
     /// Sends what waits at GitHub, in order and once.

@@ -14,7 +14,7 @@ async fn a_forge_that_limits_breaks_and_loses_answers_has_one_check_and_one_comm
     world.github.refuse(1, Refusal::Primary);
     // One check and one comment are made, and Slipway does not hear of it.
     world.github.lose_answers("POST", 4);
-    let head = world.propose_model("seed: 7", "seed: 8").await;
+    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;
     world.bench.end_of(&head).await;
@@ -40,7 +40,7 @@ async fn a_forge_that_limits_breaks_and_loses_answers_has_one_check_and_one_comm
 #[tokio::test]
 async fn a_server_that_was_killed_finds_its_checks_and_its_comment_again() {
     let mut world = World::start().await;
-    let head = world.propose_model("epochs: 4", "epochs: 400").await;
+    let head = world.bench.propose_model("epochs: 4", "epochs: 400").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;
     let begun = |github: &slipway_testkit::github::GitHub| github.checks(&head, CHECK).pop();

@@ -121,6 +121,7 @@ async fn a_robot_tells_by_statuses_and_finds_its_own_comment_again() {
         robot.comment(number, &Marker::summary(), text).await.expect("written");
     }
     let statuses = peer.github.statuses(&head);
+    assert!(!statuses.is_empty(), "they were told");
     assert!(statuses.iter().all(|status| status["state"] == "success" && status["context"] == "slipway"));
     let comments = peer.github.our_comments(number);
     assert!(comments.len() == 1 && comments[0].ends_with("second"), "{comments:?}");

@@ -2,7 +2,7 @@
 
 mod data;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -95,6 +95,26 @@ impl Bench {
         self.world.push(message).await.expect("pushed").0
     }
 
+    /// Pushes files to the branch `better` of `origin`, from `main`.
+    pub(crate) async fn propose(&self, files: &[(&str, String)]) -> String {
+        let work = &self.world.work;
+        work.git(&["checkout", "-q", "-B", "better", "main"]).await.expect("a branch");
+        for (path, content) in files {
+            work.write(path, content).expect("written");
+        }
+        let head = work.commit("a change").await.expect("a commit");
+        let pushed = work.push_with("better", &["--force"]).await.expect("pushed");
+        assert!(pushed.success(), "{}", pushed.stderr);
+        work.git(&["checkout", "-q", "main"]).await.expect("back");
+        head
+    }
+
+    /// Pushes the model with one text replaced to the branch `better`.
+    pub(crate) async fn propose_model(&self, old: &str, new: &str) -> String {
+        assert!(MODEL.contains(old));
+        self.propose(&[("slipway.yaml", MODEL.replace(old, new))]).await
+    }
+
     /// The run of a revision once it has ended or stalled.
     pub(crate) async fn end_of(&self, head: &str) -> Value {
         self.api().wait_for_end(head, DEADLINE).await.expect("the run ends")
@@ -141,4 +161,16 @@ impl Bench {
 /// A text of a JSON document; empty if it is none.
 pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
+}
+
+/// Shows every Rust file below a folder, with its text.
+pub(crate) fn each_source(folder: &Path, visit: &mut dyn FnMut(&Path, &str)) {
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            each_source(&path, visit);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            visit(&path, &std::fs::read_to_string(&path).expect("UTF-8 source"));
+        }
+    }
 }

@@ -89,6 +89,15 @@ impl GitServer {
         Ok(server)
     }
 
+    /// Serves a folder until standard input ends: what a program does that is a server for another. `say` is told where.
+    pub async fn serve_until_input_ends(folder: impl Into<PathBuf>, say: impl FnOnce(SocketAddr)) -> Result<()> {
+        let server = Self::start(folder).await.context("the git server did not start")?;
+        say(server.address());
+        tokio::task::spawn_blocking(|| std::io::read_to_string(std::io::stdin())).await??;
+        server.stop().await;
+        Ok(())
+    }
+
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -31,6 +31,14 @@ pub struct NewHook<'a> {
     pub events: &'a [&'a str],
 }
 
+impl NewHook<'_> {
+    fn document(&self) -> Value {
+        let Self { url, secret, events } = self;
+        let config = json!({ "url": url, "content_type": "json", "secret": secret });
+        json!({ "type": "gitea", "active": true, "events": events, "config": config })
+    }
+}
+
 impl<'a> Project<'a> {
     pub(super) fn new(gitea: &'a Gitea, name: &str) -> Self {
         Self { gitea, name: name.to_owned() }
@@ -48,20 +56,17 @@ impl<'a> Project<'a> {
 
     /// Makes a webhook and answers its number.
     pub async fn hook(&self, hook: NewHook<'_>) -> Result<u64> {
-        let NewHook { url, secret, events } = hook;
-        let config = json!({ "url": url, "content_type": "json", "secret": secret });
-        let body = json!({ "type": "gitea", "active": true, "events": events, "config": config });
-        self.call("POST", "/hooks", &body).await?["id"].as_u64().context("a number")
+        self.call("POST", "/hooks", &hook.document()).await?["id"].as_u64().context("a number")
     }
 
-    /// Changes a webhook: `{"active": false}`, or another `config`.
+    /// Makes a webhook another one.
+    pub async fn replace_hook(&self, hook: u64, by: NewHook<'_>) -> Result<()> {
+        self.change_hook(hook, &by.document()).await
+    }
+
+    /// Changes a webhook: `{"active": false}`. Without its `events`, it tells of pushes alone afterwards.
     pub async fn change_hook(&self, hook: u64, change: &Value) -> Result<()> {
         self.call("PATCH", &format!("/hooks/{hook}"), change).await.map(drop)
-    }
-
-    /// Takes a webhook away.
-    pub async fn remove_hook(&self, hook: u64) -> Result<()> {
-        self.call("DELETE", &format!("/hooks/{hook}"), &Value::Null).await.map(drop)
     }
 
     /// Lets a branch be merged into only where these checks have passed, and pushed to by nobody.
@@ -94,13 +99,6 @@ impl<'a> Project<'a> {
             }
         }
         Ok(all)
-    }
-
-    /// The state of one context at a commit.
-    pub async fn state_of(&self, commit: &str, context: &str) -> Result<Option<String>> {
-        let statuses = self.statuses(commit).await?;
-        let found = statuses.iter().find(|status| status["context"] == context);
-        Ok(found.and_then(|status| status["status"].as_str()).map(str::to_owned))
     }
 
     /// Opens a pull request as somebody and answers its number. `head` is a branch, or `OWNER:BRANCH` of a fork.

@@ -6,18 +6,18 @@ use crate::support::{DEADLINE, MODEL};
 #[tokio::test]
 async fn a_change_is_judged_and_commented_on_once_and_its_commands_are_followed_by_permission() {
     let Some(world) = World::start("same_repository", "").await else { return };
-    world.first_model().await;
+    world.bench.promote_a_first_model().await;
     let models = world.models();
     let ours = async |number| models.comments_of(number, &world.people.slipway).await.expect("comments");
 
-    let first = world.propose_model("seed: 7", "seed: 8").await;
+    let first = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = models.open_pull(&world.people.grace.1, "better").await.expect("a pull request");
     world.status(&first, CHECK, "success").await;
     world.status(&first, "slipway", "success").await;
     let comment = world.comment_that_says(number, "1 of 1 models passed").await;
     assert!(comment.contains(&first[..12]) && comment.contains("The gate passed"), "{comment}");
 
-    let second = world.propose_model("seed: 7", "seed: 9").await;
+    let second = world.bench.propose_model("seed: 7", "seed: 9").await;
     world.status(&second, CHECK, "success").await;
     world.comment_that_says(number, &format!("Revision `{}`", &second[..12])).await;
     assert_eq!(ours(number).await.len(), 1, "one comment, updated");
@@ -51,13 +51,13 @@ async fn a_change_is_judged_and_commented_on_once_and_its_commands_are_followed_
 async fn every_status_is_there_where_they_are_more_than_a_page() {
     const MODELS: usize = 55;
     let Some(world) = World::start("same_repository", "").await else { return };
-    world.first_model().await;
+    world.bench.promote_a_first_model().await;
     // Broken, so that none of them trains.
     let paths: Vec<String> = (0..MODELS).map(|index| format!("many/{index}/slipway.yaml")).collect();
     let broken = MODEL.replace("epochs: 4", "epochs: many");
     let of = |index: usize| broken.replace("name: digits", &format!("name: digits-{index}"));
     let files: Vec<_> = paths.iter().enumerate().map(|(index, path)| (path.as_str(), of(index))).collect();
-    let head = world.propose(&files).await;
+    let head = world.bench.propose(&files).await;
     let number = world.models().open_pull(&world.people.grace.1, "better").await.expect("a pull request");
     let all_failed = async |project: &slipway_testkit::gitea::Project<'_>| {
         let statuses = project.statuses(&head).await?;

@@ -44,7 +44,7 @@ async fn a_change_from_a_fork_is_judged_by_the_base_and_without_the_sources_secr
     assert!(USUAL.contains("threads"));
     std::fs::write(&config, settings.replace("threads", &with_trainer)).expect("written");
     world.restart().await;
-    world.first_model().await;
+    world.bench.promote_a_first_model().await;
 
     let (number, head) = propose(&world).await;
     world.status(&head, CHECK, "success").await;
@@ -64,7 +64,7 @@ async fn a_change_from_a_fork_is_judged_by_the_base_and_without_the_sources_secr
 #[tokio::test]
 async fn a_change_from_a_fork_is_told_that_it_is_not_judged_where_that_is_set() {
     let Some(world) = World::start("same_repository", "").await else { return };
-    world.first_model().await;
+    world.bench.promote_a_first_model().await;
     let (_, head) = propose(&world).await;
     world.status(&head, "slipway", "error").await;
     let of_head = async || {

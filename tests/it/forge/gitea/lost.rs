@@ -7,7 +7,7 @@ use super::{CHECK, World};
 #[tokio::test]
 async fn a_push_whose_only_delivery_was_lost_is_found_by_looking() {
     let Some(mut world) = World::start("same_repository", "limits: {look_for_missed_pushes: 5s}").await else { return };
-    world.first_model().await;
+    world.bench.promote_a_first_model().await;
     // Nobody is there when it is delivered.
     world.bench.take_server().terminate().await.expect("it ends");
     let head = world.bench.push_with("epochs: 4", "epochs: 6").await;

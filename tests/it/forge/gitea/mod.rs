@@ -7,11 +7,10 @@ mod lost;
 mod promotions;
 mod requests;
 
-use serde_json::json;
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::gitea::{Gitea, NewHook, Person, Project};
 
-use crate::support::{Bench, DEADLINE, MODEL, USUAL};
+use crate::support::{Bench, DEADLINE, USUAL};
 
 const MODELS: &str = "team/models";
 const ENVIRONMENT: &str = "team/environment";
@@ -78,34 +77,6 @@ impl World {
         self.gitea.at(ENVIRONMENT)
     }
 
-    /// Pushes the first model to `main` and waits for its promotion.
-    async fn first_model(&self) -> serde_json::Value {
-        let head = self.bench.push("a first model").await;
-        let run = self.bench.end_of(&head).await;
-        assert_eq!(run["state"], "done", "{run:#}");
-        run
-    }
-
-    /// Pushes files to the branch `better` of `origin`, from `main`.
-    async fn propose(&self, files: &[(&str, String)]) -> String {
-        let work = &self.bench.world.work;
-        work.git(&["checkout", "-q", "-B", "better", "main"]).await.expect("a branch");
-        for (path, content) in files {
-            work.write(path, content).expect("written");
-        }
-        let head = work.commit("a change").await.expect("a commit");
-        let pushed = work.push_with("better", &["--force"]).await.expect("pushed");
-        assert!(pushed.success(), "{}", pushed.stderr);
-        work.git(&["checkout", "-q", "main"]).await.expect("back");
-        head
-    }
-
-    /// Pushes the model with one text replaced to the branch `better`.
-    async fn propose_model(&self, old: &str, new: &str) -> String {
-        assert!(MODEL.contains(old));
-        self.propose(&[("slipway.yaml", MODEL.replace(old, new))]).await
-    }
-
     /// Waits until a status at a commit has a state. One that ended otherwise is told of.
     async fn status(&self, head: &str, context: &str, state: &str) {
         let ended = async |project: &Project<'_>| {
@@ -130,9 +101,8 @@ impl World {
     async fn restart(&mut self) {
         self.bench.restart(&[]).await;
         let url = format!("{}/webhooks/digits", self.bench.server().address());
-        // A webhook that is changed without its events tells of pushes alone afterwards.
-        let config = json!({ "config": { "url": url, "content_type": "json", "secret": SECRET }, "events": EVENTS });
-        self.models().change_hook(self.hook, &config).await.expect("changed");
+        let hook = NewHook { url: &url, secret: SECRET, events: EVENTS };
+        self.models().replace_hook(self.hook, hook).await.expect("changed");
     }
 }
 

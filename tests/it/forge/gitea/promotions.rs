@@ -9,7 +9,7 @@ use crate::support::text;
 #[tokio::test]
 async fn a_push_is_judged_told_and_promoted_by_a_request_that_is_merged() {
     let Some(world) = World::start("same_repository", "").await else { return };
-    let run = world.first_model().await;
+    let run = world.bench.promote_a_first_model().await;
     let head = text(&run, "head");
     world.status(head, CHECK, "success").await;
     world.status(head, "slipway", "success").await;

@@ -10,9 +10,5 @@ use slipway_testkit::GitServer;
 #[tokio::main]
 async fn main() -> Result<()> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).context("expected a folder of bare repositories")?;
-    let server = GitServer::start(folder).await?;
-    println!("listening on http://{}", server.address());
-    tokio::task::spawn_blocking(|| std::io::read_to_string(std::io::stdin())).await??;
-    server.stop().await;
-    Ok(())
+    GitServer::serve_until_input_ends(folder, |address| println!("listening on http://{address}")).await
 }
