@@ -1,13 +1,16 @@
-//! Tells the forges where runs stand, from the outbox: in order for each model and revision, at least once, and never
-//! in the way of anything else. A forge that does not answer only delays what it would have been told.
+//! Tells the forges where runs stand, from the outbox: in order for each change, several changes at a time, at least once,
+//! and never in the way of anything else. A forge that does not answer only delays what it would have been told.
 //!
 //! An entry only says that something moved. What is told is how the run stands by then, so entries that come late, twice
 //! or after newer ones do no harm, and what was told already costs no call.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -23,12 +26,14 @@ const POLL: Duration = Duration::from_secs(1);
 const HOLD: Duration = Duration::from_mins(5);
 /// Attempts after which an entry is given up.
 const MOST_ATTEMPTS: u32 = 30;
+/// Changes that a source's forge is told of at a time.
+const AT_ONCE: usize = 16;
 /// Tellings that are remembered.
 const MOST_TOLD: usize = 20_000;
 
 /// What was told last, by what it is about, so that the same is not told again. Only digests: it may be forgotten.
 #[derive(Default)]
-struct Told(HashMap<About, u64>);
+struct Told(Mutex<HashMap<About, u64>>);
 
 /// What is told of.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -56,15 +61,24 @@ impl From<StoreError> for Untold {
 }
 
 impl Told {
-    fn is_known(&self, about: &About, digest: u64) -> bool {
-        self.0.get(about) == Some(&digest)
+    fn lock(&self) -> MutexGuard<'_, HashMap<About, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&mut self, about: About, digest: u64) {
-        if self.0.len() >= MOST_TOLD {
-            self.0.clear();
+    fn is_known(&self, about: &About, digest: u64) -> bool {
+        self.lock().get(about) == Some(&digest)
+    }
+
+    fn remember(&self, about: About, digest: u64) {
+        let mut told = self.lock();
+        if told.len() >= MOST_TOLD {
+            told.clear();
         }
-        self.0.insert(about, digest);
+        told.insert(about, digest);
+    }
+
+    fn forget(&self, about: &About) {
+        self.lock().remove(about);
     }
 }
 
@@ -78,16 +92,23 @@ impl Pipeline {
     /// Tells the forge of one source until `stop`.
     pub async fn report(&self, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
         let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
-        let mut told = Told::default();
+        let told = Told::default();
         let mut moved = self.changes();
+        let mut telling = FuturesUnordered::new();
         while !stop.is_cancelled() {
-            match self.report_one(name, source, &mut told, stop).await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => outlive(error)?,
+            while telling.len() < AT_ONCE {
+                match self.store.due_notice(name, Timestamp::now(), HOLD).await {
+                    Ok(Some(notice)) => telling.push(self.report_one(name, source, notice, &told, stop)),
+                    Ok(None) => break,
+                    Err(error) => {
+                        outlive(error)?;
+                        break;
+                    }
+                }
             }
             tokio::select! {
-                _ = moved.changed() => {}
+                Some(ended) = telling.next() => ended.or_else(outlive)?,
+                _ = moved.changed(), if telling.len() < AT_ONCE => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }
@@ -95,29 +116,27 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Tells what waits longest. Answers whether there was something.
+    /// Tells of one entry, and notes what became of it.
     async fn report_one(
         &self,
         name: &SourceName,
         source: &Source,
-        told: &mut Told,
+        notice: Notice,
+        told: &Told,
         stop: &CancellationToken,
-    ) -> Result<bool, StoreError> {
-        let Some(notice) = self.store.due_notice(name, Timestamp::now(), HOLD).await? else { return Ok(false) };
+    ) -> Result<(), StoreError> {
         let Notice { change, run, attempts } = &notice;
         let Some(api) = &source.api else {
-            self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await?;
-            return Ok(true);
+            return self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await;
         };
         let telling = tokio::select! {
             telling = self.tell(name, api.as_ref(), run, told) => telling,
-            () = stop.cancelled() => return Ok(false),
+            () = stop.cancelled() => return Ok(()),
         };
         let error = match telling {
             Ok(()) => {
                 metrics::counter!("slipway_reports_total", "outcome" => "told").increment(1);
-                self.store.settle_notice(change.sequence, OutboxState::Told, "").await?;
-                return Ok(true);
+                return self.store.settle_notice(change.sequence, OutboxState::Told, "").await;
             }
             Err(Untold::Store(error)) => return Err(error),
             Err(Untold::Forge(error)) => error,
@@ -131,19 +150,18 @@ impl Pipeline {
         let note = error.to_string();
         tracing::warn!(run.id = %run.id, attempts, note, "`{}` of run {} was not told: {note}", name, run.id);
         match pause {
-            Some(pause) => self.store.postpone_notice(change.sequence, Timestamp::now() + pause, &note).await?,
-            None => self.store.settle_notice(change.sequence, OutboxState::Dead, &note).await?,
+            Some(pause) => self.store.postpone_notice(change.sequence, Timestamp::now() + pause, &note).await,
+            None => self.store.settle_notice(change.sequence, OutboxState::Dead, &note).await,
         }
-        Ok(true)
     }
 
     /// Tells where a run stands: its model's check, the check of its revision, and the comment of its change.
-    async fn tell(&self, name: &SourceName, api: &dyn ForgeApi, run: &Run, told: &mut Told) -> Result<(), Untold> {
+    async fn tell(&self, name: &SourceName, api: &dyn ForgeApi, run: &Run, told: &Told) -> Result<(), Untold> {
         let runs = self.store.newest_at(name, &run.head).await?;
         tell_once(api, &comment::of_run(run), told).await?;
         // Statuses have one place a name: what a later run of the model said there must not stay replaced.
         if let Some(newest) = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id) {
-            told.0.remove(&about(&comment::of_run(newest)));
+            told.forget(&about(&comment::of_run(newest)));
             tell_once(api, &comment::of_run(newest), told).await?;
         }
         tell_once(api, &comment::of_revision(&run.head, &runs), told).await?;
@@ -152,7 +170,7 @@ impl Pipeline {
         let about = About::Change(change.number);
         let all_ended = of_change.iter().all(|run| run.stalled || !run.state.is_active());
         // A comment that says that all is under way is worth a call only where an older one says something else.
-        if !all_ended && !told.0.contains_key(&about) || self.store.newest_of_lane(run).await?.head != run.head {
+        if !all_ended && !told.lock().contains_key(&about) || self.store.newest_of_lane(run).await?.head != run.head {
             return Ok(());
         }
         let text = comment::of_change(&run.head, &of_change, api.longest_comment());
@@ -168,7 +186,7 @@ fn about(report: &Report) -> About {
     About::Check(report.revision.clone(), report.context.clone(), report.id.clone())
 }
 
-async fn tell_once(api: &dyn ForgeApi, report: &Report, told: &mut Told) -> Result<(), Untold> {
+async fn tell_once(api: &dyn ForgeApi, report: &Report, told: &Told) -> Result<(), Untold> {
     let digest = digest_of(&format!("{report:?}"));
     if !told.is_known(&about(report), digest) {
         api.report(report).await?;

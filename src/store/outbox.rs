@@ -49,15 +49,15 @@ pub struct Notice {
     pub attempts: u32,
 }
 
-/// Adds an entry for a transition. Its target is the model at its revision.
+/// Adds an entry for a transition. Its target is the change, or the revision of a branch: whoever tells of it writes the
+/// check and the comment that all its models share, so that nobody else may be telling of it meanwhile.
 pub(super) async fn add(connection: &mut AnyConnection, sequence: i64, run: &Run) -> Result<(), StoreError> {
+    let target = match &run.change {
+        Some(change) => format!("{} change {}", run.source, change.number),
+        None => format!("{} revision {}", run.source, run.head),
+    };
     let insert = "INSERT INTO outbox (sequence, source, target, state) VALUES ($1, $2, $3, 'pending')";
-    sqlx::query(insert)
-        .bind(sequence)
-        .bind(run.source.as_str().to_owned())
-        .bind(format!("{} {} {}", run.source, run.head, run.model))
-        .execute(connection)
-        .await?;
+    sqlx::query(insert).bind(sequence).bind(run.source.as_str().to_owned()).bind(target).execute(connection).await?;
     Ok(())
 }
 

@@ -48,6 +48,10 @@ fn describe() {
     describe_counter!("slipway_leases_lost_total", "Leases that were lost while a worker held a run.");
     describe_gauge!("slipway_outbox_pending", "Moves of runs that the outside is still to be told of.");
     describe_gauge!("slipway_outbox_oldest_pending_seconds", "Age of the oldest of them.");
+    describe_counter!(
+        "slipway_forge_calls_refused_total",
+        "Calls of a forge that were too many: held back by our own budget, or refused by the forge."
+    );
     describe_gauge!("slipway_forge_calls_left", "Calls that a repository's forge leaves until its limit begins anew.");
     describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
     describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");

@@ -55,20 +55,18 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
 /// The pause that an answer asks for: `Retry-After` in seconds (RFC 9110, 10.2.3), GitHub's time at which its rate limit
 /// begins anew, or a usual one where a limit is told in words only.
 fn pause_asked_for(status: StatusCode, headers: &HeaderMap, text: &str) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     let limited =
         matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN | StatusCode::SERVICE_UNAVAILABLE);
     if !limited {
         return None;
     }
-    if let Some(seconds) = number("retry-after") {
+    if let Some(seconds) = number_of(headers, "retry-after") {
         return Some(Duration::from_secs(seconds));
     }
-    if number("x-ratelimit-remaining") == Some(0)
-        && let Some(reset) = number("x-ratelimit-reset")
+    if calls_left(headers) == Some(0)
+        && let Some(pause) = limit_begins_anew_in(headers)
     {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        return Some(Duration::from_secs(reset.saturating_sub(now).max(1)));
+        return Some(pause);
     }
     let told = status == StatusCode::TOO_MANY_REQUESTS || text.contains("secondary rate limit");
     told.then_some(USUAL_PAUSE)
@@ -76,9 +74,18 @@ fn pause_asked_for(status: StatusCode, headers: &HeaderMap, text: &str) -> Optio
 
 /// How many calls the forge leaves us until its limit begins anew, where it says.
 pub(super) fn calls_left(headers: &HeaderMap) -> Option<u32> {
-    ["x-ratelimit-remaining", "ratelimit-remaining"]
-        .iter()
-        .find_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse().ok())
+    ["x-ratelimit-remaining", "ratelimit-remaining"].iter().find_map(|name| number_of(headers, name))
+}
+
+/// How long it takes until the forge's limit begins anew, where it says; a second at least.
+pub(super) fn limit_begins_anew_in(headers: &HeaderMap) -> Option<Duration> {
+    let reset: u64 = ["x-ratelimit-reset", "ratelimit-reset"].iter().find_map(|name| number_of(headers, name))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Some(Duration::from_secs(reset.saturating_sub(now).max(1)))
+}
+
+fn number_of<T: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<T> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// A text of a document that has to be there.

@@ -31,15 +31,15 @@ on_both_databases! {
         assert_eq!(world.store.outbox_backlog().await.expect("counted").pending, 1);
     }
 
-    async fn targets_do_not_wait_for_each_other(world: World) {
+    async fn revisions_do_not_wait_for_each_other_and_models_of_one_do(world: World) {
         let source = name("models");
-        let ids = world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await;
+        let ids = world.open("d-1", vec![run("a", '1', 0), run("b", '2', 0), run("b", '1', 0)]).await;
         let now = Timestamp::now();
         let mut told = Vec::new();
         while let Some(notice) = world.store.due_notice(&source, now, HOLD).await.expect("asked") {
             told.push(notice.run.id);
         }
-        assert_eq!(told, ids);
+        assert_eq!(told, ids[..2]);
         let strange = world.store.due_notice(&name("other"), now, HOLD).await.expect("asked");
         assert!(strange.is_none());
     }

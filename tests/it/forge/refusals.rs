@@ -1,5 +1,7 @@
 //! A forge that refuses, breaks, forgets its tokens and loses its answers: everything is told in the end, and once.
 
+use std::time::Duration;
+
 use slipway_testkit::github::Refusal;
 
 use super::World;
@@ -34,6 +36,24 @@ async fn a_forge_that_limits_breaks_and_loses_answers_has_one_check_and_one_comm
     for secret in ["ghs_", "BEGIN RSA", "eyJ"] {
         assert!(!told.contains(secret), "the log holds `{secret}`: {told}");
     }
+    world.bench.finish().await;
+}
+
+#[tokio::test]
+async fn what_an_hour_has_no_calls_for_is_told_in_the_next_and_no_call_is_refused() {
+    let world = World::start().await;
+    // Twenty-five calls are left to others, and a change costs up to eight.
+    world.github.limit_the_hour(25 + 5, Duration::from_secs(4));
+    for seed in [8, 9] {
+        let head = world.bench.propose_model("seed: 7", &format!("seed: {seed}")).await;
+        let number = world.github.open_pull("better", 1).await.expect("a pull request");
+        world.deliver().await;
+        assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
+        assert_eq!(world.ended_check(&head, "slipway").await["conclusion"], "success");
+        world.comment_that_says(number, "1 of 1 models passed").await;
+    }
+    assert!(world.github.requests().len() > 10, "all fitted into an hour");
+    assert_eq!(world.github.limited().0, 0, "calls were refused");
     world.bench.finish().await;
 }
 

@@ -67,11 +67,21 @@ async fn carry(contract: Arc<Contract>, site: Arc<Site>, request: Incoming) -> R
 
 async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().to_string());
-    let delay = {
+    // What an App asks for itself has limits of its own.
+    let only_app = path.starts_with("/app/") || path.ends_with("/installation");
+    let (delay, limited) = {
         let mut state = site.lock();
         state.guard.requests.push(Request { method: method.clone(), path: path.clone() });
-        state.guard.delay
+        let limited = match &mut state.guard.limits {
+            Some(limits) if !only_app => limits.begin(request.method(), request.uri().path()),
+            _ => None,
+        };
+        (state.guard.delay, limited)
     };
+    if let Some(refusal) = limited {
+        return refusal;
+    }
+    let _under_way = UnderWay { site: &site, counts: !only_app };
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
     }
@@ -82,7 +92,6 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
         }
         state.guard.caller(request.headers())
     };
-    let only_app = path.starts_with("/app/") || path.ends_with("/installation");
     match caller {
         None => return refused(StatusCode::UNAUTHORIZED, "Bad credentials"),
         Some(caller) if (caller == Caller::App) != only_app => {
@@ -90,10 +99,30 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
         }
         Some(_) => {}
     }
-    let answer = next.run(request).await;
+    let mut answer = next.run(request).await;
     site.answered.notify_waiters();
-    if site.lock().guard.takes_answer(&method) {
+    let mut state = site.lock();
+    if state.guard.takes_answer(&method) {
         return refused(StatusCode::BAD_GATEWAY, "the answer is lost");
     }
+    if let Some(limits) = &state.guard.limits {
+        answer.headers_mut().extend(limits.headers());
+    }
     answer
+}
+
+/// A call that counts as under way until it is answered, or whoever made it has gone.
+struct UnderWay<'a> {
+    site: &'a Site,
+    counts: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if self.counts
+            && let Some(limits) = &mut self.site.lock().guard.limits
+        {
+            limits.end();
+        }
+    }
 }

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::{Value, json};
 
+use super::limits::{HOUR, Limits};
 use super::{APP_ID, APP_KEY, ROBOT_TOKEN};
 
 /// A request that came in.
@@ -45,8 +46,10 @@ pub(super) enum Caller {
 }
 
 /// Who may call, how often, and how it goes wrong.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Guard {
+    /// What an installation may ask; `None`: as much as it wants.
+    pub(super) limits: Option<Limits>,
     pub(super) requests: Vec<Request>,
     pub(super) delay: Option<Duration>,
     pub(super) tokens: BTreeMap<String, Timestamp>,
@@ -56,6 +59,18 @@ pub(super) struct Guard {
 }
 
 impl Guard {
+    pub(super) fn new() -> Self {
+        Self {
+            limits: Some(Limits::of(5_000, HOUR)),
+            requests: Vec::new(),
+            delay: None,
+            tokens: BTreeMap::new(),
+            tokens_made: 0,
+            refusals: VecDeque::new(),
+            lost: Vec::new(),
+        }
+    }
+
     pub(super) fn refuse(&mut self, count: usize, refusal: Refusal) {
         self.refusals.extend(std::iter::repeat_n(refusal, count));
     }

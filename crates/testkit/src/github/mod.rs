@@ -6,6 +6,7 @@
 mod contract;
 mod edge;
 mod guard;
+mod limits;
 mod mail;
 mod pulls;
 mod server;
@@ -252,6 +253,23 @@ impl GitHub {
     /// Answers only after a while from now on.
     pub fn delay(&self, delay: Duration) {
         self.site.lock().guard.delay = Some(delay);
+    }
+
+    /// How many calls were refused for GitHub's limits, and how many were under way at a time at most.
+    pub fn limited(&self) -> (usize, u32) {
+        let state = self.site.lock();
+        let limits = &state.guard.limits;
+        limits.as_ref().map_or((0, 0), |limits| (limits.refused, limits.most_at_once))
+    }
+
+    /// Is a server of one's own from now on, without limits.
+    pub fn lift_limits(&self) {
+        self.site.lock().guard.limits = None;
+    }
+
+    /// Lets an installation make so many calls in an hour from now on, which may be a short one.
+    pub fn limit_the_hour(&self, calls: u32, hour: Duration) {
+        self.site.lock().guard.limits = Some(limits::Limits::of(calls, hour));
     }
 
     /// Ends all tokens of installations at once.

@@ -107,7 +107,7 @@ impl State {
             (BOT, person("slipway[bot]", "write")),
         ]);
         Self {
-            guard: Guard::default(),
+            guard: Guard::new(),
             people,
             pulls: Vec::new(),
             comments: Vec::new(),

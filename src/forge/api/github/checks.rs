@@ -1,9 +1,10 @@
 //! Check runs (docs.github.com, "REST API endpoints for check runs"). Only Apps have them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use tokio::sync::Mutex as AsyncMutex;
 use ureq::http::Method;
 
 use crate::domain::CommitSha;
@@ -33,72 +34,70 @@ struct Check {
     annotations: usize,
 }
 
+/// The checks of a revision, once they were looked for.
+type OfRevision = Arc<AsyncMutex<Option<HashMap<Name, Check>>>>;
+
 /// The checks of the revisions that were told of lately.
 #[derive(Debug, Default)]
-pub(super) struct Checks(Mutex<HashMap<CommitSha, HashMap<Name, Check>>>);
+pub(super) struct Checks(Mutex<HashMap<CommitSha, OfRevision>>);
 
 impl Checks {
     /// Tells of a check of the App `app` in the repository at `path`. It is made once, and found again after a crash.
     pub(super) async fn tell(&self, calls: &dyn Calls, path: &str, app: u64, report: &Report) -> Result<(), ApiError> {
-        let name = (report.context.clone(), report.id.clone());
-        let told = self.tell_once(calls, path, app, report, &name).await;
-        if told.is_err() {
-            // Whether a call that failed was done is not known: it is looked for before the next.
-            self.lock().remove(&report.revision);
+        let of_revision = self.of(&report.revision);
+        // Two who tell of the same check at once would both find that it is not there yet.
+        let mut known = of_revision.lock().await;
+        let told = tell_knowing(&mut known, calls, path, app, report).await;
+        // Whether a call that failed was done is not known: it is looked for before the next. One that was not made, was not.
+        if told.as_ref().is_err_and(|error| !matches!(error, ApiError::Throttled { .. })) {
+            *known = None;
         }
         told
     }
 
-    async fn tell_once(
-        &self,
-        calls: &dyn Calls,
-        path: &str,
-        app: u64,
-        report: &Report,
-        name: &Name,
-    ) -> Result<(), ApiError> {
-        let known = self.lock().get(&report.revision).cloned();
-        let known = match known {
-            Some(known) => known,
-            None => self.remember(&report.revision, find(calls, path, app, &report.revision).await?),
+    fn of(&self, revision: &CommitSha) -> OfRevision {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST_KNOWN && !all.contains_key(revision) {
+            // Whoever is telling keeps what is known until that is done.
+            all.retain(|_, known| Arc::strong_count(known) > 1);
+        }
+        all.entry(revision.clone()).or_default().clone()
+    }
+}
+
+async fn tell_knowing(
+    known: &mut Option<HashMap<Name, Check>>,
+    calls: &dyn Calls,
+    path: &str,
+    app: u64,
+    report: &Report,
+) -> Result<(), ApiError> {
+    let known = match known {
+        Some(known) => known,
+        None => known.insert(find(calls, path, app, &report.revision).await?),
+    };
+    let name = (report.context.clone(), report.id.clone());
+    let mut rest = report.annotations.as_slice();
+    let mut check = known.get(&name).cloned();
+    if let Some(check) = &check {
+        rest = rest.get(check.annotations..).unwrap_or_default();
+    }
+    loop {
+        let (batch, later) = rest.split_at(rest.len().min(MOST_ANNOTATIONS));
+        let mut body = body(report, batch);
+        let answered = if let Some(Check { id, .. }) = &check {
+            calls.call(Method::PATCH, &format!("{path}/check-runs/{id}"), Some(&body)).await?
+        } else {
+            body["head_sha"] = json!(report.revision);
+            calls.call(Method::POST, &format!("{path}/check-runs"), Some(&body)).await?
         };
-        let mut rest = report.annotations.as_slice();
-        let mut check = known.get(name).cloned();
-        if let Some(check) = &check {
-            rest = rest.get(check.annotations..).unwrap_or_default();
+        let annotations = check.map_or(0, |check| check.annotations) + batch.len();
+        let told = Check { id: answer::number(&answered, "/id")?, annotations };
+        known.insert(name.clone(), told.clone());
+        (rest, check) = (later, Some(told));
+        if rest.is_empty() {
+            return Ok(());
         }
-        loop {
-            let (batch, later) = rest.split_at(rest.len().min(MOST_ANNOTATIONS));
-            let mut body = body(report, batch);
-            let answered = if let Some(Check { id, .. }) = &check {
-                calls.call(Method::PATCH, &format!("{path}/check-runs/{id}"), Some(&body)).await?
-            } else {
-                body["head_sha"] = json!(report.revision);
-                calls.call(Method::POST, &format!("{path}/check-runs"), Some(&body)).await?
-            };
-            let annotations = check.map_or(0, |check| check.annotations) + batch.len();
-            let told = Check { id: answer::number(&answered, "/id")?, annotations };
-            if let Some(known) = self.lock().get_mut(&report.revision) {
-                known.insert(name.clone(), told.clone());
-            }
-            (rest, check) = (later, Some(told));
-            if rest.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn remember(&self, revision: &CommitSha, found: HashMap<Name, Check>) -> HashMap<Name, Check> {
-        let mut all = self.lock();
-        if all.len() >= MOST_KNOWN {
-            all.clear();
-        }
-        all.insert(revision.clone(), found.clone());
-        found
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<CommitSha, HashMap<Name, Check>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

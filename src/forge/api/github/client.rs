@@ -1,16 +1,22 @@
 //! Calls of GitHub's API. `octocrab` carries them, with neither its redirects nor its own repetitions (it repeats a POST at
 //! once); its typed calls lose the headers that ask to wait, so answers are read here.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
 use octocrab::Octocrab;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 use ureq::http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
-use ureq::http::{Method, Request};
+use ureq::http::{HeaderMap, Method, Request, StatusCode};
 
 use super::app::{AppLogin, Token, wanted};
+use super::budget::{Budget, Permit};
 use crate::forge::api::address::Address;
 use crate::forge::api::http::{AGENT, Calls, PATIENCE};
 use crate::forge::api::{ApiError, Login, Purpose, answer};
@@ -18,11 +24,28 @@ use crate::forge::api::{ApiError, Login, Purpose, answer};
 /// Which of the API's versions is spoken; without it, GitHub chooses.
 const VERSION: &str = "x-github-api-version";
 
+/// How long a call waits for its turn before whoever makes it had better come again.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+
+/// An answer before it is read.
+struct Answered {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answered {
+    fn read(&self) -> Result<Value, ApiError> {
+        answer::read(self.status, &self.headers, &self.body)
+    }
+}
+
 /// Calls of GitHub's API for one repository.
 pub(super) struct Client {
     address: Address,
     login: Login,
     purpose: Purpose,
+    budget: Arc<Budget>,
     octocrab: OnceCell<Octocrab>,
     installation: OnceCell<u64>,
     token: Mutex<Option<Token>>,
@@ -31,7 +54,8 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
         let (octocrab, installation) = (OnceCell::new(), OnceCell::new());
-        Self { address, login, purpose, octocrab, installation, token: Mutex::new(None) }
+        let budget = Budget::of(&address.url, &whose(&address, &login));
+        Self { address, login, purpose, budget, octocrab, installation, token: Mutex::new(None) }
     }
 
     /// The App we are, if we are one.
@@ -61,18 +85,50 @@ impl Client {
         let claim = app.claim(now)?;
         let find = || async {
             let path = format!("/repos/{}/installation", self.address.repository);
-            answer::number(&self.send(Method::GET, &path, None, &claim).await?, "/id")
+            answer::number(&self.send(Method::GET, &path, None, &claim).await?.read()?, "/id")
         };
         let installation = self.installation.get_or_try_init(find).await?;
         let path = format!("/app/installations/{installation}/access_tokens");
         let body = wanted(&self.address.repository, self.purpose);
-        let new = Token::read(&self.send(Method::POST, &path, Some(&body), &claim).await?)?;
+        let new = Token::read(&self.send(Method::POST, &path, Some(&body), &claim).await?.read()?)?;
         let text = new.text.clone();
         *token = Some(new);
         Ok(text)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>, bearer: &str) -> Result<Value, ApiError> {
+    /// A call that counts against the login's limits, made within them or not at all.
+    async fn ask(&self, method: &Method, path: &str, body: Option<&Value>, bearer: &str) -> Result<Value, ApiError> {
+        let _permit = self.permit(method, path).await?;
+        let answered = self.send(method.clone(), path, body, bearer).await?;
+        self.budget.note(answered.status, &answered.headers);
+        if let Some(left) = answer::calls_left(&answered.headers) {
+            metrics::gauge!("slipway_forge_calls_left", "repository" => self.address.repository.clone()).set(left);
+        }
+        let read = answered.read();
+        if let Err(ApiError::Throttled { pause }) = &read {
+            metrics::counter!("slipway_forge_calls_refused_total", "by" => "forge").increment(1);
+            self.budget.pause(*pause);
+        }
+        read
+    }
+
+    async fn permit(&self, method: &Method, path: &str) -> Result<Permit<'_>, ApiError> {
+        let mut patience = SHORT_WAIT;
+        loop {
+            let pause = match self.budget.take(method, path).await {
+                Ok(permit) => return Ok(permit),
+                Err(pause) => pause,
+            };
+            let Some(left) = patience.checked_sub(pause) else {
+                metrics::counter!("slipway_forge_calls_refused_total", "by" => "budget").increment(1);
+                return Err(ApiError::Throttled { pause });
+            };
+            patience = left;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>, bearer: &str) -> Result<Answered, ApiError> {
         let sending = self.send_for_however_long(method, path, body, bearer);
         let late = |_| ApiError::Unreachable { reason: format!("no answer in {PATIENCE:?}") };
         tokio::time::timeout(PATIENCE, sending).await.map_err(late)?
@@ -84,7 +140,7 @@ impl Client {
         path: &str,
         body: Option<&Value>,
         bearer: &str,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Answered, ApiError> {
         let octocrab = self.octocrab.get_or_try_init(|| async { self.connect() }).await?;
         let help = "the token holds characters that no header may";
         let mut login = HeaderValue::from_str(&format!("Bearer {bearer}"))
@@ -94,12 +150,9 @@ impl Client {
         let request = request.header(AUTHORIZATION, login).header(USER_AGENT, AGENT).header(VERSION, "2022-11-28");
         let request = octocrab.build_request(request, body).map_err(|error| unreachable(&error))?;
         let (parts, body) = octocrab.execute(request).await.map_err(|error| unreachable(&error))?.into_parts();
-        if let Some(left) = answer::calls_left(&parts.headers) {
-            metrics::gauge!("slipway_forge_calls_left", "repository" => self.address.repository.clone()).set(left);
-        }
         let body = Limited::new(body, answer::LARGEST_ANSWER).collect().await;
         let body = body.map_err(|error| ApiError::Unreachable { reason: format!("its answer breaks off: {error}") })?;
-        answer::read(parts.status, &parts.headers, &body.to_bytes())
+        Ok(Answered { status: parts.status, headers: parts.headers, body: body.to_bytes() })
     }
 
     /// Its parts run on the runtime that is there at the first call.
@@ -107,6 +160,20 @@ impl Client {
         let builder = Octocrab::builder().base_uri(&*self.address.url).map_err(|error| unreachable(&error))?;
         let builder = builder.set_connect_timeout(Some(PATIENCE)).set_read_timeout(Some(PATIENCE));
         builder.build().map_err(|error| unreachable(&error))
+    }
+}
+
+/// Whose limits count: those of the App's installation at the repository's owner, or of a token.
+fn whose(address: &Address, login: &Login) -> String {
+    match login {
+        Login::App(app) => {
+            format!("App {} at {}", app.id(), address.repository.split('/').next().unwrap_or_default())
+        }
+        Login::Token(token) => {
+            let mut hasher = DefaultHasher::new();
+            token.hash(&mut hasher);
+            format!("token {:016x}", hasher.finish())
+        }
     }
 }
 
@@ -120,7 +187,7 @@ fn unreachable(error: &octocrab::Error) -> ApiError {
 impl Calls for Client {
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
         let bearer = self.bearer().await?;
-        let refused = match self.send(method.clone(), path, body, &bearer).await {
+        let refused = match self.ask(&method, path, body, &bearer).await {
             Err(error @ ApiError::Refused { .. }) if self.app().is_some() => error,
             answered => return answered,
         };
@@ -131,7 +198,7 @@ impl Calls for Client {
         }
         self.token.lock().await.take_if(|token| token.text == bearer);
         let bearer = self.bearer().await?;
-        self.send(method, path, body, &bearer).await
+        self.ask(&method, path, body, &bearer).await
     }
 }
 

@@ -1,8 +1,10 @@
 //! GitHub and GitHub Enterprise Server: an App reports by checks, a plain token by commit statuses.
 
 mod app;
+mod budget;
 mod checks;
 mod client;
+mod window;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
