@@ -129,6 +129,12 @@ bench-promotion: ## promotions by slipway and by the git command line, in turns 
 	@scripts/need.sh git cargo c++
 	@cargo bench --quiet --profile dev --package slipway --bench promotion -- $(if $(RECORD),--record)
 
+.PHONY: bench-forge
+bench-forge: tools libtorch ## 500 changes at once at a GitHub with limits, and how soon checks are seen (RECORD=1 writes docs/benchmarks.md)
+	@$(MAKE) data DATA=digits
+	@cargo build --workspace
+	@cargo bench --quiet --profile dev --package slipway --bench forge -- $(if $(RECORD),--record)
+
 .PHONY: doctor
 doctor: ## say what this machine lacks
 	@scripts/need.sh git cargo c++ python3 pip && echo "everything that building needs is here"

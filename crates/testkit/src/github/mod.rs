@@ -188,10 +188,23 @@ impl GitHub {
         self.site.lock().statuses.iter().filter(|status| status["sha"] == sha).cloned().collect()
     }
 
+    /// How many checks are as is asked.
+    pub fn count_checks(&self, is_it: impl Fn(&Value) -> bool) -> usize {
+        self.site.lock().checks.iter().filter(|check| is_it(check)).count()
+    }
+
+    /// When the first check of a name at a commit was first in progress, or had ended already.
+    pub fn begun(&self, head: &str, name: &str) -> Option<std::time::Instant> {
+        let state = self.site.lock();
+        let check = state.checks.iter().find(|check| check["head_sha"] == head && check["name"] == name)?;
+        let id = check["id"].as_u64()?;
+        state.history.iter().find(|past| past.check == id && past.state != "queued").map(|past| past.at)
+    }
+
     /// All states a check went through, as `status` or `status:conclusion`.
     pub fn history(&self, check: &Value) -> Vec<String> {
         let id = check["id"].as_u64().unwrap_or_default();
-        self.site.lock().history.iter().filter(|(of, _)| *of == id).map(|(_, state)| state.clone()).collect()
+        self.site.lock().history.iter().filter(|past| past.check == id).map(|past| past.state.clone()).collect()
     }
 
     /// The texts of the comments below a pull request that the App or the robot wrote, oldest first.

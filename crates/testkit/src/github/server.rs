@@ -143,7 +143,7 @@ async fn create_check(
     let word = |name: &str| body[name].as_str().unwrap_or_default();
     let mut check = shapes::check(id, word("name"), word("head_sha"));
     change_check(&mut check, &body).map_err(unprocessable)?;
-    state.history.push((id, state_of(&check)));
+    state.remember(id, state_of(&check));
     state.checks.push(check.clone());
     Ok((StatusCode::CREATED, Json(check)))
 }
@@ -155,7 +155,7 @@ async fn update_check(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>, Json
     };
     let mut check = state.checks[index].clone();
     change_check(&mut check, &body).map_err(unprocessable)?;
-    state.history.push((id, state_of(&check)));
+    state.remember(id, state_of(&check));
     state.checks[index] = check.clone();
     Ok((StatusCode::OK, Json(check)))
 }

@@ -32,6 +32,15 @@ impl Comment {
     }
 }
 
+/// A state that a check was in.
+#[derive(Debug)]
+pub(super) struct Past {
+    pub(super) check: u64,
+    /// `status` or `status:conclusion`.
+    pub(super) state: String,
+    pub(super) at: std::time::Instant,
+}
+
 /// A pull request.
 #[derive(Debug)]
 pub(super) struct Pull {
@@ -90,7 +99,7 @@ pub(super) struct State {
     pub(super) comments: Vec<Comment>,
     pub(super) reactions: Vec<(u64, String)>,
     pub(super) checks: Vec<Value>,
-    pub(super) history: Vec<(u64, String)>,
+    pub(super) history: Vec<Past>,
     pub(super) statuses: Vec<Value>,
     pub(super) waiting: Vec<Delivery>,
     /// What was not as GitHub describes it.
@@ -124,6 +133,11 @@ impl State {
     pub(super) fn new_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// Notes the state that a check is in from now on.
+    pub(super) fn remember(&mut self, check: u64, state: String) {
+        self.history.push(Past { check, state, at: std::time::Instant::now() });
     }
 
     /// Leaves a webhook to be sent.

@@ -1,0 +1,75 @@
+//! Many changes at once, within GitHub's limits.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tokio::time::Instant;
+
+use crate::Size;
+use crate::report::say;
+use crate::world::Round;
+
+/// What GitHub takes for an answer.
+const LATENCY: Duration = Duration::from_millis(100);
+/// Longer than the limits make it last.
+const DEADLINE: Duration = Duration::from_mins(70);
+
+/// What it came to.
+pub(crate) struct Storm {
+    /// Calls that were refused for a limit.
+    pub(crate) refused: usize,
+    /// The most calls that were under way at a time.
+    pub(crate) most_at_once: u32,
+    /// Calls in all, tokens aside.
+    pub(crate) calls: usize,
+    /// Until every change's check was there, every check had ended, and every comment was written.
+    pub(crate) shown: Duration,
+    pub(crate) ended: Duration,
+    pub(crate) commented: Duration,
+}
+
+pub(crate) async fn measure(size: Size) -> Result<Storm> {
+    let round = Round::start(size).await?;
+    round.github.delay(LATENCY);
+    let begun = Instant::now();
+    let opened = round.open_all().await?;
+    let github = &round.github;
+    let all = |count: usize| (count >= size.changes).then_some(());
+    let summaries = |status: &'static str| {
+        move |github: &slipway_testkit::github::GitHub| {
+            all(github
+                .count_checks(|check| check["name"] == "slipway" && (status.is_empty() || check["status"] == status)))
+        }
+    };
+    github.wait_for("every check", DEADLINE, summaries("")).await?;
+    let shown = begun.elapsed();
+    say(&format!("storm: every check is there after {shown:.0?}"));
+    github.wait_for("the end of every check", DEADLINE, summaries("completed")).await?;
+    let ended = begun.elapsed();
+    say(&format!("storm: every check has ended after {ended:.0?}"));
+    let told = |github: &slipway_testkit::github::GitHub| {
+        all(opened
+            .iter()
+            .filter(|change| github.our_comments(change.number).iter().any(|text| text.contains("passed")))
+            .count())
+    };
+    github.wait_for("every comment", DEADLINE, told).await?;
+    let commented = begun.elapsed();
+    say(&format!("storm: every comment is written after {commented:.0?}"));
+    for change in &opened {
+        let model =
+            github.count_checks(|check| check["head_sha"] == change.head.as_str() && check["conclusion"] == "success");
+        ensure!(
+            model == 2,
+            "change {} has {model} checks that passed, expected its model's and its summary",
+            change.number
+        );
+        ensure!(github.our_comments(change.number).len() == 1, "change {} has not one comment", change.number);
+    }
+    let (refused, most_at_once) = github.limited();
+    let calls = github.requests();
+    let calls =
+        calls.iter().filter(|call| !call.path.contains("/app/") && !call.path.ends_with("/installation")).count();
+    round.end().await?;
+    Ok(Storm { refused, most_at_once, calls, shown, ended, commented })
+}
