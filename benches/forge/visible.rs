@@ -40,6 +40,12 @@ pub(crate) async fn measure(size: Size) -> Result<Visible> {
     let under_load = load.start(SENDERS);
     let opened = round.open_all().await?;
     let ended = under_load.end().await;
+    say(&format!(
+        "visible: the load's acknowledgements took {:.0?}, 99 of 100 at most {:.0?}, none over {:.0?}",
+        ended.latency(500),
+        ended.latency(990),
+        ended.latency(1_000)
+    ));
     ensure!(ended.refused + ended.cut == 0, "{} of the load's deliveries were refused", ended.refused + ended.cut);
     let mut times = Vec::new();
     for change in &opened {

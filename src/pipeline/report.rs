@@ -6,16 +6,15 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::worker::{chance, outlive};
-use super::{Pipeline, Source, comment};
+use super::{Pipeline, comment};
 use crate::domain::{CommitSha, Retry, Run, SourceName, pause_before};
 use crate::forge::{ApiError, ForgeApi, Marker, Report};
 use crate::store::{Notice, OutboxState, StoreError};
@@ -90,15 +89,19 @@ fn digest_of(text: &str) -> u64 {
 
 impl Pipeline {
     /// Tells the forge of one source until `stop`.
-    pub async fn report(&self, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
-        let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
-        let told = Told::default();
+    pub async fn report(self: &Arc<Self>, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
+        let told = Arc::new(Told::default());
         let mut moved = self.changes();
-        let mut telling = FuturesUnordered::new();
+        // Tasks of their own: one that waits for the database must not wait for this loop, which waits for it as well.
+        let mut telling = JoinSet::new();
         while !stop.is_cancelled() {
             while telling.len() < AT_ONCE {
                 match self.store.due_notice(name, Timestamp::now(), HOLD).await {
-                    Ok(Some(notice)) => telling.push(self.report_one(name, source, notice, &told, stop)),
+                    Ok(Some(notice)) => {
+                        let (pipeline, name, told, stop) =
+                            (Arc::clone(self), name.clone(), Arc::clone(&told), stop.clone());
+                        telling.spawn(async move { pipeline.report_one(&name, notice, &told, &stop).await });
+                    }
                     Ok(None) => break,
                     Err(error) => {
                         outlive(error)?;
@@ -107,11 +110,14 @@ impl Pipeline {
                 }
             }
             tokio::select! {
-                Some(ended) = telling.next() => ended.or_else(outlive)?,
+                Some(ended) = telling.join_next() => finished(ended)?,
                 _ = moved.changed(), if telling.len() < AT_ONCE => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }
+        }
+        while let Some(ended) = telling.join_next().await {
+            finished(ended)?;
         }
         Ok(())
     }
@@ -120,13 +126,12 @@ impl Pipeline {
     async fn report_one(
         &self,
         name: &SourceName,
-        source: &Source,
         notice: Notice,
         told: &Told,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let Notice { change, run, attempts } = &notice;
-        let Some(api) = &source.api else {
+        let Some(api) = self.settings.sources.get(name).and_then(|source| source.api.as_ref()) else {
             return self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await;
         };
         let telling = tokio::select! {
@@ -179,6 +184,17 @@ impl Pipeline {
             told.remember(about, digest_of(&text));
         }
         Ok(())
+    }
+}
+
+/// What a telling came to. One that panicked is given again when its hold ends, and ends nothing else.
+fn finished(ended: Result<Result<(), StoreError>, JoinError>) -> Result<(), StoreError> {
+    match ended {
+        Ok(ended) => ended.or_else(outlive),
+        Err(panicked) => {
+            tracing::error!(%panicked, "a telling ended: {panicked}");
+            Ok(())
+        }
     }
 }
 
