@@ -19,6 +19,8 @@ const WATCH: Duration = Duration::from_millis(100);
 const LONGEST_LINE: usize = 64 << 10;
 /// How much of what the trainer says on standard error is kept: its last words.
 const LAST_WORDS: usize = 4 << 10;
+/// How much a trainer stands back where others want the processor as well (nice(1)): a fifth of a usual process's share.
+const NICENESS: i32 = 7;
 
 /// Starts `slipway-trainer` on this machine.
 pub(super) struct LocalExecutor {
@@ -67,6 +69,14 @@ fn inherited_environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi
     })
 }
 
+/// Trainers take what processors are left over: the server, which has people waiting for it, and the machine's other work
+/// come first. Where that cannot be set, they take their share.
+fn yield_to_others(trainer: Option<Pid>) {
+    if trainer.is_some() {
+        let _ = rustix::process::setpriority_process(trainer, NICENESS);
+    }
+}
+
 /// Ends the whole process group when it goes out of scope, however that happens.
 struct Group(Option<Pid>);
 
@@ -93,6 +103,7 @@ impl Executor for LocalExecutor {
         let mut child = self.start(folder)?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = Group(pid);
+        yield_to_others(pid);
         let _lifeline = child.stdin.take();
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let stderr = child.stderr.take().expect("standard error is a pipe");

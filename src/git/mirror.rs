@@ -1,5 +1,6 @@
 //! A bare mirror of one branch, kept as a cache: anything wrong with it is healed by making it anew.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::domain::CommitSha;
 use super::GitError;
 use super::Remote;
 use super::fault::Fault;
-use super::fetch;
+use super::fetch::{self, Fetched};
 use super::folder::{CacheFolder, Generation};
 use super::history::Memory;
 use super::holding::Holdings;
@@ -53,19 +54,24 @@ impl Mirror {
 
     /// Brings the mirror up to date and names the tip of the branch.
     pub fn fetch(&self) -> Result<CommitSha, GitError> {
+        self.update(&BTreeSet::new()).map(|fetched| name_of(fetched.tip))
+    }
+
+    /// Brings the mirror up to date, with what these references beside the branch point to.
+    pub(super) fn update(&self, beside: &BTreeSet<String>) -> Result<Fetched, GitError> {
         let _turn = self.folder.fetching();
         let Some(generation) = self.folder.current() else {
-            return self.remake();
+            return self.remake(beside);
         };
-        match fetch::update(generation.path(), &self.remote, &self.connection) {
-            Ok(tip) => {
-                self.tidy(&generation);
-                Ok(name_of(tip))
+        match fetch::update(generation.path(), &self.remote, &self.connection, beside) {
+            Ok(fetched) => {
+                self.tidy(&generation, beside);
+                Ok(fetched)
             }
             Err(Fault::Final(error)) => Err(error),
             Err(Fault::Damaged(damage)) => {
                 self.tell_damage(&damage);
-                self.remake()
+                self.remake(beside)
             }
         }
     }
@@ -77,7 +83,7 @@ impl Mirror {
         if let Some(generation) = self.folder.current() {
             match fetch::catch_up(generation.path(), &self.remote, &self.connection, tip) {
                 Ok(Some(tip)) => {
-                    self.tidy(&generation);
+                    self.tidy(&generation, &BTreeSet::new());
                     return Ok(name_of(tip));
                 }
                 // A damaged mirror is noticed again, and healed, by what follows.
@@ -113,7 +119,7 @@ impl Mirror {
         if self.folder.current().is_none() {
             let _turn = self.folder.fetching();
             if self.folder.current().is_none() {
-                self.remake()?;
+                self.remake(&BTreeSet::new())?;
             }
         }
         Ok(())
@@ -123,7 +129,7 @@ impl Mirror {
     pub(super) fn heal(&self, damage: &git2::Error) -> Result<(), GitError> {
         let _turn = self.folder.fetching();
         self.tell_damage(damage);
-        self.remake().map(|_| ())
+        self.remake(&BTreeSet::new()).map(|_| ())
     }
 
     /// Does work on the mirror as it is; whoever works keeps the files of the generation it began with.
@@ -168,35 +174,34 @@ impl Mirror {
     }
 
     /// Fetches everything into a new folder and puts it to use. The caller has the turn to fetch.
-    fn remake(&self) -> Result<CommitSha, GitError> {
+    fn remake(&self, beside: &BTreeSet<String>) -> Result<Fetched, GitError> {
         let generation = self.folder.next();
-        fetch::create(generation.path(), &self.remote)
+        let fetched = fetch::create(generation.path(), &self.remote)
             .map_err(Fault::from)
-            .and_then(|()| fetch::update(generation.path(), &self.remote, &self.connection))
-            .map(|tip| {
-                self.folder.replace(generation);
-                name_of(tip)
-            })
-            .map_err(|fault| self.beyond_repair(fault))
+            .and_then(|()| fetch::update(generation.path(), &self.remote, &self.connection, beside))
+            .map_err(|fault| self.beyond_repair(fault))?;
+        self.folder.replace(generation);
+        Ok(fetched)
     }
 
     /// After a push, which needs no fetch: sees to it that the mirror does not fill up.
     pub(super) fn tidy_after_push(&self) {
         let _turn = self.folder.fetching();
         if let Some(generation) = self.folder.current() {
-            self.tidy(&generation);
+            self.tidy(&generation, &BTreeSet::new());
         }
     }
 
-    fn tidy(&self, generation: &Generation) {
+    /// Remakes a mirror that fills up, with what was just fetched beside the branch.
+    fn tidy(&self, generation: &Generation, beside: &BTreeSet<String>) {
         if packs(generation) > MOST_PACKS || loose_objects(generation) > MOST_LOOSE {
-            self.remake_for_speed();
+            self.remake_for_speed(beside);
         }
     }
 
     /// A full mirror still works: when it cannot be remade now, it is tried after the next fetch.
-    fn remake_for_speed(&self) {
-        if let Err(error) = self.remake() {
+    fn remake_for_speed(&self, beside: &BTreeSet<String>) {
+        if let Err(error) = self.remake(beside) {
             tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be made anew");
         }
     }

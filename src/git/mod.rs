@@ -47,6 +47,7 @@ pub use mirror::Mirror;
 pub use naming::is_ssh;
 pub use offer::Offer;
 pub use read::TreeFile;
+pub use reference::Heads;
 pub use remote::{Credentials, Deadlines, Remote};
 pub use removal::Removal;
 pub use request::{Identity, Outcome, Proposal, Trailer, WriteRequest};

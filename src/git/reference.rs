@@ -1,46 +1,39 @@
 //! Revisions beside the served branch: the heads of changes, fetched by their references.
 
-use git2::{AutotagOption, Direction, FetchOptions, RemoteRedirect};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::GitError;
 use super::Mirror;
-use super::fault::Fault;
-use super::fetch;
 use super::mirror::{id_of, name_of};
-use super::transport::Channel;
 use crate::domain::CommitSha;
 
-/// Where fetched references are kept within the mirror.
-const BESIDE: &str = "refs/slipway/beside";
+/// The served branch and what is beside it, as they were at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heads {
+    /// The branch's tip.
+    pub tip: CommitSha,
+    /// What the references point to that the server has.
+    pub beside: BTreeMap<String, CommitSha>,
+}
 
 impl Mirror {
-    /// Fetches what a reference of the server points to, such as `refs/pull/7/head`.
+    /// Fetches the branch and what these references of the server point to, such as `refs/pull/7/head`, in one exchange.
+    pub fn fetch_heads(&self, references: &BTreeSet<String>) -> Result<Heads, GitError> {
+        let fetched = self.update(references)?;
+        let beside = fetched.beside.into_iter().map(|(name, head)| (name, name_of(head))).collect();
+        Ok(Heads { tip: name_of(fetched.tip), beside })
+    }
+
+    /// Fetches what a reference of the server points to.
     pub fn fetch_reference(&self, reference: &str) -> Result<CommitSha, GitError> {
-        self.reading(|repository| {
-            let channel = Channel::open(self.connection())?;
-            let fetched = || -> Result<CommitSha, Fault> {
-                let mut server = repository.remote_anonymous(&channel.address())?;
-                let mut connected = server.connect_auth(Direction::Fetch, None, None)?;
-                let head = connected.list()?.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid);
-                let Some(head) = head else {
-                    return Err(Fault::Final(GitError::BranchMissing {
-                        repository: self.remote().url().to_owned(),
-                        branch: reference.to_owned(),
-                        empty: false,
-                    }));
-                };
-                if repository.find_commit(head).is_err() {
-                    let mut options = FetchOptions::new();
-                    options.download_tags(AutotagOption::None).update_fetchhead(false);
-                    options.follow_redirects(RemoteRedirect::None);
-                    let kept = format!("+{reference}:{BESIDE}/{reference}");
-                    connected.remote().fetch(&[kept], Some(&mut options), None)?;
-                }
-                repository.find_commit(head)?.tree()?;
-                Ok(name_of(head))
-            };
-            fetched().map_err(|fault| fetch::explained(fault, &channel, self.remote()))
-        })
+        let mut heads = self.fetch_heads(&BTreeSet::from([reference.to_owned()]))?;
+        heads.beside.remove(reference).ok_or_else(|| self.lacks(reference))
+    }
+
+    /// The error for a reference that the server does not have.
+    pub fn lacks(&self, reference: &str) -> GitError {
+        let (repository, branch) = (self.remote().url().to_owned(), reference.to_owned());
+        GitError::BranchMissing { repository, branch, empty: false }
     }
 
     /// The newest commit that both have in their histories; `None` if they share none.

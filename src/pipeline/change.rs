@@ -1,6 +1,8 @@
 //! A look at a change (pull or merge request): where its head is, where it left the served branch, and the runs that
 //! judge what it does to models in between. They promote nothing.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::source::{self, ModelFile};
@@ -10,8 +12,66 @@ use crate::domain::{
     Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, MergeGroup, Revision, Run, SourceName,
 };
 use crate::forge::Conclusion;
-use crate::git::{GitError, Mirror};
+use crate::git::{GitError, Heads, Mirror};
 use crate::store::Settled;
+
+/// The heads of the changes that are looked at together, fetched in one exchange. `None`: they could not be fetched, and
+/// each look finds out why.
+pub(super) type Fetched = Option<Heads>;
+
+/// Fetches the heads of changes and merge groups that are to be judged.
+pub(super) async fn fetch_together(
+    source: &Source,
+    changes: impl Iterator<Item = &Change>,
+    groups: impl Iterator<Item = &MergeGroup>,
+) -> Fetched {
+    let of_changes = changes.filter_map(|change| judged(source, change).ok()?);
+    let of_groups = groups.filter(|group| is_judged(source, group)).map(reference_of_group);
+    let references: BTreeSet<String> = of_changes.chain(of_groups).collect();
+    if references.is_empty() {
+        return None;
+    }
+    let mirror = source.mirror.clone();
+    blocking(move || mirror.fetch_heads(&references)).await.ok()?.ok()
+}
+
+/// Why a change is not judged.
+enum NotJudged {
+    /// Nobody is told.
+    Quietly(String),
+    /// Its check says so.
+    Told(Conclusion, &'static str, String),
+}
+
+/// The reference under which the head of a change that is to be judged is found, if the forge gives one.
+fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged> {
+    let served = source.mirror.remote().branch();
+    if source.changes == ChangePolicy::Ignore {
+        return Err(NotJudged::Quietly("`changes` of this source is `ignore`".to_owned()));
+    }
+    if change.base_branch != served {
+        let base = &change.base_branch;
+        let note = format!("it is for the branch `{base}`, and only `{served}` is served");
+        return Err(NotJudged::Told(Conclusion::Neutral, "its branch is not served", note));
+    }
+    match (source.changes, &change.head_repository) {
+        (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository is gone".to_owned())),
+        (ChangePolicy::SameRepository, HeadRepository::Fork(fork)) => {
+            let fork = &fork.full_name;
+            let note = format!("it is from the fork `{fork}`, and `changes` of this source is `same_repository`");
+            Err(NotJudged::Told(Conclusion::ActionRequired, "changes from forks are not judged here", note))
+        }
+        _ => Ok(source.forge.reference_of(change)),
+    }
+}
+
+fn is_judged(source: &Source, group: &MergeGroup) -> bool {
+    source.changes != ChangePolicy::Ignore && group.base_branch == source.mirror.remote().branch()
+}
+
+fn reference_of_group(group: &MergeGroup) -> String {
+    format!("refs/heads/{}", group.head_branch)
+}
 
 impl Pipeline {
     /// Looks at a change that was opened or updated.
@@ -20,37 +80,21 @@ impl Pipeline {
         name: &SourceName,
         source: &Source,
         change: &Change,
+        fetched: &Fetched,
         arrived: Timestamp,
     ) -> Result<Settled, StepError> {
         let number = change.number;
-        let ignored = |why: String| Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
-        let served = source.mirror.remote().branch();
-        if source.changes == ChangePolicy::Ignore {
-            return Ok(ignored("`changes` of this source is `ignore`".to_owned()));
-        }
-        if change.base_branch != served {
-            report(source, change, Conclusion::Neutral, "its branch is not served").await?;
-            return Ok(ignored(format!(
-                "it is for the branch `{}`, and only `{served}` is served",
-                change.base_branch
-            )));
-        }
-        match (source.changes, &change.head_repository) {
-            (_, HeadRepository::Gone) => return Ok(ignored("its repository is gone".to_owned())),
-            (ChangePolicy::SameRepository, HeadRepository::Fork(fork)) => {
-                let why = "changes from forks are not judged here";
-                report(source, change, Conclusion::ActionRequired, why).await?;
-                let fork = &fork.full_name;
-                return Ok(ignored(format!(
-                    "it is from the fork `{fork}`, and `changes` of this source is `same_repository`"
-                )));
+        let ignored = |why: &str| Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
+        let reference = match judged(source, change) {
+            Ok(Some(reference)) => reference,
+            Ok(None) => return Ok(ignored("this forge gives no access to the branch of a fork")),
+            Err(NotJudged::Quietly(why)) => return Ok(ignored(&why)),
+            Err(NotJudged::Told(conclusion, told, why)) => {
+                report(source, change, conclusion, told).await?;
+                return Ok(ignored(&why));
             }
-            _ => {}
-        }
-        let Some(reference) = source.forge.reference_of(change) else {
-            return Ok(ignored("this forge gives no access to the branch of a fork".to_owned()));
         };
-        self.look_at_head(name, source, ChangeHead { number, reference }, arrived).await
+        self.look_at_head(name, source, ChangeHead { number, reference }, fetched, arrived).await
     }
 
     /// Looks at what a merge queue would merge: as at the change that its branch is named after.
@@ -59,16 +103,16 @@ impl Pipeline {
         name: &SourceName,
         source: &Source,
         group: &MergeGroup,
+        fetched: &Fetched,
         arrived: Timestamp,
     ) -> Result<Settled, StepError> {
-        let MergeGroup { head_branch, base_branch, .. } = group;
         let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("merge group: {why}")));
-        if source.changes == ChangePolicy::Ignore || *base_branch != source.mirror.remote().branch() {
+        if !is_judged(source, group) {
             return ignored("its branch is not served, or `changes` of this source is `ignore`");
         }
-        let Some(number) = number_in(head_branch) else { return ignored("its branch names no change") };
-        let reference = format!("refs/heads/{head_branch}");
-        self.look_at_head(name, source, ChangeHead { number, reference }, arrived).await
+        let Some(number) = number_in(&group.head_branch) else { return ignored("its branch names no change") };
+        let reference = reference_of_group(group);
+        self.look_at_head(name, source, ChangeHead { number, reference }, fetched, arrived).await
     }
 
     async fn look_at_head(
@@ -76,11 +120,12 @@ impl Pipeline {
         name: &SourceName,
         source: &Source,
         change: ChangeHead,
+        fetched: &Fetched,
         arrived: Timestamp,
     ) -> Result<Settled, StepError> {
         let number = change.number;
-        let (mirror, wanted) = (source.mirror.clone(), change.reference.clone());
-        let found = blocking(move || look(&mirror, &wanted)).await?;
+        let (mirror, wanted, fetched) = (source.mirror.clone(), change.reference.clone(), fetched.clone());
+        let found = blocking(move || look(&mirror, &wanted, fetched)).await?;
         let (head, base, touched) = match found {
             Err(GitError::BranchMissing { .. }) => {
                 let note = format!("change {number}: its branch is gone");
@@ -120,9 +165,16 @@ fn number_in(branch: &str) -> Option<u64> {
 
 /// The change's head, where it left the branch, and the models it touches. A change that shares no history with the
 /// branch touches every model it has, and is judged by the policies of the branch's tip.
-fn look(mirror: &Mirror, reference: &str) -> Result<(CommitSha, Option<CommitSha>, Vec<ModelFile>), GitError> {
-    let tip = mirror.fetch()?;
-    let head = mirror.fetch_reference(reference)?;
+fn look(
+    mirror: &Mirror,
+    reference: &str,
+    fetched: Fetched,
+) -> Result<(CommitSha, Option<CommitSha>, Vec<ModelFile>), GitError> {
+    let Heads { tip, mut beside } = match fetched {
+        Some(fetched) => fetched,
+        None => mirror.fetch_heads(&BTreeSet::from([reference.to_owned()]))?,
+    };
+    let head = beside.remove(reference).ok_or_else(|| mirror.lacks(reference))?;
     let files = source::model_files(mirror, &head)?;
     let Some(base) = mirror.merge_base(&tip, &head)? else {
         return Ok((head, Some(tip), files));

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::branch::Announced;
 use super::worker::{chance, outlive};
-use super::{Pipeline, Source, StepError, blocking, command, missed};
+use super::{Pipeline, Source, StepError, blocking, change, command, missed};
 use crate::domain::{
     Change, ChangeStep, CheckAction, Comment, Delivery, DeliveryState, Event, EventKind, MergeGroup, MergeGroupStep,
     Push, Reference, Retry, Sender, SourceName, pause_before,
@@ -26,6 +26,19 @@ const TOGETHER: u32 = 512;
 const BREATH: Duration = Duration::from_millis(50);
 /// Readings that may end in a panic before a delivery is put away for a person to look at.
 const MOST_PANICS: u64 = 3;
+
+/// Fetches the heads of all changes that deliveries ask to look at: many cost one exchange with the git server.
+async fn fetch_heads(source: &Source, meanings: &[Result<Meaning, StepError>]) -> change::Fetched {
+    let changes = meanings.iter().filter_map(|meaning| match meaning {
+        Ok(Meaning::Change(change)) => Some(&**change),
+        _ => None,
+    });
+    let groups = meanings.iter().filter_map(|meaning| match meaning {
+        Ok(Meaning::Group(group)) => Some(&**group),
+        _ => None,
+    });
+    change::fetch_together(source, changes, groups).await
+}
 
 /// What a delivery asks for.
 enum Meaning {
@@ -97,15 +110,17 @@ impl Pipeline {
         }
         let (due, meanings) = meanings_of(source, due).await?;
         let (mut pushes, mut without_effect) = (Vec::new(), Vec::new());
+        let fetched = fetch_heads(source, &meanings).await;
         for (stored, meaning) in due.iter().zip(meanings) {
             match meaning {
                 Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
                 Ok(Meaning::Change(change)) => {
-                    let looked = self.look_at_change(name, source, &change, stored.delivery.received_at).await;
+                    let looked =
+                        self.look_at_change(name, source, &change, &fetched, stored.delivery.received_at).await;
                     self.settle_or_postpone(stored, looked).await?;
                 }
                 Ok(Meaning::Group(group)) => {
-                    let looked = self.look_at_group(name, source, &group, stored.delivery.received_at).await;
+                    let looked = self.look_at_group(name, source, &group, &fetched, stored.delivery.received_at).await;
                     self.settle_or_postpone(stored, looked).await?;
                 }
                 Ok(Meaning::Comment(comment)) => {

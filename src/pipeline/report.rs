@@ -163,13 +163,14 @@ impl Pipeline {
     /// Tells where a run stands: its model's check, the check of its revision, and the comment of its change.
     async fn tell(&self, name: &SourceName, api: &dyn ForgeApi, run: &Run, told: &Told) -> Result<(), Untold> {
         let runs = self.store.newest_at(name, &run.head).await?;
+        // First what a merge waits for, and what people look for when they have opened a change.
+        tell_once(api, &comment::of_revision(&run.head, &runs), told).await?;
         tell_once(api, &comment::of_run(run), told).await?;
         // Statuses have one place a name: what a later run of the model said there must not stay replaced.
         if let Some(newest) = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id) {
             told.forget(&about(&comment::of_run(newest)));
             tell_once(api, &comment::of_run(newest), told).await?;
         }
-        tell_once(api, &comment::of_revision(&run.head, &runs), told).await?;
         let Some(change) = &run.change else { return Ok(()) };
         let of_change: Vec<Run> = runs.into_iter().filter(|run| run.change.as_ref() == Some(change)).collect();
         let about = About::Change(change.number);

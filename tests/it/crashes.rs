@@ -49,9 +49,7 @@ async fn a_server_killed_while_it_trains_leaves_no_trainer_and_trains_again() {
     let head = bench.push_with("epochs: 4", "epochs: 400").await;
     let training = |run: &serde_json::Value| run["head"] == head.as_str() && run["state"] == "training";
     let run = bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
-    while bench.api().log(text(&run, "id")).await.expect("a log").is_empty() {
-        tokio::task::yield_now().await;
-    }
+    bench.api().wait_for_log(text(&run, "id"), DEADLINE).await.expect("its trainer speaks");
     let server = bench.take_server();
     let trainers = server.children().expect("children");
     assert_eq!(trainers.len(), 1);

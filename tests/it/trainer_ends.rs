@@ -13,9 +13,7 @@ async fn train_long(bench: &Bench) -> (String, u32) {
     let training = |run: &serde_json::Value| run["head"] == head.as_str() && run["state"] == "training";
     let run = bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
     let id = text(&run, "id").to_owned();
-    while bench.api().log(&id).await.expect("a log").is_empty() {
-        tokio::task::yield_now().await;
-    }
+    bench.api().wait_for_log(&id, DEADLINE).await.expect("its trainer speaks");
     let trainers = bench.server().children().expect("children");
     assert_eq!(trainers.len(), 1);
     (id, trainers[0])

@@ -110,6 +110,13 @@ impl Api {
         Ok(lines.iter().filter_map(|line| line["line"].as_str()).map(str::to_owned).collect())
     }
 
+    /// Waits until a run's trainer has said something.
+    pub async fn wait_for_log(&self, id: &str, deadline: Duration) -> Result<()> {
+        let said = |answer: &Answer| answer.json["lines"].as_array().is_some_and(|lines| !lines.is_empty());
+        let path = format!("/api/v1/runs/{id}/log?limit=1");
+        self.wait_for("the first line of a log", &path, deadline, said).await.map(drop)
+    }
+
     /// Looks at the runs until one satisfies a condition, and answers it.
     pub async fn wait_for_run(&self, what: &str, deadline: Duration, is_it: impl Fn(&Value) -> bool) -> Result<Value> {
         let until = Instant::now() + deadline;

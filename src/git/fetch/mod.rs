@@ -1,7 +1,8 @@
-//! Fetches one branch into a bare repository on disk; whether to keep or remake that repository is not decided here.
+//! Fetches one branch, and what is beside it, into a bare repository on disk; whether to keep or remake that repository is not decided here.
 
 mod native;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ use super::words::short_words;
 
 /// The private name under which the mirror keeps the branch's tip.
 const TIP: &str = "refs/slipway/tip";
+
+/// Where fetched references beside the branch are kept within the mirror.
+const BESIDE: &str = "refs/slipway/beside";
 
 /// Configuration keys that say what a folder mirrors, so that a foreign repository is noticed.
 const MIRRORED_URL: &str = "slipway.url";
@@ -60,11 +64,24 @@ pub(super) fn remember_tip(repository: &Repository, base: Oid, landed: Oid) -> R
     }
 }
 
-/// Brings a mirror up to date with the server and returns the branch's tip.
-pub(super) fn update(path: &Path, remote: &Remote, connection: &Arc<Connection>) -> Result<Oid, Fault> {
+/// What was fetched.
+pub(super) struct Fetched {
+    /// The branch's tip.
+    pub(super) tip: Oid,
+    /// What the references beside it point to; those that the server lacks are missing here.
+    pub(super) beside: BTreeMap<String, Oid>,
+}
+
+/// Brings a mirror up to date with the server, with what these references beside the branch point to, in one exchange.
+pub(super) fn update(
+    path: &Path,
+    remote: &Remote,
+    connection: &Arc<Connection>,
+    beside: &BTreeSet<String>,
+) -> Result<Fetched, Fault> {
     let repository = open(path, remote)?;
     let channel = Channel::open(connection)?;
-    fetch_branch(&repository, remote, &channel).map_err(|fault| explained(fault, &channel, remote))
+    fetch(&repository, remote, &channel, beside).map_err(|fault| explained(fault, &channel, remote))
 }
 
 /// Brings a mirror to a tip that the server has just named. `None`: to be fetched in the usual way.
@@ -81,7 +98,12 @@ pub(super) fn catch_up(path: &Path, remote: &Remote, connection: &Connection, ti
     Ok(Some(tip))
 }
 
-fn fetch_branch(repository: &Repository, remote: &Remote, channel: &Channel) -> Result<Oid, Fault> {
+fn fetch(
+    repository: &Repository,
+    remote: &Remote,
+    channel: &Channel,
+    beside: &BTreeSet<String>,
+) -> Result<Fetched, Fault> {
     let mut server = repository.remote_anonymous(&channel.address())?;
     let mut connected = server.connect_auth(Direction::Fetch, None, None)?;
     let heads = connected.list()?;
@@ -93,15 +115,27 @@ fn fetch_branch(repository: &Repository, remote: &Remote, channel: &Channel) -> 
             empty: heads.iter().all(|head| head.oid().is_zero()),
         }));
     };
-    let known = repository.refname_to_id(TIP).ok();
-    if known != Some(tip) {
+    let beside: BTreeMap<String, Oid> = heads
+        .iter()
+        .filter(|head| beside.contains(head.name()))
+        .map(|head| (head.name().to_owned(), head.oid()))
+        .collect();
+    let mut wanted = Vec::new();
+    if repository.refname_to_id(TIP).ok() != Some(tip) {
+        wanted.push(format!("+{reference}:{TIP}"));
+    }
+    let missing = beside.iter().filter(|(_, head)| repository.find_commit(**head).is_err());
+    wanted.extend(missing.map(|(name, _)| format!("+{name}:{BESIDE}/{name}")));
+    if !wanted.is_empty() {
         let mut options = FetchOptions::new();
         options.download_tags(AutotagOption::None).update_fetchhead(false).follow_redirects(RemoteRedirect::None);
-        connected.remote().fetch(&[format!("+{reference}:{TIP}")], Some(&mut options), None)?;
+        connected.remote().fetch(&wanted, Some(&mut options), None)?;
     }
-    let fetched = repository.refname_to_id(TIP)?;
-    is_whole(repository, fetched)?;
-    Ok(fetched)
+    let tip = repository.refname_to_id(TIP)?;
+    for commit in beside.values().chain([&tip]) {
+        is_whole(repository, *commit)?;
+    }
+    Ok(Fetched { tip, beside })
 }
 
 /// Whether the mirror can still read what it fetched last.

@@ -17,9 +17,7 @@ async fn a_server_that_was_stopped_past_its_lease_can_record_nothing_and_promote
     let head = bench.push_with("epochs: 4", "epochs: 300").await;
     let training = |run: &Value| run["head"] == head.as_str() && run["state"] == "training";
     let run = bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
-    while bench.api().log(text(&run, "id")).await.expect("a log").is_empty() {
-        tokio::task::yield_now().await;
-    }
+    bench.api().wait_for_log(text(&run, "id"), DEADLINE).await.expect("its trainer speaks");
     bench.server().pause(true).expect("stopped");
 
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
