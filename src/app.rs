@@ -227,9 +227,12 @@ fn assemble(
     for (name, config::Source { forge, api, remote, secrets, environment, changes, priority }) in sources {
         let (kind, forge) = (forge, forge::connect(forge));
         let mirror = Mirror::open(&mirrors, remote)?;
+        let pages =
+            web.public_url.as_deref().zip(secrets.first()).map(|(address, secret)| forge::Pages::new(address, secret));
         hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
         let arrived = Notify::new();
-        served.insert(name, pipeline::Source { kind, forge, api, mirror, environment, changes, priority, arrived });
+        let source = pipeline::Source { kind, forge, api, pages, mirror, environment, changes, priority, arrived };
+        served.insert(name, source);
     }
     let environments = assemble_environments(environments, &mirrors, &store)?;
     let settings = pipeline::Settings {

@@ -390,6 +390,9 @@ pub(super) struct WebFile {
     /// Connections at a time from one address. Behind a proxy, which is one address, set it to what `connections` is.
     #[schemars(range(min = 1, max = 65_536))]
     pub(super) connections_of_an_address: usize,
+    /// Where people reach this server, such as `https://slipway.example.com`. Checks and comments at forges link to the page of
+    /// each run there; such a link opens its one page without a token, for whoever can read the change.
+    pub(super) public_url: Option<String>,
     /// Bearer token of an administrator, named `settings`; beside it there are those that `slipway tokens create` makes.
     pub(super) api_token: Option<SecretReference>,
     /// Who may read the metrics: `open` when `listen` is a loopback address and this is absent, else `token`.
@@ -417,6 +420,7 @@ impl Default for WebFile {
             all_deliveries: ByteSize::mib(256),
             connections: 2_048,
             connections_of_an_address: 256,
+            public_url: None,
             api_token: None,
             metrics: None,
             requests_per_second: 100,

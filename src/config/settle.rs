@@ -231,6 +231,13 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
         let key = "web.requests_per_second";
         problems.add(key, format!("{requests_per_second} is out of range, expected 1 to 10000"));
     }
+    if let Some(url) = &file.public_url {
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '(' | ')' | '?' | '#' | '@' | '`');
+        if !(url.starts_with("https://") || url.starts_with("http://")) || !url.chars().all(plain) {
+            problems.add("web.public_url", format!("{url:?} is not an address, expected `https://HOST`"));
+        }
+    }
+    let public_url = file.public_url.clone();
     let bodies = settle_bodies(file, problems);
     let connections = web::ConnectionLimits { all: file.connections, each_address: file.connections_of_an_address };
     for (key, count, fewest) in [
@@ -241,7 +248,7 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
             problems.add(key, format!("{count} is out of range, expected {fewest} to {MOST_CONNECTIONS}"));
         }
     }
-    Some(web::Settings { listen, bodies, connections, api_token, metrics, requests_per_second })
+    Some(web::Settings { listen, public_url, bodies, connections, api_token, metrics, requests_per_second })
 }
 
 /// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.

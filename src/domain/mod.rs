@@ -29,7 +29,9 @@ pub use promotion::{Named, PlacedBy, Placement, Promotion, PromotionRequest, ver
 pub use retry::{Retry, pause_before};
 pub use revision::{NotARevision, Revision};
 pub use rules::{After, Approvals, Candidate, Freeze, Holdback, Need, Rule, Rules, Upstream};
-pub use run::{ChangeHead, Document, EvaluationDigests, EvaluationRecord, Origin, Run, RunCause, SeedRun};
+pub use run::{
+    ChangeHead, Document, EvaluationDigests, EvaluationRecord, Origin, Run, RunCause, SeedRun, TrainingCost,
+};
 pub use run_state::{IllegalMove, RunEvent, RunState};
 pub use transition::{Actor, Transition};
 pub use verdict::{

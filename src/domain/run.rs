@@ -47,6 +47,9 @@ pub struct Run {
     /// Whether it waits for a person: another attempt alone would not help.
     #[serde(default)]
     pub stalled: bool,
+    /// Whether it failed because it took longer than it may.
+    #[serde(default)]
+    pub timed_out: bool,
     /// Attempts at the step that is due.
     #[serde(default)]
     pub attempts: u32,
@@ -68,6 +71,9 @@ pub struct Run {
     /// What training reported of the artifact.
     #[serde(default)]
     pub training: Option<Document>,
+    /// What the artifact took and takes; known once it is judged.
+    #[serde(default)]
+    pub cost: Option<TrainingCost>,
     /// The same training with other seeds, if the policy asks for it.
     #[serde(default)]
     pub seeds: Vec<SeedRun>,
@@ -165,6 +171,7 @@ impl Run {
             reason: None,
             diagnostics: Vec::new(),
             stalled: false,
+            timed_out: false,
             attempts: 0,
             priority: 0,
             run_key: None,
@@ -173,6 +180,7 @@ impl Run {
             artifact: None,
             reused_from: None,
             training: None,
+            cost: None,
             seeds: Vec::new(),
             champion: None,
             evaluation: None,
@@ -261,6 +269,19 @@ pub struct Document {
     pub name: String,
     /// Its own digest.
     pub digest: Digest,
+}
+
+/// What a training took, and what its artifact takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingCost {
+    /// Time spent training, in seconds.
+    pub seconds: f64,
+    /// What it was spent on: `cpu` or `cuda`.
+    pub device: String,
+    /// Trained parameters.
+    pub parameters: u64,
+    /// Size of the weights, in bytes.
+    pub bytes: u64,
 }
 
 /// A training of the run's model with another seed.

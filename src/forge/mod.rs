@@ -6,6 +6,7 @@ mod bitbucket;
 mod gitea;
 mod github;
 mod gitlab;
+mod page;
 mod payload;
 mod plain;
 mod pull_request;
@@ -24,7 +25,8 @@ pub use api::{
     ApiError, ApiSettings, AppLogin, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
     connect_api,
 };
-pub use report::{Annotation, Conclusion, Report, ReportButton, ReportState};
+pub use page::{Pages, opens};
+pub use report::{Annotation, AnnotationLevel, Conclusion, Report, ReportButton, ReportState};
 pub use signature::Secret;
 
 use crate::domain::{Change, Event, HeadRepository, Retry};

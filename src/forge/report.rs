@@ -18,10 +18,12 @@ pub struct Report {
     pub title: String,
     /// Everything else for people, in Markdown.
     pub text: String,
-    /// Mistakes in files, at their places.
+    /// Mistakes in files, and what does not hold of a policy, at their places.
     pub annotations: Vec<Annotation>,
     /// What people may do about it.
     pub buttons: Vec<ReportButton>,
+    /// A page with more of it, if there is one.
+    pub page: Option<String>,
 }
 
 /// How far it has come.
@@ -48,9 +50,11 @@ pub enum Conclusion {
     ActionRequired,
     /// A person called it off, or another took its place.
     Cancelled,
+    /// It took longer than it may.
+    TimedOut,
 }
 
-/// A mistake in a file of the source repository.
+/// Something to be seen at a line of a file of the source repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
     /// The file, relative to its repository.
@@ -59,6 +63,17 @@ pub struct Annotation {
     pub line: usize,
     /// What was expected and what came, and what to do.
     pub message: String,
+    /// How bad it is.
+    pub level: AnnotationLevel,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnnotationLevel {
+    /// It holds the model up.
+    Failure,
+    /// A person has to look at it, or may want to.
+    Warning,
 }
 
 /// A button below a check. GitHub shows three at most.

@@ -42,6 +42,16 @@ impl Secret {
         format!("sha256={}", hex::encode(self.mac(body).finalize().into_bytes()))
     }
 
+    /// A secret for another purpose, from which this one cannot be found.
+    pub(super) fn derived(&self, purpose: &[u8]) -> Self {
+        Self(self.mac(purpose).finalize().into_bytes().to_vec())
+    }
+
+    /// Whether hexadecimal digits are the code of a body, compared in constant time.
+    pub(super) fn verifies(&self, body: &[u8], digits: &str) -> bool {
+        hex::decode(digits).is_ok_and(|claimed| self.mac(body).verify_slice(&claimed).is_ok())
+    }
+
     /// Whether a text is the secret, compared in constant time: both become codes of equal length first.
     pub fn equals(&self, text: &str) -> bool {
         self.mac(text.as_bytes()).verify_slice(&self.mac(&self.0).finalize().into_bytes()).is_ok()

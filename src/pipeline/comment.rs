@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{CommitSha, Diagnostic, Rule, Run, RunState};
-use crate::forge::{Annotation, Conclusion, Report, ReportButton, ReportState};
+use crate::domain::{CheckOutcome, CheckResult, CommitSha, Diagnostic, Rule, Run, RunState, TrainingCost};
+use crate::forge::{Annotation, AnnotationLevel, Conclusion, Pages, Report, ReportButton, ReportState};
 use crate::policy::render::{escaped, markdown};
 
 /// The check that is always there.
@@ -17,7 +17,7 @@ const LONGEST_MESSAGE: usize = 4_000;
 const LONGEST_TITLE: usize = 200;
 
 /// The check of one model.
-pub(super) fn of_run(run: &Run) -> Report {
+pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
     let state = state_of(run);
     Report {
         revision: run.head.clone(),
@@ -29,8 +29,8 @@ pub(super) fn of_run(run: &Run) -> Report {
         id: run.id.to_string(),
         state,
         title: title_of(run),
-        text: text_of(run),
-        annotations: run.diagnostics.iter().take(MOST_ANNOTATIONS).map(annotation).collect(),
+        text: text_of(run, pages),
+        annotations: annotations_of(run),
         buttons: match state {
             ReportState::Queued | ReportState::UnderWay => vec![ReportButton::Cancel],
             ReportState::Ended(Conclusion::ActionRequired) if needs_approval(run) => {
@@ -38,12 +38,13 @@ pub(super) fn of_run(run: &Run) -> Report {
             }
             ReportState::Ended(_) => vec![ReportButton::Retrain],
         },
+        page: pages.map(|pages| pages.of(run.id)),
     }
 }
 
 /// The one check of a revision, over the newest run of each model. It is under way from the start, so that no call is
 /// spent on saying that it waits.
-pub(super) fn of_revision(revision: &CommitSha, runs: &[Run]) -> Report {
+pub(super) fn of_revision(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>) -> Report {
     let ended = |run: &Run| match state_of(run) {
         ReportState::Ended(conclusion) => Some(conclusion),
         ReportState::Queued | ReportState::UnderWay => None,
@@ -60,7 +61,8 @@ pub(super) fn of_revision(revision: &CommitSha, runs: &[Run]) -> Report {
     };
     // While it is under way, nothing changes here: every other text would be another call.
     let text = if open > 0 { String::new() } else { table(runs) };
-    summary(revision, state, title, text)
+    let page = pages.zip(runs.first().filter(|_| runs.len() == 1)).map(|(pages, run)| pages.of(run.id));
+    Report { page, ..summary(revision, state, title, text) }
 }
 
 /// The one check of a revision that nothing is trained for.
@@ -78,18 +80,19 @@ fn summary(revision: &CommitSha, state: ReportState, title: String, text: String
         title,
         annotations: Vec::new(),
         buttons: Vec::new(),
+        page: None,
     }
 }
 
 /// The comment of a change at one revision, no longer than `most` bytes.
-pub(super) fn of_change(revision: &CommitSha, runs: &[Run], most: usize) -> String {
-    let report = of_revision(revision, runs);
+pub(super) fn of_change(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>, most: usize) -> String {
+    let report = of_revision(revision, runs, pages);
     let sign = match report.state {
         ReportState::Queued | ReportState::UnderWay => "⏳",
         ReportState::Ended(Conclusion::Success) => "✅",
         ReportState::Ended(Conclusion::Neutral | Conclusion::Cancelled) => "➖",
         ReportState::Ended(Conclusion::ActionRequired) => "✋",
-        ReportState::Ended(Conclusion::Failure) => "❌",
+        ReportState::Ended(Conclusion::Failure | Conclusion::TimedOut) => "❌",
     };
     let base = runs.iter().find_map(|run| run.base.as_ref());
     let base = base.map_or_else(String::new, |base| format!(", policies read at `{}`", base.short()));
@@ -98,7 +101,8 @@ pub(super) fn of_change(revision: &CommitSha, runs: &[Run], most: usize) -> Stri
     let end = "\n`/slipway help` says what can be asked for in a comment.\n";
     let mut left_out = 0;
     for run in runs.iter().filter(|run| run.verdict.is_some() || !run.diagnostics.is_empty()) {
-        let part = format!("\n<details><summary>{}</summary>\n\n{}\n</details>\n", code(&run.model), text_of(run));
+        let part =
+            format!("\n<details><summary>{}</summary>\n\n{}\n</details>\n", code(&run.model), text_of(run, pages));
         if left_out == 0 && text.len() + part.len() + end.len() + 200 < most {
             text += &part;
         } else {
@@ -146,7 +150,7 @@ fn title_of(run: &Run) -> String {
     said.chars().filter(|c| !c.is_control()).take(LONGEST_TITLE).collect()
 }
 
-fn text_of(run: &Run) -> String {
+fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     let mut text = String::new();
     let ended = matches!(state_of(run), ReportState::Ended(_));
     // What changes before the end would be a call each time.
@@ -162,7 +166,49 @@ fn text_of(run: &Run) -> String {
     if text.is_empty() {
         text = format!("{}.\n", escaped(&title_of(run)));
     }
-    format!("{text}\nRun `{}`.\n", run.id)
+    let at_end = |run: &&Run| ended && run.verdict.is_some();
+    if let Some(pages) = pages
+        && let Some(run) = Some(run).filter(at_end)
+    {
+        add(&mut text, format_args!("\n![The interval of every check]({})\n", pages.picture_of(run.id)));
+    }
+    if let Some(cost) = run.cost.as_ref().filter(|_| ended) {
+        add(&mut text, format_args!("\n{}\n", cost_in_words(cost)));
+    }
+    match pages {
+        Some(pages) => format!("{text}\nRun [`{}`]({}).\n", run.id, pages.of(run.id)),
+        None => format!("{text}\nRun `{}`.\n", run.id),
+    }
+}
+
+/// What a candidate took to train, and what it takes.
+pub(super) fn cost_in_words(cost: &TrainingCost) -> String {
+    let TrainingCost { seconds, device, parameters, bytes } = cost;
+    let size = bytesize::ByteSize::b(*bytes).display().si();
+    format!("Trained in {seconds:.1} s on {}; {parameters} parameters, {size}.", escaped(device))
+}
+
+/// Mistakes at their places, then what does not hold of the policies that stand in the repository.
+fn annotations_of(run: &Run) -> Vec<Annotation> {
+    let mistakes = run.diagnostics.iter().map(annotation);
+    let verdict = run.verdict.iter().flat_map(|verdict| &verdict.checks);
+    let checks = verdict.filter(|check| !is_floor(run, check)).filter_map(annotation_of_check);
+    mistakes.chain(checks).take(MOST_ANNOTATIONS).collect()
+}
+
+/// Whether a check stands in a file of the platform's owner, which is not in the source repository.
+fn is_floor(run: &Run, check: &CheckResult) -> bool {
+    run.verdict.iter().flat_map(|verdict| &verdict.floors).any(|floor| floor.policy == check.file)
+}
+
+fn annotation_of_check(check: &CheckResult) -> Option<Annotation> {
+    let level = match check.outcome {
+        CheckOutcome::Fail => AnnotationLevel::Failure,
+        CheckOutcome::Inconclusive | CheckOutcome::NeedsApproval | CheckOutcome::Warned => AnnotationLevel::Warning,
+        CheckOutcome::Pass | CheckOutcome::Skipped | CheckOutcome::Excepted => return None,
+    };
+    let message = check.sentence.chars().take(LONGEST_MESSAGE).collect();
+    Some(Annotation { file: check.file.clone(), line: check.line, message, level })
 }
 
 fn state_of(run: &Run) -> ReportState {
@@ -172,6 +218,7 @@ fn state_of(run: &Run) -> ReportState {
         // A change that the policy leaves to a person can be approved before it is merged.
         RunState::Done | RunState::Waiting if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Done => ReportState::Ended(Conclusion::Success),
+        RunState::Failed if run.timed_out => ReportState::Ended(Conclusion::TimedOut),
         RunState::Refused | RunState::Failed => ReportState::Ended(Conclusion::Failure),
         RunState::Superseded | RunState::Cancelled => ReportState::Ended(Conclusion::Cancelled),
         _ => ReportState::UnderWay,
@@ -190,7 +237,8 @@ fn severity(conclusion: Conclusion) -> u8 {
         Conclusion::Success => 1,
         Conclusion::Cancelled => 2,
         Conclusion::ActionRequired => 3,
-        Conclusion::Failure => 4,
+        Conclusion::TimedOut => 4,
+        Conclusion::Failure => 5,
     }
 }
 
@@ -201,6 +249,7 @@ fn annotation(diagnostic: &Diagnostic) -> Annotation {
         file: diagnostic.file.clone(),
         line: diagnostic.position.map_or(1, |position| position.line),
         message: message.chars().take(LONGEST_MESSAGE).collect(),
+        level: AnnotationLevel::Failure,
     }
 }
 
@@ -251,7 +300,7 @@ mod tests {
         let head = run("a", RunState::Done).head;
         let state = |states: &[RunState]| {
             let runs: Vec<Run> = states.iter().map(|state| run("m", *state)).collect();
-            of_revision(&head, &runs).state
+            of_revision(&head, &runs, None).state
         };
         let ended = ReportState::Ended;
         assert_eq!(state(&[]), ended(Conclusion::Neutral));
@@ -264,8 +313,8 @@ mod tests {
     #[test]
     fn a_run_that_waits_for_a_person_asks_for_action_wherever_it_stands() {
         let stalled = Run { stalled: true, ..run("a", RunState::Promoting) };
-        assert_eq!(of_run(&stalled).state, ReportState::Ended(Conclusion::ActionRequired));
-        assert_eq!(of_run(&run("a", RunState::Promoting)).buttons, [ReportButton::Cancel]);
+        assert_eq!(of_run(&stalled, None).state, ReportState::Ended(Conclusion::ActionRequired));
+        assert_eq!(of_run(&run("a", RunState::Promoting), None).buttons, [ReportButton::Cancel]);
     }
 
     #[test]
@@ -274,7 +323,7 @@ mod tests {
         let mut run = run(hostile, RunState::Failed);
         run.reason = Some(format!("{hostile}\n/approve"));
         run.diagnostics = vec![Diagnostic::new(hostile, hostile)];
-        let text = of_change(&run.head.clone(), &[run], 60_000);
+        let text = of_change(&run.head.clone(), &[run], None, 60_000);
         // As code, and inside of HTML, brackets are only brackets.
         let text = text.replace(&code(hostile), "");
         assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
@@ -289,7 +338,7 @@ mod tests {
         for run in &mut runs {
             run.diagnostics = vec![Diagnostic::new("slipway.yaml", "x".repeat(2_000))];
         }
-        let text = of_change(&runs[0].head.clone(), &runs, 32_000);
+        let text = of_change(&runs[0].head.clone(), &runs, None, 32_000);
         assert!(text.len() < 32_000, "{}", text.len());
         assert!(
             text.contains("more models do not fit here") && text.contains("50 more models are not listed"),

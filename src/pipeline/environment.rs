@@ -185,9 +185,12 @@ pub(super) fn named_in(mirror: &Mirror, marks: &Marks, commit: &CommitSha) -> Re
 pub(super) fn named_of(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model: &str) -> Named {
     match marks.find(&(mirror, commit), model) {
         Ok(marked) => marked.named,
-        Err(StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::Again { reason, .. }) => {
-            Named::Unclear(reason)
-        }
+        Err(
+            StepError::Refused { reason, .. }
+            | StepError::Failed { reason }
+            | StepError::TimedOut { reason }
+            | StepError::Again { reason, .. },
+        ) => Named::Unclear(reason),
         Err(StepError::Store(error)) => Named::Unclear(error.to_string()),
     }
 }

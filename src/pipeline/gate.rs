@@ -7,7 +7,7 @@ use slipway_contract::{Digest, TrainingReport};
 use super::evaluate::{LATENCIES, SAMPLES, artifact_of, document_name, seed_name};
 use super::policies::Policies;
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{Actor, EvaluationDigests, EvaluationRecord, Outcome, Run, RunEvent, Verdict};
+use crate::domain::{Actor, EvaluationDigests, EvaluationRecord, Outcome, Run, RunEvent, TrainingCost, Verdict};
 use crate::evaluation::{self, Evaluation, PREDICTIONS_FILE, REPORT_FILE, Samples};
 use crate::policy::{Champion, Data, Evidence, Facts};
 use crate::store::NewAuditEntry;
@@ -24,7 +24,7 @@ impl Pipeline {
         let candidate = kept.candidate(&record).await?;
         let champion = kept.champion(&record).await?;
         let seeds = kept.seeds(&record).await?;
-        let facts = kept.facts(&record).await?;
+        let (facts, cost) = kept.facts(&record).await?;
         let data = kept.data(&record).await?;
         let verdict = blocking(move || {
             let champion = match &champion {
@@ -42,6 +42,7 @@ impl Pipeline {
         // What the policy leaves to a person is held back until somebody approves it.
         let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
         run.verdict = Some(verdict);
+        run.cost = cost;
         if passed {
             Ok((RunEvent::Passed, summary))
         } else {
@@ -133,9 +134,9 @@ impl Shelf<'_> {
         .await
     }
 
-    /// What is known of artifact, run and environment.
-    async fn facts(&self, record: &EvaluationRecord) -> Result<Facts, StepError> {
-        let mut facts = Facts::default();
+    /// What is known of artifact, run and environment, and what the artifact cost.
+    async fn facts(&self, record: &EvaluationRecord) -> Result<(Facts, Option<TrainingCost>), StepError> {
+        let (mut facts, mut cost) = (Facts::default(), None);
         let Run { model, branch, environment, training, .. } = self.run;
         facts.texts.insert("run.model", model.clone());
         facts.texts.insert("run.branch", branch.clone());
@@ -148,12 +149,14 @@ impl Shelf<'_> {
                 return Err(broken("the training report")(reason));
             }
             facts.add_training(&report);
+            let TrainingReport { seconds, device, parameters, artifact_bytes: bytes, .. } = report;
+            cost = Some(TrainingCost { seconds, device, parameters, bytes });
         }
         if let Some(latencies) = &record.latencies {
             let bytes = self.document("candidate", LATENCIES, latencies).await?;
             facts.add_latencies(parsed(&bytes, "the times of predictions")?);
         }
-        Ok(facts)
+        Ok((facts, cost))
     }
 
     /// Samples of the data, of those that were asked for.

@@ -215,7 +215,9 @@ impl Pipeline {
     async fn postpone(&self, stored: &StoredDelivery, error: &StepError) -> Result<(), StoreError> {
         let (retry, reason) = match error {
             StepError::Again { retry, reason } => (*retry, reason.clone()),
-            StepError::Refused { reason, .. } | StepError::Failed { reason } => (Retry::Backoff, reason.clone()),
+            StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason } => {
+                (Retry::Backoff, reason.clone())
+            }
             StepError::Store(error) => (Retry::Backoff, error.to_string()),
         };
         let attempt = u32::try_from(stored.attempts + 1).unwrap_or(u32::MAX);

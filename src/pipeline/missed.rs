@@ -41,7 +41,9 @@ impl Pipeline {
                 match self.compare(name, source).await {
                     Ok(()) => {}
                     Err(StepError::Store(error)) => outlive(error)?,
-                    Err(StepError::Again { reason, .. } | StepError::Failed { reason }) => {
+                    Err(
+                        StepError::Again { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason },
+                    ) => {
                         tracing::warn!(source = %name, reason, "`{name}` cannot be looked at: {reason}");
                     }
                     Err(StepError::Refused { reason, .. }) => tracing::warn!(source = %name, reason, "{reason}"),

@@ -13,6 +13,7 @@ mod history;
 mod intake;
 mod marks;
 mod missed;
+mod page;
 mod plan;
 mod policies;
 mod promote;
@@ -42,13 +43,15 @@ use crate::artifacts::ArtifactStore;
 use crate::domain::{Actor, Delivery, Intake, People, Run, RunEvent, RunId, SourceName};
 use crate::executor::Executor;
 use crate::forge;
-use crate::forge::{Forge, ForgeApi};
+use crate::forge::{Forge, ForgeApi, Pages};
 use crate::git::{Identity, Mirror};
 use crate::policy::Policy;
+pub use crate::policy::render::svg as picture_of;
 use crate::store::{Store, StoreError, StoredDelivery};
 
 pub use environment::{BranchWriter, Environment};
 pub use explain::{Explanation, KeyPart};
+pub use page::page_of;
 pub use request::{Merge, Requests};
 pub use source::{locate as fault_place, read_model};
 pub use steer::{Reason, SteerError};
@@ -89,6 +92,8 @@ pub struct Source {
     pub forge: Arc<dyn Forge>,
     /// The forge's API: where runs are told of, and permissions asked for. `None` if the settings name none.
     pub api: Option<Arc<dyn ForgeApi>>,
+    /// Links to the pages of its runs; `None` if nobody said where this server is reached.
+    pub pages: Option<Pages>,
     /// Its mirror; names the one branch that is served.
     pub mirror: Mirror,
     /// The environment its models are promoted to.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::worker::{chance, outlive};
 use super::{Pipeline, comment};
 use crate::domain::{CommitSha, Retry, Run, SourceName, pause_before};
-use crate::forge::{ApiError, ForgeApi, Marker, Report};
+use crate::forge::{ApiError, ForgeApi, Marker, Pages, Report};
 use crate::store::{Notice, OutboxState, StoreError};
 
 /// How often the outbox is looked at without being woken.
@@ -131,11 +131,12 @@ impl Pipeline {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let Notice { change, run, attempts } = &notice;
-        let Some(api) = self.settings.sources.get(name).and_then(|source| source.api.as_ref()) else {
+        let source = self.settings.sources.get(name);
+        let Some((source, api)) = source.and_then(|source| Some((source, source.api.as_ref()?))) else {
             return self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await;
         };
         let telling = tokio::select! {
-            telling = self.tell(name, api.as_ref(), run, told) => telling,
+            telling = self.tell(name, (api.as_ref(), source.pages.as_ref()), run, told) => telling,
             () = stop.cancelled() => return Ok(()),
         };
         let error = match telling {
@@ -161,15 +162,21 @@ impl Pipeline {
     }
 
     /// Tells where a run stands: its model's check, the check of its revision, and the comment of its change.
-    async fn tell(&self, name: &SourceName, api: &dyn ForgeApi, run: &Run, told: &Told) -> Result<(), Untold> {
+    async fn tell(
+        &self,
+        name: &SourceName,
+        (api, pages): (&dyn ForgeApi, Option<&Pages>),
+        run: &Run,
+        told: &Told,
+    ) -> Result<(), Untold> {
         let runs = self.store.newest_at(name, &run.head).await?;
         // First what a merge waits for, and what people look for when they have opened a change.
-        tell_once(api, &comment::of_revision(&run.head, &runs), told).await?;
-        tell_once(api, &comment::of_run(run), told).await?;
+        tell_once(api, &comment::of_revision(&run.head, &runs, pages), told).await?;
+        tell_once(api, &comment::of_run(run, pages), told).await?;
         // Statuses have one place a name: what a later run of the model said there must not stay replaced.
         if let Some(newest) = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id) {
-            told.forget(&about(&comment::of_run(newest)));
-            tell_once(api, &comment::of_run(newest), told).await?;
+            told.forget(&about(&comment::of_run(newest, pages)));
+            tell_once(api, &comment::of_run(newest, pages), told).await?;
         }
         let Some(change) = &run.change else { return Ok(()) };
         let of_change: Vec<Run> = runs.into_iter().filter(|run| run.change.as_ref() == Some(change)).collect();
@@ -179,7 +186,7 @@ impl Pipeline {
         if !all_ended && !told.lock().contains_key(&about) || self.store.newest_of_lane(run).await?.head != run.head {
             return Ok(());
         }
-        let text = comment::of_change(&run.head, &of_change, api.longest_comment());
+        let text = comment::of_change(&run.head, &of_change, pages, api.longest_comment());
         if !told.is_known(&about, digest_of(&text)) {
             api.comment(change.number, &Marker::summary(), &text).await?;
             told.remember(about, digest_of(&text));

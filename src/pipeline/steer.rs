@@ -34,7 +34,9 @@ impl From<StepError> for SteerError {
     fn from(error: StepError) -> Self {
         match error {
             StepError::Store(error) => Self::Store(error),
-            StepError::Refused { reason, .. } | StepError::Failed { reason } => Self::Conflict(reason),
+            StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason } => {
+                Self::Conflict(reason)
+            }
             StepError::Again { reason, .. } => Self::Unreachable(reason),
         }
     }

@@ -24,6 +24,8 @@ pub(super) enum StepError {
     Refused { reason: String, diagnostics: Vec<Diagnostic> },
     /// Something is broken that another attempt would not mend.
     Failed { reason: String },
+    /// A trainer was still at work when its time was over.
+    TimedOut { reason: String },
     /// Another attempt may help, or a person has to act first.
     Again { retry: Retry, reason: String },
     /// The store failed, or the run is not ours any more.
@@ -50,6 +52,9 @@ impl From<ArtifactError> for StepError {
 
 impl From<JobError> for StepError {
     fn from(error: JobError) -> Self {
+        if matches!(error, JobError::Deadline { .. }) {
+            return Self::TimedOut { reason: error.to_string() };
+        }
         Self::after(error.retry(), error.to_string())
     }
 }

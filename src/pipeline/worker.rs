@@ -197,6 +197,10 @@ impl Pipeline {
                     attempted.diagnostics = diagnostics;
                     run = self.record(lease, attempted, RunEvent::Refused, reason).await?;
                 }
+                Err(StepError::TimedOut { reason }) => {
+                    attempted.timed_out = true;
+                    run = self.record(lease, attempted, RunEvent::Failed, reason).await?;
+                }
                 Err(StepError::Failed { reason }) => {
                     run = self.record(lease, attempted, RunEvent::Failed, reason).await?;
                 }

@@ -7,6 +7,7 @@ mod body;
 mod connections;
 mod health;
 mod measure;
+mod page;
 mod panics;
 mod problem;
 mod rate;
@@ -49,6 +50,8 @@ pub const SETTINGS_TOKEN: &str = "settings";
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where people reach it, if somebody said so.
+    pub public_url: Option<String>,
     /// How much of deliveries' bodies is held in memory. GitHub and GitLab send at most 25 MiB.
     pub bodies: BodyLimits,
     /// How many connections are served.
@@ -141,6 +144,8 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .nest("/api/v1", api::router(shared.clone()))
         .route("/webhooks/{source}", post(webhook::receive))
+        .route("/runs/{id}", get(page::show))
+        .route("/runs/{id}/verdict.svg", get(page::picture))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -104,7 +104,7 @@ impl ForgeApi for Bitbucket {
         let state = match report.state {
             ReportState::Queued | ReportState::UnderWay => "INPROGRESS",
             ReportState::Ended(Conclusion::Success | Conclusion::Neutral) => "SUCCESSFUL",
-            ReportState::Ended(Conclusion::Failure | Conclusion::ActionRequired) => "FAILED",
+            ReportState::Ended(Conclusion::Failure | Conclusion::ActionRequired | Conclusion::TimedOut) => "FAILED",
             ReportState::Ended(Conclusion::Cancelled) => "STOPPED",
         };
         let key = match &report.context {
@@ -112,7 +112,7 @@ impl ForgeApi for Bitbucket {
             long => hex::encode(Sha256::digest(long))[..LONGEST_KEY].to_owned(),
         };
         // A link has to be there.
-        let link = format!("{}/commits/{}", self.page, report.revision);
+        let link = report.page.clone().unwrap_or_else(|| format!("{}/commits/{}", self.page, report.revision));
         let body = json!({
             "key": key, "name": report.context, "state": state, "url": link,
             "description": status::description(report),

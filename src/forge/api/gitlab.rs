@@ -81,10 +81,13 @@ impl ForgeApi for GitLab {
             ReportState::Queued => "pending",
             ReportState::UnderWay => "running",
             ReportState::Ended(Conclusion::Success | Conclusion::Neutral) => "success",
-            ReportState::Ended(Conclusion::Failure | Conclusion::ActionRequired) => "failed",
+            ReportState::Ended(Conclusion::Failure | Conclusion::ActionRequired | Conclusion::TimedOut) => "failed",
             ReportState::Ended(Conclusion::Cancelled) => "canceled",
         };
-        let body = json!({ "state": state, "name": report.context, "description": status::description(report) });
+        let mut body = json!({ "state": state, "name": report.context, "description": status::description(report) });
+        if let Some(page) = &report.page {
+            body["target_url"] = json!(page);
+        }
         match self.call(Method::POST, &format!("/statuses/{}", report.revision), Some(&body)).await {
             // GitLab refuses to set a status to what it is: told again, it is told.
             Err(ApiError::Refused { reason, .. }) if reason.contains("Cannot transition") => Ok(()),

@@ -19,8 +19,12 @@ pub(super) fn body(report: &Report) -> Value {
     let state = match report.state {
         ReportState::Queued | ReportState::UnderWay => "pending",
         ReportState::Ended(Conclusion::Success | Conclusion::Neutral) => "success",
-        ReportState::Ended(Conclusion::Failure) => "failure",
+        ReportState::Ended(Conclusion::Failure | Conclusion::TimedOut) => "failure",
         ReportState::Ended(Conclusion::ActionRequired | Conclusion::Cancelled) => "error",
     };
-    json!({ "state": state, "context": report.context, "description": description(report) })
+    let mut body = json!({ "state": state, "context": report.context, "description": description(report) });
+    if let Some(page) = &report.page {
+        body["target_url"] = json!(page);
+    }
+    body
 }

@@ -79,6 +79,7 @@ fn report(state: ReportState) -> Report {
         text: String::new(),
         annotations: Vec::new(),
         buttons: Vec::new(),
+        page: None,
     }
 }
 

@@ -14,3 +14,4 @@ pub use junit::junit;
 pub use markdown::{escaped, markdown};
 pub use svg::svg;
 pub use text::text;
+pub use xml::escaped as xml;

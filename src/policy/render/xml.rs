@@ -1,7 +1,7 @@
-//! Text within XML.
+//! Text within XML and HTML.
 
 /// Text that stays text in an element or an attribute. Characters that XML 1.0 cannot hold become spaces.
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -5,6 +5,7 @@ mod changes;
 mod commands;
 mod contract;
 mod gitea;
+mod pages;
 mod refusals;
 mod requests;
 
@@ -27,7 +28,12 @@ struct World {
 impl World {
     /// Starts with a first model on `main`, with the server as an App.
     async fn start() -> Self {
-        let mut bench = Bench::without_server(USUAL).await;
+        Self::start_with(USUAL).await
+    }
+
+    /// The same with other lines at the end of the server's settings.
+    async fn start_with(settings: &str) -> Self {
+        let mut bench = Bench::without_server(settings).await;
         let github = GitHub::start(bench.world.models.clone()).await.expect("a GitHub");
         github.permit(WRITER, "grace", "write");
         github.permit(READER, "eve", "read");

@@ -114,6 +114,7 @@ async fn a_robot_tells_by_statuses_and_finds_its_own_comment_again() {
         text: String::new(),
         annotations: Vec::new(),
         buttons: Vec::new(),
+        page: None,
     };
     for text in ["first", "second"] {
         let robot = peer.api(Login::Token(ROBOT_TOKEN.into()));

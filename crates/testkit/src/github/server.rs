@@ -190,7 +190,7 @@ fn change_check(check: &mut Value, body: &Value) -> Result<(), &'static str> {
     if completed != conclusion.is_some_and(|conclusion| CONCLUSIONS.contains(&conclusion)) {
         return Err("Validation Failed: conclusion");
     }
-    for name in ["status", "external_id", "actions"] {
+    for name in ["status", "external_id", "actions", "details_url"] {
         if !body[name].is_null() {
             check[name] = body[name].clone();
         }

@@ -10,7 +10,7 @@ use ureq::http::Method;
 use crate::domain::CommitSha;
 use crate::forge::api::http::Calls;
 use crate::forge::api::{ApiError, answer};
-use crate::forge::{Annotation, Conclusion, Report, ReportState};
+use crate::forge::{Annotation, AnnotationLevel, Conclusion, Report, ReportState};
 
 /// Annotations that one call may bring; they add up.
 const MOST_ANNOTATIONS: usize = 50;
@@ -130,6 +130,9 @@ fn body(report: &Report, annotations: &[Annotation]) -> Value {
         "external_id": report.id,
         "output": { "title": report.title, "summary": summary, "annotations": annotations },
     });
+    if let Some(page) = &report.page {
+        body["details_url"] = json!(page);
+    }
     match report.state {
         ReportState::Queued => body["status"] = json!("queued"),
         ReportState::UnderWay => body["status"] = json!("in_progress"),
@@ -153,12 +156,17 @@ fn word(conclusion: Conclusion) -> &'static str {
         Conclusion::Failure => "failure",
         Conclusion::ActionRequired => "action_required",
         Conclusion::Cancelled => "cancelled",
+        Conclusion::TimedOut => "timed_out",
     }
 }
 
 fn annotation(annotation: &Annotation) -> Value {
-    let Annotation { file, line, message } = annotation;
+    let Annotation { file, line, message, level } = annotation;
+    let level = match level {
+        AnnotationLevel::Failure => "failure",
+        AnnotationLevel::Warning => "warning",
+    };
     json!({
-        "path": file, "start_line": line, "end_line": line, "annotation_level": "failure", "message": message,
+        "path": file, "start_line": line, "end_line": line, "annotation_level": level, "message": message,
     })
 }

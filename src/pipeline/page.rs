@@ -1,0 +1,66 @@
+//! The page of a run, for people who come from a forge: where it stands, how it was judged, and how it came there.
+
+use std::fmt::Write as _;
+
+use super::comment::cost_in_words;
+use crate::domain::{Run, Transition};
+use crate::policy::render::xml;
+
+/// Transitions that are shown.
+const MOST_TRANSITIONS: usize = 200;
+/// How the page looks, in light and in dark.
+const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
+table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top}\
+img{max-width:100%}code{font-size:.9em}";
+
+/// The page as HTML. `picture` is the address of the verdict's picture. Whatever a change could have chosen is escaped.
+pub fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> String {
+    let (model, source) = (xml(&run.model), xml(run.source.as_str()));
+    let state = run.state.as_str();
+    let mut page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{model}: {state}</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n<h1>{model}: {state}</h1>\n\
+         <p>Revision <code>{}</code> of <code>{source}</code>, for <code>{}</code>. Run <code>{}</code>.</p>\n",
+        run.head,
+        xml(run.environment.as_str()),
+        run.id,
+    );
+    if let Some(reason) = &run.reason {
+        add(&mut page, format_args!("<p>{}</p>\n", xml(reason)));
+    }
+    for diagnostic in &run.diagnostics {
+        add(
+            &mut page,
+            format_args!("<pre>{}</pre>\n", diagnostic.to_string().lines().map(xml).collect::<Vec<_>>().join("\n")),
+        );
+    }
+    if let Some(verdict) = &run.verdict {
+        add(&mut page, format_args!("<h2>Verdict</h2>\n<p>{}</p>\n", xml(&verdict.summary())));
+        add(
+            &mut page,
+            format_args!("<p><img src=\"{}\" alt=\"The interval of every check\"></p>\n<ul>\n", xml(picture)),
+        );
+        for check in &verdict.checks {
+            add(&mut page, format_args!("<li>{}</li>\n", xml(&check.sentence)));
+        }
+        page += "</ul>\n";
+    }
+    if let Some(cost) = &run.cost {
+        add(&mut page, format_args!("<h2>Cost</h2>\n<p>{}</p>\n", xml(&cost_in_words(cost))));
+    }
+    page += "<h2>History</h2>\n<table>\n<tr><th>when</th><th>state</th><th>why</th><th>who</th></tr>\n";
+    for Transition { to, at, cause, actor, .. } in transitions.iter().take(MOST_TRANSITIONS) {
+        let (cause, actor) = (xml(cause), xml(&actor.to_string()));
+        add(
+            &mut page,
+            format_args!("<tr><td>{at:.0}</td><td>{}</td><td>{cause}</td><td>{actor}</td></tr>\n", to.as_str()),
+        );
+    }
+    page + "</table>\n</body>\n</html>\n"
+}
+
+fn add(page: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing to a text cannot fail.
+    let _ = page.write_fmt(more);
+}

@@ -1,0 +1,78 @@
+//! The pages of runs. A link that a forge was given opens its one page; who has a token uses the API.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+
+use super::Shared;
+use super::problem::Problem;
+use crate::domain::{Run, RunId};
+use crate::forge;
+use crate::pipeline;
+use crate::store::StoreError;
+
+/// What a page may load and do: nothing but its own picture and its own style. The key is not told to whoever is linked.
+const HEADERS: [(header::HeaderName, HeaderValue); 4] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+];
+
+/// What a link carries.
+#[derive(Deserialize)]
+pub(super) struct Link {
+    #[serde(default)]
+    key: String,
+}
+
+/// `GET /runs/{id}`.
+pub(super) async fn show(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(link): Query<Link>,
+) -> Result<Response, Problem> {
+    let run = shared.opened_by(&id, &link).await?;
+    let transitions = shared.store.transitions(run.id).await?;
+    let picture = format!("{}/verdict.svg?key={}", run.id, link.key);
+    let page = pipeline::page_of(&run, &transitions, &picture);
+    Ok((HEADERS, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response())
+}
+
+/// `GET /runs/{id}/verdict.svg`.
+pub(super) async fn picture(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(link): Query<Link>,
+) -> Result<Response, Problem> {
+    let run = shared.opened_by(&id, &link).await?;
+    let verdict = run.verdict.as_ref().ok_or_else(no_such_page)?;
+    let picture = pipeline::picture_of(verdict);
+    Ok((HEADERS, [(header::CONTENT_TYPE, "image/svg+xml; charset=utf-8")], picture).into_response())
+}
+
+impl Shared {
+    /// The run that a link opens. Who has no good link does not learn whether there is such a run.
+    async fn opened_by(&self, id: &str, link: &Link) -> Result<Run, Problem> {
+        let id: RunId = id.parse().map_err(|_| no_such_page())?;
+        let run = match self.store.run(id).await {
+            Ok(run) => run,
+            Err(StoreError::NoSuchRun { .. }) => return Err(no_such_page()),
+            Err(error) => return Err(error.into()),
+        };
+        let secrets = self.hooks.get(&run.source).map(|(hook, _)| hook.secrets.as_slice()).unwrap_or_default();
+        if forge::opens(secrets, id, &link.key) { Ok(run) } else { Err(no_such_page()) }
+    }
+}
+
+fn no_such_page() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no such page, or the link to it is not whole")
+}
