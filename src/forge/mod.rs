@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use api::{
     ApiError, ApiSettings, AppLogin, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
-    connect_api,
+    Undelivered, connect_api,
 };
 pub use page::{Pages, opens};
 pub use report::{Annotation, AnnotationLevel, Conclusion, Report, ReportButton, ReportState};

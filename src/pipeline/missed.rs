@@ -1,9 +1,10 @@
-//! Pushes that no delivery told of: a webhook that failed while the forge or this server was down. Every few minutes
-//! each served branch is compared with what was dealt with, and what is missing is recorded as a delivery of our own.
+//! Deliveries that never came: a webhook that failed while the forge or this server was down. Every few minutes a forge that
+//! keeps a list is asked for those that nobody took, and each served branch is compared with what was dealt with; a push that
+//! nothing told of is recorded as a delivery of our own.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -11,10 +12,14 @@ use super::branch::Announced;
 use super::worker::outlive;
 use super::{Pipeline, Source, StepError, blocking};
 use crate::domain::{CommitSha, Delivery, Intake, SourceName};
+use crate::forge::Undelivered;
 use crate::store::{BranchHead, StoreError};
 
 /// Name of the event, which no forge uses.
 pub(super) const EVENT: &str = "slipway.missed_push";
+
+/// How long GitHub keeps the list of what it has sent.
+const LISTED: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +43,11 @@ impl Pipeline {
                 if stop.is_cancelled() {
                     return Ok(());
                 }
-                match self.compare(name, source).await {
+                let looked = async {
+                    self.take_undelivered(name, source).await?;
+                    self.compare(name, source).await
+                };
+                match looked.await {
                     Ok(()) => {}
                     Err(StepError::Store(error)) => outlive(error)?,
                     Err(
@@ -52,6 +61,40 @@ impl Pipeline {
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
                 () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what the forge has sent and nobody took. A forge that cannot be asked now is asked again at the next look.
+    async fn take_undelivered(&self, name: &SourceName, source: &Source) -> Result<(), StepError> {
+        let Some(api) = &source.api else { return Ok(()) };
+        let since = Timestamp::now() - LISTED;
+        let undelivered = match api.undelivered(since).await {
+            Ok(undelivered) => undelivered,
+            Err(error) => {
+                tracing::warn!(source = %name, %error, "`{name}` cannot be asked for what it sent in vain: {error}");
+                return Ok(());
+            }
+        };
+        for Undelivered { attempt, id, event } in undelivered {
+            // What was found at an earlier look, or came in another way.
+            if self.store.delivery(name, &id).await.is_ok() {
+                continue;
+            }
+            let body = match api.undelivered_payload(attempt).await {
+                Ok(Some(body)) => body,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(source = %name, delivery.id = id, %error, "delivery {id} cannot be fetched: {error}");
+                    continue;
+                }
+            };
+            let (headers, received_at) = (std::collections::BTreeMap::new(), Timestamp::now());
+            let delivery = Delivery { source: name.clone(), id, event, headers, body, received_at };
+            if self.accept(&delivery).await? == Intake::Stored {
+                metrics::counter!("slipway_missed_deliveries_total").increment(1);
+                tracing::warn!(source = %name, delivery.id, "delivery {} was sent in vain: fetched", delivery.id);
             }
         }
         Ok(())

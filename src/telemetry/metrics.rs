@@ -37,6 +37,10 @@ fn describe() {
     describe_counter!("slipway_deliveries_read_total", "Deliveries that were read, by the state they ended in.");
     describe_gauge!("slipway_deliveries_pending", "Deliveries that are stored and not read yet.");
     describe_gauge!("slipway_deliveries_oldest_pending_seconds", "Age of the oldest delivery that is not read yet.");
+    describe_counter!(
+        "slipway_missed_deliveries_total",
+        "Deliveries that the forge had sent in vain, and that were fetched from its list."
+    );
     describe_counter!("slipway_missed_pushes_total", "Pushes that were found on a branch and never delivered.");
     describe_gauge!("slipway_runs", "Runs in the store, by their state.");
     describe_gauge!("slipway_runs_stalled", "Runs that wait for a person.");

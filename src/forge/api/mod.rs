@@ -20,6 +20,7 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use address::Address;
 pub use address::Login;
@@ -104,6 +105,19 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     /// Closes a request without merging it.
     async fn close_request(&self, number: u64) -> Result<(), ApiError>;
 
+    /// Deliveries to us since a moment that the forge has sent and nobody took, oldest first; none where it does not say.
+    async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {
+        let _ = since;
+        Ok(Vec::new())
+    }
+
+    /// What such a delivery said, if it was about this repository. It comes from the forge itself, over a connection on
+    /// which it has shown who it is: that is what a signature would say.
+    async fn undelivered_payload(&self, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
+        let _ = attempt;
+        Ok(None)
+    }
+
     /// The longest comment that the forge takes, in bytes.
     fn longest_comment(&self) -> usize {
         60_000
@@ -129,6 +143,17 @@ impl Marker {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A delivery that nobody took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    /// The forge's number of an attempt to send it.
+    pub attempt: u64,
+    /// Its identifier, the same in all attempts.
+    pub id: String,
+    /// The event that it tells of.
+    pub event: String,
 }
 
 /// A sign on a comment.

@@ -8,6 +8,7 @@ mod gitea;
 mod pages;
 mod refusals;
 mod requests;
+mod undelivered;
 
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::github::{APP_ID, APP_KEY, Delivery, GitHub};

@@ -176,6 +176,13 @@ impl GitHub {
         std::mem::take(&mut self.site.lock().waiting)
     }
 
+    /// Notes on the App's page what was answered to a webhook; 502 if nobody was reached.
+    pub fn note_attempt(&self, delivery: &Delivery, status: u16) {
+        let mut state = self.site.lock();
+        let (id, delivery) = (state.new_id(), delivery.clone());
+        state.attempts.push(mail::Attempt { id, delivery, status, at: shapes::now() });
+    }
+
     /// The checks of a name at a commit, oldest first.
     pub fn checks(&self, head: &str, name: &str) -> Vec<Value> {
         let state = self.site.lock();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::guard::Caller;
 use super::state::State;
-use super::{Site, pulls, shapes};
+use super::{Site, mail, pulls, shapes};
 
 /// The longest comment that GitHub takes, in characters.
 const LONGEST_COMMENT: usize = 65_536;
@@ -39,6 +39,8 @@ pub(super) fn router(site: Arc<Site>) -> Router {
     Router::new()
         .nest("/repos/team/models", repository)
         .route("/app/installations/{id}/access_tokens", post(create_token))
+        .route("/app/hook/deliveries", get(mail::list))
+        .route("/app/hook/deliveries/{id}", get(mail::show))
         .route("/user", get(ourselves))
         .route("/user/{id}", get(account))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), identify))

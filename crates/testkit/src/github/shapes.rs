@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::APP_ID;
+use super::mail::Attempt;
 use super::state::{Comment, Pull};
 
 /// Addresses in answers lead nowhere: nobody may follow them.
@@ -174,4 +175,24 @@ pub(super) fn pull(pull: &Pull, user: &Value, comments: usize) -> Value {
     });
     add(&mut shown, &more);
     shown
+}
+
+/// An attempt to send a webhook, in a list.
+pub(super) fn attempt(attempt: &Attempt) -> Value {
+    let Attempt { id, delivery, status, at } = attempt;
+    json!({
+        "id": id, "guid": delivery.guid, "delivered_at": at, "redelivery": false, "duration": 0.1,
+        "status": if *status < 300 { "OK" } else { "failed to connect to host" }, "status_code": status,
+        "event": delivery.event, "action": delivery.body["action"], "installation_id": 1, "repository_id": 1,
+        "throttled_at": null,
+    })
+}
+
+/// The same with what was sent.
+pub(super) fn attempt_in_full(of: &Attempt) -> Value {
+    let mut full = attempt(of);
+    full["url"] = json!("https://slipway.example/webhooks/digits");
+    full["request"] = json!({ "headers": { "X-GitHub-Event": of.delivery.event }, "payload": of.delivery.body });
+    full["response"] = json!({ "headers": {}, "payload": "" });
+    full
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::guard::Guard;
-use super::mail::Delivery;
+use super::mail::{Attempt, Delivery};
 use super::{APP_ID, shapes};
 
 /// The account of the robot.
@@ -102,6 +102,8 @@ pub(super) struct State {
     pub(super) history: Vec<Past>,
     pub(super) statuses: Vec<Value>,
     pub(super) waiting: Vec<Delivery>,
+    /// What became of the webhooks that the App's page tells of, oldest first.
+    pub(super) attempts: Vec<Attempt>,
     /// What was not as GitHub describes it.
     pub(super) violations: Vec<String>,
     last_id: u64,
@@ -125,6 +127,7 @@ impl State {
             history: Vec::new(),
             statuses: Vec::new(),
             waiting: Vec::new(),
+            attempts: Vec::new(),
             violations: Vec::new(),
             last_id: 1_000,
         }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use octocrab::Octocrab;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
-use ureq::http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
+use ureq::http::header::{AUTHORIZATION, HeaderValue, LINK, USER_AGENT};
 use ureq::http::{HeaderMap, Method, Request, StatusCode};
 
 use super::app::{AppLogin, Token, wanted};
@@ -94,6 +94,14 @@ impl Client {
         let text = new.text.clone();
         *token = Some(new);
         Ok(text)
+    }
+
+    /// A call of the App itself, about no repository: its document, and the `Link` to the next page. It has limits of its own.
+    pub(super) async fn call_as_app(&self, method: Method, path: &str) -> Result<(Value, Option<String>), ApiError> {
+        let app = self.app().ok_or(ApiError::Unsupported { what: "calls of an App" })?;
+        let answered = self.send(method, path, None, &app.claim(Timestamp::now())?).await?;
+        let link = answered.headers.get(LINK).and_then(|link| link.to_str().ok()).map(str::to_owned);
+        Ok((answered.read()?, link))
     }
 
     /// A call that counts against the login's limits, made within them or not at all.

@@ -4,9 +4,11 @@ mod app;
 mod budget;
 mod checks;
 mod client;
+mod deliveries;
 mod window;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use ureq::http::Method;
@@ -19,7 +21,8 @@ use super::comments::{Comments, Known, Written};
 use super::http::Calls as _;
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction, answer, status,
+    ApiError, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction, Undelivered, answer,
+    status,
 };
 use crate::domain::{Account, CommitSha, ForgeId};
 use crate::forge::Report;
@@ -125,5 +128,15 @@ impl ForgeApi for GitHub {
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {
         self.pulls().update(number, &json!({ "state": "closed" })).await
+    }
+    async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {
+        match self.client.app() {
+            Some(_) => deliveries::undelivered(&self.client, since).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn undelivered_payload(&self, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
+        deliveries::payload(&self.client, attempt).await
     }
 }
