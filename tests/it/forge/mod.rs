@@ -5,6 +5,7 @@ mod changes;
 mod commands;
 mod contract;
 mod gitea;
+mod gitlab;
 mod refusals;
 mod requests;
 
