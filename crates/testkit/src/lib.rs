@@ -1,15 +1,18 @@
 //! Real servers and repositories for tests and the demo: git over smart HTTP, the Slipway binary as a process.
 //!
 //! Next to nothing here is faked: a [`GitServer`] answers the plain `git` client through git's own `http-backend`, a
-//! [`SlipwayProcess`] is the built binary, and [`Api`] speaks to it as any other client would. But for one: GitHub cannot
-//! run here, so [`github`] stands in for its API, over a real repository and with its limits.
+//! [`SlipwayProcess`] is the built binary, and [`Api`] speaks to it as any other client would. But for three: GitHub,
+//! GitLab and Bitbucket cannot run here, so [`github`], [`gitlab`] and [`bitbucket`] stand in for their APIs, over real
+//! repositories and with their limits.
 
 mod api;
+pub mod bitbucket;
 pub mod demo;
 pub mod git;
 mod git_server;
 pub mod gitea;
 pub mod github;
+pub mod gitlab;
 mod load;
 mod postgres;
 mod process;

@@ -80,6 +80,17 @@ impl Repository {
         Ok(spoken.success().then(|| spoken.stdout.trim_end().to_owned()))
     }
 
+    /// Merges a commit into a branch with a merge commit, and answers it; an error where they conflict.
+    pub async fn merge(&self, branch: &str, head: &str, message: &str) -> Result<String> {
+        let tip = format!("refs/heads/{branch}");
+        let onto = self.rev_parse(&tip).await?;
+        let tree = self.git(&["merge-tree", "--write-tree", &onto, head]).await?;
+        let commit = self.git(&["commit-tree", tree.trim(), "-p", &onto, "-p", head, "-m", message]).await?;
+        let commit = commit.trim_end().to_owned();
+        self.git(&["update-ref", &tip, &commit, &onto]).await?;
+        Ok(commit)
+    }
+
     /// The commits of `range`, oldest first.
     pub async fn commits(&self, range: &str) -> Result<Vec<String>> {
         let text = self.git(&["rev-list", "--reverse", range]).await?;

@@ -36,6 +36,14 @@ impl GitLab {
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
         self.client.call(method, &format!("{}{path}", self.project), body).await
     }
+
+    /// The branch, in whichever project, of an open merge request that holds a commit ("Commits API", "List merge
+    /// requests associated with a commit").
+    async fn proposed_branch(&self, commit: &CommitSha) -> Result<Option<String>, ApiError> {
+        let found = self.call(Method::GET, &format!("/repository/commits/{commit}/merge_requests"), None).await?;
+        let open = answer::items(&found)?.iter().find(|merge| merge["state"] == "opened");
+        open.map(|merge| answer::text(merge, "/source_branch").map(str::to_owned)).transpose()
+    }
 }
 
 /// A note's text in which no line is a command to GitLab ("quick actions" begin a line with a slash).
@@ -84,11 +92,20 @@ impl ForgeApi for GitLab {
             ReportState::Ended(Conclusion::Failure | Conclusion::ActionRequired | Conclusion::TimedOut) => "failed",
             ReportState::Ended(Conclusion::Cancelled) => "canceled",
         };
+        let path = format!("/statuses/{}", report.revision);
         let mut body = json!({ "state": state, "name": report.context, "description": status::description(report) });
         if let Some(page) = &report.page {
             body["target_url"] = json!(page);
         }
-        match self.call(Method::POST, &format!("/statuses/{}", report.revision), Some(&body)).await {
+        let mut told = self.call(Method::POST, &path, Some(&body)).await;
+        // What a fork proposes is on no branch of the project, and GitLab wants to be told of one.
+        if matches!(&told, Err(ApiError::Missing { reason, .. }) if reason.contains("References for commit"))
+            && let Some(branch) = self.proposed_branch(&report.revision).await?
+        {
+            body["ref"] = branch.into();
+            told = self.call(Method::POST, &path, Some(&body)).await;
+        }
+        match told {
             // GitLab refuses to set a status to what it is: told again, it is told.
             Err(ApiError::Refused { reason, .. }) if reason.contains("Cannot transition") => Ok(()),
             told => told.map(drop),
@@ -152,7 +169,7 @@ impl ForgeApi for GitLab {
     async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
         let path = format!("/merge_requests/{number}");
         match self.call(Method::PUT, &format!("{path}/merge"), Some(&json!({ "sha": expected_head }))).await {
-            Err(refusal) if refusal.is_about_state() => {
+            Err(refusal) if refusal.is_about_state() || is_conflict(&refusal) => {
                 let found = self.call(Method::GET, &path, None).await?;
                 let could = found["state"] == "opened" && found["has_conflicts"] != true;
                 merge_refused(refusal, &read_request(&found)?, expected_head, could)
@@ -170,6 +187,11 @@ impl ForgeApi for GitLab {
     fn longest_comment(&self) -> usize {
         200_000
     }
+}
+
+/// Whether GitLab refuses to merge for a conflict ("Merge a merge request": 422), before it looks at `sha`.
+fn is_conflict(refusal: &ApiError) -> bool {
+    matches!(refusal, ApiError::Refused { reason, .. } if reason.contains("Branch cannot be merged"))
 }
 
 fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {

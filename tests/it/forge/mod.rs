@@ -1,10 +1,12 @@
 //! Changes at a forge, from the webhook to the check and the comment: against a stateful GitHub whose webhooks come twice,
 //! late and the wrong way round.
 
+mod bitbucket;
 mod changes;
 mod commands;
 mod contract;
 mod gitea;
+mod gitlab;
 mod pages;
 mod refusals;
 mod requests;

@@ -79,16 +79,10 @@ pub(super) async fn merge(Shared(site): Shared<Arc<Site>>, Path(number): Path<u6
     if body["sha"].as_str().is_some_and(|sha| sha != head) {
         return Err(refused(StatusCode::CONFLICT, "Head branch was modified. Review and try the merge again."));
     }
-    let tip = format!("refs/heads/{base}");
-    let onto = repository.rev_parse(&tip).await.map_err(conflict)?;
-    let tree = repository.git(&["merge-tree", "--write-tree", &onto, &head]).await.map_err(conflict)?;
-    let commit = ["commit-tree", tree.trim(), "-p", &onto, "-p", &head, "-m", "Merge pull request"];
-    let commit = repository.git(&commit).await.map_err(conflict)?;
-    let commit = commit.trim();
-    repository.git(&["update-ref", &tip, commit, &onto]).await.map_err(conflict)?;
+    let commit = repository.merge(&base, &head, "Merge pull request").await.map_err(conflict)?;
     let mut state = site.lock();
     let pull = &mut state.pulls[index_of(number)];
     pull.head = head;
-    pull.close(Some(commit.to_owned()));
+    pull.close(Some(commit.clone()));
     Ok((StatusCode::OK, Json(json!({ "sha": commit, "merged": true, "message": "Pull Request successfully merged" }))))
 }
