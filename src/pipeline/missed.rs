@@ -2,6 +2,7 @@
 //! keeps a list is asked for those that nobody took, and each served branch is compared with what was dealt with; a push that
 //! nothing told of is recorded as a delivery of our own.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +21,8 @@ pub(super) const EVENT: &str = "slipway.missed_push";
 
 /// How long GitHub keeps the list of what it has sent.
 const LISTED: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// How far a later look reaches back behind the one before: an attempt is listed once it has ended.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,13 +41,19 @@ pub(super) fn read(body: &[u8]) -> Result<Announced, String> {
 impl Pipeline {
     /// Looks for missed pushes now and every `interval` until `stop`.
     pub async fn find_missed(&self, interval: Duration, stop: &CancellationToken) -> Result<(), StoreError> {
+        // Up to when each forge's list was read whole, in this process's life.
+        let mut listed = BTreeMap::new();
         while !stop.is_cancelled() {
             for (name, source) in &self.settings.sources {
                 if stop.is_cancelled() {
                     return Ok(());
                 }
                 let looked = async {
-                    self.take_undelivered(name, source).await?;
+                    let began = Timestamp::now();
+                    let since = listed.get(name).map_or(began - LISTED, |read: &Timestamp| *read - OVERLAP);
+                    if self.take_undelivered(name, source, since).await? {
+                        listed.insert(name.clone(), began);
+                    }
                     self.compare(name, source).await
                 };
                 match looked.await {
@@ -66,15 +75,15 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Takes in what the forge has sent and nobody took. A forge that cannot be asked now is asked again at the next look.
-    async fn take_undelivered(&self, name: &SourceName, source: &Source) -> Result<(), StepError> {
-        let Some(api) = &source.api else { return Ok(()) };
-        let since = Timestamp::now() - LISTED;
+    /// Takes in what the forge has sent since a moment and nobody took. Answers whether that was all; a forge that cannot
+    /// be asked now is asked again at the next look.
+    async fn take_undelivered(&self, name: &SourceName, source: &Source, since: Timestamp) -> Result<bool, StepError> {
+        let Some(api) = &source.api else { return Ok(true) };
         let undelivered = match api.undelivered(since).await {
             Ok(undelivered) => undelivered,
             Err(error) => {
                 tracing::warn!(source = %name, %error, "`{name}` cannot be asked for what it sent in vain: {error}");
-                return Ok(());
+                return Ok(false);
             }
         };
         for Undelivered { attempt, id, event } in undelivered {
@@ -87,17 +96,17 @@ impl Pipeline {
                 Ok(None) => continue,
                 Err(error) => {
                     tracing::warn!(source = %name, delivery.id = id, %error, "delivery {id} cannot be fetched: {error}");
-                    continue;
+                    return Ok(false);
                 }
             };
-            let (headers, received_at) = (std::collections::BTreeMap::new(), Timestamp::now());
+            let (headers, received_at) = (BTreeMap::new(), Timestamp::now());
             let delivery = Delivery { source: name.clone(), id, event, headers, body, received_at };
             if self.accept(&delivery).await? == Intake::Stored {
                 metrics::counter!("slipway_missed_deliveries_total").increment(1);
                 tracing::warn!(source = %name, delivery.id, "delivery {} was sent in vain: fetched", delivery.id);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Compares a branch with what was dealt with. One that was never looked at is adopted as it is: what was there
@@ -128,7 +137,7 @@ impl Pipeline {
             source: name.clone(),
             id,
             event: EVENT.to_owned(),
-            headers: std::collections::BTreeMap::new(),
+            headers: BTreeMap::new(),
             body: serde_json::to_vec(&body).expect("texts"),
             received_at: Timestamp::now(),
         };

@@ -63,6 +63,10 @@ impl Shared {
     /// The run that a link opens. Who has no good link does not learn whether there is such a run.
     async fn opened_by(&self, id: &str, link: &Link) -> Result<Run, Problem> {
         let id: RunId = id.parse().map_err(|_| no_such_page())?;
+        // Guesses do not get as far as the store.
+        if !self.hooks.values().any(|(hook, _)| forge::opens(&hook.secrets, id, &link.key)) {
+            return Err(no_such_page());
+        }
         let run = match self.store.run(id).await {
             Ok(run) => run,
             Err(StoreError::NoSuchRun { .. }) => return Err(no_such_page()),

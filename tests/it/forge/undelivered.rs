@@ -48,9 +48,13 @@ async fn a_change_whose_delivery_was_lost_is_judged_from_githubs_list_and_what_w
 #[tokio::test]
 async fn a_list_that_cannot_be_had_now_holds_up_nothing_else() {
     let mut world = World::start().await;
+    let before = world.github.requests().len();
     world.github.refuse(1, slipway_testkit::github::Refusal::Broken);
     world.bench.restart(&[]).await;
     world.bench.world.models.remove_hook("post-receive").expect("removed");
+    let asked = |github: &slipway_testkit::github::GitHub| github.requests().get(before).cloned();
+    let asked = world.github.wait_for("the look", crate::support::DEADLINE, asked).await.expect("it looks");
+    assert!(asked.path.contains("/app/hook/deliveries"), "the refusal met another call: {asked:?}");
     let head = world.bench.propose_model("seed: 7", "seed: 8").await;
     world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;

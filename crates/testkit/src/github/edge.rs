@@ -88,6 +88,7 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
     let caller = {
         let mut state = site.lock();
         if let Some(refusal) = state.guard.refusal() {
+            site.answered.notify_waiters();
             return refusal;
         }
         state.guard.caller(request.headers())

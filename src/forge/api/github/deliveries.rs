@@ -2,6 +2,7 @@
 //! not send them again by itself; it keeps a list of its attempts for three days.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -15,7 +16,7 @@ const PAGE: usize = 100;
 /// Pages that are looked through: the newest attempts.
 const MOST_PAGES: usize = 10;
 
-/// An attempt of which no other attempt of the same delivery was taken.
+/// An attempt to send a delivery.
 struct Attempt {
     id: u64,
     guid: String,
@@ -23,48 +24,84 @@ struct Attempt {
     sent_at: Timestamp,
 }
 
+/// Attempts that were looked at and are about other repositories: an App has one list for all of them.
+pub(super) type OfOthers = Mutex<BTreeSet<u64>>;
+
 /// The deliveries of this App since a moment that nobody took, oldest first. Of an attempt that was taken, whoever took it
 /// has promised to keep it.
-pub(super) async fn undelivered(client: &Client, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {
+pub(super) async fn undelivered(
+    client: &Client,
+    of_others: &OfOthers,
+    since: Timestamp,
+) -> Result<Vec<Undelivered>, ApiError> {
     let (mut taken, mut failed) = (BTreeSet::new(), BTreeMap::new());
     let mut cursor = None;
-    for _ in 0..MOST_PAGES {
+    let mut pages = 0;
+    loop {
         let next = cursor.as_ref().map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
         let path = format!("/app/hook/deliveries?per_page={PAGE}{next}");
         let (page, link) = client.call_as_app(Method::GET, &path).await?;
         let mut is_older = false;
-        for attempt in answer::items(&page)? {
-            let sent_at: Timestamp =
-                answer::text(attempt, "/delivered_at")?.parse().map_err(|error| unreadable(&error))?;
-            is_older = sent_at < since;
+        // What is not as GitHub describes it hides nothing but itself.
+        for (attempt, was_taken) in answer::items(&page)?.iter().filter_map(read_attempt) {
+            is_older = attempt.sent_at < since;
             if is_older {
                 break;
             }
-            let guid = answer::text(attempt, "/guid")?.to_owned();
-            if (200..300).contains(&answer::number(attempt, "/status_code")?) {
-                taken.insert(guid);
-                continue;
+            if was_taken {
+                taken.insert(attempt.guid);
+            } else {
+                failed.insert(attempt.guid.clone(), attempt);
             }
-            let event = answer::text(attempt, "/event")?.to_owned();
-            failed.insert(guid.clone(), Attempt { id: answer::number(attempt, "/id")?, guid, event, sent_at });
         }
         cursor = link.as_deref().and_then(next_cursor);
+        pages += 1;
         if is_older || cursor.is_none() {
+            break;
+        }
+        if pages == MOST_PAGES {
+            tracing::warn!(
+                "GitHub lists more than {} attempts since {since}: what it sent in vain before them is not looked for",
+                MOST_PAGES * PAGE
+            );
             break;
         }
     }
     let mut missing: Vec<Attempt> = failed.into_values().filter(|attempt| !taken.contains(&attempt.guid)).collect();
+    {
+        let mut of_others = of_others.lock().unwrap_or_else(PoisonError::into_inner);
+        of_others.retain(|id| missing.iter().any(|attempt| attempt.id == *id));
+        missing.retain(|attempt| !of_others.contains(&attempt.id));
+    }
     missing.sort_by_key(|attempt| attempt.sent_at);
     let told = missing.into_iter().map(|Attempt { id, guid, event, .. }| Undelivered { attempt: id, id: guid, event });
     Ok(told.collect())
 }
 
+/// An attempt, and whether it was taken.
+fn read_attempt(attempt: &Value) -> Option<(Attempt, bool)> {
+    let text = |name: &str| attempt[name].as_str();
+    let read = Attempt {
+        id: attempt["id"].as_u64()?,
+        guid: text("guid")?.to_owned(),
+        event: text("event")?.to_owned(),
+        sent_at: text("delivered_at")?.parse().ok()?,
+    };
+    // A server that was not reached has answered nothing.
+    let was_taken = attempt["status_code"].as_u64().is_some_and(|status| (200..300).contains(&status));
+    Some((read, was_taken))
+}
+
 /// What a delivery said, if it was about this repository.
-pub(super) async fn payload(client: &Client, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
+pub(super) async fn payload(client: &Client, of_others: &OfOthers, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
     let (document, _) = client.call_as_app(Method::GET, &format!("/app/hook/deliveries/{attempt}")).await?;
     let payload = document.pointer("/request/payload").unwrap_or(&Value::Null);
     let about = payload.pointer("/repository/full_name").and_then(Value::as_str).unwrap_or_default();
-    Ok(about.eq_ignore_ascii_case(client.repository()).then(|| payload.to_string().into_bytes()))
+    if !about.eq_ignore_ascii_case(client.repository()) {
+        of_others.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt);
+        return Ok(None);
+    }
+    Ok(Some(payload.to_string().into_bytes()))
 }
 
 /// The cursor of the next page in a `Link` header (RFC 8288).
@@ -75,10 +112,6 @@ fn next_cursor(link: &str) -> Option<String> {
     let cursor = query.split('&').find_map(|pair| pair.strip_prefix("cursor="))?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'%' | b'=');
     (!cursor.is_empty() && cursor.len() < 200 && cursor.bytes().all(plain)).then(|| cursor.to_owned())
-}
-
-fn unreadable(error: &jiff::Error) -> ApiError {
-    ApiError::Unreachable { reason: format!("`delivered_at`: {error}") }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use ureq::http::Method;
 
 use checks::Checks;
 use client::Client;
+use deliveries::OfOthers;
 
 use super::address::{Address, encoded};
 use super::comments::{Comments, Known, Written};
@@ -35,6 +36,7 @@ pub(super) struct GitHub {
     client: Client,
     checks: Checks,
     known: Known,
+    of_others: OfOthers,
     /// Our account, if we are a person's or a robot's token.
     ourselves: OnceCell<u64>,
 }
@@ -42,7 +44,13 @@ pub(super) struct GitHub {
 impl GitHub {
     pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
         let client = Client::new(address, login, purpose);
-        Self { client, checks: Checks::default(), known: Known::default(), ourselves: OnceCell::new() }
+        Self {
+            client,
+            checks: Checks::default(),
+            known: Known::default(),
+            of_others: OfOthers::default(),
+            ourselves: OnceCell::new(),
+        }
     }
 
     fn path(&self) -> String {
@@ -131,12 +139,12 @@ impl ForgeApi for GitHub {
     }
     async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {
         match self.client.app() {
-            Some(_) => deliveries::undelivered(&self.client, since).await,
+            Some(_) => deliveries::undelivered(&self.client, &self.of_others, since).await,
             None => Ok(Vec::new()),
         }
     }
 
     async fn undelivered_payload(&self, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
-        deliveries::payload(&self.client, attempt).await
+        deliveries::payload(&self.client, &self.of_others, attempt).await
     }
 }
