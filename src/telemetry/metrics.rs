@@ -37,10 +37,7 @@ fn describe() {
     describe_counter!("slipway_deliveries_read_total", "Deliveries that were read, by the state they ended in.");
     describe_gauge!("slipway_deliveries_pending", "Deliveries that are stored and not read yet.");
     describe_gauge!("slipway_deliveries_oldest_pending_seconds", "Age of the oldest delivery that is not read yet.");
-    describe_counter!(
-        "slipway_missed_deliveries_total",
-        "Deliveries that the forge had sent in vain, and that were fetched from its list."
-    );
+    describe_counter!("slipway_missed_deliveries_total", "Deliveries sent in vain that were fetched from a list.");
     describe_counter!("slipway_missed_pushes_total", "Pushes that were found on a branch and never delivered.");
     describe_gauge!("slipway_runs", "Runs in the store, by their state.");
     describe_gauge!("slipway_runs_stalled", "Runs that wait for a person.");
@@ -52,10 +49,7 @@ fn describe() {
     describe_counter!("slipway_leases_lost_total", "Leases that were lost while a worker held a run.");
     describe_gauge!("slipway_outbox_pending", "Moves of runs that the outside is still to be told of.");
     describe_gauge!("slipway_outbox_oldest_pending_seconds", "Age of the oldest of them.");
-    describe_counter!(
-        "slipway_forge_calls_refused_total",
-        "Calls of a forge that were too many: held back by our own budget, or refused by the forge."
-    );
+    describe_counter!("slipway_forge_calls_refused_total", "Calls that were too many, by who says so.");
     describe_gauge!("slipway_forge_calls_left", "Calls that a repository's forge leaves until its limit begins anew.");
     describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
     describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
