@@ -3,16 +3,13 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{CheckOutcome, CheckResult, CommitSha, Diagnostic, Rule, Run, RunState, TrainingCost};
-use crate::forge::{Annotation, AnnotationLevel, Conclusion, Pages, Report, ReportButton, ReportState};
+use super::annotations;
+use crate::domain::{CommitSha, Rule, Run, RunState, TrainingCost};
+use crate::forge::{Conclusion, Pages, Report, ReportButton, ReportState};
 use crate::policy::render::{escaped, markdown};
 
 /// The check that is always there.
 const SUMMARY: &str = "slipway";
-/// Mistakes that are shown at their places.
-const MOST_ANNOTATIONS: usize = 200;
-/// The longest text of one annotation, in characters.
-const LONGEST_MESSAGE: usize = 4_000;
 /// The longest title, in characters.
 const LONGEST_TITLE: usize = 200;
 
@@ -30,7 +27,7 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
         state,
         title: title_of(run),
         text: text_of(run, pages),
-        annotations: annotations_of(run),
+        annotations: annotations::of_run(run),
         buttons: match state {
             ReportState::Queued | ReportState::UnderWay => vec![ReportButton::Cancel],
             ReportState::Ended(Conclusion::ActionRequired) if needs_approval(run) => {
@@ -188,29 +185,6 @@ pub(super) fn cost_in_words(cost: &TrainingCost) -> String {
     format!("Trained in {seconds:.1} s on {}; {parameters} parameters, {size}.", escaped(device))
 }
 
-/// Mistakes at their places, then what does not hold of the policies that stand in the repository.
-fn annotations_of(run: &Run) -> Vec<Annotation> {
-    let mistakes = run.diagnostics.iter().map(annotation);
-    let verdict = run.verdict.iter().flat_map(|verdict| &verdict.checks);
-    let checks = verdict.filter(|check| !is_floor(run, check)).filter_map(annotation_of_check);
-    mistakes.chain(checks).take(MOST_ANNOTATIONS).collect()
-}
-
-/// Whether a check stands in a file of the platform's owner, which is not in the source repository.
-fn is_floor(run: &Run, check: &CheckResult) -> bool {
-    run.verdict.iter().flat_map(|verdict| &verdict.floors).any(|floor| floor.policy == check.file)
-}
-
-fn annotation_of_check(check: &CheckResult) -> Option<Annotation> {
-    let level = match check.outcome {
-        CheckOutcome::Fail => AnnotationLevel::Failure,
-        CheckOutcome::Inconclusive | CheckOutcome::NeedsApproval | CheckOutcome::Warned => AnnotationLevel::Warning,
-        CheckOutcome::Pass | CheckOutcome::Skipped | CheckOutcome::Excepted => return None,
-    };
-    let message = check.sentence.chars().take(LONGEST_MESSAGE).collect();
-    Some(Annotation { file: check.file.clone(), line: check.line, message, level })
-}
-
 fn state_of(run: &Run) -> ReportState {
     match run.state {
         _ if run.stalled => ReportState::Ended(Conclusion::ActionRequired),
@@ -242,17 +216,6 @@ fn severity(conclusion: Conclusion) -> u8 {
     }
 }
 
-fn annotation(diagnostic: &Diagnostic) -> Annotation {
-    let help = diagnostic.help.as_ref().map_or_else(String::new, |help| format!("\n{help}"));
-    let message = format!("{}{help}", diagnostic.message);
-    Annotation {
-        file: diagnostic.file.clone(),
-        line: diagnostic.position.map_or(1, |position| position.line),
-        message: message.chars().take(LONGEST_MESSAGE).collect(),
-        level: AnnotationLevel::Failure,
-    }
-}
-
 /// A name as code, which ends where the name ends and calls nobody, inside of HTML as well.
 fn code(name: &str) -> String {
     let mut plain = "`".to_owned();
@@ -278,7 +241,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::{ChangeHead, RunCause, SourceName};
+    use crate::domain::{ChangeHead, Diagnostic, RunCause, SourceName};
 
     fn run(model: &str, state: RunState) -> Run {
         let cause = RunCause {

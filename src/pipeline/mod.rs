@@ -1,5 +1,6 @@
 //! What happens to a run, one step a file. This one holds what all steps share, and what the outside may ask.
 
+mod annotations;
 mod asked;
 mod branch;
 mod change;
