@@ -11,6 +11,7 @@ mod pages;
 mod refusals;
 mod requests;
 mod undelivered;
+mod whole;
 
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::github::{APP_ID, APP_KEY, Delivery, GitHub};
@@ -36,6 +37,11 @@ impl World {
 
     /// The same with other lines at the end of the server's settings.
     async fn start_with(settings: &str) -> Self {
+        Self::start_in(settings, "").await
+    }
+
+    /// The same with rules of the environment, such as `approvals: {number: 1}, `.
+    async fn start_in(settings: &str, rules: &str) -> Self {
         let mut bench = Bench::without_server(settings).await;
         let github = GitHub::start(bench.world.models.clone()).await.expect("a GitHub");
         github.permit(WRITER, "grace", "write");
@@ -45,7 +51,11 @@ impl World {
             github.url()
         );
         let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-        std::fs::write(bench.world.config(), settings.replace("forge: plain", &api)).expect("written");
+        std::fs::write(
+            bench.world.config(),
+            settings.replace("forge: plain", &api).replace("name: staging, ", &format!("name: staging, {rules}")),
+        )
+        .expect("written");
         std::fs::write(bench.world.config().with_file_name("app.pem"), APP_KEY).expect("written");
         bench.restart(&[]).await;
         bench.world.models.remove_hook("post-receive").expect("removed");

@@ -79,10 +79,19 @@ pub(super) async fn merge(Shared(site): Shared<Arc<Site>>, Path(number): Path<u6
     if body["sha"].as_str().is_some_and(|sha| sha != head) {
         return Err(refused(StatusCode::CONFLICT, "Head branch was modified. Review and try the merge again."));
     }
+    let before = repository.rev_parse(&format!("refs/heads/{base}")).await.map_err(conflict)?;
     let commit = repository.merge(&base, &head, "Merge pull request").await.map_err(conflict)?;
     let mut state = site.lock();
     let pull = &mut state.pulls[index_of(number)];
     pull.head = head;
     pull.close(Some(commit.clone()));
+    let author = pull.author;
+    let closed = json!({ "action": "closed", "number": number, "pull_request": state.pull(number) });
+    state.mail("pull_request", closed, author);
+    let push = json!({
+        "ref": format!("refs/heads/{base}"), "before": before, "after": commit,
+        "created": false, "deleted": false, "forced": false, "commits": [],
+    });
+    state.mail("push", push, author);
     Ok((StatusCode::OK, Json(json!({ "sha": commit, "merged": true, "message": "Pull Request successfully merged" }))))
 }
