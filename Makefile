@@ -65,8 +65,9 @@ gitea: ## make sure that the tests find a real Gitea, if Go is here to build it
 	@scripts/fetch_gitea.sh
 
 .PHONY: test-api
-test-api: ## hold a running server against docs/openapi.json, with schemathesis
-	@cargo build --quiet --package slipway --package slipway-testkit --bin slipway --bin slipway-git-server
+test-api: tools libtorch ## hold a running server against docs/openapi.json, with schemathesis
+	@# The whole workspace, as `make test` has built it: a part of it would be built anew, with other features.
+	@cargo build --quiet --workspace
 	@python3 scripts/check_api.py
 
 .PHONY: test-contract
