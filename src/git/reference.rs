@@ -24,7 +24,7 @@ impl Mirror {
         Ok(Heads { tip: name_of(fetched.tip), beside })
     }
 
-    /// Fetches what a reference of the server points to.
+    /// Fetches what a reference of the server points to, and the branch with it.
     pub fn fetch_reference(&self, reference: &str) -> Result<CommitSha, GitError> {
         let mut heads = self.fetch_heads(&BTreeSet::from([reference.to_owned()]))?;
         heads.beside.remove(reference).ok_or_else(|| self.lacks(reference))

@@ -163,9 +163,9 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     if text.is_empty() {
         text = format!("{}.\n", escaped(&title_of(run)));
     }
-    let at_end = |run: &&Run| ended && run.verdict.is_some();
-    if let Some(pages) = pages
-        && let Some(run) = Some(run).filter(at_end)
+    if ended
+        && run.verdict.is_some()
+        && let Some(pages) = pages
     {
         add(&mut text, format_args!("\n![The interval of every check]({})\n", pages.picture_of(run.id)));
     }

@@ -33,10 +33,11 @@ impl Pipeline {
         let (head, file, change) = (run.head.clone(), run.file.clone(), run.change.clone());
         blocking(move || {
             if !mirror.contains(&head)? {
-                mirror.fetch()?;
-                if let Some(change) = change {
-                    mirror.fetch_reference(&change.reference)?;
-                }
+                // With the served branch, where the policies are read.
+                match change {
+                    Some(change) => mirror.fetch_reference(&change.reference)?,
+                    None => mirror.fetch()?,
+                };
             }
             let text = source::read_text(&mirror, &head, &file)?;
             let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file is gone")));

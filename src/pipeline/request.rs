@@ -1,13 +1,14 @@
 //! Promotions by request: the commit goes to a branch of ours, and people (or we, where that is set) merge it. One open
 //! request a model and environment, which is updated; merged only with the head that was judged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::promote::Declined;
 use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{Holdback, PromotionRequest, Rule, Run, RunEvent, SourceName};
 use crate::forge::{ApiError, ForgeApi, NewRequest};
-use crate::git::{GitError, Offer, Order};
+use crate::git::{GitError, Heads, Offer, Order};
 
 /// How an environment takes promotions by request.
 #[derive(Debug, Clone)]
@@ -107,9 +108,9 @@ impl Pipeline {
         let mirror = self.environment(run)?.mirror().clone();
         let PromotionRequest { branch, head, .. } = request.clone();
         let look = move || {
-            let tip = mirror.fetch()?;
-            let offered = mirror.fetch_reference(&format!("refs/heads/{branch}"))?;
-            Ok(offered == head && mirror.merge_base(&tip, &head)? == Some(tip))
+            let reference = format!("refs/heads/{branch}");
+            let Heads { tip, beside } = mirror.fetch_heads(&BTreeSet::from([reference.clone()]))?;
+            Ok(beside.get(&reference) == Some(&head) && mirror.merge_base(&tip, &head)? == Some(tip))
         };
         match blocking(look).await? {
             Err(GitError::BranchMissing { .. }) => Ok(false),
