@@ -1,24 +1,20 @@
 //! The table for people, and the figures for programs.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::json;
+use slipway_testkit::benchmark;
 
 use crate::Size;
 use crate::storm::Storm;
 use crate::visible::Visible;
 
-const MARKS: [&str; 2] = ["<!-- bench-forge: begin -->", "<!-- bench-forge: end -->"];
-
 /// Prints what was found, writes `target/bench/forge.json` and, if asked, the part of `docs/benchmarks.md` that is its own.
 pub(crate) fn finish(size: Size, storm: &Storm, visible: &Visible, record: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let commit = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root).output()?.stdout;
-    let commit = String::from_utf8(commit)?.trim().to_owned();
+    let commit = benchmark::commit(root)?;
     let date = jiff::Timestamp::now().to_string()[..10].to_owned();
     let cpus = std::thread::available_parallelism()?.get();
     let Size { changes, models } = size;
@@ -55,23 +51,5 @@ pub(crate) fn finish(size: Size, storm: &Storm, visible: &Visible, record: bool)
         "commented_seconds": storm.commented.as_secs_f64(), "load_per_second": visible.load,
         "visible_p50_ms": half.as_millis(), "visible_p99_ms": most.as_millis(),
     });
-    let folder = root.join("target/bench");
-    std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("forge.json"), format!("{all:#}\n"))?;
-    say(&text);
-    if record {
-        let path = root.join("docs/benchmarks.md");
-        let page = std::fs::read_to_string(&path)?;
-        let (before, rest) = page.split_once(MARKS[0]).context("no mark in docs/benchmarks.md")?;
-        let (_, after) = rest.split_once(MARKS[1]).context("no second mark in docs/benchmarks.md")?;
-        std::fs::write(path, format!("{before}{}\n{}\n{}{after}", MARKS[0], text.trim_end(), MARKS[1]))?;
-    }
-    Ok(())
-}
-
-/// Writes a line to standard output, at once.
-pub(crate) fn say(line: &str) {
-    let mut output = std::io::stdout().lock();
-    // A reader that went away ends nothing but the reading.
-    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+    benchmark::finish(root, "forge", &all, &text, record)
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use slipway_testkit::benchmark::say;
+use slipway_testkit::github::GitHub;
 use tokio::time::Instant;
 
 use crate::Size;
-use crate::report::say;
 use crate::world::Round;
 
 /// What GitHub takes for an answer.
@@ -35,19 +36,17 @@ pub(crate) async fn measure(size: Size) -> Result<Storm> {
     let opened = round.open_all().await?;
     let github = &round.github;
     let all = |count: usize| (count >= size.changes).then_some(());
-    let summaries = |status: &'static str| {
-        move |github: &slipway_testkit::github::GitHub| {
-            all(github
-                .count_checks(|check| check["name"] == "slipway" && (status.is_empty() || check["status"] == status)))
-        }
+    let summaries = |github: &GitHub| all(github.count_checks(|check| check["name"] == "slipway"));
+    let ended_summaries = |github: &GitHub| {
+        all(github.count_checks(|check| check["name"] == "slipway" && check["status"] == "completed"))
     };
-    github.wait_for("every check", DEADLINE, summaries("")).await?;
+    github.wait_for("every check", DEADLINE, summaries).await?;
     let shown = begun.elapsed();
     say(&format!("storm: every check is there after {shown:.0?}"));
-    github.wait_for("the end of every check", DEADLINE, summaries("completed")).await?;
+    github.wait_for("the end of every check", DEADLINE, ended_summaries).await?;
     let ended = begun.elapsed();
     say(&format!("storm: every check has ended after {ended:.0?}"));
-    let told = |github: &slipway_testkit::github::GitHub| {
+    let told = |github: &GitHub| {
         all(opened
             .iter()
             .filter(|change| github.our_comments(change.number).iter().any(|text| text.contains("passed")))

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use slipway_testkit::Load;
+use slipway_testkit::benchmark::say;
 use slipway_testkit::demo::SECRET;
 
 use crate::Size;
-use crate::report::say;
 use crate::world::{OTHER_SOURCE, Round};
 
 /// What the forge takes for an answer.

@@ -13,7 +13,7 @@ mod writer;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use slipway_testkit::GitServer;
+use slipway_testkit::{GitServer, benchmark};
 
 /// Sizes of the environment repositories, in files, with the rounds that are run on each.
 const SIZES: [(usize, usize); 3] = [(1_000, 5), (10_000, 5), (100_000, 3)];
@@ -33,6 +33,6 @@ fn main() -> Result<()> {
 
 /// Serves the repositories of a folder until standard input ends; says the address first.
 fn serve(folder: PathBuf) -> Result<()> {
-    let serving = GitServer::serve_until_input_ends(folder, |address| report::say(&address.to_string()));
+    let serving = GitServer::serve_until_input_ends(folder, |address| benchmark::say(&address.to_string()));
     tokio::runtime::Runtime::new()?.block_on(serving)
 }

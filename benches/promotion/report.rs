@@ -1,14 +1,11 @@
 //! The table for people, and the figures for programs.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
+use slipway_testkit::benchmark;
 
-use crate::repository::git;
-
-const MARKS: [&str; 2] = ["<!-- bench-promotion: begin -->", "<!-- bench-promotion: end -->"];
 const HEADER: [&str; 10] = [
     "files",
     "fresh shallow clone, ms",
@@ -62,26 +59,15 @@ impl Report {
     /// Prints the table, writes `target/bench/promotion.json` and, if asked, the part of `docs/benchmarks.md` that is its own.
     pub(crate) fn finish(&self, record: bool) -> Result<()> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let commit = git(root, &["rev-parse", "--short=12", "HEAD"])?.trim().to_owned();
+        let commit = benchmark::commit(root)?;
         let date = jiff::Timestamp::now().to_string()[..10].to_owned();
         let cpus = std::thread::available_parallelism()?.get();
         let bars = self.bars.iter().map(|Bar { name, value, unit, target, holds }| {
             json!({"name": name, "value": value, "unit": unit, "target": target, "holds": holds})
         });
         let all = json!({"commit": commit, "date": date, "cpus": cpus, "results": self.results, "bars": bars.collect::<Vec<_>>()});
-        let folder = root.join("target/bench");
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("promotion.json"), format!("{all:#}\n"))?;
         let text = format!("Medians, in turns; {cpus} processors; commit {commit}, {date}.\n\n{}", self.text());
-        say(&text);
-        if record {
-            let path = root.join("docs/benchmarks.md");
-            let page = std::fs::read_to_string(&path)?;
-            let (before, rest) = page.split_once(MARKS[0]).context("no mark in docs/benchmarks.md")?;
-            let (_, after) = rest.split_once(MARKS[1]).context("no second mark in docs/benchmarks.md")?;
-            std::fs::write(path, format!("{before}{}\n{}\n{}{after}", MARKS[0], text.trim_end(), MARKS[1]))?;
-        }
-        Ok(())
+        benchmark::finish(root, "promotion", &all, &text, record)
     }
 
     fn text(&self) -> String {
@@ -111,11 +97,4 @@ pub(crate) fn median(values: &[f64]) -> f64 {
         count if count % 2 == 1 => values[count / 2],
         count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
     }
-}
-
-/// Writes a line to standard output, at once.
-pub(crate) fn say(line: &str) {
-    let mut output = std::io::stdout().lock();
-    // A reader that went away ends nothing but the reading.
-    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
 }

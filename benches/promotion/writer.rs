@@ -12,7 +12,9 @@ use slipway::git::{
     Authorities, GitError, Identity, Mirror, Order, Outcome, Proposal, Remote, Snapshot, Trailer, WriteRequest, Writer,
 };
 
-use crate::{report, tls};
+use slipway_testkit::benchmark;
+
+use crate::tls;
 
 /// Serves one repository: `fetch`, `one ID PATH`, `many COUNT ID PATH`, `branches COUNT EACH ID PATH`, `memory`.
 pub(crate) fn run(url: &str, folder: &Path) -> Result<()> {
@@ -45,7 +47,7 @@ pub(crate) fn run(url: &str, folder: &Path) -> Result<()> {
             ["memory"] => Ok(json!({"peak_mib": peak_memory()?})),
             _ => anyhow::bail!("`{line}` is not understood"),
         };
-        report::say(&answer?.to_string());
+        benchmark::say(&answer?.to_string());
     }
     Ok(())
 }

@@ -71,12 +71,7 @@ async fn a_change_is_judged_and_promotes_nothing_and_closing_it_ends_its_run() {
     assert_eq!(tell(&bench, "closed", &long, &base, false).await, 202);
     let ended = bench.end_of(&long).await;
     assert_eq!(text(&ended, "state"), "cancelled", "{ended:#}");
-    let gone = async {
-        while !bench.server().children().expect("children").is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(2), gone).await.expect("the trainer ends within two seconds");
+    bench.until_no_trainer_is_left(std::time::Duration::from_secs(2)).await;
     assert_eq!(bench.api().runs().await.expect("runs").len(), 2);
 
     // Forks are left alone unless the settings say otherwise.

@@ -6,8 +6,10 @@
 //! repositories and with their limits.
 
 mod api;
+pub mod benchmark;
 pub mod bitbucket;
 pub mod demo;
+mod double;
 pub mod git;
 mod git_server;
 pub mod gitea;

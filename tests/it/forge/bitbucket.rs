@@ -27,12 +27,7 @@ impl World {
         let url = bitbucket.url();
         let api =
             format!("forge: bitbucket, api: {{url: \"{url}\", repository: team/models, token: {{file: ./robot}}}}");
-        let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-        std::fs::write(bench.world.config(), settings.replace("forge: plain", &api)).expect("written");
-        std::fs::write(bench.world.config().with_file_name("robot"), ROBOT_TOKEN).expect("written");
-        bench.restart(&[]).await;
-        bench.world.models.remove_hook("post-receive").expect("removed");
-        bench.push("a first model").await;
+        bench.move_to_forge(&api, ("robot", ROBOT_TOKEN)).await;
         Self { bench, bitbucket }
     }
 
@@ -132,12 +127,7 @@ async fn declining_a_change_at_bitbucket_ends_its_run() {
     world.deliver().await;
     assert_ne!(text(&world.bench.end_of(&head).await, "state"), "done");
     world.ended(&head, CHECK, "STOPPED").await;
-    let gone = async {
-        while !world.bench.server().children().expect("children").is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, gone).await.expect("the trainer ends");
+    world.bench.until_no_trainer_is_left(DEADLINE).await;
     world.bench.finish().await;
 }
 

@@ -101,11 +101,6 @@ async fn a_run_is_cancelled_by_a_command_and_begun_again_by_the_buttons_of_its_c
     };
     world.github.wait_for("the end of the second check", DEADLINE, ended).await.expect("it ends");
     assert_eq!(world.bench.api().runs().await.expect("runs").len(), 2, "the reader's press began nothing");
-    let gone = async {
-        while !world.bench.server().children().expect("children").is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, gone).await.expect("the trainer ends");
+    world.bench.until_no_trainer_is_left(DEADLINE).await;
     world.bench.finish().await;
 }

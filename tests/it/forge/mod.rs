@@ -7,6 +7,7 @@ mod commands;
 mod contract;
 mod gitea;
 mod gitlab;
+mod ground;
 mod pages;
 mod refusals;
 mod requests;
@@ -51,15 +52,9 @@ impl World {
             github.url()
         );
         let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-        std::fs::write(
-            bench.world.config(),
-            settings.replace("forge: plain", &api).replace("name: staging, ", &format!("name: staging, {rules}")),
-        )
-        .expect("written");
-        std::fs::write(bench.world.config().with_file_name("app.pem"), APP_KEY).expect("written");
-        bench.restart(&[]).await;
-        bench.world.models.remove_hook("post-receive").expect("removed");
-        bench.push("a first model").await;
+        let with_rules = settings.replace("name: staging, ", &format!("name: staging, {rules}"));
+        std::fs::write(bench.world.config(), with_rules).expect("written");
+        bench.move_to_forge(&api, ("app.pem", APP_KEY)).await;
         Self { bench, github }
     }
 

@@ -120,6 +120,27 @@ impl Bench {
         self.api().wait_for_end(head, DEADLINE).await.expect("the run ends")
     }
 
+    /// Waits until the server has no trainer any more.
+    pub(crate) async fn until_no_trainer_is_left(&self, deadline: Duration) {
+        let gone = async {
+            while !self.server().children().expect("children").is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(deadline, gone).await.expect("the trainer ends");
+    }
+
+    /// Moves the source to a forge, with the lines of its settings and a file beside them, starts the server, and pushes a
+    /// first model that nobody tells of.
+    pub(crate) async fn move_to_forge(&mut self, settings: &str, (file, content): (&str, &str)) {
+        let plain = std::fs::read_to_string(self.world.config()).expect("settings");
+        std::fs::write(self.world.config(), plain.replace("forge: plain", settings)).expect("written");
+        std::fs::write(self.world.config().with_file_name(file), content).expect("written");
+        self.restart(&[]).await;
+        self.world.models.remove_hook("post-receive").expect("removed");
+        self.push("a first model").await;
+    }
+
     /// Pushes the small model as it is and waits for its promotion.
     pub(crate) async fn promote_a_first_model(&self) -> Value {
         let head = self.push("a first model").await;

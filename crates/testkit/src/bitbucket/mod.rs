@@ -12,14 +12,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::github::Request;
+use crate::double::{self, Request};
 use crate::repository::Repository;
 
 pub use mail::Delivery;
@@ -57,15 +56,8 @@ impl Bitbucket {
     pub async fn start(repository: Repository) -> Result<Self> {
         let site = Arc::new(Site { state: Mutex::new(State::new()), repository, answered: Notify::new() });
         let stop = CancellationToken::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let api = server::router(&site);
-        let serving = axum::serve(listener, api).with_graceful_shutdown(stop.clone().cancelled_owned());
         let mut parts = JoinSet::new();
-        parts.spawn(async move {
-            // An accept error is not fatal to axum: it goes on, so there is nothing to report at the end.
-            serving.await.ok();
-        });
+        let address = double::listen(server::router(&site), &stop, &mut parts).await?;
         Ok(Self { address, site, stop, _serving: parts })
     }
 
@@ -136,17 +128,7 @@ impl Bitbucket {
 
     /// Looks after every request until there is something, and answers it.
     pub async fn wait_for<T>(&self, what: &str, deadline: Duration, look: impl Fn(&Self) -> Option<T>) -> Result<T> {
-        let looking = async {
-            loop {
-                let answered = self.site.answered.notified();
-                if let Some(found) = look(self) {
-                    return found;
-                }
-                answered.await;
-            }
-        };
-        let found = tokio::time::timeout(deadline, looking).await;
-        found.with_context(|| format!("{what} did not happen within {deadline:?}; asked was {:#?}", self.requests()))
+        double::wait_for(what, deadline, &self.site.answered, || Ok(look(self)), || self.requests()).await
     }
 
     /// Every request so far, in the order in which they came in.
@@ -161,7 +143,7 @@ impl Bitbucket {
 
     /// Takes every request, does it, and answers the next ones of this method with an error, as if the answer were lost.
     pub fn lose_answers(&self, method: &str, count: usize) {
-        self.site.lock().lost.extend(std::iter::repeat_n(method.to_owned(), count));
+        self.site.lock().losses.lose(method, count);
     }
 }
 

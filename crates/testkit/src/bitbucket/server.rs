@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::state::{Comment, ROBOT, account};
 use super::{ROBOT_TOKEN, Site};
-use crate::github::Request;
+use crate::double::Request;
 
 /// A document with its status, or a refusal.
 type Answer = Result<(StatusCode, Json<Value>), (StatusCode, Json<Value>)>;
@@ -55,9 +55,7 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
     }
     let answer = next.run(request).await;
     site.answered.notify_waiters();
-    let mut state = site.lock();
-    if let Some(index) = state.lost.iter().position(|lost| *lost == method) {
-        state.lost.remove(index);
+    if site.lock().losses.take(&method) {
         return (StatusCode::BAD_GATEWAY, "the answer is lost").into_response();
     }
     answer

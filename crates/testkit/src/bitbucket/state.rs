@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::mail::Delivery;
-use crate::github::Request;
+use crate::double::{Losses, Request};
 
 /// Slipway's account.
 pub(super) const ROBOT: &str = "{00000000-0000-4000-8000-000000000900}";
@@ -66,7 +66,7 @@ impl Pull {
 pub(super) struct State {
     pub(super) requests: Vec<Request>,
     pub(super) limited: usize,
-    pub(super) lost: Vec<String>,
+    pub(super) losses: Losses,
     /// Accounts with their permissions.
     pub(super) people: BTreeMap<String, String>,
     pub(super) pulls: Vec<Pull>,
@@ -81,7 +81,7 @@ impl State {
         Self {
             requests: Vec::new(),
             limited: 0,
-            lost: Vec::new(),
+            losses: Losses::default(),
             people: BTreeMap::from([(ROBOT.to_owned(), "write".to_owned())]),
             pulls: Vec::new(),
             comments: Vec::new(),

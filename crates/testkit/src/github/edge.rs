@@ -10,14 +10,14 @@ use axum::extract::{Request as Incoming, State as Shared};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Site;
 use super::contract::{self, Contract};
-use super::guard::{Caller, Request};
+use super::guard::Caller;
 use super::server::{self, refused};
+use crate::double::{Request, listen};
 
 /// What is served while the double runs.
 pub(super) struct Serving {
@@ -41,17 +41,6 @@ pub(super) async fn serve(site: &Arc<Site>, stop: &CancellationToken) -> Result<
     let outside = inside.layer(middleware::from_fn_with_state(Arc::clone(site), admit));
     let address = listen(outside, stop, &mut parts).await?;
     Ok(Serving { address, parts })
-}
-
-async fn listen(router: Router, stop: &CancellationToken, parts: &mut JoinSet<()>) -> Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    parts.spawn(async move {
-        // An accept error is not fatal to axum: it goes on, so there is nothing to report at the end.
-        serving.await.ok();
-    });
-    Ok(address)
 }
 
 /// A violation ends the test: it is noted, and whoever waits for something is told.
@@ -103,7 +92,7 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
     let mut answer = next.run(request).await;
     site.answered.notify_waiters();
     let mut state = site.lock();
-    if state.guard.takes_answer(&method) {
+    if state.guard.losses.take(&method) {
         return refused(StatusCode::BAD_GATEWAY, "the answer is lost");
     }
     if let Some(limits) = &state.guard.limits {

@@ -13,15 +13,7 @@ use serde_json::{Value, json};
 
 use super::limits::{HOUR, Limits};
 use super::{APP_ID, APP_KEY, ROBOT_TOKEN};
-
-/// A request that came in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Its method.
-    pub method: String,
-    /// Its path and query.
-    pub path: String,
-}
+use crate::double::{Losses, Request};
 
 /// How a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +46,8 @@ pub(super) struct Guard {
     pub(super) delay: Option<Duration>,
     pub(super) tokens: BTreeMap<String, Timestamp>,
     tokens_made: usize,
+    pub(super) losses: Losses,
     refusals: VecDeque<Refusal>,
-    lost: Vec<String>,
 }
 
 impl Guard {
@@ -66,23 +58,13 @@ impl Guard {
             delay: None,
             tokens: BTreeMap::new(),
             tokens_made: 0,
+            losses: Losses::default(),
             refusals: VecDeque::new(),
-            lost: Vec::new(),
         }
     }
 
     pub(super) fn refuse(&mut self, count: usize, refusal: Refusal) {
         self.refusals.extend(std::iter::repeat_n(refusal, count));
-    }
-
-    pub(super) fn lose(&mut self, method: &str, count: usize) {
-        self.lost.extend(std::iter::repeat_n(method.to_owned(), count));
-    }
-
-    /// Whether the answer to a request of this method is to be lost.
-    pub(super) fn takes_answer(&mut self, method: &str) -> bool {
-        let found = self.lost.iter().position(|lost| lost == method);
-        found.map(|index| self.lost.remove(index)).is_some()
     }
 
     /// The refusal that is due, if one is.

@@ -25,10 +25,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::double;
 use crate::repository::Repository;
 
+pub use crate::double::Request;
 pub use contract::is_checked;
-pub use guard::{Refusal, Request};
+pub use guard::Refusal;
 pub use mail::Delivery;
 use state::{Pull, State};
 
@@ -234,20 +236,13 @@ impl GitHub {
 
     /// Looks after every request until there is something, and answers it.
     pub async fn wait_for<T>(&self, what: &str, deadline: Duration, look: impl Fn(&Self) -> Option<T>) -> Result<T> {
-        let looking = async {
-            loop {
-                let answered = self.site.answered.notified();
-                if let Some(violation) = self.site.lock().violations.first() {
-                    anyhow::bail!("{violation}");
-                }
-                if let Some(found) = look(self) {
-                    return Ok(found);
-                }
-                answered.await;
+        let look = || {
+            if let Some(violation) = self.site.lock().violations.first() {
+                anyhow::bail!("{violation}");
             }
+            Ok(look(self))
         };
-        let found = tokio::time::timeout(deadline, looking).await;
-        found.with_context(|| format!("{what} did not happen within {deadline:?}; asked was {:#?}", self.requests()))?
+        double::wait_for(what, deadline, &self.site.answered, look, || self.requests()).await
     }
 
     /// Every request so far, in the order in which they came in.
@@ -267,7 +262,7 @@ impl GitHub {
 
     /// Takes every request, does it, and answers the next ones of this method with an error, as if the answer were lost.
     pub fn lose_answers(&self, method: &str, count: usize) {
-        self.site.lock().guard.lose(method, count);
+        self.site.lock().guard.losses.lose(method, count);
     }
 
     /// Answers only after a while from now on.

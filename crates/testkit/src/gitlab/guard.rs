@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::github::Request;
+use crate::double::{Losses, Request};
 
 /// Calls that are left after any call: plenty.
 pub(super) const CALLS_LEFT: &str = "1999";
@@ -23,23 +23,13 @@ pub enum Refusal {
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     pub(super) requests: Vec<Request>,
+    pub(super) losses: Losses,
     refusals: VecDeque<Refusal>,
-    lost: Vec<String>,
 }
 
 impl Guard {
     pub(super) fn refuse(&mut self, count: usize, refusal: Refusal) {
         self.refusals.extend(std::iter::repeat_n(refusal, count));
-    }
-
-    pub(super) fn lose(&mut self, method: &str, count: usize) {
-        self.lost.extend(std::iter::repeat_n(method.to_owned(), count));
-    }
-
-    /// Whether the answer to a request of this method is to be lost.
-    pub(super) fn takes_answer(&mut self, method: &str) -> bool {
-        let found = self.lost.iter().position(|lost| lost == method);
-        found.map(|index| self.lost.remove(index)).is_some()
     }
 
     /// The refusal that is due, if one is.

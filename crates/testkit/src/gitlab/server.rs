@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::guard::CALLS_LEFT;
 use super::state::ROBOT;
 use super::{ROBOT_TOKEN, Site, merges, notes, statuses};
-use crate::github::Request;
+use crate::double::Request;
 
 /// A document with its status, or a refusal.
 pub(super) type Answer = Result<(StatusCode, Json<Value>), (StatusCode, Json<Value>)>;
@@ -63,7 +63,7 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
     let mut answer = next.run(request).await;
     answer.headers_mut().insert("ratelimit-remaining", HeaderValue::from_static(CALLS_LEFT));
     site.answered.notify_waiters();
-    if site.lock().guard.takes_answer(&method) {
+    if site.lock().guard.losses.take(&method) {
         return (StatusCode::BAD_GATEWAY, "the answer is lost").into_response();
     }
     answer

@@ -93,12 +93,7 @@ async fn closing_a_change_at_gitlab_ends_its_run() {
     world.deliver().await;
     assert_ne!(text(&world.bench.end_of(&head).await, "state"), "done");
     world.ended(&head, CHECK, "canceled").await;
-    let gone = async {
-        while !world.bench.server().children().expect("children").is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, gone).await.expect("the trainer ends");
+    world.bench.until_no_trainer_is_left(DEADLINE).await;
     world.bench.finish().await;
 }
 

@@ -32,12 +32,7 @@ impl World {
             "forge: gitlab, changes: all, api: {{url: \"{}\", repository: team/models, token: {{file: ./robot}}}}",
             gitlab.url()
         );
-        let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-        std::fs::write(bench.world.config(), settings.replace("forge: plain", &api)).expect("written");
-        std::fs::write(bench.world.config().with_file_name("robot"), ROBOT_TOKEN).expect("written");
-        bench.restart(&[]).await;
-        bench.world.models.remove_hook("post-receive").expect("removed");
-        bench.push("a first model").await;
+        bench.move_to_forge(&api, ("robot", ROBOT_TOKEN)).await;
         Self { bench, gitlab }
     }
 
