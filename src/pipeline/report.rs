@@ -17,7 +17,7 @@ use super::worker::{chance, outlive};
 use super::{Pipeline, comment};
 use crate::domain::{CommitSha, Retry, Run, SourceName, pause_before};
 use crate::forge::{ApiError, ForgeApi, Marker, Pages, Report};
-use crate::store::{Notice, OutboxState, StoreError};
+use crate::store::{News, Notice, OutboxState, StoreError};
 
 /// How often the outbox is looked at without being woken.
 const POLL: Duration = Duration::from_secs(1);
@@ -27,6 +27,10 @@ const HOLD: Duration = Duration::from_mins(5);
 const MOST_ATTEMPTS: u32 = 30;
 /// Changes that a source's forge is told of at a time.
 const AT_ONCE: usize = 16;
+/// One in so many is of what became of runs that somebody knows of, even where others wait that nobody was told of.
+const ONE_IN: usize = 4;
+/// How long a telling waits in its place for a forge that asks to wait: others may not overtake it, and fewer are under way.
+const IN_PLACE: Duration = Duration::from_mins(2);
 /// Tellings that are remembered.
 const MOST_TOLD: usize = 20_000;
 
@@ -94,10 +98,13 @@ impl Pipeline {
         let mut moved = self.changes();
         // Tasks of their own: one that waits for the database must not wait for this loop, which waits for it as well.
         let mut telling = JoinSet::new();
+        let mut taken = 0;
         while !stop.is_cancelled() {
             while telling.len() < AT_ONCE {
-                match self.store.due_notice(name, Timestamp::now(), HOLD).await {
+                let first = if taken % ONE_IN == 0 { News::Moved } else { News::Opened };
+                match self.store.due_notice(name, first, Timestamp::now(), HOLD).await {
                     Ok(Some(notice)) => {
+                        taken += 1;
                         let (pipeline, name, told, stop) =
                             (Arc::clone(self), name.clone(), Arc::clone(&told), stop.clone());
                         telling.spawn(async move { pipeline.report_one(&name, notice, &told, &stop).await });
@@ -136,7 +143,7 @@ impl Pipeline {
             return self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await;
         };
         let telling = tokio::select! {
-            telling = self.tell(name, (api.as_ref(), source.pages.as_ref()), run, told) => telling,
+            telling = self.tell_in_place(name, (api.as_ref(), source.pages.as_ref()), run, told) => telling,
             () = stop.cancelled() => return Ok(()),
         };
         let error = match telling {
@@ -161,6 +168,27 @@ impl Pipeline {
         }
     }
 
+    /// Tells where a run stands, and waits for a forge that asks for a moment.
+    async fn tell_in_place(
+        &self,
+        name: &SourceName,
+        at: (&dyn ForgeApi, Option<&Pages>),
+        run: &Run,
+        told: &Told,
+    ) -> Result<(), Untold> {
+        let mut patience = IN_PLACE;
+        loop {
+            match self.tell(name, at, run, told).await {
+                Err(Untold::Forge(ApiError::Throttled { pause })) if pause.max(POLL) <= patience => {
+                    let pause = pause.max(POLL);
+                    patience -= pause;
+                    tokio::time::sleep(pause).await;
+                }
+                telling => return telling,
+            }
+        }
+    }
+
     /// Tells where a run stands: its model's check, the check of its revision, and the comment of its change.
     async fn tell(
         &self,
@@ -170,6 +198,7 @@ impl Pipeline {
         told: &Told,
     ) -> Result<(), Untold> {
         let runs = self.store.newest_at(name, &run.head).await?;
+        let run = &runs.iter().find(|newest| newest.id == run.id).unwrap_or(run).clone();
         // First what a merge waits for, and what people look for when they have opened a change.
         tell_once(api, &comment::of_revision(&run.head, &runs, pages), told).await?;
         tell_once(api, &comment::of_run(run, pages), told).await?;

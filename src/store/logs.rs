@@ -62,7 +62,7 @@ pub(super) async fn add_transition(
         .bind(actor.as_str().to_owned())
         .fetch_one(&mut *connection)
         .await?;
-    outbox::add(connection, row.try_get("sequence")?, run).await
+    outbox::add(connection, row.try_get("sequence")?, run, from.is_none()).await
 }
 
 fn read_transition(row: &AnyRow) -> Result<Transition, StoreError> {

@@ -38,7 +38,7 @@ pub use deliveries::{Backlog, DeliveryFilter, DeliveryHead, Settled, StoredDeliv
 pub use error::StoreError;
 pub use logs::{Change, LogLine};
 pub use models::{ModelCursor, ModelRuns};
-pub use outbox::{Notice, OutboxState};
+pub use outbox::{News, Notice, OutboxState};
 pub use placements::ReadHistory;
 pub use retention::{Removed, Retention};
 pub use revisions::Again;

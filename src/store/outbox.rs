@@ -38,6 +38,15 @@ impl OutboxState {
     }
 }
 
+/// What an entry tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// A run that was opened: nobody knows of it yet.
+    Opened,
+    /// What became of a run that somebody was told of.
+    Moved,
+}
+
 /// Something to be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
@@ -51,29 +60,52 @@ pub struct Notice {
 
 /// Adds an entry for a transition. Its target is the change, or the revision of a branch: whoever tells of it writes the
 /// check and the comment that all its models share, so that nobody else may be telling of it meanwhile.
-pub(super) async fn add(connection: &mut AnyConnection, sequence: i64, run: &Run) -> Result<(), StoreError> {
+pub(super) async fn add(
+    connection: &mut AnyConnection,
+    sequence: i64,
+    run: &Run,
+    opens: bool,
+) -> Result<(), StoreError> {
     let target = match &run.change {
         Some(change) => format!("{} change {}", run.source, change.number),
         None => format!("{} revision {}", run.source, run.head),
     };
-    let insert = "INSERT INTO outbox (sequence, source, target, state) VALUES ($1, $2, $3, 'pending')";
-    sqlx::query(insert).bind(sequence).bind(run.source.as_str().to_owned()).bind(target).execute(connection).await?;
+    let insert = "INSERT INTO outbox (sequence, source, target, state, opens) VALUES ($1, $2, $3, 'pending', $4)";
+    let insert = sqlx::query(insert).bind(sequence).bind(run.source.as_str().to_owned()).bind(target);
+    insert.bind(i64::from(opens)).execute(connection).await?;
     Ok(())
 }
 
 impl Store {
-    /// Takes the oldest entry of a source that is due and first of its target. It is not given to anybody else for
-    /// `hold_for`.
+    /// Takes the oldest entry of a source that is due and first of its target, with news of the wanted kind if there is one.
+    /// It is not given to anybody else for `hold_for`.
     pub async fn due_notice(
         &self,
         source: &SourceName,
+        first: News,
+        now: Timestamp,
+        hold_for: Duration,
+    ) -> Result<Option<Notice>, StoreError> {
+        let opens = first == News::Opened;
+        for opens in [opens, !opens] {
+            if let Some(notice) = self.due_of(source, opens, now, hold_for).await? {
+                return Ok(Some(notice));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn due_of(
+        &self,
+        source: &SourceName,
+        opens: bool,
         now: Timestamp,
         hold_for: Duration,
     ) -> Result<Option<Notice>, StoreError> {
         let take = sqlx::AssertSqlSafe(format!(
             "UPDATE outbox SET attempts = attempts + 1, due_at = $1 WHERE sequence = (
                  SELECT sequence FROM outbox AS due
-                 WHERE source = $2 AND state = 'pending' AND (due_at <= $3 OR due_at > $4)
+                 WHERE source = $2 AND state = 'pending' AND opens = $5 AND (due_at <= $3 OR due_at > $4)
                    AND NOT EXISTS (SELECT 1 FROM outbox AS older WHERE older.target = due.target
                                      AND older.state = 'pending' AND older.sequence < due.sequence)
                  ORDER BY sequence LIMIT 1{})
@@ -85,6 +117,7 @@ impl Store {
             .bind(source.as_str().to_owned())
             .bind(millis(now))
             .bind(millis(now) + FARTHEST)
+            .bind(i64::from(opens))
             .fetch_optional(&self.database.pool)
             .await?;
         let Some(taken) = taken else { return Ok(None) };

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{World, name, on_both_databases, run};
 use crate::domain::{Run, RunState};
-use crate::store::OutboxState;
+use crate::store::{News, OutboxState};
 
 const HOLD: Duration = Duration::from_mins(1);
 
@@ -17,16 +17,16 @@ on_both_databases! {
         let (claimed, lease) = world.claim().await.expect("a run");
         world.moved(&lease, &claimed, RunState::Training).await;
         let now = Timestamp::now();
-        let first = world.store.due_notice(&source, now, HOLD).await.expect("asked").expect("a notice");
+        let first = world.store.due_notice(&source, News::Moved, now, HOLD).await.expect("asked").expect("a notice");
         assert_eq!((first.change.transition.to, first.attempts), (RunState::Queued, 1));
-        assert!(world.store.due_notice(&source, now, HOLD).await.expect("asked").is_none(), "the first is not told yet");
+        assert!(world.store.due_notice(&source, News::Moved, now, HOLD).await.expect("asked").is_none(), "the first is not told yet");
         let pause = now + SignedDuration::from_secs(5);
         world.store.postpone_notice(first.change.sequence, pause, "busy").await.expect("postponed");
-        assert!(world.store.due_notice(&source, now, HOLD).await.expect("asked").is_none(), "nor is the second");
-        let again = world.store.due_notice(&source, pause, HOLD).await.expect("asked").expect("the same");
+        assert!(world.store.due_notice(&source, News::Moved, now, HOLD).await.expect("asked").is_none(), "nor is the second");
+        let again = world.store.due_notice(&source, News::Moved, pause, HOLD).await.expect("asked").expect("the same");
         assert_eq!((again.change.sequence, again.attempts), (first.change.sequence, 2));
         world.store.settle_notice(again.change.sequence, OutboxState::Told, "").await.expect("settled");
-        let second = world.store.due_notice(&source, now, HOLD).await.expect("asked").expect("the second");
+        let second = world.store.due_notice(&source, News::Moved, now, HOLD).await.expect("asked").expect("the second");
         assert_eq!((second.change.transition.to, second.run.id), (RunState::Training, claimed.id));
         assert_eq!(world.store.outbox_backlog().await.expect("counted").pending, 1);
     }
@@ -36,21 +36,38 @@ on_both_databases! {
         let ids = world.open("d-1", vec![run("a", '1', 0), run("b", '2', 0), run("b", '1', 0)]).await;
         let now = Timestamp::now();
         let mut told = Vec::new();
-        while let Some(notice) = world.store.due_notice(&source, now, HOLD).await.expect("asked") {
+        while let Some(notice) = world.store.due_notice(&source, News::Moved, now, HOLD).await.expect("asked") {
             told.push(notice.run.id);
         }
         assert_eq!(told, ids[..2]);
-        let strange = world.store.due_notice(&name("other"), now, HOLD).await.expect("asked");
+        let strange = world.store.due_notice(&name("other"), News::Moved, now, HOLD).await.expect("asked");
         assert!(strange.is_none());
+    }
+
+    async fn runs_nobody_knows_of_come_first_where_that_is_asked_for_and_nothing_is_left_for_ever(world: World) {
+        let source = name("models");
+        let first = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        let (claimed, lease) = world.claim().await.expect("a run");
+        world.moved(&lease, &claimed, RunState::Training).await;
+        let now = Timestamp::now();
+        let opened = world.store.due_notice(&source, News::Opened, now, HOLD).await.expect("asked").expect("a notice");
+        world.store.settle_notice(opened.change.sequence, OutboxState::Told, "").await.expect("settled");
+        let later = world.open("d-2", vec![run("a", '2', 0), run("a", '3', 0)]).await;
+        let mut told = Vec::new();
+        for wanted in [News::Opened, News::Moved, News::Moved] {
+            let notice = world.store.due_notice(&source, wanted, now, HOLD).await.expect("asked").expect("a notice");
+            told.push((notice.run.id, notice.change.transition.to));
+        }
+        assert_eq!(told, [(later[0], RunState::Queued), (first, RunState::Training), (later[1], RunState::Queued)]);
     }
 
     async fn a_notice_that_was_taken_and_never_told_is_given_again(world: World) {
         world.open("d-1", vec![run("a", '1', 0)]).await;
         let now = Timestamp::now();
-        assert!(world.store.due_notice(&name("models"), now, HOLD).await.expect("asked").is_some());
+        assert!(world.store.due_notice(&name("models"), News::Moved, now, HOLD).await.expect("asked").is_some());
         let world = world.reopened().await;
         let later = now + SignedDuration::from_secs(61);
-        let again = world.store.due_notice(&name("models"), later, HOLD).await.expect("asked").expect("given again");
+        let again = world.store.due_notice(&name("models"), News::Moved, later, HOLD).await.expect("asked").expect("given again");
         assert_eq!(again.attempts, 2);
     }
 
