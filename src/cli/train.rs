@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Exit, Failure};
 use super::output;
-use crate::executor::{self, Executor, JobError, Limits};
+use crate::executor::{self, Executor, JobError, Limits, Provenance};
 use crate::pipeline::{fault_place, read_model};
 
 /// Train a model here and evaluate it on its test rows.
@@ -57,7 +57,7 @@ impl Train {
             None => executor::trainer_beside_us().map_err(exit::defect)?,
         };
         let limits = Limits { deadline: NO_DEADLINE, memory: u64::MAX };
-        let executor = executor::connect(&executor::Settings::Local { trainer, limits });
+        let executor = executor::connect(&executor::Settings::Local { trainer, limits, of_forks: limits });
         let in_words = |error: JobError| match error {
             JobError::Fault(fault) => exit::invalid(fault_place(&file, &text, &fault)),
             JobError::NotStarted { .. } => exit::invalid(error),
@@ -128,7 +128,9 @@ impl Train {
         let job = serde_json::to_vec(&Job { work, threads, device }).map_err(exit::defect)?;
         std::fs::write(folder.join(Job::FILE), job).map_err(exit::defect)?;
         let mut bar = Bar::new();
-        let ended = executor.run(folder, &mut |progress| bar.show(&progress), &CancellationToken::new()).await;
+        let ended = executor
+            .run(folder, Provenance::Repository, &mut |progress| bar.show(&progress), &CancellationToken::new())
+            .await;
         bar.end();
         Ok(ended.map(|()| folder.join(Job::OUTPUT)))
     }

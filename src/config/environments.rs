@@ -124,6 +124,12 @@ fn settle_environment(
 fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problems) -> Option<Requests> {
     let RequestsFile { forge, api, merge } = file;
     let key = format!("{}.requests.api", place.key);
+    if api.deployments {
+        problems.add(
+            &format!("{key}.deployments"),
+            "deployments are told of in the repository of models: set it in `sources`",
+        );
+    }
     let api = settle_api(api, forge, forge::Purpose::Environment, &key, place.folder, problems)?;
     let merge = match merge {
         MergeFile::People => Merge::People,

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use slipway_contract::{API_VERSION, DevicePreference};
+use slipway_contract::API_VERSION;
 
 use super::environment_file::{EnvironmentFile, PersonFile};
+use super::executor::ExecutorFile;
 use super::floors::PoliciesFile;
 use super::secret::SecretReference;
 use crate::domain::SourceName;
@@ -132,6 +133,9 @@ pub(super) struct ForgeApiFile {
     /// A GitHub App. Either this or `token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) app: Option<AppFile>,
+    /// Whether GitHub is told of promotions as deployments. The login has to be allowed to write them.
+    #[serde(default)]
+    pub(super) deployments: bool,
 }
 
 /// A GitHub App that is installed in the repository.
@@ -151,9 +155,11 @@ pub(super) enum ChangesFile {
     /// None.
     Ignore,
     /// Those whose branch is in the repository itself.
-    #[default]
     SameRepository,
-    /// Those of forks as well.
+    /// Those of forks as well, each revision once somebody who may push has approved exactly it.
+    #[default]
+    AfterApproval,
+    /// Those of forks as well, at once.
     All,
 }
 
@@ -295,54 +301,6 @@ pub(super) struct ArtifactsFile {
     pub(super) folder: Option<String>,
     /// The address under which the cluster reaches that folder, such as `s3://models`.
     pub(super) uri: Option<String>,
-}
-
-/// Where jobs run.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum ExecutorFile {
-    /// Child processes on this machine.
-    Local(LocalFile),
-}
-
-impl Default for ExecutorFile {
-    fn default() -> Self {
-        Self::Local(LocalFile::default())
-    }
-}
-
-/// Child processes on this machine.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct LocalFile {
-    /// The trainer's program; the one beside `slipway` when absent.
-    pub(super) trainer: Option<String>,
-    /// Wall time of a job.
-    #[schemars(with = "String")]
-    pub(super) deadline: jiff::SignedDuration,
-    /// Resident memory of a job.
-    #[schemars(with = "String")]
-    pub(super) memory: ByteSize,
-    /// Jobs at a time, 1 to 64.
-    #[schemars(range(min = 1, max = 64))]
-    pub(super) jobs: usize,
-    /// Threads of a job; all processors, shared by the jobs, when absent.
-    pub(super) threads: Option<u32>,
-    /// `auto`, `cpu` or `cuda`.
-    pub(super) device: DevicePreference,
-}
-
-impl Default for LocalFile {
-    fn default() -> Self {
-        Self {
-            trainer: None,
-            deadline: jiff::SignedDuration::from_hours(6),
-            memory: ByteSize::gib(8),
-            jobs: 1,
-            threads: None,
-            device: DevicePreference::Auto,
-        }
-    }
 }
 
 /// Who signs promotions.

@@ -3,6 +3,7 @@
 
 mod environment_file;
 mod environments;
+mod executor;
 mod file;
 mod floors;
 mod remote;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use crate::artifacts;
 use crate::domain::{Diagnostic, People, Rules, SourceName};
-use crate::executor;
+use crate::executor::Settings as ExecutorSettings;
 use crate::forge;
 use crate::forge::Secret;
 use crate::git::{Identity, Remote};
@@ -43,7 +44,7 @@ pub struct Settings {
     /// The artifact store.
     pub artifacts: artifacts::Settings,
     /// Where jobs run.
-    pub executor: executor::Settings,
+    pub executor: ExecutorSettings,
     /// Jobs at a time.
     pub workers: usize,
     /// Threads of a job.

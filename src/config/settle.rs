@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use slipway_contract::{API_VERSION, DevicePreference};
+use slipway_contract::API_VERSION;
 
 use super::environments::{settle_environments, settle_people};
+use super::executor::{Jobs, settle_executor};
 use super::file::{
-    AuthorFile, ChangesFile, CommitterFile, ExecutorFile, ForgeApiFile, LimitsFile, LocalFile, MetricsFile,
-    PostgresFile, RetentionFile, ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
+    AuthorFile, ChangesFile, CommitterFile, ForgeApiFile, LimitsFile, MetricsFile, PostgresFile, RetentionFile,
+    ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::floors;
 use super::remote::{Login, Place};
@@ -20,7 +21,6 @@ use super::secret::{self, SecretReference};
 use super::{Environment, Limits, Problems, Secret, Settings, Source};
 use crate::artifacts;
 use crate::domain::SourceName;
-use crate::executor;
 use crate::forge;
 use crate::git::Identity;
 use crate::pipeline::ChangePolicy;
@@ -77,8 +77,7 @@ impl ServerFile {
             uri: artifacts.uri,
         };
         let web = settle_web(listen, &web, folder, problems)?;
-        let ExecutorFile::Local(local) = executor;
-        let (executor, workers, threads, device) = settle_local(local, folder, problems)?;
+        let Jobs { executor, workers, threads, device } = settle_executor(executor, folder, problems)?;
         let CommitterFile { name, email } = committer;
         let committer = settle_identity("committer", name, email, problems);
         let store = settle_store(store, &state, folder, problems)?;
@@ -150,11 +149,14 @@ fn settle_sources(
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
-        let api =
-            api.and_then(|api| settle_api(api, forge, forge::Purpose::Source, &format!("{key}.api"), folder, problems));
+        let api = api.and_then(|api| {
+            let purpose = forge::Purpose::Source { deployments: api.deployments };
+            settle_api(api, forge, purpose, &format!("{key}.api"), folder, problems)
+        });
         let changes = match changes {
             ChangesFile::Ignore => ChangePolicy::Ignore,
             ChangesFile::SameRepository => ChangePolicy::SameRepository,
+            ChangesFile::AfterApproval => ChangePolicy::AfterApproval,
             ChangesFile::All => ChangePolicy::All,
         };
         if !(-100..=100).contains(&priority) {
@@ -268,33 +270,6 @@ fn settle_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
     web::BodyLimits { largest, each_source, all }
 }
 
-fn settle_local(
-    file: LocalFile,
-    folder: &Path,
-    problems: &mut Problems,
-) -> Option<(executor::Settings, usize, u32, DevicePreference)> {
-    let LocalFile { trainer, deadline, memory, jobs, threads, device } = file;
-    let trainer = match trainer {
-        Some(path) => folder.join(path),
-        None => problems.take("executor.local.trainer", executor::trainer_beside_us())?,
-    };
-    let deadline = problems.take("executor.local.deadline", positive(deadline))?;
-    if memory < ByteSize::mib(256) {
-        problems
-            .add("executor.local.memory", format!("{memory} is too little for libtorch, expected at least 256 MiB"));
-    }
-    if !(1..=64).contains(&jobs) {
-        problems.add("executor.local.jobs", format!("{jobs} is out of range, expected 1 to 64"));
-    }
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.unwrap_or_else(|| u32::try_from((processors / jobs.max(1)).max(1)).unwrap_or(1));
-    if !(1..=1024).contains(&threads) {
-        problems.add("executor.local.threads", format!("{threads} is out of range, expected 1 to 1024"));
-    }
-    let limits = executor::Limits { deadline, memory: memory.as_u64() };
-    Some((executor::Settings::Local { trainer, limits }, jobs, threads, device))
-}
-
 fn settle_store(file: StoreFile, state: &Path, folder: &Path, problems: &mut Problems) -> Option<store::Settings> {
     match file {
         StoreFile::Sqlite(SqliteFile { file }) => {
@@ -343,7 +318,7 @@ fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
     Some(Limits { most_of_a_source: *runs_of_a_repository, lease, look_for_missed, look_at_environments })
 }
 
-fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {
+pub(super) fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {
     match Duration::try_from(duration) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(format!("{duration:#} is not a time to work in, expected something like `30m`")),

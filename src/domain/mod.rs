@@ -30,7 +30,8 @@ pub use retry::{Retry, pause_before};
 pub use revision::{NotARevision, Revision};
 pub use rules::{After, Approvals, Candidate, Freeze, Holdback, Need, Rule, Rules, Upstream};
 pub use run::{
-    ChangeHead, Document, EvaluationDigests, EvaluationRecord, Origin, Run, RunCause, SeedRun, TrainingCost,
+    ChangeHead, Document, EvaluationDigests, EvaluationRecord, Origin, ProposedPolicy, Run, RunCause, SeedRun,
+    TrainingCost,
 };
 pub use run_state::{IllegalMove, RunEvent, RunState};
 pub use transition::{Actor, Transition};

@@ -85,6 +85,9 @@ pub struct Run {
     pub evidence: Option<Digest>,
     /// The verdict.
     pub verdict: Option<Verdict>,
+    /// The policy that the revision brings along and is not judged by, if it differs from the one that judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed_policy: Option<ProposedPolicy>,
     /// What holds its promotion back.
     #[serde(default)]
     pub held_back: Vec<Holdback>,
@@ -126,6 +129,9 @@ pub struct ChangeHead {
     pub number: u64,
     /// The reference in the source repository under which the revision was found.
     pub reference: String,
+    /// Whether a fork proposes it: whoever wrote it may not push to the repository.
+    #[serde(default)]
+    pub fork: bool,
 }
 
 /// What a run follows from.
@@ -186,6 +192,7 @@ impl Run {
             evaluation: None,
             evidence: None,
             verdict: None,
+            proposed_policy: None,
             held_back: Vec::new(),
             request: None,
             promotion_commit: None,
@@ -269,6 +276,17 @@ pub struct Document {
     pub name: String,
     /// Its own digest.
     pub digest: Digest,
+}
+
+/// A policy that a revision changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProposedPolicy {
+    /// Where it stands at the revision.
+    pub file: String,
+    /// What changes in it, and in what it extends, in the unified form.
+    pub difference: String,
+    /// What it would say, or why it says nothing, as part of a sentence.
+    pub sentence: String,
 }
 
 /// What a training took, and what its artifact takes.

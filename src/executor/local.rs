@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use super::{Executor, JobError, Limits, ProgressSink};
+use super::{Executor, JobError, Limits, ProgressSink, Provenance};
 
 /// How often memory is looked at: a job cannot fill much more than this long's worth beyond its limit.
 const WATCH: Duration = Duration::from_millis(100);
@@ -26,12 +26,13 @@ const NICENESS: i32 = 7;
 pub(super) struct LocalExecutor {
     trainer: PathBuf,
     limits: Limits,
+    of_forks: Limits,
 }
 
 impl LocalExecutor {
-    /// An executor that starts `trainer` under `limits`.
-    pub(super) fn new(trainer: PathBuf, limits: Limits) -> Self {
-        Self { trainer, limits }
+    /// An executor that starts `trainer` under `limits`, and under other ones what forks propose.
+    pub(super) fn new(trainer: PathBuf, limits: Limits, of_forks: Limits) -> Self {
+        Self { trainer, limits, of_forks }
     }
 
     fn start(&self, folder: &Path) -> Result<Child, JobError> {
@@ -99,7 +100,13 @@ enum Ended {
 
 #[async_trait]
 impl Executor for LocalExecutor {
-    async fn run(&self, folder: &Path, progress: ProgressSink<'_>, cancel: &CancellationToken) -> Result<(), JobError> {
+    async fn run(
+        &self,
+        folder: &Path,
+        provenance: Provenance,
+        progress: ProgressSink<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<(), JobError> {
         let mut child = self.start(folder)?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = Group(pid);
@@ -110,7 +117,10 @@ impl Executor for LocalExecutor {
         let mut fault = None;
         let listen = listen(stdout, progress, &mut fault);
         let last_words = last_words(stderr);
-        let limits = self.limits;
+        let limits = match provenance {
+            Provenance::Repository => self.limits,
+            Provenance::Fork => self.of_forks,
+        };
         let watch = async {
             let ended = tokio::select! {
                 status = child.wait() => status.map_or(Ended::Cancelled, Ended::Exit),
@@ -124,7 +134,7 @@ impl Executor for LocalExecutor {
         let (ended, (), words) = tokio::join!(watch, listen, last_words);
         // Reaps the process if it was ended by us; after that it is known to be gone.
         let _ = child.wait().await;
-        let Limits { deadline, memory } = self.limits;
+        let Limits { deadline, memory } = limits;
         match ended {
             Ended::Exit(status) => judge(status, fault, words),
             Ended::Memory(used) => Err(JobError::OutOfMemory {

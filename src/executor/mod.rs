@@ -21,6 +21,8 @@ pub enum Settings {
         trainer: PathBuf,
         /// Limits of a job.
         limits: Limits,
+        /// Limits of a job that a fork proposes; never above those of every job.
+        of_forks: Limits,
     },
 }
 
@@ -33,10 +35,29 @@ pub struct Limits {
     pub memory: u64,
 }
 
+impl Limits {
+    /// The lower of both.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        Self { deadline: self.deadline.min(other.deadline), memory: self.memory.min(other.memory) }
+    }
+}
+
+/// Where a job's specification and data come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provenance {
+    /// From somebody who may push to the source repository.
+    Repository,
+    /// From a fork of it: from anybody.
+    Fork,
+}
+
 /// The executor that `settings` name.
 pub fn connect(settings: &Settings) -> Arc<dyn Executor> {
     match settings {
-        Settings::Local { trainer, limits } => Arc::new(local::LocalExecutor::new(trainer.clone(), *limits)),
+        Settings::Local { trainer, limits, of_forks } => {
+            Arc::new(local::LocalExecutor::new(trainer.clone(), *limits, of_forks.within(*limits)))
+        }
     }
 }
 
@@ -51,11 +72,13 @@ pub type ProgressSink<'a> = &'a mut (dyn FnMut(Progress) + Send);
 /// Runs jobs.
 #[async_trait]
 pub trait Executor: Send + Sync {
-    /// Runs the job in `folder` (it holds `job.json`; results go to `out/`) to its end. When `cancel` fires, or the
+    /// Runs the job in `folder` (it holds `job.json`; results go to `out/`) to its end, within the limits of where it comes
+    /// from. When `cancel` fires, or the
     /// future is dropped, the job and everything it started are ended.
     async fn run(
         &self,
         folder: &std::path::Path,
+        provenance: Provenance,
         progress: ProgressSink<'_>,
         cancel: &CancellationToken,
     ) -> Result<(), JobError>;

@@ -3,6 +3,7 @@
 
 mod api;
 mod bitbucket;
+mod deployment;
 mod gitea;
 mod github;
 mod gitlab;
@@ -25,6 +26,7 @@ pub use api::{
     ApiError, ApiSettings, AppLogin, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
     Undelivered, connect_api,
 };
+pub use deployment::{Deployment, DeploymentState};
 pub use page::{Pages, opens};
 pub use report::{Annotation, AnnotationLevel, Conclusion, Report, ReportButton, ReportState};
 pub use signature::Secret;

@@ -85,11 +85,13 @@ pub enum ReportButton {
     Cancel,
     /// Let the candidate into its environment.
     Approve,
+    /// Let a fork's revision be trained and judged.
+    Judge,
 }
 
 impl ReportButton {
     /// All of them.
-    const ALL: [Self; 3] = [Self::Retrain, Self::Cancel, Self::Approve];
+    const ALL: [Self; 4] = [Self::Retrain, Self::Cancel, Self::Approve, Self::Judge];
 
     /// What comes back when it is pressed; twenty characters at most.
     pub fn identifier(self) -> &'static str {
@@ -97,6 +99,7 @@ impl ReportButton {
             Self::Retrain => "retrain",
             Self::Cancel => "cancel",
             Self::Approve => "approve",
+            Self::Judge => "judge",
         }
     }
 
@@ -106,6 +109,7 @@ impl ReportButton {
             Self::Retrain => "Retrain",
             Self::Cancel => "Cancel",
             Self::Approve => "Approve promotion",
+            Self::Judge => "Judge this revision",
         }
     }
 
@@ -115,6 +119,7 @@ impl ReportButton {
             Self::Retrain => "Train and judge this model again",
             Self::Cancel => "End this run",
             Self::Approve => "Allow this candidate to be promoted",
+            Self::Judge => "Train and judge exactly this commit",
         }
     }
 

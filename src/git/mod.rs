@@ -5,6 +5,7 @@
 mod authorities;
 mod batch;
 mod commit;
+mod difference;
 mod edit;
 mod error;
 mod export;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use authorities::{Authorities, NotAuthorities};
 pub use commit::CommitInfo;
+pub use difference::difference;
 pub use error::GitError;
 pub use export::{ExportLimits, SourceTree};
 pub use holding::Held;

@@ -1,6 +1,7 @@
-//! What is shown at the lines of a repository's own files: mistakes in them, and what does not hold of a policy.
+//! What is shown at the lines of a repository's own files: mistakes in them, what does not hold of a policy, and that a
+//! policy is changed.
 
-use crate::domain::{CheckOutcome, CheckResult, Diagnostic, Run};
+use crate::domain::{CheckOutcome, CheckResult, Diagnostic, ProposedPolicy, Run};
 use crate::forge::{Annotation, AnnotationLevel};
 
 /// Lines that are shown.
@@ -13,7 +14,8 @@ pub(super) fn of_run(run: &Run) -> Vec<Annotation> {
     let mistakes = run.diagnostics.iter().map(of_mistake);
     let verdict = run.verdict.iter().flat_map(|verdict| &verdict.checks);
     let checks = verdict.filter(|check| !is_floor(run, check)).filter_map(of_check);
-    mistakes.chain(checks).take(MOST_ANNOTATIONS).collect()
+    let proposed = run.proposed_policy.iter().map(of_proposed);
+    mistakes.chain(proposed).chain(checks).take(MOST_ANNOTATIONS).collect()
 }
 
 /// Whether a check stands in a file of the platform's owner, which is not in the source repository.
@@ -29,6 +31,14 @@ fn of_check(check: &CheckResult) -> Option<Annotation> {
     };
     let message = check.sentence.chars().take(LONGEST_MESSAGE).collect();
     Some(Annotation { file: check.file.clone(), line: check.line, message, level })
+}
+
+/// Where people look when they read what a change does to a policy.
+fn of_proposed(proposed: &ProposedPolicy) -> Annotation {
+    let ProposedPolicy { file, sentence, .. } = proposed;
+    let message = format!("this change is judged by the policy as it was before; {sentence}");
+    let message = message.chars().take(LONGEST_MESSAGE).collect();
+    Annotation { file: file.clone(), line: 1, message, level: AnnotationLevel::Warning }
 }
 
 fn of_mistake(diagnostic: &Diagnostic) -> Annotation {

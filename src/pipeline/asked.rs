@@ -1,10 +1,12 @@
 //! Does what people ask for at a forge, if the forge says at this moment that they may. Commands and buttons lead to the
 //! same. A delivery that is read again finds done what was done, and its answer is written once.
 
+use jiff::Timestamp;
+
 use super::command::{self, Command, EnvironmentCommand};
 use super::{Pipeline, Reason, Source, SteerError, StepError};
 use crate::domain::{
-    Account, Actor, Button, CheckAction, Comment, DeliveryState, Retry, Run, RunCause, Sender, SourceName,
+    Account, Actor, Button, CheckAction, Comment, Delivery, DeliveryState, Retry, Run, RunCause, Sender, SourceName,
 };
 use crate::forge::{ApiError, ForgeApi, Marker, Permission, Reaction, ReportButton};
 use crate::policy::render::escaped;
@@ -38,6 +40,7 @@ impl Pipeline {
         name: &SourceName,
         source: &Source,
         comment: &Comment,
+        arrived: Timestamp,
     ) -> Result<Settled, StepError> {
         let Comment { id, change, commenter, body } = comment;
         let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("comment {id}: {why}")));
@@ -46,11 +49,23 @@ impl Pipeline {
             return ignored("`api` of this source is not set: permissions are not known");
         };
         let permission = api.permission(&commenter.0).await?;
+        let mut settled = Settled::nothing(DeliveryState::Done, "");
         let (reaction, text) = match command {
             _ if permission == Permission::None => return ignored("its account has no access to the repository"),
             Err(reason) => (Reaction::Refused, command::misunderstood(&reason)),
             Ok(command) if permission < needed(&command) => {
                 (Reaction::Refused, "Refused: this takes the permission to write to the repository.\n".to_owned())
+            }
+            Ok(Command::Judge(commit)) => {
+                let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
+                let waiting = self.store.unapproved_change(name, *change).await?;
+                match self.judge_approved((name, source), waiting, &commit, &actor, arrived).await? {
+                    Ok((follows, text)) => {
+                        settled = follows;
+                        (Reaction::Done, text)
+                    }
+                    Err(text) => (Reaction::Refused, text),
+                }
             }
             Ok(command) => {
                 let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
@@ -64,7 +79,7 @@ impl Pipeline {
         };
         answer(api.as_ref(), comment, reaction, &text).await?;
         let first = text.lines().next().unwrap_or_default();
-        Ok(Settled::nothing(DeliveryState::Done, format!("comment {id} answered: {first}")))
+        Ok(Settled { note: format!("comment {id} answered: {first}"), ..settled })
     }
 
     /// Does what a button of a check asks for. There is no place for an answer but the check itself.
@@ -74,7 +89,7 @@ impl Pipeline {
         source: &Source,
         action: &CheckAction,
         sender: Option<&Sender>,
-        delivery: &str,
+        delivery: &Delivery,
     ) -> Result<Settled, StepError> {
         let noted = |state, note: &str| Ok(Settled::nothing(state, format!("button of a check: {note}")));
         let ignored = |note: &str| noted(DeliveryState::Ignored, note);
@@ -91,6 +106,15 @@ impl Pipeline {
         if api.permission(account).await? < Permission::Write {
             return ignored("its account may not write to the repository");
         }
+        let actor = Actor::account(source.kind.as_str(), name, account);
+        if button == ReportButton::Judge {
+            let waiting = self.store.unapproved_at(name, &action.head).await?;
+            let at = (name, source);
+            return match self.judge_approved(at, waiting, &action.head, &actor, delivery.received_at).await? {
+                Ok((settled, _)) => Ok(settled),
+                Err(text) => ignored(text.trim_end()),
+            };
+        }
         let mut runs = self.store.newest_at(name, &action.head).await?;
         if let Some(check) = &action.check
             && let Some(model) = check.name.strip_prefix("slipway/")
@@ -103,10 +127,10 @@ impl Pipeline {
             (ReportButton::Approve, Some(run)) => {
                 Command::Environment(EnvironmentCommand::Approve, run.environment.clone())
             }
-            (ReportButton::Approve, None) => return ignored("there is nothing to approve"),
+            (ReportButton::Approve | ReportButton::Judge, None) => return ignored("there is nothing to approve"),
+            (ReportButton::Judge, Some(_)) => return ignored("its revision is judged already"),
         };
-        let actor = Actor::account(source.kind.as_str(), name, account);
-        let asked = Asked { source: name, actor, cause: format!("delivery {delivery}") };
+        let asked = Asked { source: name, actor, cause: format!("delivery {}", delivery.id) };
         match self.obey(&asked, &command, &runs).await? {
             Ok(text) => noted(DeliveryState::Done, text.lines().next().unwrap_or_default()),
             Err(text) => ignored(text.lines().next().unwrap_or_default()),
@@ -123,6 +147,8 @@ impl Pipeline {
         let runs = &runs[..runs.len().min(MOST_RUNS)];
         let nothing = || "Nothing to do: no model is touched here.\n".to_owned();
         match command {
+            // It is about a change that has no runs yet.
+            Command::Judge(_) => return Ok(Err(nothing())),
             Command::Help => return Ok(Ok(format!("{}\n", command::HELP))),
             Command::Environment(command, environment) => {
                 return self.environment_command(asked, *command, environment, runs).await;
@@ -228,7 +254,7 @@ impl Pipeline {
 fn needed(command: &Command) -> Permission {
     match command {
         Command::Help | Command::Explain => Permission::Read,
-        Command::Retrain | Command::Cancel | Command::Environment(..) => Permission::Write,
+        Command::Retrain | Command::Cancel | Command::Judge(_) | Command::Environment(..) => Permission::Write,
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::source::{self, ModelFile};
-use super::touched::{Cause, new_run, touches};
+use super::touched::{Cause, concerns, new_run};
 use super::{ChangePolicy, Pipeline, Source, StepError, blocking, comment};
 use crate::domain::{
     Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, MergeGroup, Revision, Run, SourceName,
@@ -41,6 +41,8 @@ enum NotJudged {
     Quietly(String),
     /// Its check says so.
     Told(Conclusion, &'static str, String),
+    /// Its check asks for an approval of the revision that is found under the reference.
+    Unapproved(String),
 }
 
 /// The reference under which the head of a change that is to be judged is found, if the forge gives one.
@@ -61,6 +63,10 @@ fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged>
             let note = format!("it is from the fork `{fork}`, and `changes` of this source is `same_repository`");
             Err(NotJudged::Told(Conclusion::ActionRequired, "changes from forks are not judged here", note))
         }
+        (ChangePolicy::AfterApproval, HeadRepository::Fork(_)) => match source.forge.reference_of(change) {
+            Some(reference) => Err(NotJudged::Unapproved(reference)),
+            None => Ok(None),
+        },
         _ => Ok(source.forge.reference_of(change)),
     }
 }
@@ -93,8 +99,13 @@ impl Pipeline {
                 report(source, change, conclusion, told).await?;
                 return Ok(ignored(&why));
             }
+            Err(NotJudged::Unapproved(reference)) => {
+                let head = ChangeHead { number, reference, fork: true };
+                return self.ask_for_approval(name, source, change, &head).await;
+            }
         };
-        self.look_at_head(name, source, ChangeHead { number, reference }, fetched, arrived).await
+        let fork = matches!(change.head_repository, HeadRepository::Fork(_));
+        self.look_at_head(name, source, ChangeHead { number, reference, fork }, fetched, arrived).await
     }
 
     /// Looks at what a merge queue would merge: as at the change that its branch is named after.
@@ -112,9 +123,10 @@ impl Pipeline {
         }
         let Some(number) = number_in(&group.head_branch) else { return ignored("its branch names no change") };
         let reference = reference_of_group(group);
-        self.look_at_head(name, source, ChangeHead { number, reference }, fetched, arrived).await
+        self.look_at_head(name, source, ChangeHead { number, reference, fork: false }, fetched, arrived).await
     }
 
+    /// Looks at where a change's head is now, whichever revision that is.
     async fn look_at_head(
         &self,
         name: &SourceName,
@@ -125,14 +137,26 @@ impl Pipeline {
     ) -> Result<Settled, StepError> {
         let number = change.number;
         let (mirror, wanted, fetched) = (source.mirror.clone(), change.reference.clone(), fetched.clone());
-        let found = blocking(move || look(&mirror, &wanted, fetched)).await?;
-        let (head, base, touched) = match found {
+        match blocking(move || look(&mirror, &wanted, fetched)).await? {
             Err(GitError::BranchMissing { .. }) => {
                 let note = format!("change {number}: its branch is gone");
-                return Ok(Settled::nothing(DeliveryState::Ignored, note));
+                Ok(Settled::nothing(DeliveryState::Ignored, note))
             }
-            found => found?,
-        };
+            found => self.judge_head(name, source, change, found?, arrived).await,
+        }
+    }
+
+    /// What follows from the revision that was found: a run of each model that it touches.
+    pub(super) async fn judge_head(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        change: ChangeHead,
+        found: Found,
+        arrived: Timestamp,
+    ) -> Result<Settled, StepError> {
+        let number = change.number;
+        let Found { head, base, touched } = found;
         if touched.is_empty()
             && let Some(api) = &source.api
         {
@@ -163,13 +187,19 @@ fn number_in(branch: &str) -> Option<u64> {
     last.strip_prefix("pr-")?.split('-').next()?.parse().ok()
 }
 
+/// What a change is at a moment.
+pub(super) struct Found {
+    /// Its head.
+    pub(super) head: CommitSha,
+    /// Where it left the branch, or the branch's tip where it shares no history with it.
+    base: Option<CommitSha>,
+    /// The models it touches.
+    touched: Vec<ModelFile>,
+}
+
 /// The change's head, where it left the branch, and the models it touches. A change that shares no history with the
 /// branch touches every model it has, and is judged by the policies of the branch's tip.
-fn look(
-    mirror: &Mirror,
-    reference: &str,
-    fetched: Fetched,
-) -> Result<(CommitSha, Option<CommitSha>, Vec<ModelFile>), GitError> {
+pub(super) fn look(mirror: &Mirror, reference: &str, fetched: Fetched) -> Result<Found, GitError> {
     let Heads { tip, mut beside } = match fetched {
         Some(fetched) => fetched,
         None => mirror.fetch_heads(&BTreeSet::from([reference.to_owned()]))?,
@@ -177,11 +207,11 @@ fn look(
     let head = beside.remove(reference).ok_or_else(|| mirror.lacks(reference))?;
     let files = source::model_files(mirror, &head)?;
     let Some(base) = mirror.merge_base(&tip, &head)? else {
-        return Ok((head, Some(tip), files));
+        return Ok(Found { head, base: Some(tip), touched: files });
     };
     let changed = mirror.changed_paths(Some(&base), &head)?;
-    let touched = files.into_iter().filter(|file| touches(file, &changed)).collect();
-    Ok((head, Some(base), touched))
+    let touched = files.into_iter().filter(|file| concerns(file, &changed)).collect();
+    Ok(Found { head, base: Some(base), touched })
 }
 
 #[cfg(test)]

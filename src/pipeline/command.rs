@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::SourceName;
+use crate::domain::{CommitSha, SourceName};
 
 /// What begins a command.
 const PREFIX: &str = "/slipway";
@@ -19,6 +19,8 @@ pub(super) enum Command {
     Explain,
     /// What can be asked for.
     Help,
+    /// Train and judge this revision of a fork.
+    Judge(CommitSha),
     /// Something with an environment.
     Environment(EnvironmentCommand, SourceName),
 }
@@ -49,6 +51,7 @@ pub(super) const HELP: &str = "\
 `/slipway retrain` trains and judges the models of this change again  
 `/slipway cancel` ends their runs  
 `/slipway explain` says why they trained, or did not have to  
+`/slipway judge COMMIT` trains and judges exactly this revision of a fork  
 `/slipway approve ENVIRONMENT` lets what was judged into an environment  
 `/slipway hold ENVIRONMENT` lets nothing into it for now  
 `/slipway rollback ENVIRONMENT` goes back to what it named before  
@@ -83,6 +86,11 @@ fn command_of(words: &[&str]) -> Result<Command, String> {
         ["cancel"] => Ok(Command::Cancel),
         ["explain"] => Ok(Command::Explain),
         ["help"] => Ok(Command::Help),
+        ["judge", commit] => match commit.parse() {
+            Ok(commit) => Ok(Command::Judge(commit)),
+            Err(_) => Err("expected the whole name of a commit after it".to_owned()),
+        },
+        ["judge", ..] => Err("expected the whole name of one commit after it".to_owned()),
         ["approve", name] => environment(EnvironmentCommand::Approve, name),
         ["hold", name] => environment(EnvironmentCommand::Hold, name),
         ["rollback", name] => environment(EnvironmentCommand::Rollback, name),

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::annotations;
+use super::{annotations, proposed};
 use crate::domain::{CommitSha, Rule, Run, RunState, TrainingCost};
 use crate::forge::{Conclusion, Pages, Report, ReportButton, ReportState};
 use crate::policy::render::{escaped, markdown};
@@ -65,6 +65,17 @@ pub(super) fn of_revision(revision: &CommitSha, runs: &[Run], pages: Option<&Pag
 /// The one check of a revision that nothing is trained for.
 pub(super) fn without_runs(revision: &CommitSha, conclusion: Conclusion, title: &str) -> Report {
     summary(revision, ReportState::Ended(conclusion), title.to_owned(), String::new())
+}
+
+/// The one check of a revision of a fork that nobody approved yet.
+pub(super) fn unapproved(revision: &CommitSha) -> Report {
+    let title = "nothing of this fork is trained before somebody approves it";
+    let text = format!(
+        "Whoever may push to this repository lets exactly this revision be trained and judged, with a comment:\n\n\
+         ```\n/slipway judge {revision}\n```\n"
+    );
+    let state = ReportState::Ended(Conclusion::ActionRequired);
+    Report { buttons: vec![ReportButton::Judge], ..summary(revision, state, title.to_owned(), text) }
 }
 
 fn summary(revision: &CommitSha, state: ReportState, title: String, text: String) -> Report {
@@ -154,6 +165,9 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     if let Some(verdict) = run.verdict.as_ref().filter(|_| ended) {
         text += &markdown(verdict);
     }
+    if let Some(proposed) = run.proposed_policy.as_ref().filter(|_| ended) {
+        text += &proposed::markdown(proposed);
+    }
     for diagnostic in run.diagnostics.iter().take(20) {
         add(&mut text, format_args!("- {}\n", escaped(&diagnostic.to_string().replace('\n', " "))));
     }
@@ -217,7 +231,7 @@ fn severity(conclusion: Conclusion) -> u8 {
 }
 
 /// A name as code, which ends where the name ends and calls nobody, inside of HTML as well.
-fn code(name: &str) -> String {
+pub(super) fn code(name: &str) -> String {
     let mut plain = "`".to_owned();
     for letter in name.chars().take(200) {
         match letter {
@@ -249,7 +263,7 @@ mod tests {
             model: model.to_owned(),
             file: format!("{model}/slipway.yaml"),
             branch: "main".to_owned(),
-            change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned() }),
+            change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }),
             base: None,
             head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
             environment: SourceName::try_from("production".to_owned()).expect("a name"),

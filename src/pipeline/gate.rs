@@ -20,13 +20,14 @@ impl Pipeline {
         })?;
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
+        let proposal = self.proposed_policy(run, &plan.model).await?;
         let kept = Shelf { pipeline: self, run, artifact: &artifact, policies: &policies };
         let candidate = kept.candidate(&record).await?;
         let champion = kept.champion(&record).await?;
         let seeds = kept.seeds(&record).await?;
         let (facts, cost) = kept.facts(&record).await?;
         let data = kept.data(&record).await?;
-        let verdict = blocking(move || {
+        let (verdict, proposed) = blocking(move || {
             let champion = match &champion {
                 Compared::None => Champion::None,
                 Compared::Unusable(reason) => Champion::Unusable(reason.clone()),
@@ -34,7 +35,11 @@ impl Pipeline {
             };
             let evidence =
                 Evidence { seeds: &seeds, facts, data, ..Evidence::new(&candidate, champion, Timestamp::now()) };
-            policies.judge(&evidence)
+            let proposed = proposal.map(|proposal| {
+                let says = proposal.policy().and_then(|policy| policies.instead(policy, &evidence));
+                proposal.settled(says)
+            });
+            (policies.judge(&evidence), proposed)
         })
         .await?;
         self.write_down_exceptions(run, &verdict).await?;
@@ -43,6 +48,7 @@ impl Pipeline {
         let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
         run.verdict = Some(verdict);
         run.cost = cost;
+        run.proposed_policy = proposed;
         if passed {
             Ok((RunEvent::Passed, summary))
         } else {

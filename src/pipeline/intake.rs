@@ -124,12 +124,11 @@ impl Pipeline {
                     self.settle_or_postpone(stored, looked).await?;
                 }
                 Ok(Meaning::Comment(comment)) => {
-                    let followed = self.follow_comment(name, source, &comment).await;
+                    let followed = self.follow_comment(name, source, &comment, stored.delivery.received_at).await;
                     self.settle_or_postpone(stored, followed).await?;
                 }
                 Ok(Meaning::Button(action, sender)) => {
-                    let id = &stored.delivery.id;
-                    let followed = self.follow_button(name, source, &action, sender.as_ref(), id).await;
+                    let followed = self.follow_button(name, source, &action, sender.as_ref(), &stored.delivery).await;
                     self.settle_or_postpone(stored, followed).await?;
                 }
                 // Those that cannot be read are told of one by one; the many that ask for nothing are not.

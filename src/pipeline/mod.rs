@@ -6,9 +6,11 @@ mod branch;
 mod change;
 mod command;
 mod comment;
+mod deployment;
 mod environment;
 mod evaluate;
 mod explain;
+mod fork;
 mod gate;
 mod history;
 mod intake;
@@ -18,6 +20,7 @@ mod page;
 mod plan;
 mod policies;
 mod promote;
+mod proposed;
 mod publish;
 mod report;
 mod request;
@@ -114,7 +117,9 @@ pub enum ChangePolicy {
     Ignore,
     /// Those whose branch is in the repository itself: their authors may push there.
     SameRepository,
-    /// Those of forks as well. A specification is data, and is trained within the executor's limits.
+    /// Those of forks as well, each revision once somebody who may push has approved exactly it.
+    AfterApproval,
+    /// Those of forks as well. A specification is data, and is trained within the executor's limits for forks.
     All,
 }
 

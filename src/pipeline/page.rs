@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::comment::cost_in_words;
-use crate::domain::{Run, Transition};
+use crate::domain::{ProposedPolicy, Run, Transition};
 use crate::policy::render::xml;
 
 /// Transitions that are shown.
@@ -45,6 +45,18 @@ pub fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> String {
             add(&mut page, format_args!("<li>{}</li>\n", xml(&check.sentence)));
         }
         page += "</ul>\n";
+    }
+    if let Some(ProposedPolicy { file, difference, sentence }) = &run.proposed_policy {
+        let shown: Vec<String> = difference.lines().map(xml).collect();
+        add(
+            &mut page,
+            format_args!(
+                "<h2>Changed policy</h2>\n<p><code>{}</code>: {}.</p>\n<pre>{}</pre>\n",
+                xml(file),
+                xml(sentence),
+                shown.join("\n")
+            ),
+        );
     }
     if let Some(cost) = &run.cost {
         add(&mut page, format_args!("<h2>Cost</h2>\n<p>{}</p>\n", xml(&cost_in_words(cost))));

@@ -1,7 +1,7 @@
 //! The policies of a run: its model's, read where the push began, and the floors of the platform's owner.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use slipway_contract::Model;
@@ -34,6 +34,13 @@ impl Policies {
         self.all().map(Policy::asks).fold(Asks::default(), Asks::and)
     }
 
+    /// What another policy of the model would say in the place of its own, beside the same floors; nothing where it asks for
+    /// what these did not.
+    pub(super) fn instead(&self, policy: &Policy, evidence: &Evidence<'_>) -> Option<String> {
+        let covered = policy.columns().is_subset(&self.columns()) && self.asks().and(policy.asks()) == self.asks();
+        covered.then(|| policy.judge_over(&self.floors, evidence).summary())
+    }
+
     /// The verdict of all of them.
     pub(super) fn judge(&self, evidence: &Evidence<'_>) -> Verdict {
         self.own.judge_over(&self.floors, evidence)
@@ -53,39 +60,62 @@ impl Pipeline {
     pub(super) async fn read_policies(&self, run: &Run, model: &Model) -> Result<Policies, StepError> {
         let mirror = self.source(run)?.mirror.clone();
         let floors = self.settings.floors.clone();
-        let path = format!("{}{}", folder_of(&run.file), model.spec.policy);
+        let path = folder_path(&run.file, &model.spec.policy);
         let (file, head, base) = (run.file.clone(), run.head.clone(), run.base.clone());
         blocking(move || {
-            let (revision, path) = match base {
-                None => (head, path),
-                Some(base) => match source::read_text(&mirror, &base, &file)? {
-                    None => (head, path),
-                    Some(before) => {
-                        let before = before.ok().and_then(|text| source::read_model(&file, &text).ok());
-                        let before = before.map(|model| format!("{}{}", folder_of(&file), model.spec.policy));
-                        (base, before.unwrap_or(path))
-                    }
-                },
-            };
-            Ok(Policies { own: read_policy(&mirror, &revision, &path)?, floors })
+            let (revision, path) = place_of_policy(&mirror, &file, &head, base.as_ref(), &path)?;
+            Ok(Policies { own: read_policy(&mirror, &revision, &path)?.policy, floors })
         })
         .await?
     }
 }
 
+/// A path in the repository from one relative to the folder of `file`.
+pub(super) fn folder_path(file: &str, path: &str) -> String {
+    format!("{}{path}", folder_of(file))
+}
+
+/// The revision and the path at which the policy stands that judges the model at `file`; `path` is where the model says at
+/// `head` that it is.
+pub(super) fn place_of_policy(
+    mirror: &Mirror,
+    file: &str,
+    head: &CommitSha,
+    base: Option<&CommitSha>,
+    path: &str,
+) -> Result<(CommitSha, String), GitError> {
+    let own = || (head.clone(), path.to_owned());
+    let Some(base) = base else { return Ok(own()) };
+    let Some(before) = source::read_text(mirror, base, file)? else { return Ok(own()) };
+    let before = before.ok().and_then(|text| source::read_model(file, &text).ok());
+    let before = before.map(|model| folder_path(file, &model.spec.policy));
+    Ok((base.clone(), before.unwrap_or_else(|| path.to_owned())))
+}
+
+/// A policy, and the files of the repository that it was read from.
+pub(super) struct PolicyFiles {
+    pub(super) policy: Policy,
+    /// Their texts by their paths.
+    pub(super) texts: BTreeMap<String, String>,
+}
+
 /// A policy at a revision, with what it extends there.
-fn read_policy(mirror: &Mirror, revision: &CommitSha, path: &str) -> Result<Policy, StepError> {
+pub(super) fn read_policy(mirror: &Mirror, revision: &CommitSha, path: &str) -> Result<PolicyFiles, StepError> {
     let Some(text) = source::read_text(mirror, revision, path)? else {
         let message = format!("there is no policy at {}, and without one nothing is promoted", revision.short());
         let help = "push the policy first: a change is judged by the policy of the revision before it";
         return Err(refused(vec![Diagnostic::new(path, message).help(help)]));
     };
     let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
+    let texts = RefCell::new(BTreeMap::from([(path.to_owned(), text.clone())]));
     let broken: RefCell<Option<GitError>> = RefCell::new(None);
     let find = |from: &str, path: &str| {
         let path = path_from(from, path)?;
         match source::read_text(mirror, revision, &path) {
-            Ok(Some(Ok(text))) => Ok((path, text)),
+            Ok(Some(Ok(text))) => {
+                texts.borrow_mut().insert(path.clone(), text.clone());
+                Ok((path, text))
+            }
             Ok(Some(Err(diagnostic))) => Err(diagnostic.message),
             Ok(None) => Err(format!("there is no file `{path}` at {}", revision.short())),
             Err(error) => {
@@ -99,7 +129,7 @@ fn read_policy(mirror: &Mirror, revision: &CommitSha, path: &str) -> Result<Poli
     // A repository that cannot be read now is no mistake of its authors.
     match broken.take() {
         Some(error) => Err(error.into()),
-        None => read.map_err(refused),
+        None => Ok(PolicyFiles { policy: read.map_err(refused)?, texts: texts.take() }),
     }
 }
 

@@ -14,8 +14,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::worker::{chance, outlive};
-use super::{Pipeline, comment};
-use crate::domain::{CommitSha, Retry, Run, SourceName, pause_before};
+use super::{Pipeline, comment, deployment};
+use crate::domain::{CommitSha, Retry, Run, RunId, SourceName, pause_before};
 use crate::forge::{ApiError, ForgeApi, Marker, Pages, Report};
 use crate::store::{News, Notice, OutboxState, StoreError};
 
@@ -42,6 +42,7 @@ struct Told(Mutex<HashMap<About, u64>>);
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum About {
     Check(CommitSha, String, String),
+    Deployment(RunId),
     Change(u64),
 }
 
@@ -206,6 +207,13 @@ impl Pipeline {
         if let Some(newest) = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id) {
             told.forget(&about(&comment::of_run(newest, pages)));
             tell_once(api, &comment::of_run(newest, pages), told).await?;
+        }
+        if let Some(deployment) = deployment::of_run(run, pages) {
+            let (about, digest) = (About::Deployment(run.id), digest_of(&format!("{deployment:?}")));
+            if !told.is_known(&about, digest) {
+                api.deploy(&deployment).await?;
+                told.remember(about, digest);
+            }
         }
         let Some(change) = &run.change else { return Ok(()) };
         let of_change: Vec<Run> = runs.into_iter().filter(|run| run.change.as_ref() == Some(change)).collect();

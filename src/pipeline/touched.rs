@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Source;
+use super::policies::folder_path;
 use super::source::{self, ModelFile, ModelFiles};
 use crate::domain::{ChangeHead, CommitSha, Run, RunCause, SourceName};
 
@@ -17,6 +18,13 @@ pub(super) fn touches(file: &ModelFile, paths: &[String]) -> bool {
         }
         None => paths.iter().any(|path| path.starts_with(folder)),
     }
+}
+
+/// Whether a change of `paths` is one for the model: it rebuilds, or its policy is another, which is shown by judging.
+pub(super) fn concerns(file: &ModelFile, paths: &[String]) -> bool {
+    let model = file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok());
+    let policy = model.map(|model| folder_path(&file.path, &model.spec.policy));
+    touches(file, paths) || policy.is_some_and(|policy| paths.contains(&policy))
 }
 
 /// What the runs of one revision have in common.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::{Plan, refused};
 use super::{Pipeline, StepError, blocking, source, texts};
 use crate::domain::{Document, Run, RunEvent, SeedRun};
-use crate::executor::JobError;
+use crate::executor::{JobError, Provenance};
 use crate::git::{ExportLimits, SourceTree};
 use crate::store::Trained;
 
@@ -183,8 +183,10 @@ impl Pipeline {
                 let _ = lines.send(progress.to_line());
             }
         };
+        let from_fork = run.change.as_ref().is_some_and(|change| change.fork);
+        let provenance = if from_fork { Provenance::Fork } else { Provenance::Repository };
         let work = async {
-            let ended = self.executor.run(folder, &mut sink, cancel).await;
+            let ended = self.executor.run(folder, provenance, &mut sink, cancel).await;
             drop(sink); // ends the log below
             ended
         };

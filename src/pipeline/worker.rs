@@ -154,7 +154,7 @@ impl Pipeline {
         station: Station,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        match self.carry_held(run, lease, station, stop).await {
+        match Box::pin(self.carry_held(run, lease, station, stop)).await {
             Err(StoreError::LeaseLost { run }) => {
                 tracing::info!(run.id = %run, "run {run} was called off or taken over");
                 self.clear_work(run).await;

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
 use super::inbox::unpack;
-use super::{BranchHead, Store, StoreError, branches, runs};
+use super::{BranchHead, Store, StoreError, branches, runs, unapproved};
 use crate::domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName};
 
 /// What became of deliveries that were read together.
@@ -222,6 +222,7 @@ impl Store {
         if let Some(first) = deliveries.first() {
             for change in &settled.closed {
                 runs::close_change(&self.database, &mut transaction, &first.source, *change).await?;
+                unapproved::forget(&mut transaction, &first.source, *change).await?;
             }
         }
         for delivery in deliveries {

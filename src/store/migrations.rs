@@ -20,6 +20,7 @@ pub(super) const SQLITE: &[Version] = &[
     (3, "environments", include_str!("migrations/sqlite/0003_environments.sql")),
     (4, "trained", include_str!("migrations/sqlite/0004_trained.sql")),
     (5, "news", include_str!("migrations/sqlite/0005_news.sql")),
+    (6, "unapproved", include_str!("migrations/sqlite/0006_unapproved.sql")),
 ];
 
 const POSTGRES: &[Version] = &[
@@ -27,6 +28,7 @@ const POSTGRES: &[Version] = &[
     (3, "environments", include_str!("migrations/postgres/0003_environments.sql")),
     (4, "trained", include_str!("migrations/postgres/0004_trained.sql")),
     (5, "news", include_str!("migrations/postgres/0005_news.sql")),
+    (6, "unapproved", include_str!("migrations/postgres/0006_unapproved.sql")),
 ];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.

@@ -24,6 +24,7 @@ mod tests;
 mod tokens;
 mod trained;
 mod turns;
+mod unapproved;
 
 use std::path::PathBuf;
 

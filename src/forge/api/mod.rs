@@ -27,7 +27,7 @@ pub use address::Login;
 pub use error::ApiError;
 pub use github::AppLogin;
 
-use super::{Report, Settings};
+use super::{Deployment, Report, Settings};
 use crate::domain::{Account, CommitSha, ForgeId};
 
 /// Where a repository's API is, and how to log in there.
@@ -49,7 +49,10 @@ pub struct ApiSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// To tell of runs and to answer comments, in a repository of models.
-    Source,
+    Source {
+        /// Whether promotions are told of as deployments.
+        deployments: bool,
+    },
     /// To open and merge requests, in a repository of environments.
     Environment,
 }
@@ -58,6 +61,9 @@ pub enum Purpose {
 pub fn connect_api(settings: ApiSettings) -> Result<Arc<dyn ForgeApi>, String> {
     let ApiSettings { forge, url, repository, login, purpose } = settings;
     let address = Address::new(&url, &repository)?;
+    if matches!(purpose, Purpose::Source { deployments: true }) && forge != Settings::GitHub {
+        return Err("only GitHub is told of deployments: leave `deployments` out".to_owned());
+    }
     let token = match (forge, login) {
         (Settings::Plain, _) => return Err("a plain git server has no API: leave `api` out".to_owned()),
         (Settings::GitHub, login) => return Ok(Arc::new(github::GitHub::new(address, login, purpose))),
@@ -104,6 +110,12 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
 
     /// Closes a request without merging it.
     async fn close_request(&self, number: u64) -> Result<(), ApiError>;
+
+    /// Tells where a promotion stands, where the forge keeps deployments and they are wanted. Told again, it is the same one.
+    async fn deploy(&self, deployment: &Deployment) -> Result<(), ApiError> {
+        let _ = deployment;
+        Ok(())
+    }
 
     /// Deliveries to us since a moment that the forge has sent and nobody took, oldest first; none where it does not say.
     async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {

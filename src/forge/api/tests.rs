@@ -33,7 +33,7 @@ impl Forge {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = std::thread::spawn(move || answers.iter().map(|answer| answer_one(&listener, answer)).collect());
         let (repository, login, purpose) =
-            ("team/models".to_owned(), Login::Token("the-token".into()), Purpose::Source);
+            ("team/models".to_owned(), Login::Token("the-token".into()), Purpose::Source { deployments: false });
         let api = connect_api(ApiSettings { forge, url, repository, login, purpose }).expect("an API");
         Self { api, asked }
     }
@@ -231,7 +231,7 @@ async fn a_redirect_is_not_followed_and_a_token_is_shown_to_nobody() {
         url: url.clone(),
         repository: "team/models".to_owned(),
         login: Login::Token("t".into()),
-        purpose: Purpose::Source,
+        purpose: Purpose::Source { deployments: false },
     };
     assert!(connect_api(settings(Settings::Plain)).is_err(), "a plain git server has no API");
 }

@@ -33,7 +33,7 @@ on_both_databases! {
     }
 
     async fn a_model_is_its_newest_run_and_the_newest_that_was_promoted(world: super::World) {
-        let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned() });
+        let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
         world.open("d-1", vec![run("a", '1', 0)]).await;
         let (first, lease) = world.claim().await.expect("a run");
         let done = world.moved(&lease, &first, RunState::Done).await;

@@ -16,7 +16,7 @@ on_both_databases! {
     }
 
     async fn one_revision_of_a_change_is_one_run_and_closing_it_ends_it(world: World) {
-        let of_change = |digit, second| Run { change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned() }), ..run("a", digit, second) };
+        let of_change = |digit, second| Run { change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", digit, second) };
         let first = world.open("d-1", vec![of_change('1', 0)]).await;
         assert_eq!(first.len(), 1);
         assert_eq!(world.open("d-2", vec![of_change('1', 1)]).await.len(), 0);

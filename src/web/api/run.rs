@@ -116,12 +116,39 @@ pub(super) struct RunDetail {
     /// What evaluation left in the artifact store.
     evaluation: Option<Evaluation>,
     verdict: Option<Verdict>,
+    /// What training took, and what the artifact takes; null before it is judged.
+    cost: Option<Cost>,
+    /// The policy that the revision changes and is not judged by; null where it changes none.
+    proposed_policy: Option<ProposedPolicy>,
     /// What holds its promotion back.
     held_back: Vec<Holdback>,
     /// Its way so far.
     transitions: Vec<Transition>,
     /// Its place among the runs of its repository that wait to be taken; null if it does not wait.
     queue: Option<Queue>,
+}
+
+/// What training took, and what the artifact takes.
+#[derive(Serialize, ToSchema)]
+struct Cost {
+    /// Time spent training.
+    seconds: f64,
+    /// What it was spent on: `cpu` or `cuda`.
+    device: String,
+    /// Trained parameters.
+    parameters: u64,
+    /// Size of the weights.
+    bytes: u64,
+}
+
+/// A policy that a revision changes.
+#[derive(Serialize, ToSchema)]
+struct ProposedPolicy {
+    file: String,
+    /// What changes in it, as a unified difference.
+    difference: String,
+    /// What it would say, or why it says nothing.
+    sentence: String,
 }
 
 /// A mistake in a file of the source repository.
@@ -191,6 +218,20 @@ impl From<&domain::Diagnostic> for Diagnostic {
         let domain::Diagnostic { file, position, message, help } = diagnostic.clone();
         let (line, column) = position.map(|position| (position.line, position.column)).unzip();
         Self { file, line, column, message, help }
+    }
+}
+
+impl From<&domain::TrainingCost> for Cost {
+    fn from(cost: &domain::TrainingCost) -> Self {
+        let domain::TrainingCost { seconds, device, parameters, bytes } = cost.clone();
+        Self { seconds, device, parameters, bytes }
+    }
+}
+
+impl From<&domain::ProposedPolicy> for ProposedPolicy {
+    fn from(proposed: &domain::ProposedPolicy) -> Self {
+        let domain::ProposedPolicy { file, difference, sentence } = proposed.clone();
+        Self { file, difference, sentence }
     }
 }
 
@@ -279,6 +320,8 @@ impl Shared {
             reuse: run.reuse.clone(),
             evaluation: run.evaluation.as_ref().map(Evaluation::from),
             verdict: run.verdict.as_ref().map(Verdict::from),
+            cost: run.cost.as_ref().map(Cost::from),
+            proposed_policy: run.proposed_policy.as_ref().map(ProposedPolicy::from),
             held_back: run.held_back.iter().map(Holdback::from).collect(),
             transitions: transitions.into_iter().map(Transition::from).collect(),
             queue: queue.map(Queue::from),

@@ -5,11 +5,15 @@ mod bitbucket;
 mod changes;
 mod commands;
 mod contract;
+mod deployments;
+mod forks;
 mod gitea;
 mod gitlab;
 mod ground;
 mod pages;
+mod policies;
 mod refusals;
+mod replicas;
 mod requests;
 mod undelivered;
 mod whole;
@@ -43,12 +47,20 @@ impl World {
 
     /// The same with rules of the environment, such as `approvals: {number: 1}, `.
     async fn start_in(settings: &str, rules: &str) -> Self {
+        Self::start_beside(settings, rules, &[]).await
+    }
+
+    /// The same with files beside the settings.
+    async fn start_beside(settings: &str, rules: &str, files: &[(&str, &str)]) -> Self {
         let mut bench = Bench::without_server(settings).await;
+        for (name, content) in files {
+            std::fs::write(bench.world.config().with_file_name(name), content).expect("written");
+        }
         let github = GitHub::start(bench.world.models.clone()).await.expect("a GitHub");
         github.permit(WRITER, "grace", "write");
         github.permit(READER, "eve", "read");
         let api = format!(
-            "forge: github, api: {{url: \"{}\", repository: team/models, app: {{id: {APP_ID}, key: {{file: ./app.pem}}}}}}",
+            "forge: github, api: {{url: \"{}\", repository: team/models, app: {{id: {APP_ID}, key: {{file: ./app.pem}}}}, deployments: true}}",
             github.url()
         );
         let settings = std::fs::read_to_string(bench.world.config()).expect("settings");

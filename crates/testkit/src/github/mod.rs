@@ -4,6 +4,7 @@
 //! It knows one repository, `team/models`, and one App that is installed there.
 
 mod contract;
+mod deployments;
 mod edge;
 mod guard;
 mod limits;
@@ -86,11 +87,23 @@ impl GitHub {
 
     /// Opens a pull request of a branch of the repository into `main`.
     pub async fn open_pull(&self, branch: &str, author: u64) -> Result<u64> {
+        self.open(branch, author, false).await
+    }
+
+    /// Opens a pull request of a fork, whose branch the repository has under GitHub's own name alone: the double finds it
+    /// under `branch` and takes it away there.
+    pub async fn open_pull_of_fork(&self, branch: &str, author: u64) -> Result<u64> {
+        let number = self.open(branch, author, true).await?;
+        self.site.repository.git(&["update-ref", "-d", &format!("refs/heads/{branch}")]).await?;
+        Ok(number)
+    }
+
+    async fn open(&self, branch: &str, author: u64, of_fork: bool) -> Result<u64> {
         let number = self.site.lock().pulls.len() as u64 + 1;
         let head = self.show_head(number, branch).await?;
         let base = self.site.repository.rev_parse("refs/heads/main").await?;
         let mut state = self.site.lock();
-        state.pulls.push(Pull::new(number, branch, "main", &head, &base, author));
+        state.pulls.push(Pull { of_fork, ..Pull::new(number, branch, "main", &head, &base, author) });
         let body = json!({ "action": "opened", "number": number, "pull_request": state.pull(number) });
         state.mail("pull_request", body, author);
         Ok(number)
@@ -195,6 +208,13 @@ impl GitHub {
     /// The statuses of a commit, oldest first.
     pub fn statuses(&self, sha: &str) -> Vec<Value> {
         self.site.lock().statuses.iter().filter(|status| status["sha"] == sha).cloned().collect()
+    }
+
+    /// The deployments to an environment, oldest first, each with the words of its statuses.
+    pub fn deployments(&self, environment: &str) -> Vec<(Value, Vec<String>)> {
+        let state = self.site.lock();
+        let found = state.deployments.iter().filter(|made| made.shown["environment"] == environment);
+        found.map(|made| (made.shown.clone(), made.words())).collect()
     }
 
     /// How many checks are as is asked.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::guard::Caller;
 use super::state::State;
-use super::{Site, mail, pulls, shapes};
+use super::{Site, deployments, mail, pulls, shapes};
 
 /// The longest comment that GitHub takes, in characters.
 const LONGEST_COMMENT: usize = 65_536;
@@ -33,6 +33,8 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/issues/comments/{id}", patch(update_comment))
         .route("/issues/comments/{id}/reactions", post(react))
         .route("/collaborators/{login}/permission", get(permission))
+        .route("/deployments", get(deployments::list).post(deployments::create))
+        .route("/deployments/{id}/statuses", get(deployments::list_statuses).post(deployments::create_status))
         .route("/pulls", get(pulls::list).post(pulls::open))
         .route("/pulls/{number}", get(pulls::show).patch(pulls::update))
         .route("/pulls/{number}/merge", axum::routing::put(pulls::merge));
@@ -64,7 +66,7 @@ async fn identify(Shared(site): Shared<Arc<Site>>, mut request: Incoming, next: 
     next.run(request).await
 }
 
-fn is_app(caller: axum::Extension<Caller>) -> bool {
+pub(super) fn is_app(caller: axum::Extension<Caller>) -> bool {
     caller.0 == Caller::Installation
 }
 
@@ -275,7 +277,7 @@ async fn react(
 }
 
 /// One page of a list.
-fn page_of<'a>(items: impl Iterator<Item = &'a Value>, query: &HashMap<String, String>) -> Vec<Value> {
+pub(super) fn page_of<'a>(items: impl Iterator<Item = &'a Value>, query: &HashMap<String, String>) -> Vec<Value> {
     let number = |name: &str, usual: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (size, page) = (number("per_page", 30).min(100), number("page", 1));
     items.skip(size * page.saturating_sub(1)).take(size).cloned().collect()

@@ -79,6 +79,17 @@ pub(super) fn repository() -> Value {
     repository
 }
 
+/// The repository of somebody who may not push to ours.
+fn fork() -> Value {
+    let mut fork = repository();
+    let more = json!({
+        "id": 51, "node_id": "R_51", "full_name": "eve/models", "owner": account(50, "eve"), "fork": true,
+        "html_url": format!("{PAGES}/eve/models"), "ssh_url": "git@github.example:eve/models.git",
+    });
+    add(&mut fork, &more);
+    fork
+}
+
 fn app() -> Value {
     json!({
         "id": APP_ID, "slug": "slipway", "node_id": "A_1", "owner": account(40, "team"), "name": "Slipway",
@@ -122,6 +133,30 @@ pub(super) fn status(id: u64, sha: &str, body: &Value, creator: &Value) -> Value
     })
 }
 
+/// A deployment that was just made.
+pub(super) fn deployment(id: u64, sha: &str, body: &Value, creator: &Value, by_app: bool) -> Value {
+    let url = format!("{REPOSITORY}/deployments/{id}");
+    json!({
+        "id": id, "node_id": format!("DE_{id}"), "sha": sha, "ref": body["ref"], "task": body["task"],
+        "payload": body["payload"], "environment": body["environment"], "original_environment": body["environment"],
+        "description": body["description"], "creator": creator, "transient_environment": false,
+        "production_environment": body["environment"] == "production", "created_at": now(), "updated_at": now(),
+        "url": url, "statuses_url": format!("{url}/statuses"), "repository_url": REPOSITORY,
+        "performed_via_github_app": by_app.then(app),
+    })
+}
+
+pub(super) fn deployment_status(id: u64, of: &Value, body: &Value) -> Value {
+    let url = of["url"].as_str().unwrap_or_default();
+    json!({
+        "id": id, "node_id": format!("DES_{id}"), "state": body["state"], "description": body["description"],
+        "environment": of["environment"], "environment_url": "", "log_url": body["log_url"].as_str().unwrap_or_default(),
+        "target_url": body["log_url"].as_str().unwrap_or_default(), "creator": of["creator"],
+        "created_at": now(), "updated_at": now(), "url": format!("{url}/statuses/{id}"), "deployment_url": url,
+        "repository_url": REPOSITORY, "performed_via_github_app": of["performed_via_github_app"],
+    })
+}
+
 pub(super) fn comment(comment: &Comment, user: &Value) -> Value {
     let Comment { id, pull, account: _, app: by_app, text, written_at, changed_at } = comment;
     json!({
@@ -140,17 +175,19 @@ pub(super) fn reaction(id: u64, content: &str, user: &Value) -> Value {
 pub(super) fn pull_in_list(pull: &Pull, user: &Value) -> Value {
     let number = pull.number;
     let (url, page) = (format!("{REPOSITORY}/pulls/{number}"), format!("{PAGES}/team/models/pull/{number}"));
-    let end = |name: &str, commit: &str| {
+    let end = |name: &str, commit: &str, of_fork: bool| {
+        let (owner, login, repository) = if of_fork { (50, "eve", fork()) } else { (40, "team", repository()) };
         json!({
-            "label": format!("team:{name}"), "ref": name, "sha": commit, "repo": repository(),
-            "user": account(40, "team"),
+            "label": format!("{login}:{name}"), "ref": name, "sha": commit, "repo": repository,
+            "user": account(owner, login),
         })
     };
     let mut shown = json!({
         "id": 100_000 + number, "node_id": format!("PR_{number}"), "number": number, "title": pull.title,
         "body": pull.text, "state": if pull.open { "open" } else { "closed" }, "locked": false, "user": user,
         "assignee": null, "labels": [], "milestone": null, "author_association": "MEMBER", "auto_merge": null,
-        "draft": false, "head": end(&pull.branch, &pull.head), "base": end(&pull.base_branch, &pull.base),
+        "draft": false, "head": end(&pull.branch, &pull.head, pull.of_fork),
+        "base": end(&pull.base_branch, &pull.base, false),
         "created_at": pull.opened_at, "updated_at": now(), "closed_at": pull.closed_at,
         "merged_at": pull.closed_at.filter(|_| pull.merged), "merge_commit_sha": pull.merge_commit,
         "url": url, "html_url": page,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::deployments::Deployment;
 use super::guard::Guard;
 use super::mail::{Attempt, Delivery};
 use super::{APP_ID, shapes};
@@ -50,6 +51,8 @@ pub(super) struct Pull {
     pub(super) head: String,
     pub(super) base: String,
     pub(super) author: u64,
+    /// Whether its branch is in a fork.
+    pub(super) of_fork: bool,
     pub(super) title: String,
     pub(super) text: String,
     pub(super) open: bool,
@@ -70,6 +73,7 @@ impl Pull {
             head,
             base,
             author,
+            of_fork: false,
             title: format!("Change {number}"),
             text: String::new(),
             open: true,
@@ -101,6 +105,7 @@ pub(super) struct State {
     pub(super) checks: Vec<Value>,
     pub(super) history: Vec<Past>,
     pub(super) statuses: Vec<Value>,
+    pub(super) deployments: Vec<Deployment>,
     pub(super) waiting: Vec<Delivery>,
     /// What became of the webhooks that the App's page tells of, oldest first.
     pub(super) attempts: Vec<Attempt>,
@@ -126,6 +131,7 @@ impl State {
             checks: Vec::new(),
             history: Vec::new(),
             statuses: Vec::new(),
+            deployments: Vec::new(),
             waiting: Vec::new(),
             attempts: Vec::new(),
             violations: Vec::new(),

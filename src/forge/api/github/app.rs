@@ -102,7 +102,12 @@ impl Token {
 pub(super) fn wanted(repository: &str, purpose: Purpose) -> Value {
     let name = repository.rsplit('/').next().unwrap_or_default();
     let permissions = match purpose {
-        Purpose::Source => json!({ "checks": "write", "pull_requests": "write", "metadata": "read" }),
+        Purpose::Source { deployments: false } => {
+            json!({ "checks": "write", "pull_requests": "write", "metadata": "read" })
+        }
+        Purpose::Source { deployments: true } => {
+            json!({ "checks": "write", "deployments": "write", "pull_requests": "write", "metadata": "read" })
+        }
         Purpose::Environment => json!({ "contents": "write", "pull_requests": "write", "metadata": "read" }),
     };
     json!({ "repositories": [name], "permissions": permissions })
@@ -157,8 +162,8 @@ mod tests {
     #[test]
     fn a_token_is_asked_for_one_repository_and_for_what_is_needed_there() {
         let wanted_for = |purpose| wanted("team/models", purpose);
-        assert_eq!(wanted_for(Purpose::Source)["repositories"], json!(["models"]));
-        assert_eq!(wanted_for(Purpose::Source)["permissions"]["contents"], Value::Null);
+        assert_eq!(wanted_for(Purpose::Source { deployments: false })["repositories"], json!(["models"]));
+        assert_eq!(wanted_for(Purpose::Source { deployments: false })["permissions"]["contents"], Value::Null);
         assert_eq!(wanted_for(Purpose::Environment)["permissions"]["checks"], Value::Null);
     }
 }

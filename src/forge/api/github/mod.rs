@@ -5,6 +5,7 @@ mod budget;
 mod checks;
 mod client;
 mod deliveries;
+mod deployments;
 mod window;
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use ureq::http::Method;
 use checks::Checks;
 use client::Client;
 use deliveries::OfOthers;
+use deployments::{Deployments, Ours};
 
 use super::address::{Address, encoded};
 use super::comments::{Comments, Known, Written};
@@ -26,7 +28,7 @@ use super::{
     status,
 };
 use crate::domain::{Account, CommitSha, ForgeId};
-use crate::forge::Report;
+use crate::forge::{Deployment, Report};
 
 pub use app::AppLogin;
 
@@ -35,6 +37,8 @@ pub use app::AppLogin;
 pub(super) struct GitHub {
     client: Client,
     checks: Checks,
+    /// Only where they are wanted.
+    deployments: Option<Deployments>,
     known: Known,
     of_others: OfOthers,
     /// Our account, if we are a person's or a robot's token.
@@ -44,8 +48,10 @@ pub(super) struct GitHub {
 impl GitHub {
     pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
         let client = Client::new(address, login, purpose);
+        let deployments = matches!(purpose, Purpose::Source { deployments: true }).then(Deployments::default);
         Self {
             client,
+            deployments,
             checks: Checks::default(),
             known: Known::default(),
             of_others: OfOthers::default(),
@@ -60,17 +66,21 @@ impl GitHub {
     fn pulls(&self) -> Pulls<'_> {
         Pulls { calls: &self.client, path: self.path() }
     }
+
+    /// How what we made is known, in documents that have their author at `author`.
+    async fn made_by_us(&self, author: &'static str) -> Result<Ours, ApiError> {
+        if let Some(app) = self.client.app() {
+            return Ok(("/performed_via_github_app/id", app.id()));
+        }
+        let who = || async { answer::number(&self.client.call(Method::GET, "/user", None).await?, "/id") };
+        Ok((author, *self.ourselves.get_or_try_init(who).await?))
+    }
 }
 
 #[async_trait]
 impl Comments for GitHub {
     async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
-        let (pointer, id) = if let Some(app) = self.client.app() {
-            ("/performed_via_github_app/id", app.id())
-        } else {
-            let who = || async { answer::number(&self.client.call(Method::GET, "/user", None).await?, "/id") };
-            ("/user/id", *self.ourselves.get_or_try_init(who).await?)
-        };
+        let (pointer, id) = self.made_by_us("/user/id").await?;
         let are_ours = |comment: &Value| comment.pointer(pointer).and_then(Value::as_u64) == Some(id);
         self.pulls().comments(change, page, are_ours).await
     }
@@ -137,6 +147,13 @@ impl ForgeApi for GitHub {
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {
         self.pulls().update(number, &json!({ "state": "closed" })).await
     }
+
+    async fn deploy(&self, deployment: &Deployment) -> Result<(), ApiError> {
+        let Some(deployments) = &self.deployments else { return Ok(()) };
+        let ours = self.made_by_us("/creator/id").await?;
+        deployments.tell(&self.client, &self.path(), ours, deployment).await
+    }
+
     async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {
         match self.client.app() {
             Some(_) => deliveries::undelivered(&self.client, &self.of_others, since).await,

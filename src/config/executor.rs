@@ -1,0 +1,126 @@
+//! Where jobs run, and what each may use.
+
+use std::path::Path;
+
+use bytesize::ByteSize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use slipway_contract::DevicePreference;
+
+use super::Problems;
+use super::settle::positive;
+use crate::executor;
+
+/// Where jobs run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum ExecutorFile {
+    /// Child processes on this machine.
+    Local(LocalFile),
+}
+
+impl Default for ExecutorFile {
+    fn default() -> Self {
+        Self::Local(LocalFile::default())
+    }
+}
+
+/// Child processes on this machine.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LocalFile {
+    /// The trainer's program; the one beside `slipway` when absent.
+    pub(super) trainer: Option<String>,
+    /// Wall time of a job.
+    #[schemars(with = "String")]
+    pub(super) deadline: jiff::SignedDuration,
+    /// Resident memory of a job.
+    #[schemars(with = "String")]
+    pub(super) memory: ByteSize,
+    /// What a change from a fork may use, where that is less.
+    pub(super) forks: ForkLimitsFile,
+    /// Jobs at a time, 1 to 64.
+    #[schemars(range(min = 1, max = 64))]
+    pub(super) jobs: usize,
+    /// Threads of a job; all processors, shared by the jobs, when absent.
+    pub(super) threads: Option<u32>,
+    /// `auto`, `cpu` or `cuda`.
+    pub(super) device: DevicePreference,
+}
+
+impl Default for LocalFile {
+    fn default() -> Self {
+        Self {
+            trainer: None,
+            deadline: jiff::SignedDuration::from_hours(6),
+            memory: ByteSize::gib(8),
+            forks: ForkLimitsFile::default(),
+            jobs: 1,
+            threads: None,
+            device: DevicePreference::Auto,
+        }
+    }
+}
+
+/// What a change from a fork may use.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ForkLimitsFile {
+    /// Wall time of a job.
+    #[schemars(with = "String")]
+    pub(super) deadline: jiff::SignedDuration,
+    /// Resident memory of a job.
+    #[schemars(with = "String")]
+    pub(super) memory: ByteSize,
+}
+
+impl Default for ForkLimitsFile {
+    fn default() -> Self {
+        Self { deadline: jiff::SignedDuration::from_mins(30), memory: ByteSize::gib(4) }
+    }
+}
+
+/// Where jobs run, how many at a time, and with what.
+pub(super) struct Jobs {
+    pub(super) executor: executor::Settings,
+    pub(super) workers: usize,
+    pub(super) threads: u32,
+    pub(super) device: DevicePreference,
+}
+
+/// Where jobs run and what they may use, or mistakes at its keys.
+pub(super) fn settle_executor(file: ExecutorFile, folder: &Path, problems: &mut Problems) -> Option<Jobs> {
+    let ExecutorFile::Local(file) = file;
+    let LocalFile { trainer, deadline, memory, forks, jobs, threads, device } = file;
+    let trainer = match trainer {
+        Some(path) => folder.join(path),
+        None => problems.take("executor.local.trainer", executor::trainer_beside_us())?,
+    };
+    let limits = settle_job_limits("executor.local", deadline, memory, problems);
+    let of_forks = settle_job_limits("executor.local.forks", forks.deadline, forks.memory, problems);
+    if !(1..=64).contains(&jobs) {
+        problems.add("executor.local.jobs", format!("{jobs} is out of range, expected 1 to 64"));
+    }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(|| u32::try_from((processors / jobs.max(1)).max(1)).unwrap_or(1));
+    if !(1..=1024).contains(&threads) {
+        problems.add("executor.local.threads", format!("{threads} is out of range, expected 1 to 1024"));
+    }
+    let executor = executor::Settings::Local { trainer, limits: limits?, of_forks: of_forks? };
+    Some(Jobs { executor, workers: jobs, threads, device })
+}
+
+/// What a job may use, or mistakes below `key`.
+fn settle_job_limits(
+    key: &str,
+    deadline: jiff::SignedDuration,
+    memory: ByteSize,
+    problems: &mut Problems,
+) -> Option<executor::Limits> {
+    if memory < ByteSize::mib(256) {
+        let problem = format!("{memory} is too little for libtorch, expected at least 256 MiB");
+        problems.add(&format!("{key}.memory"), problem);
+    }
+    let deadline = problems.take(&format!("{key}.deadline"), positive(deadline))?;
+    Some(executor::Limits { deadline, memory: memory.as_u64() })
+}

@@ -1,0 +1,141 @@
+//! Deployments (docs.github.com, "REST API endpoints for deployments" and "for deployment statuses"): which revision of a
+//! model an environment names. Each is made once, and found again after a crash by the run in its payload.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use crate::domain::RunId;
+use crate::forge::api::address::encoded;
+use crate::forge::api::http::Calls;
+use crate::forge::api::{ApiError, answer};
+use crate::forge::{Deployment, DeploymentState};
+
+/// What a deployment of ours is for.
+const TASK: &str = "slipway";
+/// Deployments of one revision to one environment that are looked through.
+const PAGE: usize = 100;
+/// Runs whose deployments are remembered.
+const MOST_KNOWN: usize = 2_000;
+
+/// How what we made is known: a place in GitHub's document, and the number there.
+pub(super) type Ours = (&'static str, u64);
+
+/// The deployments that were told of lately, by their runs.
+#[derive(Debug, Default)]
+pub(super) struct Deployments(Mutex<HashMap<RunId, u64>>);
+
+impl Deployments {
+    /// Tells where a promotion stands, in the repository at `path`.
+    pub(super) async fn tell(
+        &self,
+        calls: &dyn Calls,
+        path: &str,
+        ours: Ours,
+        deployment: &Deployment,
+    ) -> Result<(), ApiError> {
+        let known = self.lock().get(&deployment.run).copied();
+        let id = match known {
+            Some(id) => id,
+            None => match made_or_found(calls, path, ours, deployment).await? {
+                Some(id) => id,
+                None => return Ok(()),
+            },
+        };
+        self.remember(deployment.run, id);
+        let (state, description) = said(deployment);
+        let mut status = json!({ "state": state, "description": description, "auto_inactive": true });
+        if let Some(page) = &deployment.page {
+            status["log_url"] = json!(page);
+        }
+        let told = calls.call(Method::POST, &format!("{path}/deployments/{id}/statuses"), Some(&status)).await;
+        // Whether a call that failed was done is not known: it is looked for before the next.
+        if told.as_ref().is_err_and(|error| !matches!(error, ApiError::Throttled { .. })) {
+            self.lock().remove(&deployment.run);
+        }
+        told.map(drop)
+    }
+
+    fn remember(&self, run: RunId, id: u64) {
+        let mut known = self.lock();
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(run, id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The deployment of this run, unless there is nothing to be said of it: it says so already, or it is not there and needs
+/// not be.
+async fn made_or_found(
+    calls: &dyn Calls,
+    path: &str,
+    ours: Ours,
+    deployment: &Deployment,
+) -> Result<Option<u64>, ApiError> {
+    if let Some(id) = find(calls, path, ours, deployment).await? {
+        let is_said = newest_status(calls, path, id).await? == Some(said(deployment));
+        return Ok(Some(id).filter(|_| !is_said));
+    }
+    if matches!(deployment.state, DeploymentState::Withdrawn | DeploymentState::Failed) {
+        return Ok(None);
+    }
+    let made = calls.call(Method::POST, &format!("{path}/deployments"), Some(&body(deployment))).await?;
+    answer::number(&made, "/id").map(Some)
+}
+
+/// The deployment of this run, if it was made.
+async fn find(
+    calls: &dyn Calls,
+    path: &str,
+    (pointer, number): Ours,
+    deployment: &Deployment,
+) -> Result<Option<u64>, ApiError> {
+    let Deployment { revision, environment, run, .. } = deployment;
+    let query = format!("sha={revision}&environment={}&task={TASK}&per_page={PAGE}", encoded(environment));
+    let found = calls.call(Method::GET, &format!("{path}/deployments?{query}"), None).await?;
+    let run = run.to_string();
+    let is_it = |made: &&Value| {
+        made.pointer(pointer).and_then(Value::as_u64) == Some(number) && made["payload"]["run"] == run.as_str()
+    };
+    answer::items(&found)?.iter().find(is_it).map(|made| answer::number(made, "/id")).transpose()
+}
+
+/// What was said last of a deployment: its state and the sentence.
+async fn newest_status(calls: &dyn Calls, path: &str, id: u64) -> Result<Option<(&'static str, String)>, ApiError> {
+    let path = format!("{path}/deployments/{id}/statuses?per_page=1");
+    let found = calls.call(Method::GET, &path, None).await?;
+    let Some(newest) = answer::items(&found)?.first() else { return Ok(None) };
+    let state = answer::text(newest, "/state")?;
+    let state = STATES.into_iter().find(|known| *known == state);
+    Ok(state.zip(newest["description"].as_str().map(str::to_owned)))
+}
+
+/// The states that we tell of.
+const STATES: [&str; 4] = ["queued", "success", "inactive", "failure"];
+
+fn said(deployment: &Deployment) -> (&'static str, String) {
+    let [queued, success, inactive, failure] = STATES;
+    let state = match deployment.state {
+        DeploymentState::Waiting => queued,
+        DeploymentState::Named => success,
+        DeploymentState::Withdrawn => inactive,
+        DeploymentState::Failed => failure,
+    };
+    (state, deployment.title.clone())
+}
+
+/// It was judged already: no check is waited for, and nothing is merged for it.
+fn body(deployment: &Deployment) -> Value {
+    let Deployment { revision, environment, run, .. } = deployment;
+    json!({
+        "ref": revision, "environment": environment, "task": TASK, "auto_merge": false, "required_contexts": [],
+        "payload": { "run": run.to_string() }, "description": format!("Run {run}"),
+    })
+}

@@ -1,0 +1,102 @@
+//! What is said of a run as a deployment: from when it passed its gate until the environment names its artifact, or never
+//! will.
+
+use crate::domain::{Origin, Outcome, Run, RunState};
+use crate::forge::{Deployment, DeploymentState, Pages};
+
+/// The longest sentence, in characters: what GitHub takes.
+const LONGEST_TITLE: usize = 140;
+
+/// Where a run's promotion stands, if it is one and has come that far.
+pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
+    if run.change.is_some() {
+        return None;
+    }
+    let (state, title) = match run.state {
+        RunState::Waiting => (DeploymentState::Waiting, waits_for(run)),
+        RunState::Promoting if run.stalled => (DeploymentState::Waiting, reason_of(run)),
+        RunState::Done => (DeploymentState::Named, named(run)),
+        RunState::Failed if has_passed(run) => (DeploymentState::Failed, reason_of(run)),
+        RunState::Refused | RunState::Superseded | RunState::Cancelled if has_passed(run) => {
+            (DeploymentState::Withdrawn, reason_of(run))
+        }
+        _ => return None,
+    };
+    Some(Deployment {
+        revision: run.head.clone(),
+        environment: format!("{}/{}", run.environment, run.model),
+        run: run.id,
+        state,
+        title: title.chars().filter(|c| !c.is_control()).take(LONGEST_TITLE).collect(),
+        page: pages.map(|pages| pages.of(run.id)),
+    })
+}
+
+fn waits_for(run: &Run) -> String {
+    let reasons: Vec<String> = run.held_back.iter().map(ToString::to_string).collect();
+    if reasons.is_empty() { "waits for its turn".to_owned() } else { reasons.join("; ") }
+}
+
+fn named(run: &Run) -> String {
+    let what = match run.origin {
+        Some(Origin::Rollback { .. }) => "brought back",
+        _ => "promoted",
+    };
+    match &run.promotion_commit {
+        Some(commit) => format!("{what} by commit {}", commit.short()),
+        None => "the environment named it already".to_owned(),
+    }
+}
+
+fn reason_of(run: &Run) -> String {
+    let reason = run.reason.as_deref().and_then(|reason| reason.lines().next());
+    reason.unwrap_or(run.state.as_str()).to_owned()
+}
+
+fn has_passed(run: &Run) -> bool {
+    let passed = |outcome| matches!(outcome, Outcome::Pass | Outcome::NeedsApproval);
+    run.verdict.as_ref().is_some_and(|verdict| passed(verdict.outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::{ChangeHead, Holdback, Rule, RunCause, SourceName};
+
+    fn run(state: RunState) -> Run {
+        let cause = RunCause {
+            source: SourceName::try_from("digits".to_owned()).expect("a name"),
+            model: "digits".to_owned(),
+            file: "slipway.yaml".to_owned(),
+            branch: "main".to_owned(),
+            change: None,
+            base: None,
+            head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
+            environment: SourceName::try_from("production".to_owned()).expect("a name"),
+            delivered_at: Timestamp::UNIX_EPOCH,
+        };
+        Run { state, ..Run::queued(cause, Timestamp::UNIX_EPOCH) }
+    }
+
+    #[test]
+    fn a_run_is_a_deployment_once_it_passed_and_a_change_is_none() {
+        for state in [RunState::Queued, RunState::Training, RunState::Gating, RunState::Refused, RunState::Failed] {
+            assert_eq!(of_run(&run(state), None), None, "{state:?}");
+        }
+        let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+        assert_eq!(of_run(&Run { change, ..run(RunState::Done) }, None), None);
+        let told = of_run(&run(RunState::Done), None).expect("a deployment");
+        assert_eq!((told.environment.as_str(), told.state), ("production/digits", DeploymentState::Named));
+    }
+
+    #[test]
+    fn what_holds_it_back_is_said_in_as_many_words_as_github_takes() {
+        let reason = format!("{}\n", "so many more approvals ".repeat(20));
+        let held_back = vec![Holdback { rule: Rule::Approval, reason, earliest: None }];
+        let told = of_run(&Run { held_back, ..run(RunState::Waiting) }, None).expect("a deployment");
+        assert_eq!((told.state, told.title.chars().count()), (DeploymentState::Waiting, 140));
+        assert!(!told.title.contains('\n'));
+    }
+}

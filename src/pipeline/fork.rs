@@ -1,0 +1,75 @@
+//! Changes from forks where they are judged after approval: nothing is trained before somebody who may push has named the
+//! exact revision, and the next push of the fork needs an approval of its own.
+
+use jiff::Timestamp;
+
+use super::change::look;
+use super::{Pipeline, Source, StepError, blocking, comment};
+use crate::domain::{Actor, Change, ChangeHead, CommitSha, DeliveryState, Revision, SourceName};
+use crate::forge::Marker;
+use crate::git::GitError;
+use crate::store::{NewAuditEntry, Settled};
+
+impl Pipeline {
+    /// Says on a change's check and in its comment that its revision waits for an approval.
+    pub(super) async fn ask_for_approval(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        change: &Change,
+        at: &ChangeHead,
+    ) -> Result<Settled, StepError> {
+        let number = change.number;
+        let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}")));
+        let Revision::Full(head) = &change.head else { return ignored("its revision is not named in full") };
+        // It may have been approved before this delivery of it came.
+        if !self.store.newest_at(name, head).await?.is_empty() {
+            return ignored("its revision was approved");
+        }
+        self.store.note_unapproved(name, at, head).await?;
+        if let Some(api) = &source.api {
+            let report = comment::unapproved(head);
+            let text = format!("## ✋ Slipway: {}\n\n{}", report.title, report.text);
+            api.report(&report).await?;
+            api.comment(number, &Marker::summary(), &text).await?;
+        }
+        Ok(Settled::nothing(DeliveryState::Done, format!("change {number} at {} waits for an approval", head.short())))
+    }
+
+    /// Judges a change of a fork at the revision that somebody has approved, if that is what it is now. Answers what follows
+    /// and a sentence, or why nothing does.
+    pub(super) async fn judge_approved(
+        &self,
+        (name, source): (&SourceName, &Source),
+        change: Option<ChangeHead>,
+        approved: &CommitSha,
+        actor: &Actor,
+        arrived: Timestamp,
+    ) -> Result<Result<(Settled, String), String>, StepError> {
+        let Some(change) = change else {
+            return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
+        };
+        let (mirror, reference) = (source.mirror.clone(), change.reference.clone());
+        let found = match blocking(move || look(&mirror, &reference, None)).await? {
+            Err(GitError::BranchMissing { .. }) => return Ok(Err("Refused: its branch is gone.\n".to_owned())),
+            found => found?,
+        };
+        if found.head != *approved {
+            return Ok(Err(format!(
+                "Refused: this change is at `{}` now. Look at it, and approve that revision.\n",
+                found.head
+            )));
+        }
+        let number = change.number;
+        let entry = NewAuditEntry {
+            actor: actor.clone(),
+            action: "change.approve".to_owned(),
+            target: approved.to_string(),
+            detail: format!("change {number} of {name} from a fork"),
+        };
+        self.store.audit(&entry).await?;
+        let settled = self.judge_head(name, source, change, found, arrived).await?;
+        let sentence = format!("`{}` is judged; the next push needs an approval of its own.\n", approved.short());
+        Ok(Ok((settled, sentence)))
+    }
+}

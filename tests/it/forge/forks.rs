@@ -1,0 +1,86 @@
+//! Changes from forks: nothing is trained before somebody who may push has approved exactly the revision.
+
+use super::{READER, WRITER, World};
+use crate::support::{USUAL, text};
+
+const CHECK: &str = "slipway/digits";
+
+impl World {
+    /// Opens a change from a fork, of the seed; answers its number and head.
+    async fn propose_from_fork(&self, seed: &str) -> (u64, String) {
+        let head = self.bench.propose_model("seed: 7", seed).await;
+        let number = self.github.open_pull_of_fork("better", READER).await.expect("a pull request");
+        self.deliver().await;
+        (number, head)
+    }
+
+    /// Writes a comment below a change and waits for the answer.
+    async fn answer_to(&self, number: u64, account: u64, command: &str) -> String {
+        let id = self.github.write_comment(number, account, command);
+        self.deliver().await;
+        self.comment_that_says(number, &format!("slipway:answer:{id} ")).await
+    }
+}
+
+#[tokio::test]
+async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next_push_waits_anew() {
+    let world = World::start().await;
+    let (number, first) = world.propose_from_fork("seed: 8").await;
+    let opened = world.ended_check(&first, "slipway").await;
+    assert_eq!(opened["conclusion"], "action_required", "{opened:#}");
+    let asks = world.comment_that_says(number, "before somebody approves it").await;
+    assert!(asks.contains(&format!("/slipway judge {first}")), "{asks}");
+
+    // Not by who may only look, not another revision, not a part of a name.
+    let approve = format!("/slipway judge {first}");
+    assert!(world.answer_to(number, READER, &approve).await.contains("Refused: this takes the permission to write"));
+    let other = format!("/slipway judge {}", "1".repeat(40));
+    assert!(world.answer_to(number, WRITER, &other).await.contains(&format!("this change is at `{first}` now")));
+    let short = format!("/slipway judge {}", &first[..12]);
+    assert!(world.answer_to(number, WRITER, &short).await.contains("the whole name of a commit"));
+    assert!(world.bench.api().runs().await.expect("runs").is_empty(), "nothing was begun");
+
+    assert!(world.answer_to(number, WRITER, &approve).await.contains("is judged"));
+    assert_eq!(world.ended_check(&first, CHECK).await["conclusion"], "success");
+    world.comment_that_says(number, "1 of 1 models passed").await;
+    let audit = world.bench.api().get("/api/v1/audit").await.expect("the audit log");
+    assert!(audit.text.contains("change.approve") && audit.text.contains(&first), "{}", audit.text);
+
+    // Told of the opening once more, it does not ask again.
+    let again = world.github.checks(&first, "slipway").len();
+    let second = world.bench.propose_model("seed: 7", "seed: 9").await;
+    world.github.notice_push(number).await.expect("noticed");
+    world.deliver().await;
+    world.comment_that_says(number, &format!("/slipway judge {second}")).await;
+    assert!(world.answer_to(number, WRITER, &approve).await.contains(&format!("this change is at `{second}` now")));
+    assert_eq!(world.bench.api().runs().await.expect("runs").len(), 1, "the approval was of the revision before");
+    assert_eq!(world.github.checks(&first, "slipway").len(), again);
+
+    // By the button of the check, which is that of one revision.
+    world.github.press("slipway", Some("judge"), READER).expect("there is a button");
+    world.deliver().await;
+    world.github.press("slipway", Some("judge"), WRITER).expect("there is a button");
+    world.deliver().await;
+    assert_eq!(world.ended_check(&second, CHECK).await["conclusion"], "success");
+    assert_eq!(world.bench.api().runs().await.expect("runs").len(), 2);
+    assert_eq!(world.bench.promotions().await, 0);
+    world.bench.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_fork_proposes_is_trained_within_limits_of_its_own() {
+    let tight = USUAL.replace("threads: 1", "threads: 1, forks: {deadline: 1ms}");
+    let world = World::start_with(&tight).await;
+    let (number, head) = world.propose_from_fork("seed: 8").await;
+    world.answer_to(number, WRITER, &format!("/slipway judge {head}")).await;
+    let check = world.ended_check(&head, CHECK).await;
+    assert_eq!(check["conclusion"], "timed_out", "{check:#}");
+    assert!(text(&check["output"], "title").contains("1ms"), "{check:#}");
+
+    // The same of the repository itself has all the time it may take.
+    let head = world.bench.propose_model("seed: 7", "seed: 9").await;
+    world.github.open_pull("better", 1).await.expect("a pull request");
+    world.deliver().await;
+    assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
+    world.bench.finish().await;
+}
