@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use api::{
-    ApiError, ApiSettings, AppLogin, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
-    Undelivered, connect_api,
+    ApiError, ApiSettings, AppLogin, Finding, ForgeApi, HookPlace, Login, Marker, MergeRequest, NewRequest, Permission,
+    Purpose, Reaction, Standing, Subject, Undelivered, connect_api,
 };
 pub use page::{Pages, opens};
 pub use report::{Annotation, AnnotationLevel, Conclusion, Report, ReportButton, ReportState};

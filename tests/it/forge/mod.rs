@@ -3,6 +3,7 @@
 
 mod bitbucket;
 mod changes;
+mod check;
 mod commands;
 mod contract;
 mod gitea;

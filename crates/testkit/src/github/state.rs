@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::app::Setup;
 use super::guard::Guard;
 use super::mail::{Attempt, Delivery};
 use super::{APP_ID, shapes};
@@ -93,6 +94,7 @@ impl Pull {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) guard: Guard,
+    pub(super) setup: Setup,
     /// Accounts with their names and permissions.
     pub(super) people: BTreeMap<u64, (String, String)>,
     pub(super) pulls: Vec<Pull>,
@@ -119,6 +121,7 @@ impl State {
         ]);
         Self {
             guard: Guard::new(),
+            setup: Setup::new(),
             people,
             pulls: Vec::new(),
             comments: Vec::new(),

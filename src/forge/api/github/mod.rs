@@ -5,6 +5,8 @@ mod budget;
 mod checks;
 mod client;
 mod deliveries;
+mod examination;
+mod needs;
 mod window;
 
 use async_trait::async_trait;
@@ -22,8 +24,8 @@ use super::comments::{Comments, Known, Written};
 use super::http::Calls as _;
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction, Undelivered, answer,
-    status,
+    ApiError, Finding, ForgeApi, HookPlace, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
+    Undelivered, answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId};
 use crate::forge::Report;
@@ -146,5 +148,9 @@ impl ForgeApi for GitHub {
 
     async fn undelivered_payload(&self, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
         deliveries::payload(&self.client, &self.of_others, attempt).await
+    }
+
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
+        examination::examine(&self.client, hook).await
     }
 }

@@ -1,0 +1,28 @@
+//! `slipway forge`: what stands between a server and its forges.
+
+mod check;
+
+use clap::{Args, Subcommand};
+
+use super::exit::{Exit, Failure};
+
+/// Find out what stands between the server and its forges.
+#[derive(Debug, Args)]
+pub(super) struct Forge {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead
+    Check(check::Check),
+}
+
+impl Forge {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        match self.action {
+            Action::Check(check) => check.run(),
+        }
+    }
+}
