@@ -87,7 +87,7 @@ enum Command {
     Audit(audit::Audit),
     /// Turn git's own hooks into signed deliveries
     Hook(hook::Hook),
-    /// Find out what stands between the server and its forges
+    /// Set up and check what stands between the server and its forges
     Forge(forge::Forge),
     /// Write generated files, or check that they are current
     Generate(generate::Generate),

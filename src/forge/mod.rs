@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use api::{
-    ApiError, ApiSettings, AppLogin, Finding, ForgeApi, HookPlace, Login, Marker, MergeRequest, NewRequest, Permission,
-    Purpose, Reaction, Standing, Subject, Undelivered, connect_api,
+    ApiError, ApiSettings, AppForm, AppLogin, Finding, ForgeApi, HookPlace, Login, Marker, MergeRequest, NewApp,
+    NewRequest, Permission, Purpose, Reaction, RegisteredApp, Standing, Subject, Undelivered, connect_api,
 };
 pub use page::{Pages, opens};
 pub use report::{Annotation, AnnotationLevel, Conclusion, Report, ReportButton, ReportState};

@@ -37,12 +37,7 @@ impl Client {
     pub(super) fn new(address: Address, name: &'static str, value: &str) -> Result<Self, String> {
         let mut login = HeaderValue::from_str(value).map_err(|_| "the token holds characters that no header may")?;
         login.set_sensitive(true);
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .build();
-        Ok(Self { address, login: (HeaderName::from_static(name), login), agent: agent.into() })
+        Ok(Self { address, login: (HeaderName::from_static(name), login), agent: agent() })
     }
 
     /// The repository the calls are about.
@@ -88,6 +83,12 @@ impl Client {
         let body = body.into_with_config().limit(answer::LARGEST_ANSWER as u64).read_to_vec();
         Ok((parts, body.map_err(|error| unreachable(&error))?))
     }
+}
+
+/// What carries calls: with a deadline, without redirects, and with every status taken for an answer.
+pub(super) fn agent() -> ureq::Agent {
+    let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+    agent.http_status_as_error(false).build().into()
 }
 
 /// Does a call on a thread that may block.

@@ -27,7 +27,7 @@ use address::Address;
 pub use address::Login;
 pub use error::ApiError;
 pub use examination::{Finding, HookPlace, Standing, Subject};
-pub use github::AppLogin;
+pub use github::{AppForm, AppLogin, NewApp, RegisteredApp};
 
 use super::{Report, Settings};
 use crate::domain::{Account, CommitSha, ForgeId};

@@ -6,6 +6,7 @@ mod changes;
 mod check;
 mod commands;
 mod contract;
+mod create_app;
 mod gitea;
 mod gitlab;
 mod ground;

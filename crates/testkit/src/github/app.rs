@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::guard::Caller;
 use super::server::{Answer, refused};
-use super::{Site, shapes};
+use super::{APP_KEY, Site, shapes};
 
 /// What the owner of the App and of the repository has set.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Setup {
     pub is_installed: bool,
     /// Until when the robot's token holds, as GitHub writes it.
     pub token_until: Option<String>,
+    /// The private key of an App that is registered.
+    pub new_key: String,
     /// How far GitHub's clock is ahead of this machine's.
     pub clock: SignedDuration,
 }
@@ -50,6 +52,7 @@ impl Setup {
             hooks: Vec::new(),
             is_installed: true,
             token_until: None,
+            new_key: APP_KEY.to_owned(),
             clock: SignedDuration::ZERO,
         }
     }

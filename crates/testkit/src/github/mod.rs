@@ -10,6 +10,7 @@ mod guard;
 mod limits;
 mod mail;
 mod pulls;
+mod register;
 mod server;
 mod shapes;
 mod state;

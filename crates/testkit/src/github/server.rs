@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::guard::Caller;
 use super::state::State;
-use super::{Site, app, mail, pulls, shapes};
+use super::{Site, app, mail, pulls, register, shapes};
 
 /// The longest comment that GitHub takes, in characters.
 const LONGEST_COMMENT: usize = 65_536;
@@ -44,6 +44,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/user", get(ourselves))
         .route("/user/{id}", get(account))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), identify))
+        .merge(register::routes())
         .with_state(site)
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::app::Setup;
 use super::guard::Guard;
 use super::mail::{Attempt, Delivery};
+use super::register::Registered;
 use super::{APP_ID, shapes};
 
 /// The account of the robot.
@@ -106,6 +107,8 @@ pub(super) struct State {
     pub(super) waiting: Vec<Delivery>,
     /// What became of the webhooks that the App's page tells of, oldest first.
     pub(super) attempts: Vec<Attempt>,
+    /// Apps that were registered and wait to be fetched.
+    pub(super) registered: Vec<Registered>,
     /// What was not as GitHub describes it.
     pub(super) violations: Vec<String>,
     last_id: u64,
@@ -131,6 +134,7 @@ impl State {
             statuses: Vec::new(),
             waiting: Vec::new(),
             attempts: Vec::new(),
+            registered: Vec::new(),
             violations: Vec::new(),
             last_id: 1_000,
         }

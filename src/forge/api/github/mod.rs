@@ -6,6 +6,7 @@ mod checks;
 mod client;
 mod deliveries;
 mod examination;
+mod manifest;
 mod needs;
 mod window;
 
@@ -31,6 +32,7 @@ use crate::domain::{Account, CommitSha, ForgeId};
 use crate::forge::Report;
 
 pub use app::AppLogin;
+pub use manifest::{AppForm, NewApp, RegisteredApp};
 
 /// The API of GitHub.
 #[derive(Debug)]
