@@ -11,6 +11,7 @@ mod edit;
 mod environments;
 mod exit;
 mod follow;
+mod forge;
 mod gate;
 mod generate;
 mod hook;
@@ -86,6 +87,8 @@ enum Command {
     Audit(audit::Audit),
     /// Turn git's own hooks into signed deliveries
     Hook(hook::Hook),
+    /// Set up and check what stands between the server and its forges
+    Forge(forge::Forge),
     /// Write generated files, or check that they are current
     Generate(generate::Generate),
     /// Write a script that completes commands in a shell
@@ -158,6 +161,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Tokens(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Hook(command) => command.run(),
+        Command::Forge(command) => command.run(),
         Command::Generate(command) => command.run(Cli::command()),
         Command::Completions(command) => command.run(Cli::command()),
         Command::Doctor(command) => Ok(command.run()),

@@ -13,6 +13,7 @@ mod problem;
 mod rate;
 mod refusal;
 mod refusals;
+mod registration;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ use refusals::Refusals;
 
 pub use api::description as openapi;
 pub use refusals::write_refusals;
+pub use registration::{Registration, wait_for_code};
 
 /// The name of the token that stands in the server's settings.
 pub const SETTINGS_TOKEN: &str = "settings";

@@ -35,13 +35,7 @@ pub(super) struct Address {
 impl Address {
     /// Refuses addresses that would send a login unencrypted, and repositories that are none.
     pub(super) fn new(url: &str, repository: &str) -> Result<Self, String> {
-        let loopback = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
-        if !url.starts_with("https://") && !loopback.iter().any(|prefix| url.starts_with(prefix)) {
-            return Err(format!("`{url}` is not an https address, and the token would be readable on the way"));
-        }
-        if url.contains(['@', '?', '#']) || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err("expected an address without a login, a query and spaces".to_owned());
-        }
+        let url = checked_url(url)?;
         let plain = |part: &str| {
             !part.is_empty()
                 && !matches!(part, "." | "..")
@@ -50,8 +44,25 @@ impl Address {
         if repository.split('/').count() < 2 || !repository.split('/').all(plain) {
             return Err(format!("`{repository}` is not a repository, expected `OWNER/NAME`"));
         }
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), repository: repository.to_owned() })
+        Ok(Self { url, repository: repository.to_owned() })
     }
+}
+
+/// The address of an API without a slash at its end. Refuses those that would send a login unencrypted.
+pub(super) fn checked_url(url: &str) -> Result<String, String> {
+    let loopback = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
+    if !url.starts_with("https://") && !loopback.iter().any(|prefix| url.starts_with(prefix)) {
+        return Err(format!("`{url}` is not an https address, and the token would be readable on the way"));
+    }
+    if !is_plain(url) {
+        return Err("expected an address without a login, a query and spaces".to_owned());
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// Whether an address has no login, no query and nothing that could break a line.
+pub(super) fn is_plain(url: &str) -> bool {
+    !url.contains(['@', '?', '#']) && !url.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
 /// A text as one part of a path or a value of a query.

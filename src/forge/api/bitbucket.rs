@@ -11,8 +11,9 @@ use ureq::http::Method;
 
 use super::address::{Address, encoded};
 use super::comments::{Comments, Known, Written};
+use super::examination;
 use super::http::{Calls as _, Client};
-use super::{ApiError, ForgeApi, Marker, MergeRequest, NewRequest, Permission, answer, status};
+use super::{ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, answer, status};
 use crate::domain::{Account, CommitSha};
 use crate::forge::{Conclusion, Report, ReportState};
 
@@ -180,5 +181,9 @@ impl ForgeApi for Bitbucket {
 
     fn longest_comment(&self) -> usize {
         32_000
+    }
+
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
+        examination::bitbucket::examine(&self.client, &self.repository, hook).await
     }
 }

@@ -10,9 +10,12 @@ use ureq::http::Method;
 
 use super::address::{Address, encoded};
 use super::comments::{Comments, Known, Written};
+use super::examination;
 use super::http::{Calls as _, Client};
 use super::pulls::{Pulls, read_request};
-use super::{ApiError, ForgeApi, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status};
+use super::{
+    ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status,
+};
 use crate::domain::{Account, CommitSha, ForgeId};
 use crate::forge::Report;
 
@@ -162,5 +165,9 @@ impl ForgeApi for Gitea {
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {
         self.pulls().update(number, &json!({ "state": "closed" })).await
+    }
+
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
+        examination::gitea::examine(&self.client, hook).await
     }
 }

@@ -7,9 +7,12 @@ use ureq::http::Method;
 
 use super::address::{Address, encoded};
 use super::comments::{Comments, Known, Written};
+use super::examination;
 use super::http::{Calls as _, Client};
 use super::pulls::merge_refused;
-use super::{ApiError, ForgeApi, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status};
+use super::{
+    ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status,
+};
 use crate::domain::{Account, CommitSha, ForgeId};
 use crate::forge::{Conclusion, Report, ReportState};
 
@@ -186,6 +189,10 @@ impl ForgeApi for GitLab {
     /// A million characters, which would still be no comment.
     fn longest_comment(&self) -> usize {
         200_000
+    }
+
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
+        examination::gitlab::examine(&self.client, &self.project, hook).await
     }
 }
 

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::Value;
+use ureq::http::response::Parts;
 use ureq::http::{HeaderName, HeaderValue, Method, Request};
 
 use super::address::Address;
+use super::examination::Look;
 use super::{ApiError, answer};
 
 /// How long a forge may take for an answer.
@@ -34,12 +37,7 @@ impl Client {
     pub(super) fn new(address: Address, name: &'static str, value: &str) -> Result<Self, String> {
         let mut login = HeaderValue::from_str(value).map_err(|_| "the token holds characters that no header may")?;
         login.set_sensitive(true);
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(PATIENCE))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .build();
-        Ok(Self { address, login: (HeaderName::from_static(name), login), agent: agent.into() })
+        Ok(Self { address, login: (HeaderName::from_static(name), login), agent: agent() })
     }
 
     /// The repository the calls are about.
@@ -47,7 +45,23 @@ impl Client {
         &self.address.repository
     }
 
-    fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<Value, ApiError> {
+    /// Where the API is.
+    pub(super) fn url(&self) -> &str {
+        &self.address.url
+    }
+
+    /// An answer with what it says of the connection.
+    pub(super) async fn look(&self, path: &str) -> Result<Look, ApiError> {
+        let (client, path) = (self.clone(), path.to_owned());
+        let asked_at = Timestamp::now();
+        let look = move || {
+            let (parts, body) = client.send(Method::GET, &path, None)?;
+            Ok(Look::new(parts.status, parts.headers, &body, asked_at))
+        };
+        away(look).await
+    }
+
+    fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<(Parts, Vec<u8>), ApiError> {
         let unreachable = |error: &dyn std::fmt::Display| ApiError::Unreachable { reason: error.to_string() };
         let (name, value) = &self.login;
         let request = Request::builder()
@@ -67,16 +81,31 @@ impl Client {
             metrics::gauge!("slipway_forge_calls_left", "repository" => self.address.repository.clone()).set(left);
         }
         let body = body.into_with_config().limit(answer::LARGEST_ANSWER as u64).read_to_vec();
-        answer::read(parts.status, &parts.headers, &body.map_err(|error| unreachable(&error))?)
+        Ok((parts, body.map_err(|error| unreachable(&error))?))
     }
+}
+
+/// What carries calls: with a deadline, without redirects, and with every status taken for an answer.
+pub(super) fn agent() -> ureq::Agent {
+    let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+    agent.http_status_as_error(false).build().into()
+}
+
+/// Does a call on a thread that may block.
+async fn away<T: Send + 'static>(call: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
+    let done = tokio::task::spawn_blocking(call).await;
+    done.unwrap_or_else(|panic| Err(ApiError::Unreachable { reason: format!("the call panicked: {panic}") }))
 }
 
 #[async_trait]
 impl Calls for Client {
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
         let (client, path, body) = (self.clone(), path.to_owned(), body.map(Value::to_string));
-        let sent = tokio::task::spawn_blocking(move || client.send(method, &path, body)).await;
-        sent.unwrap_or_else(|panic| Err(ApiError::Unreachable { reason: format!("the call panicked: {panic}") }))
+        let call = move || {
+            let (parts, body) = client.send(method, &path, body)?;
+            answer::read(parts.status, &parts.headers, &body)
+        };
+        away(call).await
     }
 }
 

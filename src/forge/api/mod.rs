@@ -8,6 +8,7 @@ mod answer;
 mod bitbucket;
 mod comments;
 mod error;
+mod examination;
 mod gitea;
 mod github;
 mod gitlab;
@@ -25,7 +26,8 @@ use jiff::Timestamp;
 use address::Address;
 pub use address::Login;
 pub use error::ApiError;
-pub use github::AppLogin;
+pub use examination::{Finding, HookPlace, Standing, Subject};
+pub use github::{AppForm, AppLogin, NewApp, RegisteredApp};
 
 use super::{Deployment, Report, Settings};
 use crate::domain::{Account, CommitSha, ForgeId};
@@ -129,6 +131,10 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
         let _ = attempt;
         Ok(None)
     }
+
+    /// What the forge says of the connection: login, permissions, webhook (of a repository that has to have one), clock and
+    /// limits. Nothing is changed there.
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding>;
 
     /// The longest comment that the forge takes, in bytes.
     fn longest_comment(&self) -> usize {

@@ -13,22 +13,22 @@ use crate::forge::{Conclusion, ReportState};
 
 /// A question that a forge was asked.
 #[derive(Debug)]
-struct Question {
+pub(super) struct Question {
     /// Method and path.
-    line: String,
+    pub(super) line: String,
     /// Headers in lower case.
     head: String,
     body: Value,
 }
 
 /// A forge that gives these answers, one after the other.
-struct Forge {
-    api: Arc<dyn ForgeApi>,
+pub(super) struct Forge {
+    pub(super) api: Arc<dyn ForgeApi>,
     asked: JoinHandle<Vec<Question>>,
 }
 
 impl Forge {
-    fn answering(forge: Settings, answers: Vec<(u16, Value)>) -> Self {
+    pub(super) fn answering(forge: Settings, answers: Vec<(u16, Value)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked = std::thread::spawn(move || answers.iter().map(|answer| answer_one(&listener, answer)).collect());
@@ -39,7 +39,7 @@ impl Forge {
     }
 
     /// What it was asked, once it was asked as often as it has answers.
-    fn questions(self) -> Vec<Question> {
+    pub(super) fn questions(self) -> Vec<Question> {
         self.asked.join().expect("a forge")
     }
 }

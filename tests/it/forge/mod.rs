@@ -3,8 +3,10 @@
 
 mod bitbucket;
 mod changes;
+mod check;
 mod commands;
 mod contract;
+mod create_app;
 mod deployments;
 mod forks;
 mod gitea;

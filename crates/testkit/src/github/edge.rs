@@ -13,10 +13,10 @@ use axum::response::Response;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Site;
 use super::contract::{self, Contract};
 use super::guard::Caller;
 use super::server::{self, refused};
+use super::{Site, app};
 use crate::double::{Request, listen};
 
 /// What is served while the double runs.
@@ -57,12 +57,13 @@ async fn carry(contract: Arc<Contract>, site: Arc<Site>, request: Incoming) -> R
 async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().to_string());
     // What an App asks for itself has limits of its own.
-    let only_app = path.starts_with("/app/") || path.ends_with("/installation");
+    let only_app = path == "/app" || path.starts_with("/app/") || path.ends_with("/installation");
+    let is_free = only_app || path == "/rate_limit";
     let (delay, limited) = {
         let mut state = site.lock();
         state.guard.requests.push(Request { method: method.clone(), path: path.clone() });
         let limited = match &mut state.guard.limits {
-            Some(limits) if !only_app => limits.begin(request.method(), request.uri().path()),
+            Some(limits) if !is_free => limits.begin(request.method(), request.uri().path()),
             _ => None,
         };
         (state.guard.delay, limited)
@@ -70,7 +71,7 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
     if let Some(refusal) = limited {
         return refusal;
     }
-    let _under_way = UnderWay { site: &site, counts: !only_app };
+    let _under_way = UnderWay { site: &site, counts: !is_free };
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
     }
@@ -82,16 +83,21 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
         }
         state.guard.caller(request.headers())
     };
-    match caller {
-        None => return refused(StatusCode::UNAUTHORIZED, "Bad credentials"),
-        Some(caller) if (caller == Caller::App) != only_app => {
-            return refused(StatusCode::UNAUTHORIZED, "A JSON web token could not be decoded");
-        }
-        Some(_) => {}
+    let stranger = match caller {
+        // A code is all that is asked for.
+        None if path.starts_with("/app-manifests/") => None,
+        None => Some("Bad credentials"),
+        Some(caller) => ((caller == Caller::App) != only_app).then_some("A JSON web token could not be decoded"),
+    };
+    if let Some(message) = stranger {
+        let mut refusal = refused(StatusCode::UNAUTHORIZED, message);
+        refusal.headers_mut().extend(app::headers(&site.lock().setup, caller));
+        return refusal;
     }
     let mut answer = next.run(request).await;
     site.answered.notify_waiters();
     let mut state = site.lock();
+    answer.headers_mut().extend(app::headers(&state.setup, caller));
     if state.guard.losses.take(&method) {
         return refused(StatusCode::BAD_GATEWAY, "the answer is lost");
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const MINUTE: Duration = Duration::from_mins(1);
 pub(super) const HOUR: Duration = Duration::from_hours(1);
@@ -89,6 +89,13 @@ impl Limits {
     /// A call that began, maybe before these limits did, has ended.
     pub(super) fn end(&mut self) {
         self.under_way = self.under_way.saturating_sub(1);
+    }
+
+    /// What is left of the hour, as it is told to whoever asks.
+    pub(super) fn core(&self) -> Value {
+        let reset = (self.hour_began.1 + self.hour).duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let left = self.of_the_hour.saturating_sub(self.used);
+        json!({ "limit": self.of_the_hour, "remaining": left, "used": self.used, "reset": reset })
     }
 
     /// What every answer says of the hour.

@@ -3,6 +3,7 @@
 //!
 //! It knows one repository, `team/models`, and one App that is installed there.
 
+mod app;
 mod contract;
 mod deployments;
 mod edge;
@@ -10,6 +11,7 @@ mod guard;
 mod limits;
 mod mail;
 mod pulls;
+mod register;
 mod server;
 mod shapes;
 mod state;
@@ -30,6 +32,7 @@ use crate::double;
 use crate::repository::Repository;
 
 pub use crate::double::Request;
+pub use app::{Setup, webhook};
 pub use contract::is_checked;
 pub use guard::Refusal;
 pub use mail::Delivery;
@@ -305,6 +308,11 @@ impl GitHub {
     /// Lets an installation make so many calls in an hour from now on, which may be a short one.
     pub fn limit_the_hour(&self, calls: u32, hour: Duration) {
         self.site.lock().guard.limits = Some(limits::Limits::of(calls, hour));
+    }
+
+    /// Changes what the owner of the App and of the repository has set.
+    pub fn set_up(&self, change: impl FnOnce(&mut Setup)) {
+        change(&mut self.site.lock().setup);
     }
 
     /// Ends all tokens of installations at once.

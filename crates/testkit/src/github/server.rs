@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::guard::Caller;
 use super::state::State;
-use super::{Site, deployments, mail, pulls, shapes};
+use super::{Site, app, deployments, mail, pulls, register, shapes};
 
 /// The longest comment that GitHub takes, in characters.
 const LONGEST_COMMENT: usize = 65_536;
@@ -24,7 +24,6 @@ pub(super) type Answer = Result<(StatusCode, Json<Value>), Response>;
 
 pub(super) fn router(site: Arc<Site>) -> Router {
     let repository = Router::new()
-        .route("/installation", get(installation))
         .route("/statuses/{sha}", post(create_status))
         .route("/commits/{sha}/check-runs", get(list_checks))
         .route("/check-runs", post(create_check))
@@ -43,9 +42,11 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/app/installations/{id}/access_tokens", post(create_token))
         .route("/app/hook/deliveries", get(mail::list))
         .route("/app/hook/deliveries/{id}", get(mail::show))
+        .merge(app::routes())
         .route("/user", get(ourselves))
         .route("/user/{id}", get(account))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), identify))
+        .merge(register::routes())
         .with_state(site)
 }
 
@@ -70,15 +71,15 @@ pub(super) fn is_app(caller: axum::Extension<Caller>) -> bool {
     caller.0 == Caller::Installation
 }
 
-async fn installation() -> Json<Value> {
-    Json(shapes::installation())
-}
-
 async fn create_token(Shared(site): Shared<Arc<Site>>, Json(body): Json<Value>) -> Answer {
     if body["repositories"] != json!(["models"]) {
         return Err(unprocessable("There is at least one repository that does not exist"));
     }
-    let (token, until) = site.lock().guard.new_token();
+    let mut state = site.lock();
+    if !state.setup.grants(&body["permissions"]) {
+        return Err(unprocessable("The permissions requested are not granted to this installation."));
+    }
+    let (token, until) = state.guard.new_token();
     let answer = json!({ "token": token, "expires_at": until, "permissions": body["permissions"] });
     Ok((StatusCode::CREATED, Json(answer)))
 }

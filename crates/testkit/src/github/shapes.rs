@@ -90,7 +90,30 @@ fn fork() -> Value {
     fork
 }
 
-fn app() -> Value {
+/// The repository as its own page shows it to somebody who may write.
+pub(super) fn full_repository() -> Value {
+    let mut full = repository();
+    let more = json!({
+        "subscribers_count": 0, "network_count": 0, "has_discussions": false,
+        "permissions": { "admin": false, "maintain": false, "push": true, "triage": true, "pull": true },
+    });
+    add(&mut full, &more);
+    full
+}
+
+/// A webhook of the repository: its `config`, `events` and `active`, and what became of its last delivery.
+pub(super) fn hook(id: u64, hook: &Value) -> Value {
+    let url = format!("{REPOSITORY}/hooks/{id}");
+    let mut shown = json!({
+        "type": "Repository", "id": id, "name": "web", "active": true, "url": url, "test_url": format!("{url}/test"),
+        "ping_url": format!("{url}/pings"), "updated_at": now(), "created_at": Timestamp::UNIX_EPOCH,
+        "last_response": { "code": null, "status": "unused", "message": null },
+    });
+    add(&mut shown, hook);
+    shown
+}
+
+pub(super) fn app() -> Value {
     json!({
         "id": APP_ID, "slug": "slipway", "node_id": "A_1", "owner": account(40, "team"), "name": "Slipway",
         "description": null, "external_url": PAGES, "html_url": format!("{PAGES}/apps/slipway"),

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::app::Setup;
 use super::deployments::Deployment;
 use super::guard::Guard;
 use super::mail::{Attempt, Delivery};
+use super::register::Registered;
 use super::{APP_ID, shapes};
 
 /// The account of the robot.
@@ -97,6 +99,7 @@ impl Pull {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) guard: Guard,
+    pub(super) setup: Setup,
     /// Accounts with their names and permissions.
     pub(super) people: BTreeMap<u64, (String, String)>,
     pub(super) pulls: Vec<Pull>,
@@ -109,6 +112,8 @@ pub(super) struct State {
     pub(super) waiting: Vec<Delivery>,
     /// What became of the webhooks that the App's page tells of, oldest first.
     pub(super) attempts: Vec<Attempt>,
+    /// Apps that were registered and wait to be fetched.
+    pub(super) registered: Vec<Registered>,
     /// What was not as GitHub describes it.
     pub(super) violations: Vec<String>,
     last_id: u64,
@@ -124,6 +129,7 @@ impl State {
         ]);
         Self {
             guard: Guard::new(),
+            setup: Setup::new(),
             people,
             pulls: Vec::new(),
             comments: Vec::new(),
@@ -134,6 +140,7 @@ impl State {
             deployments: Vec::new(),
             waiting: Vec::new(),
             attempts: Vec::new(),
+            registered: Vec::new(),
             violations: Vec::new(),
             last_id: 1_000,
         }

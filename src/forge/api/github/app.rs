@@ -11,6 +11,7 @@ use ring::rsa::KeyPair;
 use ring::signature::RSA_PKCS1_SHA256;
 use serde_json::{Value, json};
 
+use super::needs;
 use crate::forge::api::{ApiError, Purpose, answer};
 
 /// How far a claim is dated back: our clock may be that much ahead of GitHub's.
@@ -101,15 +102,7 @@ impl Token {
 /// What a token is asked for: this repository, and what is needed there.
 pub(super) fn wanted(repository: &str, purpose: Purpose) -> Value {
     let name = repository.rsplit('/').next().unwrap_or_default();
-    let permissions = match purpose {
-        Purpose::Source { deployments: false } => {
-            json!({ "checks": "write", "pull_requests": "write", "metadata": "read" })
-        }
-        Purpose::Source { deployments: true } => {
-            json!({ "checks": "write", "deployments": "write", "pull_requests": "write", "metadata": "read" })
-        }
-        Purpose::Environment => json!({ "contents": "write", "pull_requests": "write", "metadata": "read" }),
-    };
+    let permissions = needs::document(needs::of_tokens(purpose));
     json!({ "repositories": [name], "permissions": permissions })
 }
 

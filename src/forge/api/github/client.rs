@@ -18,6 +18,7 @@ use ureq::http::{HeaderMap, Method, Request, StatusCode};
 use super::app::{AppLogin, Token, wanted};
 use super::budget::{Budget, Permit};
 use crate::forge::api::address::Address;
+use crate::forge::api::examination::Look;
 use crate::forge::api::http::{AGENT, Calls, PATIENCE};
 use crate::forge::api::{ApiError, Login, Purpose, answer};
 
@@ -66,6 +67,16 @@ impl Client {
         }
     }
 
+    /// Where the API is.
+    pub(super) fn url(&self) -> &str {
+        &self.address.url
+    }
+
+    /// What the calls are made for.
+    pub(super) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
     /// The repository the calls are about.
     pub(super) fn repository(&self) -> &str {
         &self.address.repository
@@ -102,6 +113,28 @@ impl Client {
         let answered = self.send(method, path, None, &app.claim(Timestamp::now())?).await?;
         let link = answered.headers.get(LINK).and_then(|link| link.to_str().ok()).map(str::to_owned);
         Ok((answered.read()?, link))
+    }
+
+    /// An answer to the App itself, or to the token of the settings, with what it says of the connection. It is made
+    /// whatever the limits are: they are asked for as well.
+    pub(super) async fn look(&self, path: &str) -> Result<Look, ApiError> {
+        let bearer = match &self.login {
+            Login::Token(token) => token.to_string(),
+            Login::App(app) => app.claim(Timestamp::now())?,
+        };
+        self.look_as(&bearer, path).await
+    }
+
+    /// The same as the installation of the App, which has a token only if it may do all that is needed.
+    pub(super) async fn look_as_installation(&self, path: &str) -> Result<Look, ApiError> {
+        let bearer = self.bearer().await?;
+        self.look_as(&bearer, path).await
+    }
+
+    async fn look_as(&self, bearer: &str, path: &str) -> Result<Look, ApiError> {
+        let asked_at = Timestamp::now();
+        let Answered { status, headers, body } = self.send(Method::GET, path, None, bearer).await?;
+        Ok(Look::new(status, headers, &body, asked_at))
     }
 
     /// A call that counts against the login's limits, made within them or not at all.

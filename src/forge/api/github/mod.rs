@@ -6,6 +6,9 @@ mod checks;
 mod client;
 mod deliveries;
 mod deployments;
+mod examination;
+mod manifest;
+mod needs;
 mod window;
 
 use async_trait::async_trait;
@@ -24,13 +27,14 @@ use super::comments::{Comments, Known, Written};
 use super::http::Calls as _;
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, ForgeApi, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction, Undelivered, answer,
-    status,
+    ApiError, Finding, ForgeApi, HookPlace, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
+    Undelivered, answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId};
 use crate::forge::{Deployment, Report};
 
 pub use app::AppLogin;
+pub use manifest::{AppForm, NewApp, RegisteredApp};
 
 /// The API of GitHub.
 #[derive(Debug)]
@@ -163,5 +167,9 @@ impl ForgeApi for GitHub {
 
     async fn undelivered_payload(&self, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
         deliveries::payload(&self.client, &self.of_others, attempt).await
+    }
+
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
+        examination::examine(&self.client, hook).await
     }
 }

@@ -2,6 +2,7 @@
 //! say that they are skipped; in CI they fail.
 
 mod changes;
+mod check;
 mod forks;
 mod lost;
 mod promotions;

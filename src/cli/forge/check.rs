@@ -1,0 +1,127 @@
+//! `slipway forge check`: each forge of the settings is asked how its login, permissions, webhook, clock and limits stand.
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::cli::beside::Beside;
+use crate::cli::exit::{self, Exit, Failure};
+use crate::cli::output;
+use crate::config::Settings;
+use crate::domain::SourceName;
+use crate::forge::{Finding, ForgeApi, HookPlace, Standing};
+
+/// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead.
+///
+/// Nothing is changed there. Exit 1 if something that is needed is missing, else 4 if a forge did not answer.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    beside: Beside,
+    /// Only this source, may be given again; all sources and environments when absent
+    #[arg(long = "source", value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// The form of the answer
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    output: Form,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    Text,
+    Json,
+}
+
+/// What an API is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Source,
+    Environment,
+}
+
+/// What was found at one API.
+#[derive(Debug, Serialize)]
+struct Examined<'a> {
+    kind: Kind,
+    name: &'a str,
+    /// Nothing where there is no API to ask.
+    findings: Option<Vec<Finding>>,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = self.beside.settings()?;
+        let named =
+            |name: &SourceName| self.sources.is_empty() || self.sources.iter().any(|wish| wish == name.as_str());
+        if let Some(unknown) =
+            self.sources.iter().find(|wish| settings.sources.keys().all(|name| name.as_str() != **wish))
+        {
+            let all: Vec<&str> = settings.sources.keys().map(SourceName::as_str).collect();
+            return Err(exit::invalid(format!(
+                "the server's settings name no source `{unknown}`, only {}",
+                all.join(", ")
+            )));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| exit::defect(format!("no runtime could be started: {error}")))?;
+        let mut all = Vec::new();
+        for (name, source) in settings.sources.iter().filter(|(name, _)| named(name)) {
+            let place = place_of(&settings, name);
+            let findings = source.api.as_deref().map(|api| runtime.block_on(api.examine(Some(&place))));
+            all.push(Examined { kind: Kind::Source, name: name.as_str(), findings });
+        }
+        for (name, api) in environments(&settings).filter(|_| self.sources.is_empty()) {
+            let findings = Some(runtime.block_on(api.examine(None)));
+            all.push(Examined { kind: Kind::Environment, name: name.as_str(), findings });
+        }
+        match self.output {
+            Form::Text => output::say(&all.iter().map(as_text).collect::<Vec<_>>().join("\n")),
+            Form::Json => {
+                let document = serde_json::json!({ "checked": all });
+                output::say(&serde_json::to_string_pretty(&document).map_err(exit::defect)?);
+            }
+        }
+        let findings = all.iter().filter_map(|examined| examined.findings.as_ref()).flatten();
+        Ok(match findings.map(|finding| finding.standing).max() {
+            Some(Standing::Missing) => Exit::Refused,
+            Some(Standing::Unreachable) => Exit::Unreachable,
+            _ => Exit::Done,
+        })
+    }
+}
+
+/// Where a source's deliveries have to be sent.
+fn place_of(settings: &Settings, name: &SourceName) -> HookPlace {
+    HookPlace { server: settings.web.public_url.clone(), path: format!("/webhooks/{name}") }
+}
+
+/// Environments whose promotions are requested at a forge.
+fn environments(settings: &Settings) -> impl Iterator<Item = (&SourceName, &dyn ForgeApi)> {
+    settings
+        .environments
+        .iter()
+        .filter_map(|(name, environment)| environment.requests.as_ref().map(|requests| (name, requests.api.as_ref())))
+}
+
+/// One line for each finding, and one for what helps.
+fn as_text(examined: &Examined<'_>) -> String {
+    let Examined { kind, name, findings } = examined;
+    let kind = match kind {
+        Kind::Source => "source",
+        Kind::Environment => "environment",
+    };
+    let Some(findings) = findings else { return format!("{kind} {name}: no `api` is set, there is nobody to ask") };
+    let mut lines = vec![format!("{kind} {name}")];
+    for Finding { subject, standing, text, help } in findings {
+        lines.push(format!("  {:<11}  {:<11}  {text}", word(standing), word(subject)));
+        lines.extend(help.iter().map(|help| format!("  {:<11}  {:<11}  help: {help}", "", "")));
+    }
+    lines.join("\n")
+}
+
+/// The word by which a thing is known in JSON as well.
+fn word(thing: &impl Serialize) -> String {
+    serde_json::to_value(thing).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,161 @@
+//! `slipway forge create-app`: registers a GitHub App by a manifest, so that nobody has to tick its permissions by hand.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::cli::exit::{self, Exit, Failure};
+use crate::cli::output;
+use crate::domain::Retry;
+use crate::forge::{ApiError, AppForm, NewApp, Purpose, RegisteredApp};
+use crate::web::{Registration, wait_for_code};
+
+/// How long somebody may take with GitHub's form. Its codes hold for an hour.
+const PATIENCE: Duration = Duration::from_hours(1);
+/// The longest name that GitHub takes, in characters.
+const LONGEST_NAME: usize = 34;
+
+/// Register a GitHub App with the permissions and events that Slipway needs.
+///
+/// Prints the address of a page on this machine; its form leads to GitHub, which asks once more. Then the App's private key and
+/// its webhook's secret are written into two new files that only you may read, and the lines for the settings are printed.
+#[derive(Debug, Args)]
+pub(super) struct CreateApp {
+    /// The address of the source's webhook as GitHub reaches it, such as `https://slipway.example/webhooks/NAME`
+    #[arg(long, value_name = "URL")]
+    webhook: String,
+    /// The organisation that owns the App; whoever sends the form when absent
+    #[arg(long, value_name = "NAME")]
+    organization: Option<String>,
+    /// The App's name, which nobody else at this GitHub may have
+    #[arg(long, default_value = "slipway", value_name = "NAME")]
+    name: String,
+    /// The address of GitHub's API; `https://HOST/api/v3` of an Enterprise Server
+    #[arg(long, default_value = "https://api.github.com", value_name = "URL")]
+    api: String,
+    /// The App opens and merges requests in repositories of environments as well
+    #[arg(long)]
+    environments: bool,
+    /// The App tells of promotions as deployments as well
+    #[arg(long)]
+    deployments: bool,
+    /// Folder of the two files, `slipway-app.pem` and `slipway-app.secret`
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    folder: PathBuf,
+    /// The port of the page, on loopback; a free one when 0
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
+impl CreateApp {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let Self { webhook, organization, name, api, environments, deployments, folder, port } = self;
+        if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+            return Err(exit::invalid(format!("`--name`: expected 1 to {LONGEST_NAME} characters")));
+        }
+        let of_sources = Purpose::Source { deployments };
+        let purposes = if environments { vec![of_sources, Purpose::Environment] } else { vec![of_sources] };
+        let app = NewApp::new(&api, organization.as_deref(), &name, &webhook, &purposes).map_err(exit::invalid)?;
+        // What cannot be written is better known before there is a key to be lost.
+        let files = [Reserved::new(&folder, "slipway-app.pem")?, Reserved::new(&folder, "slipway-app.secret")?];
+        let code = code_for(&app, port)?;
+        let registered = app.register(&code).map_err(|error| failed(&error))?;
+        let RegisteredApp { id, page, key, secret } = registered;
+        let [pem, word] = files;
+        pem.keep(&key)?;
+        word.keep(&secret)?;
+        output::note(&format!(
+            "the App is registered; install it for the repositories of models at {page}/installations/new"
+        ));
+        output::note("then put these lines to the source in the server's settings, and try `slipway forge check`:");
+        output::say("forge: github");
+        output::say("secret: {file: ./slipway-app.secret}");
+        let deployments = if deployments { ", deployments: true" } else { "" };
+        output::say(&format!(
+            "api: {{url: \"{api}\", repository: OWNER/NAME, app: {{id: {id}, key: {{file: ./slipway-app.pem}}}}{deployments}}}"
+        ));
+        Ok(Exit::Done)
+    }
+}
+
+/// Shows the form on loopback until GitHub sends somebody back with a code.
+fn code_for(app: &NewApp, port: u16) -> Result<String, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| exit::defect(format!("no runtime could be started: {error}")))?;
+    runtime.block_on(async {
+        let busy = |error| exit::invalid(format!("`--port`: port {port} of 127.0.0.1 cannot be listened on: {error}"));
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(busy)?;
+        let address = listener.local_addr().map_err(exit::defect)?;
+        let (key, state) = (random()?, random()?);
+        let back = format!("http://{address}{}", Registration::path_back(&key));
+        let AppForm { action, manifest, origin } = app.form(&back, &state);
+        output::note("open this page in a browser on this machine, and send its form:");
+        output::say(&format!("http://{address}{}", Registration::path(&key)));
+        let registration = Registration { key, state, action, manifest, forge: origin };
+        let code = tokio::time::timeout(PATIENCE, wait_for_code(listener, registration)).await;
+        code.ok().flatten().ok_or_else(|| {
+            exit::unreachable(format!("nobody came back from GitHub within {} minutes", PATIENCE.as_secs() / 60))
+        })
+    })
+}
+
+/// A text that nobody can guess: 256 random bits.
+fn random() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| exit::defect(format!("no random numbers from the system: {error}")))?;
+    Ok(hex::encode(bytes))
+}
+
+fn failed(error: &ApiError) -> Failure {
+    let message =
+        format!("the App cannot be fetched: {error}\n  help: delete it at GitHub, if it is there, and begin anew");
+    match error.retry() {
+        Retry::Never => exit::refused(message),
+        Retry::Backoff | Retry::After(_) => exit::unreachable(message),
+    }
+}
+
+/// A new file that only its owner may read. It goes again unless something is kept in it.
+struct Reserved {
+    path: PathBuf,
+    file: File,
+    is_kept: bool,
+}
+
+impl Reserved {
+    fn new(folder: &Path, name: &str) -> Result<Self, Failure> {
+        let path = folder.join(name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = file.map_err(|error| {
+            let help = "take an old file away, or name another `--folder`";
+            exit::invalid(format!("`{}` cannot be made: {error}\n  help: {help}", path.display()))
+        })?;
+        Ok(Self { path, file, is_kept: false })
+    }
+
+    /// Writes it to the disk.
+    fn keep(mut self, text: &str) -> Result<(), Failure> {
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
+        self.is_kept = true;
+        written.map_err(|error| {
+            let help = "the App is registered: make a new private key and set a new secret in its settings";
+            exit::defect(format!("`{}` cannot be written: {error}\n  help: {help}", self.path.display()))
+        })
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // What is left is an empty file.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

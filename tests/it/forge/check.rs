@@ -1,0 +1,279 @@
+//! `slipway forge check`, against the double: what is well is said to be well, and nothing else is.
+
+use std::process::Command;
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use slipway_testkit::github::{APP_ID, APP_KEY, GitHub, ROBOT_TOKEN, Refusal, Setup, webhook};
+
+use super::ground::Ground;
+use crate::support::slipway;
+
+const APP: &str = "app: {id: 4711, key: {file: ./app.pem}}";
+const ROBOT: &str = "token: {file: ./robot}";
+
+/// Settings of a server beside a GitHub; no server runs.
+struct Desk {
+    folder: tempfile::TempDir,
+    github: GitHub,
+    ground: Ground,
+}
+
+impl Desk {
+    async fn with(login: &str) -> Self {
+        assert!(APP.contains(&APP_ID.to_string()), "the settings name the double's App");
+        let ground = Ground::new().await;
+        let github = GitHub::start(ground.bare.clone()).await.expect("a GitHub");
+        let folder = tempfile::tempdir().expect("a folder");
+        let api = format!("api: {{url: \"{}\", repository: team/models, {login}}}", github.url());
+        let of_source = api.replace("repository:", "deployments: true, repository:");
+        let settings = format!(
+            "apiVersion: slipway.dev/v1alpha1
+kind: Server
+listen: 127.0.0.1:0
+state: ./state
+web: {{public_url: \"https://slipway.example\"}}
+sources:
+- {{name: digits, forge: github, url: \"https://git.example/models.git\", secret: {{file: ./secret}}, environment: staging, {of_source}}}
+- {{name: plain, forge: plain, url: \"https://git.example/others.git\", secret: {{file: ./secret}}, environment: staging}}
+environments:
+- {{name: staging, url: \"https://git.example/environment.git\", requests: {{forge: github, merge: slipway, {api}}}}}
+"
+        );
+        for (name, content) in [
+            ("slipway-server.yaml", &*settings),
+            ("secret", "a secret of some length"),
+            ("app.pem", APP_KEY),
+            ("robot", ROBOT_TOKEN),
+        ] {
+            std::fs::write(folder.path().join(name), content).expect("written");
+        }
+        Self { folder, github, ground }
+    }
+
+    /// Runs it; answers its exit code and everything it said.
+    async fn check(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = Command::new(slipway());
+        command.args(["forge", "check"]).args(arguments).current_dir(self.folder.path());
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it ran");
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8")).concat();
+        (output.status.code().expect("an exit code"), said)
+    }
+
+    /// The findings about the source, once something was set up, and the exit code.
+    async fn after(&self, change: impl FnOnce(&mut Setup)) -> (i32, Vec<Value>) {
+        self.github.set_up(change);
+        let (code, said) = self.check(&["--source", "digits", "--output", "json"]).await;
+        let document: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+        (code, document["checked"][0]["findings"].as_array().expect("findings").clone())
+    }
+}
+
+/// The findings that are not well, as `standing subject: text`, with their help.
+fn faults(findings: &[Value]) -> Vec<(String, String)> {
+    let word = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    let line = |finding: &Value| {
+        let [standing, subject, text] = ["standing", "subject", "text"].map(|name| word(finding, name));
+        (format!("{standing} {subject}: {text}"), word(finding, "help"))
+    };
+    findings
+        .iter()
+        .filter(|finding| !matches!(word(finding, "standing").as_str(), "ok" | "unknown"))
+        .map(line)
+        .collect()
+}
+
+/// The one fault, which has to say these parts.
+fn only_fault(findings: &[Value], line: &str, help: &str) {
+    let faults = faults(findings);
+    let [(found, helps)] = &faults[..] else { panic!("expected one fault with `{line}`: {faults:#?}") };
+    assert!(found.contains(line), "`{line}` is not in {found}");
+    assert!(helps.contains(help), "`{help}` is not in {helps}");
+}
+
+#[tokio::test]
+async fn an_app_that_has_what_it_needs_is_told_to_be_well_in_every_respect() {
+    let desk = Desk::with(APP).await;
+    let (code, said) = desk.check(&[]).await;
+    assert_eq!(code, 0, "{said}");
+    for line in [
+        "source digits",
+        "ok           clock        this machine's clock and the forge's agree",
+        "ok           login        the App `slipway` (4711)",
+        "ok           permissions  Checks: Read and write, Deployments: Read and write, Pull requests: Read and write",
+        "ok           events       Pull request, Push, Issue comment, Check run, Check suite, Merge group",
+        "ok           webhook      it leads to https://slipway.example/webhooks/digits",
+        "unknown      deliveries   there has been none",
+        "ok           limits       5000 calls are left of 5000 in an hour",
+        "source plain: no `api` is set, there is nobody to ask",
+        "environment staging",
+        "ok           permissions  Contents: Read and write, Pull requests: Read and write, Metadata: Read-only",
+    ] {
+        assert!(said.contains(line), "`{line}` is not in\n{said}");
+    }
+    assert!(!["warning", "missing", "unreachable", "ghs_", "eyJ"].iter().any(|word| said.contains(word)), "{said}");
+    let written = desk.github.requests().into_iter().filter(|call| call.method != "GET").map(|call| call.path);
+    assert!(written.clone().all(|path| path.ends_with("/access_tokens")), "{:?}", written.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_permission_that_is_missing_is_named_with_the_setting_to_change() {
+    let desk = Desk::with(APP).await;
+    let without = |setup: &mut Setup| {
+        setup.offered["checks"] = json!("read");
+        setup.granted["checks"] = json!("read");
+    };
+    let (code, findings) = desk.after(without).await;
+    assert_eq!(code, 1, "{findings:#?}");
+    let help =
+        "https://github.example/organizations/team/settings/apps/slipway/permissions: set Checks: Read and write";
+    only_fault(&findings, "missing permissions: `Checks: Read and write` is not granted", help);
+    // The App asks for it by now, and the owner has not accepted it.
+    let (code, findings) = desk.after(|setup| setup.offered["checks"] = json!("write")).await;
+    assert_eq!(code, 1);
+    only_fault(&findings, "`Checks: Read and write` is not granted", "its owner has yet to accept it");
+    // What only a merge queue needs is no reason to fail.
+    let lesser = |setup: &mut Setup| {
+        setup.granted["checks"] = json!("write");
+        setup.granted["merge_queues"] = Value::Null;
+        setup.events.retain(|event| event != "merge_group");
+    };
+    let (code, findings) = desk.after(lesser).await;
+    let faults = faults(&findings);
+    assert_eq!((code, faults.len()), (0, 2), "{faults:#?}");
+    assert!(faults.iter().all(|(line, _)| line.starts_with("warning ")), "{faults:#?}");
+    let (code, findings) = desk.after(|setup| setup.events.retain(|event| event != "pull_request")).await;
+    assert_eq!(code, 1, "{findings:#?}");
+}
+
+#[tokio::test]
+async fn an_app_whose_key_is_anothers_or_that_is_not_installed_is_told_so_and_asked_nothing_more() {
+    let desk = Desk::with("app: {id: 4712, key: {file: ./app.pem}}").await;
+    let (code, findings) = desk.after(|_| ()).await;
+    assert_eq!(code, 1);
+    only_fault(&findings, "missing login: the forge refuses: 401", "`app.id` and `app.key` have to be of one App");
+    assert_eq!(desk.github.requests().len(), 1, "who is nobody asks nothing more");
+
+    let desk = Desk::with(APP).await;
+    let (code, findings) = desk.after(|setup| setup.is_installed = false).await;
+    assert_eq!(code, 1);
+    let (line, help) = &faults(&findings)[0];
+    assert!(line.contains("missing repository: the forge has no such thing: 404"), "{line}");
+    assert!(help.contains("https://github.example/apps/slipway/installations/new"), "{help}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_even_where_the_login_is_refused_for_it() {
+    let desk = Desk::with(APP).await;
+    let (code, findings) = desk.after(|setup| setup.clock = SignedDuration::from_secs(90)).await;
+    assert_eq!(code, 0);
+    only_fault(&findings, "warning clock: this machine's clock is ", "set this machine's clock");
+    let (line, _) = &faults(&findings)[0];
+    assert!(line.contains(" s behind the forge's"), "{line}");
+    let seconds: u64 = line
+        .split("clock is ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next())
+        .and_then(|n| n.parse().ok())
+        .expect("a number");
+    assert!((60..=91).contains(&seconds), "{line}");
+    let (_, findings) = desk.after(|setup| setup.clock = SignedDuration::from_secs(-90)).await;
+    only_fault(&findings, "s ahead of the forge's", "");
+}
+
+#[tokio::test]
+async fn a_webhook_that_leads_elsewhere_or_sends_forms_is_told_with_the_address_to_set() {
+    let desk = Desk::with(APP).await;
+    let elsewhere = "https://user:word@old.example/webhooks/others?token=word";
+    let (code, findings) = desk.after(|setup| setup.webhook = webhook(elsewhere)).await;
+    assert_eq!(code, 1);
+    let line = "missing webhook: it leads to https://old.example/webhooks/others, and not to https://slipway.example/webhooks/digits";
+    only_fault(&findings, line, "settings/apps/slipway: set https://slipway.example/webhooks/digits");
+    let (code, findings) = desk.after(|setup| setup.webhook = webhook("https://old.example/webhooks/digits")).await;
+    assert_eq!(code, 0);
+    only_fault(&findings, "warning webhook: it leads to https://old.example", "if those are not the same server");
+    let forms = |setup: &mut Setup| {
+        setup.webhook = webhook("https://slipway.example/webhooks/digits");
+        setup.webhook["content_type"] = json!("form");
+    };
+    let (code, findings) = desk.after(forms).await;
+    assert_eq!(code, 1);
+    only_fault(&findings, "it sends forms", "application/json");
+    let (code, findings) = desk.after(|setup| setup.webhook = Value::Null).await;
+    assert_eq!(code, 1);
+    only_fault(&findings, "the App has no webhook", "set https://slipway.example/webhooks/digits");
+}
+
+#[tokio::test]
+async fn deliveries_that_were_not_taken_are_told_with_what_their_answers_mean() {
+    let desk = Desk::with(APP).await;
+    desk.ground.push("better", "2").await;
+    desk.github.open_pull("better", 1).await.expect("a pull request");
+    let deliveries = desk.github.waiting();
+    desk.github.note_attempt(&deliveries[0], 202);
+    desk.github.note_attempt(&deliveries[0], 401);
+    let (code, findings) = desk.after(|_| ()).await;
+    assert_eq!(code, 0);
+    only_fault(
+        &findings,
+        "warning deliveries: 1 of the last 2 were taken; the newest",
+        "the webhook's secret is not the source's",
+    );
+}
+
+#[tokio::test]
+async fn a_forge_that_does_not_answer_or_has_no_calls_left_is_told_as_that() {
+    let desk = Desk::with(APP).await;
+    desk.github.limit_the_hour(0, std::time::Duration::from_mins(10));
+    let (code, findings) = desk.after(|_| ()).await;
+    assert_eq!(code, 0, "asking for the limits costs nothing");
+    only_fault(&findings, "warning limits: 0 calls are left of 0 in an hour", "who else uses this login?");
+    desk.github.lift_limits();
+    let (_, findings) = desk.after(|_| ()).await;
+    assert!(findings.iter().any(|finding| finding["text"] == "this server has no limits"), "{findings:#?}");
+    desk.github.refuse(1, Refusal::Broken);
+    let (code, findings) = desk.after(|_| ()).await;
+    assert_eq!((code, findings.len()), (4, 1), "{findings:#?}");
+    only_fault(&findings, "unreachable address: ", "is `api.url` right");
+}
+
+#[tokio::test]
+async fn a_robots_token_is_told_its_end_its_scopes_and_the_webhooks_of_the_repository() {
+    let desk = Desk::with(ROBOT).await;
+    let (code, findings) = desk.after(|_| ()).await;
+    assert_eq!(code, 1);
+    only_fault(
+        &findings,
+        "missing webhook: the repository has no webhook",
+        "add one for https://slipway.example/webhooks/digits",
+    );
+    let hook = json!({
+        "config": webhook("https://slipway.example/webhooks/digits"), "events": ["pull_request", "push", "issue_comment"],
+        "last_response": { "code": 401, "status": "unauthorized", "message": "Invalid HTTP Response: 401" },
+    });
+    let soon = (jiff::Timestamp::now() + SignedDuration::from_hours(48)).strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let hooked = |setup: &mut Setup| {
+        setup.hooks = vec![hook];
+        setup.token_until = Some(soon.clone());
+    };
+    let (code, findings) = desk.after(hooked).await;
+    let faults = faults(&findings);
+    assert_eq!((code, faults.len()), (0, 3), "{faults:#?}");
+    for line in [
+        format!("warning login: a token of `robot`, holds until {soon}"),
+        "warning events: `Merge group` is not told of".to_owned(),
+        "warning deliveries: the last one was answered 401".to_owned(),
+    ] {
+        assert!(faults.iter().any(|(fault, _)| fault.starts_with(&line)), "`{line}` is not in {faults:#?}");
+    }
+    assert!(findings.iter().any(|finding| finding["text"] == "the token has the scope `repo`"), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn a_source_that_nobody_set_up_is_no_source_to_check() {
+    let desk = Desk::with(APP).await;
+    let (code, said) = desk.check(&["--source", "others"]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("the server's settings name no source `others`, only digits, plain"), "{said}");
+    assert!(desk.github.requests().is_empty());
+}
