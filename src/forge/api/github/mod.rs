@@ -8,6 +8,7 @@ mod deliveries;
 mod examination;
 mod manifest;
 mod needs;
+mod unchanged;
 mod window;
 
 use async_trait::async_trait;
