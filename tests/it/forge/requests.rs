@@ -1,8 +1,9 @@
 //! Requests to merge of our own, as promotions will use them, against the double and its real repository.
 
+use slipway::domain::{Account, ForgeId};
 use slipway::forge::{
-    ApiSettings, AppLogin, Conclusion, ForgeApi, Login, Marker, NewRequest, Purpose, Report, ReportState, Settings,
-    connect_api,
+    ApiSettings, AppLogin, Conclusion, ForgeApi, Login, Marker, NewRequest, Permission, Purpose, Report, ReportState,
+    Settings, connect_api,
 };
 use slipway_testkit::github::{APP_ID, APP_KEY, GitHub, ROBOT_TOKEN};
 
@@ -51,6 +52,26 @@ async fn a_permission_is_looked_up_by_number_and_never_by_a_name_that_somebody_e
     peer.github.permit(12, "eve", "read");
     for login in logins() {
         permissions_go_by_number(peer.api(login).as_ref()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_has_not_changed_since_it_was_asked_costs_nothing_of_the_hour_and_what_has_is_seen_at_once() {
+    for login in logins() {
+        let peer = Peer::start().await;
+        peer.github.permit(11, "grace", "write");
+        let api = peer.api(login);
+        let grace = Account { id: ForgeId::from(11), name: None };
+        let permission = async || api.permission(&grace).await.expect("an answer");
+        assert_eq!(permission().await, Permission::Write);
+        let (used, _) = peer.github.used();
+        for _ in 0..3 {
+            assert_eq!(permission().await, Permission::Write);
+        }
+        assert_eq!(peer.github.used(), (used, 6), "a lookup is two calls");
+        peer.github.permit(11, "grace", "read");
+        assert_eq!(permission().await, Permission::Read);
+        assert_eq!(peer.github.used(), (used + 1, 7), "the account is the same, its permission is not");
     }
 }
 

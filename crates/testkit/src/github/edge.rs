@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::contract::{self, Contract};
 use super::guard::Caller;
 use super::server::{self, refused};
+use super::tags::Condition;
 use super::{Site, app};
 use crate::double::{Request, listen};
 
@@ -94,14 +95,18 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
         refusal.headers_mut().extend(app::headers(&site.lock().setup, caller));
         return refusal;
     }
-    let mut answer = next.run(request).await;
+    let condition = Condition::of(&request);
+    let mut answer = condition.apply(next.run(request).await).await;
     site.answered.notify_waiters();
     let mut state = site.lock();
     answer.headers_mut().extend(app::headers(&state.setup, caller));
     if state.guard.losses.take(&method) {
         return refused(StatusCode::BAD_GATEWAY, "the answer is lost");
     }
-    if let Some(limits) = &state.guard.limits {
+    if let Some(limits) = &mut state.guard.limits {
+        if answer.status() == StatusCode::NOT_MODIFIED && !is_free {
+            limits.unchanged();
+        }
         answer.headers_mut().extend(limits.headers());
     }
     answer

@@ -23,7 +23,10 @@ pub(super) struct Limits {
     of_the_hour: u32,
     hour: Duration,
     hour_began: (Instant, SystemTime),
-    used: u32,
+    /// Calls of this hour.
+    pub(super) used: u32,
+    /// Calls whose answer had not changed.
+    pub(super) unchanged: u32,
     points: VecDeque<(Instant, u32)>,
     made: VecDeque<Instant>,
     under_way: u32,
@@ -41,6 +44,7 @@ impl Limits {
             hour,
             hour_began: (Instant::now(), SystemTime::now()),
             used: 0,
+            unchanged: 0,
             points: VecDeque::new(),
             made: VecDeque::new(),
             under_way: 0,
@@ -84,6 +88,12 @@ impl Limits {
         self.under_way += 1;
         self.most_at_once = self.most_at_once.max(self.under_way);
         None
+    }
+
+    /// A call that began was told that nothing has changed: it costs nothing of the hour.
+    pub(super) fn unchanged(&mut self) {
+        self.used = self.used.saturating_sub(1);
+        self.unchanged += 1;
     }
 
     /// A call that began, maybe before these limits did, has ended.

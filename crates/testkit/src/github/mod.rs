@@ -15,6 +15,7 @@ mod register;
 mod server;
 mod shapes;
 mod state;
+mod tags;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -298,6 +299,12 @@ impl GitHub {
         let state = self.site.lock();
         let limits = &state.guard.limits;
         limits.as_ref().map_or((0, 0), |limits| (limits.refused, limits.most_at_once))
+    }
+
+    /// How many calls of the hour were used, and how many were told that nothing has changed, which costs none.
+    pub fn used(&self) -> (u32, u32) {
+        let state = self.site.lock();
+        state.guard.limits.as_ref().map_or((0, 0), |limits| (limits.used, limits.unchanged))
     }
 
     /// Is a server of one's own from now on, without limits.

@@ -56,7 +56,8 @@ pub(super) fn refused(status: StatusCode, message: &str) -> Response {
 }
 
 pub(super) fn unprocessable(message: &str) -> Response {
-    refused(StatusCode::UNPROCESSABLE_ENTITY, message)
+    let body = json!({ "message": message, "documentation_url": "https://docs.github.example/rest" });
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
 }
 
 /// Says who calls. Those that nobody knows were turned away before.

@@ -12,11 +12,12 @@ use jiff::Timestamp;
 use octocrab::Octocrab;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
-use ureq::http::header::{AUTHORIZATION, HeaderValue, LINK, USER_AGENT};
+use ureq::http::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH, LINK, USER_AGENT};
 use ureq::http::{HeaderMap, Method, Request, StatusCode};
 
 use super::app::{AppLogin, Token, wanted};
 use super::budget::{Budget, Permit};
+use super::unchanged::Answers;
 use crate::forge::api::address::Address;
 use crate::forge::api::examination::Look;
 use crate::forge::api::http::{AGENT, Calls, PATIENCE};
@@ -47,6 +48,7 @@ pub(super) struct Client {
     login: Login,
     purpose: Purpose,
     budget: Arc<Budget>,
+    answers: Answers,
     octocrab: OnceCell<Octocrab>,
     installation: OnceCell<u64>,
     token: Mutex<Option<Token>>,
@@ -56,7 +58,8 @@ impl Client {
     pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
         let (octocrab, installation) = (OnceCell::new(), OnceCell::new());
         let budget = Budget::of(&address.url, &whose(&address, &login));
-        Self { address, login, purpose, budget, octocrab, installation, token: Mutex::new(None) }
+        let answers = Answers::default();
+        Self { address, login, purpose, budget, answers, octocrab, installation, token: Mutex::new(None) }
     }
 
     /// The App we are, if we are one.
@@ -140,10 +143,22 @@ impl Client {
     /// A call that counts against the login's limits, made within them or not at all.
     async fn ask(&self, method: &Method, path: &str, body: Option<&Value>, bearer: &str) -> Result<Value, ApiError> {
         let _permit = self.permit(method, path).await?;
-        let answered = self.send(method.clone(), path, body, bearer).await?;
+        let known = if *method == Method::GET { self.answers.known(path) } else { None };
+        let tag = known.as_ref().map(|known| &known.tag);
+        let mut answered = self.send_if_changed(method.clone(), path, body, bearer, tag).await?;
         self.budget.note(answered.status, &answered.headers);
         if let Some(left) = answer::calls_left(&answered.headers) {
             metrics::gauge!("slipway_forge_calls_left", "repository" => self.address.repository.clone()).set(left);
+        }
+        match known {
+            Some(known) if answered.status == StatusCode::NOT_MODIFIED => {
+                metrics::counter!("slipway_forge_calls_unchanged_total").increment(1);
+                (answered.status, answered.body) = (StatusCode::OK, known.body);
+            }
+            _ if *method == Method::GET => {
+                self.answers.note(path, answered.status, &answered.headers, &answered.body);
+            }
+            _ => {}
         }
         let read = answered.read();
         if let Err(ApiError::Throttled { pause }) = &read {
@@ -170,7 +185,19 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>, bearer: &str) -> Result<Answered, ApiError> {
-        let sending = self.send_for_however_long(method, path, body, bearer);
+        self.send_if_changed(method, path, body, bearer, None).await
+    }
+
+    /// The same, on the condition that the answer is not the one that has a tag.
+    async fn send_if_changed(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        bearer: &str,
+        tag: Option<&HeaderValue>,
+    ) -> Result<Answered, ApiError> {
+        let sending = self.send_for_however_long(method, path, body, bearer, tag);
         let late = |_| ApiError::Unreachable { reason: format!("no answer in {PATIENCE:?}") };
         tokio::time::timeout(PATIENCE, sending).await.map_err(late)?
     }
@@ -181,13 +208,17 @@ impl Client {
         path: &str,
         body: Option<&Value>,
         bearer: &str,
+        tag: Option<&HeaderValue>,
     ) -> Result<Answered, ApiError> {
         let octocrab = self.octocrab.get_or_try_init(|| async { self.connect() }).await?;
         let help = "the token holds characters that no header may";
         let mut login = HeaderValue::from_str(&format!("Bearer {bearer}"))
             .map_err(|_| ApiError::Refused { reason: "it cannot be sent".to_owned(), help })?;
         login.set_sensitive(true);
-        let request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(tag) = tag {
+            request = request.header(IF_NONE_MATCH, tag);
+        }
         let request = request.header(AUTHORIZATION, login).header(USER_AGENT, AGENT).header(VERSION, "2022-11-28");
         let request = octocrab.build_request(request, body).map_err(|error| unreachable(&error))?;
         let (parts, body) = octocrab.execute(request).await.map_err(|error| unreachable(&error))?.into_parts();

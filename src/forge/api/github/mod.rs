@@ -9,6 +9,7 @@ mod deployments;
 mod examination;
 mod manifest;
 mod needs;
+mod unchanged;
 mod window;
 
 use async_trait::async_trait;

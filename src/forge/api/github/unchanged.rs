@@ -1,0 +1,124 @@
+//! Answers that are asked for again on the condition that they have changed (docs.github.com, "Best practices for using the
+//! REST API", "Use conditional requests if appropriate"): an answer that has not costs nothing of the hour. GitHub is asked
+//! every time; what is kept here only spares it the telling.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use ureq::http::header::{ETAG, HeaderValue};
+use ureq::http::{HeaderMap, StatusCode};
+
+/// Answers that are kept, at most.
+const MOST: usize = 1_000;
+/// What they hold in memory, at most, in bytes.
+const MOST_BYTES: usize = 8 << 20;
+/// A longer answer is not kept: a page of comments is told again.
+const LONGEST: usize = 256 << 10;
+
+/// An answer and the tag that names this state of it.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) tag: HeaderValue,
+    pub(super) body: Bytes,
+    /// When it was used last, counted in uses.
+    used: u64,
+}
+
+/// Answers of one login, by their paths.
+#[derive(Debug, Default)]
+pub(super) struct Answers(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    known: HashMap<String, Known>,
+    bytes: usize,
+    uses: u64,
+}
+
+impl Answers {
+    /// What is known of an answer.
+    pub(super) fn known(&self, path: &str) -> Option<Known> {
+        let mut kept = self.lock();
+        kept.uses += 1;
+        let uses = kept.uses;
+        let known = kept.known.get_mut(path)?;
+        known.used = uses;
+        Some(known.clone())
+    }
+
+    /// Takes note of an answer. One that has no tag is told anew every time.
+    pub(super) fn note(&self, path: &str, status: StatusCode, headers: &HeaderMap, body: &Bytes) {
+        let mut kept = self.lock();
+        kept.forget(path);
+        let Some(tag) = headers.get(ETAG) else { return };
+        if status != StatusCode::OK || body.len() > LONGEST {
+            return;
+        }
+        while kept.known.len() >= MOST || kept.bytes + body.len() > MOST_BYTES {
+            let Some(oldest) = kept.known.iter().min_by_key(|(_, known)| known.used).map(|(path, _)| path.clone())
+            else {
+                break;
+            };
+            kept.forget(&oldest);
+        }
+        kept.uses += 1;
+        kept.bytes += body.len();
+        let known = Known { tag: tag.clone(), body: body.clone(), used: kept.uses };
+        kept.known.insert(path.to_owned(), known);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn forget(&mut self, path: &str) {
+        if let Some(known) = self.known.remove(path) {
+            self.bytes -= known.body.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(answers: &Answers, path: &str, length: usize) {
+        let headers = [(ETAG, HeaderValue::from_static("\"tag\""))].into_iter().collect();
+        answers.note(path, StatusCode::OK, &headers, &Bytes::from(vec![b'x'; length]));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_number_and_memory_and_what_is_used_stays_longest() {
+        let answers = Answers::default();
+        note(&answers, "used", 10);
+        for number in 0..3 * MOST {
+            note(&answers, &format!("{number}"), 10);
+            assert!(answers.known("used").is_some(), "{number}");
+        }
+        assert_eq!(answers.lock().known.len(), MOST);
+        assert!(answers.known("0").is_none() && answers.known(&format!("{}", 3 * MOST - 1)).is_some());
+        for number in 0..100 {
+            note(&answers, &format!("long {number}"), LONGEST);
+        }
+        let kept = answers.lock();
+        let bytes: usize = kept.known.values().map(|known| known.body.len()).sum();
+        assert_eq!(kept.bytes, bytes);
+        assert!(bytes <= MOST_BYTES && bytes > MOST_BYTES / 2, "{bytes}");
+    }
+
+    #[test]
+    fn an_answer_without_a_tag_one_that_is_too_long_and_a_refusal_are_not_kept() {
+        let answers = Answers::default();
+        note(&answers, "path", 10);
+        answers.note("path", StatusCode::OK, &HeaderMap::new(), &Bytes::from_static(b"{}"));
+        assert!(answers.known("path").is_none(), "the older answer is not the newest");
+        note(&answers, "path", LONGEST + 1);
+        assert!(answers.known("path").is_none());
+        let headers = [(ETAG, HeaderValue::from_static("\"tag\""))].into_iter().collect();
+        answers.note("path", StatusCode::NOT_FOUND, &headers, &Bytes::from_static(b"{}"));
+        assert!(answers.known("path").is_none());
+    }
+}
