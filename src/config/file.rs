@@ -109,6 +109,10 @@ pub(super) struct SourceFile {
     /// The forge's API, which is told where runs stand.
     #[serde(default)]
     pub(super) api: Option<ForgeApiFile>,
+    /// Whether where a revision's models stand is written as a git note (`refs/notes/slipway`) into the repository, once their
+    /// runs end. For `forge: plain`, whose login has to be allowed to push then.
+    #[serde(default)]
+    pub(super) notes: bool,
     /// Which of its changes (pull or merge requests) are judged.
     #[serde(default)]
     pub(super) changes: ChangesFile,

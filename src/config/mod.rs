@@ -101,6 +101,8 @@ pub struct Source {
     pub forge: forge::Settings,
     /// The forge's API.
     pub api: Option<Arc<dyn forge::ForgeApi>>,
+    /// Whether runs are told of by notes on the commits.
+    pub notes: bool,
     /// The repository and its served branch.
     pub remote: Remote,
     /// Secrets of its webhook.
