@@ -224,7 +224,9 @@ fn assemble(
     let mirrors = state.join("mirrors");
     let mut hooks = BTreeMap::new();
     let mut served = BTreeMap::new();
-    for (name, config::Source { forge, api, notes, remote, secrets, environment, changes, priority }) in sources {
+    for (name, config::Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, priority }) in
+        sources
+    {
         let (kind, forge) = (forge, forge::connect(forge));
         let mirror = Mirror::open(&mirrors, remote)?;
         let pages =
@@ -232,8 +234,19 @@ fn assemble(
         hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
         let notes = notes.then(|| Arc::new(Notes::new(mirror.clone(), committer.clone())));
         let arrived = Notify::new();
-        let source =
-            pipeline::Source { kind, forge, api, notes, pages, mirror, environment, changes, priority, arrived };
+        let source = pipeline::Source {
+            kind,
+            forge,
+            api,
+            notes,
+            pages,
+            mirror,
+            environment,
+            changes,
+            judge_drafts,
+            priority,
+            arrived,
+        };
         served.insert(name, source);
     }
     let environments = assemble_environments(environments, &mirrors, &store)?;

@@ -116,6 +116,9 @@ pub(super) struct SourceFile {
     /// Which of its changes (pull or merge requests) are judged.
     #[serde(default)]
     pub(super) changes: ChangesFile,
+    /// Whether drafts are judged as other changes are; if not, they are once they are marked ready.
+    #[serde(default = "usually")]
+    pub(super) judge_drafts: bool,
     /// Runs of a source with a higher priority are taken first, -100 to 100.
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
@@ -430,6 +433,10 @@ impl Default for WebFile {
             requests_per_second: 100,
         }
     }
+}
+
+fn usually() -> bool {
+    true
 }
 
 fn usual_address() -> SocketAddr {

@@ -111,6 +111,8 @@ pub struct Source {
     pub environment: SourceName,
     /// Which of its changes are judged.
     pub changes: ChangePolicy,
+    /// Whether drafts are judged before they are marked ready.
+    pub judge_drafts: bool,
     /// Priority of its runs.
     pub priority: i32,
 }

@@ -144,6 +144,7 @@ fn settle_sources(
             ca,
             environment,
             changes,
+            judge_drafts,
             api,
             notes,
             priority,
@@ -174,7 +175,10 @@ fn settle_sources(
         let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
         let Some(remote) = place.remote(&url, &branch, &login, problems) else { continue };
         if sources
-            .insert(name.clone(), Source { forge, api, notes, remote, secrets, environment, changes, priority })
+            .insert(
+                name.clone(),
+                Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, priority },
+            )
             .is_some()
         {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));

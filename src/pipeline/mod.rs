@@ -104,6 +104,8 @@ pub struct Source {
     pub environment: SourceName,
     /// Which of its changes are judged.
     pub changes: ChangePolicy,
+    /// Whether drafts are judged before they are marked ready.
+    pub judge_drafts: bool,
     /// Priority of its runs; zero is usual.
     pub priority: i32,
     /// Wakes the reader of its deliveries.

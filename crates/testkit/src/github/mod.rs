@@ -86,11 +86,30 @@ impl GitHub {
 
     /// Opens a pull request of a branch of the repository into `main`.
     pub async fn open_pull(&self, branch: &str, author: u64) -> Result<u64> {
+        self.open(branch, author, false).await
+    }
+
+    /// The same as a draft.
+    pub async fn open_draft(&self, branch: &str, author: u64) -> Result<u64> {
+        self.open(branch, author, true).await
+    }
+
+    /// Marks a draft as ready.
+    pub fn mark_ready(&self, number: u64) {
+        let mut state = self.site.lock();
+        let pull = &mut state.pulls[index_of(number)];
+        pull.draft = false;
+        let author = pull.author;
+        let body = json!({ "action": "ready_for_review", "number": number, "pull_request": state.pull(number) });
+        state.mail("pull_request", body, author);
+    }
+
+    async fn open(&self, branch: &str, author: u64, draft: bool) -> Result<u64> {
         let number = self.site.lock().pulls.len() as u64 + 1;
         let head = self.show_head(number, branch).await?;
         let base = self.site.repository.rev_parse("refs/heads/main").await?;
         let mut state = self.site.lock();
-        state.pulls.push(Pull::new(number, branch, "main", &head, &base, author));
+        state.pulls.push(Pull { draft, ..Pull::new(number, branch, "main", &head, &base, author) });
         let body = json!({ "action": "opened", "number": number, "pull_request": state.pull(number) });
         state.mail("pull_request", body, author);
         Ok(number)

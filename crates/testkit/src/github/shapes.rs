@@ -150,7 +150,7 @@ pub(super) fn pull_in_list(pull: &Pull, user: &Value) -> Value {
         "id": 100_000 + number, "node_id": format!("PR_{number}"), "number": number, "title": pull.title,
         "body": pull.text, "state": if pull.open { "open" } else { "closed" }, "locked": false, "user": user,
         "assignee": null, "labels": [], "milestone": null, "author_association": "MEMBER", "auto_merge": null,
-        "draft": false, "head": end(&pull.branch, &pull.head), "base": end(&pull.base_branch, &pull.base),
+        "draft": pull.draft, "head": end(&pull.branch, &pull.head), "base": end(&pull.base_branch, &pull.base),
         "created_at": pull.opened_at, "updated_at": now(), "closed_at": pull.closed_at,
         "merged_at": pull.closed_at.filter(|_| pull.merged), "merge_commit_sha": pull.merge_commit,
         "url": url, "html_url": page,
