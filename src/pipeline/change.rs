@@ -11,7 +11,7 @@ use super::{ChangePolicy, Pipeline, Source, StepError, blocking, comment};
 use crate::domain::{
     Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, MergeGroup, Revision, Run, SourceName,
 };
-use crate::forge::Conclusion;
+use crate::forge::{Conclusion, Marker};
 use crate::git::{GitError, Heads, Mirror};
 use crate::store::Settled;
 
@@ -95,7 +95,11 @@ impl Pipeline {
         let ignored = |why: &str| Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
         let reference = match judged(source, change) {
             Ok(Some(reference)) => reference,
-            Ok(None) => return Ok(ignored("this forge gives no access to the branch of a fork")),
+            Ok(None) => {
+                let told = "changes from forks are not judged here, as this forge gives no access to their branches";
+                self.report_unjudged(name, source, change, (Conclusion::ActionRequired, told)).await?;
+                return Ok(ignored("this forge gives no access to the branch of a fork"));
+            }
             Err(NotJudged::Quietly(why)) => return Ok(ignored(&why)),
             Err(NotJudged::Told(conclusion, told, why)) => {
                 self.report_unjudged(name, source, change, (conclusion, told)).await?;
@@ -106,6 +110,7 @@ impl Pipeline {
     }
 
     /// Reports on a change that is not judged, unless its commit was: then a delivery came late, or it was another change's.
+    /// Where the forge does not name the commit of a fork, so that there is nothing to report on, a comment says it.
     async fn report_unjudged(
         &self,
         name: &SourceName,
@@ -113,10 +118,17 @@ impl Pipeline {
         change: &Change,
         (conclusion, why): (Conclusion, &str),
     ) -> Result<(), StepError> {
-        if let (Some(api), Revision::Full(head)) = (&source.api, &change.head)
-            && self.store.newest_at(name, head).await?.is_empty()
-        {
-            api.report(&comment::without_runs(head, conclusion, why)).await?;
+        let Some(api) = &source.api else { return Ok(()) };
+        match (&change.head, &change.head_repository) {
+            (Revision::Full(head), _) => {
+                if self.store.newest_at(name, head).await?.is_empty() {
+                    api.report(&comment::without_runs(head, conclusion, why)).await?;
+                }
+            }
+            (Revision::Abbreviated(_), HeadRepository::Fork(_)) => {
+                api.comment(change.number, &Marker::summary(), &comment::of_unjudged(why)).await?;
+            }
+            (Revision::Abbreviated(_), _) => {}
         }
         Ok(())
     }

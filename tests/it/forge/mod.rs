@@ -11,6 +11,7 @@ mod ground;
 mod pages;
 mod refusals;
 mod requests;
+mod token;
 mod undelivered;
 mod whole;
 

@@ -117,7 +117,7 @@ pub(super) fn check(id: u64, name: &str, head: &str) -> Value {
 pub(super) fn status(id: u64, sha: &str, body: &Value, creator: &Value) -> Value {
     json!({
         "id": id, "node_id": format!("S_{id}"), "sha": sha, "state": body["state"], "context": body["context"],
-        "description": body["description"], "target_url": null, "avatar_url": null, "creator": creator,
+        "description": body["description"], "target_url": body["target_url"], "avatar_url": null, "creator": creator,
         "url": format!("{REPOSITORY}/statuses/{sha}"), "created_at": now(), "updated_at": now(),
     })
 }
