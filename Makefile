@@ -43,6 +43,7 @@ test: tools libtorch ## every test: the real trainer and real git servers includ
 	@$(MAKE) data DATA=digits
 	@$(MAKE) postgres
 	@$(MAKE) gitea
+	@$(MAKE) forgejo
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
 	@cargo test --workspace
@@ -63,6 +64,10 @@ postgres: ## make sure that the tests find a PostgreSQL
 .PHONY: gitea
 gitea: ## make sure that the tests find a real Gitea, if Go is here to build it
 	@scripts/fetch_gitea.sh
+
+.PHONY: forgejo
+forgejo: ## make sure that the tests find a real Forgejo, if Go is here to build it
+	@scripts/fetch_forgejo.sh
 
 .PHONY: test-api
 test-api: tools libtorch ## hold a running server against docs/openapi.json, with schemathesis

@@ -21,7 +21,7 @@ use crate::config::{self, Settings};
 use crate::domain::SourceName;
 use crate::executor;
 use crate::forge;
-use crate::git::Mirror;
+use crate::git::{Mirror, Notes};
 use crate::pipeline::{self, BranchWriter, CrashPoint, Pipeline};
 use crate::store::Store;
 use crate::store::StoreError;
@@ -224,14 +224,29 @@ fn assemble(
     let mirrors = state.join("mirrors");
     let mut hooks = BTreeMap::new();
     let mut served = BTreeMap::new();
-    for (name, config::Source { forge, api, remote, secrets, environment, changes, priority }) in sources {
+    for (name, config::Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, priority }) in
+        sources
+    {
         let (kind, forge) = (forge, forge::connect(forge));
         let mirror = Mirror::open(&mirrors, remote)?;
         let pages =
             web.public_url.as_deref().zip(secrets.first()).map(|(address, secret)| forge::Pages::new(address, secret));
         hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
+        let notes = notes.then(|| Arc::new(Notes::new(mirror.clone(), committer.clone())));
         let arrived = Notify::new();
-        let source = pipeline::Source { kind, forge, api, pages, mirror, environment, changes, priority, arrived };
+        let source = pipeline::Source {
+            kind,
+            forge,
+            api,
+            notes,
+            pages,
+            mirror,
+            environment,
+            changes,
+            judge_drafts,
+            priority,
+            arrived,
+        };
         served.insert(name, source);
     }
     let environments = assemble_environments(environments, &mirrors, &store)?;

@@ -110,9 +110,16 @@ pub(super) struct SourceFile {
     /// The forge's API, which is told where runs stand.
     #[serde(default)]
     pub(super) api: Option<ForgeApiFile>,
+    /// Whether where a revision's models stand is written as a git note (`refs/notes/slipway`) into the repository, once their
+    /// runs end. For `forge: plain`, whose login has to be allowed to push then.
+    #[serde(default)]
+    pub(super) notes: bool,
     /// Which of its changes (pull or merge requests) are judged.
     #[serde(default)]
     pub(super) changes: ChangesFile,
+    /// Whether drafts are judged as other changes are; if not, they are once they are marked ready.
+    #[serde(default = "usually")]
+    pub(super) judge_drafts: bool,
     /// Runs of a source with a higher priority are taken first, -100 to 100.
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
@@ -384,6 +391,10 @@ impl Default for WebFile {
             requests_per_second: 100,
         }
     }
+}
+
+fn usually() -> bool {
+    true
 }
 
 fn usual_address() -> SocketAddr {

@@ -102,6 +102,8 @@ pub struct Source {
     pub forge: forge::Settings,
     /// The forge's API.
     pub api: Option<Arc<dyn forge::ForgeApi>>,
+    /// Whether runs are told of by notes on the commits.
+    pub notes: bool,
     /// The repository and its served branch.
     pub remote: Remote,
     /// Secrets of its webhook.
@@ -110,6 +112,8 @@ pub struct Source {
     pub environment: SourceName,
     /// Which of its changes are judged.
     pub changes: ChangePolicy,
+    /// Whether drafts are judged before they are marked ready.
+    pub judge_drafts: bool,
     /// Priority of its runs.
     pub priority: i32,
 }

@@ -143,7 +143,9 @@ fn settle_sources(
             ca,
             environment,
             changes,
+            judge_drafts,
             api,
+            notes,
             priority,
         } = file;
         if !environments.contains_key(&environment) {
@@ -153,6 +155,10 @@ fn settle_sources(
             let purpose = forge::Purpose::Source { deployments: api.deployments };
             settle_api(api, forge, purpose, &format!("{key}.api"), folder, problems)
         });
+        if notes && forge != forge::Settings::Plain {
+            let help = "help: a forge is told through its `api`";
+            problems.add(&format!("{key}.notes"), format!("is for `forge: plain`, not `{}`\n  {help}", forge.as_str()));
+        }
         let changes = match changes {
             ChangesFile::Ignore => ChangePolicy::Ignore,
             ChangesFile::SameRepository => ChangePolicy::SameRepository,
@@ -171,7 +177,10 @@ fn settle_sources(
         let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
         let Some(remote) = place.remote(&url, &branch, &login, problems) else { continue };
         if sources
-            .insert(name.clone(), Source { forge, api, remote, secrets, environment, changes, priority })
+            .insert(
+                name.clone(),
+                Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, priority },
+            )
             .is_some()
         {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));

@@ -145,6 +145,8 @@ pub struct Change {
     pub base: Option<Revision>,
     /// Who opened it; `None` if that account is gone.
     pub author: Option<Author>,
+    /// Whether its author does not think it ready yet.
+    pub draft: bool,
 }
 
 /// What became of a change.
@@ -152,7 +154,7 @@ pub struct Change {
 pub enum ChangeStep {
     /// It was opened, or opened again.
     Opened,
-    /// It has other commits, or another base branch.
+    /// It has other commits, or another base branch, or is no draft any more.
     Updated,
     /// It was closed without being merged.
     Closed,

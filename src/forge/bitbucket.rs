@@ -83,6 +83,8 @@ struct ChangePayload {
 struct ChangeBody {
     id: u64,
     author: Option<AccountBody>,
+    #[serde(default)]
+    draft: bool,
     source: End,
     destination: End,
 }
@@ -204,7 +206,7 @@ fn push(moved: Moved) -> Result<EventKind, ForgeError> {
 }
 
 fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<EventKind, ForgeError> {
-    let ChangeBody { id, author, source, destination } = parse::<ChangePayload>(body)?.pullrequest;
+    let ChangeBody { id, author, draft, source, destination } = parse::<ChangePayload>(body)?.pullrequest;
     let revision = |commit: Commit| {
         let revision: Result<Revision, _> = commit.hash.as_str().parse();
         revision.map_err(|error| unreadable(format!("`{}`: {error}", commit.hash.as_str())))
@@ -221,6 +223,7 @@ fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<Even
         base_branch: destination.branch.name.into(),
         base: destination.commit.map(revision).transpose()?,
         author: author.and_then(AccountBody::account).map(Author),
+        draft,
     }))
 }
 

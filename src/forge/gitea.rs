@@ -24,7 +24,7 @@ struct PushPayload {
 
 #[derive(Deserialize)]
 struct DeletePayload {
-    /// Without `refs/heads/`.
+    /// Without `refs/heads/` at Gitea; with it at Forgejo (seen with 10) where the API deleted the branch.
     #[serde(rename = "ref")]
     name: Name,
     ref_type: Name,
@@ -36,10 +36,16 @@ struct EditPayload {
     changes: Option<Edits>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Edits {
     #[serde(rename = "ref")]
     base: Option<serde::de::IgnoredAny>,
+    title: Option<FormerTitle>,
+}
+
+#[derive(Deserialize)]
+struct FormerTitle {
+    from: String,
 }
 
 impl Forge for Gitea {
@@ -86,13 +92,20 @@ fn meaning(event: &str, action: &str, repository: &Repository, body: &[u8]) -> R
         ("pull_request", "opened" | "reopened") => pull_request::change(body, ChangeStep::Opened, repository),
         // GitHub's word for it is `synchronize`.
         ("pull_request", "synchronized") => pull_request::change(body, ChangeStep::Updated, repository),
-        ("pull_request", "edited") => match parse::<EditPayload>(body)?.changes.and_then(|changes| changes.base) {
-            Some(_) => pull_request::change(body, ChangeStep::Updated, repository),
-            None => Ok(ignored("the change's text was edited, not its commits")),
-        },
+        ("pull_request", "edited") => edited(body, repository),
         ("pull_request", "closed") => pull_request::change(body, ChangeStep::Closed, repository),
         ("issue_comment", "created") => pull_request::comment(body),
         _ => Ok(ignored(format!("`{event}`, `{action}` asks for nothing"))),
+    }
+}
+
+/// A change that is to be merged elsewhere now, or that is marked ready, which is done by its title alone.
+fn edited(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
+    let Edits { base, title } = parse::<EditPayload>(body)?.changes.unwrap_or_default();
+    let was_draft = title.is_some_and(|former| pull_request::is_in_progress(&former.from));
+    match pull_request::change(body, ChangeStep::Updated, repository)? {
+        EventKind::Change(change) if base.is_some() || (was_draft && !change.draft) => Ok(EventKind::Change(change)),
+        _ => Ok(ignored("the change's text was edited, not its commits")),
     }
 }
 
@@ -100,9 +113,10 @@ fn meaning(event: &str, action: &str, repository: &Repository, body: &[u8]) -> R
 /// tag, a push comes as well.
 fn deleted(body: &[u8]) -> Result<EventKind, ForgeError> {
     let DeletePayload { name, ref_type } = parse(body)?;
+    let name = name.as_str();
     match ref_type.as_str() {
         "branch" => Ok(EventKind::Push(Push {
-            reference: Reference::Branch(name.into()),
+            reference: Reference::Branch(name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()),
             movement: Movement::Deleted { before: None },
         })),
         kind => Ok(ignored(format!("the deletion of a {kind} comes as a push, too"))),

@@ -71,11 +71,20 @@ struct ChangeBody {
     source: Option<SourceBody>,
     author_id: Option<i64>,
     last_commit: Option<CommitBody>,
+    draft: Option<bool>,
+    /// The same in older versions; those in between say both.
+    work_in_progress: Option<bool>,
 }
 
 #[derive(Deserialize)]
 struct Edits {
     target_branch: Option<serde::de::IgnoredAny>,
+    draft: Option<DraftEdit>,
+}
+
+#[derive(Deserialize)]
+struct DraftEdit {
+    current: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -179,12 +188,16 @@ fn identity(headers: &dyn Headers, event: &str, body: &[u8]) -> Result<String, F
 
 fn change(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
     let ChangePayload { object_attributes: change, changes } = parse(body)?;
-    let moved = change.oldrev.is_some() || changes.is_some_and(|changes| changes.target_branch.is_some());
+    let is_ready = |edit: &DraftEdit| edit.current == Some(false);
+    let moved = change.oldrev.is_some()
+        || changes.is_some_and(|edits| edits.target_branch.is_some() || edits.draft.as_ref().is_some_and(is_ready));
     let step = match change.action.as_ref().map_or("", Name::as_str) {
         "open" | "reopen" => ChangeStep::Opened,
         "update" if moved => ChangeStep::Updated,
         // GitLab tells of every label, and once more when it has checked whether the change can be merged.
-        "update" => return Ok(ignored("the change got no commits and no other target branch")),
+        "update" => {
+            return Ok(ignored("the change got no commits and no other target branch, and was not marked ready"));
+        }
         "close" => ChangeStep::Closed,
         "merge" => ChangeStep::Merged,
         action => return Ok(ignored(format!("`{action}` of a change asks for nothing"))),
@@ -206,6 +219,7 @@ fn change(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError>
         base_branch: change.target_branch.into(),
         base: None,
         author: change.author_id.and_then(account_id).map(|id| Author(Account { id, name: None })),
+        draft: change.draft.or(change.work_in_progress).unwrap_or_default(),
     }))
 }
 

@@ -19,6 +19,9 @@ struct PullRequestBody {
     base: End,
     #[serde(default)]
     merged: Option<bool>,
+    /// Gitea and Forgejo did not say it before 1.22; there the title does.
+    draft: Option<bool>,
+    title: Option<String>,
 }
 
 /// One of both ends of a pull request.
@@ -52,7 +55,7 @@ struct CommentBody {
 
 /// A pull request after `step`; closing one that was merged is merging it.
 pub(super) fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<EventKind, ForgeError> {
-    let PullRequestBody { number, user, head, base, merged } = parse::<ChangePayload>(body)?.pull_request;
+    let PullRequestBody { number, user, head, base, merged, draft, title } = parse::<ChangePayload>(body)?.pull_request;
     let step = match step {
         ChangeStep::Closed if merged == Some(true) => ChangeStep::Merged,
         step => step,
@@ -66,7 +69,14 @@ pub(super) fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> 
         base_branch: base.branch.into(),
         base: Some(Revision::Full(base.sha)),
         author: user.and_then(AccountBody::account).map(Author),
+        draft: draft.unwrap_or_else(|| title.is_some_and(|title| is_in_progress(&title))),
     }))
+}
+
+/// Whether a title says that the work is under way, as Gitea and Forgejo have it unless they are set up otherwise.
+pub(super) fn is_in_progress(title: &str) -> bool {
+    let begins = |mark: &str| title.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
+    begins("WIP:") || begins("[WIP]")
 }
 
 /// A new comment.

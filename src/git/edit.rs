@@ -6,6 +6,7 @@ use git2::build::TreeUpdateBuilder;
 use git2::{
     AttrCheckFlags, AttrValue, Commit, FileMode, Index, IndexEntry, IndexTime, Oid, Repository, Signature, Time, Tree,
 };
+use jiff::Timestamp;
 
 use super::GitError;
 use super::Remote;
@@ -108,8 +109,8 @@ pub(super) fn commit(
     tree: Oid,
 ) -> Result<Oid, Fault> {
     let name = remote.url();
-    let author = signature(name, remote.author().unwrap_or(&request.author), request)?;
-    let committer = signature(name, &request.committer, request)?;
+    let author = signature(name, remote.author().unwrap_or(&request.author), request.at)?;
+    let committer = signature(name, &request.committer, request.at)?;
     let message = checked_message(name, request, message)?;
     let tree = repository.find_tree(tree)?;
     let Some(key) = remote.signing_key() else {
@@ -125,7 +126,8 @@ pub(super) fn commit(
     Ok(repository.commit_signed(&content, &signature, None)?)
 }
 
-fn signature(name: &str, identity: &Identity, request: &WriteRequest) -> Result<Signature<'static>, GitError> {
+/// Who a commit names, at a time.
+pub(super) fn signature(name: &str, identity: &Identity, at: Timestamp) -> Result<Signature<'static>, GitError> {
     let Identity { name: person, email } = identity;
     let refuse = || GitError::InvalidCommit {
         repository: name.to_owned(),
@@ -135,7 +137,7 @@ fn signature(name: &str, identity: &Identity, request: &WriteRequest) -> Result<
     if person.chars().chain(email.chars()).any(char::is_control) {
         return Err(refuse());
     }
-    Signature::new(person, email, &Time::new(request.at.as_second(), 0)).map_err(|_| refuse())
+    Signature::new(person, email, &Time::new(at.as_second(), 0)).map_err(|_| refuse())
 }
 
 /// The message with the promotion's trailer, which nothing inside the message may imitate.

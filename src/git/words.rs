@@ -1,4 +1,4 @@
-//! Text that another machine wrote, made fit to be shown: no control characters, no colours, no flood.
+//! Text that another machine wrote, made fit to be shown: no control characters, no colours, no other direction, no flood.
 
 /// Most characters kept of a text from the other side: enough for a hook's explanation, too few to flood a log.
 const MOST_CHARACTERS: usize = 500;
@@ -7,7 +7,7 @@ const MOST_CHARACTERS: usize = 500;
 pub(super) fn short_words(text: &str) -> String {
     let plain = without_colours(text);
     let mut short = String::new();
-    for word in plain.split(|c: char| c.is_whitespace() || c.is_control()) {
+    for word in plain.split(|c: char| c.is_whitespace() || c.is_control() || turns_text(c)) {
         if word.is_empty() {
             continue;
         }
@@ -22,6 +22,11 @@ pub(super) fn short_words(text: &str) -> String {
         }
     }
     if short.is_empty() { "(no words)".to_owned() } else { short }
+}
+
+/// Whether a character shows nothing and changes how others are shown: in which direction, or whether they are apart.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The text without terminal sequences (`ESC [ … letter`).

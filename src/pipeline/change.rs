@@ -11,7 +11,7 @@ use super::{ChangePolicy, Pipeline, Source, StepError, blocking, comment};
 use crate::domain::{
     Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, MergeGroup, Revision, Run, SourceName,
 };
-use crate::forge::Conclusion;
+use crate::forge::{Conclusion, Marker};
 use crate::git::{GitError, Heads, Mirror};
 use crate::store::Settled;
 
@@ -56,6 +56,14 @@ fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged>
         let note = format!("it is for the branch `{base}`, and only `{served}` is served");
         return Err(NotJudged::Told(Conclusion::Neutral, "its branch is not served", note));
     }
+    if change.draft && !source.judge_drafts {
+        let note = "it is a draft, and `judge_drafts` of this source is `false`".to_owned();
+        return Err(NotJudged::Told(
+            Conclusion::Neutral,
+            "drafts are not judged here until they are marked ready",
+            note,
+        ));
+    }
     match (source.changes, &change.head_repository) {
         (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository is gone".to_owned())),
         (ChangePolicy::SameRepository, HeadRepository::Fork(fork)) => {
@@ -93,10 +101,14 @@ impl Pipeline {
         let ignored = |why: &str| Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
         let reference = match judged(source, change) {
             Ok(Some(reference)) => reference,
-            Ok(None) => return Ok(ignored("this forge gives no access to the branch of a fork")),
+            Ok(None) => {
+                let told = "changes from forks are not judged here, as this forge gives no access to their branches";
+                self.report_unjudged(name, source, change, (Conclusion::ActionRequired, told)).await?;
+                return Ok(ignored("this forge gives no access to the branch of a fork"));
+            }
             Err(NotJudged::Quietly(why)) => return Ok(ignored(&why)),
             Err(NotJudged::Told(conclusion, told, why)) => {
-                report(source, change, conclusion, told).await?;
+                self.report_unjudged(name, source, change, (conclusion, told)).await?;
                 return Ok(ignored(&why));
             }
             Err(NotJudged::Unapproved(reference)) => {
@@ -106,6 +118,30 @@ impl Pipeline {
         };
         let fork = matches!(change.head_repository, HeadRepository::Fork(_));
         self.look_at_head(name, source, ChangeHead { number, reference, fork }, fetched, arrived).await
+    }
+
+    /// Reports on a change that is not judged, unless its commit was: then a delivery came late, or it was another change's.
+    /// Where the forge does not name the commit of a fork, so that there is nothing to report on, a comment says it.
+    async fn report_unjudged(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        change: &Change,
+        (conclusion, why): (Conclusion, &str),
+    ) -> Result<(), StepError> {
+        let Some(api) = &source.api else { return Ok(()) };
+        match (&change.head, &change.head_repository) {
+            (Revision::Full(head), _) => {
+                if self.store.newest_at(name, head).await?.is_empty() {
+                    api.report(&comment::without_runs(head, conclusion, why)).await?;
+                }
+            }
+            (Revision::Abbreviated(_), HeadRepository::Fork(_)) => {
+                api.comment(change.number, &Marker::summary(), &comment::of_unjudged(why)).await?;
+            }
+            (Revision::Abbreviated(_), _) => {}
+        }
+        Ok(())
     }
 
     /// Looks at what a merge queue would merge: as at the change that its branch is named after.
@@ -170,14 +206,6 @@ impl Pipeline {
         let note = format!("change {number} at {} touches {models}", head.short());
         Ok(Settled { runs, ..Settled::nothing(DeliveryState::Done, note) })
     }
-}
-
-/// Reports on a change that is not judged.
-async fn report(source: &Source, change: &Change, conclusion: Conclusion, why: &str) -> Result<(), StepError> {
-    if let (Some(api), Revision::Full(head)) = (&source.api, &change.head) {
-        api.report(&comment::without_runs(head, conclusion, why)).await?;
-    }
-    Ok(())
 }
 
 /// The number of the change that a branch of GitHub's merge queue is named after:

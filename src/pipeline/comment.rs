@@ -127,6 +127,11 @@ pub(super) fn of_change(revision: &CommitSha, runs: &[Run], pages: Option<&Pages
     text
 }
 
+/// The comment of a change that nothing is trained for.
+pub(super) fn of_unjudged(why: &str) -> String {
+    format!("## ➖ Slipway: {why}\n")
+}
+
 fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
     // Writing to a text cannot fail.
     let _ = text.write_fmt(more);

@@ -16,6 +16,7 @@ mod history;
 mod intake;
 mod marks;
 mod missed;
+mod note;
 mod page;
 mod plan;
 mod policies;
@@ -48,7 +49,7 @@ use crate::domain::{Actor, Delivery, Intake, People, Run, RunEvent, RunId, Sourc
 use crate::executor::Executor;
 use crate::forge;
 use crate::forge::{Forge, ForgeApi, Pages};
-use crate::git::{Identity, Mirror};
+use crate::git::{Identity, Mirror, Notes};
 use crate::policy::Policy;
 pub use crate::policy::render::svg as picture_of;
 use crate::store::{Store, StoreError, StoredDelivery};
@@ -96,6 +97,8 @@ pub struct Source {
     pub forge: Arc<dyn Forge>,
     /// The forge's API: where runs are told of, and permissions asked for. `None` if the settings name none.
     pub api: Option<Arc<dyn ForgeApi>>,
+    /// Where runs are told of that have no forge: notes on the commits of the repository. `None` if nobody asked for that.
+    pub notes: Option<Arc<Notes>>,
     /// Links to the pages of its runs; `None` if nobody said where this server is reached.
     pub pages: Option<Pages>,
     /// Its mirror; names the one branch that is served.
@@ -104,6 +107,8 @@ pub struct Source {
     pub environment: SourceName,
     /// Which of its changes are judged.
     pub changes: ChangePolicy,
+    /// Whether drafts are judged before they are marked ready.
+    pub judge_drafts: bool,
     /// Priority of its runs; zero is usual.
     pub priority: i32,
     /// Wakes the reader of its deliveries.

@@ -14,7 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::worker::{chance, outlive};
-use super::{Pipeline, comment, deployment};
+use super::{Pipeline, StepError, comment, deployment};
 use crate::domain::{CommitSha, Retry, Run, RunId, SourceName, pause_before};
 use crate::forge::{ApiError, ForgeApi, Marker, Pages, Report};
 use crate::store::{News, Notice, OutboxState, StoreError};
@@ -49,7 +49,20 @@ enum About {
 /// Why something was not told.
 enum Untold {
     Forge(ApiError),
+    Note { retry: Retry, reason: String },
     Store(StoreError),
+}
+
+impl From<StepError> for Untold {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Store(error) => Self::Store(error),
+            StepError::Again { retry, reason } => Self::Note { retry, reason },
+            StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason } => {
+                Self::Note { retry: Retry::Never, reason }
+            }
+        }
+    }
 }
 
 impl From<ApiError> for Untold {
@@ -140,28 +153,34 @@ impl Pipeline {
     ) -> Result<(), StoreError> {
         let Notice { change, run, attempts } = &notice;
         let source = self.settings.sources.get(name);
-        let Some((source, api)) = source.and_then(|source| Some((source, source.api.as_ref()?))) else {
+        let Some(source) = source.filter(|source| source.api.is_some() || source.notes.is_some()) else {
             return self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await;
         };
+        let telling = async {
+            match &source.api {
+                Some(api) => self.tell_in_place(name, (api.as_ref(), source.pages.as_ref()), run, told).await,
+                None => self.put_note(source, run).await.map_err(Untold::from),
+            }
+        };
         let telling = tokio::select! {
-            telling = self.tell_in_place(name, (api.as_ref(), source.pages.as_ref()), run, told) => telling,
+            telling = telling => telling,
             () = stop.cancelled() => return Ok(()),
         };
-        let error = match telling {
+        let (retry, note) = match telling {
             Ok(()) => {
                 metrics::counter!("slipway_reports_total", "outcome" => "told").increment(1);
                 return self.store.settle_notice(change.sequence, OutboxState::Told, "").await;
             }
             Err(Untold::Store(error)) => return Err(error),
-            Err(Untold::Forge(error)) => error,
+            Err(Untold::Forge(error)) => (error.retry(), error.to_string()),
+            Err(Untold::Note { retry, reason }) => (retry, reason),
         };
         metrics::counter!("slipway_reports_total", "outcome" => "failed").increment(1);
-        let pause = match error.retry() {
+        let pause = match retry {
             Retry::After(pause) => Some(pause),
             Retry::Backoff if *attempts < MOST_ATTEMPTS => Some(pause_before(*attempts, chance())),
             Retry::Backoff | Retry::Never => None,
         };
-        let note = error.to_string();
         tracing::warn!(run.id = %run.id, attempts, note, "`{}` of run {} was not told: {note}", name, run.id);
         match pause {
             Some(pause) => self.store.postpone_notice(change.sequence, Timestamp::now() + pause, &note).await,

@@ -13,6 +13,7 @@ mod faults;
 mod forge;
 mod gate;
 mod hostile_clients;
+mod notes;
 mod papers;
 mod push;
 mod recorded;

@@ -119,6 +119,23 @@ async fn each_forge_is_told_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn a_status_of_each_forge_leads_to_the_page_of_its_run() {
+    let page = "https://slipway.example/runs/1?key=2";
+    for (forge, key) in [
+        (Settings::GitHub, "target_url"),
+        (Settings::Gitea, "target_url"),
+        (Settings::Forgejo, "target_url"),
+        (Settings::GitLab, "target_url"),
+        (Settings::Bitbucket, "url"),
+    ] {
+        let peer = Forge::answering(forge, vec![(201, json!({}))]);
+        let told = Report { page: Some(page.to_owned()), ..report(ReportState::UnderWay) };
+        peer.api.report(&told).await.expect("told");
+        assert_eq!(peer.questions()[0].body[key], page, "{forge:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_status_that_gitlab_has_already_is_told() {
     let message = json!({ "message": "Cannot transition status via :run from :running" });
     let peer = Forge::answering(Settings::GitLab, vec![(400, message)]);

@@ -35,7 +35,10 @@ fn giteas_recorded_deliveries_mean_what_was_done() {
     pull_request_closed_branch_deleted: ci-admin/demo-475221 #1: ci-admin=1: change 2 by ci-admin=1 closed: refs/pull/2/head 1c57 from here onto main 8998
     pull_request_closed_merged: ci-admin/demo-475221 #1: ci-admin=1: change 1 by ci-admin=1 merged: feat/x 5117 from here onto main 8998
     pull_request_closed_unmerged: ci-admin/demo-475221 #1: ci-admin=1: change 2 by ci-admin=1 closed: feat/y 1c57 from here onto main 8998
+    pull_request_edited_ready: team/models #1: ada=1: change 1 by ada=1 updated: tune 7ef4 from here onto main 1ee4
+    pull_request_edited_title_of_draft: ignored: the change's text was edited, not its commits
     pull_request_opened: ci-admin/demo-475221 #1: ci-admin=1: change 1 by ci-admin=1 opened: feat/x 9766 from here onto main 2490
+    pull_request_opened_as_draft: team/models #1: ada=1: change 1, a draft, by ada=1 opened: tune 7ef4 from here onto main 1ee4
     pull_request_opened_from_fork: ci-admin/demo-475221 #1: dev75238=2: change 3 by dev75238=2 opened: evil 0fe2 from fork dev75238/demo-475221 #2 onto main 8998
     pull_request_reopened: ci-admin/demo-475221 #1: ci-admin=1: change 2 by ci-admin=1 opened: feat/y 1c57 from here onto main 8998
     pull_request_synchronized: ci-admin/demo-475221 #1: ci-admin=1: change 1 by ci-admin=1 updated: feat/x 99b6 from here onto main 2490
@@ -54,9 +57,18 @@ fn giteas_recorded_deliveries_mean_what_was_done() {
 #[test]
 fn forgejos_deliveries_mean_what_was_done() {
     insta::assert_snapshot!(sentences(Settings::Forgejo, "forgejo"), @r#"
-    delete_branch: team/models #3: ada=7: branch tune deleted, was ?
-    pull_request_synchronized: team/models #3: ada=7: change 4 by ada=7 updated: tune 5be1 from here onto main 8f1c
-    push_update: team/models #3: ada=7: branch main 8f1c..0c4d
+    delete_branch: team/models #1: ada=1: branch tune deleted, was ?
+    pull_request_closed_merged: team/models #1: ada=1: change 1 by ada=1 merged: tune d91d from here onto main 552c
+    pull_request_closed_unmerged: team/models #1: ada=1: change 1 by ada=1 closed: tune d91d from here onto main 8fdf
+    pull_request_edited_ready: team/models #1: ada=1: change 1 by ada=1 updated: tune d2da from here onto main 8fdf
+    pull_request_edited_title_of_draft: ignored: the change's text was edited, not its commits
+    pull_request_opened_as_draft: team/models #1: ada=1: change 1, a draft, by ada=1 opened: tune d2da from here onto main 8fdf
+    pull_request_opened_from_fork: team/models #1: eve=2: change 2 by eve=2 opened: evil 2533 from fork eve/models #2 onto main 552c
+    pull_request_reopened: team/models #1: ada=1: change 1 by ada=1 opened: tune d91d from here onto main 8fdf
+    pull_request_synchronized: team/models #1: ada=1: change 1 by ada=1 updated: tune d91d from here onto main 8fdf
+    push_first: team/models #1: ada=1: branch main created at 7fd7
+    push_new_branch: team/models #1: ada=1: branch tune created at d2da
+    push_update: team/models #1: ada=1: branch main 7fd7..8fdf
     "#);
 }
 
@@ -67,9 +79,12 @@ fn gitlabs_deliveries_mean_what_was_done() {
     merge_request_close: team/models #15: ada=4: change 1 by ?=51 closed: tune 0c4d from here onto main ?
     merge_request_merge: team/models #15: ada=4: change 1 by ?=51 merged: tune 0c4d from here onto main ?
     merge_request_open: team/models #15: ada=4: change 1 by ?=51 opened: tune 0c4d from here onto main ?
+    merge_request_open_as_draft: team/models #15: ada=4: change 1, a draft, by ?=51 opened: tune 0c4d from here onto main ?
+    merge_request_open_as_draft_before_14: team/models #15: ada=4: change 1, a draft, by ?=51 opened: tune 0c4d from here onto main ?
     merge_request_open_from_fork: team/models #15: ada=4: change 1 by ?=51 opened: tune 0c4d from fork eve/models #23 onto main ?
     merge_request_update_commits: team/models #15: ada=4: change 1 by ?=51 updated: tune 0c4d from here onto main ?
-    merge_request_update_mergeable: ignored: the change got no commits and no other target branch
+    merge_request_update_mergeable: ignored: the change got no commits and no other target branch, and was not marked ready
+    merge_request_update_ready: team/models #15: ada=4: change 1 by ?=51 updated: tune 0c4d from here onto main ?
     merge_request_update_target: team/models #15: ada=4: change 1 by ?=51 updated: tune 0c4d from here onto main ?
     note_edited: ignored: the comment is not new
     note_of_gitlab_itself: ignored: the comment is GitLab's own
@@ -91,6 +106,7 @@ fn bitbuckets_deliveries_mean_what_was_done() {
     pullrequest_approved: ignored: `pullrequest:approved` asks for nothing
     pullrequest_comment_created: team/models #{673a6070-3421-46c9-9d48-90745f7bfe8e}: ada={d301aafa-d676-4ee0-88be-962be7417567}: comment 17 on change 12 by ada={d301aafa-d676-4ee0-88be-962be7417567}: "/slipway retry"
     pullrequest_created: team/models #{673a6070-3421-46c9-9d48-90745f7bfe8e}: ada={d301aafa-d676-4ee0-88be-962be7417567}: change 12 by ada={d301aafa-d676-4ee0-88be-962be7417567} opened: tune 0c4d8a7b6e5f… from here onto main 8f1c2f0d0e6f…
+    pullrequest_created_as_draft: team/models #{673a6070-3421-46c9-9d48-90745f7bfe8e}: ada={d301aafa-d676-4ee0-88be-962be7417567}: change 12, a draft, by ada={d301aafa-d676-4ee0-88be-962be7417567} opened: tune 0c4d8a7b6e5f… from here onto main 8f1c2f0d0e6f…
     pullrequest_created_from_a_repository_that_is_gone: team/models #{673a6070-3421-46c9-9d48-90745f7bfe8e}: ada={d301aafa-d676-4ee0-88be-962be7417567}: change 12 by eve={2f5b1c9d-7d5b-4c58-8a4e-0c3a1f2e52a8} opened: tune 0c4d8a7b6e5f… from a repository that is gone onto main 8f1c2f0d0e6f…
     pullrequest_created_from_fork: team/models #{673a6070-3421-46c9-9d48-90745f7bfe8e}: ada={d301aafa-d676-4ee0-88be-962be7417567}: change 12 by eve={2f5b1c9d-7d5b-4c58-8a4e-0c3a1f2e52a8} opened: tune 0c4d8a7b6e5f… from fork eve/models #{0c3a1f2e-7d5b-4c58-8a4e-52a8f5b1c9d7} onto main 8f1c2f0d0e6f…
     pullrequest_fulfilled: team/models #{673a6070-3421-46c9-9d48-90745f7bfe8e}: ada={d301aafa-d676-4ee0-88be-962be7417567}: change 12 by ada={d301aafa-d676-4ee0-88be-962be7417567} merged: tune 0c4d8a7b6e5f… from here onto main 8f1c2f0d0e6f…
@@ -111,11 +127,14 @@ fn githubs_deliveries_mean_what_was_done() {
     check_run_requested_action: team/models #186853002: ada=21031067: Ours("retrain") of slipway / fashion #77 (Some("0198c1f2-0000-7000-8000-000000000001")) at 0c4d
     issue_comment_on_pull_request: team/models #186853002: ada=21031067: comment 99 on change 5 by ada=21031067: "/slipway retry"
     merge_group_destroyed: team/models #186853002: ada=21031067: merge group Destroyed: gh-readonly-queue/main/pr-5-8f1c2f0d0e6f4f7f9a0b5c7d1e2f3a4b5c6d7e8f 5be1 onto main 8f1c
+    pull_request_converted_to_draft: ignored: `pull_request`, `converted_to_draft` asks for nothing
     pull_request_edited_base: team/models #186853002: ada=21031067: change 5 by ada=21031067 updated: tune 0c4d from here onto main 8f1c
     pull_request_edited_title: ignored: the change's text was edited, not its commits
     pull_request_merged: team/models #186853002: ada=21031067: change 5 by ada=21031067 merged: tune 0c4d from here onto main 8f1c
     pull_request_of_an_account_that_is_gone: team/models #186853002: ada=21031067: change 5 by ? updated: tune 0c4d from a repository that is gone onto main 8f1c
+    pull_request_opened_as_draft: team/models #186853002: ada=21031067: change 5, a draft, by ada=21031067 opened: tune 0c4d from here onto main 8f1c
     pull_request_opened_from_fork: team/models #186853002: ada=21031067: change 5 by eve=4711 opened: tune 0c4d from fork eve/models #99 onto main 8f1c
+    pull_request_ready_for_review: team/models #186853002: ada=21031067: change 5 by ada=21031067 updated: tune 0c4d from here onto main 8f1c
     push_delete_branch: team/models #186853002: ada=21031067: branch tune deleted, was 8f1c
     push_forced: team/models #186853002: ada=21031067: branch main forced 0c4d..5be1
     push_update: team/models #186853002: ada=21031067: branch main 8f1c..0c4d

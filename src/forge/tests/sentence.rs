@@ -56,8 +56,9 @@ fn kind(kind: &EventKind) -> String {
             let author = change.author.as_ref().map_or("?".to_owned(), |author| account(&author.0));
             let base = change.base.as_ref().map_or("?".to_owned(), short);
             format!(
-                "change {} by {author} {step}: {} {} from {from} onto {} {base}",
+                "change {}{} by {author} {step}: {} {} from {from} onto {} {base}",
                 change.number,
+                if change.draft { ", a draft," } else { "" },
                 change.head_branch,
                 short(&change.head),
                 change.base_branch

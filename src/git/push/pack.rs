@@ -9,7 +9,8 @@ use git2::{Buf, ObjectType, Oid, Repository, Tree};
 /// The most commits in one push: far more than ever wait for a branch.
 const MOST_COMMITS: usize = 10_000;
 
-/// A pack of everything between `base` and `commit`, which descends from it by first parents.
+/// A pack of everything between `base` and `commit`, which descends from it by first parents. A base of zeros stands for a
+/// history that is sent from its first commit.
 pub(super) fn pack(repository: &Repository, base: Oid, commit: Oid) -> Result<Buf, git2::Error> {
     let mut builder = repository.packbuilder()?;
     builder.set_threads(1);
@@ -29,8 +30,12 @@ fn new_objects(repository: &Repository, base: Oid, commit: Oid) -> Result<HashSe
             return Ok(found);
         }
         let commit = repository.find_commit(next)?;
-        let parent = commit.parent(0)?;
         found.insert(next);
+        let Some(parent) = commit.parents().next() else {
+            collect(repository, &commit.tree()?, None, &mut found)?;
+            next = Oid::ZERO_SHA1;
+            continue;
+        };
         if commit.tree_id() != parent.tree_id() {
             collect(repository, &commit.tree()?, Some(&parent.tree()?), &mut found)?;
         }

@@ -9,6 +9,7 @@ mod faults;
 mod fetch;
 mod lineage;
 mod native;
+mod notes;
 mod offer;
 mod read;
 mod remote;

@@ -91,6 +91,11 @@ impl World {
         self.run(arguments, "")
     }
 
+    /// The same with something to read.
+    pub(super) fn git_with(&self, arguments: &[&str], input: &str) -> String {
+        self.run(arguments, input)
+    }
+
     fn run(&self, arguments: &[&str], input: &str) -> String {
         git_in(&self.repository(), self.root.path(), arguments, input)
     }

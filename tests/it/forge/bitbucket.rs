@@ -151,3 +151,29 @@ async fn a_bitbucket_that_limits_and_loses_answers_has_one_status_and_one_commen
     assert!(!world.bench.server().errors().contains(ROBOT_TOKEN));
     world.bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_change_from_a_fork_at_bitbucket_is_told_once_that_it_is_not_judged() {
+    let mut world = World::start().await;
+    let commit = "0c4d8a7b6e5f4d3c2b1a09f8e7d6c5b4a3928170";
+    let runs = world.bench.api().runs().await.expect("runs").len();
+    for says in ["judged here\n", "judged here, as this forge gives no access to their branches\n"] {
+        let number = world.bitbucket.open_pull_from_fork("better", commit, READER);
+        world.bitbucket.notice_edit(number, READER);
+        let told = world.bitbucket.waiting();
+        let again: Vec<_> = told.iter().map(Delivery::by_another_hook).collect();
+        world.send(&told).await;
+        world.send(&again).await;
+        world.comment_that_says(number, says).await;
+        let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == serde_json::json!([]);
+        let path = "/api/v1/deliveries?state=pending";
+        world.bench.api().wait_for("all to be read", path, DEADLINE, read).await.expect("it is read");
+        assert_eq!(world.bitbucket.our_comments(number).len(), 1);
+        // Once more where those of forks are to be judged.
+        if number == 1 {
+            world.bench.set("changes: all").await;
+        }
+    }
+    assert_eq!(world.bench.api().runs().await.expect("runs").len(), runs);
+    world.bench.finish().await;
+}

@@ -94,3 +94,49 @@ async fn what_a_merge_queue_would_merge_is_judged_like_a_change() {
     assert_eq!(world.bench.promotions().await, 0);
     world.bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_draft_is_told_that_it_is_not_judged_where_that_is_set_and_is_judged_once_it_is_ready() {
+    let mut world = World::start().await;
+    world.bench.set("judge_drafts: false").await;
+    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
+    let number = world.github.open_draft("better", 1).await.expect("a pull request");
+    let opened = world.github.waiting();
+    world.send(&opened).await;
+    let check = world.ended_check(&head, "slipway").await;
+    assert_eq!(check["conclusion"], "neutral", "{check:#}");
+    assert_eq!(check["output"]["title"], "drafts are not judged here until they are marked ready");
+    let of_head = async || {
+        let runs = world.bench.api().runs().await.expect("runs");
+        runs.iter().filter(|run| run["head"] == head.as_str()).count()
+    };
+    assert_eq!(of_head().await, 0);
+
+    world.github.mark_ready(number);
+    world.deliver().await;
+    assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
+    world.comment_that_says(number, "1 of 1 models passed").await;
+    // What tells of the draft comes once more, from another hook and late.
+    world.send(&[opened[0].by_another_hook()]).await;
+    let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == json!([]);
+    let path = "/api/v1/deliveries?state=pending";
+    world.bench.api().wait_for("all to be read", path, crate::support::DEADLINE, read).await.expect("it is read");
+    let checks = world.github.checks(&head, "slipway");
+    assert_eq!((checks.len(), &checks[0]["conclusion"]), (1, &json!("success")), "{checks:#?}");
+    assert_eq!(of_head().await, 1);
+    world.bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_draft_is_judged_like_any_change_where_nothing_else_is_set() {
+    let world = World::start().await;
+    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
+    let number = world.github.open_draft("better", 1).await.expect("a pull request");
+    world.deliver().await;
+    assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
+    world.github.mark_ready(number);
+    world.deliver().await;
+    world.comment_that_says(number, "1 of 1 models passed").await;
+    assert_eq!(world.github.checks(&head, CHECK).len(), 1);
+    world.bench.finish().await;
+}

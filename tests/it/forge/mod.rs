@@ -17,6 +17,7 @@ mod policies;
 mod refusals;
 mod replicas;
 mod requests;
+mod token;
 mod undelivered;
 mod whole;
 

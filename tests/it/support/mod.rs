@@ -141,6 +141,15 @@ impl Bench {
         self.push("a first model").await;
     }
 
+    /// Gives the source at a forge another setting, and starts the server again.
+    pub(crate) async fn set(&mut self, setting: &str) {
+        let before = std::fs::read_to_string(self.world.config()).expect("settings");
+        let after = before.replacen("environment: staging", &format!("environment: staging, {setting}"), 1);
+        std::fs::write(self.world.config(), after).expect("written");
+        self.restart(&[]).await;
+        self.world.models.remove_hook("post-receive").expect("removed");
+    }
+
     /// Pushes the small model as it is and waits for its promotion.
     pub(crate) async fn promote_a_first_model(&self) -> Value {
         let head = self.push("a first model").await;

@@ -81,6 +81,20 @@ impl Bitbucket {
         Ok(number)
     }
 
+    /// Opens a pull request of a branch of a fork into `main`: the commit is not in this repository.
+    pub fn open_pull_from_fork(&self, branch: &str, head: &str, author: &str) -> u64 {
+        let mut state = self.site.lock();
+        let number = state.pulls.len() as u64 + 1;
+        state.pulls.push(Pull { forked: true, ..Pull::new(number, branch, "main", head, author) });
+        state.mail_pull("pullrequest:created", number, author, json!({}));
+        number
+    }
+
+    /// Tells once more of a pull request, as when its text was edited.
+    pub fn notice_edit(&self, number: u64, author: &str) {
+        self.site.lock().mail_pull("pullrequest:updated", number, author, json!({}));
+    }
+
     /// Notices that a pull request's branch moved: Bitbucket tells of the push and of the pull request.
     pub async fn notice_push(&self, number: u64, author: &str) -> Result<String> {
         let (branch, before) = {

@@ -41,21 +41,24 @@ pub(super) struct Pull {
     pub(super) author: String,
     pub(super) title: String,
     pub(super) state: &'static str,
+    /// Whether its branch is in a fork.
+    pub(super) forked: bool,
 }
 
 impl Pull {
     pub(super) fn new(number: u64, branch: &str, target: &str, head: &str, author: &str) -> Self {
         let [branch, target, head, author] = [branch, target, head, author].map(str::to_owned);
-        Self { number, branch, target, head, author, title: format!("Change {number}"), state: "OPEN" }
+        Self { number, branch, target, head, author, title: format!("Change {number}"), state: "OPEN", forked: false }
     }
 
     /// "Pullrequests", "Get a pull request". Commits are named by their first digits.
     pub(super) fn shown(&self) -> Value {
         let commit = json!({ "type": "commit", "hash": self.head[..SHORT] });
+        let source = if self.forked { fork() } else { repository() };
         json!({
             "type": "pullrequest", "id": self.number, "title": self.title, "state": self.state,
             "author": account(&self.author),
-            "source": { "branch": { "name": self.branch }, "commit": commit, "repository": repository() },
+            "source": { "branch": { "name": self.branch }, "commit": commit, "repository": source },
             "destination": { "branch": { "name": self.target }, "commit": null, "repository": repository() },
         })
     }
@@ -118,6 +121,14 @@ impl State {
 
 pub(super) fn account(uuid: &str) -> Value {
     json!({ "type": "user", "uuid": uuid, "nickname": "somebody" })
+}
+
+/// A fork of it.
+fn fork() -> Value {
+    json!({
+        "type": "repository", "uuid": "{0c3a1f2e-7d5b-4c58-8a4e-52a8f5b1c9d7}", "name": "models",
+        "full_name": "eve/models", "is_private": true,
+    })
 }
 
 pub(super) fn repository() -> Value {

@@ -1,5 +1,6 @@
-//! A real Gitea in a folder of its own, for as long as it is held: built by `make gitea` into `.gitea/`, on a loopback
-//! port, over SQLite. What it is asked is asked through its own API.
+//! A real Gitea or Forgejo in a folder of its own, for as long as it is held: built by `make gitea` into `.gitea/`, or by
+//! `make forgejo` into `.forgejo/`, on a loopback port, over SQLite. What it is asked is asked through its own API, which
+//! both have.
 
 mod project;
 mod settings;
@@ -29,9 +30,29 @@ const PAUSE: Duration = Duration::from_millis(50);
 const KEEPER: &str = r#"trap : INT TERM HUP; "$@" >"$LOG" 2>&1 & server=$!
 read -r _; kill "$server" 2>/dev/null; wait "$server"; rm -rf "$FOLDER""#;
 
-/// A running Gitea.
+/// Which of both it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brand {
+    /// Gitea.
+    Gitea,
+    /// Forgejo.
+    Forgejo,
+}
+
+impl Brand {
+    /// The name of its program, its `make` target and its webhooks, and its word in Slipway's settings.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gitea => "gitea",
+            Self::Forgejo => "forgejo",
+        }
+    }
+}
+
+/// A running Gitea or Forgejo.
 #[derive(Debug)]
 pub struct Gitea {
+    brand: Brand,
     program: PathBuf,
     folder: PathBuf,
     url: String,
@@ -49,20 +70,22 @@ pub struct Person {
 
 impl Gitea {
     /// Starts one; `None` where none was built, which is said in one line. In CI that is an error.
-    pub async fn start() -> Result<Option<Self>> {
-        let home = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("a workspace")?.join(".gitea");
-        let program = home.join("gitea");
+    pub async fn start(brand: Brand) -> Result<Option<Self>> {
+        let word = brand.word();
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("a workspace")?;
+        let home = workspace.join(format!(".{word}"));
+        let program = home.join(word);
         if !program.is_file() {
-            let help = "`make gitea` builds one where Go is installed";
+            let help = format!("`make {word}` builds one where Go is installed");
             ensure!(
                 std::env::var_os("CI").is_none_or(|value| value.is_empty()),
-                "there is no Gitea here\n  help: {help}"
+                "there is no {word} here\n  help: {help}"
             );
-            std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: no Gitea here, {help}\n").as_bytes())?;
+            std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: no {word} here, {help}\n").as_bytes())?;
             return Ok(None);
         }
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        let folder = std::env::temp_dir().join(format!("slipway-gitea-{}-{port}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("slipway-{word}-{}-{port}", std::process::id()));
         std::fs::create_dir_all(folder.join("home"))?;
         std::fs::write(folder.join("app.ini"), settings::of(&folder, &home.join("share"), port))?;
         let keeper = command("bash", &folder)
@@ -76,8 +99,8 @@ impl Gitea {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .context("Gitea does not start")?;
-        let gitea = Self { program, folder, url: format!("http://127.0.0.1:{port}"), keeper };
+            .with_context(|| format!("{word} does not start"))?;
+        let gitea = Self { brand, program, folder, url: format!("http://127.0.0.1:{port}"), keeper };
         gitea.wait().await?;
         let (name, password) = ROOT;
         gitea.say(&["admin", "user", "create", "--admin", "--username", name, "--password", password]).await?;
@@ -103,6 +126,11 @@ impl Gitea {
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(())
+    }
+
+    /// Which of both it is.
+    pub fn brand(&self) -> Brand {
+        self.brand
     }
 
     /// Its address, without a slash at its end.

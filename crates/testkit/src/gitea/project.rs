@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{Gitea, Person};
+use super::{Brand, Gitea, Person};
 
 /// How often a condition is looked at while it is waited for.
 const LOOK: Duration = Duration::from_millis(100);
@@ -32,10 +32,10 @@ pub struct NewHook<'a> {
 }
 
 impl NewHook<'_> {
-    fn document(&self) -> Value {
+    fn document(&self, brand: Brand) -> Value {
         let Self { url, secret, events } = self;
         let config = json!({ "url": url, "content_type": "json", "secret": secret });
-        json!({ "type": "gitea", "active": true, "events": events, "config": config })
+        json!({ "type": brand.word(), "active": true, "events": events, "config": config })
     }
 }
 
@@ -56,12 +56,12 @@ impl<'a> Project<'a> {
 
     /// Makes a webhook and answers its number.
     pub async fn hook(&self, hook: NewHook<'_>) -> Result<u64> {
-        self.call("POST", "/hooks", &hook.document()).await?["id"].as_u64().context("a number")
+        self.call("POST", "/hooks", &hook.document(self.gitea.brand())).await?["id"].as_u64().context("a number")
     }
 
     /// Makes a webhook another one.
     pub async fn replace_hook(&self, hook: u64, by: NewHook<'_>) -> Result<()> {
-        self.change_hook(hook, &by.document()).await
+        self.change_hook(hook, &by.document(self.gitea.brand())).await
     }
 
     /// Changes a webhook: `{"active": false}`. Without its `events`, it tells of pushes alone afterwards.
@@ -103,10 +103,20 @@ impl<'a> Project<'a> {
 
     /// Opens a pull request as somebody and answers its number. `head` is a branch, or `OWNER:BRANCH` of a fork.
     pub async fn open_pull(&self, token: &str, head: &str) -> Result<u64> {
-        let body = json!({ "head": head, "base": "main", "title": head });
+        self.open_pull_titled(token, head, head).await
+    }
+
+    /// The same with a title, which makes it a draft if it begins with `WIP:`.
+    pub async fn open_pull_titled(&self, token: &str, head: &str, title: &str) -> Result<u64> {
+        let body = json!({ "head": head, "base": "main", "title": title });
         let path = format!("/repos/{}/pulls", self.name);
         let made = self.gitea.call_as(&format!("token {token}"), "POST", &path, &body).await?;
         made["number"].as_u64().context("a number")
+    }
+
+    /// Gives a pull request another title.
+    pub async fn rename_pull(&self, number: u64, title: &str) -> Result<()> {
+        self.call("PATCH", &format!("/pulls/{number}"), &json!({ "title": title })).await.map(drop)
     }
 
     /// A pull request.

@@ -91,23 +91,38 @@ impl GitHub {
 
     /// Opens a pull request of a branch of the repository into `main`.
     pub async fn open_pull(&self, branch: &str, author: u64) -> Result<u64> {
-        self.open(branch, author, false).await
+        self.open(branch, |pull| pull, author).await
     }
 
     /// Opens a pull request of a fork, whose branch the repository has under GitHub's own name alone: the double finds it
     /// under `branch` and takes it away there.
     pub async fn open_pull_of_fork(&self, branch: &str, author: u64) -> Result<u64> {
-        let number = self.open(branch, author, true).await?;
+        let number = self.open(branch, |pull| Pull { of_fork: true, ..pull }, author).await?;
         self.site.repository.git(&["update-ref", "-d", &format!("refs/heads/{branch}")]).await?;
         Ok(number)
     }
 
-    async fn open(&self, branch: &str, author: u64, of_fork: bool) -> Result<u64> {
+    /// Opens one as a draft.
+    pub async fn open_draft(&self, branch: &str, author: u64) -> Result<u64> {
+        self.open(branch, |pull| Pull { draft: true, ..pull }, author).await
+    }
+
+    /// Marks a draft as ready.
+    pub fn mark_ready(&self, number: u64) {
+        let mut state = self.site.lock();
+        let pull = &mut state.pulls[index_of(number)];
+        pull.draft = false;
+        let author = pull.author;
+        let body = json!({ "action": "ready_for_review", "number": number, "pull_request": state.pull(number) });
+        state.mail("pull_request", body, author);
+    }
+
+    async fn open(&self, branch: &str, as_what: impl FnOnce(Pull) -> Pull, author: u64) -> Result<u64> {
         let number = self.site.lock().pulls.len() as u64 + 1;
         let head = self.show_head(number, branch).await?;
         let base = self.site.repository.rev_parse("refs/heads/main").await?;
         let mut state = self.site.lock();
-        state.pulls.push(Pull { of_fork, ..Pull::new(number, branch, "main", &head, &base, author) });
+        state.pulls.push(as_what(Pull::new(number, branch, "main", &head, &base, author)));
         let body = json!({ "action": "opened", "number": number, "pull_request": state.pull(number) });
         state.mail("pull_request", body, author);
         Ok(number)

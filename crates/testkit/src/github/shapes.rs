@@ -151,7 +151,7 @@ pub(super) fn check(id: u64, name: &str, head: &str) -> Value {
 pub(super) fn status(id: u64, sha: &str, body: &Value, creator: &Value) -> Value {
     json!({
         "id": id, "node_id": format!("S_{id}"), "sha": sha, "state": body["state"], "context": body["context"],
-        "description": body["description"], "target_url": null, "avatar_url": null, "creator": creator,
+        "description": body["description"], "target_url": body["target_url"], "avatar_url": null, "creator": creator,
         "url": format!("{REPOSITORY}/statuses/{sha}"), "created_at": now(), "updated_at": now(),
     })
 }
@@ -209,10 +209,10 @@ pub(super) fn pull_in_list(pull: &Pull, user: &Value) -> Value {
         "id": 100_000 + number, "node_id": format!("PR_{number}"), "number": number, "title": pull.title,
         "body": pull.text, "state": if pull.open { "open" } else { "closed" }, "locked": false, "user": user,
         "assignee": null, "labels": [], "milestone": null, "author_association": "MEMBER", "auto_merge": null,
-        "draft": false, "head": end(&pull.branch, &pull.head, pull.of_fork),
+        "draft": pull.draft, "head": end(&pull.branch, &pull.head, pull.of_fork),
         "base": end(&pull.base_branch, &pull.base, false),
         "created_at": pull.opened_at, "updated_at": now(), "closed_at": pull.closed_at,
-        "merged_at": pull.closed_at.filter(|_| pull.merged), "merge_commit_sha": pull.merge_commit,
+        "merged_at": pull.closed_at.filter(|_| pull.is_merged()), "merge_commit_sha": pull.merge_commit,
         "url": url, "html_url": page,
     });
     add_addresses(&mut shown, &url, "comments commits diff issue patch review_comment review_comments statuses");
@@ -229,8 +229,8 @@ pub(super) fn pull_in_list(pull: &Pull, user: &Value) -> Value {
 pub(super) fn pull(pull: &Pull, user: &Value, comments: usize) -> Value {
     let mut shown = pull_in_list(pull, user);
     let more = json!({
-        "merged": pull.merged, "mergeable": pull.open, "mergeable_state": "clean", "comments": comments,
-        "merged_by": pull.merged.then_some(user), "review_comments": 0, "maintainer_can_modify": false,
+        "merged": pull.is_merged(), "mergeable": pull.open, "mergeable_state": "clean", "comments": comments,
+        "merged_by": pull.is_merged().then_some(user), "review_comments": 0, "maintainer_can_modify": false,
         "commits": 1, "additions": 1, "deletions": 1, "changed_files": 1,
     });
     add(&mut shown, &more);

@@ -58,7 +58,7 @@ pub(super) struct Pull {
     pub(super) title: String,
     pub(super) text: String,
     pub(super) open: bool,
-    pub(super) merged: bool,
+    pub(super) draft: bool,
     pub(super) merge_commit: Option<String>,
     pub(super) opened_at: Timestamp,
     pub(super) closed_at: Option<Timestamp>,
@@ -79,17 +79,20 @@ impl Pull {
             title: format!("Change {number}"),
             text: String::new(),
             open: true,
-            merged: false,
+            draft: false,
             merge_commit: None,
             opened_at: shapes::now(),
             closed_at: None,
         }
     }
 
+    pub(super) fn is_merged(&self) -> bool {
+        self.merge_commit.is_some()
+    }
+
     /// Closes it, with its merge commit if it was merged.
     pub(super) fn close(&mut self, merge_commit: Option<String>) {
         self.open = false;
-        self.merged = merge_commit.is_some();
         self.merge_commit = merge_commit;
         self.closed_at = Some(shapes::now());
     }

@@ -71,12 +71,17 @@ impl State {
 
     /// Tells of a merge request, with more attributes than it always has.
     pub(super) fn mail_merge_request(&mut self, number: u64, action: &str, more: Value) {
+        self.mail_merge_request_with(number, action, more, &json!({}));
+    }
+
+    /// The same with what was edited.
+    pub(super) fn mail_merge_request_with(&mut self, number: u64, action: &str, more: Value, changes: &Value) {
         let merge = self.merge(number);
         let source = if merge.project == PROJECT { project() } else { fork() };
         let mut attributes = json!({
             "id": 100 + number, "iid": number, "action": action, "state": merge.state, "title": merge.title,
             "source_branch": merge.branch, "target_branch": merge.target, "source_project_id": merge.project,
-            "target_project_id": PROJECT, "author_id": merge.author, "last_commit": { "id": merge.head },
+            "target_project_id": PROJECT, "author_id": merge.author, "last_commit": { "id": merge.head }, "draft": merge.draft,
             "source": source, "target": project(),
         });
         let author = merge.author;
@@ -84,7 +89,7 @@ impl State {
         attributes.extend(more);
         let body = json!({
             "object_kind": "merge_request", "event_type": "merge_request", "user": self.user(author),
-            "project": project(), "object_attributes": attributes, "changes": {},
+            "project": project(), "object_attributes": attributes, "changes": changes,
         });
         self.mail("Merge Request Hook", body);
     }

@@ -85,19 +85,34 @@ impl GitLab {
 
     /// Opens a merge request of a branch of the project into `main`.
     pub async fn open_merge_request(&self, branch: &str, author: u64) -> Result<u64> {
-        self.open(&self.site.repository, branch, state::PROJECT, author).await
+        self.open(&self.site.repository, branch, state::PROJECT, author, false).await
+    }
+
+    /// The same as a draft.
+    pub async fn open_draft(&self, branch: &str, author: u64) -> Result<u64> {
+        self.open(&self.site.repository, branch, state::PROJECT, author, true).await
+    }
+
+    /// Marks a draft as ready.
+    pub fn mark_ready(&self, number: u64) {
+        let mut state = self.site.lock();
+        state.merge_mut(number).draft = false;
+        let changes = json!({ "draft": { "previous": true, "current": false } });
+        state.mail_merge_request_with(number, "update", json!({}), &changes);
     }
 
     /// Opens a merge request of a branch of a fork into `main`.
     pub async fn open_merge_request_from(&self, fork: &Repository, branch: &str, author: u64) -> Result<u64> {
-        self.open(fork, branch, state::FORK, author).await
+        self.open(fork, branch, state::FORK, author, false).await
     }
 
-    async fn open(&self, from: &Repository, branch: &str, project: u64, author: u64) -> Result<u64> {
+    async fn open(&self, from: &Repository, branch: &str, project: u64, author: u64, draft: bool) -> Result<u64> {
         let number = self.site.lock().merges.len() as u64 + 1;
         let head = self.show_head(number, from, branch).await?;
         let mut state = self.site.lock();
-        state.merges.push(MergeRequest::new(number, (project, branch), "main", &head, author));
+        state
+            .merges
+            .push(MergeRequest { draft, ..MergeRequest::new(number, (project, branch), "main", &head, author) });
         state.mail_merge_request(number, "open", json!({}));
         Ok(number)
     }

@@ -36,6 +36,7 @@ pub(super) struct MergeRequest {
     pub(super) description: String,
     pub(super) state: &'static str,
     pub(super) conflicts: bool,
+    pub(super) draft: bool,
     pub(super) removes_branch: bool,
 }
 
@@ -52,6 +53,7 @@ impl MergeRequest {
             description: String::new(),
             state: "opened",
             conflicts: false,
+            draft: false,
             removes_branch: false,
         }
     }
@@ -62,7 +64,7 @@ impl MergeRequest {
             "id": 100 + self.number, "iid": self.number, "project_id": PROJECT, "title": self.title,
             "description": self.description, "state": self.state, "source_branch": self.branch,
             "target_branch": self.target, "source_project_id": self.project, "target_project_id": PROJECT,
-            "sha": self.head, "has_conflicts": self.conflicts, "draft": false,
+            "sha": self.head, "has_conflicts": self.conflicts, "draft": self.draft,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use slipway::forge::{ApiSettings, Finding, HookPlace, Login, Purpose, Settings, Standing, Subject, connect_api};
 use slipway_testkit::demo::SECRET;
-use slipway_testkit::gitea::{Gitea, NewHook};
+use slipway_testkit::gitea::{Brand, Gitea, NewHook};
 
 use super::{EVENTS, MODELS, SCOPES};
 
@@ -14,7 +14,16 @@ fn faults(found: &[Finding]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_real_gitea_is_asked_what_its_account_may_do_and_where_its_webhook_leads() {
-    let Some(gitea) = Gitea::start().await.expect("Gitea starts") else { return };
+    is_asked(Brand::Gitea, Settings::Gitea).await;
+}
+
+#[tokio::test]
+async fn a_real_forgejo_is_asked_what_its_account_may_do_and_where_its_webhook_leads() {
+    is_asked(Brand::Forgejo, Settings::Forgejo).await;
+}
+
+async fn is_asked(brand: Brand, forge: Settings) {
+    let Some(gitea) = Gitea::start(brand).await.expect("it starts") else { return };
     gitea.organisation("team").await.expect("a team");
     let models = gitea.project("team", "models").await.expect("a repository");
     let mut tokens = Vec::new();
@@ -28,7 +37,7 @@ async fn a_real_gitea_is_asked_what_its_account_may_do_and_where_its_webhook_lea
     let examine = async |token: &str| {
         let (url, repository, login) = (gitea.url().to_owned(), MODELS.to_owned(), Login::Token(token.into()));
         let settings = ApiSettings {
-            forge: Settings::Gitea,
+            forge,
             url,
             repository,
             login,

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use slipway_testkit::WorkTree;
+use slipway_testkit::gitea::Brand;
 
 use super::{CHECK, MODELS, SCOPES, World};
 use crate::support::{MODEL, POLICY, USUAL};
@@ -25,6 +26,15 @@ async fn propose(world: &World) -> (u64, String) {
 
 #[tokio::test]
 async fn a_change_from_a_fork_is_judged_by_the_base_and_without_the_sources_secrets() {
+    judges_a_fork_by_the_base(Brand::Gitea).await;
+}
+
+#[tokio::test]
+async fn a_change_from_a_fork_at_a_real_forgejo_is_judged_by_the_base_and_without_the_sources_secrets() {
+    judges_a_fork_by_the_base(Brand::Forgejo).await;
+}
+
+async fn judges_a_fork_by_the_base(brand: Brand) {
     // The trainer, but for one thing: it first tells what it can see.
     let told = tempfile::tempdir().expect("a folder");
     let trainer = told.path().join("trainer");
@@ -37,7 +47,7 @@ async fn a_change_from_a_fork_is_judged_by_the_base_and_without_the_sources_secr
     );
     std::fs::write(&trainer, script).expect("written");
     std::fs::set_permissions(&trainer, std::fs::Permissions::from_mode(0o755)).expect("a program");
-    let Some(mut world) = World::start("all", "").await else { return };
+    let Some(mut world) = World::start(brand, "all", "").await else { return };
     let config = world.bench.world.config();
     let settings = std::fs::read_to_string(&config).expect("settings");
     let with_trainer = format!("trainer: \"{}\", threads", trainer.display());
@@ -63,7 +73,7 @@ async fn a_change_from_a_fork_is_judged_by_the_base_and_without_the_sources_secr
 
 #[tokio::test]
 async fn a_change_from_a_fork_is_told_that_it_is_not_judged_where_that_is_set() {
-    let Some(world) = World::start("same_repository", "").await else { return };
+    let Some(world) = World::start(Brand::Gitea, "same_repository", "").await else { return };
     world.bench.promote_a_first_model().await;
     let (_, head) = propose(&world).await;
     world.status(&head, "slipway", "error").await;

@@ -1,12 +1,16 @@
 //! Gitea delivers once, and never again: what it could not deliver is found by looking.
 
 use serde_json::json;
+use slipway_testkit::gitea::Brand;
 
 use super::{CHECK, World};
 
 #[tokio::test]
 async fn a_push_whose_only_delivery_was_lost_is_found_by_looking() {
-    let Some(mut world) = World::start("same_repository", "limits: {look_for_missed_pushes: 5s}").await else { return };
+    let Some(mut world) = World::start(Brand::Gitea, "same_repository", "limits: {look_for_missed_pushes: 5s}").await
+    else {
+        return;
+    };
     world.bench.promote_a_first_model().await;
     // Nobody is there when it is delivered.
     world.bench.take_server().terminate().await.expect("it ends");

@@ -1,15 +1,16 @@
-//! The same against a real Gitea: its pushes, deliveries, statuses, comments and merges. Without a built one these tests
-//! say that they are skipped; in CI they fail.
+//! The same against a real Gitea and a real Forgejo: their pushes, deliveries, statuses, comments and merges. Without a
+//! built one these tests say that they are skipped; in CI they fail.
 
 mod changes;
 mod check;
+mod drafts;
 mod forks;
 mod lost;
 mod promotions;
 mod requests;
 
 use slipway_testkit::demo::SECRET;
-use slipway_testkit::gitea::{Gitea, NewHook, Person, Project};
+use slipway_testkit::gitea::{Brand, Gitea, NewHook, Person, Project};
 
 use crate::support::{Bench, DEADLINE, USUAL};
 
@@ -28,7 +29,7 @@ struct People {
     slipway: Person,
 }
 
-/// A server whose source and whose environment live at a Gitea.
+/// A server whose source and whose environment live at a Gitea or Forgejo.
 struct World {
     bench: Bench,
     gitea: Gitea,
@@ -38,9 +39,9 @@ struct World {
 
 impl World {
     /// Starts with an environment in its first state and no model yet. `changes` is the source's setting; `more` are more
-    /// lines of the server's settings. Nothing if there is no Gitea here.
-    async fn start(changes: &str, more: &str) -> Option<Self> {
-        let gitea = Gitea::start().await.expect("Gitea starts")?;
+    /// lines of the server's settings. Nothing if there is none of this brand here.
+    async fn start(brand: Brand, changes: &str, more: &str) -> Option<Self> {
+        let gitea = Gitea::start(brand).await.expect("it starts")?;
         let mut bench = Bench::without_server(USUAL).await;
         gitea.organisation("team").await.expect("a team");
         let [models, environment] = [("models"), ("environment")].map(|name| gitea.project("team", name));
@@ -62,7 +63,7 @@ impl World {
         bench.world.work.git(&["remote", "set-url", "origin", &origin]).await.expect("set");
         let config = bench.world.config();
         std::fs::write(config.with_file_name("robot"), &robot).expect("written");
-        std::fs::write(&config, settings(gitea.url(), changes, more)).expect("written");
+        std::fs::write(&config, settings(&gitea, changes, more)).expect("written");
         bench.restart(&[]).await;
         let url = format!("{}/webhooks/digits", bench.server().address());
         let hook = models.hook(NewHook { url: &url, secret: SECRET, events: EVENTS }).await.expect("a webhook");
@@ -107,7 +108,8 @@ impl World {
     }
 }
 
-fn settings(url: &str, changes: &str, more: &str) -> String {
+fn settings(gitea: &Gitea, changes: &str, more: &str) -> String {
+    let (url, forge) = (gitea.url(), gitea.brand().word());
     let login = "credentials: {username: slipway, password: {file: ./robot}}";
     let api = |repository: &str| format!("api: {{url: \"{url}\", repository: {repository}, token: {{file: ./robot}}}}");
     let (models, environment) = (api(MODELS), api(ENVIRONMENT));
@@ -118,9 +120,9 @@ listen: 127.0.0.1:0
 state: ./state
 web: {{api_token: {{file: ./token}}}}
 sources:
-- {{name: digits, forge: gitea, url: \"{url}/{MODELS}.git\", secret: {{file: ./secret}}, environment: staging, changes: {changes}, {login}, {models}}}
+- {{name: digits, forge: {forge}, url: \"{url}/{MODELS}.git\", secret: {{file: ./secret}}, environment: staging, changes: {changes}, {login}, {models}}}
 environments:
-- {{name: staging, url: \"{url}/{ENVIRONMENT}.git\", {login}, requests: {{forge: gitea, merge: slipway, {environment}}}}}
+- {{name: staging, url: \"{url}/{ENVIRONMENT}.git\", {login}, requests: {{forge: {forge}, merge: slipway, {environment}}}}}
 {USUAL}
 {more}
 "

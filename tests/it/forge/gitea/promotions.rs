@@ -1,6 +1,7 @@
 //! From a push to a champion, through a request that the forge's own rules hold back.
 
 use serde_json::Value;
+use slipway_testkit::gitea::Brand;
 
 use super::{CHECK, World};
 use crate::environments::world::{done, named, run_to};
@@ -8,7 +9,16 @@ use crate::support::text;
 
 #[tokio::test]
 async fn a_push_is_judged_told_and_promoted_by_a_request_that_is_merged() {
-    let Some(world) = World::start("same_repository", "").await else { return };
+    promotes_by_a_request(Brand::Gitea).await;
+}
+
+#[tokio::test]
+async fn a_push_at_a_real_forgejo_is_judged_told_and_promoted_by_a_request_that_is_merged() {
+    promotes_by_a_request(Brand::Forgejo).await;
+}
+
+async fn promotes_by_a_request(brand: Brand) {
+    let Some(world) = World::start(brand, "same_repository", "").await else { return };
     let run = world.bench.promote_a_first_model().await;
     let head = text(&run, "head");
     world.status(head, CHECK, "success").await;
@@ -36,7 +46,16 @@ async fn a_push_is_judged_told_and_promoted_by_a_request_that_is_merged() {
 
 #[tokio::test]
 async fn a_check_that_the_branch_requires_is_waited_for_and_a_head_that_nobody_judged_is_not_merged() {
-    let Some(world) = World::start("same_repository", "").await else { return };
+    waits_for_a_required_check(Brand::Gitea).await;
+}
+
+#[tokio::test]
+async fn a_check_that_a_branch_at_a_real_forgejo_requires_is_waited_for() {
+    waits_for_a_required_check(Brand::Forgejo).await;
+}
+
+async fn waits_for_a_required_check(brand: Brand) {
+    let Some(world) = World::start(brand, "same_repository", "").await else { return };
     let environment = world.environment();
     environment.protect("main", &["manifests"]).await.expect("protected");
     let head = world.bench.push("a first model").await;

@@ -1,11 +1,11 @@
-//! The calls of a real Gitea that promotions and commands rest on.
+//! The calls of a real Gitea or Forgejo that promotions and commands rest on.
 
 use std::sync::Arc;
 
 use slipway::domain::{Account, CommitSha, ForgeId, Retry};
 use slipway::forge::{ApiError, ApiSettings, ForgeApi, Login, NewRequest, Permission, Purpose, Settings, connect_api};
 use slipway_testkit::WorkTree;
-use slipway_testkit::gitea::{Gitea, Person};
+use slipway_testkit::gitea::{Brand, Gitea, Person};
 
 use super::SCOPES;
 use crate::support::DEADLINE;
@@ -19,8 +19,8 @@ struct Peer {
 }
 
 impl Peer {
-    async fn start() -> Option<Self> {
-        let gitea = Gitea::start().await.expect("Gitea starts")?;
+    async fn start(brand: Brand) -> Option<Self> {
+        let gitea = Gitea::start(brand).await.expect("it starts")?;
         gitea.organisation("team").await.expect("a team");
         let project = gitea.project("team", "models").await.expect("a repository");
         let slipway = gitea.person("slipway").await.expect("an account");
@@ -38,7 +38,11 @@ impl Peer {
         let token = self.gitea.token(&self.slipway, scopes).await.expect("a token");
         let (url, repository) = (self.gitea.url().to_owned(), "team/models".to_owned());
         let login = Login::Token(token.into());
-        let settings = ApiSettings { forge: Settings::Gitea, url, repository, login, purpose: Purpose::Environment };
+        let forge = match self.gitea.brand() {
+            Brand::Gitea => Settings::Gitea,
+            Brand::Forgejo => Settings::Forgejo,
+        };
+        let settings = ApiSettings { forge, url, repository, login, purpose: Purpose::Environment };
         connect_api(settings).expect("an API")
     }
 
@@ -66,7 +70,16 @@ async fn merged(api: &dyn ForgeApi, number: u64, head: &CommitSha) -> Result<(),
 
 #[tokio::test]
 async fn a_request_at_a_real_gitea_is_opened_once_and_merged_at_exactly_the_head_that_was_judged() {
-    let Some(peer) = Peer::start().await else { return };
+    opens_once_and_merges_what_was_judged(Brand::Gitea).await;
+}
+
+#[tokio::test]
+async fn a_request_at_a_real_forgejo_is_opened_once_and_merged_at_exactly_the_head_that_was_judged() {
+    opens_once_and_merges_what_was_judged(Brand::Forgejo).await;
+}
+
+async fn opens_once_and_merges_what_was_judged(brand: Brand) {
+    let Some(peer) = Peer::start(brand).await else { return };
     let api = peer.api(SCOPES).await;
     let project = peer.gitea.at("team/models");
     let judged = peer.push("promote", "2").await;
@@ -98,7 +111,16 @@ async fn a_request_at_a_real_gitea_is_opened_once_and_merged_at_exactly_the_head
 
 #[tokio::test]
 async fn a_merge_that_a_rule_of_a_real_gitea_forbids_is_refused_and_not_taken_for_a_moved_head() {
-    let Some(peer) = Peer::start().await else { return };
+    refuses_what_a_rule_forbids(Brand::Gitea).await;
+}
+
+#[tokio::test]
+async fn a_merge_that_a_rule_of_a_real_forgejo_forbids_is_refused_and_not_taken_for_a_moved_head() {
+    refuses_what_a_rule_forbids(Brand::Forgejo).await;
+}
+
+async fn refuses_what_a_rule_forbids(brand: Brand) {
+    let Some(peer) = Peer::start(brand).await else { return };
     let api = peer.api(SCOPES).await;
     let project = peer.gitea.at("team/models");
     project.protect("main", &["manifests"]).await.expect("protected");
@@ -114,7 +136,16 @@ async fn a_merge_that_a_rule_of_a_real_gitea_forbids_is_refused_and_not_taken_fo
 
 #[tokio::test]
 async fn a_permission_at_a_real_gitea_is_looked_up_by_number_and_never_by_a_name() {
-    let Some(peer) = Peer::start().await else { return };
+    looks_permissions_up_by_number(Brand::Gitea).await;
+}
+
+#[tokio::test]
+async fn a_permission_at_a_real_forgejo_is_looked_up_by_number_and_never_by_a_name() {
+    looks_permissions_up_by_number(Brand::Forgejo).await;
+}
+
+async fn looks_permissions_up_by_number(brand: Brand) {
+    let Some(peer) = Peer::start(brand).await else { return };
     let api = peer.api(SCOPES).await;
     let project = peer.gitea.at("team/models");
     let permission = async |id: u64, name: &str| {

@@ -117,3 +117,22 @@ async fn a_change_from_a_fork_at_gitlab_is_judged_and_told_though_no_branch_has_
     assert_eq!(world.bench.promotions().await, 0);
     world.bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_draft_at_gitlab_is_told_that_it_is_not_judged_where_that_is_set_and_is_judged_once_it_is_ready() {
+    let mut world = World::start().await;
+    world.bench.set("judge_drafts: false").await;
+    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
+    let number = world.gitlab.open_draft("better", WRITER).await.expect("a merge request");
+    world.deliver().await;
+    world.ended(&head, "slipway", "success").await;
+    let [told] = &world.gitlab.statuses(&head, "slipway")[..] else { panic!("one status") };
+    assert_eq!(told["description"], "drafts are not judged here until they are marked ready");
+    assert!(world.gitlab.statuses(&head, CHECK).is_empty());
+
+    world.gitlab.mark_ready(number);
+    world.deliver().await;
+    world.ended(&head, CHECK, "success").await;
+    world.note_that_says(number, "1 of 1 models passed").await;
+    world.bench.finish().await;
+}
