@@ -99,7 +99,11 @@ fn code_for(app: &NewApp, port: u16) -> Result<String, Failure> {
         output::note("open this page in a browser on this machine, and send its form:");
         output::say(&format!("http://{address}{}", Registration::path(&key)));
         let registration = Registration { key, state, action, manifest, forge: origin };
-        let code = tokio::time::timeout(PATIENCE, wait_for_code(listener, registration)).await;
+        let code = tokio::select! {
+            code = tokio::time::timeout(PATIENCE, wait_for_code(listener, registration)) => code,
+            // The reserved files go before the process does.
+            _ = tokio::signal::ctrl_c() => return Err(exit::refused("interrupted: no App was fetched")),
+        };
         code.ok().flatten().ok_or_else(|| {
             exit::unreachable(format!("nobody came back from GitHub within {} minutes", PATIENCE.as_secs() / 60))
         })

@@ -128,6 +128,18 @@ async fn an_answer_without_a_usable_key_or_that_is_too_long_leaves_no_files() {
 }
 
 #[tokio::test]
+async fn who_gives_up_before_the_form_is_answered_leaves_no_files() {
+    let registering = Registering::begin().await;
+    registering.form().await;
+    let process =
+        rustix::process::Pid::from_raw(registering.command.id().expect("it runs").cast_signed()).expect("a number");
+    rustix::process::kill_process(process, rustix::process::Signal::INT).expect("it is told");
+    let (ended, _, said, folder) = registering.end().await;
+    assert_eq!(ended, 1, "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+#[tokio::test]
 async fn a_code_that_github_does_not_know_or_that_was_used_is_refused() {
     let registering = Registering::begin().await;
     let (action, _) = registering.form().await;
