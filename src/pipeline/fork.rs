@@ -21,18 +21,19 @@ impl Pipeline {
     ) -> Result<Settled, StepError> {
         let number = change.number;
         let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}")));
+        let Some(api) = &source.api else {
+            return ignored("it is from a fork, and without `api` of this source nobody can approve its revision");
+        };
         let Revision::Full(head) = &change.head else { return ignored("its revision is not named in full") };
         // It may have been approved before this delivery of it came.
         if !self.store.newest_at(name, head).await?.is_empty() {
             return ignored("its revision was approved");
         }
         self.store.note_unapproved(name, at, head).await?;
-        if let Some(api) = &source.api {
-            let report = comment::unapproved(head);
-            let text = format!("## ✋ Slipway: {}\n\n{}", report.title, report.text);
-            api.report(&report).await?;
-            api.comment(number, &Marker::summary(), &text).await?;
-        }
+        let report = comment::unapproved(head);
+        let text = format!("## ✋ Slipway: {}\n\n{}", report.title, report.text);
+        api.report(&report).await?;
+        api.comment(number, &Marker::summary(), &text).await?;
         Ok(Settled::nothing(DeliveryState::Done, format!("change {number} at {} waits for an approval", head.short())))
     }
 

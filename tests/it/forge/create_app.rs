@@ -149,7 +149,14 @@ async fn a_code_that_github_does_not_know_or_that_was_used_is_refused() {
 
     let ground = Ground::new().await;
     let github = GitHub::start(ground.bare.clone()).await.expect("a GitHub");
-    let app = NewApp::new(&github.url(), None, "slipway", HOOK, &[Purpose::Source { deployments: true }, Purpose::Environment]).expect("an App");
+    let app = NewApp::new(
+        &github.url(),
+        None,
+        "slipway",
+        HOOK,
+        &[Purpose::Source { deployments: true }, Purpose::Environment],
+    )
+    .expect("an App");
     let code = github.register(&app.form("http://127.0.0.1:1/back", "state").manifest).expect("a code");
     let exchange = async || {
         let (app, code) = (app.clone(), code.clone());

@@ -36,13 +36,7 @@ async fn is_asked(brand: Brand, forge: Settings) {
     let place = HookPlace { server: Some("https://slipway.example".to_owned()), path: "/webhooks/digits".to_owned() };
     let examine = async |token: &str| {
         let (url, repository, login) = (gitea.url().to_owned(), MODELS.to_owned(), Login::Token(token.into()));
-        let settings = ApiSettings {
-            forge,
-            url,
-            repository,
-            login,
-            purpose: Purpose::Source { deployments: false },
-        };
+        let settings = ApiSettings { forge, url, repository, login, purpose: Purpose::Source { deployments: false } };
         connect_api(settings).expect("an API").examine(Some(&place)).await
     };
 
