@@ -20,14 +20,23 @@ struct Size {
     models: usize,
 }
 
+/// What is measured unless something else is asked for.
+const USUAL: Size = Size { changes: 500, models: 20 };
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (size, record) = match words[..] {
-        [] => (Size { changes: 500, models: 20 }, false),
-        ["--record"] => (Size { changes: 500, models: 20 }, true),
+        [] => (USUAL, false),
+        ["--record"] => (USUAL, true),
         ["--quick"] => (Size { changes: 24, models: 4 }, false),
-        _ => anyhow::bail!("expected nothing, `--quick` or `--record`, came {words:?}"),
+        // What the limits decide alone, where other work would spoil the times of the other part.
+        ["--storm"] => {
+            let storm = tokio::runtime::Runtime::new()?.block_on(storm::measure(USUAL))?;
+            report::say_storm(USUAL, &storm);
+            return Ok(());
+        }
+        _ => anyhow::bail!("expected nothing, `--quick`, `--storm` or `--record`, came {words:?}"),
     };
     let runtime = tokio::runtime::Runtime::new()?;
     let visible = runtime.block_on(visible::measure(size))?;

@@ -18,25 +18,17 @@ pub(crate) fn finish(size: Size, storm: &Storm, visible: &Visible, record: bool)
     let date = jiff::Timestamp::now().to_string()[..10].to_owned();
     let cpus = std::thread::available_parallelism()?.get();
     let Size { changes, models } = size;
-    // Both are far below what a fraction holds.
-    #[expect(clippy::cast_precision_loss, reason = "both are small numbers")]
-    let a_change = storm.calls as f64 / changes as f64;
+    let a_change = calls_a_change(size, storm);
     let [half, most] = [500, 990].map(|per_mille| visible.quantile(per_mille));
-    let held = |holds: bool| if holds { "holds" } else { "missed" };
-    let rows = [
-        format!("| calls refused for a limit | {} | 0 | {} |", storm.refused, held(storm.refused == 0)),
-        format!("| calls a change | {a_change:.2} | ≤ 8 | {} |", held(a_change <= 8.0)),
-        format!("| calls at a time, at most | {} | ≤ 100 | {} |", storm.most_at_once, held(storm.most_at_once <= 100)),
-        format!("| every change has its check after | {:.0} s | stated | |", storm.shown.as_secs_f64()),
-        format!("| every check has ended after | {:.0} s | stated | |", storm.ended.as_secs_f64()),
-        format!("| every comment is written after | {:.0} s | stated | |", storm.commented.as_secs_f64()),
+    let mut rows = rows_of_storm(size, storm);
+    rows.extend([
         format!("| webhook to check in progress, no limits, under load: p50 | {} ms | stated | |", half.as_millis()),
         format!(
             "| webhook to check in progress, no limits, under load: p99 | {} ms | < 1,000 | {} |",
             most.as_millis(),
             held(most < Duration::from_secs(1))
         ),
-    ];
+    ]);
     let text = format!(
         "{changes} changes of {models} models opened within a minute, the forge answering after 100 ms, {cpus} processors \
          for everything; commit {commit}, {date}. The load: {:.0} deliveries a second of another source.\n\n\
@@ -52,4 +44,35 @@ pub(crate) fn finish(size: Size, storm: &Storm, visible: &Visible, record: bool)
         "visible_p50_ms": half.as_millis(), "visible_p99_ms": most.as_millis(),
     });
     benchmark::finish(root, "forge", &all, &text, record)
+}
+
+/// Prints what was found of the first part alone.
+pub(crate) fn say_storm(size: Size, storm: &Storm) {
+    for row in rows_of_storm(size, storm) {
+        benchmark::say(&row);
+    }
+}
+
+fn rows_of_storm(size: Size, storm: &Storm) -> Vec<String> {
+    let Storm { refused, most_at_once, shown, ended, commented, .. } = storm;
+    let a_change = calls_a_change(size, storm);
+    let stated = |what: &str, after: &Duration| format!("| {what} after | {:.0} s | stated | |", after.as_secs_f64());
+    vec![
+        format!("| calls refused for a limit | {refused} | 0 | {} |", held(*refused == 0)),
+        format!("| calls a change | {a_change:.2} | ≤ 8 | {} |", held(a_change <= 8.0)),
+        format!("| calls at a time, at most | {most_at_once} | ≤ 100 | {} |", held(*most_at_once <= 100)),
+        stated("every change has its check", shown),
+        stated("every check has ended", ended),
+        stated("every comment is written", commented),
+    ]
+}
+
+// Both are far below what a fraction holds.
+#[expect(clippy::cast_precision_loss, reason = "both are small numbers")]
+fn calls_a_change(size: Size, storm: &Storm) -> f64 {
+    storm.calls as f64 / size.changes as f64
+}
+
+fn held(holds: bool) -> &'static str {
+    if holds { "holds" } else { "missed" }
 }

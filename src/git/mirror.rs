@@ -76,6 +76,17 @@ impl Mirror {
         }
     }
 
+    /// What a reference of the server points to. Nothing of it is fetched.
+    pub(super) fn named(&self, reference: &str) -> Result<Option<Oid>, GitError> {
+        if self.folder.current().is_none() {
+            self.fetch()?;
+        }
+        let _turn = self.folder.fetching();
+        let Some(generation) = self.folder.current() else { return Ok(None) };
+        fetch::named(generation.path(), &self.remote, &self.connection, reference)
+            .map_err(|fault| self.beyond_repair(fault))
+    }
+
     /// As [`Self::fetch`], where the server has just named the tip: with one request less. If that cannot be had in this
     /// way, for example because the branch has moved on, everything is asked anew.
     pub(super) fn catch_up(&self, tip: Oid) -> Result<CommitSha, GitError> {

@@ -30,6 +30,11 @@ impl Mirror {
         heads.beside.remove(reference).ok_or_else(|| self.lacks(reference))
     }
 
+    /// What a reference of the server points to now. Nothing of it is fetched: it may be from anybody.
+    pub fn head_of(&self, reference: &str) -> Result<Option<CommitSha>, GitError> {
+        Ok(self.named(reference)?.map(name_of))
+    }
+
     /// The error for a reference that the server does not have.
     pub fn lacks(&self, reference: &str) -> GitError {
         let (repository, branch) = (self.remote().url().to_owned(), reference.to_owned());

@@ -113,7 +113,7 @@ impl Pipeline {
             }
             Err(NotJudged::Unapproved(reference)) => {
                 let head = ChangeHead { number, reference, fork: true };
-                return self.ask_for_approval(name, source, change, &head).await;
+                return self.ask_for_approval(name, source, &head).await;
             }
         };
         let fork = matches!(change.head_repository, HeadRepository::Fork(_));

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::change::look;
 use super::{Pipeline, Source, StepError, blocking, comment};
-use crate::domain::{Actor, Change, ChangeHead, CommitSha, DeliveryState, Revision, SourceName};
+use crate::domain::{Actor, ChangeHead, CommitSha, DeliveryState, SourceName};
 use crate::forge::Marker;
 use crate::git::GitError;
 use crate::store::{NewAuditEntry, Settled};
@@ -16,16 +16,18 @@ impl Pipeline {
         &self,
         name: &SourceName,
         source: &Source,
-        change: &Change,
         at: &ChangeHead,
     ) -> Result<Settled, StepError> {
-        let number = change.number;
+        let number = at.number;
         let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}")));
         let Some(api) = &source.api else {
             return ignored("it is from a fork, and without `api` of this source nobody can approve its revision");
         };
-        let Revision::Full(head) = &change.head else { return ignored("its revision is not named in full") };
-        // It may have been approved before this delivery of it came.
+        // Deliveries come twice and the wrong way round: what is asked about is where the fork is now.
+        let (mirror, reference) = (source.mirror.clone(), at.reference.clone());
+        let Some(head) = &blocking(move || mirror.head_of(&reference)).await?? else {
+            return ignored("its branch is gone");
+        };
         if !self.store.newest_at(name, head).await?.is_empty() {
             return ignored("its revision was approved");
         }

@@ -138,6 +138,24 @@ fn fetch(
     Ok(Fetched { tip, beside })
 }
 
+/// What a reference of the server points to, of which nothing is fetched; `None` if the server lacks it.
+pub(super) fn named(
+    path: &Path,
+    remote: &Remote,
+    connection: &Arc<Connection>,
+    reference: &str,
+) -> Result<Option<Oid>, Fault> {
+    let repository = open(path, remote)?;
+    let channel = Channel::open(connection)?;
+    let ask = || {
+        let mut server = repository.remote_anonymous(&channel.address())?;
+        let connected = server.connect_auth(Direction::Fetch, None, None)?;
+        let heads = connected.list()?;
+        Ok(heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid))
+    };
+    ask().map_err(|fault| explained(fault, &channel, remote))
+}
+
 /// Whether the mirror can still read what it fetched last.
 pub(super) fn check(repository: &Repository) -> Result<(), git2::Error> {
     is_whole(repository, repository.refname_to_id(TIP)?)

@@ -31,6 +31,30 @@ fn a_fetch_without_news_asks_once() {
 }
 
 #[test]
+fn where_a_reference_is_is_asked_once_and_nothing_of_it_is_fetched() {
+    let world = World::new();
+    let (tip, mirror) = (world.tip(), world.mirror());
+    mirror.fetch().unwrap();
+    let head = world.commit(&[("100644", "new", "x")]);
+    world.git(&["update-ref", "refs/pull/7/head", head.as_str()]);
+    world.git(&["update-ref", "refs/heads/main", tip.as_str()]);
+    world.server.asked();
+    assert_eq!(mirror.head_of("refs/pull/7/head").unwrap(), Some(head.clone()));
+    assert_eq!(mirror.head_of("refs/pull/8/head").unwrap(), None);
+    assert_eq!(world.server.asked(), [Ask::FetchRefs, Ask::FetchRefs]);
+    assert!(!mirror.contains(&head).unwrap());
+    assert_eq!(mirror.fetch_reference("refs/pull/7/head").unwrap(), head);
+    assert!(mirror.contains(&head).unwrap());
+}
+
+#[test]
+fn a_mirror_that_was_never_fetched_is_asked_about_references_too() {
+    let world = World::new();
+    world.git(&["update-ref", "refs/pull/7/head", world.tip().as_str()]);
+    assert_eq!(world.mirror().head_of("refs/pull/7/head").unwrap(), Some(world.tip()));
+}
+
+#[test]
 fn a_forced_branch_is_followed() {
     let world = World::new();
     let first = world.tip();

@@ -1,17 +1,20 @@
 //! Changes from forks: nothing is trained before somebody who may push has approved exactly the revision.
 
+use slipway_testkit::github::Delivery;
+
 use super::{READER, WRITER, World};
 use crate::support::{USUAL, text};
 
 const CHECK: &str = "slipway/digits";
 
 impl World {
-    /// Opens a change from a fork, of the seed; answers its number and head.
-    async fn propose_from_fork(&self, seed: &str) -> (u64, String) {
+    /// Opens a change from a fork, of the seed; answers its number, its head and the deliveries.
+    async fn propose_from_fork(&self, seed: &str) -> (u64, String, Vec<Delivery>) {
         let head = self.bench.propose_model("seed: 7", seed).await;
         let number = self.github.open_pull_of_fork("better", READER).await.expect("a pull request");
-        self.deliver().await;
-        (number, head)
+        let opened = self.github.waiting();
+        self.send(&opened).await;
+        (number, head, opened)
     }
 
     /// Writes a comment below a change and waits for the answer.
@@ -25,9 +28,9 @@ impl World {
 #[tokio::test]
 async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next_push_waits_anew() {
     let world = World::start().await;
-    let (number, first) = world.propose_from_fork("seed: 8").await;
-    let opened = world.ended_check(&first, "slipway").await;
-    assert_eq!(opened["conclusion"], "action_required", "{opened:#}");
+    let (number, first, opened) = world.propose_from_fork("seed: 8").await;
+    let waits = world.ended_check(&first, "slipway").await;
+    assert_eq!(waits["conclusion"], "action_required", "{waits:#}");
     let asks = world.comment_that_says(number, "before somebody approves it").await;
     assert!(asks.contains(&format!("/slipway judge {first}")), "{asks}");
 
@@ -46,15 +49,18 @@ async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next
     let audit = world.bench.api().get("/api/v1/audit").await.expect("the audit log");
     assert!(audit.text.contains("change.approve") && audit.text.contains(&first), "{}", audit.text);
 
-    // Told of the opening once more, it does not ask again.
-    let again = world.github.checks(&first, "slipway").len();
+    // Told of the opening once more, before and after the next push, it does not ask for what was approved.
+    let again = |delivery: &Delivery| delivery.by_another_hook();
+    world.send(&opened.iter().map(again).collect::<Vec<_>>()).await;
     let second = world.bench.propose_model("seed: 7", "seed: 9").await;
     world.github.notice_push(number).await.expect("noticed");
     world.deliver().await;
     world.comment_that_says(number, &format!("/slipway judge {second}")).await;
+    world.send(&opened.iter().map(|delivery| again(&again(delivery))).collect::<Vec<_>>()).await;
     assert!(world.answer_to(number, WRITER, &approve).await.contains(&format!("this change is at `{second}` now")));
     assert_eq!(world.bench.api().runs().await.expect("runs").len(), 1, "the approval was of the revision before");
-    assert_eq!(world.github.checks(&first, "slipway").len(), again);
+    assert_eq!(world.github.checks(&first, "slipway").pop().expect("a check")["conclusion"], "success");
+    world.comment_that_says(number, &format!("/slipway judge {second}")).await;
 
     // By the button of the check, which is that of one revision.
     world.github.press("slipway", Some("judge"), READER).expect("there is a button");
@@ -71,7 +77,7 @@ async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next
 async fn what_a_fork_proposes_is_trained_within_limits_of_its_own() {
     let tight = USUAL.replace("threads: 1", "threads: 1, forks: {deadline: 1ms}");
     let world = World::start_with(&tight).await;
-    let (number, head) = world.propose_from_fork("seed: 8").await;
+    let (number, head, _) = world.propose_from_fork("seed: 8").await;
     world.answer_to(number, WRITER, &format!("/slipway judge {head}")).await;
     let check = world.ended_check(&head, CHECK).await;
     assert_eq!(check["conclusion"], "timed_out", "{check:#}");
