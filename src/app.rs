@@ -224,8 +224,10 @@ fn assemble(
     let mirrors = state.join("mirrors");
     let mut hooks = BTreeMap::new();
     let mut served = BTreeMap::new();
-    for (name, config::Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, priority }) in
-        sources
+    for (
+        name,
+        config::Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, label, priority },
+    ) in sources
     {
         let (kind, forge) = (forge, forge::connect(forge));
         let mirror = Mirror::open(&mirrors, remote)?;
@@ -244,6 +246,7 @@ fn assemble(
             environment,
             changes,
             judge_drafts,
+            label,
             priority,
             arrived,
         };

@@ -120,6 +120,9 @@ pub(super) struct SourceFile {
     /// Whether drafts are judged as other changes are; if not, they are once they are marked ready.
     #[serde(default = "usually")]
     pub(super) judge_drafts: bool,
+    /// Only changes with this label are judged; every one when absent. At GitHub, GitLab, Gitea and Forgejo.
+    #[serde(default)]
+    pub(super) label: Option<String>,
     /// Runs of a source with a higher priority are taken first, -100 to 100.
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]

@@ -114,6 +114,8 @@ pub struct Source {
     pub changes: ChangePolicy,
     /// Whether drafts are judged before they are marked ready.
     pub judge_drafts: bool,
+    /// The label that a change has to have to be judged.
+    pub label: Option<String>,
     /// Priority of its runs.
     pub priority: i32,
 }

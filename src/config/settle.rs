@@ -144,6 +144,7 @@ fn settle_sources(
             environment,
             changes,
             judge_drafts,
+            label,
             api,
             notes,
             priority,
@@ -165,6 +166,14 @@ fn settle_sources(
             ChangesFile::AfterApproval => ChangePolicy::AfterApproval,
             ChangesFile::All => ChangePolicy::All,
         };
+        let has_labels = !matches!(forge, forge::Settings::Plain | forge::Settings::Bitbucket);
+        if label.as_ref().is_some_and(|label| label.is_empty() || !has_labels) {
+            let name = forge.as_str();
+            problems.add(
+                &format!("{key}.label"),
+                format!("expected a label's name, and a forge that has labels (`{name}`)"),
+            );
+        }
         if !(-100..=100).contains(&priority) {
             problems.add(&format!("{key}.priority"), format!("{priority} is out of range, expected -100 to 100"));
         }
@@ -179,7 +188,7 @@ fn settle_sources(
         if sources
             .insert(
                 name.clone(),
-                Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, priority },
+                Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, label, priority },
             )
             .is_some()
         {

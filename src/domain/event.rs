@@ -147,6 +147,8 @@ pub struct Change {
     pub author: Option<Author>,
     /// Whether its author does not think it ready yet.
     pub draft: bool,
+    /// Its labels, where the forge has some. They are compared and never shown.
+    pub labels: Vec<String>,
 }
 
 /// What became of a change.
@@ -154,7 +156,7 @@ pub struct Change {
 pub enum ChangeStep {
     /// It was opened, or opened again.
     Opened,
-    /// It has other commits, or another base branch, or is no draft any more.
+    /// It has other commits, or another base branch, or is no draft any more, or has other labels.
     Updated,
     /// It was closed without being merged.
     Closed,

@@ -224,6 +224,7 @@ fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<Even
         base: destination.commit.map(revision).transpose()?,
         author: author.and_then(AccountBody::account).map(Author),
         draft,
+        labels: Vec::new(),
     }))
 }
 

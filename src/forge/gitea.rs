@@ -91,7 +91,9 @@ fn meaning(event: &str, action: &str, repository: &Repository, body: &[u8]) -> R
         ("delete", _) => deleted(body),
         ("pull_request", "opened" | "reopened") => pull_request::change(body, ChangeStep::Opened, repository),
         // GitHub's word for it is `synchronize`.
-        ("pull_request", "synchronized") => pull_request::change(body, ChangeStep::Updated, repository),
+        ("pull_request", "synchronized" | "label_updated") => {
+            pull_request::change(body, ChangeStep::Updated, repository)
+        }
         ("pull_request", "edited") => edited(body, repository),
         ("pull_request", "closed") => pull_request::change(body, ChangeStep::Closed, repository),
         ("issue_comment", "created") => pull_request::comment(body),

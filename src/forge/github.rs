@@ -146,7 +146,7 @@ fn meaning(event: &str, action: &str, repository: Option<&Repository>, body: &[u
             push(&name, before, after, forced)
         }
         ("pull_request", "opened" | "reopened") => change(ChangeStep::Opened),
-        ("pull_request", "synchronize" | "ready_for_review") => change(ChangeStep::Updated),
+        ("pull_request", "synchronize" | "ready_for_review" | "labeled") => change(ChangeStep::Updated),
         ("pull_request", "edited") => match parse::<EditPayload>(body)?.changes.base {
             Some(_) => change(ChangeStep::Updated),
             None => Ok(ignored("the change's text was edited, not its commits")),

@@ -74,12 +74,19 @@ struct ChangeBody {
     draft: Option<bool>,
     /// The same in older versions; those in between say both.
     work_in_progress: Option<bool>,
+    labels: Option<Vec<LabelBody>>,
+}
+
+#[derive(Deserialize)]
+struct LabelBody {
+    title: String,
 }
 
 #[derive(Deserialize)]
 struct Edits {
     target_branch: Option<serde::de::IgnoredAny>,
     draft: Option<DraftEdit>,
+    labels: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -189,14 +196,16 @@ fn identity(headers: &dyn Headers, event: &str, body: &[u8]) -> Result<String, F
 fn change(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
     let ChangePayload { object_attributes: change, changes } = parse(body)?;
     let is_ready = |edit: &DraftEdit| edit.current == Some(false);
-    let moved = change.oldrev.is_some()
-        || changes.is_some_and(|edits| edits.target_branch.is_some() || edits.draft.as_ref().is_some_and(is_ready));
+    let is_edit = |Edits { target_branch, draft, labels }: Edits| {
+        target_branch.is_some() || labels.is_some() || draft.as_ref().is_some_and(is_ready)
+    };
+    let moved = change.oldrev.is_some() || changes.is_some_and(is_edit);
     let step = match change.action.as_ref().map_or("", Name::as_str) {
         "open" | "reopen" => ChangeStep::Opened,
         "update" if moved => ChangeStep::Updated,
-        // GitLab tells of every label, and once more when it has checked whether the change can be merged.
+        // GitLab tells once more when it has checked whether the change can be merged.
         "update" => {
-            return Ok(ignored("the change got no commits and no other target branch, and was not marked ready"));
+            return Ok(ignored("the change got no commits, labels or other target branch, and was not marked ready"));
         }
         "close" => ChangeStep::Closed,
         "merge" => ChangeStep::Merged,
@@ -220,6 +229,7 @@ fn change(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError>
         base: None,
         author: change.author_id.and_then(account_id).map(|id| Author(Account { id, name: None })),
         draft: change.draft.or(change.work_in_progress).unwrap_or_default(),
+        labels: change.labels.into_iter().flatten().map(|label| label.title).collect(),
     }))
 }
 

@@ -22,6 +22,12 @@ struct PullRequestBody {
     /// Gitea and Forgejo did not say it before 1.22; there the title does.
     draft: Option<bool>,
     title: Option<String>,
+    labels: Option<Vec<LabelBody>>,
+}
+
+#[derive(Deserialize)]
+struct LabelBody {
+    name: String,
 }
 
 /// One of both ends of a pull request.
@@ -55,7 +61,8 @@ struct CommentBody {
 
 /// A pull request after `step`; closing one that was merged is merging it.
 pub(super) fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<EventKind, ForgeError> {
-    let PullRequestBody { number, user, head, base, merged, draft, title } = parse::<ChangePayload>(body)?.pull_request;
+    let PullRequestBody { number, user, head, base, merged, draft, title, labels } =
+        parse::<ChangePayload>(body)?.pull_request;
     let step = match step {
         ChangeStep::Closed if merged == Some(true) => ChangeStep::Merged,
         step => step,
@@ -70,6 +77,7 @@ pub(super) fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> 
         base: Some(Revision::Full(base.sha)),
         author: user.and_then(AccountBody::account).map(Author),
         draft: draft.unwrap_or_else(|| title.is_some_and(|title| is_in_progress(&title))),
+        labels: labels.into_iter().flatten().map(|label| label.name).collect(),
     }))
 }
 

@@ -64,6 +64,11 @@ fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged>
             note,
         ));
     }
+    if let Some(label) = source.label.as_ref().filter(|label| !change.labels.contains(label)) {
+        let note = format!("it lacks the label `{label}`, which `label` of this source asks for");
+        let told = "changes are judged here once they have the label for it";
+        return Err(NotJudged::Told(Conclusion::Neutral, told, note));
+    }
     match (source.changes, &change.head_repository) {
         (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository is gone".to_owned())),
         (ChangePolicy::SameRepository, HeadRepository::Fork(fork)) => {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::sentence::sentence;
 use super::{SIGNED_AT, recorded, verify};
+use crate::domain::EventKind;
 use crate::forge::{Settings, connect};
 
 /// All deliveries of a forge as sentences, each verified first.
@@ -83,7 +84,7 @@ fn gitlabs_deliveries_mean_what_was_done() {
     merge_request_open_as_draft_before_14: team/models #15: ada=4: change 1, a draft, by ?=51 opened: tune 0c4d from here onto main ?
     merge_request_open_from_fork: team/models #15: ada=4: change 1 by ?=51 opened: tune 0c4d from fork eve/models #23 onto main ?
     merge_request_update_commits: team/models #15: ada=4: change 1 by ?=51 updated: tune 0c4d from here onto main ?
-    merge_request_update_mergeable: ignored: the change got no commits and no other target branch, and was not marked ready
+    merge_request_update_mergeable: ignored: the change got no commits, labels or other target branch, and was not marked ready
     merge_request_update_ready: team/models #15: ada=4: change 1 by ?=51 updated: tune 0c4d from here onto main ?
     merge_request_update_target: team/models #15: ada=4: change 1 by ?=51 updated: tune 0c4d from here onto main ?
     note_edited: ignored: the comment is not new
@@ -147,4 +148,36 @@ fn plain_deliveries_mean_what_was_done() {
     push_tag: ?: somebody: tag v1.0.0 created at 0c4d
     push_update: ?: somebody: branch main 8f1c..0c4d
     "#);
+}
+
+/// Labels of a delivery with some put into it.
+fn labels_of(settings: Settings, event: &str, body: &serde_json::Value) -> Vec<String> {
+    let events = connect(settings).read(event, body.to_string().as_bytes()).expect("it is read");
+    match &events[0].kind {
+        EventKind::Change(change) => change.labels.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_change_that_got_a_label_is_looked_at_and_has_its_labels() {
+    let read = |file: &str| -> serde_json::Value {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("webhooks").join(file);
+        serde_json::from_slice(&std::fs::read(path).expect("a delivery")).expect("JSON")
+    };
+    let labels = serde_json::json!([{ "id": 1, "name": "train" }, { "id": 2, "name": "urgent" }]);
+    for (settings, file, action) in [
+        (Settings::GitHub, "github/pull_request_ready_for_review.json", "labeled"),
+        (Settings::Gitea, "gitea/pull_request_opened.json", "label_updated"),
+        (Settings::Forgejo, "forgejo/pull_request_reopened.json", "label_updated"),
+    ] {
+        let mut body = read(file);
+        body["action"] = action.into();
+        body["pull_request"]["labels"] = labels.clone();
+        assert_eq!(labels_of(settings, "pull_request", &body), ["train", "urgent"], "{file}");
+    }
+    let mut body = read("gitlab/merge_request_update_mergeable.json");
+    body["object_attributes"]["labels"] = serde_json::json!([{ "id": 1, "title": "train" }]);
+    body["changes"] = serde_json::json!({ "labels": { "previous": [], "current": [{ "title": "train" }] } });
+    assert_eq!(labels_of(Settings::GitLab, "Merge Request Hook", &body), ["train"]);
 }

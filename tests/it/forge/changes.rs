@@ -140,3 +140,28 @@ async fn a_draft_is_judged_like_any_change_where_nothing_else_is_set() {
     assert_eq!(world.github.checks(&head, CHECK).len(), 1);
     world.bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_change_without_the_label_that_is_asked_for_is_neutral_and_is_judged_once_it_has_it() {
+    let mut world = World::start().await;
+    world.bench.set("label: train").await;
+    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
+    let number = world.github.open_pull("better", 1).await.expect("a pull request");
+    let opened = world.github.waiting();
+    world.send(&opened).await;
+    let check = world.ended_check(&head, "slipway").await;
+    assert_eq!(check["conclusion"], "neutral", "{check:#}");
+    assert_eq!(check["output"]["title"], "changes are judged here once they have the label for it");
+    world.github.label(number, "documentation");
+    world.deliver().await;
+    world.github.label(number, "train");
+    world.deliver().await;
+    assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
+    world.comment_that_says(number, "1 of 1 models passed").await;
+    world.send(&[opened[0].by_another_hook()]).await;
+    let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == json!([]);
+    let path = "/api/v1/deliveries?state=pending";
+    world.bench.api().wait_for("all to be read", path, crate::support::DEADLINE, read).await.expect("it is read");
+    assert_eq!(world.github.checks(&head, "slipway").pop().expect("a check")["conclusion"], "success");
+    world.bench.finish().await;
+}

@@ -117,6 +117,21 @@ impl GitHub {
         state.mail("pull_request", body, author);
     }
 
+    /// Gives a pull request a label.
+    pub fn label(&self, number: u64, name: &str) {
+        let mut state = self.site.lock();
+        let pull = &mut state.pulls[index_of(number)];
+        pull.labels.push(name.to_owned());
+        let author = pull.author;
+        let pull = state.pull(number);
+        let label = pull["labels"].as_array().and_then(|labels| labels.last()).cloned();
+        state.mail(
+            "pull_request",
+            json!({ "action": "labeled", "number": number, "pull_request": pull, "label": label }),
+            author,
+        );
+    }
+
     async fn open(&self, branch: &str, as_what: impl FnOnce(Pull) -> Pull, author: u64) -> Result<u64> {
         let number = self.site.lock().pulls.len() as u64 + 1;
         let head = self.show_head(number, branch).await?;

@@ -194,6 +194,13 @@ pub(super) fn reaction(id: u64, content: &str, user: &Value) -> Value {
     json!({ "id": id, "node_id": format!("RE_{id}"), "user": user, "content": content, "created_at": now() })
 }
 
+fn label(name: &str) -> Value {
+    json!({
+        "id": 7, "node_id": "LA_7", "url": format!("{REPOSITORY}/labels/{name}"), "name": name, "description": null,
+        "color": "ededed", "default": false,
+    })
+}
+
 /// A pull request as it stands in lists.
 pub(super) fn pull_in_list(pull: &Pull, user: &Value) -> Value {
     let number = pull.number;
@@ -208,7 +215,7 @@ pub(super) fn pull_in_list(pull: &Pull, user: &Value) -> Value {
     let mut shown = json!({
         "id": 100_000 + number, "node_id": format!("PR_{number}"), "number": number, "title": pull.title,
         "body": pull.text, "state": if pull.open { "open" } else { "closed" }, "locked": false, "user": user,
-        "assignee": null, "labels": [], "milestone": null, "author_association": "MEMBER", "auto_merge": null,
+        "assignee": null, "labels": pull.labels.iter().map(|name| label(name)).collect::<Vec<_>>(), "milestone": null, "author_association": "MEMBER", "auto_merge": null,
         "draft": pull.draft, "head": end(&pull.branch, &pull.head, pull.of_fork),
         "base": end(&pull.base_branch, &pull.base, false),
         "created_at": pull.opened_at, "updated_at": now(), "closed_at": pull.closed_at,
