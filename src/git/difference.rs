@@ -29,7 +29,7 @@ mod tests {
         let new = old.replace("line 10\n", "line ten\n");
         let shown = difference("policy.yaml", Some(&old), Some(&new));
         assert!(shown.contains("-line 10\n+line ten\n"), "{shown}");
-        assert!(shown.contains(" line 7\n") && !shown.contains("line 6\n"), "{shown}");
+        assert!(shown.contains(" line 7\n") && !shown.contains("\n line 6\n"), "{shown}");
         assert_eq!(difference("policy.yaml", Some(&old), Some(&old)), "");
     }
 
