@@ -50,6 +50,7 @@ fn describe() {
     describe_gauge!("slipway_outbox_pending", "Moves of runs that the outside is still to be told of.");
     describe_gauge!("slipway_outbox_oldest_pending_seconds", "Age of the oldest of them.");
     describe_counter!("slipway_forge_calls_refused_total", "Calls that were too many, by who says so.");
+    describe_counter!("slipway_forge_calls_unchanged_total", "Calls whose answer had not changed, which cost nothing.");
     describe_gauge!("slipway_forge_calls_left", "Calls that a repository's forge leaves until its limit begins anew.");
     describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
     describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
