@@ -49,6 +49,9 @@ pub(super) enum Turn {
     Transition = 0x511,
     /// Adding to the audit log: each entry follows the one before.
     Audit = 0x512,
+    /// Opening a run that may be there already: two who look at once would both find that it is not. Taken before anything
+    /// else is locked.
+    Open = 0x513,
 }
 
 /// A pool of connections.

@@ -2,7 +2,7 @@
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use super::database::stored;
+use super::database::{Turn, stored};
 use super::runs::{self, read_document};
 use super::{Store, StoreError};
 use crate::domain::{Actor, CommitSha, Run, SourceName};
@@ -71,6 +71,7 @@ impl Store {
         cause: &str,
         actor: &Actor,
     ) -> Result<Again, StoreError> {
+        self.database.take_turn(connection, Turn::Open).await?;
         let lane = new.lane();
         let known = "SELECT runs.document FROM transitions JOIN runs ON runs.id = transitions.run
                      WHERE runs.lane = $1 AND transitions.number = 1 AND transitions.cause = $2 LIMIT 1";

@@ -6,7 +6,7 @@ use slipway_contract::Digest;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::database::{Database, count_of, millis};
+use super::database::{Database, Turn, count_of, millis};
 use super::steering::{call_off, supersede};
 use super::{Store, StoreError, logs};
 use crate::domain::{Actor, CommitSha, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition};
@@ -79,9 +79,11 @@ pub(super) async fn open(
     run: &Run,
     actor: &Actor,
 ) -> Result<bool, StoreError> {
-    let lane = run.lane();
-    if run.change.is_some() && is_known(connection, &lane, &run.head).await? {
-        return Ok(false);
+    if run.change.is_some() {
+        database.take_turn(connection, Turn::Open).await?;
+        if is_known(connection, &run.lane(), &run.head).await? {
+            return Ok(false);
+        }
     }
     insert(database, connection, run, &cause_of(run), actor).await?;
     Ok(true)

@@ -32,6 +32,20 @@ on_both_databases! {
         assert_eq!(world.state(pushed).await, RunState::Queued);
     }
 
+    async fn one_revision_of_a_change_is_one_run_however_many_are_told_of_it_at_the_same_time(world: World) {
+        for (second, digit) in (0..).zip("0123456789abcdef".chars()) {
+            let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+            let names = ["1", "2", "3"].map(|one| format!("d-{digit}-{one}"));
+            let told = || vec![Run { change: change.clone(), ..run("a", digit, second) }];
+            let (one, two, three) = tokio::join!(
+                world.open(&names[0], told()),
+                world.open(&names[1], told()),
+                world.open(&names[2], told()),
+            );
+            assert_eq!(one.len() + two.len() + three.len(), 1, "{digit}");
+        }
+    }
+
     async fn a_newer_push_supersedes_what_has_not_begun_to_promote(world: World) {
         let old = world.open("d-1", vec![run("a", '1', 0)]).await[0];
         let (claimed, lease) = world.claim().await.expect("a run");
