@@ -173,8 +173,9 @@ pub(super) fn deployment_status(id: u64, of: &Value, body: &Value) -> Value {
     let url = of["url"].as_str().unwrap_or_default();
     json!({
         "id": id, "node_id": format!("DES_{id}"), "state": body["state"], "description": body["description"],
-        "environment": of["environment"], "environment_url": "", "log_url": body["log_url"].as_str().unwrap_or_default(),
-        "target_url": body["log_url"].as_str().unwrap_or_default(), "creator": of["creator"],
+        "environment": of["environment"], "creator": of["creator"],
+        // GitHub answers an empty text where there is no address; its description takes addresses alone.
+        "log_url": body["log_url"].as_str().unwrap_or(PAGES), "target_url": body["log_url"].as_str().unwrap_or(PAGES),
         "created_at": now(), "updated_at": now(), "url": format!("{url}/statuses/{id}"), "deployment_url": url,
         "repository_url": REPOSITORY, "performed_via_github_app": of["performed_via_github_app"],
     })
