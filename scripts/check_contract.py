@@ -89,7 +89,8 @@ def main():
         print("test-contract: Prism cannot be installed here (apt-get install npm): skipped, nothing was checked")
         return 1 if os.environ.get("CI") else 0
     CALLS.unlink(missing_ok=True)
-    tests = ["cargo", "test", "--package", "slipway", "--test", "it", "--", "forge::", "--skip", "forge::gitea"]
+    # The whole workspace, as `make test` has built it: for a part of it everything would be built anew, with other features.
+    tests = ["cargo", "test", "--workspace", "--test", "it", "--", "forge::", "--skip", "forge::gitea"]
     environment = os.environ | {"SLIPWAY_CONTRACT": str(HOME)}
     ended = subprocess.run(tests, cwd=ROOT, env=environment)
     if ended.returncode != 0:

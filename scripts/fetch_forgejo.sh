@@ -21,11 +21,7 @@ go_is_here forgejo || { [ -z "${CI:-}" ] && exit 0 || exit 1; }
 
 echo "forgejo: building $version into .forgejo/ (minutes the first time)"
 dir=$(module_dir forgejo $module $sum)
-rm -rf .forgejo.new
-mkdir .forgejo.new
-cp -r "$dir" .forgejo.new/source
-chmod -R u+w .forgejo.new/source
-tags="sqlite sqlite_unlock_notify"
+unpack forgejo "$dir"
 (
     cd .forgejo.new/source
     rm -rf services/f3 cmd/forgejo/f3.go
@@ -48,12 +44,6 @@ tags="sqlite sqlite_unlock_notify"
         "$go" mod edit -droprequire="$copy" -require="$origin@${stand_ins[at + 2]}"
         { grep -rl --include='*.go' "\"$copy" . || true; } | xargs -r sed -i "s#\"$copy#\"$origin#"
     done
-    CGO_ENABLED=1 CGO_CFLAGS="-O1 -g0 -DSQLITE_MAX_VARIABLE_NUMBER=32766" nice "$go" build -trimpath -tags "$tags" \
-        -ldflags "-s -w -X main.Version=10.0.0-dev -X main.ForgejoVersion=10.0.0-dev -X 'main.Tags=$tags'" -o ../forgejo .
-    mkdir ../share
-    mv templates options public ../share
+    build forgejo "-X main.Version=10.0.0-dev -X main.ForgejoVersion=10.0.0-dev"
 )
-rm -rf .forgejo.new/source
-echo $version >.forgejo.new/version
-rm -rf .forgejo
-mv .forgejo.new .forgejo
+keep forgejo $version

@@ -16,20 +16,10 @@ go_is_here gitea || { [ -z "${CI:-}" ] && exit 0 || exit 1; }
 
 echo "gitea: building $version into .gitea/ (minutes the first time)"
 dir=$(module_dir gitea $module $sum)
-rm -rf .gitea.new
-mkdir .gitea.new
-# A module replaces its dependencies only where it is the main one: it is built in a copy of its own.
-cp -r "$dir" .gitea.new/source
-chmod -R u+w .gitea.new/source
-tags="sqlite sqlite_unlock_notify"
+unpack gitea "$dir"
 (
     cd .gitea.new/source
-    GOWORK=off GOEXPERIMENT=jsonv2 CGO_ENABLED=1 CGO_CFLAGS="-O1 -g0 -DSQLITE_MAX_VARIABLE_NUMBER=32766" nice "$go" build -trimpath \
-        -tags "$tags" -ldflags "-s -w -X main.Version=$version -X 'main.Tags=$tags'" -o ../gitea .
-    mkdir ../share
-    mv templates options public ../share
+    export GOEXPERIMENT=jsonv2
+    build gitea "-X main.Version=$version"
 )
-rm -rf .gitea.new/source
-echo $version >.gitea.new/version
-rm -rf .gitea
-mv .gitea.new .gitea
+keep gitea $version

@@ -36,3 +36,28 @@ module_dir() {
     [ "$(field Sum)" = "$3" ] || { echo "$1: expected the checksum $3, but $2 has $(field Sum)" >&2; exit 1; }
     field Dir
 }
+
+# Copies the module in `$2` to `.$1.new/source`: a module replaces its dependencies only where it is the main one.
+unpack() {
+    rm -rf ".$1.new"
+    mkdir ".$1.new"
+    cp -r "$2" ".$1.new/source"
+    chmod -R u+w ".$1.new/source"
+}
+
+# Builds the forge `$1` in its own folder, where this is called, with what `$2` tells the linker; what it shows stays beside it.
+build() {
+    local tags="sqlite sqlite_unlock_notify"
+    GOWORK=off CGO_ENABLED=1 CGO_CFLAGS="-O1 -g0 -DSQLITE_MAX_VARIABLE_NUMBER=32766" nice "$go" build -trimpath \
+        -tags "$tags" -ldflags "-s -w $2 -X 'main.Tags=$tags'" -o "../$1" .
+    mkdir ../share
+    mv templates options public ../share
+}
+
+# Puts what was built of `$1` in its place, as version `$2`.
+keep() {
+    rm -rf ".$1.new/source"
+    echo "$2" >".$1.new/version"
+    rm -rf ".$1"
+    mv ".$1.new" ".$1"
+}

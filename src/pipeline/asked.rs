@@ -49,6 +49,7 @@ impl Pipeline {
             return ignored("`api` of this source is not set: permissions are not known");
         };
         let permission = api.permission(&commenter.0).await?;
+        let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
         let mut settled = Settled::nothing(DeliveryState::Done, "");
         let (reaction, text) = match command {
             _ if permission == Permission::None => return ignored("its account has no access to the repository"),
@@ -57,7 +58,6 @@ impl Pipeline {
                 (Reaction::Refused, "Refused: this takes the permission to write to the repository.\n".to_owned())
             }
             Ok(Command::Judge(commit)) => {
-                let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
                 let waiting = self.store.unapproved_change(name, *change).await?;
                 match self.judge_approved((name, source), waiting, &commit, &actor, arrived).await? {
                     Ok((follows, text)) => {
@@ -68,7 +68,6 @@ impl Pipeline {
                 }
             }
             Ok(command) => {
-                let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
                 let asked = Asked { source: name, actor, cause: format!("comment {id}") };
                 let runs = self.store.newest_of_change(name, *change).await?;
                 match self.obey(&asked, &command, &runs).await? {
@@ -107,14 +106,6 @@ impl Pipeline {
             return ignored("its account may not write to the repository");
         }
         let actor = Actor::account(source.kind.as_str(), name, account);
-        if button == ReportButton::Judge {
-            let waiting = self.store.unapproved_at(name, &action.head).await?;
-            let at = (name, source);
-            return match self.judge_approved(at, waiting, &action.head, &actor, delivery.received_at).await? {
-                Ok((settled, _)) => Ok(settled),
-                Err(text) => ignored(text.trim_end()),
-            };
-        }
         let mut runs = self.store.newest_at(name, &action.head).await?;
         if let Some(check) = &action.check
             && let Some(model) = check.name.strip_prefix("slipway/")
@@ -127,8 +118,15 @@ impl Pipeline {
             (ReportButton::Approve, Some(run)) => {
                 Command::Environment(EnvironmentCommand::Approve, run.environment.clone())
             }
-            (ReportButton::Approve | ReportButton::Judge, None) => return ignored("there is nothing to approve"),
-            (ReportButton::Judge, Some(_)) => return ignored("its revision is judged already"),
+            (ReportButton::Approve, None) => return ignored("there is nothing to approve"),
+            (ReportButton::Judge, _) => {
+                let (at, head) = ((name, source), &action.head);
+                let waiting = self.store.unapproved_at(name, head).await?;
+                return match self.judge_approved(at, waiting, head, &actor, delivery.received_at).await? {
+                    Ok((settled, _)) => Ok(settled),
+                    Err(text) => ignored(text.trim_end()),
+                };
+            }
         };
         let asked = Asked { source: name, actor, cause: format!("delivery {}", delivery.id) };
         match self.obey(&asked, &command, &runs).await? {

@@ -95,16 +95,9 @@ fn summary(revision: &CommitSha, state: ReportState, title: String, text: String
 /// The comment of a change at one revision, no longer than `most` bytes.
 pub(super) fn of_change(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>, most: usize) -> String {
     let report = of_revision(revision, runs, pages);
-    let sign = match report.state {
-        ReportState::Queued | ReportState::UnderWay => "⏳",
-        ReportState::Ended(Conclusion::Success) => "✅",
-        ReportState::Ended(Conclusion::Neutral | Conclusion::Cancelled) => "➖",
-        ReportState::Ended(Conclusion::ActionRequired) => "✋",
-        ReportState::Ended(Conclusion::Failure | Conclusion::TimedOut) => "❌",
-    };
     let base = runs.iter().find_map(|run| run.base.as_ref());
     let base = base.map_or_else(String::new, |base| format!(", policies read at `{}`", base.short()));
-    let mut text = format!("## {sign} Slipway: {}\n\nRevision `{}`{base}.\n\n", report.title, revision.short());
+    let mut text = format!("{}\nRevision `{}`{base}.\n\n", heading(&report), revision.short());
     text += &table(runs);
     let end = "\n`/slipway help` says what can be asked for in a comment.\n";
     let mut left_out = 0;
@@ -125,6 +118,23 @@ pub(super) fn of_change(revision: &CommitSha, runs: &[Run], pages: Option<&Pages
     }
     text += end;
     text
+}
+
+/// The first line of a comment about a report.
+fn heading(report: &Report) -> String {
+    let sign = match report.state {
+        ReportState::Queued | ReportState::UnderWay => "⏳",
+        ReportState::Ended(Conclusion::Success) => "✅",
+        ReportState::Ended(Conclusion::Neutral | Conclusion::Cancelled) => "➖",
+        ReportState::Ended(Conclusion::ActionRequired) => "✋",
+        ReportState::Ended(Conclusion::Failure | Conclusion::TimedOut) => "❌",
+    };
+    format!("## {sign} Slipway: {}\n", report.title)
+}
+
+/// A report as the comment of a change.
+pub(super) fn of_report(report: &Report) -> String {
+    format!("{}\n{}", heading(report), report.text)
 }
 
 /// The comment of a change that nothing is trained for.
@@ -257,25 +267,9 @@ pub(super) fn code(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
+    use super::super::sample::run;
     use super::*;
-    use crate::domain::{ChangeHead, Diagnostic, RunCause, SourceName};
-
-    fn run(model: &str, state: RunState) -> Run {
-        let cause = RunCause {
-            source: SourceName::try_from("digits".to_owned()).expect("a name"),
-            model: model.to_owned(),
-            file: format!("{model}/slipway.yaml"),
-            branch: "main".to_owned(),
-            change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }),
-            base: None,
-            head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
-            environment: SourceName::try_from("production".to_owned()).expect("a name"),
-            delivered_at: Timestamp::UNIX_EPOCH,
-        };
-        Run { state, ..Run::queued(cause, Timestamp::UNIX_EPOCH) }
-    }
+    use crate::domain::Diagnostic;
 
     #[test]
     fn a_revision_is_as_good_as_its_worst_model_and_has_not_ended_before_all_have() {

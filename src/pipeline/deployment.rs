@@ -60,24 +60,12 @@ fn has_passed(run: &Run) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
+    use super::super::sample::run as of_change;
     use super::*;
-    use crate::domain::{ChangeHead, Holdback, Rule, RunCause, SourceName};
+    use crate::domain::{Holdback, Rule};
 
     fn run(state: RunState) -> Run {
-        let cause = RunCause {
-            source: SourceName::try_from("digits".to_owned()).expect("a name"),
-            model: "digits".to_owned(),
-            file: "slipway.yaml".to_owned(),
-            branch: "main".to_owned(),
-            change: None,
-            base: None,
-            head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
-            environment: SourceName::try_from("production".to_owned()).expect("a name"),
-            delivered_at: Timestamp::UNIX_EPOCH,
-        };
-        Run { state, ..Run::queued(cause, Timestamp::UNIX_EPOCH) }
+        Run { change: None, ..of_change("digits", state) }
     }
 
     #[test]
@@ -85,8 +73,7 @@ mod tests {
         for state in [RunState::Queued, RunState::Training, RunState::Gating, RunState::Refused, RunState::Failed] {
             assert_eq!(of_run(&run(state), None), None, "{state:?}");
         }
-        let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
-        assert_eq!(of_run(&Run { change, ..run(RunState::Done) }, None), None);
+        assert_eq!(of_run(&of_change("digits", RunState::Done), None), None);
         let told = of_run(&run(RunState::Done), None).expect("a deployment");
         assert_eq!((told.environment.as_str(), told.state), ("production/digits", DeploymentState::Named));
     }

@@ -33,9 +33,8 @@ impl Pipeline {
         }
         self.store.note_unapproved(name, at, head).await?;
         let report = comment::unapproved(head);
-        let text = format!("## ✋ Slipway: {}\n\n{}", report.title, report.text);
         api.report(&report).await?;
-        api.comment(number, &Marker::summary(), &text).await?;
+        api.comment(number, &Marker::summary(), &comment::of_report(&report)).await?;
         Ok(Settled::nothing(DeliveryState::Done, format!("change {number} at {} waits for an approval", head.short())))
     }
 

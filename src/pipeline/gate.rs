@@ -20,7 +20,7 @@ impl Pipeline {
         })?;
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
-        let proposal = self.proposed_policy(run, &plan.model).await?;
+        let proposal = self.proposed_policy(run, &plan.model, policies.place()).await?;
         let kept = Shelf { pipeline: self, run, artifact: &artifact, policies: &policies };
         let candidate = kept.candidate(&record).await?;
         let champion = kept.champion(&record).await?;

@@ -26,6 +26,8 @@ mod publish;
 mod report;
 mod request;
 mod rules;
+#[cfg(test)]
+mod sample;
 mod source;
 mod steer;
 mod step;

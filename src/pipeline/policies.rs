@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use slipway_contract::Model;
+use slipway_contract::{Digest, Model};
 
 use super::plan::refused;
 use super::source::{self, folder_of};
@@ -17,6 +17,18 @@ use crate::policy::{Asks, Evidence, Policy};
 pub(super) struct Policies {
     own: Policy,
     floors: Arc<[Policy]>,
+    /// Where the model's own was read.
+    place: PolicyPlace,
+}
+
+/// A model's policy where it was read, with the files of the repository that it was read from.
+#[derive(Clone)]
+pub(super) struct PolicyPlace {
+    pub(super) revision: CommitSha,
+    pub(super) path: String,
+    pub(super) digest: Digest,
+    /// Texts by their paths.
+    pub(super) texts: BTreeMap<String, String>,
 }
 
 impl Policies {
@@ -32,6 +44,11 @@ impl Policies {
     /// What they need to see besides predictions.
     pub(super) fn asks(&self) -> Asks {
         self.all().map(Policy::asks).fold(Asks::default(), Asks::and)
+    }
+
+    /// Where the model's own was read.
+    pub(super) fn place(&self) -> &PolicyPlace {
+        &self.place
     }
 
     /// What another policy of the model would say in the place of its own, beside the same floors; nothing where it asks for
@@ -64,7 +81,8 @@ impl Pipeline {
         let (file, head, base) = (run.file.clone(), run.head.clone(), run.base.clone());
         blocking(move || {
             let (revision, path) = place_of_policy(&mirror, &file, &head, base.as_ref(), &path)?;
-            Ok(Policies { own: read_policy(&mirror, &revision, &path)?.policy, floors })
+            let (own, place) = read_policy(&mirror, &revision, &path)?;
+            Ok(Policies { own, floors, place })
         })
         .await?
     }
@@ -77,7 +95,7 @@ pub(super) fn folder_path(file: &str, path: &str) -> String {
 
 /// The revision and the path at which the policy stands that judges the model at `file`; `path` is where the model says at
 /// `head` that it is.
-pub(super) fn place_of_policy(
+fn place_of_policy(
     mirror: &Mirror,
     file: &str,
     head: &CommitSha,
@@ -92,15 +110,12 @@ pub(super) fn place_of_policy(
     Ok((base.clone(), before.unwrap_or_else(|| path.to_owned())))
 }
 
-/// A policy, and the files of the repository that it was read from.
-pub(super) struct PolicyFiles {
-    pub(super) policy: Policy,
-    /// Their texts by their paths.
-    pub(super) texts: BTreeMap<String, String>,
-}
-
 /// A policy at a revision, with what it extends there.
-pub(super) fn read_policy(mirror: &Mirror, revision: &CommitSha, path: &str) -> Result<PolicyFiles, StepError> {
+pub(super) fn read_policy(
+    mirror: &Mirror,
+    revision: &CommitSha,
+    path: &str,
+) -> Result<(Policy, PolicyPlace), StepError> {
     let Some(text) = source::read_text(mirror, revision, path)? else {
         let message = format!("there is no policy at {}, and without one nothing is promoted", revision.short());
         let help = "push the policy first: a change is judged by the policy of the revision before it";
@@ -127,10 +142,12 @@ pub(super) fn read_policy(mirror: &Mirror, revision: &CommitSha, path: &str) -> 
     };
     let read = Policy::read_with(path, &text, &find);
     // A repository that cannot be read now is no mistake of its authors.
-    match broken.take() {
-        Some(error) => Err(error.into()),
-        None => Ok(PolicyFiles { policy: read.map_err(refused)?, texts: texts.take() }),
+    if let Some(error) = broken.take() {
+        return Err(error.into());
     }
+    let policy = read.map_err(refused)?;
+    let (revision, path, digest) = (revision.clone(), path.to_owned(), policy.digest().clone());
+    Ok((policy, PolicyPlace { revision, path, digest, texts: texts.take() }))
 }
 
 /// A path in the repository from a path relative to another file of it.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use slipway_contract::Model;
 
 use super::comment::code;
-use super::policies::{PolicyFiles, folder_path, place_of_policy, read_policy};
+use super::policies::{PolicyPlace, folder_path, read_policy};
 use super::{Pipeline, StepError, blocking, source};
 use crate::domain::{ProposedPolicy, Run};
 use crate::git::difference;
@@ -44,24 +44,25 @@ impl Proposal {
 }
 
 impl Pipeline {
-    /// The policy that the run's revision brings along, if it differs from the one that judges it.
-    pub(super) async fn proposed_policy(&self, run: &Run, model: &Model) -> Result<Option<Proposal>, StepError> {
-        let Some(base) = run.base.clone() else { return Ok(None) };
+    /// The policy that the run's revision brings along, if it differs from the one that judges it, which stands at `judging`.
+    pub(super) async fn proposed_policy(
+        &self,
+        run: &Run,
+        model: &Model,
+        judging: &PolicyPlace,
+    ) -> Result<Option<Proposal>, StepError> {
+        // Without a revision before, and for a new model, the first policy is its own.
+        if judging.revision == run.head {
+            return Ok(None);
+        }
         let mirror = self.source(run)?.mirror.clone();
-        let (file, head) = (run.file.clone(), run.head.clone());
-        let proposed = folder_path(&file, &model.spec.policy);
+        let head = run.head.clone();
+        let proposed = folder_path(&run.file, &model.spec.policy);
+        let PolicyPlace { path, digest, texts: old, .. } = judging.clone();
         blocking(move || {
-            let (judging, path) = place_of_policy(&mirror, &file, &head, Some(&base), &proposed)?;
-            // A new model's first policy is its own.
-            if judging == head {
-                return Ok(None);
-            }
-            let PolicyFiles { policy: before, texts: old } = read_policy(&mirror, &judging, &path)?;
             let (policy, new) = match read_policy(&mirror, &head, &proposed) {
-                Ok(PolicyFiles { policy: after, .. }) if path == proposed && after.digest() == before.digest() => {
-                    return Ok(None);
-                }
-                Ok(PolicyFiles { policy, texts }) => (Ok(policy), texts),
+                Ok((_, after)) if path == proposed && after.digest == digest => return Ok(None),
+                Ok((policy, after)) => (Ok(policy), after.texts),
                 Err(StepError::Refused { reason, .. }) => {
                     let text = source::read_text(&mirror, &head, &proposed)?.and_then(Result::ok);
                     (Err(reason), text.map(|text| (proposed.clone(), text)).into_iter().collect())

@@ -1,6 +1,7 @@
 //! Which models a revision touches, and the runs that follow.
 
 use jiff::Timestamp;
+use slipway_contract::Model;
 
 use super::Source;
 use super::policies::folder_path;
@@ -10,21 +11,28 @@ use crate::domain::{ChangeHead, CommitSha, Run, RunCause, SourceName};
 /// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
 /// folder, so that its author hears of the mistake.
 pub(super) fn touches(file: &ModelFile, paths: &[String]) -> bool {
-    let folder = source::folder_of(&file.path);
-    match file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok()) {
-        Some(model) => {
-            let files = ModelFiles::of(&file.path, &model);
-            paths.iter().any(|path| *path == file.path || files.contain(path))
-        }
-        None => paths.iter().any(|path| path.starts_with(folder)),
-    }
+    rebuilds(file, read(file).as_ref(), paths)
 }
 
 /// Whether a change of `paths` is one for the model: it rebuilds, or its policy is another, which is shown by judging.
 pub(super) fn concerns(file: &ModelFile, paths: &[String]) -> bool {
-    let model = file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok());
-    let policy = model.map(|model| folder_path(&file.path, &model.spec.policy));
-    touches(file, paths) || policy.is_some_and(|policy| paths.contains(&policy))
+    let model = read(file);
+    let policy = model.as_ref().map(|model| folder_path(&file.path, &model.spec.policy));
+    rebuilds(file, model.as_ref(), paths) || policy.is_some_and(|policy| paths.contains(&policy))
+}
+
+fn read(file: &ModelFile) -> Option<Model> {
+    source::read_model(&file.path, file.text.as_ref().ok()?).ok()
+}
+
+fn rebuilds(file: &ModelFile, model: Option<&Model>, paths: &[String]) -> bool {
+    match model {
+        Some(model) => {
+            let files = ModelFiles::of(&file.path, model);
+            paths.iter().any(|path| *path == file.path || files.contain(path))
+        }
+        None => paths.iter().any(|path| path.starts_with(source::folder_of(&file.path))),
+    }
 }
 
 /// What the runs of one revision have in common.

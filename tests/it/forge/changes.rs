@@ -1,8 +1,10 @@
 //! Changes: opened, pushed to, untouched models, mistakes, merge groups.
 
 use serde_json::json;
+use slipway_testkit::github::{Delivery, GitHub};
 
 use super::World;
+use crate::support::DEADLINE;
 
 const CHECK: &str = "slipway/digits";
 
@@ -95,17 +97,34 @@ async fn what_a_merge_queue_would_merge_is_judged_like_a_change() {
     world.bench.finish().await;
 }
 
+impl World {
+    /// Proposes a model that is not judged yet, opens its change with `open`, and answers its number, its head and the
+    /// delivery, once its check says `title`.
+    async fn propose_unjudged(&self, open: impl AsyncFn(&GitHub) -> u64, title: &str) -> (u64, String, Delivery) {
+        let head = self.bench.propose_model("seed: 7", "seed: 8").await;
+        let number = open(&self.github).await;
+        let opened = self.github.waiting();
+        self.send(&opened).await;
+        let check = self.ended_check(&head, "slipway").await;
+        assert_eq!(check["conclusion"], "neutral", "{check:#}");
+        assert_eq!(check["output"]["title"], title);
+        (number, head, opened[0].clone())
+    }
+
+    async fn until_all_is_read(&self) {
+        let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == json!([]);
+        let path = "/api/v1/deliveries?state=pending";
+        self.bench.api().wait_for("all to be read", path, DEADLINE, read).await.expect("it is read");
+    }
+}
+
 #[tokio::test]
 async fn a_draft_is_told_that_it_is_not_judged_where_that_is_set_and_is_judged_once_it_is_ready() {
     let mut world = World::start().await;
     world.bench.set("judge_drafts: false").await;
-    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
-    let number = world.github.open_draft("better", 1).await.expect("a pull request");
-    let opened = world.github.waiting();
-    world.send(&opened).await;
-    let check = world.ended_check(&head, "slipway").await;
-    assert_eq!(check["conclusion"], "neutral", "{check:#}");
-    assert_eq!(check["output"]["title"], "drafts are not judged here until they are marked ready");
+    let open = async |github: &GitHub| github.open_draft("better", 1).await.expect("a pull request");
+    let title = "drafts are not judged here until they are marked ready";
+    let (number, head, opened) = world.propose_unjudged(open, title).await;
     let of_head = async || {
         let runs = world.bench.api().runs().await.expect("runs");
         runs.iter().filter(|run| run["head"] == head.as_str()).count()
@@ -117,10 +136,8 @@ async fn a_draft_is_told_that_it_is_not_judged_where_that_is_set_and_is_judged_o
     assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
     world.comment_that_says(number, "1 of 1 models passed").await;
     // What tells of the draft comes once more, from another hook and late.
-    world.send(&[opened[0].by_another_hook()]).await;
-    let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == json!([]);
-    let path = "/api/v1/deliveries?state=pending";
-    world.bench.api().wait_for("all to be read", path, crate::support::DEADLINE, read).await.expect("it is read");
+    world.send(&[opened.by_another_hook()]).await;
+    world.until_all_is_read().await;
     let checks = world.github.checks(&head, "slipway");
     assert_eq!((checks.len(), &checks[0]["conclusion"]), (1, &json!("success")), "{checks:#?}");
     assert_eq!(of_head().await, 1);
@@ -145,23 +162,17 @@ async fn a_draft_is_judged_like_any_change_where_nothing_else_is_set() {
 async fn a_change_without_the_label_that_is_asked_for_is_neutral_and_is_judged_once_it_has_it() {
     let mut world = World::start().await;
     world.bench.set("label: train").await;
-    let head = world.bench.propose_model("seed: 7", "seed: 8").await;
-    let number = world.github.open_pull("better", 1).await.expect("a pull request");
-    let opened = world.github.waiting();
-    world.send(&opened).await;
-    let check = world.ended_check(&head, "slipway").await;
-    assert_eq!(check["conclusion"], "neutral", "{check:#}");
-    assert_eq!(check["output"]["title"], "changes are judged here once they have the label for it");
+    let open = async |github: &GitHub| github.open_pull("better", 1).await.expect("a pull request");
+    let title = "changes are judged here once they have the label for it";
+    let (number, head, opened) = world.propose_unjudged(open, title).await;
     world.github.label(number, "documentation");
     world.deliver().await;
     world.github.label(number, "train");
     world.deliver().await;
     assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
     world.comment_that_says(number, "1 of 1 models passed").await;
-    world.send(&[opened[0].by_another_hook()]).await;
-    let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == json!([]);
-    let path = "/api/v1/deliveries?state=pending";
-    world.bench.api().wait_for("all to be read", path, crate::support::DEADLINE, read).await.expect("it is read");
+    world.send(&[opened.by_another_hook()]).await;
+    world.until_all_is_read().await;
     assert_eq!(world.github.checks(&head, "slipway").pop().expect("a check")["conclusion"], "success");
     world.bench.finish().await;
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::hooks::{Hook, NeededEvent};
+use super::hooks::{Hook, NeededEvent, texts};
 use super::{Finding, Findings, HookPlace, Subject};
 use crate::forge::api::http::Client;
 
@@ -53,14 +53,9 @@ pub(in crate::forge::api) async fn examine(
         Some(scopes) => permissions(&scopes, &mut found),
     }
     if let Some(place) = hook {
-        match client.look(&format!("{repository}/hooks?pagelen={PAGE}")).await.and_then(|look| look.document) {
-            Err(error) => found.withheld(Subject::Webhook, &error, "webhooks are not shown to this login"),
-            Ok(document) => {
-                let hooks: Vec<Hook> = document["values"].as_array().into_iter().flatten().map(read_hook).collect();
-                found.hooks(&hooks, place, EVENTS, HOOKS);
-                found.unknown(Subject::Deliveries, "what became of them stands on the webhook's page alone");
-            }
-        }
+        let list = client.look(&format!("{repository}/hooks?pagelen={PAGE}")).await;
+        let read = |document: &Value| document["values"].as_array().into_iter().flatten().map(read_hook).collect();
+        found.listed_hooks(list, read, place, EVENTS, HOOKS);
     }
     found.limits(&look.headers);
     found.into_list()
@@ -82,11 +77,10 @@ fn permissions(scopes: &str, found: &mut Findings) {
 }
 
 fn read_hook(hook: &Value) -> Hook {
-    let events = hook["events"].as_array().into_iter().flatten().filter_map(Value::as_str);
     Hook {
         url: hook["url"].as_str().unwrap_or_default().to_owned(),
         active: hook["active"] == true,
-        events: events.map(str::to_owned).collect(),
+        events: texts(&hook["events"]),
         sends_json: None,
     }
 }

@@ -65,14 +65,7 @@ async fn repository(client: &Client, is_source: bool, found: &mut Findings) -> b
             return false;
         }
     };
-    found.ok(Subject::Repository, format!("`{name}` is there"));
-    if document["archived"] == true {
-        found.missing(
-            Subject::Repository,
-            format!("`{name}` is archived: nothing can be written there"),
-            "bring it back, or leave it out",
-        );
-    }
+    found.there(name, &document);
     let may = |permission: &str| document["permissions"][permission] == true;
     let collaborators = "repository → Settings → Collaborators";
     if may("push") {
@@ -91,23 +84,7 @@ async fn repository(client: &Client, is_source: bool, found: &mut Findings) -> b
 }
 
 async fn hooks(client: &Client, place: &HookPlace, found: &mut Findings) {
-    let path = format!("/api/v1/repos/{}/hooks?limit={PAGE}", client.repository());
-    match client.look(&path).await.and_then(|look| look.document) {
-        Err(error) => found.withheld(Subject::Webhook, &error, "webhooks are not shown to this login"),
-        Ok(document) => {
-            let hooks: Vec<Hook> = document.as_array().into_iter().flatten().map(read_hook).collect();
-            found.hooks(&hooks, place, EVENTS, HOOKS);
-            found.unknown(Subject::Deliveries, "what became of them stands on the webhook's page alone");
-        }
-    }
-}
-
-fn read_hook(hook: &Value) -> Hook {
-    let events = hook["events"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    Hook {
-        url: hook["config"]["url"].as_str().unwrap_or_default().to_owned(),
-        active: hook["active"] == true,
-        events: events.map(str::to_owned).collect(),
-        sends_json: hook["config"]["content_type"].as_str().map(|kind| kind == "json"),
-    }
+    let list = client.look(&format!("/api/v1/repos/{}/hooks?limit={PAGE}", client.repository())).await;
+    let read = |document: &Value| document.as_array().into_iter().flatten().map(Hook::of_github).collect();
+    found.listed_hooks(list, read, place, EVENTS, HOOKS);
 }

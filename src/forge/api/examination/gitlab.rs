@@ -81,11 +81,7 @@ async fn role(client: &Client, path: &str, found: &mut Findings) -> u64 {
             return 0;
         }
     };
-    found.ok(Subject::Repository, format!("`{name}` is there"));
-    if project["archived"] == true {
-        let help = "bring it back, or leave it out";
-        found.missing(Subject::Repository, format!("`{name}` is archived: nothing can be written there"), help);
-    }
+    found.there(name, &project);
     let level = |from: &str| project["permissions"][from]["access_level"].as_u64().unwrap_or_default();
     let level = level("project_access").max(level("group_access"));
     if level >= DEVELOPER {
@@ -98,14 +94,9 @@ async fn role(client: &Client, path: &str, found: &mut Findings) -> u64 {
 }
 
 async fn hooks(client: &Client, project: &str, place: &HookPlace, found: &mut Findings) {
-    match client.look(&format!("{project}/hooks?per_page={PAGE}")).await.and_then(|look| look.document) {
-        Err(error) => found.withheld(Subject::Webhook, &error, "webhooks are not shown to this login"),
-        Ok(document) => {
-            let hooks: Vec<Hook> = document.as_array().into_iter().flatten().map(read_hook).collect();
-            found.hooks(&hooks, place, EVENTS, HOOKS);
-            found.unknown(Subject::Deliveries, "what became of them stands on the webhook's page alone");
-        }
-    }
+    let list = client.look(&format!("{project}/hooks?per_page={PAGE}")).await;
+    let read = |document: &Value| document.as_array().into_iter().flatten().map(read_hook).collect();
+    found.listed_hooks(list, read, place, EVENTS, HOOKS);
 }
 
 fn read_hook(hook: &Value) -> Hook {

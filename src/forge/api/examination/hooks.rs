@@ -1,6 +1,8 @@
 //! Webhooks of a repository, as different forges list them, held against what a source needs.
 
-use super::{Findings, HookPlace, Subject, shown};
+use serde_json::Value;
+
+use super::{ApiError, Findings, HookPlace, Look, Subject, shown};
 
 /// A webhook as its forge lists it.
 #[derive(Debug)]
@@ -11,6 +13,23 @@ pub(in crate::forge::api) struct Hook {
     pub(in crate::forge::api) events: Vec<String>,
     /// Whether it sends JSON; `None` where it cannot send anything else.
     pub(in crate::forge::api) sends_json: Option<bool>,
+}
+
+impl Hook {
+    /// A webhook as GitHub wrote it first, and as Gitea and Forgejo write it as well.
+    pub(in crate::forge::api) fn of_github(hook: &Value) -> Self {
+        Self {
+            url: hook["config"]["url"].as_str().unwrap_or_default().to_owned(),
+            active: hook["active"] == true,
+            events: texts(&hook["events"]),
+            sends_json: hook["config"]["content_type"].as_str().map(|kind| kind == "json"),
+        }
+    }
+}
+
+/// The texts of a list.
+pub(in crate::forge::api) fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// An event that a webhook has to tell of.
@@ -46,6 +65,25 @@ impl NeededEvent {
 const ALL: &str = "*";
 
 impl Findings {
+    /// What the list of a repository's webhooks says, where the forge tells nothing of single deliveries. `read` makes hooks of
+    /// its document.
+    pub(in crate::forge::api) fn listed_hooks(
+        &mut self,
+        list: Result<Look, ApiError>,
+        read: impl Fn(&Value) -> Vec<Hook>,
+        place: &HookPlace,
+        needed: &[NeededEvent],
+        page: &str,
+    ) {
+        match list.and_then(|look| look.document) {
+            Err(error) => self.withheld(Subject::Webhook, &error, "webhooks are not shown to this login"),
+            Ok(document) => {
+                self.hooks(&read(&document), place, needed, page);
+                self.unknown(Subject::Deliveries, "what became of them stands on the webhook's page alone");
+            }
+        }
+    }
+
     /// Whether one of the webhooks is the source's, and tells of what is needed. `page` is where webhooks are set.
     pub(in crate::forge::api) fn hooks(
         &mut self,

@@ -218,6 +218,15 @@ impl Findings {
         Some(look)
     }
 
+    /// That a repository is there, and whether anything can be written there.
+    pub(super) fn there(&mut self, name: &str, repository: &Value) {
+        self.ok(Subject::Repository, format!("`{name}` is there"));
+        if repository["archived"] == true {
+            let help = "bring it back, or leave it out";
+            self.missing(Subject::Repository, format!("`{name}` is archived: nothing can be written there"), help);
+        }
+    }
+
     /// Until when a login holds: a day (`2026-12-01`), or a text that begins with one.
     pub(super) fn login_until(&mut self, who: &str, until: &str, now: Timestamp) {
         let day = until.get(..10).and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());

@@ -13,6 +13,7 @@ use octocrab::Octocrab;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 use ureq::http::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH, LINK, USER_AGENT};
+use ureq::http::request::Builder;
 use ureq::http::{HeaderMap, Method, Request, StatusCode};
 
 use super::app::{AppLogin, Token, wanted};
@@ -99,12 +100,12 @@ impl Client {
         let claim = app.claim(now)?;
         let find = || async {
             let path = format!("/repos/{}/installation", self.address.repository);
-            answer::number(&self.send(Method::GET, &path, None, &claim).await?.read()?, "/id")
+            answer::number(&self.send(Method::GET, &path, None, &claim, None).await?.read()?, "/id")
         };
         let installation = self.installation.get_or_try_init(find).await?;
         let path = format!("/app/installations/{installation}/access_tokens");
         let body = wanted(&self.address.repository, self.purpose);
-        let new = Token::read(&self.send(Method::POST, &path, Some(&body), &claim).await?.read()?)?;
+        let new = Token::read(&self.send(Method::POST, &path, Some(&body), &claim, None).await?.read()?)?;
         let text = new.text.clone();
         *token = Some(new);
         Ok(text)
@@ -113,7 +114,7 @@ impl Client {
     /// A call of the App itself, about no repository: its document, and the `Link` to the next page. It has limits of its own.
     pub(super) async fn call_as_app(&self, method: Method, path: &str) -> Result<(Value, Option<String>), ApiError> {
         let app = self.app().ok_or(ApiError::Unsupported { what: "calls of an App" })?;
-        let answered = self.send(method, path, None, &app.claim(Timestamp::now())?).await?;
+        let answered = self.send(method, path, None, &app.claim(Timestamp::now())?, None).await?;
         let link = answered.headers.get(LINK).and_then(|link| link.to_str().ok()).map(str::to_owned);
         Ok((answered.read()?, link))
     }
@@ -136,7 +137,7 @@ impl Client {
 
     async fn look_as(&self, bearer: &str, path: &str) -> Result<Look, ApiError> {
         let asked_at = Timestamp::now();
-        let Answered { status, headers, body } = self.send(Method::GET, path, None, bearer).await?;
+        let Answered { status, headers, body } = self.send(Method::GET, path, None, bearer, None).await?;
         Ok(Look::new(status, headers, &body, asked_at))
     }
 
@@ -145,7 +146,7 @@ impl Client {
         let _permit = self.permit(method, path).await?;
         let known = if *method == Method::GET { self.answers.known(path) } else { None };
         let tag = known.as_ref().map(|known| &known.tag);
-        let mut answered = self.send_if_changed(method.clone(), path, body, bearer, tag).await?;
+        let mut answered = self.send(method.clone(), path, body, bearer, tag).await?;
         self.budget.note(answered.status, &answered.headers);
         if let Some(left) = answer::calls_left(&answered.headers) {
             metrics::gauge!("slipway_forge_calls_left", "repository" => self.address.repository.clone()).set(left);
@@ -184,12 +185,8 @@ impl Client {
         }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>, bearer: &str) -> Result<Answered, ApiError> {
-        self.send_if_changed(method, path, body, bearer, None).await
-    }
-
-    /// The same, on the condition that the answer is not the one that has a tag.
-    async fn send_if_changed(
+    /// Sends a call; with a tag, on the condition that the answer is not the one that has it.
+    async fn send(
         &self,
         method: Method,
         path: &str,
@@ -197,29 +194,22 @@ impl Client {
         bearer: &str,
         tag: Option<&HeaderValue>,
     ) -> Result<Answered, ApiError> {
-        let sending = self.send_for_however_long(method, path, body, bearer, tag);
-        let late = |_| ApiError::Unreachable { reason: format!("no answer in {PATIENCE:?}") };
-        tokio::time::timeout(PATIENCE, sending).await.map_err(late)?
-    }
-
-    async fn send_for_however_long(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        bearer: &str,
-        tag: Option<&HeaderValue>,
-    ) -> Result<Answered, ApiError> {
-        let octocrab = self.octocrab.get_or_try_init(|| async { self.connect() }).await?;
         let help = "the token holds characters that no header may";
         let mut login = HeaderValue::from_str(&format!("Bearer {bearer}"))
             .map_err(|_| ApiError::Refused { reason: "it cannot be sent".to_owned(), help })?;
         login.set_sensitive(true);
-        let mut request = Request::builder().method(method).uri(path);
-        if let Some(tag) = tag {
-            request = request.header(IF_NONE_MATCH, tag);
-        }
+        let request = Request::builder().method(method).uri(path);
         let request = request.header(AUTHORIZATION, login).header(USER_AGENT, AGENT).header(VERSION, "2022-11-28");
+        let request = match tag {
+            Some(tag) => request.header(IF_NONE_MATCH, tag),
+            None => request,
+        };
+        let late = |_| ApiError::Unreachable { reason: format!("no answer in {PATIENCE:?}") };
+        tokio::time::timeout(PATIENCE, self.carry(request, body)).await.map_err(late)?
+    }
+
+    async fn carry(&self, request: Builder, body: Option<&Value>) -> Result<Answered, ApiError> {
+        let octocrab = self.octocrab.get_or_try_init(|| async { self.connect() }).await?;
         let request = octocrab.build_request(request, body).map_err(|error| unreachable(&error))?;
         let (parts, body) = octocrab.execute(request).await.map_err(|error| unreachable(&error))?.into_parts();
         let body = Limited::new(body, answer::LARGEST_ANSWER).collect().await;

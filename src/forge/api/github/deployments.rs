@@ -45,8 +45,9 @@ impl Deployments {
             },
         };
         self.remember(deployment.run, id);
-        let (state, description) = said(deployment);
-        let mut status = json!({ "state": state, "description": description, "auto_inactive": true });
+        let mut status = json!({
+            "state": word(deployment.state), "description": deployment.title, "auto_inactive": true,
+        });
         if let Some(page) = &deployment.page {
             status["log_url"] = json!(page);
         }
@@ -80,7 +81,7 @@ async fn made_or_found(
     deployment: &Deployment,
 ) -> Result<Option<u64>, ApiError> {
     if let Some(id) = find(calls, path, ours, deployment).await? {
-        let is_said = newest_status(calls, path, id).await? == Some(said(deployment));
+        let is_said = is_said(calls, path, id, deployment).await?;
         return Ok(Some(id).filter(|_| !is_said));
     }
     if matches!(deployment.state, DeploymentState::Withdrawn | DeploymentState::Failed) {
@@ -107,28 +108,21 @@ async fn find(
     answer::items(&found)?.iter().find(is_it).map(|made| answer::number(made, "/id")).transpose()
 }
 
-/// What was said last of a deployment: its state and the sentence.
-async fn newest_status(calls: &dyn Calls, path: &str, id: u64) -> Result<Option<(&'static str, String)>, ApiError> {
+/// Whether what is to be said of a deployment was said last.
+async fn is_said(calls: &dyn Calls, path: &str, id: u64, deployment: &Deployment) -> Result<bool, ApiError> {
     let path = format!("{path}/deployments/{id}/statuses?per_page=1");
     let found = calls.call(Method::GET, &path, None).await?;
-    let Some(newest) = answer::items(&found)?.first() else { return Ok(None) };
-    let state = answer::text(newest, "/state")?;
-    let state = STATES.into_iter().find(|known| *known == state);
-    Ok(state.zip(newest["description"].as_str().map(str::to_owned)))
+    let newest = answer::items(&found)?.first();
+    Ok(newest.is_some_and(|said| said["state"] == word(deployment.state) && said["description"] == *deployment.title))
 }
 
-/// The states that we tell of.
-const STATES: [&str; 4] = ["queued", "success", "inactive", "failure"];
-
-fn said(deployment: &Deployment) -> (&'static str, String) {
-    let [queued, success, inactive, failure] = STATES;
-    let state = match deployment.state {
-        DeploymentState::Waiting => queued,
-        DeploymentState::Named => success,
-        DeploymentState::Withdrawn => inactive,
-        DeploymentState::Failed => failure,
-    };
-    (state, deployment.title.clone())
+fn word(state: DeploymentState) -> &'static str {
+    match state {
+        DeploymentState::Waiting => "queued",
+        DeploymentState::Named => "success",
+        DeploymentState::Withdrawn => "inactive",
+        DeploymentState::Failed => "failure",
+    }
 }
 
 /// It was judged already: no check is waited for, and nothing is merged for it.

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{limits, text};
 use crate::forge::api::ApiError;
+use crate::forge::api::examination::hooks::texts;
 use crate::forge::api::examination::{Findings, HookPlace, Look, Subject};
 use crate::forge::api::github::client::Client;
 use crate::forge::api::github::needs::{self, NeededPermission};
@@ -75,8 +76,7 @@ async fn installation(client: &Client, app: &Value, settings: &Settings, found: 
     }
     permissions(app, &installed, settings, found, client);
     if is_source {
-        let told: Vec<String> =
-            installed["events"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let told = texts(&installed["events"]);
         let page = settings.page("permissions", "App settings → Permissions & events → Subscribe to events");
         found.events(&told, needs::EVENTS, &page);
     }

@@ -70,11 +70,7 @@ async fn repository(client: &Client, found: &mut Findings) {
             return found.refused(Subject::Repository, &error, help);
         }
     };
-    found.ok(Subject::Repository, format!("`{name}` is there"));
-    if repository["archived"] == true {
-        let help = "bring it back, or leave it out";
-        found.missing(Subject::Repository, format!("`{name}` is archived: nothing can be written there"), help);
-    }
+    found.there(name, &repository);
     if repository["permissions"]["push"] == true {
         found.ok(Subject::Permissions, "the account may write");
     } else {
@@ -94,7 +90,7 @@ async fn hooks(client: &Client, place: &HookPlace, found: &mut Findings) {
         }
         Ok(document) => {
             let all: Vec<&Value> = document.as_array().into_iter().flatten().collect();
-            let hooks: Vec<Hook> = all.iter().copied().map(read_hook).collect();
+            let hooks: Vec<Hook> = all.iter().copied().map(Hook::of_github).collect();
             found.hooks(&hooks, place, &needed, HOOKS);
             let ours =
                 all.iter().find(|hook| hook["config"]["url"].as_str().is_some_and(|url| place.leads_to_path(url)));
@@ -111,15 +107,5 @@ fn last_delivery(last: &Value, found: &mut Findings) {
             let text = format!("the last one was answered {status} ({})", text(last, "/message"));
             found.warn(Subject::Deliveries, text, format!("{HOOKS} → Recent deliveries: 401 is another secret"));
         }
-    }
-}
-
-fn read_hook(hook: &Value) -> Hook {
-    let events = hook["events"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    Hook {
-        url: hook["config"]["url"].as_str().unwrap_or_default().to_owned(),
-        active: hook["active"] == true,
-        events: events.map(str::to_owned).collect(),
-        sends_json: hook["config"]["content_type"].as_str().map(|kind| kind == "json"),
     }
 }
