@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file::{CredentialsFile, ForgeApiFile, ForgeNames, SshFile, usual_branch};
+use super::file::{CredentialsFile, SshFile, usual_branch};
 use super::secret::SecretReference;
+use super::source_file::{ForgeApiFile, ForgeNames};
 use crate::domain::SourceName;
 use crate::forge;
 

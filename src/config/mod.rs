@@ -9,6 +9,7 @@ mod floors;
 mod remote;
 mod secret;
 mod settle;
+mod source_file;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

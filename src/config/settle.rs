@@ -12,12 +12,13 @@ use slipway_contract::API_VERSION;
 use super::environments::{settle_environments, settle_people};
 use super::executor::{Jobs, settle_executor};
 use super::file::{
-    AuthorFile, ChangesFile, CommitterFile, ForgeApiFile, LimitsFile, MetricsFile, PostgresFile, RetentionFile,
-    ServerFile, ServerKind, SourceFile, SqliteFile, StoreFile, TelemetryFile, WebFile,
+    AuthorFile, CommitterFile, LimitsFile, MetricsFile, PostgresFile, RetentionFile, ServerFile, ServerKind,
+    SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::floors;
 use super::remote::{Login, Place};
 use super::secret::{self, SecretReference};
+use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
 use super::{Environment, Limits, Problems, Secret, Settings, Source};
 use crate::artifacts;
 use crate::domain::SourceName;

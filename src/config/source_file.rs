@@ -1,0 +1,124 @@
+//! The form of sources in the server's file: repositories of models, and their forges.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::file::{CredentialsFile, SshFile, usual_branch};
+use super::secret::SecretReference;
+use crate::domain::SourceName;
+use crate::forge;
+
+/// A repository that is served.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceFile {
+    /// Its name: its webhook is `/webhooks/NAME`.
+    #[schemars(with = "String")]
+    pub(super) name: SourceName,
+    /// Where it lives.
+    #[schemars(with = "ForgeNames")]
+    pub(super) forge: forge::Settings,
+    /// Its clone address: http, https or ssh.
+    pub(super) url: String,
+    /// The branch that is served.
+    #[serde(default = "usual_branch")]
+    pub(super) branch: String,
+    /// Secret of its webhook, at least 16 characters.
+    pub(super) secret: SecretReference,
+    /// The secret before, while it is rotated.
+    #[serde(default)]
+    pub(super) previous_secret: Option<SecretReference>,
+    /// How to log in for fetching.
+    #[serde(default)]
+    pub(super) credentials: Option<CredentialsFile>,
+    /// How to log in for fetching over SSH.
+    #[serde(default)]
+    pub(super) ssh: Option<SshFile>,
+    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
+    #[serde(default)]
+    pub(super) ca: Option<String>,
+    /// The environment its models are promoted to.
+    #[schemars(with = "String")]
+    pub(super) environment: SourceName,
+    /// The forge's API, which is told where runs stand.
+    #[serde(default)]
+    pub(super) api: Option<ForgeApiFile>,
+    /// Whether where a revision's models stand is written as a git note (`refs/notes/slipway`) into the repository, once their
+    /// runs end. For `forge: plain`, whose login has to be allowed to push then.
+    #[serde(default)]
+    pub(super) notes: bool,
+    /// Which of its changes (pull or merge requests) are judged.
+    #[serde(default)]
+    pub(super) changes: ChangesFile,
+    /// Whether drafts are judged as other changes are; if not, they are once they are marked ready.
+    #[serde(default = "usually")]
+    pub(super) judge_drafts: bool,
+    /// Only changes with this label are judged; every one when absent. At GitHub, GitLab, Gitea and Forgejo.
+    #[serde(default)]
+    pub(super) label: Option<String>,
+    /// Runs of a source with a higher priority are taken first, -100 to 100.
+    #[serde(default)]
+    #[schemars(range(min = -100, max = 100))]
+    pub(super) priority: i32,
+}
+
+/// A forge's API.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForgeApiFile {
+    /// Its address: `https://api.github.com`, or that of a GitLab, Gitea or Forgejo.
+    pub(super) url: String,
+    /// The repository there, `OWNER/NAME`.
+    pub(super) repository: String,
+    /// A token that may write commit statuses and comments. Either this or `app`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) token: Option<SecretReference>,
+    /// A GitHub App. Either this or `token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) app: Option<AppFile>,
+    /// Whether GitHub is told of promotions as deployments. The login has to be allowed to write them.
+    #[serde(default)]
+    pub(super) deployments: bool,
+}
+
+/// A GitHub App that is installed in the repository.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AppFile {
+    /// Its identifier, a number.
+    pub(super) id: u64,
+    /// Its private key, as GitHub gives it.
+    pub(super) key: SecretReference,
+}
+
+/// Which changes of a source are judged.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChangesFile {
+    /// None.
+    Ignore,
+    /// Those whose branch is in the repository itself.
+    SameRepository,
+    /// Those of forks as well, each revision once somebody who may push has approved exactly it.
+    #[default]
+    AfterApproval,
+    /// Those of forks as well, at once.
+    All,
+}
+
+/// The forges, for the schema.
+#[derive(JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) enum ForgeNames {
+    Plain,
+    GitHub,
+    GitLab,
+    Gitea,
+    Forgejo,
+    Bitbucket,
+}
+
+fn usually() -> bool {
+    true
+}
