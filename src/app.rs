@@ -214,6 +214,7 @@ fn assemble(
         device,
         committer,
         sources,
+        webhooks,
         environments,
         floors,
         people,
@@ -223,23 +224,48 @@ fn assemble(
     } = settings;
     let mirrors = state.join("mirrors");
     let mut hooks = BTreeMap::new();
-    let mut served = BTreeMap::new();
+    let (mut page_secrets, mut served) = (BTreeMap::new(), BTreeMap::new());
     for (
         name,
-        config::Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, label, priority },
+        config::Source {
+            forge,
+            api,
+            notes,
+            remote,
+            secrets,
+            webhook,
+            repository_name,
+            repository_id,
+            environment,
+            changes,
+            judge_drafts,
+            label,
+            priority,
+        },
     ) in sources
     {
         let (kind, forge) = (forge, forge::connect(forge));
         let mirror = Mirror::open(&mirrors, remote)?;
+        // A source without a webhook of its own has the secrets of the one that it shares.
+        let of_pages = match webhook.as_ref().and_then(|shared| webhooks.get(shared)) {
+            Some(shared) if secrets.is_empty() => shared.secrets.clone(),
+            _ => secrets.clone(),
+        };
         let pages =
-            web.public_url.as_deref().zip(secrets.first()).map(|(address, secret)| forge::Pages::new(address, secret));
-        hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets });
+            web.public_url.as_deref().zip(of_pages.first()).map(|(address, secret)| forge::Pages::new(address, secret));
+        page_secrets.insert(name.clone(), of_pages);
+        if !secrets.is_empty() {
+            hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets, is_shared: false });
+        }
         let notes = notes.then(|| Arc::new(Notes::new(mirror.clone(), committer.clone())));
         let arrived = Notify::new();
         let source = pipeline::Source {
             kind,
             forge,
             api,
+            repository_name,
+            repository_id,
+            webhook,
             notes,
             pages,
             mirror,
@@ -251,6 +277,9 @@ fn assemble(
             arrived,
         };
         served.insert(name, source);
+    }
+    for (name, config::Webhook { forge, secrets }) in webhooks {
+        hooks.insert(name, Hook { forge: forge::connect(forge), secrets, is_shared: true });
     }
     let environments = assemble_environments(environments, &mirrors, &store)?;
     let settings = pipeline::Settings {
@@ -268,6 +297,6 @@ fn assemble(
     };
     let artifacts = artifacts::connect(&artifacts)?;
     let pipeline = Arc::new(Pipeline::new(store.clone(), executor::connect(&executor), artifacts, settings));
-    let shared = Arc::new(Shared::new(pipeline.clone(), store, hooks, web, render_metrics, stop));
+    let shared = Arc::new(Shared::new(pipeline.clone(), store, hooks, page_secrets, web, render_metrics, stop));
     Ok((pipeline, shared))
 }

@@ -156,6 +156,6 @@ fn settings(world: &World, github: &GitHub) -> Result<String> {
     );
     let line = settings.lines().find(|line| line.contains(&format!("name: {SOURCE}"))).context("a source")?;
     let other = line.replace(&format!("name: {SOURCE}"), &format!("name: {OTHER_SOURCE}"));
-    let other = other.replace("forge: plain", "forge: github");
+    let other = other.replace("forge: plain", "forge: github, repository_id: \"41\"");
     Ok(settings.replace(line, &format!("{}\n{other}", line.replace("forge: plain", &api))))
 }

@@ -11,7 +11,7 @@ use super::environment_file::{EnvironmentFile, PersonFile};
 use super::executor::ExecutorFile;
 use super::floors::PoliciesFile;
 use super::secret::SecretReference;
-use super::source_file::SourceFile;
+use super::source_file::{SourceFile, WebhookFile};
 
 /// The server's file.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,9 @@ pub struct ServerFile {
     pub(super) state: String,
     /// Repositories that are served.
     pub(super) sources: Vec<SourceFile>,
+    /// Webhooks that several sources share; each source names its own by `webhook`.
+    #[serde(default)]
+    pub(super) webhooks: Vec<WebhookFile>,
     /// Environments that may be written.
     pub(super) environments: Vec<EnvironmentFile>,
     /// What every model is judged by, whatever its own policy says.

@@ -10,6 +10,7 @@ mod remote;
 mod secret;
 mod settle;
 mod source_file;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::artifacts;
-use crate::domain::{Diagnostic, People, Rules, SourceName};
+use crate::domain::{Diagnostic, ForgeId, People, Rules, SourceName};
 use crate::executor::Settings as ExecutorSettings;
 use crate::forge;
 use crate::forge::Secret;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub committer: Identity,
     /// Repositories that are served.
     pub sources: BTreeMap<SourceName, Source>,
+    /// Webhooks that several sources share.
+    pub webhooks: BTreeMap<SourceName, Webhook>,
     /// Environments that may be written.
     pub environments: BTreeMap<SourceName, Environment>,
     /// Who is who.
@@ -96,6 +99,15 @@ pub struct Environment {
     pub requests: Option<Requests>,
 }
 
+/// A webhook that several sources share.
+#[derive(Debug)]
+pub struct Webhook {
+    /// The forge that sends there.
+    pub forge: forge::Settings,
+    /// Its secrets.
+    pub secrets: Vec<Secret>,
+}
+
 /// A repository that is served.
 #[derive(Debug)]
 pub struct Source {
@@ -107,8 +119,14 @@ pub struct Source {
     pub notes: bool,
     /// The repository and its served branch.
     pub remote: Remote,
-    /// Secrets of its webhook.
+    /// Secrets of its own webhook; none if it only shares one.
     pub secrets: Vec<Secret>,
+    /// The webhook that it shares.
+    pub webhook: Option<SourceName>,
+    /// The name of its repository at the forge: what `api` says, or else the path of its address.
+    pub repository_name: String,
+    /// The identifier of its repository at the forge, if it is set.
+    pub repository_id: Option<ForgeId>,
     /// The environment its models are promoted to.
     pub environment: SourceName,
     /// Which of its changes are judged.

@@ -19,7 +19,8 @@ use super::floors;
 use super::remote::{Login, Place};
 use super::secret::{self, SecretReference};
 use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
-use super::{Environment, Limits, Problems, Secret, Settings, Source};
+use super::webhooks::{check_webhooks, name_in, settle_id, settle_webhooks};
+use super::{Environment, Limits, Problems, Secret, Settings, Source, Webhook};
 use crate::artifacts;
 use crate::domain::SourceName;
 use crate::forge;
@@ -47,6 +48,7 @@ impl ServerFile {
             listen,
             state,
             sources,
+            webhooks,
             environments,
             policies,
             artifacts,
@@ -67,7 +69,8 @@ impl ServerFile {
         let author = author.map(|AuthorFile { name, email }| settle_identity("author", name, email, problems));
         let people = settle_people(people, problems);
         let environments = settle_environments(environments, author.as_ref(), folder, &people, problems);
-        let sources = settle_sources(sources, &environments, folder, problems);
+        let webhooks = settle_webhooks(webhooks, folder, problems);
+        let sources = settle_sources(sources, &webhooks, &environments, folder, problems);
         let floors = floors::read(&policies, folder, problems);
         if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
             let help = "help: name a folder that all servers of this store reach";
@@ -100,6 +103,7 @@ impl ServerFile {
             device,
             committer,
             sources,
+            webhooks,
             environments,
             floors,
             people,
@@ -122,11 +126,12 @@ fn settle_identity(key: &str, name: String, email: String, problems: &mut Proble
 
 fn settle_sources(
     files: Vec<SourceFile>,
+    webhooks: &BTreeMap<SourceName, Webhook>,
     environments: &BTreeMap<SourceName, Environment>,
     folder: &Path,
     problems: &mut Problems,
 ) -> BTreeMap<SourceName, Source> {
-    let mut sources = BTreeMap::new();
+    let (mut sources, mut keys) = (BTreeMap::new(), BTreeMap::new());
     if files.is_empty() {
         problems.add("sources", "none is named, expected at least one");
     }
@@ -139,6 +144,8 @@ fn settle_sources(
             branch,
             secret,
             previous_secret,
+            webhook,
+            repository_id,
             credentials,
             ssh,
             ca,
@@ -152,6 +159,13 @@ fn settle_sources(
         } = file;
         if !environments.contains_key(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
+        }
+        let repository_name = api.as_ref().map_or_else(|| name_in(&url), |api| api.repository.clone());
+        let repository_id = repository_id
+            .and_then(|id| problems.take(&format!("{key}.repository_id"), settle_id(&id, forge)));
+        if secret.is_none() && webhook.is_none() {
+            let help = "help: give it the secret of its webhook, or the name of one of `webhooks`";
+            problems.add(&key, format!("expected `secret` or `webhook`: nothing could be delivered to it\n  {help}"));
         }
         let api = api.and_then(|api| {
             let purpose = forge::Purpose::Source { deployments: api.deployments };
@@ -178,25 +192,48 @@ fn settle_sources(
         if !(-100..=100).contains(&priority) {
             problems.add(&format!("{key}.priority"), format!("{priority} is out of range, expected -100 to 100"));
         }
-        let mut secrets = Vec::new();
-        for (word, reference) in [("secret", Some(secret)), ("previous_secret", previous_secret)] {
-            let Some(reference) = reference else { continue };
-            secrets.extend(problems.take(&format!("{key}.{word}"), shared_secret(&reference, folder)));
-        }
+        let secrets = shared_secrets(&key, secret, previous_secret, folder, problems);
         let place = Place { key: &key, folder };
         let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
         let Some(remote) = place.remote(&url, &branch, &login, problems) else { continue };
-        if sources
-            .insert(
-                name.clone(),
-                Source { forge, api, notes, remote, secrets, environment, changes, judge_drafts, label, priority },
-            )
-            .is_some()
-        {
+        let source = Source {
+            forge,
+            api,
+            notes,
+            remote,
+            secrets,
+            webhook,
+            repository_name,
+            repository_id,
+            environment,
+            changes,
+            judge_drafts,
+            label,
+            priority,
+        };
+        if sources.insert(name.clone(), source).is_some() {
             problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
         }
+        keys.insert(name, key);
     }
+    check_webhooks(&sources, webhooks, &keys, problems);
     sources
+}
+
+/// The secret of a webhook and the one before, as far as they are set.
+pub(super) fn shared_secrets(
+    key: &str,
+    secret: Option<SecretReference>,
+    previous: Option<SecretReference>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Vec<Secret> {
+    let mut secrets = Vec::new();
+    for (word, reference) in [("secret", secret), ("previous_secret", previous)] {
+        let Some(reference) = reference else { continue };
+        secrets.extend(problems.take(&format!("{key}.{word}"), shared_secret(&reference, folder)));
+    }
+    secrets
 }
 
 /// A forge's API, or mistakes at its keys.

@@ -23,11 +23,20 @@ pub(super) struct SourceFile {
     /// The branch that is served.
     #[serde(default = "usual_branch")]
     pub(super) branch: String,
-    /// Secret of its webhook, at least 16 characters.
-    pub(super) secret: SecretReference,
+    /// Secret of its webhook, at least 16 characters. Needed unless `webhook` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) secret: Option<SecretReference>,
     /// The secret before, while it is rotated.
     #[serde(default)]
     pub(super) previous_secret: Option<SecretReference>,
+    /// The webhook of `webhooks` that its deliveries come to, beside its own or instead of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub(super) webhook: Option<SourceName>,
+    /// The identifier of its repository at the forge: a number, or at Bitbucket a UUID in braces. Deliveries of other repositories
+    /// are ignored. Learned at first contact when absent; `slipway forge check` shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) repository_id: Option<String>,
     /// How to log in for fetching.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
@@ -60,6 +69,24 @@ pub(super) struct SourceFile {
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
     pub(super) priority: i32,
+}
+
+/// A webhook that several sources share: that of a GitHub App, an organisation, a group or a workspace.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WebhookFile {
+    /// Its name: its address is `/webhooks/NAME`. The forge's word when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub(super) name: Option<SourceName>,
+    /// The forge that sends there.
+    #[schemars(with = "ForgeNames")]
+    pub(super) forge: forge::Settings,
+    /// Its secret, at least 16 characters.
+    pub(super) secret: SecretReference,
+    /// The secret before, while it is rotated.
+    #[serde(default)]
+    pub(super) previous_secret: Option<SecretReference>,
 }
 
 /// A forge's API.

@@ -30,6 +30,12 @@ struct Envelope {
     actor: Option<AccountBody>,
 }
 
+/// The part of a payload that says of which repository it is.
+#[derive(Deserialize)]
+struct OfRepository {
+    repository: Option<RepositoryBody>,
+}
+
 #[derive(Deserialize)]
 struct RepositoryBody {
     uuid: Name,
@@ -154,6 +160,10 @@ impl Forge for Bitbucket {
     ) -> Result<DeliveryName, ForgeError> {
         signature::verify(headers, "x-hub-signature", "sha256=", body, secrets)?;
         Ok(DeliveryName { id: name_in(headers, "x-request-uuid")?, event: name_in(headers, "x-event-key")? })
+    }
+
+    fn repository(&self, body: &[u8]) -> Result<Option<Repository>, ForgeError> {
+        parse::<OfRepository>(body)?.repository.map(RepositoryBody::repository).transpose()
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::payload::{AccountBody, Envelope, Name, ignored, parse, push, unreadable};
+use super::payload::{AccountBody, Envelope, Name, ignored, parse, push, repository_of, unreadable};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, pull_request, signature};
 use crate::domain::{Change, ChangeStep, CommitSha, Event, EventKind, Movement, Push, Reference, Repository, Sender};
 
@@ -64,6 +64,10 @@ impl Forge for Gitea {
         };
         signature::verify(headers, signed, "", body, secrets)?;
         Ok(DeliveryName { id: name_in(headers, id)?, event: name_in(headers, event)? })
+    }
+
+    fn repository(&self, body: &[u8]) -> Result<Option<Repository>, ForgeError> {
+        repository_of(body)
     }
 
     fn reference_of(&self, change: &Change) -> Option<String> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::payload::{AccountBody, Envelope, Name, RepositoryBody, ignored, parse, push, unreadable};
+use super::payload::{AccountBody, Envelope, Name, RepositoryBody, ignored, parse, push, repository_of, unreadable};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, pull_request, signature};
 use crate::domain::{
     Button, Change, ChangeStep, Check, CheckAction, CommitSha, Event, EventKind, Installation, InstallationStep,
@@ -119,6 +119,10 @@ impl Forge for GitHub {
         }
         signature::verify(headers, "x-hub-signature-256", "sha256=", body, secrets)?;
         Ok(DeliveryName { id: name_in(headers, "x-github-delivery")?, event: name_in(headers, "x-github-event")? })
+    }
+
+    fn repository(&self, body: &[u8]) -> Result<Option<Repository>, ForgeError> {
+        repository_of(body)
     }
 
     fn reference_of(&self, change: &Change) -> Option<String> {

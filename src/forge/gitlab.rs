@@ -33,6 +33,12 @@ struct Envelope {
     user_username: Option<Name>,
 }
 
+/// The part of a payload that says of which project it is; what a group tells of itself has none.
+#[derive(Deserialize)]
+struct OfProject {
+    project: Option<ProjectBody>,
+}
+
 #[derive(Deserialize)]
 struct ProjectBody {
     id: u64,
@@ -126,6 +132,12 @@ struct CommentedBody {
     iid: u64,
 }
 
+impl From<ProjectBody> for Repository {
+    fn from(ProjectBody { id, path_with_namespace }: ProjectBody) -> Self {
+        Self { id: id.into(), full_name: path_with_namespace.into() }
+    }
+}
+
 impl Forge for GitLab {
     /// A delivery that carries a signature has to be signed with one of the secrets; only one without may show the
     /// secret itself.
@@ -150,6 +162,10 @@ impl Forge for GitLab {
         Ok(DeliveryName { id: identity(headers, &event, body)?, event })
     }
 
+    fn repository(&self, body: &[u8]) -> Result<Option<Repository>, ForgeError> {
+        Ok(parse::<OfProject>(body)?.project.map(Repository::from))
+    }
+
     fn reference_of(&self, change: &Change) -> Option<String> {
         Some(format!("refs/merge-requests/{}/head", change.number))
     }
@@ -159,7 +175,7 @@ impl Forge for GitLab {
             return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
         }
         let Envelope { project, user, user_id, user_username } = parse(body)?;
-        let repository = Repository { id: project.id.into(), full_name: project.path_with_namespace.into() };
+        let repository = Repository::from(project);
         let (id, name) = match user {
             Some(user) => (user.id, user.username),
             None => (user_id, user_username),

@@ -31,7 +31,7 @@ pub use page::{Pages, opens};
 pub use report::{Annotation, AnnotationLevel, Conclusion, Report, ReportButton, ReportState};
 pub use signature::Secret;
 
-use crate::domain::{Change, Event, HeadRepository, Retry};
+use crate::domain::{Change, Event, HeadRepository, Repository, Retry};
 
 /// Which forge a source lives on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +91,12 @@ pub trait Forge: Send + Sync {
     /// What a verified delivery means: at least one event, and more than one only where a forge tells of several
     /// references in one delivery (Bitbucket).
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError>;
+
+    /// The repository that a verified delivery is of, whatever it tells of it; `None` where it names none.
+    fn repository(&self, body: &[u8]) -> Result<Option<Repository>, ForgeError> {
+        let _ = body;
+        Ok(None)
+    }
 
     /// The reference in the repository under which a change's newest commit can be fetched, if there is one.
     fn reference_of(&self, change: &Change) -> Option<String> {

@@ -48,6 +48,17 @@ pub(super) struct Envelope {
     pub(super) sender: Option<AccountBody>,
 }
 
+/// The part of all these payloads that says of which repository they are.
+#[derive(Deserialize)]
+struct OfRepository {
+    repository: Option<RepositoryBody>,
+}
+
+/// The repository that a payload of GitHub or Gitea is of.
+pub(super) fn repository_of(body: &[u8]) -> Result<Option<Repository>, ForgeError> {
+    Ok(parse::<OfRepository>(body)?.repository.map(Repository::from))
+}
+
 /// A repository as GitHub and Gitea write it.
 #[derive(Debug, Deserialize)]
 pub(super) struct RepositoryBody {

@@ -58,7 +58,7 @@ impl Pipeline {
                 (Reaction::Refused, "Refused: this takes the permission to write to the repository.\n".to_owned())
             }
             Ok(Command::Judge(commit)) => {
-                let waiting = self.store.unapproved_change(name, *change).await?;
+                let waiting = self.store.unapproved_change(name, *change, &commit).await?;
                 match self.judge_approved((name, source), waiting, &commit, &actor, arrived).await? {
                     Ok((follows, text)) => {
                         settled = follows;

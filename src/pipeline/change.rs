@@ -11,6 +11,7 @@ use super::{ChangePolicy, Pipeline, Source, StepError, blocking, comment};
 use crate::domain::{
     Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, MergeGroup, Revision, Run, SourceName,
 };
+use crate::forge;
 use crate::forge::{Conclusion, Marker};
 use crate::git::{GitError, Heads, Mirror};
 use crate::store::Settled;
@@ -84,11 +85,11 @@ fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged>
     }
 }
 
-fn is_judged(source: &Source, group: &MergeGroup) -> bool {
+pub(super) fn is_judged(source: &Source, group: &MergeGroup) -> bool {
     source.changes != ChangePolicy::Ignore && group.base_branch == source.mirror.remote().branch()
 }
 
-fn reference_of_group(group: &MergeGroup) -> String {
+pub(super) fn reference_of_group(group: &MergeGroup) -> String {
     format!("refs/heads/{}", group.head_branch)
 }
 
@@ -104,6 +105,11 @@ impl Pipeline {
     ) -> Result<Settled, StepError> {
         let number = change.number;
         let ignored = |why: &str| Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
+        let of_fork = change.head_repository != HeadRepository::Same;
+        // Only GitHub has merge groups, which name their change by its number alone.
+        if source.kind == forge::Settings::GitHub && self.store.is_from_fork(name, number).await? != Some(of_fork) {
+            self.store.note_pull_request(name, number, of_fork).await?;
+        }
         let reference = match judged(source, change) {
             Ok(Some(reference)) => reference,
             Ok(None) => {
@@ -149,26 +155,8 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Looks at what a merge queue would merge: as at the change that its branch is named after.
-    pub(super) async fn look_at_group(
-        &self,
-        name: &SourceName,
-        source: &Source,
-        group: &MergeGroup,
-        fetched: &Fetched,
-        arrived: Timestamp,
-    ) -> Result<Settled, StepError> {
-        let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("merge group: {why}")));
-        if !is_judged(source, group) {
-            return ignored("its branch is not served, or `changes` of this source is `ignore`");
-        }
-        let Some(number) = number_in(&group.head_branch) else { return ignored("its branch names no change") };
-        let reference = reference_of_group(group);
-        self.look_at_head(name, source, ChangeHead { number, reference, fork: false }, fetched, arrived).await
-    }
-
     /// Looks at where a change's head is now, whichever revision that is.
-    async fn look_at_head(
+    pub(super) async fn look_at_head(
         &self,
         name: &SourceName,
         source: &Source,
@@ -213,13 +201,6 @@ impl Pipeline {
     }
 }
 
-/// The number of the change that a branch of GitHub's merge queue is named after:
-/// `gh-readonly-queue/main/pr-17-0123…`.
-fn number_in(branch: &str) -> Option<u64> {
-    let last = branch.strip_prefix("gh-readonly-queue/")?.rsplit('/').next()?;
-    last.strip_prefix("pr-")?.split('-').next()?.parse().ok()
-}
-
 /// What a change is at a moment.
 pub(super) struct Found {
     /// Its head.
@@ -245,19 +226,4 @@ pub(super) fn look(mirror: &Mirror, reference: &str, fetched: Fetched) -> Result
     let changed = mirror.changed_paths(Some(&base), &head)?;
     let touched = files.into_iter().filter(|file| concerns(file, &changed)).collect();
     Ok(Found { head, base: Some(base), touched })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_merge_group_is_known_by_its_branch() {
-        let sha = "0".repeat(40);
-        assert_eq!(number_in(&format!("gh-readonly-queue/main/pr-17-{sha}")), Some(17));
-        assert_eq!(number_in(&format!("gh-readonly-queue/team/main/pr-17-{sha}")), Some(17));
-        for branch in ["main", "gh-readonly-queue/main/pr-x", "pr-17-0", "gh-readonly-queue/main/17"] {
-            assert_eq!(number_in(branch), None, "{branch}");
-        }
-    }
 }

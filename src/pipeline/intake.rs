@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::branch::Announced;
+use super::identity::{About, Gate, NotOurs};
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError, blocking, change, command, missed};
 use crate::domain::{
@@ -39,6 +40,9 @@ async fn fetch_heads(source: &Source, meanings: &[Result<Meaning, StepError>]) -
     });
     change::fetch_together(source, changes, groups).await
 }
+
+/// What a delivery says: of which repository, and what it asks for.
+type Read = (About, Result<Meaning, StepError>);
 
 /// What a delivery asks for.
 enum Meaning {
@@ -108,7 +112,8 @@ impl Pipeline {
         if due.is_empty() {
             return Ok(false);
         }
-        let (due, meanings) = meanings_of(source, due).await?;
+        let (due, read) = meanings_of(source, due).await?;
+        let meanings = self.only_of_its_repository(name, source, read).await?;
         let (mut pushes, mut without_effect) = (Vec::new(), Vec::new());
         let fetched = fetch_heads(source, &meanings).await;
         for (stored, meaning) in due.iter().zip(meanings) {
@@ -151,6 +156,30 @@ impl Pipeline {
             self.read_pushes(name, source, &pushes).await?;
         }
         Ok(true)
+    }
+
+    /// What is asked for by deliveries of the source's own repository. What others ask for has no effect.
+    async fn only_of_its_repository(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        read: Vec<Read>,
+    ) -> Result<Vec<Result<Meaning, StepError>>, StoreError> {
+        let mut gate = Gate::new(self, name, source);
+        let mut meanings = Vec::with_capacity(read.len());
+        for (about, meaning) in read {
+            let has_effect = match &meaning {
+                Ok(Meaning::Known(settled)) => !settled.closed.is_empty(),
+                Ok(_) => true,
+                Err(_) => false,
+            };
+            let admitted = if has_effect { gate.admit(&about).await? } else { Ok(()) };
+            meanings.push(match admitted {
+                Ok(()) => meaning,
+                Err(NotOurs { state, note }) => Ok(Meaning::Known(Settled::nothing(state, note))),
+            });
+        }
+        Ok(meanings)
     }
 
     /// Pushes of the served branch only say that something moved: what follows is decided by where the branch is now.
@@ -235,13 +264,17 @@ impl Pipeline {
 async fn meanings_of(
     source: &Source,
     due: Vec<StoredDelivery>,
-) -> Result<(Vec<StoredDelivery>, Vec<Result<Meaning, StepError>>), StoreError> {
+) -> Result<(Vec<StoredDelivery>, Vec<Read>), StoreError> {
     let (forge, branch) = (source.forge.clone(), source.mirror.remote().branch().to_owned());
     let read = blocking(move || {
         let meaning = |stored: &StoredDelivery| {
             let Delivery { event, body, .. } = &stored.delivery;
             let read = std::panic::AssertUnwindSafe(|| meaning_of(forge.as_ref(), &branch, event, body));
-            std::panic::catch_unwind(read).map_or_else(|_| poisoned(stored.attempts), Ok)
+            let read = std::panic::catch_unwind(read);
+            read.map_or_else(
+                |_| (About::Repository(None), poisoned(stored.attempts)),
+                |(about, meaning)| (about, Ok(meaning)),
+            )
         };
         let meanings = due.iter().map(meaning).collect();
         (due, meanings)
@@ -258,13 +291,20 @@ fn poisoned(attempts: u64) -> Result<Meaning, StepError> {
     Ok(Meaning::Known(Settled::nothing(DeliveryState::Dead, note)))
 }
 
-fn meaning_of(forge: &dyn Forge, served: &str, event: &str, body: &[u8]) -> Meaning {
-    let read = if event == missed::EVENT {
-        missed::read(body).map(|announced| Meaning::Branch(vec![announced]))
-    } else {
-        forge.read(event, body).map(|events| meaning_of_events(served, events)).map_err(|error| error.to_string())
-    };
-    read.unwrap_or_else(|reason| Meaning::Known(Settled::nothing(DeliveryState::Dead, reason)))
+fn meaning_of(forge: &dyn Forge, served: &str, event: &str, body: &[u8]) -> (About, Meaning) {
+    let dead = |reason: String| Meaning::Known(Settled::nothing(DeliveryState::Dead, reason));
+    if event == missed::EVENT {
+        let read = missed::read(body).map(|announced| Meaning::Branch(vec![announced]));
+        return (About::Ourselves, read.unwrap_or_else(dead));
+    }
+    match forge.read(event, body) {
+        Ok(events) => {
+            // A delivery is of one repository, however many events it tells of.
+            let repository = events.iter().find_map(|event| event.repository.clone());
+            (About::Repository(repository), meaning_of_events(served, events))
+        }
+        Err(error) => (About::Repository(None), dead(error.to_string())),
+    }
 }
 
 /// What events ask for where `served` is the served branch. A delivery tells of pushes, or of one change; a few forges

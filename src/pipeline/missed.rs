@@ -49,6 +49,9 @@ impl Pipeline {
                     return Ok(());
                 }
                 let looked = async {
+                    if !self.look_at_repository(name, source).await? {
+                        return Ok(());
+                    }
                     let began = Timestamp::now();
                     let since = listed.get(name).map_or(began - LISTED, |read: &Timestamp| *read - OVERLAP);
                     if self.take_undelivered(name, source, since).await? {

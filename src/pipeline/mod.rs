@@ -12,7 +12,9 @@ mod evaluate;
 mod explain;
 mod fork;
 mod gate;
+mod group;
 mod history;
+mod identity;
 mod intake;
 mod marks;
 mod missed;
@@ -47,7 +49,7 @@ use slipway_contract::DevicePreference;
 use tokio::sync::{Notify, watch};
 
 use crate::artifacts::ArtifactStore;
-use crate::domain::{Actor, Delivery, Intake, People, Run, RunEvent, RunId, SourceName};
+use crate::domain::{Actor, Delivery, ForgeId, Intake, People, Run, RunEvent, RunId, SourceName};
 use crate::executor::Executor;
 use crate::forge;
 use crate::forge::{Forge, ForgeApi, Pages};
@@ -99,6 +101,12 @@ pub struct Source {
     pub forge: Arc<dyn Forge>,
     /// The forge's API: where runs are told of, and permissions asked for. `None` if the settings name none.
     pub api: Option<Arc<dyn ForgeApi>>,
+    /// The name of its repository at the forge, by the settings.
+    pub repository_name: String,
+    /// The identifier of its repository at the forge, where the settings say; it is learned if they do not.
+    pub repository_id: Option<ForgeId>,
+    /// The webhook that it shares with other sources.
+    pub webhook: Option<SourceName>,
     /// Where runs are told of that have no forge: notes on the commits of the repository. `None` if nobody asked for that.
     pub notes: Option<Arc<Notes>>,
     /// Links to the pages of its runs; `None` if nobody said where this server is reached.

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
 use super::inbox::unpack;
-use super::{BranchHead, Store, StoreError, branches, runs, unapproved};
+use super::{BranchHead, Store, StoreError, branches, repositories, runs, unapproved};
 use crate::domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName};
 
 /// What became of deliveries that were read together.
@@ -223,6 +223,7 @@ impl Store {
             for change in &settled.closed {
                 runs::close_change(&self.database, &mut transaction, &first.source, *change).await?;
                 unapproved::forget(&mut transaction, &first.source, *change).await?;
+                repositories::forget_pull_request(&mut transaction, &first.source, *change).await?;
             }
         }
         for delivery in deliveries {

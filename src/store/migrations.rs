@@ -21,14 +21,16 @@ pub(super) const SQLITE: &[Version] = &[
     (4, "trained", include_str!("migrations/sqlite/0004_trained.sql")),
     (5, "news", include_str!("migrations/sqlite/0005_news.sql")),
     (6, "unapproved", include_str!("migrations/sqlite/0006_unapproved.sql")),
+    (11, "identity", include_str!("migrations/sqlite/0011_identity.sql")),
 ];
 
-const POSTGRES: &[Version] = &[
+pub(super) const POSTGRES: &[Version] = &[
     (2, "lanes", include_str!("migrations/postgres/0002_lanes.sql")),
     (3, "environments", include_str!("migrations/postgres/0003_environments.sql")),
     (4, "trained", include_str!("migrations/postgres/0004_trained.sql")),
     (5, "news", include_str!("migrations/postgres/0005_news.sql")),
     (6, "unapproved", include_str!("migrations/postgres/0006_unapproved.sql")),
+    (11, "identity", include_str!("migrations/postgres/0011_identity.sql")),
 ];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.

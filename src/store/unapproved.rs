@@ -23,10 +23,16 @@ impl Store {
         Ok(())
     }
 
-    /// The change of this number that waits for an approval, if one does.
-    pub async fn unapproved_change(&self, source: &SourceName, number: u64) -> Result<Option<ChangeHead>, StoreError> {
-        let select = "SELECT change_id, reference FROM unapproved WHERE source = $1 AND change_id = $2 LIMIT 1";
-        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number));
+    /// What waits for an approval of the change of this number: at this revision, if something does, or else at another.
+    pub async fn unapproved_change(
+        &self,
+        source: &SourceName,
+        number: u64,
+        head: &CommitSha,
+    ) -> Result<Option<ChangeHead>, StoreError> {
+        let select = "SELECT change_id, reference FROM unapproved WHERE source = $1 AND change_id = $2
+                      ORDER BY CASE WHEN head = $3 THEN 0 ELSE 1 END, head LIMIT 1";
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(head.to_string());
         select.fetch_optional(&self.database.pool).await?.as_ref().map(read).transpose()
     }
 

@@ -75,13 +75,15 @@ pub enum MetricsAccess {
     Token,
 }
 
-/// A source's webhook.
+/// A webhook: that of a source, or one that several sources share.
 #[derive(Clone)]
 pub struct Hook {
     /// Verifies its deliveries.
     pub forge: Arc<dyn Forge>,
     /// Its secrets: the current one, then the previous one while it is rotated.
     pub secrets: Vec<Secret>,
+    /// Whether several sources share it: each delivery goes to those that are the repository it names.
+    pub is_shared: bool,
 }
 
 /// How many times a second's requests a token may make at once.
@@ -99,6 +101,8 @@ pub struct Shared {
     pipeline: Arc<Pipeline>,
     store: Arc<Store>,
     hooks: BTreeMap<SourceName, (Hook, Budget)>,
+    /// By which secrets links to the pages of a source's runs are made.
+    page_secrets: BTreeMap<SourceName, Vec<Secret>>,
     settings: Settings,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     bodies: Budget,
@@ -119,6 +123,7 @@ impl Shared {
         pipeline: Arc<Pipeline>,
         store: Arc<Store>,
         hooks: BTreeMap<SourceName, Hook>,
+        page_secrets: BTreeMap<SourceName, Vec<Secret>>,
         settings: Settings,
         render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
         stop: CancellationToken,
@@ -130,6 +135,7 @@ impl Shared {
             pipeline,
             store,
             hooks,
+            page_secrets,
             settings,
             render_metrics,
             bodies: Budget::of(all),

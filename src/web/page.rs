@@ -64,7 +64,7 @@ impl Shared {
     async fn opened_by(&self, id: &str, link: &Link) -> Result<Run, Problem> {
         let id: RunId = id.parse().map_err(|_| no_such_page())?;
         // Guesses do not get as far as the store.
-        if !self.hooks.values().any(|(hook, _)| forge::opens(&hook.secrets, id, &link.key)) {
+        if !self.page_secrets.values().any(|secrets| forge::opens(secrets, id, &link.key)) {
             return Err(no_such_page());
         }
         let run = match self.store.run(id).await {
@@ -72,7 +72,7 @@ impl Shared {
             Err(StoreError::NoSuchRun { .. }) => return Err(no_such_page()),
             Err(error) => return Err(error.into()),
         };
-        let secrets = self.hooks.get(&run.source).map(|(hook, _)| hook.secrets.as_slice()).unwrap_or_default();
+        let secrets = self.page_secrets.get(&run.source).map(Vec::as_slice).unwrap_or_default();
         if forge::opens(secrets, id, &link.key) { Ok(run) } else { Err(no_such_page()) }
     }
 }

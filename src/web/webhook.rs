@@ -1,4 +1,5 @@
-//! A delivery's way in: cap, verify the raw bytes, store on disk, answer 202. Nothing is parsed before it is verified.
+//! A delivery's way in: cap, verify the raw bytes, store on disk, answer 202. Nothing is parsed before it is verified. Where
+//! several sources share a webhook, the repository that a delivery names decides whose it is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use jiff::Timestamp;
 use super::body;
 use super::refusal::Refusal;
 use super::{Hook, Shared};
-use crate::domain::{Delivery, Intake, SourceName};
+use crate::domain::{Delivery, Intake, Repository, SourceName};
 use crate::forge::{DeliveryName, ForgeError, Headers};
+use crate::store::StoreError;
 
 /// The largest body that is verified at once, in bytes, which takes about a tenth of a millisecond. Larger ones are
 /// verified on a thread of their own, so that other requests do not wait.
@@ -31,17 +33,35 @@ impl Headers for HeaderMap {
     }
 }
 
-/// `POST /webhooks/{source}`.
+/// What became of a delivery at the door.
+enum Taken {
+    Stored,
+    Duplicate,
+    /// It came to a webhook that several sources share, and is of none of their repositories.
+    OfNobody,
+}
+
+impl From<Intake> for Taken {
+    fn from(intake: Intake) -> Self {
+        match intake {
+            Intake::Stored => Self::Stored,
+            Intake::Duplicate => Self::Duplicate,
+        }
+    }
+}
+
+/// `POST /webhooks/{name}`: the webhook of a source, or one that several sources share.
 pub(super) async fn receive(
     State(shared): State<Arc<Shared>>,
-    Path(source): Path<String>,
+    Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let outcome = take(&shared, source, headers, body).await;
+    let outcome = take(&shared, name, headers, body).await;
     let word = match &outcome {
-        Ok(Intake::Stored) => "stored",
-        Ok(Intake::Duplicate) => "duplicate",
+        Ok(Taken::Stored) => "stored",
+        Ok(Taken::Duplicate) => "duplicate",
+        Ok(Taken::OfNobody) => "unknown_repository",
         Err(refusal) => refusal.word,
     };
     metrics::counter!("slipway_deliveries_total", "outcome" => word).increment(1);
@@ -54,22 +74,61 @@ pub(super) async fn receive(
     }
 }
 
-async fn take(shared: &Shared, source: String, headers: HeaderMap, body: Body) -> Result<Intake, Refusal> {
+async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> Result<Taken, Refusal> {
     let unknown = || Refusal::new("unknown_source", StatusCode::NOT_FOUND, "no such source is served here");
-    let source = SourceName::try_from(source).map_err(|_| unknown())?;
-    let (hook, budget) = shared.hooks.get(&source).ok_or_else(unknown)?;
+    let name = SourceName::try_from(name).map_err(|_| unknown())?;
+    let (hook, budget) = shared.hooks.get(&name).ok_or_else(unknown)?;
     check_kind(&headers)?;
     let body = body::read(&headers, body, shared.settings.bodies.largest, [&shared.bodies, budget]).await?;
     let now = Timestamp::now();
     let kept = kept(&headers);
-    let (name, bytes, _permits) = verify(hook, headers, body, now).await?;
-    let DeliveryName { id, event } = name;
-    let delivery = Delivery { source, id, event, headers: kept, body: bytes, received_at: now };
-    shared.pipeline.accept(&delivery).await.map_err(|error| {
-        tracing::error!(delivery.id, %error, "delivery {} could not be stored: {error}", delivery.id);
-        let detail = "the delivery could not be stored; send it again";
-        Refusal::new("not_stored", StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5)
-    })
+    let (DeliveryName { id, event }, bytes, _permits) = verify(hook, headers, body, now).await?;
+    if !hook.is_shared {
+        let delivery = Delivery { source: name, id, event, headers: kept, body: bytes, received_at: now };
+        return store(shared, &delivery).await;
+    }
+    let (repository, bytes) = repository_of(hook, bytes).await?;
+    let Some(repository) = repository else { return Ok(Taken::OfNobody) };
+    let sources = shared.pipeline.sources_behind(&name, &repository).await.map_err(|error| not_stored(&id, &error))?;
+    if sources.is_empty() {
+        tracing::debug!(delivery.id = id, "no source is the repository `{}` ({})", repository.full_name, repository.id);
+        return Ok(Taken::OfNobody);
+    }
+    // Several sources may be one repository: its branches, say. Each reads the delivery for itself.
+    let mut taken = Taken::Duplicate;
+    let mut delivery = Delivery { source: name, id, event, headers: kept, body: bytes, received_at: now };
+    for source in sources {
+        delivery.source = source;
+        if matches!(store(shared, &delivery).await?, Taken::Stored) {
+            taken = Taken::Stored;
+        }
+    }
+    Ok(taken)
+}
+
+async fn store(shared: &Shared, delivery: &Delivery) -> Result<Taken, Refusal> {
+    shared.pipeline.accept(delivery).await.map(Taken::from).map_err(|error| not_stored(&delivery.id, &error))
+}
+
+fn not_stored(id: &str, error: &StoreError) -> Refusal {
+    tracing::error!(delivery.id = id, %error, "delivery {id} could not be stored: {error}");
+    let detail = "the delivery could not be stored; send it again";
+    Refusal::new("not_stored", StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5)
+}
+
+/// The repository that a verified delivery is of. Nothing else of it is read here; large ones on a thread of their own.
+async fn repository_of(hook: &Hook, bytes: Vec<u8>) -> Result<(Option<Repository>, Vec<u8>), Refusal> {
+    let (read, bytes) = if bytes.len() <= VERIFIED_AT_ONCE {
+        (hook.forge.repository(&bytes), bytes)
+    } else {
+        let forge = hook.forge.clone();
+        let read = tokio::task::spawn_blocking(move || (forge.repository(&bytes), bytes)).await;
+        read.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+    };
+    match read {
+        Ok(repository) => Ok((repository, bytes)),
+        Err(error) => Err(Refusal::new("malformed", StatusCode::BAD_REQUEST, error.to_string())),
+    }
 }
 
 /// Refuses bodies in a form that no forge has to send: anything but JSON, and compressed ones, whose size cannot be
@@ -102,7 +161,7 @@ async fn verify(
     let (verified, bytes) = if bytes.len() <= VERIFIED_AT_ONCE {
         (hook.forge.verify(&headers, &bytes, &hook.secrets, now), bytes)
     } else {
-        let Hook { forge, secrets } = hook.clone();
+        let Hook { forge, secrets, .. } = hook.clone();
         let verified =
             tokio::task::spawn_blocking(move || (forge.verify(&headers, &bytes, &secrets, now), bytes)).await;
         verified.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))

@@ -3,11 +3,13 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::identity;
 use crate::cli::beside::Beside;
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::output;
-use crate::config::Settings;
+use crate::config::{Settings, Source};
 use crate::domain::SourceName;
+use crate::forge;
 use crate::forge::{Finding, ForgeApi, HookPlace, Standing};
 
 /// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead.
@@ -46,6 +48,9 @@ struct Examined<'a> {
     name: &'a str,
     /// Nothing where there is no API to ask.
     findings: Option<Vec<Finding>>,
+    /// Which repository a source is; nothing for environments, and where there are no identifiers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<Finding>,
 }
 
 impl Check {
@@ -66,15 +71,20 @@ impl Check {
             .enable_all()
             .build()
             .map_err(|error| exit::defect(format!("no runtime could be started: {error}")))?;
+        let pinned = identity::pinned(&settings)?;
         let mut all = Vec::new();
         for (name, source) in settings.sources.iter().filter(|(name, _)| named(name)) {
-            let place = place_of(&settings, name);
+            let place = place_of(&settings, name, source);
             let findings = source.api.as_deref().map(|api| runtime.block_on(api.examine(Some(&place))));
-            all.push(Examined { kind: Kind::Source, name: name.as_str(), findings });
+            let identity = (source.forge != forge::Settings::Plain).then(|| {
+                let found = source.api.as_deref().map(|api| runtime.block_on(api.repository()));
+                identity::finding(name, source, pinned.get(name), found)
+            });
+            all.push(Examined { kind: Kind::Source, name: name.as_str(), findings, identity });
         }
         for (name, api) in environments(&settings).filter(|_| self.sources.is_empty()) {
             let findings = Some(runtime.block_on(api.examine(None)));
-            all.push(Examined { kind: Kind::Environment, name: name.as_str(), findings });
+            all.push(Examined { kind: Kind::Environment, name: name.as_str(), findings, identity: None });
         }
         match self.output {
             Form::Text => output::say(&all.iter().map(as_text).collect::<Vec<_>>().join("\n")),
@@ -83,7 +93,7 @@ impl Check {
                 output::say(&serde_json::to_string_pretty(&document).map_err(exit::defect)?);
             }
         }
-        let findings = all.iter().filter_map(|examined| examined.findings.as_ref()).flatten();
+        let findings = all.iter().flat_map(|examined| examined.findings.iter().flatten().chain(&examined.identity));
         Ok(match findings.map(|finding| finding.standing).max() {
             Some(Standing::Missing) => Exit::Refused,
             Some(Standing::Unreachable) => Exit::Unreachable,
@@ -93,8 +103,9 @@ impl Check {
 }
 
 /// Where a source's deliveries have to be sent.
-fn place_of(settings: &Settings, name: &SourceName) -> HookPlace {
-    HookPlace { server: settings.web.public_url.clone(), path: format!("/webhooks/{name}") }
+fn place_of(settings: &Settings, name: &SourceName, source: &Source) -> HookPlace {
+    let webhook = source.webhook.as_ref().filter(|_| source.secrets.is_empty()).unwrap_or(name);
+    HookPlace { server: settings.web.public_url.clone(), path: format!("/webhooks/{webhook}") }
 }
 
 /// Environments whose promotions are requested at a forge.
@@ -107,14 +118,16 @@ fn environments(settings: &Settings) -> impl Iterator<Item = (&SourceName, &dyn 
 
 /// One line for each finding, and one for what helps.
 fn as_text(examined: &Examined<'_>) -> String {
-    let Examined { kind, name, findings } = examined;
+    let Examined { kind, name, findings, identity } = examined;
     let kind = match kind {
         Kind::Source => "source",
         Kind::Environment => "environment",
     };
-    let Some(findings) = findings else { return format!("{kind} {name}: no `api` is set, there is nobody to ask") };
-    let mut lines = vec![format!("{kind} {name}")];
-    for Finding { subject, standing, text, help } in findings {
+    let mut lines = match findings {
+        None => vec![format!("{kind} {name}: no `api` is set, there is nobody to ask")],
+        Some(_) => vec![format!("{kind} {name}")],
+    };
+    for Finding { subject, standing, text, help } in findings.iter().flatten().chain(identity) {
         lines.push(format!("  {:<11}  {:<11}  {text}", word(standing), word(subject)));
         lines.extend(help.iter().map(|help| format!("  {:<11}  {:<11}  help: {help}", "", "")));
     }

@@ -26,9 +26,12 @@ const LONGEST_NAME: usize = 34;
 /// its webhook's secret are written into two new files that only you may read, and the lines for the settings are printed.
 #[derive(Debug, Args)]
 pub(super) struct CreateApp {
-    /// The address of the source's webhook as GitHub reaches it, such as `https://slipway.example/webhooks/NAME`
+    /// The address of the webhook as GitHub reaches it, such as `https://slipway.example/webhooks/NAME`
     #[arg(long, value_name = "URL")]
     webhook: String,
+    /// The webhook is one that several sources share: prints it as one of `webhooks` in the settings
+    #[arg(long)]
+    shared: bool,
     /// The organisation that owns the App; whoever sends the form when absent
     #[arg(long, value_name = "NAME")]
     organization: Option<String>,
@@ -54,7 +57,7 @@ pub(super) struct CreateApp {
 
 impl CreateApp {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let Self { webhook, organization, name, api, environments, deployments, folder, port } = self;
+        let Self { webhook, shared, organization, name, api, environments, deployments, folder, port } = self;
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
             return Err(exit::invalid(format!("`--name`: expected 1 to {LONGEST_NAME} characters")));
         }
@@ -72,13 +75,20 @@ impl CreateApp {
         output::note(&format!(
             "the App is registered; install it for the repositories of models at {page}/installations/new"
         ));
-        output::note("then put these lines to the source in the server's settings, and try `slipway forge check`:");
-        output::say("forge: github");
-        output::say("secret: {file: ./slipway-app.secret}");
         let deployments = if deployments { ", deployments: true" } else { "" };
-        output::say(&format!(
+        let api = format!(
             "api: {{url: \"{api}\", repository: OWNER/NAME, app: {{id: {id}, key: {{file: ./slipway-app.pem}}}}{deployments}}}"
-        ));
+        );
+        if shared {
+            let name = webhook.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+            output::note("then put these lines into the server's settings, and try `slipway forge check`:");
+            output::say(&format!("webhooks:\n- {{name: {name}, forge: github, secret: {{file: ./slipway-app.secret}}}}"));
+            output::note("and these to every source of the App, each with its own repository:");
+            output::say(&format!("forge: github\nwebhook: {name}\n{api}"));
+        } else {
+            output::note("then put these lines to the source in the server's settings, and try `slipway forge check`:");
+            output::say(&format!("forge: github\nsecret: {{file: ./slipway-app.secret}}\n{api}"));
+        }
         Ok(Exit::Done)
     }
 }

@@ -1,7 +1,9 @@
 //! `slipway forge`: setting up what stands between a server and its forges.
 
+mod accept;
 mod check;
 mod create_app;
+mod identity;
 
 use clap::{Args, Subcommand};
 
@@ -18,6 +20,8 @@ pub(super) struct Forge {
 enum Action {
     /// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead
     Check(check::Check),
+    /// Make another repository the one that a source is, where it was made anew under the same name
+    Accept(accept::Accept),
     /// Register a GitHub App with the permissions and events that Slipway needs
     CreateApp(create_app::CreateApp),
 }
@@ -26,6 +30,7 @@ impl Forge {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         match self.action {
             Action::Check(check) => check.run(),
+            Action::Accept(accept) => accept.run(),
             Action::CreateApp(new) => new.run(),
         }
     }

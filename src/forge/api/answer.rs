@@ -6,6 +6,8 @@ use serde_json::Value;
 use ureq::http::{HeaderMap, StatusCode};
 
 use super::ApiError;
+use super::examination::shown;
+use crate::domain::{ForgeId, Repository};
 
 /// How much of an answer is read: a page of fifty comments is far below it.
 pub(super) const LARGEST_ANSWER: usize = 8 << 20;
@@ -50,6 +52,17 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
         status if status.is_client_error() => refused(reason, "see the forge's answer"),
         _ => Err(ApiError::Unreachable { reason }),
     }
+}
+
+/// The repository that a document is of: its identifier, a number or a text, and its name, at these places.
+pub(super) fn repository(document: &Value, id: &str, name: &str) -> Result<Repository, ApiError> {
+    let found = match document.pointer(id) {
+        Some(Value::Number(number)) => number.as_u64().map(ForgeId::from),
+        Some(Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    let id = found.ok_or_else(|| ApiError::Unreachable { reason: format!("its answer has no identifier at `{id}`") })?;
+    Ok(Repository { id, full_name: shown(text(document, name)?) })
 }
 
 /// The pause that an answer asks for: `Retry-After` in seconds (RFC 9110, 10.2.3), GitHub's time at which its rate limit

@@ -14,7 +14,7 @@ use super::comments::{Comments, Known, Written};
 use super::examination;
 use super::http::{Calls as _, Client};
 use super::{ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, answer, status};
-use crate::domain::{Account, CommitSha};
+use crate::domain::{Account, CommitSha, Repository};
 use crate::forge::{Conclusion, Report, ReportState};
 
 /// Comments on one page.
@@ -124,6 +124,10 @@ impl ForgeApi for Bitbucket {
 
     async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
         self.known.put(self, change, marker, text).await
+    }
+
+    async fn repository(&self) -> Result<Repository, ApiError> {
+        answer::repository(&self.call(Method::GET, "", None).await?, "/uuid", "/full_name")
     }
 
     async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {

@@ -16,7 +16,7 @@ use super::pulls::{Pulls, read_request};
 use super::{
     ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status,
 };
-use crate::domain::{Account, CommitSha, ForgeId};
+use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::Report;
 
 /// Requests on a page: the most that Gitea gives.
@@ -105,6 +105,10 @@ impl ForgeApi for Gitea {
 
     async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
         self.pulls().react(comment, reaction).await
+    }
+
+    async fn repository(&self) -> Result<Repository, ApiError> {
+        answer::repository(&self.client.call(Method::GET, &self.pulls().path, None).await?, "/id", "/full_name")
     }
 
     async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {

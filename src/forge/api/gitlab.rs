@@ -13,7 +13,7 @@ use super::pulls::merge_refused;
 use super::{
     ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status,
 };
-use crate::domain::{Account, CommitSha, ForgeId};
+use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::{Conclusion, Report, ReportState};
 
 /// Notes on one page.
@@ -129,6 +129,10 @@ impl ForgeApi for GitLab {
             Err(ApiError::Missing { reason, .. }) if reason.contains("already been taken") => Ok(()),
             reacted => reacted.map(drop),
         }
+    }
+
+    async fn repository(&self) -> Result<Repository, ApiError> {
+        answer::repository(&self.call(Method::GET, "", None).await?, "/id", "/path_with_namespace")
     }
 
     async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {

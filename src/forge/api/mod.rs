@@ -30,7 +30,7 @@ pub use examination::{Finding, HookPlace, Standing, Subject};
 pub use github::{AppForm, AppLogin, NewApp, RegisteredApp};
 
 use super::{Deployment, Report, Settings};
-use crate::domain::{Account, CommitSha, ForgeId};
+use crate::domain::{Account, CommitSha, ForgeId, Repository};
 
 /// Where a repository's API is, and how to log in there.
 #[derive(Debug, Clone)]
@@ -93,6 +93,15 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
         let _ = (change, comment, reaction);
         Ok(())
+    }
+
+    /// The repository that is found under the name of the settings now, by the identifier that the forge gives to no other.
+    async fn repository(&self) -> Result<Repository, ApiError>;
+
+    /// Whether the branch of a change is in a fork, or in a repository that is gone. Asked where no delivery told of it.
+    async fn is_from_fork(&self, change: u64) -> Result<bool, ApiError> {
+        let _ = change;
+        Err(ApiError::Unsupported { what: "origin of a change" })
     }
 
     /// What an account may do in the repository at this moment, by its identifier, never by its name.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::sentence::sentence;
-use super::{SIGNED_AT, recorded, verify};
+use super::{ALL, SIGNED_AT, recorded, verify};
 use crate::domain::EventKind;
 use crate::forge::{Settings, connect};
 
@@ -180,4 +180,25 @@ fn a_change_that_got_a_label_is_looked_at_and_has_its_labels() {
     body["object_attributes"]["labels"] = serde_json::json!([{ "id": 1, "title": "train" }]);
     body["changes"] = serde_json::json!({ "labels": { "previous": [], "current": [{ "title": "train" }] } });
     assert_eq!(labels_of(Settings::GitLab, "Merge Request Hook", &body), ["train"]);
+}
+
+#[test]
+fn the_repository_of_every_recorded_delivery_is_told_alike_whether_all_of_it_is_read_or_only_that() {
+    for (settings, folder) in ALL {
+        let forge = connect(settings);
+        let mut told = 0;
+        for delivery in recorded(folder) {
+            let name = verify(settings, &delivery, &["s3cr3t-for-tests"], SIGNED_AT).expect("verified");
+            let of = forge.repository(&delivery.body).unwrap_or_else(|error| panic!("{}: {error}", delivery.name));
+            for event in forge.read(&name.event, &delivery.body).expect("it is read") {
+                if event.repository.is_some() {
+                    assert_eq!(event.repository, of, "{folder}/{}", delivery.name);
+                    told += 1;
+                }
+            }
+        }
+        assert_eq!(told > 0, settings != Settings::Plain, "{folder}: a plain git server names none");
+        assert!(forge.repository(b"{").is_err() || settings == Settings::Plain);
+        assert_eq!(forge.repository(b"{}").expect("it names none"), None);
+    }
 }

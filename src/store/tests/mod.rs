@@ -8,6 +8,7 @@ mod lists;
 mod migrations;
 mod outbox;
 mod promotions;
+mod repositories;
 mod runs;
 mod speed;
 mod tokens;

@@ -16,6 +16,7 @@ mod rules;
 mod run;
 mod run_log;
 mod runs;
+mod sources;
 mod steering;
 mod tokens;
 mod verdict;
@@ -64,6 +65,7 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(deliveries::replay))
         .routes(routes!(events::follow))
         .routes(routes!(models::list))
+        .routes(routes!(sources::list))
         .routes(routes!(environments::list))
         .routes(routes!(environments::show))
         .routes(routes!(environments::at))

@@ -78,7 +78,7 @@ impl World {
         };
         let settings = format!(
             "apiVersion: slipway.dev/v1alpha1\nkind: Server\nlisten: 127.0.0.1:0\nstate: ./state-{name}\n\
-             sources:\n- {{name: models, forge: github, url: \"{models}\", secret: {{file: ./secret}}, environment: staging}}\n\
+             sources:\n- {{name: models, forge: github, repository_id: \"41\", url: \"{models}\", secret: {{file: ./secret}}, environment: staging}}\n\
              environments:\n- {{name: staging, url: \"{environment}\"}}\n\
              executor: {{local: {{trainer: ./nothing, threads: 1, jobs: 2}}}}\nlimits: {{lease: 2s}}\nweb: {{api_token: {{file: ./token}}}}\n{store}\n"
         );

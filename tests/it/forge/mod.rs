@@ -12,6 +12,7 @@ mod forks;
 mod gitea;
 mod gitlab;
 mod ground;
+mod identity;
 mod pages;
 mod policies;
 mod refusals;

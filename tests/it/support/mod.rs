@@ -68,6 +68,12 @@ impl Bench {
         self.server = Some(server);
     }
 
+    /// Starts the server of a source that only a forge tells of: no hook of git's own is left.
+    pub(crate) async fn take_in_unhooked(&mut self) {
+        self.restart(&[]).await;
+        self.world.models.remove_hook("post-receive").expect("removed");
+    }
+
     /// The running server.
     pub(crate) fn server(&self) -> &SlipwayProcess {
         self.server.as_ref().expect("the server was started")

@@ -53,6 +53,8 @@ pub enum Subject {
     Login,
     /// The repository, and whether the login reaches it.
     Repository,
+    /// Whether the repository is the one that the source is pinned to.
+    Identity,
     /// What the login may do there.
     Permissions,
     /// What the forge tells of.

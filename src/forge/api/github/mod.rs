@@ -31,7 +31,7 @@ use super::{
     ApiError, Finding, ForgeApi, HookPlace, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
     Undelivered, answer, status,
 };
-use crate::domain::{Account, CommitSha, ForgeId};
+use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::{Deployment, Report};
 
 pub use app::AppLogin;
@@ -115,6 +115,16 @@ impl ForgeApi for GitHub {
 
     async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
         self.pulls().react(comment, reaction).await
+    }
+
+    async fn repository(&self) -> Result<Repository, ApiError> {
+        answer::repository(&self.client.call(Method::GET, &self.path(), None).await?, "/id", "/full_name")
+    }
+
+    async fn is_from_fork(&self, change: u64) -> Result<bool, ApiError> {
+        let pull = self.client.call(Method::GET, &format!("{}/pulls/{change}", self.path()), None).await?;
+        let base = answer::number(&pull, "/base/repo/id")?;
+        Ok(pull.pointer("/head/repo/id").and_then(Value::as_u64) != Some(base))
     }
 
     async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {

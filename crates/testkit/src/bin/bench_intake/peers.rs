@@ -92,7 +92,7 @@ impl Ground {
         let (models, environment) = (git.url("models.git"), git.url("environment.git"));
         let settings = format!(
             "apiVersion: slipway.dev/v1alpha1\nkind: Server\nlisten: 127.0.0.1:0\nstate: ./state\n\
-             sources:\n- {{name: models, forge: github, url: \"{models}\", secret: {{file: ./secret}}, environment: staging{more}}}\n\
+             sources:\n- {{name: models, forge: github, repository_id: \"41\", url: \"{models}\", secret: {{file: ./secret}}, environment: staging{more}}}\n\
              environments:\n- {{name: staging, url: \"{environment}\"}}\n\
              executor: {{local: {{trainer: ./nothing, threads: 1}}}}\nweb: {{api_token: {{file: ./token}}}}\n"
         );

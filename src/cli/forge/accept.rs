@@ -1,0 +1,63 @@
+//! `slipway forge accept`: a repository that was made anew under a source's name becomes the source's own.
+
+use clap::Args;
+
+use crate::cli::beside::{Beside, failed, work};
+use crate::cli::exit::{self, Exit, Failure};
+use crate::cli::output;
+use crate::domain::{Actor, ForgeId, Repository, SourceName};
+use crate::forge;
+use crate::store::{Learned, NewAuditEntry};
+
+/// Make another repository the one that a source is.
+///
+/// Deliveries count only if they are of the repository that a source is pinned to. One that was deleted and made anew, or
+/// another one that took the name over, is refused until somebody says that it is meant. Works beside the server, running or not.
+#[derive(Debug, Args)]
+pub(super) struct Accept {
+    /// The source
+    source: String,
+    /// The repository's identifier at the forge, as `slipway forge check` or the refused delivery shows it
+    #[arg(value_name = "REPOSITORY_ID")]
+    id: String,
+    #[command(flatten)]
+    beside: Beside,
+}
+
+impl Accept {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = self.beside.settings()?;
+        let Self { source: wish, id, .. } = self;
+        let id: ForgeId = id.parse().map_err(|error| exit::invalid(format!("`{id}`: {error}")))?;
+        let Some((name, source)) = settings.sources.iter().find(|(name, _)| name.as_str() == wish) else {
+            let all: Vec<&str> = settings.sources.keys().map(SourceName::as_str).collect();
+            let all = all.join(", ");
+            return Err(exit::invalid(format!("the server's settings name no source `{wish}`, only {all}")));
+        };
+        if source.forge == forge::Settings::Plain {
+            return Err(exit::invalid(format!("`{name}` lives on a plain git server, which has no identifiers")));
+        }
+        if let Some(set) = source.repository_id.as_ref().filter(|set| **set != id) {
+            let help = format!("help: set `repository_id: \"{id}\"` there");
+            return Err(exit::invalid(format!("the settings say that `{name}` is the repository {set}\n  {help}")));
+        }
+        let repository = Repository { id, full_name: source.repository_name.clone() };
+        work(&settings, async |store| {
+            let before = store.repository_of(name).await.map_err(failed)?;
+            let before = before.map_or_else(|| "none".to_owned(), |before| before.repository.id.to_string());
+            let entry = NewAuditEntry {
+                actor: Actor::command_line(),
+                action: "source.accept-repository".to_owned(),
+                target: name.to_string(),
+                detail: format!("{} instead of {before}", repository.id),
+            };
+            store.audit(&entry).await.map_err(failed)?;
+            store.accept_repository(name, &repository, Learned::Person).await.map_err(failed)
+        })?;
+        output::note(&format!(
+            "`{name}` is the repository {} now; replay what was refused: `slipway deliveries list --state dead`",
+            repository.id
+        ));
+        Ok(Exit::Done)
+    }
+}

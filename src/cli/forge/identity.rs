@@ -1,0 +1,81 @@
+//! What `slipway forge check` says of a source's repository: the one that it is pinned to, and the one that the forge has now.
+
+use std::collections::BTreeMap;
+
+use crate::cli::beside::{failed, work};
+use crate::cli::exit::Failure;
+use crate::config::{Settings, Source};
+use crate::domain::{Repository, SourceName};
+use crate::forge::{ApiError, Finding, Standing, Subject};
+use crate::store;
+use crate::store::PinnedRepository;
+
+/// The repositories that sources are known to be, if there is a store already.
+pub(super) fn pinned(settings: &Settings) -> Result<BTreeMap<SourceName, PinnedRepository>, Failure> {
+    if matches!(&settings.store, store::Settings::Sqlite { file } if !file.exists()) {
+        return Ok(BTreeMap::new());
+    }
+    work(settings, async |store| {
+        let mut pinned = BTreeMap::new();
+        for name in settings.sources.keys() {
+            pinned.extend(store.repository_of(name).await.map_err(failed)?.map(|one| (name.clone(), one)));
+        }
+        Ok(pinned)
+    })
+}
+
+/// How the repository that is pinned stands to the one that the forge has now, if it could be asked.
+pub(super) fn finding(
+    name: &SourceName,
+    source: &Source,
+    pinned: Option<&PinnedRepository>,
+    found: Option<Result<Repository, ApiError>>,
+) -> Finding {
+    let found = found.and_then(Result::ok);
+    let told = |standing, text, help| Finding { subject: Subject::Identity, standing, text, help };
+    let set = source.repository_id.as_ref();
+    let id = set.or_else(|| pinned.map(|pinned| &pinned.repository.id));
+    let Some(id) = id else {
+        return match found {
+            Some(Repository { id, full_name }) => {
+                let text = format!("`{full_name}` has the identifier {id}; it is pinned when the server first asks for it");
+                told(Standing::Ok, text, None)
+            }
+            None => {
+                let text = format!(
+                    "not known yet: the first delivery of a repository that is called `{}` says it",
+                    source.repository_name
+                );
+                told(Standing::Unknown, text, None)
+            }
+        };
+    };
+    let how = match (set, pinned) {
+        (Some(_), _) => "settings",
+        (None, Some(pinned)) => pinned.learned.as_str(),
+        (None, None) => "nothing",
+    };
+    let refused = pinned.and_then(|pinned| pinned.refused.as_ref()).filter(|_| found.is_none());
+    let other = found.as_ref().map(|found| &found.id).filter(|found| *found != id).or(refused);
+    if let Some(other) = other {
+        let text = format!(
+            "`{}` is another repository now: its identifier is {other}, and the source is pinned to {id}; nothing of it is taken",
+            source.repository_name
+        );
+        let help = if set.is_some() {
+            format!("if that is meant, set `repository_id: \"{other}\"`")
+        } else {
+            format!("if that is meant: `slipway forge accept {name} '{other}'`")
+        };
+        return told(Standing::Missing, text, Some(help));
+    }
+    let full_name = found.map(|found| found.full_name).or_else(|| pinned.map(|one| one.repository.full_name.clone()));
+    let full_name = full_name.unwrap_or_else(|| source.repository_name.clone());
+    let text = format!("the source is `{full_name}`, identifier {id} (by: {how})");
+    if full_name.eq_ignore_ascii_case(&source.repository_name) {
+        told(Standing::Ok, text, None)
+    } else {
+        let help = "it was renamed or moved: change `url` and `api.repository` of the source";
+        told(Standing::Warning, text, Some(help.to_owned()))
+    }
+}

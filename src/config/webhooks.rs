@@ -1,0 +1,97 @@
+//! Webhooks that several sources share, and how a source says which repository it is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::settle::shared_secrets;
+use super::source_file::WebhookFile;
+use super::{Problems, Source, Webhook};
+use crate::domain::{ForgeId, SourceName};
+use crate::forge;
+
+/// The shared webhooks, or mistakes at their keys.
+pub(super) fn settle_webhooks(
+    files: Vec<WebhookFile>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> BTreeMap<SourceName, Webhook> {
+    let mut webhooks = BTreeMap::new();
+    for (index, WebhookFile { name, forge, secret, previous_secret }) in files.into_iter().enumerate() {
+        let key = format!("webhooks[{index}]");
+        if forge == forge::Settings::Plain {
+            let help = "help: give each source a `secret` of its own";
+            let problem = "deliveries of a plain git server name no repository, so that no webhook can be shared";
+            problems.add(&format!("{key}.forge"), format!("{problem}\n  {help}"));
+        }
+        let named = name.map_or_else(|| SourceName::try_from(forge.as_str().to_owned()), Ok);
+        let Some(name) = problems.take(&format!("{key}.name"), named) else { continue };
+        let secrets = shared_secrets(&key, Some(secret), previous_secret, folder, problems);
+        if webhooks.insert(name.clone(), Webhook { forge, secrets }).is_some() {
+            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+        }
+    }
+    webhooks
+}
+
+/// Sources share webhooks that are there, of their own forge, and none that could be taken for their own.
+pub(super) fn check_webhooks(
+    sources: &BTreeMap<SourceName, Source>,
+    webhooks: &BTreeMap<SourceName, Webhook>,
+    keys: &BTreeMap<SourceName, String>,
+    problems: &mut Problems,
+) {
+    for (name, source) in sources {
+        let key = &keys[name];
+        if webhooks.contains_key(name) {
+            problems.add(&format!("{key}.name"), format!("`{name}` is also the name of one of `webhooks`"));
+        }
+        let Some(shared) = &source.webhook else { continue };
+        match webhooks.get(shared) {
+            None => problems.add(&format!("{key}.webhook"), format!("`{shared}` is not among `webhooks`")),
+            Some(webhook) if webhook.forge != source.forge => {
+                let (there, here) = (webhook.forge.as_str(), source.forge.as_str());
+                let problem = format!("`{shared}` is a webhook of `{there}`, and this source lives on `{here}`");
+                problems.add(&format!("{key}.webhook"), problem);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// The name of a repository by its clone address: the path, without `.git`.
+pub(super) fn name_in(url: &str) -> String {
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+        // `git@host:path`
+        None => url.split_once(':').map_or(url, |(_, path)| path),
+    };
+    let path = path.trim_matches('/');
+    path.strip_suffix(".git").unwrap_or(path).to_owned()
+}
+
+/// The identifier of a repository, if the forge is one that has such.
+pub(super) fn settle_id(text: &str, forge: forge::Settings) -> Result<ForgeId, String> {
+    if forge == forge::Settings::Plain {
+        return Err("a plain git server has no identifiers of repositories: leave it out".to_owned());
+    }
+    text.parse().map_err(|error| format!("`{text}`: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_repository_is_the_path_of_its_address() {
+        for (url, name) in [
+            ("https://github.com/team/models.git", "team/models"),
+            ("https://gitlab.example/group/sub/models", "group/sub/models"),
+            ("http://127.0.0.1:3000/models.git/", "models"),
+            ("git@github.com:team/models.git", "team/models"),
+            ("ssh://git@forge.example:2222/team/models.git", "team/models"),
+            ("https://forge.example", ""),
+        ] {
+            assert_eq!(name_in(url), name, "{url}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Which repository a source is. Names can be given up and taken by others; the identifier that the forge gives stays. It is
+//! learned at first contact, and whatever is of another repository is ignored.
+
+use super::{Pipeline, Source};
+use crate::domain::{DeliveryState, ForgeId, Repository, SourceName};
+use crate::forge;
+use crate::store::{Learned, PinnedRepository, StoreError};
+
+/// Whose delivery it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum About {
+    /// Our own: found by looking.
+    Ourselves,
+    /// Of the repository that the forge names, if it names one.
+    Repository(Option<Repository>),
+}
+
+/// Why a delivery has no effect here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NotOurs {
+    /// What becomes of it: dead where a person may accept the repository and replay it.
+    pub(super) state: DeliveryState,
+    /// Why, in words.
+    pub(super) note: String,
+}
+
+/// Lets deliveries of one source's own repository through.
+pub(super) struct Gate<'a> {
+    pipeline: &'a Pipeline,
+    name: &'a SourceName,
+    source: &'a Source,
+    /// What is known of the repository; read when it is first asked for.
+    known: Option<Option<PinnedRepository>>,
+}
+
+impl<'a> Gate<'a> {
+    pub(super) fn new(pipeline: &'a Pipeline, name: &'a SourceName, source: &'a Source) -> Self {
+        Self { pipeline, name, source, known: None }
+    }
+
+    /// Whether a delivery is of the source's repository; why not, if it is not. The first one that comes under the source's
+    /// own name says which repository that is.
+    pub(super) async fn admit(&mut self, about: &About) -> Result<Result<(), NotOurs>, StoreError> {
+        if self.source.kind == forge::Settings::Plain {
+            return Ok(Ok(()));
+        }
+        let known = match self.known.take() {
+            Some(known) => known,
+            None => self.pipeline.known_repository(self.name, self.source).await?,
+        };
+        let (admitted, known) = self.ask(about, known).await?;
+        self.known = Some(known);
+        Ok(admitted)
+    }
+
+    async fn ask(
+        &self,
+        about: &About,
+        known: Option<PinnedRepository>,
+    ) -> Result<(Result<(), NotOurs>, Option<PinnedRepository>), StoreError> {
+        let Self { pipeline, name, source, .. } = self;
+        let told = match (about, &known) {
+            (About::Ourselves, Some(PinnedRepository { refused: Some(other), repository, .. })) => {
+                return Ok((Err(source.made_anew(name, &repository.id, other)), known));
+            }
+            (About::Ourselves, _) => return Ok((Ok(()), known)),
+            (About::Repository(None), _) => {
+                let note = "it names no repository".to_owned();
+                return Ok((Err(ignored("unnamed", note)), known));
+            }
+            (About::Repository(Some(told)), _) => told,
+        };
+        let Some(pinned) = known else {
+            if !source.is_called(&told.full_name) {
+                return Ok((Err(source.not_pinned(name, told)), None));
+            }
+            let pinned = pipeline.store.pin_repository(name, told, Learned::Delivery).await?;
+            tracing::info!(source = %name, "`{name}` is the repository `{}` ({})", told.full_name, told.id);
+            // Another server may have heard of another one first.
+            return Ok(if pinned.repository.id == told.id {
+                (Ok(()), Some(pinned))
+            } else {
+                (Err(foreign(&pinned.repository, told)), Some(pinned))
+            });
+        };
+        if let Some(other) = &pinned.refused
+            && [&pinned.repository.id, other].contains(&&told.id)
+        {
+            let refused = source.made_anew(name, &pinned.repository.id, other);
+            return Ok((Err(refused), Some(pinned)));
+        }
+        if pinned.repository.id == told.id {
+            let pinned = pipeline.note_name(name, source, pinned, told).await?;
+            return Ok((Ok(()), Some(pinned)));
+        }
+        if source.is_called(&told.full_name) && pinned.former.as_ref() != Some(&told.id) {
+            let pinned = pipeline.refuse(name, pinned, &told.id).await?;
+            let refused = source.made_anew(name, &pinned.repository.id, &told.id);
+            return Ok((Err(refused), Some(pinned)));
+        }
+        Ok((Err(foreign(&pinned.repository, told)), Some(pinned)))
+    }
+}
+
+impl Source {
+    /// Whether the settings name a repository so. Forges do not tell upper from lower case there.
+    pub(super) fn is_called(&self, full_name: &str) -> bool {
+        self.repository_name.eq_ignore_ascii_case(full_name)
+    }
+
+    /// What a delivery of a repository means that may be the source's, where nobody has told yet which one that is.
+    fn not_pinned(&self, name: &SourceName, told: &Repository) -> NotOurs {
+        let Repository { id, full_name } = told;
+        let note = format!(
+            "it is of the repository `{full_name}` ({id}), and `{name}` is `{}`; if that is the same, set `repository_id: \"{id}\"`",
+            self.repository_name
+        );
+        ignored("unpinned", note)
+    }
+
+    /// What is said where another repository stands under the source's name.
+    fn made_anew(&self, name: &SourceName, pinned: &ForgeId, other: &ForgeId) -> NotOurs {
+        count("recreated");
+        NotOurs { state: DeliveryState::Dead, note: self.anew(name, pinned, other) }
+    }
+
+    /// That another repository stands under the source's name, and what to do if that is meant.
+    fn anew(&self, name: &SourceName, pinned: &ForgeId, other: &ForgeId) -> String {
+        let accept = if self.repository_id.is_some() {
+            format!("set `repository_id: \"{other}\"`")
+        } else {
+            format!("`slipway forge accept {name} '{other}'`")
+        };
+        format!(
+            "the repository `{}` is another one now: its identifier is {other}, and `{name}` is {pinned}; if that is meant: {accept}",
+            self.repository_name
+        )
+    }
+}
+
+impl Pipeline {
+    /// The sources whose deliveries come to a shared webhook and that a repository is, or seems to be.
+    pub async fn sources_behind(
+        &self,
+        webhook: &SourceName,
+        repository: &Repository,
+    ) -> Result<Vec<SourceName>, StoreError> {
+        let pinned = self.store.sources_of_repository(&repository.id).await?;
+        let is_it = |(name, source): &(&SourceName, &Source)| {
+            source.webhook.as_ref() == Some(webhook)
+                && (pinned.contains(name)
+                    || source.repository_id.as_ref() == Some(&repository.id)
+                    || source.is_called(&repository.full_name))
+        };
+        Ok(self.sources().filter(is_it).map(|(name, _)| name.clone()).collect())
+    }
+
+    /// Which repository a source is, as far as that is known. What the settings say goes before what was learned.
+    pub async fn known_repository(
+        &self,
+        name: &SourceName,
+        source: &Source,
+    ) -> Result<Option<PinnedRepository>, StoreError> {
+        let known = self.store.repository_of(name).await?;
+        match &source.repository_id {
+            Some(id) if known.as_ref().is_none_or(|known| known.repository.id != *id) => {
+                let repository = Repository { id: id.clone(), full_name: source.repository_name.clone() };
+                self.store.accept_repository(name, &repository, Learned::Settings).await?;
+                self.store.repository_of(name).await
+            }
+            _ => Ok(known),
+        }
+    }
+
+    /// Asks the forge, where it can be asked, which repository stands under the source's name: learns it at first, and notices
+    /// a new name, or another repository, later. Answers whether the source's address may be looked at.
+    pub(super) async fn look_at_repository(&self, name: &SourceName, source: &Source) -> Result<bool, StoreError> {
+        if source.kind == forge::Settings::Plain {
+            return Ok(true);
+        }
+        let known = self.known_repository(name, source).await?;
+        let found = match &source.api {
+            Some(api) => api.repository().await,
+            None => return Ok(known.is_none_or(|known| known.refused.is_none())),
+        };
+        match (found, known) {
+            (Err(error), known) => {
+                tracing::debug!(source = %name, %error, "`{name}` cannot be asked for its repository: {error}");
+                Ok(known.is_none_or(|known| known.refused.is_none()))
+            }
+            (Ok(found), None) => {
+                let pinned = self.store.pin_repository(name, &found, Learned::Api).await?;
+                tracing::info!(source = %name, "`{name}` is the repository `{}` ({})", found.full_name, found.id);
+                Ok(pinned.repository.id == found.id)
+            }
+            (Ok(found), Some(known)) if known.repository.id == found.id => {
+                if known.refused.is_some() {
+                    self.store.refuse_repository(name, &known.repository.id, None).await?;
+                }
+                self.note_name(name, source, known, &found).await?;
+                Ok(true)
+            }
+            (Ok(found), Some(known)) => {
+                self.refuse(name, known, &found.id).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Notes what a source's repository is called now.
+    async fn note_name(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        mut pinned: PinnedRepository,
+        told: &Repository,
+    ) -> Result<PinnedRepository, StoreError> {
+        if pinned.repository.full_name != told.full_name {
+            self.store.rename_repository(name, told).await?;
+            if !source.is_called(&told.full_name) {
+                tracing::warn!(
+                    source = %name,
+                    "the repository of `{name}` is called `{}` now: change `url` and `api.repository` of the source",
+                    told.full_name
+                );
+            }
+            pinned.repository.full_name.clone_from(&told.full_name);
+        }
+        Ok(pinned)
+    }
+
+    /// Notes that another repository stands under a source's name: nothing of it is taken until a person accepts it.
+    async fn refuse(
+        &self,
+        name: &SourceName,
+        mut pinned: PinnedRepository,
+        other: &ForgeId,
+    ) -> Result<PinnedRepository, StoreError> {
+        if pinned.refused.as_ref() != Some(other) {
+            self.store.refuse_repository(name, &pinned.repository.id, Some(other)).await?;
+            if let Some(source) = self.settings.sources.get(name) {
+                tracing::error!(source = %name, "{}", source.anew(name, &pinned.repository.id, other));
+            }
+            pinned.refused = Some(other.clone());
+        }
+        Ok(pinned)
+    }
+}
+
+fn foreign(pinned: &Repository, told: &Repository) -> NotOurs {
+    let note = format!(
+        "it is of the repository `{}` ({}), not of `{}` ({})",
+        told.full_name, told.id, pinned.full_name, pinned.id
+    );
+    ignored("foreign", note)
+}
+
+fn ignored(reason: &'static str, note: String) -> NotOurs {
+    count(reason);
+    NotOurs { state: DeliveryState::Ignored, note }
+}
+
+/// Counts a delivery that is not of the repository it came for.
+fn count(reason: &'static str) {
+    metrics::counter!("slipway_deliveries_of_others_total", "reason" => reason).increment(1);
+}
