@@ -24,18 +24,26 @@ pub(super) struct NotOurs {
     pub(super) note: String,
 }
 
+/// What a gate knows of the source's repository.
+enum Known {
+    /// The store was not asked yet.
+    NotAsked,
+    /// What the store has.
+    Read(Option<PinnedRepository>),
+}
+
 /// Lets deliveries of one source's own repository through.
 pub(super) struct Gate<'a> {
     pipeline: &'a Pipeline,
     name: &'a SourceName,
     source: &'a Source,
     /// What is known of the repository; read when it is first asked for.
-    known: Option<Option<PinnedRepository>>,
+    known: Known,
 }
 
 impl<'a> Gate<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, name: &'a SourceName, source: &'a Source) -> Self {
-        Self { pipeline, name, source, known: None }
+        Self { pipeline, name, source, known: Known::NotAsked }
     }
 
     /// Whether a delivery is of the source's repository; why not, if it is not. The first one that comes under the source's
@@ -44,12 +52,12 @@ impl<'a> Gate<'a> {
         if self.source.kind == forge::Settings::Plain {
             return Ok(Ok(()));
         }
-        let known = match self.known.take() {
-            Some(known) => known,
-            None => self.pipeline.known_repository(self.name, self.source).await?,
+        let known = match std::mem::replace(&mut self.known, Known::NotAsked) {
+            Known::Read(known) => known,
+            Known::NotAsked => self.pipeline.known_repository(self.name, self.source).await?,
         };
         let (admitted, known) = self.ask(about, known).await?;
-        self.known = Some(known);
+        self.known = Known::Read(known);
         Ok(admitted)
     }
 

@@ -35,10 +35,7 @@ fn install() -> Result<metrics_exporter_prometheus::PrometheusHandle, BuildError
 fn describe() {
     describe_counter!("slipway_deliveries_total", "Deliveries that arrived, by what became of them at the door.");
     describe_counter!("slipway_deliveries_read_total", "Deliveries that were read, by the state they ended in.");
-    describe_counter!(
-        "slipway_deliveries_of_others_total",
-        "Deliveries that had no effect because they are of another repository, by why."
-    );
+    describe_counter!("slipway_deliveries_of_others_total", "Deliveries of another repository, by why.");
     describe_gauge!("slipway_deliveries_pending", "Deliveries that are stored and not read yet.");
     describe_gauge!("slipway_deliveries_oldest_pending_seconds", "Age of the oldest delivery that is not read yet.");
     describe_counter!("slipway_missed_deliveries_total", "Deliveries sent in vain that were fetched from a list.");

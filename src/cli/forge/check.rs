@@ -10,7 +10,7 @@ use crate::cli::output;
 use crate::config::{Settings, Source};
 use crate::domain::SourceName;
 use crate::forge;
-use crate::forge::{Finding, ForgeApi, HookPlace, Standing};
+use crate::forge::{Finding, ForgeApi, HookPlace, Standing, Subject};
 
 /// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead.
 ///
@@ -77,7 +77,8 @@ impl Check {
             let place = place_of(&settings, name, source);
             let findings = source.api.as_deref().map(|api| runtime.block_on(api.examine(Some(&place))));
             let identity = (source.forge != forge::Settings::Plain).then(|| {
-                let found = source.api.as_deref().map(|api| runtime.block_on(api.repository()));
+                let api = source.api.as_deref().filter(|_| findings.iter().flatten().all(is_no_obstacle));
+                let found = api.map(|api| runtime.block_on(api.repository()));
                 identity::finding(name, source, pinned.get(name), found)
             });
             all.push(Examined { kind: Kind::Source, name: name.as_str(), findings, identity });
@@ -100,6 +101,12 @@ impl Check {
             _ => Exit::Done,
         })
     }
+}
+
+/// Whether the repository can be asked about in spite of a finding: who is not reached, or is nobody there, is asked nothing more.
+fn is_no_obstacle(finding: &Finding) -> bool {
+    let is_needed = matches!(finding.subject, Subject::Address | Subject::Login | Subject::Repository);
+    !(is_needed && matches!(finding.standing, Standing::Missing | Standing::Unreachable))
 }
 
 /// Where a source's deliveries have to be sent.

@@ -36,18 +36,15 @@ pub(super) fn finding(
     let set = source.repository_id.as_ref();
     let id = set.or_else(|| pinned.map(|pinned| &pinned.repository.id));
     let Some(id) = id else {
-        return match found {
-            Some(Repository { id, full_name }) => {
-                let text = format!("`{full_name}` has the identifier {id}; it is pinned when the server first asks for it");
-                told(Standing::Ok, text, None)
-            }
-            None => {
-                let text = format!(
-                    "not known yet: the first delivery of a repository that is called `{}` says it",
-                    source.repository_name
-                );
-                told(Standing::Unknown, text, None)
-            }
+        return if let Some(Repository { id, full_name }) = found {
+            let text = format!("`{full_name}` has the identifier {id}; it is pinned when the server first asks for it");
+            told(Standing::Ok, text, None)
+        } else {
+            let text = format!(
+                "not known yet: the first delivery of a repository that is called `{}` says it",
+                source.repository_name
+            );
+            told(Standing::Unknown, text, None)
         };
     };
     let how = match (set, pinned) {
