@@ -161,8 +161,8 @@ fn settle_sources(
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
         let repository_name = api.as_ref().map_or_else(|| name_in(&url), |api| api.repository.clone());
-        let repository_id = repository_id
-            .and_then(|id| problems.take(&format!("{key}.repository_id"), settle_id(&id, forge)));
+        let repository_id =
+            repository_id.and_then(|id| problems.take(&format!("{key}.repository_id"), settle_id(&id, forge)));
         if secret.is_none() && webhook.is_none() {
             let help = "help: give it the secret of its webhook, or the name of one of `webhooks`";
             problems.add(&key, format!("expected `secret` or `webhook`: nothing could be delivered to it\n  {help}"));

@@ -44,7 +44,8 @@ impl Pipeline {
             Err(GitError::BranchMissing { .. }) => return ignored("its branch is gone"),
             place => place?,
         };
-        let before = if place.on_branch { Some(false) } else { self.store.group_is_from_fork(name, &group.base).await? };
+        let before =
+            if place.on_branch { Some(false) } else { self.store.group_is_from_fork(name, &group.base).await? };
         // A group of which it is not known where it comes from counts as a fork's.
         let fork = before != Some(false) || self.comes_from_fork(name, source, number).await?;
         self.store.note_merge_group(name, &group.head, fork).await?;
@@ -105,10 +106,7 @@ fn place_of(
     let is_in = |commit: &CommitSha, of: &CommitSha| {
         mirror.merge_base(commit, of).is_ok_and(|shared| shared.as_ref() == Some(commit))
     };
-    Ok(Place {
-        on_branch: is_in(base, &tip),
-        holds_approved: approved.is_some_and(|approved| is_in(approved, head)),
-    })
+    Ok(Place { on_branch: is_in(base, &tip), holds_approved: approved.is_some_and(|approved| is_in(approved, head)) })
 }
 
 #[cfg(test)]

@@ -49,15 +49,13 @@ impl Pipeline {
                     return Ok(());
                 }
                 let looked = async {
-                    if !self.look_at_repository(name, source).await? {
-                        return Ok(());
-                    }
                     let began = Timestamp::now();
                     let since = listed.get(name).map_or(began - LISTED, |read: &Timestamp| *read - OVERLAP);
                     if self.take_undelivered(name, source, since).await? {
                         listed.insert(name.clone(), began);
                     }
-                    self.compare(name, source).await
+                    // Of another repository under the source's name nothing is looked at.
+                    if self.look_at_repository(name, source).await? { self.compare(name, source).await } else { Ok(()) }
                 };
                 match looked.await {
                     Ok(()) => {}

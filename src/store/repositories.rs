@@ -67,10 +67,7 @@ fn read(row: &AnyRow) -> Result<PinnedRepository, StoreError> {
     let optional = |column: &str| text(column)?.as_deref().map(read_id).transpose();
     Ok(PinnedRepository {
         source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
-        repository: Repository {
-            id: read_id(&row.try_get::<String, _>("id")?)?,
-            full_name: row.try_get("full_name")?,
-        },
+        repository: Repository { id: read_id(&row.try_get::<String, _>("id")?)?, full_name: row.try_get("full_name")? },
         learned: Learned::named(&row.try_get::<String, _>("learned")?),
         at: time_of(row, "at")?,
         refused: optional("refused")?,
@@ -189,11 +186,7 @@ impl Store {
     }
 
     /// Whether the merge group of a commit holds something of a fork; `None` if no such group is known.
-    pub async fn group_is_from_fork(
-        &self,
-        source: &SourceName,
-        head: &CommitSha,
-    ) -> Result<Option<bool>, StoreError> {
+    pub async fn group_is_from_fork(&self, source: &SourceName, head: &CommitSha) -> Result<Option<bool>, StoreError> {
         let select = sqlx::query("SELECT fork FROM merge_groups WHERE source = $1 AND head = $2");
         let select = select.bind(source.as_str().to_owned()).bind(head.as_str().to_owned());
         read_fork(select.fetch_optional(&self.database.pool).await?.as_ref())

@@ -49,7 +49,8 @@ async fn propose(bench: &Bench, old: &str, new: &str) -> String {
 async fn a_change_is_judged_and_promotes_nothing_and_closing_it_ends_its_run() {
     let mut bench = Bench::without_server(USUAL).await;
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-    std::fs::write(bench.world.config(), settings.replace("forge: plain", "forge: github, repository_id: \"41\"")).expect("written");
+    std::fs::write(bench.world.config(), settings.replace("forge: plain", "forge: github, repository_id: \"41\""))
+        .expect("written");
     bench.restart(&[]).await;
     bench.world.models.remove_hook("post-receive").expect("removed");
     let base = bench.push("a first model").await;

@@ -137,8 +137,9 @@ async fn verified_deliveries_that_mean_nothing_are_taken_and_ignored() {
 #[tokio::test]
 async fn a_push_event_of_github_starts_a_run() {
     let mut bench = Bench::without_server(USUAL).await;
-    let settings =
-        std::fs::read_to_string(bench.world.config()).expect("settings").replace("forge: plain", "forge: github, repository_id: \"186853002\"");
+    let settings = std::fs::read_to_string(bench.world.config())
+        .expect("settings")
+        .replace("forge: plain", "forge: github, repository_id: \"186853002\"");
     std::fs::write(bench.world.config(), settings).expect("written");
     bench.restart(&[]).await;
     bench.world.models.remove_hook("post-receive").expect("removed");

@@ -82,7 +82,9 @@ impl CreateApp {
         if shared {
             let name = webhook.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
             output::note("then put these lines into the server's settings, and try `slipway forge check`:");
-            output::say(&format!("webhooks:\n- {{name: {name}, forge: github, secret: {{file: ./slipway-app.secret}}}}"));
+            output::say(&format!(
+                "webhooks:\n- {{name: {name}, forge: github, secret: {{file: ./slipway-app.secret}}}}"
+            ));
             output::note("and these to every source of the App, each with its own repository:");
             output::say(&format!("forge: github\nwebhook: {name}\n{api}"));
         } else {

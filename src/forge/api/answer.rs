@@ -61,7 +61,8 @@ pub(super) fn repository(document: &Value, id: &str, name: &str) -> Result<Repos
         Some(Value::String(text)) => text.parse().ok(),
         _ => None,
     };
-    let id = found.ok_or_else(|| ApiError::Unreachable { reason: format!("its answer has no identifier at `{id}`") })?;
+    let id =
+        found.ok_or_else(|| ApiError::Unreachable { reason: format!("its answer has no identifier at `{id}`") })?;
     Ok(Repository { id, full_name: shown(text(document, name)?) })
 }
 

@@ -187,12 +187,15 @@ async fn one_webhook_serves_many_sources_and_each_delivery_goes_to_the_repositor
     let theirs = others.commit("a model that is refused").await.expect("a commit");
     assert!(others.push("main").await.expect("pushed").success());
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-    let settings = settings.replace("forge: plain", "forge: github, webhook: github").replace("/models.git", "/team/models.git");
+    let settings =
+        settings.replace("forge: plain", "forge: github, webhook: github").replace("/models.git", "/team/models.git");
     let settings = settings.replace("secret: {file: ./secret}, ", "");
     let line = settings.lines().find(|line| line.contains("name: digits")).expect("a source").to_owned();
     let more = line.replace("name: digits", "name: others").replace("/team/models.git", "/team/others.git");
     let webhooks = "webhooks:\n- {forge: github, secret: {file: ./shared}}";
-    let settings = settings.replace(&line, &format!("{line}\n{more}")).replace("environments:", &format!("{webhooks}\nenvironments:"));
+    let settings = settings
+        .replace(&line, &format!("{line}\n{more}"))
+        .replace("environments:", &format!("{webhooks}\nenvironments:"));
     std::fs::write(bench.world.config(), settings).expect("written");
     std::fs::write(folder.join("shared"), SHARED).expect("written");
     bench.take_in_unhooked().await;
