@@ -9,7 +9,7 @@ use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use slipway_contract::EvaluationReport;
-use slipway_contract::metrics::{Attributes, Predictions, Table};
+use slipway_contract::metrics::{Attribute, Attributes, Predictions, Table};
 
 use super::column::Column;
 use super::error::shown;
@@ -62,8 +62,20 @@ fn read_table(
     } else {
         Table::Classes(read_classes(&file, &columns, rows, report)?)
     };
-    let attributes = attribute::read(&file, &columns, attributes, report)?;
+    let of_classes = of_classes(&table, attributes);
+    let others = attributes.iter().filter(|name| !of_classes.contains_key(*name)).cloned().collect();
+    let mut attributes = attribute::read(&file, &columns, &others, report)?;
+    attributes.extend(of_classes);
     Ok((table, attributes))
+}
+
+/// Labels and predicted classes as attributes. Their values are all classes, also those that no row has: a check of every
+/// class has to see that one is missing.
+fn of_classes(table: &Table, wanted: &BTreeSet<String>) -> Attributes {
+    let Table::Classes(table) = table else { return Attributes::new() };
+    let own = [("label", &table.labels), ("prediction", &table.predictions)].into_iter();
+    let attribute = |of_row: &Vec<u32>| Attribute { values: table.classes.clone(), of_row: of_row.clone() };
+    own.filter(|(name, _)| wanted.contains(*name)).map(|(name, of_row)| (name.to_owned(), attribute(of_row))).collect()
 }
 
 fn read_classes(

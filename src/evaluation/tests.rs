@@ -64,6 +64,20 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn labels_and_predictions_as_attributes_have_every_class_also_one_that_no_row_has() {
+    let wanted: BTreeSet<String> = ["label", "prediction"].map(str::to_owned).into();
+    let report = report(|report| report["classes"] = json!(["cat", "cow", "dog"]));
+    let mut bare = columns();
+    bare.retain(|(name, _)| !name.starts_with("score_"));
+    let evaluation = super::read(&report, &parquet(&bare), &wanted).expect("an evaluation");
+    for (name, of_row) in [("label", [0, 2, 0, 2]), ("prediction", [0, 2, 2, 2])] {
+        let attribute = &evaluation.attributes[name];
+        assert_eq!(attribute.values, ["cat", "cow", "dog"], "{name}");
+        assert_eq!(attribute.of_row, of_row, "{name}");
+    }
+}
+
+#[test]
 fn row_groups_doubles_attributes_and_absent_scores_are_all_fine() {
     let halves: [Vec<(&str, Values)>; 2] = [("a", "b"), ("c", "d")].map(|(first, second)| {
         vec![

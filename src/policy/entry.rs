@@ -204,8 +204,8 @@ impl Reader<'_> {
         if minimum_rows == 0 {
             self.refuse(&format!("{path}.minimum_rows"), "0 rows, expected at least one", "30 are usual");
         }
-        if let Some(columns) = by {
-            let columns = columns.0.clone();
+        if by.is_some() {
+            let columns = self.texts(&format!("{path}.by"), None);
             if columns.is_empty() || columns.len() > MOST_COLUMNS {
                 let message = format!("{} columns, expected 1 to {MOST_COLUMNS}", columns.len());
                 self.refuse(&format!("{path}.by"), message, "`by: label` judges every class");
@@ -213,13 +213,14 @@ impl Reader<'_> {
             }
             return Some(Slicing::By { columns, minimum_rows });
         }
-        let values = condition.iter().flatten().map(|(column, values)| (column.clone(), values.0.clone()));
-        let values: std::collections::BTreeMap<String, Vec<String>> = values.collect();
+        let columns = condition.iter().flatten().map(|(column, _)| column.clone());
+        let texts = columns.map(|column| (column.clone(), self.texts(&format!("{path}.where"), Some(&column))));
+        let values: std::collections::BTreeMap<String, Vec<String>> = texts.collect();
         if values.is_empty() || values.values().any(Vec::is_empty) {
             self.refuse(
                 &format!("{path}.where"),
                 "no value is named, expected a column with a value",
-                "such as `where: {region: north}`",
+                "such as `where: {region: north}`; the empty text is written `''`",
             );
             return None;
         }

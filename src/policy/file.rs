@@ -263,9 +263,10 @@ fn usual_rows() -> u64 {
     30
 }
 
-/// A text, number or truth value, or a list of them; each as its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Texts(pub(super) Vec<String>);
+/// A text, number or truth value, or a list of them. Only whether it is there, and how many: the texts as they are written
+/// (`2.10`, not `2.1`) are read from the file itself ([`crate::yaml::Tree::texts`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Texts(pub(super) usize);
 
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -293,31 +294,43 @@ impl<'de> Visitor<'de> for TextsReader {
         f.write_str("a text or a list of texts")
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Texts, E> {
-        Ok(Texts(vec![text.to_owned()]))
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Texts, E> {
+        Ok(Texts(1))
     }
 
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Texts, E> {
-        Ok(Texts(vec![value.to_string()]))
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Texts, E> {
+        Ok(Texts(1))
     }
 
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Texts, E> {
-        Ok(Texts(vec![value.to_string()]))
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Texts, E> {
+        Ok(Texts(1))
     }
 
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Texts, E> {
-        Ok(Texts(vec![value.to_string()]))
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Texts, E> {
+        Ok(Texts(1))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Texts, E> {
-        Ok(Texts(vec![value.to_string()]))
+    fn visit_i128<E: serde::de::Error>(self, _: i128) -> Result<Texts, E> {
+        Ok(Texts(1))
+    }
+
+    fn visit_u128<E: serde::de::Error>(self, _: u128) -> Result<Texts, E> {
+        Ok(Texts(1))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Texts, E> {
+        Ok(Texts(1))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<Texts, E> {
+        Ok(Texts(1))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Texts, A::Error> {
-        let mut texts = Vec::new();
-        while let Some(Texts(mut one)) = items.next_element::<Texts>()? {
-            texts.append(&mut one);
+        let mut count = 0;
+        while let Some(Texts(more)) = items.next_element::<Texts>()? {
+            count += more;
         }
-        Ok(Texts(texts))
+        Ok(Texts(count))
     }
 }

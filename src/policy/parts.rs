@@ -32,7 +32,7 @@ impl<'evidence> Comparison<'evidence> {
     pub(super) fn of(evidence: &Evidence<'evidence>) -> Self {
         match &evidence.champion {
             Champion::None => Self::Nothing,
-            Champion::Unusable(why) => Self::Impossible(format!("the champion cannot be used: {why}")),
+            Champion::Unusable(why) => Self::Impossible(format!("the champion cannot be used: {why}; {WAY_OUT}")),
             Champion::Evaluated(champion) => match paired(evidence.candidate, champion) {
                 Ok(table) => match unsound(&table) {
                     None => Self::Rows(table),
@@ -74,6 +74,10 @@ impl From<NoInterval> for Trouble {
         Self::Failed(words)
     }
 }
+
+/// What people may do where no comparison with the champion is possible any more: new labels, other columns.
+const WAY_OUT: &str =
+    "to begin anew, set the environment's marked digest to `none`, or except this check in the policy for some days";
 
 /// One thing to be measured.
 pub(super) struct Part<'evidence> {

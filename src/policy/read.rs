@@ -137,6 +137,13 @@ impl Reader<'_> {
         self.tree.position_of(path).map_or(1, |position| position.line)
     }
 
+    /// The texts at a path, or below a key there, as they are written; none where there is nothing.
+    pub(super) fn texts(&self, path: &str, key: Option<&str>) -> Vec<String> {
+        let path: yaml::Path = path.parse().unwrap_or_default();
+        let path = key.map_or(path.clone(), |key| path.then(yaml::Segment::Key(key.to_owned())));
+        self.tree.texts(&path).unwrap_or_default()
+    }
+
     /// Where the keys of a check stand that may not fit a model.
     pub(super) fn places(&self, path: &str) -> BTreeMap<&'static str, Position> {
         let keys = ["metric", "expression", "drift", "slice", "group_by"];

@@ -139,7 +139,27 @@ fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, 
             values.map(|((value, attribute), column)| format!("{column} `{}`", attribute.values[*value as usize]));
         words.collect::<Vec<_>>().join(" and ")
     };
-    Ok(slices.into_iter().map(|(key, rows)| Slice { name: name(&key), rows }).collect())
+    let mut slices: Vec<Slice> = slices.into_iter().map(|(key, rows)| Slice { name: name(&key), rows }).collect();
+    if attributes.len() > 1 {
+        slices.extend(without_rows(columns, &attributes).take(MOST_SLICES));
+    }
+    Ok(slices)
+}
+
+/// A slice without rows for each value that no row has: of several columns only combinations that occur are slices, and a
+/// class that is missing altogether must not go unnoticed.
+fn without_rows<'work>(
+    columns: &'work [String],
+    attributes: &'work [Cow<'work, Attribute>],
+) -> impl Iterator<Item = Slice> + 'work {
+    columns.iter().zip(attributes).flat_map(|(column, attribute)| {
+        let mut occurs = vec![false; attribute.values.len()];
+        for value in &attribute.of_row {
+            occurs[*value as usize] = true;
+        }
+        let missing = attribute.values.iter().zip(occurs).filter(|(_, occurs)| !occurs);
+        missing.map(move |(value, _)| Slice { name: format!("{column} `{value}`"), rows: Vec::new() })
+    })
 }
 
 fn meeting(

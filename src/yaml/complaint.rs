@@ -42,6 +42,9 @@ impl Came {
     }
 }
 
+/// How messages call what is expected where any text will do.
+pub(super) const A_TEXT: &str = "a text";
+
 /// How much of a user's text a message repeats.
 const SHOWN: usize = 60;
 
@@ -126,7 +129,7 @@ fn expected_in_words(expected: &str) -> String {
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
         "a boolean" => "`true` or `false`",
-        "a string" | "string" | "str" => "a text",
+        "a string" | "string" | "str" => A_TEXT,
         "a sequence" => "a list",
         "a map" | "map" => "a mapping",
         "unit" | "unit variant" => "a name alone",

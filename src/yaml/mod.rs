@@ -12,6 +12,7 @@ mod plain;
 mod read;
 mod search;
 mod tree;
+mod written;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use serde_path_to_error::Segment as Tracked;
 use crate::domain::Diagnostic;
 use crate::domain::Position;
 
-use super::complaint::{Came, Complaint, suggestion};
+use super::complaint::{A_TEXT, Came, Complaint, suggestion};
 use super::path::{Path, Segment};
 use super::search::Link;
 use super::tree::{Entry, Kind, Node, Tree};
@@ -172,12 +172,26 @@ fn mismatch(file: &str, tree: &Tree, link: &Link<'_>, expected: &str, came: &Cam
         _ => ("for", link.clone()),
     };
     let message = format!("expected {expected} {relation} {}, came {}", named(&link.path), came.words());
-    Diagnostic::new(file, message).at(tree.position_at(link.place))
+    let diagnostic = Diagnostic::new(file, message).at(tree.position_at(link.place));
+    match (link.place.node.scalar(), came) {
+        // The file's own spelling: `1.0` is what is meant, not the number one.
+        (Some(written), Came::Scalar { .. }) if expected == A_TEXT && !link.place.node.is_quoted() => {
+            diagnostic.help(format!("YAML takes it for a number or a truth value; write it in quotes: `\"{written}\"`"))
+        }
+        _ => diagnostic,
+    }
+}
+
+/// Whether a plain scalar is the number or truth value that came, however it is spelt.
+fn is_same_value(node: &Node, text: &str) -> bool {
+    let (Some(written), false) = (node.scalar(), node.is_quoted()) else { return false };
+    let number = |text: &str| text.parse::<f64>().ok();
+    number(written).is_some_and(|value| number(text) == Some(value)) || written.eq_ignore_ascii_case(text)
 }
 
 fn is_like(node: &Node, came: &Came) -> bool {
     match came {
-        Came::Scalar { text, .. } => node.scalar() == Some(text),
+        Came::Scalar { text, .. } => node.scalar() == Some(text) || is_same_value(node, text),
         Came::List => matches!(node.kind, Kind::Sequence { .. }),
         Came::Mapping => matches!(node.kind, Kind::Mapping { .. }),
         Came::Nothing => node.is_left_out() || matches!((node.scalar(), node.is_quoted()), (Some("~" | "null"), false)),

@@ -39,15 +39,16 @@ pub(crate) fn write(
     store: &nn::VarStore,
     preprocessing: &Preprocessing,
 ) -> Result<(Digest, u64), Fault> {
-    let mut tensors: BTreeMap<String, (Vec<usize>, Vec<u8>)> = BTreeMap::new();
+    let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
     for (name, tensor) in store.variables().into_iter().chain(preprocessing.tensors()) {
         let shape = tensor.size().iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect();
-        tensors.insert(name, (shape, bytes_of(&tensor)?));
+        let (kind, bytes) = bytes_of(&tensor)?;
+        tensors.insert(name, (kind, shape, bytes));
     }
     let internal = |error: safetensors::SafeTensorError| Fault::new(FaultKind::Internal, error.to_string());
     let mut views = Vec::with_capacity(tensors.len());
-    for (name, (shape, bytes)) in &tensors {
-        views.push((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(internal)?));
+    for (name, (kind, shape, bytes)) in &tensors {
+        views.push((name.as_str(), TensorView::new(*kind, shape.clone(), bytes).map_err(internal)?));
     }
     let architecture = serde_json::to_string(architecture).expect("an architecture holds only texts and numbers");
     let metadata = HashMap::from([(METADATA_KEY.to_owned(), architecture)]);
@@ -56,16 +57,20 @@ pub(crate) fn write(
     Ok((Digest::of(&file), file.len() as u64))
 }
 
-/// A tensor's values as little-endian 32-bit floats.
-fn bytes_of(tensor: &Tensor) -> Result<Vec<u8>, Fault> {
-    let flat = tensor.to_device(Device::Cpu).to_kind(Kind::Float).contiguous().view([-1]);
-    let values = Vec::<f32>::try_from(&flat).map_err(|error| crate::failure::of_torch(&error))?;
-    if values.iter().any(|value| !value.is_finite()) {
+/// A tensor's values as little-endian floats: 64 bits where it has them (what was learnt of a table's columns), else 32.
+fn bytes_of(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Fault> {
+    let flat = tensor.to_device(Device::Cpu).contiguous().view([-1]);
+    if !flat.isfinite().all().int64_value(&[]).eq(&1) {
         return Err(Fault::new(FaultKind::Specification, "training made weights that are not finite numbers")
             .key("spec.training.optimizer")
             .help("lower the learning rate"));
     }
-    Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    if flat.kind() == Kind::Double {
+        let values = Vec::<f64>::try_from(&flat).map_err(|error| crate::failure::of_torch(&error))?;
+        return Ok((Dtype::F64, values.iter().flat_map(|value| value.to_le_bytes()).collect()));
+    }
+    let values = Vec::<f32>::try_from(&flat.to_kind(Kind::Float)).map_err(|error| crate::failure::of_torch(&error))?;
+    Ok((Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()))
 }
 
 /// Reads an artifact and builds its network on `device`.
@@ -94,7 +99,8 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     store.freeze();
     let fitted = |name: &str, shape: &Shape| {
         let sizes: Vec<i64> = shape.0.iter().map(|size| i64::from(*size)).collect();
-        Ok(tensor_of(&tensors, name, &sizes)?.to_device(device))
+        // Artifacts of earlier trainers hold them as 32-bit floats, which were computed with as such.
+        Ok(tensor_of(&tensors, name, &sizes, &[Dtype::F64, Dtype::F32])?.to_device(device))
     };
     let preprocessing = Preprocessing::from_tensors(&architecture.preprocess, &architecture.input, fitted)?;
     Ok(Loaded { digest, architecture, network, preprocessing, _store: store })
@@ -143,20 +149,28 @@ fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>, preprocessing: &[String
     }
     let _guard = tch::no_grad_guard();
     for (name, mut variable) in variables {
-        let values = tensor_of(tensors, &name, &variable.size())?;
+        let values = tensor_of(tensors, &name, &variable.size(), &[Dtype::F32])?;
         variable.copy_(&values);
     }
     Ok(())
 }
 
-fn tensor_of(tensors: &SafeTensors<'_>, name: &str, shape: &[i64]) -> Result<Tensor, Fault> {
+fn tensor_of(tensors: &SafeTensors<'_>, name: &str, shape: &[i64], kinds: &[Dtype]) -> Result<Tensor, Fault> {
     let view = tensors.tensor(name).map_err(|_| unusable(format!("lacks the tensor `{name}`")))?;
     let found: Vec<i64> = view.shape().iter().map(|size| i64::try_from(*size).unwrap_or(i64::MAX)).collect();
-    if view.dtype() != Dtype::F32 || shape != found {
+    if !kinds.contains(&view.dtype()) || shape != found {
         let what = format!("holds `{name}` as {:?} of shape {found:?}", view.dtype());
         return Err(unusable(format!("{what}, expected 32-bit floats of shape {shape:?}")));
     }
-    let values: Vec<f32> =
-        view.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
-    Ok(Tensor::from_slice(&values).reshape(found.as_slice()))
+    let values = if view.dtype() == Dtype::F64 {
+        Tensor::from_slice(&little_endian(view.data(), f64::from_le_bytes))
+    } else {
+        Tensor::from_slice(&little_endian(view.data(), f32::from_le_bytes))
+    };
+    Ok(values.reshape(found.as_slice()))
+}
+
+/// Numbers of `WIDTH` bytes each.
+fn little_endian<T, const WIDTH: usize>(bytes: &[u8], number: impl Fn([u8; WIDTH]) -> T) -> Vec<T> {
+    bytes.as_chunks::<WIDTH>().0.iter().map(|bytes| number(*bytes)).collect()
 }

@@ -79,10 +79,12 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>
 /// The metrics the model asks for, and accuracy in any case.
 fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, Fault> {
     let mut values = BTreeMap::new();
-    for metric in model.spec.evaluation.metrics.iter().cloned().chain([Metric::Accuracy]) {
+    for (index, metric) in model.spec.evaluation.metrics.iter().cloned().chain([Metric::Accuracy]).enumerate() {
         let value = metric.of(table).filter(|value| value.is_finite());
-        let value = value
-            .ok_or_else(|| Fault::new(FaultKind::Internal, format!("{metric} has no finite value on these rows")))?;
+        let value = value.ok_or_else(|| {
+            let message = format!("{metric} is undefined for these predictions");
+            Fault::new(FaultKind::Specification, message).key(format!("spec.evaluation.metrics[{index}]"))
+        })?;
         values.insert(metric, value);
     }
     Ok(values)
@@ -91,6 +93,12 @@ fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, 
 /// The test rows in terms of an artifact, which has to fit them.
 fn rows_for(model: &Model, source: &Path, loaded: &Loaded) -> Result<Rows, Fault> {
     let architecture = &loaded.architecture;
+    if let Some(columns) = &architecture.columns
+        && let Some((missing, present)) = data::missing_columns(model, source, columns)?
+    {
+        let message = format!("the artifact learnt from the column `{}`, and {present}", missing.join("`, `"));
+        return Err(Fault::new(FaultKind::Artifact, message));
+    }
     let rows = data::read_known(model, source, Half::Test, &architecture.classes, architecture.columns.as_deref())?;
     if rows.shape == architecture.input {
         return Ok(rows);

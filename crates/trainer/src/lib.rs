@@ -2,6 +2,7 @@
 
 mod artifact;
 mod data;
+mod definable;
 mod device;
 mod evaluation;
 mod failure;
@@ -10,10 +11,12 @@ mod latency;
 mod network;
 mod optimizer;
 mod output;
+mod precision;
 mod predictions;
 mod process;
 mod progress;
 mod samples;
+mod split;
 mod training;
 
 pub use device::Probe;

@@ -131,7 +131,8 @@ fn tensor_name(index: usize, what: &str) -> String {
 }
 
 impl Preprocessing {
-    /// Learns from the training rows what the steps need; `rows` are floats, `[rows, …shape]`.
+    /// Learns from the training rows what the steps need; `rows` are floats, `[rows, …shape]`. What is learnt has the
+    /// precision of the rows.
     pub(crate) fn fit(steps: &[Preprocess], rows: &Tensor) -> Self {
         let mut rows = rows.shallow_clone();
         let mut fitted = Vec::with_capacity(steps.len());
@@ -140,7 +141,7 @@ impl Preprocessing {
                 Preprocess::Scale(options) => Fitted::Scale(options.divide_by),
                 Preprocess::Reshape(sizes) => Fitted::Reshape(sizes.iter().map(|size| i64::from(*size)).collect()),
                 Preprocess::Standardize => {
-                    let mean = rows.mean_dim([0].as_slice(), false, Kind::Float);
+                    let mean = rows.mean_dim([0].as_slice(), false, rows.kind());
                     let deviation = rows.std_dim([0].as_slice(), false, false);
                     // A value that never changes carries nothing; dividing by one leaves it at zero.
                     let deviation = deviation.where_self(&deviation.gt(0.0), &Tensor::ones_like(&deviation));
@@ -193,9 +194,9 @@ impl Preprocessing {
         tensors
     }
 
-    /// Rows as they reach the first layer.
+    /// Rows as they reach the first layer: in the precision of `rows` up to the last step, then as 32-bit floats.
     pub(crate) fn apply(&self, rows: &Tensor) -> Tensor {
-        self.steps.iter().fold(rows.shallow_clone(), |rows, step| step.apply(&rows))
+        self.steps.iter().fold(rows.shallow_clone(), |rows, step| step.apply(&rows)).to_kind(Kind::Float)
     }
 
     /// The same steps with their tensors on another device.
@@ -256,5 +257,17 @@ mod tests {
         assert!(applied.mean(Kind::Float).double_value(&[]).abs() < 1e-6);
         assert!((applied.select(1, 0).std(false).double_value(&[]) - 1.0).abs() < 1e-6);
         assert!(applied.select(1, 1).abs().max().double_value(&[]) < 1e-9);
+    }
+
+    #[test]
+    fn numbers_that_are_one_in_32_bits_stay_apart_when_they_are_standardized() {
+        for (offset, step) in [(1.7e9, 1.0), (1.7e18, 6e10), (2e7, 1.0), (1e37, 1e22), (0.0, 1e-24)] {
+            let rows: Vec<f64> = (0..100).map(|row| offset + step * f64::from(row % 2)).collect();
+            let rows = Tensor::from_slice(&rows).reshape([100, 1]);
+            let applied = Preprocessing::fit(&[Preprocess::Standardize], &rows).apply(&rows);
+            assert_eq!(applied.kind(), Kind::Float);
+            let (low, high) = (applied.double_value(&[0, 0]), applied.double_value(&[1, 0]));
+            assert!((low + 1.0).abs() < 1e-3 && (high - 1.0).abs() < 1e-3, "{offset}, {step}: {low} {high}");
+        }
     }
 }

@@ -85,11 +85,11 @@ fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
 /// A digest of the values and the label of every row: the same for rows that are alike.
 fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
     let flat = rows.features.view([-1]);
-    // Bytes stay bytes: as floats they would take four times as much.
+    // Bytes stay bytes: as floats they would take eight times as much.
     let bytes: Vec<u8> = if flat.kind() == Kind::Uint8 {
         Vec::<u8>::try_from(&flat).map_err(|error| failure::of_torch(&error))?
     } else {
-        let values = Vec::<f32>::try_from(&flat).map_err(|error| failure::of_torch(&error))?;
+        let values = Vec::<f64>::try_from(&flat).map_err(|error| failure::of_torch(&error))?;
         // Zero has two signs that compare as equal.
         values.iter().flat_map(|value| (value + 0.0).to_le_bytes()).collect()
     };

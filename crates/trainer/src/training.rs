@@ -12,7 +12,7 @@ use crate::data::{self, Half, Rows};
 use crate::job::Workplace;
 use crate::network::{self, Network, Preprocessing};
 use crate::progress::Reporter;
-use crate::{artifact, device, optimizer, output};
+use crate::{artifact, device, optimizer, output, precision, split};
 
 /// Rows predicted at a time when watching.
 const WATCH_BATCH: i64 = 512;
@@ -38,8 +38,11 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         let message = "batches of one row have no variance for `batch_norm` to divide by, expected at least 2";
         return Err(Fault::new(FaultKind::Specification, message).key("spec.training.batch_size").help("32 is usual"));
     }
-    let (training, validation) = split(rows.len(), model.spec.data.validation_split())?;
+    let (training, validation) = split::stratified(&rows.labels, &rows.classes, model.spec.data.validation_split())?;
     let preprocessing = fit(model, &rows, &training);
+    for warning in precision::check(&rows, &preprocessing)? {
+        Reporter::stage(&warning);
+    }
     let course = Course {
         rows: &rows,
         labels: rows.label_tensor(),
@@ -115,19 +118,6 @@ fn rows_by_class(rows: &Rows, training: &Tensor) -> Result<Vec<(String, u64)>, F
         counts[usize::try_from(label).unwrap_or(0)] += 1;
     }
     Ok(rows.classes.iter().cloned().zip(counts).collect())
-}
-
-/// Indices of the rows to learn from and of those kept aside, drawn from the seeded generator.
-fn split(rows: usize, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
-    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a share of a row count")]
-    let aside = (rows as f64 * validation_split).round() as i64;
-    if aside >= rows {
-        let message = format!("{rows} rows with a validation split of {validation_split} leave none to learn from");
-        return Err(Fault::new(FaultKind::Specification, message).key("spec.data.validation_split"));
-    }
-    let order = Tensor::randperm(rows, (Kind::Int64, tch::Device::Cpu));
-    Ok((order.narrow(0, aside, rows - aside), order.narrow(0, 0, aside)))
 }
 
 /// Fits preprocessing to the rows learnt from; rows kept aside must not leak into it.

@@ -126,7 +126,7 @@ fn a_champion_that_cannot_be_used_is_never_taken_for_none() {
     let unusable = Champion::Unusable("its weights are gone from the artifact store".to_owned());
     assert_snapshot!(said(&verdict(&checks, &candidate, unusable)), @r"
 Fail
-Fail: accuracy cannot be judged: the champion cannot be used: its weights are gone from the artifact store; the policy allows 0.01 below (policies/digits.yaml:6)
+Fail: accuracy cannot be judged: the champion cannot be used: its weights are gone from the artifact store; to begin anew, set the environment's marked digest to `none`, or except this check in the policy for some days; the policy allows 0.01 below (policies/digits.yaml:6)
 Pass: accuracy is 0.951 to 0.971 with 95 % confidence (one-sided bounds); the policy asks for at least 0.9 (policies/digits.yaml:7)
 ");
     let mut elsewhere = candidate.clone();

@@ -9,3 +9,4 @@ mod judging;
 mod reading;
 mod sample;
 mod shipping;
+mod slicing;

@@ -237,7 +237,7 @@ policies/digits.yaml:6:48: none came, expected exactly one of `by` and `where`
 policies/digits.yaml:7:74: 0 rows, expected at least one
   help: 30 are usual
 policies/digits.yaml:8:56: no value is named, expected a column with a value
-  help: such as `where: {region: north}`
+  help: such as `where: {region: north}`; the empty text is written `''`
 policies/digits.yaml:9:7: `slice` and `seeds` came, expected one of them
   help: write a check for each
 policies/digits.yaml:10:59: 1 runs, expected 2 to 50

@@ -1,3 +1,4 @@
 //! Tests of trees, paths and plain scalars; those of typed reading are in `reading`.
 mod reading;
 mod spans;
+mod written;

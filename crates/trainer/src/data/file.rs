@@ -11,6 +11,9 @@ use slipway_contract::{Fault, FaultKind};
 /// The most bytes one file may hold, unpacked: a file is read into memory as a whole.
 pub(super) const LARGEST_FILE: u64 = 4 << 30;
 
+/// How a pointer of Git LFS begins (git-lfs/docs/spec.md, "The Pointer").
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
+
 /// A model's folder.
 pub(super) struct Source {
     folder: PathBuf,
@@ -64,8 +67,15 @@ impl Source {
     /// Opens a file for reading, unpacked.
     pub(super) fn read(&self, key: &str, path: &str) -> Result<DataFile, Fault> {
         let (mut file, size) = self.find(key, path)?;
-        let mut magic = [0; 2];
-        let packed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
+        let mut start = Vec::with_capacity(LFS_POINTER.len());
+        let read = (&mut file).take(LFS_POINTER.len() as u64).read_to_end(&mut start);
+        read.map_err(|error| Fault::new(FaultKind::Data, error.to_string()).file(path))?;
+        if start == LFS_POINTER {
+            let message = "a Git LFS pointer came, expected the data that it stands for";
+            let fault = Fault::new(FaultKind::Data, message).file(path);
+            return Err(fault.help("Slipway reads git's own objects: commit the data themselves (gzip is unpacked)"));
+        }
+        let packed = start.starts_with(&[0x1f, 0x8b]);
         file.rewind().map_err(|error| Fault::new(FaultKind::Data, error.to_string()).file(path))?;
         let file = BufReader::with_capacity(1 << 16, file);
         let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };

@@ -1,5 +1,6 @@
 //! Rows for training and evaluation, checked before anything is computed from them.
 
+mod csv_file;
 mod csv_table;
 mod file;
 mod idx;
@@ -12,11 +13,12 @@ use slipway_contract::{DataSpec, Digest, Fault, FaultKind, Model, Shape};
 use tch::{Kind, Tensor};
 
 use crate::artifact::MOST_CLASSES;
+use crate::definable;
 use file::Source;
 
 /// Rows with their labels.
 pub(crate) struct Rows {
-    /// All rows, `[rows, …shape]`: bytes for IDX, 32-bit floats for tables.
+    /// All rows, `[rows, …shape]`: bytes for IDX, 64-bit floats for tables.
     pub(crate) features: Tensor,
     /// Shape of one row.
     pub(crate) shape: Shape,
@@ -39,9 +41,10 @@ impl Rows {
         Tensor::from_slice(&self.labels)
     }
 
-    /// The rows at some indices as floats.
+    /// The rows at some indices as floats: 32 bits for bytes, 64 bits for tables, whose numbers may differ by little only.
     pub(crate) fn batch(&self, indices: &Tensor) -> Tensor {
-        self.features.index_select(0, indices).to_kind(Kind::Float)
+        let rows = self.features.index_select(0, indices);
+        if rows.kind() == Kind::Double { rows } else { rows.to_kind(Kind::Float) }
     }
 }
 
@@ -101,11 +104,42 @@ pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Resul
         return Err(fault.help("is the label a number to be predicted, or a name of each row?"));
     }
     if classes > outputs as usize {
-        let message = format!("the last layer has {outputs} outputs, but the training rows have {classes} classes");
+        let message = format!(
+            "the last layer has {outputs} outputs, but the training rows have {classes} labels: {}",
+            first_of(&rows.classes)
+        );
         let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.model.sequential[{last}]"));
-        return Err(fault.help(format!("end with `- linear: {classes}`")));
+        let regression = if many_numbers(&rows.classes) {
+            "are the labels numbers to be predicted? That is regression; for classes, "
+        } else {
+            ""
+        };
+        return Err(fault.help(format!("{regression}end with `- linear: {classes}`")));
     }
     Ok(rows)
+}
+
+/// The first labels, for a message.
+fn first_of(classes: &[String]) -> String {
+    let first: Vec<&str> = classes.iter().take(8).map(String::as_str).collect();
+    format!("`{}`{}", first.join("`, `"), if classes.len() > first.len() { ", …" } else { "" })
+}
+
+/// Whether the labels look like a number to be predicted instead of a few classes.
+fn many_numbers(classes: &[String]) -> bool {
+    classes.len() > 20 && classes.iter().all(|class| class.parse::<f64>().is_ok())
+}
+
+/// Columns that an artifact learnt from and the test rows lack, with the name of the file and those it has.
+pub(crate) fn missing_columns(
+    model: &Model,
+    source: &Path,
+    columns: &[String],
+) -> Result<Option<(Vec<String>, String)>, Fault> {
+    let DataSpec::Csv { test, .. } = &model.spec.data else { return Ok(None) };
+    let opened = csv_file::CsvReader::open(&Source::open(source)?, "spec.data.test.file", &test.file)?;
+    let missing: Vec<String> = columns.iter().filter(|column| !opened.header.contains(column)).cloned().collect();
+    Ok((!missing.is_empty()).then(|| (missing, format!("`{}` has {}", test.file, first_of(&opened.header)))))
 }
 
 /// Rows in terms of a network's own classes and columns.
@@ -161,13 +195,13 @@ pub(crate) fn read_attributes(model: &Model, source: &Path) -> Result<Vec<(Strin
     if columns.is_empty() { Ok(Vec::new()) } else { read_columns(model, source, Table::Test, &columns) }
 }
 
-/// Whether the test rows fit the training rows. Training learns nothing from them, but it need not begin if the
-/// evaluation after it can only fail.
+/// Whether the test rows fit the training rows, and define the metrics. Training learns nothing from them, but it need not
+/// begin if the evaluation after it can only fail.
 pub(crate) fn check_test(model: &Model, source: &Path, training: &Rows) -> Result<(), Fault> {
     read_attributes(model, source)?;
     let test = read_known(model, source, Half::Test, &training.classes, training.columns.as_deref())?;
     if test.shape == training.shape {
-        return Ok(());
+        return definable::check(model, &test);
     }
     let message = format!("the test rows have the shape {}, but the training rows {}", test.shape, training.shape);
     Err(Fault::new(FaultKind::Data, message).key("spec.data.test"))

@@ -82,16 +82,16 @@ fn damaged_tables_are_named_with_row_and_column() {
         (
             "height,weight,kind\n1,2,cat\n3,tall,dog\n",
             FaultKind::Data,
-            "row 2, column `weight`: `tall` is not a finite number",
+            "line 3, column `weight`: `tall` is not a finite number",
         ),
-        ("height,weight,kind\n1,NaN,cat\n", FaultKind::Data, "row 1, column `weight`: `NaN` is not a finite number"),
+        ("height,weight,kind\n1,NaN,cat\n", FaultKind::Data, "line 2, column `weight`: `NaN` is not a finite number"),
         (
             "height,weight,kind\n1,2,cat\n-inf,2,dog\n",
             FaultKind::Data,
-            "row 2, column `height`: `-inf` is not a finite number",
+            "line 3, column `height`: `-inf` is not a finite number",
         ),
-        ("height,weight,kind\n1,,cat\n", FaultKind::Data, "row 1, column `weight`: `` is not a finite number"),
-        ("height,weight,kind\n1,2,cat\n3,4,\n", FaultKind::Data, "row 2 has no label: the column `kind` is empty"),
+        ("height,weight,kind\n1,,cat\n", FaultKind::Data, "line 2, column `weight`: `` is not a finite number"),
+        ("height,weight,kind\n1,2,cat\n3,4,\n", FaultKind::Data, "line 3 has no label: the column `kind` is empty"),
         ("height,weight,kind\n1,2,cat\n3,4,cat\n", FaultKind::Data, "all rows have one label (cat)"),
         ("height,kind,kind\n1,cat,cat\n", FaultKind::Data, "the column `kind` stands twice in the header"),
     ] {
@@ -185,7 +185,7 @@ fn test_rows_that_do_not_fit_are_named_before_training_begins() {
     let bench = Bench::with_tables();
     bench.write("test.csv", "height,weight,kind\n0,0,cat\n1,1000,horse\n");
     let ended = bench.try_train(&table_model(), 1);
-    assert_eq!(ended.fault().message, "row 2 has the label `horse`, which no training row has");
+    assert_eq!(ended.fault().message, "line 3 has the label `horse`, which is none of those learnt");
 }
 
 #[test]

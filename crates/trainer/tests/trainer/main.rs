@@ -5,5 +5,6 @@ mod bad_specification;
 mod ends;
 mod evaluation;
 mod evidence;
+mod inputs;
 mod learning;
 mod support;

@@ -1,0 +1,105 @@
+//! Which training rows are kept aside to watch training: the same share of every class (stratified), drawn from the seeded
+//! generator.
+
+use slipway_contract::{Fault, FaultKind};
+use tch::{Kind, Tensor};
+
+/// Indices of the rows to learn from and of those kept aside, each in a random order. Of every class that has rows, at least
+/// one is kept aside and at least one is learnt from; `labels` are places in `classes`.
+pub(crate) fn stratified(labels: &[i64], classes: &[String], validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
+    let rows = i64::try_from(labels.len()).unwrap_or(i64::MAX);
+    let order = Tensor::randperm(rows, (Kind::Int64, tch::Device::Cpu));
+    if validation_split <= 0.0 {
+        return Ok((order, Tensor::empty([0], (Kind::Int64, tch::Device::Cpu))));
+    }
+    let mut counts = vec![0_u64; classes.len()];
+    for label in labels {
+        counts[place(*label)] += 1;
+    }
+    let alone: Vec<&str> =
+        counts.iter().zip(classes).filter(|(count, _)| **count == 1).map(|(_, class)| class.as_str()).collect();
+    if let Some(first) = alone.first() {
+        let message = format!(
+            "the label `{first}` has one training row ({} of the labels have no more), and a validation split of \
+             {validation_split} takes at least one row of each away",
+            alone.len()
+        );
+        let fault = Fault::new(FaultKind::Specification, message).key("spec.data.validation_split");
+        return Err(fault.help("add rows of these labels, take them out, or set `validation_split: 0`"));
+    }
+    if counts.iter().all(|count| rounded(*count, validation_split) >= *count) {
+        let message = format!("{rows} rows with a validation split of {validation_split} leave none to learn from");
+        return Err(Fault::new(FaultKind::Specification, message).key("spec.data.validation_split"));
+    }
+    let mut aside: Vec<u64> = counts.iter().map(|count| share_of(*count, validation_split)).collect();
+    let order = Vec::<i64>::try_from(&order).map_err(|error| crate::failure::of_torch(&error))?;
+    let (mut training, mut validation) = (Vec::with_capacity(order.len()), Vec::new());
+    for row in order {
+        let left = &mut aside[place(labels[place(row)])];
+        if *left > 0 {
+            *left -= 1;
+            validation.push(row);
+        } else {
+            training.push(row);
+        }
+    }
+    Ok((Tensor::from_slice(&training), Tensor::from_slice(&validation)))
+}
+
+/// How many rows of a class are kept aside.
+fn share_of(count: u64, validation_split: f64) -> u64 {
+    if count == 0 { 0 } else { rounded(count, validation_split).clamp(1, count - 1) }
+}
+
+/// The share of a class, in whole rows.
+fn rounded(count: u64, validation_split: f64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a share of a row count"
+    )]
+    let rows = (count as f64 * validation_split).round() as u64;
+    rows
+}
+
+/// Labels and rows are numbered from zero.
+fn place(number: i64) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(tensor: &Tensor) -> Vec<i64> {
+        Vec::<i64>::try_from(tensor).expect("numbers")
+    }
+
+    #[test]
+    fn every_class_is_learnt_from_and_kept_aside_by_the_same_share_whatever_the_seed() {
+        let labels: Vec<i64> = (0..100).map(|row| i64::from(row >= 40) + i64::from(row >= 98)).collect();
+        let classes = ["cat", "dog", "owl", "none of it"].map(str::to_owned);
+        for seed in 0..20 {
+            tch::manual_seed(seed);
+            let (training, validation) = stratified(&labels, &classes, 0.25).expect("split");
+            let (training, validation) = (rows(&training), rows(&validation));
+            let count = |rows: &[i64], class: i64| rows.iter().filter(|row| labels[place(**row)] == class).count();
+            assert_eq!([0, 1, 2].map(|class| count(&validation, class)), [10, 15, 1]);
+            assert_eq!([0, 1, 2].map(|class| count(&training, class)), [30, 43, 1]);
+            let mut all = [training, validation].concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..100).collect::<Vec<i64>>());
+        }
+    }
+
+    #[test]
+    fn a_class_of_one_row_cannot_be_on_both_sides() {
+        let classes = ["p", "q"].map(str::to_owned);
+        let fault = stratified(&[0, 1, 1], &classes, 0.5).expect_err("impossible");
+        assert_eq!(fault.key.as_deref(), Some("spec.data.validation_split"));
+        assert!(fault.message.starts_with("the label `p` has one training row"), "{fault}");
+        let (training, validation) = stratified(&[0, 1, 1], &classes, 0.0).expect("nothing is kept aside");
+        assert_eq!((rows(&training).len(), rows(&validation).len()), (3, 0));
+    }
+}

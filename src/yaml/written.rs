@@ -1,0 +1,54 @@
+//! Texts exactly as a file writes them: `2.10` stays `2.10`, and `0x1F` is no 31.
+
+use super::path::{Path, Segment};
+use super::tree::{Kind, Node, Tree};
+
+impl Tree {
+    /// The text, or the texts of the list, at a path of the first document; aliases are followed. `None` where there is
+    /// nothing, a mapping, or a value that is left out.
+    pub fn texts(&self, path: &Path) -> Option<Vec<String>> {
+        let mut node = self.behind(self.documents().first()?)?;
+        for segment in path.segments() {
+            node = self.behind(step(node, segment)?)?;
+        }
+        match &node.kind {
+            Kind::Sequence { items, .. } => items.iter().map(|item| text_of(self.behind(item)?)).collect(),
+            _ => Some(vec![text_of(node)?]),
+        }
+    }
+
+    /// The value that an alias stands for; any other value itself.
+    fn behind<'tree>(&'tree self, node: &'tree Node) -> Option<&'tree Node> {
+        match node.kind {
+            Kind::Alias(anchor) => self.documents().iter().find_map(|root| anchored(root, anchor)),
+            _ => Some(node),
+        }
+    }
+}
+
+fn text_of(node: &Node) -> Option<String> {
+    node.scalar().filter(|_| !node.is_left_out()).map(str::to_owned)
+}
+
+fn step<'tree>(node: &'tree Node, segment: &Segment) -> Option<&'tree Node> {
+    match (&node.kind, segment) {
+        (Kind::Mapping { entries, .. }, Segment::Key(wanted)) => {
+            entries.iter().find(|entry| entry.key.scalar() == Some(wanted)).map(|entry| &entry.value)
+        }
+        (Kind::Sequence { items, .. }, Segment::Index(index)) => items.get(*index),
+        _ => None,
+    }
+}
+
+fn anchored(node: &Node, anchor: usize) -> Option<&Node> {
+    if node.anchor == Some(anchor) {
+        return Some(node);
+    }
+    match &node.kind {
+        Kind::Mapping { entries, .. } => {
+            entries.iter().find_map(|entry| anchored(&entry.key, anchor).or_else(|| anchored(&entry.value, anchor)))
+        }
+        Kind::Sequence { items, .. } => items.iter().find_map(|item| anchored(item, anchor)),
+        Kind::Scalar { .. } | Kind::Alias(_) => None,
+    }
+}
