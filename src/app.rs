@@ -56,7 +56,7 @@ pub async fn serve(
             tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
         }
     }
-    let (workers, retention, limits) = (settings.workers, settings.retention, settings.limits);
+    let (workers, upkeep, limits) = (settings.workers, settings.upkeep, settings.limits);
     let stop = CancellationToken::new();
     let (pipeline, shared) = assemble(settings, store.clone(), crash_at, render_metrics, stop.clone())?;
     pipeline.put_away_strangers().await?;
@@ -83,7 +83,7 @@ pub async fn serve(
     parts.start("the look for missed pushes", |pipeline, stop| async move {
         pipeline.find_missed(limits.look_for_missed, &stop).await
     });
-    parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(retention, &stop).await });
+    parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(upkeep, &stop).await });
     let Parts { set: mut parts, .. } = parts;
     {
         let (shared, stop) = (shared.clone(), stop.clone());
@@ -218,7 +218,7 @@ fn assemble(
         environments,
         floors,
         people,
-        retention: _,
+        upkeep: _,
         limits,
         telemetry: _,
     } = settings;

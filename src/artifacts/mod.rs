@@ -1,5 +1,6 @@
 //! Seam: where trained weights and what belongs to them are kept, under the weights' SHA-256.
 
+mod folder;
 mod magic;
 mod object;
 
@@ -7,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use slipway_contract::Digest;
 
 use crate::domain::Retry;
+
+pub use folder::{Removed, StoredFile};
 
 /// Where artifacts are kept.
 #[derive(Debug, Clone)]
@@ -18,6 +22,9 @@ pub enum Settings {
     Folder {
         /// The folder; made if it is missing.
         path: PathBuf,
+        /// Folders of the same form, such as that of a backup: a damaged or missing file is replaced by a good copy from
+        /// the first that has one.
+        copies: Vec<PathBuf>,
         /// What stands before an artifact's digest in its address, such as `s3://models`: where the cluster reaches
         /// the same files. The folder itself when absent.
         uri: Option<String>,
@@ -27,7 +34,9 @@ pub enum Settings {
 /// Opens the store that `settings` name.
 pub fn connect(settings: &Settings) -> Result<Arc<dyn ArtifactStore>, ArtifactError> {
     match settings {
-        Settings::Folder { path, uri } => Ok(Arc::new(object::ObjectArtifacts::in_folder(path, uri.as_deref())?)),
+        Settings::Folder { path, copies, uri } => {
+            Ok(Arc::new(object::ObjectArtifacts::in_folder(path, copies, uri.as_deref())?))
+        }
     }
 }
 
@@ -35,7 +44,7 @@ pub fn connect(settings: &Settings) -> Result<Arc<dyn ArtifactStore>, ArtifactEr
 #[async_trait]
 pub trait ArtifactStore: Send + Sync {
     /// Stores a weights file and answers its digest. Only safetensors are taken. Storing the same bytes twice is the
-    /// same as storing them once.
+    /// same as storing them once; weights that are there and damaged are replaced.
     async fn put_weights(&self, file: &Path) -> Result<Digest, ArtifactError>;
 
     /// Writes an artifact's weights to `file`, which exists afterwards only if they have that digest.
@@ -49,6 +58,30 @@ pub trait ArtifactStore: Send + Sync {
 
     /// The address under which a cluster finds the artifact's folder.
     fn uri(&self, artifact: &Digest) -> String;
+
+    /// All artifacts, in no order.
+    async fn artifacts(&self) -> Result<Vec<Digest>, ArtifactError>;
+
+    /// The files of an artifact by their names; none if it is not there.
+    async fn files(&self, artifact: &Digest) -> Result<Vec<StoredFile>, ArtifactError>;
+
+    /// Removes the documents of an artifact in a folder of its own, such as `evaluations/RUN`.
+    async fn remove_documents(&self, artifact: &Digest, below: &str) -> Result<(), ArtifactError>;
+
+    /// Takes an artifact away, whole. Until it is purged it comes back when it is read, or by `bring_back`.
+    async fn set_aside(&self, artifact: &Digest, at: Timestamp) -> Result<(), ArtifactError>;
+
+    /// Brings back what was set aside. Says whether there was something.
+    async fn bring_back(&self, artifact: &Digest) -> Result<bool, ArtifactError>;
+
+    /// What was set aside and not purged yet.
+    async fn removed(&self) -> Result<Vec<Removed>, ArtifactError>;
+
+    /// Removes for good what was set aside.
+    async fn purge(&self, removed: &Removed) -> Result<(), ArtifactError>;
+
+    /// Notes that a store of deliveries and runs, by its identity, keeps its artifacts here. Answers all that do.
+    async fn register(&self, store: &str) -> Result<Vec<String>, ArtifactError>;
 }
 
 /// Why an artifact could not be stored or read.
@@ -76,7 +109,7 @@ pub enum ArtifactError {
     },
     /// What was read is not what was stored.
     #[error(
-        "{name} of artifact {artifact} is damaged: its digest is {found}, expected {expected}\n  help: restore the file from a backup; it is not used as it is"
+        "{name} of artifact {artifact} is damaged: its digest is {found}, expected {expected}\n  help: it is not used as it is; name a folder with a good copy in `artifacts.copies`, or train the model again"
     )]
     Damaged {
         /// The artifact.
@@ -102,6 +135,11 @@ pub enum ArtifactError {
 }
 
 impl ArtifactError {
+    /// Whether the artifact itself is gone or damaged: another attempt finds the same.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Damaged { .. })
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {

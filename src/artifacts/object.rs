@@ -1,9 +1,11 @@
-//! Artifacts in an object store: `sha256/<hex>/model.safetensors`, and documents beside it.
+//! Artifacts in an object store: `sha256/<hex>/model.safetensors`, and documents beside it. Every read verifies the
+//! digest; what is damaged or missing is replaced by a good copy where there is one.
 
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -13,6 +15,7 @@ use slipway_contract::Digest;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::folder::{Folder, Removed, StoredFile};
 use super::{ArtifactError, ArtifactStore, magic};
 
 /// Name of the weights beside their documents.
@@ -23,85 +26,105 @@ const CHUNK: usize = 1 << 20;
 /// Artifacts in any object store.
 pub(super) struct ObjectArtifacts {
     store: Arc<dyn ObjectStore>,
+    folder: Folder,
+    /// Folders of the same form where good copies are looked for.
+    copies: Vec<PathBuf>,
     uri: String,
 }
 
 impl ObjectArtifacts {
     /// Artifacts in a folder of this machine, every file synced to disk.
-    pub(super) fn in_folder(folder: &FilePath, uri: Option<&str>) -> Result<Self, ArtifactError> {
+    pub(super) fn in_folder(
+        folder: &FilePath,
+        copies: &[PathBuf],
+        uri: Option<&str>,
+    ) -> Result<Self, ArtifactError> {
         let file_error = |error| ArtifactError::File { file: folder.display().to_string(), error };
         std::fs::create_dir_all(folder).map_err(file_error)?;
         let folder = folder.canonicalize().map_err(file_error)?;
         let store = LocalFileSystem::new_with_prefix(&folder).map_err(ArtifactError::Store)?.with_fsync(true);
         let uri =
             uri.map_or_else(|| format!("file://{}", folder.display()), |uri| uri.trim_end_matches('/').to_owned());
-        Ok(Self { store: Arc::new(store), uri })
+        Ok(Self { store: Arc::new(store), folder: Folder::new(folder), copies: copies.to_vec(), uri })
     }
 
     fn path(artifact: &Digest, name: &str) -> Path {
-        Path::from(format!("sha256/{}/{name}", artifact.hex()))
+        Path::from(relative(artifact, name))
     }
 
-    /// Whether the weights are there already, whole.
-    async fn holds(&self, path: &Path, length: u64) -> bool {
-        self.store.head(path).await.is_ok_and(|meta| meta.size == length)
+    /// Whether the weights are there already, every byte of them. Damaged ones are set aside.
+    async fn holds(&self, artifact: &Digest) -> Result<bool, ArtifactError> {
+        let stored = self.folder.file(artifact, WEIGHTS);
+        match digest_of(&stored).await {
+            Ok(found) if found == *artifact => {
+                let (folder, artifact) = (self.folder.clone(), artifact.clone());
+                self.in_background(move || folder.touch(&artifact, WEIGHTS)).await?;
+                Ok(true)
+            }
+            Ok(_) | Err(ArtifactError::NotSafetensors { .. }) => {
+                self.set_damaged_aside(artifact, WEIGHTS).await?;
+                Ok(false)
+            }
+            Err(_) if !stored.exists() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
-}
 
-fn of_file(file: &FilePath) -> impl Fn(std::io::Error) -> ArtifactError {
-    let file = file.display().to_string();
-    move |error| ArtifactError::File { file: file.clone(), error }
-}
-
-fn missing(artifact: &Digest, name: &str) -> impl Fn(object_store::Error) -> ArtifactError {
-    let (artifact, name) = (artifact.clone(), name.to_owned());
-    move |error| match error {
-        object_store::Error::NotFound { .. } => {
-            ArtifactError::Missing { artifact: artifact.clone(), name: name.clone() }
-        }
-        error => ArtifactError::Store(error),
-    }
-}
-
-/// Reads a file to its end, chunk by chunk, and answers its digest.
-async fn digest_of(file: &FilePath) -> Result<(Digest, u64), ArtifactError> {
-    let failed = of_file(file);
-    let mut reader = File::open(file).await.map_err(&failed)?;
-    let length = reader.metadata().await.map_err(&failed)?.len();
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0; CHUNK];
-    let mut first = true;
-    loop {
-        let read = reader.read(&mut chunk).await.map_err(&failed)?;
-        if std::mem::take(&mut first)
-            && let Some(found) = magic::not_safetensors(&chunk[..read], length)
-        {
-            return Err(ArtifactError::NotSafetensors { file: file.display().to_string(), found });
-        }
-        if read == 0 {
-            return Ok((Digest::of_hasher(hasher), length));
-        }
-        hasher.update(&chunk[..read]);
-    }
-}
-
-#[async_trait]
-impl ArtifactStore for ObjectArtifacts {
-    async fn put_weights(&self, file: &FilePath) -> Result<Digest, ArtifactError> {
-        let (artifact, length) = digest_of(file).await?;
-        let path = Self::path(&artifact, WEIGHTS);
-        if self.holds(&path, length).await {
-            return Ok(artifact);
-        }
+    /// Writes a file of this machine into the store, whole or not at all.
+    async fn write(&self, file: &FilePath, path: Path) -> Result<(), ArtifactError> {
         let failed = of_file(file);
         let mut reader = File::open(file).await.map_err(&failed)?;
         let mut writer = BufWriter::new(self.store.clone(), path);
         tokio::io::copy(&mut reader, &mut writer).await.map_err(&failed)?;
-        writer.shutdown().await.map_err(&failed)?;
-        Ok(artifact)
+        writer.shutdown().await.map_err(&failed)
     }
 
-    async fn get_weights(&self, artifact: &Digest, file: &FilePath) -> Result<(), ArtifactError> {
+    /// Keeps a damaged file for whoever wants to find out what happened, where nobody reads it.
+    async fn set_damaged_aside(&self, artifact: &Digest, name: &str) -> Result<(), ArtifactError> {
+        let (folder, of, file) = (self.folder.clone(), artifact.clone(), name.to_owned());
+        if let Some(kept) = self.in_background(move || folder.set_damaged_aside(&of, &file, Timestamp::now())).await? {
+            tracing::error!(%artifact, file = name, "damaged: set aside as `{}`", kept.display());
+        }
+        Ok(())
+    }
+
+    /// Puts a good copy in the place of a file that is damaged or missing. Says whether there was one.
+    async fn heal(&self, artifact: &Digest, name: &str, expected: &Digest) -> Result<bool, ArtifactError> {
+        if self.bring_back(artifact).await? {
+            let back = plain_digest(&self.folder.file(artifact, name)).await;
+            if back.is_ok_and(|found| found == *expected) {
+                return Ok(true);
+            }
+        }
+        for copy in &self.copies {
+            let copy = copy.join(relative(artifact, name));
+            match plain_digest(&copy).await {
+                Ok(found) if found == *expected => {}
+                Ok(_) => {
+                    tracing::warn!(%artifact, "the copy `{}` is damaged as well", copy.display());
+                    continue;
+                }
+                Err(_) => continue,
+            }
+            self.set_damaged_aside(artifact, name).await?;
+            self.write(&copy, Self::path(artifact, name)).await?;
+            metrics::counter!("slipway_artifacts_healed_total").increment(1);
+            tracing::warn!(%artifact, file = name, "replaced by the good copy `{}`", copy.display());
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Work on the folder, on a thread for it.
+    async fn in_background<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, ArtifactError> {
+        let failed = |error| ArtifactError::File { file: self.folder.root().display().to_string(), error };
+        tokio::task::spawn_blocking(work).await.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)
+    }
+
+    async fn read_weights(&self, artifact: &Digest, file: &FilePath) -> Result<(), ArtifactError> {
         let path = Self::path(artifact, WEIGHTS);
         let length = self.store.head(&path).await.map_err(missing(artifact, WEIGHTS))?.size;
         let failed = of_file(file);
@@ -126,14 +149,7 @@ impl ArtifactStore for ObjectArtifacts {
         tokio::fs::rename(&partial, file).await.map_err(&failed)
     }
 
-    async fn put_document(&self, artifact: &Digest, name: &str, content: Vec<u8>) -> Result<Digest, ArtifactError> {
-        let digest = Digest::of(&content);
-        let payload = PutPayload::from(content);
-        self.store.put(&Self::path(artifact, name), payload).await.map_err(ArtifactError::Store)?;
-        Ok(digest)
-    }
-
-    async fn get_document(&self, artifact: &Digest, name: &str, expected: &Digest) -> Result<Vec<u8>, ArtifactError> {
+    async fn read_document(&self, artifact: &Digest, name: &str, expected: &Digest) -> Result<Vec<u8>, ArtifactError> {
         let found = self.store.get(&Self::path(artifact, name)).await.map_err(missing(artifact, name))?;
         let bytes = found.bytes().await.map_err(missing(artifact, name))?.to_vec();
         let digest = Digest::of(&bytes);
@@ -143,99 +159,142 @@ impl ArtifactStore for ObjectArtifacts {
         let (artifact, expected, name) = (artifact.clone(), expected.clone(), name.to_owned());
         Err(ArtifactError::Damaged { artifact, name, expected, found: digest })
     }
+}
+
+/// Where a file of an artifact stands, in the store and in every copy of it.
+fn relative(artifact: &Digest, name: &str) -> String {
+    format!("sha256/{}/{name}", artifact.hex())
+}
+
+fn of_file(file: &FilePath) -> impl Fn(std::io::Error) -> ArtifactError {
+    let file = file.display().to_string();
+    move |error| ArtifactError::File { file: file.clone(), error }
+}
+
+fn missing(artifact: &Digest, name: &str) -> impl Fn(object_store::Error) -> ArtifactError {
+    let (artifact, name) = (artifact.clone(), name.to_owned());
+    move |error| match error {
+        object_store::Error::NotFound { .. } => {
+            ArtifactError::Missing { artifact: artifact.clone(), name: name.clone() }
+        }
+        error => ArtifactError::Store(error),
+    }
+}
+
+/// The digest of a file that has to be safetensors, read chunk by chunk.
+async fn digest_of(file: &FilePath) -> Result<Digest, ArtifactError> {
+    let failed = of_file(file);
+    let mut reader = File::open(file).await.map_err(&failed)?;
+    let length = reader.metadata().await.map_err(&failed)?.len();
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut first = true;
+    loop {
+        let read = reader.read(&mut chunk).await.map_err(&failed)?;
+        if std::mem::take(&mut first)
+            && let Some(found) = magic::not_safetensors(&chunk[..read], length)
+        {
+            return Err(ArtifactError::NotSafetensors { file: file.display().to_string(), found });
+        }
+        if read == 0 {
+            return Ok(Digest::of_hasher(hasher));
+        }
+        hasher.update(&chunk[..read]);
+    }
+}
+
+/// The digest of a file, whatever it is.
+async fn plain_digest(file: &FilePath) -> std::io::Result<Digest> {
+    let mut reader = File::open(file).await?;
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match reader.read(&mut chunk).await? {
+            0 => return Ok(Digest::of_hasher(hasher)),
+            read => hasher.update(&chunk[..read]),
+        }
+    }
+}
+
+#[async_trait]
+impl ArtifactStore for ObjectArtifacts {
+    async fn put_weights(&self, file: &FilePath) -> Result<Digest, ArtifactError> {
+        let artifact = digest_of(file).await?;
+        if !self.holds(&artifact).await? {
+            self.write(file, Self::path(&artifact, WEIGHTS)).await?;
+        }
+        Ok(artifact)
+    }
+
+    async fn get_weights(&self, artifact: &Digest, file: &FilePath) -> Result<(), ArtifactError> {
+        match self.read_weights(artifact, file).await {
+            Err(error) if error.is_lost() && self.heal(artifact, WEIGHTS, artifact).await? => {
+                self.read_weights(artifact, file).await
+            }
+            read => read,
+        }
+    }
+
+    async fn put_document(&self, artifact: &Digest, name: &str, content: Vec<u8>) -> Result<Digest, ArtifactError> {
+        let digest = Digest::of(&content);
+        let payload = PutPayload::from(content);
+        self.store.put(&Self::path(artifact, name), payload).await.map_err(ArtifactError::Store)?;
+        Ok(digest)
+    }
+
+    async fn get_document(&self, artifact: &Digest, name: &str, expected: &Digest) -> Result<Vec<u8>, ArtifactError> {
+        match self.read_document(artifact, name, expected).await {
+            Err(error) if error.is_lost() && self.heal(artifact, name, expected).await? => {
+                self.read_document(artifact, name, expected).await
+            }
+            read => read,
+        }
+    }
 
     fn uri(&self, artifact: &Digest) -> String {
         format!("{}/sha256/{}", self.uri, artifact.hex())
     }
+
+    async fn artifacts(&self) -> Result<Vec<Digest>, ArtifactError> {
+        let folder = self.folder.clone();
+        self.in_background(move || folder.artifacts()).await
+    }
+
+    async fn files(&self, artifact: &Digest) -> Result<Vec<StoredFile>, ArtifactError> {
+        let (folder, artifact) = (self.folder.clone(), artifact.clone());
+        self.in_background(move || folder.files(&artifact)).await
+    }
+
+    async fn remove_documents(&self, artifact: &Digest, below: &str) -> Result<(), ArtifactError> {
+        let (folder, artifact, below) = (self.folder.clone(), artifact.clone(), below.to_owned());
+        self.in_background(move || folder.remove_documents(&artifact, &below)).await
+    }
+
+    async fn set_aside(&self, artifact: &Digest, at: Timestamp) -> Result<(), ArtifactError> {
+        let (folder, artifact) = (self.folder.clone(), artifact.clone());
+        self.in_background(move || folder.set_aside(&artifact, at)).await
+    }
+
+    async fn bring_back(&self, artifact: &Digest) -> Result<bool, ArtifactError> {
+        let (folder, artifact) = (self.folder.clone(), artifact.clone());
+        self.in_background(move || folder.bring_back(&artifact)).await
+    }
+
+    async fn removed(&self) -> Result<Vec<Removed>, ArtifactError> {
+        let folder = self.folder.clone();
+        self.in_background(move || folder.removed()).await
+    }
+
+    async fn purge(&self, removed: &Removed) -> Result<(), ArtifactError> {
+        let (folder, removed) = (self.folder.clone(), removed.clone());
+        self.in_background(move || folder.purge(&removed)).await
+    }
+
+    async fn register(&self, store: &str) -> Result<Vec<String>, ArtifactError> {
+        let (folder, store) = (self.folder.clone(), store.to_owned());
+        self.in_background(move || folder.register(&store)).await
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn weights() -> Vec<u8> {
-        [&2_u64.to_le_bytes()[..], b"{}", &vec![7; 3 << 20]].concat()
-    }
-
-    struct World {
-        folder: tempfile::TempDir,
-        artifacts: ObjectArtifacts,
-    }
-
-    impl World {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().expect("a folder");
-            let artifacts =
-                ObjectArtifacts::in_folder(&folder.path().join("store"), Some("s3://models/")).expect("a store");
-            Self { folder, artifacts }
-        }
-
-        fn file(&self, name: &str, content: &[u8]) -> std::path::PathBuf {
-            let path = self.folder.path().join(name);
-            std::fs::write(&path, content).expect("written");
-            path
-        }
-
-        fn stored(&self, artifact: &Digest) -> std::path::PathBuf {
-            self.folder.path().join("store/sha256").join(artifact.hex()).join(WEIGHTS)
-        }
-    }
-
-    #[tokio::test]
-    async fn weights_come_back_as_they_were_stored_however_often() {
-        let world = World::new();
-        let file = world.file("weights", &weights());
-        let artifact = world.artifacts.put_weights(&file).await.expect("stored");
-        assert_eq!(artifact, Digest::of(&weights()));
-        assert_eq!(world.artifacts.put_weights(&file).await.expect("stored again"), artifact);
-        let back = world.folder.path().join("back");
-        world.artifacts.get_weights(&artifact, &back).await.expect("read");
-        assert_eq!(std::fs::read(back).expect("a file"), weights());
-        assert_eq!(world.artifacts.uri(&artifact), format!("s3://models/sha256/{}", artifact.hex()));
-    }
-
-    #[tokio::test]
-    async fn damaged_weights_are_not_handed_out() {
-        let world = World::new();
-        let artifact = world.artifacts.put_weights(&world.file("weights", &weights())).await.expect("stored");
-        let mut damaged = weights();
-        *damaged.last_mut().expect("bytes") = 8;
-        std::fs::write(world.stored(&artifact), damaged).expect("written");
-        let back = world.folder.path().join("back");
-        let error = world.artifacts.get_weights(&artifact, &back).await.expect_err("damaged");
-        assert!(matches!(error, ArtifactError::Damaged { .. }), "{error}");
-        assert!(!back.exists() && !back.with_extension("partial").exists());
-    }
-
-    #[tokio::test]
-    async fn a_half_written_file_is_written_again() {
-        let world = World::new();
-        let file = world.file("weights", &weights());
-        let artifact = world.artifacts.put_weights(&file).await.expect("stored");
-        std::fs::write(world.stored(&artifact), &weights()[..1000]).expect("cut");
-        world.artifacts.put_weights(&file).await.expect("stored again");
-        assert_eq!(std::fs::read(world.stored(&artifact)).expect("a file"), weights());
-    }
-
-    #[tokio::test]
-    async fn missing_weights_and_foreign_formats_are_named() {
-        let world = World::new();
-        let nothing = Digest::of(b"nothing");
-        let error = world.artifacts.get_weights(&nothing, &world.folder.path().join("x")).await.expect_err("missing");
-        assert!(matches!(error, ArtifactError::Missing { .. }), "{error}");
-        let pickle = world.file("model.safetensors", b"\x80\x02}q\x00.");
-        let error = world.artifacts.put_weights(&pickle).await.expect_err("a pickle").to_string();
-        assert!(error.contains("is a Python pickle, expected safetensors"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_document_with_another_digest_is_refused() {
-        let world = World::new();
-        let artifact = Digest::of(b"weights");
-        let digest = world.artifacts.put_document(&artifact, "evidence.json", b"{}".to_vec()).await.expect("stored");
-        let read = world.artifacts.get_document(&artifact, "evidence.json", &digest).await;
-        assert_eq!(read.expect("read"), b"{}");
-        let other = world.artifacts.get_document(&artifact, "evidence.json", &artifact).await;
-        assert!(matches!(other, Err(ArtifactError::Damaged { .. })));
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use slipway_contract::API_VERSION;
 use super::environment_file::{EnvironmentFile, PersonFile};
 use super::executor::ExecutorFile;
 use super::floors::PoliciesFile;
+use super::retention::RetentionFile;
 use super::secret::SecretReference;
 use super::source_file::{SourceFile, WebhookFile};
 
@@ -59,7 +60,7 @@ pub struct ServerFile {
     /// Where deliveries and runs are kept; SQLite in the `state` folder when absent.
     #[serde(default)]
     pub(super) store: StoreFile,
-    /// How long deliveries are kept.
+    /// What is kept, and for how long.
     #[serde(default)]
     pub(super) retention: RetentionFile,
     /// How the work is shared.
@@ -139,24 +140,6 @@ pub(super) struct PostgresFile {
     pub(super) url: SecretReference,
 }
 
-/// How long settled deliveries are kept. Those that were not read yet are always kept.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RetentionFile {
-    /// Until they are so old.
-    #[schemars(with = "String")]
-    pub(super) age: jiff::SignedDuration,
-    /// Until all together take so much room.
-    #[schemars(with = "String")]
-    pub(super) size: ByteSize,
-}
-
-impl Default for RetentionFile {
-    fn default() -> Self {
-        Self { age: jiff::SignedDuration::from_hours(30 * 24), size: ByteSize::gib(2) }
-    }
-}
-
 /// How the work is shared.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -202,6 +185,10 @@ pub(super) struct ArtifactsFile {
     pub(super) folder: Option<String>,
     /// The address under which the cluster reaches that folder, such as `s3://models`.
     pub(super) uri: Option<String>,
+    /// Folders of the same form, such as `artifacts` of a backup: a damaged or missing file is replaced by a good copy from
+    /// the first that has one.
+    #[serde(default)]
+    pub(super) copies: Vec<String>,
 }
 
 /// Who signs promotions.

@@ -7,6 +7,7 @@ mod executor;
 mod file;
 mod floors;
 mod remote;
+mod retention;
 mod secret;
 mod settle;
 mod source_file;
@@ -25,6 +26,7 @@ use crate::forge::Secret;
 use crate::git::{Identity, Remote};
 use crate::pipeline::ChangePolicy;
 use crate::pipeline::Requests;
+use crate::pipeline::Upkeep;
 use crate::policy::Policy;
 use crate::store;
 use crate::telemetry;
@@ -65,8 +67,8 @@ pub struct Settings {
     pub people: People,
     /// Policies that no model's policy can loosen.
     pub floors: Vec<Policy>,
-    /// How long deliveries are kept.
-    pub retention: store::Retention,
+    /// What is kept, and for how long.
+    pub upkeep: Upkeep,
     /// How the work is shared.
     pub limits: Limits,
     /// Traces.

@@ -12,11 +12,12 @@ use slipway_contract::API_VERSION;
 use super::environments::{settle_environments, settle_people};
 use super::executor::{Jobs, settle_executor};
 use super::file::{
-    AuthorFile, CommitterFile, LimitsFile, MetricsFile, PostgresFile, RetentionFile, ServerFile, ServerKind,
+    AuthorFile, CommitterFile, LimitsFile, MetricsFile, PostgresFile, ServerFile, ServerKind,
     SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::floors;
 use super::remote::{Login, Place};
+use super::retention::settle_retention;
 use super::secret::{self, SecretReference};
 use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
 use super::webhooks::{check_webhooks, name_in, settle_id, settle_webhooks};
@@ -78,6 +79,7 @@ impl ServerFile {
         }
         let artifacts = artifacts::Settings::Folder {
             path: artifacts.folder.map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
+            copies: artifacts.copies.iter().map(|copy| folder.join(copy)).collect(),
             uri: artifacts.uri,
         };
         let web = settle_web(listen, &web, folder, problems)?;
@@ -86,7 +88,7 @@ impl ServerFile {
         let committer = settle_identity("committer", name, email, problems);
         let store = settle_store(store, &state, folder, problems)?;
         let limits = settle_limits(&limits, problems)?;
-        let retention = settle_retention(&retention, problems);
+        let upkeep = settle_retention(&retention, problems)?;
         let TelemetryFile { otlp } = telemetry;
         let otlp = match otlp {
             Some(url) => Some(problems.take("telemetry.otlp", url.parse::<OtlpUrl>())?),
@@ -107,7 +109,7 @@ impl ServerFile {
             environments,
             floors,
             people,
-            retention,
+            upkeep,
             limits,
             telemetry: telemetry::Settings { otlp },
         })
@@ -338,17 +340,6 @@ fn settle_store(file: StoreFile, state: &Path, folder: &Path, problems: &mut Pro
             Some(store::Settings::Postgres { url: problems.take(key, store::PostgresUrl::new(&url))? })
         }
     }
-}
-
-fn settle_retention(file: &RetentionFile, problems: &mut Problems) -> store::Retention {
-    let RetentionFile { age, size } = file;
-    if *age < jiff::SignedDuration::from_hours(1) {
-        problems.add("retention.age", format!("{age:#} is too short, expected at least `1h`"));
-    }
-    if *size < ByteSize::mib(1) {
-        problems.add("retention.size", format!("{size} is too little, expected at least 1 MiB"));
-    }
-    store::Retention { age: *age, bytes: size.as_u64() }
 }
 
 fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {

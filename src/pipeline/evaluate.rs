@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::train::{SOURCE, read_output};
 use super::{Pipeline, StepError, texts};
+use crate::artifacts::ArtifactError;
 use crate::domain::{EvaluationDigests, EvaluationRecord, Named, Run, RunEvent, RunId};
 use crate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
 use crate::policy::Asks;
@@ -26,6 +27,11 @@ pub(super) fn seed_name(index: usize) -> String {
     format!("seed-{index}")
 }
 
+/// Name of the weights of a training with another seed, in the job's folder.
+fn seed_file(index: usize) -> String {
+    format!("{}.safetensors", seed_name(index))
+}
+
 /// Name of one document of an evaluation in the artifact store.
 pub(super) fn document_name(run: RunId, who: &str, file: &str) -> String {
     format!("evaluations/{run}/{who}/{file}")
@@ -37,19 +43,23 @@ impl Pipeline {
         run: &mut Run,
         cancel: &CancellationToken,
     ) -> Result<(RunEvent, String), StepError> {
-        let artifact = artifact_of(run)?;
         let plan = self.read_plan(run).await?;
         let Asks { latencies, leakage, drift, training_runs: _ } = self.read_policies(run, &plan.model).await?.asks();
         let samples = SampleRequest { leakage, drift: drift.into_iter().collect() };
         let folder = self.fresh_folder(run.id, "evaluate").await?;
         self.export(run, &plan, &folder).await?;
-        self.artifacts.get_weights(&artifact, &folder.join(CANDIDATE)).await?;
-        let mut seeds = Vec::new();
-        for (index, seed) in run.seeds.iter().enumerate() {
-            let file = format!("{}.safetensors", seed_name(index));
-            self.artifacts.get_weights(&seed.artifact, &folder.join(&file)).await?;
-            seeds.push(file);
+        match self.fetch_trained(run, &folder).await {
+            // Lost since they were trained: they are trained again. What comes from another environment has to be exactly
+            // what was promoted there.
+            Err(error) if error.is_lost() && run.origin.is_none() => {
+                self.store.append_log(run.id, &format!("{error}\nThe model is trained again.")).await?;
+                self.train(run, cancel).await?;
+                self.fetch_trained(run, &folder).await?;
+            }
+            fetched => fetched?,
         }
+        let artifact = artifact_of(run)?;
+        let seeds = (0..run.seeds.len()).map(seed_file).collect();
         let (champion, mut unusable) = self.fetch_champion(run, &folder).await?;
         let with_champion = champion.is_some() && unusable.is_none();
         let job = Job {
@@ -95,6 +105,17 @@ impl Pipeline {
             samples: kept,
         });
         Ok((RunEvent::Evaluated, texts::evaluated(run)))
+    }
+
+    /// Writes the weights of the candidate and of its other seeds into the job's folder.
+    async fn fetch_trained(&self, run: &Run, folder: &Path) -> Result<(), ArtifactError> {
+        if let Some(artifact) = &run.artifact {
+            self.artifacts.get_weights(artifact, &folder.join(CANDIDATE)).await?;
+        }
+        for (index, seed) in run.seeds.iter().enumerate() {
+            self.artifacts.get_weights(&seed.artifact, &folder.join(seed_file(index))).await?;
+        }
+        Ok(())
     }
 
     /// The champion's digest, its weights in the job's folder, or why it cannot be used.

@@ -33,6 +33,7 @@ mod sample;
 mod source;
 mod steer;
 mod step;
+mod sweep;
 mod texts;
 mod touched;
 mod train;
@@ -65,6 +66,8 @@ pub use request::{Merge, Requests};
 pub use source::{locate as fault_place, read_model};
 pub use steer::{Reason, SteerError};
 use step::{StepError, blocking};
+pub use sweep::{ArtifactRetention, NamedNow, SweepError, Swept, remove_documents, sweep};
+pub use upkeep::Upkeep;
 pub use worker::CrashPoint;
 
 /// What the platform's owner decided, ready for use.

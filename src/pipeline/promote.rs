@@ -12,6 +12,7 @@ use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{CommitSha, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
 use crate::git::{GitError, Order, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
 use crate::manifest::{self, Values};
+use crate::store::StoreError;
 
 /// The trailer under which a promotion is found again in a branch's history.
 pub(super) const TRAILER: &str = "Slipway-Promotion";
@@ -107,7 +108,11 @@ impl Pipeline {
     /// What is written into the marked places. A rollback writes what was written then.
     async fn values(&self, run: &Run, artifact: &Digest) -> Result<Values, StepError> {
         let restored = match &run.origin {
-            Some(Origin::Rollback { to, .. }) => Some(self.store.run(*to).await?),
+            Some(Origin::Rollback { to, .. }) => match self.store.run(*to).await {
+                // Retention removed it after the rollback was asked for.
+                Err(StoreError::NoSuchRun { .. }) => None,
+                found => Some(found?),
+            },
             _ => None,
         };
         let made_by = restored.as_ref().unwrap_or(run);

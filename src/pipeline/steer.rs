@@ -186,9 +186,12 @@ impl Pipeline {
         let now = self.marked_now(known, model).await?.named;
         let promoted = self.store.promoted_runs(environment, model).await?;
         let target = match to {
-            Some(wanted) => promoted.iter().find(|run| run.id == wanted).ok_or_else(|| {
-                SteerError::Missing(format!("run {wanted} promoted nothing of `{model}` to `{environment}`"))
-            })?,
+            Some(wanted) => {
+                self.artifact_is_kept(wanted).await?;
+                promoted.iter().find(|run| run.id == wanted).ok_or_else(|| {
+                    SteerError::Missing(format!("run {wanted} promoted nothing of `{model}` to `{environment}`"))
+                })?
+            }
             None => self.before(&promoted, &now, environment, model).await?,
         };
         let Some(artifact) = target.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
@@ -248,7 +251,10 @@ impl Pipeline {
         let known = self.known(environment)?;
         let named = self.marked_now(known, model).await?.named;
         let run = match of {
-            Some(id) => self.store.run(id).await?,
+            Some(id) => {
+                self.artifact_is_kept(id).await?;
+                self.store.run(id).await?
+            }
             None => self
                 .store
                 .newest_passed(model)
@@ -272,6 +278,16 @@ impl Pipeline {
         self.due.notify_one();
         self.tell_change();
         Ok(onward)
+    }
+
+    /// Refuses what retention has removed the artifact of.
+    async fn artifact_is_kept(&self, run: RunId) -> Result<(), SteerError> {
+        match self.store.artifact_removed_at(run).await? {
+            None => Ok(()),
+            Some(at) => Err(SteerError::Conflict(format!(
+                "the artifact of run {run} was removed at {at}, as `retention.artifacts` says: train its revision again"
+            ))),
+        }
     }
 
     fn known(&self, environment: &SourceName) -> Result<&Environment, SteerError> {

@@ -80,11 +80,26 @@ impl Pipeline {
         Ok((RunEvent::Trained, texts::with_seeds(cause, run.seeds.len())))
     }
 
-    /// What a training of the same key left, if its weights are still there and whole.
+    /// What a training of the same key left, if its weights and its report are still there and whole. One whose files are
+    /// lost is as good as none; a store that cannot be read just now is asked again.
     async fn trained_earlier(&self, key: &Digest, folder: &Path) -> Result<Option<Trained>, StepError> {
         let Some(trained) = self.store.trained(key).await? else { return Ok(None) };
-        let fetched = self.artifacts.get_weights(&trained.artifact, &folder.join("earlier.safetensors")).await;
-        Ok(fetched.is_ok().then_some(trained))
+        let Trained { artifact, report, .. } = &trained;
+        let read = async {
+            self.artifacts.get_weights(artifact, &folder.join("earlier.safetensors")).await?;
+            self.artifacts.get_document(artifact, &report.name, &report.digest).await
+        };
+        match read.await {
+            Ok(_) => {
+                self.store.use_trained(key).await?;
+                Ok(Some(trained))
+            }
+            Err(error) if error.is_lost() => {
+                tracing::warn!(%artifact, "trained again: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Trains a model, and keeps and notes what comes of it: a step that is done again finds it.

@@ -1,33 +1,83 @@
-//! What is done from time to time: old deliveries are removed.
+//! What is done from time to time: what need not be kept is removed. Nothing that goes wrong here stops the server.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::Pipeline;
-use super::worker::outlive;
-use crate::store::{Retention, StoreError};
+use super::sweep::{ArtifactRetention, SweepError, Swept, remove_documents, sweep};
+use super::{NamedNow, Pipeline};
+use crate::store::{Removal, Removed, Retention, StoreError};
 
-/// How often it is done.
-const INTERVAL: Duration = Duration::from_mins(15);
+/// What is kept, and how often the rest is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upkeep {
+    /// How often.
+    pub every: Duration,
+    /// What is kept in the store.
+    pub store: Retention,
+    /// Which artifacts are kept.
+    pub artifacts: ArtifactRetention,
+}
 
 impl Pipeline {
-    /// Removes what need not be kept, now and from time to time, until `stop`.
-    pub async fn keep_up(&self, keep: Retention, stop: &CancellationToken) -> Result<(), StoreError> {
+    /// Removes what need not be kept, now and from time to time, until `stop`. Artifacts are looked at from the second time
+    /// on: by then the environments were read.
+    pub async fn keep_up(&self, keep: Upkeep, stop: &CancellationToken) -> Result<(), StoreError> {
+        let mut first = true;
         while !stop.is_cancelled() {
-            match self.store.remove_old(Timestamp::now(), keep).await {
-                Ok(removed) if removed.deliveries > 0 => {
-                    tracing::info!(removed.deliveries, "{} old deliveries removed", removed.deliveries);
-                }
+            match self.remove_rows(keep.store).await {
+                Ok(removed) if !removed.is_empty() => tracing::info!(?removed, "old entries removed"),
                 Ok(_) => {}
-                Err(error) => outlive(error)?,
+                Err(error) => tracing::error!(%error, "old entries cannot be removed, which is tried again: {error}"),
+            }
+            if !std::mem::take(&mut first) {
+                match self.sweep(keep.artifacts).await {
+                    Ok(swept) => tell(&swept),
+                    Err(error) => tracing::error!(%error, "artifacts cannot be removed, which is tried again: {error}"),
+                }
             }
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
+                () = tokio::time::sleep(keep.every) => {}
                 () = stop.cancelled() => {}
             }
         }
         Ok(())
+    }
+
+    async fn remove_rows(&self, keep: Retention) -> Result<Removed, SweepError> {
+        let named = self.store.artifacts_named().await?;
+        let removed = self.store.remove_old(Timestamp::now(), keep, &named, Removal::Done).await?;
+        remove_documents(&*self.artifacts, &removed.removed_runs).await?;
+        let Removed { deliveries, notices, log_lines, runs, audit_entries, removed_runs: _ } = &removed;
+        let counted = [
+            ("deliveries", deliveries),
+            ("reports", notices),
+            ("log_lines", log_lines),
+            ("runs", runs),
+            ("audit_entries", audit_entries),
+        ];
+        for (kind, count) in counted {
+            metrics::counter!("slipway_removed_total", "kind" => kind).increment(*count);
+        }
+        Ok(removed)
+    }
+
+    async fn sweep(&self, keep: ArtifactRetention) -> Result<Swept, SweepError> {
+        let named: NamedNow = self.named_now().await?;
+        let swept = sweep(&self.store, &*self.artifacts, keep, named, Removal::Done).await?;
+        metrics::counter!("slipway_removed_total", "kind" => "artifacts").increment(swept.removed);
+        Ok(swept)
+    }
+}
+
+fn tell(swept: &Swept) {
+    if let [other, ..] = &*swept.shared_with {
+        tracing::warn!(
+            "no artifact is removed: the store {other} keeps its own in the same folder. If that store is gone, remove \
+             the file `stores/{other}` from the folder"
+        );
+    } else if swept.removed + swept.brought_back + swept.purged > 0 {
+        tracing::info!(?swept, "{} artifacts that nothing needs were removed", swept.removed);
     }
 }

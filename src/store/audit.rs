@@ -4,10 +4,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use slipway_contract::Digest;
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
 
 use super::database::{Turn, count_of, millis, stored, time_of};
+use super::retention::said_of;
 use super::{Store, StoreError};
 use crate::domain::Actor;
 
@@ -50,6 +51,17 @@ pub struct AuditEntry {
     pub digest: String,
 }
 
+/// The last entry that retention removed. The log begins behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditAnchor {
+    /// Its place.
+    pub number: u64,
+    /// Its digest.
+    pub digest: String,
+    /// When it was removed.
+    pub at: Timestamp,
+}
+
 /// What is wrong with the log, at its first fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuditFault {
@@ -71,6 +83,12 @@ pub enum AuditFault {
         /// Its place.
         number: u64,
     },
+    /// The log begins behind an entry of which nothing in the log says that retention removed it.
+    #[error("the entries up to {number} are gone, and no entry says that retention removed them")]
+    Unaccounted {
+        /// The last place that is gone.
+        number: u64,
+    },
 }
 
 impl AuditEntry {
@@ -81,14 +99,21 @@ impl AuditEntry {
         Digest::of(&serde_json::to_vec(&said).expect("texts")).to_string()
     }
 
-    fn is_unchanged(&self) -> bool {
-        let said = NewAuditEntry {
+    fn said(&self) -> NewAuditEntry {
+        NewAuditEntry {
             actor: self.actor.clone(),
             action: self.action.clone(),
             target: self.target.clone(),
             detail: self.detail.clone(),
-        };
-        self.digest == Self::digest_of(millis(self.at), &said, &self.previous)
+        }
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.digest == Self::digest_of(millis(self.at), &self.said(), &self.previous)
+    }
+
+    fn says(&self, what: &NewAuditEntry) -> bool {
+        self.said() == *what
     }
 }
 
@@ -105,33 +130,38 @@ fn read(row: &AnyRow) -> Result<AuditEntry, StoreError> {
     })
 }
 
+/// Appends an entry, in the log's turn.
+pub(super) async fn append(connection: &mut AnyConnection, entry: &NewAuditEntry) -> Result<(), StoreError> {
+    let last = sqlx::query("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1");
+    let last = last.fetch_optional(&mut *connection).await?;
+    let (number, previous) = match last {
+        Some(row) => (count_of(&row, "number")? + 1, row.try_get("digest")?),
+        None => (1, BEGINNING.to_owned()),
+    };
+    let at = millis(Timestamp::now());
+    let insert = "INSERT INTO audit (number, at, actor, action, target, detail, previous, digest)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    sqlx::query(insert)
+        .bind(stored(number))
+        .bind(at)
+        .bind(entry.actor.as_str().to_owned())
+        .bind(entry.action.clone())
+        .bind(entry.target.clone())
+        .bind(entry.detail.clone())
+        .bind(previous.clone())
+        .bind(AuditEntry::digest_of(at, entry, &previous))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 impl Store {
     /// Appends an entry.
     pub async fn audit(&self, entry: &NewAuditEntry) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         self.database.take_turn(&mut transaction, Turn::Audit).await?;
-        let last = sqlx::query("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1");
-        let last = last.fetch_optional(&mut *transaction).await?;
-        let (number, previous) = match last {
-            Some(row) => (count_of(&row, "number")? + 1, row.try_get("digest")?),
-            None => (1, BEGINNING.to_owned()),
-        };
-        let at = millis(Timestamp::now());
-        let insert = "INSERT INTO audit (number, at, actor, action, target, detail, previous, digest)
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        sqlx::query(insert)
-            .bind(stored(number))
-            .bind(at)
-            .bind(entry.actor.as_str().to_owned())
-            .bind(entry.action.clone())
-            .bind(entry.target.clone())
-            .bind(entry.detail.clone())
-            .bind(previous.clone())
-            .bind(AuditEntry::digest_of(at, entry, &previous))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(())
+        append(&mut transaction, entry).await?;
+        transaction.commit().await
     }
 
     /// Entries behind a place, in order.
@@ -142,36 +172,44 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
     }
 
-    /// Verifies the whole log. Answers the last entry, whose digest stands for all before it: kept elsewhere, it shows
-    /// whether the end of the log was cut off.
+    /// Verifies the whole log, from its beginning or from what retention left of it. Answers the last entry, whose digest
+    /// stands for all before it: kept elsewhere, it shows whether the end of the log was cut off.
     pub async fn verify_audit(&self) -> Result<Result<Option<AuditEntry>, AuditFault>, StoreError> {
-        let mut last: Option<AuditEntry> = None;
+        let anchor = self.audit_anchor().await?;
+        let mut before = anchor.as_ref().map_or((0, BEGINNING.to_owned()), |anchor| (anchor.number, anchor.digest.clone()));
+        let removal = anchor.as_ref().map(said_of);
+        let (mut last, mut accounted) = (None, removal.is_none());
         loop {
-            let after = last.as_ref().map_or(0, |entry| entry.number);
-            let entries = self.audit_entries(after, PAGE).await?;
+            let entries = self.audit_entries(before.0, PAGE).await?;
             if entries.is_empty() {
-                return Ok(Ok(last));
+                break;
             }
             for entry in entries {
-                if let Err(fault) = follows(last.as_ref(), &entry) {
+                if let Err(fault) = follows(&before, &entry) {
                     return Ok(Err(fault));
                 }
+                accounted |= removal.as_ref().is_some_and(|removal| entry.says(removal));
+                before = (entry.number, entry.digest.clone());
                 last = Some(entry);
             }
         }
+        Ok(match anchor {
+            Some(AuditAnchor { number, .. }) if !accounted => Err(AuditFault::Unaccounted { number }),
+            _ => Ok(last),
+        })
     }
 }
 
-fn follows(last: Option<&AuditEntry>, entry: &AuditEntry) -> Result<(), AuditFault> {
-    let number = last.map_or(1, |last| last.number + 1);
-    let previous = last.map_or(BEGINNING, |last| &last.digest);
+/// Whether an entry stands where it has to, behind the number and digest of the one before it.
+fn follows((before, digest): &(u64, String), entry: &AuditEntry) -> Result<(), AuditFault> {
+    let number = before + 1;
     if entry.number != number {
         return Err(AuditFault::Missing { number });
     }
     if !entry.is_unchanged() {
         return Err(AuditFault::Changed { number });
     }
-    if entry.previous != previous {
+    if entry.previous != *digest {
         return Err(AuditFault::Moved { number });
     }
     Ok(())

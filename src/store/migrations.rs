@@ -22,6 +22,7 @@ pub(super) const SQLITE: &[Version] = &[
     (5, "news", include_str!("migrations/sqlite/0005_news.sql")),
     (6, "unapproved", include_str!("migrations/sqlite/0006_unapproved.sql")),
     (11, "identity", include_str!("migrations/sqlite/0011_identity.sql")),
+    (13, "storage", include_str!("migrations/sqlite/0013_storage.sql")),
 ];
 
 pub(super) const POSTGRES: &[Version] = &[
@@ -31,6 +32,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (5, "news", include_str!("migrations/postgres/0005_news.sql")),
     (6, "unapproved", include_str!("migrations/postgres/0006_unapproved.sql")),
     (11, "identity", include_str!("migrations/postgres/0011_identity.sql")),
+    (13, "storage", include_str!("migrations/postgres/0013_storage.sql")),
 ];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.

@@ -8,6 +8,7 @@ mod database;
 mod decisions;
 mod deliveries;
 mod error;
+mod identity;
 mod inbox;
 mod logs;
 mod migrations;
@@ -16,6 +17,7 @@ mod outbox;
 mod placements;
 mod promotions;
 mod repositories;
+mod references;
 mod retention;
 mod revisions;
 mod runs;
@@ -33,7 +35,7 @@ use crate::domain::RunId;
 use database::Database;
 use inbox::Inbox;
 
-pub use audit::{AuditEntry, AuditFault, NewAuditEntry};
+pub use audit::{AuditAnchor, AuditEntry, AuditFault, NewAuditEntry};
 pub use branches::{BranchHead, SeenBranch};
 pub use claims::Claim;
 pub use deliveries::{Backlog, DeliveryFilter, DeliveryHead, Settled, StoredDelivery};
@@ -43,7 +45,9 @@ pub use models::{ModelCursor, ModelRuns};
 pub use outbox::{News, Notice, OutboxState};
 pub use placements::ReadHistory;
 pub use repositories::{Learned, PinnedRepository};
-pub use retention::{Removed, Retention};
+pub use retention::{
+    AuditRetention, LogRetention, Removal, Removed, RemovedRun, Retention, RunRetention,
+};
 pub use revisions::Again;
 pub use runs::{QueuePlace, RunCursor, RunFilter};
 pub use tokens::{Role, Token, TokenSecret};

@@ -136,10 +136,12 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
     }
 
-    /// Runs whose promotion an environment took, newest first. Those of changes promoted nothing.
+    /// Runs whose promotion an environment took and whose artifact is still there, newest first. Those of changes promoted
+    /// nothing.
     pub async fn promoted_runs(&self, environment: &SourceName, model: &str) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND state = $3 AND change_id IS NULL
+                        AND artifact_removed_at IS NULL
                       ORDER BY begun.sequence DESC LIMIT $4";
         let rows = sqlx::query(select)
             .bind(environment.as_str().to_owned())
@@ -168,7 +170,7 @@ impl Store {
     pub async fn newest_passed(&self, model: &str) -> Result<Option<Run>, StoreError> {
         let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE model = $1 AND state IN ('waiting', 'promoting', 'done') AND change_id IS NULL
-                        AND artifact IS NOT NULL
+                        AND artifact IS NOT NULL AND artifact_removed_at IS NULL
                       ORDER BY begun.sequence DESC LIMIT 1";
         let row = sqlx::query(select).bind(model.to_owned()).fetch_optional(&self.database.pool).await?;
         row.map(|row| read_document(&row)).transpose()

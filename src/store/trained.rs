@@ -5,7 +5,7 @@ use slipway_contract::Digest;
 use sqlx::Row as _;
 
 use super::database::millis;
-use super::{Store, StoreError};
+use super::{Store, StoreError, references};
 use crate::domain::{Document, RunId};
 
 /// What a training made.
@@ -27,6 +27,8 @@ impl Store {
                       VALUES ($1, $2, $3, $4, $5, $6)
                       ON CONFLICT (run_key) DO UPDATE SET run = excluded.run, artifact = excluded.artifact,
                           report = excluded.report, report_digest = excluded.report_digest, at = excluded.at";
+        let mut transaction = self.database.begin().await?;
+        references::is_back(&mut transaction, artifact).await?;
         sqlx::query(upsert)
             .bind(key.to_string())
             .bind(run.to_string())
@@ -34,8 +36,15 @@ impl Store {
             .bind(name.clone())
             .bind(digest.to_string())
             .bind(millis(Timestamp::now()))
-            .execute(&self.database.pool)
+            .execute(&mut *transaction)
             .await?;
+        transaction.commit().await
+    }
+
+    /// Notes that what a training made is used again now: retention counts from here.
+    pub async fn use_trained(&self, key: &Digest) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE trained SET at = $1 WHERE run_key = $2");
+        update.bind(millis(Timestamp::now())).bind(key.to_string()).execute(&self.database.pool).await?;
         Ok(())
     }
 

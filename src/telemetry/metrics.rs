@@ -54,6 +54,8 @@ fn describe() {
     describe_counter!("slipway_forge_calls_unchanged_total", "Calls whose answer had not changed, which cost nothing.");
     describe_gauge!("slipway_forge_calls_left", "Calls that a repository's forge leaves until its limit begins anew.");
     describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
+    describe_counter!("slipway_removed_total", "What retention removed, by kind.");
+    describe_counter!("slipway_artifacts_healed_total", "Damaged or missing files replaced by a good copy.");
     describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
     describe_counter!("slipway_panics_total", "Requests whose handling panicked: each is a defect of this program.");
     describe_counter!("slipway_http_requests_total", "Requests, by method, route and status.");

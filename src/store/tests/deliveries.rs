@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::retention::keep_all;
 use super::{World, delivery_named, head, name, on_both_databases, run, sha};
 use crate::domain::{Delivery, DeliveryState, Intake};
 use crate::store::{DeliveryFilter, Retention, Settled, StoreError};
@@ -129,12 +130,12 @@ on_both_databases! {
             let listed = world.store.deliveries(&DeliveryFilter::default(), 10).await.expect("listed");
             listed.into_iter().map(|stored| stored.id).collect::<Vec<_>>()
         };
-        let keep = Retention { age: SignedDuration::from_mins(150), bytes: u64::MAX };
-        assert_eq!(world.store.remove_old(now, keep).await.expect("removed").deliveries, 1);
+        let keep = Retention { age: SignedDuration::from_mins(150), ..keep_all() };
+        assert_eq!(world.remove_old(now, keep).await.deliveries, 1);
         assert_eq!(kept().await, ["new", "middle", "unread"]);
         let size = unread.body.len() as u64;
-        let keep = Retention { age: SignedDuration::from_hours(100), bytes: size };
-        world.store.remove_old(now, keep).await.expect("removed");
+        let keep = Retention { age: SignedDuration::from_hours(100), bytes: size, ..keep_all() };
+        world.remove_old(now, keep).await;
         assert_eq!(kept().await, ["unread"]);
     }
 

@@ -9,6 +9,7 @@ mod migrations;
 mod outbox;
 mod promotions;
 mod repositories;
+mod retention;
 mod runs;
 mod speed;
 mod tokens;

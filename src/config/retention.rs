@@ -1,0 +1,188 @@
+//! What is kept, and for how long: its form in the server's file, and what it has to be.
+
+use bytesize::ByteSize;
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Problems;
+use super::settle::positive;
+use crate::pipeline::{ArtifactRetention, Upkeep};
+use crate::store::{AuditRetention, LogRetention, Retention, RunRetention};
+
+const fn days(days: i64) -> SignedDuration {
+    SignedDuration::from_hours(days * 24)
+}
+
+/// What is kept, and for how long. What is still to be done, and what environments name, is always kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RetentionFile {
+    /// How old a delivery that was read may become, and an entry of what forges were told of; at least an hour.
+    #[schemars(with = "String")]
+    pub(super) age: SignedDuration,
+    /// How much room the bodies of deliveries may take.
+    #[schemars(with = "String")]
+    pub(super) size: ByteSize,
+    /// How often what need not be kept is removed, at least `1s`.
+    #[schemars(with = "String")]
+    pub(super) every: SignedDuration,
+    /// Logs of runs that have ended.
+    pub(super) logs: LogsFile,
+    /// Runs that have ended, with their transitions.
+    pub(super) runs: RunsFile,
+    /// The audit log.
+    pub(super) audit: AuditFile,
+    /// Artifacts that no environment names and no run under way uses.
+    pub(super) artifacts: ArtifactsKeptFile,
+}
+
+/// Which logs of runs that have ended are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LogsFile {
+    /// How old their runs may become, at least an hour.
+    #[schemars(with = "String")]
+    pub(super) age: SignedDuration,
+    /// How much room all lines may take, at least 1 MiB.
+    #[schemars(with = "String")]
+    pub(super) size: ByteSize,
+}
+
+/// Which runs that have ended are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RunsFile {
+    /// How long after their last move, at least an hour.
+    #[schemars(with = "String")]
+    pub(super) age: SignedDuration,
+    /// How many in all, at least 100.
+    #[schemars(range(min = 100))]
+    pub(super) count: u64,
+    /// How many of each model in each environment stay, however old: so many, and so many that were promoted; at least 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) of_a_model: u32,
+}
+
+/// Which entries of the audit log are kept.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AuditFile {
+    /// How old they may become, at least a day.
+    #[schemars(with = "String")]
+    pub(super) age: SignedDuration,
+    /// How many in all, at least 1000.
+    #[schemars(range(min = 1000))]
+    pub(super) count: u64,
+}
+
+/// Which artifacts are kept that no environment names and no run under way uses.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ArtifactsKeptFile {
+    /// How long after they were last trained, evaluated or used again, at least an hour.
+    #[schemars(with = "String")]
+    pub(super) age: SignedDuration,
+    /// How much room all artifacts may take before the oldest are removed earlier; no bound when absent.
+    #[schemars(with = "Option<String>")]
+    pub(super) size: Option<ByteSize>,
+    /// How many of each model in each environment stay, however old; at least 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub(super) of_a_model: u32,
+    /// How long removed artifacts are set aside before they are removed for good, at least an hour.
+    #[schemars(with = "String")]
+    pub(super) kept_back: SignedDuration,
+}
+
+impl Default for RetentionFile {
+    fn default() -> Self {
+        Self {
+            age: days(30),
+            size: ByteSize::gib(2),
+            every: SignedDuration::from_mins(15),
+            logs: LogsFile::default(),
+            runs: RunsFile::default(),
+            audit: AuditFile::default(),
+            artifacts: ArtifactsKeptFile::default(),
+        }
+    }
+}
+
+impl Default for LogsFile {
+    fn default() -> Self {
+        Self { age: days(90), size: ByteSize::gib(2) }
+    }
+}
+
+impl Default for RunsFile {
+    fn default() -> Self {
+        Self { age: days(365), count: 200_000, of_a_model: 20 }
+    }
+}
+
+impl Default for AuditFile {
+    fn default() -> Self {
+        Self { age: days(730), count: 1_000_000 }
+    }
+}
+
+impl Default for ArtifactsKeptFile {
+    fn default() -> Self {
+        Self { age: days(30), size: None, of_a_model: 10, kept_back: days(1) }
+    }
+}
+
+/// What is kept, or mistakes added to `problems`.
+pub(super) fn settle_retention(file: &RetentionFile, problems: &mut Problems) -> Option<Upkeep> {
+    let RetentionFile { age, size, every, logs, runs, audit, artifacts } = file;
+    let hour = SignedDuration::from_hours(1);
+    for (key, age, least, word) in [
+        ("retention.age", age, hour, "1h"),
+        ("retention.every", every, SignedDuration::from_secs(1), "1s"),
+        ("retention.logs.age", &logs.age, hour, "1h"),
+        ("retention.runs.age", &runs.age, hour, "1h"),
+        ("retention.audit.age", &audit.age, days(1), "24h"),
+        ("retention.artifacts.age", &artifacts.age, hour, "1h"),
+        ("retention.artifacts.kept_back", &artifacts.kept_back, hour, "1h"),
+    ] {
+        if *age < least {
+            problems.add(key, format!("{age:#} is too short, expected at least `{word}`"));
+        }
+    }
+    let sizes = [
+        ("retention.size", Some(*size)),
+        ("retention.logs.size", Some(logs.size)),
+        ("retention.artifacts.size", artifacts.size),
+    ];
+    for (key, size) in sizes {
+        if size.is_some_and(|size| size < ByteSize::mib(1)) {
+            problems.add(key, "too little, expected at least 1 MiB");
+        }
+    }
+    for (key, count, least) in [
+        ("retention.runs.count", runs.count, 100),
+        ("retention.audit.count", audit.count, 1_000),
+        ("retention.runs.of_a_model", runs.of_a_model.into(), 1),
+        ("retention.artifacts.of_a_model", artifacts.of_a_model.into(), 1),
+    ] {
+        if count < least {
+            problems.add(key, format!("{count} is too few, expected at least {least}"));
+        }
+    }
+    Some(Upkeep {
+        every: problems.take("retention.every", positive(*every))?,
+        store: Retention {
+            age: *age,
+            bytes: size.as_u64(),
+            logs: LogRetention { age: logs.age, bytes: logs.size.as_u64() },
+            runs: RunRetention { age: runs.age, count: runs.count, of_a_model: runs.of_a_model },
+            audit: AuditRetention { age: audit.age, count: audit.count },
+        },
+        artifacts: ArtifactRetention {
+            age: artifacts.age,
+            bytes: artifacts.size.map(|size| size.as_u64()),
+            of_a_model: artifacts.of_a_model,
+            kept_back: artifacts.kept_back,
+        },
+    })
+}

@@ -1,0 +1,180 @@
+//! Artifacts that nothing needs any more are removed: marked is what environments name (git says it), what runs under way
+//! use, and the newest of each model; the rest is swept once it is old. What is swept is set aside first, and comes back
+//! when something turns out to need it.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use slipway_contract::Digest;
+
+use super::{Pipeline, StepError, blocking};
+use crate::artifacts::{ArtifactError, ArtifactStore};
+use crate::domain::{Named, SourceName};
+use crate::store::{Removal, RemovedRun, Store, StoreError};
+
+/// What was written so recently may be in use before anybody says so.
+const JUST_WRITTEN: SignedDuration = SignedDuration::from_hours(1);
+
+/// Which artifacts are kept that nothing needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArtifactRetention {
+    /// Those that were written, evaluated or used since.
+    pub age: SignedDuration,
+    /// Bytes of all artifacts; without a bound if `None`.
+    pub bytes: Option<u64>,
+    /// The newest of each model in each environment, however old.
+    pub of_a_model: u32,
+    /// How long a removed one is set aside before it is removed for good.
+    pub kept_back: SignedDuration,
+}
+
+/// What environments name.
+#[derive(Debug, Default)]
+pub struct NamedNow {
+    /// Artifacts that are named for certain.
+    pub artifacts: BTreeSet<Digest>,
+    /// Environments, or one model of them, of which that cannot be said just now: whatever they ever named stays.
+    pub unclear: Vec<(SourceName, Option<String>)>,
+}
+
+/// What a sweep did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Artifacts that are there.
+    pub artifacts: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Artifacts that something needs.
+    pub needed: u64,
+    /// Artifacts that were set aside.
+    pub removed: u64,
+    /// Their bytes.
+    pub removed_bytes: u64,
+    /// Artifacts that came back, because something needs them again.
+    pub brought_back: u64,
+    /// Artifacts that were removed for good.
+    pub purged: u64,
+    /// Other stores that keep artifacts in the same folder: as long as there are some, nothing is removed.
+    pub shared_with: Vec<String>,
+}
+
+/// Why a sweep was broken off.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The artifact store failed.
+    #[error(transparent)]
+    Artifacts(#[from] ArtifactError),
+}
+
+/// Removes artifacts that nothing needs, oldest first.
+pub async fn sweep(
+    store: &Store,
+    artifacts: &dyn ArtifactStore,
+    keep: ArtifactRetention,
+    named: NamedNow,
+    removal: Removal,
+) -> Result<Swept, SweepError> {
+    let now = Timestamp::now();
+    let before = |age: SignedDuration| now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+    let mut swept = Swept::default();
+    let own = store.identity().await?;
+    swept.shared_with = artifacts.register(&own).await?;
+    swept.shared_with.retain(|other| *other != own);
+    let mut needed = store.artifacts_in_use(keep.of_a_model, before(keep.age)).await?;
+    needed.extend(named.artifacts);
+    for (environment, model) in named.unclear {
+        needed.extend(store.artifacts_ever_at(&environment, model.as_deref()).await?);
+    }
+    let removal = if swept.shared_with.is_empty() { removal } else { Removal::Tried };
+    if removal == Removal::Done {
+        for removed in artifacts.removed().await? {
+            let artifact = &removed.artifact;
+            if needed.contains(artifact) || store.is_artifact_in_use(artifact).await? {
+                artifacts.bring_back(artifact).await?;
+                store.regain_artifact(artifact).await?;
+                swept.brought_back += 1;
+            } else if removed.at < before(keep.kept_back) {
+                artifacts.purge(&removed).await?;
+                swept.purged += 1;
+            }
+        }
+    }
+    let mut unneeded = Vec::new();
+    for artifact in artifacts.artifacts().await? {
+        let files = artifacts.files(&artifact).await?;
+        let Some(newest) = files.iter().map(|file| file.written_at).max() else { continue };
+        let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        swept.artifacts += 1;
+        swept.bytes += bytes;
+        if needed.contains(&artifact) {
+            swept.needed += 1;
+        } else {
+            unneeded.push((newest, artifact, bytes));
+        }
+    }
+    unneeded.sort();
+    let mut over = keep.bytes.map_or(0, |most| swept.bytes.saturating_sub(most));
+    if !swept.shared_with.is_empty() {
+        unneeded.clear();
+    }
+    for (newest, artifact, bytes) in unneeded {
+        if newest >= before(JUST_WRITTEN) || (newest >= before(keep.age) && over == 0) {
+            break;
+        }
+        if removal == Removal::Done {
+            if !store.give_up_artifact(&artifact, now).await? {
+                continue;
+            }
+            artifacts.set_aside(&artifact, now).await?;
+        }
+        over = over.saturating_sub(bytes);
+        swept.removed += 1;
+        swept.removed_bytes += bytes;
+    }
+    Ok(swept)
+}
+
+/// Removes what is kept of removed runs beside their artifacts. Their evidence belongs to the artifact and stays with it.
+pub async fn remove_documents(artifacts: &dyn ArtifactStore, runs: &[RemovedRun]) -> Result<(), ArtifactError> {
+    for RemovedRun { run, artifact } in runs {
+        if let Some(artifact) = artifact {
+            artifacts.remove_documents(artifact, &format!("evaluations/{run}")).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Pipeline {
+    /// What the environments name, as their branches say now.
+    pub(super) async fn named_now(&self) -> Result<NamedNow, StoreError> {
+        let mut named = NamedNow { artifacts: self.store.artifacts_named().await?, unclear: Vec::new() };
+        for (name, environment) in &self.settings.environments {
+            let mirror = environment.mirror().clone();
+            let read = async {
+                let tip = blocking(move || mirror.fetch()).await??;
+                self.named_at(environment, &tip).await
+            };
+            match read.await {
+                Ok(models) => {
+                    for (model, what) in models {
+                        match what {
+                            Named::Artifact(artifact) => drop(named.artifacts.insert(artifact)),
+                            Named::Nothing => {}
+                            Named::Unclear(_) => named.unclear.push((name.clone(), Some(model))),
+                        }
+                    }
+                }
+                Err(StepError::Store(error)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(environment = %name, ?error, "`{name}` cannot be read: what it ever named is kept");
+                    named.unclear.push((name.clone(), None));
+                }
+            }
+        }
+        Ok(named)
+    }
+}
