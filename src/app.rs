@@ -151,7 +151,7 @@ async fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
 
 /// Makes the state folder ours alone. The lock ends with the process, however it ends; a trainer that a killed server was
 /// just starting holds it for a moment more.
-async fn lock(state: &Path) -> anyhow::Result<File> {
+pub async fn lock(state: &Path) -> anyhow::Result<File> {
     let made = || -> std::io::Result<File> {
         std::fs::create_dir_all(state)?;
         File::create(state.join("lock"))

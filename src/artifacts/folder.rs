@@ -129,7 +129,9 @@ impl Folder {
     pub(super) fn removed(&self) -> io::Result<Vec<Removed>> {
         let mut removed = Vec::new();
         for time in names_in(&self.root.join(REMOVED))? {
-            let Some(at) = time.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok()) else { continue };
+            let Some(at) = time.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok()) else {
+                continue;
+            };
             for name in names_in(&self.root.join(REMOVED).join(&time))? {
                 // A purge that was interrupted is seen to by the next.
                 let hex = name.strip_suffix(GOING).unwrap_or(&name);
@@ -155,7 +157,12 @@ impl Folder {
     }
 
     /// Moves a damaged file to where nothing is read, and says where. `None` if it is gone.
-    pub(super) fn set_damaged_aside(&self, artifact: &Digest, name: &str, at: Timestamp) -> io::Result<Option<PathBuf>> {
+    pub(super) fn set_damaged_aside(
+        &self,
+        artifact: &Digest,
+        name: &str,
+        at: Timestamp,
+    ) -> io::Result<Option<PathBuf>> {
         let folder = self.root.join(DAMAGED);
         fs::create_dir_all(&folder)?;
         let kept = folder.join(format!("{}-{}-{}", at.as_millisecond(), artifact.short(), name.replace('/', "-")));

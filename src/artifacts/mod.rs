@@ -1,5 +1,6 @@
 //! Seam: where trained weights and what belongs to them are kept, under the weights' SHA-256.
 
+mod copy;
 mod folder;
 mod magic;
 mod object;
@@ -13,6 +14,7 @@ use slipway_contract::Digest;
 
 use crate::domain::Retry;
 
+pub use copy::{CopiedArtifacts, Inclusion, LIST, back_up, restore, verify};
 pub use folder::{Removed, StoredFile};
 
 /// Where artifacts are kept.

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod audit;
+mod backup;
 mod beside;
 mod check;
 mod client;
@@ -19,6 +20,7 @@ mod output;
 mod promotions;
 mod runs;
 mod serve;
+mod storage;
 mod tokens;
 mod train;
 mod watch;
@@ -85,6 +87,12 @@ enum Command {
     Tokens(tokens::Tokens),
     /// Read and verify the audit log, beside the server
     Audit(audit::Audit),
+    /// Say what takes how much room, and what retention would remove of it, beside the server
+    Storage(storage::Storage),
+    /// Write everything the server keeps into a folder, while it runs
+    Backup(backup::Backup),
+    /// Read a backup into an empty store
+    Restore(backup::Restore),
     /// Turn git's own hooks into signed deliveries
     Hook(hook::Hook),
     /// Set up and check what stands between the server and its forges
@@ -160,6 +168,9 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Release(command) => command.run(),
         Command::Tokens(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Storage(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Hook(command) => command.run(),
         Command::Forge(command) => command.run(),
         Command::Generate(command) => command.run(Cli::command()),

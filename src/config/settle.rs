@@ -12,8 +12,8 @@ use slipway_contract::API_VERSION;
 use super::environments::{settle_environments, settle_people};
 use super::executor::{Jobs, settle_executor};
 use super::file::{
-    AuthorFile, CommitterFile, LimitsFile, MetricsFile, PostgresFile, ServerFile, ServerKind,
-    SqliteFile, StoreFile, TelemetryFile, WebFile,
+    AuthorFile, CommitterFile, LimitsFile, MetricsFile, PostgresFile, ServerFile, ServerKind, SqliteFile, StoreFile,
+    TelemetryFile, WebFile,
 };
 use super::floors;
 use super::remote::{Login, Place};

@@ -46,6 +46,8 @@ pub enum RunEvent {
     Passed,
     /// Everything about the artifact is stored.
     Published,
+    /// The environment names already what this revision made: an earlier server had promoted it, and its store was lost.
+    Found,
     /// A rule of the environment holds the promotion back.
     HeldBack,
     /// No rule holds it back any more.
@@ -104,9 +106,9 @@ impl RunState {
             (Self::Gating, RunEvent::Passed) => Ok(Self::Publishing),
             (Self::Publishing, RunEvent::Published) | (Self::Waiting, RunEvent::Cleared) => Ok(Self::Promoting),
             (Self::Promoting | Self::Waiting, RunEvent::HeldBack) => Ok(Self::Waiting),
-            (Self::Promoting | Self::Waiting, RunEvent::Promoted) | (Self::Publishing, RunEvent::Judged) => {
-                Ok(Self::Done)
-            }
+            (Self::Promoting | Self::Waiting, RunEvent::Promoted)
+            | (Self::Publishing, RunEvent::Judged)
+            | (Self::Queued, RunEvent::Found) => Ok(Self::Done),
             // Nothing refuses what is promoting, but a person who rejects the artifact before it is written.
             (from, RunEvent::Refused) if from.is_active() && from != Self::Publishing => Ok(Self::Refused),
             (from, RunEvent::Failed) if from.is_active() => Ok(Self::Failed),
@@ -164,7 +166,7 @@ impl RunState {
 mod tests {
     use super::*;
 
-    const EVENTS: [RunEvent; 14] = [
+    const EVENTS: [RunEvent; 15] = [
         RunEvent::Planned,
         RunEvent::Trained,
         RunEvent::Evaluated,
@@ -172,6 +174,7 @@ mod tests {
         RunEvent::Published,
         RunEvent::Promoted,
         RunEvent::Judged,
+        RunEvent::Found,
         RunEvent::HeldBack,
         RunEvent::Cleared,
         RunEvent::ChampionMoved,
@@ -210,6 +213,13 @@ mod tests {
         for event in [RunEvent::Superseded, RunEvent::Cancelled] {
             assert!(RunState::Promoting.after(event).is_err());
             assert!(RunState::Waiting.after(event).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_was_promoted_before_is_found_only_before_anything_is_done() {
+        for state in RunState::ALL {
+            assert_eq!(state.after(RunEvent::Found).is_ok(), state == RunState::Queued);
         }
     }
 

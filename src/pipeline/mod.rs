@@ -11,6 +11,7 @@ mod environment;
 mod evaluate;
 mod explain;
 mod fork;
+mod found;
 mod gate;
 mod group;
 mod history;

@@ -24,6 +24,9 @@ impl Pipeline {
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
         self.check_policies(run, &plan.model).await?;
         self.check_environment(run).await?;
+        if let Some(found) = self.promoted_before(run).await? {
+            return Ok(found);
+        }
         Ok((RunEvent::Planned, format!("`{}` at {} is sound", run.file, run.head.short())))
     }
 

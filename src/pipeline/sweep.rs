@@ -150,7 +150,7 @@ pub async fn remove_documents(artifacts: &dyn ArtifactStore, runs: &[RemovedRun]
 
 impl Pipeline {
     /// What the environments name, as their branches say now.
-    pub(super) async fn named_now(&self) -> Result<NamedNow, StoreError> {
+    pub(super) async fn named_everywhere(&self) -> Result<NamedNow, StoreError> {
         let mut named = NamedNow { artifacts: self.store.artifacts_named().await?, unclear: Vec::new() };
         for (name, environment) in &self.settings.environments {
             let mirror = environment.mirror().clone();

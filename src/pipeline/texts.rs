@@ -118,6 +118,15 @@ pub(super) fn overtaken(newer: &Run) -> String {
     format!("superseded by run {} of {}, which passed meanwhile", newer.id, newer.head.short())
 }
 
+/// The environment names what the revision made, by a run that is not in the store.
+pub(super) fn found(run: &Run, by: RunId, commit: &CommitSha) -> String {
+    format!(
+        "`{}` names what this revision made since {}, by run {by}, of which this store knows nothing",
+        run.environment,
+        commit.short()
+    )
+}
+
 /// Somebody rejected the artifact.
 pub(super) fn rejected(rejection: &Rejection) -> String {
     let Rejection { artifact, actor, reason, .. } = rejection;

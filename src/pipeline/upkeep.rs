@@ -64,7 +64,7 @@ impl Pipeline {
     }
 
     async fn sweep(&self, keep: ArtifactRetention) -> Result<Swept, SweepError> {
-        let named: NamedNow = self.named_now().await?;
+        let named: NamedNow = self.named_everywhere().await?;
         let swept = sweep(&self.store, &*self.artifacts, keep, named, Removal::Done).await?;
         metrics::counter!("slipway_removed_total", "kind" => "artifacts").increment(swept.removed);
         Ok(swept)

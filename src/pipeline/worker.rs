@@ -269,7 +269,8 @@ impl Pipeline {
         let transition =
             Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
         let since = self.store.in_state_since(run.id).await;
-        let onward = if event == RunEvent::Promoted { self.onward_of(&run).await? } else { Vec::new() };
+        let promoted = matches!(event, RunEvent::Promoted | RunEvent::Found);
+        let onward = if promoted { self.onward_of(&run).await? } else { Vec::new() };
         self.crash_if(run.state, false);
         self.store.record_moved(lease, &run, &transition, &onward).await?;
         self.crash_if(run.state, true);

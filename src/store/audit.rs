@@ -176,7 +176,8 @@ impl Store {
     /// stands for all before it: kept elsewhere, it shows whether the end of the log was cut off.
     pub async fn verify_audit(&self) -> Result<Result<Option<AuditEntry>, AuditFault>, StoreError> {
         let anchor = self.audit_anchor().await?;
-        let mut before = anchor.as_ref().map_or((0, BEGINNING.to_owned()), |anchor| (anchor.number, anchor.digest.clone()));
+        let mut before =
+            anchor.as_ref().map_or((0, BEGINNING.to_owned()), |anchor| (anchor.number, anchor.digest.clone()));
         let removal = anchor.as_ref().map(said_of);
         let (mut last, mut accounted) = (None, removal.is_none());
         loop {

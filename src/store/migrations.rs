@@ -37,7 +37,7 @@ pub(super) const POSTGRES: &[Version] = &[
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.
 #[derive(Debug)]
-struct Versions(&'static [Version]);
+struct Versions(Vec<Version>);
 
 type Resolved<'s> = Pin<Box<dyn Future<Output = Result<Vec<Migration>, BoxDynError>> + Send + 's>>;
 
@@ -60,13 +60,29 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), StoreErr
     run(versions, &database.pool).await
 }
 
+/// Whether a version is known, in one of the databases.
+pub(super) fn is_known(version: i64) -> bool {
+    SQLITE.iter().chain(POSTGRES).any(|(known, ..)| *known == version)
+}
+
+/// Makes the tables as they were at these versions. The first one is only in SQLite, and part of the second elsewhere.
+pub(super) async fn bring_to(database: &Database, versions: &[i64]) -> Result<(), StoreError> {
+    let known = match database.dialect {
+        Dialect::Sqlite => SQLITE,
+        Dialect::Postgres => POSTGRES,
+    };
+    let wanted: Vec<Version> =
+        known.iter().filter(|(version, ..)| *version == 1 || versions.contains(version)).copied().collect();
+    run(&wanted, &database.pool).await
+}
+
 /// Runs those of `versions` that the database does not have yet.
-pub(super) async fn run<'a, A>(versions: &'static [Version], connections: A) -> Result<(), StoreError>
+pub(super) async fn run<'a, A>(versions: &[Version], connections: A) -> Result<(), StoreError>
 where
     A: Acquire<'a>,
     <A::Connection as Deref>::Target: Migrate,
 {
-    let migrator = Migrator::new(Versions(versions)).await.map_err(incompatible)?;
+    let migrator = Migrator::new(Versions(versions.to_vec())).await.map_err(incompatible)?;
     migrator.run(connections).await.map_err(incompatible)
 }
 

@@ -2,6 +2,7 @@
 //! databases; what differs between them is in `database` and in the migrations.
 
 mod audit;
+mod backup;
 mod branches;
 mod claims;
 mod database;
@@ -16,8 +17,8 @@ mod models;
 mod outbox;
 mod placements;
 mod promotions;
-mod repositories;
 mod references;
+mod repositories;
 mod retention;
 mod revisions;
 mod runs;
@@ -28,6 +29,7 @@ mod tokens;
 mod trained;
 mod turns;
 mod unapproved;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -36,6 +38,7 @@ use database::Database;
 use inbox::Inbox;
 
 pub use audit::{AuditAnchor, AuditEntry, AuditFault, NewAuditEntry};
+pub use backup::{BackupError, Dump, DumpedTable, restore, verify_table};
 pub use branches::{BranchHead, SeenBranch};
 pub use claims::Claim;
 pub use deliveries::{Backlog, DeliveryFilter, DeliveryHead, Settled, StoredDelivery};
@@ -45,14 +48,13 @@ pub use models::{ModelCursor, ModelRuns};
 pub use outbox::{News, Notice, OutboxState};
 pub use placements::ReadHistory;
 pub use repositories::{Learned, PinnedRepository};
-pub use retention::{
-    AuditRetention, LogRetention, Removal, Removed, RemovedRun, Retention, RunRetention,
-};
+pub use retention::{AuditRetention, LogRetention, Removal, Removed, RemovedRun, Retention, RunRetention};
 pub use revisions::Again;
 pub use runs::{QueuePlace, RunCursor, RunFilter};
 pub use tokens::{Role, Token, TokenSecret};
 pub use trained::Trained;
 pub use turns::BranchTurn;
+pub use usage::{SourceUsage, TableUsage};
 
 /// Which database, and where.
 #[derive(Debug, Clone)]

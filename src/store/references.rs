@@ -86,9 +86,7 @@ impl Store {
         environment: &SourceName,
         model: Option<&str>,
     ) -> Result<BTreeSet<Digest>, StoreError> {
-        let bind = |select| {
-            sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.map(str::to_owned))
-        };
+        let bind = |select| sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.map(str::to_owned));
         let mut ever = BTreeSet::new();
         let placements = "SELECT document FROM placements WHERE environment = $1 AND ($2 IS NULL OR model = $2)";
         for row in bind(placements).fetch_all(&self.database.pool).await? {

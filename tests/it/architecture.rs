@@ -42,6 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "manifest",
             "forge",
             "executor",
+            "artifacts",
             "store",
             "pipeline",
             "web",

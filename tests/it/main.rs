@@ -18,6 +18,7 @@ mod papers;
 mod push;
 mod recorded;
 mod server;
+mod storage;
 mod support;
 mod trainer_ends;
 mod webhook;

@@ -6,8 +6,15 @@ use std::process::Command;
 
 use crate::support::{each_source, slipway};
 
-const PAPERS: [&str; 6] =
-    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/benchmarks.md"];
+const PAPERS: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "docs/benchmarks.md",
+    "docs/operating.md",
+];
 
 fn read(paper: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(paper);

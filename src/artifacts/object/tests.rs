@@ -14,8 +14,12 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let artifacts =
-            ObjectArtifacts::in_folder(&folder.path().join("store"), &[folder.path().join("copy")], Some("s3://models/")).expect("a store");
+        let artifacts = ObjectArtifacts::in_folder(
+            &folder.path().join("store"),
+            &[folder.path().join("copy")],
+            Some("s3://models/"),
+        )
+        .expect("a store");
         Self { folder, artifacts }
     }
 
@@ -151,7 +155,7 @@ async fn what_was_removed_comes_back_when_it_is_read_until_it_is_purged() {
     let removed = world.artifacts.removed().await.expect("listed");
     assert_eq!(removed.iter().map(|removed| &removed.artifact).collect::<Vec<_>>(), [&artifact]);
     world.artifacts.get_weights(&artifact, &back).await.expect("brought back");
-    assert_eq!(world.artifacts.artifacts().await.expect("listed"), [artifact.clone()]);
+    assert_eq!(world.artifacts.artifacts().await.expect("listed"), std::slice::from_ref(&artifact));
     assert_eq!(world.artifacts.removed().await.expect("listed"), []);
     world.artifacts.set_aside(&artifact, Timestamp::now()).await.expect("set aside");
     for removed in world.artifacts.removed().await.expect("listed") {

@@ -24,7 +24,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.measure_logs().await?;
         let too_old = oldest(now, keep.age);
-        let sum = sqlx::query("SELECT CAST(COALESCE(SUM(log_bytes), 0) AS BIGINT) AS bytes FROM runs WHERE log_bytes > 0");
+        let sum =
+            sqlx::query("SELECT CAST(COALESCE(SUM(log_bytes), 0) AS BIGINT) AS bytes FROM runs WHERE log_bytes > 0");
         let mut over = count_of(&sum.fetch_one(&self.database.pool).await?, "bytes")?.saturating_sub(keep.bytes);
         let select = "SELECT id, created_at, log_bytes FROM runs
                       WHERE log_bytes > 0 AND active = 0 AND (created_at, id) > ($1, $2)
@@ -82,7 +83,10 @@ impl Store {
             transaction.commit().await?;
         }
         let mut transaction = self.database.begin().await?;
-        sqlx::query("UPDATE runs SET log_bytes = 0 WHERE id = $1").bind(run.to_owned()).execute(&mut *transaction).await?;
+        sqlx::query("UPDATE runs SET log_bytes = 0 WHERE id = $1")
+            .bind(run.to_owned())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(lines)
     }

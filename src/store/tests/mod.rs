@@ -2,6 +2,7 @@
 //! PostgreSQL server.
 
 mod audit;
+mod backup;
 mod claims;
 mod deliveries;
 mod lists;

@@ -8,6 +8,7 @@ mod kills;
 mod outages;
 mod promotions;
 mod replicas;
+mod restore;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

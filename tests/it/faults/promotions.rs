@@ -14,19 +14,19 @@ use slipway_testkit::{Repository, SlipwayProcess, WorkTree};
 use super::World;
 use crate::support::{DEADLINE, slipway, text};
 
-const MODELS: usize = 40;
+pub(super) const MODELS: usize = 40;
 const KILLS: usize = 50;
 
 fn name(text: &str) -> SourceName {
     SourceName::try_from(text.to_owned()).expect("a name")
 }
 
-fn model(number: usize) -> String {
+pub(super) fn model(number: usize) -> String {
     format!("model-{number}")
 }
 
 /// A run of a model that passed everything and is to be promoted next; `before` is what its environment names.
-fn passed(number: usize, round: usize, before: Option<Digest>) -> Run {
+pub(super) fn passed(number: usize, round: usize, before: Option<Digest>) -> Run {
     let head: CommitSha = format!("{:040x}", round * 1_000 + number + 1).parse().expect("a commit");
     let now = Timestamp::now();
     let cause = RunCause {
@@ -45,7 +45,7 @@ fn passed(number: usize, round: usize, before: Option<Digest>) -> Run {
 }
 
 impl World {
-    fn environment(&self) -> Repository {
+    pub(super) fn environment(&self) -> Repository {
         Repository::at(self.path().join("repositories/environment.git"))
     }
 
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// Manifests that mark so many models, a file each.
-    async fn mark_models(&self) {
+    pub(super) async fn mark_models(&self) {
         let clone = self.clone_of_environment("manifests").await;
         for number in 0..MODELS {
             let manifest = format!("# kept\nartifact: none # {{\"slipway\": \"{}:digest\"}}\n", model(number));
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// A store with so many runs that are to be promoted.
-    async fn filled(&self, runs: &[Run]) -> Store {
+    pub(super) async fn filled(&self, runs: &[Run]) -> Store {
         // The store's folder is the server's to make.
         std::fs::create_dir_all(self.path().join("state-a")).expect("a folder");
         let store = self.store().await;
@@ -76,7 +76,7 @@ impl World {
     }
 
     /// How many commits carry each promotion's trailer.
-    async fn landed(&self) -> BTreeMap<String, usize> {
+    pub(super) async fn landed(&self) -> BTreeMap<String, usize> {
         let format = ["--format=%(trailers:key=Slipway-Run,valueonly)"];
         let log = self.environment().log("main", &format).await.expect("a log");
         let mut landed = BTreeMap::new();
@@ -88,7 +88,7 @@ impl World {
 }
 
 /// Waits until no run is under way.
-async fn all_ended(store: &Store) -> Vec<Run> {
+pub(super) async fn all_ended(store: &Store) -> Vec<Run> {
     let ended = async {
         loop {
             let runs = store.runs(&RunFilter::default(), 10_000).await.expect("runs");
@@ -104,7 +104,7 @@ async fn all_ended(store: &Store) -> Vec<Run> {
 }
 
 /// Every run is done and has one commit; the rest of the manifests is as it was.
-async fn each_landed_once(world: &World, runs: &[Run]) -> (usize, usize) {
+pub(super) async fn each_landed_once(world: &World, runs: &[Run]) -> (usize, usize) {
     let landed = world.landed().await;
     let lost = runs.iter().filter(|run| !landed.contains_key(&run.id.to_string())).count();
     let doubled = landed.values().filter(|count| **count > 1).count();

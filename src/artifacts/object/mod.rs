@@ -19,7 +19,7 @@ use super::folder::{Folder, Removed, StoredFile};
 use super::{ArtifactError, ArtifactStore, magic};
 
 /// Name of the weights beside their documents.
-const WEIGHTS: &str = "model.safetensors";
+pub(super) const WEIGHTS: &str = "model.safetensors";
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
 
@@ -34,11 +34,7 @@ pub(super) struct ObjectArtifacts {
 
 impl ObjectArtifacts {
     /// Artifacts in a folder of this machine, every file synced to disk.
-    pub(super) fn in_folder(
-        folder: &FilePath,
-        copies: &[PathBuf],
-        uri: Option<&str>,
-    ) -> Result<Self, ArtifactError> {
+    pub(super) fn in_folder(folder: &FilePath, copies: &[PathBuf], uri: Option<&str>) -> Result<Self, ArtifactError> {
         let file_error = |error| ArtifactError::File { file: folder.display().to_string(), error };
         std::fs::create_dir_all(folder).map_err(file_error)?;
         let folder = folder.canonicalize().map_err(file_error)?;

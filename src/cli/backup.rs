@@ -1,0 +1,238 @@
+//! `slipway backup` and `slipway restore`: everything the server keeps, as files that can be moved, checked and read back.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+use slipway_contract::Digest;
+
+use super::beside::{Beside, failed, work};
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::app;
+use crate::artifacts::{self, ArtifactError, CopiedArtifacts, Inclusion};
+use crate::config::Settings;
+use crate::store::{self, BackupError, Dump, Store};
+
+/// What a backup is, in its folder. Written last: a folder without it is none.
+const MANIFEST: &str = "backup.json";
+/// Digests of all files but those of artifacts.
+const SUMS: &str = "SHA256SUMS";
+
+/// Write everything the server keeps into a folder, while it runs.
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The folder; made, and refused if it is there
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// How artifacts are in it
+    #[arg(long, value_enum, default_value_t = How::Copy)]
+    artifacts: How,
+    #[command(flatten)]
+    beside: Beside,
+    /// JSON even on a terminal
+    #[arg(long)]
+    json: bool,
+}
+
+/// Read a backup into an empty store. The server must not run.
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// The folder that `slipway backup` wrote
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Change nothing; only find out whether every file is as it was written
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    beside: Beside,
+    /// JSON even on a terminal
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum How {
+    /// Copies
+    Copy,
+    /// Hard links where that is possible: no room is taken, and both are lost together
+    Link,
+    /// Only names and digests: the folder is backed up in another way
+    List,
+}
+
+impl From<How> for Inclusion {
+    fn from(how: How) -> Self {
+        match how {
+            How::Copy => Self::Copy,
+            How::Link => Self::Link,
+            How::List => Self::List,
+        }
+    }
+}
+
+/// What a backup is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    store: Dump,
+    included: Inclusion,
+    artifacts: CopiedArtifacts,
+}
+
+impl Manifest {
+    fn rows(&self) -> u64 {
+        self.store.tables.iter().map(|table| table.rows).sum()
+    }
+
+    fn tell(&self, what: &str, json: bool) -> Result<(), Failure> {
+        if json || !output::on_terminal() {
+            output::say(&serde_json::to_string_pretty(self).map_err(exit::defect)?);
+            return Ok(());
+        }
+        let (tables, artifacts) = (self.store.tables.len(), &self.artifacts);
+        let how = match self.included {
+            Inclusion::Copy => "copied",
+            Inclusion::Link => "linked",
+            Inclusion::List => "listed",
+        };
+        output::say(&format!(
+            "{what}: {} rows of {tables} tables as of {}, {} files of artifacts {how} ({})",
+            self.rows(),
+            self.store.taken_at,
+            artifacts.files,
+            bytesize::ByteSize::b(artifacts.bytes),
+        ));
+        Ok(())
+    }
+}
+
+impl Backup {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = self.beside.settings()?;
+        if self.folder.exists() {
+            return Err(exit::invalid(format!(
+                "`{}` is there already: name a folder that is not",
+                self.folder.display()
+            )));
+        }
+        let partial = partial_of(&self.folder)?;
+        make_private(&partial)?;
+        let manifest = work(&settings, async |store| write(store, &settings, &partial, self.artifacts.into()).await)?;
+        std::fs::rename(&partial, &self.folder).map_err(|error| of_file(&self.folder, &error))?;
+        manifest.tell(&format!("`{}` is whole", self.folder.display()), self.json)?;
+        Ok(complain_of(&manifest.artifacts, "damaged, and not in the backup"))
+    }
+}
+
+async fn write(store: &Store, settings: &Settings, folder: &Path, how: Inclusion) -> Result<Manifest, Failure> {
+    let dump = store.dump(folder).await.map_err(of_backup)?;
+    // After the rows: what they name was there before them.
+    let artifacts = artifacts::back_up(&settings.artifacts, folder, how).map_err(of_artifacts)?;
+    let manifest = Manifest { store: dump, included: how, artifacts };
+    let content = serde_json::to_vec_pretty(&manifest).map_err(exit::defect)?;
+    write_synced(&folder.join(MANIFEST), &content)?;
+    let mut sums = format!("{}  {MANIFEST}\n", Digest::of(&content).hex());
+    for table in &manifest.store.tables {
+        let _ = writeln!(sums, "{}  {}", table.digest.hex(), table.file()); // a text takes everything
+    }
+    let list = std::fs::read(folder.join(artifacts::LIST)).map_err(|error| of_file(folder, &error))?;
+    let _ = writeln!(sums, "{}  {}", Digest::of(&list).hex(), artifacts::LIST);
+    write_synced(&folder.join(SUMS), sums.as_bytes())?;
+    Ok(manifest)
+}
+
+impl Restore {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = self.beside.settings()?;
+        let manifest = read(&self.folder)?;
+        if self.check {
+            for table in &manifest.store.tables {
+                store::verify_table(table, &self.folder).map_err(of_backup)?;
+            }
+            let found =
+                artifacts::verify(&settings.artifacts, &self.folder, manifest.included).map_err(of_artifacts)?;
+            manifest.tell(&format!("`{}` is a backup", self.folder.display()), self.json)?;
+            return Ok(complain_of(&found, "damaged or missing"));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
+        let restored = runtime.block_on(async {
+            let _lock = app::lock(&settings.state).await.map_err(|error| exit::invalid(format!("{error:#}")))?;
+            // First the artifacts, then the rows that name them: broken off in between, it can be done again.
+            let restored =
+                artifacts::restore(&settings.artifacts, &self.folder, manifest.included).map_err(of_artifacts)?;
+            store::restore(&settings.store, &self.folder, &manifest.store).await.map_err(of_backup)?;
+            Ok(restored)
+        })?;
+        manifest.tell("restored", self.json)?;
+        Ok(complain_of(&restored, "damaged or missing: runs that need them train them again"))
+    }
+}
+
+/// What a folder says that it is.
+fn read(folder: &Path) -> Result<Manifest, Failure> {
+    let path = folder.join(MANIFEST);
+    let content = std::fs::read(&path).map_err(|error| {
+        exit::invalid(format!("`{}` is no backup: {MANIFEST} cannot be read: {error}", folder.display()))
+    })?;
+    let sums = std::fs::read_to_string(folder.join(SUMS)).map_err(|error| of_file(&folder.join(SUMS), &error))?;
+    for (file, content) in [
+        (MANIFEST, content.clone()),
+        (artifacts::LIST, std::fs::read(folder.join(artifacts::LIST)).map_err(|error| of_file(folder, &error))?),
+    ] {
+        if !sums.lines().any(|line| line == format!("{}  {file}", Digest::of(&content).hex())) {
+            return Err(exit::invalid(format!("`{file}` of the backup is damaged: {SUMS} has another digest of it")));
+        }
+    }
+    serde_json::from_slice(&content).map_err(|error| exit::invalid(format!("`{}`: {error}", path.display())))
+}
+
+/// Damaged artifacts make no backup worthless, and are not to be missed.
+fn complain_of(artifacts: &CopiedArtifacts, what: &str) -> Exit {
+    for name in &artifacts.damaged {
+        output::complain(&format!("the artifact file `{name}` is {what}"));
+    }
+    if artifacts.damaged.is_empty() { Exit::Done } else { Exit::Refused }
+}
+
+/// Where a backup is written before it is whole. What an earlier one left there is removed.
+fn partial_of(folder: &Path) -> Result<PathBuf, Failure> {
+    let name = folder.file_name().ok_or_else(|| exit::invalid(format!("`{}` names no folder", folder.display())))?;
+    let mut partial = name.to_owned();
+    partial.push(".partial");
+    let partial = folder.with_file_name(partial);
+    match std::fs::remove_dir_all(&partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(of_file(&partial, &error)),
+        _ => Ok(partial),
+    }
+}
+
+/// A folder that nobody else may read: deliveries are in it, and digests of tokens.
+fn make_private(folder: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| of_file(folder, &error))
+}
+
+fn write_synced(file: &Path, content: &[u8]) -> Result<(), Failure> {
+    let write = || -> std::io::Result<()> {
+        std::fs::write(file, content)?;
+        std::fs::File::open(file)?.sync_all()
+    };
+    write().map_err(|error| of_file(file, &error))
+}
+
+fn of_file(file: &Path, error: &std::io::Error) -> Failure {
+    exit::invalid(format!("`{}`: {error}", file.display()))
+}
+
+fn of_artifacts(error: ArtifactError) -> Failure {
+    exit::invalid(error)
+}
+
+fn of_backup(error: BackupError) -> Failure {
+    match error {
+        BackupError::Store(error) => failed(error),
+        error => exit::invalid(error),
+    }
+}

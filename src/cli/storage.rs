@@ -1,0 +1,188 @@
+//! `slipway storage`: what takes how much room, what of it retention would remove, and removing it now.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bytesize::ByteSize;
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+use slipway_contract::Digest;
+
+use super::beside::{Beside, failed, work};
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::artifacts::{self, ArtifactStore};
+use crate::config::Settings;
+use crate::domain::Actor;
+use crate::pipeline::{self, NamedNow, SweepError, Swept};
+use crate::store::{NewAuditEntry, Removal, Removed, SourceUsage, Store, TableUsage};
+
+/// Say what takes how much room, and what retention would remove of it, beside the server.
+#[derive(Debug, Args)]
+pub(super) struct Storage {
+    /// Remove now what retention would remove
+    #[arg(long)]
+    prune: bool,
+    /// With `--prune`: remove nothing, only say what would be
+    #[arg(long, requires = "prune")]
+    dry_run: bool,
+    #[command(flatten)]
+    beside: Beside,
+    /// JSON even on a terminal
+    #[arg(long)]
+    json: bool,
+}
+
+/// What takes how much room.
+struct Usage {
+    tables: Vec<TableUsage>,
+    sources: BTreeMap<String, SourceUsage>,
+    artifact_bytes: BTreeMap<Digest, u64>,
+}
+
+impl Storage {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let settings = self.beside.settings()?;
+        let artifacts = artifacts::connect(&settings.artifacts).map_err(exit::invalid)?;
+        let removal = if self.prune && !self.dry_run { Removal::Done } else { Removal::Tried };
+        let (usage, removed, swept) = work(&settings, async |store| {
+            let usage = measure(store, &*artifacts).await?;
+            let (removed, swept) = remove(store, &*artifacts, &settings, removal).await?;
+            Ok((usage, removed, swept))
+        })?;
+        if self.json || !output::on_terminal() {
+            let removed = json!({ "done": removal == Removal::Done, "rows": removed, "artifacts": swept });
+            let text = json!({
+                "tables": usage.tables,
+                "sources": usage.sources.iter().map(|(name, source)| usage.source(name, source)).collect::<Vec<_>>(),
+                "retention": removed,
+            });
+            output::say(&serde_json::to_string_pretty(&text).map_err(exit::defect)?);
+            return Ok(Exit::Done);
+        }
+        if !self.prune {
+            usage.show(&swept);
+        }
+        output::say(&sentence(removal, &removed, &swept));
+        Ok(Exit::Done)
+    }
+}
+
+async fn measure(store: &Store, artifacts: &dyn ArtifactStore) -> Result<Usage, Failure> {
+    let tables = store.table_usage().await.map_err(failed)?;
+    let sources = store.source_usage().await.map_err(failed)?;
+    let mut artifact_bytes = BTreeMap::new();
+    for artifact in artifacts.artifacts().await.map_err(exit::invalid)? {
+        let files = artifacts.files(&artifact).await.map_err(exit::invalid)?;
+        artifact_bytes.insert(artifact, files.iter().map(|file| file.bytes).sum());
+    }
+    Ok(Usage { tables, sources, artifact_bytes })
+}
+
+/// Removes what retention would. Beside the server no environment's branch is read, so whatever one ever named stays.
+async fn remove(
+    store: &Store,
+    artifacts: &dyn ArtifactStore,
+    settings: &Settings,
+    removal: Removal,
+) -> Result<(Removed, Swept), Failure> {
+    let keep = settings.upkeep;
+    let named = store.artifacts_named().await.map_err(failed)?;
+    let removed = store.remove_old(Timestamp::now(), keep.store, &named, removal).await.map_err(failed)?;
+    pipeline::remove_documents(artifacts, &removed.removed_runs).await.map_err(exit::invalid)?;
+    let unclear = settings.environments.keys().map(|name| (name.clone(), None)).collect();
+    let named = NamedNow { artifacts: named, unclear };
+    let swept = pipeline::sweep(store, artifacts, keep.artifacts, named, removal).await.map_err(of_sweep)?;
+    if removal == Removal::Done {
+        let entry = NewAuditEntry {
+            actor: Actor::command_line(),
+            action: "storage.prune".to_owned(),
+            target: "storage".to_owned(),
+            detail: sentence(removal, &removed, &swept),
+        };
+        store.audit(&entry).await.map_err(failed)?;
+    }
+    Ok((removed, swept))
+}
+
+fn of_sweep(error: SweepError) -> Failure {
+    match error {
+        SweepError::Store(error) => failed(error),
+        SweepError::Artifacts(error) => exit::invalid(error),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).to_string()
+}
+
+impl Usage {
+    fn bytes_of(&self, source: &SourceUsage) -> u64 {
+        source.artifacts.iter().filter_map(|artifact| self.artifact_bytes.get(artifact)).sum()
+    }
+
+    fn source(&self, name: &str, source: &SourceUsage) -> serde_json::Value {
+        let kept = source.artifacts.iter().filter(|artifact| self.artifact_bytes.contains_key(artifact)).count();
+        json!({
+            "source": name,
+            "deliveries": source.deliveries,
+            "delivery_bytes": source.delivery_bytes,
+            "runs": source.runs,
+            "log_bytes": source.log_bytes,
+            "artifacts": kept,
+            "artifact_bytes": self.bytes_of(source),
+        })
+    }
+
+    fn show(&self, swept: &Swept) {
+        let mut rows: Vec<Vec<String>> = self
+            .tables
+            .iter()
+            .filter(|table| table.rows > 0)
+            .map(|table| vec![table.table.clone(), table.rows.to_string(), size(table.bytes)])
+            .collect();
+        rows.push(vec!["artifacts".to_owned(), swept.artifacts.to_string(), size(swept.bytes)]);
+        output::say(&output::table(&["KIND", "NUMBER", "SIZE"], &rows));
+        let rows: Vec<Vec<String>> = self
+            .sources
+            .iter()
+            .map(|(name, source)| {
+                let artifacts = self.source(name, source)["artifacts"].to_string();
+                vec![
+                    name.clone(),
+                    source.deliveries.to_string(),
+                    size(source.delivery_bytes),
+                    source.runs.to_string(),
+                    size(source.log_bytes),
+                    artifacts,
+                    size(self.bytes_of(source)),
+                ]
+            })
+            .collect();
+        if !rows.is_empty() {
+            let header = ["SOURCE", "DELIVERIES", "BODIES", "RUNS", "LOGS", "ARTIFACTS", "SIZE"];
+            output::say(&format!("\n{}\n", output::table(&header, &rows)));
+        }
+    }
+}
+
+/// What was removed, or would be, for people.
+fn sentence(removal: Removal, removed: &Removed, swept: &Swept) -> String {
+    let Removed { deliveries, notices, log_lines, runs, audit_entries, removed_runs: _ } = removed;
+    let verb = if removal == Removal::Done { "removed" } else { "retention would remove" };
+    let mut text = format!(
+        "{verb}: {deliveries} deliveries, {notices} told reports, {log_lines} lines of logs, {runs} runs, {audit_entries} \
+         audit entries, {} artifacts ({})",
+        swept.removed,
+        size(swept.removed_bytes),
+    );
+    if let [other, ..] = &*swept.shared_with {
+        let _ = write!(
+            text,
+            "\nno artifact is removed, because the store {other} keeps its own in the same folder: remove the file \
+             `stores/{other}` from it if that store is gone"
+        );
+    }
+    text
+}

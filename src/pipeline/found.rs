@@ -1,0 +1,45 @@
+//! Promotions that the store does not know of: it was restored from a backup that is older than they are. Git knows them,
+//! and what it names already is not promoted a second time.
+
+use super::{Pipeline, StepError, blocking, texts};
+use crate::domain::{PlacedBy, Run, RunEvent};
+use crate::git::GitError;
+use crate::store::StoreError;
+
+impl Pipeline {
+    /// Whether the environment names already what this very revision made, by a run that the store does not know. Then
+    /// there is nothing to do for it; what comes behind the environment goes on from here.
+    pub(super) async fn promoted_before(&self, run: &mut Run) -> Result<Option<(RunEvent, String)>, StepError> {
+        if run.change.is_some() || run.origin.is_some() {
+            return Ok(None);
+        }
+        // The branch was fetched just now. If it could not be, it is read again before it is written.
+        if let Err(error) = self.read_history(&run.environment, false).await {
+            tracing::warn!(?error, "the history of `{}` cannot be read on", run.environment);
+            return Ok(None);
+        }
+        let newest = self.store.placements_of(&run.environment, &run.model, 1).await?;
+        let Some(placed) = newest.into_iter().next() else { return Ok(None) };
+        let (PlacedBy::Run(by), Some(artifact)) = (&placed.by, placed.named.artifact()) else { return Ok(None) };
+        match self.store.run(*by).await {
+            Err(StoreError::NoSuchRun { .. }) => {}
+            known => return known.map(|_| None).map_err(StepError::from),
+        }
+        let (mirror, commit) = (self.environment(run)?.mirror().clone(), placed.commit.clone());
+        let revision = format!("{}@{}", self.source(run)?.mirror.remote().url(), run.head);
+        let is_of_it = blocking(move || {
+            let info = mirror.commit_info(&commit)?;
+            let mut commits = vec![info.clone()];
+            for merged in info.parents.iter().skip(1) {
+                commits.push(mirror.commit_info(merged)?);
+            }
+            Ok::<bool, GitError>(commits.iter().any(|commit| commit.trailer("Slipway-Source") == Some(&*revision)))
+        });
+        if !is_of_it.await?? {
+            return Ok(None);
+        }
+        run.artifact = Some(artifact.clone());
+        run.promotion_commit = Some(placed.commit.clone());
+        Ok(Some((RunEvent::Found, texts::found(run, *by, &placed.commit))))
+    }
+}

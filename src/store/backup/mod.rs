@@ -1,0 +1,103 @@
+//! The store as files: every table as lines of JSON, the same for both databases, so that what was written from one can be
+//! read into the other. Written from one snapshot, while servers work.
+
+mod export;
+mod import;
+mod schema;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use slipway_contract::Digest;
+
+use super::StoreError;
+
+pub use import::{restore, verify_table};
+
+/// The form of the files. One that is unknown is refused.
+const FORMAT: u32 = 1;
+/// The folder of the tables.
+const TABLES: &str = "tables";
+
+/// What was written of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dump {
+    /// The form of the files.
+    pub format: u32,
+    /// The Slipway that wrote them.
+    pub slipway: String,
+    /// When the snapshot was taken: what was acknowledged before is in it.
+    pub taken_at: Timestamp,
+    /// The database it was taken from.
+    pub database: String,
+    /// The versions of its tables.
+    pub versions: Vec<i64>,
+    /// The tables, each behind those that it refers to.
+    pub tables: Vec<DumpedTable>,
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DumpedTable {
+    /// Its name; its file is `tables/NAME.jsonl`.
+    pub name: String,
+    /// Its columns: each line of the file is an array of their values.
+    pub columns: Vec<String>,
+    /// How many lines.
+    pub rows: u64,
+    /// The file's size.
+    pub bytes: u64,
+    /// The file's digest.
+    pub digest: Digest,
+}
+
+impl DumpedTable {
+    /// The table's file, within the backup.
+    pub fn file(&self) -> String {
+        format!("{TABLES}/{}.jsonl", self.name)
+    }
+}
+
+/// Why a backup could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file could not be read or written.
+    #[error("`{file}`: {error}")]
+    File {
+        /// The file.
+        file: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A file is not what was written.
+    #[error("`{file}` is damaged: {reason}\n  help: use another backup; nothing was restored")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// How.
+        reason: String,
+    },
+    /// It was written by a Slipway that this one does not know.
+    #[error("the backup cannot be read: {0}\n  help: restore it with the Slipway that wrote it, or a newer one")]
+    Unknown(String),
+    /// There is something already.
+    #[error("the store is not empty: {0}\n  help: restore into an empty database; nothing was changed")]
+    NotEmpty(String),
+}
+
+impl From<sqlx::Error> for BackupError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+fn of_file(file: &Path) -> impl Fn(std::io::Error) -> BackupError {
+    let file = file.display().to_string();
+    move |error| BackupError::File { file: file.clone(), error }
+}
