@@ -2,8 +2,8 @@
 //! and what it names already is not promoted a second time.
 
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{PlacedBy, Run, RunEvent};
-use crate::git::GitError;
+use crate::domain::{Run, RunEvent, RunId};
+use crate::git::{CommitInfo, GitError};
 use crate::store::StoreError;
 
 impl Pipeline {
@@ -20,26 +20,30 @@ impl Pipeline {
         }
         let newest = self.store.placements_of(&run.environment, &run.model, 1).await?;
         let Some(placed) = newest.into_iter().next() else { return Ok(None) };
-        let (PlacedBy::Run(by), Some(artifact)) = (&placed.by, placed.named.artifact()) else { return Ok(None) };
-        match self.store.run(*by).await {
-            Err(StoreError::NoSuchRun { .. }) => {}
-            known => return known.map(|_| None).map_err(StepError::from),
-        }
+        let Some(artifact) = placed.named.artifact() else { return Ok(None) };
         let (mirror, commit) = (self.environment(run)?.mirror().clone(), placed.commit.clone());
         let revision = format!("{}@{}", self.source(run)?.mirror.remote().url(), run.head);
-        let is_of_it = blocking(move || {
+        let named = artifact.to_string();
+        let promotion = blocking(move || {
             let info = mirror.commit_info(&commit)?;
             let mut commits = vec![info.clone()];
             for merged in info.parents.iter().skip(1) {
                 commits.push(mirror.commit_info(merged)?);
             }
-            Ok::<bool, GitError>(commits.iter().any(|commit| commit.trailer("Slipway-Source") == Some(&*revision)))
+            let is_of_it = |commit: &CommitInfo| {
+                commit.trailer("Slipway-Source") == Some(&*revision) && commit.trailer("Slipway-Artifact") == Some(&*named)
+            };
+            let by = commits.iter().find(|commit| is_of_it(commit)).and_then(|commit| commit.trailer("Slipway-Run"));
+            Ok::<Option<RunId>, GitError>(by.and_then(|run| run.parse().ok()))
         });
-        if !is_of_it.await?? {
-            return Ok(None);
+        // Whoever wrote that trailer, the environment names the artifact: from what is said here nothing is promoted.
+        let Some(by) = promotion.await?? else { return Ok(None) };
+        match self.store.run(by).await {
+            Err(StoreError::NoSuchRun { .. }) => {}
+            known => return known.map(|_| None).map_err(StepError::from),
         }
         run.artifact = Some(artifact.clone());
         run.promotion_commit = Some(placed.commit.clone());
-        Ok(Some((RunEvent::Found, texts::found(run, *by, &placed.commit))))
+        Ok(Some((RunEvent::Found, texts::found(run, by, &placed.commit))))
     }
 }
