@@ -127,10 +127,27 @@ impl Store {
         let mut removed = Removed::default();
         self.remove_deliveries(now, keep, removal, &mut removed).await?;
         self.remove_notices(oldest(now, keep.age), removal, &mut removed).await?;
+        if removal == Removal::Done {
+            self.remove_merge_groups(oldest(now, keep.age)).await?;
+        }
         self.remove_logs(now, keep.logs, removal, &mut removed).await?;
         self.remove_runs(now, keep.runs, named, removal, &mut removed).await?;
         self.remove_audit(now, keep.audit, removal, &mut removed).await?;
         Ok(removed)
+    }
+
+    /// Removes what is known of merge groups whose deliveries are gone as well.
+    async fn remove_merge_groups(&self, too_old: i64) -> Result<(), StoreError> {
+        let delete = "DELETE FROM merge_groups WHERE (source, head) IN (
+                          SELECT source, head FROM merge_groups WHERE at < $1 LIMIT $2)";
+        loop {
+            let mut transaction = self.database.begin().await?;
+            let gone = sqlx::query(delete).bind(too_old).bind(TOGETHER).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+            if gone.rows_affected() == 0 {
+                return Ok(());
+            }
+        }
     }
 
     /// Bytes of all bodies that are kept, as stored.

@@ -154,6 +154,13 @@ on_both_databases! {
         assert!(world.remove_old(later(), keep).await.is_empty());
     }
 
+    async fn merge_groups_go_with_their_deliveries(world: World) {
+        world.tamper("INSERT INTO merge_groups (source, head, fork, at) VALUES ('models', 'old', 0, 1), ('models', 'new', 0, 9000000000000)").await;
+        world.remove_old(later(), Retention { age: HOUR, ..keep_all() }).await;
+        let left = sqlx::query("SELECT head FROM merge_groups").fetch_all(&world.store.database.pool).await.expect("rows");
+        assert_eq!(left.len(), 1);
+    }
+
     async fn the_audit_log_stays_verifiable_when_its_beginning_was_removed(world: World) {
         for number in 1..=20 {
             world.store.audit(&entry(number)).await.expect("written");
