@@ -31,7 +31,8 @@ impl Pipeline {
                 commits.push(mirror.commit_info(merged)?);
             }
             let is_of_it = |commit: &CommitInfo| {
-                commit.trailer("Slipway-Source") == Some(&*revision) && commit.trailer("Slipway-Artifact") == Some(&*named)
+                commit.trailer("Slipway-Source") == Some(&*revision)
+                    && commit.trailer("Slipway-Artifact") == Some(&*named)
             };
             let by = commits.iter().find(|commit| is_of_it(commit)).and_then(|commit| commit.trailer("Slipway-Run"));
             Ok::<Option<RunId>, GitError>(by.and_then(|run| run.parse().ok()))
