@@ -181,12 +181,21 @@ impl Pipeline {
     }
 
     /// Asks the forge, where it can be asked, which repository stands under the source's name: learns it at first, and notices
-    /// a new name, or another repository, later. Answers whether the source's address may be looked at.
-    pub(super) async fn look_at_repository(&self, name: &SourceName, source: &Source) -> Result<bool, StoreError> {
+    /// a new name, or another repository, later. Answers whether the source's address may be looked at. At the first look after a
+    /// start, a source of which nothing is known yet is not asked about: its first delivery may tell, which costs no call.
+    pub(super) async fn look_at_repository(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        is_first: bool,
+    ) -> Result<bool, StoreError> {
         if source.kind == forge::Settings::Plain {
             return Ok(true);
         }
         let known = self.known_repository(name, source).await?;
+        if is_first && known.is_none() {
+            return Ok(true);
+        }
         let found = match &source.api {
             Some(api) => api.repository().await,
             None => return Ok(known.is_none_or(|known| known.refused.is_none())),

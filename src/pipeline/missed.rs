@@ -43,6 +43,7 @@ impl Pipeline {
     pub async fn find_missed(&self, interval: Duration, stop: &CancellationToken) -> Result<(), StoreError> {
         // Up to when each forge's list was read whole, in this process's life.
         let mut listed = BTreeMap::new();
+        let mut is_first = true;
         while !stop.is_cancelled() {
             for (name, source) in &self.settings.sources {
                 if stop.is_cancelled() {
@@ -55,7 +56,11 @@ impl Pipeline {
                         listed.insert(name.clone(), began);
                     }
                     // Of another repository under the source's name nothing is looked at.
-                    if self.look_at_repository(name, source).await? { self.compare(name, source).await } else { Ok(()) }
+                    if self.look_at_repository(name, source, is_first).await? {
+                        self.compare(name, source).await
+                    } else {
+                        Ok(())
+                    }
                 };
                 match looked.await {
                     Ok(()) => {}
@@ -68,6 +73,7 @@ impl Pipeline {
                     Err(StepError::Refused { reason, .. }) => tracing::warn!(source = %name, reason, "{reason}"),
                 }
             }
+            is_first = false;
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
                 () = stop.cancelled() => {}
