@@ -59,7 +59,10 @@ pub async fn serve(
     let (workers, upkeep, limits) = (settings.workers, settings.upkeep, settings.limits);
     let stop = CancellationToken::new();
     let (pipeline, shared) = assemble(settings, store.clone(), crash_at, render_metrics, stop.clone())?;
-    pipeline.put_away_strangers().await?;
+    let served: Vec<SourceName> = pipeline.sources().map(|(name, _)| name.clone()).collect();
+    let written: Vec<SourceName> = pipeline.environments().map(|(name, _)| name.clone()).collect();
+    store.serve_only(&served, &written);
+    pipeline.tell_of_sources_that_are_not_served().await?;
     let mut parts = Parts { set: JoinSet::new(), pipeline, stop: stop.clone() };
     for _ in 0..workers {
         parts.start("a worker", |pipeline, stop| async move { pipeline.move_runs(&stop).await });
@@ -185,13 +188,14 @@ fn assemble_environments(
 ) -> anyhow::Result<BTreeMap<SourceName, pipeline::Environment>> {
     let mut writers: Vec<BranchWriter> = Vec::new();
     let mut environments = BTreeMap::new();
-    for (name, config::Environment { remote, folder, rules, requests }) in settings {
+    for (name, config::Environment { remote, folder, rules, requests, owners, operators }) in settings {
         let writer = match writers.iter().find(|writer| *writer.mirror().remote() == remote) {
             Some(writer) => writer.clone(),
             None => BranchWriter::new(Mirror::open(mirrors, remote)?, store.clone()),
         };
         writers.push(writer.clone());
-        environments.insert(name, pipeline::Environment::new(writer, folder, rules, requests));
+        let environment = pipeline::Environment::new(writer, folder, rules, requests).owned(owners, operators);
+        environments.insert(name, environment);
     }
     Ok(environments)
 }

@@ -1,6 +1,6 @@
 //! The form of environments and people in the server's file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,14 @@ pub(super) struct EnvironmentFile {
     /// People who have to agree to an artifact.
     #[serde(default)]
     pub(super) approvals: Option<ApprovalsFile>,
+    /// Which source each model belongs to here, as `{churn: team-a}`. Another source's model of the same name is refused. A model
+    /// that is not listed belongs to the first source that promotes it.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub(super) owners: BTreeMap<String, SourceName>,
+    /// Who may hold and roll back from a forge, by names of `people`; whoever may write to a model's source when absent.
+    #[serde(default)]
+    pub(super) operators: BTreeSet<String>,
     /// Promotions are requests to merge (pull or merge requests) instead of commits to the branch.
     #[serde(default)]
     pub(super) requests: Option<RequestsFile>,

@@ -90,6 +90,8 @@ fn settle_environment(
         folder,
         after,
         approvals,
+        owners,
+        operators,
         requests,
         windows,
         freezes,
@@ -103,6 +105,14 @@ fn settle_environment(
         && folder.trim_matches('/').split('/').any(|part| matches!(part, "" | "." | ".."))
     {
         problems.add(&format!("{key}.folder"), format!("`{folder}` is not a folder of the repository"));
+    }
+    for name in operators.iter().filter(|name| !people.knows(name)) {
+        problems.add(&format!("{key}.operators"), format!("`{name}` is not among `people`"));
+    }
+    for model in owners.keys() {
+        if let Err(error) = model.parse::<slipway_contract::ModelName>() {
+            problems.add(&format!("{key}.owners"), format!("`{model}`: {error}"));
+        }
     }
     let rules = Rules {
         after: after.and_then(|after| settle_after(after, key, problems)),
@@ -118,7 +128,7 @@ fn settle_environment(
         None => remote,
     };
     let requests = requests.and_then(|requests| settle_requests(requests, place, problems));
-    Some(Environment { remote, folder, rules, requests })
+    Some(Environment { remote, folder, rules, requests, owners, operators })
 }
 
 fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problems) -> Option<Requests> {

@@ -13,7 +13,7 @@ mod settle;
 mod source_file;
 mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +99,10 @@ pub struct Environment {
     pub rules: Rules,
     /// How promotions are requested; they are commits to the branch if `None`.
     pub requests: Option<Requests>,
+    /// The sources that models belong to, whoever promotes them first.
+    pub owners: BTreeMap<String, SourceName>,
+    /// Who may hold and roll back from a forge, by their names.
+    pub operators: BTreeSet<String>,
 }
 
 /// A webhook that several sources share.

@@ -104,6 +104,9 @@ impl Hold {
 /// Somebody decided that nobody promotes an artifact again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
+    /// The source whose model it is; every source's, if an earlier version wrote it.
+    #[serde(default)]
+    pub source: Option<SourceName>,
     /// The model.
     pub model: String,
     /// The artifact.

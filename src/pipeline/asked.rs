@@ -212,6 +212,13 @@ impl Pipeline {
         let mut lines = Vec::new();
         let mut done = false;
         for run in runs {
+            let operates = matches!(command, EnvironmentCommand::Hold | EnvironmentCommand::Rollback);
+            if operates
+                && let Some(why) = self.may_not_operate(&asked.actor, asked.source, environment, &run.model).await?
+            {
+                lines.push(format!("- `{}`: {}\n", run.model.replace('`', "'"), escaped(&why)));
+                continue;
+            }
             self.note(asked, &format!("promotion.{}", command.as_str()), run).await?;
             let ended = match command {
                 EnvironmentCommand::Approve => {

@@ -1,6 +1,6 @@
 //! An environment that may be written: its branch, its folder there, its rules, and the one writer of its branch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use slipway_contract::Digest;
@@ -10,7 +10,7 @@ use super::marks::{Marked, Marks};
 use super::promote::Declined;
 use super::request::Requests;
 use super::{Pipeline, StepError, blocking};
-use crate::domain::{CommitSha, Named, Rules, Run, SourceName};
+use crate::domain::{CommitSha, Named, Retry, Rules, Run, SourceName};
 use crate::git::{Mirror, TakeTurn, Writer};
 use crate::store::Store;
 
@@ -43,6 +43,8 @@ pub struct Environment {
     marks: Arc<Marks>,
     rules: Rules,
     requests: Option<Requests>,
+    owners: BTreeMap<String, SourceName>,
+    operators: BTreeSet<String>,
 }
 
 impl Environment {
@@ -50,7 +52,24 @@ impl Environment {
     /// to merge one.
     pub fn new(writer: BranchWriter, folder: Option<String>, rules: Rules, requests: Option<Requests>) -> Self {
         let marks = Arc::new(Marks::below(folder.as_deref()));
-        Self { writer, folder, marks, rules, requests }
+        Self { writer, folder, marks, rules, requests, owners: BTreeMap::new(), operators: BTreeSet::new() }
+    }
+
+    /// The same with the sources that own models here whoever promotes them first, and with the people who may hold and roll back
+    /// from a forge.
+    #[must_use]
+    pub fn owned(self, owners: BTreeMap<String, SourceName>, operators: BTreeSet<String>) -> Self {
+        Self { owners, operators, ..self }
+    }
+
+    /// The sources that models belong to here by the settings.
+    pub fn owners(&self) -> &BTreeMap<String, SourceName> {
+        &self.owners
+    }
+
+    /// The people who may hold and roll back from a forge, by their names; the writers of each model's source if there are none.
+    pub fn operators(&self) -> &BTreeSet<String> {
+        &self.operators
     }
 
     /// Mirror of the branch its manifests are on.
@@ -114,8 +133,10 @@ impl Pipeline {
 
     /// The environment a run is to be promoted to.
     pub(super) fn environment(&self, run: &Run) -> Result<&Environment, StepError> {
-        self.environment_named(&run.environment).ok_or_else(|| StepError::Failed {
-            reason: format!("the environment `{}` is not in the server's settings any more", run.environment),
+        // Runs to environments that are not served here are not taken; what is removed from the settings waits to come back.
+        self.environment_named(&run.environment).ok_or_else(|| StepError::Again {
+            retry: Retry::Backoff,
+            reason: format!("the environment `{}` is not in the settings of this server", run.environment),
         })
     }
 
@@ -136,6 +157,7 @@ impl Pipeline {
         name: &SourceName,
         model: &str,
         artifact: &Digest,
+        source: &SourceName,
     ) -> Result<Vec<SourceName>, StepError> {
         let mut onward = Vec::new();
         for (next, environment) in self.settings.environments.iter().filter(|(_, next)| next.comes_after(name)) {
@@ -149,7 +171,7 @@ impl Pipeline {
                 Ok(Ok(marked)) => marked.named == Named::Artifact(artifact.clone()),
                 Err(_) => false,
             };
-            let under_way = self.store.run_on_its_way(next, model).await?;
+            let under_way = self.store.run_on_its_way(next, model, source).await?;
             if !has_it && under_way.is_none_or(|run| run.artifact.as_ref() != Some(artifact)) {
                 onward.push(next.clone());
             }

@@ -85,21 +85,12 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Puts away the deliveries of sources that are not served any more. They can be replayed once they are again.
-    pub async fn put_away_strangers(&self) -> Result<(), StoreError> {
+    /// Says of which sources deliveries wait that this server does not serve. They are left to servers that do: settings are
+    /// not changed everywhere at once.
+    pub async fn tell_of_sources_that_are_not_served(&self) -> Result<(), StoreError> {
         for name in self.store.sources_with_pending_deliveries().await? {
-            if self.settings.sources.contains_key(&name) {
-                continue;
-            }
-            let note = format!("the source `{name}` is not served any more; serve it again, then replay the delivery");
-            loop {
-                let strangers = self.store.due_deliveries(&name, Timestamp::MAX, TOGETHER).await?;
-                if strangers.is_empty() {
-                    break;
-                }
-                let strangers: Vec<&Delivery> = strangers.iter().map(|stored| &stored.delivery).collect();
-                let settled = Settled::nothing(DeliveryState::Dead, note.clone());
-                self.store.settle_deliveries(&strangers, &settled).await?;
+            if !self.settings.sources.contains_key(&name) {
+                tracing::warn!(source = %name, "deliveries of `{name}` wait, and this server does not serve it");
             }
         }
         Ok(())

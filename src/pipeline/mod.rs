@@ -20,6 +20,7 @@ mod intake;
 mod marks;
 mod missed;
 mod note;
+mod owners;
 mod page;
 mod plan;
 mod policies;
@@ -51,7 +52,7 @@ use slipway_contract::DevicePreference;
 use tokio::sync::{Notify, watch};
 
 use crate::artifacts::ArtifactStore;
-use crate::domain::{Actor, Delivery, ForgeId, Intake, People, Run, RunEvent, RunId, SourceName};
+use crate::domain::{Actor, Delivery, ForgeId, Intake, People, Retry, Run, RunEvent, RunId, SourceName};
 use crate::executor::Executor;
 use crate::forge;
 use crate::forge::{Forge, ForgeApi, Pages};
@@ -239,10 +240,11 @@ impl Pipeline {
         self.progress.store(elapsed, Ordering::Relaxed);
     }
 
-    /// The source a run came from; a run of a source that is not served any more cannot go on.
+    /// The source a run came from. Runs of sources that are not served here are not taken; they wait for a server that does.
     fn source(&self, run: &Run) -> Result<&Source, StepError> {
-        self.settings.sources.get(&run.source).ok_or_else(|| StepError::Failed {
-            reason: format!("the source `{}` is not in the server's settings any more", run.source),
+        self.settings.sources.get(&run.source).ok_or_else(|| StepError::Again {
+            retry: Retry::Backoff,
+            reason: format!("the source `{}` is not in the settings of this server", run.source),
         })
     }
 

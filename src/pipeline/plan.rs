@@ -22,6 +22,7 @@ impl Pipeline {
         let plan = self.check_revision(run, plan).await?;
         run.author = Some(self.author_of(run).await?);
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
+        self.check_owner(run).await?;
         self.check_policies(run, &plan.model).await?;
         self.check_environment(run).await?;
         if let Some(found) = self.promoted_before(run).await? {

@@ -163,7 +163,12 @@ impl Proposing {
             return Ok(Proposal::Nothing);
         }
         match asynchronous.block_on(pipeline.ruling(run)).map_err(Declined::Step)? {
-            Ruling::Free => {}
+            Ruling::Free => {
+                let claimed = asynchronous.block_on(pipeline.claim_model(run));
+                if let Some(reason) = claimed.map_err(|error| Declined::Step(error.into()))? {
+                    return Err(Declined::Rejected(reason));
+                }
+            }
             Ruling::Held(held) => return Err(Declined::HeldBack(held)),
             // Nothing of it has landed, so it may still go: the look at those that wait sees to it.
             Ruling::Overtaken(_) => return Err(Declined::HeldBack(Vec::new())),

@@ -34,8 +34,11 @@ impl Pipeline {
     /// wrong: only a rejection stops it.
     pub(super) async fn ruling(&self, run: &Run) -> Result<Ruling, StepError> {
         let artifact = artifact_of(run)?;
-        if let Some(rejection) = self.store.rejection(&run.model, &artifact).await? {
+        if let Some(rejection) = self.store.rejection(&run.source, &run.model, &artifact).await? {
             return Ok(Ruling::Rejected(texts::rejected(&rejection)));
+        }
+        if let Some(reason) = self.foreign_model(&run.environment, &run.model, &run.source).await? {
+            return Ok(Ruling::Rejected(reason));
         }
         if matches!(run.origin, Some(Origin::Rollback { .. })) {
             return Ok(Ruling::Free);

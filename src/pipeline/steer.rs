@@ -74,7 +74,9 @@ impl Pipeline {
     ) -> Result<Run, SteerError> {
         self.known(environment)?;
         let mut runs = self.store.runs_under_way(environment).await?;
-        runs.retain(|run| run.model == model && run.artifact.is_some());
+        let owner = self.owner_of(environment, model).await?;
+        let is_owned = |run: &Run| owner.as_ref().is_none_or(|owner| *owner == run.source);
+        runs.retain(|run| run.model == model && run.artifact.is_some() && is_owned(run));
         let Some(newest) = runs.last().cloned() else {
             return Err(SteerError::Missing(format!("nothing of `{model}` is on its way to `{environment}`")));
         };
@@ -97,6 +99,7 @@ impl Pipeline {
         actor: &Actor,
     ) -> Result<Digest, SteerError> {
         self.known(environment)?;
+        self.demand_own(environment, run).await?;
         let Some(artifact) = run.artifact.clone().filter(|_| run.verdict.is_some()) else {
             let state = run.state.as_str();
             return Err(SteerError::Conflict(format!("run {} is {state}: it is not judged yet", run.id)));
@@ -152,22 +155,25 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Sees to it that nobody promotes an artifact again. Where it is named already it stays until somebody rolls back.
+    /// Sees to it that nobody promotes an artifact of a source's model again. Where it is named already it stays until somebody
+    /// rolls back.
     pub async fn reject(
         &self,
+        source: &SourceName,
         model: &str,
         artifact: &Digest,
         reason: &Reason,
         actor: &Actor,
     ) -> Result<Rejection, SteerError> {
         let rejection = Rejection {
+            source: Some(source.clone()),
             model: model.to_owned(),
             artifact: artifact.clone(),
             actor: actor.clone(),
             reason: reason.to_string(),
             at: Timestamp::now(),
         };
-        self.store.reject(&rejection).await?;
+        self.store.reject(source, &rejection).await?;
         self.wake_waiting(None, Some(model)).await?;
         Ok(rejection)
     }
@@ -184,7 +190,10 @@ impl Pipeline {
     ) -> Result<Run, SteerError> {
         let known = self.known(environment)?;
         let now = self.marked_now(known, model).await?.named;
-        let promoted = self.store.promoted_runs(environment, model).await?;
+        let promoted = match self.owner_of(environment, model).await? {
+            Some(owner) => self.store.promoted_runs(environment, model, &owner).await?,
+            None => Vec::new(),
+        };
         let target = match to {
             Some(wanted) => {
                 self.artifact_is_kept(wanted).await?;
@@ -200,7 +209,7 @@ impl Pipeline {
                 target.id
             )));
         };
-        if let Some(rejection) = self.store.rejection(model, artifact).await? {
+        if let Some(rejection) = self.store.rejection(&target.source, model, artifact).await? {
             return Err(SteerError::Conflict(texts::rejected(&rejection)));
         }
         let run = target.rolled_back_to(&reason.to_string(), Timestamp::now());
@@ -232,7 +241,7 @@ impl Pipeline {
             let Some(artifact) = run.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
                 continue;
             };
-            if self.store.rejection(model, artifact).await?.is_none() {
+            if self.store.rejection(&run.source, model, artifact).await?.is_none() {
                 return Ok(run);
             }
         }
@@ -240,27 +249,30 @@ impl Pipeline {
     }
 
     /// Takes the artifact of a run to an environment, where it is compared and has to follow the rules like any other.
-    /// Without a run: what the newest run made that passed its policy.
+    /// Without a run: what the newest run made that passed its policy. Only of the sources in `scope`, if there is one.
     pub async fn take_to(
         &self,
         environment: &SourceName,
         model: &str,
         of: Option<RunId>,
+        scope: Option<&[SourceName]>,
         actor: &Actor,
     ) -> Result<Run, SteerError> {
+        let covers = |source: &SourceName| scope.is_none_or(|scope| scope.contains(source));
         let known = self.known(environment)?;
         let named = self.marked_now(known, model).await?.named;
         let run = match of {
-            Some(id) => {
-                self.artifact_is_kept(id).await?;
-                self.store.run(id).await?
-            }
-            None => self
-                .store
-                .newest_passed(model)
-                .await?
-                .ok_or_else(|| SteerError::Missing(format!("no run of `{model}` has passed its policy yet")))?,
+            // What is not covered is answered as if it did not exist.
+            Some(id) => match self.store.run(id).await? {
+                run if covers(&run.source) => {
+                    self.artifact_is_kept(id).await?;
+                    run
+                }
+                _ => return Err(StoreError::NoSuchRun { run: id }.into()),
+            },
+            None => self.newest_to_take(environment, model, scope).await?,
         };
+        self.demand_own(environment, &run).await?;
         if run.model != model {
             return Err(SteerError::Conflict(format!("run {} is of `{}`, not of `{model}`", run.id, run.model)));
         }
@@ -270,7 +282,7 @@ impl Pipeline {
         if named.artifact() == Some(&artifact) {
             return Err(SteerError::Conflict(format!("`{environment}` names the artifact of run {} already", run.id)));
         }
-        if let Some(rejection) = self.store.rejection(model, &artifact).await? {
+        if let Some(rejection) = self.store.rejection(&run.source, model, &artifact).await? {
             return Err(SteerError::Conflict(texts::rejected(&rejection)));
         }
         let onward = run.onward(environment.clone(), Timestamp::now());
@@ -287,6 +299,40 @@ impl Pipeline {
             Some(at) => Err(SteerError::Conflict(format!(
                 "the artifact of run {run} was removed at {at}, as `retention.artifacts` says: train its revision again"
             ))),
+        }
+    }
+
+    /// The newest run of a model that passed: of its owner in the environment, or of the only source that has such a model.
+    async fn newest_to_take(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        scope: Option<&[SourceName]>,
+    ) -> Result<Run, SteerError> {
+        let source = if let Some(owner) = self.owner_of(environment, model).await? {
+            Some(owner)
+        } else {
+            let mut sources = self.store.sources_of_model(None, model).await?;
+            sources.retain(|source| scope.is_none_or(|scope| scope.contains(source)));
+            if sources.len() > 1 {
+                let names: Vec<String> = sources.iter().map(|source| format!("`{source}`")).collect();
+                let names = names.join(", ");
+                return Err(SteerError::Conflict(format!("{names} have a model `{model}` each: name the run")));
+            }
+            sources.pop()
+        };
+        let newest = match source {
+            Some(source) => self.store.newest_passed(model, &source).await?,
+            None => None,
+        };
+        newest.ok_or_else(|| SteerError::Missing(format!("no run of `{model}` has passed its policy yet")))
+    }
+
+    /// Refuses what is about a run whose model belongs to another source in the environment.
+    async fn demand_own(&self, environment: &SourceName, run: &Run) -> Result<(), SteerError> {
+        match self.foreign_model(environment, &run.model, &run.source).await? {
+            Some(reason) => Err(SteerError::Conflict(reason)),
+            None => Ok(()),
         }
     }
 

@@ -299,7 +299,7 @@ impl Pipeline {
         let (Some(artifact), false) = (&run.artifact, matches!(run.origin, Some(Origin::Rollback { .. }))) else {
             return Ok(Vec::new());
         };
-        match self.environments_after(&run.environment, &run.model, artifact).await {
+        match self.environments_after(&run.environment, &run.model, artifact, &run.source).await {
             Ok(environments) => Ok(environments.into_iter().map(|next| run.onward(next, run.updated_at)).collect()),
             Err(StepError::Store(error)) => Err(error),
             Err(error) => {

@@ -7,9 +7,9 @@ use slipway_contract::Digest;
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::{Database, Turn, millis};
-use super::runs::{document, read_document};
+use super::runs::{document, read_document, scope_list};
 use super::{Lease, Store, StoreError, logs, promotions};
-use crate::domain::{Run, RunState, Transition};
+use crate::domain::{Run, RunState, SourceName, Transition};
 
 /// Milliseconds beyond which a time in the future cannot be meant: pauses last five minutes at most and leases thirty
 /// seconds. What lies farther ahead was written before the clock was set back, and counts as due.
@@ -34,6 +34,7 @@ const CLAIM: [&str; 2] = [
              SELECT due.id FROM runs AS due
              WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
                AND due.state NOT IN ('waiting', 'promoting')
+               AND ($7 IS NULL OR $7 LIKE '%,' || due.environment || ',%')
                AND (due.due_at <= $3 OR due.due_at > $4)
                AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_until > $4)
                AND NOT EXISTS (SELECT 1 FROM runs AS older
@@ -42,7 +43,8 @@ const CLAIM: [&str; 2] = [
                                  AND (older.created_at, older.id) < (due.created_at, due.id))
              ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
     ")
-         WHERE (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source AND held.lease IS NOT NULL
+         WHERE ($6 IS NULL OR $6 LIKE '%,' || queues.source || ',%')
+           AND (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source AND held.lease IS NOT NULL
                   AND held.lease_until BETWEEN $3 AND $4) < $5
          ORDER BY next.priority DESC,
                   (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source
@@ -51,7 +53,25 @@ const CLAIM: [&str; 2] = [
      RETURNING source, document",
 ];
 
+/// What a server serves. Runs of other sources, and to other environments, are left to the servers that know them.
+#[derive(Debug)]
+pub(super) struct Served {
+    sources: String,
+    environments: String,
+}
+
 impl Store {
+    /// Takes only runs of these sources to these environments from now on; said once, before the first one is taken.
+    pub fn serve_only(&self, sources: &[SourceName], environments: &[SourceName]) {
+        let served = Served { sources: scope_list(sources), environments: scope_list(environments) };
+        // What was said first counts.
+        let _ = self.served.set(served);
+    }
+
+    pub(super) fn served_sources(&self) -> Option<String> {
+        self.served.get().map(|served| served.sources.clone())
+    }
+
     /// Takes the next run that is due, held by nobody, and not at its promotion.
     pub async fn claim_run(&self, claim: Claim) -> Result<Option<(Run, Lease)>, StoreError> {
         let statement = sqlx::AssertSqlSafe(CLAIM.join(self.database.locked_or_skipped()));
@@ -65,6 +85,8 @@ impl Store {
             .bind(now)
             .bind(now + FARTHEST)
             .bind(i64::from(claim.most_of_a_source))
+            .bind(self.served_sources())
+            .bind(self.served.get().map(|served| served.environments.clone()))
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(row) = row else { return Ok(None) };

@@ -107,11 +107,12 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
     }
 
-    /// Notes that nobody is to promote an artifact again. The first reason stays.
-    pub async fn reject(&self, rejection: &Rejection) -> Result<(), StoreError> {
-        let insert = "INSERT INTO rejections (model, artifact, document) VALUES ($1, $2, $3)
-                      ON CONFLICT (model, artifact) DO NOTHING";
+    /// Notes that nobody is to promote an artifact of a source's model again. The first reason stays.
+    pub async fn reject(&self, source: &SourceName, rejection: &Rejection) -> Result<(), StoreError> {
+        let insert = "INSERT INTO source_rejections (source, model, artifact, document) VALUES ($1, $2, $3, $4)
+                      ON CONFLICT (source, model, artifact) DO NOTHING";
         sqlx::query(insert)
+            .bind(source.as_str().to_owned())
             .bind(rejection.model.clone())
             .bind(rejection.artifact.to_string())
             .bind(document(rejection))
@@ -120,16 +121,27 @@ impl Store {
         Ok(())
     }
 
-    /// What is rejected, by model and artifact.
+    /// What is rejected, by model and artifact: of a source's model, or, by an earlier version, of every model of that name.
     pub async fn rejections(&self, limit: u32) -> Result<Vec<Rejection>, StoreError> {
-        let rows = sqlx::query("SELECT document FROM rejections ORDER BY model, artifact LIMIT $1");
-        rows.bind(i64::from(limit)).fetch_all(&self.database.pool).await?.iter().map(read).collect()
+        let select = "SELECT model, artifact, document FROM rejections
+                      UNION ALL SELECT model, artifact, document FROM source_rejections
+                      ORDER BY model, artifact LIMIT $1";
+        let rows = sqlx::query(select).bind(i64::from(limit));
+        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
     }
 
-    /// Why nobody is to promote an artifact; `None` if nobody rejected it.
-    pub async fn rejection(&self, model: &str, artifact: &Digest) -> Result<Option<Rejection>, StoreError> {
-        let select = "SELECT document FROM rejections WHERE model = $1 AND artifact = $2";
+    /// Why nobody is to promote an artifact of a source's model; `None` if nobody rejected it.
+    pub async fn rejection(
+        &self,
+        source: &SourceName,
+        model: &str,
+        artifact: &Digest,
+    ) -> Result<Option<Rejection>, StoreError> {
+        let select = "SELECT document FROM rejections WHERE model = $1 AND artifact = $2
+                      UNION ALL
+                      SELECT document FROM source_rejections WHERE source = $3 AND model = $1 AND artifact = $2";
         let row = sqlx::query(select).bind(model.to_owned()).bind(artifact.to_string());
+        let row = row.bind(source.as_str().to_owned());
         row.fetch_optional(&self.database.pool).await?.map(|row| read(&row)).transpose()
     }
 }

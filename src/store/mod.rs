@@ -15,6 +15,7 @@ mod logs;
 mod migrations;
 mod models;
 mod outbox;
+mod owners;
 mod placements;
 mod promotions;
 mod references;
@@ -32,6 +33,7 @@ mod unapproved;
 mod usage;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use crate::domain::RunId;
 use database::Database;
@@ -93,6 +95,8 @@ impl std::fmt::Debug for PostgresUrl {
 pub struct Store {
     database: Database,
     inbox: Inbox,
+    /// What this server serves; everything until somebody says so.
+    served: OnceLock<claims::Served>,
 }
 
 impl Store {
@@ -101,7 +105,7 @@ impl Store {
         let database = Database::open(settings).await?;
         migrations::bring_up_to_date(&database).await?;
         let inbox = Inbox::start(database.clone());
-        Ok(Self { database, inbox })
+        Ok(Self { database, inbox, served: OnceLock::new() })
     }
 
     /// Whether several servers may share this store.

@@ -8,21 +8,21 @@ use super::claims::{FARTHEST, record};
 use super::database::{Database, millis};
 use super::runs::{self, read_document};
 use super::steering::supersede;
-use super::{Claim, Lease, Store, StoreError, decisions};
+use super::{Claim, Lease, Store, StoreError, decisions, owners};
 use crate::domain::{Actor, Hold, Run, RunState, SourceName, Transition};
 
 /// Earlier promotions of a model that are looked at when one of them is wanted back.
 const MOST_EARLIER: i64 = 200;
 
-/// A run that passed takes the place of older ones of its model in its environment that passed and still wait, and
-/// what was approved of those counts no more.
+/// A run that passed takes the place of older ones of its source's model in its environment that passed and still wait, and
+/// what was approved of those counts no more. Runs of other sources are left alone, whatever their models are called.
 pub(super) async fn take_place(
     database: &Database,
     connection: &mut AnyConnection,
     run: &Run,
 ) -> Result<(), StoreError> {
     let select = "SELECT document FROM runs
-                  WHERE environment = $1 AND model = $2 AND state = 'waiting' AND active = 1
+                  WHERE environment = $1 AND model = $2 AND source = $4 AND state = 'waiting' AND active = 1
                     AND (SELECT sequence FROM transitions WHERE run = runs.id AND number = 1)
                       < (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
@@ -30,6 +30,7 @@ pub(super) async fn take_place(
         .bind(run.environment.as_str().to_owned())
         .bind(run.model.clone())
         .bind(run.id.to_string())
+        .bind(run.source.as_str().to_owned())
         .fetch_all(&mut *connection)
         .await?;
     for row in waiting {
@@ -58,7 +59,8 @@ impl Store {
             "UPDATE runs SET lease = $1, lease_until = $2, due_at = 0 WHERE id IN (
                  SELECT id FROM runs
                  WHERE active = 1 AND stalled = 0 AND state IN ('waiting', 'promoting')
-                   AND environment = $6 AND (due_at <= $3 OR due_at > $4)
+                   AND environment = $6 AND ($7 IS NULL OR $7 LIKE '%,' || source || ',%')
+                   AND (due_at <= $3 OR due_at > $4)
                    AND (lease IS NULL OR lease_until < $3 OR lease_until > $4)
                  ORDER BY created_at, id LIMIT $5{})
              RETURNING document",
@@ -74,6 +76,7 @@ impl Store {
             .bind(now + FARTHEST)
             .bind(i64::from(limit))
             .bind(environment.as_str().to_owned())
+            .bind(self.served_sources())
             .fetch_all(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -92,6 +95,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         record(&self.database, &mut transaction, lease, run, Some(transition)).await?;
+        owners::note_promoted(&mut transaction, run).await?;
         for run in onward {
             runs::open(&self.database, &mut transaction, run, &Actor::controller()).await?;
         }
@@ -136,52 +140,67 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
     }
 
-    /// Runs whose promotion an environment took and whose artifact is still there, newest first. Those of changes promoted
-    /// nothing.
-    pub async fn promoted_runs(&self, environment: &SourceName, model: &str) -> Result<Vec<Run>, StoreError> {
+    /// Runs of a source whose promotion an environment took and whose artifact is still there, newest first. Those of changes
+    /// promoted nothing.
+    pub async fn promoted_runs(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        source: &SourceName,
+    ) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
-                      WHERE environment = $1 AND model = $2 AND state = $3 AND change_id IS NULL
+                      WHERE environment = $1 AND model = $2 AND state = $3 AND change_id IS NULL AND source = $5
                         AND artifact_removed_at IS NULL
                       ORDER BY begun.sequence DESC LIMIT $4";
         let rows = sqlx::query(select)
             .bind(environment.as_str().to_owned())
             .bind(model.to_owned())
             .bind(RunState::Done.as_str())
-            .bind(MOST_EARLIER);
+            .bind(MOST_EARLIER)
+            .bind(source.as_str().to_owned());
         rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
     }
 
-    /// The run of the same model and environment that was recorded later and has passed as well, if there is one. What
+    /// The run of the same source, model and environment that was recorded later and has passed as well, if there is one. What
     /// people bring back overtakes nobody: a hold keeps others away for as long as they want it to.
     pub async fn overtaken_by(&self, run: &Run) -> Result<Option<Run>, StoreError> {
         let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
-                        AND change_id IS NULL AND lane NOT LIKE '% rollback:%'
+                        AND change_id IS NULL AND lane NOT LIKE '% rollback:%' AND source = $4
                         AND begun.sequence > (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)
                       ORDER BY begun.sequence DESC LIMIT 1";
         let row = sqlx::query(select)
             .bind(run.environment.as_str().to_owned())
             .bind(run.model.clone())
-            .bind(run.id.to_string());
+            .bind(run.id.to_string())
+            .bind(run.source.as_str().to_owned());
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
 
-    /// The newest run of a model whose candidate passed its policy, on a branch: wherever it was promoted.
-    pub async fn newest_passed(&self, model: &str) -> Result<Option<Run>, StoreError> {
+    /// The newest run of a source's model whose candidate passed its policy, on a branch: wherever it was promoted.
+    pub async fn newest_passed(&self, model: &str, source: &SourceName) -> Result<Option<Run>, StoreError> {
         let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE model = $1 AND state IN ('waiting', 'promoting', 'done') AND change_id IS NULL
-                        AND artifact IS NOT NULL AND artifact_removed_at IS NULL
+                        AND artifact IS NOT NULL AND artifact_removed_at IS NULL AND source = $2
                       ORDER BY begun.sequence DESC LIMIT 1";
-        let row = sqlx::query(select).bind(model.to_owned()).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select).bind(model.to_owned()).bind(source.as_str().to_owned());
+        let row = row.fetch_optional(&self.database.pool).await?;
         row.map(|row| read_document(&row)).transpose()
     }
 
-    /// The run of a model that is on its way to an environment with an artifact, the newest if there are several.
-    pub async fn run_on_its_way(&self, environment: &SourceName, model: &str) -> Result<Option<Run>, StoreError> {
+    /// The run of a source's model that is on its way to an environment with an artifact, the newest if there are several.
+    pub async fn run_on_its_way(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        source: &SourceName,
+    ) -> Result<Option<Run>, StoreError> {
         let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND active = 1 AND change_id IS NULL AND artifact IS NOT NULL
+                        AND source = $3
                       ORDER BY begun.sequence DESC LIMIT 1";
         let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.to_owned());
+        let row = row.bind(source.as_str().to_owned());
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
 }

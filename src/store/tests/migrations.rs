@@ -64,3 +64,62 @@ async fn a_store_of_the_first_version_keeps_everything_that_was_in_it() {
     assert_eq!(newer.len(), 1);
     assert_eq!(world.state(taken.id).await, RunState::Superseded, "the lane is the same as before");
 }
+
+/// Runs of two sources that promoted models of the same names, as earlier versions left them.
+const PROMOTED: &str = "
+INSERT INTO runs (id, source, lane, model, branch, head, state, active, document, created_at, environment) VALUES
+    ('r-1', 'team-a', 'l-1', 'churn', 'main', 'h', 'done', 0, '{}', 1, 'staging'),
+    ('r-2', 'team-b', 'l-2', 'churn', 'main', 'h', 'done', 0, '{}', 0, 'staging'),
+    ('r-3', 'team-b', 'l-2', 'churn', 'main', 'h', 'refused', 0, '{}', 2, 'production'),
+    ('r-4', 'team-b', 'l-3', 'fraud', 'main', 'h', 'done', 0, '{}', 3, 'staging');
+INSERT INTO runs (id, source, lane, model, branch, head, change_id, state, active, document, created_at, environment) VALUES
+    ('r-5', 'team-b', 'l-4', 'spam', 'main', 'h', 7, 'done', 0, '{}', 4, 'staging');
+INSERT INTO transitions (run, number, from_state, to_state, at, cause, actor) VALUES
+    ('r-2', 1, NULL, 'queued', 0, 'c', 'controller'), ('r-1', 1, NULL, 'queued', 1, 'c', 'controller'),
+    ('r-1', 2, 'promoting', 'done', 10, 'c', 'controller'), ('r-2', 2, 'promoting', 'done', 11, 'c', 'controller'),
+    ('r-3', 1, 'gating', 'refused', 12, 'c', 'controller'), ('r-4', 1, 'promoting', 'done', 13, 'c', 'controller'),
+    ('r-5', 1, 'publishing', 'done', 14, 'c', 'controller');
+INSERT INTO rejections (model, artifact, document) VALUES ('churn', 'sha256:0', '{}');
+";
+
+/// Who owns what after the rows of an earlier version were brought up to date.
+async fn owners_of(settings: &Settings) -> Vec<(String, String, usize)> {
+    let store = Store::open(settings).await.expect("brought up to date");
+    let mut all = Vec::new();
+    for environment in ["production", "staging"] {
+        let owners = store.owners(&name(environment)).await.expect("asked");
+        all.extend(owners.into_iter().map(|(model, owner)| (model, owner.to_string(), environment.len())));
+    }
+    all
+}
+
+fn as_promoted() -> Vec<(String, String, usize)> {
+    [("churn", "team-a"), ("fraud", "team-b")].map(|(model, owner)| (model.to_owned(), owner.to_owned(), 7)).into()
+}
+
+fn before_identity(
+    versions: &'static [super::super::migrations::Version],
+) -> &'static [super::super::migrations::Version] {
+    let end = versions.iter().position(|(_, name, _)| *name == "unapproved").expect("a version") + 1;
+    &versions[..end]
+}
+
+#[tokio::test]
+async fn models_that_were_promoted_before_belong_to_the_source_that_promoted_them_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("slipway.db");
+    let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", file.display())).await.expect("a database");
+    super::super::migrations::run(before_identity(super::super::migrations::SQLITE), &pool).await.expect("version 6");
+    sqlx::raw_sql(PROMOTED).execute(&pool).await.expect("rows");
+    pool.close().await;
+    assert_eq!(owners_of(&Settings::Sqlite { file }).await, as_promoted());
+
+    let Some(server) = tokio::task::spawn_blocking(super::postgres).await.expect("a server") else { return };
+    let url = server.database().expect("a database");
+    let pool = sqlx::PgPool::connect(&url).await.expect("a database");
+    super::super::migrations::run(before_identity(super::super::migrations::POSTGRES), &pool).await.expect("version 6");
+    sqlx::raw_sql(PROMOTED).execute(&pool).await.expect("rows");
+    pool.close().await;
+    let settings = Settings::Postgres { url: crate::store::PostgresUrl::new(&url).expect("an address") };
+    assert_eq!(owners_of(&settings).await, as_promoted());
+}

@@ -113,9 +113,9 @@ on_both_databases! {
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         let (taken, _) = world.claim().await.expect("the onward run");
         assert_eq!((taken.id, taken.artifact, taken.origin), (onward.id, done.artifact.clone(), Some(Origin::Promotion { of: waiting.id })));
-        let promoted = world.store.promoted_runs(&name("staging"), "a").await.expect("asked");
+        let promoted = world.store.promoted_runs(&name("staging"), "a", &name("models")).await.expect("asked");
         assert_eq!(promoted.iter().map(|run| run.id).collect::<Vec<_>>(), [waiting.id]);
-        let passed = world.store.newest_passed("a").await.expect("asked").expect("a run");
+        let passed = world.store.newest_passed("a", &name("models")).await.expect("asked").expect("a run");
         assert_eq!(passed.id, waiting.id);
         let nobody = Lease { token: "another".to_owned(), ..lease };
         let again = done.onward(name("production"), Timestamp::now());
@@ -135,7 +135,7 @@ on_both_databases! {
         assert!(world.store.overtaken_by(&waiting).await.expect("asked").is_none());
         let claimed: Vec<RunId> = world.claim_promotions().await.iter().map(|(run, _)| run.id).collect();
         assert_eq!(claimed, [waiting.id, back.id]);
-        assert_eq!(world.store.run_on_its_way(&name("staging"), "a").await.expect("asked").map(|run| run.id), Some(back.id));
+        assert_eq!(world.store.run_on_its_way(&name("staging"), "a", &name("models")).await.expect("asked").map(|run| run.id), Some(back.id));
     }
 
     async fn a_person_approves_once_and_only_this_artifact_in_this_environment(world: World) {
@@ -169,8 +169,106 @@ on_both_databases! {
         assert!(world.store.holds(&name("production"), None).await.expect("asked").is_empty());
     }
 
+    async fn a_source_with_a_model_of_the_same_name_takes_no_place_and_overtakes_nothing(world: World) {
+        let ours = world.waiting('1', 0).await;
+        let theirs = Run { source: name("others"), ..run("a", '2', 1) };
+        let id = world.open("d-2", vec![theirs]).await[0];
+        let (claimed, lease) = world.claim().await.expect("the other source's run");
+        assert_eq!(claimed.id, id);
+        let with = Run { artifact: Some(artifact("2")), ..claimed };
+        let publishing = world.moved(&lease, &with, RunState::Publishing).await;
+        let promoting = world.moved(&lease, &publishing, RunState::Promoting).await;
+        assert_eq!(world.state(ours.id).await, RunState::Waiting, "another source's run is none of its business");
+        assert!(world.store.overtaken_by(&ours).await.expect("asked").is_none());
+        let done = Run { state: RunState::Done, ..promoting.clone() };
+        let step = transition(RunState::Promoting, RunState::Done);
+        world.store.record_moved(&lease, &done, &step, &[]).await.expect("recorded");
+        for (source, runs) in [("models", 0), ("others", 1)] {
+            let promoted = world.store.promoted_runs(&name("staging"), "a", &name(source)).await.expect("asked");
+            assert_eq!(promoted.len(), runs, "{source}");
+            let passed = world.store.newest_passed("a", &name(source)).await.expect("asked").expect("a run");
+            assert_eq!(passed.source, name(source));
+        }
+    }
+
+    async fn a_model_is_the_first_ones_that_promotes_it_and_of_two_at_the_same_moment_ones(world: World) {
+        let (staging, other) = (name("staging"), world.another().await);
+        let (first, second) = (name("models"), name("others"));
+        let (mine, theirs) = tokio::join!(
+            world.store.claim_model(&staging, "a", &first),
+            other.claim_model(&staging, "a", &second)
+        );
+        assert_eq!(mine.expect("claimed"), theirs.expect("claimed"), "both are told the same owner");
+        assert_eq!(world.store.owner(&staging, "b").await.expect("asked"), None);
+        let (waiting, lease) = {
+            world.waiting('1', 0).await;
+            world.claim_promotions().await.remove(0)
+        };
+        let done = Run { state: RunState::Done, model: "b".to_owned(), ..waiting };
+        let step = transition(RunState::Waiting, RunState::Done);
+        let nobody = Lease { token: "another".to_owned(), ..lease.clone() };
+        assert!(world.store.record_moved(&nobody, &done, &step, &[]).await.is_err());
+        assert_eq!(world.store.owner(&staging, "b").await.expect("asked"), None, "with the promotion or not at all");
+        world.store.record_moved(&lease, &done, &step, &[]).await.expect("recorded");
+        assert_eq!(world.store.owner(&staging, "b").await.expect("asked"), Some(first));
+        let owners = world.store.owners(&staging).await.expect("asked");
+        assert_eq!(owners.keys().collect::<Vec<_>>(), ["a", "b"]);
+        let sources = world.store.sources_of_model(Some(&name("production")), "b").await.expect("asked");
+        assert_eq!(sources, []);
+    }
+
+    async fn a_rejection_is_of_one_sources_model_and_one_of_an_earlier_version_of_everybodys(world: World) {
+        let digest = artifact("1");
+        let rejection = Rejection {
+            source: Some(name("others")),
+            model: "a".to_owned(),
+            artifact: digest.clone(),
+            actor: Actor::token("kim"),
+            reason: "not ours".to_owned(),
+            at: at("2026-11-24T10:00:00Z"),
+        };
+        world.store.reject(&name("others"), &rejection).await.expect("rejected");
+        assert_eq!(world.store.rejection(&name("models"), "a", &digest).await.expect("asked"), None);
+        assert_eq!(world.store.rejection(&name("others"), "a", &digest).await.expect("asked"), Some(rejection));
+        // What was rejected before sources were told apart.
+        let document = format!(
+            r#"{{"model": "a", "artifact": "{digest}", "actor": "token kim", "reason": "of old", "at": "2026-11-24T10:00:00Z"}}"#
+        );
+        sqlx::query("INSERT INTO rejections (model, artifact, document) VALUES ('a', $1, $2)")
+            .bind(digest.to_string())
+            .bind(document)
+            .execute(&world.store.database.pool)
+            .await
+            .expect("a row of an earlier version");
+        let old = world.store.rejection(&name("models"), "a", &digest).await.expect("asked").expect("still counts");
+        assert_eq!((old.source, &*old.reason), (None, "of old"));
+        assert_eq!(world.store.rejections(10).await.expect("asked").len(), 2);
+    }
+
+    async fn runs_of_sources_and_to_environments_that_are_not_served_are_taken_by_nobody_here(world: World) {
+        let elsewhere = Run { environment: name("production"), ..run("b", '2', 1) };
+        let unknown = Run { source: name("others"), ..run("c", '3', 2) };
+        let ids = world.open("d-1", vec![run("a", '1', 0), elsewhere, unknown]).await;
+        let narrow = world.another().await;
+        narrow.serve_only(&[name("models")], &[name("staging")]);
+        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        let (taken, lease) = narrow.claim_run(claim).await.expect("asked").expect("its own run");
+        assert_eq!(taken.id, ids[0]);
+        assert!(narrow.claim_run(claim).await.expect("asked").is_none(), "the others are left alone");
+        for id in &ids[1..] {
+            assert_eq!(world.claim().await.expect("a server that serves them takes them").0.state, RunState::Queued);
+            assert!(!world.store.run(*id).await.expect("a run").stalled);
+        }
+        narrow.release_run(&lease, Timestamp::now()).await.expect("released");
+        let waiting = world.waiting_of("others", '4').await;
+        assert!(narrow.claim_promotions(&name("staging"), claim, 10).await.expect("asked").is_empty());
+        let taken = world.claim_promotions().await;
+        assert_eq!(taken.iter().map(|(run, _)| run.id).collect::<Vec<_>>(), [waiting]);
+    }
+
     async fn a_rejection_keeps_its_first_reason(world: World) {
         let rejection = |reason: &str| Rejection {
+            source: Some(name("models")),
             model: "a".to_owned(),
             artifact: artifact("1"),
             actor: Actor::token("kim"),
@@ -178,11 +276,11 @@ on_both_databases! {
             at: at("2026-11-24T10:00:00Z"),
         };
         for reason in ["wrong labels", "something else"] {
-            world.store.reject(&rejection(reason)).await.expect("rejected");
+            world.store.reject(&name("models"), &rejection(reason)).await.expect("rejected");
         }
-        let kept = world.store.rejection("a", &artifact("1")).await.expect("asked").expect("rejected");
+        let kept = world.store.rejection(&name("models"), "a", &artifact("1")).await.expect("asked").expect("rejected");
         assert_eq!(kept.reason, "wrong labels");
-        assert_eq!(world.store.rejection("b", &artifact("1")).await.expect("asked"), None);
+        assert_eq!(world.store.rejection(&name("models"), "b", &artifact("1")).await.expect("asked"), None);
         assert_eq!(world.store.rejections(10).await.expect("asked").len(), 1);
     }
 
@@ -225,6 +323,22 @@ on_both_databases! {
 }
 
 impl World {
+    /// A run of another source that waits for its promotion.
+    async fn waiting_of(&self, source: &str, digit: char) -> RunId {
+        let id = self.open(&format!("d-{digit}"), vec![Run { source: name(source), ..run("w", digit, 60) }]).await[0];
+        loop {
+            let (claimed, lease) = self.claim().await.expect("a run");
+            if claimed.id != id {
+                continue;
+            }
+            let publishing = self.moved(&lease, &claimed, RunState::Publishing).await;
+            let promoting = self.moved(&lease, &publishing, RunState::Promoting).await;
+            self.moved(&lease, &promoting, RunState::Waiting).await;
+            self.store.release_run(&lease, Timestamp::now()).await.expect("released");
+            return id;
+        }
+    }
+
     /// A push of a newer revision, which passes in its turn; what waited is looked at before it does.
     async fn waiting_after_a_push(&self, digit: char, second: i64, old: &Run) -> RunId {
         let id = self.open(&format!("d-{digit}"), vec![run("a", digit, second)]).await[0];

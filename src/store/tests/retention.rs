@@ -223,7 +223,7 @@ on_both_databases! {
         let ended = world.ended(3).await;
         let artifact = ended[1].artifact.clone().expect("an artifact");
         let promoted = async || {
-            let runs = world.store.promoted_runs(&name("staging"), "m/slipway.yaml").await.expect("asked");
+            let runs = world.store.promoted_runs(&name("staging"), "m/slipway.yaml", &name("models")).await.expect("asked");
             runs.into_iter().map(|run| run.id).collect::<Vec<_>>()
         };
         assert!(world.store.give_up_artifact(&artifact, later()).await.expect("given up"));

@@ -231,22 +231,25 @@ impl Shared {
         })
     }
 
-    /// The models of an environment that a caller may see; all if `None`. A model belongs to the sources of its runs.
+    /// The models of an environment that a caller may see; all if `None`. A model belongs to its owner there, and as long as it
+    /// has none, to the sources of its runs.
     async fn seen_models(&self, caller: &Caller, name: &SourceName) -> Result<Option<BTreeSet<String>>, Problem> {
-        match caller.scope() {
-            None => Ok(None),
-            Some(scope) => Ok(Some(self.store.models_of_sources(&scope, name).await?)),
-        }
+        let Some(scope) = caller.scope() else { return Ok(None) };
+        let owners = self.pipeline.owners_in(name).await?;
+        let mut seen = self.store.models_of_sources(&scope, name).await?;
+        seen.retain(|model| !owners.contains_key(model));
+        seen.extend(owners.into_iter().filter(|(_, owner)| caller.covers(owner)).map(|(model, _)| model));
+        Ok(Some(seen))
     }
 
-    /// Refuses a model of sources that the caller's token does not cover.
+    /// Refuses a model that belongs to a source which the caller's token does not cover.
     pub(super) async fn demand_model(&self, caller: &Caller, name: &SourceName, model: &str) -> Result<(), Problem> {
-        match self.seen_models(caller, name).await? {
-            Some(seen) if !seen.contains(model) => {
-                Err(Problem::new(StatusCode::NOT_FOUND, format!("`{name}` has no model `{model}`")))
-            }
-            _ => Ok(()),
+        match caller.scope() {
+            None => return Ok(()),
+            Some(scope) if self.pipeline.is_of(&scope, name, model).await? => return Ok(()),
+            Some(_) => {}
         }
+        Err(Problem::new(StatusCode::NOT_FOUND, format!("`{name}` has no model `{model}`")))
     }
 
     /// How the models of an environment stand.
@@ -260,7 +263,11 @@ impl Shared {
         for placed in self.store.placements(name).await? {
             models.entry(placed.model.clone()).or_insert_with(|| ModelState::of(&placed.model)).placed(&placed);
         }
+        let owners = self.pipeline.owners_in(name).await?;
         for run in self.store.runs_under_way(name).await? {
+            if !caller.covers(&run.source) {
+                continue;
+            }
             let approvals = match &run.artifact {
                 Some(artifact) => self.store.approvals(name, &run.model, artifact).await?,
                 None => Vec::new(),
@@ -275,8 +282,16 @@ impl Shared {
             }
         }
         for rejection in self.store.rejections(MOST_REJECTIONS).await? {
-            if let Some(state) = models.get_mut(&rejection.model) {
+            let is_its = |source: &SourceName| owners.get(&rejection.model).is_none_or(|owner| owner == source);
+            if let Some(state) = models.get_mut(&rejection.model)
+                && rejection.source.as_ref().is_none_or(is_its)
+            {
                 state.rejected(&rejection);
+            }
+        }
+        for (model, owner) in &owners {
+            if let Some(state) = models.get_mut(model) {
+                state.owned(owner);
             }
         }
         if let Some(seen) = self.seen_models(caller, name).await? {

@@ -11,6 +11,8 @@ use crate::domain;
 #[derive(Serialize, ToSchema)]
 pub(super) struct ModelState {
     model: String,
+    /// The source that it belongs to here, which alone promotes it; null as long as nobody has.
+    owner: Option<String>,
     /// What the environment names; null before its history was read.
     now: Option<Placement>,
     /// Why nobody is to promote again what the environment names; null if nobody said so.
@@ -111,7 +113,12 @@ pub(super) struct Hold {
 
 impl ModelState {
     pub(super) fn of(model: &str) -> Self {
-        Self { model: model.to_owned(), now: None, rejected: None, holds: Vec::new(), under_way: Vec::new() }
+        let (holds, under_way) = (Vec::new(), Vec::new());
+        Self { model: model.to_owned(), owner: None, now: None, rejected: None, holds, under_way }
+    }
+
+    pub(super) fn owned(&mut self, owner: &domain::SourceName) {
+        self.owner = Some(owner.to_string());
     }
 
     pub(super) fn placed(&mut self, placed: &domain::Placement) {

@@ -254,11 +254,11 @@ pub(super) async fn promote(
 ) -> Answer<RunDetail> {
     let of = run(of.as_deref())?;
     shared.steered(&caller, &environment, Some(&model), "promotion.promote", None).await?;
-    let run = shared.pipeline.take_to(&environment, &model, of, &caller.actor()).await?;
+    let run = shared.pipeline.take_to(&environment, &model, of, caller.scope().as_deref(), &caller.actor()).await?;
     Ok(Json(shared.run_detail(&run).await?))
 }
 
-/// Sees to it that nobody promotes an artifact again, anywhere.
+/// Sees to it that nobody promotes an artifact of this source's model again, anywhere.
 #[utoipa::path(
     post,
     path = "/models/{source}/{model}/reject",
@@ -284,7 +284,7 @@ pub(super) async fn reject(
         return Err(unknown());
     }
     shared.audit(&caller, "promotion.reject", format!("{source}/{model} {artifact}")).await?;
-    let rejection = shared.pipeline.reject(&model, &artifact, &why, &caller.actor()).await?;
+    let rejection = shared.pipeline.reject(&source, &model, &artifact, &why, &caller.actor()).await?;
     Ok(Json(Rejection {
         model,
         artifact: artifact.to_string(),

@@ -1,8 +1,10 @@
 //! Environments with rules: what is promoted where, when, and by whom; and what people do about it.
 
 mod history;
+mod owners;
 mod people;
 mod requests;
 mod rules;
 mod shared;
+pub(crate) mod teams;
 pub(crate) mod world;

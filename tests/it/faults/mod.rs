@@ -9,6 +9,7 @@ mod outages;
 mod promotions;
 mod replicas;
 mod restore;
+mod tenants;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

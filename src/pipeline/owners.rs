@@ -1,0 +1,101 @@
+//! Whose a model is in an environment, and who may steer it there. A name belongs to one source: the settings say to which, or else
+//! the first that promoted it.
+
+use std::collections::BTreeMap;
+
+use super::{Environment, Pipeline, StepError};
+use crate::domain::{Actor, Run, SourceName};
+use crate::store::StoreError;
+
+impl Pipeline {
+    /// The source that a model belongs to in an environment; `None` as long as nobody has promoted it there.
+    pub async fn owner_of(&self, environment: &SourceName, model: &str) -> Result<Option<SourceName>, StoreError> {
+        match self.environment_named(environment).and_then(|known| known.owners().get(model)) {
+            Some(declared) => Ok(Some(declared.clone())),
+            None => self.store.owner(environment, model).await,
+        }
+    }
+
+    /// The owners of an environment's models, by their names.
+    pub async fn owners_in(&self, environment: &SourceName) -> Result<BTreeMap<String, SourceName>, StoreError> {
+        let mut owners = self.store.owners(environment).await?;
+        let declared = self.environment_named(environment).map(Environment::owners);
+        owners.extend(declared.into_iter().flatten().map(|(model, source)| (model.clone(), source.clone())));
+        Ok(owners)
+    }
+
+    /// Why a source may not promote a model to an environment: it belongs to another one.
+    pub(super) async fn foreign_model(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        source: &SourceName,
+    ) -> Result<Option<String>, StoreError> {
+        let owner = self.owner_of(environment, model).await?.filter(|owner| owner != source);
+        Ok(owner.map(|owner| belongs_to(environment, model, &owner)))
+    }
+
+    /// Refuses a run of a model that belongs to another source in its environment.
+    pub(super) async fn check_owner(&self, run: &Run) -> Result<(), StepError> {
+        match self.foreign_model(&run.environment, &run.model, &run.source).await? {
+            None => Ok(()),
+            Some(reason) => {
+                let help = format!(
+                    "help: give the model another name, or have `owners: {{{}: {}}}` set for the environment",
+                    run.model, run.source
+                );
+                Err(StepError::Refused { reason: format!("{reason}\n  {help}"), diagnostics: Vec::new() })
+            }
+        }
+    }
+
+    /// Makes a model the run's source's, right before it is written, if it is nobody's yet. Answers why it may not be written, if it
+    /// is another's by now.
+    pub(super) async fn claim_model(&self, run: &Run) -> Result<Option<String>, StoreError> {
+        let declared = self.environment_named(&run.environment).and_then(|known| known.owners().get(&run.model));
+        let owner = match declared {
+            Some(declared) => declared.clone(),
+            None => self.store.claim_model(&run.environment, &run.model, &run.source).await?,
+        };
+        Ok((owner != run.source).then(|| belongs_to(&run.environment, &run.model, &owner)))
+    }
+
+    /// Whether whoever reaches only these sources may steer a model of an environment: it is one of theirs, or nobody's yet and no
+    /// other source is at it.
+    pub async fn is_of(&self, scope: &[SourceName], environment: &SourceName, model: &str) -> Result<bool, StoreError> {
+        if let Some(owner) = self.owner_of(environment, model).await? {
+            return Ok(scope.contains(&owner));
+        }
+        let sources = self.store.sources_of_model(Some(environment), model).await?;
+        Ok(!sources.is_empty() && sources.iter().all(|source| scope.contains(source)))
+    }
+
+    /// Why somebody who writes to a source may not keep promotions of its model away from an environment, or roll them back there.
+    /// Where an environment has operators, it is for them alone; else it is for the writers of the source that the model is of.
+    pub(super) async fn may_not_operate(
+        &self,
+        actor: &Actor,
+        source: &SourceName,
+        environment: &SourceName,
+        model: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(known) = self.environment_named(environment) else { return Ok(None) };
+        if !known.operators().is_empty() {
+            let person = self.settings.people.behind(actor);
+            let refused = format!("refused: it is for the `operators` of `{environment}` in the server's settings");
+            return Ok((!known.operators().contains(&person)).then_some(refused));
+        }
+        if self.is_of(std::slice::from_ref(source), environment, model).await? {
+            return Ok(None);
+        }
+        let reason = match self.owner_of(environment, model).await? {
+            Some(owner) => belongs_to(environment, model, &owner),
+            None => format!("`{model}` of this source is not promoted to `{environment}`"),
+        };
+        Ok(Some(format!("refused: {reason}")))
+    }
+}
+
+fn belongs_to(environment: &SourceName, model: &str, owner: &SourceName) -> String {
+    format!("`{model}` in `{environment}` belongs to the source `{owner}`")
+}
