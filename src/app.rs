@@ -52,6 +52,7 @@ pub async fn serve(
     if !store.is_shared() {
         let freed = store.release_all().await?;
         store.release_notices().await?;
+        store.release_deliveries().await?;
         if freed > 0 {
             tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
         }

@@ -1,18 +1,20 @@
 //! From deliveries to runs. Each source has a reader of its own, so that a git server that does not answer holds up
 //! nobody else's deliveries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::branch::Announced;
+use super::commands::{Asked, Commands};
 use super::identity::{About, Gate, NotOurs};
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError, blocking, change, command, missed};
 use crate::domain::{
-    Change, ChangeStep, CheckAction, Comment, Delivery, DeliveryState, Event, EventKind, MergeGroup, MergeGroupStep,
-    Push, Reference, Retry, Sender, SourceName, pause_before,
+    Change, ChangeStep, Delivery, DeliveryState, Event, EventKind, MergeGroup, MergeGroupStep, Push, Reference, Retry,
+    SourceName, pause_before,
 };
 use crate::forge::Forge;
 use crate::store::{Settled, StoreError, StoredDelivery};
@@ -52,22 +54,26 @@ enum Meaning {
     Change(Box<Change>),
     /// A look at what a merge queue would merge.
     Group(Box<MergeGroup>),
-    /// An answer.
-    Comment(Box<Comment>),
-    /// What a button of a check stands for.
-    Button(Box<CheckAction>, Option<Sender>),
+    /// What a person asks for. The forge is asked for it, so it is done beside everything else.
+    Command(Asked),
     /// What is known without looking anywhere.
     Known(Settled),
 }
 
 impl Pipeline {
     /// Reads the deliveries of one source until `stop`.
-    pub async fn read_deliveries(&self, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
+    pub async fn read_deliveries(
+        self: &Arc<Self>,
+        name: &SourceName,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
         let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
+        let mut commands = Commands::new(stop);
         while !stop.is_cancelled() {
-            match self.read_some(name, source).await {
+            match self.read_some(name, source, &mut commands).await {
                 Ok(true) => {
                     tokio::select! {
+                        Some(ended) = commands.ended() => commands.note(self, name, ended)?,
                         () = tokio::time::sleep(BREATH) => {}
                         () = stop.cancelled() => {}
                     }
@@ -77,12 +83,13 @@ impl Pipeline {
                 Err(error) => outlive(error)?,
             }
             tokio::select! {
+                Some(ended) = commands.ended() => commands.note(self, name, ended)?,
                 () = source.arrived.notified() => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }
         }
-        Ok(())
+        commands.give_back(self, name).await
     }
 
     /// Says of which sources deliveries wait that this server does not serve. They are left to servers that do: settings are
@@ -98,14 +105,19 @@ impl Pipeline {
 
     /// Reads the deliveries that wait longest. Answers whether there were some.
     #[tracing::instrument(skip_all, fields(source = %name))]
-    async fn read_some(&self, name: &SourceName, source: &Source) -> Result<bool, StoreError> {
+    async fn read_some(
+        self: &Arc<Self>,
+        name: &SourceName,
+        source: &Source,
+        commands: &mut Commands,
+    ) -> Result<bool, StoreError> {
         let due = self.store.due_deliveries(name, Timestamp::now(), TOGETHER).await?;
         if due.is_empty() {
             return Ok(false);
         }
         let (due, read) = meanings_of(source, due).await?;
         let meanings = self.only_of_its_repository(name, source, read).await?;
-        let (mut pushes, mut without_effect) = (Vec::new(), Vec::new());
+        let (mut pushes, mut without_effect, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         let fetched = fetch_heads(source, &meanings).await;
         for (stored, meaning) in due.iter().zip(meanings) {
             match meaning {
@@ -119,14 +131,7 @@ impl Pipeline {
                     let looked = self.look_at_group(name, source, &group, &fetched, stored.delivery.received_at).await;
                     self.settle_or_postpone(stored, looked).await?;
                 }
-                Ok(Meaning::Comment(comment)) => {
-                    let followed = self.follow_comment(name, source, &comment, stored.delivery.received_at).await;
-                    self.settle_or_postpone(stored, followed).await?;
-                }
-                Ok(Meaning::Button(action, sender)) => {
-                    let followed = self.follow_button(name, source, &action, sender.as_ref(), &stored.delivery).await;
-                    self.settle_or_postpone(stored, followed).await?;
-                }
+                Ok(Meaning::Command(command)) => asked.push((stored, command)),
                 // Those that cannot be read are told of one by one; the many that ask for nothing are not.
                 Ok(Meaning::Known(settled)) if settled.closed.is_empty() && settled.state != DeliveryState::Dead => {
                     let Settled { state, note, .. } = settled;
@@ -137,6 +142,7 @@ impl Pipeline {
                 Err(error) => self.postpone(stored, &error).await?,
             }
         }
+        commands.take_in(self, name, asked).await?;
         if !without_effect.is_empty() {
             self.store.settle_without_effect(name, &without_effect).await?;
             for (_, state, _) in &without_effect {
@@ -200,7 +206,7 @@ impl Pipeline {
         }
     }
 
-    async fn settle_or_postpone(
+    pub(super) async fn settle_or_postpone(
         &self,
         stored: &StoredDelivery,
         looked: Result<Settled, StepError>,
@@ -307,9 +313,9 @@ fn meaning_of_events(served: &str, events: Vec<Event>) -> Meaning {
     for Event { kind, sender, .. } in events {
         match kind {
             EventKind::Comment(comment) if command::parse(&comment.body).is_some() => {
-                return Meaning::Comment(Box::new(comment));
+                return Meaning::Command(Asked::Comment(Box::new(comment)));
             }
-            EventKind::CheckAction(action) => return Meaning::Button(Box::new(action), sender),
+            EventKind::CheckAction(action) => return Meaning::Command(Asked::Button(Box::new(action), sender)),
             EventKind::MergeGroup(group) if group.step == MergeGroupStep::ChecksRequested => {
                 return Meaning::Group(Box::new(group));
             }

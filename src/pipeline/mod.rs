@@ -5,6 +5,7 @@ mod asked;
 mod branch;
 mod change;
 mod command;
+mod commands;
 mod comment;
 mod deployment;
 mod environment;

@@ -201,6 +201,43 @@ impl Store {
         Ok(())
     }
 
+    /// Takes a pending delivery that is due, so that nobody else is given it before `until`. Answers whether it was there
+    /// to be taken.
+    pub async fn hold_delivery(
+        &self,
+        source: &SourceName,
+        id: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let update = "UPDATE deliveries SET due_at = $1
+                      WHERE source = $2 AND id = $3 AND state = 'pending' AND (due_at <= $4 OR due_at > $5)";
+        let held = sqlx::query(update)
+            .bind(millis(until))
+            .bind(source.as_str().to_owned())
+            .bind(id.to_owned())
+            .bind(millis(now))
+            .bind(millis(now) + super::claims::FARTHEST)
+            .execute(&self.database.pool)
+            .await?;
+        Ok(held.rows_affected() == 1)
+    }
+
+    /// Makes a delivery that was taken due again.
+    pub async fn give_delivery_back(&self, source: &SourceName, id: &str) -> Result<(), StoreError> {
+        let update = "UPDATE deliveries SET due_at = 0 WHERE source = $1 AND id = $2 AND state = 'pending'";
+        sqlx::query(update).bind(source.as_str().to_owned()).bind(id.to_owned()).execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// Makes every pending delivery due: what an earlier server was about to read. Only for a server that knows to be the
+    /// only one, when it starts.
+    pub async fn release_deliveries(&self) -> Result<(), StoreError> {
+        let update = sqlx::query("UPDATE deliveries SET due_at = 0 WHERE state = 'pending' AND due_at > 0");
+        update.execute(&self.database.pool).await?;
+        Ok(())
+    }
+
     /// Settles deliveries that were read together and records what follows, in one step. New runs supersede older ones
     /// of their lanes. Fails with [`StoreError::BranchMoved`], and changes nothing, if another server dealt with the
     /// branch meanwhile. Returns the runs that are new.

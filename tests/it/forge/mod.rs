@@ -18,6 +18,7 @@ mod policies;
 mod refusals;
 mod replicas;
 mod requests;
+mod slow;
 mod token;
 mod undelivered;
 mod whole;

@@ -1,0 +1,186 @@
+//! Commands of people, beside the pushes of their source: a command asks the forge, which may be slow, and no push waits for
+//! that. Commands of one pull request are carried out in order, those of several at the same time.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::worker::outlive;
+use super::{Pipeline, StepError};
+use crate::domain::{CheckAction, Comment, Delivery, Sender, SourceName};
+use crate::store::{StoreError, StoredDelivery};
+
+/// Commands of a source that are carried out at a time.
+const AT_ONCE: usize = 8;
+/// Commands of a source that wait in memory; more of them wait in the store.
+const MOST_WAITING: usize = 256;
+/// How long a delivery belongs to the server that carries it out. One that dies leaves it to others after that.
+const HOLD: Duration = Duration::from_mins(2);
+/// When a command for which there is no place is looked at again.
+const LATER: Duration = Duration::from_secs(1);
+
+/// How a person asked.
+pub(super) enum Asked {
+    /// By a comment.
+    Comment(Box<Comment>),
+    /// By a button of a check.
+    Button(Box<CheckAction>, Option<Sender>),
+}
+
+/// What commands are in order within: a pull request, or a commit that is of none.
+type Group = String;
+
+/// A delivery that asks for something.
+struct Job {
+    stored: StoredDelivery,
+    asked: Asked,
+}
+
+/// How a command ended, and which task it was.
+pub(super) type Ended = Result<(Id, Result<(), StoreError>), JoinError>;
+
+/// The commands of one source that are carried out, and those that wait behind them.
+pub(super) struct Commands {
+    running: JoinSet<Result<(), StoreError>>,
+    /// What they carry out: the group, and the delivery.
+    tasks: HashMap<Id, (Group, String)>,
+    waiting: HashMap<Group, VecDeque<Job>>,
+    /// The deliveries of all of them.
+    held: HashSet<String>,
+    at_once: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Commands {
+    pub(super) fn new(stop: &CancellationToken) -> Self {
+        Self {
+            running: JoinSet::new(),
+            tasks: HashMap::new(),
+            waiting: HashMap::new(),
+            held: HashSet::new(),
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            stop: stop.clone(),
+        }
+    }
+
+    /// Waits for the end of a command, and answers at once if none is carried out.
+    pub(super) async fn ended(&mut self) -> Option<Ended> {
+        self.running.join_next_with_id().await
+    }
+
+    /// Takes in commands that are due. One that another server took is left to it.
+    pub(super) async fn take_in(
+        &mut self,
+        pipeline: &Arc<Pipeline>,
+        name: &SourceName,
+        asked: Vec<(&StoredDelivery, Asked)>,
+    ) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        for (stored, asked) in asked {
+            let id = &stored.delivery.id;
+            let has_place = self.held.len() < MOST_WAITING && !self.held.contains(id);
+            let until = now + if has_place || self.held.contains(id) { HOLD } else { LATER };
+            if !pipeline.store.hold_delivery(name, id, now, until).await? || !has_place {
+                continue;
+            }
+            let group = pipeline.group_of(name, &asked).await?;
+            self.held.insert(id.clone());
+            let job = Job { stored: without_body(stored), asked };
+            if let Some(behind) = self.waiting.get_mut(&group) {
+                behind.push_back(job);
+            } else {
+                self.waiting.insert(group.clone(), VecDeque::new());
+                self.start(pipeline, name, group, job);
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, pipeline: &Arc<Pipeline>, name: &SourceName, group: Group, job: Job) {
+        let id = job.stored.delivery.id.clone();
+        let (pipeline, name, at_once, stop) =
+            (Arc::clone(pipeline), name.clone(), Arc::clone(&self.at_once), self.stop.clone());
+        let task = self.running.spawn(async move {
+            let _one_of_many = at_once.acquire().await;
+            tokio::select! {
+                done = pipeline.carry_out(&name, &job) => done,
+                () = stop.cancelled() => Ok(()),
+            }
+        });
+        self.tasks.insert(task.id(), (group, id));
+    }
+
+    /// Takes note of the end of a command, and begins the next of its group. One that failed for the store, or panicked, is
+    /// read again when its hold ends.
+    pub(super) fn note(&mut self, pipeline: &Arc<Pipeline>, name: &SourceName, ended: Ended) -> Result<(), StoreError> {
+        let (task, done) = match ended {
+            Ok((task, done)) => (task, done),
+            Err(panicked) => {
+                tracing::error!(%panicked, "a command ended: {panicked}");
+                (panicked.id(), Ok(()))
+            }
+        };
+        if let Some((group, id)) = self.tasks.remove(&task) {
+            self.held.remove(&id);
+            match self.waiting.get_mut(&group).and_then(VecDeque::pop_front) {
+                Some(next) => self.start(pipeline, name, group, next),
+                None => drop(self.waiting.remove(&group)),
+            }
+        }
+        done.or_else(outlive)
+    }
+
+    /// Gives back what is not done, for whoever comes next.
+    pub(super) async fn give_back(mut self, pipeline: &Pipeline, name: &SourceName) -> Result<(), StoreError> {
+        while self.running.join_next().await.is_some() {}
+        for id in &self.held {
+            pipeline.store.give_delivery_back(name, id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The delivery as far as it is needed once it was read: many may wait.
+fn without_body(stored: &StoredDelivery) -> StoredDelivery {
+    let StoredDelivery { delivery, state, note, attempts, due_at, settled_at } = stored;
+    let Delivery { source, id, event, headers: _, body: _, received_at } = delivery;
+    let (source, id, event, headers) = (source.clone(), id.clone(), event.clone(), BTreeMap::new());
+    let delivery = Delivery { source, id, event, headers, body: Vec::new(), received_at: *received_at };
+    let (state, attempts, due_at, settled_at) = (*state, *attempts, *due_at, *settled_at);
+    StoredDelivery { delivery, state, note: note.clone(), attempts, due_at, settled_at }
+}
+
+impl Pipeline {
+    /// The pull request that a command is about, or the commit whose check has the button.
+    async fn group_of(&self, name: &SourceName, asked: &Asked) -> Result<Group, StoreError> {
+        let action = match asked {
+            Asked::Comment(comment) => return Ok(format!("change {}", comment.change)),
+            Asked::Button(action, _) => action,
+        };
+        let runs = self.store.newest_at(name, &action.head).await?;
+        Ok(match runs.iter().find_map(|run| run.change.as_ref()) {
+            Some(change) => format!("change {}", change.number),
+            None => format!("commit {}", action.head),
+        })
+    }
+
+    async fn carry_out(&self, name: &SourceName, job: &Job) -> Result<(), StoreError> {
+        let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
+        let Job { stored, asked } = job;
+        let followed = match asked {
+            Asked::Comment(comment) => self.follow_comment(name, source, comment, stored.delivery.received_at).await,
+            Asked::Button(action, sender) => {
+                self.follow_button(name, source, action, sender.as_ref(), &stored.delivery).await
+            }
+        };
+        match followed {
+            Err(StepError::Store(error)) => Err(error),
+            followed => self.settle_or_postpone(stored, followed).await,
+        }
+    }
+}
