@@ -51,7 +51,7 @@ pub async fn serve(
     clear_work(&settings.state.join(WORK))?;
     if !store.is_shared() {
         let freed = store.release_all().await?;
-        store.release_notices().await?;
+        store.release_all_reports().await?;
         store.release_deliveries().await?;
         if freed > 0 {
             tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");

@@ -169,10 +169,10 @@ impl Usage {
 
 /// What was removed, or would be, for people.
 fn sentence(removal: Removal, removed: &Removed, swept: &Swept) -> String {
-    let Removed { deliveries, notices, log_lines, runs, audit_entries, removed_runs: _ } = removed;
+    let Removed { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = removed;
     let verb = if removal == Removal::Done { "removed" } else { "retention would remove" };
     let mut text = format!(
-        "{verb}: {deliveries} deliveries, {notices} told reports, {log_lines} lines of logs, {runs} runs, {audit_entries} \
+        "{verb}: {deliveries} deliveries, {reports} reports, {log_lines} lines of logs, {runs} runs, {audit_entries} \
          audit entries, {} artifacts ({})",
         swept.removed,
         size(swept.removed_bytes),

@@ -13,6 +13,7 @@ mod rules;
 mod run;
 mod run_state;
 mod transition;
+mod unjudged;
 mod verdict;
 mod window;
 
@@ -35,6 +36,7 @@ pub use run::{
 };
 pub use run_state::{IllegalMove, RunEvent, RunState};
 pub use transition::{Actor, Transition};
+pub use unjudged::{Needs, Unjudged};
 pub use verdict::{
     CheckOutcome, CheckResult, ExceptionNote, Floor, Interval, Method, Outcome, Requirement, SliceResult, Verdict,
 };

@@ -23,8 +23,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use api::{
-    ApiError, ApiSettings, AppForm, AppLogin, Finding, ForgeApi, HookPlace, Login, Marker, MergeRequest, NewApp,
-    NewRequest, Permission, Purpose, Reaction, RegisteredApp, Standing, Subject, Undelivered, connect_api,
+    ApiError, ApiSettings, AppForm, AppLogin, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker,
+    MergeRequest, NewApp, NewRequest, Permission, Purpose, Reaction, RefusalOf, RegisteredApp, Standing, Subject,
+    Undelivered, connect_api,
 };
 pub use deployment::{Deployment, DeploymentState};
 pub use page::{Pages, opens};

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::command::{self, Command, EnvironmentCommand};
+use super::reported::Reporter;
 use super::{Pipeline, Reason, Source, SteerError, StepError};
 use crate::domain::{
     Account, Actor, Button, CheckAction, Comment, Delivery, DeliveryState, Retry, Run, RunCause, Sender, SourceName,
@@ -76,7 +77,7 @@ impl Pipeline {
                 }
             }
         };
-        answer(api.as_ref(), comment, reaction, &text).await?;
+        self.answer(name, api.as_ref(), comment, reaction, &text).await?;
         let first = text.lines().next().unwrap_or_default();
         Ok(Settled { note: format!("comment {id} answered: {first}"), ..settled })
     }
@@ -253,6 +254,27 @@ impl Pipeline {
         let detail = format!("{} at {}", asked.cause, asked.source);
         self.store.audit(&NewAuditEntry { actor, action, target: run.id.to_string(), detail }).await
     }
+
+    /// Answers a comment by a sign on it and a comment below it, both of which are there once.
+    async fn answer(
+        &self,
+        name: &SourceName,
+        api: &dyn ForgeApi,
+        comment: &Comment,
+        reaction: Reaction,
+        text: &str,
+    ) -> Result<(), StepError> {
+        let Comment { id, change, commenter, .. } = comment;
+        let Account { name: account, .. } = &commenter.0;
+        let to = account.as_deref().map_or_else(String::new, |name| format!("To {}: ", escaped(name)));
+        let reporter = Reporter::new(&self.store, name, api, Timestamp::now());
+        reporter.comment(*change, &Marker::answer_to(id), &format!("{to}{text}")).await?;
+        match api.react(*change, id, reaction).await {
+            // The comment was taken away, or is of a kind that takes no signs: it was answered.
+            Err(ApiError::Missing { .. } | ApiError::Refused { .. }) => Ok(()),
+            reacted => Ok(reacted?),
+        }
+    }
 }
 
 /// What a command takes.
@@ -277,17 +299,4 @@ fn repeated(run: &Run) -> Run {
         delivered_at: run.delivered_at,
     };
     Run { priority: run.priority, ..Run::queued(cause, jiff::Timestamp::now()) }
-}
-
-/// Answers a comment by a sign on it and a comment below it, both of which are there once.
-async fn answer(api: &dyn ForgeApi, comment: &Comment, reaction: Reaction, text: &str) -> Result<(), ApiError> {
-    let Comment { id, change, commenter, .. } = comment;
-    let Account { name, .. } = &commenter.0;
-    let to = name.as_deref().map_or_else(String::new, |name| format!("To {}: ", escaped(name)));
-    api.comment(*change, &Marker::answer_to(id), &format!("{to}{text}")).await?;
-    match api.react(*change, id, reaction).await {
-        // The comment was taken away, or is of a kind that takes no signs: it was answered.
-        Err(ApiError::Missing { .. } | ApiError::Refused { .. }) => Ok(()),
-        reacted => reacted,
-    }
 }

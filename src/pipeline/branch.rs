@@ -64,7 +64,7 @@ impl Pipeline {
         };
         let moved = |tip: CommitSha, note: String, runs: Vec<Run>| {
             let branch = BranchHead { source: name.clone(), branch, before, head: tip, adopted: false };
-            Settled { state: DeliveryState::Done, note, branch: Some(branch), runs, closed: Vec::new() }
+            Settled { branch: Some(branch), runs, ..Settled::nothing(DeliveryState::Done, note) }
         };
         Ok(match found {
             Found::Nothing { tip } => {

@@ -7,12 +7,11 @@ use jiff::Timestamp;
 
 use super::source::{self, ModelFile};
 use super::touched::{Cause, concerns, new_run};
-use super::{ChangePolicy, Pipeline, Source, StepError, blocking, comment};
+use super::{ChangePolicy, Pipeline, Source, StepError, blocking};
 use crate::domain::{
-    Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, MergeGroup, Revision, Run, SourceName,
+    Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, Needs, Revision, Run, SourceName, Unjudged,
 };
 use crate::forge;
-use crate::forge::{Conclusion, Marker};
 use crate::git::{GitError, Heads, Mirror};
 use crate::store::Settled;
 
@@ -20,15 +19,9 @@ use crate::store::Settled;
 /// each look finds out why.
 pub(super) type Fetched = Option<Heads>;
 
-/// Fetches the heads of changes and merge groups that are to be judged.
-pub(super) async fn fetch_together(
-    source: &Source,
-    changes: impl Iterator<Item = &Change>,
-    groups: impl Iterator<Item = &MergeGroup>,
-) -> Fetched {
-    let of_changes = changes.filter_map(|change| judged(source, change).ok()?);
-    let of_groups = groups.filter(|group| is_judged(source, group)).map(reference_of_group);
-    let references: BTreeSet<String> = of_changes.chain(of_groups).collect();
+/// Fetches the heads of changes that are to be judged.
+pub(super) async fn fetch_together(source: &Source, changes: impl Iterator<Item = &Change>) -> Fetched {
+    let references: BTreeSet<String> = changes.filter_map(|change| judged(source, change).ok()?).collect();
     if references.is_empty() {
         return None;
     }
@@ -41,7 +34,7 @@ enum NotJudged {
     /// Nobody is told.
     Quietly(String),
     /// Its check says so.
-    Told(Conclusion, &'static str, String),
+    Told(Needs, &'static str, String),
     /// Its check asks for an approval of the revision that is found under the reference.
     Unapproved(String),
 }
@@ -55,27 +48,23 @@ fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged>
     if change.base_branch != served {
         let base = &change.base_branch;
         let note = format!("it is for the branch `{base}`, and only `{served}` is served");
-        return Err(NotJudged::Told(Conclusion::Neutral, "its branch is not served", note));
+        return Err(NotJudged::Told(Needs::Nobody, "its branch is not served", note));
     }
     if change.draft && !source.judge_drafts {
         let note = "it is a draft, and `judge_drafts` of this source is `false`".to_owned();
-        return Err(NotJudged::Told(
-            Conclusion::Neutral,
-            "drafts are not judged here until they are marked ready",
-            note,
-        ));
+        return Err(NotJudged::Told(Needs::Nobody, "drafts are not judged here until they are marked ready", note));
     }
     if let Some(label) = source.label.as_ref().filter(|label| !change.labels.contains(label)) {
         let note = format!("it lacks the label `{label}`, which `label` of this source asks for");
         let told = "changes are judged here once they have the label for it";
-        return Err(NotJudged::Told(Conclusion::Neutral, told, note));
+        return Err(NotJudged::Told(Needs::Nobody, told, note));
     }
     match (source.changes, &change.head_repository) {
         (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository is gone".to_owned())),
         (ChangePolicy::SameRepository, HeadRepository::Fork(fork)) => {
             let fork = &fork.full_name;
             let note = format!("it is from the fork `{fork}`, and `changes` of this source is `same_repository`");
-            Err(NotJudged::Told(Conclusion::ActionRequired, "changes from forks are not judged here", note))
+            Err(NotJudged::Told(Needs::Person, "changes from forks are not judged here", note))
         }
         (ChangePolicy::AfterApproval, HeadRepository::Fork(_)) => match source.forge.reference_of(change) {
             Some(reference) => Err(NotJudged::Unapproved(reference)),
@@ -85,12 +74,16 @@ fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged>
     }
 }
 
-pub(super) fn is_judged(source: &Source, group: &MergeGroup) -> bool {
-    source.changes != ChangePolicy::Ignore && group.base_branch == source.mirror.remote().branch()
-}
-
-pub(super) fn reference_of_group(group: &MergeGroup) -> String {
-    format!("refs/heads/{}", group.head_branch)
+/// What is reported of a change that is not judged. Where the forge does not name the commit of a fork, so that there is
+/// nothing to report on, a comment says it.
+fn unjudged(source: &Source, change: &Change, needs: Needs, why: &str) -> Option<Unjudged> {
+    source.api.as_ref()?;
+    let revision = match (&change.head, &change.head_repository) {
+        (Revision::Full(head), _) => Some(head.clone()),
+        (Revision::Abbreviated(_), HeadRepository::Fork(_)) => None,
+        (Revision::Abbreviated(_), _) => return None,
+    };
+    Some(Unjudged { revision, change: Some(change.number), needs, title: why.to_owned() })
 }
 
 impl Pipeline {
@@ -114,13 +107,12 @@ impl Pipeline {
             Ok(Some(reference)) => reference,
             Ok(None) => {
                 let told = "changes from forks are not judged here, as this forge gives no access to their branches";
-                self.report_unjudged(name, source, change, (Conclusion::ActionRequired, told)).await?;
-                return Ok(ignored("this forge gives no access to the branch of a fork"));
+                let unjudged = unjudged(source, change, Needs::Person, told);
+                return Ok(Settled { unjudged, ..ignored("this forge gives no access to the branch of a fork") });
             }
             Err(NotJudged::Quietly(why)) => return Ok(ignored(&why)),
-            Err(NotJudged::Told(conclusion, told, why)) => {
-                self.report_unjudged(name, source, change, (conclusion, told)).await?;
-                return Ok(ignored(&why));
+            Err(NotJudged::Told(needs, told, why)) => {
+                return Ok(Settled { unjudged: unjudged(source, change, needs, told), ..ignored(&why) });
             }
             Err(NotJudged::Unapproved(reference)) => {
                 let head = ChangeHead { number, reference, fork: true };
@@ -129,30 +121,6 @@ impl Pipeline {
         };
         let fork = matches!(change.head_repository, HeadRepository::Fork(_));
         self.look_at_head(name, source, ChangeHead { number, reference, fork }, fetched, arrived).await
-    }
-
-    /// Reports on a change that is not judged, unless its commit was: then a delivery came late, or it was another change's.
-    /// Where the forge does not name the commit of a fork, so that there is nothing to report on, a comment says it.
-    async fn report_unjudged(
-        &self,
-        name: &SourceName,
-        source: &Source,
-        change: &Change,
-        (conclusion, why): (Conclusion, &str),
-    ) -> Result<(), StepError> {
-        let Some(api) = &source.api else { return Ok(()) };
-        match (&change.head, &change.head_repository) {
-            (Revision::Full(head), _) => {
-                if self.store.newest_at(name, head).await?.is_empty() {
-                    api.report(&comment::without_runs(head, conclusion, why)).await?;
-                }
-            }
-            (Revision::Abbreviated(_), HeadRepository::Fork(_)) => {
-                api.comment(change.number, &Marker::summary(), &comment::of_unjudged(why)).await?;
-            }
-            (Revision::Abbreviated(_), _) => {}
-        }
-        Ok(())
     }
 
     /// Looks at where a change's head is now, whichever revision that is.
@@ -171,34 +139,34 @@ impl Pipeline {
                 let note = format!("change {number}: its branch is gone");
                 Ok(Settled::nothing(DeliveryState::Ignored, note))
             }
-            found => self.judge_head(name, source, change, found?, arrived).await,
+            found => Ok(judge_head(name, source, change, found?, arrived)),
         }
     }
+}
 
-    /// What follows from the revision that was found: a run of each model that it touches.
-    pub(super) async fn judge_head(
-        &self,
-        name: &SourceName,
-        source: &Source,
-        change: ChangeHead,
-        found: Found,
-        arrived: Timestamp,
-    ) -> Result<Settled, StepError> {
-        let number = change.number;
-        let Found { head, base, touched } = found;
-        if touched.is_empty()
-            && let Some(api) = &source.api
-        {
-            // No run will tell of it, and a check that is required would be waited for for ever.
-            api.report(&comment::without_runs(&head, Conclusion::Neutral, "no model is touched")).await?;
-        }
-        let cause = Cause { change: Some(change), base, head: head.clone(), arrived };
-        let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
-        let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
-        let models = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
-        let note = format!("change {number} at {} touches {models}", head.short());
-        Ok(Settled { runs, ..Settled::nothing(DeliveryState::Done, note) })
-    }
+/// What follows from the revision that was found: a run of each model that it touches.
+pub(super) fn judge_head(
+    name: &SourceName,
+    source: &Source,
+    change: ChangeHead,
+    found: Found,
+    arrived: Timestamp,
+) -> Settled {
+    let number = change.number;
+    let Found { head, base, touched } = found;
+    // No run will tell of it, and a check that is required would be waited for for ever.
+    let unjudged = (touched.is_empty() && source.api.is_some()).then(|| Unjudged {
+        revision: Some(head.clone()),
+        change: Some(number),
+        needs: Needs::Nobody,
+        title: "no model is touched".to_owned(),
+    });
+    let cause = Cause { change: Some(change), base, head: head.clone(), arrived };
+    let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
+    let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
+    let models = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
+    let note = format!("change {number} at {} touches {models}", head.short());
+    Settled { runs, unjudged, ..Settled::nothing(DeliveryState::Done, note) }
 }
 
 /// What a change is at a moment.

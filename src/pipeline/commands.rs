@@ -1,5 +1,5 @@
-//! Commands of people, beside the pushes of their source: a command asks the forge, which may be slow, and no push waits for
-//! that. Commands of one pull request are carried out in order, those of several at the same time.
+//! Commands of people and of merge queues, beside the pushes of their source: the forge is asked for them, which may be slow,
+//! and no push waits for that. Commands of one pull request are carried out in order, those of several at the same time.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::worker::outlive;
 use super::{Pipeline, StepError};
-use crate::domain::{CheckAction, Comment, Delivery, Sender, SourceName};
+use crate::domain::{CheckAction, Comment, Delivery, MergeGroup, Sender, SourceName};
 use crate::store::{StoreError, StoredDelivery};
 
 /// Commands of a source that are carried out at a time.
@@ -24,12 +24,14 @@ const HOLD: Duration = Duration::from_mins(2);
 /// When a command for which there is no place is looked at again.
 const LATER: Duration = Duration::from_secs(1);
 
-/// How a person asked.
+/// How somebody asked.
 pub(super) enum Asked {
     /// By a comment.
     Comment(Box<Comment>),
     /// By a button of a check.
     Button(Box<CheckAction>, Option<Sender>),
+    /// By a merge queue, which wants to know what it would merge.
+    Group(Box<MergeGroup>),
 }
 
 /// What commands are in order within: a pull request, or a commit that is of none.
@@ -160,6 +162,7 @@ impl Pipeline {
     async fn group_of(&self, name: &SourceName, asked: &Asked) -> Result<Group, StoreError> {
         let action = match asked {
             Asked::Comment(comment) => return Ok(format!("change {}", comment.change)),
+            Asked::Group(group) => return Ok(format!("commit {}", group.head)),
             Asked::Button(action, _) => action,
         };
         let runs = self.store.newest_at(name, &action.head).await?;
@@ -172,8 +175,10 @@ impl Pipeline {
     async fn carry_out(&self, name: &SourceName, job: &Job) -> Result<(), StoreError> {
         let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
         let Job { stored, asked } = job;
+        let arrived = stored.delivery.received_at;
         let followed = match asked {
-            Asked::Comment(comment) => self.follow_comment(name, source, comment, stored.delivery.received_at).await,
+            Asked::Comment(comment) => self.follow_comment(name, source, comment, arrived).await,
+            Asked::Group(group) => self.look_at_group(name, source, group, arrived).await,
             Asked::Button(action, sender) => {
                 self.follow_button(name, source, action, sender.as_ref(), &stored.delivery).await
             }

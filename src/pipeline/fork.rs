@@ -3,10 +3,9 @@
 
 use jiff::Timestamp;
 
-use super::change::look;
-use super::{Pipeline, Source, StepError, blocking, comment};
-use crate::domain::{Actor, ChangeHead, CommitSha, DeliveryState, SourceName};
-use crate::forge::Marker;
+use super::change::{judge_head, look};
+use super::{Pipeline, Source, StepError, blocking};
+use crate::domain::{Actor, ChangeHead, CommitSha, DeliveryState, Needs, SourceName, Unjudged};
 use crate::git::GitError;
 use crate::store::{NewAuditEntry, Settled};
 
@@ -20,9 +19,9 @@ impl Pipeline {
     ) -> Result<Settled, StepError> {
         let number = at.number;
         let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}")));
-        let Some(api) = &source.api else {
+        if source.api.is_none() {
             return ignored("it is from a fork, and without `api` of this source nobody can approve its revision");
-        };
+        }
         // Deliveries come twice and the wrong way round: what is asked about is where the fork is now.
         let (mirror, reference) = (source.mirror.clone(), at.reference.clone());
         let Some(head) = &blocking(move || mirror.head_of(&reference)).await?? else {
@@ -32,10 +31,10 @@ impl Pipeline {
             return ignored("its revision was approved");
         }
         self.store.note_unapproved(name, at, head).await?;
-        let report = comment::unapproved(head);
-        api.report(&report).await?;
-        api.comment(number, &Marker::summary(), &comment::of_report(&report)).await?;
-        Ok(Settled::nothing(DeliveryState::Done, format!("change {number} at {} waits for an approval", head.short())))
+        let (revision, title) = (Some(head.clone()), String::new());
+        let unjudged = Some(Unjudged { revision, change: Some(number), needs: Needs::Approval, title });
+        let note = format!("change {number} at {} waits for an approval", head.short());
+        Ok(Settled { unjudged, ..Settled::nothing(DeliveryState::Done, note) })
     }
 
     /// Judges a change of a fork at the revision that somebody has approved, if that is what it is now. Answers what follows
@@ -70,7 +69,7 @@ impl Pipeline {
             detail: format!("change {number} of {name} from a fork"),
         };
         self.store.audit(&entry).await?;
-        let settled = self.judge_head(name, source, change, found, arrived).await?;
+        let settled = judge_head(name, source, change, found, arrived);
         let sentence = format!("`{}` is judged; the next push needs an approval of its own.\n", approved.short());
         Ok(Ok((settled, sentence)))
     }

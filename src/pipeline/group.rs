@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::change::{Fetched, is_judged, reference_of_group};
-use super::{ChangePolicy, Pipeline, Source, StepError, blocking, comment};
-use crate::domain::{ChangeHead, CommitSha, DeliveryState, MergeGroup, Retry, SourceName};
-use crate::forge::Conclusion;
+use super::{ChangePolicy, Pipeline, Source, StepError, blocking};
+use crate::domain::{ChangeHead, CommitSha, DeliveryState, MergeGroup, Needs, Retry, SourceName, Unjudged};
 use crate::git::{GitError, Heads, Mirror};
 use crate::store::Settled;
 
@@ -20,6 +18,14 @@ struct Place {
     holds_approved: bool,
 }
 
+fn is_judged(source: &Source, group: &MergeGroup) -> bool {
+    source.changes != ChangePolicy::Ignore && group.base_branch == source.mirror.remote().branch()
+}
+
+fn reference_of_group(group: &MergeGroup) -> String {
+    format!("refs/heads/{}", group.head_branch)
+}
+
 impl Pipeline {
     /// Looks at what a merge queue would merge: as at the change that its branch is named after.
     pub(super) async fn look_at_group(
@@ -27,7 +33,6 @@ impl Pipeline {
         name: &SourceName,
         source: &Source,
         group: &MergeGroup,
-        fetched: &Fetched,
         arrived: Timestamp,
     ) -> Result<Settled, StepError> {
         let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("merge group: {why}")));
@@ -38,9 +43,9 @@ impl Pipeline {
         let approved = self.store.newest_of_change(name, number).await?;
         let approved = approved.into_iter().find(|run| run.change.as_ref().is_some_and(|change| change.fork));
         let (mirror, reference) = (source.mirror.clone(), reference_of_group(group));
-        let (wanted, base, heads) = (reference.clone(), group.base.clone(), fetched.clone());
+        let (wanted, base) = (reference.clone(), group.base.clone());
         let approved = approved.map(|run| run.head);
-        let place = match blocking(move || place_of(&mirror, &wanted, &base, approved.as_ref(), heads)).await? {
+        let place = match blocking(move || place_of(&mirror, &wanted, &base, approved.as_ref())).await? {
             Err(GitError::BranchMissing { .. }) => return ignored("its branch is gone"),
             place => place?,
         };
@@ -53,12 +58,14 @@ impl Pipeline {
         if fork {
             match source.changes {
                 ChangePolicy::SameRepository => {
-                    if let Some(api) = &source.api {
-                        let why = "what holds changes from forks is not judged here";
-                        let report = comment::without_runs(&group.head, Conclusion::ActionRequired, why);
-                        api.report(&report).await?;
-                    }
-                    return ignored("it holds a change from a fork, and `changes` of this source is `same_repository`");
+                    let unjudged = source.api.is_some().then(|| Unjudged {
+                        revision: Some(group.head.clone()),
+                        change: Some(number),
+                        needs: Needs::Person,
+                        title: "what holds changes from forks is not judged here".to_owned(),
+                    });
+                    let why = "it holds a change from a fork, and `changes` of this source is `same_repository`";
+                    return Ok(Settled { unjudged, ..ignored(why)? });
                 }
                 ChangePolicy::AfterApproval if !(place.holds_approved && before == Some(false)) => {
                     return self.ask_for_approval(name, source, &change).await;
@@ -66,7 +73,7 @@ impl Pipeline {
                 ChangePolicy::AfterApproval | ChangePolicy::All | ChangePolicy::Ignore => {}
             }
         }
-        self.look_at_head(name, source, change, fetched, arrived).await
+        self.look_at_head(name, source, change, &None, arrived).await
     }
 
     /// Whether a change is from a fork: as its deliveries told, else as the forge says. Nobody who could tell means yes.
@@ -95,12 +102,8 @@ fn place_of(
     reference: &str,
     base: &CommitSha,
     approved: Option<&CommitSha>,
-    fetched: Fetched,
 ) -> Result<Place, GitError> {
-    let Heads { tip, beside } = match fetched {
-        Some(fetched) => fetched,
-        None => mirror.fetch_heads(&BTreeSet::from([reference.to_owned()]))?,
-    };
+    let Heads { tip, beside } = mirror.fetch_heads(&BTreeSet::from([reference.to_owned()]))?;
     let head = beside.get(reference).ok_or_else(|| mirror.lacks(reference))?;
     // A commit that is not here is in neither of them.
     let is_in = |commit: &CommitSha, of: &CommitSha| {

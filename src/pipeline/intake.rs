@@ -13,8 +13,8 @@ use super::identity::{About, Gate, NotOurs};
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError, blocking, change, command, missed};
 use crate::domain::{
-    Change, ChangeStep, Delivery, DeliveryState, Event, EventKind, MergeGroup, MergeGroupStep, Push, Reference, Retry,
-    SourceName, pause_before,
+    Change, ChangeStep, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, Push, Reference, Retry, SourceName,
+    pause_before,
 };
 use crate::forge::Forge;
 use crate::store::{Settled, StoreError, StoredDelivery};
@@ -36,11 +36,7 @@ async fn fetch_heads(source: &Source, meanings: &[Result<Meaning, StepError>]) -
         Ok(Meaning::Change(change)) => Some(&**change),
         _ => None,
     });
-    let groups = meanings.iter().filter_map(|meaning| match meaning {
-        Ok(Meaning::Group(group)) => Some(&**group),
-        _ => None,
-    });
-    change::fetch_together(source, changes, groups).await
+    change::fetch_together(source, changes).await
 }
 
 /// What a delivery says: of which repository, and what it asks for.
@@ -52,9 +48,7 @@ enum Meaning {
     Branch(Vec<Announced>),
     /// A look at a change.
     Change(Box<Change>),
-    /// A look at what a merge queue would merge.
-    Group(Box<MergeGroup>),
-    /// What a person asks for. The forge is asked for it, so it is done beside everything else.
+    /// What the forge is asked about first, so that it is done beside everything else.
     Command(Asked),
     /// What is known without looking anywhere.
     Known(Settled),
@@ -125,10 +119,6 @@ impl Pipeline {
                 Ok(Meaning::Change(change)) => {
                     let looked =
                         self.look_at_change(name, source, &change, &fetched, stored.delivery.received_at).await;
-                    self.settle_or_postpone(stored, looked).await?;
-                }
-                Ok(Meaning::Group(group)) => {
-                    let looked = self.look_at_group(name, source, &group, &fetched, stored.delivery.received_at).await;
                     self.settle_or_postpone(stored, looked).await?;
                 }
                 Ok(Meaning::Command(command)) => asked.push((stored, command)),
@@ -228,7 +218,7 @@ impl Pipeline {
                 "delivery {} read: {}", delivery.id, settled.note
             );
         }
-        if !opened.is_empty() || !settled.closed.is_empty() {
+        if !opened.is_empty() || !settled.closed.is_empty() || settled.unjudged.is_some() {
             self.due.notify_one();
             self.tell_change();
         }
@@ -317,7 +307,7 @@ fn meaning_of_events(served: &str, events: Vec<Event>) -> Meaning {
             }
             EventKind::CheckAction(action) => return Meaning::Command(Asked::Button(Box::new(action), sender)),
             EventKind::MergeGroup(group) if group.step == MergeGroupStep::ChecksRequested => {
-                return Meaning::Group(Box::new(group));
+                return Meaning::Command(Asked::Group(Box::new(group)));
             }
             EventKind::Push(push) => match of_push(served, push) {
                 Ok(one) => announced.push(one),

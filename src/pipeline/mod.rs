@@ -21,6 +21,7 @@ mod intake;
 mod marks;
 mod missed;
 mod note;
+mod outage;
 mod owners;
 mod page;
 mod plan;
@@ -29,6 +30,7 @@ mod promote;
 mod proposed;
 mod publish;
 mod report;
+mod reported;
 mod request;
 mod rules;
 #[cfg(test)]
@@ -60,7 +62,7 @@ use crate::forge::{Forge, ForgeApi, Pages};
 use crate::git::{Identity, Mirror, Notes};
 use crate::policy::Policy;
 pub use crate::policy::render::svg as picture_of;
-use crate::store::{Store, StoreError, StoredDelivery};
+use crate::store::{ReportHead, Store, StoreError, StoredDelivery};
 
 pub use environment::{BranchWriter, Environment};
 pub use explain::{Explanation, KeyPart};
@@ -155,6 +157,8 @@ pub struct Pipeline {
     due: Notify,
     promotable: Notify,
     changed: watch::Sender<()>,
+    /// Tells that a person wants reports to be tried now.
+    retried: watch::Sender<()>,
     started: Instant,
     /// Milliseconds from `started` to the last sign of life of a worker. Not by the clock on the wall, which jumps.
     progress: AtomicU64,
@@ -169,8 +173,8 @@ impl Pipeline {
         settings: Settings,
     ) -> Self {
         let (due, started, progress) = (Notify::new(), Instant::now(), AtomicU64::new(0));
-        let (promotable, changed) = (Notify::new(), watch::Sender::new(()));
-        Self { store, executor, artifacts, settings, due, promotable, changed, started, progress }
+        let (promotable, changed, retried) = (Notify::new(), watch::Sender::new(()), watch::Sender::new(()));
+        Self { store, executor, artifacts, settings, due, promotable, changed, retried, started, progress }
     }
 
     /// The sources that are served.
@@ -220,6 +224,25 @@ impl Pipeline {
         self.promotable.notify_waiters();
         self.tell_change();
         Ok(run)
+    }
+
+    /// Makes a report due that is behind or was refused.
+    pub async fn retry_report(&self, id: &str) -> Result<ReportHead, StoreError> {
+        let report = self.store.retry_report(id).await?;
+        self.retry_now();
+        Ok(report)
+    }
+
+    /// Makes all reports of a source due that are behind or were refused, and answers how many that are.
+    pub async fn retry_reports(&self, source: &SourceName) -> Result<u64, StoreError> {
+        let due = self.store.retry_reports(source).await?;
+        self.retry_now();
+        Ok(due)
+    }
+
+    fn retry_now(&self) {
+        self.retried.send_replace(());
+        self.tell_change();
     }
 
     /// Tells that a run moved, if this server moved it. Another server's moves are only in the store.

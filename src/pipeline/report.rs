@@ -1,127 +1,91 @@
-//! Tells the forges where runs stand, from the outbox: in order for each change, several changes at a time, at least once,
-//! and never in the way of anything else. A forge that does not answer only delays what it would have been told.
+//! Reports to the forges where runs stand: whatever is behind is brought up to date, in order for each change, several changes
+//! at a time, and never in the way of anything else. It is given up only where the forge says that it cannot be.
 //!
-//! An entry only says that something moved. What is told is how the run stands by then, so entries that come late, twice
-//! or after newer ones do no harm, and what was told already costs no call.
+//! A move of a run only says that it is behind. What is reported is how things stand by then, so reports that come late, twice
+//! or after newer ones do no harm, and what stands at the forge already costs no call.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::outage::Outage;
+use super::reported::{NotReported, Reporter};
 use super::worker::{chance, outlive};
-use super::{Pipeline, StepError, comment, deployment};
-use crate::domain::{CommitSha, Retry, Run, RunId, SourceName, pause_before};
-use crate::forge::{ApiError, ForgeApi, Marker, Pages, Report};
-use crate::store::{News, Notice, OutboxState, StoreError};
+use super::{Pipeline, Source, StepError, comment, deployment};
+use crate::domain::{Needs, Retry, Run, SourceName, Unjudged, pause_before};
+use crate::forge::{ApiError, Conclusion, ForgeApi, Marker, Pages};
+use crate::store::{DueReport, Fault, First, ReportSubject, StoreError};
 
-/// How often the outbox is looked at without being woken.
+/// How often reports are looked for without being woken.
 const POLL: Duration = Duration::from_secs(1);
-/// How long an entry belongs to whoever took it: longer than any forge may take to answer.
+/// How long a report belongs to whoever took it: longer than any forge may take to answer.
 const HOLD: Duration = Duration::from_mins(5);
-/// Attempts after which an entry is given up.
-const MOST_ATTEMPTS: u32 = 30;
+/// Attempts after which a report is refused that the forge calls impossible. A commit that was just pushed may be such for a
+/// moment.
+const MOST_REFUSALS: u32 = 5;
 /// Changes that a source's forge is told of at a time.
 const AT_ONCE: usize = 16;
 /// One in so many is of what became of runs that somebody knows of, even where others wait that nobody was told of.
 const ONE_IN: usize = 4;
-/// How long a telling waits in its place for a forge that asks to wait: others may not overtake it, and fewer are under way.
+/// How long a report waits in its place for a forge that asks to wait: others may not overtake it, and fewer are under way.
 const IN_PLACE: Duration = Duration::from_mins(2);
-/// Tellings that are remembered.
-const MOST_TOLD: usize = 20_000;
 
-/// What was told last, by what it is about, so that the same is not told again. Only digests: it may be forgotten.
-#[derive(Default)]
-struct Told(Mutex<HashMap<About, u64>>);
-
-/// What is told of.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum About {
-    Check(CommitSha, String, String),
-    Deployment(RunId),
-    Change(u64),
+/// What the reports of one source share.
+struct Desk {
+    name: SourceName,
+    outage: Mutex<Outage>,
+    since: Timestamp,
+    stop: CancellationToken,
 }
 
-/// Why something was not told.
-enum Untold {
-    Forge(ApiError),
-    Note { retry: Retry, reason: String },
-    Store(StoreError),
+impl Desk {
+    fn outage(&self) -> MutexGuard<'_, Outage> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl From<StepError> for Untold {
+impl From<StepError> for NotReported {
     fn from(error: StepError) -> Self {
         match error {
             StepError::Store(error) => Self::Store(error),
             StepError::Again { retry, reason } => Self::Note { retry, reason },
             StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason } => {
-                Self::Note { retry: Retry::Never, reason }
+                Self::Note { retry: Retry::Backoff, reason }
             }
         }
     }
 }
 
-impl From<ApiError> for Untold {
-    fn from(error: ApiError) -> Self {
-        Self::Forge(error)
-    }
-}
-
-impl From<StoreError> for Untold {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl Told {
-    fn lock(&self) -> MutexGuard<'_, HashMap<About, u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_known(&self, about: &About, digest: u64) -> bool {
-        self.lock().get(about) == Some(&digest)
-    }
-
-    fn remember(&self, about: About, digest: u64) {
-        let mut told = self.lock();
-        if told.len() >= MOST_TOLD {
-            told.clear();
-        }
-        told.insert(about, digest);
-    }
-
-    fn forget(&self, about: &About) {
-        self.lock().remove(about);
-    }
-}
-
-fn digest_of(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
-
 impl Pipeline {
-    /// Tells the forge of one source until `stop`.
+    /// Reports to the forge of one source until `stop`.
     pub async fn report(self: &Arc<Self>, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
-        let told = Arc::new(Told::default());
-        let mut moved = self.changes();
+        let (outage, since) = (Mutex::default(), Timestamp::now());
+        let desk = Arc::new(Desk { name: name.clone(), outage, since, stop: stop.clone() });
+        self.store.release_reports(name).await.or_else(outlive)?;
+        let (mut moved, mut retried) = (self.changes(), self.retried.subscribe());
         // Tasks of their own: one that waits for the database must not wait for this loop, which waits for it as well.
-        let mut telling = JoinSet::new();
+        let mut reporting = JoinSet::new();
         let mut taken = 0;
+        let mut taken_over: Option<Instant> = None;
         while !stop.is_cancelled() {
-            while telling.len() < AT_ONCE {
-                let first = if taken % ONE_IN == 0 { News::Moved } else { News::Opened };
-                match self.store.due_notice(name, first, Timestamp::now(), HOLD).await {
-                    Ok(Some(notice)) => {
+            if retried.has_changed().unwrap_or_default() {
+                retried.borrow_and_update();
+                desk.outage().succeeded();
+            }
+            if taken_over.is_none_or(|at| at.elapsed() >= POLL) {
+                self.store.take_over_outbox(name, Timestamp::now()).await.map(drop).or_else(outlive)?;
+                taken_over = Some(Instant::now());
+            }
+            while reporting.len() < desk.outage().most(AT_ONCE, Instant::now()) {
+                let first = if taken % ONE_IN == 0 { First::Known } else { First::Unknown };
+                match self.store.due_report(name, first, Timestamp::now(), HOLD).await {
+                    Ok(Some(report)) => {
                         taken += 1;
-                        let (pipeline, name, told, stop) =
-                            (Arc::clone(self), name.clone(), Arc::clone(&told), stop.clone());
-                        telling.spawn(async move { pipeline.report_one(&name, notice, &told, &stop).await });
+                        let (pipeline, desk) = (Arc::clone(self), Arc::clone(&desk));
+                        reporting.spawn(async move { pipeline.report_one(&desk, report).await });
                     }
                     Ok(None) => break,
                     Err(error) => {
@@ -131,146 +95,188 @@ impl Pipeline {
                 }
             }
             tokio::select! {
-                Some(ended) = telling.join_next() => finished(ended)?,
-                _ = moved.changed(), if telling.len() < AT_ONCE => {}
+                Some(ended) = reporting.join_next() => finished(ended)?,
+                _ = moved.changed(), if reporting.len() < AT_ONCE => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }
         }
-        while let Some(ended) = telling.join_next().await {
+        while let Some(ended) = reporting.join_next().await {
             finished(ended)?;
         }
         Ok(())
     }
 
-    /// Tells of one entry, and notes what became of it.
-    async fn report_one(
-        &self,
-        name: &SourceName,
-        notice: Notice,
-        told: &Told,
-        stop: &CancellationToken,
-    ) -> Result<(), StoreError> {
-        let Notice { change, run, attempts } = &notice;
-        let source = self.settings.sources.get(name);
-        let Some(source) = source.filter(|source| source.api.is_some() || source.notes.is_some()) else {
-            return self.store.settle_notice(change.sequence, OutboxState::Skipped, "").await;
-        };
-        let telling = async {
-            match &source.api {
-                Some(api) => self.tell_in_place(name, (api.as_ref(), source.pages.as_ref()), run, told).await,
-                None => self.put_note(source, run).await.map_err(Untold::from),
+    /// Makes one report, and notes what became of it.
+    async fn report_one(&self, desk: &Desk, report: DueReport) -> Result<(), StoreError> {
+        let Some(source) = self.settings.sources.get(&desk.name) else { return Ok(()) };
+        let began = Instant::now();
+        let (ended, has_asked) = match (&source.api, &report.subject) {
+            (Some(api), subject) => {
+                let reporter = Reporter::new(&self.store, &desk.name, api.as_ref(), desk.since);
+                let ended = tokio::select! {
+                    ended = self.bring_up_to_date(&reporter, source, api.as_ref(), subject) => ended,
+                    () = desk.stop.cancelled() => {
+                        reporter.give_back().await?;
+                        return self.store.give_report_back(&report).await;
+                    }
+                };
+                (ended, reporter.has_asked())
             }
+            (None, ReportSubject::Run(run)) if source.notes.is_some() => {
+                (self.put_note(source, run).await.map_err(NotReported::from), true)
+            }
+            (None, _) => return self.store.skip_report(&report).await,
         };
-        let telling = tokio::select! {
-            telling = telling => telling,
-            () = stop.cancelled() => return Ok(()),
-        };
-        let (retry, note) = match telling {
+        match ended {
             Ok(()) => {
                 metrics::counter!("slipway_reports_total", "outcome" => "told").increment(1);
-                return self.store.settle_notice(change.sequence, OutboxState::Told, "").await;
+                self.store.note_reported(&report, Timestamp::now()).await?;
+                if has_asked && desk.outage().succeeded() {
+                    let due = self.store.revive_reports(&desk.name).await?;
+                    tracing::info!(source = %desk.name, due, "the forge of `{}` takes reports again", desk.name);
+                }
+                Ok(())
             }
-            Err(Untold::Store(error)) => return Err(error),
-            Err(Untold::Forge(error)) => (error.retry(), error.to_string()),
-            Err(Untold::Note { retry, reason }) => (retry, reason),
-        };
-        metrics::counter!("slipway_reports_total", "outcome" => "failed").increment(1);
-        let pause = match retry {
-            Retry::After(pause) => Some(pause),
-            Retry::Backoff if *attempts < MOST_ATTEMPTS => Some(pause_before(*attempts, chance())),
-            Retry::Backoff | Retry::Never => None,
-        };
-        tracing::warn!(run.id = %run.id, attempts, note, "`{}` of run {} was not told: {note}", name, run.id);
-        match pause {
-            Some(pause) => self.store.postpone_notice(change.sequence, Timestamp::now() + pause, &note).await,
-            None => self.store.settle_notice(change.sequence, OutboxState::Dead, &note).await,
+            Err(NotReported::Store(error)) => Err(error),
+            Err(error) => self.put_report_off(desk, &report, error, began).await,
         }
     }
 
-    /// Tells where a run stands, and waits for a forge that asks for a moment.
-    async fn tell_in_place(
+    /// Notes why a report was not made, and when it is tried again.
+    async fn put_report_off(
         &self,
-        name: &SourceName,
-        at: (&dyn ForgeApi, Option<&Pages>),
-        run: &Run,
-        told: &Told,
-    ) -> Result<(), Untold> {
+        desk: &Desk,
+        report: &DueReport,
+        error: NotReported,
+        began: Instant,
+    ) -> Result<(), StoreError> {
+        let (now, name) = (Timestamp::now(), &desk.name);
+        let pause = pause_before(report.attempts, chance());
+        let (pause, fault, note) = match error {
+            NotReported::Store(error) => return Err(error),
+            NotReported::Busy => (POLL, Fault::None, "another server is reporting it".to_owned()),
+            NotReported::Forge(ApiError::Throttled { pause })
+            | NotReported::Note { retry: Retry::After(pause), .. } => {
+                (pause, Fault::None, format!("the forge asks to wait {pause:?}"))
+            }
+            NotReported::Forge(error) if error.is_final() && report.attempts >= MOST_REFUSALS => {
+                metrics::counter!("slipway_reports_total", "outcome" => "refused").increment(1);
+                tracing::error!(report.id, %error, "report `{}` of `{name}` is refused for good: {error}", report.id);
+                return self.store.refuse_report(report, &error.to_string()).await;
+            }
+            NotReported::Forge(error) if error.is_final() || matches!(error, ApiError::Moved { .. }) => {
+                (pause, Fault::Own, error.to_string())
+            }
+            error => {
+                let note = match error {
+                    NotReported::Forge(error) => error.to_string(),
+                    NotReported::Note { reason, .. } => reason,
+                    NotReported::Busy | NotReported::Store(_) => String::new(),
+                };
+                let fault = desk.outage().failed(report.fault, began, Instant::now(), chance());
+                (pause, fault, note)
+            }
+        };
+        metrics::counter!("slipway_reports_total", "outcome" => "failed").increment(1);
+        let DueReport { id, attempts, .. } = report;
+        tracing::warn!(report.id = id, attempts, note, "report `{id}` of `{name}` was not made: {note}");
+        self.store.postpone_report(report, now, pause, fault, &note).await
+    }
+
+    /// Reports how things stand, and waits for a forge that asks for a moment.
+    async fn bring_up_to_date(
+        &self,
+        reporter: &Reporter<'_>,
+        source: &Source,
+        api: &dyn ForgeApi,
+        subject: &ReportSubject,
+    ) -> Result<(), NotReported> {
         let mut patience = IN_PLACE;
         loop {
-            match self.tell(name, at, run, told).await {
-                Err(Untold::Forge(ApiError::Throttled { pause })) if pause.max(POLL) <= patience => {
+            let ended = match subject {
+                ReportSubject::Run(run) => self.report_run(reporter, (api, source.pages.as_ref()), run).await,
+                ReportSubject::Revision(unjudged) => self.report_unjudged(reporter, unjudged).await,
+            };
+            match ended {
+                Err(NotReported::Forge(ApiError::Throttled { pause })) if pause.max(POLL) <= patience => {
                     let pause = pause.max(POLL);
                     patience -= pause;
                     tokio::time::sleep(pause).await;
                 }
-                telling => return telling,
+                ended => return ended,
             }
         }
     }
 
-    /// Tells where a run stands: its model's check, the check of its revision, and the comment of its change.
-    async fn tell(
+    /// Reports where a run stands: its model's check, the check of its revision, and the comment of its change.
+    async fn report_run(
         &self,
-        name: &SourceName,
+        reporter: &Reporter<'_>,
         (api, pages): (&dyn ForgeApi, Option<&Pages>),
         run: &Run,
-        told: &Told,
-    ) -> Result<(), Untold> {
-        let runs = self.store.newest_at(name, &run.head).await?;
+    ) -> Result<(), NotReported> {
+        let runs = self.store.newest_at(&run.source, &run.head).await?;
         let run = &runs.iter().find(|newest| newest.id == run.id).unwrap_or(run).clone();
         // First what a merge waits for, and what people look for when they have opened a change.
-        tell_once(api, &comment::of_revision(&run.head, &runs, pages), told).await?;
-        tell_once(api, &comment::of_run(run, pages), told).await?;
-        // Statuses have one place a name: what a later run of the model said there must not stay replaced.
-        if let Some(newest) = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id) {
-            told.forget(&about(&comment::of_run(newest, pages)));
-            tell_once(api, &comment::of_run(newest, pages), told).await?;
+        reporter.report(&comment::of_revision(&run.head, &runs, pages)).await?;
+        // Where a revision has one status of each name, it is the newest run's.
+        let of_run = comment::of_run(run, pages);
+        let newest = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id);
+        let newest = newest.map(|newest| comment::of_run(newest, pages)).filter(|_| !api.keeps_each_report());
+        match newest.filter(|newest| newest.context == of_run.context) {
+            Some(newest) => reporter.report(&newest).await?,
+            None => reporter.report(&of_run).await?,
         }
         if let Some(deployment) = deployment::of_run(run, pages) {
-            let (about, digest) = (About::Deployment(run.id), digest_of(&format!("{deployment:?}")));
-            if !told.is_known(&about, digest) {
-                api.deploy(&deployment).await?;
-                told.remember(about, digest);
-            }
+            reporter.deployment(&deployment).await?;
         }
         let Some(change) = &run.change else { return Ok(()) };
         let of_change: Vec<Run> = runs.into_iter().filter(|run| run.change.as_ref() == Some(change)).collect();
-        let about = About::Change(change.number);
         let all_ended = of_change.iter().all(|run| run.stalled || !run.state.is_active());
+        let summary = Marker::summary();
         // A comment that says that all is under way is worth a call only where an older one says something else.
-        if !all_ended && !told.lock().contains_key(&about) || self.store.newest_of_lane(run).await?.head != run.head {
+        if !all_ended && !reporter.has_comment(change.number, &summary).await?
+            || self.store.newest_of_lane(run).await?.head != run.head
+        {
             return Ok(());
         }
         let text = comment::of_change(&run.head, &of_change, pages, api.longest_comment());
-        if !told.is_known(&about, digest_of(&text)) {
-            api.comment(change.number, &Marker::summary(), &text).await?;
-            told.remember(about, digest_of(&text));
+        reporter.comment(change.number, &summary, &text).await
+    }
+
+    /// Reports a revision that nothing is trained for, unless it is by now: then its runs are reported.
+    async fn report_unjudged(&self, reporter: &Reporter<'_>, what: &Unjudged) -> Result<(), NotReported> {
+        let Unjudged { revision, change, needs, title } = what;
+        let Some(revision) = revision else {
+            let Some(change) = change else { return Ok(()) };
+            return reporter.comment(*change, &Marker::summary(), &comment::of_unjudged(title)).await;
+        };
+        if !self.store.newest_at(reporter.source(), revision).await?.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let report = match needs {
+            Needs::Approval => comment::unapproved(revision),
+            Needs::Person => comment::without_runs(revision, Conclusion::ActionRequired, title),
+            Needs::Nobody => comment::without_runs(revision, Conclusion::Neutral, title),
+        };
+        reporter.report(&report).await?;
+        match change {
+            Some(change) if *needs == Needs::Approval => {
+                reporter.comment(*change, &Marker::summary(), &comment::of_report(&report)).await
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-/// What a telling came to. One that panicked is given again when its hold ends, and ends nothing else.
+/// What a report came to. One that panicked is given again when its hold ends, and ends nothing else.
 fn finished(ended: Result<Result<(), StoreError>, JoinError>) -> Result<(), StoreError> {
     match ended {
         Ok(ended) => ended.or_else(outlive),
         Err(panicked) => {
-            tracing::error!(%panicked, "a telling ended: {panicked}");
+            tracing::error!(%panicked, "a report ended: {panicked}");
             Ok(())
         }
     }
-}
-
-fn about(report: &Report) -> About {
-    About::Check(report.revision.clone(), report.context.clone(), report.id.clone())
-}
-
-async fn tell_once(api: &dyn ForgeApi, report: &Report, told: &Told) -> Result<(), Untold> {
-    let digest = digest_of(&format!("{report:?}"));
-    if !told.is_known(&about(report), digest) {
-        api.report(report).await?;
-        told.remember(about(report), digest);
-    }
-    Ok(())
 }

@@ -49,10 +49,10 @@ impl Pipeline {
         let named = self.store.artifacts_named().await?;
         let removed = self.store.remove_old(Timestamp::now(), keep, &named, Removal::Done).await?;
         remove_documents(&*self.artifacts, &removed.removed_runs).await?;
-        let Removed { deliveries, notices, log_lines, runs, audit_entries, removed_runs: _ } = &removed;
+        let Removed { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = &removed;
         let counted = [
             ("deliveries", deliveries),
-            ("reports", notices),
+            ("reports", reports),
             ("log_lines", log_lines),
             ("runs", runs),
             ("audit_entries", audit_entries),

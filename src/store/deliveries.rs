@@ -9,8 +9,8 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
 use super::inbox::unpack;
-use super::{BranchHead, Store, StoreError, branches, repositories, runs, unapproved};
-use crate::domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName};
+use super::{BranchHead, Store, StoreError, branches, reports, repositories, runs, unapproved};
+use crate::domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName, Unjudged};
 
 /// What became of deliveries that were read together.
 #[derive(Debug, Clone)]
@@ -25,12 +25,14 @@ pub struct Settled {
     pub runs: Vec<Run>,
     /// Changes that were closed: their runs end.
     pub closed: Vec<u64>,
+    /// A revision that nothing is trained for, which is to be reported.
+    pub unjudged: Option<Unjudged>,
 }
 
 impl Settled {
     /// Nothing follows.
     pub fn nothing(state: DeliveryState, note: impl Into<String>) -> Self {
-        Self { state, note: note.into(), branch: None, runs: Vec::new(), closed: Vec::new() }
+        Self { state, note: note.into(), branch: None, runs: Vec::new(), closed: Vec::new(), unjudged: None }
     }
 }
 
@@ -257,6 +259,9 @@ impl Store {
             }
         }
         if let Some(first) = deliveries.first() {
+            if let Some(unjudged) = &settled.unjudged {
+                reports::revision_unjudged(&mut transaction, &first.source, unjudged).await?;
+            }
             for change in &settled.closed {
                 runs::close_change(&self.database, &mut transaction, &first.source, *change).await?;
                 unapproved::forget(&mut transaction, &first.source, *change).await?;

@@ -25,6 +25,20 @@ pub enum StoreError {
         /// The delivery asked for.
         id: String,
     },
+    /// No such report.
+    #[error("there is no report `{id}`")]
+    NoSuchReport {
+        /// The report asked for.
+        id: String,
+    },
+    /// A report that there is nothing to do for.
+    #[error("the report `{id}` is {}, not behind: there is nothing to retry", status.as_str())]
+    NotBehind {
+        /// The report.
+        id: String,
+        /// How far it has come.
+        status: super::ReportStatus,
+    },
     /// A delivery that waits to be read anyway.
     #[error("delivery `{id}` is pending: it is read without being replayed")]
     NotSettled {

@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::{Database, Turn, count_of, millis, stored, time_of};
-use super::outbox;
+use super::reports;
 use super::runs::read_state;
 use super::{Store, StoreError};
 use crate::domain::{Actor, Run, RunId, SourceName, Transition};
@@ -62,7 +62,7 @@ pub(super) async fn add_transition(
         .bind(actor.as_str().to_owned())
         .fetch_one(&mut *connection)
         .await?;
-    outbox::add(connection, row.try_get("sequence")?, run, from.is_none()).await
+    reports::run_moved(connection, row.try_get("sequence")?, run, *at).await
 }
 
 fn read_transition(row: &AnyRow) -> Result<Transition, StoreError> {

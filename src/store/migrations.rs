@@ -21,6 +21,7 @@ pub(super) const SQLITE: &[Version] = &[
     (4, "trained", include_str!("migrations/sqlite/0004_trained.sql")),
     (5, "news", include_str!("migrations/sqlite/0005_news.sql")),
     (6, "unapproved", include_str!("migrations/sqlite/0006_unapproved.sql")),
+    (8, "reports", include_str!("migrations/sqlite/0008_reports.sql")),
     (11, "identity", include_str!("migrations/sqlite/0011_identity.sql")),
     (13, "storage", include_str!("migrations/sqlite/0013_storage.sql")),
 ];
@@ -31,6 +32,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (4, "trained", include_str!("migrations/postgres/0004_trained.sql")),
     (5, "news", include_str!("migrations/postgres/0005_news.sql")),
     (6, "unapproved", include_str!("migrations/postgres/0006_unapproved.sql")),
+    (8, "reports", include_str!("migrations/postgres/0008_reports.sql")),
     (11, "identity", include_str!("migrations/postgres/0011_identity.sql")),
     (13, "storage", include_str!("migrations/postgres/0013_storage.sql")),
 ];

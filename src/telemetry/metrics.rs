@@ -48,12 +48,14 @@ fn describe() {
     describe_counter!("slipway_environment_drift_total", "Changes of what an environment names by hand.");
     describe_counter!("slipway_runs_ended_total", "Runs that ended, by the state they ended in.");
     describe_counter!("slipway_leases_lost_total", "Leases that were lost while a worker held a run.");
-    describe_gauge!("slipway_outbox_pending", "Moves of runs that the outside is still to be told of.");
-    describe_gauge!("slipway_outbox_oldest_pending_seconds", "Age of the oldest of them.");
+    describe_gauge!("slipway_reports_behind", "Reports to a source's forge that are not how things stand.");
+    describe_gauge!("slipway_reports_behind_oldest_seconds", "How long the oldest of them has been behind.");
+    describe_gauge!("slipway_outbox_pending", "Reports that are behind, of all sources in the store.");
+    describe_gauge!("slipway_outbox_oldest_pending_seconds", "How long the oldest of them has been behind.");
     describe_counter!("slipway_forge_calls_refused_total", "Calls that were too many, by who says so.");
     describe_counter!("slipway_forge_calls_unchanged_total", "Calls whose answer had not changed, which cost nothing.");
     describe_gauge!("slipway_forge_calls_left", "Calls that a repository's forge leaves until its limit begins anew.");
-    describe_counter!("slipway_reports_total", "Tellings of moves of runs to forges, by what became of them.");
+    describe_counter!("slipway_reports_total", "Attempts to report to forges, by what became of them.");
     describe_counter!("slipway_removed_total", "What retention removed, by kind.");
     describe_counter!("slipway_artifacts_healed_total", "Damaged or missing files replaced by a good copy.");
     describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");

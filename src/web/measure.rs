@@ -51,9 +51,18 @@ impl Shared {
         metrics::gauge!("slipway_runs_waiting").set(number(waiting));
         metrics::gauge!("slipway_runs_stalled").set(number(stalled));
         metrics::gauge!("slipway_runs_longest_waiting_seconds").set(age(self.store.longest_waiting(now).await?));
-        let notices = self.store.outbox_backlog().await?;
-        metrics::gauge!("slipway_outbox_pending").set(number(notices.pending));
-        metrics::gauge!("slipway_outbox_oldest_pending_seconds").set(age(notices.oldest));
+        let behind = self.store.reports_behind().await?;
+        for (name, _) in self.pipeline.sources() {
+            let of_source = behind.iter().find(|backlog| backlog.source == *name);
+            let source = name.as_str().to_owned();
+            metrics::gauge!("slipway_reports_behind", "source" => source.clone())
+                .set(of_source.map_or(0.0, |backlog| number(backlog.behind)));
+            metrics::gauge!("slipway_reports_behind_oldest_seconds", "source" => source)
+                .set(age(of_source.map(|backlog| backlog.oldest)));
+        }
+        metrics::gauge!("slipway_outbox_pending").set(number(behind.iter().map(|backlog| backlog.behind).sum()));
+        metrics::gauge!("slipway_outbox_oldest_pending_seconds")
+            .set(age(behind.iter().map(|backlog| backlog.oldest).min()));
         Ok(())
     }
 }

@@ -84,12 +84,13 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NoSuchRun { .. } | StoreError::NoSuchDelivery { .. } => {
+            StoreError::NoSuchRun { .. } | StoreError::NoSuchDelivery { .. } | StoreError::NoSuchReport { .. } => {
                 Self::new(StatusCode::NOT_FOUND, error.to_string())
             }
-            StoreError::IllegalMove(_) | StoreError::NotStalled { .. } | StoreError::NotSettled { .. } => {
-                Self::new(StatusCode::CONFLICT, error.to_string())
-            }
+            StoreError::IllegalMove(_)
+            | StoreError::NotStalled { .. }
+            | StoreError::NotSettled { .. }
+            | StoreError::NotBehind { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
             error => {
                 tracing::error!(%error, "a request failed: {error}");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the store failed; the server's log says why")

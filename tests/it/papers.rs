@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::{each_source, slipway};
 
-const PAPERS: [&str; 7] = [
+const PAPERS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -14,6 +14,7 @@ const PAPERS: [&str; 7] = [
     "CHANGELOG.md",
     "docs/benchmarks.md",
     "docs/operating.md",
+    "docs/reports.md",
 ];
 
 fn read(paper: &str) -> String {

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use ureq::http::{HeaderMap, StatusCode};
 
-use super::ApiError;
 use super::examination::shown;
+use super::{ApiError, RefusalOf};
 use crate::domain::{ForgeId, Repository};
 
 /// How much of an answer is read: a page of fifty comments is far below it.
@@ -14,7 +14,7 @@ pub(super) const LARGEST_ANSWER: usize = 8 << 20;
 /// How much of a refusal is shown, in characters.
 const LONGEST_REASON: usize = 300;
 /// What helps where a request may not be merged yet.
-pub(super) const NOT_NOW: &str = "see the checks, reviews and rules of the branch at the forge";
+const NOT_NOW: &str = "see the checks, reviews and rules of the branch at the forge";
 /// The longest pause that a forge may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_hours(2);
 /// The pause after a limit that names none; what GitHub asks for after a secondary limit.
@@ -35,21 +35,26 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
     if let Some(pause) = pause_asked_for(status, headers, &text) {
         return Err(ApiError::Throttled { pause: pause.min(LONGEST_PAUSE) });
     }
-    let refused = |reason, help| Err(ApiError::Refused { reason, help });
+    let refused = |of, reason, help| Err(ApiError::Refused { of, reason, help });
     match status {
-        StatusCode::UNAUTHORIZED => refused(reason, "the login in `api` of the source is wrong or has expired"),
-        StatusCode::FORBIDDEN => refused(reason, "the login in `api` of the source may not do this"),
-        StatusCode::NOT_FOUND | StatusCode::GONE => Err(ApiError::Missing {
+        StatusCode::UNAUTHORIZED => {
+            refused(RefusalOf::Login, reason, "the login in `api` of the source is wrong or has expired")
+        }
+        StatusCode::FORBIDDEN => refused(RefusalOf::Login, reason, "the login in `api` of the source may not do this"),
+        StatusCode::GONE => refused(RefusalOf::Content, reason, "it was deleted at the forge"),
+        StatusCode::NOT_FOUND => Err(ApiError::Missing {
             reason,
             help: "`api.url` or `api.repository` of the source is wrong, or its login may not see it",
         }),
         StatusCode::CONFLICT => Err(ApiError::Moved { reason }),
-        StatusCode::METHOD_NOT_ALLOWED => refused(reason, NOT_NOW),
+        StatusCode::METHOD_NOT_ALLOWED => refused(RefusalOf::State, reason, NOT_NOW),
         StatusCode::REQUEST_TIMEOUT => Err(ApiError::Unreachable { reason }),
-        status if status.is_redirection() => {
-            refused(reason, "redirects are not followed: set `api.url` and `api.repository` to where it is now")
-        }
-        status if status.is_client_error() => refused(reason, "see the forge's answer"),
+        status if status.is_redirection() => refused(
+            RefusalOf::Settings,
+            reason,
+            "redirects are not followed: set `api.url` and `api.repository` to where it is now",
+        ),
+        status if status.is_client_error() => refused(RefusalOf::Content, reason, "see the forge's answer"),
         _ => Err(ApiError::Unreachable { reason }),
     }
 }
@@ -146,6 +151,22 @@ mod tests {
         }
         assert_eq!(answered(502, &[], "").expect_err("failed").retry(), Retry::Backoff);
         assert_eq!(answered(403, &[], "no").expect_err("refused").retry(), Retry::Never);
+    }
+
+    #[test]
+    fn what_another_login_or_another_day_could_mend_is_never_final() {
+        for (status, is_final) in [
+            (401, false),
+            (403, false),
+            (404, false),
+            (405, false),
+            (301, false),
+            (503, false),
+            (410, true),
+            (422, true),
+        ] {
+            assert_eq!(answered(status, &[], "").expect_err("refused").is_final(), is_final, "{status}");
+        }
     }
 
     #[test]

@@ -10,10 +10,12 @@ use tokio::sync::OnceCell;
 use ureq::http::Method;
 
 use super::address::{Address, encoded};
-use super::comments::{Comments, Known, Written};
+use super::comments::{self, Comments, Written};
 use super::examination;
 use super::http::{Calls as _, Client};
-use super::{ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, answer, status};
+use super::{
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, answer, status,
+};
 use crate::domain::{Account, CommitSha, Repository};
 use crate::forge::{Conclusion, Report, ReportState};
 
@@ -29,7 +31,6 @@ pub(super) struct Bitbucket {
     repository: String,
     /// The page of the repository, for people.
     page: String,
-    known: Known,
     /// Our account there.
     ourselves: OnceCell<String>,
 }
@@ -39,7 +40,7 @@ impl Bitbucket {
         let repository = format!("/2.0/repositories/{}", address.repository);
         let page = format!("https://bitbucket.org/{}", address.repository);
         let client = Client::new(address, "authorization", &format!("Bearer {token}"))?;
-        Ok(Self { client, repository, page, known: Known::default(), ourselves: OnceCell::new() })
+        Ok(Self { client, repository, page, ourselves: OnceCell::new() })
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
@@ -101,7 +102,7 @@ impl Comments for Bitbucket {
 
 #[async_trait]
 impl ForgeApi for Bitbucket {
-    async fn report(&self, report: &Report) -> Result<(), ApiError> {
+    async fn report(&self, report: &Report, _known: &mut AtForge) -> Result<(), ApiError> {
         let state = match report.state {
             ReportState::Queued | ReportState::UnderWay => "INPROGRESS",
             ReportState::Ended(Conclusion::Success | Conclusion::Neutral) => "SUCCESSFUL",
@@ -122,8 +123,8 @@ impl ForgeApi for Bitbucket {
         self.call(Method::POST, &path, Some(&body)).await.map(drop)
     }
 
-    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
-        self.known.put(self, change, marker, text).await
+    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
+        comments::put(self, change, marker, text, known).await
     }
 
     async fn repository(&self) -> Result<Repository, ApiError> {

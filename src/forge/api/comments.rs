@@ -1,17 +1,13 @@
-//! Our comments below a change: each written once, found again by its marker, and replaced afterwards.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+//! Our comments below a change: each written once, found again by its marker where it is not known,
+//! and replaced afterwards.
 
 use async_trait::async_trait;
 
-use super::{ApiError, Marker};
+use super::{ApiError, AtForge, Marker};
 
 /// Pages that are looked through for a comment of ours. Ours are among the first, except below a change that was
 /// discussed for long before Slipway came.
 const MOST_PAGES: u32 = 40;
-/// Comments that are remembered.
-const MOST_KNOWN: usize = 10_000;
 
 /// A comment as its forge keeps it.
 #[derive(Debug)]
@@ -41,47 +37,33 @@ pub(super) trait Comments: Send + Sync {
     }
 }
 
-/// What is known of our comments, so that they are not looked for every time.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<HashMap<(u64, Marker), Written>>);
-
-impl Known {
-    /// Puts a comment below a change.
-    pub(super) async fn put(
-        &self,
-        forge: &dyn Comments,
-        change: u64,
-        marker: &Marker,
-        text: &str,
-    ) -> Result<(), ApiError> {
-        let hidden = forge.hidden(marker);
-        let text = format!("{hidden}\n{text}");
-        let known = match self.take(change, marker) {
-            Some(known) => Some(known),
-            None => find(forge, change, &hidden).await?,
-        };
-        let id = match known {
-            Some(known) if known.text == text => known.id,
-            Some(known) => match forge.replace(change, &known.id, &text).await {
-                Ok(()) => known.id,
-                // Somebody took it away: that is no reason to say nothing any more.
-                Err(ApiError::Missing { .. }) => forge.write(change, &text).await?,
-                Err(error) => return Err(error),
-            },
-            None => forge.write(change, &text).await?,
-        };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST_KNOWN {
-            all.clear();
+/// Puts a comment below a change: in the place of the one that is known, or of the one that is found.
+pub(super) async fn put(
+    forge: &dyn Comments,
+    change: u64,
+    marker: &Marker,
+    text: &str,
+    known: &mut AtForge,
+) -> Result<(), ApiError> {
+    let hidden = forge.hidden(marker);
+    let text = format!("{hidden}\n{text}");
+    if known.id.is_empty()
+        && let Some(found) = find(forge, change, &hidden).await?
+    {
+        known.id = found.id;
+        if found.text == text {
+            return Ok(());
         }
-        all.insert((change, marker.clone()), Written { id, text });
-        Ok(())
     }
-
-    /// What is known of a comment. It is taken out, so that after a call that failed half-way it is looked for.
-    fn take(&self, change: u64, marker: &Marker) -> Option<Written> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(change, marker.clone()))
+    if !known.id.is_empty() {
+        match forge.replace(change, &known.id, &text).await {
+            // Somebody took it away: that is no reason to say nothing any more.
+            Err(ApiError::Missing { .. }) => known.id.clear(),
+            replaced => return replaced,
+        }
     }
+    known.id = forge.write(change, &text).await?;
+    Ok(())
 }
 
 async fn find(forge: &dyn Comments, change: u64, hidden: &str) -> Result<Option<Written>, ApiError> {

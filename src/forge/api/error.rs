@@ -4,6 +4,19 @@ use std::time::Duration;
 
 use crate::domain::Retry;
 
+/// What a refusal is about: it says what would have to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalOf {
+    /// Who asks: the login is wrong, has ended, or may not do this. It is given another one, or more rights.
+    Login,
+    /// Where it is asked: the settings name another place.
+    Settings,
+    /// How things stand there now.
+    State,
+    /// What is asked: it is not possible, or what it is about was deleted.
+    Content,
+}
+
 /// Why a forge did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
@@ -22,6 +35,8 @@ pub enum ApiError {
     /// The forge refuses, and would refuse again.
     #[error("the forge refuses: {reason}\n  help: {help}")]
     Refused {
+        /// What the refusal is about.
+        of: RefusalOf,
         /// Its answer.
         reason: String,
         /// What to change.
@@ -54,8 +69,23 @@ impl ApiError {
     pub(super) fn is_about_state(&self) -> bool {
         match self {
             Self::Moved { .. } => true,
-            Self::Refused { help, .. } => *help == super::answer::NOT_NOW,
+            Self::Refused { of, .. } => *of == RefusalOf::State,
             _ => false,
+        }
+    }
+
+    /// Whether the forge would refuse for ever: whatever login it is shown, and whenever.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Refused { of: RefusalOf::Content, .. } | Self::Unsupported { .. })
+    }
+
+    /// The same failure as one of the login: whoever refuses it a token refuses everything that it would be used for.
+    pub(super) fn of_login(self) -> Self {
+        match self {
+            Self::Refused { reason, help, .. } | Self::Missing { reason, help } => {
+                Self::Refused { of: RefusalOf::Login, reason, help }
+            }
+            other => other,
         }
     }
 

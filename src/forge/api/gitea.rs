@@ -9,12 +9,13 @@ use tokio::sync::OnceCell;
 use ureq::http::Method;
 
 use super::address::{Address, encoded};
-use super::comments::{Comments, Known, Written};
+use super::comments::{self, Comments, Written};
 use super::examination;
 use super::http::{Calls as _, Client};
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status,
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, answer,
+    status,
 };
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::Report;
@@ -34,7 +35,6 @@ const SETTLED: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Gitea {
     client: Client,
-    known: Known,
     /// Our account there.
     ourselves: OnceCell<u64>,
     /// The request that Gitea is still looking at, and since when.
@@ -44,7 +44,7 @@ pub(super) struct Gitea {
 impl Gitea {
     pub(super) fn new(address: Address, token: &str) -> Result<Self, String> {
         let client = Client::new(address, "authorization", &format!("token {token}"))?;
-        Ok(Self { client, known: Known::default(), ourselves: OnceCell::new(), unsettled: Mutex::default() })
+        Ok(Self { client, ourselves: OnceCell::new(), unsettled: Mutex::default() })
     }
 
     fn pulls(&self) -> Pulls<'_> {
@@ -94,13 +94,13 @@ impl Comments for Gitea {
 
 #[async_trait]
 impl ForgeApi for Gitea {
-    async fn report(&self, report: &Report) -> Result<(), ApiError> {
+    async fn report(&self, report: &Report, _known: &mut AtForge) -> Result<(), ApiError> {
         let path = format!("{}/statuses/{}", self.pulls().path, report.revision);
         self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
     }
 
-    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
-        self.known.put(self, change, marker, text).await
+    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
+        comments::put(self, change, marker, text, known).await
     }
 
     async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {

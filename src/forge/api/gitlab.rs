@@ -6,12 +6,13 @@ use tokio::sync::OnceCell;
 use ureq::http::Method;
 
 use super::address::{Address, encoded};
-use super::comments::{Comments, Known, Written};
+use super::comments::{self, Comments, Written};
 use super::examination;
 use super::http::{Calls as _, Client};
 use super::pulls::merge_refused;
 use super::{
-    ApiError, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, answer, status,
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, RefusalOf,
+    answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::{Conclusion, Report, ReportState};
@@ -24,7 +25,6 @@ const PAGE: usize = 50;
 pub(super) struct GitLab {
     client: Client,
     project: String,
-    known: Known,
     /// Our account there.
     ourselves: OnceCell<u64>,
 }
@@ -33,7 +33,7 @@ impl GitLab {
     pub(super) fn new(address: Address, token: &str) -> Result<Self, String> {
         let project = format!("/api/v4/projects/{}", encoded(&address.repository));
         let client = Client::new(address, "private-token", token)?;
-        Ok(Self { client, project, known: Known::default(), ourselves: OnceCell::new() })
+        Ok(Self { client, project, ourselves: OnceCell::new() })
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
@@ -87,7 +87,7 @@ impl Comments for GitLab {
 
 #[async_trait]
 impl ForgeApi for GitLab {
-    async fn report(&self, report: &Report) -> Result<(), ApiError> {
+    async fn report(&self, report: &Report, _known: &mut AtForge) -> Result<(), ApiError> {
         let state = match report.state {
             ReportState::Queued => "pending",
             ReportState::UnderWay => "running",
@@ -111,12 +111,17 @@ impl ForgeApi for GitLab {
         match told {
             // GitLab refuses to set a status to what it is: told again, it is told.
             Err(ApiError::Refused { reason, .. }) if reason.contains("Cannot transition") => Ok(()),
+            Err(ApiError::Missing { reason, .. }) if reason.contains("Commit Not Found") => Err(ApiError::Refused {
+                of: RefusalOf::Content,
+                reason,
+                help: "the commit is not at the forge any more",
+            }),
             told => told.map(drop),
         }
     }
 
-    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
-        self.known.put(self, change, marker, text).await
+    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
+        comments::put(self, change, marker, text, known).await
     }
 
     async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {

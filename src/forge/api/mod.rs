@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod at_forge;
 mod bitbucket;
 mod comments;
 mod error;
@@ -25,7 +26,8 @@ use jiff::Timestamp;
 
 use address::Address;
 pub use address::Login;
-pub use error::ApiError;
+pub use at_forge::{AtForge, FoundReport};
+pub use error::{ApiError, RefusalOf};
 pub use examination::{Finding, HookPlace, Standing, Subject};
 pub use github::{AppForm, AppLogin, NewApp, RegisteredApp};
 
@@ -83,11 +85,24 @@ pub fn connect_api(settings: ApiSettings) -> Result<Arc<dyn ForgeApi>, String> {
 /// what was done already is found, not done twice.
 #[async_trait]
 pub trait ForgeApi: std::fmt::Debug + Send + Sync {
-    /// Tells where a model stands at a revision. Told again, the report takes its own place.
-    async fn report(&self, report: &Report) -> Result<(), ApiError>;
+    /// Reports where a model stands at a revision, in the place of the report that is `known`, and notes there what it
+    /// becomes. Where each report is kept by itself, one that is not known is made: look first.
+    async fn report(&self, report: &Report, known: &mut AtForge) -> Result<(), ApiError>;
 
-    /// Puts our one comment with `marker` below a change: written once, replaced afterwards.
-    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError>;
+    /// Whether each report is kept by itself and known by its identifier; elsewhere a revision has one of each name.
+    fn keeps_each_report(&self) -> bool {
+        false
+    }
+
+    /// Our reports of a revision, where each is kept by itself.
+    async fn find_reports(&self, revision: &CommitSha) -> Result<Vec<FoundReport>, ApiError> {
+        let _ = revision;
+        Ok(Vec::new())
+    }
+
+    /// Puts our one comment with `marker` below a change: written once, replaced afterwards. It is looked for if it is not
+    /// `known`, where it is noted what it becomes.
+    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError>;
 
     /// Puts a sign of ours on somebody's comment, where the forge has such signs.
     async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
@@ -122,9 +137,14 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     /// Closes a request without merging it.
     async fn close_request(&self, number: u64) -> Result<(), ApiError>;
 
-    /// Tells where a promotion stands, where the forge keeps deployments and they are wanted. Told again, it is the same one.
-    async fn deploy(&self, deployment: &Deployment) -> Result<(), ApiError> {
-        let _ = deployment;
+    /// Whether the forge keeps deployments, and they are wanted.
+    fn keeps_deployments(&self) -> bool {
+        false
+    }
+
+    /// Reports where a promotion stands. It is looked for if it is not `known`, where it is noted what it becomes.
+    async fn deploy(&self, deployment: &Deployment, known: &mut AtForge) -> Result<(), ApiError> {
+        let _ = (deployment, known);
         Ok(())
     }
 

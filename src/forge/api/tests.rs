@@ -110,7 +110,7 @@ async fn each_forge_is_told_in_its_own_words() {
         ),
     ] {
         let peer = Forge::answering(forge, vec![(201, json!({}))]);
-        peer.api.report(&report(ReportState::Ended(Conclusion::Failure))).await.expect("told");
+        peer.api.report(&report(ReportState::Ended(Conclusion::Failure)), &mut AtForge::default()).await.expect("told");
         let [question] = &peer.questions()[..] else { panic!("one question") };
         assert_eq!((&question.line, &question.body["state"]), (&line, &json!(state)), "{forge:?}");
         assert!(question.head.contains(login), "{forge:?}: {}", question.head);
@@ -130,7 +130,7 @@ async fn a_status_of_each_forge_leads_to_the_page_of_its_run() {
     ] {
         let peer = Forge::answering(forge, vec![(201, json!({}))]);
         let told = Report { page: Some(page.to_owned()), ..report(ReportState::UnderWay) };
-        peer.api.report(&told).await.expect("told");
+        peer.api.report(&told, &mut AtForge::default()).await.expect("told");
         assert_eq!(peer.questions()[0].body[key], page, "{forge:?}");
     }
 }
@@ -139,7 +139,7 @@ async fn a_status_of_each_forge_leads_to_the_page_of_its_run() {
 async fn a_status_that_gitlab_has_already_is_told() {
     let message = json!({ "message": "Cannot transition status via :run from :running" });
     let peer = Forge::answering(Settings::GitLab, vec![(400, message)]);
-    peer.api.report(&report(ReportState::UnderWay)).await.expect("told");
+    peer.api.report(&report(ReportState::UnderWay), &mut AtForge::default()).await.expect("told");
     assert_eq!(peer.questions()[0].body["state"], "running");
 }
 
@@ -180,9 +180,10 @@ async fn a_comment_of_ours_is_found_again_and_one_that_only_looks_like_ours_is_l
         (Settings::Bitbucket, bitbucket, "PUT /2.0/repositories/team/models/pullrequests/7/comments/2"),
     ] {
         let peer = Forge::answering(forge, answers);
-        peer.api.comment(7, &Marker::summary(), "new\n/approve\n<details><summary>more</summary>").await.expect("put");
-        // Known by now, and the same: that is no question.
-        peer.api.comment(7, &Marker::summary(), "new\n/approve\n<details><summary>more</summary>").await.expect("put");
+        let mut known = AtForge::default();
+        let text = "new\n/approve\n<details><summary>more</summary>";
+        peer.api.comment(7, &Marker::summary(), text, &mut known).await.expect("put");
+        assert_eq!(known.id, "2", "{forge:?}");
         let questions = peer.questions();
         assert_eq!(questions[2].line, line, "{forge:?}");
         let said = questions[2].body.to_string();
@@ -240,7 +241,8 @@ async fn a_request_is_merged_at_exactly_one_commit_or_not_at_all() {
 async fn a_redirect_is_not_followed_and_a_token_is_shown_to_nobody() {
     let peer = Forge::answering(Settings::Gitea, vec![(307, json!({}))]);
     assert!(!format!("{:?}", peer.api).contains("the-token"));
-    let refused = peer.api.report(&report(ReportState::Queued)).await.expect_err("refused").to_string();
+    let refused =
+        peer.api.report(&report(ReportState::Queued), &mut AtForge::default()).await.expect_err("refused").to_string();
     assert!(refused.contains("redirects are not followed") && !refused.contains("the-token"), "{refused}");
     let url = "https://example.org".to_owned();
     let settings = |forge| ApiSettings {
@@ -251,4 +253,23 @@ async fn a_redirect_is_not_followed_and_a_token_is_shown_to_nobody() {
         purpose: Purpose::Source { deployments: false },
     };
     assert!(connect_api(settings(Settings::Plain)).is_err(), "a plain git server has no API");
+}
+
+#[tokio::test]
+async fn a_commit_that_is_not_at_the_forge_any_more_is_never_told_of_again_and_one_that_is_hidden_is() {
+    for (forge, status, message, is_final) in [
+        (Settings::GitHub, 422, "No commit found for SHA", true),
+        (Settings::GitHub, 404, "Not Found", false),
+        (Settings::GitHub, 401, "Bad credentials", false),
+        (Settings::GitHub, 403, "Resource not accessible by integration", false),
+        (Settings::GitLab, 404, "404 Commit Not Found", true),
+        (Settings::GitLab, 404, "404 Project Not Found", false),
+        (Settings::Gitea, 503, "", false),
+        (Settings::Bitbucket, 401, "", false),
+    ] {
+        let peer = Forge::answering(forge, vec![(status, json!({ "message": message }))]);
+        let refused = peer.api.report(&report(ReportState::UnderWay), &mut AtForge::default()).await;
+        peer.questions();
+        assert_eq!(refused.expect_err("refused").is_final(), is_final, "{forge:?} {status} {message}");
+    }
 }

@@ -44,7 +44,8 @@ pub async fn restore(settings: &Settings, folder: &Path, dump: &Dump) -> Result<
     filled?;
     let store = Store::open(settings).await?;
     store.release_all().await?;
-    store.release_notices().await?;
+    store.release_all_reports().await?;
+    store.distrust_reported().await?;
     let entry = NewAuditEntry {
         actor: Actor::command_line(),
         action: "store.restore".to_owned(),

@@ -4,6 +4,7 @@
 
 mod audit;
 mod logs;
+mod reports;
 mod runs;
 
 pub(super) use audit::said_of;
@@ -25,7 +26,7 @@ const TOGETHER: i64 = 500;
 /// What is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// How long a settled delivery is kept, and an entry of the outbox that is settled.
+    /// How long a settled delivery is kept, and a report that is not behind.
     pub age: SignedDuration,
     /// How many bytes of bodies of deliveries are kept, as stored.
     pub bytes: u64,
@@ -80,8 +81,8 @@ pub struct RemovedRun {
 pub struct Removed {
     /// Deliveries.
     pub deliveries: u64,
-    /// Entries of the outbox that were told.
-    pub notices: u64,
+    /// Reports that are not behind.
+    pub reports: u64,
     /// Lines of logs.
     pub log_lines: u64,
     /// Runs.
@@ -96,8 +97,8 @@ pub struct Removed {
 impl Removed {
     /// Whether nothing was removed.
     pub fn is_empty(&self) -> bool {
-        let Self { deliveries, notices, log_lines, runs, audit_entries, removed_runs: _ } = self;
-        [deliveries, notices, log_lines, runs, audit_entries].iter().all(|count| **count == 0)
+        let Self { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = self;
+        [deliveries, reports, log_lines, runs, audit_entries].iter().all(|count| **count == 0)
     }
 }
 
@@ -126,7 +127,7 @@ impl Store {
     ) -> Result<Removed, StoreError> {
         let mut removed = Removed::default();
         self.remove_deliveries(now, keep, removal, &mut removed).await?;
-        self.remove_notices(oldest(now, keep.age), removal, &mut removed).await?;
+        self.remove_reports(oldest(now, keep.age), removal, &mut removed).await?;
         if removal == Removal::Done {
             self.remove_merge_groups(oldest(now, keep.age)).await?;
         }
@@ -193,39 +194,6 @@ impl Store {
                     removed.deliveries += gone.rows_affected();
                 }
                 transaction.commit().await?;
-            }
-            if !all {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Removes entries of the outbox that are settled and too old. Their numbers grow with time, so the oldest come first.
-    async fn remove_notices(&self, too_old: i64, removal: Removal, removed: &mut Removed) -> Result<(), StoreError> {
-        let select = "SELECT settled.sequence, transitions.at
-                      FROM (SELECT sequence FROM outbox WHERE state <> 'pending' AND sequence > $1
-                            ORDER BY sequence LIMIT $2) AS settled
-                      JOIN transitions ON transitions.sequence = settled.sequence ORDER BY settled.sequence";
-        let mut after = 0;
-        loop {
-            let page = sqlx::query(select).bind(after).bind(TOGETHER).fetch_all(&self.database.pool).await?;
-            let mut going = Vec::new();
-            for row in &page {
-                if row.try_get::<i64, _>("at")? >= too_old {
-                    break;
-                }
-                after = row.try_get("sequence")?;
-                going.push(after);
-            }
-            let all = going.len() == page.len() && !page.is_empty();
-            if removal == Removal::Tried {
-                removed.notices += going.len() as u64;
-            } else if let (Some(first), Some(last)) = (going.first(), going.last()) {
-                let delete = "DELETE FROM outbox WHERE sequence BETWEEN $1 AND $2 AND state <> 'pending'";
-                let mut transaction = self.database.begin().await?;
-                let gone = sqlx::query(delete).bind(*first).bind(*last).execute(&mut *transaction).await?;
-                transaction.commit().await?;
-                removed.notices += gone.rows_affected();
             }
             if !all {
                 return Ok(());

@@ -18,7 +18,8 @@ use crate::domain::{Origin, Run, RunId};
 const RUNS: i64 = 64;
 
 /// What removes a run's rows, in an order that no reference forbids. `{}` stands for the places of the runs.
-const DELETES: [&str; 4] = [
+const DELETES: [&str; 5] = [
+    "DELETE FROM reports WHERE run IN {}",
     "DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM transitions WHERE run IN {})",
     "DELETE FROM log_lines WHERE run IN {}",
     "DELETE FROM transitions WHERE run IN {}",
@@ -42,8 +43,8 @@ impl Store {
         let select = "SELECT id, artifact, created_at,
                           (SELECT MAX(at) FROM transitions WHERE run = ended.id) AS moved_at,
                           CASE WHEN EXISTS (
-                              SELECT 1 FROM transitions JOIN outbox ON outbox.sequence = transitions.sequence
-                              WHERE transitions.run = ended.id AND outbox.state = 'pending') THEN 1 ELSE 0 END AS untold,
+                              SELECT 1 FROM reports
+                              WHERE reports.run = ended.id AND reports.state = 'behind') THEN 1 ELSE 0 END AS untold,
                           CASE WHEN EXISTS (
                               SELECT 1 FROM runs AS newer WHERE newer.environment = ended.environment
                                 AND newer.model = ended.model AND newer.created_at > ended.created_at

@@ -95,7 +95,7 @@ async fn dumped(store: &Store) -> (tempfile::TempDir, Dump) {
 }
 
 /// What is told of leases is not the same afterwards: whoever held a run is gone.
-const FREE: &str = "UPDATE runs SET lease = NULL, lease_until = NULL; UPDATE outbox SET due_at = 0";
+const FREE: &str = "UPDATE runs SET lease = NULL, lease_until = NULL; UPDATE reported SET claim = NULL, claimed_until = 0, unsure = unsure + 1";
 
 async fn comes_back_in(world: &World, target: &Settings) {
     let (folder, dump) = dumped(&world.store).await;

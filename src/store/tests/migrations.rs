@@ -4,7 +4,7 @@ use sqlx::sqlite::SqlitePool;
 
 use super::{World, name, on_both_databases, run, sha};
 use crate::domain::{Actor, RunState};
-use crate::store::{DeliveryFilter, RunFilter, Settings, Store, StoreError};
+use crate::store::{DeliveryFilter, First, ReportFilter, ReportStatus, RunFilter, Settings, Store, StoreError};
 
 /// What the first version wrote: a delivery of each kind, a run that is done, one under way, their ways and a log.
 const ROWS: &str = include_str!("rows_of_version_1.sql");
@@ -122,4 +122,33 @@ async fn models_that_were_promoted_before_belong_to_the_source_that_promoted_the
     pool.close().await;
     let settings = Settings::Postgres { url: crate::store::PostgresUrl::new(&url).expect("an address") };
     assert_eq!(owners_of(&settings).await, as_promoted());
+}
+
+#[tokio::test]
+async fn reports_that_an_earlier_version_had_given_up_are_made_after_the_update() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("slipway.db");
+    let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", file.display())).await.expect("a database");
+    let all = super::super::migrations::SQLITE;
+    let up_to = |number: i64| &all[..all.partition_point(|version| version.0 <= number)];
+    super::super::migrations::run(up_to(1), &pool).await.expect("the first version");
+    sqlx::raw_sql(ROWS).execute(&pool).await.expect("rows");
+    super::super::migrations::run(up_to(6), &pool).await.expect("the version before");
+    let given_up = "DELETE FROM outbox;
+                    INSERT INTO outbox (sequence, source, target, state, attempts, note, opens)
+                    SELECT sequence, source, source || ' revision ' || head, 'dead', 1, '401 Unauthorized', 1
+                    FROM transitions JOIN runs ON runs.id = transitions.run";
+    sqlx::raw_sql(given_up).execute(&pool).await.expect("entries");
+    pool.close().await;
+
+    let store = Store::open(&Settings::Sqlite { file }).await.expect("brought up to date");
+    assert!(store.reports_behind().await.expect("counted").is_empty());
+    let (source, now) = (name("models"), jiff::Timestamp::now());
+    assert!(store.take_over_outbox(&source, now).await.expect("taken over") >= 3);
+    let listed = store.reports(&ReportFilter::default(), 10).await.expect("listed");
+    let behind: Vec<_> = listed.iter().map(|report| (report.status, report.revision.clone())).collect();
+    let expected = [ReportStatus::Behind, ReportStatus::Behind];
+    assert_eq!(behind.iter().map(|(status, _)| *status).collect::<Vec<_>>(), expected, "{behind:?}");
+    let hold = std::time::Duration::from_mins(1);
+    assert!(store.due_report(&source, First::Known, now, hold).await.expect("asked").is_some());
 }

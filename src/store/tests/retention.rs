@@ -8,8 +8,8 @@ use slipway_contract::Digest;
 use super::{World, name, on_both_databases, run};
 use crate::domain::{Actor, CommitSha, Named, Origin, PlacedBy, Placement, Run, RunState};
 use crate::store::{
-    AuditFault, AuditRetention, LogRetention, NewAuditEntry, OutboxState, ReadHistory, Removal, Removed, Retention,
-    RunFilter, RunRetention, StoreError, Trained,
+    AuditFault, AuditRetention, LogRetention, NewAuditEntry, ReadHistory, Removal, Removed, Retention, RunFilter,
+    RunRetention, StoreError, Trained,
 };
 
 /// Nothing is too old, and nothing too much.
@@ -47,9 +47,7 @@ impl World {
     }
 
     async fn tell_all(&self) {
-        for change in self.store.changes(0, 1_000).await.expect("listed") {
-            self.store.settle_notice(change.sequence, OutboxState::Told, "").await.expect("told");
-        }
+        self.tamper("UPDATE reports SET state = 'reported', reported = wanted, reported_at = behind_since").await;
     }
 
     async fn place(&self, artifact: &Digest) {
@@ -120,7 +118,7 @@ on_both_databases! {
             world.store.open_run(run, &Actor::controller(), None).await.expect("recorded");
         }
         world.tell_all().await;
-        world.tamper("UPDATE outbox SET state = 'pending' WHERE sequence = 4").await;
+        world.tamper("UPDATE reports SET state = 'behind' WHERE wanted = 4").await;
         let removed = world.remove_old(later(), keep_runs(HOUR, u64::MAX, 1)).await;
         let left: BTreeSet<_> = world.left().await.into_iter().map(|run| run.id).collect();
         let kept = [ended[1].id, ended[2].id, ended[3].id, ended[7].id, back.id, under_way.id];
@@ -147,10 +145,10 @@ on_both_databases! {
 
     async fn what_was_told_long_ago_goes_and_what_is_to_be_told_stays(world: World) {
         world.ended(4).await;
-        world.tamper("UPDATE outbox SET state = 'pending' WHERE sequence = 1").await;
+        world.tamper("UPDATE reports SET state = 'behind' WHERE wanted = 1").await;
         let keep = Retention { age: HOUR, ..keep_all() };
-        assert_eq!(world.remove_old(later(), keep).await.notices, 3);
-        assert_eq!(world.store.outbox_backlog().await.expect("counted").pending, 1);
+        assert_eq!(world.remove_old(later(), keep).await.reports, 3);
+        assert_eq!(world.store.reports_behind().await.expect("counted")[0].behind, 1);
         assert!(world.remove_old(later(), keep).await.is_empty());
     }
 

@@ -16,7 +16,7 @@ use crate::web::problem::{ListProblems, Problem, ProblemDocument};
     info(
         title = "Slipway",
         version = "1",
-        description = "Reads and steers a Slipway server: runs, deliveries, models, environments.",
+        description = "Reads and steers a Slipway server: runs, deliveries, reports, models, environments.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact()
     ),

@@ -61,6 +61,18 @@ impl<S: Send + Sync> FromRequestParts<S> for DeliveryOf {
     }
 }
 
+/// The report that an address names.
+pub(super) struct ReportOf(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for ReportOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id = values(parts, state).await?.into_iter().next().unwrap_or_default();
+        plain_text("a report's identifier", &id).map(Self)
+    }
+}
+
 /// The environment that an address names.
 pub(super) struct EnvironmentOf(pub(super) SourceName);
 

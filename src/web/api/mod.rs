@@ -1,4 +1,4 @@
-//! `/api/v1`: runs, deliveries, models, environments, the audit log and tokens. One file a resource; each says in types
+//! `/api/v1`: runs, deliveries, reports, models, environments, the audit log and tokens. One file a resource; each says in types
 //! of its own what it answers, so that what is stored can change without changing what is promised.
 
 mod audit;
@@ -12,6 +12,7 @@ mod follow;
 mod models;
 mod placement;
 mod promotions;
+mod reports;
 mod rules;
 mod run;
 mod run_log;
@@ -63,6 +64,9 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::show))
         .routes(routes!(deliveries::replay))
+        .routes(routes!(reports::list))
+        .routes(routes!(reports::retry))
+        .routes(routes!(reports::retry_all))
         .routes(routes!(events::follow))
         .routes(routes!(models::list))
         .routes(routes!(sources::list))

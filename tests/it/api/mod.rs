@@ -5,6 +5,7 @@ mod beside;
 mod client;
 mod events;
 mod reading;
+mod reports;
 mod steering;
 mod telemetry;
 mod world;

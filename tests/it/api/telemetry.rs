@@ -29,6 +29,8 @@ async fn metrics_say_what_they_mean_and_count_by_route_not_by_address() {
         "slipway_runs_stalled 1",
         "slipway_runs_waiting 0",
         "slipway_deliveries_pending 0",
+        "slipway_reports_behind{",
+        "slipway_reports_behind_oldest_seconds{",
         "slipway_outbox_pending ",
         "slipway_outbox_oldest_pending_seconds ",
         "slipway_http_requests_total{method=\"GET\",route=\"/api/v1/runs/{id}\",status=\"404\"} 1",

@@ -8,6 +8,7 @@ mod kills;
 mod outages;
 mod promotions;
 mod replicas;
+mod reports;
 mod restore;
 mod tenants;
 

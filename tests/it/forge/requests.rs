@@ -2,8 +2,8 @@
 
 use slipway::domain::{Account, ForgeId};
 use slipway::forge::{
-    ApiSettings, AppLogin, Conclusion, ForgeApi, Login, Marker, NewRequest, Permission, Purpose, Report, ReportState,
-    Settings, connect_api,
+    ApiSettings, AppLogin, AtForge, Conclusion, ForgeApi, Login, Marker, NewRequest, Permission, Purpose, Report,
+    ReportState, Settings, connect_api,
 };
 use slipway_testkit::github::{APP_ID, APP_KEY, GitHub, ROBOT_TOKEN};
 
@@ -94,8 +94,8 @@ async fn a_robot_tells_by_statuses_and_finds_its_own_comment_again() {
     };
     for text in ["first", "second"] {
         let robot = peer.api(Login::Token(ROBOT_TOKEN.into()));
-        robot.report(&report).await.expect("told");
-        robot.comment(number, &Marker::summary(), text).await.expect("written");
+        robot.report(&report, &mut AtForge::default()).await.expect("told");
+        robot.comment(number, &Marker::summary(), text, &mut AtForge::default()).await.expect("written");
     }
     let statuses = peer.github.statuses(&head);
     assert!(!statuses.is_empty(), "they were told");

@@ -12,7 +12,7 @@ use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKe
 use serde_json::{Value, json};
 
 use super::limits::{HOUR, Limits};
-use super::{APP_ID, APP_KEY, ROBOT_TOKEN};
+use super::{APP_ID, APP_KEY, ROBOT_TOKEN, SECOND_APP_KEY};
 use crate::double::{Losses, Request};
 
 /// How a request is refused.
@@ -25,6 +25,10 @@ pub enum Refusal {
     /// GitHub is broken.
     Broken,
 }
+
+/// What a forge that is out answers, in turns: it knows nobody, lets nobody, knows nothing, serves nobody.
+const WHILE_OUT: [StatusCode; 4] =
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE];
 
 /// Who somebody is that calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,10 @@ pub(super) struct Guard {
     tokens_made: usize,
     pub(super) losses: Losses,
     refusals: VecDeque<Refusal>,
+    /// How many requests were refused since it went out; `None` while it is not.
+    pub(super) out: Option<usize>,
+    /// The private key whose claims are taken.
+    key: &'static str,
 }
 
 impl Guard {
@@ -60,6 +68,8 @@ impl Guard {
             tokens_made: 0,
             losses: Losses::default(),
             refusals: VecDeque::new(),
+            out: None,
+            key: APP_KEY,
         }
     }
 
@@ -67,8 +77,19 @@ impl Guard {
         self.refusals.extend(std::iter::repeat_n(refusal, count));
     }
 
+    /// Takes only claims of the second key from now on, and ends all tokens.
+    pub(super) fn rotate_key(&mut self) {
+        self.key = SECOND_APP_KEY;
+        self.tokens.clear();
+    }
+
     /// The refusal that is due, if one is.
     pub(super) fn refusal(&mut self) -> Option<Response> {
+        if let Some(refused) = &mut self.out {
+            let status = WHILE_OUT[*refused % WHILE_OUT.len()];
+            *refused += 1;
+            return Some((status, axum::Json(json!({ "message": "It is out" }))).into_response());
+        }
         let reset = (Timestamp::now() + SignedDuration::from_secs(1)).as_second().to_string();
         let message = |text: &str| axum::Json(json!({ "message": text }));
         Some(match self.refusals.pop_front()? {
@@ -101,12 +122,12 @@ impl Guard {
         if let Some(until) = self.tokens.get(bearer) {
             return (*until > Timestamp::now()).then_some(Caller::Installation);
         }
-        is_claim_of_the_app(bearer).then_some(Caller::App)
+        is_claim_of_the_app(bearer, self.key).then_some(Caller::App)
     }
 }
 
 /// Whether a token is one that the App signed, with times that GitHub takes.
-fn is_claim_of_the_app(token: &str) -> bool {
+fn is_claim_of_the_app(token: &str, key: &str) -> bool {
     let Some((signed, signature)) = token.rsplit_once('.') else { return false };
     let (Some((header, claims)), Ok(signature)) = (signed.split_once('.'), URL_SAFE_NO_PAD.decode(signature)) else {
         return false;
@@ -117,7 +138,7 @@ fn is_claim_of_the_app(token: &str) -> bool {
     };
     let (header, claims, now) = (part(header), part(claims), Timestamp::now().as_second());
     let time = |name: &str| claims[name].as_i64().unwrap_or_default();
-    let pem: String = APP_KEY.lines().filter(|line| !line.starts_with("-----")).collect();
+    let pem: String = key.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = STANDARD.decode(pem).expect("the key is base64");
     let key = ring::rsa::KeyPair::from_der(&der).expect("the key is one");
     let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key().as_ref());

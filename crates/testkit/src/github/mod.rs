@@ -41,6 +41,8 @@ use state::{Pull, State};
 
 /// The private key of the App that the double knows; made for tests, and used nowhere else.
 pub const APP_KEY: &str = include_str!("app-key.pem");
+/// The key that the App has once its key was rotated.
+pub const SECOND_APP_KEY: &str = include_str!("second-app-key.pem");
 /// The App's identifier.
 pub const APP_ID: u64 = 4_711;
 /// A token of a robot, which is no App.
@@ -350,6 +352,21 @@ impl GitHub {
     /// Changes what the owner of the App and of the repository has set.
     pub fn set_up(&self, change: impl FnOnce(&mut Setup)) {
         change(&mut self.site.lock().setup);
+    }
+
+    /// Refuses every request from now on, with 401, 403, 404 and 503 in turns.
+    pub fn go_out(&self) {
+        self.site.lock().guard.out = Some(0);
+    }
+
+    /// Takes requests again, and answers how many were refused meanwhile.
+    pub fn come_back(&self) -> usize {
+        self.site.lock().guard.out.take().unwrap_or_default()
+    }
+
+    /// Gives the App its second key: the first is worth nothing any more, nor is any token that it was given.
+    pub fn rotate_key(&self) {
+        self.site.lock().guard.rotate_key();
     }
 
     /// Ends all tokens of installations at once.

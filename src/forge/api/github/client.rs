@@ -22,7 +22,7 @@ use super::unchanged::Answers;
 use crate::forge::api::address::Address;
 use crate::forge::api::examination::Look;
 use crate::forge::api::http::{AGENT, Calls, PATIENCE};
-use crate::forge::api::{ApiError, Login, Purpose, answer};
+use crate::forge::api::{ApiError, Login, Purpose, RefusalOf, answer};
 
 /// Which of the API's versions is spoken; without it, GitHub chooses.
 const VERSION: &str = "x-github-api-version";
@@ -51,13 +51,13 @@ pub(super) struct Client {
     budget: Arc<Budget>,
     answers: Answers,
     octocrab: OnceCell<Octocrab>,
-    installation: OnceCell<u64>,
+    installation: Mutex<Option<u64>>,
     token: Mutex<Option<Token>>,
 }
 
 impl Client {
     pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
-        let (octocrab, installation) = (OnceCell::new(), OnceCell::new());
+        let (octocrab, installation) = (OnceCell::new(), Mutex::new(None));
         let budget = Budget::of(&address.url, &whose(&address, &login));
         let answers = Answers::default();
         Self { address, login, purpose, budget, answers, octocrab, installation, token: Mutex::new(None) }
@@ -98,17 +98,27 @@ impl Client {
             return Ok(fresh.text.clone());
         }
         let claim = app.claim(now)?;
-        let find = || async {
-            let path = format!("/repos/{}/installation", self.address.repository);
-            answer::number(&self.send(Method::GET, &path, None, &claim, None).await?.read()?, "/id")
-        };
-        let installation = self.installation.get_or_try_init(find).await?;
-        let path = format!("/app/installations/{installation}/access_tokens");
-        let body = wanted(&self.address.repository, self.purpose);
-        let new = Token::read(&self.send(Method::POST, &path, Some(&body), &claim, None).await?.read()?)?;
+        let new = self.new_token(&claim).await.map_err(ApiError::of_login)?;
         let text = new.text.clone();
         *token = Some(new);
         Ok(text)
+    }
+
+    /// A new token of the App's installation. Whoever calls holds the lock of the token, so that one is asked for at a time.
+    async fn new_token(&self, claim: &str) -> Result<Token, ApiError> {
+        let known = *self.installation.lock().await;
+        let installation = if let Some(known) = known {
+            known
+        } else {
+            let path = format!("/repos/{}/installation", self.address.repository);
+            answer::number(&self.send(Method::GET, &path, None, claim, None).await?.read()?, "/id")?
+        };
+        let path = format!("/app/installations/{installation}/access_tokens");
+        let body = wanted(&self.address.repository, self.purpose);
+        let made = self.send(Method::POST, &path, Some(&body), claim, None).await?.read();
+        // One that is refused may be gone: an App that was installed anew has another.
+        *self.installation.lock().await = made.is_ok().then_some(installation);
+        Token::read(&made?)
     }
 
     /// A call of the App itself, about no repository: its document, and the `Link` to the next page. It has limits of its own.
@@ -195,8 +205,11 @@ impl Client {
         tag: Option<&HeaderValue>,
     ) -> Result<Answered, ApiError> {
         let help = "the token holds characters that no header may";
-        let mut login = HeaderValue::from_str(&format!("Bearer {bearer}"))
-            .map_err(|_| ApiError::Refused { reason: "it cannot be sent".to_owned(), help })?;
+        let mut login = HeaderValue::from_str(&format!("Bearer {bearer}")).map_err(|_| ApiError::Refused {
+            of: RefusalOf::Login,
+            reason: "it cannot be sent".to_owned(),
+            help,
+        })?;
         login.set_sensitive(true);
         let request = Request::builder().method(method).uri(path);
         let request = request.header(AUTHORIZATION, login).header(USER_AGENT, AGENT).header(VERSION, "2022-11-28");

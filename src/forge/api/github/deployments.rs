@@ -1,75 +1,43 @@
 //! Deployments (docs.github.com, "REST API endpoints for deployments" and "for deployment statuses"): which revision of a
 //! model an environment names. Each is made once, and found again after a crash by the run in its payload.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use serde_json::{Value, json};
 use ureq::http::Method;
 
-use crate::domain::RunId;
 use crate::forge::api::address::encoded;
 use crate::forge::api::http::Calls;
-use crate::forge::api::{ApiError, answer};
+use crate::forge::api::{ApiError, AtForge, answer};
 use crate::forge::{Deployment, DeploymentState};
 
 /// What a deployment of ours is for.
 const TASK: &str = "slipway";
 /// Deployments of one revision to one environment that are looked through.
 const PAGE: usize = 100;
-/// Runs whose deployments are remembered.
-const MOST_KNOWN: usize = 2_000;
 
 /// How what we made is known: a place in GitHub's document, and the number there.
 pub(super) type Ours = (&'static str, u64);
 
-/// The deployments that were told of lately, by their runs.
-#[derive(Debug, Default)]
-pub(super) struct Deployments(Mutex<HashMap<RunId, u64>>);
-
-impl Deployments {
-    /// Tells where a promotion stands, in the repository at `path`.
-    pub(super) async fn tell(
-        &self,
-        calls: &dyn Calls,
-        path: &str,
-        ours: Ours,
-        deployment: &Deployment,
-    ) -> Result<(), ApiError> {
-        let known = self.lock().get(&deployment.run).copied();
-        let id = match known {
-            Some(id) => id,
-            None => match made_or_found(calls, path, ours, deployment).await? {
-                Some(id) => id,
-                None => return Ok(()),
-            },
-        };
-        self.remember(deployment.run, id);
-        let mut status = json!({
-            "state": word(deployment.state), "description": deployment.title, "auto_inactive": true,
-        });
-        if let Some(page) = &deployment.page {
-            status["log_url"] = json!(page);
+/// Tells where a promotion stands, in the repository at `path`.
+pub(super) async fn tell(
+    calls: &dyn Calls,
+    path: &str,
+    ours: Ours,
+    deployment: &Deployment,
+    known: &mut AtForge,
+) -> Result<(), ApiError> {
+    if known.id.is_empty() {
+        match made_or_found(calls, path, ours, deployment).await? {
+            Some(id) => known.id = id.to_string(),
+            None => return Ok(()),
         }
-        let told = calls.call(Method::POST, &format!("{path}/deployments/{id}/statuses"), Some(&status)).await;
-        // Whether a call that failed was done is not known: it is looked for before the next.
-        if told.as_ref().is_err_and(|error| !matches!(error, ApiError::Throttled { .. })) {
-            self.lock().remove(&deployment.run);
-        }
-        told.map(drop)
     }
-
-    fn remember(&self, run: RunId, id: u64) {
-        let mut known = self.lock();
-        if known.len() >= MOST_KNOWN {
-            known.clear();
-        }
-        known.insert(run, id);
+    let mut status = json!({
+        "state": word(deployment.state), "description": deployment.title, "auto_inactive": true,
+    });
+    if let Some(page) = &deployment.page {
+        status["log_url"] = json!(page);
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    calls.call(Method::POST, &format!("{path}/deployments/{}/statuses", known.id), Some(&status)).await.map(drop)
 }
 
 /// The deployment of this run, unless there is nothing to be said of it: it says so already, or it is not there and needs

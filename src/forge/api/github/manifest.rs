@@ -10,7 +10,7 @@ use crate::forge::Secret;
 use crate::forge::api::address::{checked_url, encoded, is_plain};
 use crate::forge::api::examination::shown;
 use crate::forge::api::http::{AGENT, agent};
-use crate::forge::api::{ApiError, Purpose, answer};
+use crate::forge::api::{ApiError, Purpose, RefusalOf, answer};
 
 /// How much of the answer to the exchange is read: a key is under four kilobytes.
 const LARGEST_APP: u64 = 64 << 10;
@@ -103,7 +103,11 @@ impl NewApp {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if code.is_empty() || code.len() > LONGEST_CODE || !code.bytes().all(plain) {
             let help = "begin anew: the browser was sent back with something else";
-            return Err(ApiError::Refused { reason: "what came back is no code of GitHub".to_owned(), help });
+            return Err(ApiError::Refused {
+                of: RefusalOf::Content,
+                reason: "what came back is no code of GitHub".to_owned(),
+                help,
+            });
         }
         let request = Request::builder()
             .method(Method::POST)

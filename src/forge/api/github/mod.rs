@@ -18,18 +18,17 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use ureq::http::Method;
 
-use checks::Checks;
 use client::Client;
 use deliveries::OfOthers;
-use deployments::{Deployments, Ours};
+use deployments::Ours;
 
 use super::address::{Address, encoded};
-use super::comments::{Comments, Known, Written};
+use super::comments::{self, Comments, Written};
 use super::http::Calls as _;
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, Finding, ForgeApi, HookPlace, Login, Marker, MergeRequest, NewRequest, Permission, Purpose, Reaction,
-    Undelivered, answer, status,
+    ApiError, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker, MergeRequest, NewRequest, Permission,
+    Purpose, Reaction, Undelivered, answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::{Deployment, Report};
@@ -41,10 +40,8 @@ pub use manifest::{AppForm, NewApp, RegisteredApp};
 #[derive(Debug)]
 pub(super) struct GitHub {
     client: Client,
-    checks: Checks,
-    /// Only where they are wanted.
-    deployments: Option<Deployments>,
-    known: Known,
+    /// Whether promotions are reported as deployments.
+    deployments: bool,
     of_others: OfOthers,
     /// Our account, if we are a person's or a robot's token.
     ourselves: OnceCell<u64>,
@@ -52,13 +49,9 @@ pub(super) struct GitHub {
 
 impl GitHub {
     pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
-        let client = Client::new(address, login, purpose);
-        let deployments = matches!(purpose, Purpose::Source { deployments: true }).then(Deployments::default);
         Self {
-            client,
-            deployments,
-            checks: Checks::default(),
-            known: Known::default(),
+            client: Client::new(address, login, purpose),
+            deployments: matches!(purpose, Purpose::Source { deployments: true }),
             of_others: OfOthers::default(),
             ourselves: OnceCell::new(),
         }
@@ -101,16 +94,27 @@ impl Comments for GitHub {
 
 #[async_trait]
 impl ForgeApi for GitHub {
-    async fn report(&self, report: &Report) -> Result<(), ApiError> {
-        if let Some(app) = self.client.app() {
-            return self.checks.tell(&self.client, &self.path(), app.id(), report).await;
+    async fn report(&self, report: &Report, known: &mut AtForge) -> Result<(), ApiError> {
+        if self.client.app().is_some() {
+            return checks::tell(&self.client, &self.path(), report, known).await;
         }
         let path = format!("{}/statuses/{}", self.path(), report.revision);
         self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
     }
 
-    async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), ApiError> {
-        self.known.put(self, change, marker, text).await
+    fn keeps_each_report(&self) -> bool {
+        self.client.app().is_some()
+    }
+
+    async fn find_reports(&self, revision: &CommitSha) -> Result<Vec<FoundReport>, ApiError> {
+        match self.client.app() {
+            Some(app) => checks::find(&self.client, &self.path(), app.id(), revision).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
+        comments::put(self, change, marker, text, known).await
     }
 
     async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
@@ -163,10 +167,13 @@ impl ForgeApi for GitHub {
         self.pulls().update(number, &json!({ "state": "closed" })).await
     }
 
-    async fn deploy(&self, deployment: &Deployment) -> Result<(), ApiError> {
-        let Some(deployments) = &self.deployments else { return Ok(()) };
+    fn keeps_deployments(&self) -> bool {
+        self.deployments
+    }
+
+    async fn deploy(&self, deployment: &Deployment, known: &mut AtForge) -> Result<(), ApiError> {
         let ours = self.made_by_us("/creator/id").await?;
-        deployments.tell(&self.client, &self.path(), ours, deployment).await
+        deployments::tell(&self.client, &self.path(), ours, deployment, known).await
     }
 
     async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {

@@ -1,0 +1,114 @@
+//! `slipway reports`: what a running server reports to forges, and how far that has come.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::client::{Query, Server, encoded};
+use super::exit::{Exit, Failure};
+use super::output::{self, text};
+use crate::store::ReportStatus;
+
+/// Read what a running server reports to forges, and have it try again.
+#[derive(Debug, Args)]
+pub(super) struct Reports {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// The newest reports: one for each run, and for each revision that nothing is trained for
+    List(List),
+    /// Have a report tried now that is behind or was refused, or all of a source
+    Retry(Retry),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only reports of this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Only reports that have come so far: behind, reported, refused or skipped
+    #[arg(long, value_parser = state_of)]
+    state: Option<ReportStatus>,
+    /// How many reports, at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Retry {
+    /// The report, as `slipway reports list` names it
+    report: Option<String>,
+    /// All reports of this source
+    #[arg(long)]
+    source: Option<String>,
+}
+
+fn state_of(word: &str) -> Result<ReportStatus, String> {
+    ReportStatus::named(word)
+        .ok_or_else(|| format!("expected one of {}", ReportStatus::ALL.map(ReportStatus::as_str).join(", ")))
+}
+
+impl Reports {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let Self { action, server } = self;
+        match action {
+            Action::List(list) => list.show(&server),
+            Action::Retry(Retry { report: Some(report), .. }) => {
+                server.show(&server.ask("POST", &format!("reports/{}/retry", encoded(&report)))?, headline)
+            }
+            Action::Retry(Retry { source, .. }) => {
+                let source = source.unwrap_or_default();
+                let path = format!("reports/retry?source={}", encoded(&source));
+                server.show(&server.ask("POST", &path)?, |answer| {
+                    format!("{} reports of {source} are tried now", answer["due"])
+                })
+            }
+        }?;
+        Ok(Exit::Done)
+    }
+}
+
+impl List {
+    fn show(&self, server: &Server) -> Result<(), Failure> {
+        let Self { source, state, limit } = self;
+        let filters = Query::default().with("source", source.as_deref()).with("state", state.map(ReportStatus::as_str));
+        let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
+        let answer = server.list("reports", &filters, "reports", limit)?;
+        server.show(&answer, list)?;
+        if !answer["next"].is_null() {
+            output::note(&format!("there are more than {limit} reports: `--limit` lists more of them"));
+        }
+        Ok(())
+    }
+}
+
+fn list(answer: &Value) -> String {
+    let rows: Vec<Vec<String>> = output::things(answer, "reports")
+        .iter()
+        .map(|report| {
+            let cell = |key| text(report, key).to_owned();
+            let short = |key: &str| text(report, key).chars().take(12).collect::<String>();
+            vec![
+                cell("behind_since"),
+                cell("source"),
+                cell("model"),
+                short("revision"),
+                cell("state"),
+                report["attempts"].to_string(),
+                cell("id"),
+                output::first_line(text(report, "note")),
+            ]
+        })
+        .collect();
+    output::table(&["SINCE", "SOURCE", "MODEL", "REVISION", "STATE", "FAILED", "REPORT", "NOTE"], &rows)
+}
+
+fn headline(report: &Value) -> String {
+    let [id, source, state, note] = ["id", "source", "state", "note"].map(|key| text(report, key));
+    format!("report {id} of {source}: {state}\n  note: {note}")
+}

@@ -1,0 +1,60 @@
+//! Reports that are not behind, and what is known of what stands at the forges: where that is needed again, it is looked for
+//! there.
+
+use sqlx::AssertSqlSafe;
+
+use super::super::database::count_of;
+use super::super::{Store, StoreError};
+use super::{Removal, Removed, TOGETHER};
+
+/// Reports that ended before `$1`: they were refused or skipped then, or made, or fell behind last.
+const ENDED: &str = "state <> 'behind' AND COALESCE(NULLIF(set_at, 0), reported_at, behind_since) < $1";
+/// What else goes: entries of earlier versions that were told, and what is known of a subject of which nothing is newer.
+const BESIDE: [&str; 2] = [
+    "DELETE FROM outbox WHERE state NOT IN ('pending', 'dead') AND sequence IN (
+         SELECT outbox.sequence FROM outbox JOIN transitions ON transitions.sequence = outbox.sequence
+         WHERE outbox.state NOT IN ('pending', 'dead') AND transitions.at < $1 ORDER BY outbox.sequence LIMIT $2)",
+    "DELETE FROM reported WHERE (source, kind, subject, name) IN (
+         SELECT source, kind, subject, name FROM reported AS old
+         WHERE at < $1 AND NOT EXISTS (SELECT 1 FROM reported AS newer WHERE newer.source = old.source
+                 AND newer.kind = old.kind AND newer.subject = old.subject AND newer.at >= $1)
+         ORDER BY at LIMIT $2)",
+];
+
+impl Store {
+    /// Removes reports that ended before `too_old`, with what belongs to them.
+    pub(super) async fn remove_reports(
+        &self,
+        too_old: i64,
+        removal: Removal,
+        removed: &mut Removed,
+    ) -> Result<(), StoreError> {
+        if removal == Removal::Tried {
+            let count = AssertSqlSafe(format!("SELECT COUNT(*) AS ended FROM reports WHERE {ENDED}"));
+            let count = sqlx::query(count).bind(too_old).fetch_one(&self.database.pool).await?;
+            removed.reports += count_of(&count, "ended")?;
+            return Ok(());
+        }
+        let ended = format!("DELETE FROM reports WHERE id IN (SELECT id FROM reports WHERE {ENDED} LIMIT $2)");
+        removed.reports += self.remove_all(&ended, too_old).await?;
+        for beside in BESIDE {
+            self.remove_all(beside, too_old).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes some at a time, so that nobody who writes has to wait, until none are left.
+    async fn remove_all(&self, delete: &str, too_old: i64) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        loop {
+            let delete = sqlx::query(AssertSqlSafe(delete.to_owned())).bind(too_old).bind(TOGETHER);
+            let mut transaction = self.database.begin().await?;
+            let gone = delete.execute(&mut *transaction).await?.rows_affected();
+            transaction.commit().await?;
+            removed += gone;
+            if gone == 0 {
+                return Ok(removed);
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Reports to forges: listed, and made due again.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{NoParameters, Query, ReportOf};
+use super::{Answer, cursor, page};
+use crate::domain::SourceName;
+use crate::store::{self, ReportFilter, ReportHead, StoreError};
+use crate::web::Shared;
+use crate::web::access::{Caller, Operator};
+use crate::web::problem::{ListProblems, Problem, SteerProblems};
+
+/// How far a report has come: the forge is to be told, was told, says that it cannot be told until a person does something,
+/// or nobody wants it to be told.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ReportState {
+    Behind,
+    Reported,
+    Refused,
+    Skipped,
+}
+
+impl From<store::ReportStatus> for ReportState {
+    fn from(status: store::ReportStatus) -> Self {
+        match status {
+            store::ReportStatus::Behind => Self::Behind,
+            store::ReportStatus::Reported => Self::Reported,
+            store::ReportStatus::Refused => Self::Refused,
+            store::ReportStatus::Skipped => Self::Skipped,
+        }
+    }
+}
+
+impl From<ReportState> for store::ReportStatus {
+    fn from(state: ReportState) -> Self {
+        match state {
+            ReportState::Behind => Self::Behind,
+            ReportState::Reported => Self::Reported,
+            ReportState::Refused => Self::Refused,
+            ReportState::Skipped => Self::Skipped,
+        }
+    }
+}
+
+/// What a forge is told of one model at one revision, and how far that has come.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReportSummary {
+    /// Its identifier: that of its run, or the revision and the source for a revision that no run is about.
+    id: String,
+    /// The source at whose forge it is made.
+    source: String,
+    /// The revision; null where the forge does not name it in full.
+    revision: Option<String>,
+    /// The model; null for a revision that no run is about.
+    model: Option<String>,
+    /// The run that it is of, if it is of one.
+    run: Option<uuid::Uuid>,
+    /// The number of the pull request, if it is of one.
+    pull_request: Option<u64>,
+    state: ReportState,
+    /// Failed attempts since it fell behind.
+    attempts: u64,
+    /// Why it is not reported, in words.
+    note: String,
+    /// Since when it is behind, or was behind last.
+    #[schema(value_type = String, format = DateTime)]
+    behind_since: Timestamp,
+    /// When it is tried next, if that is later.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    due_at: Option<Timestamp>,
+    /// When it was reported last.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    reported_at: Option<Timestamp>,
+}
+
+impl From<ReportHead> for ReportSummary {
+    fn from(head: ReportHead) -> Self {
+        let run = head.run().map(crate::domain::RunId::as_uuid);
+        let ReportHead {
+            id,
+            source,
+            revision,
+            model,
+            change,
+            status,
+            attempts,
+            note,
+            behind_since,
+            due_at,
+            reported_at,
+            place: _,
+        } = head;
+        Self {
+            id,
+            source: source.into(),
+            revision: Some(revision).filter(|revision| !revision.is_empty()),
+            model,
+            run,
+            pull_request: change,
+            state: status.into(),
+            attempts,
+            note,
+            behind_since,
+            due_at,
+            reported_at,
+        }
+    }
+}
+
+/// A page of reports, newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReportList {
+    reports: Vec<ReportSummary>,
+    /// The `cursor` of the next page; null at the end.
+    next: Option<String>,
+}
+
+/// How many reports were made due.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReportsRetried {
+    /// How many.
+    due: u64,
+}
+
+/// Which reports are listed.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Listing {
+    /// Only reports of this source.
+    #[param(value_type = Option<String>, pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+    source: Option<SourceName>,
+    /// Only reports that have come so far.
+    #[param(inline)]
+    state: Option<ReportState>,
+    /// How many reports; 50 if absent.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+}
+
+/// Which reports are made due.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Retried {
+    /// The source.
+    #[param(value_type = String, pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+    source: SourceName,
+}
+
+/// Lists reports to forges, newest first.
+#[utoipa::path(
+    get,
+    path = "/reports",
+    operation_id = "listReports",
+    tag = "reports",
+    params(Listing),
+    responses((status = 200, description = "A page of reports.", body = ReportList), ListProblems)
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Query(listing): Query<Listing>,
+) -> Answer<ReportList> {
+    let Listing { source, state, limit, cursor } = listing;
+    let limit = page(limit)?;
+    let before: Option<(u64, String)> = cursor::read(cursor.as_deref())?;
+    if before.as_ref().is_some_and(|(place, id)| i64::try_from(*place).is_err() || id.contains('\0')) {
+        return Err(Problem::bad_request("`cursor` is none that this list answered with `next`"));
+    }
+    let filter = ReportFilter { scope: caller.scope(), source, status: state.map(store::ReportStatus::from), before };
+    let mut heads = shared.store.reports(&filter, limit + 1).await?;
+    let next = cursor::cut(&mut heads, limit, |head| head.place.clone());
+    Ok(Json(ReportList { reports: heads.into_iter().map(ReportSummary::from).collect(), next }))
+}
+
+/// Makes a report due that is behind or was refused.
+#[utoipa::path(
+    post,
+    path = "/reports/{id}/retry",
+    operation_id = "retryReport",
+    tag = "reports",
+    params(("id" = String, Path, description = "The report.", min_length = 1, max_length = 1024)),
+    responses((status = 200, description = "The report, due again.", body = ReportSummary), SteerProblems)
+)]
+pub(super) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    ReportOf(id): ReportOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<ReportSummary> {
+    let report = shared.store.report(&id).await?;
+    shared.demand_source(&caller, &report.source, StoreError::NoSuchReport { id: id.clone() }).await?;
+    shared.audit(&caller, "report.retry", id.clone()).await?;
+    Ok(Json(shared.pipeline.retry_report(&id).await?.into()))
+}
+
+/// Makes all reports of a source due that are behind or were refused.
+#[utoipa::path(
+    post,
+    path = "/reports/retry",
+    operation_id = "retryReports",
+    tag = "reports",
+    params(Retried),
+    responses((status = 200, description = "How many are due again.", body = ReportsRetried), SteerProblems)
+)]
+pub(super) async fn retry_all(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    Query(Retried { source }): Query<Retried>,
+) -> Answer<ReportsRetried> {
+    let missing = StoreError::NoSuchReport { id: source.as_str().to_owned() };
+    if !shared.pipeline.sources().any(|(name, _)| *name == source) {
+        return Err(missing.into());
+    }
+    shared.demand_source(&caller, &source, missing).await?;
+    shared.audit(&caller, "report.retry", source.as_str().to_owned()).await?;
+    Ok(Json(ReportsRetried { due: shared.pipeline.retry_reports(&source).await? }))
+}
