@@ -43,6 +43,12 @@ impl Pipeline {
             Err(StoreError::NoSuchRun { .. }) => {}
             known => return known.map(|_| None).map_err(StepError::from),
         }
+        // Lost with the store: trained again, it is the same as what is named, and nothing is promoted either.
+        let kept = self.fresh_folder(run.id, "found").await?.join("model.safetensors");
+        match self.artifacts.get_weights(artifact, &kept).await {
+            Err(error) if error.is_lost() => return Ok(None),
+            read => read?,
+        }
         run.artifact = Some(artifact.clone());
         run.promotion_commit = Some(placed.commit.clone());
         Ok(Some((RunEvent::Found, texts::found(run, by, &placed.commit))))

@@ -14,7 +14,7 @@ const RUNS: i64 = 100;
 const LINES: i64 = 2_000;
 
 impl Store {
-    /// Removes logs of ended runs that are too old, and then the oldest until the rest fits.
+    /// Removes logs of runs that ended too long ago, and then the oldest until the rest fits.
     pub(super) async fn remove_logs(
         &self,
         now: Timestamp,
@@ -27,7 +27,9 @@ impl Store {
         let sum =
             sqlx::query("SELECT CAST(COALESCE(SUM(log_bytes), 0) AS BIGINT) AS bytes FROM runs WHERE log_bytes > 0");
         let mut over = count_of(&sum.fetch_one(&self.database.pool).await?, "bytes")?.saturating_sub(keep.bytes);
-        let select = "SELECT id, created_at, log_bytes FROM runs
+        let select = "SELECT id, created_at, log_bytes,
+                             COALESCE((SELECT MAX(at) FROM transitions WHERE run = runs.id), created_at) AS moved_at
+                      FROM runs
                       WHERE log_bytes > 0 AND active = 0 AND (created_at, id) > ($1, $2)
                       ORDER BY created_at, id LIMIT $3";
         let mut after = (i64::MIN, String::new());
@@ -41,6 +43,10 @@ impl Store {
                 after = (row.try_get("created_at")?, row.try_get("id")?);
                 if after.0 >= too_old && over == 0 {
                     return Ok(());
+                }
+                // A run that waited for long has a log that is younger than the run.
+                if row.try_get::<i64, _>("moved_at")? >= too_old && over == 0 {
+                    continue;
                 }
                 over = over.saturating_sub(count_of(row, "log_bytes")?);
                 removed.log_lines += self.remove_log(&after.1, removal).await?;

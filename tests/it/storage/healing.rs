@@ -36,7 +36,7 @@ async fn weights_that_were_damaged_are_trained_again_and_written_anew() {
 
 #[tokio::test]
 async fn weights_that_were_damaged_are_healed_from_a_copy_and_not_trained_again() {
-    let mut bench = Bench::start_with(&format!("{USUAL}\nartifacts: {{copies: [./backup/artifacts]}}")).await;
+    let bench = Bench::start_with(&format!("{USUAL}\nartifacts: {{copies: [./backup/artifacts]}}")).await;
     let first = bench.promote_a_first_model().await;
     bench.promote_a_first_model_again().await;
     let backup = bench.beside(&["backup", "backup"]).await;
@@ -52,6 +52,5 @@ async fn weights_that_were_damaged_are_healed_from_a_copy_and_not_trained_again(
     assert_eq!(std::fs::read(&weights).expect("weights"), whole);
     let metrics = bench.server().api().get("/metrics").await.expect("metrics").text;
     assert!(metrics.contains("slipway_artifacts_healed_total 1"), "{metrics}");
-    bench.restart(&[]).await;
     bench.finish().await;
 }
