@@ -18,12 +18,13 @@ use super::folder::{CacheFolder, Generation};
 use super::history::Memory;
 use super::holding::Holdings;
 use super::http::Connection;
+use super::repack::repack;
 use super::words::short_words;
 
-/// More packs than this make every lookup slow (measured: 0.7 ms a tree edit with 1 pack, 7 ms with 500): mirror anew.
+/// More packs than this make every lookup slow (measured: 0.7 ms a tree edit with 1 pack, 7 ms with 500): repack.
 const MOST_PACKS: usize = 50;
 
-/// More loose objects than this take inodes for nothing: mirror anew. Every promotion leaves a handful.
+/// More loose objects than this take inodes for nothing: repack. Every promotion leaves a handful.
 const MOST_LOOSE: usize = 20_000;
 
 /// A bare mirror of one branch of one repository. Cheap to clone; safe to use from many threads at once.
@@ -65,7 +66,7 @@ impl Mirror {
         };
         match fetch::update(generation.path(), &self.remote, &self.connection, beside) {
             Ok(fetched) => {
-                self.tidy(&generation, beside);
+                self.tidy(&generation);
                 Ok(fetched)
             }
             Err(Fault::Final(error)) => Err(error),
@@ -94,7 +95,7 @@ impl Mirror {
         if let Some(generation) = self.folder.current() {
             match fetch::catch_up(generation.path(), &self.remote, &self.connection, tip) {
                 Ok(Some(tip)) => {
-                    self.tidy(&generation, &BTreeSet::new());
+                    self.tidy(&generation);
                     return Ok(name_of(tip));
                 }
                 // A damaged mirror is noticed again, and healed, by what follows.
@@ -199,21 +200,22 @@ impl Mirror {
     pub(super) fn tidy_after_push(&self) {
         let _turn = self.folder.fetching();
         if let Some(generation) = self.folder.current() {
-            self.tidy(&generation, &BTreeSet::new());
+            self.tidy(&generation);
         }
     }
 
-    /// Remakes a mirror that fills up, with what was just fetched beside the branch.
-    fn tidy(&self, generation: &Generation, beside: &BTreeSet<String>) {
-        if packs(generation) > MOST_PACKS || loose_objects(generation) > MOST_LOOSE {
-            self.remake_for_speed(beside);
+    /// Repacks a mirror that fills up. A full mirror still works: when it cannot be repacked now, it is tried after the
+    /// next fetch.
+    fn tidy(&self, generation: &Generation) {
+        if packs(generation) <= MOST_PACKS && loose_objects(generation) <= MOST_LOOSE {
+            return;
         }
-    }
-
-    /// A full mirror still works: when it cannot be remade now, it is tried after the next fetch.
-    fn remake_for_speed(&self, beside: &BTreeSet<String>) {
-        if let Err(error) = self.remake(beside) {
-            tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be made anew");
+        let smaller = self.folder.next();
+        match repack(generation.path(), smaller.path(), &self.remote) {
+            Ok(()) => drop(self.folder.replace(smaller)),
+            Err(error) => {
+                tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be repacked");
+            }
         }
     }
 

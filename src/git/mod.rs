@@ -26,6 +26,7 @@ mod read;
 mod reference;
 mod remote;
 mod removal;
+mod repack;
 mod request;
 mod round;
 mod signing;

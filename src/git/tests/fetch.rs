@@ -1,6 +1,8 @@
 //! Mirrors: fetching, healing, and what is refused.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::thread;
 
 use crate::domain::Retry;
@@ -144,7 +146,7 @@ fn a_folder_that_is_no_repository_is_made_anew_by_the_next_process() {
 }
 
 #[test]
-fn a_mirror_of_many_packs_is_made_anew() {
+fn a_mirror_of_many_packs_is_repacked_and_the_server_asked_for_nothing_more() {
     let world = World::new();
     let mirror = world.mirror();
     mirror.fetch().unwrap();
@@ -153,12 +155,38 @@ fn a_mirror_of_many_packs_is_made_anew() {
         fs::write(before[0].join(format!("objects/pack/pack-{number}.pack")), "").unwrap();
     }
     world.commit(&[("100644", "new", "x")]);
+    world.server.asked();
     assert_eq!(mirror.fetch().unwrap(), world.tip());
+    assert_eq!(world.server.asked(), [Ask::FetchRefs, Ask::Fetch]);
     assert_ne!(world.generations(), before);
+    assert_eq!(mirror.read_file(&world.tip(), "new", 100).unwrap().unwrap(), b"x");
+    assert_eq!(mirror.fetch().unwrap(), world.tip());
 }
 
 #[test]
-fn a_mirror_of_many_loose_objects_is_made_anew_after_a_push() {
+fn repacking_keeps_the_pack_that_is_larger_than_all_others() {
+    let world = World::new();
+    let large = (0..20_000_u64).fold(String::new(), |text, n| text + &n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string());
+    let first = world.commit(&[("100644", "large", &large)]);
+    let mirror = world.mirror();
+    mirror.fetch().unwrap();
+    let packs = || {
+        let folder = fs::read_dir(world.generations()[0].join("objects/pack")).unwrap();
+        let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "pack")).collect::<BTreeSet<_>>()
+    };
+    let largest = packs();
+    for number in 0..51 {
+        world.commit(&[("100644", "small", &number.to_string())]);
+        mirror.fetch().unwrap();
+    }
+    assert!(packs().is_superset(&largest) && packs().len() == 2, "{:?}", packs());
+    assert_eq!(mirror.read_file(&first, "large", 1 << 20).unwrap().unwrap(), large.as_bytes());
+    assert_eq!(mirror.read_file(&world.tip(), "small", 100).unwrap().unwrap(), b"50");
+}
+
+#[test]
+fn a_mirror_of_many_loose_objects_is_repacked_after_a_push() {
     let world = World::new();
     let mirror = world.mirror();
     mirror.fetch().unwrap();
