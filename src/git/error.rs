@@ -184,6 +184,20 @@ pub enum GitError {
         /// What the limit counts.
         unit: &'static str,
     },
+    /// More models in a repository than are looked at.
+    #[error(
+        "{repository}: expected at most {limit} files `slipway.yaml`, came {found} at {commit}\n  help: move some of the models to another repository; until then none of this repository is judged"
+    )]
+    TooManyModels {
+        /// The repository.
+        repository: String,
+        /// The revision.
+        commit: CommitSha,
+        /// How many there may be.
+        limit: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// A commit that cannot be written as it was proposed.
     #[error("{repository}: the commit cannot be written: {problem}\n  help: {help}")]
     InvalidCommit {
@@ -319,6 +333,7 @@ impl GitError {
             | Self::UnknownCommit { .. }
             | Self::UnusablePath { .. }
             | Self::LimitExceeded { .. }
+            | Self::TooManyModels { .. }
             | Self::InvalidCommit { .. }
             | Self::ProtectedBranch { .. }
             | Self::Refused { .. } => Retry::Never,

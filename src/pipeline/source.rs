@@ -110,11 +110,15 @@ pub(super) fn read_text(
     }))
 }
 
-/// All model files of a revision, in the order of their paths.
+/// All model files of a revision, in the order of their paths. Too many are an error: to judge some of them would leave the
+/// others out without a word.
 pub(super) fn model_files(mirror: &Mirror, commit: &CommitSha) -> Result<Vec<ModelFile>, GitError> {
     let is_model = |path: &str| path == MODEL_FILE || path.ends_with("/slipway.yaml");
-    let mut found = mirror.find_files(commit, &is_model)?;
-    found.truncate(MOST_MODELS);
+    let found = mirror.find_files(commit, &is_model)?;
+    if found.len() > MOST_MODELS {
+        let (repository, commit) = (mirror.remote().url().to_owned(), commit.clone());
+        return Err(GitError::TooManyModels { repository, commit, limit: MOST_MODELS, found: found.len() });
+    }
     let mut files = Vec::with_capacity(found.len());
     for file in found {
         if let Some(text) = read_text(mirror, commit, &file.path)? {

@@ -1,6 +1,6 @@
 //! What follows from a push: a promotion, a refusal, a comparison, or nothing.
 
-use slipway_testkit::git;
+use slipway_testkit::{Answer, git};
 
 use crate::support::{Bench, DEADLINE, MODEL, POLICY, text};
 
@@ -21,6 +21,23 @@ async fn a_good_model_is_promoted_by_one_commit_that_changes_marked_values_only(
     let weights = bench.world.folder.join("state/artifacts/sha256").join(hex).join("model.safetensors");
     let digest = slipway_contract::Digest::of(&std::fs::read(weights).expect("weights"));
     assert_eq!(digest.as_str(), artifact);
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn more_models_than_are_looked_at_are_said_instead_of_some_being_left_out() {
+    let bench = Bench::start().await;
+    for number in 0..500 {
+        bench.world.work.write(format!("models/{number}/slipway.yaml"), "a model").expect("written");
+    }
+    bench.push("one model too many").await;
+    let path = "/api/v1/deliveries?state=dead";
+    let is_there = |answer: &Answer| answer.json["deliveries"].as_array().is_some_and(|dead| !dead.is_empty());
+    let answer = bench.api().wait_for("a dead delivery", path, DEADLINE, is_there).await.expect("a dead delivery");
+    let note = text(&answer.json["deliveries"][0], "note");
+    assert!(note.contains("expected at most 500 files `slipway.yaml`, came 501 at "), "{note}");
+    assert!(note.contains("until then none of this repository is judged"), "{note}");
+    assert!(bench.api().runs().await.expect("runs").is_empty());
     bench.finish().await;
 }
 
