@@ -233,9 +233,14 @@ pub(super) struct WebFile {
     /// Connections at a time, 16 to 65536.
     #[schemars(range(min = 16, max = 65_536))]
     pub(super) connections: usize,
-    /// Connections at a time from one address. Behind a proxy, which is one address, set it to what `connections` is.
+    /// Connections at a time from one address, unless it is that of a trusted proxy.
     #[schemars(range(min = 1, max = 65_536))]
     pub(super) connections_of_an_address: usize,
+    /// Networks of the proxies in front of this server, such as `10.0.0.0/8`. Of a request through one of them, limits and the
+    /// audit log name the address that `forwarded_header` says: the last one that is no proxy's.
+    pub(super) trusted_proxies: Vec<String>,
+    /// The header in which these proxies name who asked them.
+    pub(super) forwarded_header: ForwardedHeaderFile,
     /// Where people reach this server, such as `https://slipway.example.com`. Checks and comments at forges link to the page of
     /// each run there; such a link opens its one page without a token, for whoever can read the change.
     pub(super) public_url: Option<String>,
@@ -246,6 +251,17 @@ pub(super) struct WebFile {
     /// Requests to the API that one token may make in a second, 1 to 10000; four times as many at once.
     #[schemars(range(min = 1, max = 10_000))]
     pub(super) requests_per_second: u32,
+}
+
+/// The header in which proxies name who asked them.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ForwardedHeaderFile {
+    /// `X-Forwarded-For`.
+    #[default]
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// Who may read the metrics.
@@ -266,6 +282,8 @@ impl Default for WebFile {
             all_deliveries: ByteSize::mib(256),
             connections: 2_048,
             connections_of_an_address: 256,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeaderFile::default(),
             public_url: None,
             api_token: None,
             metrics: None,

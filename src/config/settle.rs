@@ -12,8 +12,8 @@ use slipway_contract::API_VERSION;
 use super::environments::{settle_environments, settle_people};
 use super::executor::{Jobs, settle_executor};
 use super::file::{
-    AuthorFile, CommitterFile, LimitsFile, MetricsFile, PostgresFile, ServerFile, ServerKind, SqliteFile, StoreFile,
-    TelemetryFile, WebFile,
+    AuthorFile, CommitterFile, ForwardedHeaderFile, LimitsFile, MetricsFile, PostgresFile, ServerFile, ServerKind,
+    SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::floors;
 use super::remote::{Login, Place};
@@ -308,7 +308,30 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
             problems.add(key, format!("{count} is out of range, expected {fewest} to {MOST_CONNECTIONS}"));
         }
     }
-    Some(web::Settings { listen, public_url, bodies, connections, api_token, metrics, requests_per_second })
+    let trusted_proxies = settle_proxies(file, problems);
+    Some(web::Settings {
+        listen,
+        public_url,
+        bodies,
+        connections,
+        trusted_proxies,
+        api_token,
+        metrics,
+        requests_per_second,
+    })
+}
+
+/// The proxies that are believed.
+fn settle_proxies(file: &WebFile, problems: &mut Problems) -> web::TrustedProxies {
+    let mut networks = Vec::new();
+    for (index, network) in file.trusted_proxies.iter().enumerate() {
+        networks.extend(problems.take(&format!("web.trusted_proxies[{index}]"), network.parse::<web::Network>()));
+    }
+    let header = match file.forwarded_header {
+        ForwardedHeaderFile::XForwardedFor => web::ForwardedHeader::XForwardedFor,
+        ForwardedHeaderFile::Forwarded => web::ForwardedHeader::Forwarded,
+    };
+    web::TrustedProxies { networks, header }
 }
 
 /// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.

@@ -1,17 +1,19 @@
 //! Who calls, and what they may do: bearer tokens (RFC 6750), their roles and the sources they cover.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
+use slipway_contract::Digest;
 
+use super::known::Memory;
+use super::peer::peer_of;
 use super::problem::Problem;
 use super::rate::whole_seconds;
 use super::refusals::Refusal;
@@ -62,18 +64,6 @@ impl Caller {
     }
 }
 
-/// Where a call comes from. Addresses of IPv6 count by the network that one customer is given.
-fn peer_of(extensions: &Extensions) -> String {
-    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
-    match address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
-}
-
 /// The token's text, if the header is there once and of the right form. The scheme's name may be in any case.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -86,21 +76,28 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// Why nobody is let in.
 enum Stranger {
     Refused(&'static str),
+    TooOften(&'static str, Duration),
     Store(StoreError),
 }
 
 impl Shared {
+    /// The token of the settings, if this is its secret.
+    fn settings_token(&self, secret: &str) -> Option<Token> {
+        let is_it = self.settings.api_token.as_ref().is_some_and(|token| token.equals(secret));
+        is_it.then(|| Token {
+            name: SETTINGS_TOKEN.to_owned(),
+            role: Role::Admin,
+            sources: Vec::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            expires_at: None,
+            revoked_at: None,
+        })
+    }
+
     /// The token behind a secret, if it is good.
     async fn token_behind(&self, secret: &str) -> Result<Token, Stranger> {
-        if self.settings.api_token.as_ref().is_some_and(|token| token.equals(secret)) {
-            return Ok(Token {
-                name: SETTINGS_TOKEN.to_owned(),
-                role: Role::Admin,
-                sources: Vec::new(),
-                created_at: Timestamp::UNIX_EPOCH,
-                expires_at: None,
-                revoked_at: None,
-            });
+        if let Some(token) = self.settings_token(secret) {
+            return Ok(token);
         }
         let token = self.store.token_of(secret).await.map_err(Stranger::Store)?;
         let token = token.ok_or(Stranger::Refused("the token is not known"))?;
@@ -111,6 +108,43 @@ impl Shared {
             return Err(Stranger::Refused("the token has expired"));
         }
         Ok(token)
+    }
+
+    /// The same for a caller. The store is asked only as often as is granted to the peer, but for secrets that were good
+    /// before.
+    async fn look_up(&self, secret: &str, peer: &str) -> Result<Token, Stranger> {
+        if let Some(token) = self.settings_token(secret) {
+            return Ok(token);
+        }
+        let (digest, now) = (Digest::of(secret.as_bytes()), Instant::now());
+        let memory = self.known.recall(&digest, now);
+        match memory {
+            Memory::Refused(reason) => return Err(self.stranger(peer, reason)),
+            Memory::Unknown => {
+                let reason = "too many attempts without a good token";
+                self.strangers.take(peer, now).map_err(|pause| Stranger::TooOften(reason, pause))?;
+            }
+            Memory::Good => {}
+        }
+        match self.token_behind(secret).await {
+            Ok(token) => {
+                self.known.note_good(digest);
+                Ok(token)
+            }
+            Err(Stranger::Refused(reason)) => {
+                self.known.note_refused(digest, reason, now);
+                Err(if memory == Memory::Good { self.stranger(peer, reason) } else { Stranger::Refused(reason) })
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Somebody without a good token, who may try only so often.
+    fn stranger(&self, peer: &str, reason: &'static str) -> Stranger {
+        match self.strangers.take(peer, Instant::now()) {
+            Ok(()) => Stranger::Refused(reason),
+            Err(pause) => Stranger::TooOften(reason, pause),
+        }
     }
 
     /// Lets a caller in, or refuses: without a good token, or because they ask too often.
@@ -124,31 +158,27 @@ impl Shared {
         let peer = peer_of(extensions);
         let target = format!("{method} {}", uri.path());
         let known = match bearer(headers) {
-            Some(secret) => self.token_behind(secret).await.map(|token| (token, secret)),
-            None => Err(Stranger::Refused("no bearer token was sent")),
+            Some(secret) => self.look_up(secret, &peer).await.map(|token| (token, secret)),
+            None => Err(self.stranger(&peer, "no bearer token was sent")),
         };
         let (Token { name, role, sources, .. }, secret) = match known {
             Ok(known) => known,
             Err(Stranger::Store(error)) => return Err(error.into()),
             Err(Stranger::Refused(reason)) => {
-                let asked = self.strangers.take(&peer, Instant::now());
-                let actor = Actor::anyone();
-                self.note_refusal(Refusal { actor, peer, reason: reason.to_owned() }, &target).await;
-                return Err(match asked {
-                    Ok(()) => Problem::new(
-                        StatusCode::UNAUTHORIZED,
-                        format!("{reason}; this needs the header `Authorization: Bearer TOKEN`"),
-                    )
-                    .asks_for_token(),
-                    Err(pause) => too_often(whole_seconds(pause)),
-                });
+                self.note_refusal(Refusal { actor: Actor::anyone(), peer, reason: reason.to_owned() }, &target).await;
+                let detail = format!("{reason}; this needs the header `Authorization: Bearer TOKEN`");
+                return Err(Problem::new(StatusCode::UNAUTHORIZED, detail).asks_for_token());
+            }
+            Err(Stranger::TooOften(reason, pause)) => {
+                self.note_refusal(Refusal { actor: Actor::anyone(), peer, reason: reason.to_owned() }, &target).await;
+                return Err(too_often(pause));
             }
         };
         let scope = (!sources.is_empty()).then_some(sources);
         let caller = Caller { name, role, scope, secret: secret.into(), target, peer };
         if let Err(pause) = self.callers.take(&caller.name, Instant::now()) {
             self.note_refusal(caller.refusal("too many requests"), &caller.target).await;
-            return Err(too_often(whole_seconds(pause)));
+            return Err(too_often(pause));
         }
         Ok(caller)
     }
@@ -191,7 +221,9 @@ impl Shared {
     }
 }
 
-fn too_often(seconds: u32) -> Problem {
+/// Who asks too often waits.
+pub(super) fn too_often(pause: Duration) -> Problem {
+    let seconds = whole_seconds(pause);
     Problem::new(StatusCode::TOO_MANY_REQUESTS, format!("too many requests; ask again in {seconds} s"))
         .retry_after(seconds)
 }
@@ -260,18 +292,5 @@ mod tests {
         for values in [&[][..], &["abc"], &["Basic abc"], &["Bearer "], &["Bearer a", "Bearer b"], &[&*long]] {
             assert_eq!(read(values), None, "{values:?}");
         }
-    }
-
-    #[test]
-    fn addresses_of_one_network_of_ipv6_are_one_peer() {
-        let peer = |text: &str| {
-            let mut extensions = Extensions::new();
-            extensions.insert(ConnectInfo(text.parse::<SocketAddr>().expect("an address")));
-            peer_of(&extensions)
-        };
-        assert_eq!(peer("192.0.2.7:80"), "192.0.2.7");
-        assert_eq!(peer("[::ffff:192.0.2.7]:80"), "192.0.2.7");
-        assert_eq!(peer("[2001:db8:1:2:3:4:5:6]:80"), "2001:db8:1:2::/64");
-        assert_eq!(peer_of(&Extensions::new()), "0.0.0.0");
     }
 }

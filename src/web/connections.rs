@@ -20,11 +20,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+
+use super::TrustedProxies;
 
 /// How long a client may take for a request's head, and a connection may be idle between two requests.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
@@ -50,25 +53,42 @@ const TOO_MANY: &[u8] =
 pub struct ConnectionLimits {
     /// In all.
     pub all: usize,
-    /// From one address. All connections through a proxy are from one address.
+    /// From one address, unless it is that of a trusted proxy.
     pub each_address: usize,
 }
 
+/// What connections are served with. It may be replaced while they are open: each request is answered by what is served
+/// when it arrives.
+#[derive(Clone)]
+pub struct Served {
+    pub(super) router: Router,
+    pub(super) limits: ConnectionLimits,
+    pub(super) proxies: TrustedProxies,
+}
+
 /// Serves until `stop`, then lets requests in flight end.
-pub(super) async fn serve(listener: TcpListener, router: Router, limits: ConnectionLimits, stop: CancellationToken) {
-    let limits = ConnectionLimits { all: limits.all.min(room_for_connections()), ..limits };
-    let counted = Arc::new(Counted::new(limits));
+pub(super) async fn serve(listener: TcpListener, served: watch::Receiver<Served>, stop: CancellationToken) {
+    let room = room_for_connections();
+    let counted = Arc::new(Counted::default());
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => match Place::take(&counted, peer) {
-                    Ok(place) => {
-                        connections.spawn(serve_one(stream, peer, router.clone(), place, stop.clone()));
+                Ok((stream, peer)) => {
+                    let (limits, is_proxy) = {
+                        let served = served.borrow();
+                        (served.limits, served.proxies.contain(peer.ip()))
+                    };
+                    // Many clients share the connections of a proxy, so only the limit of all holds for it.
+                    let each_address = if is_proxy { usize::MAX } else { limits.each_address };
+                    match Place::take(&counted, peer, ConnectionLimits { all: limits.all.min(room), each_address }) {
+                        Ok(place) => {
+                            connections.spawn(serve_one(stream, peer, served.clone(), place, stop.clone()));
+                        }
+                        Err(reason) => refuse(&stream, reason),
                     }
-                    Err(reason) => refuse(&stream, reason),
-                },
+                }
                 Err(error) => pause_after(&error).await,
             },
             Some(_) = connections.join_next() => {}
@@ -83,7 +103,13 @@ pub(super) async fn serve(listener: TcpListener, router: Router, limits: Connect
 }
 
 /// Serves one connection until it ends or, once the server stops, until its request is answered.
-async fn serve_one(stream: TcpStream, peer: SocketAddr, router: Router, place: Place, stop: CancellationToken) {
+async fn serve_one(
+    stream: TcpStream,
+    peer: SocketAddr,
+    served: watch::Receiver<Served>,
+    place: Place,
+    stop: CancellationToken,
+) {
     // Answers are small and final: nothing is gained by waiting for more to send.
     stream.set_nodelay(true).ok();
     let mut stream = TimeoutStream::new(stream);
@@ -95,7 +121,8 @@ async fn serve_one(stream: TcpStream, peer: SocketAddr, router: Router, place: P
         .max_buf_size(LARGEST_HEAD);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
+        let router = served.borrow().router.clone();
+        router.oneshot(request)
     });
     let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
@@ -134,9 +161,8 @@ fn room_for_connections() -> usize {
 }
 
 /// Connections that are being served, counted.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Counted {
-    limits: ConnectionLimits,
     now: Mutex<Now>,
 }
 
@@ -148,10 +174,6 @@ struct Now {
 }
 
 impl Counted {
-    fn new(limits: ConnectionLimits) -> Self {
-        Self { limits, now: Mutex::default() }
-    }
-
     fn now(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,14 +187,14 @@ struct Place {
 }
 
 impl Place {
-    fn take(counted: &Arc<Counted>, peer: SocketAddr) -> Result<Self, &'static str> {
+    fn take(counted: &Arc<Counted>, peer: SocketAddr, limits: ConnectionLimits) -> Result<Self, &'static str> {
         let address = sender_of(peer.ip());
         let mut now = counted.now();
-        if now.all >= counted.limits.all {
+        if now.all >= limits.all {
             return Err("all");
         }
         let here = now.by_address.entry(address).or_default();
-        if *here >= counted.limits.each_address {
+        if *here >= limits.each_address {
             return Err("each_address");
         }
         *here += 1;
@@ -213,14 +235,15 @@ mod tests {
 
     #[test]
     fn places_are_limited_in_all_and_for_each_address_and_given_back() {
-        let counted = Arc::new(Counted::new(ConnectionLimits { all: 3, each_address: 2 }));
-        let first = Place::take(&counted, peer("192.0.2.1")).expect("a place");
-        let second = Place::take(&counted, peer("192.0.2.1")).expect("a place");
-        assert_eq!(Place::take(&counted, peer("192.0.2.1")).expect_err("full"), "each_address");
-        let third = Place::take(&counted, peer("192.0.2.2")).expect("a place");
-        assert_eq!(Place::take(&counted, peer("192.0.2.3")).expect_err("full"), "all");
+        let counted = Arc::new(Counted::default());
+        let limits = ConnectionLimits { all: 3, each_address: 2 };
+        let first = Place::take(&counted, peer("192.0.2.1"), limits).expect("a place");
+        let second = Place::take(&counted, peer("192.0.2.1"), limits).expect("a place");
+        assert_eq!(Place::take(&counted, peer("192.0.2.1"), limits).expect_err("full"), "each_address");
+        let third = Place::take(&counted, peer("192.0.2.2"), limits).expect("a place");
+        assert_eq!(Place::take(&counted, peer("192.0.2.3"), limits).expect_err("full"), "all");
         drop(second);
-        let fourth = Place::take(&counted, peer("::ffff:192.0.2.1")).expect("a place");
+        let fourth = Place::take(&counted, peer("::ffff:192.0.2.1"), limits).expect("a place");
         drop((first, third, fourth));
         assert!(counted.now().all == 0 && counted.now().by_address.is_empty());
     }

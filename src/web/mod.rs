@@ -6,9 +6,11 @@ mod api;
 mod body;
 mod connections;
 mod health;
+mod known;
 mod measure;
 mod page;
 mod panics;
+mod peer;
 mod problem;
 mod rate;
 mod refusal;
@@ -22,21 +24,23 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use body::Budget;
 
 pub use body::BodyLimits;
-pub use connections::ConnectionLimits;
+pub use connections::{ConnectionLimits, Served};
+pub use peer::{ForwardedHeader, Network, TrustedProxies};
 
 use crate::domain::SourceName;
 use crate::forge::{Forge, Secret};
 use crate::pipeline::Pipeline;
 use crate::store::Store;
+use known::KnownSecrets;
 use rate::Buckets;
 use refusals::Refusals;
 
@@ -58,6 +62,8 @@ pub struct Settings {
     pub bodies: BodyLimits,
     /// How many connections are served.
     pub connections: ConnectionLimits,
+    /// The proxies that say who asks through them.
+    pub trusted_proxies: TrustedProxies,
     /// Bearer token of an administrator, beside those in the store.
     pub api_token: Option<Secret>,
     /// Who may read the metrics.
@@ -93,6 +99,10 @@ const AT_ONCE: u32 = 4;
 const STRANGERS_PER_SECOND: u32 = 5;
 const STRANGERS_AT_ONCE: u32 = 100;
 
+/// Pages of runs that one peer may open in a second, lastingly and at once, whether the link is good or not.
+const PAGES_PER_SECOND: u32 = 10;
+const PAGES_AT_ONCE: u32 = 100;
+
 /// Callers who may follow events and logs at the same time.
 const MOST_FOLLOWERS: usize = 64;
 
@@ -110,6 +120,10 @@ pub struct Shared {
     callers: Buckets,
     /// Requests without a good token, by where they come from.
     strangers: Buckets,
+    /// Pages of runs, by where they are opened.
+    visitors: Buckets,
+    /// Secrets that were looked up lately.
+    known: KnownSecrets,
     refusals: Refusals,
     /// Answers that follow what happens.
     followers: Arc<Semaphore>,
@@ -141,6 +155,8 @@ impl Shared {
             bodies: Budget::of(all),
             callers: Buckets::new(per_second, per_second.saturating_mul(AT_ONCE), now),
             strangers: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
+            visitors: Buckets::new(PAGES_PER_SECOND, PAGES_AT_ONCE, now),
+            known: KnownSecrets::default(),
             refusals: Refusals::default(),
             followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
             stop,
@@ -160,13 +176,20 @@ fn router(shared: Arc<Shared>) -> Router {
         .fallback(problem::no_such_page)
         .layer(panics::caught())
         .method_not_allowed_fallback(problem::no_such_method)
+        .layer(from_fn_with_state(shared.clone(), peer::find_client))
         .layer(from_fn(measure::measure))
         .with_state(shared)
 }
 
-/// Serves until `stop`, then lets requests in flight end.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken) -> std::io::Result<()> {
-    let limits = shared.settings.connections;
-    connections::serve(listener, router(shared), limits, stop).await;
-    Ok(())
+impl Served {
+    /// What is served with this shared part.
+    pub fn with(shared: Arc<Shared>) -> Self {
+        let (limits, proxies) = (shared.settings.connections, shared.settings.trusted_proxies.clone());
+        Self { router: router(shared), limits, proxies }
+    }
+}
+
+/// Serves what `served` holds, until `stop`; then lets requests in flight end.
+pub async fn serve(listener: TcpListener, served: watch::Receiver<Served>, stop: CancellationToken) {
+    connections::serve(listener, served, stop).await;
 }

@@ -1,13 +1,16 @@
 //! The pages of runs. A link that a forge was given opens its one page; who has a token uses the API.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::Shared;
+use super::access::too_often;
+use super::peer::peer_of;
 use super::problem::Problem;
 use crate::domain::{Run, RunId};
 use crate::forge;
@@ -39,8 +42,9 @@ pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
     Query(link): Query<Link>,
+    extensions: Extensions,
 ) -> Result<Response, Problem> {
-    let run = shared.opened_by(&id, &link).await?;
+    let run = shared.opened_by(&id, &link, &extensions).await?;
     let transitions = shared.store.transitions(run.id).await?;
     let picture = format!("{}/verdict.svg?key={}", run.id, link.key);
     let page = pipeline::page_of(&run, &transitions, &picture);
@@ -52,8 +56,9 @@ pub(super) async fn picture(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
     Query(link): Query<Link>,
+    extensions: Extensions,
 ) -> Result<Response, Problem> {
-    let run = shared.opened_by(&id, &link).await?;
+    let run = shared.opened_by(&id, &link, &extensions).await?;
     let verdict = run.verdict.as_ref().ok_or_else(no_such_page)?;
     let picture = pipeline::picture_of(verdict);
     Ok((HEADERS, [(header::CONTENT_TYPE, "image/svg+xml; charset=utf-8")], picture).into_response())
@@ -61,7 +66,8 @@ pub(super) async fn picture(
 
 impl Shared {
     /// The run that a link opens. Who has no good link does not learn whether there is such a run.
-    async fn opened_by(&self, id: &str, link: &Link) -> Result<Run, Problem> {
+    async fn opened_by(&self, id: &str, link: &Link, extensions: &Extensions) -> Result<Run, Problem> {
+        self.visitors.take(&peer_of(extensions), Instant::now()).map_err(too_often)?;
         let id: RunId = id.parse().map_err(|_| no_such_page())?;
         // Guesses do not get as far as the store.
         if !self.page_secrets.values().any(|secrets| forge::opens(secrets, id, &link.key)) {

@@ -10,10 +10,10 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::ConnectionLimits;
+use super::{ConnectionLimits, Served, TrustedProxies};
 use super::connections;
 
 /// Browsers open several connections; nobody else is to come.
@@ -67,7 +67,9 @@ pub async fn wait_for_code(listener: TcpListener, registration: Registration) ->
     let (sender, code) = oneshot::channel();
     let router = router(registration, sender);
     let stop = CancellationToken::new();
-    let serving = connections::serve(listener, router, LIMITS, stop.clone());
+    let served = Served { router, limits: LIMITS, proxies: TrustedProxies::default() };
+    let (_unchanged, served) = watch::channel(served);
+    let serving = connections::serve(listener, served, stop.clone());
     let came = async {
         let code = code.await.ok();
         // The browser is answered before the pages end.

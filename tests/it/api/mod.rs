@@ -4,6 +4,7 @@ mod access;
 mod beside;
 mod client;
 mod events;
+mod limits;
 mod reading;
 mod reports;
 mod steering;

@@ -1,0 +1,107 @@
+//! Secrets of tokens that were looked up lately, by their digests: those that were good may always be looked up again, those
+//! that were not are refused without asking the store. Whether a good one still is, is asked every time.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use slipway_contract::Digest;
+
+/// How long a secret that was refused is refused without being looked up. Long enough that repeating it costs the store
+/// nothing; nobody is given a token whose secret was tried before.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
+/// Secrets that are remembered of each kind.
+const MOST: usize = 4_096;
+
+/// What is remembered of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// Nothing: it costs a look-up of whoever tries it.
+    Unknown,
+    /// It was good when it was looked up last.
+    Good,
+    /// It was refused a moment ago, for this reason.
+    Refused(&'static str),
+}
+
+/// Secrets that were looked up lately.
+#[derive(Default)]
+pub(super) struct KnownSecrets(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    good: HashSet<Digest>,
+    refused: HashMap<Digest, (Instant, &'static str)>,
+}
+
+impl KnownSecrets {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is remembered of a secret.
+    pub(super) fn recall(&self, secret: &Digest, now: Instant) -> Memory {
+        let known = self.lock();
+        match known.refused.get(secret) {
+            Some((until, reason)) if now < *until => Memory::Refused(reason),
+            _ if known.good.contains(secret) => Memory::Good,
+            _ => Memory::Unknown,
+        }
+    }
+
+    /// It was good.
+    pub(super) fn note_good(&self, secret: Digest) {
+        let mut known = self.lock();
+        if known.good.len() >= MOST {
+            known.good.clear();
+        }
+        known.good.insert(secret);
+    }
+
+    /// It was refused.
+    pub(super) fn note_refused(&self, secret: Digest, reason: &'static str, now: Instant) {
+        let mut known = self.lock();
+        known.good.remove(&secret);
+        if known.refused.len() >= MOST {
+            known.refused.retain(|_, (until, _)| now < *until);
+        }
+        if known.refused.len() < MOST {
+            known.refused.insert(secret, (now + REFUSED_FOR, reason));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_secret_is_remembered_for_a_while_and_a_good_one_until_it_is_refused() {
+        let (known, now) = (KnownSecrets::default(), Instant::now());
+        let [good, bad] = [b"good", b"bad!"].map(|secret| Digest::of(secret));
+        assert_eq!(known.recall(&good, now), Memory::Unknown);
+        known.note_good(good.clone());
+        known.note_refused(bad.clone(), "unknown", now);
+        assert_eq!(known.recall(&good, now), Memory::Good);
+        assert_eq!(known.recall(&bad, now), Memory::Refused("unknown"));
+        assert_eq!(known.recall(&bad, now + REFUSED_FOR), Memory::Unknown);
+        known.note_refused(good.clone(), "revoked", now);
+        assert_eq!(known.recall(&good, now), Memory::Refused("revoked"));
+        assert_eq!(known.recall(&good, now + REFUSED_FOR), Memory::Unknown);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let (known, now) = (KnownSecrets::default(), Instant::now());
+        for number in 0..2 * MOST {
+            let secret = Digest::of(&number.to_le_bytes());
+            known.note_refused(secret.clone(), "unknown", now);
+            known.note_good(secret);
+        }
+        let sizes = { let known = known.lock(); (known.good.len(), known.refused.len()) };
+        assert!(sizes.0 <= MOST && sizes.1 == MOST, "{sizes:?}");
+        let later = now + REFUSED_FOR;
+        known.note_refused(Digest::of(b"new"), "unknown", later);
+        assert_eq!(known.recall(&Digest::of(b"new"), later), Memory::Refused("unknown"), "old ones make room");
+    }
+}
