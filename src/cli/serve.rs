@@ -36,7 +36,9 @@ impl Serve {
             .enable_all()
             .build()
             .map_err(|error| exit::defect(format!("no threads could be started: {error}")))?;
-        let served = runtime.block_on(app::serve(settings, self.crash_at, render_metrics, |address| {
+        let config = self.config;
+        let read_again = Box::new(move || config::load(&config).map_err(|problems| super::check::join(&problems)));
+        let served = runtime.block_on(app::serve(settings, read_again, self.crash_at, render_metrics, |address| {
             output::say(&format!("listening on http://{address}"));
         }));
         // A thread that still waits for a git server does not hold up the end.

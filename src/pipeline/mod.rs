@@ -53,6 +53,7 @@ use std::time::{Duration, Instant};
 
 use slipway_contract::DevicePreference;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::artifacts::ArtifactStore;
 use crate::domain::{Actor, Delivery, ForgeId, Intake, People, Retry, Run, RunEvent, RunId, SourceName};
@@ -159,6 +160,8 @@ pub struct Pipeline {
     changed: watch::Sender<()>,
     /// Tells that a person wants reports to be tried now.
     retried: watch::Sender<()>,
+    /// Set once no worker is to begin another step.
+    retired: CancellationToken,
     started: Instant,
     /// Milliseconds from `started` to the last sign of life of a worker. Not by the clock on the wall, which jumps.
     progress: AtomicU64,
@@ -174,7 +177,18 @@ impl Pipeline {
     ) -> Self {
         let (due, started, progress) = (Notify::new(), Instant::now(), AtomicU64::new(0));
         let (promotable, changed, retried) = (Notify::new(), watch::Sender::new(()), watch::Sender::new(()));
-        Self { store, executor, artifacts, settings, due, promotable, changed, retried, started, progress }
+        let retired = CancellationToken::new();
+        Self { store, executor, artifacts, settings, due, promotable, changed, retried, retired, started, progress }
+    }
+
+    /// Has the workers end after the steps that they are at; what they hold is left to others.
+    pub fn retire(&self) {
+        self.retired.cancel();
+    }
+
+    /// Waits until the workers are to end.
+    pub async fn retired(&self) {
+        self.retired.cancelled().await;
     }
 
     /// The sources that are served.

@@ -85,9 +85,9 @@ impl Station {
 
 impl Pipeline {
     /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
-    /// any other is finished first.
+    /// any other is finished first. A pipeline that is retired finishes every step that was begun.
     pub async fn move_runs(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), StoreError> {
-        while !stop.is_cancelled() {
+        while !stop.is_cancelled() && !self.retired.is_cancelled() {
             self.show_progress();
             match self.move_one_run(stop).await {
                 Ok(true) => continue,
@@ -96,6 +96,7 @@ impl Pipeline {
             }
             tokio::select! {
                 () = self.due.notified() => {}
+                () = self.retired() => {}
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }
@@ -207,7 +208,7 @@ impl Pipeline {
                 Err(StepError::Again { retry, reason }) => return self.put_off(lease, run, retry, reason).await,
                 Err(StepError::Store(error)) => return Err(error),
             }
-            if stop.is_cancelled() && run.state.is_active() {
+            if (stop.is_cancelled() || self.retired.is_cancelled()) && run.state.is_active() {
                 return self.store.release_run(lease, Timestamp::now()).await;
             }
         }

@@ -1,5 +1,6 @@
 //! Claiming runs: who comes next, how long a claim holds, and what is recorded under it.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -61,15 +62,18 @@ pub(super) struct Served {
 }
 
 impl Store {
-    /// Takes only runs of these sources to these environments from now on; said once, before the first one is taken.
+    /// Takes only runs of these sources to these environments from now on.
     pub fn serve_only(&self, sources: &[SourceName], environments: &[SourceName]) {
         let served = Served { sources: scope_list(sources), environments: scope_list(environments) };
-        // What was said first counts.
-        let _ = self.served.set(served);
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Some(served);
     }
 
     pub(super) fn served_sources(&self) -> Option<String> {
-        self.served.get().map(|served| served.sources.clone())
+        self.served.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|served| served.sources.clone())
+    }
+
+    fn served_environments(&self) -> Option<String> {
+        self.served.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|served| served.environments.clone())
     }
 
     /// Takes the next run that is due, held by nobody, and not at its promotion.
@@ -86,7 +90,7 @@ impl Store {
             .bind(now + FARTHEST)
             .bind(i64::from(claim.most_of_a_source))
             .bind(self.served_sources())
-            .bind(self.served.get().map(|served| served.environments.clone()))
+            .bind(self.served_environments())
             .fetch_optional(&mut *transaction)
             .await?;
         let Some(row) = row else { return Ok(None) };

@@ -35,7 +35,7 @@ mod unapproved;
 mod usage;
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::RwLock;
 
 use crate::domain::RunId;
 use database::Database;
@@ -99,7 +99,7 @@ pub struct Store {
     database: Database,
     inbox: Inbox,
     /// What this server serves; everything until somebody says so.
-    served: OnceLock<claims::Served>,
+    served: RwLock<Option<claims::Served>>,
 }
 
 impl Store {
@@ -108,7 +108,7 @@ impl Store {
         let database = Database::open(settings).await?;
         migrations::bring_up_to_date(&database).await?;
         let inbox = Inbox::start(database.clone());
-        Ok(Self { database, inbox, served: OnceLock::new() })
+        Ok(Self { database, inbox, served: RwLock::default() })
     }
 
     /// Whether several servers may share this store.

@@ -58,6 +58,7 @@ fn describe() {
     describe_counter!("slipway_reports_total", "Attempts to report to forges, by what became of them.");
     describe_counter!("slipway_removed_total", "What retention removed, by kind.");
     describe_counter!("slipway_artifacts_healed_total", "Damaged or missing files replaced by a good copy.");
+    describe_counter!("slipway_settings_reloads_total", "Settings that were read again, by what became of them.");
     describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
     describe_counter!("slipway_panics_total", "Requests whose handling panicked: each is a defect of this program.");
     describe_counter!("slipway_http_requests_total", "Requests, by method, route and status.");

@@ -14,7 +14,7 @@ pub use traces::{NotACollector, OtlpUrl, Traces};
 pub const USUAL_FILTER: &str = "info,sqlx=warn,hyper=warn,ureq=warn";
 
 /// What telemetry is set up with by the server's owner.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Where traces are sent; nowhere if `None`.
     pub otlp: Option<OtlpUrl>,

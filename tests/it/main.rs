@@ -17,6 +17,7 @@ mod notes;
 mod papers;
 mod push;
 mod recorded;
+mod reload;
 mod server;
 mod storage;
 mod support;

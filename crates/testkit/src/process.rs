@@ -130,6 +130,11 @@ impl SlipwayProcess {
         self.child.id().context("the server has ended")
     }
 
+    /// Has it read its settings again.
+    pub fn reload(&self) -> Result<()> {
+        Ok(kill_process(self.pid()?, Signal::HUP)?)
+    }
+
     /// Stops it where it is, as a machine that is suspended would, or lets it go on.
     pub fn pause(&self, paused: bool) -> Result<()> {
         let signal = if paused { Signal::STOP } else { Signal::CONT };

@@ -1,0 +1,146 @@
+//! From the settings to the pipeline and what the HTTP side shares.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::WORK;
+use crate::artifacts;
+use crate::config::{self, Settings};
+use crate::domain::SourceName;
+use crate::executor;
+use crate::forge;
+use crate::git::{Mirror, Notes};
+use crate::pipeline::{self, BranchWriter, CrashPoint, Pipeline};
+use crate::store::Store;
+use crate::telemetry::RenderMetrics;
+use crate::web::{Hook, Shared};
+
+/// Environments on one branch get one writer, so that their promotions share pushes.
+fn assemble_environments(
+    settings: BTreeMap<SourceName, config::Environment>,
+    mirrors: &Path,
+    store: &Arc<Store>,
+) -> anyhow::Result<BTreeMap<SourceName, pipeline::Environment>> {
+    let mut writers: Vec<BranchWriter> = Vec::new();
+    let mut environments = BTreeMap::new();
+    for (name, config::Environment { remote, folder, rules, requests, owners, operators }) in settings {
+        let writer = match writers.iter().find(|writer| *writer.mirror().remote() == remote) {
+            Some(writer) => writer.clone(),
+            None => BranchWriter::new(Mirror::open(mirrors, remote)?, store.clone()),
+        };
+        writers.push(writer.clone());
+        let environment = pipeline::Environment::new(writer, folder, rules, requests).owned(owners, operators);
+        environments.insert(name, environment);
+    }
+    Ok(environments)
+}
+
+/// Makes both.
+pub(super) fn assemble(
+    settings: Settings,
+    store: Arc<Store>,
+    crash_at: Option<CrashPoint>,
+    render_metrics: RenderMetrics,
+    stop: CancellationToken,
+) -> anyhow::Result<(Arc<Pipeline>, Arc<Shared>)> {
+    let Settings {
+        state,
+        web,
+        store: _,
+        artifacts,
+        executor,
+        workers: _,
+        threads,
+        device,
+        committer,
+        sources,
+        webhooks,
+        environments,
+        floors,
+        people,
+        upkeep: _,
+        limits,
+        telemetry: _,
+    } = settings;
+    let mirrors = state.join("mirrors");
+    let mut hooks = BTreeMap::new();
+    let (mut page_secrets, mut served) = (BTreeMap::new(), BTreeMap::new());
+    for (
+        name,
+        config::Source {
+            forge,
+            api,
+            notes,
+            remote,
+            secrets,
+            webhook,
+            repository_name,
+            repository_id,
+            environment,
+            changes,
+            judge_drafts,
+            label,
+            priority,
+        },
+    ) in sources
+    {
+        let (kind, forge) = (forge, forge::connect(forge));
+        let mirror = Mirror::open(&mirrors, remote)?;
+        // A source without a webhook of its own has the secrets of the one that it shares.
+        let of_pages = match webhook.as_ref().and_then(|shared| webhooks.get(shared)) {
+            Some(shared) if secrets.is_empty() => shared.secrets.clone(),
+            _ => secrets.clone(),
+        };
+        let pages =
+            web.public_url.as_deref().zip(of_pages.first()).map(|(address, secret)| forge::Pages::new(address, secret));
+        page_secrets.insert(name.clone(), of_pages);
+        if !secrets.is_empty() {
+            hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets, is_shared: false });
+        }
+        let notes = notes.then(|| Arc::new(Notes::new(mirror.clone(), committer.clone())));
+        let arrived = Notify::new();
+        let source = pipeline::Source {
+            kind,
+            forge,
+            api,
+            repository_name,
+            repository_id,
+            webhook,
+            notes,
+            pages,
+            mirror,
+            environment,
+            changes,
+            judge_drafts,
+            label,
+            priority,
+            arrived,
+        };
+        served.insert(name, source);
+    }
+    for (name, config::Webhook { forge, secrets }) in webhooks {
+        hooks.insert(name, Hook { forge: forge::connect(forge), secrets, is_shared: true });
+    }
+    let environments = assemble_environments(environments, &mirrors, &store)?;
+    let settings = pipeline::Settings {
+        sources: served,
+        environments,
+        work: state.join(WORK),
+        floors: floors.into(),
+        committer,
+        people,
+        threads,
+        device,
+        most_of_a_source: limits.most_of_a_source,
+        lease: limits.lease,
+        crash_at,
+    };
+    let artifacts = artifacts::connect(&artifacts)?;
+    let pipeline = Arc::new(Pipeline::new(store.clone(), executor::connect(&executor), artifacts, settings));
+    let shared = Arc::new(Shared::new(pipeline.clone(), store, hooks, page_secrets, web, render_metrics, stop));
+    Ok((pipeline, shared))
+}

@@ -1,0 +1,198 @@
+//! Composition root: makes the parts from their settings, starts them together and stops them together.
+
+mod assemble;
+mod parts;
+mod reload;
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::fs::{FlockOperation, flock};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Settings;
+use crate::pipeline::CrashPoint;
+use crate::store::Store;
+use crate::telemetry::RenderMetrics;
+use crate::web;
+use crate::web::Served;
+use parts::Generation;
+use reload::{Fixed, Reloaded};
+
+pub use reload::ReadSettings;
+
+/// How long parts may take to stop: below the 30 s that Kubernetes grants a pod.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Folder of work in progress within the state folder.
+const WORK: &str = "work";
+/// How long a process that was killed may take to let go of the state folder.
+const LET_GO: Duration = Duration::from_secs(2);
+
+/// What outlives a reading of the settings.
+struct Process {
+    store: Arc<Store>,
+    crash_at: Option<CrashPoint>,
+    render_metrics: RenderMetrics,
+    fixed: Fixed,
+    /// Places for workers.
+    places: Arc<Semaphore>,
+    granted: AtomicUsize,
+    /// Ends everything.
+    stop: CancellationToken,
+}
+
+impl Process {
+    /// Sees to it that there are places for so many workers. There are never fewer than there were.
+    fn grant_places(&self, workers: usize) {
+        let granted = self.granted.fetch_max(workers, Ordering::Relaxed);
+        self.places.add_permits(workers.saturating_sub(granted));
+    }
+}
+
+/// Runs the server until SIGTERM or SIGINT; SIGHUP has it read its settings again. `listening` is told the address once
+/// requests are taken.
+pub async fn serve(
+    settings: Settings,
+    read_again: ReadSettings,
+    crash_at: Option<CrashPoint>,
+    render_metrics: RenderMetrics,
+    listening: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
+    let _lock = lock(&settings.state).await?;
+    let listen = settings.web.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    let store = Arc::new(Store::open(&settings.store).await.context("the store cannot be opened")?);
+    clear_work(&settings.state.join(WORK))?;
+    if !store.is_shared() {
+        let freed = store.release_all().await?;
+        store.release_all_reports().await?;
+        store.release_deliveries().await?;
+        if freed > 0 {
+            tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
+        }
+    }
+    let process = Process {
+        store: store.clone(),
+        crash_at,
+        render_metrics,
+        fixed: Fixed::of(&settings),
+        places: Arc::new(Semaphore::new(0)),
+        granted: AtomicUsize::new(0),
+        stop: CancellationToken::new(),
+    };
+    // Before anything is started: what arrives from then on is not lost.
+    let reloads = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
+    let generation = Generation::make(settings, &process)?.start(&process).await?;
+    let (door, served) = watch::channel(Served::with(generation.shared.clone()));
+    let mut parts = JoinSet::new();
+    let stop = process.stop.clone();
+    parts.spawn(async move {
+        web::serve(listener, served, stop).await;
+        Ok(())
+    });
+    parts.spawn(stop_on_signal(process.stop.clone()));
+    listening(address);
+    let ended = run_together(&process, parts, generation, (reloads, read_again, door)).await;
+    store.close().await;
+    ended
+}
+
+/// Waits for the first part to end, then stops all others. Meanwhile the settings are read again whenever that is asked for.
+async fn run_together(
+    process: &Process,
+    mut parts: JoinSet<anyhow::Result<()>>,
+    mut generation: Generation,
+    (mut reloads, read_again, door): (Signal, ReadSettings, watch::Sender<Served>),
+) -> anyhow::Result<()> {
+    // Workers of earlier generations, which finish the steps they are at.
+    let mut earlier: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    let first = loop {
+        tokio::select! {
+            () = process.stop.cancelled() => break Ok(()),
+            Some(ended) = parts.join_next() => break ended.context("a part panicked").and_then(|result| result),
+            Some(ended) = generation.parts.join_next() => break ended.context("a part panicked").and_then(|result| result),
+            Some(ended) = generation.workers.join_next() => break ended.context("a worker panicked").and_then(|result| result),
+            Some(ended) = earlier.join_next() => {
+                if let Err(error) = ended.context("a worker panicked").and_then(|result| result) {
+                    break Err(error);
+                }
+            }
+            Some(()) = reloads.recv() => {
+                let Reloaded { generation: new, mut workers, outcome } =
+                    reload::reload(process, &read_again, generation).await?;
+                generation = new;
+                door.send_replace(Served::with(generation.shared.clone()));
+                metrics::counter!("slipway_settings_reloads_total", "outcome" => outcome).increment(1);
+                earlier.spawn(async move {
+                    while let Some(ended) = workers.join_next().await {
+                        ended.context("a worker panicked")??;
+                    }
+                    Ok(())
+                });
+            }
+        }
+    };
+    process.stop.cancel();
+    let drained = timeout(DRAIN, async {
+        for set in [&mut parts, &mut generation.parts, &mut generation.workers, &mut earlier] {
+            while set.join_next().await.is_some() {}
+        }
+    });
+    if drained.await.is_err() {
+        tracing::warn!(
+            "not everything ended within {DRAIN:?}; what was not finished is done again after the next start"
+        );
+    }
+    first
+}
+
+async fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
+        _ = interrupt.recv() => tracing::info!("interrupted: finishing what is under way"),
+        () = stop.cancelled() => {}
+    }
+    stop.cancel();
+    Ok(())
+}
+
+/// Makes the state folder ours alone. The lock ends with the process, however it ends; a trainer that a killed server was
+/// just starting holds it for a moment more.
+pub async fn lock(state: &Path) -> anyhow::Result<File> {
+    let made = || -> std::io::Result<File> {
+        std::fs::create_dir_all(state)?;
+        File::create(state.join("lock"))
+    };
+    let file = made().with_context(|| format!("the state folder `{}` cannot be made", state.display()))?;
+    let begun = Instant::now();
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if begun.elapsed() > LET_GO {
+            bail!("another server works in the state folder `{}`: stop it, or name another `state`", state.display());
+        }
+        tokio::time::sleep(LET_GO / 40).await;
+    }
+    Ok(file)
+}
+
+/// Removes what a server that was killed left of its work: every step starts from an empty folder.
+fn clear_work(work: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(work) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("the work folder `{}` cannot be cleared", work.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,123 @@
+//! The parts that depend on the settings: made from them, started together, and replaced together when the settings are read
+//! again. What outlives that (the lock, the listener, the store) is in `app` itself.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::assemble::assemble;
+use super::{DRAIN, Process};
+use crate::config::Settings;
+use crate::domain::SourceName;
+use crate::pipeline::Pipeline;
+use crate::store::StoreError;
+use crate::web;
+use crate::web::Shared;
+
+/// All that was made from one reading of the settings.
+pub(super) struct Generation {
+    pub(super) shared: Arc<Shared>,
+    pipeline: Arc<Pipeline>,
+    /// Everything but the workers.
+    pub(super) parts: JoinSet<anyhow::Result<()>>,
+    pub(super) workers: JoinSet<anyhow::Result<()>>,
+    /// Ends the parts. Workers end with the process, or when they are retired.
+    stop: CancellationToken,
+}
+
+impl Generation {
+    /// Makes the parts; nothing is started yet.
+    pub(super) fn make(settings: Settings, process: &Process) -> anyhow::Result<Made> {
+        let (workers, upkeep, limits) = (settings.workers, settings.upkeep, settings.limits);
+        let stop = process.stop.child_token();
+        let (pipeline, shared) =
+            assemble(settings, process.store.clone(), process.crash_at, process.render_metrics.clone(), stop.clone())?;
+        let generation = Self { shared, pipeline, parts: JoinSet::new(), workers: JoinSet::new(), stop };
+        Ok(Made { generation, workers, upkeep, limits })
+    }
+
+    fn start<W>(&mut self, what: &'static str, work: impl FnOnce(Arc<Pipeline>, CancellationToken) -> W)
+    where
+        W: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let working = work(self.pipeline.clone(), self.stop.clone());
+        self.parts.spawn(async move { working.await.with_context(|| format!("{what} failed")) });
+    }
+
+    /// Starts the workers. Each waits for a place, so that there are never more than are wanted, those of earlier
+    /// generations that are still at work included.
+    fn start_workers(&mut self, workers: usize, process: &Process) {
+        for _ in 0..workers {
+            let (pipeline, places, stop) = (self.pipeline.clone(), process.places.clone(), process.stop.clone());
+            self.workers.spawn(async move {
+                let place = tokio::select! {
+                    place = places.acquire_owned() => place,
+                    () = pipeline.retired() => return Ok(()),
+                    () = stop.cancelled() => return Ok(()),
+                };
+                let _place = place.context("no place is ever taken away")?;
+                pipeline.move_runs(&stop).await.context("a worker failed")
+            });
+        }
+    }
+
+    /// Ends all parts, and has the workers end when they have done the steps they are at: nothing that trains is lost. The
+    /// workers are left to whoever asks.
+    pub(super) async fn retire(mut self) -> JoinSet<anyhow::Result<()>> {
+        self.stop.cancel();
+        self.pipeline.retire();
+        let drained = timeout(DRAIN, async { while self.parts.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!("not everything ended within {DRAIN:?}; what was not finished is done again");
+            self.parts.abort_all();
+        }
+        self.workers
+    }
+}
+
+/// A generation that was made, and what it takes to start it.
+pub(super) struct Made {
+    generation: Generation,
+    workers: usize,
+    upkeep: crate::pipeline::Upkeep,
+    limits: crate::config::Limits,
+}
+
+impl Made {
+    /// Starts all parts.
+    pub(super) async fn start(self, process: &Process) -> Result<Generation, StoreError> {
+        let Self { generation: mut parts, workers, upkeep, limits } = self;
+        let served: Vec<SourceName> = parts.pipeline.sources().map(|(name, _)| name.clone()).collect();
+        let written: Vec<SourceName> = parts.pipeline.environments().map(|(name, _)| name.clone()).collect();
+        process.store.serve_only(&served, &written);
+        parts.pipeline.tell_of_sources_that_are_not_served().await?;
+        process.grant_places(workers);
+        parts.start_workers(workers, process);
+        for name in served {
+            let reported = name.clone();
+            parts.start("a teller of reports", |pipeline, stop| async move { pipeline.report(&reported, &stop).await });
+            parts.start("a reader of deliveries", |pipeline, stop| async move {
+                pipeline.read_deliveries(&name, &stop).await
+            });
+        }
+        for name in written {
+            parts.start("a promoter", |pipeline, stop| async move { pipeline.promote_runs(&name, &stop).await });
+        }
+        parts.start("the look at environments", |pipeline, stop| async move {
+            pipeline.watch_environments(limits.look_at_environments, &stop).await
+        });
+        parts.start("the look for missed pushes", |pipeline, stop| async move {
+            pipeline.find_missed(limits.look_for_missed, &stop).await
+        });
+        parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(upkeep, &stop).await });
+        let (shared, stop) = (parts.shared.clone(), parts.stop.clone());
+        parts.parts.spawn(async move {
+            web::write_refusals(shared, stop).await;
+            Ok(())
+        });
+        Ok(parts)
+    }
+}

@@ -1,0 +1,89 @@
+//! Reading the settings again: valid ones take the place of the old ones, others are refused with the reason. Deliveries are
+//! taken all the while, and runs under way go on.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tokio::task::JoinSet;
+
+use super::Process;
+use super::parts::Generation;
+use crate::config::Settings;
+use crate::store;
+use crate::telemetry;
+
+/// Reads the settings from where they were read first.
+pub type ReadSettings = Box<dyn Fn() -> Result<Settings, String> + Send + Sync>;
+
+/// What only a restart changes.
+pub(super) struct Fixed {
+    listen: SocketAddr,
+    state: PathBuf,
+    store: store::Settings,
+    telemetry: telemetry::Settings,
+}
+
+impl Fixed {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            listen: settings.web.listen,
+            state: settings.state.clone(),
+            store: settings.store.clone(),
+            telemetry: settings.telemetry.clone(),
+        }
+    }
+
+    /// Keeps what cannot be changed, and names it.
+    fn keep(&self, settings: &mut Settings) -> Vec<&'static str> {
+        let Self { listen, state, store, telemetry } = self;
+        let mut kept = Vec::new();
+        let mut note = |differs: bool, name| kept.extend(differs.then_some(name));
+        note(settings.web.listen != *listen, "`listen`");
+        note(settings.state != *state, "`state`");
+        note(settings.store != *store, "`store`");
+        note(settings.telemetry != *telemetry, "`telemetry`");
+        settings.web.listen = *listen;
+        settings.state.clone_from(state);
+        settings.store.clone_from(store);
+        settings.telemetry.clone_from(telemetry);
+        kept
+    }
+}
+
+/// What a reading of the settings ended in.
+pub(super) struct Reloaded {
+    /// The new parts, or the old ones if the settings do not hold.
+    pub(super) generation: Generation,
+    /// The workers of the old parts, which finish the steps they are at.
+    pub(super) workers: JoinSet<anyhow::Result<()>>,
+    /// A word for the counter.
+    pub(super) outcome: &'static str,
+}
+
+/// Reads the settings again and replaces the parts.
+pub(super) async fn reload(
+    process: &Process,
+    read: &ReadSettings,
+    old: Generation,
+) -> anyhow::Result<Reloaded> {
+    let made = tokio::task::block_in_place(read).and_then(|mut settings| {
+        let kept = process.fixed.keep(&mut settings);
+        let made = Generation::make(settings, process).map_err(|error| format!("{error:#}"))?;
+        Ok((made, kept))
+    });
+    let (made, kept) = match made {
+        Ok(made) => made,
+        Err(reason) => {
+            tracing::error!(reason, "SIGHUP: the settings are refused and the old ones stay: {reason}");
+            return Ok(Reloaded { generation: old, workers: JoinSet::new(), outcome: "refused" });
+        }
+    };
+    if !kept.is_empty() {
+        let kept = kept.join(", ");
+        tracing::warn!(kept, "SIGHUP: only a restart changes {kept}; everything else is as the settings say");
+    }
+    let workers = old.retire().await;
+    let generation = made.start(process).await?;
+    tracing::info!("SIGHUP: the settings were read again");
+    Ok(Reloaded { generation, workers, outcome: "done" })
+}
