@@ -141,6 +141,10 @@ bench-forge: tools libtorch ## 500 changes at once at a GitHub with limits, and 
 	@cargo build --workspace
 	@cargo bench --quiet --profile dev --package slipway --bench forge -- $(if $(RECORD),--record)
 
+.PHONY: bench-scale
+bench-scale: tools postgres ## 2,000 models, 100,000 runs and an hour of 20,000 deliveries, and a tenth of it (RECORD=1 writes docs/benchmarks.md)
+	@cargo bench --quiet --profile dev --package slipway --bench scale -- $(if $(RECORD),--record)
+
 .PHONY: doctor
 doctor: ## say what this machine lacks
 	@scripts/need.sh git cargo c++ python3 pip && echo "everything that building needs is here"
