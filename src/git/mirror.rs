@@ -66,7 +66,7 @@ impl Mirror {
         };
         match fetch::update(generation.path(), &self.remote, &self.connection, beside) {
             Ok(fetched) => {
-                self.tidy(&generation);
+                self.tidy(&generation, beside);
                 Ok(fetched)
             }
             Err(Fault::Final(error)) => Err(error),
@@ -95,7 +95,7 @@ impl Mirror {
         if let Some(generation) = self.folder.current() {
             match fetch::catch_up(generation.path(), &self.remote, &self.connection, tip) {
                 Ok(Some(tip)) => {
-                    self.tidy(&generation);
+                    self.tidy(&generation, &BTreeSet::new());
                     return Ok(name_of(tip));
                 }
                 // A damaged mirror is noticed again, and healed, by what follows.
@@ -200,22 +200,30 @@ impl Mirror {
     pub(super) fn tidy_after_push(&self) {
         let _turn = self.folder.fetching();
         if let Some(generation) = self.folder.current() {
-            self.tidy(&generation);
+            self.tidy(&generation, &BTreeSet::new());
         }
     }
 
-    /// Repacks a mirror that fills up. A full mirror still works: when it cannot be repacked now, it is tried after the
-    /// next fetch.
-    fn tidy(&self, generation: &Generation) {
+    /// Repacks a mirror that fills up, or makes it anew if it cannot be repacked, with what was just fetched beside the
+    /// branch. A full mirror still works: when that cannot be done now, it is tried after the next fetch.
+    fn tidy(&self, generation: &Generation, beside: &BTreeSet<String>) {
         if packs(generation) <= MOST_PACKS && loose_objects(generation) <= MOST_LOOSE {
             return;
         }
         let smaller = self.folder.next();
         match repack(generation.path(), smaller.path(), &self.remote) {
             Ok(()) => drop(self.folder.replace(smaller)),
+            // Something in it cannot be read: the server has it.
             Err(error) => {
                 tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be repacked");
+                self.remake_for_speed(beside);
             }
+        }
+    }
+
+    fn remake_for_speed(&self, beside: &BTreeSet<String>) {
+        if let Err(error) = self.remake(beside) {
+            tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be made anew");
         }
     }
 
