@@ -56,7 +56,10 @@ pub(crate) fn finished() -> Result<String> {
         reason: Some("promoted by commit 0123456789ab".to_owned()),
         author: Some("ada@example.com".to_owned()),
         run_key: Some(digest("key")),
-        run_key_parts: parts.iter().map(|part| ((*part).to_owned(), digest(part).to_string())).collect::<BTreeMap<_, _>>(),
+        run_key_parts: parts
+            .iter()
+            .map(|part| ((*part).to_owned(), digest(part).to_string()))
+            .collect::<BTreeMap<_, _>>(),
         artifact: Some(digest("artifact")),
         champion: Some(digest("champion")),
         evidence: Some(digest("evidence")),

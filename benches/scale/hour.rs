@@ -79,9 +79,13 @@ pub(crate) async fn pass(world: &World) -> Result<Hour> {
     }
     let seconds = begun.elapsed().as_secs_f64();
     let last = Instant::now();
-    world.server().api().wait_for("all deliveries are read", "/metrics", Duration::from_mins(2), |answer| {
-        answer.text.lines().any(|line| line == "slipway_deliveries_pending 0")
-    }).await?;
+    world
+        .server()
+        .api()
+        .wait_for("all deliveries are read", "/metrics", Duration::from_mins(2), |answer| {
+            answer.text.lines().any(|line| line == "slipway_deliveries_pending 0")
+        })
+        .await?;
     let read_after_seconds = last.elapsed().as_secs_f64();
     stop.cancel();
     let mut lists = Vec::new();

@@ -54,7 +54,11 @@ pub(crate) fn of(root: &Path, measured: &[Measured]) -> Result<(Value, String)> 
     let mut head = "| |".to_owned();
     let mut rule = "| --- |".to_owned();
     for m in measured {
-        write!(head, " {}: {} models, {} runs, {} deliveries |", m.database, m.size.models, m.size.runs, m.size.deliveries)?;
+        write!(
+            head,
+            " {}: {} models, {} runs, {} deliveries |",
+            m.database, m.size.models, m.size.runs, m.size.deliveries
+        )?;
         rule.push_str(" ---: |");
     }
     writeln!(text, "{head} growth (SQLite) |\n{rule} ---: |")?;
@@ -71,8 +75,14 @@ pub(crate) fn of(root: &Path, measured: &[Measured]) -> Result<(Value, String)> 
     writeln!(text, "The slowest list was `{}`.\n", full.hour.slowest_list)?;
     for bar in &bars {
         let holds = if bar["holds"] == true { "holds" } else { "MISSED" };
-        writeln!(text, "- {}: {:.1} {}, at most {}: {holds}", bar["name"].as_str().unwrap_or_default(),
-                 bar["value"].as_f64().unwrap_or_default(), bar["unit"].as_str().unwrap_or_default(), bar["target"])?;
+        writeln!(
+            text,
+            "- {}: {:.1} {}, at most {}: {holds}",
+            bar["name"].as_str().unwrap_or_default(),
+            bar["value"].as_f64().unwrap_or_default(),
+            bar["unit"].as_str().unwrap_or_default(),
+            bar["target"]
+        )?;
     }
     Ok((figures, text))
 }

@@ -61,12 +61,23 @@ pub(crate) async fn fill(pool: &AnyPool, size: Size, tip: &str) -> Result<()> {
             execute(pool, format!("{numbers} {statement}")).await?;
         }
     }
-    execute(pool, "INSERT INTO outbox (sequence, source, target, state)
+    execute(
+        pool,
+        "INSERT INTO outbox (sequence, source, target, state)
                    SELECT sequence, source, source || ' revision ' || head, 'told'
-                   FROM transitions JOIN runs ON runs.id = transitions.run".to_owned()).await?;
+                   FROM transitions JOIN runs ON runs.id = transitions.run"
+            .to_owned(),
+    )
+    .await?;
     execute(pool, "INSERT INTO queues (source) SELECT DISTINCT source FROM runs".to_owned()).await?;
-    execute(pool, format!("INSERT INTO branches (source, branch, head, adopted, at)
-                           SELECT DISTINCT source, 'main', '{tip}', 0, 1700000000000 FROM runs")).await?;
+    execute(
+        pool,
+        format!(
+            "INSERT INTO branches (source, branch, head, adopted, at)
+                           SELECT DISTINCT source, 'main', '{tip}', 0, 1700000000000 FROM runs"
+        ),
+    )
+    .await?;
     execute(pool, "ANALYZE".to_owned()).await
 }
 

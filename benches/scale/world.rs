@@ -151,7 +151,8 @@ impl World {
             _ => {
                 let mut store = 0;
                 for end in ["", "-wal", "-shm"] {
-                    store += std::fs::metadata(self.path(&format!("state/slipway.db{end}"))).map_or(0, |file| file.len());
+                    store +=
+                        std::fs::metadata(self.path(&format!("state/slipway.db{end}"))).map_or(0, |file| file.len());
                 }
                 Ok((store, state.saturating_sub(store)))
             }

@@ -61,11 +61,7 @@ pub(super) struct Reloaded {
 }
 
 /// Reads the settings again and replaces the parts.
-pub(super) async fn reload(
-    process: &Process,
-    read: &ReadSettings,
-    old: Generation,
-) -> anyhow::Result<Reloaded> {
+pub(super) async fn reload(process: &Process, read: &ReadSettings, old: Generation) -> anyhow::Result<Reloaded> {
     let made = tokio::task::block_in_place(read).and_then(|mut settings| {
         let kept = process.fixed.keep(&mut settings);
         let made = Generation::make(settings, process).map_err(|error| format!("{error:#}"))?;

@@ -98,7 +98,10 @@ mod tests {
             known.note_refused(secret.clone(), "unknown", now);
             known.note_good(secret);
         }
-        let sizes = { let known = known.lock(); (known.good.len(), known.refused.len()) };
+        let sizes = {
+            let known = known.lock();
+            (known.good.len(), known.refused.len())
+        };
         assert!(sizes.0 <= MOST && sizes.1 == MOST, "{sizes:?}");
         let later = now + REFUSED_FOR;
         known.note_refused(Digest::of(b"new"), "unknown", later);

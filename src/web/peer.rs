@@ -165,7 +165,8 @@ mod tests {
     }
 
     fn client(proxies: &TrustedProxies, connected: &str, headers: &[(&'static str, &str)]) -> String {
-        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a value")));
+        let headers =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().expect("a value")));
         proxies.client(connected.parse().expect("an address"), &headers.collect()).to_string()
     }
 
@@ -176,7 +177,9 @@ mod tests {
         };
         assert!(inside("10.0.0.0/8", "10.255.0.1") && !inside("10.0.0.0/8", "11.0.0.1"));
         assert!(inside("10.0.0.0/8", "::ffff:10.0.0.1") && !inside("::/0", "10.0.0.1"));
-        assert!(inside("0.0.0.0/0", "192.0.2.1") && inside("192.0.2.1", "192.0.2.1") && !inside("192.0.2.1", "192.0.2.2"));
+        assert!(
+            inside("0.0.0.0/0", "192.0.2.1") && inside("192.0.2.1", "192.0.2.1") && !inside("192.0.2.1", "192.0.2.2")
+        );
         assert!(inside("fd00::/8", "fd12::1") && !inside("fd00::/8", "fe80::1"));
         for wrong in ["", "10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/", "proxy.example.com", "fd00::/129"] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");

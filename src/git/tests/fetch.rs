@@ -166,7 +166,8 @@ fn a_mirror_of_many_packs_is_repacked_and_the_server_asked_for_nothing_more() {
 #[test]
 fn repacking_keeps_the_pack_that_is_larger_than_all_others() {
     let world = World::new();
-    let large = (0..20_000_u64).fold(String::new(), |text, n| text + &n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string());
+    let large =
+        (0..20_000_u64).fold(String::new(), |text, n| text + &n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_string());
     let first = world.commit(&[("100644", "large", &large)]);
     let mirror = world.mirror();
     mirror.fetch().unwrap();

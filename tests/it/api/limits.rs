@@ -51,9 +51,7 @@ async fn tokens_that_are_guessed_are_refused_before_the_store_is_asked() {
 #[tokio::test]
 async fn behind_a_trusted_proxy_each_client_has_a_limit_and_a_name_of_its_own() {
     let world = ApiWorld::new("api_token: {file: ./token}, trusted_proxies: [127.0.0.0/8]").await.start().await;
-    let from = async |client: &str| {
-        status(&world.stranger(), "/api/v1/runs", &[("x-forwarded-for", client)]).await
-    };
+    let from = async |client: &str| status(&world.stranger(), "/api/v1/runs", &[("x-forwarded-for", client)]).await;
     let mut answers = Vec::new();
     for number in 0..MANY {
         // What the client itself writes into the header stands to the left.
