@@ -62,7 +62,7 @@ pub use turns::BranchTurn;
 pub use usage::{SourceUsage, TableUsage};
 
 /// Which database, and where.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settings {
     /// SQLite in one file: one server, nothing to install.
     Sqlite {
@@ -77,7 +77,7 @@ pub enum Settings {
 }
 
 /// The address of a PostgreSQL database. It may hold a password, so it is never shown.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl(String);
 
 impl PostgresUrl {
