@@ -113,7 +113,7 @@ pub(crate) async fn pass(world: &World) -> Result<Hour> {
 }
 
 fn load_of(world: &World, target: SocketAddr, number: usize) -> Load {
-    let branch = if number % SERVED_IN == 0 { "main" } else { "feature" };
+    let branch = if number.is_multiple_of(SERVED_IN) { "main" } else { "feature" };
     let body = serde_json::json!({
         "ref": format!("refs/heads/{branch}"), "before": "0".repeat(40), "after": world.tip,
         "created": false, "deleted": false, "forced": false,

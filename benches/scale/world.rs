@@ -142,21 +142,15 @@ impl World {
     /// Bytes of the store, and of all else that the server keeps.
     pub(crate) fn on_disk(&self) -> Result<(u64, u64)> {
         let state = bytes_below(&self.path("state"))?;
-        match (&self.database, &self.url) {
-            (Database::Postgres(server), Some(url)) => {
-                let database = url.rsplit('/').next().context("a name")?;
-                let size = server.sql(database, "SELECT pg_database_size(current_database())")?;
-                Ok((size.trim().parse()?, state))
-            }
-            _ => {
-                let mut store = 0;
-                for end in ["", "-wal", "-shm"] {
-                    store +=
-                        std::fs::metadata(self.path(&format!("state/slipway.db{end}"))).map_or(0, |file| file.len());
-                }
-                Ok((store, state.saturating_sub(store)))
-            }
+        if let (Database::Postgres(server), Some(url)) = (&self.database, &self.url) {
+            let database = url.rsplit('/').next().context("a name")?;
+            let size = server.sql(database, "SELECT pg_database_size(current_database())")?;
+            return Ok((size.trim().parse()?, state));
         }
+        let file = |end| self.path(&format!("state/slipway.db{end}"));
+        let size = |end| std::fs::metadata(file(end)).map_or(0, |file| file.len());
+        let store = ["", "-wal", "-shm"].into_iter().map(size).sum();
+        Ok((store, state.saturating_sub(store)))
     }
 }
 
