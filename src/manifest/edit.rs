@@ -8,11 +8,12 @@ use crate::yaml::{Kind, MAX_BYTES, Node, Reading, Style, Tree, reading_of};
 use super::explicit::Place;
 use super::field::Values;
 use super::guard;
-use super::marker::{Mark, Marker, mark_of, may_hold_markers};
+use super::marker::{Asked, Mark, Marker, mark_of, may_hold_markers};
 use super::refusal::Refusal;
 use super::render::{Unfit, render};
 use super::splice::{Meaning, Splice, apply};
 use super::target::{Target, Targets};
+use super::within::Around;
 
 /// A file after an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +52,10 @@ pub fn markers(file: &str, content: &[u8]) -> Result<Vec<Marker>, Refusal> {
         return Ok(Vec::new());
     }
     let tree = read(file, content)?;
-    let marker = |(Mark { model, field }, target): (Mark, Target<'_>)| Marker {
+    let marker = |Marked { mark: Mark { model, field }, around, target }| Marker {
         model,
         field,
-        value: target.value.to_owned(),
+        value: around.within(target.value).unwrap_or_default().to_owned(),
         position: tree.position(target.node.span.start),
     };
     Ok(marked(file, &tree, |_| true)?.into_iter().map(marker).collect())
@@ -76,7 +77,11 @@ pub fn set<'content>(
     let tree = read(file, content)?;
     let wanted = marked(file, &tree, |mark| mark.model == model)?
         .into_iter()
-        .map(|(mark, target)| Wanted { new: values.of(mark.field).to_owned(), place: Place::Mark(mark), target })
+        .map(|Marked { mark, around, target }| Wanted {
+            new: around.around(values.of(mark.field)),
+            place: Place::Mark(mark),
+            target,
+        })
         .collect();
     replace(file, content, &tree, wanted)
 }
@@ -162,21 +167,39 @@ fn complex_key(node: &Node) -> Option<&Node> {
     }
 }
 
-/// The wanted markers with the scalars they stand next to.
+/// A marker with the scalar it stands next to.
+pub(super) struct Marked<'tree> {
+    pub(super) mark: Mark,
+    /// What stands around the value in the scalar.
+    pub(super) around: Around,
+    pub(super) target: Target<'tree>,
+}
+
+/// The wanted markers with the scalars they stand next to. A scalar that holds more than its marker says is refused: the rest
+/// would be lost.
 pub(super) fn marked<'tree>(
     file: &'tree str,
     tree: &'tree Tree,
     is_wanted: impl Fn(&Mark) -> bool,
-) -> Result<Vec<(Mark, Target<'tree>)>, Refusal> {
+) -> Result<Vec<Marked<'tree>>, Refusal> {
     let targets = Targets::of(file, tree);
     let mut places = Vec::new();
     for comment in tree.comments() {
         let at = tree.position(comment.span.start);
         let Some(mark) = mark_of(comment) else { continue };
-        let mark = mark.map_err(|bad| Refusal::bad_marker(file, at, &bad))?;
-        if is_wanted(&mark) {
-            places.push((mark, targets.beside(comment)?));
+        let Asked { mark, around } = mark.map_err(|bad| Refusal::bad_marker(file, at, &bad))?;
+        if !is_wanted(&mark) {
+            continue;
         }
+        let target = targets.beside(comment)?;
+        let at = tree.position(target.node.span.start);
+        let Some(value) = around.within(target.value) else {
+            return Err(Refusal::not_around(file, at, &around, target.value));
+        };
+        if let Some(more) = around.more(mark.field, value) {
+            return Err(Refusal::part_of_value(file, at, &mark, &more, target.value));
+        }
+        places.push(Marked { mark, around, target });
     }
     Ok(places)
 }

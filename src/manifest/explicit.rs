@@ -7,7 +7,7 @@ use crate::domain::Position;
 use crate::yaml::{Kind, Path, Tree};
 
 use super::addition::addition;
-use super::edit::{Change, Edited, Wanted, marked, read, replace};
+use super::edit::{Change, Edited, Marked, Wanted, marked, read, replace};
 use super::guard;
 use super::locate::{Found, keys_of, locate};
 use super::marker::Mark;
@@ -116,12 +116,16 @@ fn at_marks<'content>(
     edit: &Edit,
 ) -> Result<Edited<'content>, Refusal> {
     let mut targets = marked(file, tree, |found| found == mark)?;
-    targets.retain(|(_, target)| edit.selector.matches(tree, target.document));
+    targets.retain(|marked| edit.selector.matches(tree, marked.target.document));
     if targets.is_empty() {
         return Err(Refusal::no_such_mark(file, mark, &edit.selector));
     }
-    let wanted = |target| Wanted { place: edit.place.clone(), target, new: edit.value.clone() };
-    replace(file, content, tree, targets.into_iter().map(|(_, target)| wanted(target)).collect())
+    let wanted = targets.into_iter().map(|Marked { around, target, .. }| Wanted {
+        place: edit.place.clone(),
+        target,
+        new: around.around(&edit.value),
+    });
+    replace(file, content, tree, wanted.collect())
 }
 
 /// The scalar at the end of a path.

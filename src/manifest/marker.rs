@@ -9,6 +9,7 @@ use crate::domain::Position;
 use crate::yaml::Comment;
 
 use super::field::Field;
+use super::within::Around;
 
 /// What every file with a marker holds: a file without it is never parsed.
 pub const MARK_TOKEN: &str = "\"slipway\"";
@@ -23,7 +24,7 @@ pub struct Marker {
     pub model: String,
     /// Which of its values.
     pub field: Field,
-    /// What stands here now, quotes and escapes resolved.
+    /// What stands here now, quotes and escapes resolved, without what the marker says stands around it.
     pub value: String,
     /// Where the value begins.
     pub position: Position,
@@ -53,6 +54,15 @@ pub enum NotAMark {
 #[derive(Deserialize)]
 struct Payload {
     slipway: Option<serde_json::Value>,
+    prefix: Option<serde_json::Value>,
+    suffix: Option<serde_json::Value>,
+}
+
+/// What a comment asks for: the mark, and what stands around the value in its scalar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) mark: Mark,
+    pub(super) around: Around,
 }
 
 /// Whether a file may hold markers.
@@ -64,7 +74,7 @@ pub(super) fn may_hold_markers(content: &[u8]) -> bool {
 ///
 /// Only a comment that begins with `{` can be a marker, so neither prose about markers nor a line that is commented out
 /// together with its marker counts.
-pub(super) fn mark_of(comment: &Comment) -> Option<Result<Mark, NotAMark>> {
+pub(super) fn mark_of(comment: &Comment) -> Option<Result<Asked, NotAMark>> {
     let text = comment.text.trim();
     if !text.starts_with('{') || !text.contains(MARK_TOKEN) {
         return None;
@@ -78,9 +88,19 @@ pub(super) fn mark_of(comment: &Comment) -> Option<Result<Mark, NotAMark>> {
             return Some(Err(NotAMark::Malformed(format!("it is not JSON: {problem}"))));
         }
     };
-    match payload.slipway? {
-        serde_json::Value::String(text) => Some(text.parse()),
-        other => Some(Err(NotAMark::Malformed(format!("its value is `{other}`, not a text")))),
+    let Payload { slipway, prefix, suffix } = payload;
+    let slipway = slipway?;
+    Some(text_of("value", slipway).and_then(|text| {
+        let part = |what, part: Option<serde_json::Value>| part.map_or(Ok(String::new()), |part| text_of(what, part));
+        let around = Around { prefix: part("`prefix`", prefix)?, suffix: part("`suffix`", suffix)? };
+        Ok(Asked { mark: text.parse()?, around })
+    }))
+}
+
+fn text_of(what: &str, value: serde_json::Value) -> Result<String, NotAMark> {
+    match value {
+        serde_json::Value::String(text) => Ok(text),
+        other => Err(NotAMark::Malformed(format!("its {what} is `{other}`, not a text"))),
     }
 }
 

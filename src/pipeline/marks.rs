@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::StepError;
 use crate::domain::{CommitSha, Diagnostic, Named};
 use crate::git::{GitError, Held, Mirror, Snapshot, TreeFile};
-use crate::manifest::{self, Field, Marker};
+use crate::manifest::{self, Field, Marker, NearMiss};
 
 /// What stands in a marked `digest` before anything was promoted.
 const NOTHING_YET: [&str; 2] = ["", "none"];
 /// The largest file that is searched for marks, in bytes. Larger ones are not written by hand.
 pub(super) const LARGEST_MANIFEST: u64 = 16 << 20;
+/// What every file holds that may mark something, or seem to: the word, with whichever first letter.
+const MENTIONED: &str = "lipway";
 /// Files whose marks are remembered; beyond that, remembering begins anew.
 const MOST_REMEMBERED: usize = 100_000;
 
@@ -52,8 +54,11 @@ pub(super) struct Marked {
     pub(super) named: Named,
 }
 
-/// The marks of one file, or why it cannot be read as a manifest.
-type FileMarks = Result<Vec<Marker>, Broken>;
+/// The marks of one file, or why it cannot be read as a manifest; and what only looks like marks.
+struct FileMarks {
+    read: Result<Vec<Marker>, Broken>,
+    near: Vec<NearMiss>,
+}
 
 #[derive(Clone)]
 struct Broken {
@@ -74,7 +79,7 @@ impl Marks {
     pub(super) fn below(folder: Option<&str>) -> Self {
         let folder = folder.map_or_else(String::new, |folder| format!("{}/", folder.trim_matches('/')));
         let endings = [".yaml", ".yml"].map(str::to_owned).to_vec();
-        let held = Held { text: manifest::MARK_TOKEN.to_owned(), endings, max_bytes: LARGEST_MANIFEST };
+        let held = Held { text: MENTIONED.to_owned(), endings, max_bytes: LARGEST_MANIFEST };
         Self { folder, held, known: Mutex::default() }
     }
 
@@ -98,9 +103,13 @@ impl Marks {
         let mut named: Vec<String> = Vec::new();
         let mut has_digest = false;
         for (path, marks) in self.all(manifests)? {
-            let marks = match &*marks {
+            // A place that only seems to be marked would stay behind.
+            if let Some(near) = marks.near.iter().find(|near| near.model == model) {
+                return Err(refusal_of(&near.diagnostic));
+            }
+            let marks = match &marks.read {
                 Ok(marks) => marks,
-                Err(broken) if broken.is_about(model) => return Err(broken.refusal()),
+                Err(broken) if broken.is_about(model) => return Err(refusal_of(&broken.diagnostic)),
                 Err(_) => continue,
             };
             let mut ours = marks.iter().filter(|marker| marker.model == model).peekable();
@@ -137,7 +146,7 @@ impl Marks {
     ) -> Result<BTreeSet<String>, GitError> {
         let all = self.all(manifests)?;
         let meant = all.iter().filter(|(path, _)| is_meant(path));
-        let marks = meant.filter_map(|(_, marks)| marks.as_ref().as_ref().ok()).flatten();
+        let marks = meant.filter_map(|(_, marks)| marks.read.as_ref().ok()).flatten();
         Ok(marks.filter(|marker| marker.field == Field::Digest).map(|marker| marker.model.clone()).collect())
     }
 
@@ -157,9 +166,10 @@ impl Marks {
             return Ok(marks.clone());
         }
         let content = manifests.read(&file.path)?.unwrap_or_default();
-        let marks = manifest::markers(&file.path, &content)
+        let near = manifest::near_misses(&file.path, &content);
+        let read = manifest::markers(&file.path, &content)
             .map_err(|refusal| Broken { diagnostic: refusal.diagnostic().clone(), content });
-        let marks = Arc::new(marks);
+        let marks = Arc::new(FileMarks { read, near });
         let mut known = known();
         if known.len() >= MOST_REMEMBERED {
             known.clear();
@@ -175,11 +185,11 @@ impl Broken {
         let word = format!("\"{model}:");
         self.content.windows(word.len()).any(|window| window == word.as_bytes())
     }
+}
 
-    fn refusal(&self) -> StepError {
-        let reason = format!("the environment cannot be edited: {}", self.diagnostic);
-        StepError::Refused { reason, diagnostics: Vec::new() }
-    }
+fn refusal_of(diagnostic: &Diagnostic) -> StepError {
+    let reason = format!("the environment cannot be edited: {diagnostic}");
+    StepError::Refused { reason, diagnostics: Vec::new() }
 }
 
 fn named_by(named: &[String]) -> Named {
@@ -286,6 +296,15 @@ mod tests {
         assert!(reason.starts_with("the environment cannot be edited: apps/1.yaml:"), "{reason}");
         let other = "a: [ # {\"slipway\": \"other:digest\"}\n";
         assert_eq!(of(&[&marked("none"), other]), Ok(Named::Nothing));
+    }
+
+    #[test]
+    fn a_place_that_only_seems_to_be_marked_stops_its_model_and_no_other() {
+        let near = "uri: none # {'slipway': 'digits:uri'}\n";
+        let reason = of(&[&marked("none"), near]).expect_err("it would stay behind");
+        assert!(reason.starts_with("the environment cannot be edited: apps/1.yaml:1:"), "{reason}");
+        assert!(reason.contains("`# {\"slipway\": \"digits:uri\"}`"), "{reason}");
+        assert_eq!(of(&[&marked("none"), "uri: none # Slipway: other:uri\n"]), Ok(Named::Nothing));
     }
 
     #[test]

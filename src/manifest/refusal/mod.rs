@@ -36,6 +36,9 @@ pub enum Refusal {
     /// A marker stands next to a mapping or a list, or a path leads to one.
     #[error("{0}")]
     NotAScalar(Diagnostic),
+    /// The scalar holds more than the value that its marker is for, or not what the marker says stands around it.
+    #[error("{0}")]
+    PartOfValue(Diagnostic),
     /// The value is an alias.
     #[error("{0}")]
     Alias(Diagnostic),
@@ -96,6 +99,7 @@ impl Refusal {
             | Self::NoValue(diagnostic)
             | Self::AmbiguousMarker(diagnostic)
             | Self::NotAScalar(diagnostic)
+            | Self::PartOfValue(diagnostic)
             | Self::Alias(diagnostic)
             | Self::AliasedAnchor(diagnostic)
             | Self::Tagged(diagnostic)

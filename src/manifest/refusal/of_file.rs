@@ -1,7 +1,8 @@
 //! The words of refusals that hold for every edit: what is wrong with the file, a mark, the old value or the new one.
 
 use crate::domain::{Diagnostic, Position};
-use crate::manifest::marker::NotAMark;
+use crate::manifest::marker::{Mark, NotAMark};
+use crate::manifest::within::Around;
 use crate::yaml::MAX_BYTES;
 
 use super::Refusal;
@@ -93,6 +94,44 @@ impl Refusal {
                 .at(at)
                 .help("move it behind the value that is meant"),
         )
+    }
+
+    /// The scalar does not begin and end with what the marker says stands around its value.
+    pub(in crate::manifest) fn not_around(file: &str, at: Position, around: &Around, value: &str) -> Self {
+        let Around { prefix, suffix } = around;
+        let expected = match (prefix.as_str(), suffix.as_str()) {
+            (prefix, "") => format!("begins with `{prefix}`"),
+            ("", suffix) => format!("ends with `{suffix}`"),
+            (prefix, suffix) => format!("begins with `{prefix}` and ends with `{suffix}`"),
+        };
+        let first = around.around("none");
+        Self::PartOfValue(
+            Diagnostic::new(file, format!("this marker is for a value that {expected}, came `{value}`")).at(at).help(
+                format!("correct `prefix` and `suffix` of the marker, or the value; a first value may be `{first}`"),
+            ),
+        )
+    }
+
+    /// The scalar holds more than a value of the field, and the rest would be lost.
+    pub(in crate::manifest) fn part_of_value(
+        file: &str,
+        at: Position,
+        mark: &Mark,
+        around: &Around,
+        value: &str,
+    ) -> Self {
+        let Around { prefix, suffix } = around;
+        let part = |key: &str, text: &str| match text {
+            "" => String::new(),
+            text => format!(", \"{key}\": {}", serde_json::Value::from(text)),
+        };
+        let (prefix, suffix) = (part("prefix", prefix), part("suffix", suffix));
+        let message =
+            format!("`{value}` holds more than the {} that this marker is for, and the rest would be lost", mark.field);
+        Self::PartOfValue(Diagnostic::new(file, message).at(at).help(format!(
+            "say what stays: `# {{\"slipway\": \"{mark}\"{prefix}{suffix}}}`, or give the {} a scalar of its own",
+            mark.field
+        )))
     }
 
     pub(in crate::manifest) fn alias(file: &str, at: Position) -> Self {

@@ -1,7 +1,8 @@
 //! What is listed of the markers in a file.
 
 use crate::domain::Position;
-use crate::manifest::{Field, Marker, markers};
+use crate::manifest::tests::values;
+use crate::manifest::{Field, Marker, markers, set};
 
 #[test]
 fn every_marker_is_listed_with_its_value_and_place() {
@@ -37,4 +38,24 @@ fn a_model_name_is_a_label_of_at_most_63_characters() {
     for name in ["", "-a", "a-", "A", "a.b", "a_b", "ä", " a", &"a".repeat(64)] {
         assert!(named(name).is_err(), "{name}");
     }
+}
+
+#[test]
+fn what_a_marker_says_stands_around_its_value_stays() {
+    let text = "args:\n- --model=none # {\"slipway\": \"fashion:uri\", \"prefix\": \"--model=\"}\n\
+                image: \"repo:none-gpu\" # {\"slipway\": \"fashion:version\", \"prefix\": \"repo:\", \"suffix\": \"-gpu\"}\n\
+                pin: repo@none # {\"slipway\": \"fashion:digest\", \"prefix\": \"repo@\"}\n";
+    let found = markers("app.yaml", text.as_bytes()).unwrap();
+    assert!(found.iter().all(|marker| marker.value == "none"), "{found:?}");
+    let edited = set("app.yaml", text.as_bytes(), "fashion", &values()).unwrap();
+    let now = std::str::from_utf8(&edited.content).unwrap();
+    for line in
+        ["- --model=s3://models/fashion/9f86d081 #", "image: \"repo:v12-gpu\" #", "pin: repo@sha256:9f86d081884c7d65 #"]
+    {
+        assert!(now.contains(line), "{line} in {now}");
+    }
+    let again = set("app.yaml", &edited.content, "fashion", &values()).unwrap();
+    assert_eq!((again.changes.len(), again.places), (0, 3), "what is written can be followed again");
+    let found = markers("app.yaml", &edited.content).unwrap();
+    assert_eq!(found[2].value, values().digest);
 }

@@ -50,6 +50,39 @@ fn malformed_markers() {
 }
 
 #[test]
+fn markers_of_a_part_of_a_value() {
+    insta::assert_snapshot!(refusal("env: MODEL=none # {\"slipway\": \"fashion:uri\"}\n"), @r#"
+    app.yaml:1:6: `MODEL=none` holds more than the uri that this marker is for, and the rest would be lost
+      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "MODEL="}`, or give the uri a scalar of its own
+    "#);
+    insta::assert_snapshot!(refusal("image: repo:none # {\"slipway\": \"fashion:version\"}\n"), @r#"
+    app.yaml:1:8: `repo:none` holds more than the version that this marker is for, and the rest would be lost
+      help: say what stays: `# {"slipway": "fashion:version", "prefix": "repo:"}`, or give the version a scalar of its own
+    "#);
+    insta::assert_snapshot!(refusal("a: '{\"uri\": \"none\"}' # {\"slipway\": \"fashion:uri\"}\n"), @r##"
+    app.yaml:1:4: `{"uri": "none"}` holds more than the uri that this marker is for, and the rest would be lost
+      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "{\"uri\": \"", "suffix": "\"}"}`, or give the uri a scalar of its own
+    "##);
+    insta::assert_snapshot!(refusal("a: none # {\"slipway\": \"fashion:uri\", \"prefix\": \"MODEL=\"}\n"), @"
+    app.yaml:1:4: this marker is for a value that begins with `MODEL=`, came `none`
+      help: correct `prefix` and `suffix` of the marker, or the value; a first value may be `MODEL=none`
+    ");
+    insta::assert_snapshot!(refusal("a: MODEL=none;X=none # {\"slipway\": \"fashion:uri\", \"prefix\": \"MODEL=\"}\n"), @r#"
+    app.yaml:1:4: `MODEL=none;X=none` holds more than the uri that this marker is for, and the rest would be lost
+      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "MODEL=", "suffix": ";X=none"}`, or give the uri a scalar of its own
+    "#);
+    insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:uri\", \"prefix\": 1}\n"), @r#"
+    app.yaml:1:6: this marker cannot be read, its `prefix` is `1`, not a text
+      help: write `# {"slipway": "MODEL:FIELD"}` and nothing after it
+    "#);
+    // Listing them, which is done before anything is trained, finds the same.
+    assert!(matches!(
+        markers("app.yaml", b"a: MODEL=none # {\"slipway\": \"fashion:uri\"}\n"),
+        Err(Refusal::PartOfValue(_))
+    ));
+}
+
+#[test]
 fn unknown_fields() {
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"other:tag\"}"), @"
     app.yaml:1:6: unknown field `tag`, expected one of `uri`, `digest`, `version`, `run`
