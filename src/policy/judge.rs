@@ -3,7 +3,7 @@
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Cost, Subject};
 
-use crate::domain::{CheckOutcome, CheckResult, Floor, Outcome, Verdict};
+use crate::domain::{CheckOutcome, CheckResult, Floor, Outcome, Requirement, Verdict};
 
 use super::checks::{Check, CheckSubject, MetricSubject};
 use super::evidence::{Champion, Evidence, Facts};
@@ -49,7 +49,7 @@ impl Policy {
             }
         }
         let mut measured = measure(&work, &ground).into_iter();
-        let checks: Vec<CheckResult> = checks
+        let mut checks: Vec<CheckResult> = checks
             .into_iter()
             .zip(&asked)
             .map(|(result, asked)| {
@@ -59,7 +59,40 @@ impl Policy {
                 asked.settled(result, evidence)
             })
             .collect();
+        checks.extend(self.unusable_champion(evidence, &checks));
         self.verdict(floors, evidence, checks)
+    }
+
+    /// The refusal for a champion that cannot be read, where no check has refused for it: a policy may compare with nothing, and
+    /// still nobody can say what would be replaced. An exception from a comparison says that this is accepted.
+    fn unusable_champion(&self, evidence: &Evidence<'_>, checks: &[CheckResult]) -> Option<CheckResult> {
+        let Champion::Unusable(why) = &evidence.champion else { return None };
+        let refused = Outcome::of(checks) == Outcome::Fail;
+        let accepted = |check: &CheckResult| check.requirement.is_relative() && check.outcome == CheckOutcome::Excepted;
+        if refused || checks.iter().any(accepted) {
+            return None;
+        }
+        let sentence = format!(
+            "the champion cannot be used: {why}; nothing is promoted in its place until it can be read, is rolled back, \
+             or `none` stands in its mark ({})",
+            self.file
+        );
+        Some(CheckResult {
+            name: None,
+            metric: "champion".to_owned(),
+            requirement: Requirement::Condition("the champion can be read".to_owned()),
+            outcome: CheckOutcome::Fail,
+            sentence,
+            why: None,
+            owner: None,
+            file: self.file.clone(),
+            line: 1,
+            interval: None,
+            rows: evidence.candidate.table.len() as u64,
+            rows_to_decide: None,
+            slices: Vec::new(),
+            exception: None,
+        })
     }
 
     fn asked(&self) -> impl Iterator<Item = Asked<'_>> {

@@ -19,6 +19,7 @@ mod measure;
 mod parts;
 mod read;
 pub mod render;
+mod rows;
 mod sentence;
 pub mod shipped;
 mod slices;
@@ -36,6 +37,7 @@ use exception::Exception;
 pub use asks::Asks;
 pub use evidence::{Champion, Data, Evidence, Facts};
 pub use read::{Find, schema};
+pub use rows::Shortage;
 
 /// A policy file that has been read: its checks are sound, and each remembers its line.
 #[derive(Debug, Clone, PartialEq)]

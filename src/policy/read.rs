@@ -146,7 +146,18 @@ impl Reader<'_> {
 
     /// Where the keys of a check stand that may not fit a model.
     pub(super) fn places(&self, path: &str) -> BTreeMap<&'static str, Position> {
-        let keys = ["metric", "expression", "drift", "slice", "group_by"];
+        let keys = [
+            "metric",
+            "expression",
+            "drift",
+            "slice",
+            "group_by",
+            "at_least",
+            "at_most",
+            "between",
+            "no_worse_than_champion",
+            "better_than_champion",
+        ];
         keys.into_iter().filter_map(|key| Some((key, self.tree.position_of(&format!("{path}.{key}"))?))).collect()
     }
 

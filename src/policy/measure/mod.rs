@@ -3,6 +3,7 @@
 mod bootstrap;
 mod delong;
 mod figure;
+mod least;
 mod mcnemar;
 mod newcombe;
 mod normal;
@@ -16,6 +17,7 @@ mod wilson;
 
 pub(super) use bootstrap::{FEWEST_UNITS, of_samples};
 pub(super) use figure::Counted;
+pub(super) use least::{fewest, is_share, no_difference, share};
 pub(super) use question::{NoInterval, Question};
 pub(super) use spread::{Measurement, Spread};
 

@@ -146,6 +146,24 @@ fn a_champion_that_cannot_be_read_is_a_failure_and_not_none() {
 }
 
 #[test]
+fn a_policy_that_compares_nothing_refuses_beside_a_champion_that_cannot_be_read() {
+    let unusable = || Champion::Unusable("its digest is another".to_owned());
+    let refused = verdict(&[FLOOR], &sound(), unusable());
+    assert_eq!((refused.outcome, refused.checks[0].outcome), (Outcome::Fail, CheckOutcome::Pass));
+    assert_snapshot!(refused.summary(), @"refused: the champion cannot be used: its digest is another; nothing is promoted in its place until it can be read, is rolled back, or `none` stands in its mark (policies/digits.yaml)");
+    let warned = verdict(&[FLOOR, &format!("{RELATIVE}, severity: warn")], &sound(), unusable());
+    assert_eq!((warned.outcome, warned.checks[1].outcome), (Outcome::Fail, CheckOutcome::Warned));
+
+    let exceptions = "  exceptions:\n    - {model: digits, check: compared, reason: its weights are lost, approver: ada, expires: 2026-07-01}\n";
+    let checks = [FLOOR, &format!("{RELATIVE}, name: compared")];
+    let accepted = Policy::read("p.yaml", &(policy_text(&checks) + exceptions)).expect("a policy");
+    let candidate = sound();
+    let mut evidence = evidence(&candidate, unusable());
+    evidence.facts.texts.insert("run.model", "digits".to_owned());
+    assert_eq!(accepted.judge(&evidence).outcome, Outcome::Pass, "an exception says that this is accepted");
+}
+
+#[test]
 fn a_champion_measured_on_other_data_or_by_another_evaluator_is_not_compared() {
     let change = |change: fn(&mut Evaluation)| {
         let mut champion = sound();

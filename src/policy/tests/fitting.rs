@@ -143,3 +143,32 @@ fn an_endless_web_of_policies_is_not_read_to_its_end() {
     assert!(read.get() <= 100, "{} files were read", read.get());
     assert!(mistakes[0].message.contains("cannot be extended"), "{}", mistakes[0]);
 }
+
+#[test]
+fn what_the_rows_at_hand_could_never_show_is_told_with_how_many_it_takes() {
+    let checks = [
+        "metric: accuracy, no_worse_than_champion: {margin: 0.0001}",
+        "metric: accuracy, at_least: 0.9999",
+        "metric: {recall: {class: cat}}, at_least: 0.999",
+        "metric: accuracy, at_most: 0.001",
+        "metric: macro_f1, at_least: 0.5, slice: {by: label, minimum_rows: 2000}",
+    ];
+    let short = policy(&checks).short_of_rows(1_000);
+    assert!(!short[0].hopeless && short[1..].iter().all(|short| short.hopeless), "{short:?}");
+    let told: Vec<String> = short.iter().map(|short| short.diagnostic.to_string()).collect();
+    assert_snapshot!(told.join("\n"), @"");
+
+    let enough = policy(&checks[..4]).short_of_rows(30_000);
+    assert_eq!(enough, [], "all of it can be shown");
+    let content = [
+        "metric: accuracy, at_least: 0.9999, severity: warn",
+        "metric: accuracy, at_least: 0.9999, when_inconclusive: require_approval",
+        "metric: accuracy, no_worse_than_champion: {margin: 0.01}",
+        "metric: accuracy, no_worse_than_champion: {margin: 0.0001, relative: true}",
+        "metric: accuracy, no_worse_than_champion: {margin: 0.0001}, group_by: patient",
+        "metric: latency_p50, at_most: 2",
+        "metric: macro_f1, at_least: 0.99",
+    ];
+    assert_eq!(policy(&content).short_of_rows(1_000), []);
+    assert_eq!(policy(&content[6..]).short_of_rows(29).len(), 1, "fewer rows than are resampled");
+}

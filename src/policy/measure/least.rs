@@ -1,0 +1,62 @@
+//! The fewest rows on which something could be shown at all, in the best case.
+
+use slipway_contract::Metric;
+use slipway_contract::metrics::Average;
+
+use super::newcombe::{self, Pairs};
+use super::{normal, wilson};
+
+/// More rows than anyone has.
+const MOST: f64 = 1e9;
+
+/// Whether a metric is a share of trials, each of which is a row: its bounds in the best case follow from the number of rows.
+pub(in crate::policy) fn is_share(metric: &Metric) -> bool {
+    metric.is_proportion() || matches!(metric, Metric::Recall(Average::Class(_)) | Metric::Precision(Average::Class(_)))
+}
+
+/// Wilson's bounds of a share of so many rows.
+pub(in crate::policy) fn share(share: f64, rows: f64, confidence: f64) -> (f64, f64) {
+    wilson::bounds(share * rows, rows, normal::quantile(confidence))
+}
+
+/// Newcombe's bounds of the difference of two models that are right on each of so many rows: z²/(n + z²) to each side.
+pub(in crate::policy) fn no_difference(rows: f64, confidence: f64) -> (f64, f64) {
+    newcombe::bounds(Pairs { both: rows, ..Pairs::default() }, normal::quantile(confidence))
+}
+
+/// The fewest rows that `suffice`, where more than enough always do; `None` if that is more than anyone has.
+pub(in crate::policy) fn fewest(suffice: impl Fn(f64) -> bool) -> Option<u64> {
+    if !suffice(MOST) {
+        return None;
+    }
+    let (mut few, mut enough) = (0.0, MOST);
+    while enough - few > 1.0 {
+        let middle = f64::midpoint(few, enough).floor();
+        *if suffice(middle) { &mut enough } else { &mut few } = middle;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between one and a thousand million")]
+    Some(enough as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewest_rows_are_those_of_the_formulas() {
+        // z² p/(1 − p) for Wilson's lower bound at a share of one, z² (1 − m)/m for Newcombe's at no difference.
+        let square = normal::quantile(0.95).powi(2);
+        let is_near = |found: Option<u64>, odds: f64| {
+            let found = f64::from(u32::try_from(found.unwrap()).unwrap());
+            assert!((found - (square * odds).ceil()).abs() <= 1.0, "{found} rows for odds of {odds}");
+        };
+        for threshold in [0.5, 0.99, 0.9999] {
+            is_near(fewest(|rows| share(1.0, rows, 0.95).0 >= threshold), threshold / (1.0 - threshold));
+        }
+        for margin in [0.05, 0.01, 0.0001] {
+            is_near(fewest(|rows| no_difference(rows, 0.95).0 >= -margin), (1.0 - margin) / margin);
+        }
+        assert_eq!(fewest(|_| false), None);
+        assert_eq!(fewest(|_| true), Some(1));
+    }
+}
