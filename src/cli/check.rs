@@ -1,15 +1,17 @@
 //! `slipway check`: all mistakes of all files, with their places.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use slipway_contract::Model;
 
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config;
 use crate::domain::Diagnostic;
-use crate::pipeline::read_model;
-use crate::policy::Policy;
+use crate::pipeline::{MOST_COUNTED, count_rows, counted_file, read_model};
+use crate::policy::{Policy, Shortage};
 
 /// Check models, policies and server settings; find all of a file's mistakes.
 #[derive(Debug, Args)]
@@ -35,7 +37,14 @@ impl Check {
         }
         let mut problems = Vec::new();
         for file in &files {
-            problems.extend(check(file).err().unwrap_or_default());
+            match check(file) {
+                Ok(told) => {
+                    for told in told {
+                        output::say(&format!("warning: {told}"));
+                    }
+                }
+                Err(mistakes) => problems.extend(mistakes),
+            }
         }
         if problems.is_empty() {
             output::say(&format!("{} checked: no mistakes", output::count(files.len(), "file")));
@@ -81,14 +90,15 @@ struct Kind {
     kind: String,
 }
 
-fn check(path: &Path) -> Result<(), Vec<Diagnostic>> {
+/// All mistakes of a file; if there are none, what its authors should know all the same.
+fn check(path: &Path) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let name = path.display().to_string();
     let unreadable = |error: std::io::Error| vec![Diagnostic::new(&name, format!("the file cannot be read: {error}"))];
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let kind = serde_yaml::from_str::<Kind>(&text).map_or_else(|_| "Model".to_owned(), |file| file.kind);
     match kind.as_str() {
-        "Policy" => read_policy(&name, &text).map(drop),
-        "Server" => config::load(path).map(drop),
+        "Policy" => read_policy(&name, &text).map(|_| Vec::new()),
+        "Server" => config::load(path).map(|_| Vec::new()),
         _ => check_model(path, &name, &text),
     }
 }
@@ -102,16 +112,24 @@ pub(super) fn read_policy(name: &str, text: &str) -> Result<Policy, Vec<Diagnost
     })
 }
 
-/// A model file, the policy it names, and whether its data files are there.
-fn check_model(path: &Path, name: &str, text: &str) -> Result<(), Vec<Diagnostic>> {
+/// A model file, the policy it names, whether its data files are there, and whether its test rows suffice for the policy.
+fn check_model(path: &Path, name: &str, text: &str) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let model = read_model(name, text)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut problems = Vec::new();
+    let (mut problems, mut told) = (Vec::new(), Vec::new());
     let policy = folder.join(&model.spec.policy);
     let policy_name = policy.display().to_string();
     match std::fs::read_to_string(&policy) {
         Ok(text) => match read_policy(&policy_name, &text) {
-            Ok(policy) => problems.extend(policy.unfit_for(&model)),
+            Ok(policy) => {
+                problems.extend(policy.unfit_for(&model));
+                let rows = test_rows(folder, &model);
+                for Shortage { diagnostic, hopeless } in rows.map(|rows| policy.short_of_rows(rows)).unwrap_or_default()
+                {
+                    let list = if hopeless { &mut problems } else { &mut told };
+                    list.push(diagnostic);
+                }
+            }
             Err(mistakes) => problems.extend(mistakes),
         },
         Err(error) => problems.push(missing(name, text, "spec.policy", &policy_name, &error)),
@@ -121,7 +139,15 @@ fn check_model(path: &Path, name: &str, text: &str) -> Result<(), Vec<Diagnostic
             problems.push(missing(name, text, key, file, &error));
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
+    if problems.is_empty() { Ok(told) } else { Err(problems) }
+}
+
+/// How many test rows a model has, if that can be told from its files.
+fn test_rows(folder: &Path, model: &Model) -> Option<u64> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(folder.join(counted_file(model))).ok()?;
+    file.take(MOST_COUNTED + 1).read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 > MOST_COUNTED { None } else { count_rows(model, &bytes) }
 }
 
 fn missing(name: &str, text: &str, key: &str, file: &str, error: &std::io::Error) -> Diagnostic {

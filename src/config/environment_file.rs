@@ -75,6 +75,21 @@ pub(super) struct RequestsFile {
     /// Who merges.
     #[serde(default)]
     pub(super) merge: MergeFile,
+    /// How Slipway merges; when absent, by a method that the repository takes.
+    #[serde(default)]
+    pub(super) method: Option<MethodFile>,
+}
+
+/// How a request is merged.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum MethodFile {
+    /// By a commit with two parents.
+    Merge,
+    /// By one new commit on the branch.
+    Squash,
+    /// By the commit itself, made anew on the branch.
+    Rebase,
 }
 
 /// Who merges a promotion's request.

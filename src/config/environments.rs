@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::environment_file::{
-    AfterFile, ApprovalsFile, EnvironmentFile, FreezeFile, MergeFile, PersonFile, RequestsFile, WindowFile,
+    AfterFile, ApprovalsFile, EnvironmentFile, FreezeFile, MergeFile, MethodFile, PersonFile, RequestsFile, WindowFile,
 };
 use super::remote::{Login, Place};
 use super::settle::settle_api;
 use super::{Environment, Problems};
 use crate::domain::{After, Approvals, Freeze, Need, People, Person, Rules, SourceName, Window};
-use crate::forge;
+use crate::forge::{self, MergeMethod};
 use crate::git::Identity;
 use crate::pipeline::{Merge, Requests};
 
@@ -132,7 +132,7 @@ fn settle_environment(
 }
 
 fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problems) -> Option<Requests> {
-    let RequestsFile { forge, api, merge } = file;
+    let RequestsFile { forge, api, merge, method } = file;
     let key = format!("{}.requests.api", place.key);
     if api.deployments {
         problems.add(
@@ -145,7 +145,12 @@ fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problem
         MergeFile::People => Merge::People,
         MergeFile::Slipway => Merge::Slipway,
     };
-    Some(Requests { api, merge })
+    let method = method.map(|method| match method {
+        MethodFile::Merge => MergeMethod::Merge,
+        MethodFile::Squash => MergeMethod::Squash,
+        MethodFile::Rebase => MergeMethod::Rebase,
+    });
+    Some(Requests { api, merge, method })
 }
 
 fn settle_after(file: AfterFile, key: &str, problems: &mut Problems) -> Option<After> {

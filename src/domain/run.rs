@@ -37,6 +37,9 @@ pub struct Run {
     /// Who wrote the revision, as an address; known once the run is planned.
     #[serde(default)]
     pub author: Option<String>,
+    /// Whether it only tells of a policy that the push breaks: nothing of the model is trained.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_policy: bool,
     /// Where it stands.
     pub state: RunState,
     /// Why it ended, or why it waits, in words for people.
@@ -173,6 +176,7 @@ impl Run {
             environment,
             origin: None,
             author: None,
+            only_policy: false,
             state: RunState::Queued,
             reason: None,
             diagnostics: Vec::new(),
@@ -207,8 +211,6 @@ impl Run {
     pub fn onward(&self, environment: SourceName, now: Timestamp) -> Self {
         let origin = Origin::Promotion { of: self.id };
         Self {
-            run_key: self.run_key.clone(),
-            run_key_parts: self.run_key_parts.clone(),
             reuse: Some(format!("weights of run {}, as promoted to `{}`", self.id, self.environment)),
             ..self.following(environment, origin, now)
         }
@@ -244,10 +246,21 @@ impl Run {
             origin: Some(origin),
             author: self.author.clone(),
             priority: self.priority,
+            run_key: self.run_key.clone(),
+            run_key_parts: self.run_key_parts.clone(),
+            // What was learnt of the artifact belongs to it, wherever it goes.
             artifact: self.artifact.clone(),
+            training: self.training.clone(),
+            cost: self.cost.clone(),
+            seeds: self.seeds.clone(),
             reused_from: Some(self.reused_from.unwrap_or(self.id)),
             ..Self::queued(cause, now)
         }
+    }
+
+    /// Whether a person wants an earlier promotion back.
+    pub fn is_rollback(&self) -> bool {
+        matches!(self.origin, Some(Origin::Rollback { .. }))
     }
 
     /// Whether the policy leaves the artifact to a person.
@@ -264,6 +277,8 @@ impl Run {
             (None, Some(Origin::Promotion { .. })) => format!("{source} environment:{} {file}", self.environment),
             // Nobody waits for what they want to get away from.
             (None, Some(Origin::Rollback { .. })) => format!("{source} rollback:{} {}", self.environment, self.id),
+            // What it tells replaces no run of the model.
+            (None, None) if self.only_policy => format!("{source} policy:{branch} {file}"),
             (None, None) => format!("{source} refs/heads/{branch} {file}"),
         }
     }

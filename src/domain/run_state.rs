@@ -58,6 +58,8 @@ pub enum RunEvent {
     Judged,
     /// The environment names another champion than the one the candidate was judged against.
     ChampionMoved,
+    /// The environment names the candidate's weights already, or there is no candidate.
+    NothingToPromote,
     /// The specification or the policy said no.
     Refused,
     /// Something broke that another attempt would not mend.
@@ -108,7 +110,8 @@ impl RunState {
             (Self::Promoting | Self::Waiting, RunEvent::HeldBack) => Ok(Self::Waiting),
             (Self::Promoting | Self::Waiting, RunEvent::Promoted)
             | (Self::Publishing, RunEvent::Judged)
-            | (Self::Queued, RunEvent::Found) => Ok(Self::Done),
+            | (Self::Queued, RunEvent::Found)
+            | (Self::Queued | Self::Evaluating | Self::Gating, RunEvent::NothingToPromote) => Ok(Self::Done),
             // Nothing refuses what is promoting, but a person who rejects the artifact before it is written.
             (from, RunEvent::Refused) if from.is_active() && from != Self::Publishing => Ok(Self::Refused),
             (from, RunEvent::Failed) if from.is_active() => Ok(Self::Failed),
@@ -166,7 +169,7 @@ impl RunState {
 mod tests {
     use super::*;
 
-    const EVENTS: [RunEvent; 15] = [
+    const EVENTS: [RunEvent; 16] = [
         RunEvent::Planned,
         RunEvent::Trained,
         RunEvent::Evaluated,
@@ -178,6 +181,7 @@ mod tests {
         RunEvent::HeldBack,
         RunEvent::Cleared,
         RunEvent::ChampionMoved,
+        RunEvent::NothingToPromote,
         RunEvent::Refused,
         RunEvent::Failed,
         RunEvent::Superseded,

@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use api::{
     ApiError, ApiSettings, AppForm, AppLogin, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker,
-    MergeRequest, NewApp, NewRequest, Permission, Purpose, Reaction, RefusalOf, RegisteredApp, Standing, Subject,
-    Undelivered, connect_api,
+    MergeMethod, MergeRequest, Merging, NewApp, NewRequest, Permission, Purpose, Reaction, RefusalOf, RegisteredApp,
+    Standing, Subject, Undelivered, connect_api,
 };
 pub use deployment::{Deployment, DeploymentState};
 pub use page::{Pages, opens};

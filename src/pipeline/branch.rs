@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::policies::with_broken_policy;
 use super::promote::TRAILER;
 use super::source::{self, ModelFile};
 use super::touched::{Cause, new_run, touches};
@@ -19,6 +20,9 @@ const SKIP: [&str; 2] = ["[skip slipway]", "[slipway skip]"];
 /// Commits that are looked at one by one to tell promotions from others.
 const MOST_PROMOTIONS: usize = 2_000;
 
+/// Pushes one after another that ask for nothing to be built.
+const MOST_SKIPPED: usize = 2_000;
+
 /// A push of the branch that somebody told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Announced {
@@ -26,6 +30,8 @@ pub(super) struct Announced {
     pub(super) before: Option<CommitSha>,
     /// Where it went.
     pub(super) after: CommitSha,
+    /// Whether it was found by looking: it may then be several pushes.
+    pub(super) found: bool,
 }
 
 /// What a look at a branch found.
@@ -36,8 +42,20 @@ enum Found {
     Skipped { tip: CommitSha },
     /// Nothing but promotions of our own.
     Promotions { tip: CommitSha },
-    /// Models to build, and the revision they are compared with.
-    Moved { tip: CommitSha, base: Option<CommitSha>, touched: Vec<ModelFile> },
+    /// What the revision `head`, which is older than the tip if newer pushes ask for nothing to be built, changes.
+    Moved { tip: CommitSha, head: CommitSha, changes: Changes },
+}
+
+/// What a revision changes.
+struct Changes {
+    /// The revision it is compared with.
+    base: Option<CommitSha>,
+    /// Models to build.
+    touched: Vec<ModelFile>,
+    /// The other models.
+    others: Vec<ModelFile>,
+    /// The paths that differ, where that is known.
+    paths: Vec<String>,
 }
 
 impl Pipeline {
@@ -78,15 +96,25 @@ impl Pipeline {
                 let note = format!("nothing but promotions up to {}", tip.short());
                 moved(tip, note, Vec::new())
             }
-            Found::Moved { tip, touched, .. } if touched.is_empty() => {
-                let note = format!("no model is touched up to {}", tip.short());
-                moved(tip, note, Vec::new())
-            }
-            Found::Moved { tip, base, touched } => {
-                let cause = Cause { change: None, base, head: tip.clone(), arrived };
-                let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
+            Found::Moved { tip, head, changes: Changes { base, touched, others, paths } } => {
+                let cause = Cause { change: None, base: base.clone(), head: head.clone(), arrived };
+                let mut runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
                 let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
-                let note = format!("{} touches {}", tip.short(), names.join(", "));
+                let mut note = match names.as_slice() {
+                    [] => format!("no model is touched up to {}", head.short()),
+                    names => format!("{} touches {}", head.short(), names.join(", ")),
+                };
+                let mirror = source.mirror.clone();
+                for file in
+                    blocking(move || with_broken_policy(&mirror, base.as_ref(), &head, others, &paths)).await??
+                {
+                    let run = Run { only_policy: true, ..new_run(name, source, &cause, &file) };
+                    note = format!("{note}; the policy of {} is broken", run.model);
+                    runs.push(run);
+                }
+                if cause.head != tip {
+                    note = format!("{note}; the message of {} says `{}`", tip.short(), SKIP[0]);
+                }
                 moved(tip, note, runs)
             }
         })
@@ -113,26 +141,67 @@ fn look(
         Some(seen) => Some(seen.head.clone()),
         None => announced.first().and_then(|push| push.before.clone()),
     };
-    let message = mirror.commit_info(&tip)?.message;
-    if SKIP.iter().any(|skip| message.contains(skip)) {
+    let Some(head) = newest_wanted(mirror, &tip, base.as_ref(), announced)? else {
         return Ok(Found::Skipped { tip });
-    }
-    let files = source::model_files(mirror, &tip)?;
-    Ok(match base {
+    };
+    let files = source::model_files(mirror, &head)?;
+    let every = |base, touched| Changes { base, touched, others: Vec::new(), paths: Vec::new() };
+    let changes = match base {
         Some(base) if mirror.contains(&base)? => {
             let changed = match ours {
-                Some(ours) => changed_by_others(mirror, &base, &tip, ours)?,
-                None => Some(mirror.changed_paths(Some(&base), &tip)?),
+                Some(ours) => changed_by_others(mirror, &base, &head, ours)?,
+                None => Some(mirror.changed_paths(Some(&base), &head)?),
             };
-            let Some(changed) = changed else { return Ok(Found::Promotions { tip }) };
-            let touched = files.into_iter().filter(|file| touches(file, &changed)).collect();
-            Found::Moved { tip, base: Some(base), touched }
+            let Some(paths) = changed else { return Ok(Found::Promotions { tip }) };
+            let (touched, others) = files.into_iter().partition(|file| touches(file, &paths));
+            Changes { base: Some(base), touched, others, paths }
         }
         // What the branch was before is not to be had: every model counts as changed, and is still judged by a policy
         // that was there before the newest commit.
-        Some(_) => Found::Moved { base: mirror.parent(&tip)?, touched: files, tip },
-        None => Found::Moved { base: None, touched: files, tip },
-    })
+        Some(_) => every(mirror.parent(&head)?, files),
+        None => every(None, files),
+    };
+    Ok(Found::Moved { tip, head, changes })
+}
+
+/// The newest revision since `base` that is to be built: a message that says so skips the push that it ends, and none of the
+/// pushes before it. Where no delivery tells what was pushed together, it skips its own commit only.
+fn newest_wanted(
+    mirror: &Mirror,
+    tip: &CommitSha,
+    base: Option<&CommitSha>,
+    announced: &[Announced],
+) -> Result<Option<CommitSha>, GitError> {
+    let mut head = tip.clone();
+    for _ in 0..MOST_SKIPPED {
+        let message = mirror.commit_info(&head)?.message;
+        if !SKIP.iter().any(|skip| message.contains(skip)) {
+            return Ok(Some(head));
+        }
+        let push = announced.iter().rev().find(|push| push.after == head && !push.found);
+        let before = match push {
+            Some(push) => push.before.clone(),
+            None => mirror.parent(&head)?,
+        };
+        // A branch that was set to another history holds nothing of what was pushed before.
+        let Some(before) = before else { return Ok(None) };
+        if !mirror.contains(&before)? || !is_within(mirror, &before, &head)? {
+            return Ok(None);
+        }
+        if let Some(base) = base
+            && mirror.contains(base)?
+            && is_within(mirror, &before, base)?
+        {
+            return Ok(None);
+        }
+        head = before;
+    }
+    Ok(None)
+}
+
+/// Whether a commit is another one, or in its history.
+fn is_within(mirror: &Mirror, commit: &CommitSha, of: &CommitSha) -> Result<bool, GitError> {
+    Ok(mirror.merge_base(commit, of)?.as_ref() == Some(commit))
 }
 
 /// The paths that commits other than promotions changed from `base` to `tip`; `None` if there are no such commits.

@@ -44,7 +44,17 @@ impl Pipeline {
         cancel: &CancellationToken,
     ) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
-        let Asks { latencies, leakage, drift, training_runs: _ } = self.read_policies(run, &plan.model).await?.asks();
+        let policies = self.read_policies(run, &plan.model).await?;
+        let named = self.marked_now(self.environment(run)?, &run.model).await?.named;
+        let artifact = artifact_of(run)?;
+        if named.artifact() == Some(&artifact) {
+            run.champion = Some(artifact);
+            // What a change makes of the policy is shown all the same, as the policy would say it of this model.
+            if run.change.is_none() || self.proposed_policy(run, &plan.model, policies.place()).await?.is_none() {
+                return Ok((RunEvent::NothingToPromote, texts::nothing_to_promote(run)));
+            }
+        }
+        let Asks { latencies, leakage, drift, training_runs: _ } = policies.asks();
         let samples = SampleRequest { leakage, drift: drift.into_iter().collect() };
         let folder = self.fresh_folder(run.id, "evaluate").await?;
         self.export(run, &plan, &folder).await?;
@@ -60,7 +70,7 @@ impl Pipeline {
         }
         let artifact = artifact_of(run)?;
         let seeds = (0..run.seeds.len()).map(seed_file).collect();
-        let (champion, mut unusable) = self.fetch_champion(run, &folder).await?;
+        let (champion, mut unusable) = self.fetch_champion(named, &folder).await?;
         let with_champion = champion.is_some() && unusable.is_none();
         let job = Job {
             work: JobWork::Evaluate(EvaluationJob {
@@ -119,8 +129,8 @@ impl Pipeline {
     }
 
     /// The champion's digest, its weights in the job's folder, or why it cannot be used.
-    async fn fetch_champion(&self, run: &Run, folder: &Path) -> Result<(Option<Digest>, Option<String>), StepError> {
-        match self.marked_now(self.environment(run)?, &run.model).await?.named {
+    async fn fetch_champion(&self, named: Named, folder: &Path) -> Result<(Option<Digest>, Option<String>), StepError> {
+        match named {
             Named::Nothing => Ok((None, None)),
             Named::Unclear(reason) => Ok((None, Some(reason))),
             Named::Artifact(digest) => {

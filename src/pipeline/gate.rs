@@ -42,6 +42,10 @@ impl Pipeline {
             (policies.judge(&evidence), proposed)
         })
         .await?;
+        if run.champion.as_ref() == Some(&artifact) {
+            (run.cost, run.proposed_policy) = (cost, proposed);
+            return Ok((RunEvent::NothingToPromote, texts::nothing_to_promote(run)));
+        }
         self.write_down_exceptions(run, &verdict).await?;
         let summary = verdict.summary();
         // What the policy leaves to a person is held back until somebody approves it.

@@ -14,7 +14,7 @@ use super::marks::Marks;
 use super::promote::TRAILER;
 use super::worker::outlive;
 use super::{Pipeline, SteerError, StepError, blocking, texts};
-use crate::domain::{Actor, CommitSha, Named, PlacedBy, Placement, RunId, SourceName};
+use crate::domain::{Actor, CommitSha, Named, PlacedBy, Placement, Run, RunId, SourceName};
 use crate::git::{CommitInfo, GitError, Mirror};
 use crate::store::{NewAuditEntry, ReadHistory, StoreError};
 
@@ -65,7 +65,14 @@ impl Pipeline {
         let history = blocking(move || {
             read(&Reading { environment: wanted, mirror: &mirror, marks: &marks }, read_to, &before, tip)
         });
-        let history = history.await??;
+        let mut history = history.await??;
+        if environment.requests().is_some() {
+            for placed in history.placements.iter_mut().filter(|placed| matches!(placed.by, PlacedBy::Hand(_))) {
+                if let Some(run) = self.merged_as(placed).await? {
+                    placed.by = PlacedBy::Run(run);
+                }
+            }
+        }
         let is_first = history.before.is_none();
         for placed in self.store.note_history(&history).await? {
             if !is_first && matches!(placed.by, PlacedBy::Hand(_)) {
@@ -74,6 +81,28 @@ impl Pipeline {
             self.wake_waiting(None, Some(&placed.model)).await?;
         }
         Ok(())
+    }
+
+    /// The run whose request a commit of the forge's own has merged: a squash may have lost the trailers of what was offered.
+    /// The forge is asked only about requests that offered just this.
+    async fn merged_as(&self, placed: &Placement) -> Result<Option<RunId>, StepError> {
+        let Some(artifact) = placed.named.artifact() else { return Ok(None) };
+        let is_it = |run: &Run| run.model == placed.model && run.artifact.as_ref() == Some(artifact);
+        let promoted = match self.owner_of(&placed.environment, &placed.model).await? {
+            Some(owner) => self.store.promoted_runs(&placed.environment, &placed.model, &owner).await?,
+            None => Vec::new(),
+        };
+        let known = promoted.iter().find(|run| is_it(run) && run.promotion_commit.as_ref() == Some(&placed.commit));
+        if let Some(run) = known {
+            return Ok(Some(run.id));
+        }
+        let under_way = self.store.runs_under_way(&placed.environment).await?;
+        for run in under_way.iter().filter(|run| run.request.is_some() && is_it(run)) {
+            if self.merge_commit_of(run).await?.as_ref() == Some(&placed.commit) {
+                return Ok(Some(run.id));
+            }
+        }
+        Ok(None)
     }
 
     /// What an environment names was changed by hand. Git is the truth, so that is followed, and said aloud.

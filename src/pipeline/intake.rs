@@ -339,7 +339,7 @@ fn of_push(served: &str, push: Push) -> Result<Announced, String> {
     let Push { reference, movement } = push;
     match (reference, movement.after()) {
         (Reference::Branch(branch), Some(after)) if branch == served => {
-            Ok(Announced { before: movement.before().cloned(), after: after.clone() })
+            Ok(Announced { before: movement.before().cloned(), after: after.clone(), found: false })
         }
         (Reference::Branch(branch), Some(_)) => Err(format!("the branch `{branch}` is not served, only `{served}`")),
         (Reference::Branch(branch), None) => Err(format!("the branch `{branch}` was deleted")),

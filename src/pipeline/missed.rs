@@ -35,7 +35,7 @@ struct Body {
 /// What such a delivery means.
 pub(super) fn read(body: &[u8]) -> Result<Announced, String> {
     let Body { before, after, .. } = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    Ok(Announced { before: Some(before), after })
+    Ok(Announced { before: Some(before), after, found: true })
 }
 
 impl Pipeline {

@@ -3,6 +3,7 @@
 mod annotations;
 mod asked;
 mod branch;
+mod carried;
 mod change;
 mod command;
 mod commands;
@@ -39,6 +40,7 @@ mod source;
 mod steer;
 mod step;
 mod sweep;
+mod test_rows;
 mod texts;
 mod touched;
 mod train;
@@ -73,6 +75,7 @@ pub use source::{locate as fault_place, read_model};
 pub use steer::{Reason, SteerError};
 use step::{StepError, blocking};
 pub use sweep::{ArtifactRetention, NamedNow, SweepError, Swept, remove_documents, sweep};
+pub use test_rows::{MOST_COUNTED, count_rows, counted_file};
 pub use upkeep::Upkeep;
 pub use worker::CrashPoint;
 

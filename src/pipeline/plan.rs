@@ -1,7 +1,7 @@
 //! First step: the specification, its policy and its files are read and checked before anything costs time.
 
 use super::source::{self, ModelFile, ModelFiles};
-use super::{Pipeline, StepError, blocking};
+use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{Diagnostic, Run, RunEvent};
 use crate::git::Mirror;
 use slipway_contract::{Fault, FaultKind, Model};
@@ -19,16 +19,19 @@ pub(super) struct Plan {
 impl Pipeline {
     pub(super) async fn plan(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
+        if run.only_policy {
+            return self.check_brought_policy(run, &plan.model).await;
+        }
         let plan = self.check_revision(run, plan).await?;
         run.author = Some(self.author_of(run).await?);
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
         self.check_owner(run).await?;
-        self.check_policies(run, &plan.model).await?;
+        let told = self.check_policies(run, &plan.model).await?;
         self.check_environment(run).await?;
         if let Some(found) = self.promoted_before(run).await? {
             return Ok(found);
         }
-        Ok((RunEvent::Planned, format!("`{}` at {} is sound", run.file, run.head.short())))
+        Ok((RunEvent::Planned, texts::sound(run, &told)))
     }
 
     /// The model at the run's revision. Every step that needs it reads it again: the revision never changes.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use slipway_contract::{Digest, Model};
 
 use super::plan::refused;
-use super::source::{self, folder_of};
+use super::source::{self, ModelFile, folder_of};
+use super::test_rows::{MOST_COUNTED, count_rows, counted_file};
 use super::{Pipeline, StepError, blocking};
-use crate::domain::{CommitSha, Diagnostic, Run, Verdict};
+use crate::domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
 use crate::git::{GitError, Mirror};
-use crate::policy::{Asks, Evidence, Policy};
+use crate::policy::{Asks, Evidence, Policy, Shortage};
 
 /// What a run is judged by.
 pub(super) struct Policies {
@@ -65,11 +66,54 @@ impl Policies {
 }
 
 impl Pipeline {
-    /// Refuses a model that its policies could never judge, before anything is trained.
-    pub(super) async fn check_policies(&self, run: &Run, model: &Model) -> Result<(), StepError> {
+    /// Refuses a model that its policies could never judge, or never pass on its test rows, before anything is trained. Answers
+    /// what only a candidate that is clearly better than the champion could pass.
+    pub(super) async fn check_policies(&self, run: &Run, model: &Model) -> Result<Vec<Diagnostic>, StepError> {
         let policies = self.read_policies(run, model).await?;
-        let unfit: Vec<Diagnostic> = policies.all().flat_map(|policy| policy.unfit_for(model)).collect();
-        if unfit.is_empty() { Ok(()) } else { Err(refused(unfit)) }
+        let unfit: Vec<Diagnostic> = policies.floors.iter().flat_map(|policy| policy.unfit_for(model)).collect();
+        let own = read_at(&policies.place.revision, run, policies.own.unfit_for(model));
+        let mut unfit: Vec<Diagnostic> = unfit.into_iter().chain(own).collect();
+        let mut told = Vec::new();
+        if let Some(rows) = self.test_rows(run, model).await? {
+            let short = |policy: &Policy| policy.short_of_rows(rows);
+            let floors = policies.floors.iter().flat_map(short);
+            for Shortage { diagnostic, hopeless } in floors.chain(short(&policies.own)) {
+                let list = if hopeless { &mut unfit } else { &mut told };
+                list.push(diagnostic);
+            }
+        }
+        if unfit.is_empty() { Ok(told) } else { Err(refused(unfit)) }
+    }
+
+    /// How many test rows the model has at the run's revision, if that can be told from its files.
+    async fn test_rows(&self, run: &Run, model: &Model) -> Result<Option<u64>, StepError> {
+        let mirror = self.source(run)?.mirror.clone();
+        let (head, model) = (run.head.clone(), model.clone());
+        let path = folder_path(&run.file, counted_file(&model));
+        blocking(move || {
+            let bytes = mirror.read_file(&head, &path, MOST_COUNTED).ok().flatten()?;
+            count_rows(&model, &bytes)
+        })
+        .await
+    }
+
+    /// Refuses the policy that a push brings along, if it could judge nothing from then on.
+    pub(super) async fn check_brought_policy(
+        &self,
+        run: &mut Run,
+        model: &Model,
+    ) -> Result<(RunEvent, String), StepError> {
+        model.metadata.name.as_str().clone_into(&mut run.model);
+        let mirror = self.source(run)?.mirror.clone();
+        let (head, file, model) = (run.head.clone(), run.file.clone(), model.clone());
+        let mistakes = blocking(move || mistakes_of(&mirror, &head, &file, &model)).await??;
+        if mistakes.is_empty() {
+            return Ok((
+                RunEvent::NothingToPromote,
+                "the policy is sound; nothing of the model has changed".to_owned(),
+            ));
+        }
+        Err(refused(mistakes))
     }
 
     /// The policies the run is judged by. The model's own is that of the revision before the push, so that a change is never
@@ -78,13 +122,75 @@ impl Pipeline {
         let mirror = self.source(run)?.mirror.clone();
         let floors = self.settings.floors.clone();
         let path = folder_path(&run.file, &model.spec.policy);
-        let (file, head, base) = (run.file.clone(), run.head.clone(), run.base.clone());
+        let (file, head, base, judged) = (run.file.clone(), run.head.clone(), run.base.clone(), run.clone());
         blocking(move || {
             let (revision, path) = place_of_policy(&mirror, &file, &head, base.as_ref(), &path)?;
-            let (own, place) = read_policy(&mirror, &revision, &path)?;
+            let (own, place) = read_policy(&mirror, &revision, &path).map_err(|error| match error {
+                StepError::Refused { diagnostics, .. } => refused(read_at(&revision, &judged, diagnostics)),
+                error => error,
+            })?;
             Ok(Policies { own, floors, place })
         })
         .await?
+    }
+}
+
+/// Mistakes in a policy, with the revision it was read at where that is not the run's own: its lines are those of that
+/// revision.
+fn read_at(revision: &CommitSha, run: &Run, mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if *revision == run.head {
+        return mistakes;
+    }
+    let before = match &run.change {
+        Some(_) => "where this change left its branch",
+        None => "the revision before this push",
+    };
+    let told = |mistake: Diagnostic| {
+        let message = format!("{} (read at {}, {before})", mistake.message, revision.short());
+        Diagnostic { message, ..mistake }
+    };
+    mistakes.into_iter().map(told).collect()
+}
+
+/// Of models that a push does not rebuild, those whose policy it breaks: whoever pushed it hears of that now, not with the next
+/// push.
+pub(super) fn with_broken_policy(
+    mirror: &Mirror,
+    base: Option<&CommitSha>,
+    head: &CommitSha,
+    models: Vec<ModelFile>,
+    changed: &[String],
+) -> Result<Vec<ModelFile>, StepError> {
+    let mut broken = Vec::new();
+    let is_yaml = |path: &String| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
+    if !changed.iter().any(is_yaml) {
+        return Ok(broken);
+    }
+    for file in models {
+        let model = file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok());
+        let Some(model) = model else { continue };
+        if mistakes_of(mirror, head, &file.path, &model)?.is_empty() {
+            continue;
+        }
+        let own = changed.contains(&folder_path(&file.path, &model.spec.policy));
+        // What was broken before by a file that it extends was told then.
+        let before = match base {
+            Some(base) if !own => mistakes_of(mirror, base, &file.path, &model)?,
+            _ => Vec::new(),
+        };
+        if before.is_empty() {
+            broken.push(file);
+        }
+    }
+    Ok(broken)
+}
+
+/// What is wrong at a revision with the policy that the model at `file` names: it cannot be read, or could not judge the model.
+fn mistakes_of(mirror: &Mirror, revision: &CommitSha, file: &str, model: &Model) -> Result<Vec<Diagnostic>, StepError> {
+    match read_policy(mirror, revision, &folder_path(file, &model.spec.policy)) {
+        Ok((policy, _)) => Ok(policy.unfit_for(model)),
+        Err(StepError::Refused { diagnostics, .. }) => Ok(diagnostics),
+        Err(error) => Err(error),
     }
 }
 

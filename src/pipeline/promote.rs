@@ -63,7 +63,6 @@ impl Pipeline {
             Promotion { run: run.id, model, environment: run.environment.clone(), artifact: artifact.clone() };
         let values = self.values(run, &artifact).await?;
         let source = self.source(run)?.mirror.remote().url().to_owned();
-        let message = texts::promotion_message(run, &promotion, &source);
         let environment = self.environment(run)?;
         let (writer, marks) = (environment.writer().clone(), environment.marks().clone());
         let committer = self.settings.committer.clone();
@@ -80,14 +79,13 @@ impl Pipeline {
             marks,
             artifact,
             values,
-            message,
+            promotion,
+            source,
         };
-        let body = proposing.message.clone();
         let order = Order { request, propose: Box::new(move |snapshot: &Snapshot<'_>| proposing.propose(snapshot)) };
-        let by_request = environment.requests().filter(|_| !matches!(run.origin, Some(Origin::Rollback { .. })));
-        if let Some(requests) = by_request {
+        if let Some(requests) = environment.requests() {
             let requests = requests.clone();
-            return match self.request(run, &requests, order, body).await? {
+            return match self.request(run, &requests, order).await? {
                 Ok(moved) => Ok(moved),
                 Err(declined) => declined.end(run),
             };
@@ -147,14 +145,15 @@ struct Proposing {
     marks: Arc<Marks>,
     artifact: Digest,
     values: Values,
-    message: String,
+    promotion: Promotion,
+    source: String,
 }
 
 impl Proposing {
     /// The environment's files with the artifact's values in the marked places. Called again for every new tip: what is
     /// written is always derived from what stands there now, and only if the rules allow it now.
     fn propose(&self, snapshot: &Snapshot<'_>) -> Result<Proposal, Declined> {
-        let Self { pipeline, asynchronous, run, marks, artifact, values, message } = self;
+        let Self { pipeline, asynchronous, run, marks, artifact, values, promotion, source } = self;
         let marked = marks.find(snapshot, &run.model).map_err(Declined::Step)?;
         if has_moved(run, &marked.named, artifact) {
             return Err(Declined::ChampionMoved(texts::champion_moved(run, &marked.named)));
@@ -184,7 +183,8 @@ impl Proposing {
                 changes.push((path, edited.content.into_owned()));
             }
         }
-        Ok(Proposal::Change { changes, message: message.clone() })
+        let message = texts::promotion_message(run, promotion, source, &marked.named);
+        Ok(Proposal::Change { changes, message })
     }
 }
 

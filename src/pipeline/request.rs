@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::promote::Declined;
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{Holdback, PromotionRequest, Rule, Run, RunEvent, SourceName};
-use crate::forge::{ApiError, ForgeApi, NewRequest};
+use crate::domain::{CommitSha, Holdback, PromotionRequest, Rule, Run, RunEvent};
+use crate::forge::{ApiError, ForgeApi, MergeMethod, MergeRequest, Merging, NewRequest};
 use crate::git::{GitError, Heads, Offer, Order};
 
 /// How an environment takes promotions by request.
@@ -17,6 +17,8 @@ pub struct Requests {
     pub api: Arc<dyn ForgeApi>,
     /// Who merges.
     pub merge: Merge,
+    /// How Slipway merges; by a method that the repository takes if `None`.
+    pub method: Option<MergeMethod>,
 }
 
 /// Who merges a promotion's request.
@@ -28,9 +30,25 @@ pub enum Merge {
     Slipway,
 }
 
-/// The branch that a model's promotion to an environment is offered on.
-pub(super) fn branch_of(environment: &SourceName, model: &str) -> String {
-    format!("slipway/{environment}/{model}")
+/// The branch that a model's promotion to an environment is offered on. A rollback has one of its own, beside the
+/// promotion that people may still be looking at; no name of a model holds a dot.
+fn branch_of(run: &Run) -> String {
+    let Run { environment, model, .. } = run;
+    if run.is_rollback() {
+        format!("slipway/{environment}/{model}.rollback")
+    } else {
+        format!("slipway/{environment}/{model}")
+    }
+}
+
+/// The title of the request for a run.
+fn title_of(run: &Run) -> String {
+    let Run { environment, model, .. } = run;
+    if run.is_rollback() {
+        format!("Roll {model} in {environment} back")
+    } else {
+        format!("Promote {model} to {environment}")
+    }
 }
 
 impl Pipeline {
@@ -40,12 +58,11 @@ impl Pipeline {
         run: &mut Run,
         requests: &Requests,
         order: Order<Declined>,
-        body: String,
     ) -> Result<Result<(RunEvent, String), Declined>, StepError> {
         let environment = self.environment(run)?;
         let writer = environment.writer().clone();
         let base = environment.mirror().remote().branch().to_owned();
-        let head = branch_of(&run.environment, &run.model);
+        let head = branch_of(run);
         let branch = head.clone();
         let offered = match blocking(move || writer.offer(&branch, order)).await? {
             Ok(offered) => offered,
@@ -60,11 +77,22 @@ impl Pipeline {
                 return Ok(Ok((RunEvent::Promoted, cause)));
             }
             Offer::NothingToDo => {
+                // Where the forge made a commit of its own, with a message of its own, it says which one.
+                let merged = self.merge_commit_of(run).await?;
                 self.take_back(run).await;
-                return Ok(Ok((RunEvent::Promoted, texts::named_already(run))));
+                let Some(commit) = merged else {
+                    return Ok(Ok((RunEvent::Promoted, texts::named_already(run))));
+                };
+                let cause = texts::promoted(run, &commit);
+                run.promotion_commit = Some(commit);
+                return Ok(Ok((RunEvent::Promoted, cause)));
             }
         };
-        let title = format!("Promote {} to {}", run.model, run.environment);
+        let mirror = environment.mirror().clone();
+        let looked_at = commit.clone();
+        // A squash that takes its message from the request keeps the trailers by which a promotion is known.
+        let body = blocking(move || mirror.commit_info(&looked_at)).await??.message;
+        let title = title_of(run);
         let request = match requests.api.find_request(&head, &base).await? {
             Some(request) => {
                 requests.api.update_request(request.number, &title, &body).await?;
@@ -90,7 +118,12 @@ impl Pipeline {
         if requests.merge == Merge::People {
             return Ok(false);
         }
-        match requests.api.merge_request(request.number, &request.head).await {
+        let (mirror, head) = (self.environment(run)?.mirror().clone(), request.head.clone());
+        // What was offered may be too old to be known here; then the forge's own message has to do.
+        let offered = blocking(move || mirror.commit_info(&head)).await?;
+        let message = offered.map(|offered| offered.message).unwrap_or_default();
+        let merging = Merging { method: requests.method, message: &message };
+        match requests.api.merge_request(request.number, &request.head, &merging).await {
             Ok(()) => Ok(true),
             // What moved is offered again on the newest tip. If nothing did, that would be the same offer again.
             Err(ApiError::Moved { .. }) => Ok(!self.is_newest(run, request).await?),
@@ -116,6 +149,15 @@ impl Pipeline {
             Err(GitError::BranchMissing { .. }) => Ok(false),
             newest => Ok(newest?),
         }
+    }
+
+    /// The commit by which the forge merged what a run has offered, if it did and says so.
+    pub(super) async fn merge_commit_of(&self, run: &Run) -> Result<Option<CommitSha>, StepError> {
+        let (Some(request), Some(requests)) = (&run.request, self.environment(run)?.requests()) else {
+            return Ok(None);
+        };
+        let MergeRequest { head, merged, merge_commit, .. } = requests.api.look_at_request(request.number).await?;
+        Ok(merge_commit.filter(|_| merged && head == request.head))
     }
 
     /// Whether a run's request was closed at the forge without being merged.

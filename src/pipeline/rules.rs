@@ -6,7 +6,7 @@ use super::evaluate::artifact_of;
 use super::promote::{has_moved, held_up};
 use super::step::Step;
 use super::{Pipeline, StepError, texts};
-use crate::domain::{Candidate, Holdback, Named, Origin, PromotionRequest, Rule, Run, RunEvent, Upstream};
+use crate::domain::{Candidate, Holdback, Named, PromotionRequest, Rule, Run, RunEvent, Upstream};
 use crate::store::StoreError;
 
 /// How long a run that waits is left alone at most: people and other servers wake it, and if that is missed it looks
@@ -40,8 +40,9 @@ impl Pipeline {
         if let Some(reason) = self.foreign_model(&run.environment, &run.model, &run.source).await? {
             return Ok(Ruling::Rejected(reason));
         }
-        if matches!(run.origin, Some(Origin::Rollback { .. })) {
-            return Ok(Ruling::Free);
+        if run.is_rollback() {
+            let newer = self.store.rollback_after(run).await?;
+            return Ok(newer.map_or(Ruling::Free, |newer| Ruling::Overtaken(texts::rolled_back_elsewhere(&newer))));
         }
         if let Some(newer) = self.store.overtaken_by(run).await? {
             return Ok(Ruling::Overtaken(texts::overtaken(&newer)));

@@ -190,10 +190,12 @@ impl Pipeline {
     ) -> Result<Run, SteerError> {
         let known = self.known(environment)?;
         let now = self.marked_now(known, model).await?.named;
-        let promoted = match self.owner_of(environment, model).await? {
+        let mut promoted = match self.owner_of(environment, model).await? {
             Some(owner) => self.store.promoted_runs(environment, model, &owner).await?,
             None => Vec::new(),
         };
+        // A run that found its weights named already has promoted nothing, and was not judged.
+        promoted.retain(|run| run.verdict.is_some());
         let target = match to {
             Some(wanted) => {
                 self.artifact_is_kept(wanted).await?;

@@ -4,9 +4,19 @@ use slipway_contract::{Digest, Fault};
 
 use super::explain;
 use crate::domain::{
-    CheckResult, CommitSha, ExceptionNote, Holdback, Named, Origin, PlacedBy, Placement, Promotion, Rejection, Run,
-    RunId,
+    CheckResult, CommitSha, Diagnostic, ExceptionNote, Holdback, Named, Origin, PlacedBy, Placement, Promotion,
+    Rejection, Run, RunId,
 };
+
+/// A model can be trained; `told` is what its policy will hardly be shown.
+pub(super) fn sound(run: &Run, told: &[Diagnostic]) -> String {
+    let mut said = format!("`{}` at {} is sound", run.file, run.head.short());
+    for Diagnostic { file, position, message, .. } in told {
+        let line = position.map_or_else(String::new, |position| format!(":{}", position.line));
+        said = format!("{said}; warning: {message} ({file}{line})");
+    }
+    said
+}
 
 /// Weights of an earlier run are used again.
 pub(super) fn reused(earlier: RunId, key: &Digest) -> String {
@@ -89,6 +99,11 @@ pub(super) fn named_already(run: &Run) -> String {
     format!("`{}` named the artifact already: nothing to commit", run.environment)
 }
 
+/// The candidate's weights are those of the champion.
+pub(super) fn nothing_to_promote(run: &Run) -> String {
+    format!("nothing to promote: the weights are those that `{}` names", run.environment)
+}
+
 /// The environment moved on after the comparison.
 pub(super) fn champion_moved(run: &Run, now: &Named) -> String {
     let name = |digest: Option<&Digest>| digest.map_or("no artifact", Digest::short).to_owned();
@@ -127,6 +142,11 @@ pub(super) fn found(run: &Run, by: RunId, commit: &CommitSha) -> String {
     )
 }
 
+/// Somebody wanted another promotion back meanwhile.
+pub(super) fn rolled_back_elsewhere(newer: &Run) -> String {
+    format!("superseded by run {}, a later rollback", newer.id)
+}
+
 /// Somebody rejected the artifact.
 pub(super) fn rejected(rejection: &Rejection) -> String {
     let Rejection { artifact, actor, reason, .. } = rejection;
@@ -156,7 +176,9 @@ pub(super) fn server_said(line: &str) -> String {
 
 /// The message of a promotion's commit: what, why, and the trailers by which machines find it again. The promotion's own
 /// trailer is added where the commit is made.
-pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str) -> String {
+///
+/// `replaced` is what the environment names where the commit is made. A rollback was judged long before, against another.
+pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str, replaced: &Named) -> String {
     let Promotion { run: id, model, environment, artifact } = promotion;
     let sentences = run.verdict.iter().flat_map(|verdict| &verdict.checks);
     let told = |check: &CheckResult| match &check.exception {
@@ -165,7 +187,11 @@ pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str) 
     };
     let sentences: Vec<String> = sentences.map(|check| format!("- {}", one_line(&told(check)))).collect();
     let sentences = sentences.join("\n");
-    let before = run.champion.as_ref().map_or("none: the first promotion", Digest::as_str);
+    let before = match replaced {
+        Named::Nothing => "none: the first promotion".to_owned(),
+        Named::Artifact(artifact) => artifact.to_string(),
+        Named::Unclear(reason) => one_line(&format!("unclear: {reason}")),
+    };
     let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);
     let (source, head) = (one_line(source), &run.head);
     let opening = match &run.origin {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plan::{Plan, refused};
 use super::{Pipeline, StepError, blocking, source, texts};
-use crate::domain::{Document, Run, RunEvent, SeedRun};
+use crate::domain::{Document, Run, RunEvent};
 use crate::executor::{JobError, Provenance};
 use crate::git::{ExportLimits, SourceTree};
 use crate::store::Trained;
@@ -23,17 +23,17 @@ const REPORT: &str = "training.json";
 const EXPORT: ExportLimits = ExportLimits { files: 200_000, bytes: 20 << 30 };
 
 /// Where trainings of one run take place.
-struct Workplace<'step> {
-    plan: &'step Plan,
+pub(super) struct Workplace<'step> {
+    pub(super) plan: &'step Plan,
     /// The job's folder.
-    folder: &'step Path,
+    pub(super) folder: &'step Path,
     /// The model's files in it.
-    exported: &'step SourceTree,
-    cancel: &'step CancellationToken,
+    pub(super) exported: &'step SourceTree,
+    pub(super) cancel: &'step CancellationToken,
 }
 
 /// The digest of everything that decides the result of training.
-fn key_of(parts: &BTreeMap<String, String>) -> Digest {
+pub(super) fn key_of(parts: &BTreeMap<String, String>) -> Digest {
     Digest::of(&serde_json::to_vec(parts).expect("a key holds only texts"))
 }
 
@@ -43,9 +43,8 @@ impl Pipeline {
         run: &mut Run,
         cancel: &CancellationToken,
     ) -> Result<(RunEvent, String), StepError> {
-        if let (Some(_), Some(artifact)) = (&run.origin, &run.artifact) {
-            let cause = run.reuse.clone().unwrap_or_else(|| texts::trained(artifact));
-            return Ok((RunEvent::Trained, cause));
+        if let (Some(_), Some(artifact)) = (&run.origin, run.artifact.clone()) {
+            return self.gather(run, &artifact, cancel).await;
         }
         let plan = self.read_plan(run).await?;
         let asks = self.read_policies(run, &plan.model).await?.asks();
@@ -74,15 +73,16 @@ impl Pipeline {
                 (trained, cause)
             }
         };
+        run.seeds = self.train_seeds(run, asks.training_runs, &[], &place).await?;
+        self.store.record_seeds(&trained.artifact, &run.seeds).await?;
         run.artifact = Some(trained.artifact);
         run.training = Some(trained.report);
-        run.seeds = self.train_seeds(run, asks.training_runs, &place).await?;
         Ok((RunEvent::Trained, texts::with_seeds(cause, run.seeds.len())))
     }
 
     /// What a training of the same key left, if its weights and its report are still there and whole. One whose files are
     /// lost is as good as none; a store that cannot be read just now is asked again.
-    async fn trained_earlier(&self, key: &Digest, folder: &Path) -> Result<Option<Trained>, StepError> {
+    pub(super) async fn trained_earlier(&self, key: &Digest, folder: &Path) -> Result<Option<Trained>, StepError> {
         let Some(trained) = self.store.trained(key).await? else { return Ok(None) };
         let Trained { artifact, report, .. } = &trained;
         let read = async {
@@ -103,7 +103,7 @@ impl Pipeline {
     }
 
     /// Trains a model, and keeps and notes what comes of it: a step that is done again finds it.
-    async fn train_one(
+    pub(super) async fn train_one(
         &self,
         run: &Run,
         model: &Model,
@@ -128,23 +128,6 @@ impl Pipeline {
         Ok(trained)
     }
 
-    /// The same training with other seeds, until there are as many runs as the policies ask for, the candidate among them.
-    async fn train_seeds(&self, run: &Run, runs: u32, place: &Workplace<'_>) -> Result<Vec<SeedRun>, StepError> {
-        let mut seeds = Vec::new();
-        for further in 1..runs {
-            let mut model = place.plan.model.clone();
-            let seed = model.spec.training.seed.wrapping_add(further);
-            model.spec.training.seed = seed;
-            let run_key = key_of(&self.run_key_parts(place.exported, &model));
-            let trained = match self.trained_earlier(&run_key, place.folder).await? {
-                Some(trained) => trained,
-                None => self.train_one(run, &model, &run_key, place).await?,
-            };
-            seeds.push(SeedRun { seed, run_key, artifact: trained.artifact });
-        }
-        Ok(seeds)
-    }
-
     /// Writes the model's files of the run's revision into the job's folder.
     pub(super) async fn export(&self, run: &Run, plan: &Plan, folder: &Path) -> Result<SourceTree, StepError> {
         let mirror = self.source(run)?.mirror.clone();
@@ -166,7 +149,7 @@ impl Pipeline {
     }
 
     /// Everything that decides what training makes. Two runs with equal parts would make the same weights.
-    fn run_key_parts(&self, exported: &SourceTree, model: &Model) -> BTreeMap<String, String> {
+    pub(super) fn run_key_parts(&self, exported: &SourceTree, model: &Model) -> BTreeMap<String, String> {
         let specification = Digest::of(&serde_json::to_vec(model).expect("a model holds only texts and numbers"));
         let device = serde_json::to_string(&self.settings.device).expect("a word");
         let parts = [

@@ -23,6 +23,7 @@ pub(super) const SQLITE: &[Version] = &[
     (6, "unapproved", include_str!("migrations/sqlite/0006_unapproved.sql")),
     (8, "reports", include_str!("migrations/sqlite/0008_reports.sql")),
     (11, "identity", include_str!("migrations/sqlite/0011_identity.sql")),
+    (12, "evidence", include_str!("migrations/sqlite/0012_evidence.sql")),
     (13, "storage", include_str!("migrations/sqlite/0013_storage.sql")),
 ];
 
@@ -34,6 +35,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (6, "unapproved", include_str!("migrations/postgres/0006_unapproved.sql")),
     (8, "reports", include_str!("migrations/postgres/0008_reports.sql")),
     (11, "identity", include_str!("migrations/postgres/0011_identity.sql")),
+    (12, "evidence", include_str!("migrations/postgres/0012_evidence.sql")),
     (13, "storage", include_str!("migrations/postgres/0013_storage.sql")),
 ];
 

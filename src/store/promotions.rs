@@ -15,7 +15,8 @@ use crate::domain::{Actor, Hold, Run, RunState, SourceName, Transition};
 const MOST_EARLIER: i64 = 200;
 
 /// A run that passed takes the place of older ones of its source's model in its environment that passed and still wait, and
-/// what was approved of those counts no more. Runs of other sources are left alone, whatever their models are called.
+/// what was approved of those counts no more. Runs of other sources are left alone, whatever their models are called. What people
+/// want back waits on: a hold decides when others may follow.
 pub(super) async fn take_place(
     database: &Database,
     connection: &mut AnyConnection,
@@ -23,6 +24,7 @@ pub(super) async fn take_place(
 ) -> Result<(), StoreError> {
     let select = "SELECT document FROM runs
                   WHERE environment = $1 AND model = $2 AND source = $4 AND state = 'waiting' AND active = 1
+                    AND lane NOT LIKE '% rollback:%'
                     AND (SELECT sequence FROM transitions WHERE run = runs.id AND number = 1)
                       < (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
@@ -167,6 +169,21 @@ impl Store {
         let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
                         AND change_id IS NULL AND lane NOT LIKE '% rollback:%' AND source = $4
+                        AND begun.sequence > (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)
+                      ORDER BY begun.sequence DESC LIMIT 1";
+        let row = sqlx::query(select)
+            .bind(run.environment.as_str().to_owned())
+            .bind(run.model.clone())
+            .bind(run.id.to_string())
+            .bind(run.source.as_str().to_owned());
+        row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
+    }
+
+    /// The newest rollback of the same model in the same environment that was asked for later, if it may still land or has.
+    pub async fn rollback_after(&self, run: &Run) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+                      WHERE environment = $1 AND model = $2 AND source = $4 AND state IN ('waiting', 'promoting', 'done')
+                        AND change_id IS NULL AND lane LIKE '% rollback:%'
                         AND begun.sequence > (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)
                       ORDER BY begun.sequence DESC LIMIT 1";
         let row = sqlx::query(select)

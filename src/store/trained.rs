@@ -1,12 +1,14 @@
-//! What trainings made, by their run key: equal keys are equal weights, so nothing is trained twice.
+//! What trainings made. By their run key: equal keys are equal weights, so nothing is trained twice. By the artifact: what is
+//! known of it goes with it to every environment.
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
 use sqlx::Row as _;
+use sqlx::any::AnyRow;
 
 use super::database::millis;
 use super::{Store, StoreError, references};
-use crate::domain::{Document, RunId};
+use crate::domain::{Document, RunId, SeedRun};
 
 /// What a training made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +54,57 @@ impl Store {
     pub async fn trained(&self, key: &Digest) -> Result<Option<Trained>, StoreError> {
         let select = "SELECT run, artifact, report, report_digest FROM trained WHERE run_key = $1";
         let row = sqlx::query(select).bind(key.to_string()).fetch_optional(&self.database.pool).await?;
-        let Some(row) = row else { return Ok(None) };
-        let text = |column: &str| row.try_get::<String, _>(column);
-        let digest = |column: &str| {
-            let text = text(column)?;
-            text.parse().map_err(|_| StoreError::Unreadable(format!("`{text}` is not a digest")))
-        };
-        let run = text("run")?;
-        let run = run.parse().map_err(|_| StoreError::Unreadable(format!("`{run}` is not a run")))?;
-        let report = Document { name: text("report")?, digest: digest("report_digest")? };
-        Ok(Some(Trained { run, artifact: digest("artifact")?, report }))
+        row.as_ref().map(read_trained).transpose()
     }
+
+    /// The newest training that made an artifact, if one is known.
+    pub async fn training_of(&self, artifact: &Digest) -> Result<Option<Trained>, StoreError> {
+        let select = "SELECT run, artifact, report, report_digest FROM trained WHERE artifact = $1
+                      ORDER BY at DESC LIMIT 1";
+        let row = sqlx::query(select).bind(artifact.to_string()).fetch_optional(&self.database.pool).await?;
+        row.as_ref().map(read_trained).transpose()
+    }
+
+    /// Notes the trainings of an artifact's model with other seeds; one of a seed takes the place of an earlier one of it.
+    pub async fn record_seeds(&self, artifact: &Digest, seeds: &[SeedRun]) -> Result<(), StoreError> {
+        let upsert = "INSERT INTO seeds (artifact, seed, seed_run_key, seed_artifact, at) VALUES ($1, $2, $3, $4, $5)
+                      ON CONFLICT (artifact, seed) DO UPDATE SET seed_run_key = excluded.seed_run_key,
+                          seed_artifact = excluded.seed_artifact, at = excluded.at";
+        for SeedRun { seed, run_key, artifact: trained } in seeds {
+            sqlx::query(upsert)
+                .bind(artifact.to_string())
+                .bind(i64::from(*seed))
+                .bind(run_key.to_string())
+                .bind(trained.to_string())
+                .bind(millis(Timestamp::now()))
+                .execute(&self.database.pool)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The known trainings of an artifact's model with other seeds, in the order of the seeds.
+    pub async fn seeds_of(&self, artifact: &Digest) -> Result<Vec<SeedRun>, StoreError> {
+        let select = "SELECT seed, seed_run_key, seed_artifact FROM seeds WHERE artifact = $1 ORDER BY seed";
+        let rows = sqlx::query(select).bind(artifact.to_string()).fetch_all(&self.database.pool).await?;
+        let seed = |row: &AnyRow| {
+            let seed: i64 = row.try_get("seed")?;
+            let seed = u32::try_from(seed).map_err(|_| StoreError::Unreadable(format!("`{seed}` is not a seed")))?;
+            Ok(SeedRun { seed, run_key: digest(row, "seed_run_key")?, artifact: digest(row, "seed_artifact")? })
+        };
+        rows.iter().map(seed).collect()
+    }
+}
+
+fn read_trained(row: &AnyRow) -> Result<Trained, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    let run = text("run")?;
+    let run = run.parse().map_err(|_| StoreError::Unreadable(format!("`{run}` is not a run")))?;
+    let report = Document { name: text("report")?, digest: digest(row, "report_digest")? };
+    Ok(Trained { run, artifact: digest(row, "artifact")?, report })
+}
+
+fn digest(row: &AnyRow, column: &str) -> Result<Digest, StoreError> {
+    let text: String = row.try_get(column)?;
+    text.parse().map_err(|_| StoreError::Unreadable(format!("`{text}` is not a digest")))
 }

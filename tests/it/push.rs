@@ -85,6 +85,61 @@ async fn the_policy_of_the_revision_before_the_push_judges_it() {
 }
 
 #[tokio::test]
+async fn a_push_that_breaks_only_the_policy_is_refused_and_later_ones_name_the_revision_that_was_read() {
+    let bench = Bench::start().await;
+    bench.promote_a_first_model().await;
+    bench.world.work.write("policy.yaml", POLICY.replace("at_least", "at_laest")).expect("written");
+    let broken = bench.push("a policy that nobody can read").await;
+    let run = bench.end_of(&broken).await;
+    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    let reason = text(&run, "reason");
+    assert!(reason.contains("policy.yaml:7:") && reason.contains("at_laest"), "{reason}");
+    assert!(!reason.contains("read at"), "its lines are those of the push: {reason}");
+
+    let head = bench.push_with("epochs: 4", "epochs: 6").await;
+    let run = bench.end_of(&head).await;
+    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    let named = format!("(read at {}, the revision before this push)", &broken[..12]);
+    assert!(text(&run, "reason").contains(&named), "{}", text(&run, "reason"));
+
+    bench.world.work.write("policy.yaml", POLICY).expect("written");
+    bench.push("a policy that can be read").await;
+    let head = bench.push_with("epochs: 4", "epochs: 7").await;
+    assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
+    assert_eq!(bench.api().runs().await.expect("runs").len(), 4, "a sound policy alone is no run");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_policy_that_a_push_removes_or_breaks_through_what_it_extends_is_told_and_ends_no_other_run() {
+    let bench = Bench::start().await;
+    let extending = POLICY.replace("spec:\n", "spec:\n  extends: [base.yaml]\n");
+    let base = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: base}\nspec:\n  checks:\n    \
+                - {metric: accuracy, at_least: 0.1}\n";
+    bench.world.work.write("policy.yaml", extending).expect("written");
+    bench.world.work.write("base.yaml", base).expect("written");
+    let long = bench.push_with("epochs: 4", "epochs: 10000").await;
+    let training = |run: &serde_json::Value| run["head"] == long.as_str() && run["state"] == "training";
+    let under_way = bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
+    bench.world.work.write("base.yaml", base.replace("metric", "metrik")).expect("written");
+    let broken = bench.push("a base that nobody can read").await;
+    let run = bench.end_of(&broken).await;
+    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    assert!(text(&run, "reason").contains("base.yaml:6:"), "{}", text(&run, "reason"));
+
+    bench.world.work.git(&["rm", "-q", "policy.yaml"]).await.expect("removed");
+    let removed = bench.push("no policy").await;
+    let run = bench.end_of(&removed).await;
+    assert!(text(&run, "reason").contains("there is no policy at"), "{}", text(&run, "reason"));
+    let still = bench.api().run(text(&under_way, "id")).await.expect("a run");
+    assert_eq!(text(&still, "state"), "training", "{still:#}");
+    bench.api().post(&format!("/api/v1/runs/{}/cancel", text(&under_way, "id"))).await.expect("cancelled");
+    bench.end_of(&long).await;
+    bench.until_no_trainer_is_left(DEADLINE).await;
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn the_same_specification_and_data_use_the_same_weights_again() {
     let bench = Bench::start().await;
     let first = bench.promote_a_first_model().await;
@@ -100,7 +155,7 @@ async fn the_same_specification_and_data_use_the_same_weights_again() {
 }
 
 #[tokio::test]
-async fn a_candidate_that_is_the_champion_already_makes_no_commit() {
+async fn a_candidate_that_is_the_champion_is_not_judged_and_makes_no_commit() {
     let bench = Bench::start().await;
     let first = bench.promote_a_first_model().await;
     let before = bench.world.environment_tip().await.expect("a tip");
@@ -109,7 +164,8 @@ async fn a_candidate_that_is_the_champion_already_makes_no_commit() {
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     assert!(run["reused_from"].is_null(), "the file differs, so it was trained");
     assert_eq!(run["artifact"], first["artifact"]);
-    assert_eq!(text(&run, "reason"), "`staging` named the artifact already: nothing to commit");
+    assert_eq!(text(&run, "reason"), "nothing to promote: the weights are those that `staging` names");
+    assert!(run["verdict"].is_null(), "{run:#}");
     assert_eq!(bench.world.environment_tip().await.expect("a tip"), before);
     bench.finish().await;
 }

@@ -91,6 +91,18 @@ impl Repository {
         Ok(commit)
     }
 
+    /// Puts what a commit's branch brings on another branch as one commit of its own, and answers it; an error where they
+    /// conflict.
+    pub async fn squash(&self, branch: &str, head: &str, message: &str) -> Result<String> {
+        let tip = format!("refs/heads/{branch}");
+        let onto = self.rev_parse(&tip).await?;
+        let tree = self.git(&["merge-tree", "--write-tree", &onto, head]).await?;
+        let commit = self.git(&["commit-tree", tree.trim(), "-p", &onto, "-m", message]).await?;
+        let commit = commit.trim_end().to_owned();
+        self.git(&["update-ref", &tip, &commit, &onto]).await?;
+        Ok(commit)
+    }
+
     /// The commits of `range`, oldest first.
     pub async fn commits(&self, range: &str) -> Result<Vec<String>> {
         let text = self.git(&["rev-list", "--reverse", range]).await?;

@@ -14,7 +14,8 @@ use super::comments::{self, Comments, Written};
 use super::examination;
 use super::http::{Calls as _, Client};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, answer, status,
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, Merging, NewRequest, Permission, answer,
+    status,
 };
 use crate::domain::{Account, CommitSha, Repository};
 use crate::forge::{Conclusion, Report, ReportState};
@@ -49,11 +50,20 @@ impl Bitbucket {
 
     /// A request with its head's full name, which takes a call of its own.
     async fn read_request(&self, document: &Value) -> Result<MergeRequest, ApiError> {
-        let short = answer::text(document, "/source/commit/hash")?;
+        let head = self.whole(answer::text(document, "/source/commit/hash")?).await?;
+        let merged = document["state"] == "MERGED";
+        let merge_commit = match document["merge_commit"]["hash"].as_str() {
+            Some(short) if merged => Some(self.whole(short).await?),
+            _ => None,
+        };
+        Ok(MergeRequest { number: answer::number(document, "/id")?, head, merged, merge_commit })
+    }
+
+    /// A commit's full name.
+    async fn whole(&self, short: &str) -> Result<CommitSha, ApiError> {
         let commit = self.call(Method::GET, &format!("/commit/{}", encoded(short)), None).await?;
-        let head = answer::text(&commit, "/hash")?;
-        let head = head.parse().map_err(|error| ApiError::Unreachable { reason: format!("`hash`: {error}") })?;
-        Ok(MergeRequest { number: answer::number(document, "/id")?, head, merged: document["state"] == "MERGED" })
+        let name = answer::text(&commit, "/hash")?;
+        name.parse().map_err(|error| ApiError::Unreachable { reason: format!("`hash`: {error}") })
     }
 }
 
@@ -176,7 +186,16 @@ impl ForgeApi for Bitbucket {
         self.call(Method::PUT, &format!("/pullrequests/{number}"), Some(&body)).await.map(drop)
     }
 
-    async fn merge_request(&self, _number: u64, _expected_head: &CommitSha) -> Result<(), ApiError> {
+    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        self.read_request(&self.call(Method::GET, &format!("/pullrequests/{number}"), None).await?).await
+    }
+
+    async fn merge_request(
+        &self,
+        _number: u64,
+        _expected_head: &CommitSha,
+        _merging: &Merging<'_>,
+    ) -> Result<(), ApiError> {
         Err(ApiError::Unsupported { what: "merging of exactly one commit" })
     }
 

@@ -12,10 +12,11 @@ use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
 use super::examination;
 use super::http::{Calls as _, Client};
+use super::merging::{Taken, is_about_method};
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, answer,
-    status,
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeMethod, MergeRequest, Merging, NewRequest,
+    Permission, Reaction, answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::Report;
@@ -31,10 +32,14 @@ const SHORTLY: Duration = Duration::from_secs(1);
 /// By when it has looked, seen to take 0.7 to 2.7 s.
 const SETTLED: Duration = Duration::from_secs(30);
 
+/// The styles of merging that are tried where none is set.
+const STYLES: [&str; 5] = ["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"];
+
 /// The API of a Gitea or a Forgejo.
 #[derive(Debug)]
 pub(super) struct Gitea {
     client: Client,
+    taken: Taken,
     /// Our account there.
     ourselves: OnceCell<u64>,
     /// The request that Gitea is still looking at, and since when.
@@ -44,11 +49,44 @@ pub(super) struct Gitea {
 impl Gitea {
     pub(super) fn new(address: Address, token: &str) -> Result<Self, String> {
         let client = Client::new(address, "authorization", &format!("token {token}"))?;
-        Ok(Self { client, ourselves: OnceCell::new(), unsettled: Mutex::default() })
+        Ok(Self { client, taken: Taken::default(), ourselves: OnceCell::new(), unsettled: Mutex::default() })
     }
 
     fn pulls(&self) -> Pulls<'_> {
         Pulls { calls: &self.client, path: format!("/api/v1/repos/{}", self.client.repository()) }
+    }
+
+    /// Merges by the wanted method, or by the first that the repository takes.
+    async fn merge_by_some_method(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+    ) -> Result<(), ApiError> {
+        let wanted = merging.method.map(|method| match method {
+            MergeMethod::Merge => "merge",
+            MergeMethod::Squash => "squash",
+            MergeMethod::Rebase => "rebase",
+        });
+        let (title, text) = merging.title_and_text();
+        let mut refusal = None;
+        for style in self.taken.order(wanted, &STYLES) {
+            let mut body = json!({ "Do": style, "head_commit_id": expected_head });
+            if style == "squash" && !title.is_empty() {
+                body["MergeTitleField"] = title.into();
+                body["MergeMessageField"] = text.into();
+            }
+            match self.pulls().merge(number, expected_head, Method::POST, &body).await {
+                Err(error) if is_about_method(&error) => refusal = refusal.or(Some(error)),
+                merged => {
+                    if merged.is_ok() {
+                        self.taken.learn(style);
+                    }
+                    return merged;
+                }
+            }
+        }
+        refusal.map_or(Ok(()), Err)
     }
 
     /// The open request for two branches of this repository, among all that are open.
@@ -141,9 +179,13 @@ impl ForgeApi for Gitea {
         self.pulls().update(number, &json!({ "title": title, "body": body })).await
     }
 
-    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
-        let body = json!({ "Do": "merge", "head_commit_id": expected_head });
-        let merged = self.pulls().merge(number, expected_head, Method::POST, &body).await;
+    async fn merge_request(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+    ) -> Result<(), ApiError> {
+        let merged = self.merge_by_some_method(number, expected_head, merging).await;
         let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
         match merged {
             // Right after a push Gitea looks whether the branch can be merged. In words it says the same of a conflict, and
@@ -165,6 +207,10 @@ impl ForgeApi for Gitea {
                 merged
             }
         }
+    }
+
+    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        self.pulls().look(number).await
     }
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {

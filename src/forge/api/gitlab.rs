@@ -9,10 +9,10 @@ use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
 use super::examination;
 use super::http::{Calls as _, Client};
-use super::pulls::merge_refused;
+use super::pulls::{commit_if, merge_refused};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, NewRequest, Permission, Reaction, RefusalOf,
-    answer, status,
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeMethod, MergeRequest, Merging, NewRequest,
+    Permission, Reaction, RefusalOf, answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::{Conclusion, Report, ReportState};
@@ -178,16 +178,36 @@ impl ForgeApi for GitLab {
         self.call(Method::PUT, &format!("/merge_requests/{number}"), Some(&body)).await.map(drop)
     }
 
-    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
+    /// Whether merges make commits of their own is a setting of the project; whether to squash, of each request.
+    async fn merge_request(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+    ) -> Result<(), ApiError> {
         let path = format!("/merge_requests/{number}");
-        match self.call(Method::PUT, &format!("{path}/merge"), Some(&json!({ "sha": expected_head }))).await {
+        let mut body = json!({ "sha": expected_head });
+        if !merging.message.is_empty() {
+            body["squash_commit_message"] = merging.message.into();
+        }
+        if merging.method == Some(MergeMethod::Squash) {
+            body["squash"] = true.into();
+        }
+        match self.call(Method::PUT, &format!("{path}/merge"), Some(&body)).await {
             Err(refusal) if refusal.is_about_state() || is_conflict(&refusal) => {
                 let found = self.call(Method::GET, &path, None).await?;
-                let could = found["state"] == "opened" && found["has_conflicts"] != true;
+                // Where only fast-forwards are taken, what is behind the branch has to be made anew on its tip.
+                let could = found["state"] == "opened"
+                    && found["has_conflicts"] != true
+                    && found["detailed_merge_status"] != "need_rebase";
                 merge_refused(refusal, &read_request(&found)?, expected_head, could)
             }
             merged => merged.map(drop),
         }
+    }
+
+    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        read_request(&self.call(Method::GET, &format!("/merge_requests/{number}"), None).await?)
     }
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {
@@ -213,7 +233,11 @@ fn is_conflict(refusal: &ApiError) -> bool {
 fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {
     let head = answer::text(document, "/sha")?;
     let head = head.parse().map_err(|error| ApiError::Unreachable { reason: format!("`sha`: {error}") })?;
-    Ok(MergeRequest { number: answer::number(document, "/iid")?, head, merged: document["state"] == "merged" })
+    let merged = document["state"] == "merged";
+    // With a merge commit, with a squash that was taken by a fast-forward, or as it was.
+    let named = ["merge_commit_sha", "squash_commit_sha", "sha"].map(|key| commit_if(merged, &document[key]));
+    let merge_commit = named.into_iter().flatten().next();
+    Ok(MergeRequest { number: answer::number(document, "/iid")?, head, merged, merge_commit })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod gitea;
 mod github;
 mod gitlab;
 mod http;
+mod merging;
 mod pulls;
 mod status;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use at_forge::{AtForge, FoundReport};
 pub use error::{ApiError, RefusalOf};
 pub use examination::{Finding, HookPlace, Standing, Subject};
 pub use github::{AppForm, AppLogin, NewApp, RegisteredApp};
+pub use merging::{MergeMethod, Merging};
 
 use super::{Deployment, Report, Settings};
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
@@ -132,7 +134,15 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError>;
 
     /// Merges a request, if its head is what we think it is; [`ApiError::Moved`] if it is not.
-    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError>;
+    async fn merge_request(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+    ) -> Result<(), ApiError>;
+
+    /// A request as it stands now, open or not.
+    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError>;
 
     /// Closes a request without merging it.
     async fn close_request(&self, number: u64) -> Result<(), ApiError>;
@@ -247,4 +257,6 @@ pub struct MergeRequest {
     pub head: CommitSha,
     /// Whether it was merged.
     pub merged: bool,
+    /// The newest commit that merging it made on the branch, where the forge says so.
+    pub merge_commit: Option<CommitSha>,
 }

@@ -90,6 +90,11 @@ impl Pulls<'_> {
         self.calls.call(Method::PATCH, &format!("{}/pulls/{number}", self.path), Some(body)).await.map(drop)
     }
 
+    pub(super) async fn look(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        let found = self.calls.call(Method::GET, &format!("{}/pulls/{number}", self.path), None).await?;
+        read_request(&found)
+    }
+
     /// Merges with the body that the forge wants. One that was merged at the expected head is merged.
     pub(super) async fn merge(
         &self,
@@ -131,5 +136,11 @@ pub(super) fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {
     let head = answer::text(document, "/head/sha")?;
     let head = head.parse().map_err(|error| ApiError::Unreachable { reason: format!("`head.sha`: {error}") })?;
     let merged = document["merged"].as_bool().unwrap_or_else(|| document["merged_at"].is_string());
-    Ok(MergeRequest { number: answer::number(document, "/number")?, head, merged })
+    let merge_commit = commit_if(merged, &document["merge_commit_sha"]);
+    Ok(MergeRequest { number: answer::number(document, "/number")?, head, merged, merge_commit })
+}
+
+/// The commit that a document names, if the request `merged`: before, forges name commits of trials there.
+pub(super) fn commit_if(merged: bool, name: &Value) -> Option<CommitSha> {
+    name.as_str().filter(|_| merged)?.parse().ok()
 }

@@ -226,14 +226,14 @@ async fn a_request_is_merged_at_exactly_one_commit_or_not_at_all() {
             "iid": 7, "number": 7, "sha": elsewhere, "head": { "sha": elsewhere }, "state": "opened", "merged": false,
         });
         let peer = Forge::answering(forge, vec![(200, json!({})), (409, json!({})), (200, now)]);
-        peer.api.merge_request(7, &head()).await.expect("merged");
-        let moved = peer.api.merge_request(7, &head()).await;
+        peer.api.merge_request(7, &head(), &Merging::default()).await.expect("merged");
+        let moved = peer.api.merge_request(7, &head(), &Merging::default()).await;
         assert!(matches!(moved, Err(ApiError::Moved { .. })), "{forge:?}: {moved:?}");
         let questions = peer.questions();
         assert_eq!((&*questions[0].line, &questions[0].body[name]), (line, &json!(head())), "{forge:?}");
     }
     let bitbucket = Forge::answering(Settings::Bitbucket, Vec::new());
-    let refused = bitbucket.api.merge_request(7, &head()).await;
+    let refused = bitbucket.api.merge_request(7, &head(), &Merging::default()).await;
     assert!(matches!(refused, Err(ApiError::Unsupported { .. })), "it merges whatever is there by then: {refused:?}");
 }
 

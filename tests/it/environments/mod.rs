@@ -1,5 +1,6 @@
 //! Environments with rules: what is promoted where, when, and by whom; and what people do about it.
 
+mod carried;
 mod history;
 mod owners;
 mod people;

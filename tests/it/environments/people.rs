@@ -70,6 +70,8 @@ async fn a_rollback_brings_the_earlier_promotion_back_and_holds_until_released()
     let message = bench.world.environment.message("main").await.expect("a message");
     assert!(message.starts_with("Roll digits in staging back\n"), "{message}");
     assert!(message.contains("odd answers"), "{message}");
+    let replaced = format!("\nChampion before: {}\n", text(&second, "artifact"));
+    assert!(message.contains(&replaced), "it names what it replaces: {message}");
     let ways: Vec<&str> = back["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
     assert_eq!(ways, ["promoting", "done"], "nothing is trained for it");
 

@@ -145,3 +145,47 @@ async fn a_head_commit_that_says_so_keeps_its_models_from_being_built() {
     assert!(note.contains("[skip slipway]"), "{note}");
     end(world, store, server).await;
 }
+
+#[tokio::test]
+async fn a_head_commit_that_asks_to_be_skipped_skips_its_own_push_and_none_before_it() {
+    let world = World::on_sqlite().await;
+    let server = world.start().await;
+    let store = world.store().await;
+    deliver(&server, "first", &world.push_event()).await;
+    all_read(&store).await;
+    let work = clone(&world).await;
+    let wanted = push(&work, "kind: Wanted\n", "wanted").await;
+    let within = push(&work, "kind: Within\n", "within the push that is skipped").await;
+    let skipped = push(&work, "kind: Other\n", "Not yet\n\n[skip slipway]").await;
+    // What was told of the push before comes later, or never.
+    deliver(&server, "second", moved(&wanted, &skipped, false).as_bytes()).await;
+    all_read(&store).await;
+    deliver(&server, "late", moved(&world.head, &wanted, false).as_bytes()).await;
+    all_read(&store).await;
+    let all = store.runs(&RunFilter::default(), 10).await.expect("runs");
+    let heads: Vec<&str> = all.iter().map(|run| run.head.as_str()).collect();
+    assert_eq!(heads, [wanted.as_str(), world.head.as_str()], "not {within}, which is of the push that is skipped");
+    let base = all[0].base.as_ref().map(ToString::to_string);
+    assert_eq!(base.as_deref(), Some(world.head.as_str()));
+    let source = "models".to_owned().try_into().expect("a name");
+    let note = store.delivery(&source, "second").await.expect("stored").note;
+    assert!(note.contains("touches") && note.contains("[skip slipway]"), "{note}");
+    end(world, store, server).await;
+}
+
+#[tokio::test]
+async fn of_pushes_that_no_delivery_told_of_only_the_commit_that_says_so_is_skipped() {
+    let world = World::on_sqlite().await;
+    let server = world.start().await;
+    deliver(&server, "first", &world.push_event()).await;
+    let store = world.store().await;
+    all_read(&store).await;
+    assert!(server.terminate().await.expect("it ends").success());
+    let work = clone(&world).await;
+    let missed = push(&work, "kind: Pushed while the webhook was down\n", "missed").await;
+    push(&work, "kind: Other\n", "Not yet [skip slipway]").await;
+    let server = world.start().await;
+    let found = |run: &serde_json::Value| run["head"] == missed.as_str();
+    server.api().wait_for_run("the missed push is found", DEADLINE, found).await.expect("found");
+    end(world, store, server).await;
+}

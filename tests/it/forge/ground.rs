@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use slipway::domain::{Account, CommitSha, ForgeId};
-use slipway::forge::{ApiError, ForgeApi, NewRequest, Permission};
+use slipway::forge::{ApiError, ForgeApi, Merging, NewRequest, Permission};
 use slipway_testkit::{Repository, WorkTree};
 
 pub(super) struct Ground {
@@ -48,14 +48,14 @@ impl Ground {
 
         let before = self.bare.rev_parse("main").await.expect("a commit");
         let moved = self.push("promote", "3").await.parse().expect("a commit");
-        let refused = api.merge_request(opened.number, &judged).await;
+        let refused = api.merge_request(opened.number, &judged, &Merging::default()).await;
         assert!(matches!(refused, Err(ApiError::Moved { .. })), "{refused:?}");
         assert_eq!(self.bare.rev_parse("main").await.expect("a commit"), before, "nothing was merged");
 
-        api.merge_request(opened.number, &moved).await.expect("merged");
-        api.merge_request(opened.number, &moved).await.expect("merged already");
+        api.merge_request(opened.number, &moved, &Merging::default()).await.expect("merged");
+        api.merge_request(opened.number, &moved, &Merging::default()).await.expect("merged already");
         assert_eq!(self.bare.show("main", "a").await.expect("a file"), "3");
-        assert!(api.merge_request(opened.number, &judged).await.is_err());
+        assert!(api.merge_request(opened.number, &judged, &Merging::default()).await.is_err());
     }
 
     /// A request that is closed is not found any more. Answers its number.

@@ -163,9 +163,17 @@ impl GitHub {
         self.site.lock().pulls.len()
     }
 
-    /// Merges a pull request as its page does, whatever its head is.
+    /// Takes these methods of merging alone: `merge`, `squash`, `rebase`.
+    pub fn take_merges_by(&self, methods: &[&str]) {
+        self.site.lock().merge_methods = methods.iter().map(|method| (*method).to_owned()).collect();
+    }
+
+    /// Merges a pull request as its page does, whatever its head is, by the first method that is taken. A squash has the title
+    /// of the request as its message, and nothing else.
     pub async fn merge_pull(&self, number: u64) -> Result<()> {
-        let merged = pulls::merge(Shared(Arc::clone(&self.site)), Path(number), Json(json!({}))).await;
+        let method = self.site.lock().merge_methods.first().cloned();
+        let body = json!({ "merge_method": method });
+        let merged = pulls::merge(Shared(Arc::clone(&self.site)), Path(number), Json(body)).await;
         anyhow::ensure!(merged.is_ok(), "pull request {number} cannot be merged");
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Pull requests over HTTP. Merging is real: a merge commit in the repository, if the head is the expected one.
+//! Pull requests over HTTP. Merging is real, by the methods that the repository takes: a merge commit, a squash or a rebase, if
+//! the head is the expected one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -80,7 +81,33 @@ pub(super) async fn merge(Shared(site): Shared<Arc<Site>>, Path(number): Path<u6
         return Err(refused(StatusCode::CONFLICT, "Head branch was modified. Review and try the merge again."));
     }
     let before = repository.rev_parse(&format!("refs/heads/{base}")).await.map_err(conflict)?;
-    let commit = repository.merge(&base, &head, "Merge pull request").await.map_err(conflict)?;
+    let method = body["merge_method"].as_str().unwrap_or("merge");
+    let (takes, title) = {
+        let state = site.lock();
+        (state.merge_methods.iter().any(|taken| taken == method), state.pulls[index_of(number)].title.clone())
+    };
+    // docs.github.com, "Configuring pull request merges": each method can be switched off.
+    let commit = match (method, takes) {
+        (_, false) => {
+            let kinds = match method {
+                "squash" => "Squash merges",
+                "rebase" => "Rebase merges",
+                _ => "Merge commits",
+            };
+            let text = format!("{kinds} are not allowed on this repository.");
+            return Err(refused(StatusCode::METHOD_NOT_ALLOWED, &text));
+        }
+        ("squash", _) => {
+            let title = body["commit_title"].as_str().map_or(format!("{title} (#{number})"), str::to_owned);
+            let message = format!("{title}\n\n{}", body["commit_message"].as_str().unwrap_or_default());
+            repository.squash(&base, &head, message.trim_end()).await.map_err(conflict)?
+        }
+        ("rebase", _) => {
+            let message = repository.message(&head).await.map_err(conflict)?;
+            repository.squash(&base, &head, message.trim_end()).await.map_err(conflict)?
+        }
+        _ => repository.merge(&base, &head, "Merge pull request").await.map_err(conflict)?,
+    };
     let mut state = site.lock();
     let pull = &mut state.pulls[index_of(number)];
     pull.head = head;

@@ -108,6 +108,8 @@ pub(super) struct State {
     /// Accounts with their names and permissions.
     pub(super) people: BTreeMap<u64, (String, String)>,
     pub(super) pulls: Vec<Pull>,
+    /// Methods of merging that the repository takes.
+    pub(super) merge_methods: Vec<String>,
     pub(super) comments: Vec<Comment>,
     pub(super) reactions: Vec<(u64, String)>,
     pub(super) checks: Vec<Value>,
@@ -137,6 +139,7 @@ impl State {
             setup: Setup::new(),
             people,
             pulls: Vec::new(),
+            merge_methods: ["merge", "squash", "rebase"].map(str::to_owned).into(),
             comments: Vec::new(),
             reactions: Vec::new(),
             checks: Vec::new(),

@@ -25,10 +25,11 @@ use deployments::Ours;
 use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
 use super::http::Calls as _;
+use super::merging::{Taken, is_about_method};
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker, MergeRequest, NewRequest, Permission,
-    Purpose, Reaction, Undelivered, answer, status,
+    ApiError, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker, MergeMethod, MergeRequest, Merging,
+    NewRequest, Permission, Purpose, Reaction, Undelivered, answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::{Deployment, Report};
@@ -42,6 +43,7 @@ pub(super) struct GitHub {
     client: Client,
     /// Whether promotions are reported as deployments.
     deployments: bool,
+    taken: Taken,
     of_others: OfOthers,
     /// Our account, if we are a person's or a robot's token.
     ourselves: OnceCell<u64>,
@@ -52,6 +54,7 @@ impl GitHub {
         Self {
             client: Client::new(address, login, purpose),
             deployments: matches!(purpose, Purpose::Source { deployments: true }),
+            taken: Taken::default(),
             of_others: OfOthers::default(),
             ourselves: OnceCell::new(),
         }
@@ -158,9 +161,40 @@ impl ForgeApi for GitHub {
         self.pulls().update(number, &json!({ "title": title, "body": body })).await
     }
 
-    async fn merge_request(&self, number: u64, expected_head: &CommitSha) -> Result<(), ApiError> {
-        let body = json!({ "sha": expected_head, "merge_method": "merge" });
-        self.pulls().merge(number, expected_head, Method::PUT, &body).await
+    async fn merge_request(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+    ) -> Result<(), ApiError> {
+        let wanted = merging.method.map(|method| match method {
+            MergeMethod::Merge => "merge",
+            MergeMethod::Squash => "squash",
+            MergeMethod::Rebase => "rebase",
+        });
+        let (title, text) = merging.title_and_text();
+        let mut refusal = None;
+        for method in self.taken.order(wanted, &["merge", "squash", "rebase"]) {
+            let mut body = json!({ "sha": expected_head, "merge_method": method });
+            if method == "squash" && !title.is_empty() {
+                body["commit_title"] = title.into();
+                body["commit_message"] = text.into();
+            }
+            match self.pulls().merge(number, expected_head, Method::PUT, &body).await {
+                Err(error) if is_about_method(&error) => refusal = refusal.or(Some(error)),
+                merged => {
+                    if merged.is_ok() {
+                        self.taken.learn(method);
+                    }
+                    return merged;
+                }
+            }
+        }
+        refusal.map_or(Ok(()), Err)
+    }
+
+    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        self.pulls().look(number).await
     }
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use slipway::domain::{Account, CommitSha, ForgeId, Retry};
-use slipway::forge::{ApiError, ApiSettings, ForgeApi, Login, NewRequest, Permission, Purpose, Settings, connect_api};
+use slipway::forge::{
+    ApiError, ApiSettings, ForgeApi, Login, Merging, NewRequest, Permission, Purpose, Settings, connect_api,
+};
 use slipway_testkit::WorkTree;
 use slipway_testkit::gitea::{Brand, Gitea, Person};
 
@@ -59,7 +61,7 @@ impl Peer {
 async fn merged(api: &dyn ForgeApi, number: u64, head: &CommitSha) -> Result<(), ApiError> {
     let merged = async {
         loop {
-            match api.merge_request(number, head).await {
+            match api.merge_request(number, head, &Merging::default()).await {
                 Err(error) if let Retry::After(pause) = error.retry() => tokio::time::sleep(pause).await,
                 ended => return ended,
             }

@@ -1,6 +1,6 @@
 //! Requests to merge of our own at a GitLab, as promotions use them.
 
-use slipway::forge::{ApiError, ApiSettings, ForgeApi, Login, NewRequest, Purpose, Settings, connect_api};
+use slipway::forge::{ApiError, ApiSettings, ForgeApi, Login, Merging, NewRequest, Purpose, Settings, connect_api};
 use slipway_testkit::gitlab::{GitLab, ROBOT_TOKEN, access};
 
 use crate::forge::ground::{Ground, permissions_go_by_number};
@@ -48,8 +48,8 @@ async fn a_merge_whose_answer_gitlab_lost_is_found_done() {
     let opened = peer.api().open_request(&new_request("promote")).await.expect("opened");
     peer.gitlab.lose_answers("PUT", 1);
     let judged = judged.parse().expect("a commit");
-    assert!(peer.api().merge_request(opened.number, &judged).await.is_err());
-    peer.api().merge_request(opened.number, &judged).await.expect("it is merged");
+    assert!(peer.api().merge_request(opened.number, &judged, &Merging::default()).await.is_err());
+    peer.api().merge_request(opened.number, &judged, &Merging::default()).await.expect("it is merged");
     assert_eq!(peer.ground.bare.commits("main").await.expect("commits").len(), 3, "two commits and one merge");
 }
 
@@ -60,7 +60,8 @@ async fn a_request_at_gitlab_that_conflicts_has_to_be_made_anew() {
     peer.ground.work.git(&["reset", "--quiet", "--hard", "origin/main"]).await.expect("back");
     peer.ground.push("main", "3").await;
     let opened = peer.api().open_request(&new_request("promote")).await.expect("opened");
-    let refused = peer.api().merge_request(opened.number, &judged.parse().expect("a commit")).await;
+    let refused =
+        peer.api().merge_request(opened.number, &judged.parse().expect("a commit"), &Merging::default()).await;
     assert!(matches!(refused, Err(ApiError::Moved { .. })), "{refused:?}");
 }
 
