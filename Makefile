@@ -44,6 +44,7 @@ test: tools libtorch ## every test: the real trainer and real git servers includ
 	@$(MAKE) postgres
 	@$(MAKE) gitea
 	@$(MAKE) forgejo
+	@$(MAKE) previous
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
 	@cargo test --workspace
@@ -53,8 +54,13 @@ test: tools libtorch ## every test: the real trainer and real git servers includ
 .PHONY: test-faults
 test-faults: tools libtorch postgres ## a part of it: kills, outages, full disks, jumping clocks; says what was tried and what was lost
 	@$(MAKE) data DATA=digits
+	@$(MAKE) previous
 	@cargo build --workspace
 	@cargo test --package slipway --test it -- faults --nocapture
+
+.PHONY: previous
+previous: tools ## build the release before this one, for the test of rolling updates
+	@scripts/build_previous.sh
 
 .PHONY: postgres
 postgres: ## make sure that the tests find a PostgreSQL

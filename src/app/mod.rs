@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
+use crate::domain::spoken;
 use crate::pipeline::CrashPoint;
 use crate::store::Store;
 use crate::telemetry::RenderMetrics;
@@ -30,6 +31,21 @@ use parts::Generation;
 use reload::{Fixed, Reloaded};
 
 pub use reload::ReadSettings;
+
+/// Why a server cannot start in its surroundings, and what to do: nothing of it is a defect.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unstartable(String);
+
+fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> String {
+    let help = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "something listens there already: stop it, or set another `listen`",
+        std::io::ErrorKind::AddrNotAvailable => "set an address of this machine as `listen`",
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: set another `listen`",
+        _ => "set another `listen`",
+    };
+    format!("cannot listen on {listen}: {error}\n  help: {help}")
+}
 
 /// How long parts may take to stop: below the 30 s that Kubernetes grants a pod.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -70,7 +86,7 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let _lock = lock(&settings.state).await?;
     let listen = settings.web.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let listener = TcpListener::bind(listen).await.map_err(|error| Unstartable(cannot_listen(listen, &error)))?;
     let address = listener.local_addr()?;
     let store = Arc::new(Store::open(&settings.store).await.context("the store cannot be opened")?);
     clear_work(&settings.state.join(WORK))?;
@@ -151,7 +167,8 @@ async fn run_together(
     });
     if drained.await.is_err() {
         tracing::warn!(
-            "not everything ended within {DRAIN:?}; what was not finished is done again after the next start"
+            "not everything ended within {}; what was not finished is done again after the next start",
+            spoken(DRAIN)
         );
     }
     first
@@ -180,7 +197,9 @@ pub async fn lock(state: &Path) -> anyhow::Result<File> {
     let begun = Instant::now();
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         if begun.elapsed() > LET_GO {
-            bail!("another server works in the state folder `{}`: stop it, or name another `state`", state.display());
+            let state = state.display();
+            let what = format!("another server works in the state folder `{state}`: stop it, or name another `state`");
+            return Err(Unstartable(what).into());
         }
         tokio::time::sleep(LET_GO / 40).await;
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::assemble;
 use super::{DRAIN, Process};
 use crate::config::Settings;
-use crate::domain::SourceName;
+use crate::domain::{SourceName, spoken};
 use crate::pipeline::Pipeline;
 use crate::store::StoreError;
 use crate::web;
@@ -71,7 +71,7 @@ impl Generation {
         self.pipeline.retire();
         let drained = timeout(DRAIN, async { while self.parts.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            tracing::warn!("not everything ended within {DRAIN:?}; what was not finished is done again");
+            tracing::warn!("not everything ended within {}; what was not finished is done again", spoken(DRAIN));
             self.parts.abort_all();
         }
         self.workers
@@ -100,7 +100,7 @@ impl Made {
             let reported = name.clone();
             parts.start("a teller of reports", |pipeline, stop| async move { pipeline.report(&reported, &stop).await });
             parts.start("a reader of deliveries", |pipeline, stop| async move {
-                pipeline.read_deliveries(&name, &stop).await
+                Box::pin(pipeline.read_deliveries(&name, &stop)).await
             });
         }
         for name in written {

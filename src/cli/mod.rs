@@ -18,6 +18,7 @@ mod generate;
 mod hook;
 mod output;
 mod promotions;
+mod quarantine;
 mod reports;
 mod runs;
 mod serve;
@@ -70,6 +71,8 @@ enum Command {
     Runs(runs::Runs),
     /// Read the deliveries of a running server, and have them read again
     Deliveries(deliveries::Deliveries),
+    /// See what a running server cannot read and passes over, and have it looked at again
+    Quarantine(quarantine::Quarantine),
     /// Read what a running server reports to forges, and have it try again
     Reports(reports::Reports),
     /// Read the environments of a running server: what they name, what waits and why, and what was in them once
@@ -162,6 +165,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Edit(command) => command.run(),
         Command::Runs(command) => command.run(),
         Command::Deliveries(command) => command.run(),
+        Command::Quarantine(command) => command.run(),
         Command::Reports(command) => command.run(),
         Command::Environments(command) => command.run(),
         Command::Promote(command) => command.run(),

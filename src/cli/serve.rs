@@ -11,6 +11,7 @@ use super::output;
 use crate::app;
 use crate::config;
 use crate::pipeline::CrashPoint;
+use crate::store::StoreError;
 use crate::telemetry;
 
 /// How long threads that block may take to end once everything else has.
@@ -43,6 +44,20 @@ impl Serve {
         }));
         // A thread that still waits for a git server does not hold up the end.
         runtime.shutdown_timeout(LAST_WAIT);
-        served.map(|()| Exit::Done).map_err(|error| exit::defect(format!("{error:#}")))
+        served.map(|()| Exit::Done).map_err(|error| failure(&error))
+    }
+}
+
+/// What the surroundings refuse is no defect: a port or a folder that is taken, tables of a newer program, a database that
+/// does not answer.
+fn failure(error: &anyhow::Error) -> Failure {
+    let words = format!("{error:#}");
+    if error.is::<app::Unstartable>() {
+        return exit::invalid(words);
+    }
+    match error.downcast_ref::<StoreError>() {
+        Some(StoreError::Incompatible { .. }) => exit::invalid(words),
+        Some(StoreError::Database(_)) => exit::unreachable(words),
+        _ => exit::defect(words),
     }
 }

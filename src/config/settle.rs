@@ -23,7 +23,7 @@ use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
 use super::webhooks::{check_webhooks, name_in, settle_id, settle_webhooks};
 use super::{Environment, Limits, Problems, Secret, Settings, Source, Webhook};
 use crate::artifacts;
-use crate::domain::SourceName;
+use crate::domain::{SourceName, spoken};
 use crate::forge;
 use crate::git::Identity;
 use crate::pipeline::ChangePolicy;
@@ -294,7 +294,7 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
     if let Some(url) = &file.public_url {
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '(' | ')' | '?' | '#' | '@' | '`');
         if !(url.starts_with("https://") || url.starts_with("http://")) || !url.chars().all(plain) {
-            problems.add("web.public_url", format!("{url:?} is not an address, expected `https://HOST`"));
+            problems.add("web.public_url", format!("`{url}` is not an address, expected `https://HOST`"));
         }
     }
     let public_url = file.public_url.clone();
@@ -373,17 +373,17 @@ fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
     }
     let lease = problems.take("limits.lease", positive(*lease))?;
     if !(Duration::from_secs(2)..=Duration::from_mins(5)).contains(&lease) {
-        problems.add("limits.lease", format!("{lease:?} is out of range, expected `2s` to `5m`"));
+        problems.add("limits.lease", format!("{} is out of range, expected `2s` to `5m`", spoken(lease)));
     }
     let key = "limits.look_for_missed_pushes";
     let look_for_missed = problems.take(key, positive(*look_for_missed_pushes))?;
     if look_for_missed < Duration::from_secs(5) {
-        problems.add(key, format!("{look_for_missed:?} is too often, expected at least `5s`"));
+        problems.add(key, format!("{} is too often, expected at least `5s`", spoken(look_for_missed)));
     }
     let key = "limits.look_at_environments";
     let look_at_environments = problems.take(key, positive(*look_at_environments))?;
     if look_at_environments < Duration::from_secs(1) {
-        problems.add(key, format!("{look_at_environments:?} is too often, expected at least `1s`"));
+        problems.add(key, format!("{} is too often, expected at least `1s`", spoken(look_at_environments)));
     }
     Some(Limits { most_of_a_source: *runs_of_a_repository, lease, look_for_missed, look_at_environments })
 }

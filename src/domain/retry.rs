@@ -26,9 +26,31 @@ pub fn pause_before(attempt: u32, chance: u64) -> Duration {
     Duration::from_millis(chance % (ceiling + 1))
 }
 
+/// A duration as people read it and as settings take it: `350ms`, `2.5s`, `3s`, `2m 30s`, `1h 5m`.
+pub fn spoken(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 => format!("{}ms", duration.as_millis()),
+        1..60 => match duration.subsec_millis() / 100 {
+            0 => format!("{seconds}s"),
+            tenths => format!("{seconds}.{tenths}s"),
+        },
+        60..3600 if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ if (seconds / 60).is_multiple_of(60) => format!("{}h", seconds / 3600),
+        _ => format!("{}h {}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_told_as_settings_take_them() {
+        let told = [350, 2_500, 3_000, 150_000, 300_000, 3_900_000, 7_200_000].map(Duration::from_millis).map(spoken);
+        assert_eq!(told, ["350ms", "2.5s", "3s", "2m 30s", "5m", "1h 5m", "2h"]);
+    }
 
     #[test]
     fn pauses_double_up_to_the_longest_and_never_exceed_it() {

@@ -70,9 +70,32 @@ pub enum RunEvent {
     Cancelled,
 }
 
+impl RunEvent {
+    /// What becomes of a run, after `cannot be`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Trained => "trained",
+            Self::Evaluated => "evaluated",
+            Self::Passed => "passed",
+            Self::Published => "published",
+            Self::HeldBack => "held back",
+            Self::Cleared => "cleared",
+            Self::Promoted => "promoted",
+            Self::Judged => "judged",
+            Self::Found => "found",
+            Self::ChampionMoved => "compared with another champion",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// A move that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a run that is {} cannot be {event:?}", from.as_str())]
+#[error("a run that is {} cannot be {}", from.as_str(), event.as_str())]
 pub struct IllegalMove {
     /// Where the run stood.
     pub from: RunState,
@@ -230,6 +253,6 @@ mod tests {
     #[test]
     fn an_illegal_move_says_what_was_tried() {
         let error = RunState::Done.after(RunEvent::Trained).expect_err("illegal");
-        assert_eq!(error.to_string(), "a run that is done cannot be Trained");
+        assert_eq!(error.to_string(), "a run that is done cannot be trained");
     }
 }

@@ -66,20 +66,33 @@ pub enum Method {
     OrderStatistics,
 }
 
-/// Where a metric, or a difference of two, lies: each bound alone holds with the policy's confidence.
+/// Where a metric, or a difference of two, lies: each bound alone holds with the policy's confidence. Every number in it is
+/// finite, since JSON knows no other: a side on which nothing can be said has no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// The value on the evaluated rows.
     pub estimate: f64,
-    /// One-sided lower bound.
-    pub lower: f64,
-    /// One-sided upper bound.
-    pub upper: f64,
+    /// One-sided lower bound; `None` if nothing bounds it from below at this confidence.
+    pub lower: Option<f64>,
+    /// One-sided upper bound; `None` if nothing bounds it from above at this confidence.
+    pub upper: Option<f64>,
     /// How the bounds were computed.
     pub method: Method,
     /// Seed of the resampling, if there was one: with it the bounds can be computed again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+}
+
+impl Interval {
+    /// The lower bound as a number to compute with: minus infinity where there is none.
+    pub fn lowest(&self) -> f64 {
+        self.lower.unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// The upper bound as a number to compute with: infinity where there is none.
+    pub fn highest(&self) -> f64 {
+        self.upper.unwrap_or(f64::INFINITY)
+    }
 }
 
 /// What a check asks for.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use slipway_contract::{Fault, Progress};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::Retry;
+use crate::domain::{Retry, spoken};
 
 /// Where jobs run, and the limits that the server's owner sets for every one of them.
 #[derive(Debug, Clone)]
@@ -116,7 +116,8 @@ pub enum JobError {
     },
     /// It took longer than it may.
     #[error(
-        "the trainer was still running at its deadline of {limit:?}\n  help: train fewer epochs, or raise the executor's `deadline`"
+        "the trainer was still running at its deadline of {}\n  help: train fewer epochs, or raise the executor's `deadline`",
+        spoken(*limit)
     )]
     Deadline {
         /// What was allowed.

@@ -1,10 +1,12 @@
 //! What a forge is told of promotions, where it keeps deployments: which revision an environment names, and which one is to
 //! come there.
 
+use serde::Serialize;
+
 use crate::domain::{CommitSha, RunId};
 
 /// Where the promotion of one run stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deployment {
     /// The revision that the model was made of.
     pub revision: CommitSha,
@@ -21,7 +23,7 @@ pub struct Deployment {
 }
 
 /// How far a promotion has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum DeploymentState {
     /// It passed its gate, and something holds it back.
     Waiting,

@@ -1,10 +1,12 @@
 //! What a forge is told: where one model, or all of them, stand at one revision. Forges with checks show all of it, those
 //! with commit statuses its first sentence.
 
+use serde::Serialize;
+
 use crate::domain::CommitSha;
 
 /// Where one model, or all of them, stand at one revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The revision.
     pub revision: CommitSha,
@@ -27,7 +29,7 @@ pub struct Report {
 }
 
 /// How far it has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ReportState {
     /// It waits.
     Queued,
@@ -38,7 +40,7 @@ pub enum ReportState {
 }
 
 /// How it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Conclusion {
     /// It passed.
     Success,
@@ -55,7 +57,7 @@ pub enum Conclusion {
 }
 
 /// Something to be seen at a line of a file of the source repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Annotation {
     /// The file, relative to its repository.
     pub file: String,
@@ -68,7 +70,7 @@ pub struct Annotation {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum AnnotationLevel {
     /// It holds the model up.
     Failure,
@@ -77,7 +79,7 @@ pub enum AnnotationLevel {
 }
 
 /// A button below a check. GitHub shows three at most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ReportButton {
     /// Train again.
     Retrain,

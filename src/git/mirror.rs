@@ -70,6 +70,7 @@ impl Mirror {
                 Ok(fetched)
             }
             Err(Fault::Final(error)) => Err(error),
+            Err(Fault::Damaged(damage)) if is_local(&damage) => Err(self.beyond_repair(Fault::Damaged(damage))),
             Err(Fault::Damaged(damage)) => {
                 self.tell_damage(&damage);
                 self.remake(beside)
@@ -137,8 +138,12 @@ impl Mirror {
         Ok(())
     }
 
-    /// Makes the mirror anew after damage.
+    /// Makes the mirror anew after damage. What this machine's disk refuses is no damage: a new mirror would need even more
+    /// room, and the one that is there serves again once there is some.
     pub(super) fn heal(&self, damage: &git2::Error) -> Result<(), GitError> {
+        if is_local(damage) {
+            return Err(self.unusable(damage));
+        }
         let _turn = self.folder.fetching();
         self.tell_damage(damage);
         self.remake(&BTreeSet::new()).map(|_| ())
@@ -157,11 +162,15 @@ impl Mirror {
     pub(super) fn beyond_repair(&self, fault: Fault) -> GitError {
         match fault {
             Fault::Final(error) => error,
-            Fault::Damaged(damage) => GitError::Mirror {
-                repository: self.remote.url().to_owned(),
-                folder: self.folder.path().display().to_string(),
-                problem: short_words(damage.message()),
-            },
+            Fault::Damaged(damage) => self.unusable(&damage),
+        }
+    }
+
+    fn unusable(&self, damage: &git2::Error) -> GitError {
+        GitError::Mirror {
+            repository: self.remote.url().to_owned(),
+            folder: self.folder.path().display().to_string(),
+            problem: short_words(damage.message()),
         }
     }
 
@@ -238,6 +247,13 @@ impl fmt::Debug for Mirror {
         let Self { remote, connection: _, folder } = self;
         f.debug_struct("Mirror").field("remote", remote).field("folder", &folder.path()).finish()
     }
+}
+
+/// Whether an error is this machine's and not the mirror's: a disk that is full or may not be written, or too many open
+/// files. libgit2 hands on the system's words for them.
+fn is_local(error: &git2::Error) -> bool {
+    let words = ["No space left", "Disk quota exceeded", "Read-only file system", "Permission denied", "Too many open"];
+    words.iter().any(|word| error.message().contains(word))
 }
 
 /// How many packs a generation holds; a folder that cannot be counted is left to the next fetch to judge.

@@ -15,7 +15,7 @@ impl Pipeline {
         }
         // The branch was fetched just now. If it could not be, it is read again before it is written.
         if let Err(error) = self.read_history(&run.environment, false).await {
-            tracing::warn!(?error, "the history of `{}` cannot be read on", run.environment);
+            tracing::warn!(%error, "the history of `{}` cannot be read on: {error}", run.environment);
             return Ok(None);
         }
         let newest = self.store.placements_of(&run.environment, &run.model, 1).await?;

@@ -32,7 +32,7 @@ impl Pipeline {
                     Ok(()) => {}
                     Err(StepError::Store(error)) => outlive(error)?,
                     Err(error) => {
-                        tracing::warn!(environment = %name, ?error, "the environment `{name}` cannot be looked at");
+                        tracing::warn!(environment = %name, %error, "`{name}` cannot be looked at: {error}");
                     }
                 }
                 if stop.is_cancelled() {

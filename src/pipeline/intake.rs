@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 use super::branch::Announced;
 use super::commands::{Asked, Commands};
 use super::identity::{About, Gate, NotOurs};
-use super::worker::{chance, outlive};
+use super::worker::{chance, guarded, outlive};
 use super::{Pipeline, Source, StepError, blocking, change, command, missed};
 use crate::domain::{
     Change, ChangeStep, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, Push, Reference, Retry, SourceName,
-    pause_before,
+    pause_before, spoken,
 };
 use crate::forge::Forge;
 use crate::store::{Settled, StoreError, StoredDelivery};
@@ -64,7 +64,7 @@ impl Pipeline {
         let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
         let mut commands = Commands::new(stop);
         while !stop.is_cancelled() {
-            match self.read_some(name, source, &mut commands).await {
+            match Box::pin(self.read_some(name, source, &mut commands)).await {
                 Ok(true) => {
                     tokio::select! {
                         Some(ended) = commands.ended() => commands.note(self, name, ended)?,
@@ -117,8 +117,8 @@ impl Pipeline {
             match meaning {
                 Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
                 Ok(Meaning::Change(change)) => {
-                    let looked =
-                        self.look_at_change(name, source, &change, &fetched, stored.delivery.received_at).await;
+                    let looked = self.look_at_change(name, source, &change, &fetched, stored.delivery.received_at);
+                    let looked = Box::pin(guarded(looked)).await;
                     self.settle_or_postpone(stored, looked).await?;
                 }
                 Ok(Meaning::Command(command)) => asked.push((stored, command)),
@@ -128,7 +128,7 @@ impl Pipeline {
                     tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
                     without_effect.push((&*stored.delivery.id, state, note));
                 }
-                Ok(Meaning::Known(settled)) => self.settle(&[&stored.delivery], &settled).await?,
+                Ok(Meaning::Known(settled)) => self.settle_or_postpone(stored, Ok(settled)).await?,
                 Err(error) => self.postpone(stored, &error).await?,
             }
         }
@@ -179,14 +179,14 @@ impl Pipeline {
         let deliveries: Vec<&Delivery> = pushes.iter().map(|(stored, _)| &stored.delivery).collect();
         let announced: Vec<Announced> = pushes.iter().flat_map(|(_, announced)| announced.clone()).collect();
         let arrived = deliveries.iter().map(|delivery| delivery.received_at).min().unwrap_or_else(Timestamp::now);
-        let looked = match self.look_at_branch(name, source, &announced, arrived).await {
+        let looked = match Box::pin(guarded(self.look_at_branch(name, source, &announced, arrived))).await {
             Ok(settled) => self.settle(&deliveries, &settled).await.map_err(StepError::Store),
             Err(error) => Err(error),
         };
         match looked {
             // If another server dealt with the branch, the deliveries are still pending, and are read again at once.
             Ok(()) | Err(StepError::Store(StoreError::BranchMoved { .. })) => Ok(()),
-            Err(StepError::Store(error)) => Err(error),
+            Err(StepError::Store(error)) if !error.is_of_one_row() => Err(error),
             Err(error) => {
                 for (stored, _) in pushes {
                     self.postpone(stored, &error).await?;
@@ -201,9 +201,13 @@ impl Pipeline {
         stored: &StoredDelivery,
         looked: Result<Settled, StepError>,
     ) -> Result<(), StoreError> {
-        match looked {
-            Ok(settled) => self.settle(&[&stored.delivery], &settled).await,
-            Err(StepError::Store(error)) => Err(error),
+        let settled = match looked {
+            Ok(settled) => self.settle(&[&stored.delivery], &settled).await.map_err(StepError::Store),
+            Err(error) => Err(error),
+        };
+        match settled {
+            Ok(()) => Ok(()),
+            Err(StepError::Store(error)) if !error.is_of_one_row() => Err(error),
             Err(error) => self.postpone(stored, &error).await,
         }
     }
@@ -241,7 +245,7 @@ impl Pipeline {
             Retry::Backoff | Retry::Never => pause_before(attempt, chance()),
         };
         let delivery = &stored.delivery;
-        tracing::warn!(delivery.id, reason, "delivery {} is read again in {pause:?}: {reason}", delivery.id);
+        tracing::warn!(delivery.id, reason, "delivery {} is read again in {}: {reason}", delivery.id, spoken(pause));
         self.store.postpone_delivery(delivery, Timestamp::now() + pause, &reason).await
     }
 }
@@ -346,3 +350,7 @@ fn of_push(served: &str, push: Push) -> Result<Announced, String> {
         (Reference::Tag(tag), _) => Err(format!("`{tag}` is a tag, not a branch")),
     }
 }
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

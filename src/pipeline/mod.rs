@@ -30,6 +30,7 @@ mod policies;
 mod promote;
 mod proposed;
 mod publish;
+mod pulse;
 mod report;
 mod reported;
 mod request;
@@ -50,8 +51,7 @@ mod worker;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use slipway_contract::DevicePreference;
 use tokio::sync::{Notify, watch};
@@ -165,9 +165,7 @@ pub struct Pipeline {
     retried: watch::Sender<()>,
     /// Set once no worker is to begin another step.
     retired: CancellationToken,
-    started: Instant,
-    /// Milliseconds from `started` to the last sign of life of a worker. Not by the clock on the wall, which jumps.
-    progress: AtomicU64,
+    pulses: pulse::Pulses,
 }
 
 impl Pipeline {
@@ -178,10 +176,10 @@ impl Pipeline {
         artifacts: Arc<dyn ArtifactStore>,
         settings: Settings,
     ) -> Self {
-        let (due, started, progress) = (Notify::new(), Instant::now(), AtomicU64::new(0));
+        let (due, pulses) = (Notify::new(), pulse::Pulses::default());
         let (promotable, changed, retried) = (Notify::new(), watch::Sender::new(()), watch::Sender::new(()));
         let retired = CancellationToken::new();
-        Self { store, executor, artifacts, settings, due, promotable, changed, retried, retired, started, progress }
+        Self { store, executor, artifacts, settings, due, promotable, changed, retried, retired, pulses }
     }
 
     /// Has the workers end after the steps that they are at; what they hold is left to others.
@@ -262,6 +260,19 @@ impl Pipeline {
         self.tell_change();
     }
 
+    /// Looks again at a row that could not be read. Answers why it still cannot be; `None` if it can, and is served again.
+    pub async fn look_again(&self, kind: &str, key: &str) -> Result<Option<String>, StoreError> {
+        let reason = self.store.look_again(kind, key).await?;
+        if reason.is_none() {
+            self.due.notify_one();
+            self.promotable.notify_waiters();
+            for source in self.settings.sources.values() {
+                source.arrived.notify_one();
+            }
+        }
+        Ok(reason)
+    }
+
     /// Tells that a run moved, if this server moved it. Another server's moves are only in the store.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
@@ -271,14 +282,13 @@ impl Pipeline {
         self.changed.send_replace(());
     }
 
-    /// How long ago a worker last showed that it is alive.
+    /// How long the worker that is silent for longest has shown no sign of life.
     pub fn silent_for(&self) -> Duration {
-        self.started.elapsed().saturating_sub(Duration::from_millis(self.progress.load(Ordering::Relaxed)))
+        self.pulses.silent_for()
     }
 
     fn show_progress(&self) {
-        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.progress.store(elapsed, Ordering::Relaxed);
+        self.pulses.beat();
     }
 
     /// The source a run came from. Runs of sources that are not served here are not taken; they wait for a server that does.

@@ -15,7 +15,7 @@ use super::outage::Outage;
 use super::reported::{NotReported, Reporter};
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError, comment, deployment};
-use crate::domain::{Needs, Retry, Run, SourceName, Unjudged, pause_before};
+use crate::domain::{Needs, Retry, Run, SourceName, Unjudged, pause_before, spoken};
 use crate::forge::{ApiError, Conclusion, ForgeApi, Marker, Pages};
 use crate::store::{DueReport, Fault, First, ReportSubject, StoreError};
 
@@ -158,7 +158,7 @@ impl Pipeline {
             NotReported::Busy => (POLL, Fault::None, "another server is reporting it".to_owned()),
             NotReported::Forge(ApiError::Throttled { pause })
             | NotReported::Note { retry: Retry::After(pause), .. } => {
-                (pause, Fault::None, format!("the forge asks to wait {pause:?}"))
+                (pause, Fault::None, format!("the forge asks to wait {}", spoken(pause)))
             }
             NotReported::Forge(error) if error.is_final() && report.attempts >= MOST_REFUSALS => {
                 metrics::counter!("slipway_reports_total", "outcome" => "refused").increment(1);

@@ -207,6 +207,6 @@ fn says(stands: &Stands, digest: &str) -> bool {
     stands.is_sure && stands.digest == digest
 }
 
-fn digest_of(what: &impl std::fmt::Debug) -> String {
-    Digest::of(format!("{what:?}").as_bytes()).to_string()
+fn digest_of(what: &impl serde::Serialize) -> String {
+    Digest::of(&serde_json::to_vec(what).expect("it holds only texts and numbers")).to_string()
 }

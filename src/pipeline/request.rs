@@ -188,7 +188,9 @@ impl Pipeline {
             Ok(Err(error)) => {
                 tracing::warn!(run.id = %run.id, %error, "`{}` could not be removed: {error}", request.branch);
             }
-            Err(error) => tracing::warn!(run.id = %run.id, ?error, "`{}` could not be removed", request.branch),
+            Err(error) => {
+                tracing::warn!(run.id = %run.id, %error, "`{}` could not be removed: {error}", request.branch);
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How a step of a run ends other than well.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use crate::artifacts::ArtifactError;
@@ -30,6 +32,18 @@ pub(super) enum StepError {
     Again { retry: Retry, reason: String },
     /// The store failed, or the run is not ours any more.
     Store(StoreError),
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { reason, .. }
+            | Self::Failed { reason }
+            | Self::TimedOut { reason }
+            | Self::Again { reason, .. } => f.write_str(reason),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<StoreError> for StepError {

@@ -170,7 +170,7 @@ impl Pipeline {
                 }
                 Err(StepError::Store(error)) => return Err(error),
                 Err(error) => {
-                    tracing::warn!(environment = %name, ?error, "`{name}` cannot be read: what it ever named is kept");
+                    tracing::warn!(environment = %name, %error, "`{name}` cannot be read, so what it ever named is kept: {error}");
                     named.unclear.push((name.clone(), None));
                 }
             }

@@ -1,4 +1,5 @@
-//! What is done from time to time: what need not be kept is removed. Nothing that goes wrong here stops the server.
+//! What is done from time to time: what need not be kept is removed, and what could not be read is looked at again. Nothing
+//! that goes wrong here stops the server.
 
 use std::time::Duration;
 
@@ -26,8 +27,16 @@ impl Pipeline {
     pub async fn keep_up(&self, keep: Upkeep, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut first = true;
         while !stop.is_cancelled() {
+            match self.store.look_again_at_all().await {
+                Ok(ended) if ended > 0 => tracing::info!(ended, "{ended} rows that were set aside are served again"),
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "what is set aside cannot be looked at: {error}"),
+            }
             match self.remove_rows(keep.store).await {
-                Ok(removed) if !removed.is_empty() => tracing::info!(?removed, "old entries removed"),
+                Ok(removed) if !removed.is_empty() => {
+                    let Removed { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = removed;
+                    tracing::info!(deliveries, reports, log_lines, runs, audit_entries, "old entries removed");
+                }
                 Ok(_) => {}
                 Err(error) => tracing::error!(%error, "old entries cannot be removed, which is tried again: {error}"),
             }

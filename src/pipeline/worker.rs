@@ -1,16 +1,18 @@
 //! The loop that moves runs: claim one under a lease, do the step its state calls for, record where it stands.
 
+use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::step::Step;
 use super::{Pipeline, StepError, texts};
-use crate::domain::{Actor, Origin, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before};
+use crate::domain::{Actor, Origin, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before, spoken};
 use crate::store::{Claim, Lease, StoreError};
 
 /// How often a claim is extended; also how soon a worker notices that its run was called off.
@@ -49,13 +51,26 @@ pub(super) fn chance() -> u64 {
     uuid::Uuid::now_v7().as_u64_pair().1
 }
 
-/// A store that fails now may work again in a moment: the loops go on. Anything else ends the server.
+/// A store that fails now may work again in a moment, and a row that cannot be read concerns nobody else: the loops go on.
+/// Only a store that is being closed ends them.
 pub(super) fn outlive(error: StoreError) -> Result<(), StoreError> {
-    if error.retry() == Retry::Never {
+    if matches!(error, StoreError::Closing) {
         return Err(error);
     }
+    metrics::counter!("slipway_store_errors_total").increment(1);
     tracing::error!(%error, "the store failed, and is tried again: {error}");
     Ok(())
+}
+
+/// Does work on one run or one delivery. A panic in it is a defect that stops this one alone.
+pub(super) async fn guarded<T>(work: impl Future<Output = Result<T, StepError>>) -> Result<T, StepError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+        metrics::counter!("slipway_quarantined_total", "kind" => "panic").increment(1);
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing");
+        let reason = format!("a defect of Slipway, please report it: the step panicked: {text}");
+        Err(StepError::Again { retry: Retry::Never, reason })
+    })
 }
 
 /// Notes how long a run was in the state that it left.
@@ -87,6 +102,7 @@ impl Pipeline {
     /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
     /// any other is finished first. A pipeline that is retired finishes every step that was begun.
     pub async fn move_runs(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), StoreError> {
+        let _beating = self.pulses.listen();
         while !stop.is_cancelled() && !self.retired.is_cancelled() {
             self.show_progress();
             match self.move_one_run(stop).await {
@@ -176,7 +192,7 @@ impl Pipeline {
         while station.serves(run.state) {
             let mut attempted = run.clone();
             let cancel = stop.child_token();
-            let work = self.step(&mut attempted, &cancel);
+            let work = guarded(self.step(&mut attempted, &cancel));
             let ended = tokio::select! {
                 ended = work => ended,
                 lost = self.keep_lease(lease) => return Err(lost),
@@ -192,20 +208,24 @@ impl Pipeline {
                     if event == RunEvent::Promoted {
                         self.after_promotion(&attempted).await;
                     }
-                    run = self.record(lease, attempted, event, cause).await?;
+                    run = self.record_or_fail(lease, run, attempted, event, cause).await?;
                 }
                 Err(StepError::Refused { reason, diagnostics }) => {
                     attempted.diagnostics = diagnostics;
-                    run = self.record(lease, attempted, RunEvent::Refused, reason).await?;
+                    run = self.record_or_fail(lease, run, attempted, RunEvent::Refused, reason).await?;
                 }
                 Err(StepError::TimedOut { reason }) => {
                     attempted.timed_out = true;
-                    run = self.record(lease, attempted, RunEvent::Failed, reason).await?;
+                    run = self.record_or_fail(lease, run, attempted, RunEvent::Failed, reason).await?;
                 }
                 Err(StepError::Failed { reason }) => {
-                    run = self.record(lease, attempted, RunEvent::Failed, reason).await?;
+                    run = self.record_or_fail(lease, run, attempted, RunEvent::Failed, reason).await?;
                 }
                 Err(StepError::Again { retry, reason }) => return self.put_off(lease, run, retry, reason).await,
+                // What cannot be read now may be read by a newer server in a moment: it is tried again for a while.
+                Err(StepError::Store(error)) if error.is_of_one_row() => {
+                    return self.put_off(lease, run, Retry::Backoff, error.to_string()).await;
+                }
                 Err(StepError::Store(error)) => return Err(error),
             }
             if (stop.is_cancelled() || self.retired.is_cancelled()) && run.state.is_active() {
@@ -261,6 +281,26 @@ impl Pipeline {
         }
     }
 
+    /// Records where an event took the run. What would not read back, or is no move at all, ends this run with the reason,
+    /// and nothing of the attempt is kept.
+    async fn record_or_fail(
+        &self,
+        lease: &Lease,
+        before: Run,
+        attempted: Run,
+        event: RunEvent,
+        cause: String,
+    ) -> Result<Run, StoreError> {
+        match self.record(lease, attempted, event, cause).await {
+            Err(error) if error.is_of_one_row() => {
+                metrics::counter!("slipway_quarantined_total", "kind" => "move").increment(1);
+                let reason = format!("a defect of Slipway, please report it: {error}");
+                self.record(lease, before, RunEvent::Failed, reason).await
+            }
+            recorded => recorded,
+        }
+    }
+
     /// Records where an event took the run.
     async fn record(&self, lease: &Lease, mut run: Run, event: RunEvent, cause: String) -> Result<Run, StoreError> {
         let from = run.state;
@@ -304,7 +344,7 @@ impl Pipeline {
             Ok(environments) => Ok(environments.into_iter().map(|next| run.onward(next, run.updated_at)).collect()),
             Err(StepError::Store(error)) => Err(error),
             Err(error) => {
-                tracing::error!(?error, "the environments after `{}` could not be looked at", run.environment);
+                tracing::error!(%error, "the environments after `{}` cannot be looked at: {error}", run.environment);
                 Ok(Vec::new())
             }
         }
@@ -314,7 +354,7 @@ impl Pipeline {
     /// there. If it fails now, the next look at the environment reads it.
     async fn after_promotion(&self, run: &Run) {
         if let Err(error) = self.read_history(&run.environment, false).await {
-            tracing::warn!(?error, "the history of `{}` could not be read on", run.environment);
+            tracing::warn!(%error, "the history of `{}` cannot be read on: {error}", run.environment);
         }
     }
 
@@ -329,7 +369,7 @@ impl Pipeline {
         run.stalled = pause.is_none();
         run.updated_at = Timestamp::now();
         let stalled = if let Some(pause) = pause {
-            tracing::warn!(reason, "run {} waits {pause:?} before attempt {}", run.id, run.attempts + 1);
+            tracing::warn!(reason, "run {} waits {} before attempt {}", run.id, spoken(pause), run.attempts + 1);
             None
         } else {
             tracing::error!(reason, "run {} is stalled: {reason}", run.id);

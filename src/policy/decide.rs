@@ -116,9 +116,9 @@ fn slack(check: &Check, part: &Part) -> f64 {
         return f64::INFINITY;
     };
     match check.wanted() {
-        Wanted::AtLeast(threshold) => interval.lower - threshold,
-        Wanted::AtMost(threshold) => threshold - interval.upper,
-        Wanted::Between(least, most) => (interval.lower - least).min(most - interval.upper),
+        Wanted::AtLeast(threshold) => interval.lowest() - threshold,
+        Wanted::AtMost(threshold) => threshold - interval.highest(),
+        Wanted::Between(least, most) => (interval.lowest() - least).min(most - interval.highest()),
     }
 }
 
@@ -191,6 +191,7 @@ fn decided(check: &Check, parts: Vec<Measured>, confidence: f64) -> Vec<Part> {
                         },
                         rows_to_decide: if !holds.0 && decided != Decided::Fails {
                             rows_to_decide(wanted, &interval, figure.rows)
+                                .or_else(|| figure.fewest_for(1.0 - holds.1.min(fails.1)).map(rounded_up))
                         } else {
                             None
                         },
@@ -259,17 +260,21 @@ fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: u64) -> Option<u64>
     let threshold = wanted.nearest(interval.estimate);
     let gap = (interval.estimate - threshold).abs();
     let reach = if interval.estimate >= threshold {
-        interval.estimate - interval.lower
+        interval.estimate - interval.lowest()
     } else {
-        interval.upper - interval.estimate
+        interval.highest() - interval.estimate
     };
     #[expect(clippy::cast_precision_loss, reason = "row counts stay far below 2^53")]
     let needed = rows as f64 * (reach / gap).powi(2);
     if !needed.is_finite() || needed > MOST {
         return None;
     }
-    // Two digits: it is an estimate from an estimate.
-    let unit = 10_f64.powf((needed.log10().floor() - 1.0).max(0.0));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between zero and a thousand million")]
-    Some(((needed / unit).ceil() * unit) as u64)
+    Some(rounded_up(needed.ceil() as u64))
+}
+
+/// Two digits: it is an estimate from an estimate.
+fn rounded_up(rows: u64) -> u64 {
+    let unit = 10_u64.pow(rows.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    rows.div_ceil(unit) * unit
 }

@@ -1,6 +1,6 @@
 //! The sentence of every check: what was found, what the policy asks for, and where it says so.
 
-use crate::domain::{Interval, Requirement};
+use crate::domain::{Interval, Method, Requirement};
 
 use super::checks::{Check, CheckSubject, Wanted};
 
@@ -87,14 +87,10 @@ pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'
         (Some(false), Requirement::BetterThanChampion { .. }) => {
             one_difference(wanted, interval, &Amount { digits, relative: false })
         }
-        (_, Requirement::NoWorseThanChampion { relative, .. }) => {
-            differences(interval.lower, interval.upper, &Amount { digits, relative })
-        }
-        (_, Requirement::BetterThanChampion { .. }) => {
-            differences(interval.lower, interval.upper, &Amount { digits, relative: false })
-        }
+        (_, Requirement::NoWorseThanChampion { relative, .. }) => differences(interval, &Amount { digits, relative }),
+        (_, Requirement::BetterThanChampion { .. }) => differences(interval, &Amount { digits, relative: false }),
         (Some(false), _) => one_bound(wanted, interval, digits),
-        _ => format!("{:.digits$} to {:.digits$}", interval.lower, interval.upper),
+        _ => both_bounds(interval, digits),
     };
     let words = &subject.words;
     if found.exact {
@@ -109,9 +105,10 @@ pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'
     if found.family > 1 {
         confidence = format!("{confidence} over all {} slices", found.family);
     }
+    let unit = if interval.method == Method::OrderStatistics { "measured times" } else { "rows" };
     let more = match (decided, found.rows_to_decide) {
-        (None, Some(rows)) => format!("; about {rows} rows would decide it"),
-        (None, None) => "; no number of rows is likely to decide it".to_owned(),
+        (None, Some(rows)) => format!("; about {rows} {unit} would decide it"),
+        (None, None) => format!("; no number of {unit} is likely to decide it"),
         _ => String::new(),
     };
     format!("{words} is {range} with {confidence}{bounds}; {}{more}", asked(check, place))
@@ -165,8 +162,8 @@ fn exact(value: f64) -> String {
 }
 
 fn one_bound(wanted: Wanted, interval: &Interval, digits: usize) -> String {
-    let at_most = format!("at most {:.digits$}", interval.upper);
-    let at_least = format!("at least {:.digits$}", interval.lower);
+    let at_most = format!("at most {:.digits$}", interval.highest());
+    let at_least = format!("at least {:.digits$}", interval.lowest());
     match wanted {
         Wanted::AtLeast(_) => at_most,
         Wanted::Between(least, _) if interval.estimate < least => at_most,
@@ -193,8 +190,8 @@ impl Amount {
 
 fn one_difference(wanted: Wanted, interval: &Interval, amount: &Amount) -> String {
     let bound = match wanted {
-        Wanted::AtLeast(_) => interval.upper,
-        _ => interval.lower,
+        Wanted::AtLeast(_) => interval.highest(),
+        _ => interval.lowest(),
     };
     // A lower bound of a difference below zero is an upper bound of its size.
     let least = matches!(wanted, Wanted::AtLeast(_)) == (bound < 0.0);
@@ -206,8 +203,26 @@ fn side(difference: f64) -> &'static str {
     if difference < 0.0 { "below" } else { "above" }
 }
 
+/// Both bounds, or what there is of them.
+fn both_bounds(interval: &Interval, digits: usize) -> String {
+    match (interval.lower, interval.upper) {
+        (Some(lower), Some(upper)) => format!("{lower:.digits$} to {upper:.digits$}"),
+        (Some(lower), None) => format!("at least {lower:.digits$}, without a bound above"),
+        (None, Some(upper)) => format!("at most {upper:.digits$}, without a bound below"),
+        (None, None) => format!("about {:.digits$}, without a bound", interval.estimate),
+    }
+}
+
 /// Two differences from the champion, each with its side; the side once if it is the same.
-fn differences(lower: f64, upper: f64, amount: &Amount) -> String {
+fn differences(interval: &Interval, amount: &Amount) -> String {
+    let (Some(lower), Some(upper)) = (interval.lower, interval.upper) else {
+        let found = interval.estimate;
+        return format!(
+            "about {} {} the champion's, without a bound on both sides",
+            amount.of(found.abs()),
+            side(found)
+        );
+    };
     let (from, to) = (amount.of(lower.abs()), amount.of(upper.abs()));
     if side(lower) == side(upper) {
         format!("{from} to {to} {} the champion's", side(upper))
@@ -221,7 +236,7 @@ fn digits_for(wanted: Wanted, interval: &Interval) -> usize {
     let shown = |value: f64, digits: usize| format!("{value:.digits$}").parse().unwrap_or(value);
     let true_to = |value: f64, digits: usize| wanted.holds(shown(value, digits)) == wanted.holds(value);
     (DIGITS..MOST_DIGITS)
-        .find(|&digits| true_to(interval.lower, digits) && true_to(interval.upper, digits))
+        .find(|&digits| true_to(interval.lowest(), digits) && true_to(interval.highest(), digits))
         .unwrap_or(MOST_DIGITS)
 }
 

@@ -9,6 +9,7 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::database::{Turn, count_of, millis, stored, time_of};
 use super::retention::said_of;
+use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::Actor;
 
@@ -158,6 +159,13 @@ pub(super) async fn append(connection: &mut AnyConnection, entry: &NewAuditEntry
 impl Store {
     /// Appends an entry.
     pub async fn audit(&self, entry: &NewAuditEntry) -> Result<(), StoreError> {
+        // The digest is over what is stored.
+        let entry = &NewAuditEntry {
+            actor: Actor::stored(text(entry.actor.as_str())),
+            action: text(&*entry.action),
+            target: text(&*entry.target),
+            detail: text(&*entry.detail),
+        };
         let mut transaction = self.database.begin().await?;
         self.database.take_turn(&mut transaction, Turn::Audit).await?;
         append(&mut transaction, entry).await?;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::{millis, time_of};
+use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{CommitSha, SourceName};
 
@@ -39,7 +40,7 @@ impl Store {
         let select = "SELECT head, adopted, at FROM branches WHERE source = $1 AND branch = $2";
         let row = sqlx::query(select)
             .bind(source.as_str().to_owned())
-            .bind(branch.to_owned())
+            .bind(text(branch))
             .fetch_optional(&self.database.pool)
             .await?;
         let Some(row) = row else { return Ok(None) };
@@ -67,7 +68,7 @@ pub(super) async fn move_head(connection: &mut AnyConnection, head: &BranchHead)
     let statement = if before.is_some() { update } else { insert };
     let mut query = sqlx::query(statement)
         .bind(source.as_str().to_owned())
-        .bind(branch.clone())
+        .bind(text(&**branch))
         .bind(head.as_str().to_owned())
         .bind(i64::from(*adopted))
         .bind(millis(Timestamp::now()));

@@ -9,7 +9,8 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::database::{Database, Turn, millis};
 use super::runs::{document, read_document, scope_list};
-use super::{Lease, Store, StoreError, logs, promotions};
+use super::written::text;
+use super::{Lease, Store, StoreError, logs, promotions, quarantine};
 use crate::domain::{Run, RunState, SourceName, Transition};
 
 /// Milliseconds beyond which a time in the future cannot be meant: pauses last five minutes at most and leases thirty
@@ -28,19 +29,21 @@ pub struct Claim {
 }
 
 /// One run that is not at its promotion: of the source with the highest priority waiting, among those the one with the fewest runs held, among those
-/// the one that was served longest ago. Within a source: by priority, then by age; within a lane strictly by age.
+/// the one that was served longest ago. Within a source: by priority, then by age; within a lane strictly by age. What this
+/// program cannot read, or in a state it does not know, is passed over and holds up nobody.
 const CLAIM: [&str; 2] = [
     "UPDATE runs SET lease = $1, lease_until = $2 WHERE id = (
          SELECT next.id FROM queues JOIN runs AS next ON next.id = (
              SELECT due.id FROM runs AS due
              WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
-               AND due.state NOT IN ('waiting', 'promoting')
+               AND due.state IN ('queued', 'training', 'evaluating', 'gating', 'publishing')
+               AND READABLE due.id
                AND ($7 IS NULL OR $7 LIKE '%,' || due.environment || ',%')
                AND (due.due_at <= $3 OR due.due_at > $4)
                AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_until > $4)
                AND NOT EXISTS (SELECT 1 FROM runs AS older
                                WHERE older.lane = due.lane AND older.active = 1 AND older.stalled = 0
-                                 AND older.state <> 'waiting'
+                                 AND older.state <> 'waiting' AND READABLE older.id
                                  AND (older.created_at, older.id) < (due.created_at, due.id))
              ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
     ")
@@ -51,7 +54,7 @@ const CLAIM: [&str; 2] = [
                   (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source
                      AND held.lease IS NOT NULL AND held.lease_until BETWEEN $3 AND $4),
                   queues.claimed_at, next.created_at LIMIT 1)
-     RETURNING source, document",
+     RETURNING id AS key, source, document",
 ];
 
 /// What a server serves. Runs of other sources, and to other environments, are left to the servers that know them.
@@ -59,6 +62,13 @@ const CLAIM: [&str; 2] = [
 pub(super) struct Served {
     sources: String,
     environments: String,
+}
+
+/// What a claim came to.
+enum Claimed {
+    Nothing,
+    Run(Box<(Run, Lease)>),
+    Unreadable { key: String, source: String, reason: String },
 }
 
 impl Store {
@@ -78,7 +88,27 @@ impl Store {
 
     /// Takes the next run that is due, held by nobody, and not at its promotion.
     pub async fn claim_run(&self, claim: Claim) -> Result<Option<(Run, Lease)>, StoreError> {
-        let statement = sqlx::AssertSqlSafe(CLAIM.join(self.database.locked_or_skipped()));
+        loop {
+            match self.claim_next(claim).await? {
+                Claimed::Nothing => return Ok(None),
+                Claimed::Run(claimed) => return Ok(Some(*claimed)),
+                // It is passed over from now on, so the next round finds another or none.
+                Claimed::Unreadable { key, source, reason } => {
+                    let mut transaction = self.database.begin().await?;
+                    quarantine::set_aside(&mut transaction, quarantine::RUN, &key, Some(&source), &reason).await?;
+                    transaction.commit().await?;
+                }
+            }
+        }
+    }
+
+    async fn claim_next(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        let statement = CLAIM.join(self.database.locked_or_skipped());
+        let statement = ["due", "older"].iter().fold(statement, |statement, table| {
+            let key = format!("{table}.id");
+            statement.replace(&format!("READABLE {key}"), &quarantine::readable(quarantine::RUN, &key))
+        });
+        let statement = sqlx::AssertSqlSafe(statement);
         let token = uuid::Uuid::now_v7().to_string();
         let now = millis(claim.now);
         let mut transaction = self.database.begin().await?;
@@ -93,13 +123,20 @@ impl Store {
             .bind(self.served_environments())
             .fetch_optional(&mut *transaction)
             .await?;
-        let Some(row) = row else { return Ok(None) };
-        let run = read_document(&row)?;
+        let Some(row) = row else { return Ok(Claimed::Nothing) };
+        let run = match read_document(&row) {
+            Err(StoreError::Unreadable(reason)) => {
+                // The claim is undone: a newer server may be able to read the run.
+                let (key, source) = (row.try_get("key")?, row.try_get("source")?);
+                return Ok(Claimed::Unreadable { key, source, reason });
+            }
+            run => run?,
+        };
         let served = sqlx::query("UPDATE queues SET claimed_at = $1 WHERE source = $2");
         served.bind(now).bind(row.try_get::<String, _>("source")?).execute(&mut *transaction).await?;
         transaction.commit().await?;
         let lease = Lease { run: run.id, token };
-        Ok(Some((run, lease)))
+        Ok(Claimed::Run(Box::new((run, lease))))
     }
 
     /// Holds the run longer; fails with [`StoreError::LeaseLost`] if it is not held any more.
@@ -159,13 +196,13 @@ pub(super) async fn record(
                                       document = $7
                       WHERE id = $8 AND lease = $9";
     let done = sqlx::query(update)
-        .bind(run.model.clone())
+        .bind(text(&*run.model))
         .bind(run.state.as_str())
         .bind(i64::from(run.state.is_active()))
         .bind(i64::from(run.stalled))
         .bind(run.run_key.as_ref().map(Digest::to_string))
         .bind(run.artifact.as_ref().map(Digest::to_string))
-        .bind(document(run))
+        .bind(document(run)?)
         .bind(run.id.to_string())
         .bind(lease.token.clone())
         .execute(&mut *connection)

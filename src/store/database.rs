@@ -117,7 +117,22 @@ impl Database {
             Dialect::Sqlite => None,
             Dialect::Postgres => Some(options.clone().max_connections(POSTGRES_TURNS).connect_lazy(&url)?),
         };
-        Ok(Self { pool: options.connect(&url).await?, dialect, turns, writing: Arc::default() })
+        let database = Self { pool: options.connect(&url).await?, dialect, turns, writing: Arc::default() };
+        database.demand_unicode().await?;
+        Ok(database)
+    }
+
+    /// Refuses a PostgreSQL database that could not store every text.
+    async fn demand_unicode(&self) -> Result<(), StoreError> {
+        if self.dialect == Dialect::Sqlite {
+            return Ok(());
+        }
+        let encoding: String = sqlx::query("SHOW server_encoding").fetch_one(&self.pool).await?.try_get(0)?;
+        if encoding == "UTF8" {
+            return Ok(());
+        }
+        let reason = format!("the database's encoding is `{encoding}`, expected `UTF8`");
+        Err(StoreError::Incompatible { reason, help: "make it with `CREATE DATABASE … ENCODING 'UTF8'`" })
     }
 
     /// Whether several servers may share it.

@@ -1,26 +1,58 @@
 //! What people decided: approvals, holds, rejections.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use slipway_contract::Digest;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::{Store, StoreError};
-use crate::domain::{Approval, Hold, Rejection, SourceName};
+use super::written::{self, text};
+use super::{Store, StoreError, quarantine};
+use crate::domain::{Actor, Approval, Hold, Rejection, SourceName};
 
 fn read<T: DeserializeOwned>(row: &AnyRow) -> Result<T, StoreError> {
     let document: String = row.try_get("document")?;
     serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a decision: {error}")))
 }
 
-fn document(decision: &impl Serialize) -> String {
-    serde_json::to_string(decision).expect("decisions hold only texts and times")
+fn document(decision: &(impl Serialize + DeserializeOwned)) -> Result<String, StoreError> {
+    written::document("the decision", decision)
+}
+
+/// The hold of a row. One that cannot be read still holds, for as long as nobody releases it: who keeps promotions away
+/// must not be overruled by a server that does not understand why.
+fn read_hold(row: &AnyRow) -> Result<Hold, StoreError> {
+    read(row).or_else(|error| {
+        let (environment, model): (String, String) = (row.try_get("environment")?, row.try_get("model")?);
+        Ok(Hold {
+            environment: SourceName::try_from(environment).map_err(StoreError::Unreadable)?,
+            model: Some(model).filter(|model| !model.is_empty()),
+            actor: Actor::controller(),
+            reason: unreadable(&error),
+            at: Timestamp::UNIX_EPOCH,
+            until: None,
+        })
+    })
+}
+
+/// The rejection of a row, which stands as well when it cannot be read.
+fn read_rejection(row: &AnyRow) -> Result<Rejection, StoreError> {
+    read(row).or_else(|error| {
+        let (model, artifact): (String, String) = (row.try_get("model")?, row.try_get("artifact")?);
+        let artifact = artifact.parse().map_err(|_| StoreError::Unreadable(format!("`{artifact}` is not a digest")))?;
+        let (actor, reason) = (Actor::controller(), unreadable(&error));
+        Ok(Rejection { source: None, model, artifact, actor, reason, at: Timestamp::UNIX_EPOCH })
+    })
+}
+
+fn unreadable(error: &StoreError) -> String {
+    format!("what was decided cannot be read by this server, so it stands: {error}")
 }
 
 /// How a hold's model is stored: `''` stands for all of the environment.
 fn stored_model(hold: Option<&str>) -> String {
-    hold.unwrap_or_default().to_owned()
+    text(hold.unwrap_or_default())
 }
 
 /// Puts a hold in place, instead of an earlier one of the same model.
@@ -30,7 +62,7 @@ pub(super) async fn put_hold(connection: &mut AnyConnection, hold: &Hold) -> Res
     sqlx::query(put)
         .bind(hold.environment.as_str().to_owned())
         .bind(stored_model(hold.model.as_deref()))
-        .bind(document(hold))
+        .bind(document(hold)?)
         .execute(connection)
         .await?;
     Ok(())
@@ -45,7 +77,7 @@ pub(super) async fn forget_approvals(
 ) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM approvals WHERE environment = $1 AND model = $2 AND artifact = $3")
         .bind(environment.as_str().to_owned())
-        .bind(model.to_owned())
+        .bind(text(model))
         .bind(artifact.to_string())
         .execute(connection)
         .await?;
@@ -59,10 +91,10 @@ impl Store {
                       VALUES ($1, $2, $3, $4, $5) ON CONFLICT (environment, model, artifact, person) DO NOTHING";
         sqlx::query(insert)
             .bind(approval.environment.as_str().to_owned())
-            .bind(approval.model.clone())
+            .bind(text(&*approval.model))
             .bind(approval.artifact.to_string())
-            .bind(approval.person.clone())
-            .bind(document(approval))
+            .bind(text(&*approval.person))
+            .bind(document(approval)?)
             .execute(&self.database.pool)
             .await?;
         Ok(())
@@ -75,11 +107,12 @@ impl Store {
         model: &str,
         artifact: &Digest,
     ) -> Result<Vec<Approval>, StoreError> {
-        let select = "SELECT document FROM approvals WHERE environment = $1 AND model = $2 AND artifact = $3
+        let select = "SELECT environment || ' ' || model || ' ' || person AS key, document FROM approvals WHERE environment = $1 AND model = $2 AND artifact = $3
                       ORDER BY person";
         let rows =
-            sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.to_owned()).bind(artifact.to_string());
-        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+            sqlx::query(select).bind(environment.as_str().to_owned()).bind(text(model)).bind(artifact.to_string());
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::APPROVAL, &rows, read).await
     }
 
     /// Puts a hold in place, instead of an earlier one of the same model.
@@ -101,10 +134,10 @@ impl Store {
 
     /// The holds on an environment, of all its models or of one (and of the whole environment).
     pub async fn holds(&self, environment: &SourceName, model: Option<&str>) -> Result<Vec<Hold>, StoreError> {
-        let select = "SELECT document FROM holds WHERE environment = $1 AND ($2 IS NULL OR model IN ('', $2))
+        let select = "SELECT environment, model, document FROM holds WHERE environment = $1 AND ($2 IS NULL OR model IN ('', $2))
                       ORDER BY model";
-        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.map(str::to_owned));
-        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.map(text));
+        rows.fetch_all(&self.database.pool).await?.iter().map(read_hold).collect()
     }
 
     /// Notes that nobody is to promote an artifact of a source's model again. The first reason stays.
@@ -113,9 +146,9 @@ impl Store {
                       ON CONFLICT (source, model, artifact) DO NOTHING";
         sqlx::query(insert)
             .bind(source.as_str().to_owned())
-            .bind(rejection.model.clone())
+            .bind(text(&*rejection.model))
             .bind(rejection.artifact.to_string())
-            .bind(document(rejection))
+            .bind(document(rejection)?)
             .execute(&self.database.pool)
             .await?;
         Ok(())
@@ -127,7 +160,7 @@ impl Store {
                       UNION ALL SELECT model, artifact, document FROM source_rejections
                       ORDER BY model, artifact LIMIT $1";
         let rows = sqlx::query(select).bind(i64::from(limit));
-        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+        rows.fetch_all(&self.database.pool).await?.iter().map(read_rejection).collect()
     }
 
     /// Why nobody is to promote an artifact of a source's model; `None` if nobody rejected it.
@@ -137,11 +170,11 @@ impl Store {
         model: &str,
         artifact: &Digest,
     ) -> Result<Option<Rejection>, StoreError> {
-        let select = "SELECT document FROM rejections WHERE model = $1 AND artifact = $2
+        let select = "SELECT model, artifact, document FROM rejections WHERE model = $1 AND artifact = $2
                       UNION ALL
-                      SELECT document FROM source_rejections WHERE source = $3 AND model = $1 AND artifact = $2";
-        let row = sqlx::query(select).bind(model.to_owned()).bind(artifact.to_string());
+                      SELECT model, artifact, document FROM source_rejections WHERE source = $3 AND model = $1 AND artifact = $2";
+        let row = sqlx::query(select).bind(text(model)).bind(artifact.to_string());
         let row = row.bind(source.as_str().to_owned());
-        row.fetch_optional(&self.database.pool).await?.map(|row| read(&row)).transpose()
+        row.fetch_optional(&self.database.pool).await?.map(|row| read_rejection(&row)).transpose()
     }
 }

@@ -7,9 +7,10 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
+use super::database::{count_of, in_steps, millis, places, stored, time_of, timestamp};
 use super::inbox::unpack;
-use super::{BranchHead, Store, StoreError, branches, reports, repositories, runs, unapproved};
+use super::written::text;
+use super::{BranchHead, Store, StoreError, branches, quarantine, reports, repositories, runs, unapproved};
 use crate::domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName, Unjudged};
 
 /// What became of deliveries that were read together.
@@ -110,10 +111,13 @@ impl Backlog {
 /// Bytes of bodies, as stored, that are read together.
 const TOGETHER_BYTES: i64 = 4 << 20;
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "source, id, event, headers, encoding, body, received_at, settled_at, state, note, attempts, due_at";
 
-fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
+/// What a delivery is set aside by.
+const KEY: &str = "source || ' ' || id";
+
+pub(super) fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
     let headers: String = row.try_get("headers")?;
     let headers: BTreeMap<String, String> =
         serde_json::from_str(&headers).map_err(|error| StoreError::Unreadable(format!("headers: {error}")))?;
@@ -166,14 +170,15 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<StoredDelivery>, StoreError> {
         let select = sqlx::AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM deliveries WHERE source = $1 AND state = 'pending' AND id IN (
+            "SELECT {KEY} AS key, {COLUMNS} FROM deliveries WHERE source = $1 AND state = 'pending' AND id IN (
                  SELECT id FROM (
                      SELECT id, size, SUM(size) OVER (ORDER BY received_at, id) AS so_far FROM (
                          SELECT id, size, received_at FROM deliveries
-                         WHERE source = $1 AND state = 'pending' AND (due_at <= $2 OR due_at > $3)
+                         WHERE source = $1 AND state = 'pending' AND (due_at <= $2 OR due_at > $3) AND {}
                          ORDER BY received_at, id LIMIT $4) AS waiting) AS summed
                  WHERE so_far <= $5 OR so_far = size)
-             ORDER BY received_at, id"
+             ORDER BY received_at, id",
+            quarantine::readable(quarantine::DELIVERY, KEY)
         ));
         let rows = sqlx::query(select)
             .bind(source.as_str().to_owned())
@@ -181,7 +186,8 @@ impl Store {
             .bind(millis(now) + super::claims::FARTHEST)
             .bind(i64::from(limit))
             .bind(TOGETHER_BYTES);
-        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::DELIVERY, &rows, read).await
     }
 
     /// Leaves a delivery pending, to be read again at `due_at`.
@@ -195,9 +201,9 @@ impl Store {
                       WHERE source = $3 AND id = $4 AND state = 'pending'";
         sqlx::query(update)
             .bind(millis(due_at))
-            .bind(note.to_owned())
+            .bind(text(note))
             .bind(delivery.source.as_str().to_owned())
-            .bind(delivery.id.clone())
+            .bind(text(&*delivery.id))
             .execute(&self.database.pool)
             .await?;
         Ok(())
@@ -304,7 +310,7 @@ impl Store {
         }
         let update = "UPDATE deliveries SET state = 'pending', settled_at = NULL, attempts = 0, due_at = 0, note = ''
                       WHERE source = $1 AND id = $2";
-        sqlx::query(update).bind(source.as_str().to_owned()).bind(id.to_owned()).execute(&self.database.pool).await?;
+        sqlx::query(update).bind(source.as_str().to_owned()).bind(text(id)).execute(&self.database.pool).await?;
         self.delivery(source, id).await
     }
 
@@ -313,23 +319,38 @@ impl Store {
         let select = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM deliveries WHERE source = $1 AND id = $2"));
         let row = sqlx::query(select)
             .bind(source.as_str().to_owned())
-            .bind(id.to_owned())
+            .bind(text(id))
             .fetch_optional(&self.database.pool)
             .await?;
         let missing = || StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() };
         read(&row.ok_or_else(missing)?)
     }
 
-    /// Deliveries without headers and bodies, newest first.
+    /// Deliveries without headers and bodies, newest first. What cannot be read is set aside, and the list goes on behind it.
     pub async fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryHead>, StoreError> {
-        let select = "SELECT source, id, event, size, received_at, settled_at, state, note, attempts, due_at
+        let (mut filter, mut found) = (filter.clone(), Vec::new());
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        loop {
+            let missing = wanted - found.len();
+            let rows = self.delivery_rows(&filter, missing).await?;
+            found.extend(self.readable_of(quarantine::DELIVERY, &rows, read_head).await?);
+            let Some(last) = rows.last().filter(|_| rows.len() == missing && found.len() < wanted) else {
+                return Ok(found);
+            };
+            let source = SourceName::try_from(last.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?;
+            filter.before = Some((time_of(last, "received_at")?, source, last.try_get("id")?));
+        }
+    }
+
+    async fn delivery_rows(&self, filter: &DeliveryFilter, limit: usize) -> Result<Vec<AnyRow>, StoreError> {
+        let select = "SELECT source || ' ' || id AS key, source, id, event, size, received_at, settled_at, state, note, attempts, due_at
                       FROM deliveries
                       WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR state = $2)
                         AND ($3 IS NULL OR (received_at, source, id) < ($3, $4, $5))
                         AND ($6 IS NULL OR $6 LIKE '%,' || source || ',%')
                       ORDER BY received_at DESC, source DESC, id DESC LIMIT $7";
         let (at, source, id) = match &filter.before {
-            Some((at, source, id)) => (Some(millis(*at)), Some(source.as_str().to_owned()), Some(id.clone())),
+            Some((at, source, id)) => (Some(millis(*at)), Some(source.as_str().to_owned()), Some(text(&**id))),
             None => (None, None, None),
         };
         let rows = sqlx::query(select)
@@ -339,17 +360,19 @@ impl Store {
             .bind(source)
             .bind(id)
             .bind(filter.scope.as_deref().map(runs::scope_list))
-            .bind(i64::from(limit));
-        rows.fetch_all(&self.database.pool).await?.iter().map(read_head).collect()
+            .bind(stored(limit as u64));
+        Ok(rows.fetch_all(&self.database.pool).await?)
     }
 
     /// Sources of which deliveries are pending.
     pub async fn sources_with_pending_deliveries(&self) -> Result<Vec<SourceName>, StoreError> {
         let rows = sqlx::query("SELECT DISTINCT source FROM deliveries WHERE state = 'pending'");
         let rows = rows.fetch_all(&self.database.pool).await?;
-        let name =
-            |row: &AnyRow| SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable);
-        rows.iter().map(name).collect()
+        let mut names = Vec::with_capacity(rows.len());
+        for row in &rows {
+            names.extend(SourceName::try_from(row.try_get::<String, _>("source")?).ok());
+        }
+        Ok(names)
     }
 
     /// How many deliveries are not read yet.
@@ -370,10 +393,10 @@ async fn settle(
                   WHERE source = $4 AND id = $5 AND state = 'pending'";
     sqlx::query(update)
         .bind(state.as_str())
-        .bind(note.to_owned())
+        .bind(text(note))
         .bind(millis(Timestamp::now()))
         .bind(delivery.source.as_str().to_owned())
-        .bind(delivery.id.clone())
+        .bind(text(&*delivery.id))
         .execute(connection)
         .await?;
     Ok(())
@@ -392,10 +415,10 @@ async fn settle_alike(
     ));
     let update = sqlx::query(update)
         .bind(state.to_owned())
-        .bind(note.to_owned())
+        .bind(text(note))
         .bind(millis(Timestamp::now()))
         .bind(source.as_str().to_owned());
-    let update = ids.iter().fold(update, |update, id| update.bind((*id).to_owned()));
+    let update = ids.iter().fold(update, |update, id| update.bind(text(*id)));
     update.execute(connection).await?;
     Ok(())
 }

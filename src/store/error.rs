@@ -85,6 +85,22 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store holds something that cannot be read: {0}")]
     Unreadable(String),
+    /// What is to be stored would not read back.
+    #[error("{what} cannot be stored, because it could not be read again: {reason}")]
+    Unwritable {
+        /// What was to be written.
+        what: &'static str,
+        /// Why it would not read back.
+        reason: String,
+    },
+    /// No such row is set aside.
+    #[error("no {kind} `{key}` is set aside")]
+    NotQuarantined {
+        /// What was asked for.
+        kind: String,
+        /// Which.
+        key: String,
+    },
     /// A delivery could not be written.
     #[error("nothing was written: {reason}")]
     NotWritten {
@@ -100,6 +116,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it concerns one row alone: what cannot be read or written of a run or a delivery stops that one and nobody else.
+    pub fn is_of_one_row(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::Unwritable { .. } | Self::IllegalMove(_))
+    }
+
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
@@ -111,6 +132,10 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
+        match error {
+            // A column that holds something else than it should: asking again gives the same.
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Unreadable(error.to_string()),
+            error => Self::Database(error),
+        }
     }
 }

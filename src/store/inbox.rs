@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::database::{Database, in_steps, millis, places, stored};
+use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{Delivery, Intake};
 
@@ -58,8 +59,8 @@ impl Store {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
             source: delivery.source.as_str().to_owned(),
-            id: delivery.id.clone(),
-            event: delivery.event.clone(),
+            id: text(&*delivery.id),
+            event: text(&*delivery.event),
             headers: serde_json::to_string(&delivery.headers).expect("headers are texts"),
             encoding,
             body,

@@ -8,6 +8,7 @@ use sqlx::{AnyConnection, Row as _};
 use super::database::{Database, Turn, count_of, millis, stored, time_of};
 use super::reports;
 use super::runs::read_state;
+use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{Actor, Run, RunId, SourceName, Transition};
 
@@ -58,8 +59,8 @@ pub(super) async fn add_transition(
         .bind(from.map(|state| state.as_str().to_owned()))
         .bind(to.as_str())
         .bind(millis(*at))
-        .bind(cause.clone())
-        .bind(actor.as_str().to_owned())
+        .bind(text(&**cause))
+        .bind(text(actor.as_str()))
         .fetch_one(&mut *connection)
         .await?;
     reports::run_moved(connection, row.try_get("sequence")?, run, *at).await
@@ -88,12 +89,24 @@ pub(super) fn read_change(row: &AnyRow) -> Result<Change, StoreError> {
     })
 }
 
+/// The rows that can be read. A state that only a newer server knows is left out here, and told by that one.
+fn known<T>(rows: &[AnyRow], read: fn(&AnyRow) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+    let mut known = Vec::with_capacity(rows.len());
+    for row in rows {
+        match read(row) {
+            Err(StoreError::Unreadable(reason)) => tracing::debug!(reason, "a transition is left out: {reason}"),
+            read => known.push(read?),
+        }
+    }
+    Ok(known)
+}
+
 impl Store {
     /// A run's way so far.
     pub async fn transitions(&self, run: RunId) -> Result<Vec<Transition>, StoreError> {
         let select = "SELECT from_state, to_state, at, cause, actor FROM transitions WHERE run = $1 ORDER BY number";
         let rows = sqlx::query(select).bind(run.to_string()).fetch_all(&self.database.pool).await?;
-        rows.iter().map(read_transition).collect()
+        known(&rows, read_transition)
     }
 
     /// Since when a run has been in the state it is in.
@@ -109,8 +122,17 @@ impl Store {
         let select = "SELECT sequence, run, source, model, from_state, to_state, at, cause, actor
                       FROM transitions JOIN runs ON runs.id = transitions.run
                       WHERE sequence > $1 ORDER BY sequence LIMIT $2";
-        let rows = sqlx::query(select).bind(stored(after)).bind(i64::from(limit));
-        rows.fetch_all(&self.database.pool).await?.iter().map(read_change).collect()
+        let mut after = after;
+        loop {
+            let rows = sqlx::query(select).bind(stored(after)).bind(i64::from(limit));
+            let rows = rows.fetch_all(&self.database.pool).await?;
+            let changes = known(&rows, read_change)?;
+            match rows.last() {
+                // A page of nothing that can be read is not the end.
+                Some(last) if changes.is_empty() => after = count_of(last, "sequence")?,
+                _ => return Ok(changes),
+            }
+        }
     }
 
     /// The place of the newest transition; zero if there is none.
@@ -127,7 +149,7 @@ impl Store {
         sqlx::query(insert)
             .bind(run.to_string())
             .bind(millis(Timestamp::now()))
-            .bind(line.to_owned())
+            .bind(text(line))
             .bind(MOST_LOG_LINES)
             .execute(&self.database.pool)
             .await?;

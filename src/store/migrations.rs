@@ -1,4 +1,9 @@
 //! Versions of the tables. A version that was released never changes; a new one is added behind it.
+//!
+//! Versions only add: tables, indexes, columns with a default. So a server may be started on tables of a newer one, which a
+//! rolling update and its way back need, and it leaves alone what it does not know. A version that older servers cannot
+//! work with has a name that begins with `breaking`, and they refuse its tables. Servers up to version 6 refuse every
+//! version they do not know when they start; those that run already go on.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -6,7 +11,7 @@ use std::pin::Pin;
 
 use sqlx::error::BoxDynError;
 use sqlx::migrate::{Migrate, Migration, MigrationSource, MigrationType, Migrator};
-use sqlx::{Acquire, SqlSafeStr as _};
+use sqlx::{Acquire, Row as _, SqlSafeStr as _};
 
 use super::StoreError;
 use super::database::{Database, Dialect};
@@ -21,6 +26,7 @@ pub(super) const SQLITE: &[Version] = &[
     (4, "trained", include_str!("migrations/sqlite/0004_trained.sql")),
     (5, "news", include_str!("migrations/sqlite/0005_news.sql")),
     (6, "unapproved", include_str!("migrations/sqlite/0006_unapproved.sql")),
+    (7, "quarantine", include_str!("migrations/sqlite/0007_quarantine.sql")),
     (8, "reports", include_str!("migrations/sqlite/0008_reports.sql")),
     (11, "identity", include_str!("migrations/sqlite/0011_identity.sql")),
     (12, "evidence", include_str!("migrations/sqlite/0012_evidence.sql")),
@@ -33,6 +39,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (4, "trained", include_str!("migrations/postgres/0004_trained.sql")),
     (5, "news", include_str!("migrations/postgres/0005_news.sql")),
     (6, "unapproved", include_str!("migrations/postgres/0006_unapproved.sql")),
+    (7, "quarantine", include_str!("migrations/postgres/0007_quarantine.sql")),
     (8, "reports", include_str!("migrations/postgres/0008_reports.sql")),
     (11, "identity", include_str!("migrations/postgres/0011_identity.sql")),
     (12, "evidence", include_str!("migrations/postgres/0012_evidence.sql")),
@@ -61,7 +68,8 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), StoreErr
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,
     };
-    run(versions, &database.pool).await
+    run(versions, &database.pool).await?;
+    refuse_breaking(database).await
 }
 
 /// Whether a version is known, in one of the databases.
@@ -86,8 +94,25 @@ where
     A: Acquire<'a>,
     <A::Connection as Deref>::Target: Migrate,
 {
-    let migrator = Migrator::new(Versions(versions.to_vec())).await.map_err(incompatible)?;
+    let mut migrator = Migrator::new(Versions(versions.to_vec())).await.map_err(incompatible)?;
+    migrator.set_ignore_missing(true);
     migrator.run(connections).await.map_err(incompatible)
+}
+
+/// The newest version of the tables that this program knows; both databases have the same.
+pub(super) fn newest() -> i64 {
+    SQLITE.iter().map(|(version, ..)| *version).max().unwrap_or_default()
+}
+
+/// Refuses tables of a newer version that says that older servers cannot work with it.
+async fn refuse_breaking(database: &Database) -> Result<(), StoreError> {
+    let breaking = "SELECT MIN(version) AS version FROM _sqlx_migrations
+                    WHERE version > $1 AND description LIKE 'breaking%'";
+    let row = sqlx::query(breaking).bind(newest()).fetch_one(&database.pool).await?;
+    match row.try_get::<Option<i64>, _>("version")? {
+        None => Ok(()),
+        Some(version) => Err(incompatible(sqlx::migrate::MigrateError::VersionMissing(version))),
+    }
 }
 
 fn incompatible(error: sqlx::migrate::MigrateError) -> StoreError {

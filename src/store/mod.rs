@@ -18,6 +18,7 @@ mod outbox;
 mod owners;
 mod placements;
 mod promotions;
+mod quarantine;
 mod references;
 mod reported;
 mod reports;
@@ -33,6 +34,7 @@ mod trained;
 mod turns;
 mod unapproved;
 mod usage;
+mod written;
 
 use std::path::PathBuf;
 use std::sync::RwLock;
@@ -50,6 +52,7 @@ pub use error::StoreError;
 pub use logs::{Change, LogLine};
 pub use models::{ModelCursor, ModelRuns};
 pub use placements::ReadHistory;
+pub use quarantine::Quarantined;
 pub use reported::{Claimed, Item, ItemKind, Stands};
 pub use reports::{DueReport, Fault, First, ReportBacklog, ReportFilter, ReportHead, ReportStatus, ReportSubject};
 pub use repositories::{Learned, PinnedRepository};
@@ -100,6 +103,7 @@ pub struct Store {
     inbox: Inbox,
     /// What this server serves; everything until somebody says so.
     served: RwLock<Option<claims::Served>>,
+    told: quarantine::Told,
 }
 
 impl Store {
@@ -108,7 +112,7 @@ impl Store {
         let database = Database::open(settings).await?;
         migrations::bring_up_to_date(&database).await?;
         let inbox = Inbox::start(database.clone());
-        Ok(Self { database, inbox, served: RwLock::default() })
+        Ok(Self { database, inbox, served: RwLock::default(), told: quarantine::Told::default() })
     }
 
     /// Whether several servers may share this store.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use sqlx::Row as _;
 
 use super::runs::{read_document, scope_list};
-use super::{Store, StoreError};
+use super::written::text;
+use super::{Store, StoreError, quarantine};
 use crate::domain::{Run, RunState, SourceName};
 
 /// A model of a source.
@@ -42,7 +43,7 @@ impl Store {
     /// Whether a source has had runs of a model.
     pub async fn knows_model(&self, source: &SourceName, model: &str) -> Result<bool, StoreError> {
         let select = sqlx::query("SELECT 1 AS known FROM runs WHERE source = $1 AND model = $2 LIMIT 1");
-        let row = select.bind(source.as_str().to_owned()).bind(model.to_owned());
+        let row = select.bind(source.as_str().to_owned()).bind(text(model));
         Ok(row.fetch_optional(&self.database.pool).await?.is_some())
     }
 
@@ -63,7 +64,7 @@ impl Store {
         let rows = sqlx::query(select)
             .bind(RunState::Done.as_str())
             .bind(after.map(|cursor| cursor.source.as_str().to_owned()))
-            .bind(after.map(|cursor| cursor.model.clone()))
+            .bind(after.map(|cursor| text(&*cursor.model)))
             .bind(scope.map(scope_list))
             .bind(i64::from(limit))
             .fetch_all(&self.database.pool)
@@ -89,17 +90,17 @@ impl Store {
         created_at: i64,
         state: Option<RunState>,
     ) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs
+        let select = "SELECT id AS key, source, document FROM runs
                       WHERE source = $1 AND model = $2 AND created_at = $3 AND change_id IS NULL
                         AND ($4 IS NULL OR state = $4)
                       ORDER BY id DESC LIMIT 1";
         let row = sqlx::query(select)
             .bind(source.to_owned())
-            .bind(model.to_owned())
+            .bind(text(model))
             .bind(created_at)
             .bind(state.map(|state| state.as_str().to_owned()))
-            .fetch_optional(&self.database.pool)
+            .fetch_all(&self.database.pool)
             .await?;
-        row.as_ref().map(read_document).transpose()
+        Ok(self.readable_of(quarantine::RUN, &row, read_document).await?.into_iter().next())
     }
 }

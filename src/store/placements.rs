@@ -4,7 +4,8 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::millis;
-use super::{Store, StoreError};
+use super::written::{document, text};
+use super::{Store, StoreError, quarantine};
 use crate::domain::{CommitSha, Placement, SourceName};
 
 /// What was read of an environment's history.
@@ -28,9 +29,9 @@ fn read(row: &AnyRow) -> Result<Placement, StoreError> {
 async fn add(connection: &mut AnyConnection, placed: &Placement) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO placements (environment, model, at, document) VALUES ($1, $2, $3, $4)")
         .bind(placed.environment.as_str().to_owned())
-        .bind(placed.model.clone())
+        .bind(text(&*placed.model))
         .bind(millis(placed.at))
-        .bind(serde_json::to_string(placed).expect("a placement holds only texts and times"))
+        .bind(document("what an environment names", placed)?)
         .execute(connection)
         .await?;
     Ok(())
@@ -42,7 +43,8 @@ impl Store {
         let row = sqlx::query("SELECT tip FROM environments WHERE name = $1").bind(environment.as_str().to_owned());
         let Some(row) = row.fetch_optional(&self.database.pool).await? else { return Ok(None) };
         let tip: String = row.try_get("tip")?;
-        tip.parse().map(Some).map_err(|error| StoreError::Unreadable(format!("{error}")))
+        // What is no commit is read anew from the beginning, like a history that is another one now.
+        Ok(tip.parse().ok())
     }
 
     /// Notes what was read of an environment's history. Answers what is new of it: nothing if another server read it
@@ -74,13 +76,15 @@ impl Store {
 
     /// What an environment names now: for each model the newest placement.
     pub async fn placements(&self, environment: &SourceName) -> Result<Vec<Placement>, StoreError> {
-        let select = "SELECT document FROM placements AS newest
+        let select = "SELECT newest.environment || ' ' || newest.model || ' ' || newest.sequence AS key, document
+                      FROM placements AS newest
                       WHERE environment = $1 AND NOT EXISTS (
                           SELECT 1 FROM placements AS newer WHERE newer.environment = newest.environment
                             AND newer.model = newest.model AND newer.sequence > newest.sequence)
                       ORDER BY model";
         let rows = sqlx::query(select).bind(environment.as_str().to_owned());
-        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::PLACEMENT, &rows, read).await
     }
 
     /// What an environment names of a model, newest first.
@@ -90,10 +94,11 @@ impl Store {
         model: &str,
         limit: u32,
     ) -> Result<Vec<Placement>, StoreError> {
-        let select = "SELECT document FROM placements WHERE environment = $1 AND model = $2
+        let select = "SELECT environment || ' ' || model || ' ' || sequence AS key, document
+                      FROM placements WHERE environment = $1 AND model = $2
                       ORDER BY sequence DESC LIMIT $3";
-        let rows =
-            sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.to_owned()).bind(i64::from(limit));
-        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(text(model)).bind(i64::from(limit));
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::PLACEMENT, &rows, read).await
     }
 }

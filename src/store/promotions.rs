@@ -2,13 +2,16 @@
 //! the artifact onward; and the earlier ones that a person may want back. Which of two runs is the newer one is told by
 //! the order in which they were recorded: clocks jump.
 
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
 use super::claims::{FARTHEST, record};
 use super::database::{Database, millis};
 use super::runs::{self, read_document};
 use super::steering::supersede;
-use super::{Claim, Lease, Store, StoreError, decisions, owners};
+use super::written::text;
+use super::{Claim, Lease, Store, StoreError, decisions, owners, quarantine};
 use crate::domain::{Actor, Hold, Run, RunState, SourceName, Transition};
 
 /// Earlier promotions of a model that are looked at when one of them is wanted back.
@@ -22,7 +25,7 @@ pub(super) async fn take_place(
     connection: &mut AnyConnection,
     run: &Run,
 ) -> Result<(), StoreError> {
-    let select = "SELECT document FROM runs
+    let select = "SELECT id AS key, source, document FROM runs
                   WHERE environment = $1 AND model = $2 AND source = $4 AND state = 'waiting' AND active = 1
                     AND lane NOT LIKE '% rollback:%'
                     AND (SELECT sequence FROM transitions WHERE run = runs.id AND number = 1)
@@ -30,13 +33,13 @@ pub(super) async fn take_place(
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let waiting = sqlx::query(select)
         .bind(run.environment.as_str().to_owned())
-        .bind(run.model.clone())
+        .bind(text(&*run.model))
         .bind(run.id.to_string())
         .bind(run.source.as_str().to_owned())
         .fetch_all(&mut *connection)
         .await?;
     for row in waiting {
-        let older = read_document(&row)?;
+        let Some(older) = runs::read_or_set_aside(connection, &row).await? else { continue };
         if older.artifact != run.artifact
             && let Some(artifact) = &older.artifact
         {
@@ -60,12 +63,13 @@ impl Store {
         let take = AssertSqlSafe(format!(
             "UPDATE runs SET lease = $1, lease_until = $2, due_at = 0 WHERE id IN (
                  SELECT id FROM runs
-                 WHERE active = 1 AND stalled = 0 AND state IN ('waiting', 'promoting')
+                 WHERE active = 1 AND stalled = 0 AND state IN ('waiting', 'promoting') AND {}
                    AND environment = $6 AND ($7 IS NULL OR $7 LIKE '%,' || source || ',%')
                    AND (due_at <= $3 OR due_at > $4)
                    AND (lease IS NULL OR lease_until < $3 OR lease_until > $4)
                  ORDER BY created_at, id LIMIT $5{})
-             RETURNING document",
+             RETURNING id AS key, source, document",
+            quarantine::readable(quarantine::RUN, "id"),
             self.database.locked_or_skipped()
         ));
         let token = uuid::Uuid::now_v7().to_string();
@@ -81,10 +85,19 @@ impl Store {
             .bind(self.served_sources())
             .fetch_all(&mut *transaction)
             .await?;
+        let mut claimed: Vec<Run> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(run) = runs::read_or_set_aside(&mut transaction, row).await? {
+                claimed.push(run);
+            } else {
+                // Nobody holds it: a newer server may be able to read the run.
+                let free = sqlx::query("UPDATE runs SET lease = NULL, lease_until = NULL WHERE id = $1");
+                free.bind(row.try_get::<String, _>("key")?).execute(&mut *transaction).await?;
+            }
+        }
         transaction.commit().await?;
-        let mut runs: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
-        runs.sort_by_key(|run| (run.created_at, run.id));
-        Ok(runs.into_iter().map(|run| (run.clone(), Lease { run: run.id, token: token.clone() })).collect())
+        claimed.sort_by_key(|run| (run.created_at, run.id));
+        Ok(claimed.into_iter().map(|run| (run.clone(), Lease { run: run.id, token: token.clone() })).collect())
     }
 
     /// Writes a run's move, and the runs that take the artifact onward: all of it or nothing.
@@ -127,7 +140,7 @@ impl Store {
                         AND ($1 IS NULL OR environment = $1) AND ($2 IS NULL OR model = $2)";
         sqlx::query(update)
             .bind(environment.map(|environment| environment.as_str().to_owned()))
-            .bind(model.map(str::to_owned))
+            .bind(model.map(text))
             .execute(&self.database.pool)
             .await?;
         Ok(())
@@ -135,11 +148,12 @@ impl Store {
 
     /// Runs that are on their way to an environment, oldest first.
     pub async fn runs_under_way(&self, environment: &SourceName) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT document FROM runs
+        let select = "SELECT id AS key, source, document FROM runs
                       WHERE environment = $1 AND active = 1 AND change_id IS NULL
                       ORDER BY created_at, id";
         let rows = sqlx::query(select).bind(environment.as_str().to_owned());
-        rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::RUN, &rows, read_document).await
     }
 
     /// Runs of a source whose promotion an environment took and whose artifact is still there, newest first. Those of changes
@@ -150,32 +164,40 @@ impl Store {
         model: &str,
         source: &SourceName,
     ) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+        let select = "SELECT runs.id AS key, source, document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND state = $3 AND change_id IS NULL AND source = $5
                         AND artifact_removed_at IS NULL
                       ORDER BY begun.sequence DESC LIMIT $4";
         let rows = sqlx::query(select)
             .bind(environment.as_str().to_owned())
-            .bind(model.to_owned())
+            .bind(text(model))
             .bind(RunState::Done.as_str())
             .bind(MOST_EARLIER)
             .bind(source.as_str().to_owned());
-        rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::RUN, &rows, read_document).await
+    }
+
+    /// The first run that can be read, of a few rows.
+    async fn first_readable(&self, rows: Query<'_, Any, AnyArguments>) -> Result<Option<Run>, StoreError> {
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        Ok(self.readable_of(quarantine::RUN, &rows, read_document).await?.into_iter().next())
     }
 
     /// The run of the same source, model and environment that was recorded later and has passed as well, if there is one. What
     /// people bring back overtakes nobody: a hold keeps others away for as long as they want it to.
     pub async fn overtaken_by(&self, run: &Run) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+        let select = "SELECT runs.id AS key, source, document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
                         AND change_id IS NULL AND lane NOT LIKE '% rollback:%' AND source = $4
                         AND begun.sequence > (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)
                       ORDER BY begun.sequence DESC LIMIT 1";
         let row = sqlx::query(select)
             .bind(run.environment.as_str().to_owned())
-            .bind(run.model.clone())
+            .bind(text(&*run.model))
             .bind(run.id.to_string())
             .bind(run.source.as_str().to_owned());
+        // One that cannot be read is no reason to overtake it: whoever asks, waits.
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
 
@@ -196,13 +218,12 @@ impl Store {
 
     /// The newest run of a source's model whose candidate passed its policy, on a branch: wherever it was promoted.
     pub async fn newest_passed(&self, model: &str, source: &SourceName) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+        let select = "SELECT runs.id AS key, source, document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE model = $1 AND state IN ('waiting', 'promoting', 'done') AND change_id IS NULL
                         AND artifact IS NOT NULL AND artifact_removed_at IS NULL AND source = $2
-                      ORDER BY begun.sequence DESC LIMIT 1";
-        let row = sqlx::query(select).bind(model.to_owned()).bind(source.as_str().to_owned());
-        let row = row.fetch_optional(&self.database.pool).await?;
-        row.map(|row| read_document(&row)).transpose()
+                      ORDER BY begun.sequence DESC LIMIT 5";
+        let row = sqlx::query(select).bind(text(model)).bind(source.as_str().to_owned());
+        self.first_readable(row).await
     }
 
     /// The run of a source's model that is on its way to an environment with an artifact, the newest if there are several.
@@ -212,12 +233,12 @@ impl Store {
         model: &str,
         source: &SourceName,
     ) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+        let select = "SELECT runs.id AS key, source, document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
                       WHERE environment = $1 AND model = $2 AND active = 1 AND change_id IS NULL AND artifact IS NOT NULL
                         AND source = $3
-                      ORDER BY begun.sequence DESC LIMIT 1";
-        let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.to_owned());
+                      ORDER BY begun.sequence DESC LIMIT 5";
+        let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(text(model));
         let row = row.bind(source.as_str().to_owned());
-        row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
+        self.first_readable(row).await
     }
 }

@@ -9,6 +9,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::database::{count_of, millis, stored, time_of};
+use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::SourceName;
 
@@ -84,7 +85,7 @@ impl Store {
         let rows = sqlx::query(select)
             .bind(source.as_str().to_owned())
             .bind(kind.as_str())
-            .bind(subject.to_owned())
+            .bind(text(subject))
             .fetch_all(&self.database.pool)
             .await?;
         rows.iter().map(|row| Ok((row.try_get("name")?, read(row, 0)?))).collect()
@@ -108,8 +109,8 @@ impl Store {
         let row = sqlx::query(claim)
             .bind(item.source.as_str().to_owned())
             .bind(item.kind.as_str())
-            .bind(item.subject.clone())
-            .bind(item.name.clone())
+            .bind(text(&*item.subject))
+            .bind(text(&*item.name))
             .bind(token.to_owned())
             .bind(millis(now + hold_for))
             .bind(millis(now))
@@ -147,8 +148,8 @@ impl Store {
             .bind(i64::from(stands.is_sure))
             .bind(item.source.as_str().to_owned())
             .bind(item.kind.as_str())
-            .bind(item.subject.clone())
-            .bind(item.name.clone())
+            .bind(text(&*item.subject))
+            .bind(text(&*item.name))
             .bind(token.clone())
             .execute(&self.database.pool)
             .await?;

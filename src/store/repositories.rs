@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::{millis, stored, time_of};
+use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{CommitSha, ForgeId, Repository, SourceName};
 
@@ -104,7 +105,7 @@ impl Store {
         sqlx::query(insert)
             .bind(source.as_str().to_owned())
             .bind(repository.id.as_str().to_owned())
-            .bind(repository.full_name.clone())
+            .bind(text(&*repository.full_name))
             .bind(learned.as_str())
             .bind(millis(Timestamp::now()))
             .execute(&self.database.pool)
@@ -127,7 +128,7 @@ impl Store {
         sqlx::query(put)
             .bind(source.as_str().to_owned())
             .bind(repository.id.as_str().to_owned())
-            .bind(repository.full_name.clone())
+            .bind(text(&*repository.full_name))
             .bind(learned.as_str())
             .bind(millis(Timestamp::now()))
             .execute(&self.database.pool)
@@ -139,7 +140,7 @@ impl Store {
     pub async fn rename_repository(&self, source: &SourceName, repository: &Repository) -> Result<(), StoreError> {
         let update = sqlx::query("UPDATE repositories SET full_name = $3 WHERE source = $1 AND id = $2");
         let update = update.bind(source.as_str().to_owned()).bind(repository.id.as_str().to_owned());
-        update.bind(repository.full_name.clone()).execute(&self.database.pool).await?;
+        update.bind(text(&*repository.full_name)).execute(&self.database.pool).await?;
         Ok(())
     }
 

@@ -4,7 +4,8 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::database::{Turn, stored};
 use super::runs::{self, read_document};
-use super::{Store, StoreError};
+use super::written::text;
+use super::{Store, StoreError, quarantine};
 use crate::domain::{Actor, CommitSha, Run, SourceName};
 
 /// Runs of one change or revision that are looked at.
@@ -26,22 +27,22 @@ pub enum Again {
 impl Store {
     /// The newest run of each model at a revision, leaving out those that take its artifact onward.
     pub async fn newest_at(&self, source: &SourceName, head: &CommitSha) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT document FROM runs WHERE source = $1 AND head = $2
+        let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND head = $2
                       ORDER BY created_at DESC, id DESC LIMIT $3";
         let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string()).bind(MOST);
         let rows = select.fetch_all(&self.database.pool).await?;
-        let mut runs: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
+        let mut runs = self.readable_of(quarantine::RUN, &rows, read_document).await?;
         runs.retain(|run| run.origin.is_none());
         Ok(newest_of_each(runs))
     }
 
     /// The newest run of each model at the newest revision of a change that touches one.
     pub async fn newest_of_change(&self, source: &SourceName, number: u64) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT document FROM runs WHERE source = $1 AND change_id = $2
+        let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND change_id = $2
                       ORDER BY created_at DESC, id DESC LIMIT $3";
         let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(MOST);
         let rows = select.fetch_all(&self.database.pool).await?;
-        let mut runs: Vec<Run> = rows.iter().map(read_document).collect::<Result<_, _>>()?;
+        let mut runs = self.readable_of(quarantine::RUN, &rows, read_document).await?;
         if let Some(head) = runs.first().map(|run| run.head.clone()) {
             runs.retain(|run| run.head == head);
         }
@@ -51,7 +52,7 @@ impl Store {
     /// The newest run of the lane that a run is in.
     pub async fn newest_of_lane(&self, run: &Run) -> Result<Run, StoreError> {
         let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
-        let row = sqlx::query(select).bind(run.lane()).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select).bind(text(run.lane())).fetch_optional(&self.database.pool).await?;
         read_document(&row.ok_or(StoreError::NoSuchRun { run: run.id })?)
     }
 
@@ -75,13 +76,13 @@ impl Store {
         let lane = new.lane();
         let known = "SELECT runs.document FROM transitions JOIN runs ON runs.id = transitions.run
                      WHERE runs.lane = $1 AND transitions.number = 1 AND transitions.cause = $2 LIMIT 1";
-        let known = sqlx::query(known).bind(lane.clone()).bind(cause.to_owned());
+        let known = sqlx::query(known).bind(text(&*lane)).bind(text(cause));
         if let Some(row) = known.fetch_optional(&mut *connection).await? {
             return Ok(Again::Known(Box::new(read_document(&row)?)));
         }
         let newest = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
         let newest = AssertSqlSafe(format!("{newest}{}", self.database.locked()));
-        let newest = sqlx::query(newest).bind(lane).fetch_optional(&mut *connection).await?;
+        let newest = sqlx::query(newest).bind(text(lane)).fetch_optional(&mut *connection).await?;
         let newest = read_document(&newest.ok_or(StoreError::NoSuchRun { run: new.id })?)?;
         if newest.head != new.head {
             return Ok(Again::Overtaken);

@@ -8,7 +8,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::database::{Database, Turn, count_of, millis};
 use super::steering::{call_off, supersede};
-use super::{Store, StoreError, logs};
+use super::written::{self, text};
+use super::{Store, StoreError, logs, quarantine};
 use crate::domain::{Actor, CommitSha, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition};
 
 /// Which runs are asked for.
@@ -63,8 +64,20 @@ pub(super) fn read_document(row: &AnyRow) -> Result<Run, StoreError> {
     serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a run: {error}")))
 }
 
-pub(super) fn document(run: &Run) -> String {
-    serde_json::to_string(run).expect("a run holds only texts, numbers and times")
+pub(super) fn document(run: &Run) -> Result<String, StoreError> {
+    written::document("the run", run)
+}
+
+/// The run of a row that holds its `key` and its `source` beside its document; `None`, and set aside, if it cannot be read.
+pub(super) async fn read_or_set_aside(connection: &mut AnyConnection, row: &AnyRow) -> Result<Option<Run>, StoreError> {
+    match read_document(row) {
+        Err(StoreError::Unreadable(reason)) => {
+            let (key, source): (String, String) = (row.try_get("key")?, row.try_get("source")?);
+            quarantine::set_aside(connection, quarantine::RUN, &key, Some(&source), &reason).await?;
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
 }
 
 pub(super) fn read_state(word: &str) -> Result<RunState, StoreError> {
@@ -106,15 +119,15 @@ pub(super) async fn insert(
     sqlx::query(insert)
         .bind(run.id.to_string())
         .bind(run.source.as_str().to_owned())
-        .bind(lane.clone())
-        .bind(run.model.clone())
-        .bind(run.branch.clone())
+        .bind(text(&*lane))
+        .bind(text(&*run.model))
+        .bind(text(&*run.branch))
         .bind(run.head.to_string())
         .bind(run.change.as_ref().map(|change| super::database::stored(change.number)))
         .bind(run.state.as_str())
         .bind(i64::from(run.state.is_active()))
         .bind(i64::from(run.priority))
-        .bind(document(run))
+        .bind(document(run)?)
         .bind(millis(run.created_at))
         .bind(run.environment.as_str().to_owned())
         .bind(run.run_key.as_ref().map(Digest::to_string))
@@ -126,11 +139,11 @@ pub(super) async fn insert(
     let (cause, actor) = (cause.to_owned(), actor.clone());
     let first = Transition { from: None, to: run.state, at: run.created_at, cause, actor };
     logs::add_transition(database, connection, run, &first).await?;
-    let select = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2";
+    let select = "SELECT id AS key, source, document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
-    let older = sqlx::query(select).bind(lane).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
+    let older = sqlx::query(select).bind(text(lane)).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
     for row in older {
-        let older = read_document(&row)?;
+        let Some(older) = read_or_set_aside(connection, &row).await? else { continue };
         if (older.state.may_be_called_off() && older.state != RunState::Waiting) || older.stalled {
             let cause = format!("superseded by {}, {}", run.head.short(), newer_because(run));
             supersede(database, connection, older, &cause).await?;
@@ -157,7 +170,7 @@ fn newer_because(run: &Run) -> &'static str {
 
 async fn is_known(connection: &mut AnyConnection, lane: &str, head: &CommitSha) -> Result<bool, StoreError> {
     let known = sqlx::query("SELECT 1 AS known FROM runs WHERE lane = $1 AND head = $2 LIMIT 1");
-    let known = known.bind(lane.to_owned()).bind(head.to_string());
+    let known = known.bind(text(lane)).bind(head.to_string());
     Ok(known.fetch_optional(connection).await?.is_some())
 }
 
@@ -168,11 +181,11 @@ pub(super) async fn close_change(
     source: &SourceName,
     change: u64,
 ) -> Result<(), StoreError> {
-    let select = "SELECT document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2";
+    let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(super::database::stored(change));
     for row in rows.fetch_all(&mut *connection).await? {
-        let run = read_document(&row)?;
+        let Some(run) = read_or_set_aside(connection, &row).await? else { continue };
         if run.state.may_be_called_off() {
             let cause = format!("change {change} was closed");
             call_off(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
@@ -196,9 +209,25 @@ impl Store {
         read_document(&row.ok_or(StoreError::NoSuchRun { run })?)
     }
 
-    /// Runs, newest first.
+    /// Runs, newest first. What cannot be read is set aside, and the list goes on behind it.
     pub async fn runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT document FROM runs
+        let (mut filter, mut found) = (filter.clone(), Vec::new());
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        loop {
+            let missing = wanted - found.len();
+            let rows = self.run_rows(&filter, missing).await?;
+            found.extend(self.readable_of(quarantine::RUN, &rows, read_document).await?);
+            let Some(last) = rows.last().filter(|_| rows.len() == missing && found.len() < wanted) else {
+                return Ok(found);
+            };
+            let id: String = last.try_get("key")?;
+            let id = id.parse().map_err(|error| StoreError::Unreadable(format!("`{id}`: {error}")))?;
+            filter.before = Some(RunCursor { created_at: super::database::time_of(last, "created_at")?, id });
+        }
+    }
+
+    async fn run_rows(&self, filter: &RunFilter, limit: usize) -> Result<Vec<AnyRow>, StoreError> {
+        let select = "SELECT id AS key, source, created_at, document FROM runs
                       WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR model = $2) AND ($3 IS NULL OR state = $3)
                         AND ($4 IS NULL OR head = $4) AND ($5 IS NULL OR stalled = $5)
                         AND ($6 IS NULL OR (created_at, id) < ($6, $7))
@@ -206,15 +235,15 @@ impl Store {
                       ORDER BY created_at DESC, id DESC LIMIT $9";
         let rows = sqlx::query(select)
             .bind(filter.source.as_ref().map(|source| source.as_str().to_owned()))
-            .bind(filter.model.clone())
+            .bind(filter.model.as_deref().map(text))
             .bind(filter.state.map(|state| state.as_str().to_owned()))
             .bind(filter.head.as_ref().map(CommitSha::to_string))
             .bind(filter.stalled.map(i64::from))
             .bind(filter.before.map(|cursor| millis(cursor.created_at)))
             .bind(filter.before.map(|cursor| cursor.id.to_string()))
             .bind(filter.scope.as_deref().map(scope_list))
-            .bind(i64::from(limit));
-        rows.fetch_all(&self.database.pool).await?.iter().map(read_document).collect()
+            .bind(super::database::stored(limit as u64));
+        Ok(rows.fetch_all(&self.database.pool).await?)
     }
 
     /// Where a run stands in its source's queue; `None` if it is not waiting to be taken.
@@ -240,14 +269,14 @@ impl Store {
             .bind(run.id.to_string())
             .fetch_one(&self.database.pool)
             .await?;
-        let older = "SELECT document FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
+        let older = "SELECT id FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
                      AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 1";
-        let older = sqlx::query(older).bind(run.lane()).bind(created_at).bind(run.id.to_string());
+        let older = sqlx::query(older).bind(text(run.lane())).bind(created_at).bind(run.id.to_string());
         let older = older.fetch_optional(&self.database.pool).await?;
         Ok(Some(QueuePlace {
             position: count_of(&counts, "position")?,
             waiting: count_of(&counts, "waiting")?,
-            behind: older.map(|row| read_document(&row)).transpose()?.map(|run| run.id),
+            behind: older.map(|row| row.try_get::<String, _>("id")).transpose()?.and_then(|id| id.parse().ok()),
             due_at: (due_at > millis(now)).then(|| super::database::timestamp(due_at)).transpose()?,
         }))
     }
@@ -256,8 +285,14 @@ impl Store {
     pub async fn runs_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
         let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM runs GROUP BY state");
         let rows = rows.fetch_all(&self.database.pool).await?;
-        let count = |row: &AnyRow| Ok((read_state(&row.try_get::<String, _>("state")?)?, count_of(row, "count")?));
-        rows.iter().map(count).collect()
+        let mut counts = Vec::with_capacity(rows.len());
+        for row in &rows {
+            // A state that only a newer server knows is counted there.
+            if let Some(state) = RunState::named(&row.try_get::<String, _>("state")?) {
+                counts.push((state, count_of(row, "count")?));
+            }
+        }
+        Ok(counts)
     }
 
     /// When the run that waits longest was recorded, of those that are due and held by nobody.
@@ -281,17 +316,17 @@ impl Store {
 
     /// The newest earlier run of the same model that has a run key, for saying what differs.
     pub async fn earlier_with_key(&self, run: &Run) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs
+        let select = "SELECT id AS key, source, document FROM runs
                       WHERE source = $1 AND model = $2 AND run_key IS NOT NULL AND artifact IS NOT NULL
                         AND (created_at, id) < ($3, $4)
                       ORDER BY created_at DESC, id DESC LIMIT 1";
         let row = sqlx::query(select)
             .bind(run.source.as_str().to_owned())
-            .bind(run.model.clone())
+            .bind(text(&*run.model))
             .bind(millis(run.created_at))
             .bind(run.id.to_string())
-            .fetch_optional(&self.database.pool)
+            .fetch_all(&self.database.pool)
             .await?;
-        row.map(|row| read_document(&row)).transpose()
+        Ok(self.readable_of(quarantine::RUN, &row, read_document).await?.into_iter().next())
     }
 }

@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 
 use super::database::{Database, millis};
 use super::runs::{document, load};
+use super::written::text;
 use super::{Store, StoreError, logs};
 use crate::domain::{Actor, Run, RunEvent, RunId, Transition};
 
@@ -44,7 +45,7 @@ pub(super) async fn call_off(
     sqlx::query(update)
         .bind(run.state.as_str())
         .bind(i64::from(run.state.is_active()))
-        .bind(document(&run))
+        .bind(document(&run)?)
         .bind(run.id.to_string())
         .execute(&mut *connection)
         .await?;
@@ -87,7 +88,7 @@ impl Store {
         run.attempts = 0;
         run.updated_at = Timestamp::now();
         sqlx::query("UPDATE runs SET stalled = 0, due_at = 0, document = $1 WHERE id = $2")
-            .bind(document(&run))
+            .bind(document(&run)?)
             .bind(run.id.to_string())
             .execute(&mut *transaction)
             .await?;
@@ -107,6 +108,6 @@ impl Store {
 /// Whether a later run of the same lane exists.
 async fn has_newer(connection: &mut AnyConnection, run: &Run) -> Result<bool, StoreError> {
     let select = "SELECT 1 AS newer FROM runs WHERE lane = $1 AND (created_at, id) > ($2, $3) LIMIT 1";
-    let newer = sqlx::query(select).bind(run.lane()).bind(millis(run.created_at)).bind(run.id.to_string());
+    let newer = sqlx::query(select).bind(text(run.lane())).bind(millis(run.created_at)).bind(run.id.to_string());
     Ok(newer.fetch_optional(connection).await?.is_some())
 }

@@ -12,7 +12,8 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::database::{millis, time_of, timestamp};
-use super::{Store, StoreError};
+use super::written::text;
+use super::{Store, StoreError, quarantine};
 use crate::domain::SourceName;
 
 /// What every token begins with, so that secret scanners know it.
@@ -140,7 +141,7 @@ impl Store {
         let insert = "INSERT INTO tokens (name, hash, role, sources, created_at, expires_at)
                       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING";
         let done = sqlx::query(insert)
-            .bind(name.to_owned())
+            .bind(text(name))
             .bind(hash(secret.reveal()))
             .bind(role.as_str())
             .bind(serde_json::to_string(sources).expect("names are texts"))
@@ -154,7 +155,7 @@ impl Store {
     /// Revokes a token, for good.
     pub async fn revoke_token(&self, name: &str) -> Result<(), StoreError> {
         let update = "UPDATE tokens SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL";
-        let done = sqlx::query(update).bind(millis(Timestamp::now())).bind(name.to_owned());
+        let done = sqlx::query(update).bind(millis(Timestamp::now())).bind(text(name));
         let done = done.execute(&self.database.pool).await?;
         if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NoSuchToken { name: name.to_owned() }) }
     }
@@ -162,14 +163,18 @@ impl Store {
     /// The token with this secret, good or not. The secret is looked up by its hash, so that how long the answer takes
     /// says nothing about it.
     pub async fn token_of(&self, secret: &str) -> Result<Option<Token>, StoreError> {
-        let select = "SELECT name, role, sources, created_at, expires_at, revoked_at FROM tokens WHERE hash = $1";
-        let row = sqlx::query(select).bind(hash(secret)).fetch_optional(&self.database.pool).await?;
-        row.as_ref().map(read).transpose()
+        let select =
+            "SELECT name AS key, name, role, sources, created_at, expires_at, revoked_at FROM tokens WHERE hash = $1";
+        let rows = sqlx::query(select).bind(hash(secret)).fetch_all(&self.database.pool).await?;
+        // A token that cannot be read, for example because of a role that only a newer server knows, is good for nothing.
+        Ok(self.readable_of(quarantine::TOKEN, &rows, read).await?.into_iter().next())
     }
 
     /// All tokens, revoked ones included, by name.
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        let select = "SELECT name, role, sources, created_at, expires_at, revoked_at FROM tokens ORDER BY name";
-        sqlx::query(select).fetch_all(&self.database.pool).await?.iter().map(read).collect()
+        let select =
+            "SELECT name AS key, name, role, sources, created_at, expires_at, revoked_at FROM tokens ORDER BY name";
+        let rows = sqlx::query(select).fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::TOKEN, &rows, read).await
     }
 }

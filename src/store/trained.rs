@@ -7,7 +7,8 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::database::millis;
-use super::{Store, StoreError, references};
+use super::written::text;
+use super::{Store, StoreError, quarantine, references};
 use crate::domain::{Document, RunId, SeedRun};
 
 /// What a training made.
@@ -35,7 +36,7 @@ impl Store {
             .bind(key.to_string())
             .bind(run.to_string())
             .bind(artifact.to_string())
-            .bind(name.clone())
+            .bind(text(&**name))
             .bind(digest.to_string())
             .bind(millis(Timestamp::now()))
             .execute(&mut *transaction)
@@ -50,19 +51,19 @@ impl Store {
         Ok(())
     }
 
-    /// What the training of a run key made, if there was one.
+    /// What the training of a run key made, if there was one and what is noted of it can be read.
     pub async fn trained(&self, key: &Digest) -> Result<Option<Trained>, StoreError> {
-        let select = "SELECT run, artifact, report, report_digest FROM trained WHERE run_key = $1";
-        let row = sqlx::query(select).bind(key.to_string()).fetch_optional(&self.database.pool).await?;
-        row.as_ref().map(read_trained).transpose()
+        let select = "SELECT run_key AS key, run, artifact, report, report_digest FROM trained WHERE run_key = $1";
+        let rows = sqlx::query(select).bind(key.to_string()).fetch_all(&self.database.pool).await?;
+        Ok(self.readable_of(quarantine::TRAINED, &rows, read_trained).await?.into_iter().next())
     }
 
     /// The newest training that made an artifact, if one is known.
     pub async fn training_of(&self, artifact: &Digest) -> Result<Option<Trained>, StoreError> {
-        let select = "SELECT run, artifact, report, report_digest FROM trained WHERE artifact = $1
+        let select = "SELECT run_key AS key, run, artifact, report, report_digest FROM trained WHERE artifact = $1
                       ORDER BY at DESC LIMIT 1";
-        let row = sqlx::query(select).bind(artifact.to_string()).fetch_optional(&self.database.pool).await?;
-        row.as_ref().map(read_trained).transpose()
+        let rows = sqlx::query(select).bind(artifact.to_string()).fetch_all(&self.database.pool).await?;
+        Ok(self.readable_of(quarantine::TRAINED, &rows, read_trained).await?.into_iter().next())
     }
 
     /// Notes the trainings of an artifact's model with other seeds; one of a seed takes the place of an earlier one of it.

@@ -2,6 +2,7 @@
 
 use sqlx::{Any, Transaction};
 
+use super::written::text;
 use super::{Store, StoreError};
 
 /// The right to write a branch; given back when it is dropped.
@@ -22,7 +23,7 @@ impl Store {
         };
         let mut transaction = connections.begin().await?;
         sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind(format!("{repository} {branch}"))
+            .bind(text(format!("{repository} {branch}")))
             .execute(&mut *transaction)
             .await?;
         Ok(BranchTurn { _transaction: Some(transaction) })

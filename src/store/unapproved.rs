@@ -4,6 +4,7 @@
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::{count_of, stored};
+use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{ChangeHead, CommitSha, SourceName};
 
@@ -18,7 +19,7 @@ impl Store {
         let insert = "INSERT INTO unapproved (source, change_id, head, reference) VALUES ($1, $2, $3, $4)
                       ON CONFLICT (source, change_id, head) DO UPDATE SET reference = $4";
         let insert = sqlx::query(insert).bind(source.as_str().to_owned()).bind(stored(change.number));
-        let insert = insert.bind(head.to_string()).bind(change.reference.clone());
+        let insert = insert.bind(head.to_string()).bind(text(&*change.reference));
         insert.execute(&self.database.pool).await?;
         Ok(())
     }

@@ -41,6 +41,9 @@ fn describe() {
     describe_counter!("slipway_missed_deliveries_total", "Deliveries sent in vain that were fetched from a list.");
     describe_counter!("slipway_missed_pushes_total", "Pushes that were found on a branch and never delivered.");
     describe_gauge!("slipway_runs", "Runs in the store, by their state.");
+    describe_gauge!("slipway_quarantined", "Rows that cannot be read and are passed over, by what they are.");
+    describe_counter!("slipway_quarantined_total", "Rows and steps that were taken out of the way, by what they are.");
+    describe_counter!("slipway_store_errors_total", "Failures of the store that loops outlived.");
     describe_gauge!("slipway_runs_stalled", "Runs that wait for a person.");
     describe_gauge!("slipway_runs_waiting", "Runs that are due and held by no worker.");
     describe_gauge!("slipway_runs_longest_waiting_seconds", "Age of the oldest of the runs that wait.");

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::refusal::Refusal;
+use crate::domain::spoken;
 
 /// How long a client may take for a body. Forges wait 5 to 10 s for the answer to all of it.
 const SLOWEST_BODY: Duration = Duration::from_secs(20);
@@ -108,7 +109,11 @@ fn too_large(largest: usize) -> Refusal {
 }
 
 fn too_slow() -> Refusal {
-    let detail = format!("the body took longer than {SLOWEST_BODY:?}, or {LONGEST_SILENCE:?} between two pieces");
+    let detail = format!(
+        "the body took longer than {}, or {} between two pieces",
+        spoken(SLOWEST_BODY),
+        spoken(LONGEST_SILENCE)
+    );
     Refusal::new("too_slow", StatusCode::REQUEST_TIMEOUT, detail)
 }
 

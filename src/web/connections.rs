@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::TrustedProxies;
+use crate::domain::spoken;
 
 /// How long a client may take for a request's head, and a connection may be idle between two requests.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
@@ -97,7 +98,7 @@ pub(super) async fn serve(listener: TcpListener, served: watch::Receiver<Served>
     drop(listener);
     let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        tracing::warn!("{} requests did not end within {DRAIN:?} and are cut off", connections.len());
+        tracing::warn!("{} requests did not end within {} and are cut off", connections.len(), spoken(DRAIN));
         connections.shutdown().await;
     }
 }

@@ -10,16 +10,19 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 use super::{MetricsAccess, Shared};
 
-/// Silence after which the worker is taken for stuck: it shows progress at least once a second.
+/// Silence after which a worker is taken for stuck: each shows progress at least once a second.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
-/// `GET /livez`: fails when the worker makes no progress.
+/// `GET /livez`: fails when one of the workers makes no progress, however well the others do.
 pub(super) async fn live(State(shared): State<Arc<Shared>>) -> Response {
-    let silent = shared.pipeline.silent_for();
+    liveness(shared.pipeline.silent_for())
+}
+
+fn liveness(silent: Duration) -> Response {
     if silent <= LONGEST_SILENCE {
         return "ok\n".into_response();
     }
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("the worker has been silent for {} s", silent.as_secs()))
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("a worker has been silent for {} s", silent.as_secs()))
         .into_response()
 }
 
@@ -48,4 +51,19 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
     }
     let content_type = (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
     ([content_type], (shared.render_metrics)()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_that_is_silent_for_over_a_minute_is_no_live_server() {
+        assert_eq!(liveness(Duration::from_secs(59)).status(), StatusCode::OK);
+        let stuck = liveness(Duration::from_secs(75));
+        assert_eq!(stuck.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let body = axum::body::to_bytes(stuck.into_body(), 1_000).await.expect("a body");
+        let text = String::from_utf8_lossy(&body).into_owned();
+        assert!(text.contains("a worker has been silent for 75 s"), "{text}");
+    }
 }

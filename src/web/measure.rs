@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use super::Shared;
 use crate::domain::RunState;
-use crate::store::StoreError;
+use crate::store::{Quarantined, StoreError};
 
 /// The route of requests to addresses that do not exist.
 const NO_ROUTE: &str = "none";
@@ -51,6 +51,12 @@ impl Shared {
         metrics::gauge!("slipway_runs_waiting").set(number(waiting));
         metrics::gauge!("slipway_runs_stalled").set(number(stalled));
         metrics::gauge!("slipway_runs_longest_waiting_seconds").set(age(self.store.longest_waiting(now).await?));
+        let mut quarantined = self.store.quarantined_by_kind().await?;
+        // What was told of stays told of, at zero once nothing is set aside any more.
+        quarantined.extend(Quarantined::KINDS.map(|kind| (kind.to_owned(), 0)));
+        for (kind, count) in quarantined.iter().rev() {
+            metrics::gauge!("slipway_quarantined", "kind" => kind.clone()).set(number(*count));
+        }
         let behind = self.store.reports_behind().await?;
         for (name, _) in self.pipeline.sources() {
             let of_source = behind.iter().find(|backlog| backlog.source == *name);

@@ -84,13 +84,19 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NoSuchRun { .. } | StoreError::NoSuchDelivery { .. } | StoreError::NoSuchReport { .. } => {
-                Self::new(StatusCode::NOT_FOUND, error.to_string())
-            }
+            StoreError::NoSuchRun { .. }
+            | StoreError::NoSuchDelivery { .. }
+            | StoreError::NoSuchReport { .. }
+            | StoreError::NotQuarantined { .. } => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             StoreError::IllegalMove(_)
             | StoreError::NotStalled { .. }
             | StoreError::NotSettled { .. }
             | StoreError::NotBehind { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
+            // What is wrong with it is the caller's to know: nobody else may be able to mend it.
+            StoreError::Unreadable(_) => {
+                let help = "it may be a newer server's; see `slipway quarantine list`";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}; {help}"))
+            }
             error => {
                 tracing::error!(%error, "a request failed: {error}");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the store failed; the server's log says why")

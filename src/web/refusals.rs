@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::domain::Actor;
+use crate::domain::{Actor, spoken};
 use crate::store::NewAuditEntry;
 
 /// Repetitions within so long are one entry.
@@ -61,11 +61,12 @@ impl Refusals {
         let others = std::mem::take(&mut *self.others.lock().unwrap_or_else(PoisonError::into_inner));
         let mut entries = Vec::new();
         for (refusal, count) in repeated.iter().filter(|(_, count)| **count > 0) {
-            let detail = format!("{count} more times within {WINDOW:?}: {}, from {}", refusal.reason, refusal.peer);
+            let detail =
+                format!("{count} more times within {}: {}, from {}", spoken(WINDOW), refusal.reason, refusal.peer);
             entries.push(entry(refusal, String::new(), &detail));
         }
         if others > 0 {
-            let detail = format!("{others} calls within {WINDOW:?}, from too many callers to name");
+            let detail = format!("{others} calls within {}, from too many callers to name", spoken(WINDOW));
             entries.push(NewAuditEntry {
                 actor: Actor::anyone(),
                 action: "refused".to_owned(),
@@ -127,7 +128,7 @@ mod tests {
             assert_eq!(refusals.note(refusal("192.0.2.1"), "GET /api/v1/audit"), None);
         }
         let [entry] = &refusals.turn_over()[..] else { panic!("one entry") };
-        assert_eq!(entry.detail, "1000 more times within 300s: no token was sent, from 192.0.2.1");
+        assert_eq!(entry.detail, "1000 more times within 5m: no token was sent, from 192.0.2.1");
         assert!(refusals.note(refusal("192.0.2.1"), "GET /").is_some(), "a new window");
     }
 
@@ -137,6 +138,6 @@ mod tests {
         let written = (0..1000).filter(|peer| refusals.note(refusal(&peer.to_string()), "").is_some()).count();
         assert_eq!(written, MOST_CALLERS);
         let [entry] = &refusals.turn_over()[..] else { panic!("one entry") };
-        assert_eq!(entry.detail, "984 calls within 300s, from too many callers to name");
+        assert_eq!(entry.detail, "984 calls within 5m, from too many callers to name");
     }
 }

@@ -193,3 +193,27 @@ fn names_crate(line: &str, name: &str) -> bool {
     line.match_indices(&format!("{name}::"))
         .any(|(at, _)| !line[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':'))
 }
+
+/// Lines of the product, without its tests, that hand on how Rust shows a value to programmers.
+fn shown_as_debug(src: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    each_source(src, &mut |path, text| {
+        let relative = path.strip_prefix(src).expect("walked from src");
+        if relative.iter().any(|part| part == "tests" || part == "tests.rs") {
+            return;
+        }
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        for (number, line) in (1..).zip(code.lines()) {
+            let is_debug = line.contains(":?}") || line.contains("?error") || line.contains(":#?}");
+            if is_debug && !line.contains("assert") && !line.contains("panic!") {
+                found.push(format!("{}:{number}: {}", relative.display(), line.trim()));
+            }
+        }
+    });
+    found
+}
+
+#[test]
+fn nothing_that_people_read_and_no_key_is_debug_output() {
+    assert_eq!(shown_as_debug(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), Vec::<String>::new());
+}

@@ -66,3 +66,20 @@ fn the_controller_links_no_libtorch() {
     assert!(needed.iter().any(|line| line.contains("[libc.so.6]")), "no dynamic section was read: {dynamic}");
     assert!(!needed.iter().any(|line| line.contains("torch") || line.contains("c10")), "{needed:#?}");
 }
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_a_mistake_in_the_settings_and_no_defect() {
+    let bench = Bench::without_server("executor: {local: {}}").await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
+    let port = taken.local_addr().expect("an address").port();
+    let settings = settings.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:{port}"));
+    std::fs::write(bench.world.config(), settings).expect("written");
+    let output =
+        Command::new(slipway()).args(["serve", "--config"]).arg(bench.world.config()).output().expect("it ran");
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    for expected in ["cannot listen on 127.0.0.1:", "something listens there already", "set another `listen`"] {
+        assert!(errors.contains(expected), "expected `{expected}`, came: {errors}");
+    }
+}

@@ -10,8 +10,8 @@ use crate::evaluation::scores_of;
 
 /// Predictions before the first that counts: libtorch chooses its kernels and fills its caches in them.
 const WARM_UP: usize = 50;
-/// Predictions that are timed: fewer say nothing of a 99th percentile.
-const FEWEST: usize = 500;
+/// Predictions that are timed: fewer do not bound a 99th percentile from above at a confidence of 0.99.
+const FEWEST: usize = 850;
 /// Predictions that are timed if they are quick.
 const MOST: usize = 1_000;
 /// After this, the fewest are enough.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::Retry;
+use crate::domain::{Retry, spoken};
 
 /// What a refusal is about: it says what would have to change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum ApiError {
         reason: String,
     },
     /// The forge asks to wait.
-    #[error("the forge asks to wait {pause:?}")]
+    #[error("the forge asks to wait {}", spoken(*pause))]
     Throttled {
         /// How long.
         pause: Duration,

@@ -241,3 +241,17 @@ fn credentials_of_two_remotes_on_one_host_do_not_mix() {
         wrong.fetch().unwrap_err();
     }
 }
+
+#[test]
+fn a_full_disk_is_no_damage_of_the_mirror() {
+    let world = World::new();
+    let mirror = world.mirror();
+    mirror.fetch().unwrap();
+    let before = world.generations();
+    world.server.asked();
+    let full = git2::Error::from_str("failed to write the pack: No space left on device");
+    let error = mirror.heal(&full).unwrap_err();
+    assert!(matches!(error, GitError::Mirror { .. }) && error.retry() == Retry::Backoff, "{error}");
+    assert!(error.to_string().contains("check free space"), "{error}");
+    assert_eq!((world.generations(), world.server.asked()), (before, Vec::new()), "nothing is made anew");
+}

@@ -7,6 +7,9 @@ use super::mcnemar;
 use super::newcombe::{self, Pairs};
 use super::{normal, wilson};
 
+/// More measured times than anybody is told to take.
+const MOST_TIMES: u64 = 1_000_000;
+
 /// A measure and how sure it is.
 #[derive(Debug, Clone)]
 pub(in crate::policy) struct Measurement {
@@ -82,17 +85,36 @@ impl Measurement {
     /// Its bounds, one-sided: each holds with its own confidence.
     pub(in crate::policy) fn interval(&self, lower: f64, upper: f64) -> Interval {
         let (method, seed) = self.method();
-        Interval { estimate: self.estimate, lower: self.lower(lower), upper: self.upper(upper), method, seed }
+        let bound = |value: f64| Some(value).filter(|value| value.is_finite());
+        let (lower, upper) = (bound(self.lower(lower)), bound(self.upper(upper)));
+        Interval { estimate: self.estimate, lower, upper, method, seed }
     }
 
-    /// The one-sided lower bound.
+    /// The one-sided lower bound; minus infinity if there is none. A bound that is no number bounds nothing.
     pub(in crate::policy) fn lower(&self, confidence: f64) -> f64 {
-        self.bounds(confidence).0.min(self.estimate).max(self.range.0)
+        let bound = self.bounds(confidence).0;
+        let bound = if bound.is_nan() { f64::NEG_INFINITY } else { bound };
+        bound.min(self.estimate).max(self.range.0)
     }
 
-    /// The one-sided upper bound.
+    /// The one-sided upper bound; infinity if there is none. A bound that is no number bounds nothing.
     pub(in crate::policy) fn upper(&self, confidence: f64) -> f64 {
-        self.bounds(confidence).1.max(self.estimate).min(self.range.1)
+        let bound = self.bounds(confidence).1;
+        let bound = if bound.is_nan() { f64::INFINITY } else { bound };
+        bound.max(self.estimate).min(self.range.1)
+    }
+
+    /// How many rows bound the measure on both sides at a confidence, if these are too few for that and more would do. Only
+    /// quantiles have no bound on few rows.
+    pub(in crate::policy) fn fewest_for(&self, confidence: f64) -> Option<u64> {
+        let Spread::Times { share, .. } = &self.spread else { return None };
+        let z = normal::quantile(confidence);
+        let enough = (self.rows..MOST_TIMES).find(|rows| {
+            #[expect(clippy::cast_precision_loss, reason = "times are few")]
+            let count = *rows as f64;
+            highest_rank(count, *share, z) <= count
+        });
+        enough.filter(|rows| *rows > self.rows)
     }
 
     fn bounds(&self, confidence: f64) -> (f64, f64) {
@@ -155,7 +177,7 @@ impl Measurement {
     /// Whether all of its figures are numbers.
     pub(in crate::policy) fn is_sound(&self) -> bool {
         let Interval { estimate, lower, upper, .. } = self.interval(0.95, 0.95);
-        [estimate, lower, upper].into_iter().all(f64::is_finite)
+        estimate.is_finite() && lower.is_some() && upper.is_some()
     }
 }
 
@@ -172,7 +194,7 @@ fn on_odds(share: f64, error: f64, deviations: f64) -> (f64, f64) {
 
 /// Bounds of a quantile: the order statistics whose ranks a binomial count of values below it reaches, by its normal
 /// approximation (Conover, "Practical Nonparametric Statistics", 1999, 3.2). Where no rank is high enough, the largest time is
-/// all that is known, and the bound is infinite.
+/// all that is known, and there is no upper bound: it is infinite here, and left open in the interval.
 fn quantile_bounds(sorted: &[f64], share: f64, z: f64) -> (f64, f64) {
     #[expect(clippy::cast_precision_loss, reason = "times are few")]
     let count = sorted.len() as f64;
@@ -184,5 +206,10 @@ fn quantile_bounds(sorted: &[f64], share: f64, z: f64) -> (f64, f64) {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is at least one here")]
         sorted.get(rank as usize - 1).copied().unwrap_or(f64::INFINITY)
     };
-    (at((centre - reach).floor()), at((centre + reach).ceil() + 1.0))
+    (at((centre - reach).floor()), at(highest_rank(count, share, z)))
+}
+
+/// The rank of the order statistic that bounds a quantile of `count` times from above.
+fn highest_rank(count: f64, share: f64, z: f64) -> f64 {
+    (count * share + z * (count * share * (1.0 - share)).sqrt()).ceil() + 1.0
 }

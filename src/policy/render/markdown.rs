@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::bound;
 use crate::domain::{CheckOutcome, CheckResult, Interval, Outcome, Verdict};
 
 /// Bytes a comment may have: GitHub takes 65,536 characters, GitLab a million, and others add their own around it.
@@ -107,7 +108,9 @@ fn mark(outcome: CheckOutcome) -> &'static str {
 
 fn figures(interval: Option<&Interval>) -> String {
     match interval {
-        Some(Interval { estimate, lower, upper, .. }) => format!("{estimate:.4} | {lower:.4} to {upper:.4}"),
+        Some(Interval { estimate, lower, upper, .. }) => {
+            format!("{estimate:.4} | {} to {}", bound(*lower), bound(*upper))
+        }
         None => "– | –".to_owned(),
     }
 }

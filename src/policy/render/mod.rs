@@ -15,3 +15,8 @@ pub use markdown::{escaped, markdown};
 pub use svg::svg;
 pub use text::text;
 pub use xml::escaped as xml;
+
+/// A bound of an interval, or the sign for its being open.
+fn bound(value: Option<f64>) -> String {
+    value.map_or_else(|| "…".to_owned(), |value| format!("{value:.4}"))
+}

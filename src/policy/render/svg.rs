@@ -6,6 +6,7 @@ use slipway_contract::Metric;
 
 use crate::domain::{CheckOutcome, CheckResult, Interval, Requirement, Verdict};
 
+use super::bound;
 use super::xml::escaped;
 
 /// Rows of the picture: more are nobody's to read.
@@ -96,7 +97,7 @@ fn draw(page: &mut String, row: &Row<'_>, top: usize) {
         let _ = writeln!(page, "<text x=\"{end}\" y=\"{text}\" fill=\"{colour}\">{}</text>", row.outcome.name());
         return;
     };
-    let seen = || row.thresholds.iter().chain([lower, upper]).copied();
+    let seen = || row.thresholds.iter().copied().chain([*estimate]).chain(*lower).chain(*upper);
     let (least, most) = (seen().fold(f64::INFINITY, f64::min), seen().fold(f64::NEG_INFINITY, f64::max));
     let width = (most - least).max(1e-12);
     let at = |value: f64| LABEL + 8.0 + (value - least) / width * (PLOT - 16.0);
@@ -112,13 +113,15 @@ fn draw(page: &mut String, row: &Row<'_>, top: usize) {
     let _ = writeln!(
         page,
         "<line x1=\"{:.1}\" y1=\"{middle}\" x2=\"{:.1}\" y2=\"{middle}\" stroke=\"{colour}\" stroke-width=\"3\"/>\n<circle cx=\"{:.1}\" cy=\"{middle}\" r=\"5\" fill=\"{colour}\"/>",
-        at(*lower),
-        at(*upper),
+        lower.map_or(LABEL, at),
+        upper.map_or(LABEL + PLOT, at),
         at(*estimate)
     );
     let _ = writeln!(
         page,
-        "<text x=\"{end}\" y=\"{text}\" fill=\"{colour}\">{estimate:.4} ({lower:.4} to {upper:.4})</text>"
+        "<text x=\"{end}\" y=\"{text}\" fill=\"{colour}\">{estimate:.4} ({} to {})</text>",
+        bound(*lower),
+        bound(*upper)
     );
 }
 

@@ -9,7 +9,8 @@ use crate::domain::{
 };
 
 fn check(outcome: CheckOutcome, sentence: &str) -> CheckResult {
-    let interval = Interval { estimate: 0.962, lower: 0.9508, upper: 0.9708, method: Method::Wilson, seed: None };
+    let interval =
+        Interval { estimate: 0.962, lower: Some(0.9508), upper: Some(0.9708), method: Method::Wilson, seed: None };
     CheckResult {
         name: None,
         metric: "accuracy".to_owned(),
@@ -163,7 +164,8 @@ fn outcomes_are_passes_only_if_all_is_well() {
 }
 
 fn slice(name: &str, outcome: CheckOutcome) -> SliceResult {
-    let interval = Interval { estimate: -0.01, lower: -0.05, upper: 0.02, method: Method::Newcombe, seed: None };
+    let interval =
+        Interval { estimate: -0.01, lower: Some(-0.05), upper: Some(0.02), method: Method::Newcombe, seed: None };
     SliceResult {
         name: name.to_owned(),
         outcome,

@@ -116,7 +116,7 @@ Fail: 1 of 3 slices by region do not hold it: accuracy on region `east` is at mo
     // Bounds that hold for three slices together are wider than for one alone.
     let alone =
         verdict(&["metric: accuracy, slice: {where: {region: north}}, at_least: 0.9"], &build("c", 4), Champion::None);
-    let lower = |verdict: &crate::domain::Verdict| verdict.checks[0].slices[0].interval.expect("bounds").lower;
+    let lower = |verdict: &crate::domain::Verdict| verdict.checks[0].slices[0].interval.expect("bounds").lowest();
     assert!(lower(&sound) < lower(&alone));
 }
 
@@ -138,7 +138,7 @@ fn the_rows_of_a_cluster_count_as_one() {
     let evaluation = with_attribute(evaluation_of("candidate", table), "patient", &[""; 50], |row| row / 20);
     let width = |check: &str| {
         let interval = verdict(&[check], &evaluation, Champion::None).checks[0].interval.expect("bounds");
-        interval.upper - interval.lower
+        interval.highest() - interval.lowest()
     };
     let (rows, patients) =
         (width("metric: accuracy, at_least: 0.5"), width("metric: accuracy, group_by: patient, at_least: 0.5"));

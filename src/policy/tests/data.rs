@@ -36,7 +36,7 @@ Pass: artifact_bytes is 12345678; the policy asks for at most 20971520 (policies
 Fail: artifact_bytes is 12345678; the policy asks for at most 10000000 (policies/digits.yaml:7)
 Pass: training_seconds is 61.5; the policy asks for 60 to 90 (policies/digits.yaml:8)
 Pass: latency_p50 is 2.944 to 3.054 with 95 % confidence (one-sided bounds); the policy asks for at most 3.1 (policies/digits.yaml:9)
-Inconclusive: latency_p99 is 3.966 to 3.992 with 95 % confidence (one-sided bounds); the policy asks for at most 3.98 (policies/digits.yaml:10); about 49000 rows would decide it
+Inconclusive: latency_p99 is 3.966 to 3.992 with 95 % confidence (one-sided bounds); the policy asks for at most 3.98 (policies/digits.yaml:10); about 49000 measured times would decide it
 Fail: latency_p99 is at least 3.966 with 95 % confidence; the policy asks for at most 3 (policies/digits.yaml:11)
 Fail: artifact_parameters cannot be judged: `artifact.parameters` is not known of this candidate; the policy asks for at most 1000 (policies/digits.yaml:12)
 ");

@@ -52,7 +52,7 @@ fn the_threshold_itself_passes() {
     let lower = verdict(&["metric: accuracy, at_least: 0.5"], &candidate, Champion::None).checks[0]
         .interval
         .expect("bounds")
-        .lower;
+        .lowest();
     let at = verdict(&[&format!("metric: accuracy, at_least: {lower}")], &candidate, Champion::None);
     assert_eq!(at.outcome, Outcome::Pass);
 }
@@ -218,7 +218,7 @@ fn figures_near_the_threshold_are_told_with_enough_digits() {
     let lower = verdict(&["metric: accuracy, at_least: 0.5"], &candidate, Champion::None).checks[0]
         .interval
         .expect("bounds")
-        .lower;
+        .lowest();
     let above = format!("metric: accuracy, at_least: {:.6}", lower + 2e-6);
     assert_snapshot!(said(&verdict(&[&above], &candidate, Champion::None)), @r"
 Inconclusive

@@ -7,6 +7,7 @@ use slipway_contract::metrics::{Attribute, Estimates, Predictions, Table};
 use super::sample::{evaluation, evidence};
 use crate::domain::{CheckOutcome, Outcome};
 use crate::evaluation::{Evaluation, SampleColumn, Samples};
+use crate::policy::render;
 use crate::policy::shipped::SHIPPED;
 use crate::policy::{Champion, Data, Evidence, Facts, Policy};
 
@@ -169,6 +170,32 @@ fn the_serving_budget_can_pass_and_every_check_of_it_can_refuse() {
     };
     let with = |scale| Evidence { facts: facts(scale), ..evidence(&candidate, Champion::None) };
     assert_can_pass_and_refuse("serving-budget", &with(1.0), &with(100.0));
+}
+
+#[test]
+fn the_serving_budget_beside_medical_screening_gives_a_verdict_that_reads_back() {
+    let candidate = two_classes("candidate", ["positive", "negative"], 3_600, 2);
+    // A model so slow that no more than the fewest predictions were timed.
+    let mut facts = Facts::default();
+    facts.figures.extend([("artifact.bytes", 1e6), ("artifact.parameters", 2e5), ("artifact.device_seconds", 1.0)]);
+    facts.add_latencies((0..500).map(|place| 1.0 + f64::from(place % 10) / 10.0).collect());
+    let evidence = Evidence { facts, ..evidence(&candidate, Champion::None) };
+    let text = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: both}\nspec:\n  confidence: 0.99\n  \
+                extends: [slipway:medical-screening, slipway:serving-budget]\n";
+    let policy = Policy::read("both.yaml", text);
+    let verdict = policy.unwrap_or_else(|mistakes| panic!("{mistakes:?}")).judge(&evidence);
+    let tail = verdict.checks.iter().find(|check| check.name.as_deref() == Some("tail-latency")).expect("judged");
+    assert_eq!(tail.outcome, CheckOutcome::Inconclusive, "{}", tail.sentence);
+    assert_eq!(tail.interval.map(|interval| (interval.lower, interval.upper)), Some((Some(1.9), None)));
+    assert!(tail.sentence.contains("at least 1.900, without a bound above"), "{}", tail.sentence);
+    assert!(tail.sentence.contains("about 730 measured times would decide it"), "{}", tail.sentence);
+    let stored = serde_json::to_string(&verdict).expect("a document");
+    let read: crate::domain::Verdict = serde_json::from_str(&stored).expect("it reads back");
+    assert_eq!(read, verdict);
+    for shown in [render::text(&verdict), render::markdown(&verdict), render::svg(&verdict), render::junit(&verdict)] {
+        let mut words = shown.split(|letter: char| !letter.is_alphanumeric());
+        assert!(words.all(|word| word != "inf" && word != "NaN"), "{shown}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::super::database::{count_of, stored, time_of, timestamp};
 use super::super::runs::scope_list;
 use super::super::{Store, StoreError};
 use super::ReportStatus;
+use super::super::written::text;
 use crate::domain::{RunId, SourceName};
 
 /// What is read of a report.
@@ -79,7 +80,7 @@ impl Store {
                       ORDER BY behind_from DESC, id DESC LIMIT $6"
         ));
         let (place, id) = match &filter.before {
-            Some((place, id)) => (Some(stored(*place)), Some(id.clone())),
+            Some((place, id)) => (Some(stored(*place)), Some(text(&**id))),
             None => (None, None),
         };
         let rows = sqlx::query(select)
@@ -95,7 +96,7 @@ impl Store {
     /// One report.
     pub async fn report(&self, id: &str) -> Result<ReportHead, StoreError> {
         let select = AssertSqlSafe(format!("SELECT {COLUMNS} FROM reports WHERE id = $1"));
-        let row = sqlx::query(select).bind(id.to_owned()).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select).bind(text(id)).fetch_optional(&self.database.pool).await?;
         read_head(&row.ok_or_else(|| StoreError::NoSuchReport { id: id.to_owned() })?)
     }
 

@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::database::{count_of, millis, stored};
 use super::runs::read_document;
+use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{CommitSha, Run, SourceName, Unjudged};
 
@@ -147,9 +148,9 @@ pub(super) async fn run_moved(
     sqlx::query(insert)
         .bind(run.id.to_string())
         .bind(run.source.as_str().to_owned())
-        .bind(target_of(&run.source, change, run.head.as_str()))
+        .bind(text(target_of(&run.source, change, run.head.as_str())))
         .bind(run.head.to_string())
-        .bind(run.model.clone())
+        .bind(text(&*run.model))
         .bind(change.map(stored))
         .bind(sequence)
         .bind(millis(at))
@@ -179,7 +180,7 @@ pub(super) async fn revision_unjudged(
     sqlx::query(insert)
         .bind(id)
         .bind(source.as_str().to_owned())
-        .bind(target_of(source, what.change, &revision))
+        .bind(text(target_of(source, what.change, &revision)))
         .bind(revision)
         .bind(what.change.map(stored))
         .bind(serde_json::to_string(what).expect("it holds only texts and numbers"))
@@ -295,7 +296,7 @@ impl Store {
                       WHERE id = $4 AND holder = $5";
         sqlx::query(update)
             .bind(status.as_str())
-            .bind(note.to_owned())
+            .bind(text(note))
             .bind(millis(Timestamp::now()))
             .bind(report.id.clone())
             .bind(report.holder.clone())
@@ -319,7 +320,7 @@ impl Store {
             .bind(millis(now + pause))
             .bind(millis(now))
             .bind(fault.as_str())
-            .bind(note.to_owned())
+            .bind(text(note))
             .bind(report.id.clone())
             .bind(report.holder.clone())
             .execute(&self.database.pool)
@@ -370,7 +371,7 @@ impl Store {
         }
         let update = "UPDATE reports SET state = 'behind', attempts = 0, fault = '', due_at = 0
                       WHERE id = $1 AND state IN ('behind', 'refused') AND holder IS NULL";
-        sqlx::query(update).bind(id.to_owned()).execute(&self.database.pool).await?;
+        sqlx::query(update).bind(text(id)).execute(&self.database.pool).await?;
         self.report(id).await
     }
 

@@ -73,6 +73,20 @@ impl<S: Send + Sync> FromRequestParts<S> for ReportOf {
     }
 }
 
+/// The row that an address names, by what it is and which.
+pub(super) struct RowOf(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for RowOf {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let [kind, key] = &values(parts, state).await?[..] else {
+            return Err(Problem::bad_request("a row is named by what it is and by its key"));
+        };
+        Ok(Self(plain_text("what a row is", kind)?, plain_text("a row's key", key)?))
+    }
+}
+
 /// The environment that an address names.
 pub(super) struct EnvironmentOf(pub(super) SourceName);
 

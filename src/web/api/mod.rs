@@ -12,6 +12,7 @@ mod follow;
 mod models;
 mod placement;
 mod promotions;
+mod quarantine;
 mod reports;
 mod rules;
 mod run;
@@ -84,6 +85,8 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(promotions::reject))
         .routes(routes!(audit::list))
         .routes(routes!(tokens::list))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::retry))
         .routes(routes!(description::show))
 }
 

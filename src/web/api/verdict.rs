@@ -83,9 +83,9 @@ struct Check {
     line: usize,
     /// The metric, or the candidate's minus the champion's.
     estimate: Option<f64>,
-    /// One-sided lower bound.
+    /// One-sided lower bound; null where nothing bounds it from below.
     lower: Option<f64>,
-    /// One-sided upper bound.
+    /// One-sided upper bound; null where nothing bounds it from above, as a 99th percentile of few measured times.
     upper: Option<f64>,
     /// Rows the figures rest on.
     rows: u64,
@@ -171,8 +171,8 @@ impl From<&domain::CheckResult> for Check {
             file: check.file.clone(),
             line: check.line,
             estimate: check.interval.map(|interval| interval.estimate),
-            lower: check.interval.map(|interval| interval.lower),
-            upper: check.interval.map(|interval| interval.upper),
+            lower: check.interval.and_then(|interval| interval.lower),
+            upper: check.interval.and_then(|interval| interval.upper),
             rows: check.rows,
             rows_to_decide: check.rows_to_decide,
             slices: check.slices.iter().map(Slice::from).collect(),
@@ -202,8 +202,8 @@ impl From<&domain::SliceResult> for Slice {
             outcome: slice.outcome.into(),
             sentence: slice.sentence.clone(),
             estimate: slice.interval.map(|interval| interval.estimate),
-            lower: slice.interval.map(|interval| interval.lower),
-            upper: slice.interval.map(|interval| interval.upper),
+            lower: slice.interval.and_then(|interval| interval.lower),
+            upper: slice.interval.and_then(|interval| interval.upper),
             rows: slice.rows,
             rows_to_decide: slice.rows_to_decide,
         }

@@ -10,6 +10,7 @@ mod promotions;
 mod replicas;
 mod reports;
 mod restore;
+mod rolling;
 mod tenants;
 
 use std::net::SocketAddr;

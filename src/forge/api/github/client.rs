@@ -19,6 +19,7 @@ use ureq::http::{HeaderMap, Method, Request, StatusCode};
 use super::app::{AppLogin, Token, wanted};
 use super::budget::{Budget, Permit};
 use super::unchanged::Answers;
+use crate::domain::spoken;
 use crate::forge::api::address::Address;
 use crate::forge::api::examination::Look;
 use crate::forge::api::http::{AGENT, Calls, PATIENCE};
@@ -217,7 +218,7 @@ impl Client {
             Some(tag) => request.header(IF_NONE_MATCH, tag),
             None => request,
         };
-        let late = |_| ApiError::Unreachable { reason: format!("no answer in {PATIENCE:?}") };
+        let late = |_| ApiError::Unreachable { reason: format!("no answer in {}", spoken(PATIENCE)) };
         tokio::time::timeout(PATIENCE, self.carry(request, body)).await.map_err(late)?
     }
 

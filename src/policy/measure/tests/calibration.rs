@@ -151,8 +151,8 @@ fn the_bootstrap_of_macro_f1_passes_a_candidate_at_the_threshold_in_about_five_o
             clusters: None,
         };
         let interval = question.measure().expect("a figure").interval(1.0 - ALLOWED, 1.0 - ALLOWED);
-        wrong_pass += u32::from(interval.lower >= threshold);
-        wrong_fail += u32::from(interval.upper < threshold);
+        wrong_pass += u32::from(interval.lowest() >= threshold);
+        wrong_fail += u32::from(interval.highest() < threshold);
     }
     let [pass, fail] = [wrong_pass, wrong_fail].map(|count| f64::from(count) / f64::from(ROUNDS));
     println!("BCa, macro F1 of 200 rows at {threshold:.4}: wrong passes {pass:.4}, wrong refusals {fail:.4}");

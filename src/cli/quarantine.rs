@@ -1,0 +1,75 @@
+//! `slipway quarantine`: what a running server cannot read and passes over.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::client::{Query, Server, encoded};
+use super::exit::{Exit, Failure};
+use super::output::{self, text};
+
+/// See what a running server cannot read and passes over, and have it looked at again.
+#[derive(Debug, Args)]
+pub(super) struct Quarantine {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// The rows that cannot be read, and why
+    List,
+    /// Look at a row again; exit 1 if it still cannot be read
+    Retry(One),
+}
+
+#[derive(Debug, Args)]
+struct One {
+    /// What it is, such as `run` or `delivery`
+    kind: String,
+    /// Which, as `list` says
+    key: String,
+}
+
+/// Rows that are listed.
+const MOST: usize = 500;
+
+impl Quarantine {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let Self { action, server } = self;
+        match action {
+            Action::List => {
+                server.show(&server.list("quarantine", &Query::default(), "rows", MOST)?, list)?;
+                Ok(Exit::Done)
+            }
+            Action::Retry(One { kind, key }) => {
+                let path = format!("quarantine/{}/{}/retry", encoded(&kind), encoded(&key));
+                let answer = server.ask("POST", &path)?;
+                server.show(&answer, looked_again)?;
+                Ok(if answer["reason"].is_null() { Exit::Done } else { Exit::Refused })
+            }
+        }
+    }
+}
+
+fn list(answer: &Value) -> String {
+    let rows: Vec<Vec<String>> = output::things(answer, "rows")
+        .iter()
+        .map(|row| {
+            let mut cells: Vec<String> = ["since", "kind", "key"].map(|key| text(row, key).to_owned()).into();
+            cells.push(output::first_line(text(row, "reason")));
+            cells
+        })
+        .collect();
+    output::table(&["SINCE", "KIND", "KEY", "REASON"], &rows)
+}
+
+fn looked_again(answer: &Value) -> String {
+    let [kind, key, reason] = ["kind", "key", "reason"].map(|name| text(answer, name));
+    if answer["reason"].is_null() {
+        format!("{kind} {key} is served again")
+    } else {
+        format!("{kind} {key} still cannot be read: {reason}")
+    }
+}

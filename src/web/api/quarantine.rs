@@ -1,0 +1,114 @@
+//! Rows that this server cannot read and passes over: listed, and looked at again.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{NoParameters, Query, RowOf};
+use super::{Answer, page};
+use crate::store::{self, StoreError};
+use crate::web::Shared;
+use crate::web::access::{Caller, Operator};
+use crate::web::problem::{ListProblems, Problem, SteerProblems};
+
+/// A row that cannot be read: written by a newer server, or damaged. It stays as it is, and everything else is served.
+#[derive(Serialize, ToSchema)]
+pub(super) struct QuarantinedRow {
+    /// What it is, such as `run` or `delivery`.
+    kind: String,
+    /// Which: a run's identifier, or source and identifier of a delivery with a space in between.
+    key: String,
+    /// The source it belongs to; null if it belongs to none.
+    source: Option<String>,
+    /// Why it cannot be read.
+    reason: String,
+    /// Since when it is passed over.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+}
+
+impl From<store::Quarantined> for QuarantinedRow {
+    fn from(row: store::Quarantined) -> Self {
+        let store::Quarantined { kind, key, source, reason, since } = row;
+        Self { kind, key, source: source.map(String::from), reason, since }
+    }
+}
+
+/// Rows that cannot be read, those that are passed over for longest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct QuarantineList {
+    rows: Vec<QuarantinedRow>,
+    /// Null: there are no further pages.
+    next: Option<String>,
+}
+
+/// What became of a row that was looked at again.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LookedAgain {
+    kind: String,
+    key: String,
+    /// Why it still cannot be read; null if it can, and is served again.
+    reason: Option<String>,
+}
+
+/// How many rows are listed.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Listing {
+    /// How many rows; 50 if absent.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
+}
+
+/// Lists what cannot be read. A token for some sources sees the rows of those alone.
+#[utoipa::path(
+    get,
+    path = "/quarantine",
+    operation_id = "listQuarantine",
+    tag = "administration",
+    params(Listing),
+    responses((status = 200, description = "The rows.", body = QuarantineList), ListProblems)
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Query(Listing { limit }): Query<Listing>,
+) -> Answer<QuarantineList> {
+    let rows = shared.store.quarantined(caller.scope().as_deref(), page(limit)?).await?;
+    Ok(Json(QuarantineList { rows: rows.into_iter().map(QuarantinedRow::from).collect(), next: None }))
+}
+
+/// Looks at a row again. If it can be read now, it is served again.
+#[utoipa::path(
+    post,
+    path = "/quarantine/{kind}/{key}/retry",
+    operation_id = "retryQuarantined",
+    tag = "administration",
+    params(
+        ("kind" = String, Path, description = "What it is.", min_length = 1, max_length = 1024),
+        ("key" = String, Path, description = "Which.", min_length = 1, max_length = 1024)
+    ),
+    responses((status = 200, description = "What became of it.", body = LookedAgain), SteerProblems)
+)]
+pub(super) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    RowOf(kind, key): RowOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<LookedAgain> {
+    let row = shared.store.quarantined_row(&kind, &key).await?;
+    let missing = || StoreError::NotQuarantined { kind: kind.clone(), key: key.clone() };
+    match &row.source {
+        Some(source) => shared.demand_source(&caller, source, missing()).await?,
+        None if caller.scope().is_some() => return Err(Problem::from(missing())),
+        None => {}
+    }
+    shared.audit(&caller, "quarantine.retry", format!("{kind} {key}")).await?;
+    let reason = shared.pipeline.look_again(&kind, &key).await?;
+    Ok(Json(LookedAgain { kind, key, reason }))
+}
