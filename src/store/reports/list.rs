@@ -6,9 +6,9 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::super::database::{count_of, stored, time_of, timestamp};
 use super::super::runs::scope_list;
+use super::super::written::text;
 use super::super::{Store, StoreError};
 use super::ReportStatus;
-use super::super::written::text;
 use crate::domain::{RunId, SourceName};
 
 /// What is read of a report.
