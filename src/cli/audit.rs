@@ -83,11 +83,17 @@ async fn verify(store: &Store, expect: Option<&str>, json: bool) -> Result<Exit,
             return Ok(Exit::Refused);
         }
     };
+    let anchor = store.audit_anchor().await.map_err(failed)?;
     if let Some(expected) = expect
+        && anchor.as_ref().is_none_or(|anchor| anchor.digest != expected)
         && !holds(store, expected).await?
     {
+        let removed = anchor.map_or_else(String::new, |anchor| {
+            let (number, at) = (anchor.number, anchor.at);
+            format!("\n  help: retention removed the entries up to {number} at {at}: expect the digest of a later one")
+        });
         output::complain(&format!(
-            "no entry has the digest {expected}: the end of the log was cut off, or all of it was replaced"
+            "no entry has the digest {expected}: the end of the log was cut off, or all of it was replaced{removed}"
         ));
         return Ok(Exit::Refused);
     }

@@ -101,14 +101,19 @@ impl Store {
         Ok(ever)
     }
 
-    /// Notes that an artifact is about to be removed: its training is known no more, and nobody goes back to it. Answers
-    /// whether it may be: nothing under way uses it.
+    /// Notes that an artifact is about to be removed: its training is known no more, nobody goes back to it, and what was
+    /// approved of it counts no more. Answers whether it may be: nothing under way uses it.
     pub async fn give_up_artifact(&self, artifact: &Digest, now: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.database.begin().await?;
         if is_in_use(&mut transaction, artifact).await? {
             return Ok(false);
         }
         sqlx::query("DELETE FROM trained WHERE artifact = $1")
+            .bind(artifact.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        // Should it ever be made again, people look at it again.
+        sqlx::query("DELETE FROM approvals WHERE artifact = $1")
             .bind(artifact.to_string())
             .execute(&mut *transaction)
             .await?;
