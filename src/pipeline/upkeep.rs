@@ -46,6 +46,10 @@ impl Pipeline {
                     Err(error) => tracing::error!(%error, "artifacts cannot be removed, which is tried again: {error}"),
                 }
             }
+            // Counters that nobody asks for are summed up here.
+            if let Err(error) = self.store.runs_by_state().await {
+                tracing::error!(%error, "runs cannot be counted, which is tried again: {error}");
+            }
             tokio::select! {
                 () = tokio::time::sleep(keep.every) => {}
                 () = stop.cancelled() => {}

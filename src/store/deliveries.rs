@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::database::{count_of, in_steps, millis, places, stored, time_of, timestamp};
+use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
 use super::inbox::unpack;
 use super::written::text;
 use super::{BranchHead, Store, StoreError, branches, quarantine, reports, repositories, runs, unapproved};
@@ -115,7 +115,7 @@ pub(super) const COLUMNS: &str =
     "source, id, event, headers, encoding, body, received_at, settled_at, state, note, attempts, due_at";
 
 /// What a delivery is set aside by.
-const KEY: &str = "source || ' ' || id";
+pub(super) const KEY: &str = "source || ' ' || id";
 
 pub(super) fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
     let headers: String = row.try_get("headers")?;
@@ -140,7 +140,7 @@ pub(super) fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
     })
 }
 
-fn read_head(row: &AnyRow) -> Result<DeliveryHead, StoreError> {
+pub(super) fn read_head(row: &AnyRow) -> Result<DeliveryHead, StoreError> {
     let settled_at: Option<i64> = row.try_get("settled_at")?;
     Ok(DeliveryHead {
         source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
@@ -324,44 +324,6 @@ impl Store {
             .await?;
         let missing = || StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() };
         read(&row.ok_or_else(missing)?)
-    }
-
-    /// Deliveries without headers and bodies, newest first. What cannot be read is set aside, and the list goes on behind it.
-    pub async fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryHead>, StoreError> {
-        let (mut filter, mut found) = (filter.clone(), Vec::new());
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
-        loop {
-            let missing = wanted - found.len();
-            let rows = self.delivery_rows(&filter, missing).await?;
-            found.extend(self.readable_of(quarantine::DELIVERY, &rows, read_head).await?);
-            let Some(last) = rows.last().filter(|_| rows.len() == missing && found.len() < wanted) else {
-                return Ok(found);
-            };
-            let source = SourceName::try_from(last.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?;
-            filter.before = Some((time_of(last, "received_at")?, source, last.try_get("id")?));
-        }
-    }
-
-    async fn delivery_rows(&self, filter: &DeliveryFilter, limit: usize) -> Result<Vec<AnyRow>, StoreError> {
-        let select = "SELECT source || ' ' || id AS key, source, id, event, size, received_at, settled_at, state, note, attempts, due_at
-                      FROM deliveries
-                      WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR state = $2)
-                        AND ($3 IS NULL OR (received_at, source, id) < ($3, $4, $5))
-                        AND ($6 IS NULL OR $6 LIKE '%,' || source || ',%')
-                      ORDER BY received_at DESC, source DESC, id DESC LIMIT $7";
-        let (at, source, id) = match &filter.before {
-            Some((at, source, id)) => (Some(millis(*at)), Some(source.as_str().to_owned()), Some(text(&**id))),
-            None => (None, None, None),
-        };
-        let rows = sqlx::query(select)
-            .bind(filter.source.as_ref().map(|source| source.as_str().to_owned()))
-            .bind(filter.state.map(|state| state.as_str().to_owned()))
-            .bind(at)
-            .bind(source)
-            .bind(id)
-            .bind(filter.scope.as_deref().map(runs::scope_list))
-            .bind(stored(limit as u64));
-        Ok(rows.fetch_all(&self.database.pool).await?)
     }
 
     /// Sources of which deliveries are pending.

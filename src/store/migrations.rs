@@ -31,6 +31,7 @@ pub(super) const SQLITE: &[Version] = &[
     (11, "identity", include_str!("migrations/sqlite/0011_identity.sql")),
     (12, "evidence", include_str!("migrations/sqlite/0012_evidence.sql")),
     (13, "storage", include_str!("migrations/sqlite/0013_storage.sql")),
+    (14, "scale", include_str!("migrations/sqlite/0014_scale.sql")),
 ];
 
 pub(super) const POSTGRES: &[Version] = &[
@@ -44,6 +45,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (11, "identity", include_str!("migrations/postgres/0011_identity.sql")),
     (12, "evidence", include_str!("migrations/postgres/0012_evidence.sql")),
     (13, "storage", include_str!("migrations/postgres/0013_storage.sql")),
+    (14, "scale", include_str!("migrations/postgres/0014_scale.sql")),
 ];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
-use super::runs::{read_document, scope_list};
+use super::conditions::Conditions;
+use super::runs::read_document;
 use super::written::text;
 use super::{Store, StoreError, quarantine};
-use crate::domain::{Run, RunState, SourceName};
+use crate::domain::{Run, SourceName};
 
 /// A model of a source.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,10 +35,23 @@ impl Store {
         scope: &[SourceName],
         environment: &SourceName,
     ) -> Result<BTreeSet<String>, StoreError> {
-        let select = "SELECT DISTINCT model FROM runs WHERE environment = $1 AND $2 LIKE '%,' || source || ',%'";
-        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(scope_list(scope));
-        let rows = rows.fetch_all(&self.database.pool).await?;
-        rows.iter().map(|row| Ok(row.try_get("model")?)).collect()
+        // From one model's entries in the index to the next model's: the runs of a model are never gone through.
+        let select = "WITH RECURSIVE seen (model) AS (
+                          SELECT MIN(model) FROM runs WHERE source = $1
+                          UNION ALL
+                          SELECT (SELECT MIN(model) FROM runs WHERE source = $1 AND model > seen.model) FROM seen
+                          WHERE seen.model IS NOT NULL)
+                      SELECT model FROM seen
+                      WHERE model IS NOT NULL AND EXISTS (
+                          SELECT 1 FROM runs WHERE environment = $2 AND model = seen.model AND source = $1)";
+        let mut models = BTreeSet::new();
+        for source in scope {
+            let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(environment.as_str().to_owned());
+            for row in rows.fetch_all(&self.database.pool).await? {
+                models.insert(row.try_get("model")?);
+            }
+        }
+        Ok(models)
     }
 
     /// Whether a source has had runs of a model.
@@ -55,52 +69,75 @@ impl Store {
         after: Option<&ModelCursor>,
         limit: u32,
     ) -> Result<Vec<ModelRuns>, StoreError> {
-        let select = "SELECT source, model, MAX(created_at) AS newest,
-                             MAX(CASE WHEN state = $1 THEN created_at END) AS promoted
-                      FROM runs
-                      WHERE change_id IS NULL AND ($2 IS NULL OR (source, model) > ($2, $3))
-                        AND ($4 IS NULL OR $4 LIKE '%,' || source || ',%')
-                      GROUP BY source, model ORDER BY source, model LIMIT $5";
-        let rows = sqlx::query(select)
-            .bind(RunState::Done.as_str())
-            .bind(after.map(|cursor| cursor.source.as_str().to_owned()))
-            .bind(after.map(|cursor| text(&*cursor.model)))
-            .bind(scope.map(scope_list))
-            .bind(i64::from(limit))
-            .fetch_all(&self.database.pool)
-            .await?;
-        let mut models = Vec::with_capacity(rows.len());
-        for row in rows {
-            let (source, model): (String, String) = (row.try_get("source")?, row.try_get("model")?);
-            let newest = self.run_of_model(&source, &model, row.try_get("newest")?, None).await?;
-            let promoted = match row.try_get::<Option<i64>, _>("promoted")? {
-                Some(at) => self.run_of_model(&source, &model, at, Some(RunState::Done)).await?,
-                None => None,
-            };
-            // A run that was removed meanwhile takes its model along.
-            models.extend(newest.map(|newest| ModelRuns { newest, promoted }));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let Some(scope) = scope else { return self.models_behind(None, after, limit).await };
+        let mut models = Vec::new();
+        for source in scope.iter().collect::<BTreeSet<_>>() {
+            if after.is_some_and(|after| *source < after.source) || models.len() >= limit {
+                continue;
+            }
+            let after = after.filter(|after| after.source == *source);
+            models.append(&mut self.models_behind(Some(source), after, limit - models.len()).await?);
         }
         Ok(models)
     }
 
-    async fn run_of_model(
+    /// Models of a source, or of all, behind a place in the list.
+    async fn models_behind(
         &self,
-        source: &str,
-        model: &str,
-        created_at: i64,
-        state: Option<RunState>,
-    ) -> Result<Option<Run>, StoreError> {
+        source: Option<&SourceName>,
+        after: Option<&ModelCursor>,
+        limit: usize,
+    ) -> Result<Vec<ModelRuns>, StoreError> {
+        let mut models: Vec<ModelRuns> = Vec::new();
+        let mut after = after.cloned();
+        while models.len() < limit {
+            let Some((place, newest)) = self.first_of_model_behind(source, after.as_ref()).await? else { break };
+            if let Some(newest) = newest {
+                let promoted = self.newest_promoted(&place).await?;
+                models.push(ModelRuns { newest, promoted });
+            }
+            after = Some(place);
+        }
+        Ok(models)
+    }
+
+    /// The next model behind a place in the list, and its newest run if that can be read.
+    async fn first_of_model_behind(
+        &self,
+        source: Option<&SourceName>,
+        after: Option<&ModelCursor>,
+    ) -> Result<Option<(ModelCursor, Option<Run>)>, StoreError> {
+        let mut wanted = Conditions::new(["change_id IS NULL"]);
+        wanted.equal("source", source.map(|source| source.as_str().to_owned()));
+        match (after, source) {
+            (Some(ModelCursor { source: _, model }), Some(_)) => {
+                wanted.compare(["model"], '>', [text(&**model).into()]);
+            }
+            (Some(ModelCursor { source, model }), None) => {
+                wanted.compare(["source", "model"], '>', [source.as_str().to_owned().into(), text(&**model).into()]);
+            }
+            (None, _) => {}
+        }
+        let select = format!(
+            "SELECT id AS key, source, model, document FROM runs {}
+             ORDER BY source, model, created_at DESC, id DESC LIMIT 1",
+            wanted.clause()
+        );
+        let rows = wanted.bind_to(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.database.pool).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let source = SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?;
+        let place = ModelCursor { source, model: row.try_get("model")? };
+        Ok(Some((place, self.readable_of(quarantine::RUN, &rows, read_document).await?.into_iter().next())))
+    }
+
+    /// The newest of a model's runs that was promoted.
+    async fn newest_promoted(&self, model: &ModelCursor) -> Result<Option<Run>, StoreError> {
         let select = "SELECT id AS key, source, document FROM runs
-                      WHERE source = $1 AND model = $2 AND created_at = $3 AND change_id IS NULL
-                        AND ($4 IS NULL OR state = $4)
-                      ORDER BY id DESC LIMIT 1";
-        let row = sqlx::query(select)
-            .bind(source.to_owned())
-            .bind(text(model))
-            .bind(created_at)
-            .bind(state.map(|state| state.as_str().to_owned()))
-            .fetch_all(&self.database.pool)
-            .await?;
-        Ok(self.readable_of(quarantine::RUN, &row, read_document).await?.into_iter().next())
+                      WHERE source = $1 AND model = $2 AND change_id IS NULL AND state = 'done'
+                      ORDER BY created_at DESC, id DESC LIMIT 1";
+        let rows = sqlx::query(select).bind(model.source.as_str().to_owned()).bind(text(&*model.model));
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        Ok(self.readable_of(quarantine::RUN, &rows, read_document).await?.into_iter().next())
     }
 }

@@ -76,12 +76,16 @@ impl Store {
 
     /// What an environment names now: for each model the newest placement.
     pub async fn placements(&self, environment: &SourceName) -> Result<Vec<Placement>, StoreError> {
-        let select = "SELECT newest.environment || ' ' || newest.model || ' ' || newest.sequence AS key, document
-                      FROM placements AS newest
-                      WHERE environment = $1 AND NOT EXISTS (
-                          SELECT 1 FROM placements AS newer WHERE newer.environment = newest.environment
-                            AND newer.model = newest.model AND newer.sequence > newest.sequence)
-                      ORDER BY model";
+        // From one model's entries in the index to the next model's: its older placements are never gone through.
+        let select = "WITH RECURSIVE named (model) AS (
+                          SELECT MIN(model) FROM placements WHERE environment = $1
+                          UNION ALL
+                          SELECT (SELECT MIN(model) FROM placements WHERE environment = $1 AND model > named.model)
+                          FROM named WHERE named.model IS NOT NULL)
+                      SELECT newest.environment || ' ' || newest.model || ' ' || newest.sequence AS key, newest.document
+                      FROM named JOIN placements AS newest ON newest.sequence = (
+                          SELECT MAX(sequence) FROM placements WHERE environment = $1 AND model = named.model)
+                      WHERE named.model IS NOT NULL ORDER BY newest.model";
         let rows = sqlx::query(select).bind(environment.as_str().to_owned());
         let rows = rows.fetch_all(&self.database.pool).await?;
         self.readable_of(quarantine::PLACEMENT, &rows, read).await

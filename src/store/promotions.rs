@@ -7,12 +7,13 @@ use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
 use super::claims::{FARTHEST, record};
+use super::conditions::Conditions;
 use super::database::{Database, millis};
 use super::runs::{self, read_document};
 use super::steering::supersede;
 use super::written::text;
 use super::{Claim, Lease, Store, StoreError, decisions, owners, quarantine};
-use crate::domain::{Actor, Hold, Run, RunState, SourceName, Transition};
+use crate::domain::{Actor, Hold, Run, SourceName, Transition};
 
 /// Earlier promotions of a model that are looked at when one of them is wanted back.
 const MOST_EARLIER: i64 = 200;
@@ -28,8 +29,7 @@ pub(super) async fn take_place(
     let select = "SELECT id AS key, source, document FROM runs
                   WHERE environment = $1 AND model = $2 AND source = $4 AND state = 'waiting' AND active = 1
                     AND lane NOT LIKE '% rollback:%'
-                    AND (SELECT sequence FROM transitions WHERE run = runs.id AND number = 1)
-                      < (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)";
+                    AND opened < (SELECT opened FROM runs WHERE id = $3)";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let waiting = sqlx::query(select)
         .bind(run.environment.as_str().to_owned())
@@ -135,14 +135,11 @@ impl Store {
         model: Option<&str>,
     ) -> Result<(), StoreError> {
         // Below zero: whoever holds the run just now may have looked before, and must not let it sleep.
-        let update = "UPDATE runs SET due_at = -1
-                      WHERE state = 'waiting' AND active = 1
-                        AND ($1 IS NULL OR environment = $1) AND ($2 IS NULL OR model = $2)";
-        sqlx::query(update)
-            .bind(environment.map(|environment| environment.as_str().to_owned()))
-            .bind(model.map(text))
-            .execute(&self.database.pool)
-            .await?;
+        let mut wanted = Conditions::new(["state = 'waiting'", "active = 1"]);
+        wanted.equal("environment", environment.map(|environment| environment.as_str().to_owned()));
+        wanted.equal("model", model.map(text));
+        let update = AssertSqlSafe(format!("UPDATE runs SET due_at = -1 {}", wanted.clause()));
+        wanted.bind_to(sqlx::query(update)).execute(&self.database.pool).await?;
         Ok(())
     }
 
@@ -164,14 +161,14 @@ impl Store {
         model: &str,
         source: &SourceName,
     ) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT runs.id AS key, source, document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
-                      WHERE environment = $1 AND model = $2 AND state = $3 AND change_id IS NULL AND source = $5
+        let select = "SELECT id AS key, source, document FROM runs
+                      WHERE environment = $1 AND model = $2 AND source = $4 AND change_id IS NULL
+                        AND state IN ('waiting', 'promoting', 'done') AND state = 'done'
                         AND artifact_removed_at IS NULL
-                      ORDER BY begun.sequence DESC LIMIT $4";
+                      ORDER BY opened DESC LIMIT $3";
         let rows = sqlx::query(select)
             .bind(environment.as_str().to_owned())
             .bind(text(model))
-            .bind(RunState::Done.as_str())
             .bind(MOST_EARLIER)
             .bind(source.as_str().to_owned());
         let rows = rows.fetch_all(&self.database.pool).await?;
@@ -187,11 +184,11 @@ impl Store {
     /// The run of the same source, model and environment that was recorded later and has passed as well, if there is one. What
     /// people bring back overtakes nobody: a hold keeps others away for as long as they want it to.
     pub async fn overtaken_by(&self, run: &Run) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT runs.id AS key, source, document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+        let select = "SELECT id AS key, source, document FROM runs
                       WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
                         AND change_id IS NULL AND lane NOT LIKE '% rollback:%' AND source = $4
-                        AND begun.sequence > (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)
-                      ORDER BY begun.sequence DESC LIMIT 1";
+                        AND opened > (SELECT opened FROM runs WHERE id = $3)
+                      ORDER BY opened DESC LIMIT 1";
         let row = sqlx::query(select)
             .bind(run.environment.as_str().to_owned())
             .bind(text(&*run.model))
@@ -203,11 +200,11 @@ impl Store {
 
     /// The newest rollback of the same model in the same environment that was asked for later, if it may still land or has.
     pub async fn rollback_after(&self, run: &Run) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+        let select = "SELECT document FROM runs
                       WHERE environment = $1 AND model = $2 AND source = $4 AND state IN ('waiting', 'promoting', 'done')
                         AND change_id IS NULL AND lane LIKE '% rollback:%'
-                        AND begun.sequence > (SELECT sequence FROM transitions WHERE run = $3 AND number = 1)
-                      ORDER BY begun.sequence DESC LIMIT 1";
+                        AND opened > (SELECT opened FROM runs WHERE id = $3)
+                      ORDER BY opened DESC LIMIT 1";
         let row = sqlx::query(select)
             .bind(run.environment.as_str().to_owned())
             .bind(run.model.clone())
@@ -218,10 +215,10 @@ impl Store {
 
     /// The newest run of a source's model whose candidate passed its policy, on a branch: wherever it was promoted.
     pub async fn newest_passed(&self, model: &str, source: &SourceName) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT runs.id AS key, source, document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+        let select = "SELECT id AS key, source, document FROM runs
                       WHERE model = $1 AND state IN ('waiting', 'promoting', 'done') AND change_id IS NULL
                         AND artifact IS NOT NULL AND artifact_removed_at IS NULL AND source = $2
-                      ORDER BY begun.sequence DESC LIMIT 5";
+                      ORDER BY opened DESC LIMIT 5";
         let row = sqlx::query(select).bind(text(model)).bind(source.as_str().to_owned());
         self.first_readable(row).await
     }
@@ -233,10 +230,10 @@ impl Store {
         model: &str,
         source: &SourceName,
     ) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT runs.id AS key, source, document FROM runs JOIN transitions AS begun ON begun.run = runs.id AND begun.number = 1
+        let select = "SELECT id AS key, source, document FROM runs
                       WHERE environment = $1 AND model = $2 AND active = 1 AND change_id IS NULL AND artifact IS NOT NULL
                         AND source = $3
-                      ORDER BY begun.sequence DESC LIMIT 5";
+                      ORDER BY opened DESC LIMIT 5";
         let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(text(model));
         let row = row.bind(source.as_str().to_owned());
         self.first_readable(row).await

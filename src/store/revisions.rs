@@ -1,8 +1,12 @@
 //! Runs of one revision or one change, and runs that are begun again.
 
-use sqlx::{AnyConnection, AssertSqlSafe};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
-use super::database::{Turn, stored};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+
+use super::database::{Turn, in_steps, millis, places, stored};
 use super::runs::{self, read_document};
 use super::written::text;
 use super::{Store, StoreError, quarantine};
@@ -27,26 +31,43 @@ pub enum Again {
 impl Store {
     /// The newest run of each model at a revision, leaving out those that take its artifact onward.
     pub async fn newest_at(&self, source: &SourceName, head: &CommitSha) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND head = $2
+        let select = "SELECT id, lane FROM runs WHERE source = $1 AND head = $2
                       ORDER BY created_at DESC, id DESC LIMIT $3";
         let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string()).bind(MOST);
-        let rows = select.fetch_all(&self.database.pool).await?;
-        let mut runs = self.readable_of(quarantine::RUN, &rows, read_document).await?;
-        runs.retain(|run| run.origin.is_none());
-        Ok(newest_of_each(runs))
+        self.newest_of_each(&select.fetch_all(&self.database.pool).await?).await
     }
 
     /// The newest run of each model at the newest revision of a change that touches one.
     pub async fn newest_of_change(&self, source: &SourceName, number: u64) -> Result<Vec<Run>, StoreError> {
-        let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND change_id = $2
+        let select = "SELECT id, lane FROM runs
+                      WHERE source = $1 AND change_id = $2 AND change_id IS NOT NULL
+                        AND head = (SELECT head FROM runs
+                                    WHERE source = $1 AND change_id = $2 AND change_id IS NOT NULL
+                                    ORDER BY created_at DESC, id DESC LIMIT 1)
                       ORDER BY created_at DESC, id DESC LIMIT $3";
         let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(MOST);
-        let rows = select.fetch_all(&self.database.pool).await?;
-        let mut runs = self.readable_of(quarantine::RUN, &rows, read_document).await?;
-        if let Some(head) = runs.first().map(|run| run.head.clone()) {
-            runs.retain(|run| run.head == head);
+        self.newest_of_each(&select.fetch_all(&self.database.pool).await?).await
+    }
+
+    /// The first run of each model, of rows with the identifiers and lanes of runs. Only their documents are read.
+    async fn newest_of_each(&self, rows: &[AnyRow]) -> Result<Vec<Run>, StoreError> {
+        let mut seen = BTreeSet::new();
+        let mut wanted: Vec<String> = Vec::new();
+        for row in rows {
+            let lane: String = row.try_get("lane")?;
+            if own_file(&lane).is_some_and(|file| seen.insert(file.to_owned())) {
+                wanted.push(row.try_get("id")?);
+            }
         }
-        Ok(newest_of_each(runs))
+        let mut runs: Vec<Run> = Vec::with_capacity(wanted.len());
+        for ids in in_steps(&wanted) {
+            let select = format!("SELECT id AS key, source, document FROM runs WHERE id IN {}", places(1, ids.len()));
+            let select = ids.iter().fold(sqlx::query(AssertSqlSafe(select)), |select, id| select.bind(id.clone()));
+            let rows = select.fetch_all(&self.database.pool).await?;
+            runs.append(&mut self.readable_of(quarantine::RUN, &rows, read_document).await?);
+        }
+        runs.sort_by_key(|run| Reverse((millis(run.created_at), run.id)));
+        Ok(runs)
     }
 
     /// The newest run of the lane that a run is in.
@@ -95,8 +116,22 @@ impl Store {
     }
 }
 
-/// The first of each model's runs.
-fn newest_of_each(runs: Vec<Run>) -> Vec<Run> {
-    let mut seen = std::collections::BTreeSet::new();
-    runs.into_iter().filter(|run| seen.insert(run.file.clone())).collect()
+/// The model file that a lane is about; `None` if its runs carry an artifact that another run made.
+fn own_file(lane: &str) -> Option<&str> {
+    let mut words = lane.splitn(3, ' ').skip(1);
+    let (kind, file) = (words.next()?, words.next()?);
+    (kind.starts_with("refs/heads/") || kind.starts_with("change:")).then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_file;
+
+    #[test]
+    fn a_lane_tells_which_file_its_runs_are_of() {
+        assert_eq!(own_file("models refs/heads/main a/slipway.yaml"), Some("a/slipway.yaml"));
+        assert_eq!(own_file("models change:7 an old model/slipway.yaml"), Some("an old model/slipway.yaml"));
+        assert_eq!(own_file("models environment:production a/slipway.yaml"), None);
+        assert_eq!(own_file("models rollback:production 0198"), None);
+    }
 }

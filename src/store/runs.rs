@@ -1,16 +1,23 @@
 //! Runs: how they are recorded, superseded and looked up.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use slipway_contract::Digest;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
+use super::conditions::Conditions;
 use super::database::{Database, Turn, count_of, millis};
 use super::steering::{call_off, supersede};
 use super::written::{self, text};
 use super::{Store, StoreError, logs, quarantine};
 use crate::domain::{Actor, CommitSha, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition};
+
+/// Rows of counters beyond which they are summed up.
+const MOST_PIECES: u64 = 1_000;
 
 /// Which runs are asked for.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +39,7 @@ pub struct RunFilter {
 }
 
 /// Names of sources as one text, `,a,b,`: a source is among them if `,source,` is in it. Names hold no commas, and
-/// none of the signs that have a meaning for `LIKE`.
+/// none of the signs that have a meaning for `LIKE`. Only for tables that stay small: no index helps.
 pub(super) fn scope_list(scope: &[SourceName]) -> String {
     scope.iter().fold(",".to_owned(), |list, name| list + name.as_str() + ",")
 }
@@ -211,39 +218,71 @@ impl Store {
 
     /// Runs, newest first. What cannot be read is set aside, and the list goes on behind it.
     pub async fn runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, StoreError> {
-        let (mut filter, mut found) = (filter.clone(), Vec::new());
+        let sources = match (&filter.source, &filter.scope) {
+            (source, None) => return self.runs_of(source.as_ref(), filter, limit).await,
+            (Some(source), Some(scope)) if scope.contains(source) => BTreeSet::from([source]),
+            (Some(_), Some(_)) => BTreeSet::new(),
+            (None, Some(scope)) => scope.iter().collect(),
+        };
+        let mut runs = Vec::new();
+        for source in sources {
+            runs.append(&mut self.runs_of(Some(source), filter, limit).await?);
+        }
+        runs.sort_by_key(|run| Reverse((millis(run.created_at), run.id)));
+        runs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(runs)
+    }
+
+    /// Runs of one source or of all of them, newest first, whatever the filter's scope.
+    async fn runs_of(
+        &self,
+        source: Option<&SourceName>,
+        filter: &RunFilter,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let (mut before, mut found) = (filter.before, Vec::new());
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         loop {
             let missing = wanted - found.len();
-            let rows = self.run_rows(&filter, missing).await?;
+            let rows = self.run_rows(source, filter, before, missing).await?;
             found.extend(self.readable_of(quarantine::RUN, &rows, read_document).await?);
             let Some(last) = rows.last().filter(|_| rows.len() == missing && found.len() < wanted) else {
                 return Ok(found);
             };
             let id: String = last.try_get("key")?;
             let id = id.parse().map_err(|error| StoreError::Unreadable(format!("`{id}`: {error}")))?;
-            filter.before = Some(RunCursor { created_at: super::database::time_of(last, "created_at")?, id });
+            before = Some(RunCursor { created_at: super::database::time_of(last, "created_at")?, id });
         }
     }
 
-    async fn run_rows(&self, filter: &RunFilter, limit: usize) -> Result<Vec<AnyRow>, StoreError> {
-        let select = "SELECT id AS key, source, created_at, document FROM runs
-                      WHERE ($1 IS NULL OR source = $1) AND ($2 IS NULL OR model = $2) AND ($3 IS NULL OR state = $3)
-                        AND ($4 IS NULL OR head = $4) AND ($5 IS NULL OR stalled = $5)
-                        AND ($6 IS NULL OR (created_at, id) < ($6, $7))
-                        AND ($8 IS NULL OR $8 LIKE '%,' || source || ',%')
-                      ORDER BY created_at DESC, id DESC LIMIT $9";
-        let rows = sqlx::query(select)
-            .bind(filter.source.as_ref().map(|source| source.as_str().to_owned()))
-            .bind(filter.model.as_deref().map(text))
-            .bind(filter.state.map(|state| state.as_str().to_owned()))
-            .bind(filter.head.as_ref().map(CommitSha::to_string))
-            .bind(filter.stalled.map(i64::from))
-            .bind(filter.before.map(|cursor| millis(cursor.created_at)))
-            .bind(filter.before.map(|cursor| cursor.id.to_string()))
-            .bind(filter.scope.as_deref().map(scope_list))
-            .bind(super::database::stored(limit as u64));
-        Ok(rows.fetch_all(&self.database.pool).await?)
+    async fn run_rows(
+        &self,
+        source: Option<&SourceName>,
+        filter: &RunFilter,
+        before: Option<RunCursor>,
+        limit: usize,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let RunFilter { scope: _, source: _, model, state, head, stalled, before: _ } = filter;
+        let mut wanted = Conditions::default();
+        wanted.equal("source", source.map(|source| source.as_str().to_owned()));
+        wanted.equal("model", model.as_deref().map(text));
+        wanted.equal("state", state.map(|state| state.as_str().to_owned()));
+        wanted.equal("head", head.as_ref().map(CommitSha::to_string));
+        match stalled {
+            Some(true) => wanted.fixed("stalled = 1"),
+            Some(false) => wanted.fixed("stalled = 0"),
+            None => {}
+        }
+        if let Some(RunCursor { created_at, id }) = before {
+            wanted.compare(["created_at", "id"], '<', [millis(created_at).into(), id.to_string().into()]);
+        }
+        let limit = wanted.place(super::database::stored(limit as u64).into());
+        let select = format!(
+            "SELECT id AS key, source, created_at, document FROM runs {}
+             ORDER BY created_at DESC, id DESC LIMIT {limit}",
+            wanted.clause()
+        );
+        Ok(wanted.bind_to(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.database.pool).await?)
     }
 
     /// Where a run stands in its source's queue; `None` if it is not waiting to be taken.
@@ -281,23 +320,40 @@ impl Store {
         }))
     }
 
-    /// How many runs stand where.
+    /// How many runs are in each state, as triggers of the database have counted them.
     pub async fn runs_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
-        let rows = sqlx::query("SELECT state, COUNT(*) AS count FROM runs GROUP BY state");
-        let rows = rows.fetch_all(&self.database.pool).await?;
+        let select = "SELECT state, CAST(SUM(amount) AS BIGINT) AS count, COUNT(*) AS pieces FROM run_counts
+                      GROUP BY state";
+        let rows = sqlx::query(select).fetch_all(&self.database.pool).await?;
         let mut counts = Vec::with_capacity(rows.len());
+        let mut pieces = 0;
         for row in &rows {
-            // A state that only a newer server knows is counted there.
+            pieces += count_of(row, "pieces")?;
+            // A newer server that shares the store may know more states.
             if let Some(state) = RunState::named(&row.try_get::<String, _>("state")?) {
                 counts.push((state, count_of(row, "count")?));
             }
         }
+        if pieces > MOST_PIECES && self.database.is_shared() {
+            // What is counted stays right without it.
+            self.sum_up_counts().await.ok();
+        }
+        counts.retain(|(_, count)| *count > 0);
         Ok(counts)
+    }
+
+    /// Replaces the rows of counters by their sums. Only for PostgreSQL: SQLite changes its counters in place.
+    async fn sum_up_counts(&self) -> Result<(), StoreError> {
+        let sum_up = "WITH gone AS (DELETE FROM run_counts RETURNING state, amount)
+                      INSERT INTO run_counts (state, amount) SELECT state, SUM(amount) FROM gone GROUP BY state";
+        sqlx::query(sum_up).execute(&self.database.pool).await?;
+        Ok(())
     }
 
     /// When the run that waits longest was recorded, of those that are due and held by nobody.
     pub async fn longest_waiting(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let select = "SELECT MIN(created_at) AS oldest FROM runs
+        // The sign keeps both databases from going through all runs by their time.
+        let select = "SELECT MIN(+created_at) AS oldest FROM runs
                       WHERE active = 1 AND stalled = 0 AND state <> 'waiting' AND lease IS NULL AND due_at <= $1";
         let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;
         row.try_get::<Option<i64>, _>("oldest")?.map(super::database::timestamp).transpose()

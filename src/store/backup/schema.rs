@@ -8,8 +8,9 @@ use sqlx::{AnyConnection, Row as _};
 use super::super::database::Dialect;
 use super::super::{Store, StoreError};
 
-/// Tables that say nothing: migrations are known by their numbers, and probes are written to find out whether they can be.
-const LEFT_OUT: [&str; 2] = ["_sqlx_migrations", "probes"];
+/// Tables that say nothing: migrations are known by their numbers, probes are written to find out whether they can be, and
+/// triggers count the runs anew as they are put back.
+const LEFT_OUT: [&str; 3] = ["_sqlx_migrations", "probes", "run_counts"];
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -59,6 +59,9 @@ async fn a_store_of_the_first_version_keeps_everything_that_was_in_it() {
 
     let runs = store.runs(&RunFilter::default(), 10).await.expect("runs");
     assert_eq!(runs.iter().map(|run| run.state).collect::<Vec<_>>(), [RunState::Training, RunState::Done]);
+    let mut counts = store.runs_by_state().await.expect("counted");
+    counts.sort_by_key(|(state, _)| state.as_str());
+    assert_eq!(counts, [(RunState::Done, 1), (RunState::Training, 1)], "what was there is counted");
     assert_eq!(store.transitions(runs[1].id).await.expect("way").len(), 2);
     assert_eq!(store.transitions(runs[1].id).await.expect("way")[0].actor, Actor::controller());
     assert_eq!(store.log(runs[1].id, 0, 10).await.expect("log")[0].line, "epoch 1");

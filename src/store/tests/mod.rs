@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod claims;
 mod deliveries;
+mod growth;
 mod lists;
 mod logs;
 mod migrations;

@@ -1,0 +1,97 @@
+//! The conditions of a list. Only those that are asked for stand in the statement: a condition such as
+//! `$1 IS NULL OR source = $1` keeps both databases from using an index.
+
+use sqlx::Any;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+
+/// A value that is compared with.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Text(String),
+    Number(i64),
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+/// Conditions that all have to hold, with the values of their places.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    conditions: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Conditions without values, as they stand.
+    pub(super) fn new<const N: usize>(fixed: [&str; N]) -> Self {
+        Self { conditions: fixed.into_iter().map(str::to_owned).collect(), values: Vec::new() }
+    }
+
+    /// One more condition without a value.
+    pub(super) fn fixed(&mut self, condition: &str) {
+        self.conditions.push(condition.to_owned());
+    }
+
+    /// A column equals this, if anything is asked of it.
+    pub(super) fn equal(&mut self, column: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            let place = self.place(value.into());
+            self.conditions.push(format!("{column} = {place}"));
+        }
+    }
+
+    /// Some columns together stand in this relation (`<` or `>`) to these values.
+    pub(super) fn compare<const N: usize>(&mut self, columns: [&str; N], relation: char, values: [Value; N]) {
+        let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
+        let [columns, places] = [columns.join(", "), places.join(", ")];
+        self.conditions.push(match N {
+            1 => format!("{columns} {relation} {places}"),
+            _ => format!("({columns}) {relation} ({places})"),
+        });
+    }
+
+    /// The place of one more value.
+    pub(super) fn place(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    /// `WHERE …`, or nothing.
+    pub(super) fn clause(&self) -> String {
+        if self.conditions.is_empty() { String::new() } else { format!("WHERE {}", self.conditions.join(" AND ")) }
+    }
+
+    /// Binds the values to their places.
+    pub(super) fn bind_to(self, query: Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments> {
+        self.values.into_iter().fold(query, |query, value| match value {
+            Value::Text(text) => query.bind(text),
+            Value::Number(number) => query.bind(number),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_asked_for_stands_in_the_statement() {
+        assert_eq!(Conditions::default().clause(), "");
+        let mut conditions = Conditions::new(["active = 1"]);
+        conditions.equal("source", Some("a".to_owned()));
+        conditions.equal("model", None::<String>);
+        conditions.compare(["created_at", "id"], '<', [7.into(), "b".to_owned().into()]);
+        assert_eq!(conditions.clause(), "WHERE active = 1 AND source = $1 AND (created_at, id) < ($2, $3)");
+        assert_eq!(conditions.place(Value::Number(1)), "$4");
+    }
+}
