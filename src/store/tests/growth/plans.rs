@@ -24,16 +24,24 @@ const MOST_READ: i64 = 1_000;
 
 /// Indexes that hold only what waits or is under way: going through one of them is no scan of what gathers.
 const OF_WHAT_WAITS: [&str; 12] = [
-    "reports_behind", "reports_of_a_target",
-    "deliveries_pending", "outbox_pending", "outbox_turns", "runs_active_of_a_lane", "runs_held",
-    "runs_stalled", "runs_to_promote", "runs_under_way", "runs_waiting", "sqlite_autoindex_queues_1",
+    "reports_behind",
+    "reports_of_a_target",
+    "deliveries_pending",
+    "outbox_pending",
+    "outbox_turns",
+    "runs_active_of_a_lane",
+    "runs_held",
+    "runs_stalled",
+    "runs_to_promote",
+    "runs_under_way",
+    "runs_waiting",
+    "sqlite_autoindex_queues_1",
 ];
 /// Indexes in the order of a list, which is left at the end of a page.
 const ORDERS: [&str; 4] = ["deliveries_by_time", "deliveries_in_a_state", "runs_by_time", "runs_of_a_branch"];
 /// Names in plans that stand for no table that gathers: those of queries within, and of tables with a row a source.
-const SMALL: [&str; 10] = [
-    "(subquery", "waiting", "summed", "seen", "named", "queues", "tokens", "branches", "run_counts", "environments",
-];
+const SMALL: [&str; 10] =
+    ["(subquery", "waiting", "summed", "seen", "named", "queues", "tokens", "branches", "run_counts", "environments"];
 
 /// What statements begin with that have a plan.
 const VERBS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
@@ -84,7 +92,8 @@ impl Visit for Statement {
 /// What a line of a plan goes through from end to end, if that gathers.
 fn scanned(line: &str, plan: &[String], statement: &str) -> Option<String> {
     // An index without a condition on it is gone through until something fits.
-    let scan = line.strip_prefix("SCAN ").or_else(|| line.strip_prefix("SEARCH ").filter(|line| !line.ends_with(')')))?;
+    let scan =
+        line.strip_prefix("SCAN ").or_else(|| line.strip_prefix("SEARCH ").filter(|line| !line.ends_with(')')))?;
     let index = scan.rsplit_once("INDEX ").map(|(_, index)| index);
     // A list in the order of an index ends with its page, if there is nothing that its rows have to be.
     let is_page = !plan.iter().any(|line| line == "USE TEMP B-TREE FOR ORDER BY")
@@ -102,7 +111,8 @@ fn scanned(line: &str, plan: &[String], statement: &str) -> Option<String> {
 /// narrow.
 fn unused(plan: &[String], statement: &str) -> Option<String> {
     let asked = NARROW.into_iter().find(|column| statement.contains(&format!("{column} = $")))?;
-    let uses = |line: &String| line.contains(&format!("{asked}=?")) || OF_WHAT_WAITS.iter().any(|index| line.contains(index));
+    let uses =
+        |line: &String| line.contains(&format!("{asked}=?")) || OF_WHAT_WAITS.iter().any(|index| line.contains(index));
     let fine = !statement.contains("FROM runs") || plan.iter().any(uses);
     (!fine).then(|| format!("no index for `{asked}`"))
 }
@@ -139,9 +149,8 @@ async fn no_statement_on_sqlite_goes_through_a_table_that_gathers_rows() {
 /// has ended.
 fn read_so_far(database: &str) -> i64 {
     let server = postgres().expect("a server");
-    let number = |statement: &str| -> i64 {
-        server.sql(database, statement).expect("asked").trim().parse().expect("a number")
-    };
+    let number =
+        |statement: &str| -> i64 { server.sql(database, statement).expect("asked").trim().parse().expect("a number") };
     let others = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
                   AND backend_type = 'client backend'";
     let begun = Instant::now();
