@@ -94,6 +94,7 @@ pub async fn serve(
         let freed = store.release_all().await?;
         store.release_all_reports().await?;
         store.release_deliveries().await?;
+        store.release_follow_ups().await?;
         if freed > 0 {
             tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
         }

@@ -97,21 +97,28 @@ impl Made {
         process.grant_places(workers);
         parts.start_workers(workers, process);
         for name in served {
-            let reported = name.clone();
+            let (reported, missed) = (name.clone(), name.clone());
+            parts.start("the look for missed pushes", |pipeline, stop| async move {
+                pipeline.find_missed(&missed, limits.look_for_missed, &stop).await
+            });
             parts.start("a teller of reports", |pipeline, stop| async move { pipeline.report(&reported, &stop).await });
             parts.start("a reader of deliveries", |pipeline, stop| async move {
                 Box::pin(pipeline.read_deliveries(&name, &stop)).await
             });
         }
         for name in written {
+            let (waiting, followed, watched) = (name.clone(), name.clone(), name.clone());
             parts.start("a promoter", |pipeline, stop| async move { pipeline.promote_runs(&name, &stop).await });
+            parts.start("a look at what waits", |pipeline, stop| async move {
+                pipeline.watch_waiting(&waiting, &stop).await
+            });
+            parts.start("a follower of promotions", |pipeline, stop| async move {
+                pipeline.follow_promotions(&followed, &stop).await
+            });
+            parts.start("the look at an environment", |pipeline, stop| async move {
+                pipeline.watch_environment(&watched, limits.look_at_environments, &stop).await
+            });
         }
-        parts.start("the look at environments", |pipeline, stop| async move {
-            pipeline.watch_environments(limits.look_at_environments, &stop).await
-        });
-        parts.start("the look for missed pushes", |pipeline, stop| async move {
-            pipeline.find_missed(limits.look_for_missed, &stop).await
-        });
         parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(upkeep, &stop).await });
         let (shared, stop) = (parts.shared.clone(), parts.stop.clone());
         parts.parts.spawn(async move {

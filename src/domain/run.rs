@@ -56,6 +56,9 @@ pub struct Run {
     /// Attempts at the step that is due.
     #[serde(default)]
     pub attempts: u32,
+    /// Attempts at it that were ended half-way, by a kill from outside or a panic.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub interruptions: u32,
     /// Runs of a higher priority are taken first; zero is usual.
     #[serde(default)]
     pub priority: i32,
@@ -105,6 +108,11 @@ pub struct Run {
     pub created_at: Timestamp,
     /// When it last moved.
     pub updated_at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What a run follows from, if that is no push and no change. Its artifact is known from the beginning.
@@ -183,6 +191,7 @@ impl Run {
             stalled: false,
             timed_out: false,
             attempts: 0,
+            interruptions: 0,
             priority: 0,
             run_key: None,
             run_key_parts: BTreeMap::new(),

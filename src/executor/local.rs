@@ -156,9 +156,8 @@ fn judge(status: ExitStatus, fault: Option<Fault>, words: String) -> Result<(), 
     use std::os::unix::process::ExitStatusExt as _;
     if let Some(signal) = status.signal() {
         return Err(match signal {
-            9 => JobError::OutOfMemory {
-                detail: "the system killed it (signal 9), as it does when memory runs out".to_owned(),
-            },
+            // What we end ourselves is told apart before: this was somebody else.
+            9 => JobError::Killed { detail: words },
             signal => JobError::Crash { signal, detail: words },
         });
     }

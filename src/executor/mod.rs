@@ -98,6 +98,14 @@ pub enum JobError {
         /// What was used and what was allowed.
         detail: String,
     },
+    /// Signal 9 ended it, and not by us: the machine ran out of memory, or is being emptied.
+    #[error(
+        "the trainer was killed from outside (signal 9): {detail}\n  help: the system does so when memory runs out or the machine is emptied; make the model or `batch_size` smaller, or give the machine more memory"
+    )]
+    Killed {
+        /// Its last words.
+        detail: String,
+    },
     /// It panicked: a mistake in the trainer.
     #[error("the trainer panicked: {detail}\n  help: this is a defect of Slipway; report it with the run's log")]
     Panic {
@@ -147,7 +155,7 @@ impl JobError {
     /// or was killed from outside.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::NotStarted { .. } => Retry::Backoff,
+            Self::NotStarted { .. } | Self::Killed { .. } => Retry::Backoff,
             _ => Retry::Never,
         }
     }

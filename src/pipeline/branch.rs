@@ -73,7 +73,8 @@ impl Pipeline {
         let before = seen.as_ref().map(|seen| seen.head.clone());
         let (mirror, announced) = (source.mirror.clone(), announced.to_vec());
         let ours = self.is_environment(source).then(|| self.settings.committer.name.clone());
-        let found = match blocking(move || look(&mirror, seen.as_ref(), &announced, ours.as_deref())).await? {
+        let look = move || look(&mirror, seen.as_ref(), &announced, ours.as_deref());
+        let found = match self.remotes.call(&source.mirror, look).await? {
             Err(GitError::BranchMissing { .. }) => {
                 let note = format!("the branch `{branch}` is not there any more");
                 return Ok(Settled::nothing(DeliveryState::Ignored, note));

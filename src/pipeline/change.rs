@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::remotes::Remotes;
 use super::source::{self, ModelFile};
 use super::touched::{Cause, concerns, new_run};
-use super::{ChangePolicy, Pipeline, Source, StepError, blocking};
+use super::{ChangePolicy, Pipeline, Source, StepError};
 use crate::domain::{
     Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, Needs, Revision, Run, SourceName, Unjudged,
 };
@@ -20,13 +21,17 @@ use crate::store::Settled;
 pub(super) type Fetched = Option<Heads>;
 
 /// Fetches the heads of changes that are to be judged.
-pub(super) async fn fetch_together(source: &Source, changes: impl Iterator<Item = &Change>) -> Fetched {
+pub(super) async fn fetch_together(
+    remotes: &Remotes,
+    source: &Source,
+    changes: impl Iterator<Item = &Change>,
+) -> Fetched {
     let references: BTreeSet<String> = changes.filter_map(|change| judged(source, change).ok()?).collect();
     if references.is_empty() {
         return None;
     }
     let mirror = source.mirror.clone();
-    blocking(move || mirror.fetch_heads(&references)).await.ok()?.ok()
+    remotes.call(&source.mirror, move || mirror.fetch_heads(&references)).await.ok()?.ok()
 }
 
 /// Why a change is not judged.
@@ -134,7 +139,7 @@ impl Pipeline {
     ) -> Result<Settled, StepError> {
         let number = change.number;
         let (mirror, wanted, fetched) = (source.mirror.clone(), change.reference.clone(), fetched.clone());
-        match blocking(move || look(&mirror, &wanted, fetched)).await? {
+        match self.remotes.call(&source.mirror, move || look(&mirror, &wanted, fetched)).await? {
             Err(GitError::BranchMissing { .. }) => {
                 let note = format!("change {number}: its branch is gone");
                 Ok(Settled::nothing(DeliveryState::Ignored, note))

@@ -1,40 +1,14 @@
-//! An environment that may be written: its branch, its folder there, its rules, and the one writer of its branch.
+//! An environment that may be written: its branch, its folder there, and its rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use slipway_contract::Digest;
-use tokio::runtime::Handle;
-
+use super::branch_writer::BranchWriter;
 use super::marks::{Marked, Marks};
-use super::promote::Declined;
 use super::request::Requests;
 use super::{Pipeline, StepError, blocking};
 use crate::domain::{CommitSha, Named, Retry, Rules, Run, SourceName};
-use crate::git::{Mirror, TakeTurn, Writer};
-use crate::store::Store;
-
-/// The writer of one branch. Environments on the same branch share it, so that what waits for them shares pushes.
-#[derive(Debug, Clone)]
-pub struct BranchWriter(Arc<Writer<Declined>>);
-
-impl BranchWriter {
-    /// The writer of the branch that is mirrored; servers that share the store take turns. Called within the runtime that
-    /// asks the store.
-    pub fn new(mirror: Mirror, store: Arc<Store>) -> Self {
-        let (asynchronous, remote) = (Handle::current(), mirror.remote().clone());
-        let take: TakeTurn = Box::new(move || {
-            let turn = asynchronous.block_on(store.branch_turn(remote.url(), remote.branch()));
-            turn.map(|turn| Box::new(turn) as Box<dyn Send>).map_err(|error| error.to_string())
-        });
-        Self(Arc::new(Writer::new(mirror).in_turns(take)))
-    }
-
-    /// The branch.
-    pub fn mirror(&self) -> &Mirror {
-        self.0.mirror()
-    }
-}
+use crate::git::Mirror;
 
 /// An environment that may be written.
 pub struct Environment {
@@ -95,8 +69,8 @@ impl Environment {
         &self.marks
     }
 
-    pub(super) fn writer(&self) -> &Arc<Writer<Declined>> {
-        &self.writer.0
+    pub(super) fn writer(&self) -> &BranchWriter {
+        &self.writer
     }
 
     /// Whether promotions come here from another environment.
@@ -142,41 +116,9 @@ impl Pipeline {
 
     /// What an environment says of a model now: the branch is fetched first.
     pub(super) async fn marked_now(&self, environment: &Environment, model: &str) -> Result<Marked, StepError> {
+        let tip = self.remotes.fetch(environment.mirror()).await??;
         let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), model.to_owned());
-        blocking(move || {
-            let tip = mirror.fetch()?;
-            marks.find(&(&mirror, &tip), &model)
-        })
-        .await?
-    }
-
-    /// The environments that take promotions from this one, mark the model, and do not name the artifact yet. One that
-    /// cannot be looked at now is among them: its run looks again.
-    pub(super) async fn environments_after(
-        &self,
-        name: &SourceName,
-        model: &str,
-        artifact: &Digest,
-        source: &SourceName,
-    ) -> Result<Vec<SourceName>, StepError> {
-        let mut onward = Vec::new();
-        for (next, environment) in self.settings.environments.iter().filter(|(_, next)| next.comes_after(name)) {
-            let (mirror, marks, wanted) = (environment.mirror().clone(), environment.marks().clone(), model.to_owned());
-            let looked = blocking(move || {
-                let tip = mirror.fetch()?;
-                marks.find_if_marked(&(&mirror, &tip), &wanted)
-            });
-            let has_it = match looked.await? {
-                Ok(Err(_)) => continue,
-                Ok(Ok(marked)) => marked.named == Named::Artifact(artifact.clone()),
-                Err(_) => false,
-            };
-            let under_way = self.store.run_on_its_way(next, model, source).await?;
-            if !has_it && under_way.is_none_or(|run| run.artifact.as_ref() != Some(artifact)) {
-                onward.push(next.clone());
-            }
-        }
-        Ok(onward)
+        blocking(move || marks.find(&(&mirror, &tip), &model)).await?
     }
 
     /// What an environment named at a commit, model by model.
@@ -211,6 +153,7 @@ pub(super) fn named_of(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model
             StepError::Refused { reason, .. }
             | StepError::Failed { reason }
             | StepError::TimedOut { reason }
+            | StepError::Interrupted { reason }
             | StepError::Again { reason, .. },
         ) => Named::Unclear(reason),
         Err(StepError::Store(error)) => Named::Unclear(error.to_string()),

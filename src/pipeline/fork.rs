@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::change::{judge_head, look};
-use super::{Pipeline, Source, StepError, blocking};
+use super::{Pipeline, Source, StepError};
 use crate::domain::{Actor, ChangeHead, CommitSha, DeliveryState, Needs, SourceName, Unjudged};
 use crate::git::GitError;
 use crate::store::{NewAuditEntry, Settled};
@@ -24,7 +24,7 @@ impl Pipeline {
         }
         // Deliveries come twice and the wrong way round: what is asked about is where the fork is now.
         let (mirror, reference) = (source.mirror.clone(), at.reference.clone());
-        let Some(head) = &blocking(move || mirror.head_of(&reference)).await?? else {
+        let Some(head) = &self.remotes.call(&source.mirror, move || mirror.head_of(&reference)).await?? else {
             return ignored("its branch is gone");
         };
         if !self.store.newest_at(name, head).await?.is_empty() {
@@ -51,7 +51,7 @@ impl Pipeline {
             return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
         };
         let (mirror, reference) = (source.mirror.clone(), change.reference.clone());
-        let found = match blocking(move || look(&mirror, &reference, None)).await? {
+        let found = match self.remotes.call(&source.mirror, move || look(&mirror, &reference, None)).await? {
             Err(GitError::BranchMissing { .. }) => return Ok(Err("Refused: its branch is gone.\n".to_owned())),
             found => found?,
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{ChangePolicy, Pipeline, Source, StepError, blocking};
+use super::{ChangePolicy, Pipeline, Source, StepError};
 use crate::domain::{ChangeHead, CommitSha, DeliveryState, MergeGroup, Needs, Retry, SourceName, Unjudged};
 use crate::git::{GitError, Heads, Mirror};
 use crate::store::Settled;
@@ -45,7 +45,8 @@ impl Pipeline {
         let (mirror, reference) = (source.mirror.clone(), reference_of_group(group));
         let (wanted, base) = (reference.clone(), group.base.clone());
         let approved = approved.map(|run| run.head);
-        let place = match blocking(move || place_of(&mirror, &wanted, &base, approved.as_ref())).await? {
+        let look = move || place_of(&mirror, &wanted, &base, approved.as_ref());
+        let place = match self.remotes.call(&source.mirror, look).await? {
             Err(GitError::BranchMissing { .. }) => return ignored("its branch is gone"),
             place => place?,
         };

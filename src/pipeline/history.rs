@@ -24,19 +24,23 @@ const FIRST_READ: usize = 1_000;
 const MOST_AT_ONCE: usize = 20_000;
 
 impl Pipeline {
-    /// Reads what is new in the history of every environment, now and every `interval`, until `stop`.
-    pub async fn watch_environments(&self, interval: Duration, stop: &CancellationToken) -> Result<(), StoreError> {
+    /// Reads what is new in the history of an environment, now and every `interval`, until `stop`.
+    pub async fn watch_environment(
+        &self,
+        name: &SourceName,
+        interval: Duration,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
-            for name in self.settings.environments.keys() {
-                match self.read_history(name, true).await {
-                    Ok(()) => {}
-                    Err(StepError::Store(error)) => outlive(error)?,
-                    Err(error) => {
-                        tracing::warn!(environment = %name, %error, "`{name}` cannot be looked at: {error}");
-                    }
-                }
-                if stop.is_cancelled() {
-                    return Ok(());
+            let looked = tokio::select! {
+                looked = self.read_history(name, true) => looked,
+                () = stop.cancelled() => return Ok(()),
+            };
+            match looked {
+                Ok(()) => {}
+                Err(StepError::Store(error)) => outlive(error)?,
+                Err(error) => {
+                    tracing::warn!(environment = %name, %error, "`{name}` cannot be looked at: {error}");
                 }
             }
             tokio::select! {
@@ -51,11 +55,11 @@ impl Pipeline {
     pub(super) async fn read_history(&self, name: &SourceName, fetch: bool) -> Result<(), StepError> {
         let Some(environment) = self.environment_named(name) else { return Ok(()) };
         let mirror = environment.mirror().clone();
-        let looked = blocking(move || {
-            let known = if fetch { None } else { mirror.known_tip() };
-            known.map_or_else(|| mirror.fetch(), Ok)
-        });
-        let tip = looked.await??;
+        let known = if fetch { None } else { blocking(move || mirror.known_tip()).await? };
+        let tip = match known {
+            Some(tip) => tip,
+            None => self.remotes.fetch(environment.mirror()).await??,
+        };
         let read_to = self.store.history_read_to(name).await?;
         if read_to.as_ref() == Some(&tip) {
             return Ok(());
@@ -128,12 +132,8 @@ impl Pipeline {
     ) -> Result<Option<(CommitSha, Vec<(String, Named)>)>, SteerError> {
         let Some(environment) = self.environment_named(name) else { return Ok(None) };
         let mirror = environment.mirror().clone();
-        let commit = blocking(move || {
-            let tip = mirror.fetch()?;
-            mirror.commit_at(&tip, at)
-        })
-        .await?
-        .map_err(StepError::from)?;
+        let tip = self.remotes.fetch(&mirror).await?.map_err(StepError::from)?;
+        let commit = blocking(move || mirror.commit_at(&tip, at)).await?.map_err(StepError::from)?;
         let Some(commit) = commit else { return Ok(None) };
         let named = self.named_at(environment, &commit).await?;
         Ok(Some((commit, named)))

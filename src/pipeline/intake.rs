@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::branch::Announced;
 use super::commands::{Asked, Commands};
 use super::identity::{About, Gate, NotOurs};
+use super::remotes::Remotes;
 use super::worker::{chance, guarded, outlive};
 use super::{Pipeline, Source, StepError, blocking, change, command, missed};
 use crate::domain::{
@@ -31,12 +32,12 @@ const BREATH: Duration = Duration::from_millis(50);
 const MOST_PANICS: u64 = 3;
 
 /// Fetches the heads of all changes that deliveries ask to look at: many cost one exchange with the git server.
-async fn fetch_heads(source: &Source, meanings: &[Result<Meaning, StepError>]) -> change::Fetched {
+async fn fetch_heads(remotes: &Remotes, source: &Source, meanings: &[Result<Meaning, StepError>]) -> change::Fetched {
     let changes = meanings.iter().filter_map(|meaning| match meaning {
         Ok(Meaning::Change(change)) => Some(&**change),
         _ => None,
     });
-    change::fetch_together(source, changes).await
+    change::fetch_together(remotes, source, changes).await
 }
 
 /// What a delivery says: of which repository, and what it asks for.
@@ -112,7 +113,7 @@ impl Pipeline {
         let (due, read) = meanings_of(source, due).await?;
         let meanings = self.only_of_its_repository(name, source, read).await?;
         let (mut pushes, mut without_effect, mut asked) = (Vec::new(), Vec::new(), Vec::new());
-        let fetched = fetch_heads(source, &meanings).await;
+        let fetched = fetch_heads(&self.remotes, source, &meanings).await;
         for (stored, meaning) in due.iter().zip(meanings) {
             match meaning {
                 Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
@@ -234,9 +235,10 @@ impl Pipeline {
     async fn postpone(&self, stored: &StoredDelivery, error: &StepError) -> Result<(), StoreError> {
         let (retry, reason) = match error {
             StepError::Again { retry, reason } => (*retry, reason.clone()),
-            StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason } => {
-                (Retry::Backoff, reason.clone())
-            }
+            StepError::Refused { reason, .. }
+            | StepError::Failed { reason }
+            | StepError::TimedOut { reason }
+            | StepError::Interrupted { reason } => (Retry::Backoff, reason.clone()),
             StepError::Store(error) => (Retry::Backoff, error.to_string()),
         };
         let attempt = u32::try_from(stored.attempts + 1).unwrap_or(u32::MAX);

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::branch::Announced;
 use super::worker::outlive;
-use super::{Pipeline, Source, StepError, blocking};
+use super::{Pipeline, Source, StepError};
 use crate::domain::{CommitSha, Delivery, Intake, SourceName};
 use crate::forge::Undelivered;
 use crate::store::{BranchHead, StoreError};
@@ -39,38 +39,41 @@ pub(super) fn read(body: &[u8]) -> Result<Announced, String> {
 }
 
 impl Pipeline {
-    /// Looks for missed pushes now and every `interval` until `stop`.
-    pub async fn find_missed(&self, interval: Duration, stop: &CancellationToken) -> Result<(), StoreError> {
-        // Up to when each forge's list was read whole, in this process's life.
-        let mut listed = BTreeMap::new();
+    /// Looks for missed pushes of a source now and every `interval` until `stop`.
+    pub async fn find_missed(
+        &self,
+        name: &SourceName,
+        interval: Duration,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
+        // Up to when the forge's list was read whole, in this process's life.
+        let mut listed: Option<Timestamp> = None;
         let mut is_first = true;
         while !stop.is_cancelled() {
-            for (name, source) in &self.settings.sources {
-                if stop.is_cancelled() {
-                    return Ok(());
+            let looked = async {
+                let began = Timestamp::now();
+                let since = listed.map_or(began - LISTED, |read| read - OVERLAP);
+                if self.take_undelivered(name, source, since).await? {
+                    listed = Some(began);
                 }
-                let looked = async {
-                    let began = Timestamp::now();
-                    let since = listed.get(name).map_or(began - LISTED, |read: &Timestamp| *read - OVERLAP);
-                    if self.take_undelivered(name, source, since).await? {
-                        listed.insert(name.clone(), began);
-                    }
-                    // Of another repository under the source's name nothing is looked at.
-                    if self.look_at_repository(name, source, is_first).await? {
-                        self.compare(name, source).await
-                    } else {
-                        Ok(())
-                    }
-                };
-                match looked.await {
-                    Ok(()) => {}
-                    Err(StepError::Store(error)) => outlive(error)?,
-                    Err(
-                        StepError::Again { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason },
-                    ) => {
-                        tracing::warn!(source = %name, reason, "`{name}` cannot be looked at: {reason}");
-                    }
-                    Err(StepError::Refused { reason, .. }) => tracing::warn!(source = %name, reason, "{reason}"),
+                // Of another repository under the source's name nothing is looked at.
+                if self.look_at_repository(name, source, is_first).await? {
+                    self.compare(name, source).await
+                } else {
+                    Ok(())
+                }
+            };
+            let looked = tokio::select! {
+                looked = looked => looked,
+                () = stop.cancelled() => return Ok(()),
+            };
+            match looked {
+                Ok(()) => {}
+                Err(StepError::Store(error)) => outlive(error)?,
+                Err(error) => {
+                    let reason = error.to_string();
+                    tracing::warn!(source = %name, reason, "`{name}` cannot be looked at: {reason}");
                 }
             }
             is_first = false;
@@ -120,9 +123,7 @@ impl Pipeline {
     /// before Slipway was is nobody's push.
     async fn compare(&self, name: &SourceName, source: &Source) -> Result<(), StepError> {
         let branch = source.mirror.remote().branch().to_owned();
-        let mirror = source.mirror.clone();
-        let tip = blocking(move || mirror.fetch()).await?;
-        let tip = match tip {
+        let tip = match self.remotes.fetch(&source.mirror).await? {
             Err(crate::git::GitError::BranchMissing { .. }) => return Ok(()),
             tip => tip?,
         };

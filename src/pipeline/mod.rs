@@ -3,6 +3,7 @@
 mod annotations;
 mod asked;
 mod branch;
+mod branch_writer;
 mod carried;
 mod change;
 mod command;
@@ -12,13 +13,16 @@ mod deployment;
 mod environment;
 mod evaluate;
 mod explain;
+mod follow_up;
 mod fork;
 mod found;
 mod gate;
 mod group;
 mod history;
 mod identity;
+mod insist;
 mod intake;
+mod job_log;
 mod marks;
 mod missed;
 mod note;
@@ -31,6 +35,7 @@ mod promote;
 mod proposed;
 mod publish;
 mod pulse;
+mod remotes;
 mod report;
 mod reported;
 mod request;
@@ -67,9 +72,11 @@ use crate::policy::Policy;
 pub use crate::policy::render::svg as picture_of;
 use crate::store::{ReportHead, Store, StoreError, StoredDelivery};
 
-pub use environment::{BranchWriter, Environment};
+pub use branch_writer::BranchWriter;
+pub use environment::Environment;
 pub use explain::{Explanation, KeyPart};
 pub use page::page_of;
+use remotes::Remotes;
 pub use request::{Merge, Requests};
 pub use source::{locate as fault_place, read_model};
 pub use steer::{Reason, SteerError};
@@ -160,6 +167,8 @@ pub struct Pipeline {
     settings: Settings,
     due: Notify,
     promotable: Notify,
+    promoted: Notify,
+    remotes: Remotes,
     changed: watch::Sender<()>,
     /// Tells that a person wants reports to be tried now.
     retried: watch::Sender<()>,
@@ -177,9 +186,23 @@ impl Pipeline {
         settings: Settings,
     ) -> Self {
         let (due, pulses) = (Notify::new(), pulse::Pulses::default());
-        let (promotable, changed, retried) = (Notify::new(), watch::Sender::new(()), watch::Sender::new(()));
-        let retired = CancellationToken::new();
-        Self { store, executor, artifacts, settings, due, promotable, changed, retried, retired, pulses }
+        let (promotable, promoted) = (Notify::new(), Notify::new());
+        let (changed, retried) = (watch::Sender::new(()), watch::Sender::new(()));
+        let (remotes, retired) = (Remotes::new(), CancellationToken::new());
+        Self {
+            store,
+            executor,
+            artifacts,
+            settings,
+            due,
+            promotable,
+            promoted,
+            remotes,
+            changed,
+            retried,
+            retired,
+            pulses,
+        }
     }
 
     /// Has the workers end after the steps that they are at; what they hold is left to others.

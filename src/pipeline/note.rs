@@ -1,6 +1,6 @@
 //! What is noted on a commit where there is no forge to tell: a line a model, once its run has ended or waits for a person.
 
-use super::{Pipeline, Source, StepError, blocking, comment};
+use super::{Pipeline, Source, StepError, comment};
 use crate::domain::Run;
 use crate::forge::{Report, ReportState};
 use crate::git::NoteLines;
@@ -14,7 +14,7 @@ impl Pipeline {
             return Ok(());
         }
         let commit = run.head.clone();
-        blocking(move || notes.put(&commit, lines)).await?.map_err(StepError::from)
+        self.remotes.call(&source.mirror, move || notes.put(&commit, lines)).await?.map_err(StepError::from)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::source::{self, ModelFile, ModelFiles};
 use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{Diagnostic, Run, RunEvent};
-use crate::git::Mirror;
+use crate::git::{GitError, Mirror};
 use slipway_contract::{Fault, FaultKind, Model};
 
 /// A model as its run sees it.
@@ -37,15 +37,20 @@ impl Pipeline {
     /// The model at the run's revision. Every step that needs it reads it again: the revision never changes.
     pub(super) async fn read_plan(&self, run: &Run) -> Result<Plan, StepError> {
         let mirror = self.source(run)?.mirror.clone();
-        let (head, file, change) = (run.head.clone(), run.file.clone(), run.change.clone());
+        let (head, file) = (run.head.clone(), run.file.clone());
+        let (known, wanted) = (mirror.clone(), head.clone());
+        let there = move || Ok::<_, GitError>(known.known_tip().is_some() && known.contains(&wanted)?);
+        if !blocking(there).await?? {
+            // With the served branch, where the policies are read.
+            match run.change.clone() {
+                Some(change) => {
+                    let fetching = mirror.clone();
+                    self.remotes.call(&mirror, move || fetching.fetch_reference(&change.reference)).await??
+                }
+                None => self.remotes.fetch(&mirror).await??,
+            };
+        }
         blocking(move || {
-            if !mirror.contains(&head)? {
-                // With the served branch, where the policies are read.
-                match change {
-                    Some(change) => mirror.fetch_reference(&change.reference)?,
-                    None => mirror.fetch()?,
-                };
-            }
             let text = source::read_text(&mirror, &head, &file)?;
             let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file is gone")));
             let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;

@@ -8,7 +8,7 @@ use slipway_contract::Digest;
 use super::evaluate::artifact_of;
 use super::marks::{LARGEST_MANIFEST, Marks};
 use super::rules::Ruling;
-use super::{Pipeline, StepError, blocking, texts};
+use super::{Pipeline, StepError, texts};
 use crate::domain::{CommitSha, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
 use crate::git::{GitError, Order, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
 use crate::manifest::{self, Values};
@@ -90,10 +90,13 @@ impl Pipeline {
                 Err(declined) => declined.end(run),
             };
         }
-        match blocking(move || writer.write(order)).await? {
+        match writer.write(&self.remotes, order).await? {
             Ok(Outcome::Pushed { commit, server_messages, .. }) => {
-                if !server_messages.is_empty() {
-                    self.store.append_log(run.id, &texts::server_said(&server_messages)).await?;
+                // The commit has landed: a line that cannot be written does not change that.
+                if !server_messages.is_empty()
+                    && let Err(error) = self.store.append_log(run.id, &texts::server_said(&server_messages)).await
+                {
+                    tracing::warn!(run.id = %run.id, %error, "what the server said is not in the log: {error}");
                 }
                 Ok(landed_in(run, commit))
             }

@@ -64,7 +64,7 @@ impl Pipeline {
         let base = environment.mirror().remote().branch().to_owned();
         let head = branch_of(run);
         let branch = head.clone();
-        let offered = match blocking(move || writer.offer(&branch, order)).await? {
+        let offered = match writer.offer(&self.remotes, branch, order).await? {
             Ok(offered) => offered,
             Err(declined) => return Ok(Err(declined)),
         };
@@ -140,12 +140,13 @@ impl Pipeline {
     async fn is_newest(&self, run: &Run, request: &PromotionRequest) -> Result<bool, StepError> {
         let mirror = self.environment(run)?.mirror().clone();
         let PromotionRequest { branch, head, .. } = request.clone();
+        let looked = mirror.clone();
         let look = move || {
             let reference = format!("refs/heads/{branch}");
-            let Heads { tip, beside } = mirror.fetch_heads(&BTreeSet::from([reference.clone()]))?;
-            Ok(beside.get(&reference) == Some(&head) && mirror.merge_base(&tip, &head)? == Some(tip))
+            let Heads { tip, beside } = looked.fetch_heads(&BTreeSet::from([reference.clone()]))?;
+            Ok(beside.get(&reference) == Some(&head) && looked.merge_base(&tip, &head)? == Some(tip))
         };
-        match blocking(look).await? {
+        match self.remotes.call(&mirror, look).await? {
             Err(GitError::BranchMissing { .. }) => Ok(false),
             newest => Ok(newest?),
         }
@@ -183,7 +184,8 @@ impl Pipeline {
             }
         }
         let (mirror, branch, head) = (environment.mirror().clone(), request.branch.clone(), request.head.clone());
-        match blocking(move || mirror.remove_offer(&branch, &head)).await {
+        let remove = move || mirror.remove_offer(&branch, &head);
+        match self.remotes.call(environment.mirror(), remove).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
                 tracing::warn!(run.id = %run.id, %error, "`{}` could not be removed: {error}", request.branch);

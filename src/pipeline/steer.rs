@@ -37,7 +37,7 @@ impl From<StepError> for SteerError {
             StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason } => {
                 Self::Conflict(reason)
             }
-            StepError::Again { reason, .. } => Self::Unreachable(reason),
+            StepError::Again { reason, .. } | StepError::Interrupted { reason } => Self::Unreachable(reason),
         }
     }
 }

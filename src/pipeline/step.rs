@@ -28,6 +28,8 @@ pub(super) enum StepError {
     Failed { reason: String },
     /// A trainer was still at work when its time was over.
     TimedOut { reason: String },
+    /// The work was ended half-way, and may end so every time: tried again a few times, then a person has to act.
+    Interrupted { reason: String },
     /// Another attempt may help, or a person has to act first.
     Again { retry: Retry, reason: String },
     /// The store failed, or the run is not ours any more.
@@ -40,6 +42,7 @@ impl fmt::Display for StepError {
             Self::Refused { reason, .. }
             | Self::Failed { reason }
             | Self::TimedOut { reason }
+            | Self::Interrupted { reason }
             | Self::Again { reason, .. } => f.write_str(reason),
             Self::Store(error) => error.fmt(f),
         }
@@ -66,10 +69,11 @@ impl From<ArtifactError> for StepError {
 
 impl From<JobError> for StepError {
     fn from(error: JobError) -> Self {
-        if matches!(error, JobError::Deadline { .. }) {
-            return Self::TimedOut { reason: error.to_string() };
+        match error {
+            JobError::Deadline { .. } => Self::TimedOut { reason: error.to_string() },
+            JobError::Killed { .. } => Self::Interrupted { reason: error.to_string() },
+            error => Self::after(error.retry(), error.to_string()),
         }
-        Self::after(error.retry(), error.to_string())
     }
 }
 
@@ -90,5 +94,10 @@ impl StepError {
 
 /// Runs blocking work on a thread for it. Git and the disk are never touched on the asynchronous threads.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StepError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| StepError::local("a step panicked", error))
+    tokio::task::spawn_blocking(work).await.map_err(|error| panicked(&error))
+}
+
+/// A step panicked. Each panic is a defect, and the same again most often ends the same way.
+pub(super) fn panicked(error: &tokio::task::JoinError) -> StepError {
+    StepError::Interrupted { reason: format!("a step panicked: {error}") }
 }

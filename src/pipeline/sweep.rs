@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use slipway_contract::Digest;
 
-use super::{Pipeline, StepError, blocking};
+use super::{Pipeline, StepError};
 use crate::artifacts::{ArtifactError, ArtifactStore};
 use crate::domain::{Named, SourceName};
 use crate::store::{Removal, RemovedRun, Store, StoreError};
@@ -153,9 +153,8 @@ impl Pipeline {
     pub(super) async fn named_everywhere(&self) -> Result<NamedNow, StoreError> {
         let mut named = NamedNow { artifacts: self.store.artifacts_named().await?, unclear: Vec::new() };
         for (name, environment) in &self.settings.environments {
-            let mirror = environment.mirror().clone();
             let read = async {
-                let tip = blocking(move || mirror.fetch()).await??;
+                let tip = self.remotes.fetch(environment.mirror()).await??;
                 self.named_at(environment, &tip).await
             };
             match read.await {

@@ -43,6 +43,11 @@ pub(super) fn stalled(reason: &str) -> String {
     format!("stalled: {reason}\n  help: mend it, then `slipway runs retry`; a newer push takes its place as well")
 }
 
+/// A run still waits for the end of an outage.
+pub(super) fn long_outage(attempts: u32, reason: &str) -> String {
+    format!("still waiting after {attempts} attempts: {reason}\n  help: it goes on by itself when this is mended")
+}
+
 /// Training is done.
 pub(super) fn trained(artifact: &Digest) -> String {
     format!("weights {} stored", artifact.short())

@@ -6,9 +6,11 @@ use std::path::Path;
 use slipway_contract::{Digest, Fault, FaultKind, Job, JobWork, Model, Progress, TrainingJob};
 use tokio_util::sync::CancellationToken;
 
+use super::insist::insist;
+use super::job_log::MOST_UNWRITTEN;
 use super::plan::{Plan, refused};
 use super::{Pipeline, StepError, blocking, source, texts};
-use crate::domain::{Document, Run, RunEvent};
+use crate::domain::{Document, Retry, Run, RunEvent};
 use crate::executor::{JobError, Provenance};
 use crate::git::{ExportLimits, SourceTree};
 use crate::store::Trained;
@@ -117,14 +119,15 @@ impl Pipeline {
         };
         self.run_job(run, place.plan, place.folder, &job, place.cancel).await?;
         let output = place.folder.join(Job::OUTPUT);
-        let artifact = self.artifacts.put_weights(&output.join(WEIGHTS)).await?;
-        self.artifacts.put_document(&artifact, CARD, read_output(&output.join(CARD)).await?).await?;
+        let (card, report) = (read_output(&output.join(CARD)).await?, read_output(&output.join(REPORT)).await?);
+        let (weights, artifacts) = (output.join(WEIGHTS), &self.artifacts);
+        let artifact = insist(place.cancel, || artifacts.put_weights(&weights)).await?;
+        insist(place.cancel, || artifacts.put_document(&artifact, CARD, card.clone())).await?;
         // Equal weights may come of several trainings, each with a report of its own.
         let name = format!("training/{}-{}.json", run.id, model.spec.training.seed);
-        let report = read_output(&output.join(REPORT)).await?;
-        let digest = self.artifacts.put_document(&artifact, &name, report).await?;
+        let digest = insist(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;
         let trained = Trained { run: run.id, artifact, report: Document { name, digest } };
-        self.store.record_trained(key, &trained).await?;
+        insist(place.cancel, || self.store.record_trained(key, &trained)).await?;
         Ok(trained)
     }
 
@@ -143,7 +146,7 @@ impl Pipeline {
         })
         .await?;
         exported.map_err(|error| match error.retry() {
-            crate::domain::Retry::Never => refused(vec![crate::domain::Diagnostic::new(&run.file, error.to_string())]),
+            Retry::Never => refused(vec![crate::domain::Diagnostic::new(&run.file, error.to_string())]),
             _ => StepError::from(error),
         })
     }
@@ -174,11 +177,12 @@ impl Pipeline {
         let file = folder.join(Job::FILE);
         let content = serde_json::to_vec(job).expect("a job holds only texts and numbers");
         tokio::fs::write(&file, content).await.map_err(|error| StepError::local("the job cannot be written", error))?;
-        let (lines, mut said) = tokio::sync::mpsc::unbounded_channel();
+        let (lines, said) = tokio::sync::mpsc::channel(MOST_UNWRITTEN);
         let mut sink = move |progress: Progress| {
             // Steps are for progress bars; a log of them would only be long.
             if !matches!(progress, Progress::Step { .. }) {
-                let _ = lines.send(progress.to_line());
+                // A log that cannot be written for long loses lines, and the job goes on.
+                let _ = lines.try_send(progress.to_line());
             }
         };
         let from_fork = run.change.as_ref().is_some_and(|change| change.fork);
@@ -188,14 +192,7 @@ impl Pipeline {
             drop(sink); // ends the log below
             ended
         };
-        let log = async {
-            while let Some(line) = said.recv().await {
-                self.store.append_log(run.id, &line).await?;
-            }
-            Ok::<(), StepError>(())
-        };
-        let (ended, logged) = tokio::join!(work, log);
-        logged?;
+        let (ended, ()) = tokio::join!(work, self.write_log(run.id, said));
         ended.map_err(|error| match error {
             JobError::Fault(fault) => of_fault(run, plan, &fault),
             error => StepError::from(error),

@@ -3,26 +3,31 @@
 use std::panic::AssertUnwindSafe;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::step::Step;
 use super::{Pipeline, StepError, texts};
-use crate::domain::{Actor, Origin, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before, spoken};
+use crate::domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before, spoken};
 use crate::store::{Claim, Lease, StoreError};
 
 /// How often a claim is extended; also how soon a worker notices that its run was called off.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How often runs are looked for without being woken: for those that wait for a pause to end.
 const POLL: Duration = Duration::from_secs(1);
-/// Failed attempts at one step after which a run waits for a person: about an hour.
-const MOST_ATTEMPTS: u32 = 20;
+/// Failed attempts at one step after which it is said that a run still waits: about an hour. It goes on by itself when the
+/// outage ends.
+const LONG_OUTAGE: u32 = 20;
+/// Attempts at one step that were ended half-way after which a run waits for a person.
+const MOST_INTERRUPTIONS: u32 = 3;
 /// Promotions that are carried together.
-const MOST_TOGETHER: u32 = 64;
+const MOST_TOGETHER: usize = 64;
 
 /// A moment at which the process ends as if it were killed: right after a run entered a state, or right before that
 /// was recorded. Tests of crashes set it; nobody else has a reason to.
@@ -89,6 +94,23 @@ enum Station {
     Promotion,
 }
 
+/// Runs that were claimed together.
+type Claimed = Result<Vec<(Run, Lease)>, StoreError>;
+
+/// How a run is let go of.
+#[derive(Debug, Clone, Copy)]
+struct Carried {
+    due_at: Timestamp,
+    /// Whether somebody else is to go on with it now.
+    goes_on: bool,
+}
+
+impl Carried {
+    fn until(due_at: Timestamp) -> Self {
+        Self { due_at, goes_on: false }
+    }
+}
+
 impl Station {
     fn serves(self, state: RunState) -> bool {
         match self {
@@ -127,36 +149,80 @@ impl Pipeline {
         Ok(true)
     }
 
-    /// Promotes what is to be promoted to an environment, until `stop`. Runs that are due together are carried
-    /// together, so that their commits share a push.
+    /// Looks at the runs that wait for their promotion to an environment, until `stop`, and promotes those that nothing holds
+    /// back any more.
+    pub async fn watch_waiting(
+        self: &Arc<Self>,
+        environment: &SourceName,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        self.carry_together(environment, RunState::Waiting, stop).await
+    }
+
+    /// Promotes what is to be promoted to an environment, until `stop`. What waits is looked at elsewhere: a look at other
+    /// repositories holds up no promotion.
     pub async fn promote_runs(
         self: &Arc<Self>,
         environment: &SourceName,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        while !stop.is_cancelled() {
-            // Waiting begins before looking, so that nobody is missed who wakes in between.
-            let woken = self.promotable.notified();
-            match self.store.claim_promotions(environment, self.claim(), MOST_TOGETHER).await {
-                Ok(claimed) if claimed.is_empty() => {}
-                Ok(claimed) => {
-                    let carried = claimed
-                        .into_iter()
-                        .map(|(run, lease)| async move { self.carry(run, &lease, Station::Promotion, stop).await });
-                    for ended in join_all(carried).await {
+        self.carry_together(environment, RunState::Promoting, stop).await
+    }
+
+    /// Carries the runs of an environment that are due in a state, many at a time, so that their commits share a push. The
+    /// slowest of them holds up none that come later.
+    async fn carry_together(
+        self: &Arc<Self>,
+        environment: &SourceName,
+        state: RunState,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let mut carried = FuturesUnordered::new();
+        let mut poll = tokio::time::interval(POLL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut woken = Box::pin(self.promotable.notified());
+        let mut look = true;
+        // Claimed beside carrying, never instead of it: what is carried may hold what the claim waits for.
+        let mut claiming: Option<BoxFuture<'_, Claimed>> = None;
+        loop {
+            let room = MOST_TOGETHER - carried.len();
+            if look && claiming.is_none() && room > 0 && !stop.is_cancelled() {
+                // Waiting begins before looking, so that nobody is missed who wakes in between.
+                woken.set(self.promotable.notified());
+                let limit = u32::try_from(room).unwrap_or(u32::MAX);
+                claiming = Some(self.store.claim_promotions(environment, state, self.claim(), limit).boxed());
+            }
+            let is_claiming = claiming.is_some();
+            let claimed = async {
+                match &mut claiming {
+                    Some(claiming) => claiming.await,
+                    None => std::future::pending().await,
+                }
+            };
+            look = tokio::select! {
+                claimed = claimed => {
+                    claiming = None;
+                    match claimed {
+                        Ok(claimed) => carried.extend(claimed.into_iter().map(|(run, lease)| async move {
+                            self.carry(run, &lease, Station::Promotion, stop).await
+                        })),
+                        Err(error) => outlive(error)?,
+                    }
+                    false
+                }
+                Some(ended) = carried.next() => {
+                    ended.or_else(outlive)?;
+                    // Others that ended with it, as those that shared its push, are taken in before more is claimed.
+                    while let Some(Some(ended)) = carried.next().now_or_never() {
                         ended.or_else(outlive)?;
                     }
-                    continue;
+                    carried.is_empty()
                 }
-                Err(error) => outlive(error)?,
-            }
-            tokio::select! {
-                () = woken => {}
-                () = tokio::time::sleep(POLL) => {}
-                () = stop.cancelled() => {}
-            }
+                () = woken.as_mut() => true,
+                _ = poll.tick() => true,
+                () = stop.cancelled(), if carried.is_empty() && !is_claiming => return Ok(()),
+            };
         }
-        Ok(())
     }
 
     fn claim(&self) -> Claim {
@@ -171,15 +237,33 @@ impl Pipeline {
         station: Station,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        match Box::pin(self.carry_held(run, lease, station, stop)).await {
+        // The lease is kept until all is recorded, whatever has to be waited for in between.
+        let carried = tokio::select! {
+            carried = Box::pin(self.carry_held(run, lease, station, stop)) => carried,
+            lost = self.keep_lease(lease) => Err(lost),
+        };
+        let released = match carried {
+            Ok(carried) => self.store.release_run(lease, carried.due_at).await.map(|()| carried.goes_on),
+            Err(error) => Err(error),
+        };
+        match released {
+            Ok(goes_on) => {
+                if goes_on {
+                    self.due.notify_one();
+                    self.promotable.notify_waiters();
+                }
+                Ok(())
+            }
             Err(StoreError::LeaseLost { run }) => {
                 tracing::info!(run.id = %run, "run {run} was called off or taken over");
                 self.clear_work(run).await;
                 Ok(())
             }
-            ended => ended,
+            Err(error) => Err(error),
         }
     }
+
+    /// Carries a run that is held.
 
     #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.model))]
     async fn carry_held(
@@ -188,26 +272,24 @@ impl Pipeline {
         lease: &Lease,
         station: Station,
         stop: &CancellationToken,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Carried, StoreError> {
         while station.serves(run.state) {
             let mut attempted = run.clone();
             let cancel = stop.child_token();
             let work = guarded(self.step(&mut attempted, &cancel));
             let ended = tokio::select! {
                 ended = work => ended,
-                lost = self.keep_lease(lease) => return Err(lost),
+                // A look changes nothing, and may wait long for a server: whoever comes next looks again.
+                () = stop.cancelled(), if run.state == RunState::Waiting => return Ok(Carried::until(Timestamp::now())),
             };
             let interruptible = matches!(run.state, RunState::Training | RunState::Evaluating);
             if stop.is_cancelled() && interruptible && ended.is_err() {
-                return self.store.release_run(lease, Timestamp::now()).await;
+                return Ok(Carried::until(Timestamp::now()));
             }
             match ended {
-                Ok(Step::Waits(until)) => return self.store.release_run(lease, until).await,
+                Ok(Step::Waits(until)) => return Ok(Carried::until(until)),
                 Ok(Step::Moved(event, cause)) => {
-                    attempted.attempts = 0;
-                    if event == RunEvent::Promoted {
-                        self.after_promotion(&attempted).await;
-                    }
+                    (attempted.attempts, attempted.interruptions) = (0, 0);
                     run = self.record_or_fail(lease, run, attempted, event, cause).await?;
                 }
                 Err(StepError::Refused { reason, diagnostics }) => {
@@ -221,27 +303,28 @@ impl Pipeline {
                 Err(StepError::Failed { reason }) => {
                     run = self.record_or_fail(lease, run, attempted, RunEvent::Failed, reason).await?;
                 }
+                Err(StepError::Interrupted { reason }) => {
+                    run.interruptions += 1;
+                    let again = if run.interruptions < MOST_INTERRUPTIONS { Retry::Backoff } else { Retry::Never };
+                    return self.put_off(lease, run, again, reason).await;
+                }
                 Err(StepError::Again { retry, reason }) => return self.put_off(lease, run, retry, reason).await,
                 // What cannot be read now may be read by a newer server in a moment: it is tried again for a while.
                 Err(StepError::Store(error)) if error.is_of_one_row() => {
-                    return self.put_off(lease, run, Retry::Backoff, error.to_string()).await;
+                    let again = if run.attempts < LONG_OUTAGE { Retry::Backoff } else { Retry::Never };
+                    return self.put_off(lease, run, again, error.to_string()).await;
                 }
                 Err(StepError::Store(error)) => return Err(error),
             }
             if (stop.is_cancelled() || self.retired.is_cancelled()) && run.state.is_active() {
-                return self.store.release_run(lease, Timestamp::now()).await;
+                return Ok(Carried::until(Timestamp::now()));
             }
         }
         // What was trained and evaluated is kept elsewhere by now.
         if !run.state.is_active() || run.state == RunState::Waiting {
             self.clear_work(run.id).await;
         }
-        self.store.release_run(lease, Timestamp::now()).await?;
-        if run.state.is_active() {
-            self.due.notify_one();
-            self.promotable.notify_waiters();
-        }
-        Ok(())
+        Ok(Carried { due_at: Timestamp::now(), goes_on: run.state.is_active() })
     }
 
     /// Does the step the run's state calls for.
@@ -262,17 +345,15 @@ impl Pipeline {
     }
 
     /// Extends the lease for as long as it is ours; ends with the reason when it is not. A store that cannot be
-    /// reached for a moment is no reason: the lease holds until its end.
+    /// reached is no reason: nobody can take the run over there either, and a training of hours would be for nothing. Whoever
+    /// did take it over is found out as soon as the store answers; until then nothing can be recorded under the old lease.
     async fn keep_lease(&self, lease: &Lease) -> StoreError {
-        // Measured by a clock that does not jump.
-        let mut extended = Instant::now();
         loop {
             tokio::time::sleep(HEARTBEAT.min(self.settings.lease / 3)).await;
             self.show_progress();
-            let asked = Instant::now();
             match self.store.extend_lease(lease, Timestamp::now() + self.settings.lease).await {
-                Ok(()) => extended = asked,
-                Err(error) if error.retry() == Retry::Never || extended.elapsed() > self.settings.lease => {
+                Ok(()) => {}
+                Err(error) if error.retry() == Retry::Never => {
                     metrics::counter!("slipway_leases_lost_total").increment(1);
                     return error;
                 }
@@ -311,12 +392,12 @@ impl Pipeline {
             Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
         let since = self.store.in_state_since(run.id).await;
         let promoted = matches!(event, RunEvent::Promoted | RunEvent::Found);
-        let onward = if promoted { self.onward_of(&run).await? } else { Vec::new() };
+        let concerned = if promoted { self.concerned_by(&run).await } else { Vec::new() };
         self.crash_if(run.state, false);
-        self.store.record_moved(lease, &run, &transition, &onward).await?;
+        self.store.record_moved(lease, &run, &transition, &concerned).await?;
         self.crash_if(run.state, true);
-        if !onward.is_empty() {
-            self.due.notify_one();
+        if !concerned.is_empty() {
+            self.promoted.notify_waiters();
         }
         self.tell_change();
         measure(from, since.ok().flatten(), run.updated_at);
@@ -335,51 +416,43 @@ impl Pipeline {
         Ok(run)
     }
 
-    /// The runs that take a promoted artifact to the environments behind this one. What was rolled back to stays here.
-    async fn onward_of(&self, run: &Run) -> Result<Vec<Run>, StoreError> {
-        let (Some(artifact), false) = (&run.artifact, matches!(run.origin, Some(Origin::Rollback { .. }))) else {
-            return Ok(Vec::new());
-        };
-        match self.environments_after(&run.environment, &run.model, artifact, &run.source).await {
-            Ok(environments) => Ok(environments.into_iter().map(|next| run.onward(next, run.updated_at)).collect()),
-            Err(StepError::Store(error)) => Err(error),
-            Err(error) => {
-                tracing::error!(%error, "the environments after `{}` cannot be looked at: {error}", run.environment);
-                Ok(Vec::new())
-            }
-        }
-    }
-
-    /// Reads the environment's history on before the run is said to be done, so that whoever hears of that finds it
-    /// there. If it fails now, the next look at the environment reads it.
-    async fn after_promotion(&self, run: &Run) {
+    /// The environments whose repositories are to be read because a run was promoted. Its own is read on here, as far as it
+    /// is known without asking its server, so that whoever hears of the promotion finds it in the history.
+    async fn concerned_by(&self, run: &Run) -> Vec<SourceName> {
+        let mut concerned = self.next_after(run);
         if let Err(error) = self.read_history(&run.environment, false).await {
-            tracing::warn!(%error, "the history of `{}` cannot be read on: {error}", run.environment);
+            tracing::warn!(%error, "the history of `{}` is read on later: {error}", run.environment);
+            concerned.push(run.environment.clone());
         }
+        concerned
     }
 
-    /// Lets a run wait: for a pause, or, when only a person can help, until it is retried.
-    async fn put_off(&self, lease: &Lease, mut run: Run, retry: Retry, reason: String) -> Result<(), StoreError> {
+    /// Lets a run wait: for a pause, or, when only a person can help, until it is retried. An outage is waited out however
+    /// long it takes, and said once when it takes long.
+    async fn put_off(&self, lease: &Lease, mut run: Run, retry: Retry, reason: String) -> Result<Carried, StoreError> {
         run.attempts += 1;
         let pause = match retry {
             Retry::After(pause) => Some(pause),
-            Retry::Backoff if run.attempts < MOST_ATTEMPTS => Some(pause_before(run.attempts, chance())),
-            Retry::Backoff | Retry::Never => None,
+            Retry::Backoff => Some(pause_before(run.attempts, chance())),
+            Retry::Never => None,
         };
         run.stalled = pause.is_none();
         run.updated_at = Timestamp::now();
-        let stalled = if let Some(pause) = pause {
+        let said = if let Some(pause) = pause {
             tracing::warn!(reason, "run {} waits {} before attempt {}", run.id, spoken(pause), run.attempts + 1);
-            None
+            (run.attempts == LONG_OUTAGE).then(|| texts::long_outage(run.attempts, &reason))
         } else {
             tracing::error!(reason, "run {} is stalled: {reason}", run.id);
-            let (at, actor) = (run.updated_at, Actor::controller());
-            Some(Transition { from: Some(run.state), to: run.state, at, cause: texts::stalled(&reason), actor })
+            Some(texts::stalled(&reason))
         };
+        let said = said.map(|cause| {
+            let (at, actor) = (run.updated_at, Actor::controller());
+            Transition { from: Some(run.state), to: run.state, at, cause, actor }
+        });
         run.reason = Some(reason);
-        self.store.record_run(lease, &run, stalled.as_ref()).await?;
+        self.store.record_run(lease, &run, said.as_ref()).await?;
         self.tell_change();
-        self.store.release_run(lease, Timestamp::now() + pause.unwrap_or_default()).await
+        Ok(Carried::until(Timestamp::now() + pause.unwrap_or_default()))
     }
 
     fn crash_if(&self, state: RunState, recorded: bool) {

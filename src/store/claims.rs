@@ -13,9 +13,15 @@ use super::written::text;
 use super::{Lease, Store, StoreError, logs, promotions, quarantine};
 use crate::domain::{Run, RunState, SourceName, Transition};
 
-/// Milliseconds beyond which a time in the future cannot be meant: pauses last five minutes at most and leases thirty
-/// seconds. What lies farther ahead was written before the clock was set back, and counts as due.
-pub(super) const FARTHEST: i64 = 15 * 60 * 1000;
+/// Milliseconds by which the clocks of servers that share a store may differ.
+const SKEW: i64 = 60 * 1000;
+
+/// The latest time at which a pause or a lease can have been set, by a clock that shows `now`. What was set later was set
+/// before the clock was set back: its end means nothing, so the pause is over and the lease has ended. How far away an end
+/// is says nothing: a forge may ask for hours.
+pub(super) fn latest_set(now: i64) -> i64 {
+    now.saturating_add(SKEW)
+}
 
 /// How a run is claimed.
 #[derive(Debug, Clone, Copy)]
@@ -32,15 +38,15 @@ pub struct Claim {
 /// the one that was served longest ago. Within a source: by priority, then by age; within a lane strictly by age. What this
 /// program cannot read, or in a state it does not know, is passed over and holds up nobody.
 const CLAIM: [&str; 2] = [
-    "UPDATE runs SET lease = $1, lease_until = $2 WHERE id = (
+    "UPDATE runs SET lease = $1, lease_until = $2, lease_set_at = $3 WHERE id = (
          SELECT next.id FROM queues JOIN runs AS next ON next.id = (
              SELECT due.id FROM runs AS due
              WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
                AND due.state IN ('queued', 'training', 'evaluating', 'gating', 'publishing')
                AND READABLE due.id
                AND ($7 IS NULL OR $7 LIKE '%,' || due.environment || ',%')
-               AND (due.due_at <= $3 OR due.due_at > $4)
-               AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_until > $4)
+               AND (due.due_at <= $3 OR due.due_set_at > $4)
+               AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_set_at > $4)
                AND NOT EXISTS (SELECT 1 FROM runs AS older
                                WHERE older.lane = due.lane AND older.active = 1 AND older.stalled = 0
                                  AND older.state <> 'waiting' AND READABLE older.id
@@ -49,10 +55,10 @@ const CLAIM: [&str; 2] = [
     ")
          WHERE ($6 IS NULL OR $6 LIKE '%,' || queues.source || ',%')
            AND (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source AND held.lease IS NOT NULL
-                  AND held.lease_until BETWEEN $3 AND $4) < $5
+                  AND held.lease_until >= $3 AND held.lease_set_at <= $4) < $5
          ORDER BY next.priority DESC,
                   (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source
-                     AND held.lease IS NOT NULL AND held.lease_until BETWEEN $3 AND $4),
+                     AND held.lease IS NOT NULL AND held.lease_until >= $3 AND held.lease_set_at <= $4),
                   queues.claimed_at, next.created_at LIMIT 1)
      RETURNING id AS key, source, document",
 ];
@@ -117,7 +123,7 @@ impl Store {
             .bind(token.clone())
             .bind(millis(claim.now + claim.hold_for))
             .bind(now)
-            .bind(now + FARTHEST)
+            .bind(latest_set(now))
             .bind(i64::from(claim.most_of_a_source))
             .bind(self.served_sources())
             .bind(self.served_environments())
@@ -141,10 +147,11 @@ impl Store {
 
     /// Holds the run longer; fails with [`StoreError::LeaseLost`] if it is not held any more.
     pub async fn extend_lease(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
-        let done = sqlx::query("UPDATE runs SET lease_until = $1 WHERE id = $2 AND lease = $3")
+        let done = sqlx::query("UPDATE runs SET lease_until = $1, lease_set_at = $4 WHERE id = $2 AND lease = $3")
             .bind(millis(until))
             .bind(lease.run.to_string())
             .bind(lease.token.clone())
+            .bind(millis(Timestamp::now()))
             .execute(&self.database.pool)
             .await?;
         held(lease, done.rows_affected())
@@ -165,13 +172,14 @@ impl Store {
 
     /// Lets go of the run, not to be taken before `due_at`; but at once if it was woken while it was held.
     pub async fn release_run(&self, lease: &Lease, due_at: Timestamp) -> Result<(), StoreError> {
-        let update = "UPDATE runs SET lease = NULL, lease_until = NULL,
+        let update = "UPDATE runs SET lease = NULL, lease_until = NULL, due_set_at = $4,
                                       due_at = CASE WHEN due_at < 0 THEN 0 ELSE $1 END
                       WHERE id = $2 AND lease = $3";
         let done = sqlx::query(update)
             .bind(millis(due_at))
             .bind(lease.run.to_string())
             .bind(lease.token.clone())
+            .bind(millis(Timestamp::now()))
             .execute(&self.database.pool)
             .await?;
         held(lease, done.rows_affected())

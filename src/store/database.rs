@@ -12,16 +12,15 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection, Row as _, Transaction};
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::turns::Turns;
 use super::{PostgresUrl, Settings, StoreError};
 
 /// Connections: readers beside the one writer that SQLite allows. Each costs about 100 KiB when idle.
 const SQLITE_CONNECTIONS: u32 = 4;
 /// Connections to PostgreSQL of one server.
 const POSTGRES_CONNECTIONS: u32 = 8;
-/// Connections besides, each held for as long as a branch is written. None of them is needed to get on with that.
-const POSTGRES_TURNS: u32 = 8;
-/// How long a step waits for a connection before it counts as failed.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a step waits for a connection, or for its turn, before it counts as failed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What SQLite is told on every connection: a write-ahead log, every commit synced to disk before it counts, ten
 /// seconds of waiting for another process, and a log of up to 16 MB before it is worked into the file.
@@ -60,7 +59,7 @@ pub(super) struct Database {
     pub(super) pool: AnyPool,
     pub(super) dialect: Dialect,
     /// Where turns to write a branch are held; `None` if nobody shares the database.
-    pub(super) turns: Option<AnyPool>,
+    pub(super) turns: Option<Turns>,
     /// Who writes to SQLite. It has one writer at a time, and whoever finds it busy sleeps for milliseconds before it
     /// asks again; waiting here ends at the moment the other is done.
     writing: Arc<Mutex<()>>,
@@ -115,7 +114,7 @@ impl Database {
             .before_acquire(|connection, _| Box::pin(async move { Ok(!Connection::is_in_transaction(connection)) }));
         let turns = match dialect {
             Dialect::Sqlite => None,
-            Dialect::Postgres => Some(options.clone().max_connections(POSTGRES_TURNS).connect_lazy(&url)?),
+            Dialect::Postgres => Some(Turns::on(&url)?),
         };
         let database = Self { pool: options.connect(&url).await?, dialect, turns, writing: Arc::default() };
         database.demand_unicode().await?;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
+use super::claims::latest_set;
 use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
 use super::inbox::unpack;
 use super::written::text;
@@ -174,7 +175,7 @@ impl Store {
                  SELECT id FROM (
                      SELECT id, size, SUM(size) OVER (ORDER BY received_at, id) AS so_far FROM (
                          SELECT id, size, received_at FROM deliveries
-                         WHERE source = $1 AND state = 'pending' AND (due_at <= $2 OR due_at > $3) AND {}
+                         WHERE source = $1 AND state = 'pending' AND (due_at <= $2 OR due_set_at > $3) AND {}
                          ORDER BY received_at, id LIMIT $4) AS waiting) AS summed
                  WHERE so_far <= $5 OR so_far = size)
              ORDER BY received_at, id",
@@ -183,7 +184,7 @@ impl Store {
         let rows = sqlx::query(select)
             .bind(source.as_str().to_owned())
             .bind(millis(now))
-            .bind(millis(now) + super::claims::FARTHEST)
+            .bind(latest_set(millis(now)))
             .bind(i64::from(limit))
             .bind(TOGETHER_BYTES);
         let rows = rows.fetch_all(&self.database.pool).await?;
@@ -197,13 +198,14 @@ impl Store {
         due_at: Timestamp,
         note: &str,
     ) -> Result<(), StoreError> {
-        let update = "UPDATE deliveries SET due_at = $1, note = $2, attempts = attempts + 1
+        let update = "UPDATE deliveries SET due_at = $1, due_set_at = $5, note = $2, attempts = attempts + 1
                       WHERE source = $3 AND id = $4 AND state = 'pending'";
         sqlx::query(update)
             .bind(millis(due_at))
             .bind(text(note))
             .bind(delivery.source.as_str().to_owned())
             .bind(text(&*delivery.id))
+            .bind(millis(Timestamp::now()))
             .execute(&self.database.pool)
             .await?;
         Ok(())
@@ -218,14 +220,14 @@ impl Store {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let update = "UPDATE deliveries SET due_at = $1
-                      WHERE source = $2 AND id = $3 AND state = 'pending' AND (due_at <= $4 OR due_at > $5)";
+        let update = "UPDATE deliveries SET due_at = $1, due_set_at = $4
+                      WHERE source = $2 AND id = $3 AND state = 'pending' AND (due_at <= $4 OR due_set_at > $5)";
         let held = sqlx::query(update)
             .bind(millis(until))
             .bind(source.as_str().to_owned())
             .bind(id.to_owned())
             .bind(millis(now))
-            .bind(millis(now) + super::claims::FARTHEST)
+            .bind(latest_set(millis(now)))
             .execute(&self.database.pool)
             .await?;
         Ok(held.rows_affected() == 1)

@@ -62,6 +62,12 @@ pub enum StoreError {
         /// The branch.
         branch: String,
     },
+    /// Another server writes the branch.
+    #[error("another server has the turn to write {branch}")]
+    TurnTaken {
+        /// The repository and the branch.
+        branch: String,
+    },
     /// A token of this name exists.
     #[error("there is a token `{name}` already: revoke it first, or choose another name")]
     TokenExists {
@@ -124,7 +130,9 @@ impl StoreError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Database(_) | Self::NotWritten { .. } | Self::BranchMoved { .. } => Retry::Backoff,
+            Self::Database(_) | Self::NotWritten { .. } | Self::BranchMoved { .. } | Self::TurnTaken { .. } => {
+                Retry::Backoff
+            }
             _ => Retry::Never,
         }
     }

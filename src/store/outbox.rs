@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::claims::FARTHEST;
+use super::claims::latest_set;
 use super::database::{in_steps, millis, places};
 use super::{Store, StoreError};
 use crate::domain::SourceName;
@@ -18,14 +18,14 @@ impl Store {
         let mut transaction = self.database.begin().await?;
         let select = AssertSqlSafe(format!(
             "SELECT sequence FROM outbox
-             WHERE source = $1 AND state IN ('pending', 'dead') AND (state = 'dead' OR due_at <= $2 OR due_at > $3)
+             WHERE source = $1 AND state IN ('pending', 'dead') AND (state = 'dead' OR due_at <= $2 OR due_set_at > $3)
              ORDER BY sequence LIMIT $4{}",
             self.database.locked_or_skipped()
         ));
         let rows = sqlx::query(select)
             .bind(source.as_str().to_owned())
             .bind(millis(now))
-            .bind(millis(now) + FARTHEST)
+            .bind(latest_set(millis(now)))
             .bind(TOGETHER)
             .fetch_all(&mut *transaction)
             .await?;

@@ -6,14 +6,14 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
-use super::claims::{FARTHEST, record};
+use super::claims::{latest_set, record};
 use super::conditions::Conditions;
 use super::database::{Database, millis};
 use super::runs::{self, read_document};
 use super::steering::supersede;
 use super::written::text;
-use super::{Claim, Lease, Store, StoreError, decisions, owners, quarantine};
-use crate::domain::{Actor, Hold, Run, SourceName, Transition};
+use super::{Claim, Lease, Store, StoreError, decisions, follow_ups, owners, quarantine};
+use crate::domain::{Actor, Hold, Run, RunState, SourceName, Transition};
 
 /// Earlier promotions of a model that are looked at when one of them is wanted back.
 const MOST_EARLIER: i64 = 200;
@@ -52,21 +52,22 @@ pub(super) async fn take_place(
 }
 
 impl Store {
-    /// Takes runs that wait for their promotion to an environment or are at it, up to `limit`, those that wait longest
-    /// first.
+    /// Takes runs that wait for their promotion to an environment, or those that are at it, up to `limit`, those that were
+    /// recorded first before others.
     pub async fn claim_promotions(
         &self,
         environment: &SourceName,
+        state: RunState,
         claim: Claim,
         limit: u32,
     ) -> Result<Vec<(Run, Lease)>, StoreError> {
         let take = AssertSqlSafe(format!(
-            "UPDATE runs SET lease = $1, lease_until = $2, due_at = 0 WHERE id IN (
+            "UPDATE runs SET lease = $1, lease_until = $2, lease_set_at = $3, due_at = 0 WHERE id IN (
                  SELECT id FROM runs
                  WHERE active = 1 AND stalled = 0 AND state IN ('waiting', 'promoting') AND {}
-                   AND environment = $6 AND ($7 IS NULL OR $7 LIKE '%,' || source || ',%')
-                   AND (due_at <= $3 OR due_at > $4)
-                   AND (lease IS NULL OR lease_until < $3 OR lease_until > $4)
+                   AND state = $8 AND environment = $6 AND ($7 IS NULL OR $7 LIKE '%,' || source || ',%')
+                   AND (due_at <= $3 OR due_set_at > $4)
+                   AND (lease IS NULL OR lease_until < $3 OR lease_set_at > $4)
                  ORDER BY created_at, id LIMIT $5{})
              RETURNING id AS key, source, document",
             quarantine::readable(quarantine::RUN, "id"),
@@ -79,10 +80,11 @@ impl Store {
             .bind(token.clone())
             .bind(millis(claim.now + claim.hold_for))
             .bind(now)
-            .bind(now + FARTHEST)
+            .bind(latest_set(now))
             .bind(i64::from(limit))
             .bind(environment.as_str().to_owned())
             .bind(self.served_sources())
+            .bind(state.as_str())
             .fetch_all(&mut *transaction)
             .await?;
         let mut claimed: Vec<Run> = Vec::with_capacity(rows.len());
@@ -100,20 +102,18 @@ impl Store {
         Ok(claimed.into_iter().map(|run| (run.clone(), Lease { run: run.id, token: token.clone() })).collect())
     }
 
-    /// Writes a run's move, and the runs that take the artifact onward: all of it or nothing.
+    /// Writes a run's move, and the environments whose repositories are to be read because of it: all of it or nothing.
     pub async fn record_moved(
         &self,
         lease: &Lease,
         run: &Run,
         transition: &Transition,
-        onward: &[Run],
+        concerned: &[SourceName],
     ) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         record(&self.database, &mut transaction, lease, run, Some(transition)).await?;
         owners::note_promoted(&mut transaction, run).await?;
-        for run in onward {
-            runs::open(&self.database, &mut transaction, run, &Actor::controller()).await?;
-        }
+        follow_ups::add(&mut transaction, run, concerned).await?;
         transaction.commit().await
     }
 

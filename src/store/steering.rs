@@ -86,6 +86,7 @@ impl Store {
         }
         run.stalled = false;
         run.attempts = 0;
+        run.interruptions = 0;
         run.updated_at = Timestamp::now();
         sqlx::query("UPDATE runs SET stalled = 0, due_at = 0, document = $1 WHERE id = $2")
             .bind(document(&run)?)

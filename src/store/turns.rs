@@ -1,31 +1,171 @@
 //! Whose turn it is to write a branch, among the servers that share a store.
 
-use sqlx::{Any, Transaction};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use sqlx::any::AnyPoolOptions;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, Row as _};
+
+use super::database::PATIENCE;
 use super::written::text;
 use super::{Store, StoreError};
 
-/// The right to write a branch; given back when it is dropped.
+/// How soon somebody else's turn is looked at again; the pause doubles from the first to the last.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+const LAST_LOOK: Duration = Duration::from_millis(80);
+
+/// What PostgreSQL is told in the session that holds the turns. A machine that vanished is found out by the network's own
+/// signs of life within half a minute, and its turns are free.
+const SETTINGS: &str = "SET statement_timeout = '10s'; SET tcp_keepalives_idle = 10;
+                        SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;";
+
+/// The one session in which all turns of this server are held. However long a git server is waited for within a turn, that
+/// costs no connection and no transaction.
+#[derive(Clone)]
+pub(super) struct Turns(Arc<Shared>);
+
+struct Shared {
+    pool: AnyPool,
+    session: tokio::sync::Mutex<Session>,
+    /// Turns that were dropped instead of being given back.
+    dropped: Mutex<Vec<String>>,
+}
+
+#[derive(Default)]
+struct Session {
+    connection: Option<PoolConnection<Any>>,
+    held: BTreeSet<String>,
+    /// Whether a question was asked whose answer was not read: what the session holds is not known then.
+    asking: bool,
+}
+
+/// The right to write a branch.
 ///
-/// It is a lock of a PostgreSQL transaction: no clock decides how long it holds, it ends with the connection of a server that
-/// dies, and the database ends it after thirty seconds. Whoever writes still has to name what the branch was before: this
-/// keeps servers from being in each other's way, not from harm.
+/// It is an advisory lock of a PostgreSQL session: no clock decides how long it holds, and it ends with the server that has it.
+/// Whoever writes still has to name what the branch was before: this keeps servers from being in each other's way, not
+/// from harm.
+#[must_use]
 pub struct BranchTurn {
-    /// Dropping it ends it. `None`: nobody shares the store.
-    _transaction: Option<Transaction<'static, Any>>,
+    /// `None`: nobody shares the store.
+    held: Option<(Turns, String)>,
+}
+
+impl BranchTurn {
+    /// Gives the turn to whoever waits for it. One that is only dropped is given back when this server next takes a turn.
+    pub async fn give_back(mut self) {
+        let Some((turns, branch)) = self.held.take() else { return };
+        if let Err(error) = turns.release(&branch).await {
+            tracing::warn!(%error, "the turn to write {branch} ends with its session: {error}");
+        }
+    }
+}
+
+impl Drop for BranchTurn {
+    fn drop(&mut self) {
+        if let Some((Turns(shared), branch)) = self.held.take() {
+            shared.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(branch);
+        }
+    }
+}
+
+impl Turns {
+    /// Nothing is connected before the first turn.
+    pub(super) fn on(url: &str) -> Result<Self, StoreError> {
+        let options =
+            AnyPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(|_| ()) })
+            });
+        let pool = options.connect_lazy(url)?;
+        Ok(Self(Arc::new(Shared { pool, session: tokio::sync::Mutex::default(), dropped: Mutex::default() })))
+    }
+
+    /// Ends the session, and with it every turn.
+    pub(super) async fn close(&self) {
+        self.0.session.lock().await.end();
+        self.0.pool.close().await;
+    }
+
+    async fn take(&self, branch: &str) -> Result<bool, StoreError> {
+        let mut session = self.0.session.lock().await;
+        let dropped = std::mem::take(&mut *self.0.dropped.lock().unwrap_or_else(PoisonError::into_inner));
+        for branch in dropped {
+            session.ask(&self.0.pool, "SELECT pg_advisory_unlock(hashtextextended($1, 0)) AS done", &branch).await?;
+            session.held.remove(&branch);
+        }
+        if session.held.contains(branch) {
+            return Ok(false);
+        }
+        let take = "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS done";
+        let taken = session.ask(&self.0.pool, take, branch).await?;
+        if taken {
+            session.held.insert(branch.to_owned());
+        }
+        Ok(taken)
+    }
+
+    async fn release(&self, branch: &str) -> Result<(), StoreError> {
+        let mut session = self.0.session.lock().await;
+        // Where the session is another one by now, the turn ended with the one before.
+        if session.held.remove(branch) {
+            session.ask(&self.0.pool, "SELECT pg_advisory_unlock(hashtextextended($1, 0)) AS done", branch).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    fn end(&mut self) {
+        // Detached, so that it is closed and not used again: PostgreSQL frees what it held.
+        drop(self.connection.take().map(PoolConnection::detach));
+        self.held.clear();
+        self.asking = false;
+    }
+
+    /// Asks about a branch. A session that failed, or whose last answer was not read, is ended: a lost turn does no harm, and
+    /// one that nobody knows to be held would keep everybody away.
+    async fn ask(&mut self, pool: &AnyPool, question: &'static str, branch: &str) -> Result<bool, StoreError> {
+        if self.asking {
+            self.end();
+        }
+        for last in [false, true] {
+            let connection = match &mut self.connection {
+                Some(connection) => connection,
+                none => none.insert(pool.acquire().await?),
+            };
+            self.asking = true;
+            let asked = sqlx::query(question).bind(text(branch)).fetch_one(&mut **connection).await;
+            match asked.and_then(|row| row.try_get("done")) {
+                Ok(done) => {
+                    self.asking = false;
+                    return Ok(done);
+                }
+                Err(error) => {
+                    self.end();
+                    if last {
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+        unreachable!("the second answer is the last")
+    }
 }
 
 impl Store {
     /// Waits, ten seconds at most, until no other server that shares this store has the turn to write `branch` of `repository`.
     pub async fn branch_turn(&self, repository: &str, branch: &str) -> Result<BranchTurn, StoreError> {
-        let Some(connections) = &self.database.turns else {
-            return Ok(BranchTurn { _transaction: None });
-        };
-        let mut transaction = connections.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind(text(format!("{repository} {branch}")))
-            .execute(&mut *transaction)
-            .await?;
-        Ok(BranchTurn { _transaction: Some(transaction) })
+        let Some(turns) = &self.database.turns else { return Ok(BranchTurn { held: None }) };
+        let branch = format!("{repository} {branch}");
+        let (begun, mut pause) = (Instant::now(), FIRST_LOOK);
+        while !turns.take(&branch).await? {
+            if begun.elapsed() > PATIENCE {
+                return Err(StoreError::TurnTaken { branch });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_LOOK);
+        }
+        Ok(BranchTurn { held: Some((turns.clone(), branch)) })
     }
 }

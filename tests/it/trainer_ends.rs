@@ -24,24 +24,69 @@ async fn end(bench: &Bench, id: &str) -> serde_json::Value {
     bench.end_of(text(&run, "head")).await
 }
 
+/// Ends a trainer by a signal.
+fn signal(trainer: u32, signal: Signal) {
+    let trainer = Pid::from_raw(i32::try_from(trainer).expect("a process")).expect("a process");
+    kill_process(trainer, signal).expect("ended");
+}
+
+/// The trainer that works once those that were seen before are gone.
+async fn next_trainer(bench: &Bench, seen: &[u32]) -> u32 {
+    let working = async {
+        loop {
+            match bench.server().children().expect("children").as_slice() {
+                [trainer] if !seen.contains(trainer) => return *trainer,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, working).await.expect("a trainer is started")
+}
+
 #[tokio::test]
-async fn a_trainer_that_is_killed_or_crashes_fails_the_run_with_that_reason() {
+async fn a_trainer_that_crashes_fails_the_run_with_that_reason() {
     let bench = Bench::start().await;
-    for (signal, expected) in [
-        (Signal::KILL, "the trainer ran out of memory: the system killed it (signal 9)"),
-        // As libtorch ends the process when one of its own assertions fails.
-        (Signal::ABORT, "the trainer was ended by signal 6"),
-    ] {
-        let (id, trainer) = train_long(&bench).await;
-        let trainer = Pid::from_raw(i32::try_from(trainer).expect("a process")).expect("a process");
-        kill_process(trainer, signal).expect("killed");
-        let run = end(&bench, &id).await;
-        assert_eq!(text(&run, "state"), "failed");
-        assert!(text(&run, "reason").starts_with(expected), "{}", text(&run, "reason"));
-        assert!(run["artifact"].is_null());
-        // The same revision again would be the same run; another commit is another.
-        bench.world.work.write("data/nonce", expected).expect("written");
+    let (id, trainer) = train_long(&bench).await;
+    // As libtorch ends the process when one of its own assertions fails.
+    signal(trainer, Signal::ABORT);
+    let run = end(&bench, &id).await;
+    assert_eq!(text(&run, "state"), "failed");
+    assert!(text(&run, "reason").starts_with("the trainer was ended by signal 6"), "{}", text(&run, "reason"));
+    assert!(run["artifact"].is_null());
+    assert_eq!(text(&bench.promote_a_first_model_again().await, "state"), "done", "the server goes on");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_trainer_that_is_killed_from_outside_is_started_again_and_the_run_goes_on() {
+    let bench = Bench::start().await;
+    let head = bench.push_with("epochs: 4", "epochs: 300").await;
+    signal(next_trainer(&bench, &[]).await, Signal::KILL);
+    let run = bench.end_of(&head).await;
+    assert_eq!(text(&run, "state"), "done", "{run:#}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_trainer_that_is_killed_every_time_is_started_three_times_and_then_a_person_is_waited_for() {
+    let bench = Bench::start().await;
+    let head = bench.push_with(LONG.0, LONG.1).await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let trainer = next_trainer(&bench, &seen).await;
+        signal(trainer, Signal::KILL);
+        seen.push(trainer);
     }
+    let stalled = |run: &serde_json::Value| run["head"] == head.as_str() && run["stalled"] == true;
+    let run = bench.api().wait_for_run("a wait for a person", DEADLINE, stalled).await.expect("it is stalled");
+    let reason = text(&run, "reason");
+    assert!(reason.starts_with("the trainer was killed from outside (signal 9)"), "{reason}");
+    assert_eq!(run["attempts"], 3, "{run:#}");
+    let retry = format!("/api/v1/runs/{}/retry", text(&run, "id"));
+    assert_eq!(bench.api().post(&retry).await.expect("an answer").status, 200);
+    next_trainer(&bench, &seen).await;
+    let cancel = format!("/api/v1/runs/{}/cancel", text(&run, "id"));
+    assert_eq!(bench.api().post(&cancel).await.expect("an answer").status, 200);
     assert_eq!(text(&bench.promote_a_first_model_again().await, "state"), "done", "the server goes on");
     bench.finish().await;
 }

@@ -106,6 +106,11 @@ impl Postgres {
     /// Ends the server at once, as a crash of its machine would, and starts it again on the same folder. Connections are
     /// cut in the middle of whatever they do.
     pub fn crash_and_restart(&mut self) -> Result<()> {
+        self.crash_and_restart_after(Duration::ZERO)
+    }
+
+    /// The same, with nobody answering for a while in between.
+    pub fn crash_and_restart_after(&mut self, outage: Duration) -> Result<()> {
         let pid = std::fs::read_to_string(self.data().join("postmaster.pid"))?;
         let pid = pid.lines().next().context("a process")?.to_owned();
         let mut keeper = self.keeper.take().context("a running server")?;
@@ -121,6 +126,7 @@ impl Postgres {
         // The keeper goes without taking the folder along.
         keeper.kill().ok();
         keeper.wait()?;
+        std::thread::sleep(outage);
         self.run()
     }
 

@@ -38,7 +38,20 @@ on_both_databases! {
         world.store.extend_lease(&again, now + HOLD).await.expect("held");
         assert!(world.claim_at(now).await.is_none());
         world.store.release_run(&again, ahead).await.expect("released");
+        // As a server writes it whose clock is five hours ahead.
+        world.tamper("UPDATE runs SET due_set_at = due_set_at + 18000000").await;
         assert!(world.claim_at(now).await.is_some(), "a pause from the time ahead is over");
+    }
+
+    async fn a_pause_of_hours_and_a_lease_of_hours_are_kept(world: World) {
+        world.open("d-1", vec![run("a", '1', 0)]).await;
+        let (_, lease) = world.claim().await.expect("a run");
+        let later = Timestamp::now() + SignedDuration::from_hours(2);
+        world.store.extend_lease(&lease, later).await.expect("held");
+        assert!(world.claim().await.is_none(), "it is held");
+        world.store.release_run(&lease, later).await.expect("released");
+        assert!(world.claim().await.is_none(), "a forge may ask for two hours");
+        assert!(world.claim_at(later).await.is_some());
     }
 
     async fn runs_of_one_lane_go_in_order_and_others_beside_them(world: World) {
@@ -136,7 +149,7 @@ on_both_databases! {
         let last = world.store.transitions(old).await.expect("way").pop().expect("a step");
         assert_eq!(last.actor, actor);
         let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
-        let again = world.store.claim_promotions(&name("staging"), claim, 1).await.expect("claimed").pop();
+        let again = world.store.claim_promotions(&name("staging"), RunState::Promoting, claim, 1).await.expect("claimed").pop();
         let (again, lease) = again.expect("due again");
         world.store.record_run(&lease, &Run { stalled: true, ..again }, None).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");

@@ -68,12 +68,29 @@ on_both_databases! {
         assert!(world.store.due_deliveries(&source, later, 1).await.expect("due").is_empty());
     }
 
-    async fn a_pause_from_before_the_clock_was_set_back_is_over(world: World) {
-        let delivery = delivery_named("d-1");
+    async fn a_pause_of_hours_is_kept_unless_the_clock_was_set_back_since(world: World) {
+        let (delivery, source) = (delivery_named("d-1"), name("models"));
         world.store.record_delivery(&delivery).await.expect("recorded");
-        let tomorrow = Timestamp::now() + SignedDuration::from_hours(24);
-        world.store.postpone_delivery(&delivery, tomorrow, "unreachable").await.expect("postponed");
-        assert_eq!(world.store.due_deliveries(&name("models"), Timestamp::now(), 1).await.expect("due").len(), 1);
+        let later = Timestamp::now() + SignedDuration::from_hours(2);
+        world.store.postpone_delivery(&delivery, later, "asked to wait").await.expect("postponed");
+        assert!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").is_empty());
+        assert_eq!(world.store.due_deliveries(&source, later, 1).await.expect("due").len(), 1);
+        // As a server writes it whose clock is a day ahead.
+        world.tamper("UPDATE deliveries SET due_at = due_at + 86400000, due_set_at = due_set_at + 86400000").await;
+        assert_eq!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").len(), 1);
+    }
+
+    async fn a_pause_that_an_older_server_set_is_kept(world: World) {
+        let source = name("models");
+        world.store.record_delivery(&delivery_named("d-1")).await.expect("recorded");
+        let later = Timestamp::now() + SignedDuration::from_hours(2);
+        sqlx::query("UPDATE deliveries SET due_at = $1")
+            .bind(later.as_millisecond())
+            .execute(&world.store.database.pool)
+            .await
+            .expect("written");
+        assert!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").is_empty());
+        assert_eq!(world.store.due_deliveries(&source, later, 1).await.expect("due").len(), 1);
     }
 
     async fn a_dead_delivery_can_be_replayed_and_a_pending_one_need_not(world: World) {

@@ -51,7 +51,11 @@ fn placed(model: &str, of: &str, commit: char) -> Placement {
 impl World {
     async fn claim_promotions(&self) -> Vec<(Run, Lease)> {
         let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
-        self.store.claim_promotions(&name("staging"), claim, 10).await.expect("claimed")
+        let mut claimed = Vec::new();
+        for state in [RunState::Waiting, RunState::Promoting] {
+            claimed.extend(self.store.claim_promotions(&name("staging"), state, claim, 10).await.expect("claimed"));
+        }
+        claimed
     }
 
     /// A run that has passed its gate with an artifact, and is held back.
@@ -69,6 +73,16 @@ impl World {
 }
 
 on_both_databases! {
+    async fn a_promotion_that_pauses_for_hours_is_left_alone_unless_the_clock_was_set_back(world: World) {
+        let waiting = world.waiting('1', 0).await;
+        let (_, lease) = world.claim_promotions().await.pop().expect("due");
+        let later = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        world.store.release_run(&lease, later).await.expect("released");
+        assert!(world.claim_promotions().await.is_empty(), "the git server asked for an hour");
+        world.tamper("UPDATE runs SET due_set_at = due_set_at + 86400000").await;
+        assert_eq!(world.claim_promotions().await.pop().expect("due").0.id, waiting.id);
+    }
+
     async fn runs_at_their_promotion_are_taken_together_and_by_nobody_else(world: World) {
         let waiting = world.waiting('1', 0).await;
         let other = world.open("d-0", vec![Run { environment: name("production"), ..run("z", '9', 1) }]).await[0];
@@ -103,14 +117,31 @@ on_both_databases! {
         assert!(world.store.overtaken_by(&world.store.run(new).await.expect("a run")).await.expect("asked").is_none());
     }
 
-    async fn a_promotion_is_recorded_with_the_runs_that_follow_from_it(world: World) {
+    async fn a_promotion_is_recorded_with_what_follows_from_it_and_that_is_done_once(world: World) {
         let waiting = world.waiting('1', 0).await;
         let (claimed, lease) = world.claim_promotions().await.remove(0);
         let done = Run { state: RunState::Done, ..claimed.clone() };
-        let onward = done.onward(name("production"), Timestamp::now());
         let step = transition(RunState::Waiting, RunState::Done);
-        world.store.record_moved(&lease, &done, &step, std::slice::from_ref(&onward)).await.expect("recorded");
+        let next = name("production");
+        world.store.record_moved(&lease, &done, &step, std::slice::from_ref(&next)).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
+        let now = Timestamp::now();
+        assert!(world.store.due_follow_ups(&name("staging"), now, HOLD, 9).await.expect("asked").is_empty());
+        let due = world.store.due_follow_ups(&next, now, HOLD, 9).await.expect("asked");
+        assert_eq!(due.iter().map(|due| (due.run, due.attempts)).collect::<Vec<_>>(), [(waiting.id, 1)]);
+        assert!(world.store.due_follow_ups(&next, now, HOLD, 9).await.expect("asked").is_empty(), "it is taken");
+        let later = now + jiff::SignedDuration::from_hours(2);
+        world.store.postpone_follow_up(&due[0], later, "unreachable").await.expect("postponed");
+        assert!(world.store.due_follow_ups(&next, now, HOLD, 9).await.expect("asked").is_empty());
+        let due = world.store.due_follow_ups(&next, later, HOLD, 9).await.expect("asked");
+        assert_eq!(due[0].attempts, 2);
+        let onward = done.onward(next.clone(), Timestamp::now());
+        let twice = done.onward(next.clone(), Timestamp::now());
+        let other = world.another().await;
+        assert!(world.store.settle_follow_up(&due[0], Some(&onward)).await.expect("recorded"));
+        assert!(!other.settle_follow_up(&due[0], Some(&twice)).await.expect("asked"), "another server was faster");
+        assert!(world.store.run(twice.id).await.is_err());
+        assert_eq!(world.store.follow_ups_waiting().await.expect("counted"), 0);
         let (taken, _) = world.claim().await.expect("the onward run");
         assert_eq!((taken.id, taken.artifact, taken.origin), (onward.id, done.artifact.clone(), Some(Origin::Promotion { of: waiting.id })));
         let promoted = world.store.promoted_runs(&name("staging"), "a", &name("models")).await.expect("asked");
@@ -118,10 +149,9 @@ on_both_databases! {
         let passed = world.store.newest_passed("a", &name("models")).await.expect("asked").expect("a run");
         assert_eq!(passed.id, waiting.id);
         let nobody = Lease { token: "another".to_owned(), ..lease };
-        let again = done.onward(name("production"), Timestamp::now());
-        let refused = world.store.record_moved(&nobody, &done, &step, std::slice::from_ref(&again)).await;
+        let refused = world.store.record_moved(&nobody, &done, &step, std::slice::from_ref(&next)).await;
         assert!(refused.is_err(), "only whoever holds the run");
-        assert!(world.store.run(again.id).await.is_err(), "nothing half done");
+        assert_eq!(world.store.follow_ups_waiting().await.expect("counted"), 0, "nothing half done");
     }
 
     async fn a_rollback_and_its_hold_are_recorded_together_and_overtake_nobody(world: World) {
@@ -261,7 +291,7 @@ on_both_databases! {
         }
         narrow.release_run(&lease, Timestamp::now()).await.expect("released");
         let waiting = world.waiting_of("others", '4').await;
-        assert!(narrow.claim_promotions(&name("staging"), claim, 10).await.expect("asked").is_empty());
+        assert!(narrow.claim_promotions(&name("staging"), RunState::Waiting, claim, 10).await.expect("asked").is_empty());
         let taken = world.claim_promotions().await;
         assert_eq!(taken.iter().map(|(run, _)| run.id).collect::<Vec<_>>(), [waiting]);
     }

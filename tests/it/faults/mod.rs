@@ -4,6 +4,7 @@
 mod clock;
 mod disk;
 mod duplicates;
+mod hung;
 mod kills;
 mod outages;
 mod promotions;
@@ -12,6 +13,7 @@ mod reports;
 mod restore;
 mod rolling;
 mod tenants;
+mod trainings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -287,3 +287,39 @@ async fn wrong_credentials_are_tried_once_and_then_a_person_is_waited_for() {
     assert!(server.terminate().await.expect("it ends").success());
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_long_outage_of_the_git_server_is_said_once_and_stalls_nobody() {
+    let world = World::on_sqlite().await;
+    world.mark_models().await;
+    // Nineteen attempts have failed, which takes about an hour.
+    let runs = [Run { attempts: 19, ..passed(0, 0, None) }];
+    world.filled(&runs).await.close().await;
+    world.git.set_faults(|faults| faults.unavailable = true);
+    let server = world.start().await;
+    let api = server.api().with_token(slipway_testkit::demo::API_TOKEN);
+    let waits = api.wait_for_run("one more attempt", DEADLINE, |run| run["attempts"] == 20).await.expect("it tries");
+    assert_eq!(waits["stalled"], false, "{waits:#}");
+    let run = api.run(text(&waits, "id")).await.expect("a run");
+    let steps = run["transitions"].as_array().expect("steps");
+    let said = steps.iter().filter(|step| text(step, "cause").starts_with("still waiting after 20 attempts")).count();
+    assert_eq!(said, 1, "{steps:#?}");
+    assert!(server.terminate().await.expect("it ends").success());
+
+    // When its pause is over, it goes on by itself.
+    world.git.set_faults(|faults| faults.unavailable = false);
+    let store = world.store().await;
+    let later = Timestamp::now() + jiff::SignedDuration::from_mins(5);
+    let claim = slipway::store::Claim { now: later, hold_for: DEADLINE, most_of_a_source: 1 };
+    let claimed = store.claim_promotions(&name("staging"), RunState::Promoting, claim, 1).await.expect("claimed");
+    store.release_run(&claimed[0].1, Timestamp::now()).await.expect("released");
+    store.close().await;
+    let server = world.start().await;
+    let store = world.store().await;
+    let ended = all_ended(&store).await;
+    let (lost, doubled) = each_landed_once(&world, &ended).await;
+    println!("an outage of an hour: 1 tried, {} landed, {lost} lost, {doubled} doubled, 0 stalled", ended.len());
+    store.close().await;
+    assert!(server.terminate().await.expect("it ends").success());
+    world.finish().await;
+}

@@ -24,6 +24,8 @@ pub struct Faults {
     pub cuts_after_push: usize,
     /// Waits this long before it looks at a request.
     pub delay: Option<Duration>,
+    /// Takes requests for this repository, such as `models.git`, and says nothing for as long as it stands here.
+    pub silent: Option<String>,
 }
 
 /// Who is let in, by HTTP Basic authentication.
@@ -41,6 +43,11 @@ impl Faults {
         let cut = self.cuts_after_push > 0;
         self.cuts_after_push = self.cuts_after_push.saturating_sub(1);
         cut
+    }
+
+    /// Whether a request for this path gets no answer now.
+    pub(super) fn is_silent_about(&self, path: &str) -> bool {
+        self.silent.as_deref().is_some_and(|name| path.trim_start_matches('/').starts_with(name))
     }
 
     /// The user a request comes from, if a login is asked for; or the refusal.

@@ -24,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::git;
 pub use faults::{Faults, Login};
 
+/// How often a request that gets no answer looks whether it does now.
+const SILENT_LOOK: Duration = Duration::from_millis(20);
 /// Requests that are still under way when the server is told to stop may take this long.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -170,6 +172,14 @@ impl Site {
         let delay = lock(&self.faults).delay;
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
+        }
+        let mut was_silent = false;
+        while lock(&self.faults).is_silent_about(request.uri().path()) {
+            was_silent = true;
+            tokio::time::sleep(SILENT_LOOK).await;
+        }
+        if was_silent {
+            return (StatusCode::SERVICE_UNAVAILABLE, "the git server has woken up\n").into_response();
         }
         let (parts, body) = request.into_parts();
         let pushes = parts.uri.path().ends_with("/git-receive-pack");

@@ -1,0 +1,115 @@
+//! The one writer of an environment's branch: promotions that wait for it are tasks, and whoever has the turn lands all of them
+//! with one push, on the one thread that waits for the server.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex as Line, oneshot};
+
+use super::StepError;
+use super::promote::Declined;
+use super::remotes::Remotes;
+use crate::git::{GitError, Mirror, Offer, Order, Outcome, TakeTurn, Writer};
+use crate::store::{BranchTurn, Store};
+
+/// The writer of one branch. Environments on the same branch share it, so that what waits for them shares pushes.
+#[derive(Clone)]
+pub struct BranchWriter(Arc<Shared>);
+
+struct Shared {
+    writer: Writer<Declined>,
+    waiting: Mutex<Vec<Waiting>>,
+    line: Arc<Line<()>>,
+}
+
+struct Waiting {
+    order: Order<Declined>,
+    answer: oneshot::Sender<Result<Outcome, Declined>>,
+}
+
+/// A turn among servers, given back at the end of the thread's work that took it.
+struct Held {
+    turn: Option<BranchTurn>,
+    asynchronous: Handle,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            self.asynchronous.block_on(turn.give_back());
+        }
+    }
+}
+
+impl BranchWriter {
+    /// The writer of the branch that is mirrored; servers that share the store take turns. Called within the runtime that
+    /// asks the store.
+    pub fn new(mirror: Mirror, store: Arc<Store>) -> Self {
+        let (asynchronous, remote) = (Handle::current(), mirror.remote().clone());
+        let take: TakeTurn = Box::new(move || {
+            let turn = asynchronous.block_on(store.branch_turn(remote.url(), remote.branch()));
+            let turn = turn.map_err(|error| error.to_string())?;
+            Ok(Box::new(Held { turn: Some(turn), asynchronous: asynchronous.clone() }))
+        });
+        let writer = Writer::new(mirror).in_turns(take);
+        Self(Arc::new(Shared { writer, waiting: Mutex::default(), line: Arc::default() }))
+    }
+
+    /// The branch.
+    pub fn mirror(&self) -> &Mirror {
+        self.0.writer.mirror()
+    }
+
+    /// Lands one promotion, together with those that come before it is this one's turn.
+    pub(super) async fn write(
+        &self,
+        remotes: &Remotes,
+        order: Order<Declined>,
+    ) -> Result<Result<Outcome, Declined>, StepError> {
+        let (answer, mut answered) = oneshot::channel();
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Waiting { order, answer });
+        let turn = self.0.line.clone().lock_owned().await;
+        match answered.try_recv() {
+            Ok(outcome) => return Ok(outcome),
+            Err(oneshot::error::TryRecvError::Closed) => return Ok(Err(self.stopped())),
+            Err(oneshot::error::TryRecvError::Empty) => {}
+        }
+        let shared = self.0.clone();
+        remotes
+            .call(self.mirror(), move || {
+                let _turn = turn;
+                shared.land();
+            })
+            .await?;
+        Ok(answered.await.unwrap_or_else(|_| Err(self.stopped())))
+    }
+
+    /// Puts a promotion on a branch of its own: see [`Writer::offer`].
+    pub(super) async fn offer(
+        &self,
+        remotes: &Remotes,
+        branch: String,
+        order: Order<Declined>,
+    ) -> Result<Result<Offer, Declined>, StepError> {
+        let shared = self.0.clone();
+        remotes.call(self.mirror(), move || shared.writer.offer(&branch, order)).await
+    }
+
+    fn stopped(&self) -> Declined {
+        let remote = self.mirror().remote();
+        GitError::WriterStopped { repository: remote.url().to_owned(), branch: remote.branch().to_owned() }.into()
+    }
+}
+
+impl Shared {
+    /// Lands all that wait. A run that was called off meanwhile is not waited for, and is left out.
+    fn land(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let wanted = waiting.into_iter().filter(|waiting| !waiting.answer.is_closed());
+        let (orders, answers): (Vec<_>, Vec<_>) = wanted.map(|Waiting { order, answer }| (order, answer)).unzip();
+        for (answer, outcome) in answers.into_iter().zip(self.writer.write_all(orders)) {
+            // Whoever was called off in between needs no answer.
+            let _ = answer.send(outcome);
+        }
+    }
+}
