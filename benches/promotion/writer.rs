@@ -101,7 +101,7 @@ fn order(id: &str, path: &str) -> Order<GitError> {
         Ok(Proposal::Change { changes, message: format!("promote {id}") })
     };
     let request = WriteRequest { author: slipway.clone(), committer: slipway, at: jiff::Timestamp::now(), trailer };
-    Order { request, propose: Box::new(propose) }
+    Order::new(request, Box::new(propose))
 }
 
 fn processor_time() -> Duration {

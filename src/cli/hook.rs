@@ -38,6 +38,9 @@ struct PostReceive {
     /// File with the source's secret
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
+    /// Who pushes, as the git server has authenticated them; four eyes need it. Web servers set `REMOTE_USER`
+    #[arg(long, value_name = "NAME", env = "REMOTE_USER", hide_env_values = true)]
+    pusher: Option<String>,
 }
 
 impl Hook {
@@ -83,7 +86,11 @@ impl PostReceive {
         after: &str,
         name: &str,
     ) -> Result<(), String> {
-        let body = serde_json::json!({"ref": name, "before": before, "after": after}).to_string();
+        let mut body = serde_json::json!({"ref": name, "before": before, "after": after});
+        if let Some(pusher) = self.pusher.as_deref().filter(|pusher| !pusher.is_empty()) {
+            body["pusher"] = pusher.into();
+        }
+        let body = body.to_string();
         let response = agent
             .post(&self.url)
             .header("content-type", "application/json")

@@ -152,9 +152,11 @@ impl Approve {
             Some(artifact) => artifact.to_string(),
             None => waiting(&server, &target)?,
         };
-        server.show(&server.send(&target.path("approve"), &json!({"artifact": artifact}))?, |run| {
-            format!("approved {artifact}\n{}", under_way(run))
-        })?;
+        let approved = server.send(&target.path("approve"), &json!({"artifact": artifact}))?;
+        server.show(&approved, |run| format!("approved {artifact}\n{}", under_way(run)))?;
+        if let Some(objection) = approved["objection"].as_str() {
+            output::complain(&format!("the approval is noted, but it does not count alone: {objection}"));
+        }
         Ok(Exit::Done)
     }
 }

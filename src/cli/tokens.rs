@@ -126,21 +126,30 @@ impl Wish {
     /// Makes the token and answers its secret. It is in the audit log before it can be used.
     async fn make(&self, store: &Store) -> Result<String, Failure> {
         let Self { name, role, sources, expires_at } = self;
-        if store.tokens().await.map_err(failed)?.iter().any(|token| token.name == *name) {
-            return Err(failed(StoreError::TokenExists { name: name.clone() }));
-        }
         let covers = cover(sources);
         let end = expires_at.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {end}"));
         let detail = format!("role {}, {covers}, good {end}", role.as_str());
-        store.audit(&entry("token.create", name, detail)).await.map_err(failed)?;
+        let entry = entry("token.create", name, detail);
+        if store.tokens().await.map_err(failed)?.iter().any(|token| token.name == *name) {
+            let refusal = StoreError::TokenExists { name: name.clone() };
+            store.audit(&entry.refused(&refusal.to_string())).await.map_err(failed)?;
+            return Err(failed(refusal));
+        }
+        store.audit(&entry).await.map_err(failed)?;
         let secret = store.create_token(name, *role, sources, *expires_at).await.map_err(failed)?;
         Ok(secret.reveal().to_owned())
     }
 }
 
 async fn revoke(store: &Store, name: &str) -> Result<(), Failure> {
-    store.revoke_token(name).await.map_err(failed)?;
-    store.audit(&entry("token.revoke", name, String::new())).await.map_err(failed)
+    let entry = entry("token.revoke", name, String::new());
+    match store.revoke_token(name).await {
+        Ok(()) => store.audit(&entry).await.map_err(failed),
+        Err(refusal) => {
+            store.audit(&entry.refused(&refusal.to_string())).await.map_err(failed)?;
+            Err(failed(refusal))
+        }
+    }
 }
 
 fn entry(action: &str, name: &str, detail: String) -> NewAuditEntry {

@@ -17,7 +17,7 @@ pub struct Person {
     pub tokens: BTreeSet<String>,
     /// Their accounts on forges, `FORGE:IDENTIFIER`.
     pub accounts: BTreeSet<String>,
-    /// The addresses under which they commit, in lower case.
+    /// The addresses under which they commit, in lower case; asked where no forge knows an account for one.
     pub emails: BTreeSet<String>,
 }
 
@@ -46,11 +46,21 @@ impl People {
         self.0.iter().find(known).map_or_else(own, |person| person.name.clone())
     }
 
-    /// Who commits under an address: the person of the settings, or the address itself.
-    pub fn committing_as(&self, email: &str) -> String {
+    /// The person of the settings who commits under an address.
+    pub(super) fn writer_behind(&self, email: &str) -> Option<&str> {
         let email = email.to_lowercase();
-        let known = self.0.iter().find(|person| person.emails.contains(&email));
-        known.map_or(email, |person| person.name.clone())
+        self.0.iter().find(|person| person.emails.contains(&email)).map(|person| person.name.as_str())
+    }
+
+    /// The person of the settings whose account this is, written `FORGE:IDENTIFIER`.
+    pub(super) fn owner_of(&self, account: &str) -> Option<&str> {
+        self.0.iter().find(|person| person.accounts.contains(account)).map(|person| person.name.as_str())
+    }
+
+    /// Whether the settings name an account at a forge for a person.
+    pub(super) fn has_account_at(&self, name: &str, forge: &str) -> bool {
+        let is_there = |account: &String| account.split_once(':').is_some_and(|(its, _)| its == forge);
+        self.0.iter().any(|person| person.name == name && person.accounts.iter().any(is_there))
     }
 
     /// Whether the settings name this person.
@@ -137,11 +147,13 @@ mod tests {
         for actor in [Actor::token("kim-laptop"), account("kim"), account("renamed")] {
             assert_eq!(people.behind(&actor), "kim");
         }
-        assert_eq!(people.committing_as("Kim@Example.com"), "kim");
+        assert_eq!(people.writer_behind("Kim@Example.com"), Some("kim"));
+        assert_eq!(people.owner_of("github:583231"), Some("kim"));
+        assert!(people.has_account_at("kim", "github") && !people.has_account_at("kim", "git"));
         let stranger = Actor::stored("account github:1 (github:583231) at models".to_owned());
         assert_eq!(people.behind(&stranger), "account github:1");
         assert_eq!(people.behind(&Actor::token("kim")), "token kim", "a token's name is not a person's");
-        assert_eq!(people.committing_as("lee@example.com"), "lee@example.com");
+        assert_eq!(people.writer_behind("lee@example.com"), None);
         assert!(people.knows("kim") && !people.knows("lee"));
     }
 }

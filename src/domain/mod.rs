@@ -2,6 +2,7 @@
 
 mod account;
 mod approval;
+mod contributor;
 mod delivery;
 mod diagnostic;
 mod event;
@@ -19,6 +20,7 @@ mod window;
 
 pub use account::{Account, Author, Commenter, ForgeId, NotAForgeId, Repository, Sender};
 pub use approval::{Approval, Hold, People, Person, Rejection};
+pub use contributor::{Contributor, Identity, Part};
 pub use delivery::{Delivery, DeliveryState, Intake};
 pub use diagnostic::{Diagnostic, Position};
 pub use event::{

@@ -50,10 +50,20 @@ pub struct Placement {
     pub named: Named,
     /// The commit that wrote it.
     pub commit: CommitSha,
-    /// The commit's time.
+    /// The commit's own time, as whoever made it says.
     pub at: Timestamp,
+    /// When it was first seen here; `None` for what an earlier version read.
+    #[serde(default)]
+    pub seen_at: Option<Timestamp>,
     /// Who wrote it.
     pub by: PlacedBy,
+}
+
+impl Placement {
+    /// Since when it counts as named: by our own clock, where that is known.
+    pub fn since(&self) -> Timestamp {
+        self.seen_at.unwrap_or(self.at)
+    }
 }
 
 /// What the marked places of a model name.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
 
 use super::Verdict;
-use super::{CommitSha, Diagnostic, Holdback, Outcome, PromotionRequest, RunId, RunState, SourceName};
+use super::{CommitSha, Contributor, Diagnostic, Holdback, Outcome, PromotionRequest, RunId, RunState, SourceName};
 
 /// One run with everything known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Run {
     /// Who wrote the revision, as an address; known once the run is planned.
     #[serde(default)]
     pub author: Option<String>,
+    /// Who had a hand in what it would promote; known once an approval is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contributors: Option<Vec<Contributor>>,
     /// Whether it only tells of a policy that the push breaks: nothing of the model is trained.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_policy: bool,
@@ -184,6 +187,7 @@ impl Run {
             environment,
             origin: None,
             author: None,
+            contributors: None,
             only_policy: false,
             state: RunState::Queued,
             reason: None,
@@ -236,6 +240,34 @@ impl Run {
             evidence: self.evidence.clone(),
             verdict: self.verdict.clone(),
             ..self.following(self.environment.clone(), origin, now)
+        }
+    }
+
+    /// A run that does again what this one did, from the beginning. `None` for a rollback: that is asked for anew.
+    #[must_use]
+    pub fn again(&self, now: Timestamp) -> Option<Self> {
+        match &self.origin {
+            Some(Origin::Rollback { .. }) => None,
+            Some(origin @ Origin::Promotion { .. }) => Some(Self {
+                run_key: self.run_key.clone(),
+                run_key_parts: self.run_key_parts.clone(),
+                reuse: self.reuse.clone(),
+                ..self.following(self.environment.clone(), origin.clone(), now)
+            }),
+            None => {
+                let cause = RunCause {
+                    source: self.source.clone(),
+                    model: self.model.clone(),
+                    file: self.file.clone(),
+                    branch: self.branch.clone(),
+                    change: self.change.clone(),
+                    base: self.base.clone(),
+                    head: self.head.clone(),
+                    environment: self.environment.clone(),
+                    delivered_at: self.delivered_at,
+                };
+                Some(Self { priority: self.priority, ..Self::queued(cause, now) })
+            }
         }
     }
 

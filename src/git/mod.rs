@@ -59,4 +59,4 @@ pub use request::{Identity, Outcome, Proposal, Trailer, WriteRequest};
 pub use signing::{NotASigningKey, SigningKey};
 pub use snapshot::Snapshot;
 pub use ssh::{KnownHosts, NotAnSshKey, NotKnownHosts, SshKey, SshLogin};
-pub use writer::{Order, Propose, TakeTurn, Writer};
+pub use writer::{Built, Order, Propose, TakeTurn, Writer};

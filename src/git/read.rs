@@ -13,6 +13,7 @@ use super::history;
 use super::holding::Held;
 use super::mirror::{id_of, name_of};
 use super::tree;
+use super::words::short_words;
 
 /// A file of a commit's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,34 @@ impl Mirror {
     /// The commit's first parent; `None` for the first commit of a history.
     pub fn parent(&self, commit: &CommitSha) -> Result<Option<CommitSha>, GitError> {
         self.reading(|repository| Ok(self.commit(repository, commit)?.parent_ids().next().map(name_of)))
+    }
+
+    /// The commits up to `head` that are not in the history of `base` (of the whole history, if `base` is absent or gone),
+    /// each with its author's address; newest first. `None` if they are more than `most`.
+    pub fn written_since(
+        &self,
+        base: Option<&CommitSha>,
+        head: &CommitSha,
+        most: usize,
+    ) -> Result<Option<Vec<(CommitSha, String)>>, GitError> {
+        self.reading(|repository| {
+            let head = self.commit(repository, head)?;
+            let mut walk = repository.revwalk()?;
+            walk.push(head.id())?;
+            if let Some(base) = base.map(id_of).filter(|base| repository.find_commit(*base).is_ok()) {
+                walk.hide(base)?;
+            }
+            let mut written = Vec::new();
+            for id in walk {
+                if written.len() == most {
+                    return Ok(None);
+                }
+                let commit = repository.find_commit(id?)?;
+                let email = short_words(&String::from_utf8_lossy(commit.author().email_bytes()));
+                written.push((name_of(commit.id()), email));
+            }
+            Ok(Some(written))
+        })
     }
 
     /// A regular file's bytes at a commit: `None` when nothing is there, an error above `max_bytes`.

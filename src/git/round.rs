@@ -11,7 +11,7 @@ use super::Snapshot;
 use super::edit;
 use super::fault::Fault;
 use super::fetch;
-use super::mirror::id_of;
+use super::mirror::{id_of, name_of};
 use super::push;
 use super::push::{Advertisement, PushEnd};
 use super::request::{Proposal, Trailer, WriteRequest};
@@ -20,6 +20,7 @@ use super::request::{Proposal, Trailer, WriteRequest};
 pub(super) struct Job<'a, E> {
     pub(super) request: &'a WriteRequest,
     pub(super) propose: &'a mut dyn FnMut(&Snapshot<'_>) -> Result<Proposal, E>,
+    pub(super) built: &'a mut dyn FnMut(&CommitSha) -> Result<(), E>,
 }
 
 /// How one round ended, by the numbers of its jobs.
@@ -113,7 +114,10 @@ pub(super) fn commit_on<E: From<GitError>>(
         Err(stop) => return Ok(Built::None(Decision::Stopped(stop))),
     };
     match build(repository, mirror, job.request, head, &changes, &message) {
-        Ok(Some(commit)) => Ok(Built::Commit(commit)),
+        Ok(Some(commit)) => match (job.built)(&name_of(commit)) {
+            Ok(()) => Ok(Built::Commit(commit)),
+            Err(stop) => Ok(Built::None(Decision::Stopped(stop))),
+        },
         Ok(None) => Ok(Built::None(Decision::Nothing)),
         Err(Fault::Final(error)) => Ok(Built::None(Decision::Stopped(error.into()))),
         Err(damaged) => Err(damaged),

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::mpsc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::domain::CommitSha;
+
 use super::GitError;
 use super::Mirror;
 use super::Snapshot;
@@ -19,7 +21,19 @@ pub struct Order<E> {
     pub request: WriteRequest,
     /// What it changes; asked again for every tip it is built on.
     pub propose: Propose<E>,
+    /// Told of every commit that was built, before it is pushed; nothing is pushed if that fails.
+    pub built: Built<E>,
 }
+
+impl<E> Order<E> {
+    /// An order whose commits nobody is told of.
+    pub fn new(request: WriteRequest, propose: Propose<E>) -> Self {
+        Self { request, propose, built: Box::new(|_| Ok(())) }
+    }
+}
+
+/// Hears of a commit before it is pushed.
+pub type Built<E> = Box<dyn FnMut(&CommitSha) -> Result<(), E> + Send>;
 
 /// Reads a tip and says what is to be committed on it.
 pub type Propose<E> = Box<dyn FnMut(&Snapshot<'_>) -> Result<Proposal, E> + Send>;
@@ -86,8 +100,8 @@ impl<E: From<GitError>> Writer<E> {
     ///
     /// The writer's branch stays as it is. A push that ends without an answer is looked up before anything is repeated.
     pub fn offer(&self, branch: &str, mut order: Order<E>) -> Result<Offer, E> {
-        let Order { request, propose } = &mut order;
-        offer::place(&self.mirror, branch, Job { request, propose: &mut **propose })
+        let Order { request, propose, built } = &mut order;
+        offer::place(&self.mirror, branch, Job { request, propose: &mut **propose, built: &mut **built })
     }
 
     /// Takes along all that wait when it is this server's turn.
@@ -118,8 +132,8 @@ impl<E: From<GitError>> Writer<E> {
 
     fn land(&self, mut waiting: Vec<Waiting<E>>) {
         let jobs = waiting.iter_mut().map(|waiting| {
-            let Order { request, propose } = &mut waiting.order;
-            Job { request, propose: &mut **propose }
+            let Order { request, propose, built } = &mut waiting.order;
+            Job { request, propose: &mut **propose, built: &mut **built }
         });
         let results = batch::land(&self.mirror, jobs.collect());
         for (Waiting { answer, .. }, result) in waiting.into_iter().zip(results) {

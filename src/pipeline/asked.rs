@@ -1,28 +1,21 @@
 //! Does what people ask for at a forge, if the forge says at this moment that they may. Commands and buttons lead to the
-//! same. A delivery that is read again finds done what was done, and its answer is written once.
+//! same. Each is decided once: a delivery that is read again finds what was answered, and only writes an answer that was
+//! lost.
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use super::command::{self, Command, EnvironmentCommand};
+use super::command_effects::Asked;
+use super::comment::{self, SUMMARY};
 use super::reported::Reporter;
-use super::{Pipeline, Reason, Source, SteerError, StepError};
+use super::{Pipeline, Source, StepError};
 use crate::domain::{
-    Account, Actor, Button, CheckAction, Comment, Delivery, DeliveryState, Retry, Run, RunCause, Sender, SourceName,
+    Account, Actor, Button, Check, CheckAction, Comment, Delivery, DeliveryState, Retry, Run, RunId, Sender, SourceName,
 };
 use crate::forge::{ApiError, ForgeApi, Marker, Permission, Reaction, ReportButton};
 use crate::policy::render::escaped;
-use crate::store::{Again, NewAuditEntry, Settled, StoreError};
-
-/// Runs that one command may begin or end.
-const MOST_RUNS: usize = 100;
-
-/// What somebody asks for, and why that is one thing however often it is told.
-struct Asked<'a> {
-    source: &'a SourceName,
-    actor: Actor,
-    /// Such as `comment 17`.
-    cause: String,
-}
+use crate::store::{Followed, Settled, StoreError};
 
 impl From<ApiError> for StepError {
     fn from(error: ApiError) -> Self {
@@ -43,43 +36,61 @@ impl Pipeline {
         comment: &Comment,
         arrived: Timestamp,
     ) -> Result<Settled, StepError> {
-        let Comment { id, change, commenter, body } = comment;
+        let Comment { id, commenter, body, .. } = comment;
         let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("comment {id}: {why}")));
-        let Some(command) = command::parse(body) else { return ignored("it is no command") };
+        let Some(parsed) = command::parse(body) else { return ignored("it is no command") };
         let Some(api) = &source.api else {
             return ignored("`api` of this source is not set: permissions are not known");
         };
-        let permission = api.permission(&commenter.0).await?;
-        let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
-        let mut settled = Settled::nothing(DeliveryState::Done, "");
-        let (reaction, text) = match command {
-            _ if permission == Permission::None => return ignored("its account has no access to the repository"),
-            Err(reason) => (Reaction::Refused, command::misunderstood(&reason)),
+        let cause = format!("comment {id}");
+        let known = self.store.command(name, &cause).await?;
+        let (followed, follows) = if let Some(known) = known {
+            (known, Settled::nothing(DeliveryState::Done, ""))
+        } else {
+            let permission = api.permission(&commenter.0).await?;
+            if permission == Permission::None {
+                return ignored("its account has no access to the repository");
+            }
+            let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
+            let asked = Asked { source: name, actor, cause, cause_of_refusal: None };
+            self.follow_parsed(&asked, source, (comment, parsed), permission, arrived).await?
+        };
+        if !followed.answered {
+            let reaction = if followed.done { Reaction::Done } else { Reaction::Refused };
+            self.answer(name, api.as_ref(), comment, reaction, &followed.answer).await?;
+            self.store.note_answered(name, &followed.cause).await?;
+        }
+        let first = followed.answer.lines().next().unwrap_or_default();
+        Ok(Settled { note: format!("comment {id} answered: {first}"), ..follows })
+    }
+
+    /// Does what a command asks for, if a permission is enough for it.
+    async fn follow_parsed(
+        &self,
+        asked: &Asked<'_>,
+        source: &Source,
+        (comment, parsed): (&Comment, Result<Command, String>),
+        permission: Permission,
+        arrived: Timestamp,
+    ) -> Result<(Followed, Settled), StepError> {
+        let (name, change) = (asked.source, comment.change);
+        let followed = match parsed {
+            Err(reason) => self.refuse_command(asked, &comment.body, &command::misunderstood(&reason), None).await?,
             Ok(command) if permission < needed(&command) => {
-                (Reaction::Refused, "Refused: this takes the permission to write to the repository.\n".to_owned())
+                let answer = "Refused: this takes the permission to write to the repository.\n";
+                let target = format!("{name} change {change}");
+                self.refuse_command(asked, &command.to_string(), answer, Some((&command, target))).await?
             }
             Ok(Command::Judge(commit)) => {
-                let waiting = self.store.unapproved_change(name, *change, &commit).await?;
-                match self.judge_approved((name, source), waiting, &commit, &actor, arrived).await? {
-                    Ok((follows, text)) => {
-                        settled = follows;
-                        (Reaction::Done, text)
-                    }
-                    Err(text) => (Reaction::Refused, text),
-                }
+                let waiting = self.store.unapproved_change(name, change, &commit).await?;
+                return self.judge(asked, source, waiting, &commit, arrived).await;
             }
             Ok(command) => {
-                let asked = Asked { source: name, actor, cause: format!("comment {id}") };
-                let runs = self.store.newest_of_change(name, *change).await?;
-                match self.obey(&asked, &command, &runs).await? {
-                    Ok(text) => (Reaction::Done, text),
-                    Err(text) => (Reaction::Refused, text),
-                }
+                let runs = self.store.newest_of_change(name, change).await?;
+                self.obey(asked, &command, &runs, None).await?
             }
         };
-        self.answer(name, api.as_ref(), comment, reaction, &text).await?;
-        let first = text.lines().next().unwrap_or_default();
-        Ok(Settled { note: format!("comment {id} answered: {first}"), ..settled })
+        Ok((followed, Settled::nothing(DeliveryState::Done, "")))
     }
 
     /// Does what a button of a check asks for. There is no place for an answer but the check itself.
@@ -91,8 +102,7 @@ impl Pipeline {
         sender: Option<&Sender>,
         delivery: &Delivery,
     ) -> Result<Settled, StepError> {
-        let noted = |state, note: &str| Ok(Settled::nothing(state, format!("button of a check: {note}")));
-        let ignored = |note: &str| noted(DeliveryState::Ignored, note);
+        let ignored = |note: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("button of a check: {note}")));
         let (Some(api), Some(Sender(account))) = (&source.api, sender) else {
             return ignored("`api` of this source is not set, or nobody pressed it");
         };
@@ -103,16 +113,18 @@ impl Pipeline {
                 None => return ignored("it is none of ours"),
             },
         };
-        if api.permission(account).await? < Permission::Write {
-            return ignored("its account may not write to the repository");
+        let cause = cause_of_press(button, action.check.as_ref(), account, &delivery.body);
+        let refusal = format!("delivery {}", delivery.id);
+        let known = match self.store.command(name, &cause).await? {
+            None => self.store.command(name, &refusal).await?,
+            known => known,
+        };
+        if let Some(known) = known {
+            return Ok(pressed(&known));
         }
         let actor = Actor::account(source.kind.as_str(), name, account);
-        let mut runs = self.store.newest_at(name, &action.head).await?;
-        if let Some(check) = &action.check
-            && let Some(model) = check.name.strip_prefix("slipway/")
-        {
-            runs.retain(|run| run.model == model);
-        }
+        let asked = Asked { source: name, actor, cause, cause_of_refusal: Some(refusal) };
+        let (meant, runs) = self.runs_of_check(name, action).await?;
         let command = match (button, runs.first()) {
             (ReportButton::Retrain, _) => Command::Retrain,
             (ReportButton::Cancel, _) => Command::Cancel,
@@ -120,139 +132,43 @@ impl Pipeline {
                 Command::Environment(EnvironmentCommand::Approve, run.environment.clone())
             }
             (ReportButton::Approve, None) => return ignored("there is nothing to approve"),
-            (ReportButton::Judge, _) => {
-                let (at, head) = ((name, source), &action.head);
-                let waiting = self.store.unapproved_at(name, head).await?;
-                return match self.judge_approved(at, waiting, head, &actor, delivery.received_at).await? {
-                    Ok((settled, _)) => Ok(settled),
-                    Err(text) => ignored(text.trim_end()),
-                };
-            }
+            (ReportButton::Judge, _) => Command::Judge(action.head.clone()),
         };
-        let asked = Asked { source: name, actor, cause: format!("delivery {}", delivery.id) };
-        match self.obey(&asked, &command, &runs).await? {
-            Ok(text) => noted(DeliveryState::Done, text.lines().next().unwrap_or_default()),
-            Err(text) => ignored(text.lines().next().unwrap_or_default()),
+        if api.permission(account).await? < Permission::Write {
+            let answer = "its account may not write to the repository";
+            let target = format!("{name} {}", action.head);
+            self.refuse_command(&asked, &command.to_string(), answer, Some((&command, target))).await?;
+            return ignored(answer);
         }
+        if let Command::Judge(head) = &command {
+            let waiting = self.store.unapproved_at(name, head).await?;
+            let (followed, follows) = self.judge(&asked, source, waiting, head, delivery.received_at).await?;
+            let Settled { state, note, .. } = pressed(&followed);
+            return Ok(Settled { state, note, ..follows });
+        }
+        Ok(pressed(&self.obey(&asked, &command, &runs, meant).await?))
     }
 
-    /// Does a command for runs, the newest of each model. Answers what was done, or why nothing was.
-    async fn obey(
+    /// The runs that a check is about: the one that it names as its own, which is answered as well, or the newest of each
+    /// model at the revision for the check that sums them up, and for a forge's own button that stands for all checks.
+    async fn runs_of_check(
         &self,
-        asked: &Asked<'_>,
-        command: &Command,
-        runs: &[Run],
-    ) -> Result<Result<String, String>, StoreError> {
-        let runs = &runs[..runs.len().min(MOST_RUNS)];
-        let nothing = || "Nothing to do: no model is touched here.\n".to_owned();
-        match command {
-            // It is about a change that has no runs yet.
-            Command::Judge(_) => return Ok(Err(nothing())),
-            Command::Help => return Ok(Ok(format!("{}\n", command::HELP))),
-            Command::Environment(command, environment) => {
-                return self.environment_command(asked, *command, environment, runs).await;
-            }
-            Command::Retrain | Command::Cancel | Command::Explain if runs.is_empty() => return Ok(Err(nothing())),
-            Command::Retrain | Command::Cancel | Command::Explain => {}
+        source: &SourceName,
+        action: &CheckAction,
+    ) -> Result<(Option<RunId>, Vec<Run>), StoreError> {
+        let CheckAction { check, head, .. } = action;
+        if let Some(run) = check.as_ref().and_then(|check| check.external_id.as_ref()?.parse::<RunId>().ok()) {
+            return Ok(match self.store.run(run).await {
+                Ok(run) if run.source == *source && run.head == *head => (Some(run.id), vec![run]),
+                Ok(_) | Err(StoreError::NoSuchRun { .. }) => (None, Vec::new()),
+                Err(error) => return Err(error),
+            });
         }
-        let mut lines = Vec::new();
-        let mut done = false;
-        for run in runs {
-            let (did, line) = match command {
-                Command::Retrain => self.retrain(asked, run).await?,
-                Command::Cancel => self.cancel_for(asked, run).await?,
-                _ => (true, escaped(&self.explain(run.id).await?.sentence)),
-            };
-            done |= did;
-            lines.push(format!("- `{}`: {line}\n", run.model.replace('`', "'")));
+        let mut runs = self.store.newest_at(source, head).await?;
+        if let Some(check) = check.as_ref().filter(|check| check.name != SUMMARY) {
+            runs.retain(|run| comment::context_of(run) == check.name);
         }
-        let text = lines.concat();
-        Ok(if done { Ok(text) } else { Err(text) })
-    }
-
-    async fn retrain(&self, asked: &Asked<'_>, run: &Run) -> Result<(bool, String), StoreError> {
-        let cause = format!("asked for by {} ({})", asked.actor, asked.cause);
-        self.note(asked, "run.retrain", run).await?;
-        let again = self.store.begin_again(&repeated(run), &cause, &asked.actor).await?;
-        Ok(match again {
-            Again::Begun(new) => {
-                self.due.notify_one();
-                self.tell_change();
-                (true, format!("run `{}` has begun; weights are used again if nothing they depend on changed", new.id))
-            }
-            Again::Known(new) => (true, format!("run `{}` has begun", new.id)),
-            Again::Overtaken => (false, "a newer revision was taken up, which counts".to_owned()),
-            Again::UnderWay => (false, format!("run `{}` is still under way", run.id)),
-        })
-    }
-
-    async fn cancel_for(&self, asked: &Asked<'_>, run: &Run) -> Result<(bool, String), StoreError> {
-        if !run.state.is_active() {
-            return Ok((false, format!("run `{}` has ended: {}", run.id, run.state.as_str())));
-        }
-        self.note(asked, "run.cancel", run).await?;
-        match self.cancel(run.id, &asked.actor).await {
-            Ok(run) => Ok((true, format!("run `{}` is cancelled", run.id))),
-            Err(StoreError::IllegalMove(error)) => Ok((false, error.to_string())),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Approvals, holds and rollbacks that are asked for at a forge: answers what was done, or why nothing was.
-    async fn environment_command(
-        &self,
-        asked: &Asked<'_>,
-        command: EnvironmentCommand,
-        environment: &SourceName,
-        runs: &[Run],
-    ) -> Result<Result<String, String>, StoreError> {
-        if runs.is_empty() {
-            return Ok(Err("Nothing to do: no model is touched here.\n".to_owned()));
-        }
-        let reason: Reason = format!("asked for in {}", asked.cause).parse().expect("one short line");
-        let mut lines = Vec::new();
-        let mut done = false;
-        for run in runs {
-            let operates = matches!(command, EnvironmentCommand::Hold | EnvironmentCommand::Rollback);
-            if operates
-                && let Some(why) = self.may_not_operate(&asked.actor, asked.source, environment, &run.model).await?
-            {
-                lines.push(format!("- `{}`: {}\n", run.model.replace('`', "'"), escaped(&why)));
-                continue;
-            }
-            self.note(asked, &format!("promotion.{}", command.as_str()), run).await?;
-            let ended = match command {
-                EnvironmentCommand::Approve => {
-                    let approved = self.approve_judged(environment, run, &asked.actor).await;
-                    approved.map(|artifact| format!("artifact `{}` is approved", artifact.short()))
-                }
-                EnvironmentCommand::Hold => {
-                    let held = self.hold(environment, Some(&run.model), &reason, None, &asked.actor).await;
-                    held.map(|_| "held until somebody releases it".to_owned())
-                }
-                EnvironmentCommand::Rollback => {
-                    let back = self.roll_back(environment, &run.model, None, &reason, &asked.actor).await;
-                    back.map(|back| format!("run `{}` brings the earlier one back, and it is held", back.id))
-                }
-            };
-            let line = match ended {
-                Ok(line) => {
-                    done = true;
-                    line
-                }
-                Err(SteerError::Store(error)) => return Err(error),
-                Err(error) => escaped(&error.to_string()),
-            };
-            lines.push(format!("- `{}`: {line}\n", run.model.replace('`', "'")));
-        }
-        let text = lines.concat();
-        Ok(if done { Ok(text) } else { Err(text) })
-    }
-
-    async fn note(&self, asked: &Asked<'_>, action: &str, run: &Run) -> Result<(), StoreError> {
-        let (actor, action) = (asked.actor.clone(), action.to_owned());
-        let detail = format!("{} at {}", asked.cause, asked.source);
-        self.store.audit(&NewAuditEntry { actor, action, target: run.id.to_string(), detail }).await
+        Ok((None, runs))
     }
 
     /// Answers a comment by a sign on it and a comment below it, both of which are there once.
@@ -277,26 +193,27 @@ impl Pipeline {
     }
 }
 
+/// What makes the press of a button one press: the check, the button, and who pressed it. Where no check is named, the
+/// press is told by its whole text, which is the same in every delivery of it.
+fn cause_of_press(button: ReportButton, check: Option<&Check>, account: &Account, body: &[u8]) -> String {
+    let of = match check {
+        Some(check) => format!("of check {}", check.id),
+        None => format!("told as {}", hex::encode(Sha256::digest(body))),
+    };
+    format!("button {} {of} by {}", button.identifier(), account.id)
+}
+
+/// What a press came to, for its delivery.
+fn pressed(followed: &Followed) -> Settled {
+    let state = if followed.done { DeliveryState::Done } else { DeliveryState::Ignored };
+    let first = followed.answer.lines().next().unwrap_or_default();
+    Settled::nothing(state, format!("button of a check: {first}"))
+}
+
 /// What a command takes.
 fn needed(command: &Command) -> Permission {
     match command {
         Command::Help | Command::Explain => Permission::Read,
         Command::Retrain | Command::Cancel | Command::Judge(_) | Command::Environment(..) => Permission::Write,
     }
-}
-
-/// A new run for the cause of an old one.
-fn repeated(run: &Run) -> Run {
-    let cause = RunCause {
-        source: run.source.clone(),
-        model: run.model.clone(),
-        file: run.file.clone(),
-        branch: run.branch.clone(),
-        change: run.change.clone(),
-        base: run.base.clone(),
-        head: run.head.clone(),
-        environment: run.environment.clone(),
-        delivered_at: run.delivered_at,
-    };
-    Run { priority: run.priority, ..Run::queued(cause, jiff::Timestamp::now()) }
 }

@@ -25,6 +25,34 @@ pub(super) enum Command {
     Environment(EnvironmentCommand, SourceName),
 }
 
+impl Command {
+    /// What the audit log calls it; `None` if it changes nothing.
+    pub(super) fn action(&self) -> Option<&'static str> {
+        match self {
+            Self::Retrain => Some("run.retrain"),
+            Self::Cancel => Some("run.cancel"),
+            Self::Explain | Self::Help => None,
+            Self::Judge(_) => Some("change.approve"),
+            Self::Environment(EnvironmentCommand::Approve, _) => Some("promotion.approve"),
+            Self::Environment(EnvironmentCommand::Hold, _) => Some("promotion.hold"),
+            Self::Environment(EnvironmentCommand::Rollback, _) => Some("promotion.rollback"),
+        }
+    }
+}
+
+impl std::fmt::Display for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Retrain => f.write_str("retrain"),
+            Self::Cancel => f.write_str("cancel"),
+            Self::Explain => f.write_str("explain"),
+            Self::Help => f.write_str("help"),
+            Self::Judge(commit) => write!(f, "judge {commit}"),
+            Self::Environment(command, environment) => write!(f, "{} {environment}", command.as_str()),
+        }
+    }
+}
+
 /// What can be asked for an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EnvironmentCommand {
@@ -37,7 +65,7 @@ pub(super) enum EnvironmentCommand {
 }
 
 impl EnvironmentCommand {
-    pub(super) fn as_str(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Approve => "approve",
             Self::Hold => "hold",

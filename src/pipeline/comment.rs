@@ -9,7 +9,7 @@ use crate::forge::{Conclusion, Pages, Report, ReportButton, ReportState};
 use crate::policy::render::{escaped, markdown};
 
 /// The check that is always there.
-const SUMMARY: &str = "slipway";
+pub(super) const SUMMARY: &str = "slipway";
 /// The longest title, in characters.
 const LONGEST_TITLE: usize = 200;
 
@@ -18,11 +18,7 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
     let state = state_of(run);
     Report {
         revision: run.head.clone(),
-        context: match run.origin {
-            // What goes onward is beside what the revision itself was judged by.
-            Some(_) => format!("{SUMMARY}/{}/{}", run.model, run.environment),
-            None => format!("{SUMMARY}/{}", run.model),
-        },
+        context: context_of(run),
         id: run.id.to_string(),
         state,
         title: title_of(run),
@@ -36,6 +32,15 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
             ReportState::Ended(_) => vec![ReportButton::Retrain],
         },
         page: pages.map(|pages| pages.of(run.id)),
+    }
+}
+
+/// The name of a run's check.
+pub(super) fn context_of(run: &Run) -> String {
+    match run.origin {
+        // What goes onward is beside what the revision itself was judged by.
+        Some(_) => format!("{SUMMARY}/{}/{}", run.model, run.environment),
+        None => format!("{SUMMARY}/{}", run.model),
     }
 }
 

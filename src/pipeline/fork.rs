@@ -7,7 +7,7 @@ use super::change::{judge_head, look};
 use super::{Pipeline, Source, StepError};
 use crate::domain::{Actor, ChangeHead, CommitSha, DeliveryState, Needs, SourceName, Unjudged};
 use crate::git::GitError;
-use crate::store::{NewAuditEntry, Settled};
+use crate::store::{Deed, Effect, NewAuditEntry, Settled};
 
 impl Pipeline {
     /// Says on a change's check and in its comment that its revision waits for an approval.
@@ -37,8 +37,8 @@ impl Pipeline {
         Ok(Settled { unjudged, ..Settled::nothing(DeliveryState::Done, note) })
     }
 
-    /// Judges a change of a fork at the revision that somebody has approved, if that is what it is now. Answers what follows
-    /// and a sentence, or why nothing does.
+    /// The runs that judge a change of a fork at the revision that somebody has approved, if that is what it is now. Answers
+    /// them with what the audit log says, a sentence, and what else follows; or why nothing does.
     pub(super) async fn judge_approved(
         &self,
         (name, source): (&SourceName, &Source),
@@ -46,7 +46,7 @@ impl Pipeline {
         approved: &CommitSha,
         actor: &Actor,
         arrived: Timestamp,
-    ) -> Result<Result<(Settled, String), String>, StepError> {
+    ) -> Result<Result<(Deed, String, Settled), String>, StepError> {
         let Some(change) = change else {
             return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
         };
@@ -61,16 +61,15 @@ impl Pipeline {
                 found.head
             )));
         }
-        let number = change.number;
         let entry = NewAuditEntry {
             actor: actor.clone(),
             action: "change.approve".to_owned(),
             target: approved.to_string(),
-            detail: format!("change {number} of {name} from a fork"),
+            detail: format!("change {} of {name} from a fork", change.number),
         };
-        self.store.audit(&entry).await?;
-        let settled = judge_head(name, source, change, found, arrived);
+        let mut settled = judge_head(name, source, change, found, arrived);
+        let runs = std::mem::take(&mut settled.runs);
         let sentence = format!("`{}` is judged; the next push needs an approval of its own.\n", approved.short());
-        Ok(Ok((settled, sentence)))
+        Ok(Ok((Deed { effect: Effect::Open(runs), entry: Some(entry) }, sentence, settled)))
     }
 }

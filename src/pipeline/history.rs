@@ -1,6 +1,6 @@
 //! An environment's history as git tells it: what it named, since when, by which commit, and whether that was a
 //! promotion or somebody's hand. What was read is kept as an index; git stays the truth, and what the branch says is
-//! the champion.
+//! the champion. A commit is a promotion of ours if we know that we made it, whatever its message says.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -69,7 +69,14 @@ impl Pipeline {
         let history = blocking(move || {
             read(&Reading { environment: wanted, mirror: &mirror, marks: &marks }, read_to, &before, tip)
         });
-        let mut history = history.await??;
+        let (mut history, claims) = history.await??;
+        for (placed, claim) in history.placements.iter_mut().zip(claims) {
+            if let Some(claim) = claim
+                && self.is_ours(name, placed, &claim).await?
+            {
+                placed.by = PlacedBy::Run(claim.run);
+            }
+        }
         if environment.requests().is_some() {
             for placed in history.placements.iter_mut().filter(|placed| matches!(placed.by, PlacedBy::Hand(_))) {
                 if let Some(run) = self.merged_as(placed).await? {
@@ -107,6 +114,22 @@ impl Pipeline {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a commit is the promotion that it claims to be: one that was noted before it was pushed, or that its run has
+    /// recorded. What anybody can write into a message proves nothing.
+    async fn is_ours(&self, name: &SourceName, placed: &Placement, claim: &Claim) -> Result<bool, StoreError> {
+        if self.store.pushed_for(name, &claim.commit).await? == Some(claim.run) {
+            return Ok(true);
+        }
+        let run = match self.store.run(claim.run).await {
+            Ok(run) => run,
+            Err(StoreError::NoSuchRun { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let recorded = [run.promotion_commit.as_ref(), run.request.as_ref().map(|request| &request.head)];
+        let is_recorded = recorded.into_iter().flatten().any(|known| *known == claim.commit || *known == placed.commit);
+        Ok(is_recorded && run.environment == *name && run.model == placed.model)
     }
 
     /// What an environment names was changed by hand. Git is the truth, so that is followed, and said aloud.
@@ -169,16 +192,17 @@ fn commits_since(mirror: &Mirror, read_to: Option<&CommitSha>, tip: &CommitSha) 
     Ok(read_to.is_none().then_some(commits))
 }
 
-/// What changed in an environment since it was read; all that is known of it if its history is another one now.
+/// What changed in an environment since it was read; all that is known of it if its history is another one now. With it
+/// what each commit claims to be.
 fn read(
     reading: &Reading<'_>,
     read_to: Option<CommitSha>,
     before: &[Placement],
     tip: CommitSha,
-) -> Result<ReadHistory, StepError> {
+) -> Result<(ReadHistory, Vec<Option<Claim>>), StepError> {
     let Reading { environment, mirror, marks } = reading;
     let mut named: BTreeMap<String, Named> = BTreeMap::new();
-    let mut placements = Vec::new();
+    let (mut placements, mut claims) = (Vec::new(), Vec::new());
     let (read_to, commits) = match commits_since(mirror, read_to.as_ref(), &tip)? {
         Some(commits) if read_to.is_some() => {
             named.extend(before.iter().map(|placed| (placed.model.clone(), placed.named.clone())));
@@ -200,19 +224,23 @@ fn read(
                 info = Some(mirror.commit_info(&commit)?);
             }
             let Some(info) = &info else { continue };
-            let by = if first && parent.is_some() { PlacedBy::Unknown } else { placed_by(mirror, info, &model, &now)? };
+            let claim = claim(mirror, info, &model, &now)?;
+            let unknown = first && parent.is_some() && claim.is_none();
+            let by = if unknown { PlacedBy::Unknown } else { PlacedBy::Hand(info.author.clone()) };
             let at = info.time.unwrap_or(Timestamp::UNIX_EPOCH);
+            claims.push(claim);
             placements.push(Placement {
                 environment: environment.clone(),
                 model,
                 named: now,
                 commit: commit.clone(),
                 at,
+                seen_at: None,
                 by,
             });
         }
     }
-    Ok(ReadHistory { environment: environment.clone(), before: read_to, tip, placements })
+    Ok((ReadHistory { environment: environment.clone(), before: read_to, tip, placements }, claims))
 }
 
 /// What the models name whose manifests a commit touched.
@@ -238,17 +266,30 @@ fn touched_by(
     Ok(models.into_iter().map(named).collect())
 }
 
-/// Who wrote it: a run, if the commit is a promotion of just this, or merges one; else whoever is named as its author.
-fn placed_by(mirror: &Mirror, commit: &CommitInfo, model: &str, named: &Named) -> Result<PlacedBy, GitError> {
-    if let Some(run) = promoted_by(commit, model, named) {
-        return Ok(PlacedBy::Run(run));
+/// The run that a commit says it promotes just this for, itself or one that it merges: a claim that anybody can make who may
+/// push there.
+fn claim(mirror: &Mirror, commit: &CommitInfo, model: &str, named: &Named) -> Result<Option<Claim>, GitError> {
+    let claimed =
+        |commit: &CommitInfo| promoted_by(commit, model, named).map(|run| Claim { run, commit: commit.commit.clone() });
+    if let Some(claim) = claimed(commit) {
+        return Ok(Some(claim));
     }
-    for merged in commit.parents.iter().skip(1) {
-        if let Some(run) = promoted_by(&mirror.commit_info(merged)?, model, named) {
-            return Ok(PlacedBy::Run(run));
+    let Some((before, merged)) = commit.parents.split_first() else { return Ok(None) };
+    for merged in merged {
+        // What was in the branch already is not what the merge brought.
+        let is_new = mirror.merge_base(before, merged)?.as_ref() != Some(merged);
+        if let Some(claim) = claimed(&mirror.commit_info(merged)?).filter(|_| is_new) {
+            return Ok(Some(claim));
         }
     }
-    Ok(PlacedBy::Hand(commit.author.clone()))
+    Ok(None)
+}
+
+/// What a commit claims.
+struct Claim {
+    run: RunId,
+    /// The commit that carries the trailers.
+    commit: CommitSha,
 }
 
 fn promoted_by(commit: &CommitInfo, model: &str, named: &Named) -> Option<RunId> {

@@ -12,10 +12,10 @@ use super::commands::{Asked, Commands};
 use super::identity::{About, Gate, NotOurs};
 use super::remotes::Remotes;
 use super::worker::{chance, guarded, outlive};
-use super::{Pipeline, Source, StepError, blocking, change, command, missed};
+use super::{Pipeline, Source, StepError, blocking, change, command, contributors, missed};
 use crate::domain::{
-    Change, ChangeStep, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, Push, Reference, Retry, SourceName,
-    pause_before, spoken,
+    Change, ChangeStep, Contributor, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, Push, Reference, Retry,
+    SourceName, pause_before, spoken,
 };
 use crate::forge::Forge;
 use crate::store::{Settled, StoreError, StoredDelivery};
@@ -41,7 +41,12 @@ async fn fetch_heads(remotes: &Remotes, source: &Source, meanings: &[Result<Mean
 }
 
 /// What a delivery says: of which repository, and what it asks for.
-type Read = (About, Result<Meaning, StepError>);
+struct Read {
+    about: About,
+    meaning: Result<Meaning, StepError>,
+    /// Who had a hand in the revisions that it tells of.
+    contributors: Vec<Contributor>,
+}
 
 /// What a delivery asks for.
 enum Meaning {
@@ -111,7 +116,9 @@ impl Pipeline {
             return Ok(false);
         }
         let (due, read) = meanings_of(source, due).await?;
-        let meanings = self.only_of_its_repository(name, source, read).await?;
+        let (meanings, contributors) = self.only_of_its_repository(name, source, read).await?;
+        // Before anything is settled: who pushed is told once.
+        self.store.note_contributors(name, &contributors).await?;
         let (mut pushes, mut without_effect, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         let fetched = fetch_heads(&self.remotes, source, &meanings).await;
         for (stored, meaning) in due.iter().zip(meanings) {
@@ -152,22 +159,27 @@ impl Pipeline {
         name: &SourceName,
         source: &Source,
         read: Vec<Read>,
-    ) -> Result<Vec<Result<Meaning, StepError>>, StoreError> {
+    ) -> Result<(Vec<Result<Meaning, StepError>>, Vec<Contributor>), StoreError> {
         let mut gate = Gate::new(self, name, source);
         let mut meanings = Vec::with_capacity(read.len());
-        for (about, meaning) in read {
+        let mut all = Vec::new();
+        for Read { about, meaning, contributors } in read {
             let has_effect = match &meaning {
+                _ if !contributors.is_empty() => true,
                 Ok(Meaning::Known(settled)) => !settled.closed.is_empty(),
                 Ok(_) => true,
                 Err(_) => false,
             };
             let admitted = if has_effect { gate.admit(&about).await? } else { Ok(()) };
             meanings.push(match admitted {
-                Ok(()) => meaning,
+                Ok(()) => {
+                    all.extend(contributors);
+                    meaning
+                }
                 Err(NotOurs { state, note }) => Ok(Meaning::Known(Settled::nothing(state, note))),
             });
         }
-        Ok(meanings)
+        Ok((meanings, all))
     }
 
     /// Pushes of the served branch only say that something moved: what follows is decided by where the branch is now.
@@ -259,15 +271,16 @@ async fn meanings_of(
     due: Vec<StoredDelivery>,
 ) -> Result<(Vec<StoredDelivery>, Vec<Read>), StoreError> {
     let (forge, branch) = (source.forge.clone(), source.mirror.remote().branch().to_owned());
+    let kind = source.kind.as_str();
     let read = blocking(move || {
         let meaning = |stored: &StoredDelivery| {
             let Delivery { event, body, .. } = &stored.delivery;
-            let read = std::panic::AssertUnwindSafe(|| meaning_of(forge.as_ref(), &branch, event, body));
-            let read = std::panic::catch_unwind(read);
-            read.map_or_else(
-                |_| (About::Repository(None), poisoned(stored.attempts)),
-                |(about, meaning)| (about, Ok(meaning)),
-            )
+            let read = std::panic::AssertUnwindSafe(|| meaning_of((kind, forge.as_ref()), &branch, event, body));
+            std::panic::catch_unwind(read).unwrap_or_else(|_| Read {
+                about: About::Repository(None),
+                meaning: poisoned(stored.attempts),
+                contributors: Vec::new(),
+            })
         };
         let meanings = due.iter().map(meaning).collect();
         (due, meanings)
@@ -284,19 +297,22 @@ fn poisoned(attempts: u64) -> Result<Meaning, StepError> {
     Ok(Meaning::Known(Settled::nothing(DeliveryState::Dead, note)))
 }
 
-fn meaning_of(forge: &dyn Forge, served: &str, event: &str, body: &[u8]) -> (About, Meaning) {
+fn meaning_of((kind, forge): (&str, &dyn Forge), served: &str, event: &str, body: &[u8]) -> Read {
     let dead = |reason: String| Meaning::Known(Settled::nothing(DeliveryState::Dead, reason));
+    let of_nobody = |about, meaning| Read { about, meaning: Ok(meaning), contributors: Vec::new() };
     if event == missed::EVENT {
         let read = missed::read(body).map(|announced| Meaning::Branch(vec![announced]));
-        return (About::Ourselves, read.unwrap_or_else(dead));
+        return of_nobody(About::Ourselves, read.unwrap_or_else(dead));
     }
     match forge.read(event, body) {
         Ok(events) => {
             // A delivery is of one repository, however many events it tells of.
             let repository = events.iter().find_map(|event| event.repository.clone());
-            (About::Repository(repository), meaning_of_events(served, events))
+            let contributors = contributors::told_by(kind, &events);
+            let meaning = Ok(meaning_of_events(served, events));
+            Read { about: About::Repository(repository), meaning, contributors }
         }
-        Err(error) => (About::Repository(None), dead(error.to_string())),
+        Err(error) => of_nobody(About::Repository(None), dead(error.to_string())),
     }
 }
 

@@ -55,6 +55,7 @@ impl From<GitError> for Declined {
 impl Pipeline {
     pub(super) async fn promote(self: &Arc<Self>, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         let artifact = artifact_of(run)?;
+        self.know_contributors(run).await?;
         let model = run
             .model
             .parse()
@@ -72,6 +73,14 @@ impl Pipeline {
             at: Timestamp::now(),
             trailer: Trailer { key: TRAILER.to_owned(), value: promotion.id().to_string() },
         };
+        let noting = {
+            let (pipeline, environment, run) = (self.clone(), run.environment.clone(), run.id);
+            let asynchronous = tokio::runtime::Handle::current();
+            move |commit: &CommitSha| {
+                let noted = pipeline.store.note_pushed(&environment, commit, run);
+                asynchronous.block_on(noted).map_err(|error| Declined::Step(StepError::Store(error)))
+            }
+        };
         let proposing = Proposing {
             pipeline: self.clone(),
             asynchronous: tokio::runtime::Handle::current(),
@@ -82,7 +91,8 @@ impl Pipeline {
             promotion,
             source,
         };
-        let order = Order { request, propose: Box::new(move |snapshot: &Snapshot<'_>| proposing.propose(snapshot)) };
+        let propose = Box::new(move |snapshot: &Snapshot<'_>| proposing.propose(snapshot));
+        let order = Order { built: Box::new(noting), ..Order::new(request, propose) };
         if let Some(requests) = environment.requests() {
             let requests = requests.clone();
             return match self.request(run, &requests, order).await? {

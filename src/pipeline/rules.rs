@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::evaluate::artifact_of;
 use super::promote::{has_moved, held_up};
 use super::step::Step;
-use super::{Pipeline, StepError, texts};
-use crate::domain::{Candidate, Holdback, Named, PromotionRequest, Rule, Run, RunEvent, Upstream};
+use super::{Pipeline, SteerError, StepError, texts};
+use crate::domain::{Candidate, Holdback, Named, PromotionRequest, Rule, Run, RunEvent, RunState, Upstream};
 use crate::store::StoreError;
 
 /// How long a run that waits is left alone at most: people and other servers wake it, and if that is missed it looks
@@ -51,18 +51,19 @@ impl Pipeline {
         let mut upstream = Vec::new();
         for environment in rules.after.iter().flat_map(|after| &after.environments) {
             let newest = self.store.placements_of(environment, &run.model, 1).await?.pop();
-            let since = newest.filter(|placed| placed.named.artifact() == Some(&artifact)).map(|placed| placed.at);
+            let since = newest.filter(|placed| placed.named.artifact() == Some(&artifact)).map(|placed| placed.since());
             upstream.push(Upstream { environment: environment.clone(), since });
         }
         let approvals = self.store.approvals(&run.environment, &run.model, &artifact).await?;
         let holds = self.store.holds(&run.environment, Some(&run.model)).await?;
-        let author = run.author.as_deref().map(|email| self.settings.people.committing_as(email));
+        let contributors = self.contributors_now(run).await?;
         let held = rules.hold_back(&Candidate {
             now: Timestamp::now(),
             upstream: &upstream,
             approvals: &approvals,
             policy_asks: run.policy_asks_for_approval(),
-            author: author.as_deref(),
+            contributors: contributors.as_deref(),
+            people: &self.settings.people,
             holds: &holds,
         });
         Ok(if held.is_empty() { Ruling::Free } else { Ruling::Held(held) })
@@ -74,6 +75,7 @@ impl Pipeline {
         for environment in self.environment(run)?.rules().after.iter().flat_map(|after| &after.environments) {
             self.read_history(environment, true).await?;
         }
+        let news = self.know_contributors(run).await?;
         let held = match self.ruling(run).await? {
             Ruling::Free => Vec::new(),
             Ruling::Held(held) => held,
@@ -96,7 +98,34 @@ impl Pipeline {
             return Ok(cleared(run, "no rule holds the promotion back any more".to_owned()));
         }
         let look = next_look(&held);
+        if news {
+            // What was found out is kept with the run, even if the same holds it back.
+            run.held_back.clear();
+        }
         Ok(hold_back(run, held, look))
+    }
+
+    /// A run as it stands now, as far as that can be told without asking anybody: what held it back at the last look may be
+    /// over.
+    pub async fn as_it_stands(&self, run: Run) -> Result<Run, SteerError> {
+        if run.state != RunState::Waiting || run.held_back.is_empty() {
+            return Ok(run);
+        }
+        let open = run.held_back.iter().filter(|held| held.rule == Rule::Request).cloned();
+        let held_back: Vec<Holdback> = match self.ruling(&run).await? {
+            Ruling::Free => open.collect(),
+            Ruling::Held(held) => held.into_iter().chain(open).collect(),
+            Ruling::Rejected(_) | Ruling::Overtaken(_) => return Ok(run),
+        };
+        if held_back == run.held_back {
+            return Ok(run);
+        }
+        let reason = if held_back.is_empty() {
+            "no rule holds the promotion back any more".to_owned()
+        } else {
+            texts::held_back(&held_back)
+        };
+        Ok(Run { held_back, reason: Some(reason), ..run })
     }
 
     /// A look at a run whose request is open, where `held` holds it back and the environment names `named`. It is merged

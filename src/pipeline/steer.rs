@@ -42,6 +42,15 @@ impl From<StepError> for SteerError {
     }
 }
 
+/// What became of an approval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approved {
+    /// The run whose artifact is approved.
+    pub run: Run,
+    /// Why the approval does not count alone; `None` if it does.
+    pub objection: Option<String>,
+}
+
 /// Why something is done, in the words of whoever does it: one line that is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
@@ -71,7 +80,7 @@ impl Pipeline {
         model: &str,
         artifact: &Digest,
         actor: &Actor,
-    ) -> Result<Run, SteerError> {
+    ) -> Result<Approved, SteerError> {
         self.known(environment)?;
         let mut runs = self.store.runs_under_way(environment).await?;
         let owner = self.owner_of(environment, model).await?;
@@ -87,38 +96,53 @@ impl Pipeline {
                 newest.id
             )));
         };
-        self.approve_judged(environment, &run, actor).await?;
-        Ok(run)
+        let approval = self.approval_of(environment, &run, actor).await?;
+        self.store.approve(&approval).await?;
+        self.wake_waiting(Some(environment), Some(&run.model)).await?;
+        let objection = self.objection(&run, &approval).await?;
+        Ok(Approved { run, objection })
     }
 
-    /// Approves what a run has judged, also of a change: merged as it is, it makes the same artifact.
-    pub(super) async fn approve_judged(
+    /// The approval of what a run has judged, also of a change: merged as it is, it makes the same artifact.
+    pub(super) async fn approval_of(
         &self,
         environment: &SourceName,
         run: &Run,
         actor: &Actor,
-    ) -> Result<Digest, SteerError> {
+    ) -> Result<Approval, SteerError> {
         self.known(environment)?;
         self.demand_own(environment, run).await?;
         let Some(artifact) = run.artifact.clone().filter(|_| run.verdict.is_some()) else {
             let state = run.state.as_str();
             return Err(SteerError::Conflict(format!("run {} is {state}: it is not judged yet", run.id)));
         };
-        let approval = Approval {
+        Ok(Approval {
             environment: environment.clone(),
             model: run.model.clone(),
-            artifact: artifact.clone(),
+            artifact,
             person: self.settings.people.behind(actor),
             actor: actor.clone(),
             at: Timestamp::now(),
-        };
-        self.store.approve(&approval).await?;
-        self.wake_waiting(Some(environment), Some(&run.model)).await?;
-        Ok(artifact)
+        })
     }
 
     /// Keeps promotions of a model, or of all models, away from an environment.
     pub async fn hold(
+        &self,
+        environment: &SourceName,
+        model: Option<&str>,
+        reason: &Reason,
+        until: Option<Timestamp>,
+        actor: &Actor,
+    ) -> Result<Hold, SteerError> {
+        let hold = self.hold_of(environment, model, reason, until, actor)?;
+        self.store.hold(&hold).await?;
+        self.wake_waiting(Some(environment), model).await?;
+        Ok(hold)
+    }
+
+    /// The hold that keeps promotions away.
+    pub(super) fn hold_of(
         &self,
         environment: &SourceName,
         model: Option<&str>,
@@ -131,17 +155,14 @@ impl Pipeline {
         if until.is_some_and(|until| until <= at) {
             return Err(SteerError::Conflict("the hold would have ended already".to_owned()));
         }
-        let hold = Hold {
+        Ok(Hold {
             environment: environment.clone(),
             model: model.map(str::to_owned),
             actor: actor.clone(),
             reason: reason.to_string(),
             at,
             until,
-        };
-        self.store.hold(&hold).await?;
-        self.wake_waiting(Some(environment), model).await?;
-        Ok(hold)
+        })
     }
 
     /// Ends a hold.
@@ -188,6 +209,22 @@ impl Pipeline {
         reason: &Reason,
         actor: &Actor,
     ) -> Result<Run, SteerError> {
+        let (run, hold) = self.rollback_of(environment, model, to, reason, actor).await?;
+        self.store.open_run(&run, actor, Some(&hold)).await?;
+        self.promotable.notify_waiters();
+        self.tell_change();
+        Ok(run)
+    }
+
+    /// The run that brings an earlier promotion back, and the hold that keeps it.
+    pub(super) async fn rollback_of(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        to: Option<RunId>,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<(Run, Hold), SteerError> {
         let known = self.known(environment)?;
         let now = self.marked_now(known, model).await?.named;
         let mut promoted = match self.owner_of(environment, model).await? {
@@ -223,10 +260,7 @@ impl Pipeline {
             at: run.created_at,
             until: None,
         };
-        self.store.open_run(&run, actor, Some(&hold)).await?;
-        self.promotable.notify_waiters();
-        self.tell_change();
-        Ok(run)
+        Ok((run, hold))
     }
 
     /// The promotion before the one that made the environment name what it names now.

@@ -4,7 +4,7 @@ use slipway_contract::{Digest, Fault};
 
 use super::explain;
 use crate::domain::{
-    CheckResult, CommitSha, Diagnostic, ExceptionNote, Holdback, Named, Origin, PlacedBy, Placement, Promotion,
+    Approval, CheckResult, CommitSha, Diagnostic, ExceptionNote, Holdback, Named, Origin, PlacedBy, Placement, Promotion,
     Rejection, Run, RunId,
 };
 
@@ -156,6 +156,17 @@ pub(super) fn rolled_back_elsewhere(newer: &Run) -> String {
 pub(super) fn rejected(rejection: &Rejection) -> String {
     let Rejection { artifact, actor, reason, .. } = rejection;
     format!("{actor} rejected artifact {}: {reason}", artifact.short())
+}
+
+/// An approval was noted, and whether it counts.
+pub(super) fn approved(approval: &Approval, objection: Option<&str>) -> String {
+    let artifact = approval.artifact.short();
+    match objection {
+        None => format!("artifact {artifact} is approved"),
+        Some(objection) => {
+            format!("the approval of artifact {artifact} is noted, but it does not count alone: {objection}")
+        }
+    }
 }
 
 /// An environment was changed by hand.

@@ -15,6 +15,10 @@ use crate::domain::Actor;
 
 /// What the first entry carries in place of a digest.
 const BEGINNING: &str = "beginning";
+/// The action of a call that was refused before it was known what for.
+pub const REFUSED: &str = "refused";
+/// How the action of an entry ends that tells of a refusal.
+const REFUSED_SUFFIX: &str = ".refused";
 /// Entries read at a time while the log is verified.
 const PAGE: u32 = 1000;
 
@@ -29,6 +33,16 @@ pub struct NewAuditEntry {
     pub target: String,
     /// More, in words.
     pub detail: String,
+}
+
+impl NewAuditEntry {
+    /// The entry for the same action that was refused, and why.
+    #[must_use]
+    pub fn refused(self, why: &str) -> Self {
+        let Self { actor, action, target, detail } = self;
+        let detail = if detail.is_empty() { why.to_owned() } else { format!("{why}; {detail}") };
+        Self { actor, action: format!("{action}{REFUSED_SUFFIX}"), target, detail }
+    }
 }
 
 /// An entry of the log.
@@ -98,6 +112,11 @@ impl AuditEntry {
         let NewAuditEntry { actor, action, target, detail } = entry;
         let said = [&*at.to_string(), actor.as_str(), action, target, detail, previous];
         Digest::of(&serde_json::to_vec(&said).expect("texts")).to_string()
+    }
+
+    /// Whether what was asked for was refused.
+    pub fn is_refused(&self) -> bool {
+        self.action == REFUSED || self.action.ends_with(REFUSED_SUFFIX)
     }
 
     fn said(&self) -> NewAuditEntry {

@@ -68,6 +68,21 @@ pub(super) async fn put_hold(connection: &mut AnyConnection, hold: &Hold) -> Res
     Ok(())
 }
 
+/// Notes an approval; a person's second one of the same artifact changes nothing.
+pub(super) async fn put_approval(connection: &mut AnyConnection, approval: &Approval) -> Result<(), StoreError> {
+    let insert = "INSERT INTO approvals (environment, model, artifact, person, document)
+                  VALUES ($1, $2, $3, $4, $5) ON CONFLICT (environment, model, artifact, person) DO NOTHING";
+    sqlx::query(insert)
+        .bind(approval.environment.as_str().to_owned())
+        .bind(text(&*approval.model))
+        .bind(approval.artifact.to_string())
+        .bind(text(&*approval.person))
+        .bind(document(approval)?)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Forgets who approved an artifact.
 pub(super) async fn forget_approvals(
     connection: &mut AnyConnection,
@@ -87,17 +102,9 @@ pub(super) async fn forget_approvals(
 impl Store {
     /// Notes an approval; a person's second one of the same artifact changes nothing.
     pub async fn approve(&self, approval: &Approval) -> Result<(), StoreError> {
-        let insert = "INSERT INTO approvals (environment, model, artifact, person, document)
-                      VALUES ($1, $2, $3, $4, $5) ON CONFLICT (environment, model, artifact, person) DO NOTHING";
-        sqlx::query(insert)
-            .bind(approval.environment.as_str().to_owned())
-            .bind(text(&*approval.model))
-            .bind(approval.artifact.to_string())
-            .bind(text(&*approval.person))
-            .bind(document(approval)?)
-            .execute(&self.database.pool)
-            .await?;
-        Ok(())
+        let mut transaction = self.database.begin().await?;
+        put_approval(&mut transaction, approval).await?;
+        transaction.commit().await
     }
 
     /// Who approved an artifact in an environment.

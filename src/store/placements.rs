@@ -1,9 +1,11 @@
-//! What environments name and since when: an index of their git history, which can be read again from git at any time.
+//! What environments name and since when: an index of their git history, which can be read again from git at any time. When
+//! a commit was first seen stands nowhere else, and outlives a history that is read anew.
 
+use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::database::millis;
+use super::database::{millis, timestamp};
 use super::written::{document, text};
 use super::{Store, StoreError, quarantine};
 use crate::domain::{CommitSha, Placement, SourceName};
@@ -23,15 +25,42 @@ pub struct ReadHistory {
 
 fn read(row: &AnyRow) -> Result<Placement, StoreError> {
     let document: String = row.try_get("document")?;
-    serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))
+    let placed: Placement =
+        serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))?;
+    let seen_at: i64 = row.try_get("seen_at")?;
+    let seen_at = if seen_at == 0 { None } else { Some(timestamp(seen_at)?) };
+    Ok(Placement { seen_at, ..placed })
+}
+
+/// When the placements that are about to be read anew were first seen: of each model what the branch names last, and every
+/// commit that is known.
+struct Seen(Vec<Placement>);
+
+impl Seen {
+    async fn of(connection: &mut AnyConnection, environment: &SourceName) -> Result<Self, StoreError> {
+        let select = "SELECT document, seen_at FROM placements WHERE environment = $1 ORDER BY sequence";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).fetch_all(connection).await?;
+        // Of a row that cannot be read, nothing is known: what it names counts as first seen now.
+        Ok(Self(rows.iter().filter_map(|row| read(row).ok()).collect()))
+    }
+
+    /// When a placement was first seen, if it was: by its commit, or, if it is what its model comes to, as what the model
+    /// was before.
+    fn time(&self, placed: &Placement, is_newest: bool) -> Option<Timestamp> {
+        let of_model = || self.0.iter().rev().filter(|known| known.model == placed.model);
+        let same = of_model().find(|known| known.commit == placed.commit && known.named == placed.named);
+        let newest = of_model().next().filter(|known| is_newest && known.named == placed.named);
+        same.or(newest).map(Placement::since)
+    }
 }
 
 async fn add(connection: &mut AnyConnection, placed: &Placement) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO placements (environment, model, at, document) VALUES ($1, $2, $3, $4)")
+    sqlx::query("INSERT INTO placements (environment, model, at, document, seen_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(placed.environment.as_str().to_owned())
         .bind(text(&*placed.model))
         .bind(millis(placed.at))
         .bind(document("what an environment names", placed)?)
+        .bind(placed.seen_at.map_or(0, millis))
         .execute(connection)
         .await?;
     Ok(())
@@ -52,6 +81,10 @@ impl Store {
     pub async fn note_history(&self, history: &ReadHistory) -> Result<Vec<Placement>, StoreError> {
         let ReadHistory { environment, before, tip, placements } = history;
         let mut transaction = self.database.begin().await?;
+        let seen = match before {
+            Some(_) => Seen(Vec::new()),
+            None => Seen::of(&mut transaction, environment).await?,
+        };
         let noted = if let Some(before) = before {
             let update = "UPDATE environments SET tip = $2 WHERE name = $1 AND tip = $3";
             let update = sqlx::query(update).bind(environment.as_str().to_owned()).bind(tip.to_string());
@@ -67,11 +100,17 @@ impl Store {
         if noted.rows_affected() == 0 {
             return Ok(Vec::new());
         }
-        for placed in placements {
-            add(&mut transaction, placed).await?;
+        let now = Timestamp::now();
+        let mut new = Vec::new();
+        for (number, placed) in placements.iter().enumerate() {
+            let is_newest = !placements[number + 1..].iter().any(|later| later.model == placed.model);
+            let seen_at = seen.time(placed, is_newest).unwrap_or(now);
+            let placed = Placement { seen_at: Some(seen_at), ..placed.clone() };
+            add(&mut transaction, &placed).await?;
+            new.push(placed);
         }
         transaction.commit().await?;
-        Ok(placements.clone())
+        Ok(new)
     }
 
     /// What an environment names now: for each model the newest placement.
@@ -82,7 +121,8 @@ impl Store {
                           UNION ALL
                           SELECT (SELECT MIN(model) FROM placements WHERE environment = $1 AND model > named.model)
                           FROM named WHERE named.model IS NOT NULL)
-                      SELECT newest.environment || ' ' || newest.model || ' ' || newest.sequence AS key, newest.document
+                      SELECT newest.environment || ' ' || newest.model || ' ' || newest.sequence AS key, newest.document,
+                             newest.seen_at
                       FROM named JOIN placements AS newest ON newest.sequence = (
                           SELECT MAX(sequence) FROM placements WHERE environment = $1 AND model = named.model)
                       WHERE named.model IS NOT NULL ORDER BY newest.model";
@@ -98,7 +138,7 @@ impl Store {
         model: &str,
         limit: u32,
     ) -> Result<Vec<Placement>, StoreError> {
-        let select = "SELECT environment || ' ' || model || ' ' || sequence AS key, document
+        let select = "SELECT environment || ' ' || model || ' ' || sequence AS key, document, seen_at
                       FROM placements WHERE environment = $1 AND model = $2
                       ORDER BY sequence DESC LIMIT $3";
         let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(text(model)).bind(i64::from(limit));

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::database::{Turn, in_steps, millis, places, stored};
+use super::database::{in_steps, millis, places, stored};
 use super::runs::{self, read_document};
 use super::written::text;
 use super::{Store, StoreError, quarantine};
-use crate::domain::{Actor, CommitSha, Run, SourceName};
+use crate::domain::{Actor, CommitSha, Run, RunId, SourceName};
 
 /// Runs of one change or revision that are looked at.
 const MOST: i64 = 1_000;
@@ -77,23 +77,24 @@ impl Store {
         read_document(&row.ok_or(StoreError::NoSuchRun { run: run.id })?)
     }
 
-    /// Begins `new`, which repeats the newest run of its lane, for a cause that is told once: told again, it has begun
-    /// already.
-    pub async fn begin_again(&self, new: &Run, cause: &str, actor: &Actor) -> Result<Again, StoreError> {
-        let mut transaction = self.database.begin().await?;
-        let again = self.begin_again_in(&mut transaction, new, cause, actor).await?;
-        transaction.commit().await?;
-        Ok(again)
+    /// The first run of the lane that a run is in, of those that are kept.
+    pub async fn first_of_lane(&self, run: &Run) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at, id LIMIT 1";
+        let row = sqlx::query(select).bind(run.lane()).fetch_optional(&self.database.pool).await?;
+        row.map(|row| read_document(&row)).transpose()
     }
 
-    async fn begin_again_in(
+    /// Begins `new`, which repeats the newest run of its lane, for a cause that is told once: told again, it has begun
+    /// already. So it has if `of` is meant, and another run of the lane came after that one. Whoever calls has the turn to
+    /// open runs.
+    pub(super) async fn begin_again_in(
         &self,
         connection: &mut AnyConnection,
         new: &Run,
+        of: Option<RunId>,
         cause: &str,
         actor: &Actor,
     ) -> Result<Again, StoreError> {
-        self.database.take_turn(connection, Turn::Open).await?;
         let lane = new.lane();
         let known = "SELECT runs.document FROM transitions JOIN runs ON runs.id = transitions.run
                      WHERE runs.lane = $1 AND transitions.number = 1 AND transitions.cause = $2 LIMIT 1";
@@ -107,6 +108,9 @@ impl Store {
         let newest = read_document(&newest.ok_or(StoreError::NoSuchRun { run: new.id })?)?;
         if newest.head != new.head {
             return Ok(Again::Overtaken);
+        }
+        if of.is_some_and(|of| of != newest.id) {
+            return Ok(Again::Known(Box::new(newest)));
         }
         if newest.state.is_active() && !newest.stalled {
             return Ok(Again::UnderWay);

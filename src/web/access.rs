@@ -19,7 +19,7 @@ use super::rate::whole_seconds;
 use super::refusals::Refusal;
 use super::{SETTINGS_TOKEN, Shared};
 use crate::domain::{Actor, SourceName};
-use crate::store::{NewAuditEntry, Role, StoreError, Token};
+use crate::store::{Role, StoreError, Token};
 
 /// Longer texts are no tokens; they are not looked up.
 const LONGEST_TOKEN: usize = 512;
@@ -59,7 +59,17 @@ impl Caller {
         Actor::token(&self.name)
     }
 
-    fn refusal(&self, reason: impl Into<String>) -> Refusal {
+    /// Where the call comes from.
+    pub(super) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// What is asked for, such as `GET /api/v1/runs`.
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    pub(super) fn refusal(&self, reason: impl Into<String>) -> Refusal {
         Refusal { actor: self.actor(), peer: self.peer.clone(), reason: reason.into() }
     }
 }
@@ -211,13 +221,6 @@ impl Shared {
         let refusal = caller.refusal(format!("the token does not cover the source `{source}`"));
         self.note_refusal(refusal, &caller.target).await;
         Err(missing.into())
-    }
-
-    /// Writes down that somebody steers, before it is done: nothing is done that is not written down.
-    pub(super) async fn audit(&self, caller: &Caller, action: &str, target: String) -> Result<(), Problem> {
-        let detail = format!("from {}", caller.peer);
-        let entry = NewAuditEntry { actor: caller.actor(), action: action.to_owned(), target, detail };
-        Ok(self.store.audit(&entry).await?)
     }
 }
 

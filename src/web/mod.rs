@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod audit;
 mod body;
 mod connections;
 mod health;

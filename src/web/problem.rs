@@ -44,6 +44,11 @@ impl Problem {
         Self { status, detail: detail.into(), retry_after: None, asks_for_token: false }
     }
 
+    /// What was expected, what came, and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// A request that cannot be understood.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)

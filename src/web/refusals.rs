@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use crate::domain::{Actor, spoken};
-use crate::store::NewAuditEntry;
+use crate::store::{NewAuditEntry, REFUSED};
 
 /// Repetitions within so long are one entry.
 const WINDOW: Duration = Duration::from_mins(5);
@@ -69,7 +69,7 @@ impl Refusals {
             let detail = format!("{others} calls within {}, from too many callers to name", spoken(WINDOW));
             entries.push(NewAuditEntry {
                 actor: Actor::anyone(),
-                action: "refused".to_owned(),
+                action: REFUSED.to_owned(),
                 target: String::new(),
                 detail,
             });
@@ -79,7 +79,7 @@ impl Refusals {
 }
 
 fn entry(refusal: &Refusal, target: String, detail: &str) -> NewAuditEntry {
-    NewAuditEntry { actor: refusal.actor.clone(), action: "refused".to_owned(), target, detail: detail.to_owned() }
+    NewAuditEntry { actor: refusal.actor.clone(), action: REFUSED.to_owned(), target, detail: detail.to_owned() }
 }
 
 impl Shared {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::window::Window;
-use super::{Approval, Hold, SourceName};
+use super::{Approval, Contributor, Hold, Identity, People, SourceName};
 
 /// What the platform's owner demands of a promotion to an environment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -110,7 +110,7 @@ impl fmt::Display for Holdback {
 pub struct Upstream {
     /// The environment.
     pub environment: SourceName,
-    /// Since when; `None` if it names something else now.
+    /// Since when this installation has seen it do so; `None` if it names something else now.
     pub since: Option<Timestamp>,
 }
 
@@ -125,8 +125,10 @@ pub struct Candidate<'a> {
     pub approvals: &'a [Approval],
     /// Whether the policy leaves the artifact to a person.
     pub policy_asks: bool,
-    /// Who made the change, as a person or an address; `None` if that is not known.
-    pub author: Option<&'a str>,
+    /// Who had a hand in the revision; `None` if that is not known yet.
+    pub contributors: Option<&'a [Contributor]>,
+    /// Who is who.
+    pub people: &'a People,
     /// What people hold.
     pub holds: &'a [Hold],
 }
@@ -206,7 +208,8 @@ fn lasting(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| "ever".to_owned(), |duration| format!("{duration:#}"))
 }
 
-/// Approvals are people, not clicks: one person counts once, and the author alone never suffices.
+/// Approvals are people, not clicks: one person counts once, and nobody's own work is approved by themselves alone. Two
+/// who are certainly two are enough for that; else each who had a hand in it has to be somebody else than one of them.
 fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Option<Holdback> {
     let anybody = BTreeSet::new();
     let (number, by) = match rule {
@@ -214,10 +217,10 @@ fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Opt
         None if candidate.policy_asks => (1, &anybody),
         None => return None,
     };
-    let people: BTreeSet<&str> = candidate.approvals.iter().map(|approval| approval.person.as_str()).collect();
-    let counted: Vec<&str> = people.into_iter().filter(|person| by.is_empty() || by.contains(*person)).collect();
-    let others = counted.iter().filter(|person| Some(**person) != candidate.author).count();
-    if counted.len() >= number as usize && others > 0 {
+    let counted = counted(by, candidate);
+    let enough = counted.len() >= number as usize;
+    let objection = own_work(&counted, candidate);
+    if enough && objection.is_none() {
         return None;
     }
     let mut reason = if rule.is_none() {
@@ -225,14 +228,49 @@ fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Opt
     } else {
         format!("{} of {number} approvals", counted.len().min(number as usize))
     };
-    if counted.len() >= number as usize || (others == 0 && !counted.is_empty()) {
-        reason = format!("{reason}; that of its author alone does not suffice");
+    if let Some(objection) = objection.filter(|_| !counted.is_empty()) {
+        reason = format!("{reason}; that of its author alone does not suffice: {objection}");
     }
     if !by.is_empty() {
         let names: Vec<&str> = by.iter().map(String::as_str).collect();
         reason = format!("{reason}, of {}", names.join(", "));
     }
     Some(Holdback { rule: Rule::Approval, reason, earliest: None })
+}
+
+/// Those whose approval counts, each once. Who they are is asked of the settings of now, so that whoever is named there
+/// later need not approve again.
+fn counted(by: &BTreeSet<String>, candidate: &Candidate<'_>) -> Vec<Identity> {
+    let mut names = BTreeSet::new();
+    let mut counted = Vec::new();
+    for approval in candidate.approvals {
+        let name = candidate.people.behind(&approval.actor);
+        if (by.is_empty() || by.contains(&name)) && names.insert(name) {
+            counted.push(candidate.people.identity_of(&approval.actor));
+        }
+    }
+    counted
+}
+
+/// Why approvals may be of nobody but those who had a hand in the revision; `None` if somebody else is certainly there.
+fn own_work(counted: &[Identity], candidate: &Candidate<'_>) -> Option<String> {
+    let people = candidate.people;
+    let certainly_two = counted
+        .iter()
+        .enumerate()
+        .any(|(number, one)| counted[..number].iter().any(|other| people.are_different(one, other)));
+    if certainly_two {
+        return None;
+    }
+    let Some(contributors) = candidate.contributors else {
+        return Some("who made the revision is not known yet".to_owned());
+    };
+    contributors.iter().find_map(|contributor| {
+        let behind = people.identity_behind(contributor);
+        let covered = counted.iter().any(|approver| people.are_different(approver, &behind));
+        let of_nobody = Identity::Unknown(String::new());
+        (!covered).then(|| people.why_not(counted.first().unwrap_or(&of_nobody), contributor))
+    })
 }
 
 fn closed(windows: &[Window], now: Timestamp) -> Option<Holdback> {

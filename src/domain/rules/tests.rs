@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::Actor;
+use crate::domain::{Actor, Part, Person};
 use slipway_contract::Digest;
 
 fn at(text: &str) -> Timestamp {
@@ -14,8 +14,35 @@ fn now() -> Timestamp {
     at("2026-11-24T12:00:00Z")
 }
 
+/// People by their tokens, whose accounts at the forge are named after them.
+fn people() -> &'static People {
+    static PEOPLE: std::sync::LazyLock<People> = std::sync::LazyLock::new(|| {
+        let person = |name: &&str| Person {
+            name: (*name).to_owned(),
+            tokens: [(*name).to_owned()].into(),
+            accounts: [format!("github:{name}")].into(),
+            emails: BTreeSet::new(),
+        };
+        People::new(["kim", "lee", "sam"].iter().map(person).collect())
+    });
+    &PEOPLE
+}
+
+fn pushed_by(name: &str) -> Vec<Contributor> {
+    let commit = "1".repeat(40).parse().expect("a commit");
+    vec![Contributor { part: Part::Pusher, commit, account: Some(format!("github:{name}")), name: name.to_owned() }]
+}
+
 fn candidate() -> Candidate<'static> {
-    Candidate { now: now(), upstream: &[], approvals: &[], policy_asks: false, author: None, holds: &[] }
+    Candidate {
+        now: now(),
+        upstream: &[],
+        approvals: &[],
+        policy_asks: false,
+        contributors: Some(&[]),
+        people: people(),
+        holds: &[],
+    }
 }
 
 fn after(names: &[&str], need: Need, hours: u64) -> Rules {
@@ -82,29 +109,57 @@ fn a_person_counts_once_and_the_author_alone_never_suffices() {
         approvals: Some(Approvals { number, by: by.iter().map(|name| (*name).to_owned()).collect() }),
         ..Rules::default()
     };
-    let held = |rules: &Rules, people: &[&str], author| {
-        reasons(rules, &Candidate { approvals: &approvals(people), author, ..candidate() })
+    let held = |rules: &Rules, approvers: &[&str], author: Option<&str>| {
+        let contributors = author.map_or_else(Vec::new, pushed_by);
+        let candidate =
+            Candidate { approvals: &approvals(approvers), contributors: Some(&contributors), ..candidate() };
+        reasons(rules, &candidate)
     };
     assert_eq!(held(&rule(2, &[]), &["kim", "kim"], None), ["1 of 2 approvals"]);
     assert_eq!(held(&rule(2, &[]), &["kim", "lee"], None), Vec::<String>::new());
     assert_eq!(held(&rule(2, &[]), &["kim", "lee"], Some("kim")), Vec::<String>::new());
     assert_eq!(
         held(&rule(1, &[]), &["kim"], Some("kim")),
-        ["1 of 1 approvals; that of its author alone does not suffice"]
+        ["1 of 1 approvals; that of its author alone does not suffice: kim pushed 111111111111"]
     );
+    assert_eq!(held(&rule(1, &[]), &["lee"], Some("kim")), Vec::<String>::new());
     assert_eq!(held(&rule(1, &["lee"]), &["kim"], None), ["0 of 1 approvals, of lee"]);
     assert_eq!(held(&rule(1, &["lee"]), &["kim", "lee"], Some("kim")), Vec::<String>::new());
 }
 
 #[test]
+fn each_who_had_a_hand_in_it_needs_somebody_else_and_two_who_are_two_are_enough_for_all() {
+    let rules = Rules { approvals: Some(Approvals { number: 1, by: BTreeSet::new() }), ..Rules::default() };
+    let both: Vec<Contributor> = [pushed_by("kim"), pushed_by("lee")].concat();
+    let held = |approvers: &[&str], contributors: Option<&[Contributor]>| {
+        reasons(&rules, &Candidate { approvals: &approvals(approvers), contributors, ..candidate() })
+    };
+    assert_eq!(held(&["kim"], Some(&both)).len(), 1, "nobody else looked at what kim did");
+    assert_eq!(held(&["kim", "lee"], Some(&both)), Vec::<String>::new(), "each looked at what the other did");
+    assert_eq!(held(&["sam"], Some(&both)), Vec::<String>::new());
+    let unknown = [Contributor::unknown(Part::Author, both[0].commit.clone(), "x@example.com")];
+    assert!(held(&["kim"], Some(&unknown))[0].contains("add `x@example.com` to the `emails`"));
+    assert_eq!(held(&["kim", "lee"], Some(&unknown)), Vec::<String>::new(), "one of them is somebody else");
+    assert!(held(&["kim"], None)[0].contains("is not known yet"));
+    // Tokens of nobody may be two of one person.
+    assert_eq!(held(&["robot", "another"], Some(&pushed_by("kim"))).len(), 1);
+}
+
+#[test]
 fn a_policy_that_leaves_it_to_a_person_needs_one_where_the_environment_asks_for_none() {
-    let asked = |people: &[&str], author| {
-        let candidate = Candidate { approvals: &approvals(people), author, policy_asks: true, ..candidate() };
+    let asked = |approvers: &[&str], author: &str| {
+        let contributors = pushed_by(author);
+        let candidate = Candidate {
+            approvals: &approvals(approvers),
+            contributors: Some(&contributors),
+            policy_asks: true,
+            ..candidate()
+        };
         reasons(&Rules::default(), &candidate).len()
     };
-    assert_eq!(asked(&[], None), 1);
-    assert_eq!(asked(&["kim"], None), 0);
-    assert_eq!(asked(&["kim"], Some("kim")), 1);
+    assert_eq!(asked(&[], "kim"), 1);
+    assert_eq!(asked(&["kim"], "lee"), 0);
+    assert_eq!(asked(&["kim"], "kim"), 1);
 }
 
 #[test]

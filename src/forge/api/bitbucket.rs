@@ -158,6 +158,16 @@ impl ForgeApi for Bitbucket {
         })
     }
 
+    async fn author_of(&self, commit: &CommitSha, _email: &str) -> Result<Option<Account>, ApiError> {
+        let found = match self.call(Method::GET, &format!("/commit/{commit}"), None).await {
+            Err(ApiError::Missing { .. }) => return Ok(None),
+            found => found?,
+        };
+        let id = found.pointer("/author/user/uuid").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let name = found.pointer("/author/user/nickname").and_then(Value::as_str).map(str::to_owned);
+        Ok(id.map(|id| Account { id, name }))
+    }
+
     async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
         let quoted = |name: &str| name.replace(['"', '\\'], "");
         let (head, base) = (quoted(head), quoted(base));

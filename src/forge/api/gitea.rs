@@ -158,6 +158,10 @@ impl ForgeApi for Gitea {
         }
     }
 
+    async fn author_of(&self, commit: &CommitSha, _email: &str) -> Result<Option<Account>, ApiError> {
+        self.pulls().author(&format!("/git/commits/{commit}?stat=false&verification=false&files=false")).await
+    }
+
     /// Asked for two branches, Gitea answers any request of theirs, one that ended long ago as well.
     async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
         let path = format!("{}/pulls/{}/{}", self.pulls().path, encoded(base), encoded(head));

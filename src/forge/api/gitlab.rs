@@ -154,6 +154,22 @@ impl ForgeApi for GitLab {
         })
     }
 
+    /// GitLab's commits name no account, and its search knows addresses that are public, or all for an administrator ("Users
+    /// API"). A name can be anything, also an address: only an account that shows this very address is taken.
+    async fn author_of(&self, _commit: &CommitSha, email: &str) -> Result<Option<Account>, ApiError> {
+        let path = format!("/api/v4/users?search={}&per_page=20", encoded(email));
+        let found = self.client.call(Method::GET, &path, None).await?;
+        let shows = |user: &&Value| {
+            ["public_email", "commit_email", "email"]
+                .iter()
+                .any(|key| user[*key].as_str().is_some_and(|shown| shown.eq_ignore_ascii_case(email)))
+        };
+        let mut all = answer::items(&found)?.iter().filter(shows);
+        let (Some(user), None) = (all.next(), all.next()) else { return Ok(None) };
+        let name = user["username"].as_str().map(str::to_owned);
+        Ok(Some(Account { id: ForgeId::from(answer::number(user, "/id")?), name }))
+    }
+
     async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
         let (head, base) = (encoded(head), encoded(base));
         let path = format!("/merge_requests?state=opened&source_branch={head}&target_branch={base}&per_page=1");

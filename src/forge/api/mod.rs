@@ -124,6 +124,10 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     /// What an account may do in the repository at this moment, by its identifier, never by its name.
     async fn permission(&self, account: &Account) -> Result<Permission, ApiError>;
 
+    /// The account that the forge takes for the author of a commit, by the address in it; `None` if it knows none. Whoever
+    /// commits can write any address: it says who may have written it, never who did not.
+    async fn author_of(&self, commit: &CommitSha, email: &str) -> Result<Option<Account>, ApiError>;
+
     /// The open request to merge `head` (a branch of the repository) into `base`, if there is one.
     async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError>;
 

@@ -79,6 +79,17 @@ impl Pulls<'_> {
         })
     }
 
+    /// The account behind a commit's author, by the commit as the forge shows it at `path`.
+    pub(super) async fn author(&self, path: &str) -> Result<Option<Account>, ApiError> {
+        let answer = match self.calls.call(Method::GET, &format!("{}{path}", self.path), None).await {
+            Err(ApiError::Missing { .. }) => return Ok(None),
+            answer => answer?,
+        };
+        let id = answer.pointer("/author/id").and_then(Value::as_u64).filter(|id| *id > 0);
+        let name = answer.pointer("/author/login").and_then(Value::as_str).map(str::to_owned);
+        Ok(id.map(|id| Account { id: ForgeId::from(id), name }))
+    }
+
     pub(super) async fn open(&self, request: &NewRequest) -> Result<MergeRequest, ApiError> {
         let NewRequest { head, base, title, body } = request;
         let body = json!({ "head": head, "base": base, "title": title, "body": body });

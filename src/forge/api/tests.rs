@@ -216,6 +216,33 @@ async fn a_permission_is_asked_for_by_number() {
 }
 
 #[tokio::test]
+async fn whose_commit_it_is_is_the_account_that_the_forge_knows_and_nobody_else() {
+    let id = |id: u64| Some(ForgeId::from(id));
+    let ours = |public: &str| json!([{"id": 7, "username": "kim", "name": "Kim", "public_email": public}]);
+    let spoofed = json!([{"id": 8, "username": "eve", "name": "kim@example.com", "public_email": "eve@example.com"}]);
+    let uuid = "{b89f4b8d-9b1a-4a70-8f6a-2f3c1b4a9d1e}";
+    for (forge, answer, expected) in [
+        (Settings::GitHub, (200, json!({"author": {"id": 7, "login": "kim"}})), id(7)),
+        (Settings::GitHub, (200, json!({"author": null})), None),
+        (Settings::GitHub, (404, json!({"message": "Not Found"})), None),
+        (Settings::Gitea, (200, json!({"author": {"id": 7, "login": "kim"}})), id(7)),
+        (Settings::Gitea, (200, json!({"author": {"id": 0, "login": ""}})), None),
+        (Settings::GitLab, (200, ours("Kim@example.com")), id(7)),
+        (Settings::GitLab, (200, ours("other@example.com")), None),
+        (Settings::GitLab, (200, spoofed), None),
+        (Settings::GitLab, (200, json!([ours("kim@example.com")[0], ours("kim@example.com")[0]])), None),
+        (Settings::Bitbucket, (200, json!({"author": {"user": {"uuid": uuid}}})), uuid.parse().ok()),
+        (Settings::Bitbucket, (200, json!({"author": {"raw": "Kim <kim@example.com>"}})), None),
+    ] {
+        let double = Forge::answering(forge, vec![answer.clone()]);
+        let found = double.api.author_of(&head(), "kim@example.com").await.expect("an answer");
+        assert_eq!(found.map(|account| account.id), expected, "{forge:?} {answer:?}");
+        let asked = double.questions().remove(0).line;
+        assert!(asked.contains(head().as_str()) || asked.contains("search=kim%40example.com"), "{asked}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_is_merged_at_exactly_one_commit_or_not_at_all() {
     for (forge, line, name) in [
         (Settings::GitLab, "PUT /api/v4/projects/team%2Fmodels/merge_requests/7/merge", "sha"),

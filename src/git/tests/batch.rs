@@ -20,7 +20,7 @@ fn line(id: &str, path: &'static str) -> Order<GitError> {
         let before = tip.read_file(path, 1 << 20)?.unwrap_or_default();
         Ok(change(path, &format!("{}{text}", String::from_utf8_lossy(&before))))
     };
-    Order { request: promotion(id), propose: Box::new(propose) }
+    Order::new(promotion(id), Box::new(propose))
 }
 
 fn lines(count: usize) -> Vec<Order<GitError>> {
@@ -68,13 +68,13 @@ fn one_turn_among_servers_serves_all_that_wait_and_ends_after_them() {
     }));
     let during = Arc::clone(&ended);
     let mut orders = lines(3);
-    orders.push(Order {
-        request: promotion("last"),
-        propose: Box::new(move |_: &Snapshot<'_>| {
+    orders.push(Order::new(
+        promotion("last"),
+        Box::new(move |_: &Snapshot<'_>| {
             assert_eq!(during.load(Ordering::SeqCst), 0, "the turn lasts until all is decided");
             Ok(Proposal::Nothing)
         }),
-    });
+    ));
     let results = writer.write_all(orders);
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     assert_eq!((taken.load(Ordering::SeqCst), ended.load(Ordering::SeqCst)), (1, 1));
@@ -110,7 +110,7 @@ fn whoever_has_the_turn_takes_along_all_that_wait() {
             released.recv().unwrap();
             Ok(change("README.md", "held\n"))
         };
-        thread::spawn(move || writer.write(Order { request: promotion("first"), propose: Box::new(hold) }))
+        thread::spawn(move || writer.write(Order::new(promotion("first"), Box::new(hold))))
     };
     answered.recv().unwrap();
     thread::scope(|scope| {
@@ -186,17 +186,17 @@ fn those_without_a_commit_are_decided_on_the_tip_that_landed() {
     let world = World::new();
     let same = |id: &str| {
         let propose = |_: &Snapshot<'_>| Ok(change(MANIFEST, "tag: v1\n"));
-        Order { request: promotion(id), propose: Box::new(propose) }
+        Order::new(promotion(id), Box::new(propose))
     };
     let stop = |_: &Snapshot<'_>| {
         Err(GitError::BranchMissing { repository: "r".to_owned(), branch: "b".to_owned(), empty: false })
     };
     let nothing = |_: &Snapshot<'_>| Ok(Proposal::Nothing);
     let orders = vec![
-        Order { request: promotion("p-0"), propose: Box::new(nothing) },
+        Order::new(promotion("p-0"), Box::new(nothing)),
         same("p-1"),
         same("p-2"),
-        Order { request: promotion("p-3"), propose: Box::new(stop) },
+        Order::new(promotion("p-3"), Box::new(stop)),
     ];
     let results = writer(&world).write_all(orders);
     assert_eq!(results[0], Ok(Outcome::NothingToDo));
@@ -226,7 +226,7 @@ fn a_proposal_that_panics_leaves_the_writer_usable() {
     let panicking = {
         let writer = Arc::clone(&writer);
         let propose = |_: &Snapshot<'_>| panic::resume_unwind(Box::new("broken"));
-        thread::spawn(move || writer.write(Order { request: promotion("p-0"), propose: Box::new(propose) }))
+        thread::spawn(move || writer.write(Order::new(promotion("p-0"), Box::new(propose))))
     };
     assert!(panicking.join().is_err());
     assert!(matches!(writer.write(line("p-1", MANIFEST)), Ok(Outcome::Pushed { .. })));

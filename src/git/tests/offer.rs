@@ -14,7 +14,7 @@ const ADVERTISEMENT: &str = "application/x-git-receive-pack-advertisement";
 
 fn order(id: &str, content: &str) -> Order<GitError> {
     let content = content.to_owned();
-    Order { request: promotion(id), propose: Box::new(move |_: &Snapshot<'_>| Ok(change(MANIFEST, &content))) }
+    Order::new(promotion(id), Box::new(move |_: &Snapshot<'_>| Ok(change(MANIFEST, &content))))
 }
 
 fn offer(mirror: &Mirror, id: &str, content: &str) -> Result<Offer, GitError> {

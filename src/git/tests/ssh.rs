@@ -140,9 +140,8 @@ fn promotions_are_fetched_and_pushed_over_ssh() {
 fn many_promotions_are_one_push_and_offers_have_their_branches() {
     let Some((world, sshd)) = world() else { return };
     let mirror = sshd.mirror(&world, sshd.login("ed25519"));
-    let order = |id: String, content: String| Order {
-        request: promotion(&id),
-        propose: Box::new(move |_: &Snapshot<'_>| Ok::<_, GitError>(change(MANIFEST, &content))),
+    let order = |id: String, content: String| {
+        Order::new(promotion(&id), Box::new(move |_: &Snapshot<'_>| Ok::<_, GitError>(change(MANIFEST, &content))))
     };
     let orders = (0..40).map(|number| order(format!("p-{number}"), "x".repeat(10_000 + number))).collect();
     let results = Writer::new(mirror.clone()).write_all(orders);

@@ -24,7 +24,7 @@ pub(super) fn commit_and_push<E: From<GitError>>(
     request: &WriteRequest,
     mut propose: impl FnMut(&Snapshot<'_>) -> Result<Proposal, E>,
 ) -> Result<Outcome, E> {
-    let mut results = batch::land(mirror, vec![Job { request, propose: &mut propose }]);
+    let mut results = batch::land(mirror, vec![Job { request, propose: &mut propose, built: &mut |_| Ok(()) }]);
     results.pop().expect("one job has one result")
 }
 

@@ -130,6 +130,7 @@ impl Store {
         self.remove_reports(oldest(now, keep.age), removal, &mut removed).await?;
         if removal == Removal::Done {
             self.remove_merge_groups(oldest(now, keep.age)).await?;
+            self.remove_commands(now).await?;
         }
         self.remove_logs(now, keep.logs, removal, &mut removed).await?;
         self.remove_runs(now, keep.runs, named, removal, &mut removed).await?;

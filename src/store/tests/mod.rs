@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod claims;
+mod commands;
 mod deliveries;
 mod growth;
 mod lists;

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use slipway_contract::Digest;
 
 use super::{HOLD, World, name, on_both_databases, run, sha, transition};
-use crate::domain::{Actor, Approval, Hold, Named, Origin, PlacedBy, Placement, Rejection, Run, RunId, RunState};
+use crate::domain::{
+    Actor, Approval, Contributor, Hold, Named, Origin, Part, PlacedBy, Placement, Rejection, Run, RunId, RunState,
+};
 use crate::store::{Claim, Lease, ReadHistory};
 
 fn artifact(text: &str) -> Digest {
@@ -44,6 +46,7 @@ fn placed(model: &str, of: &str, commit: char) -> Placement {
         named: Named::Artifact(artifact(of)),
         commit: sha(commit),
         at: at("2026-11-24T10:00:00Z"),
+        seen_at: None,
         by: PlacedBy::Hand("Kim".to_owned()),
     }
 }
@@ -336,6 +339,61 @@ on_both_databases! {
         assert_eq!(note(history(None, '3', vec![placed("a", "3", '3')])).await, 1);
         assert_eq!(newest().await, [("a".to_owned(), sha('3'))], "what was read of another history is forgotten");
         assert_eq!(world.store.history_read_to(&name("staging")).await.expect("asked"), Some(sha('3')));
+    }
+
+    async fn when_a_commit_was_first_seen_outlives_a_history_that_is_read_anew(world: World) {
+        let history = |before: Option<char>, tip, placements| ReadHistory {
+            environment: name("staging"),
+            before: before.map(sha),
+            tip: sha(tip),
+            placements,
+        };
+        let seen = async || {
+            let of_a = world.store.placements_of(&name("staging"), "a", 10).await.expect("asked");
+            of_a.into_iter().map(|placed| (placed.commit.clone(), placed.seen_at.expect("seen"))).collect::<Vec<_>>()
+        };
+        let begun = Timestamp::now();
+        world.store.note_history(&history(None, '1', vec![placed("a", "1", '1')])).await.expect("noted");
+        let first = seen().await;
+        assert!(first[0].1.as_millisecond() >= begun.as_millisecond(), "not the time of the commit");
+        let both = vec![placed("a", "1", '1'), placed("a", "2", '2')];
+        world.store.note_history(&history(Some('1'), '2', vec![placed("a", "2", '2')])).await.expect("noted");
+        let before = seen().await;
+        world.store.note_history(&history(None, '3', both)).await.expect("read anew");
+        assert_eq!(seen().await, before, "the same commits");
+        // Other commits that name in the end what was named all the time.
+        world.store.note_history(&history(None, '4', vec![placed("a", "2", '4')])).await.expect("rewritten");
+        assert_eq!(seen().await, [(sha('4'), before[0].1)]);
+        world.store.note_history(&history(None, '5', vec![placed("a", "5", '5')])).await.expect("something else");
+        assert!(seen().await[0].1 >= before[0].1);
+        // Of what an earlier version wrote, only the time of the commit is known.
+        world.tamper("UPDATE placements SET seen_at = 0").await;
+        let old = world.store.placements_of(&name("staging"), "a", 1).await.expect("asked");
+        assert_eq!((old[0].seen_at, old[0].since()), (None, old[0].at));
+    }
+
+    async fn who_had_a_hand_in_a_revision_and_which_commits_are_ours_is_kept(world: World) {
+        let by = |part, digit: char, account: Option<&str>| Contributor {
+            part,
+            commit: sha(digit),
+            account: account.map(str::to_owned),
+            name: "kim".to_owned(),
+        };
+        let told = [by(Part::Pusher, '1', Some("github:1")), by(Part::Opener, '2', Some("github:2")), by(Part::Author, '1', None)];
+        for _ in 0..2 {
+            world.store.note_contributors(&name("models"), &told).await.expect("noted");
+        }
+        let many: Vec<_> = "123456789".chars().map(sha).collect();
+        let found = world.store.contributors(&name("models"), &many).await.expect("asked");
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(told[..2].iter().all(|told| found.contains(told)), "{found:?}");
+        assert!(world.store.contributors(&name("other"), &many).await.expect("asked").is_empty());
+
+        let run = RunId::new();
+        world.store.note_pushed(&name("staging"), &sha('1'), run).await.expect("noted");
+        world.store.note_pushed(&name("staging"), &sha('1'), RunId::new()).await.expect("noted already");
+        assert_eq!(world.store.pushed_for(&name("staging"), &sha('1')).await.expect("asked"), Some(run));
+        assert_eq!(world.store.pushed_for(&name("production"), &sha('1')).await.expect("asked"), None);
     }
 
     async fn models_are_seen_by_the_sources_of_their_runs(world: World) {

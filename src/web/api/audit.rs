@@ -24,8 +24,10 @@ pub(super) struct AuditEntry {
     at: Timestamp,
     /// Who.
     actor: String,
-    /// What, such as `run.cancel` or `refused`.
+    /// What, such as `run.cancel`, `run.cancel.refused` or `refused`.
     action: String,
+    /// Whether it was refused.
+    refused: bool,
     /// On what.
     target: String,
     /// More, in words.
@@ -38,8 +40,9 @@ pub(super) struct AuditEntry {
 
 impl From<store::AuditEntry> for AuditEntry {
     fn from(entry: store::AuditEntry) -> Self {
+        let refused = entry.is_refused();
         let store::AuditEntry { number, at, actor, action, target, detail, previous, digest } = entry;
-        Self { number, at, actor: actor.as_str().to_owned(), action, target, detail, previous, digest }
+        Self { number, at, actor: actor.as_str().to_owned(), action, refused, target, detail, previous, digest }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::domain::{self, SourceName};
 use crate::store::{DeliveryFilter, DeliveryHead, StoreError, StoredDelivery};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
+use crate::web::audit::Action;
 use crate::web::problem::{ListProblems, Problem, ReadProblems, SteerProblems};
 
 /// One webhook, and how far its reading has come.
@@ -210,6 +211,6 @@ pub(super) async fn replay(
 ) -> Answer<DeliveryDetail> {
     shared.demand_delivery(&caller, &source, &id).await?;
     shared.store.delivery(&source, &id).await?;
-    shared.audit(&caller, "delivery.replay", format!("{source} {id}")).await?;
-    Ok(Json(shared.pipeline.replay(&source, &id).await?.into()))
+    let what = Action::new("delivery.replay", format!("{source} {id}"));
+    Ok(Json(shared.steer(&caller, what, shared.pipeline.replay(&source, &id)).await?.into()))
 }

@@ -273,6 +273,8 @@ impl Shared {
                 None => Vec::new(),
             };
             let approvals = approvals.iter().map(Approval::from).collect();
+            // What was written down at the last look may be over: an approval that completes it counts at once.
+            let run = self.pipeline.as_it_stands(run).await?;
             let state = models.entry(run.model.clone()).or_insert_with(|| ModelState::of(&run.model));
             state.under_way(UnderWay::of(&run, approvals));
         }

@@ -27,8 +27,12 @@ pub(super) struct ModelState {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Placement {
     named: Named,
+    /// The time of the commit that wrote it, as the commit says.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
+    /// When that was first seen here, which `soak` counts from; null for what an earlier version read.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    seen_at: Option<Timestamp>,
     /// The commit that wrote it.
     commit: String,
     /// The run that wrote it by its promotion; null if it was somebody's hand.
@@ -148,7 +152,14 @@ impl From<&domain::Placement> for Placement {
             domain::PlacedBy::Hand(author) => (None, Some(author.clone())),
             domain::PlacedBy::Unknown => (None, None),
         };
-        Self { named: (&placed.named).into(), since: placed.at, commit: placed.commit.to_string(), run, hand }
+        Self {
+            named: (&placed.named).into(),
+            since: placed.at,
+            seen_at: placed.seen_at,
+            commit: placed.commit.to_string(),
+            run,
+            hand,
+        }
     }
 }
 

@@ -16,9 +16,10 @@ use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, Sent};
 use super::placement::Hold;
 use super::run::RunDetail;
 use crate::domain::{RunId, SourceName};
-use crate::pipeline::Reason;
+use crate::pipeline::{self, Reason};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
+use crate::web::audit::Action;
 use crate::web::problem::{EnvironmentProblems, Problem};
 
 /// What is approved.
@@ -78,6 +79,18 @@ pub(super) struct Rejection {
     at: Timestamp,
 }
 
+/// What became of an approval.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Approved {
+    /// The run whose artifact is approved.
+    #[serde(flatten)]
+    run: RunDetail,
+    /// Whether the approval counts alone: that of somebody who had a hand in the revision does not.
+    counts: bool,
+    /// Why it does not count alone; null if it does.
+    objection: Option<String>,
+}
+
 /// That a hold has ended.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Released {
@@ -109,7 +122,7 @@ fn run(text: Option<&str>) -> Result<Option<RunId>, Problem> {
         ("model" = String, Path, description = "The model.")
     ),
     request_body = Approve,
-    responses((status = 200, description = "The run that was approved.", body = RunDetail), EnvironmentProblems)
+    responses((status = 200, description = "The run that was approved.", body = Approved), EnvironmentProblems)
 )]
 pub(super) async fn approve(
     State(shared): State<Arc<Shared>>,
@@ -117,11 +130,14 @@ pub(super) async fn approve(
     ModelOf(environment, model): ModelOf,
     Query(NoParameters {}): Query<NoParameters>,
     Sent(Approve { artifact }): Sent<Approve>,
-) -> Answer<RunDetail> {
+) -> Answer<Approved> {
     let artifact = digest(&artifact)?;
-    shared.steered(&caller, &environment, Some(&model), "promotion.approve", Some(&artifact)).await?;
-    let run = shared.pipeline.approve(&environment, &model, &artifact, &caller.actor()).await?;
-    Ok(Json(shared.run_detail(&run).await?))
+    let what = shared.steered(&caller, &environment, Some(&model), "promotion.approve", Some(&artifact)).await?;
+    let actor = caller.actor();
+    let approving = Box::pin(shared.pipeline.approve(&environment, &model, &artifact, &actor));
+    let pipeline::Approved { run, objection } = shared.steer(&caller, what, approving).await?;
+    let run = shared.run_detail(&shared.pipeline.as_it_stands(run).await?).await?;
+    Ok(Json(Approved { run, counts: objection.is_none(), objection }))
 }
 
 /// Keeps promotions of a model away from an environment.
@@ -227,8 +243,11 @@ pub(super) async fn roll_back(
     Sent(RollBack { reason: why, to }): Sent<RollBack>,
 ) -> Answer<RunDetail> {
     let (why, to) = (reason(&why)?, run(to.as_deref())?);
-    shared.steered(&caller, &environment, Some(&model), "promotion.rollback", None).await?;
-    let run = shared.pipeline.roll_back(&environment, &model, to, &why, &caller.actor()).await?;
+    let what = shared.steered(&caller, &environment, Some(&model), "promotion.rollback", None).await?;
+    let what = what.because(&why).with("to run", to);
+    let actor = caller.actor();
+    let rolling = Box::pin(shared.pipeline.roll_back(&environment, &model, to, &why, &actor));
+    let run = shared.steer(&caller, what, rolling).await?;
     Ok(Json(shared.run_detail(&run).await?))
 }
 
@@ -253,8 +272,11 @@ pub(super) async fn promote(
     Sent(TakeOnward { run: of }): Sent<TakeOnward>,
 ) -> Answer<RunDetail> {
     let of = run(of.as_deref())?;
-    shared.steered(&caller, &environment, Some(&model), "promotion.promote", None).await?;
-    let run = shared.pipeline.take_to(&environment, &model, of, caller.scope().as_deref(), &caller.actor()).await?;
+    let what = shared.steered(&caller, &environment, Some(&model), "promotion.promote", None).await?;
+    let what = what.with("of run", of);
+    let (actor, scope) = (caller.actor(), caller.scope());
+    let taking = Box::pin(shared.pipeline.take_to(&environment, &model, of, scope.as_deref(), &actor));
+    let run = shared.steer(&caller, what, taking).await?;
     Ok(Json(shared.run_detail(&run).await?))
 }
 
@@ -280,11 +302,13 @@ pub(super) async fn reject(
 ) -> Answer<Rejection> {
     let (artifact, why) = (digest(&artifact)?, reason(&why)?);
     let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("the source `{source}` has no model `{model}`"));
+    let what = Action::new("promotion.reject", format!("{source}/{model} {artifact}")).because(&why);
     if !caller.covers(&source) || !shared.store.knows_model(&source, &model).await? {
-        return Err(unknown());
+        return Err(shared.refuse(&caller, what, unknown()).await);
     }
-    shared.audit(&caller, "promotion.reject", format!("{source}/{model} {artifact}")).await?;
-    let rejection = shared.pipeline.reject(&source, &model, &artifact, &why, &caller.actor()).await?;
+    let actor = caller.actor();
+    let rejecting = shared.pipeline.reject(&source, &model, &artifact, &why, &actor);
+    let rejection = shared.steer(&caller, what, rejecting).await?;
     Ok(Json(Rejection {
         model,
         artifact: artifact.to_string(),
@@ -304,8 +328,10 @@ impl Shared {
         KeepAway { reason: why, until }: KeepAway,
     ) -> Answer<Hold> {
         let why = reason(&why)?;
-        self.steered(caller, environment, model, "promotion.hold", None).await?;
-        let hold = self.pipeline.hold(environment, model, &why, until, &caller.actor()).await?;
+        let what = self.steered(caller, environment, model, "promotion.hold", None).await?;
+        let what = what.because(&why).with("until", until);
+        let actor = caller.actor();
+        let hold = self.steer(caller, what, self.pipeline.hold(environment, model, &why, until, &actor)).await?;
         Ok(Json((&hold).into()))
     }
 
@@ -316,37 +342,44 @@ impl Shared {
         environment: &SourceName,
         model: Option<String>,
     ) -> Answer<Released> {
-        self.steered(caller, environment, model.as_deref(), "promotion.release", None).await?;
-        self.pipeline.release(environment, model.as_deref()).await?;
+        let what = self.steered(caller, environment, model.as_deref(), "promotion.release", None).await?;
+        self.steer(caller, what, self.pipeline.release(environment, model.as_deref())).await?;
         Ok(Json(Released { environment: environment.to_string(), model }))
     }
 
-    /// Lets a caller steer a model of an environment, or a whole one, and writes that down. Whole environments are for
-    /// tokens that cover all of their sources.
+    /// Lets a caller steer a model of an environment, or a whole one: what they do there, for the audit log, which keeps what
+    /// is refused as well. Whole environments are for tokens that cover all of their sources.
     async fn steered(
         self: &Arc<Self>,
         caller: &Caller,
         environment: &SourceName,
         model: Option<&str>,
-        action: &str,
+        action: &'static str,
         artifact: Option<&Digest>,
-    ) -> Result<(), Problem> {
-        self.environment_for(caller, environment).await?;
-        let target = if let Some(model) = model {
-            self.demand_model(caller, environment, model).await?;
-            format!("{environment}/{model}")
-        } else {
-            let sources = self.pipeline.sources_of(environment);
-            if let Some(other) = sources.iter().find(|source| !caller.covers(source)) {
-                let reason = format!("this needs a token that also covers the source `{other}`");
-                return Err(Problem::new(StatusCode::FORBIDDEN, reason));
-            }
-            environment.to_string()
-        };
+    ) -> Result<Action, Problem> {
+        let place = model.map_or_else(|| environment.to_string(), |model| format!("{environment}/{model}"));
         let target = match artifact {
-            Some(artifact) => format!("{target} {artifact}"),
-            None => target,
+            Some(artifact) => format!("{place} {artifact}"),
+            None => place,
         };
-        self.audit(caller, action, target).await
+        let what = Action::new(action, target);
+        let allowed = async {
+            self.environment_for(caller, environment).await?;
+            if let Some(model) = model {
+                return self.demand_model(caller, environment, model).await;
+            }
+            let sources = self.pipeline.sources_of(environment);
+            match sources.iter().find(|source| !caller.covers(source)) {
+                Some(other) => {
+                    let reason = format!("this needs a token that also covers the source `{other}`");
+                    Err(Problem::new(StatusCode::FORBIDDEN, reason))
+                }
+                None => Ok(()),
+            }
+        };
+        match allowed.await {
+            Ok(()) => Ok(what),
+            Err(problem) => Err(self.refuse(caller, what, problem).await),
+        }
     }
 }

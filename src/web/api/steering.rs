@@ -10,6 +10,7 @@ use super::extract::{NoParameters, Query, RunOf};
 use super::run::RunDetail;
 use crate::web::Shared;
 use crate::web::access::Operator;
+use crate::web::audit::Action;
 use crate::web::problem::SteerProblems;
 
 /// Ends a run that has not begun to change its environment.
@@ -28,8 +29,8 @@ pub(super) async fn cancel(
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<RunDetail> {
     shared.run_for(&caller, id).await?;
-    shared.audit(&caller, "run.cancel", id.to_string()).await?;
-    let run = shared.pipeline.cancel(id, &caller.actor()).await?;
+    let (what, actor) = (Action::new("run.cancel", id.to_string()), caller.actor());
+    let run = shared.steer(&caller, what, shared.pipeline.cancel(id, &actor)).await?;
     Ok(Json(shared.run_detail(&run).await?))
 }
 
@@ -49,7 +50,7 @@ pub(super) async fn retry(
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<RunDetail> {
     shared.run_for(&caller, id).await?;
-    shared.audit(&caller, "run.retry", id.to_string()).await?;
-    let run = shared.pipeline.retry(id, &caller.actor()).await?;
+    let (what, actor) = (Action::new("run.retry", id.to_string()), caller.actor());
+    let run = shared.steer(&caller, what, shared.pipeline.retry(id, &actor)).await?;
     Ok(Json(shared.run_detail(&run).await?))
 }

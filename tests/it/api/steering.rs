@@ -20,7 +20,9 @@ async fn a_run_is_cancelled_once_by_a_caller_whose_name_stays() {
     let again = operator.post(&path).await.expect("an answer");
     assert_eq!(again.status, 409, "{}", again.text);
     let audited = world.audited().await;
-    assert_eq!(audited.len(), 2, "{audited:#?}");
+    assert_eq!(audited.len(), 3, "{audited:#?}");
+    assert_eq!((&*audited[2].1, &audited[2].2), ("run.cancel.refused", &waiting.id.to_string()));
+    assert!(audited[2].3.contains("from 127.0.0.1"), "{audited:#?}");
     assert_eq!((&*audited[0].0, &*audited[0].1, &audited[0].2), ("token ben", "run.cancel", &waiting.id.to_string()));
     world.finish().await;
 }

@@ -48,6 +48,34 @@ async fn a_change_by_hand_is_noticed_told_and_followed() {
     bench.finish().await;
 }
 
+/// Who may push to an environment can write any message: only what was noted here before its push is a promotion.
+#[tokio::test]
+async fn a_commit_that_carries_the_trailers_of_a_promotion_is_still_somebodys_hand() {
+    let bench = start(&[("staging", "")], "limits: {look_at_environments: 1s}").await;
+    let first = bench.promote_a_first_model().await;
+    let message = bench.world.environment.message("main").await.expect("a message");
+    let head = bench.push_with("epochs: 4", "epochs: 6").await;
+    bench.end_of(&head).await;
+    let clone = by_hand(&bench).await;
+    clone.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted");
+    clone.git(&["commit", "--amend", "--quiet", "-m", &message]).await.expect("forged");
+    assert!(message.contains(text(&first, "id")) && message.contains("Slipway-Promotion: "), "{message}");
+    let commit = clone.head().await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let seen = |answer: &slipway_testkit::Answer| {
+        let models = answer.json["models"].as_array().cloned().unwrap_or_default();
+        models.iter().any(|model| model["now"]["commit"] == commit.as_str())
+    };
+    bench.api().wait_for("a look", "/api/v1/environments/staging", DEADLINE, seen).await.expect("somebody notices");
+    let model = digits_in(&bench, "staging").await;
+    assert!(model["now"]["run"].is_null() && text(&model["now"], "hand") == "Ada", "{model:#}");
+    let audit = bench.api().get("/api/v1/audit").await.expect("the audit log");
+    assert!(audit.text.contains("environment.drift") && audit.text.contains(&commit[..12]), "{}", audit.text);
+    let history = done(&bench, &["environments", "history", "staging", "digits"]).await;
+    assert!(history["placements"][1]["run"].is_string(), "what was pushed here is known: {history:#}");
+    bench.finish().await;
+}
+
 #[tokio::test]
 async fn what_was_in_production_on_a_day_is_answered_from_git_alone() {
     let bench = start(&[("staging", "")], "").await;

@@ -16,7 +16,10 @@ async fn an_approval_is_of_the_artifact_that_waits_and_never_of_the_author_alone
     let wrong = refused(&bench, &["approve", "digits", "staging", "--artifact", other.as_str()]).await;
     assert!(wrong.contains(&format!("that is {artifact}")), "{wrong}");
     assert!(refused(&bench, &["approve", "other", "staging"]).await.contains("nothing of `other` is on its way"));
-    done(&bench, &["approve", "digits", "staging"]).await;
+    let output = command(&bench, &["approve", "digits", "staging"]).await;
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("does not count alone: kim wrote"), "{said}");
     let own = |run: &serde_json::Value| text(run, "reason").contains("that of its author alone does not suffice");
     run_to(&bench, "staging", "the author's own approval", own).await;
     let model = digits_in(&bench, "staging").await;
@@ -29,7 +32,11 @@ async fn an_approval_is_of_the_artifact_that_waits_and_never_of_the_author_alone
     let lee = bench.api().with_token(made.trim());
     let path = "/api/v1/environments/staging/models/digits/approve";
     let body = json!({"artifact": artifact}).to_string().into_bytes();
-    assert_eq!(lee.send("POST", path, &[], body).await.expect("an answer").status, 200);
+    let approved = lee.send("POST", path, &[], body).await.expect("an answer");
+    assert_eq!(approved.status, 200);
+    // Nothing of what held it back before stands beside the approval that completes it.
+    assert_eq!(approved.json["held_back"], json!([]), "{}", approved.text);
+    assert!(!text(&approved.json, "reason").contains("approvals"), "{}", approved.text);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     assert_eq!(bench.promotions().await, 1);
     let audit = bench.api().get("/api/v1/audit").await.expect("the audit log");
@@ -95,6 +102,22 @@ async fn a_rollback_brings_the_earlier_promotion_back_and_holds_until_released()
     run_to(&bench, "staging", "the rollback to a run", is_to).await;
     assert_eq!(named(&bench, "staging").await, text(&second, "artifact"));
     assert_eq!(bench.promotions().await, 5);
+
+    // What was asked for is in the audit log with its target and its reason, and what was refused is marked.
+    let audit = bench.api().get("/api/v1/audit?limit=500").await.expect("the audit log");
+    let entries = audit.json["entries"].as_array().cloned().unwrap_or_default();
+    let rollbacks = entries.iter().filter(|entry| text(entry, "action").starts_with("promotion.rollback"));
+    let rollbacks: Vec<(&str, bool, bool)> = rollbacks
+        .map(|entry| {
+            let detail = text(entry, "detail");
+            let has_reason =
+                ["reason: x;", "reason: odd answers;", "reason: again;"].iter().any(|r| detail.contains(r));
+            (text(entry, "target"), has_reason, entry["refused"] == true)
+        })
+        .collect();
+    let (asked, refused) = (("staging/digits", true, false), ("staging/digits", true, true));
+    assert_eq!(rollbacks, [asked, refused, asked, asked], "{entries:#?}");
+    assert!(audit.text.contains(&format!("to run {}", text(&second, "id"))), "{}", audit.text);
     bench.finish().await;
 }
 

@@ -95,17 +95,18 @@ async fn nothing_goes_onward_to_an_environment_that_does_not_mark_the_model() {
 async fn of_several_environments_any_or_all_have_to_name_it() {
     let environments = [
         ("staging", ""),
-        ("canary", "after: {all: [staging]}, approvals: {number: 1}"),
+        ("canary", "after: {all: [staging]}"),
         ("europe", "after: {any: [staging, canary]}"),
         ("world", "after: {all: [staging, canary]}"),
     ];
     let bench = start(&environments, "").await;
+    super::world::done(&bench, &["hold", "canary", "--reason", "nobody looks yet"]).await;
     bench.promote_a_first_model().await;
     let done = |run: &serde_json::Value| text(run, "state") == "done";
     run_to(&bench, "europe", "any", done).await;
     let held = waiting_for(&bench, "world").await;
     assert_eq!(text(&held["held_back"][0], "reason"), "`canary` does not name it", "{held:#}");
-    super::world::done(&bench, &["approve", "digits", "canary"]).await;
+    super::world::done(&bench, &["release", "canary"]).await;
     run_to(&bench, "world", "all", done).await;
     assert_eq!(bench.promotions().await, 4);
     let runs = bench.api().runs().await.expect("runs");
@@ -130,5 +131,37 @@ async fn rules_are_read_again_right_before_the_write() {
     super::world::done(&bench, &["release", "staging", "digits"]).await;
     assert_eq!(text(&bench.api().wait_for_end(&head, DEADLINE).await.expect("it ends"), "state"), "done");
     assert_eq!(bench.promotions().await, 1);
+    bench.finish().await;
+}
+
+/// A commit says itself when it was made. `soak` counts from when it was first seen here.
+#[tokio::test]
+async fn a_commit_that_says_it_is_years_old_has_not_soaked() {
+    let environments = [("staging", ""), ("production", "after: {all: [staging], soak: 1h}")];
+    let bench = start(&environments, "limits: {look_at_environments: 1s}").await;
+    let first = bench.promote_a_first_model().await;
+    waiting_for(&bench, "production").await;
+    let clone = super::world::by_hand(&bench).await;
+    clone.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted");
+    clone.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted again");
+    clone.git(&["commit", "--amend", "--no-edit", "--date=2020-01-01T00:00:00Z"]).await.expect("dated");
+    let old = ["rebase", "--quiet", "--force-rebase", "--committer-date-is-author-date", "HEAD~1"];
+    clone.git(&old).await.expect("committed long ago");
+    let commit = clone.head().await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let seen = |answer: &slipway_testkit::Answer| {
+        let models = answer.json["models"].as_array().cloned().unwrap_or_default();
+        models.iter().any(|model| model["now"]["commit"] == commit.as_str())
+    };
+    bench.api().wait_for("a look", "/api/v1/environments/staging", DEADLINE, seen).await.expect("somebody notices");
+    let model = super::world::digits_in(&bench, "staging").await;
+    assert_eq!(model["now"]["named"]["artifact"], first["artifact"]);
+    assert!(text(&model["now"], "since").starts_with("2020-01-01"), "{model:#}");
+    let seen_at: jiff::Timestamp = text(&model["now"], "seen_at").parse().expect("a time");
+    let model = super::world::digits_in(&bench, "production").await;
+    let earliest = text(&model["under_way"][0]["held_back"][0], "earliest");
+    let earliest: jiff::Timestamp = earliest.parse().expect("a time");
+    assert_eq!(earliest, seen_at + jiff::SignedDuration::from_hours(1), "{model:#}");
+    assert_eq!(bench.promotions().await, 1, "{model:#}");
     bench.finish().await;
 }

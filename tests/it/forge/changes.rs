@@ -4,7 +4,6 @@ use serde_json::json;
 use slipway_testkit::github::{Delivery, GitHub};
 
 use super::World;
-use crate::support::DEADLINE;
 
 const CHECK: &str = "slipway/digits";
 
@@ -111,12 +110,6 @@ impl World {
         assert_eq!(check["conclusion"], "neutral", "{check:#}");
         assert_eq!(check["output"]["title"], title);
         (number, head, opened[0].clone())
-    }
-
-    async fn until_all_is_read(&self) {
-        let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == json!([]);
-        let path = "/api/v1/deliveries?state=pending";
-        self.bench.api().wait_for("all to be read", path, DEADLINE, read).await.expect("it is read");
     }
 }
 

@@ -47,7 +47,8 @@ impl World {
 
 #[tokio::test]
 async fn a_promotion_is_one_deployment_that_waits_is_there_and_is_replaced_by_the_next() {
-    let mut world = World::start_in(USUAL, "approvals: {number: 1}, ").await;
+    let people = format!("{USUAL}\npeople: [{{name: grace, tokens: [settings], accounts: [\"github:11\"]}}]");
+    let mut world = World::start_in(&people, "approvals: {number: 1}, ").await;
     let first = world.merge_a_change("seed: 8").await;
     world.deployed(&[&["queued"]]).await;
     let (made, _) = world.github.deployments(ENVIRONMENT).remove(0);

@@ -5,10 +5,12 @@ mod bitbucket;
 mod changes;
 mod check;
 mod commands;
+mod commands_once;
 mod contract;
 mod create_app;
 mod deployments;
 mod forks;
+mod four_eyes;
 mod gitea;
 mod gitlab;
 mod ground;
@@ -57,10 +59,18 @@ impl World {
 
     /// The same with files beside the settings.
     async fn start_beside(settings: &str, rules: &str, files: &[(&str, &str)]) -> Self {
-        let mut bench = Bench::without_server(settings).await;
+        let bench = Bench::without_server(settings).await;
         for (name, content) in files {
             std::fs::write(bench.world.config().with_file_name(name), content).expect("written");
         }
+        let before = std::fs::read_to_string(bench.world.config()).expect("settings");
+        let with_rules = before.replace("name: staging, ", &format!("name: staging, {rules}"));
+        std::fs::write(bench.world.config(), with_rules).expect("written");
+        Self::start_at_github(bench).await
+    }
+
+    /// Starts a prepared bench whose source lives on the double.
+    async fn start_at_github(mut bench: Bench) -> Self {
         let github = GitHub::start(bench.world.models.clone()).await.expect("a GitHub");
         github.permit(WRITER, "grace", "write");
         github.permit(READER, "eve", "read");
@@ -68,11 +78,23 @@ impl World {
             "forge: github, api: {{url: \"{}\", repository: team/models, app: {{id: {APP_ID}, key: {{file: ./app.pem}}}}, deployments: true}}",
             github.url()
         );
-        let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
-        let with_rules = settings.replace("name: staging, ", &format!("name: staging, {rules}"));
-        std::fs::write(bench.world.config(), with_rules).expect("written");
         bench.move_to_forge(&api, ("app.pem", APP_KEY)).await;
         Self { bench, github }
+    }
+
+    /// Pushes the model with another seed to `main`, which GitHub tells of as a push by an account, and answers the commit.
+    async fn push_as(&self, seed: u32, account: u64) -> String {
+        let before = self.bench.world.models.rev_parse("refs/heads/main").await.expect("a branch");
+        let head = self.bench.push_with("seed: 7", &format!("seed: {seed}")).await;
+        self.github.tell_push("main", &before, &head, account);
+        self.deliver().await;
+        head
+    }
+
+    async fn until_all_is_read(&self) {
+        let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == serde_json::json!([]);
+        let path = "/api/v1/deliveries?state=pending";
+        self.bench.api().wait_for("all to be read", path, DEADLINE, read).await.expect("it is read");
     }
 
     /// Sends what waits at GitHub, in order and once.

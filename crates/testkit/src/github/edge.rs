@@ -82,6 +82,10 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
             site.answered.notify_waiters();
             return refusal;
         }
+        if state.guard.is_closed(&method, &path) {
+            site.answered.notify_waiters();
+            return refused(StatusCode::BAD_GATEWAY, "it is not done");
+        }
         state.guard.caller(request.headers())
     };
     let stranger = match caller {

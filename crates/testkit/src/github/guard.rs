@@ -56,6 +56,8 @@ pub(super) struct Guard {
     pub(super) out: Option<usize>,
     /// The private key whose claims are taken.
     key: &'static str,
+    /// Calls of a method, to paths with an ending, that are refused and not done.
+    closed: Vec<(String, String)>,
 }
 
 impl Guard {
@@ -70,7 +72,19 @@ impl Guard {
             refusals: VecDeque::new(),
             out: None,
             key: APP_KEY,
+            closed: Vec::new(),
         }
+    }
+
+    pub(super) fn close(&mut self, method: &str, ending: &str, count: usize) {
+        self.closed.extend(std::iter::repeat_n((method.to_owned(), ending.to_owned()), count));
+    }
+
+    /// Whether a call is one of those that are refused, which counts as one.
+    pub(super) fn is_closed(&mut self, method: &str, path: &str) -> bool {
+        let path = path.split('?').next().unwrap_or_default();
+        let found = self.closed.iter().position(|(of, ending)| of == method && path.ends_with(ending.as_str()));
+        found.map(|index| self.closed.remove(index)).is_some()
     }
 
     pub(super) fn refuse(&mut self, count: usize, refusal: Refusal) {

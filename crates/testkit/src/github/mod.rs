@@ -91,6 +91,15 @@ impl GitHub {
         self.site.lock().people.insert(id, (login.to_owned(), permission.to_owned()));
     }
 
+    /// Says whose commits those with an address are: an account's, or nobody's.
+    pub fn link_email(&self, email: &str, account: Option<u64>) {
+        let mut state = self.site.lock();
+        match account {
+            Some(account) => state.emails.insert(email.to_owned(), account),
+            None => state.emails.remove(email),
+        };
+    }
+
     /// Opens a pull request of a branch of the repository into `main`.
     pub async fn open_pull(&self, branch: &str, author: u64) -> Result<u64> {
         self.open(branch, |pull| pull, author).await
@@ -156,6 +165,15 @@ impl GitHub {
         let body = json!({ "action": "synchronize", "number": number, "pull_request": state.pull(number) });
         state.mail("pull_request", body, author);
         Ok(head)
+    }
+
+    /// Tells of a push to a branch of the repository by an account.
+    pub fn tell_push(&self, branch: &str, before: &str, after: &str, account: u64) {
+        let push = json!({
+            "ref": format!("refs/heads/{branch}"), "before": before, "after": after,
+            "created": false, "deleted": false, "forced": false, "commits": [],
+        });
+        self.site.lock().mail("push", push, account);
     }
 
     /// How many pull requests there have been.
@@ -327,6 +345,11 @@ impl GitHub {
     /// Takes every request, does it, and answers the next ones of this method with an error, as if the answer were lost.
     pub fn lose_answers(&self, method: &str, count: usize) {
         self.site.lock().guard.losses.lose(method, count);
+    }
+
+    /// Refuses the next calls of this method to paths with this ending, and does nothing of what they ask.
+    pub fn refuse_calls(&self, method: &str, ending: &str, count: usize) {
+        self.site.lock().guard.close(method, ending, count);
     }
 
     /// Answers only after a while from now on.

@@ -25,6 +25,7 @@ pub(super) type Answer = Result<(StatusCode, Json<Value>), Response>;
 pub(super) fn router(site: Arc<Site>) -> Router {
     let repository = Router::new()
         .route("/statuses/{sha}", post(create_status))
+        .route("/commits/{sha}", get(commit))
         .route("/commits/{sha}/check-runs", get(list_checks))
         .route("/check-runs", post(create_check))
         .route("/check-runs/{id}", patch(update_check))
@@ -124,6 +125,20 @@ async fn create_status(
     let status = shapes::status(id, &sha, &body, &creator);
     state.statuses.push(status.clone());
     Ok((StatusCode::CREATED, Json(status)))
+}
+
+/// A commit of the repository, with the accounts that its addresses belong to.
+async fn commit(Shared(site): Shared<Arc<Site>>, Path(sha): Path<String>) -> Answer {
+    let missing = |_| refused(StatusCode::UNPROCESSABLE_ENTITY, "No commit found for SHA");
+    let format = ["-1", "--format=%ae%n%an%n%T%n%P"];
+    let said = site.repository.log(&sha, &format).await.map_err(missing)?;
+    let state = site.lock();
+    let mut lines = said.lines();
+    let mut line = || lines.next().unwrap_or_default();
+    let (email, name, tree, parents) = (line(), line(), line(), line());
+    let account = state.emails.get(&email.to_lowercase()).map(|id| state.account(*id));
+    let parents: Vec<&str> = parents.split(' ').filter(|parent| !parent.is_empty()).collect();
+    Ok((StatusCode::OK, Json(shapes::commit(&sha, (name, email), account.as_ref(), tree, &parents))))
 }
 
 async fn list_checks(

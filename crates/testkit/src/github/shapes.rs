@@ -56,6 +56,29 @@ pub(super) fn profile(mut account: Value) -> Value {
     account
 }
 
+/// A commit with the account of its author, if its address belongs to one.
+pub(super) fn commit(
+    sha: &str,
+    (name, email): (&str, &str),
+    account: Option<&Value>,
+    tree: &str,
+    parents: &[&str],
+) -> Value {
+    let url = format!("{REPOSITORY}/commits/{sha}");
+    let page = format!("{PAGES}/team/models/commit/{sha}");
+    let who = json!({ "name": name, "email": email, "date": now() });
+    let parents =
+        parents.iter().map(|parent| json!({ "sha": parent, "url": format!("{REPOSITORY}/commits/{parent}") }));
+    json!({
+        "sha": sha, "node_id": format!("C_{sha}"), "url": url, "html_url": page, "comments_url": format!("{url}/comments"),
+        "commit": {
+            "url": url, "author": who, "committer": who, "message": "a commit", "comment_count": 0,
+            "tree": { "sha": tree, "url": format!("{REPOSITORY}/git/trees/{tree}") },
+        },
+        "author": account, "committer": account, "parents": parents.collect::<Vec<_>>(),
+    })
+}
+
 pub(super) fn permission(mut account: Value, permission: &str) -> Value {
     account["role_name"] = json!(permission);
     json!({ "permission": permission, "role_name": permission, "user": account })

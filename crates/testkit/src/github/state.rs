@@ -107,6 +107,8 @@ pub(super) struct State {
     pub(super) setup: Setup,
     /// Accounts with their names and permissions.
     pub(super) people: BTreeMap<u64, (String, String)>,
+    /// Addresses in commits with the accounts they belong to, in lower case.
+    pub(super) emails: BTreeMap<String, u64>,
     pub(super) pulls: Vec<Pull>,
     /// Methods of merging that the repository takes.
     pub(super) merge_methods: Vec<String>,
@@ -138,6 +140,7 @@ impl State {
             guard: Guard::new(),
             setup: Setup::new(),
             people,
+            emails: BTreeMap::from([("ada@example.com".to_owned(), 1)]),
             pulls: Vec::new(),
             merge_methods: ["merge", "squash", "rebase"].map(str::to_owned).into(),
             comments: Vec::new(),

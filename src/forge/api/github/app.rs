@@ -156,7 +156,7 @@ mod tests {
     fn a_token_is_asked_for_one_repository_and_for_what_is_needed_there() {
         let wanted_for = |purpose| wanted("team/models", purpose);
         assert_eq!(wanted_for(Purpose::Source { deployments: false })["repositories"], json!(["models"]));
-        assert_eq!(wanted_for(Purpose::Source { deployments: false })["permissions"]["contents"], Value::Null);
+        assert_eq!(wanted_for(Purpose::Source { deployments: false })["permissions"]["contents"], "read");
         assert_eq!(wanted_for(Purpose::Environment)["permissions"]["checks"], Value::Null);
     }
 }

@@ -142,6 +142,10 @@ impl ForgeApi for GitHub {
         }
     }
 
+    async fn author_of(&self, commit: &CommitSha, _email: &str) -> Result<Option<Account>, ApiError> {
+        self.pulls().author(&format!("/commits/{commit}")).await
+    }
+
     async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
         let owner = self.client.repository().split('/').next().unwrap_or_default();
         let (head, base) = (encoded(&format!("{owner}:{head}")), encoded(base));

@@ -70,16 +70,19 @@ const CHECKS: NeededPermission = needed("checks", "Checks", Level::Write, "check
 const PULLS: NeededPermission =
     needed("pull_requests", "Pull requests", Level::Write, "comments and requests to merge cannot be written");
 
+const CONTENTS: NeededPermission =
+    needed("contents", "Contents", Level::Read, "whose commits they are is not known, and GitHub tells of no pushes");
+
 /// What a token is asked for in a repository of models.
-const OF_SOURCES: &[NeededPermission] = &[CHECKS, PULLS, METADATA];
+const OF_SOURCES: &[NeededPermission] = &[CHECKS, CONTENTS, PULLS, METADATA];
 
 /// What a token is asked for in a repository of environments.
 const OF_ENVIRONMENTS: &[NeededPermission] =
     &[needed("contents", "Contents", Level::Write, "requests cannot be merged"), PULLS, METADATA];
 
-/// What GitHub wants of an App before it tells it of [`EVENTS`]. No token is asked for it.
+/// What GitHub wants of an App before it tells it of [`EVENTS`].
 pub(super) const OF_EVENTS: &[NeededPermission] = &[
-    needed("contents", "Contents", Level::Read, "GitHub tells of no pushes"),
+    CONTENTS,
     needed("issues", "Issues", Level::Read, "GitHub tells of no comments"),
     needed("merge_queues", "Merge queues", Level::Read, "GitHub tells of no merge queues"),
 ];
@@ -87,6 +90,7 @@ pub(super) const OF_EVENTS: &[NeededPermission] = &[
 /// The same where promotions are told of as deployments.
 const OF_SOURCES_WITH_DEPLOYMENTS: &[NeededPermission] = &[
     CHECKS,
+    CONTENTS,
     needed("deployments", "Deployments", Level::Write, "promotions are not shown as deployments"),
     PULLS,
     METADATA,

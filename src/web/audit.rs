@@ -1,0 +1,79 @@
+//! What callers do, in the audit log: before it is done, with its target and its reason, and once more if it was refused.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use super::Shared;
+use super::access::Caller;
+use super::problem::Problem;
+use crate::pipeline::Reason;
+use crate::store::NewAuditEntry;
+
+/// Something that a caller does.
+#[derive(Debug, Clone)]
+pub(super) struct Action {
+    name: &'static str,
+    target: String,
+    detail: Vec<String>,
+}
+
+impl Action {
+    pub(super) fn new(name: &'static str, target: String) -> Self {
+        Self { name, target, detail: Vec::new() }
+    }
+
+    /// The same, for a reason.
+    #[must_use]
+    pub(super) fn because(mut self, reason: &Reason) -> Self {
+        self.detail.push(format!("reason: {reason}"));
+        self
+    }
+
+    /// The same with something else that was asked for, if it was.
+    #[must_use]
+    pub(super) fn with(mut self, word: &str, value: Option<impl Display>) -> Self {
+        self.detail.extend(value.map(|value| format!("{word} {value}")));
+        self
+    }
+
+    fn entry(self, caller: &Caller) -> NewAuditEntry {
+        let Self { name, target, mut detail } = self;
+        detail.push(format!("from {}", caller.peer()));
+        NewAuditEntry { actor: caller.actor(), action: name.to_owned(), target, detail: detail.join("; ") }
+    }
+}
+
+impl Shared {
+    /// Writes down what a caller does, then does it: nothing is done that is not written down. What is refused then is
+    /// marked by a second entry.
+    pub(super) async fn steer<T, E>(
+        self: &Arc<Self>,
+        caller: &Caller,
+        action: Action,
+        doing: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Problem>
+    where
+        E: Display + Into<Problem>,
+    {
+        let entry = action.entry(caller);
+        self.store.audit(&entry).await?;
+        match doing.await {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                if let Err(lost) = self.store.audit(&entry.refused(&error.to_string())).await {
+                    tracing::error!(error = %lost, "a refusal is not in the audit log: {lost}");
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Marks what a caller may not do as refused, and answers why. The first of many equal ones is written at once, the
+    /// others are counted.
+    pub(super) async fn refuse(self: &Arc<Self>, caller: &Caller, action: Action, problem: Problem) -> Problem {
+        let Action { name, target, .. } = &action;
+        let reason = format!("{name} of {target}: {}", problem.detail());
+        self.note_refusal(caller.refusal(reason), caller.target()).await;
+        problem
+    }
+}
