@@ -58,6 +58,7 @@ impl World {
             named: Named::Artifact(artifact.clone()),
             commit: commit.clone(),
             at: Timestamp::now(),
+            seen_at: None,
             by: PlacedBy::Unknown,
         };
         let history =
