@@ -180,8 +180,7 @@ impl Pipeline {
         run: &Run,
     ) -> Result<(Effect, String), SteerError> {
         let operates = matches!(command, EnvironmentCommand::Hold | EnvironmentCommand::Rollback);
-        if operates
-            && let Some(why) = self.may_not_operate(&asked.actor, asked.source, environment, &run.model).await?
+        if operates && let Some(why) = self.may_not_operate(&asked.actor, asked.source, environment, &run.model).await?
         {
             return Err(SteerError::Conflict(why));
         }

@@ -14,6 +14,7 @@ use crate::domain::SourceName;
 use crate::store::{self, ReportFilter, ReportHead, StoreError};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
+use crate::web::audit::Action;
 use crate::web::problem::{ListProblems, Problem, SteerProblems};
 
 /// How far a report has come: the forge is to be told, was told, says that it cannot be told until a person does something,
@@ -200,8 +201,8 @@ pub(super) async fn retry(
 ) -> Answer<ReportSummary> {
     let report = shared.store.report(&id).await?;
     shared.demand_source(&caller, &report.source, StoreError::NoSuchReport { id: id.clone() }).await?;
-    shared.audit(&caller, "report.retry", id.clone()).await?;
-    Ok(Json(shared.pipeline.retry_report(&id).await?.into()))
+    let what = Action::new("report.retry", id.clone());
+    Ok(Json(shared.steer(&caller, what, shared.pipeline.retry_report(&id)).await?.into()))
 }
 
 /// Makes all reports of a source due that are behind or were refused.
@@ -223,6 +224,6 @@ pub(super) async fn retry_all(
         return Err(missing.into());
     }
     shared.demand_source(&caller, &source, missing).await?;
-    shared.audit(&caller, "report.retry", source.as_str().to_owned()).await?;
-    Ok(Json(ReportsRetried { due: shared.pipeline.retry_reports(&source).await? }))
+    let what = Action::new("report.retry", source.as_str().to_owned());
+    Ok(Json(ReportsRetried { due: shared.steer(&caller, what, shared.pipeline.retry_reports(&source)).await? }))
 }
