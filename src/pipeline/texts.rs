@@ -4,8 +4,8 @@ use slipway_contract::{Digest, Fault};
 
 use super::explain;
 use crate::domain::{
-    Approval, CheckResult, CommitSha, Diagnostic, ExceptionNote, Holdback, Named, Origin, PlacedBy, Placement, Promotion,
-    Rejection, Run, RunId,
+    Approval, CheckResult, CommitSha, Diagnostic, ExceptionNote, Holdback, Named, Origin, PlacedBy, Placement,
+    Promotion, Rejection, Run, RunId,
 };
 
 /// A model can be trained; `told` is what its policy will hardly be shown.
