@@ -191,7 +191,7 @@ impl Store {
         for lane in lanes {
             let select = "SELECT id FROM runs WHERE lane = $1 AND active = 1 ORDER BY created_at, id";
             let select = AssertSqlSafe(format!("{select}{}", self.database.locked()));
-            sqlx::query(select).bind(lane).fetch_all(&mut *connection).await?;
+            sqlx::query(select).bind(text(lane)).fetch_all(&mut *connection).await?;
         }
         Ok(())
     }
