@@ -80,7 +80,7 @@ impl Store {
     /// The first run of the lane that a run is in, of those that are kept.
     pub async fn first_of_lane(&self, run: &Run) -> Result<Option<Run>, StoreError> {
         let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at, id LIMIT 1";
-        let row = sqlx::query(select).bind(run.lane()).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select).bind(text(run.lane())).fetch_optional(&self.database.pool).await?;
         row.map(|row| read_document(&row)).transpose()
     }
 

@@ -13,6 +13,7 @@ use super::{Answer, page};
 use crate::store::{self, StoreError};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
+use crate::web::audit::Action;
 use crate::web::problem::{ListProblems, Problem, SteerProblems};
 
 /// A row that cannot be read: written by a newer server, or damaged. It stays as it is, and everything else is served.
@@ -108,7 +109,7 @@ pub(super) async fn retry(
         None if caller.scope().is_some() => return Err(Problem::from(missing())),
         None => {}
     }
-    shared.audit(&caller, "quarantine.retry", format!("{kind} {key}")).await?;
-    let reason = shared.pipeline.look_again(&kind, &key).await?;
+    let what = Action::new("quarantine.retry", format!("{kind} {key}"));
+    let reason = shared.steer(&caller, what, shared.pipeline.look_again(&kind, &key)).await?;
     Ok(Json(LookedAgain { kind, key, reason }))
 }
