@@ -110,6 +110,8 @@ pub async fn serve(
     };
     // Before anything is started: what arrives from then on is not lost.
     let reloads = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
+    let terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
+    let interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
     let generation = Generation::make(settings, &process)?.start(&process).await?;
     let (door, served) = watch::channel(Served::with(generation.shared.clone()));
     let mut parts = JoinSet::new();
@@ -118,7 +120,7 @@ pub async fn serve(
         web::serve(listener, served, stop).await;
         Ok(())
     });
-    parts.spawn(stop_on_signal(process.stop.clone()));
+    parts.spawn(stop_on_signal(process.stop.clone(), terminate, interrupt));
     listening(address);
     let ended = run_together(&process, parts, generation, (reloads, read_again, door)).await;
     store.close().await;
@@ -175,9 +177,7 @@ async fn run_together(
     first
 }
 
-async fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
+async fn stop_on_signal(stop: CancellationToken, mut terminate: Signal, mut interrupt: Signal) -> anyhow::Result<()> {
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
         _ = interrupt.recv() => tracing::info!("interrupted: finishing what is under way"),

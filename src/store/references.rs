@@ -33,6 +33,11 @@ fn placed(row: &AnyRow) -> Result<Option<Digest>, StoreError> {
     Ok(placement.named.artifact().cloned())
 }
 
+/// Whatever of a kind the texts of a JSON document are, for documents that cannot be read: what a newer server wrote.
+pub(super) fn named_in<T: std::str::FromStr>(document: &str) -> impl Iterator<Item = T> + '_ {
+    document.split('"').filter_map(|text| text.parse().ok())
+}
+
 impl Store {
     /// What environments name now, as far as their histories were read.
     pub async fn artifacts_named(&self) -> Result<BTreeSet<Digest>, StoreError> {
@@ -73,9 +78,13 @@ impl Store {
             if let Some(artifact) = row.try_get::<Option<String>, _>("artifact")? {
                 used.insert(digest(&artifact)?);
             }
-            // What cannot be read will not run either.
-            let Ok(Run { artifact, champion, seeds, .. }) = read_document(&row) else { continue };
-            used.extend(artifact.into_iter().chain(champion).chain(seeds.into_iter().map(|seed| seed.artifact)));
+            match read_document(&row) {
+                Ok(Run { artifact, champion, seeds, .. }) => {
+                    used.extend(artifact.into_iter().chain(champion).chain(seeds.into_iter().map(|seed| seed.artifact)));
+                }
+                // Another server may understand it: whatever it names stays.
+                Err(_) => used.extend(named_in::<Digest>(&row.try_get::<String, _>("document")?)),
+            }
         }
         Ok(used)
     }

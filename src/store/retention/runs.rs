@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::super::database::{Turn, count_of, in_steps, places};
+use super::super::references::named_in;
 use super::super::runs::read_document;
 use super::super::{Store, StoreError};
 use super::{Removal, Removed, RemovedRun, RunRetention, oldest};
@@ -136,8 +137,11 @@ async fn referred_to(connection: &mut AnyConnection) -> Result<BTreeSet<RunId>, 
     let rows = sqlx::query("SELECT document FROM runs WHERE active = 1").fetch_all(connection).await?;
     let mut referred = BTreeSet::new();
     for row in rows {
-        // One that cannot be read refers to nothing that can be known.
-        let Ok(Run { origin, reused_from, .. }) = read_document(&row) else { continue };
+        let Ok(Run { origin, reused_from, .. }) = read_document(&row) else {
+            // Another server may understand it: whatever runs it names stay.
+            referred.extend(named_in::<RunId>(&row.try_get::<String, _>("document")?));
+            continue;
+        };
         referred.extend(reused_from);
         referred.extend(origin.map(|origin| match origin {
             Origin::Promotion { of: run } | Origin::Rollback { to: run, .. } => run,

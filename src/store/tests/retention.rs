@@ -212,10 +212,14 @@ on_both_databases! {
         let expected = [
             of(0), of(1), of(4), of(5), Digest::of(b"candidate"), Digest::of(b"seed"), Digest::of(b"just trained"),
         ];
-        assert_eq!(used, expected.into());
+        assert_eq!(used, expected.clone().into());
         assert_eq!(world.store.artifacts_ever_at(&name("staging"), None).await.expect("asked").len(), 6);
         assert!(!world.store.give_up_artifact(&Digest::of(b"just trained"), later()).await.expect("asked"));
         assert!(!world.store.give_up_artifact(&Digest::of(b"candidate"), later()).await.expect("asked"));
+        // A newer server's run, which this one cannot read, keeps what it names as well.
+        let newer = world.store.run(under_way.id).await.expect("there").id;
+        world.tamper(&format!("UPDATE runs SET document = REPLACE(document, '\"state\":', '\"newer\":') WHERE id = '{newer}'")).await;
+        assert_eq!(world.store.artifacts_in_use(2, Timestamp::MAX).await.expect("asked"), expected.into());
     }
 
     async fn nobody_goes_back_to_an_artifact_that_was_removed_until_it_is_there_again(world: World) {
