@@ -86,6 +86,13 @@ impl Store {
                 Err(_) => used.extend(named_in::<Digest>(&row.try_get::<String, _>("document")?)),
             }
         }
+        // An artifact that goes on to another environment is judged there with its seeds.
+        let seeds = "SELECT artifact, seed_artifact FROM seeds";
+        for row in sqlx::query(seeds).fetch_all(&self.database.pool).await? {
+            if used.contains(&artifact_of(&row)?) {
+                used.insert(digest(&row.try_get::<String, _>("seed_artifact")?)?);
+            }
+        }
         Ok(used)
     }
 
@@ -117,15 +124,14 @@ impl Store {
         if is_in_use(&mut transaction, artifact).await? {
             return Ok(false);
         }
-        sqlx::query("DELETE FROM trained WHERE artifact = $1")
-            .bind(artifact.to_string())
-            .execute(&mut *transaction)
-            .await?;
         // Should it ever be made again, people look at it again.
-        sqlx::query("DELETE FROM approvals WHERE artifact = $1")
-            .bind(artifact.to_string())
-            .execute(&mut *transaction)
-            .await?;
+        for delete in [
+            "DELETE FROM trained WHERE artifact = $1",
+            "DELETE FROM seeds WHERE artifact = $1",
+            "DELETE FROM approvals WHERE artifact = $1",
+        ] {
+            sqlx::query(delete).bind(artifact.to_string()).execute(&mut *transaction).await?;
+        }
         sqlx::query("UPDATE runs SET artifact_removed_at = $1 WHERE artifact = $2 AND artifact_removed_at IS NULL")
             .bind(millis(now))
             .bind(artifact.to_string())

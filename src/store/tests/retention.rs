@@ -208,9 +208,11 @@ on_both_databases! {
         let report = crate::domain::Document { name: "x".to_owned(), digest: Digest::of(b"report") };
         let trained = Trained { run: under_way.id, artifact: Digest::of(b"just trained"), report };
         world.store.record_trained(&Digest::of(b"key"), &trained).await.expect("recorded");
+        let of_champion = crate::domain::SeedRun { seed: 9, run_key: Digest::of(b"k9"), artifact: Digest::of(b"seed 9") };
+        world.store.record_seeds(&of(0), &[of_champion]).await.expect("recorded");
         let used = world.store.artifacts_in_use(2, Timestamp::MAX).await.expect("asked");
         let expected = [
-            of(0), of(1), of(4), of(5), Digest::of(b"candidate"), Digest::of(b"seed"), Digest::of(b"just trained"),
+            Digest::of(b"seed 9"), of(0), of(1), of(4), of(5), Digest::of(b"candidate"), Digest::of(b"seed"), Digest::of(b"just trained"),
         ];
         assert_eq!(used, expected.clone().into());
         assert_eq!(world.store.artifacts_ever_at(&name("staging"), None).await.expect("asked").len(), 6);
