@@ -156,7 +156,18 @@ fn what_the_rows_at_hand_could_never_show_is_told_with_how_many_it_takes() {
     let short = policy(&checks).short_of_rows(1_000);
     assert!(!short[0].hopeless && short[1..].iter().all(|short| short.hopeless), "{short:?}");
     let told: Vec<String> = short.iter().map(|short| short.diagnostic.to_string()).collect();
-    assert_snapshot!(told.join("\n"), @"");
+    assert_snapshot!(told.join("\n"), @r"
+policies/digits.yaml:6:50: a margin of 0.0001 to the champion's accuracy cannot be shown, unless a candidate is clearly better: it needs about 27,000 rows, has 1,000, even if both models are right on every row
+  help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
+policies/digits.yaml:7:36: accuracy of at least 0.9999 cannot be shown: it needs about 27,000 rows, has 1,000, even of a model that is right on every row
+  help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
+policies/digits.yaml:8:50: recall of `cat` of at least 0.999 cannot be shown: it needs about 2,700 rows, has 1,000, even of a model that is right on every row
+  help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
+policies/digits.yaml:9:35: accuracy of at most 0.001 cannot be shown: it needs about 2,700 rows, has 1,000
+  help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
+policies/digits.yaml:10:36: macro_f1 of at least 0.5 cannot be shown: it needs about 2,000 rows, has 1,000
+  help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
+");
 
     let enough = policy(&checks[..4]).short_of_rows(30_000);
     assert_eq!(enough, [], "all of it can be shown");
