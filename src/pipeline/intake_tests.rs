@@ -66,7 +66,7 @@ async fn a_delivery_whose_reading_panics_is_read_again_and_then_put_away_and_hol
     for attempts in 0..MOST_PANICS {
         let due = vec![delivery("bad", b"poison", attempts), delivery("good", b"{}", 0)];
         let (due, read) = meanings_of(&source, due).await.expect("the reader goes on");
-        let meanings: Vec<_> = read.into_iter().map(|(_, meaning)| meaning).collect();
+        let meanings: Vec<_> = read.into_iter().map(|read| read.meaning).collect();
         assert_eq!(due.len(), 2);
         assert!(matches!(meanings[1], Ok(Meaning::Known(_))), "the good one is read");
         match &meanings[0] {

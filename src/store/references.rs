@@ -80,7 +80,9 @@ impl Store {
             }
             match read_document(&row) {
                 Ok(Run { artifact, champion, seeds, .. }) => {
-                    used.extend(artifact.into_iter().chain(champion).chain(seeds.into_iter().map(|seed| seed.artifact)));
+                    used.extend(
+                        artifact.into_iter().chain(champion).chain(seeds.into_iter().map(|seed| seed.artifact)),
+                    );
                 }
                 // Another server may understand it: whatever it names stays.
                 Err(_) => used.extend(named_in::<Digest>(&row.try_get::<String, _>("document")?)),

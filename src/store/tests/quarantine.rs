@@ -96,7 +96,7 @@ on_both_databases! {
         world.tamper(DAMAGED).await;
         let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
         for expected in [vec![good.id], vec![]] {
-            let claimed = world.store.claim_promotions(&name("staging"), claim, 10).await.expect("claimed");
+            let claimed = world.store.claim_promotions(&name("staging"), RunState::Promoting, claim, 10).await.expect("claimed");
             assert_eq!(claimed.iter().map(|(run, _)| run.id).collect::<Vec<_>>(), expected);
         }
         assert_eq!(world.store.release_all().await.expect("freed"), 1, "only the good one was held");

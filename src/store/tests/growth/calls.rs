@@ -92,7 +92,7 @@ fn look_ups(store: &Store) -> Vec<Call<'_>> {
         "run_on_its_way" => store.run_on_its_way(&name("staging"), FILE, &name("models")).await.expect("a run");
         "make_waiting_due" => store.make_waiting_due(Some(&name("staging")), Some(FILE)).await.expect("made due");
         "make_waiting_due of all" => store.make_waiting_due(None, None).await.expect("made due");
-        "claim_promotions" => store.claim_promotions(&name("staging"), claim, 64).await.expect("runs");
+        "claim_promotions" => store.claim_promotions(&name("staging"), RunState::Waiting, claim, 64).await.expect("runs");
         "transitions" => store.transitions(finished(7)).await.expect("transitions");
         "in_state_since" => store.in_state_since(finished(7)).await.expect("a time");
         "changes" => store.changes(100, 50).await.expect("changes");

@@ -23,6 +23,7 @@ pub(super) async fn fill(world: &World) {
         named: Named::Nothing,
         commit: sha('1'),
         at: jiff::Timestamp::UNIX_EPOCH,
+        seen_at: None,
         by: PlacedBy::Hand("kim".to_owned()),
     };
     let placement = document(&placement);
