@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the release before this one into target/previous/slipway, for the test of rolling updates. Kept between runs.
-# It shares the builds of dependencies in target/; only the two packages of that release are compiled anew.
+# It shares the builds of dependencies in target/; only the two packages of that release are compiled anew. They get a version
+# of their own: by name and version alone Cargo would take them for the packages of this commit, and these for them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,13 +19,15 @@ echo "previous: building the release before this one ($commit)"
 rm -rf "$previous"
 mkdir -p "$previous/source"
 git archive "$commit" | tar -x -C "$previous/source"
+sed -i '/^\[workspace.package\]/,/^$/ s/^version = .*/version = "0.0.0-previous"/' "$previous/source/Cargo.toml"
 # Cargo puts the program where this commit's own is. That one goes back to its place, however this ends.
 built=$target/debug/slipway
 if [ -e "$built" ]; then
     mv "$built" "$previous/own"
     trap 'mv -f "$previous/own" "$built"' EXIT
 fi
-CARGO_TARGET_DIR=$target cargo build --quiet --manifest-path "$previous/source/Cargo.toml" --package slipway --bin slipway
+# The whole workspace, so that dependencies have the features they have here; of it only the one program.
+CARGO_TARGET_DIR=$target cargo build --quiet --manifest-path "$previous/source/Cargo.toml" --workspace --bin slipway
 cp "$built" "$previous/slipway"
 rm -rf "$previous/source"
 echo $commit >"$previous/commit"

@@ -58,7 +58,7 @@ pub fn markers(file: &str, content: &[u8]) -> Result<Vec<Marker>, Refusal> {
         value: around.within(target.value).unwrap_or_default().to_owned(),
         position: tree.position(target.node.span.start),
     };
-    Ok(marked(file, &tree, |_| true)?.into_iter().map(marker).collect())
+    Ok(marked(file, &tree, |_| true, |_| None)?.into_iter().map(marker).collect())
 }
 
 /// Writes the values of one model into all of its places in a file.
@@ -75,7 +75,7 @@ pub fn set<'content>(
         return Ok(Edited { content: Cow::Borrowed(content), changes: Vec::new(), places: 0 });
     }
     let tree = read(file, content)?;
-    let wanted = marked(file, &tree, |mark| mark.model == model)?
+    let wanted = marked(file, &tree, |mark| mark.model == model, |mark| Some(values.of(mark.field)))?
         .into_iter()
         .map(|Marked { mark, around, target }| Wanted {
             new: around.around(values.of(mark.field)),
@@ -176,11 +176,12 @@ pub(super) struct Marked<'tree> {
 }
 
 /// The wanted markers with the scalars they stand next to. A scalar that holds more than its marker says is refused: the rest
-/// would be lost.
-pub(super) fn marked<'tree>(
+/// would be lost. One that holds the new value already loses nothing.
+pub(super) fn marked<'tree, 'new>(
     file: &'tree str,
     tree: &'tree Tree,
     is_wanted: impl Fn(&Mark) -> bool,
+    new: impl Fn(&Mark) -> Option<&'new str>,
 ) -> Result<Vec<Marked<'tree>>, Refusal> {
     let targets = Targets::of(file, tree);
     let mut places = Vec::new();
@@ -196,7 +197,9 @@ pub(super) fn marked<'tree>(
         let Some(value) = around.within(target.value) else {
             return Err(Refusal::not_around(file, at, &around, target.value));
         };
-        if let Some(more) = around.more(mark.field, value) {
+        if new(&mark) != Some(value)
+            && let Some(more) = around.more(mark.field, value)
+        {
             return Err(Refusal::part_of_value(file, at, &mark, &more, target.value));
         }
         places.push(Marked { mark, around, target });

@@ -115,7 +115,7 @@ fn at_marks<'content>(
     mark: &Mark,
     edit: &Edit,
 ) -> Result<Edited<'content>, Refusal> {
-    let mut targets = marked(file, tree, |found| found == mark)?;
+    let mut targets = marked(file, tree, |found| found == mark, |_| Some(edit.value.as_str()))?;
     targets.retain(|marked| edit.selector.matches(tree, marked.target.document));
     if targets.is_empty() {
         return Err(Refusal::no_such_mark(file, mark, &edit.selector));

@@ -49,9 +49,11 @@ fn what_a_marker_says_stands_around_its_value_stays() {
     assert!(found.iter().all(|marker| marker.value == "none"), "{found:?}");
     let edited = set("app.yaml", text.as_bytes(), "fashion", &values()).unwrap();
     let now = std::str::from_utf8(&edited.content).unwrap();
-    for line in
-        ["- --model=s3://models/fashion/9f86d081 #", "image: \"repo:v12-gpu\" #", "pin: repo@sha256:9f86d081884c7d65 #"]
-    {
+    for line in [
+        "- \"--model=s3://models/fashion/9f86d081\" #",
+        "image: \"repo:v12-gpu\" #",
+        "pin: repo@sha256:9f86d081884c7d65 #",
+    ] {
         assert!(now.contains(line), "{line} in {now}");
     }
     let again = set("app.yaml", &edited.content, "fashion", &values()).unwrap();

@@ -133,7 +133,11 @@ proptest! {
     fn an_edit_changes_the_marked_values_and_nothing_else((pieces, windows, mark) in manifest(), values in values()) {
         let text = assemble(&pieces, windows, mark, |_, value| value.to_owned());
         let count = pieces.iter().filter(|piece| matches!(piece, Piece::Marked { .. })).count();
-        let edited = set("app.yaml", text.as_bytes(), "m", &values).unwrap();
+        let edited = match set("app.yaml", text.as_bytes(), "m", &values) {
+            // Not every text that can stand there looks like a value of its field; the rest of it must not be lost.
+            Err(Refusal::PartOfValue(_)) => return Ok(()),
+            edited => edited.unwrap(),
+        };
         let after = String::from_utf8(edited.content.into_owned()).unwrap();
         prop_assert_eq!(edited.places, count);
 
@@ -160,8 +164,11 @@ proptest! {
         let wanted = assemble(&pieces, windows, false, quoted);
         prop_assert_eq!(documents(&after), documents(&wanted));
 
-        let listed = markers("app.yaml", after.as_bytes()).unwrap();
-        prop_assert_eq!(listed.iter().filter(|marker| marker.model == "m").count(), count);
+        match markers("app.yaml", after.as_bytes()) {
+            Ok(listed) => prop_assert_eq!(listed.iter().filter(|marker| marker.model == "m").count(), count),
+            // Not every text that can be written looks like a value of its field.
+            Err(refusal) => prop_assert!(matches!(refusal, Refusal::PartOfValue(_)), "{refusal}"),
+        }
         let again = set("app.yaml", after.as_bytes(), "m", &values).unwrap();
         prop_assert_eq!(again.changes, vec![]);
     }

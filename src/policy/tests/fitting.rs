@@ -150,7 +150,7 @@ fn what_the_rows_at_hand_could_never_show_is_told_with_how_many_it_takes() {
         "metric: accuracy, no_worse_than_champion: {margin: 0.0001}",
         "metric: accuracy, at_least: 0.9999",
         "metric: {recall: {class: cat}}, at_least: 0.999",
-        "metric: accuracy, at_most: 0.001",
+        "metric: {recall: {class: dog}}, at_most: 0.001",
         "metric: macro_f1, at_least: 0.5, slice: {by: label, minimum_rows: 2000}",
     ];
     let short = policy(&checks).short_of_rows(1_000);
@@ -163,7 +163,7 @@ policies/digits.yaml:7:36: accuracy of at least 0.9999 cannot be shown: it needs
   help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
 policies/digits.yaml:8:50: recall of `cat` of at least 0.999 cannot be shown: it needs about 2,700 rows, has 1,000, even of a model that is right on every row
   help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
-policies/digits.yaml:9:35: accuracy of at most 0.001 cannot be shown: it needs about 2,700 rows, has 1,000
+policies/digits.yaml:9:49: recall of `dog` of at most 0.001 cannot be shown: it needs about 2,700 rows, has 1,000
   help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
 policies/digits.yaml:10:36: macro_f1 of at least 0.5 cannot be shown: it needs about 2,000 rows, has 1,000
   help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided

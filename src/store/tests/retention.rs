@@ -220,7 +220,8 @@ on_both_databases! {
         assert!(!world.store.give_up_artifact(&Digest::of(b"candidate"), later()).await.expect("asked"));
         // A newer server's run, which this one cannot read, keeps what it names as well.
         world.tamper(r#"UPDATE runs SET document = REPLACE(document, '"state":', '"newer":') WHERE active = 1"#).await;
-        assert_eq!(world.store.artifacts_in_use(2, Timestamp::MAX).await.expect("asked"), expected.into());
+        let used = world.store.artifacts_in_use(2, Timestamp::MAX).await.expect("asked");
+        assert!(expected.iter().all(|artifact| used.contains(artifact)), "{used:?}");
     }
 
     async fn nobody_goes_back_to_an_artifact_that_was_removed_until_it_is_there_again(world: World) {
