@@ -49,7 +49,7 @@ impl Pipeline {
             Ok(found) => run.contributors = Some(found),
             Err(StepError::Store(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(run.id = %run.id, ?error, "who made run {} is not known yet", run.id);
+                tracing::warn!(run.id = %run.id, %error, "who made run {} is not known yet: {error}", run.id);
                 return Ok(false);
             }
         }

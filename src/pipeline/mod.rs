@@ -11,6 +11,7 @@ mod command_effects;
 mod commands;
 mod comment;
 mod contributors;
+mod crash_point;
 mod deployment;
 mod environment;
 mod evaluate;
@@ -34,6 +35,7 @@ mod page;
 mod plan;
 mod policies;
 mod promote;
+mod promoter;
 mod proposed;
 mod publish;
 mod pulse;
@@ -75,6 +77,7 @@ pub use crate::policy::render::svg as picture_of;
 use crate::store::{ReportHead, Store, StoreError, StoredDelivery};
 
 pub use branch_writer::BranchWriter;
+pub use crash_point::CrashPoint;
 pub use environment::Environment;
 pub use explain::{Explanation, KeyPart};
 pub use page::page_of;
@@ -86,7 +89,6 @@ use step::{StepError, blocking};
 pub use sweep::{ArtifactRetention, NamedNow, SweepError, Swept, remove_documents, sweep};
 pub use test_rows::{MOST_COUNTED, count_rows, counted_file};
 pub use upkeep::Upkeep;
-pub use worker::CrashPoint;
 
 /// What the platform's owner decided, ready for use.
 pub struct Settings {

@@ -1,17 +1,14 @@
 //! The loop that moves runs: claim one under a lease, do the step its state calls for, record where it stands.
 
 use std::panic::AssertUnwindSafe;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use jiff::Timestamp;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::crash_point::CrashPoint;
 use super::step::Step;
 use super::{Pipeline, StepError, texts};
 use crate::domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before, spoken};
@@ -20,37 +17,12 @@ use crate::store::{Claim, Lease, StoreError};
 /// How often a claim is extended; also how soon a worker notices that its run was called off.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How often runs are looked for without being woken: for those that wait for a pause to end.
-const POLL: Duration = Duration::from_secs(1);
+pub(super) const POLL: Duration = Duration::from_secs(1);
 /// Failed attempts at one step after which it is said that a run still waits: about an hour. It goes on by itself when the
 /// outage ends.
 const LONG_OUTAGE: u32 = 20;
 /// Attempts at one step that were ended half-way after which a run waits for a person.
 const MOST_INTERRUPTIONS: u32 = 3;
-/// Promotions that are carried together.
-const MOST_TOGETHER: usize = 64;
-
-/// A moment at which the process ends as if it were killed: right after a run entered a state, or right before that
-/// was recorded. Tests of crashes set it; nobody else has a reason to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CrashPoint {
-    state: RunState,
-    recorded: bool,
-}
-
-impl FromStr for CrashPoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (moment, word) = text.split_once(':').ok_or("expected `before:STATE` or `after:STATE`")?;
-        let state = RunState::named(word).ok_or_else(|| format!("`{word}` is not a state of a run"))?;
-        match moment {
-            "before" => Ok(Self { state, recorded: false }),
-            "after" => Ok(Self { state, recorded: true }),
-            _ => Err(format!("`{moment}` is not a moment, expected `before` or `after`")),
-        }
-    }
-}
-
 /// A number drawn at random.
 pub(super) fn chance() -> u64 {
     uuid::Uuid::now_v7().as_u64_pair().1
@@ -89,13 +61,10 @@ fn measure(left: RunState, since: Option<Timestamp>, until: Timestamp) {
 /// Who carries a run: a worker, up to its promotion and through it if nothing holds it back; or the environment's
 /// promoter, which takes what waits, many at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Station {
+pub(super) enum Station {
     Work,
     Promotion,
 }
-
-/// Runs that were claimed together.
-type Claimed = Result<Vec<(Run, Lease)>, StoreError>;
 
 /// How a run is let go of.
 #[derive(Debug, Clone, Copy)]
@@ -149,88 +118,12 @@ impl Pipeline {
         Ok(true)
     }
 
-    /// Looks at the runs that wait for their promotion to an environment, until `stop`, and promotes those that nothing holds
-    /// back any more.
-    pub async fn watch_waiting(
-        self: &Arc<Self>,
-        environment: &SourceName,
-        stop: &CancellationToken,
-    ) -> Result<(), StoreError> {
-        self.carry_together(environment, RunState::Waiting, stop).await
-    }
-
-    /// Promotes what is to be promoted to an environment, until `stop`. What waits is looked at elsewhere: a look at other
-    /// repositories holds up no promotion.
-    pub async fn promote_runs(
-        self: &Arc<Self>,
-        environment: &SourceName,
-        stop: &CancellationToken,
-    ) -> Result<(), StoreError> {
-        self.carry_together(environment, RunState::Promoting, stop).await
-    }
-
-    /// Carries the runs of an environment that are due in a state, many at a time, so that their commits share a push. The
-    /// slowest of them holds up none that come later.
-    async fn carry_together(
-        self: &Arc<Self>,
-        environment: &SourceName,
-        state: RunState,
-        stop: &CancellationToken,
-    ) -> Result<(), StoreError> {
-        let mut carried = FuturesUnordered::new();
-        let mut poll = tokio::time::interval(POLL);
-        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut woken = Box::pin(self.promotable.notified());
-        let mut look = true;
-        // Claimed beside carrying, never instead of it: what is carried may hold what the claim waits for.
-        let mut claiming: Option<BoxFuture<'_, Claimed>> = None;
-        loop {
-            let room = MOST_TOGETHER - carried.len();
-            if look && claiming.is_none() && room > 0 && !stop.is_cancelled() {
-                // Waiting begins before looking, so that nobody is missed who wakes in between.
-                woken.set(self.promotable.notified());
-                let limit = u32::try_from(room).unwrap_or(u32::MAX);
-                claiming = Some(self.store.claim_promotions(environment, state, self.claim(), limit).boxed());
-            }
-            let is_claiming = claiming.is_some();
-            let claimed = async {
-                match &mut claiming {
-                    Some(claiming) => claiming.await,
-                    None => std::future::pending().await,
-                }
-            };
-            look = tokio::select! {
-                claimed = claimed => {
-                    claiming = None;
-                    match claimed {
-                        Ok(claimed) => carried.extend(claimed.into_iter().map(|(run, lease)| async move {
-                            self.carry(run, &lease, Station::Promotion, stop).await
-                        })),
-                        Err(error) => outlive(error)?,
-                    }
-                    false
-                }
-                Some(ended) = carried.next() => {
-                    ended.or_else(outlive)?;
-                    // Others that ended with it, as those that shared its push, are taken in before more is claimed.
-                    while let Some(Some(ended)) = carried.next().now_or_never() {
-                        ended.or_else(outlive)?;
-                    }
-                    carried.is_empty()
-                }
-                () = woken.as_mut() => true,
-                _ = poll.tick() => true,
-                () = stop.cancelled(), if carried.is_empty() && !is_claiming => return Ok(()),
-            };
-        }
-    }
-
-    fn claim(&self) -> Claim {
+    pub(super) fn claim(&self) -> Claim {
         Claim { now: Timestamp::now(), hold_for: self.settings.lease, most_of_a_source: self.settings.most_of_a_source }
     }
 
     /// Carries a run as far as it goes here without waiting. One that was called off or taken over is left alone.
-    async fn carry(
+    pub(super) async fn carry(
         self: &Arc<Self>,
         run: Run,
         lease: &Lease,
@@ -264,7 +157,6 @@ impl Pipeline {
     }
 
     /// Carries a run that is held.
-
     #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.model))]
     async fn carry_held(
         self: &Arc<Self>,

@@ -82,7 +82,7 @@ async fn damaged_data_fails_the_run_with_the_row_or_byte_and_leaves_no_artifact(
 }
 
 #[tokio::test]
-async fn a_value_that_is_no_number_in_a_table_fails_the_run_with_row_and_column() {
+async fn a_value_that_is_no_number_in_a_table_fails_the_run_with_line_and_column() {
     let bench = Bench::start().await;
     let model = MODEL
         .replace("format: idx", "format: csv\n    label: kind")
@@ -96,7 +96,7 @@ async fn a_value_that_is_no_number_in_a_table_fails_the_run_with_row_and_column(
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "failed");
     let reason = text(&run, "reason");
-    assert!(reason.contains("data/train.csv: row 2, column `width`: `NaN` is not a finite number"), "{reason}");
+    assert!(reason.contains("data/train.csv: line 3, column `width`: `NaN` is not a finite number"), "{reason}");
     bench.finish().await;
 }
 
