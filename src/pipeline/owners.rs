@@ -90,9 +90,20 @@ impl Pipeline {
         }
         let reason = match self.owner_of(environment, model).await? {
             Some(owner) => belongs_to(environment, model, &owner),
+            // Nobody has promoted it: where the source's models go first, its writers may speak of it before.
+            None if self.goes_first_to(source, environment)
+                && self.store.sources_of_model(Some(environment), model).await?.iter().all(|other| other == source) =>
+            {
+                return Ok(None);
+            }
             None => format!("`{model}` of this source is not promoted to `{environment}`"),
         };
         Ok(Some(format!("refused: {reason}")))
+    }
+
+    /// Whether an environment is the one that a source's models are promoted to first.
+    fn goes_first_to(&self, source: &SourceName, environment: &SourceName) -> bool {
+        self.settings.sources.get(source).is_some_and(|source| source.environment == *environment)
     }
 }
 

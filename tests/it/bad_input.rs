@@ -90,7 +90,9 @@ async fn a_value_that_is_no_number_in_a_table_fails_the_run_with_line_and_column
         .replace("{features: data/test-images, labels: data/test-labels}", "{file: data/test.csv}")
         .replace("- flatten\n      - linear: 10", "- linear: 2");
     bench.world.work.write("slipway.yaml", model).expect("written");
-    bench.world.work.write("data/test.csv", "height,width,kind\n1,2,a\n3,4,b\n").expect("written");
+    // As many test rows as the policy needs.
+    let test = format!("height,width,kind\n{}", "1,2,a\n3,4,b\n".repeat(500));
+    bench.world.work.write("data/test.csv", test).expect("written");
     bench.world.work.write("data/train.csv", "height,width,kind\n1,2,a\n3,NaN,b\n").expect("written");
     let head = bench.push("a table with a hole").await;
     let run = bench.end_of(&head).await;

@@ -31,7 +31,13 @@ async fn a_token_is_made_shown_once_listed_and_revoked() {
     assert_eq!(world.beside(&["tokens", "revoke", "anna"]).await.status.code(), Some(2));
     let audited = world.audited().await;
     let actions: Vec<(&str, &str)> = audited.iter().map(|(actor, action, ..)| (&**actor, &**action)).collect();
-    let expected = [("command line", "token.create"), ("command line", "token.revoke"), ("anyone", "refused")];
+    let expected = [
+        ("command line", "token.create"),
+        ("command line", "token.create.refused"),
+        ("command line", "token.revoke"),
+        ("anyone", "refused"),
+        ("command line", "token.revoke.refused"),
+    ];
     assert_eq!(actions, expected, "{audited:#?}");
     world.finish().await;
 }

@@ -156,6 +156,11 @@ async fn a_rollback_is_a_request_as_well_and_a_later_one_takes_the_place_of_one_
     let landed = run_to(&bench, "staging", "the rollback", landed).await;
     assert!(!text(&landed, "promotion_commit").is_empty(), "{landed:#}");
     assert_eq!(named(&bench, "staging").await, text(&promoted[0], "artifact"));
+    // The candidate that is held is compared with what is there now.
+    let compared = |run: &Value| {
+        run["head"] == head.as_str() && text(run, "state") == "waiting" && run["champion"] == promoted[0]["artifact"]
+    };
+    run_to(&bench, "staging", "the held candidate, compared anew", compared).await;
     bench.finish().await;
 }
 

@@ -100,7 +100,7 @@ async fn an_app_that_has_what_it_needs_is_told_to_be_well_in_every_respect() {
         "source digits",
         "ok           clock        this machine's clock and the forge's agree",
         "ok           login        the App `slipway` (4711)",
-        "ok           permissions  Checks: Read and write, Deployments: Read and write, Pull requests: Read and write",
+        "ok           permissions  Checks: Read and write, Contents: Read-only, Deployments: Read and write, Pull requests: Read",
         "ok           events       Pull request, Push, Issue comment, Check run, Check suite, Merge group",
         "ok           webhook      it leads to https://slipway.example/webhooks/digits",
         "unknown      deliveries   there has been none",
