@@ -10,13 +10,17 @@ commit=20eaa5cda53932efe3ffb89fa4215f3ba15486b9
 target=${CARGO_TARGET_DIR:-$PWD/target}
 previous=$PWD/target/previous
 
+# Servers look for the trainer beside them; jobs have kept their form since that release.
+mkdir -p "$previous"
+ln -sfn "$target/debug/slipway-trainer" "$previous/slipway-trainer"
+
 [ "$(cat "$previous/commit" 2>/dev/null)" = $commit ] && [ -x "$previous/slipway" ] && exit 0
 git cat-file -e "$commit^{commit}" 2>/dev/null || {
     echo "previous: the commit $commit is not in this clone; fetch the whole history: git fetch --unshallow" >&2
     exit 1
 }
 echo "previous: building the release before this one ($commit)"
-rm -rf "$previous"
+rm -rf "$previous/source"
 mkdir -p "$previous/source"
 git archive "$commit" | tar -x -C "$previous/source"
 sed -i '/^\[workspace.package\]/,/^$/ s/^version = .*/version = "0.0.0-previous"/' "$previous/source/Cargo.toml"

@@ -134,7 +134,8 @@ fn the_readme_shows_settings_a_model_and_a_policy_that_are_sound() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir_all(folder.path().join("data")).expect("a folder");
     for name in ["train.csv", "test.csv"] {
-        std::fs::write(folder.path().join("data").join(name), "a,b\n1,2\n").expect("written");
+        let table = format!("a,b\n{}", "1,2\n".repeat(1_000));
+        std::fs::write(folder.path().join("data").join(name), table).expect("written");
     }
     for secret in ["webhook-secret", "token"] {
         std::fs::write(folder.path().join(secret), "a secret that is long enough").expect("written");
