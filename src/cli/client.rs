@@ -125,6 +125,22 @@ impl Server {
         }
     }
 
+    /// Lists the newest things of a kind, at most so many, and says where there are more of them.
+    pub(super) fn show_list(
+        &self,
+        kind: &str,
+        filters: &Query,
+        limit: u32,
+        as_text: impl FnOnce(&Value) -> String,
+    ) -> Result<(), Failure> {
+        let answer = self.list(kind, filters, kind, usize::try_from(limit).unwrap_or(usize::MAX))?;
+        self.show(&answer, as_text)?;
+        if !answer["next"].is_null() {
+            output::note(&format!("there are more than {limit} {kind}: `--limit` lists more of them"));
+        }
+        Ok(())
+    }
+
     pub(super) fn unreachable(&self, error: &ureq::Error) -> Failure {
         let help = "is `slipway serve` running there? `--server` or SLIPWAY_SERVER names another";
         exit::unreachable(format!("{}: {error}\n  help: {help}", self.address))

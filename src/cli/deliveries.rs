@@ -76,13 +76,7 @@ impl List {
         let Self { source, state, limit } = self;
         let filters =
             Query::default().with("source", source.as_deref()).with("state", state.map(DeliveryState::as_str));
-        let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
-        let answer = server.list("deliveries", &filters, "deliveries", limit)?;
-        server.show(&answer, list)?;
-        if !answer["next"].is_null() {
-            output::note(&format!("there are more than {limit} deliveries: `--limit` lists more of them"));
-        }
-        Ok(())
+        server.show_list("deliveries", &filters, *limit, list)
     }
 }
 

@@ -77,13 +77,7 @@ impl List {
     fn show(&self, server: &Server) -> Result<(), Failure> {
         let Self { source, state, limit } = self;
         let filters = Query::default().with("source", source.as_deref()).with("state", state.map(ReportStatus::as_str));
-        let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
-        let answer = server.list("reports", &filters, "reports", limit)?;
-        server.show(&answer, list)?;
-        if !answer["next"].is_null() {
-            output::note(&format!("there are more than {limit} reports: `--limit` lists more of them"));
-        }
-        Ok(())
+        server.show_list("reports", &filters, *limit, list)
     }
 }
 

@@ -111,12 +111,7 @@ impl List {
             .with("state", state.map(RunState::as_str))
             .with("head", head.as_deref())
             .with("stalled", stalled.then_some("true"));
-        let answer = server.list("runs", &filters, "runs", usize::try_from(*limit).unwrap_or(usize::MAX))?;
-        server.show(&answer, list)?;
-        if !answer["next"].is_null() {
-            output::note(&format!("there are more than {limit} runs: `--limit` lists more of them"));
-        }
-        Ok(())
+        server.show_list("runs", &filters, *limit, list)
     }
 }
 
