@@ -12,11 +12,11 @@ use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
 use super::examination;
 use super::http::{Calls as _, Client};
-use super::merging::{Taken, is_about_method};
+use super::merging::{MergeForm, Taken};
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeMethod, MergeRequest, Merging, NewRequest,
-    Permission, Reaction, answer, status,
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, Merging, NewRequest, Permission, Reaction,
+    answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::Report;
@@ -32,8 +32,14 @@ const SHORTLY: Duration = Duration::from_secs(1);
 /// By when it has looked, seen to take 0.7 to 2.7 s.
 const SETTLED: Duration = Duration::from_secs(30);
 
-/// The styles of merging that are tried where none is set.
-const STYLES: [&str; 5] = ["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"];
+/// How it is asked to merge.
+const MERGE: MergeForm = MergeForm {
+    verb: Method::POST,
+    methods: &["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"],
+    head: "head_commit_id",
+    method: "Do",
+    message: ["MergeTitleField", "MergeMessageField"],
+};
 
 /// The API of a Gitea or a Forgejo.
 #[derive(Debug)]
@@ -54,39 +60,6 @@ impl Gitea {
 
     fn pulls(&self) -> Pulls<'_> {
         Pulls { calls: &self.client, path: format!("/api/v1/repos/{}", self.client.repository()) }
-    }
-
-    /// Merges by the wanted method, or by the first that the repository takes.
-    async fn merge_by_some_method(
-        &self,
-        number: u64,
-        expected_head: &CommitSha,
-        merging: &Merging<'_>,
-    ) -> Result<(), ApiError> {
-        let wanted = merging.method.map(|method| match method {
-            MergeMethod::Merge => "merge",
-            MergeMethod::Squash => "squash",
-            MergeMethod::Rebase => "rebase",
-        });
-        let (title, text) = merging.title_and_text();
-        let mut refusal = None;
-        for style in self.taken.order(wanted, &STYLES) {
-            let mut body = json!({ "Do": style, "head_commit_id": expected_head });
-            if style == "squash" && !title.is_empty() {
-                body["MergeTitleField"] = title.into();
-                body["MergeMessageField"] = text.into();
-            }
-            match self.pulls().merge(number, expected_head, Method::POST, &body).await {
-                Err(error) if is_about_method(&error) => refusal = refusal.or(Some(error)),
-                merged => {
-                    if merged.is_ok() {
-                        self.taken.learn(style);
-                    }
-                    return merged;
-                }
-            }
-        }
-        refusal.map_or(Ok(()), Err)
     }
 
     /// The open request for two branches of this repository, among all that are open.
@@ -189,7 +162,7 @@ impl ForgeApi for Gitea {
         expected_head: &CommitSha,
         merging: &Merging<'_>,
     ) -> Result<(), ApiError> {
-        let merged = self.merge_by_some_method(number, expected_head, merging).await;
+        let merged = self.pulls().merge_by_some_method(number, expected_head, merging, (&MERGE, &self.taken)).await;
         let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
         match merged {
             // Right after a push Gitea looks whether the branch can be merged. In words it says the same of a conflict, and

@@ -2,7 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::{Value, json};
+use ureq::http::Method;
+
 use super::ApiError;
+use super::pulls::Pulls;
+use crate::domain::CommitSha;
 
 /// How a request is merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +18,68 @@ pub enum MergeMethod {
     Squash,
     /// By its commits, made anew on the branch.
     Rebase,
+}
+
+impl MergeMethod {
+    /// Its name at GitHub, Gitea and Forgejo.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::Squash => "squash",
+            Self::Rebase => "rebase",
+        }
+    }
+}
+
+/// How a forge is asked to merge a pull request: its methods, and its names of the keys.
+pub(super) struct MergeForm {
+    pub(super) verb: Method,
+    /// Every method it knows, those first that are tried first.
+    pub(super) methods: &'static [&'static str],
+    pub(super) head: &'static str,
+    pub(super) method: &'static str,
+    /// The first line of a squash's message, and the rest of it.
+    pub(super) message: [&'static str; 2],
+}
+
+impl MergeForm {
+    /// The body that asks for a merge by a method.
+    fn body(&self, method: &str, expected_head: &CommitSha, merging: &Merging<'_>) -> Value {
+        let mut body = json!({ self.head: expected_head, self.method: method });
+        let (title, text) = merging.title_and_text();
+        if method == MergeMethod::Squash.name() && !title.is_empty() {
+            let [title_key, text_key] = self.message;
+            body[title_key] = title.into();
+            body[text_key] = text.into();
+        }
+        body
+    }
+}
+
+impl Pulls<'_> {
+    /// Merges by the wanted method, or by the first that the repository takes.
+    pub(super) async fn merge_by_some_method(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+        (form, taken): (&MergeForm, &Taken),
+    ) -> Result<(), ApiError> {
+        let mut refusal = None;
+        for method in taken.order(merging.method.map(MergeMethod::name), form.methods) {
+            let body = form.body(method, expected_head, merging);
+            match self.merge(number, expected_head, form.verb.clone(), &body).await {
+                Err(error) if is_about_method(&error) => refusal = refusal.or(Some(error)),
+                merged => {
+                    if merged.is_ok() {
+                        taken.learn(method);
+                    }
+                    return merged;
+                }
+            }
+        }
+        refusal.map_or(Ok(()), Err)
+    }
 }
 
 /// What a merge is to be like.
@@ -38,7 +105,7 @@ pub(super) struct Taken(Mutex<Option<&'static str>>);
 
 impl Taken {
     /// The methods to be tried, one after another: the one that is wanted, else the one that was taken last and then `all`.
-    pub(super) fn order(&self, wanted: Option<&'static str>, all: &[&'static str]) -> Vec<&'static str> {
+    fn order(&self, wanted: Option<&'static str>, all: &[&'static str]) -> Vec<&'static str> {
         if let Some(wanted) = wanted {
             return vec![wanted];
         }
@@ -46,14 +113,14 @@ impl Taken {
         last.into_iter().chain(all.iter().copied().filter(|method| Some(*method) != last)).collect()
     }
 
-    pub(super) fn learn(&self, method: &'static str) {
+    fn learn(&self, method: &'static str) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(method);
     }
 }
 
 /// Whether a refusal to merge is about the method alone. GitHub (405): "Squash merges are not allowed on this repository.";
 /// Gitea and Forgejo (405): "merge is not allowed an allowed merge style for this repository".
-pub(super) fn is_about_method(refusal: &ApiError) -> bool {
+fn is_about_method(refusal: &ApiError) -> bool {
     let ApiError::Refused { reason, .. } = refusal else { return false };
     let reason = reason.to_lowercase();
     let says = |words: &str| reason.contains(words);

@@ -25,17 +25,26 @@ use deployments::Ours;
 use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
 use super::http::Calls as _;
-use super::merging::{Taken, is_about_method};
+use super::merging::{MergeForm, Taken};
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker, MergeMethod, MergeRequest, Merging,
-    NewRequest, Permission, Purpose, Reaction, Undelivered, answer, status,
+    ApiError, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker, MergeRequest, Merging, NewRequest,
+    Permission, Purpose, Reaction, Undelivered, answer, status,
 };
 use crate::domain::{Account, CommitSha, ForgeId, Repository};
 use crate::forge::{Deployment, Report};
 
 pub use app::AppLogin;
 pub use manifest::{AppForm, NewApp, RegisteredApp};
+
+/// How it is asked to merge.
+const MERGE: MergeForm = MergeForm {
+    verb: Method::PUT,
+    methods: &["merge", "squash", "rebase"],
+    head: "sha",
+    method: "merge_method",
+    message: ["commit_title", "commit_message"],
+};
 
 /// The API of GitHub.
 #[derive(Debug)]
@@ -171,30 +180,7 @@ impl ForgeApi for GitHub {
         expected_head: &CommitSha,
         merging: &Merging<'_>,
     ) -> Result<(), ApiError> {
-        let wanted = merging.method.map(|method| match method {
-            MergeMethod::Merge => "merge",
-            MergeMethod::Squash => "squash",
-            MergeMethod::Rebase => "rebase",
-        });
-        let (title, text) = merging.title_and_text();
-        let mut refusal = None;
-        for method in self.taken.order(wanted, &["merge", "squash", "rebase"]) {
-            let mut body = json!({ "sha": expected_head, "merge_method": method });
-            if method == "squash" && !title.is_empty() {
-                body["commit_title"] = title.into();
-                body["commit_message"] = text.into();
-            }
-            match self.pulls().merge(number, expected_head, Method::PUT, &body).await {
-                Err(error) if is_about_method(&error) => refusal = refusal.or(Some(error)),
-                merged => {
-                    if merged.is_ok() {
-                        self.taken.learn(method);
-                    }
-                    return merged;
-                }
-            }
-        }
-        refusal.map_or(Ok(()), Err)
+        self.pulls().merge_by_some_method(number, expected_head, merging, (&MERGE, &self.taken)).await
     }
 
     async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
