@@ -2,7 +2,7 @@
 
 use slipway_testkit::{Answer, git};
 
-use crate::support::{Bench, DEADLINE, MODEL, POLICY, text};
+use crate::support::{Bench, DEADLINE, MODEL, POLICY, USUAL, text};
 
 #[tokio::test]
 async fn a_good_model_is_promoted_by_one_commit_that_changes_marked_values_only() {
@@ -112,7 +112,8 @@ async fn a_push_that_breaks_only_the_policy_is_refused_and_later_ones_name_the_r
 
 #[tokio::test]
 async fn a_policy_that_a_push_removes_or_breaks_through_what_it_extends_is_told_and_ends_no_other_run() {
-    let bench = Bench::start().await;
+    // A job that is left for the others, while one trains.
+    let bench = Bench::start_with(&USUAL.replace("threads: 1", "threads: 1, jobs: 2")).await;
     let extending = POLICY.replace("spec:\n", "spec:\n  extends: [base.yaml]\n");
     let base = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: base}\nspec:\n  checks:\n    \
                 - {metric: accuracy, at_least: 0.1}\n";

@@ -49,11 +49,12 @@ async fn refusals_of_the_api_are_problem_documents() {
 }
 
 #[tokio::test]
-async fn an_idle_server_holds_less_than_thirty_mebibytes() {
+async fn an_idle_server_holds_less_than_fifteen_mebibytes_of_its_own() {
+    // What is resident with the program's own pages, 30 MB, is held by `make bench-intake` in the build that people install.
     let bench = Bench::start().await;
     assert_eq!(bench.api().get("/readyz").await.expect("an answer").status, 200);
-    let resident = bench.server().resident_bytes().expect("memory");
-    assert!(resident < 30 << 20, "{} MiB", resident >> 20);
+    let own = bench.server().anonymous_bytes().expect("memory");
+    assert!(own < 15 << 20, "{} MiB", own >> 20);
     bench.finish().await;
 }
 

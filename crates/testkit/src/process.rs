@@ -103,10 +103,21 @@ impl SlipwayProcess {
 
     /// The most resident memory it had so far, in bytes.
     pub fn peak_resident_bytes(&self) -> Result<u64> {
+        self.status_bytes("VmHWM:")
+    }
+
+    /// Memory that is the process's own, in bytes: not the pages of its program file, which the system maps as it likes and
+    /// takes back when it needs them. A build without optimisation has twice as many of those.
+    pub fn anonymous_bytes(&self) -> Result<u64> {
+        self.status_bytes("RssAnon:")
+    }
+
+    /// A size in the kernel's account of the process; see `proc_pid_status(5)`.
+    fn status_bytes(&self, field: &str) -> Result<u64> {
         let pid = self.child.id().context("the server has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        Ok(peak.context("a line `VmHWM`")?.parse::<u64>()? * 1024)
+        let size = status.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB"));
+        Ok(size.with_context(|| format!("a line `{field}`"))?.parse::<u64>()? * 1024)
     }
 
     /// Processes that this server started and that are still there.

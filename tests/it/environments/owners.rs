@@ -101,7 +101,7 @@ async fn the_settings_say_whose_a_model_is_before_anybody_has_promoted_it() {
 
 #[tokio::test]
 async fn a_server_leaves_the_runs_and_deliveries_of_sources_that_it_does_not_serve_alone() {
-    let people = "people: [{name: kim, tokens: [settings]}, {name: ada, emails: [Ada@example.com]}]";
+    let people = "people: [{name: kim, tokens: [settings], accounts: [\"plain:kim\"]},\n  {name: ada, accounts: [\"plain:ada\"], emails: [Ada@example.com]}]";
     let mut bench = prepare(&[("staging", "approvals: {number: 1}")], people).await;
     let without = std::fs::read_to_string(bench.world.config()).expect("settings");
     let team = Team::beside(&bench).await;

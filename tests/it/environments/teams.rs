@@ -1,6 +1,6 @@
 //! Two teams whose models have the same name: a second source beside the first one, in the same environment.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::{Repository, WorkTree, signature};
 
@@ -43,7 +43,7 @@ impl Team {
 
     /// Tells the server of a push, until it takes it.
     async fn tell(&self, bench: &Bench, before: &str, head: &str) {
-        let body = format!(r#"{{"ref": "refs/heads/main", "before": "{before}", "after": "{head}"}}"#);
+        let body = json!({"ref": "refs/heads/main", "before": before, "after": head, "pusher": "ada"}).to_string();
         let signature = signature(SECRET, body.as_bytes());
         let headers = [("x-slipway-event", "push"), ("x-slipway-delivery", head), ("x-hub-signature-256", &*signature)];
         let path = format!("/webhooks/{OTHERS}");

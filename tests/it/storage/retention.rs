@@ -41,7 +41,7 @@ async fn storage_says_what_uses_what_and_prunes_only_when_told_to() {
     let bench = Bench::start_with(&format!("{USUAL}\nretention: {{artifacts: {{age: 1h, of_a_model: 1}}}}")).await;
     let promoted = bench.promote_a_first_model().await;
     // A revision that its policy refuses: nothing needs what it made.
-    let policy = crate::support::POLICY.replace("at_least: 0.7", "at_least: 0.9999");
+    let policy = crate::support::POLICY.replace("at_least: 0.7", "at_least: 0.98");
     bench.world.work.write("policy.yaml", policy).expect("written");
     bench.push("a policy that holds from the next push on").await;
     let head = bench.push_with("seed: 7", "seed: 8").await;
