@@ -9,6 +9,9 @@ use crate::support::{DEADLINE, text};
 
 const CHECK: &str = "slipway/digits";
 
+/// An account that may write, and operates an environment.
+const KIM: u64 = 13;
+
 impl World {
     /// Promotes a version whose push GitHub tells of, and answers its run.
     async fn promote_version(&self, seed: u32) -> Value {
@@ -194,5 +197,32 @@ async fn the_approve_button_of_a_check_downstream_approves_for_that_environment(
     let entries = world.audited("promotion.approve").await;
     assert_eq!(entries.len(), 1, "{entries:#?}");
     assert!(text(&entries[0], "target").starts_with("production/digits"), "{entries:#?}");
+    world.bench.finish().await;
+}
+
+#[tokio::test]
+async fn where_an_environment_has_operators_nobody_else_holds_or_rolls_back_there() {
+    let people = "people: [{name: grace, accounts: [\"github:11\"]}, {name: kim, accounts: [\"github:13\"]}]";
+    let rules = [("staging", "operators: [kim]")];
+    let world = World::start_at_github(prepare(&rules, people).await).await;
+    world.github.permit(KIM, "kim", "write");
+    let first = world.promote_version(11).await;
+    world.promote_version(12).await;
+    let (number, _) = world.judge_a_change().await;
+    for command in ["/slipway hold staging", "/slipway rollback staging"] {
+        let (answer, _) = world.command_three_times(number, command).await;
+        assert!(answer.contains("refused: it is for the") && answer.contains("operators"), "{command}: {answer}");
+    }
+    assert_eq!(world.bench.promotions().await, 2);
+    let refused = world.audited("promotion.rollback").await;
+    assert_eq!((refused.len(), &refused[0]["refused"]), (1, &json!(true)), "{refused:#?}");
+
+    let id = world.github.write_comment(number, KIM, "/slipway rollback staging");
+    world.deliver().await;
+    let answer = world.comment_that_says(number, &format!("slipway:answer:{id} ")).await;
+    assert!(answer.contains("brings the earlier one back"), "{answer}");
+    let back = |run: &Value| !run["follows"].is_null() && text(run, "state") == "done";
+    let run = world.bench.api().wait_for_run("the rollback", DEADLINE, back).await.expect("it is rolled back");
+    assert_eq!(run["artifact"], first["artifact"]);
     world.bench.finish().await;
 }

@@ -90,3 +90,34 @@ async fn what_a_fork_proposes_is_trained_within_limits_of_its_own() {
     assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
     world.bench.finish().await;
 }
+
+#[tokio::test]
+async fn a_merge_group_that_holds_a_fork_is_judged_no_more_than_the_fork_itself() {
+    let mut world = World::start().await;
+    let first = world.bench.propose_model("seed: 7", "seed: 8").await;
+    let number = world.github.open_pull_of_fork("better", READER).await.expect("a pull request");
+    // The delivery of the change itself is lost: the forge is asked where it comes from.
+    drop(world.github.waiting());
+    world.github.form_merge_group(number).await.expect("a merge group");
+    world.deliver().await;
+    let waits = world.ended_check(&first, "slipway").await;
+    assert_eq!(waits["conclusion"], "action_required", "{waits:#}");
+    assert!(world.answer_to(number, READER, &format!("/slipway judge {first}")).await.contains("Refused: this takes"));
+    assert!(world.bench.api().runs().await.expect("runs").is_empty(), "nothing was begun");
+    world.answer_to(number, WRITER, &format!("/slipway judge {first}")).await;
+    assert_eq!(world.ended_check(&first, CHECK).await["conclusion"], "success");
+
+    // Where changes of forks are not judged at all, no group that holds one is.
+    world.bench.set("changes: same_repository").await;
+    let second = world.bench.propose_model("seed: 7", "seed: 9").await;
+    world.github.notice_push(number).await.expect("noticed");
+    drop(world.github.waiting());
+    world.github.form_merge_group(number).await.expect("a merge group");
+    world.deliver().await;
+    let refused = world.ended_check(&second, "slipway").await;
+    assert_eq!(refused["conclusion"], "action_required", "{refused:#}");
+    assert_eq!(text(&refused["output"], "title"), "what holds changes from forks is not judged here");
+    let runs = world.bench.api().runs().await.expect("runs");
+    assert_eq!(runs.len(), 1, "{runs:#?}");
+    world.bench.finish().await;
+}
