@@ -3,12 +3,14 @@
 
 use std::io;
 use std::io::Read;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use ureq::http::Response;
 use ureq::http::header;
 use ureq::tls::TlsConfig;
-use ureq::{Agent, Body};
+use ureq::typestate::{WithBody, WithoutBody};
+use ureq::{Agent, Body, RequestBuilder};
 
 use super::GitError;
 use super::Remote;
@@ -50,11 +52,16 @@ impl Program {
     }
 }
 
+/// The header by which a newer version of the protocol is asked for (gitprotocol-http(5)), and the version.
+const VERSION_2: (&str, &str) = ("git-protocol", "version=2");
+
 /// A pool of connections to one repository, with that repository's credentials and no other's.
 pub(super) struct Connection {
     agent: Agent,
     remote: Remote,
     authorization: Option<String>,
+    /// Whether the server lists references by name, once that is known.
+    pub(super) lists_by_name: OnceLock<bool>,
 }
 
 impl Connection {
@@ -78,7 +85,8 @@ impl Connection {
             .timeout_per_write(Some(deadlines.read))
             .timeout_global(Some(deadlines.overall))
             .build();
-        Self { agent: config.into(), authorization: remote.credentials().map(super::Credentials::basic_header), remote }
+        let authorization = remote.credentials().map(super::Credentials::basic_header);
+        Self { agent: config.into(), authorization, remote, lists_by_name: OnceLock::new() }
     }
 
     /// A run of a program, where SSH is spoken: what it offers can be read, then the request be written.
@@ -94,28 +102,56 @@ impl Connection {
 
     /// The refs a program offers.
     pub(super) fn advertisement(&self, program: Program) -> Result<Answer, GitError> {
-        let url = format!("{}/info/refs?service={}", self.remote.url(), program.name());
-        let mut request = self.agent.get(url);
-        if let Some(authorization) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
-        let answer = request.call().map_err(|error| self.failed(error))?;
-        self.accepted(answer, &format!("application/x-{}-advertisement", program.name()))
+        self.advertised(program, self.get(program))
+    }
+
+    /// What a server can do that speaks version 2 of the protocol (gitprotocol-v2(5)). One that does not offers its refs.
+    pub(super) fn capabilities(&self) -> Result<Answer, GitError> {
+        let program = Program::UploadPack;
+        self.advertised(program, self.get(program).header(VERSION_2.0, VERSION_2.1))
     }
 
     /// One exchange with a program.
     pub(super) fn exchange(&self, program: Program, body: &[u8]) -> Result<Answer, GitError> {
+        self.exchanged(program, self.post(program), body)
+    }
+
+    /// One command of version 2 of the protocol.
+    pub(super) fn command(&self, body: &[u8]) -> Result<Answer, GitError> {
+        let program = Program::UploadPack;
+        self.exchanged(program, self.post(program).header(VERSION_2.0, VERSION_2.1), body)
+    }
+
+    fn get(&self, program: Program) -> RequestBuilder<WithoutBody> {
+        let url = format!("{}/info/refs?service={}", self.remote.url(), program.name());
+        let request = self.agent.get(url);
+        match &self.authorization {
+            Some(authorization) => request.header(header::AUTHORIZATION, authorization),
+            None => request,
+        }
+    }
+
+    fn post(&self, program: Program) -> RequestBuilder<WithBody> {
         let name = program.name();
-        let mut request = self
+        let request = self
             .agent
             .post(format!("{}/{name}", self.remote.url()))
             .header(header::CONTENT_TYPE, format!("application/x-{name}-request"))
             .header(header::ACCEPT, format!("application/x-{name}-result"));
-        if let Some(authorization) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
+        match &self.authorization {
+            Some(authorization) => request.header(header::AUTHORIZATION, authorization),
+            None => request,
         }
+    }
+
+    fn advertised(&self, program: Program, request: RequestBuilder<WithoutBody>) -> Result<Answer, GitError> {
+        let answer = request.call().map_err(|error| self.failed(error))?;
+        self.accepted(answer, &format!("application/x-{}-advertisement", program.name()))
+    }
+
+    fn exchanged(&self, program: Program, request: RequestBuilder<WithBody>, body: &[u8]) -> Result<Answer, GitError> {
         let answer = request.send(body).map_err(|error| self.failed(error))?;
-        self.accepted(answer, &format!("application/x-{name}-result"))
+        self.accepted(answer, &format!("application/x-{}-result", program.name()))
     }
 
     /// The repository, as messages name it.

@@ -9,6 +9,9 @@ const LONGEST: usize = 65_520;
 /// The packet that ends a section.
 pub(super) const FLUSH: &[u8] = b"0000";
 
+/// The packet between a command of version 2 and its arguments (gitprotocol-v2(5), "delim-pkt").
+pub(super) const DELIMITER: &[u8] = b"0001";
+
 /// What is read next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {

@@ -1,5 +1,6 @@
 //! Fetches one branch, and what is beside it, into a bare repository on disk; whether to keep or remake that repository is not decided here.
 
+mod listing;
 mod native;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,15 +81,54 @@ pub(super) fn update(
     beside: &BTreeSet<String>,
 ) -> Result<Fetched, Fault> {
     let repository = open(path, remote)?;
+    if let Some(fetched) = fetch_by_name(&repository, remote, connection, beside)? {
+        return Ok(fetched);
+    }
     let channel = Channel::open(connection)?;
     fetch(&repository, remote, &channel, beside).map_err(|fault| explained(fault, &channel, remote))
+}
+
+/// Asks what the references that are needed point to, and no others, and fetches what is missing of that. `None`: to be
+/// fetched in the usual way, because it is the first time, or the server does not want it done like this.
+fn fetch_by_name(
+    repository: &Repository,
+    remote: &Remote,
+    connection: &Connection,
+    beside: &BTreeSet<String>,
+) -> Result<Option<Fetched>, Fault> {
+    let Some(known) = repository.refname_to_id(TIP).ok().filter(|_| !connection.is_ssh()) else { return Ok(None) };
+    let branch = remote.reference();
+    let names: Vec<&str> = beside.iter().map(String::as_str).chain([&*branch]).collect();
+    let Some(mut heads) = listing::heads(connection, &names)? else { return Ok(None) };
+    // The usual way says whether only the branch is missing, or everything.
+    let Some(tip) = heads.get(&*branch).copied() else { return Ok(None) };
+    if !beside.contains(&*branch) {
+        heads.remove(&*branch);
+    }
+    let is_missing = |head: &Oid| repository.find_commit(*head).is_err();
+    let missing: BTreeSet<Oid> = heads.values().copied().chain([tip]).filter(is_missing).collect();
+    let new: Vec<(&String, &Oid)> = heads.iter().filter(|(_, head)| missing.contains(*head)).collect();
+    if !missing.is_empty() && !native::fetch(repository, connection, known, &missing)? {
+        return Ok(None);
+    }
+    for (name, head) in new {
+        repository.reference(&format!("{BESIDE}/{name}"), *head, true, "fetched")?;
+    }
+    if known != tip {
+        repository.reference(TIP, tip, true, "fetched")?;
+    }
+    for commit in heads.values().chain([&tip]) {
+        is_whole(repository, *commit)?;
+    }
+    Ok(Some(Fetched { tip, beside: heads }))
 }
 
 /// Brings a mirror to a tip that the server has just named. `None`: to be fetched in the usual way.
 pub(super) fn catch_up(path: &Path, remote: &Remote, connection: &Connection, tip: Oid) -> Result<Option<Oid>, Fault> {
     let repository = open(path, remote)?;
     let known = repository.refname_to_id(TIP)?;
-    if known != tip && (connection.is_ssh() || !native::fetch(&repository, connection, known, tip)?) {
+    if known != tip && (connection.is_ssh() || !native::fetch(&repository, connection, known, &BTreeSet::from([tip]))?)
+    {
         return Ok(None);
     }
     is_whole(&repository, tip)?;
@@ -146,6 +186,11 @@ pub(super) fn named(
     reference: &str,
 ) -> Result<Option<Oid>, Fault> {
     let repository = open(path, remote)?;
+    if !connection.is_ssh()
+        && let Some(heads) = listing::heads(connection, &[reference])?
+    {
+        return Ok(heads.get(reference).copied());
+    }
     let channel = Channel::open(connection)?;
     let ask = || {
         let mut server = repository.remote_anonymous(&channel.address())?;

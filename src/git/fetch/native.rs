@@ -1,6 +1,7 @@
-//! Our own fetch of one commit over smart HTTP (gitprotocol-http(5), gitprotocol-pack(5)): one request where libgit2 makes
-//! two, for a tip that the server has just named.
+//! Our own fetch of commits over smart HTTP (gitprotocol-http(5), gitprotocol-pack(5)): one request where libgit2 makes
+//! two, for what the server has just named.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::io::Write as _;
 
@@ -15,13 +16,21 @@ use crate::git::packet::{FLUSH, Packet, Packets};
 /// How far back the commits lie that the server is told of, in case that the branch was rewound: 0, 1, 2, 4, …
 const FARTHEST: usize = 64;
 
-/// Fetches `wanted` and what leads to it from `known`. `false`: the server does not want it done in this way, and nothing
-/// was fetched.
-pub(super) fn fetch(repository: &Repository, connection: &Connection, known: Oid, wanted: Oid) -> Result<bool, Fault> {
+/// Fetches what is `wanted` and what leads to it from `known`. `false`: the server does not want it done in this way, and
+/// nothing was fetched.
+pub(super) fn fetch(
+    repository: &Repository,
+    connection: &Connection,
+    known: Oid,
+    wanted: &BTreeSet<Oid>,
+) -> Result<bool, Fault> {
     let mut request = Vec::new();
-    let capabilities =
-        concat!("ofs-delta thin-pack side-band-64k no-progress agent=slipway/", env!("CARGO_PKG_VERSION"));
-    packet::write(&mut request, format!("want {wanted} {capabilities}\n").as_bytes());
+    let mut capabilities =
+        concat!(" ofs-delta thin-pack side-band-64k no-progress agent=slipway/", env!("CARGO_PKG_VERSION"));
+    for wanted in wanted {
+        packet::write(&mut request, format!("want {wanted}{capabilities}\n").as_bytes());
+        capabilities = "";
+    }
     request.extend_from_slice(FLUSH);
     for have in steps_back(repository, known)? {
         packet::write(&mut request, format!("have {have}\n").as_bytes());

@@ -71,8 +71,10 @@ fn an_answer_that_is_not_git_is_no_damage_of_the_mirror() {
     let mirror = world.mirror();
     mirror.fetch().unwrap();
     let before = world.generations();
-    let nonsense = Fault::Body("application/x-git-upload-pack-advertisement", b"hello".to_vec());
-    world.server.next(Ask::FetchRefs, nonsense);
+    for ask in [Ask::Capabilities, Ask::FetchRefs] {
+        let nonsense = Fault::Body("application/x-git-upload-pack-advertisement", b"hello".to_vec());
+        world.server.next(ask, nonsense);
+    }
     let error = mirror.fetch().unwrap_err();
     assert!(matches!(error, GitError::UnexpectedAnswer { .. }), "{error}");
     assert_eq!(world.generations(), before);

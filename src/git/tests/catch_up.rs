@@ -73,7 +73,8 @@ fn a_branch_with_another_history_is_fetched_as_a_whole() {
     world.git(&["gc", "-q", "--prune=now"]);
     world.server.asked();
     append(&mirror, "p-2", MANIFEST).unwrap();
-    assert_eq!(world.server.asked(), [Ask::PushRefs, Ask::Fetch, Ask::FetchRefs, Ask::Fetch, Ask::Push]);
+    let briefly = [Ask::PushRefs, Ask::Fetch, Ask::Capabilities, Ask::List, Ask::Fetch];
+    assert_eq!(world.server.asked(), [&briefly[..], &[Ask::FetchRefs, Ask::Fetch, Ask::Push]].concat());
     assert_eq!(world.file(MANIFEST), "tag: another\np-2\n");
     world.is_sound();
 }

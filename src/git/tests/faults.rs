@@ -113,7 +113,7 @@ fn a_push_that_cannot_be_looked_up_is_uncertain_and_recognised_later() {
     let mirror = world.mirror();
     mirror.fetch().unwrap();
     world.server.next(Ask::Push, Fault::CutAfter);
-    world.server.next(Ask::FetchRefs, Fault::Status(503, "down"));
+    world.server.next(Ask::Capabilities, Fault::Status(503, "down"));
     let error = append(&mirror, "p-1", MANIFEST).unwrap_err();
     assert!(matches!(error, GitError::Uncertain { .. }), "{error}");
     assert_eq!(error.retry(), Retry::Backoff);

@@ -9,7 +9,7 @@ use crate::domain::Retry;
 use crate::git::{Credentials, GitError, Remote};
 
 use super::server::Ask;
-use super::world::{REPOSITORY, World};
+use super::world::{REPOSITORY, World, git_in};
 
 #[test]
 fn a_fetch_names_the_tip_of_the_branch() {
@@ -24,12 +24,58 @@ fn a_fetch_names_the_tip_of_the_branch() {
 
 #[test]
 fn a_fetch_without_news_asks_once() {
+    for (is_old, first, later) in [
+        (false, &[Ask::Capabilities, Ask::List][..], Ask::List),
+        (true, &[Ask::Capabilities, Ask::FetchRefs], Ask::FetchRefs),
+    ] {
+        let world = World::new();
+        if is_old {
+            world.server.grow_old();
+        }
+        let mirror = world.mirror();
+        mirror.fetch().unwrap();
+        world.server.asked();
+        mirror.fetch().unwrap();
+        assert_eq!(world.server.asked(), first, "what the server can do is asked once");
+        mirror.fetch().unwrap();
+        assert_eq!(world.server.asked(), [later]);
+        let newer = world.commit(&[("100644", "new", "x")]);
+        assert_eq!(mirror.fetch().unwrap(), newer);
+        assert_eq!(world.server.asked(), [later, Ask::Fetch]);
+        world.is_sound();
+    }
+}
+
+#[test]
+fn a_fetch_asks_for_the_references_that_it_needs_and_no_others() {
+    let world = World::new();
+    let (tip, mirror) = (world.tip(), world.mirror());
+    mirror.fetch().unwrap();
+    let names = (0..3_000).map(|number| format!("create refs/heads/of-a-team/{number} {tip}\n"));
+    let names =
+        names.chain([format!("create refs/heads/main-old {tip}\n"), format!("create refs/pull/7/head {tip}\n")]);
+    git_in(&world.repository(), world.root.path(), &["update-ref", "--stdin"], &names.collect::<String>());
+    mirror.fetch().unwrap();
+    world.server.sent();
+    let head = world.commit(&[("100644", "new", "x")]);
+    world.git(&["update-ref", "refs/pull/7/head", head.as_str()]);
+    assert_eq!(mirror.fetch_reference("refs/pull/7/head").unwrap(), head);
+    assert_eq!(mirror.known_tip(), Some(head));
+    let sent = world.server.sent();
+    assert!(sent < 2_000, "{sent} bytes for a commit, where the list of all references has 200,000");
+}
+
+#[test]
+fn a_server_that_stops_listing_by_name_is_asked_for_everything() {
     let world = World::new();
     let mirror = world.mirror();
     mirror.fetch().unwrap();
-    world.server.asked();
     mirror.fetch().unwrap();
-    assert_eq!(world.server.asked(), [Ask::FetchRefs]);
+    world.server.grow_old();
+    world.server.asked();
+    let newer = world.commit(&[("100644", "new", "x")]);
+    assert_eq!(mirror.fetch().unwrap(), newer);
+    assert_eq!(world.server.asked(), [Ask::List, Ask::FetchRefs, Ask::Fetch]);
 }
 
 #[test]
@@ -43,7 +89,7 @@ fn where_a_reference_is_is_asked_once_and_nothing_of_it_is_fetched() {
     world.server.asked();
     assert_eq!(mirror.head_of("refs/pull/7/head").unwrap(), Some(head.clone()));
     assert_eq!(mirror.head_of("refs/pull/8/head").unwrap(), None);
-    assert_eq!(world.server.asked(), [Ask::FetchRefs, Ask::FetchRefs]);
+    assert_eq!(world.server.asked(), [Ask::Capabilities, Ask::List, Ask::List]);
     assert!(!mirror.contains(&head).unwrap());
     assert_eq!(mirror.fetch_reference("refs/pull/7/head").unwrap(), head);
     assert!(mirror.contains(&head).unwrap());
@@ -157,7 +203,7 @@ fn a_mirror_of_many_packs_is_repacked_and_the_server_asked_for_nothing_more() {
     world.commit(&[("100644", "new", "x")]);
     world.server.asked();
     assert_eq!(mirror.fetch().unwrap(), world.tip());
-    assert_eq!(world.server.asked(), [Ask::FetchRefs, Ask::Fetch]);
+    assert_eq!(world.server.asked(), [Ask::Capabilities, Ask::List, Ask::Fetch]);
     assert_ne!(world.generations(), before);
     assert_eq!(mirror.read_file(&world.tip(), "new", 100).unwrap().unwrap(), b"x");
     assert_eq!(mirror.fetch().unwrap(), world.tip());

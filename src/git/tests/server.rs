@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -17,6 +18,11 @@ use super::world::isolated;
 /// What a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
+    /// Whether version 2 of the protocol is spoken.
+    Capabilities,
+    /// Some references, by version 2.
+    List,
+    /// All references.
     FetchRefs,
     Fetch,
     PushRefs,
@@ -49,6 +55,8 @@ pub(super) enum Fault {
 struct Shared {
     faults: Mutex<VecDeque<(Ask, Fault)>>,
     asked: Mutex<Vec<Ask>>,
+    sent: AtomicUsize,
+    is_old: AtomicBool,
     password: Mutex<Option<String>>,
     silent: Mutex<Vec<Stream>>,
 }
@@ -124,6 +132,16 @@ impl Server {
         *self.shared.password.lock().unwrap() = Some(authorization.to_owned());
     }
 
+    /// Speaks version 0 of the protocol alone from now on.
+    pub(super) fn grow_old(&self) {
+        self.shared.is_old.store(true, Ordering::Relaxed);
+    }
+
+    /// Bytes of answers since the last call.
+    pub(super) fn sent(&self) -> usize {
+        self.shared.sent.swap(0, Ordering::Relaxed)
+    }
+
     /// What was asked since the last call.
     pub(super) fn asked(&self) -> Vec<Ask> {
         std::mem::take(&mut self.shared.asked.lock().unwrap())
@@ -136,6 +154,7 @@ struct Request {
     query: String,
     content_type: String,
     authorization: String,
+    protocol: String,
     length: usize,
     body: Vec<u8>,
 }
@@ -149,7 +168,8 @@ impl Request {
         }
         let mut words = line.split_whitespace();
         let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-        let (mut length, mut content_type, mut authorization) = (0, String::new(), String::new());
+        let (mut length, mut content_type, mut authorization, mut protocol) =
+            (0, String::new(), String::new(), String::new());
         loop {
             let mut header = String::new();
             reader.read_line(&mut header).ok()?;
@@ -160,12 +180,13 @@ impl Request {
                 "content-length" => length = value.parse().ok()?,
                 "content-type" => value.clone_into(&mut content_type),
                 "authorization" => value.clone_into(&mut authorization),
+                "git-protocol" => value.clone_into(&mut protocol),
                 _ => {}
             }
         }
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let (path, query) = (path.to_owned(), query.to_owned());
-        Some(Self { method, path, query, content_type, authorization, length, body: Vec::new() })
+        Some(Self { method, path, query, content_type, authorization, protocol, length, body: Vec::new() })
     }
 
     fn read_body(&mut self, reader: &mut impl BufRead) -> Option<()> {
@@ -176,8 +197,10 @@ impl Request {
     fn ask(&self) -> Ask {
         match (self.path.ends_with("/info/refs"), self.query.as_str(), self.path.ends_with("upload-pack")) {
             (true, "service=git-receive-pack", _) => Ask::PushRefs,
-            (true, _, _) => Ask::FetchRefs,
-            (false, _, true) => Ask::Fetch,
+            (true, _, _) if self.protocol.is_empty() => Ask::FetchRefs,
+            (true, _, _) => Ask::Capabilities,
+            (false, _, true) if self.protocol.is_empty() => Ask::Fetch,
+            (false, _, true) => Ask::List,
             (false, _, false) => Ask::Push,
         }
     }
@@ -195,6 +218,9 @@ fn serve(stream: Stream, root: &Path, shared: &Shared) {
         }
         if request.read_body(&mut reader).is_none() {
             return;
+        }
+        if shared.is_old.load(Ordering::Relaxed) {
+            request.protocol.clear();
         }
         let stream = reader.get_mut();
         let expected = shared.password.lock().unwrap().clone();
@@ -216,7 +242,7 @@ fn serve(stream: Stream, root: &Path, shared: &Shared) {
                 return;
             }
             Some(Fault::CloseAfter) => {
-                forward(stream, root, &request);
+                shared.sent.fetch_add(forward(stream, root, &request), Ordering::Relaxed);
                 return;
             }
             Some(Fault::Silence) => {
@@ -226,14 +252,17 @@ fn serve(stream: Stream, root: &Path, shared: &Shared) {
             Some(Fault::Body(kind, body)) => answer(stream, 200, kind, &body),
             Some(Fault::First(work)) => {
                 work();
-                forward(stream, root, &request);
+                shared.sent.fetch_add(forward(stream, root, &request), Ordering::Relaxed);
             }
-            None => forward(stream, root, &request),
+            None => {
+                shared.sent.fetch_add(forward(stream, root, &request), Ordering::Relaxed);
+            }
         }
     }
 }
 
-fn forward(stream: &mut Stream, root: &Path, request: &Request) {
+/// Answers how many bytes the answer has.
+fn forward(stream: &mut Stream, root: &Path, request: &Request) -> usize {
     let output = backend(root, request);
     let at = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     let (head, body) = (String::from_utf8_lossy(&output[..at]).into_owned(), &output[at + 4..]);
@@ -241,6 +270,7 @@ fn forward(stream: &mut Stream, root: &Path, request: &Request) {
         |name: &str| head.lines().find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()));
     let status = header("Status: ").map_or(200, |status| status[..3].parse().unwrap());
     answer(stream, status, &header("Content-Type: ").unwrap_or_default(), body);
+    body.len()
 }
 
 fn answer(stream: &mut Stream, status: u16, kind: &str, body: &[u8]) {
@@ -261,6 +291,7 @@ fn backend(root: &Path, request: &Request) -> Vec<u8> {
         .env("CONTENT_TYPE", &request.content_type)
         .env("CONTENT_LENGTH", request.body.len().to_string())
         .env("REMOTE_ADDR", "127.0.0.1")
+        .env("GIT_PROTOCOL", &request.protocol)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
