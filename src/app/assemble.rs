@@ -27,13 +27,14 @@ fn assemble_environments(
 ) -> anyhow::Result<BTreeMap<SourceName, pipeline::Environment>> {
     let mut writers: Vec<BranchWriter> = Vec::new();
     let mut environments = BTreeMap::new();
-    for (name, config::Environment { remote, folder, rules, requests, owners, operators }) in settings {
+    for (name, config::Environment { remote, folder, rules, requests, owners, operators, commit }) in settings {
         let writer = match writers.iter().find(|writer| *writer.mirror().remote() == remote) {
             Some(writer) => writer.clone(),
             None => BranchWriter::new(Mirror::open(mirrors, remote)?, store.clone()),
         };
         writers.push(writer.clone());
-        let environment = pipeline::Environment::new(writer, folder, rules, requests).owned(owners, operators);
+        let environment =
+            pipeline::Environment::new(writer, folder, rules, requests).owned(owners, operators).saying(commit);
         environments.insert(name, environment);
     }
     Ok(environments)

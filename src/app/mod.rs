@@ -112,7 +112,7 @@ pub async fn serve(
     let reloads = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
     let terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
     let interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
-    let generation = Generation::make(settings, &process)?.start(&process).await?;
+    let generation = Generation::make(settings, &process)?.start(&process).await;
     let (door, served) = watch::channel(Served::with(generation.shared.clone()));
     let mut parts = JoinSet::new();
     let stop = process.stop.clone();
@@ -149,7 +149,7 @@ async fn run_together(
             }
             Some(()) = reloads.recv() => {
                 let Reloaded { generation: new, mut workers, outcome } =
-                    reload::reload(process, &read_again, generation).await?;
+                    reload::reload(process, &read_again, generation).await;
                 generation = new;
                 door.send_replace(Served::with(generation.shared.clone()));
                 metrics::counter!("slipway_settings_reloads_total", "outcome" => outcome).increment(1);

@@ -88,12 +88,12 @@ pub(super) struct Made {
 
 impl Made {
     /// Starts all parts.
-    pub(super) async fn start(self, process: &Process) -> Result<Generation, StoreError> {
+    pub(super) async fn start(self, process: &Process) -> Generation {
         let Self { generation: mut parts, workers, upkeep, limits } = self;
         let served: Vec<SourceName> = parts.pipeline.sources().map(|(name, _)| name.clone()).collect();
         let written: Vec<SourceName> = parts.pipeline.environments().map(|(name, _)| name.clone()).collect();
         process.store.serve_only(&served, &written);
-        parts.pipeline.tell_of_sources_that_are_not_served().await?;
+        parts.pipeline.tell_of_sources_that_are_not_served().await;
         process.grant_places(workers);
         parts.start_workers(workers, process);
         for name in served {
@@ -125,6 +125,6 @@ impl Made {
             web::write_refusals(shared, stop).await;
             Ok(())
         });
-        Ok(parts)
+        parts
     }
 }

@@ -61,7 +61,7 @@ pub(super) struct Reloaded {
 }
 
 /// Reads the settings again and replaces the parts.
-pub(super) async fn reload(process: &Process, read: &ReadSettings, old: Generation) -> anyhow::Result<Reloaded> {
+pub(super) async fn reload(process: &Process, read: &ReadSettings, old: Generation) -> Reloaded {
     let made = tokio::task::block_in_place(read).and_then(|mut settings| {
         let kept = process.fixed.keep(&mut settings);
         let made = Generation::make(settings, process).map_err(|error| format!("{error:#}"))?;
@@ -71,7 +71,7 @@ pub(super) async fn reload(process: &Process, read: &ReadSettings, old: Generati
         Ok(made) => made,
         Err(reason) => {
             tracing::error!(reason, "SIGHUP: the settings are refused and the old ones stay: {reason}");
-            return Ok(Reloaded { generation: old, workers: JoinSet::new(), outcome: "refused" });
+            return Reloaded { generation: old, workers: JoinSet::new(), outcome: "refused" };
         }
     };
     if !kept.is_empty() {
@@ -79,7 +79,7 @@ pub(super) async fn reload(process: &Process, read: &ReadSettings, old: Generati
         tracing::warn!(kept, "SIGHUP: only a restart changes {kept}; everything else is as the settings say");
     }
     let workers = old.retire().await;
-    let generation = made.start(process).await?;
+    let generation = made.start(process).await;
     tracing::info!("SIGHUP: the settings were read again");
-    Ok(Reloaded { generation, workers, outcome: "done" })
+    Reloaded { generation, workers, outcome: "done" }
 }

@@ -163,6 +163,6 @@ impl Pipeline {
             }
         }
         let of_branch = Run { origin: None, change: None, ..run.clone() };
-        Ok(self.store.first_of_lane(&of_branch).await?.and_then(|first| first.base))
+        Ok(self.store.start_of_lane(&of_branch).await?)
     }
 }

@@ -54,13 +54,14 @@ impl Pipeline {
     /// Reads what is new in an environment's history: after a fetch, or as far as it is known here.
     pub(super) async fn read_history(&self, name: &SourceName, fetch: bool) -> Result<(), StepError> {
         let Some(environment) = self.environment_named(name) else { return Ok(()) };
-        let mirror = environment.mirror().clone();
-        let known = if fetch { None } else { blocking(move || mirror.known_tip()).await? };
+        // Asked before the fetch: a tip that is fetched after that is older only if the branch was rewound.
+        let read_to = self.store.history_read_to(name).await?;
+        let known = if fetch { None } else { known_beyond(environment.mirror().clone(), read_to.clone()).await? };
         let tip = match known {
-            Some(tip) => tip,
+            Some(Known::Tip(tip)) => tip,
+            Some(Known::Behind) => return Ok(()),
             None => self.remotes.fetch(environment.mirror()).await??,
         };
-        let read_to = self.store.history_read_to(name).await?;
         if read_to.as_ref() == Some(&tip) {
             return Ok(());
         }
@@ -163,6 +164,28 @@ impl Pipeline {
     }
 }
 
+/// What is known of a branch without asking its server.
+enum Known {
+    /// Its tip.
+    Tip(CommitSha),
+    /// Less than another server has read.
+    Behind,
+}
+
+/// The tip that is known here, if it may be read on from where somebody has read to; `None` if the server has to be asked.
+async fn known_beyond(mirror: Mirror, read_to: Option<CommitSha>) -> Result<Option<Known>, StepError> {
+    let known = blocking(move || {
+        let Some(tip) = mirror.known_tip() else { return Ok(None) };
+        let Some(read_to) = read_to.filter(|read_to| *read_to != tip) else { return Ok(Some(Known::Tip(tip))) };
+        if !mirror.contains(&read_to)? {
+            return Ok(None);
+        }
+        let is_behind = mirror.merge_base(&tip, &read_to)?.as_ref() == Some(&tip);
+        Ok::<_, GitError>(Some(if is_behind { Known::Behind } else { Known::Tip(tip) }))
+    });
+    Ok(known.await??)
+}
+
 struct Reading<'a> {
     environment: SourceName,
     mirror: &'a Mirror,
@@ -203,6 +226,7 @@ fn read(
     let Reading { environment, mirror, marks } = reading;
     let mut named: BTreeMap<String, Named> = BTreeMap::new();
     let (mut placements, mut claims) = (Vec::new(), Vec::new());
+    let replaces = read_to.clone();
     let (read_to, commits) = match commits_since(mirror, read_to.as_ref(), &tip)? {
         Some(commits) if read_to.is_some() => {
             named.extend(before.iter().map(|placed| (placed.model.clone(), placed.named.clone())));
@@ -240,7 +264,8 @@ fn read(
             });
         }
     }
-    Ok((ReadHistory { environment: environment.clone(), before: read_to, tip, placements }, claims))
+    let replaces = replaces.filter(|_| read_to.is_none());
+    Ok((ReadHistory { environment: environment.clone(), before: read_to, replaces, tip, placements }, claims))
 }
 
 /// What the models name whose manifests a commit touched.

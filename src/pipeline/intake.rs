@@ -94,13 +94,22 @@ impl Pipeline {
 
     /// Says of which sources deliveries wait that this server does not serve. They are left to servers that do: settings are
     /// not changed everywhere at once.
-    pub async fn tell_of_sources_that_are_not_served(&self) -> Result<(), StoreError> {
-        for name in self.store.sources_with_pending_deliveries().await? {
+    pub async fn tell_of_sources_that_are_not_served(&self) {
+        for (environment, known) in &self.settings.environments {
+            let foreign = known.owners().iter().filter(|(_, owner)| !self.settings.sources.contains_key(*owner));
+            for (model, owner) in foreign {
+                tracing::warn!(%environment, "`owners` gives `{model}` to `{owner}`, which is no source of this server");
+            }
+        }
+        let pending = match self.store.sources_with_pending_deliveries().await {
+            Ok(pending) => pending,
+            Err(error) => return tracing::warn!(%error, "which deliveries wait is not known: {error}"),
+        };
+        for name in pending {
             if !self.settings.sources.contains_key(&name) {
                 tracing::warn!(source = %name, "deliveries of `{name}` wait, and this server does not serve it");
             }
         }
-        Ok(())
     }
 
     /// Reads the deliveries that wait longest. Answers whether there were some.

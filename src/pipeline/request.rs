@@ -71,6 +71,9 @@ impl Pipeline {
         let commit = match offered {
             Offer::Pushed { commit, .. } | Offer::Unchanged { commit, .. } => commit,
             Offer::AlreadyThere { commit } => {
+                if let Err(declined) = self.landed_before(run, &commit).await? {
+                    return Ok(Err(declined));
+                }
                 let cause = texts::promoted(run, &commit);
                 self.take_back(run).await;
                 run.promotion_commit = Some(commit);

@@ -153,6 +153,7 @@ impl Pipeline {
             if self.named_now(run).await?.artifact() == Some(&artifact) {
                 return Ok(cleared(run, format!("request {} is merged", request.number)));
             }
+            self.store.release_model(run).await?;
             let reason = format!("request {} was closed without being merged", request.number);
             return Err(StepError::Refused { reason, diagnostics: Vec::new() });
         }

@@ -88,7 +88,7 @@ impl Store {
         self.served.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|served| served.sources.clone())
     }
 
-    fn served_environments(&self) -> Option<String> {
+    pub(super) fn served_environments(&self) -> Option<String> {
         self.served.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|served| served.environments.clone())
     }
 
@@ -164,7 +164,10 @@ impl Store {
         run: &Run,
         transition: Option<&Transition>,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = match transition {
+            Some(_) => self.database.begin_moving().await?,
+            None => self.database.begin().await?,
+        };
         record(&self.database, &mut transaction, lease, run, transition).await?;
         transaction.commit().await?;
         Ok(())

@@ -134,10 +134,13 @@ impl Store {
         deeds: Vec<Deed>,
         answer: impl FnOnce(&[Outcome]) -> (bool, String),
     ) -> Result<(Followed, Option<Vec<Outcome>>), StoreError> {
-        let mut transaction = self.database.begin().await?;
-        if deeds.iter().any(|deed| deed.effect.opens_a_run()) {
-            self.database.take_turn(&mut transaction, Turn::Open).await?;
-        }
+        let mut transaction = if deeds.iter().any(|deed| deed.effect.opens_a_run()) {
+            self.database.begin_opening().await?
+        } else if deeds.iter().any(|deed| matches!(deed.effect, Effect::Cancel { .. })) {
+            self.database.begin_moving().await?
+        } else {
+            self.database.begin().await?
+        };
         if !begin(&mut transaction, command).await? {
             drop(transaction);
             let known = self.command(&command.source, &command.cause).await?;

@@ -148,6 +148,22 @@ impl Database {
         Ok(Writing { transaction: self.pool.begin_with(begin).await?, _turn: turn })
     }
 
+    /// A transaction that moves runs. Its turn comes before any row is locked: whoever locked a row first, and then waited for
+    /// the turn, would wait for somebody who has the turn and wants that row.
+    pub(super) async fn begin_moving(&self) -> Result<Writing, StoreError> {
+        let mut transaction = self.begin().await?;
+        self.take_turn(&mut transaction, Turn::Transition).await?;
+        Ok(transaction)
+    }
+
+    /// A transaction that opens runs that may be there already, and moves others.
+    pub(super) async fn begin_opening(&self) -> Result<Writing, StoreError> {
+        let mut transaction = self.begin().await?;
+        self.take_turn(&mut transaction, Turn::Open).await?;
+        self.take_turn(&mut transaction, Turn::Transition).await?;
+        Ok(transaction)
+    }
+
     /// Waits for this transaction's turn.
     pub(super) async fn take_turn(&self, connection: &mut AnyConnection, turn: Turn) -> Result<(), StoreError> {
         if self.dialect == Dialect::Postgres {

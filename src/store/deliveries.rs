@@ -256,7 +256,11 @@ impl Store {
         deliveries: &[&Delivery],
         settled: &Settled,
     ) -> Result<Vec<RunId>, StoreError> {
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = match (settled.runs.is_empty(), settled.closed.is_empty()) {
+            (true, true) => self.database.begin().await?,
+            (true, false) => self.database.begin_moving().await?,
+            (false, _) => self.database.begin_opening().await?,
+        };
         if let Some(branch) = &settled.branch {
             branches::move_head(&mut transaction, branch).await?;
         }

@@ -38,6 +38,19 @@ pub(super) async fn add(
     Ok(())
 }
 
+/// Whether what follows from a later promotion of the same model was done before: where two servers, or a postponed one, do
+/// not keep the order.
+async fn is_overtaken(connection: &mut AnyConnection, done: &FollowUp) -> Result<bool, StoreError> {
+    let newer = "SELECT 1 AS newer FROM runs AS promoted JOIN runs AS newer
+                     ON newer.environment = promoted.environment AND newer.model = promoted.model
+                        AND newer.source = promoted.source AND newer.opened > promoted.opened
+                 WHERE promoted.id = $1 AND newer.change_id IS NULL AND newer.state IN ('waiting', 'promoting', 'done')
+                   AND newer.state = 'done' AND newer.lane NOT LIKE '% rollback:%'
+                   AND NOT EXISTS (SELECT 1 FROM follow_ups WHERE environment = $2 AND run = newer.id) LIMIT 1";
+    let newer = sqlx::query(newer).bind(done.run.to_string()).bind(done.environment.as_str().to_owned());
+    Ok(newer.fetch_optional(connection).await?.is_some())
+}
+
 impl Store {
     /// Takes what is due for an environment, up to `limit`, in the order of the promotions. It is not given to anybody else for `hold_for`.
     pub async fn due_follow_ups(
@@ -76,14 +89,20 @@ impl Store {
     }
 
     /// Removes one, and records the run that follows from it, if one does: all of it or nothing. Whoever comes second finds
-    /// nothing left to do. Answers whether it was there.
+    /// nothing left to do. What a later promotion has overtaken already opens nothing: it would take an older artifact over a newer
+    /// one. Answers whether it was there.
     pub async fn settle_follow_up(&self, done: &FollowUp, follows: Option<&Run>) -> Result<bool, StoreError> {
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = match follows {
+            Some(_) => self.database.begin_opening().await?,
+            None => self.database.begin().await?,
+        };
         let remove = sqlx::query("DELETE FROM follow_ups WHERE environment = $1 AND run = $2")
             .bind(done.environment.as_str().to_owned())
             .bind(done.run.to_string());
         let was_there = remove.execute(&mut *transaction).await?.rows_affected() == 1;
-        if let (true, Some(run)) = (was_there, follows) {
+        if let (true, Some(run)) = (was_there, follows)
+            && !is_overtaken(&mut transaction, done).await?
+        {
             runs::open(&self.database, &mut transaction, run, &Actor::controller()).await?;
         }
         transaction.commit().await?;
@@ -112,9 +131,11 @@ impl Store {
         Ok(())
     }
 
-    /// How many wait to be done.
+    /// How many wait to be done for the environments that are served here.
     pub async fn follow_ups_waiting(&self) -> Result<u64, StoreError> {
-        let row = sqlx::query("SELECT COUNT(*) AS waiting FROM follow_ups").fetch_one(&self.database.pool).await?;
-        count_of(&row, "waiting")
+        let count = "SELECT COUNT(*) AS waiting FROM follow_ups
+                     WHERE $1 IS NULL OR $1 LIKE '%,' || environment || ',%'";
+        let count = sqlx::query(count).bind(self.served_environments());
+        count_of(&count.fetch_one(&self.database.pool).await?, "waiting")
     }
 }

@@ -11,7 +11,7 @@ use std::pin::Pin;
 
 use sqlx::error::BoxDynError;
 use sqlx::migrate::{Migrate, Migration, MigrationSource, MigrationType, Migrator};
-use sqlx::{Acquire, Row as _, SqlSafeStr as _};
+use sqlx::{Acquire, Connection as _, Row as _, SqlSafeStr as _};
 
 use super::StoreError;
 use super::database::{Database, Dialect};
@@ -74,7 +74,16 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), StoreErr
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,
     };
-    run(versions, &database.pool).await?;
+    // On a connection of its own: a version that has a large store to go through takes longer than anything else may, and
+    // another server may wait for it.
+    let mut connection = database.pool.acquire().await?.detach();
+    if database.dialect == Dialect::Postgres {
+        sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+            .execute(&mut connection)
+            .await?;
+    }
+    run(versions, &mut connection).await?;
+    connection.close().await?;
     refuse_breaking(database).await
 }
 

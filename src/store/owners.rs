@@ -20,7 +20,7 @@ fn read_source(row: &AnyRow) -> Result<SourceName, StoreError> {
 
 /// A run that promoted something makes the model its source's, if it is nobody's yet.
 pub(super) async fn note_promoted(connection: &mut AnyConnection, run: &Run) -> Result<(), StoreError> {
-    if run.state != RunState::Done || run.change.is_some() {
+    if run.state != RunState::Done || run.change.is_some() || run.promotion_commit.is_none() {
         return Ok(());
     }
     sqlx::query(CLAIM)
@@ -64,6 +64,22 @@ impl Store {
             .execute(&self.database.pool)
             .await?;
         Ok(self.owner(environment, model).await?.unwrap_or_else(|| source.clone()))
+    }
+
+    /// Takes back what was claimed for a promotion that did not land, unless the source has promoted the model before, or is about
+    /// to by another run.
+    pub async fn release_model(&self, run: &Run) -> Result<(), StoreError> {
+        let delete = "DELETE FROM owners WHERE environment = $1 AND model = $2 AND source = $3 AND NOT EXISTS (
+                          SELECT 1 FROM runs WHERE environment = $1 AND model = $2 AND source = $3 AND change_id IS NULL
+                            AND state IN ('waiting', 'promoting', 'done') AND state IN ('promoting', 'done') AND id <> $4)";
+        sqlx::query(delete)
+            .bind(run.environment.as_str().to_owned())
+            .bind(run.model.clone())
+            .bind(run.source.as_str().to_owned())
+            .bind(run.id.to_string())
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
     }
 
     /// The sources that have had runs of a model to an environment, changes aside. Asked where the model is nobody's yet.

@@ -17,6 +17,8 @@ pub struct ReadHistory {
     pub environment: SourceName,
     /// Up to where it was read before; `None` if never, or if what was read then is not its history any more.
     pub before: Option<CommitSha>,
+    /// Up to where another history was read that it has replaced; `None` if there was none.
+    pub replaces: Option<CommitSha>,
     /// Up to where it is read now.
     pub tip: CommitSha,
     /// What changed in between, oldest first.
@@ -79,26 +81,27 @@ impl Store {
     /// Notes what was read of an environment's history. Answers what is new of it: nothing if another server read it
     /// first.
     pub async fn note_history(&self, history: &ReadHistory) -> Result<Vec<Placement>, StoreError> {
-        let ReadHistory { environment, before, tip, placements } = history;
+        let ReadHistory { environment, before, replaces, tip, placements } = history;
         let mut transaction = self.database.begin().await?;
         let seen = match before {
             Some(_) => Seen(Vec::new()),
             None => Seen::of(&mut transaction, environment).await?,
         };
-        let noted = if let Some(before) = before {
+        let (name, tip) = (environment.as_str().to_owned(), tip.to_string());
+        let noted = if let Some(expected) = before.as_ref().or(replaces.as_ref()) {
             let update = "UPDATE environments SET tip = $2 WHERE name = $1 AND tip = $3";
-            let update = sqlx::query(update).bind(environment.as_str().to_owned()).bind(tip.to_string());
-            update.bind(before.to_string()).execute(&mut *transaction).await?
+            sqlx::query(update).bind(name.clone()).bind(tip).bind(expected.to_string())
         } else {
-            let clear = sqlx::query("DELETE FROM placements WHERE environment = $1");
-            clear.bind(environment.as_str().to_owned()).execute(&mut *transaction).await?;
+            // What stands there and is no commit was never read to.
             let put = "INSERT INTO environments (name, tip) VALUES ($1, $2)
-                       ON CONFLICT (name) DO UPDATE SET tip = $2";
-            let put = sqlx::query(put).bind(environment.as_str().to_owned()).bind(tip.to_string());
-            put.execute(&mut *transaction).await?
+                       ON CONFLICT (name) DO UPDATE SET tip = $2 WHERE LENGTH(environments.tip) <> LENGTH($2)";
+            sqlx::query(put).bind(name.clone()).bind(tip)
         };
-        if noted.rows_affected() == 0 {
+        if noted.execute(&mut *transaction).await?.rows_affected() == 0 {
             return Ok(Vec::new());
+        }
+        if before.is_none() {
+            sqlx::query("DELETE FROM placements WHERE environment = $1").bind(name).execute(&mut *transaction).await?;
         }
         let now = Timestamp::now();
         let mut new = Vec::new();

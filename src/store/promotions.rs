@@ -110,7 +110,7 @@ impl Store {
         transition: &Transition,
         concerned: &[SourceName],
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = self.database.begin_moving().await?;
         record(&self.database, &mut transaction, lease, run, Some(transition)).await?;
         owners::note_promoted(&mut transaction, run).await?;
         follow_ups::add(&mut transaction, run, concerned).await?;
@@ -119,7 +119,7 @@ impl Store {
 
     /// Records a run that a person asked for, and with it the hold that keeps automation from undoing it.
     pub async fn open_run(&self, run: &Run, actor: &Actor, hold: Option<&Hold>) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = self.database.begin_opening().await?;
         if let Some(hold) = hold {
             decisions::put_hold(&mut transaction, hold).await?;
         }

@@ -26,11 +26,13 @@ fn artifact_of(row: &AnyRow) -> Result<Digest, StoreError> {
     digest(&row.try_get::<String, _>("artifact")?)
 }
 
-fn placed(row: &AnyRow) -> Result<Option<Digest>, StoreError> {
+/// What a placement names; of one that cannot be read, every digest in it.
+fn placed(row: &AnyRow) -> Result<Vec<Digest>, StoreError> {
     let document: String = row.try_get("document")?;
-    let placement: Placement =
-        serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))?;
-    Ok(placement.named.artifact().cloned())
+    Ok(match serde_json::from_str::<Placement>(&document) {
+        Ok(placement) => placement.named.artifact().cloned().into_iter().collect(),
+        Err(_) => named_in(&document).collect(),
+    })
 }
 
 /// Whatever of a kind the texts of a JSON document are, for documents that cannot be read: what a newer server wrote.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+use super::claims::latest_set;
 use super::database::{count_of, millis, stored, time_of};
 use super::written::text;
 use super::{Store, StoreError};
@@ -104,7 +105,7 @@ impl Store {
                      VALUES ($1, $2, $3, $4, 1, $5, $6, $7)
                      ON CONFLICT (source, kind, subject, name) DO UPDATE SET unsure = reported.unsure + 1,
                          claim = excluded.claim, claimed_until = excluded.claimed_until, at = excluded.at
-                     WHERE reported.claim IS NULL OR reported.claimed_until < $7 OR reported.at > $7
+                     WHERE reported.claim IS NULL OR reported.claimed_until < $7 OR reported.at > $8
                      RETURNING forge_id, annotations, digest, unsure, at";
         let row = sqlx::query(claim)
             .bind(item.source.as_str().to_owned())
@@ -114,6 +115,7 @@ impl Store {
             .bind(token.to_owned())
             .bind(millis(now + hold_for))
             .bind(millis(now))
+            .bind(latest_set(millis(now)))
             .fetch_optional(&self.database.pool)
             .await?;
         let Some(row) = row else { return Ok(None) };

@@ -77,11 +77,16 @@ impl Store {
         read_document(&row.ok_or(StoreError::NoSuchRun { run: run.id })?)
     }
 
-    /// The first run of the lane that a run is in, of those that are kept.
-    pub async fn first_of_lane(&self, run: &Run) -> Result<Option<Run>, StoreError> {
+    /// The revision before the first run of the lane that a run is in, whether that run is kept or not; `None` if there was none
+    /// before it.
+    pub async fn start_of_lane(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
+        let removed = sqlx::query("SELECT base FROM lane_starts WHERE lane = $1").bind(text(run.lane()));
+        if let Some(row) = removed.fetch_optional(&self.database.pool).await? {
+            return Ok(row.try_get::<String, _>("base")?.parse().ok());
+        }
         let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at, id LIMIT 1";
         let row = sqlx::query(select).bind(text(run.lane())).fetch_optional(&self.database.pool).await?;
-        row.map(|row| read_document(&row)).transpose()
+        Ok(row.map(|row| read_document(&row)).transpose()?.and_then(|first| first.base))
     }
 
     /// Begins `new`, which repeats the newest run of its lane, for a cause that is told once: told again, it has begun

@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::conditions::Conditions;
-use super::database::{Database, Turn, count_of, millis};
+use super::database::{Database, count_of, millis};
 use super::steering::{call_off, supersede};
 use super::written::{self, text};
 use super::{Store, StoreError, logs, quarantine};
@@ -92,18 +92,15 @@ pub(super) fn read_state(word: &str) -> Result<RunState, StoreError> {
 }
 
 /// Inserts a run, and supersedes what it replaces. A change's run is recorded once a revision: its cause is not a
-/// branch's move, which is known to be new. Says whether it was new.
+/// branch's move, which is known to be new. Says whether it was new. The transaction is one that opens runs.
 pub(super) async fn open(
     database: &Database,
     connection: &mut AnyConnection,
     run: &Run,
     actor: &Actor,
 ) -> Result<bool, StoreError> {
-    if run.change.is_some() {
-        database.take_turn(connection, Turn::Open).await?;
-        if is_known(connection, &run.lane(), &run.head).await? {
-            return Ok(false);
-        }
+    if run.change.is_some() && is_known(connection, &run.lane(), &run.head).await? {
+        return Ok(false);
     }
     insert(database, connection, run, &cause_of(run), actor).await?;
     Ok(true)

@@ -63,7 +63,7 @@ pub(super) async fn call_off(
 impl Store {
     /// Ends a run from outside (cancelled), whoever holds it.
     pub async fn call_off(&self, run: RunId, event: RunEvent, cause: &str, actor: &Actor) -> Result<Run, StoreError> {
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = self.database.begin_moving().await?;
         let run = load(&self.database, &mut transaction, run).await?;
         let run = call_off(&self.database, &mut transaction, run, event, cause, actor).await?;
         transaction.commit().await?;
@@ -73,7 +73,7 @@ impl Store {
     /// Makes a stalled run due again. One that a newer run of its lane has overtaken fails instead: an older revision
     /// must not be promoted over a newer one.
     pub async fn retry_run(&self, run: RunId, cause: &str, actor: &Actor) -> Result<Run, StoreError> {
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = self.database.begin_moving().await?;
         let mut run = load(&self.database, &mut transaction, run).await?;
         if !run.stalled {
             return Err(StoreError::NotStalled { run: run.id, state: run.state });

@@ -131,8 +131,8 @@ impl Shared {
         match memory {
             Memory::Refused(reason) => return Err(self.stranger(peer, reason)),
             Memory::Unknown => {
-                let reason = "too many attempts without a good token";
-                self.strangers.take(peer, now).map_err(|pause| Stranger::TooOften(reason, pause))?;
+                let reason = "too many tokens that are not known";
+                self.look_ups.take(peer, now).map_err(|pause| Stranger::TooOften(reason, pause))?;
             }
             Memory::Good => {}
         }

@@ -121,6 +121,8 @@ pub struct Shared {
     callers: Buckets,
     /// Requests without a good token, by where they come from.
     strangers: Buckets,
+    /// Look-ups of secrets that are not remembered, by where they come from: whoever repeats a bad one takes none of them.
+    look_ups: Buckets,
     /// Pages of runs, by where they are opened.
     visitors: Buckets,
     /// Secrets that were looked up lately.
@@ -156,6 +158,7 @@ impl Shared {
             bodies: Budget::of(all),
             callers: Buckets::new(per_second, per_second.saturating_mul(AT_ONCE), now),
             strangers: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
+            look_ups: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
             visitors: Buckets::new(PAGES_PER_SECOND, PAGES_AT_ONCE, now),
             known: KnownSecrets::default(),
             refusals: Refusals::default(),

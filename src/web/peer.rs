@@ -101,11 +101,11 @@ impl TrustedProxies {
             ForwardedHeader::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
             ForwardedHeader::Forwarded => header::FORWARDED,
         };
-        let mut hops: Vec<&str> = Vec::new();
-        for value in headers.get_all(name) {
-            hops.extend(value.to_str().unwrap_or_default().split(','));
-        }
+        let hops: Vec<&[u8]> =
+            headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).collect();
         for hop in hops.into_iter().rev().take(MOST_HOPS) {
+            // Only the hop that is no text says nothing: a client could hide behind one that it wrote itself.
+            let Ok(hop) = std::str::from_utf8(hop) else { break };
             let address = match self.header {
                 ForwardedHeader::XForwardedFor => address_in(hop),
                 ForwardedHeader::Forwarded => forwarded_for(hop).and_then(address_in),
@@ -158,6 +158,8 @@ pub(super) fn peer_of(extensions: &Extensions) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn proxies(networks: &[&str], header: ForwardedHeader) -> TrustedProxies {
@@ -200,6 +202,10 @@ mod tests {
         let trusted = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
         let spoofed = [("x-forwarded-for", "127.0.0.1, 198.51.100.7, 10.0.0.2")];
         assert_eq!(client(&trusted, "10.0.0.1", &spoofed), "198.51.100.7");
+        let mut bytes = HeaderMap::new();
+        let hidden = HeaderValue::from_bytes(b"\xff, 198.51.100.7").expect("a value");
+        bytes.insert("x-forwarded-for", hidden);
+        assert_eq!(trusted.client("10.0.0.1".parse().expect("an address"), &bytes).to_string(), "198.51.100.7");
         let two = [("x-forwarded-for", "203.0.113.1"), ("x-forwarded-for", "198.51.100.7")];
         assert_eq!(client(&trusted, "10.0.0.1", &two), "198.51.100.7");
         assert_eq!(client(&trusted, "10.0.0.1", &[("x-forwarded-for", "1.2.3.4, unknown")]), "10.0.0.1");

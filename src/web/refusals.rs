@@ -13,8 +13,11 @@ use crate::store::{NewAuditEntry, REFUSED};
 
 /// Repetitions within so long are one entry.
 const WINDOW: Duration = Duration::from_mins(5);
-/// Callers whose refusals are told apart within a window; those of all others are counted together.
-const MOST_CALLERS: usize = 16;
+/// Refusals that are told apart within a window, of callers without a good token, and of each token and of all tokens; all
+/// others are counted together. So nobody can have those of another caller counted instead of written.
+const MOST_OF_STRANGERS: usize = 16;
+const MOST_OF_A_TOKEN: usize = 8;
+const MOST_OF_TOKENS: usize = 512;
 /// Longer addresses are cut in the log.
 const LONGEST_TARGET: usize = 200;
 
@@ -45,7 +48,7 @@ impl Refusals {
             *count += 1;
             return None;
         }
-        if repeated.len() >= MOST_CALLERS {
+        if !has_room(&repeated, &refusal.actor) {
             *self.others.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             return None;
         }
@@ -76,6 +79,16 @@ impl Refusals {
         }
         entries
     }
+}
+
+/// Whether one more refusal of a caller is told apart.
+fn has_room(known: &HashMap<Refusal, u64>, caller: &Actor) -> bool {
+    let anyone = Actor::anyone();
+    let count = |is_meant: &dyn Fn(&Actor) -> bool| known.keys().filter(|refusal| is_meant(&refusal.actor)).count();
+    if *caller == anyone {
+        return count(&|actor| *actor == anyone) < MOST_OF_STRANGERS;
+    }
+    count(&|actor| actor == caller) < MOST_OF_A_TOKEN && count(&|actor| *actor != anyone) < MOST_OF_TOKENS
 }
 
 fn entry(refusal: &Refusal, target: String, detail: &str) -> NewAuditEntry {
@@ -136,8 +149,15 @@ mod tests {
     fn callers_beyond_the_most_that_are_told_apart_are_counted_together() {
         let refusals = Refusals::default();
         let written = (0..1000).filter(|peer| refusals.note(refusal(&peer.to_string()), "").is_some()).count();
-        assert_eq!(written, MOST_CALLERS);
+        assert_eq!(written, MOST_OF_STRANGERS);
+        let of_token = |name: &str, reason: &str| {
+            let reason = reason.to_owned();
+            refusals.note(Refusal { actor: Actor::token(name), reason, ..refusal("192.0.2.1") }, "").is_some()
+        };
+        let mischief = (0..100).filter(|number| of_token("mischief", &number.to_string())).count();
+        assert_eq!(mischief, MOST_OF_A_TOKEN);
+        assert!(of_token("another", "not yours"), "it is written whatever others do");
         let [entry] = &refusals.turn_over()[..] else { panic!("one entry") };
-        assert_eq!(entry.detail, "984 calls within 5m, from too many callers to name");
+        assert_eq!(entry.detail, "1076 calls within 5m, from too many callers to name");
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
+use super::claims::latest_set;
 use super::database::{count_of, millis, stored};
 use super::runs::read_document;
 use super::written::text;
@@ -223,7 +224,7 @@ impl Store {
         let take = sqlx::AssertSqlSafe(format!(
             "UPDATE reports SET attempts = attempts + 1, holder = $1, due_at = $2, set_at = $3 WHERE id = (
                  SELECT id FROM reports AS due
-                 WHERE source = $4 AND state = 'behind' AND opens = $5 AND (due_at <= $3 OR set_at > $3)
+                 WHERE source = $4 AND state = 'behind' AND opens = $5 AND (due_at <= $3 OR set_at > $6)
                    AND NOT EXISTS (SELECT 1 FROM reports AS older WHERE older.target = due.target
                                      AND older.state = 'behind'
                                      AND (older.behind_from, older.id) < (due.behind_from, due.id))
@@ -238,6 +239,7 @@ impl Store {
             .bind(millis(now))
             .bind(source.as_str().to_owned())
             .bind(i64::from(opens))
+            .bind(latest_set(millis(now)))
             .fetch_optional(&self.database.pool)
             .await?;
         let Some(taken) = taken else { return Ok(None) };

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use slipway_contract::Digest;
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::database::{count_of, millis};
 use super::{Store, StoreError};
@@ -131,6 +131,7 @@ impl Store {
         if removal == Removal::Done {
             self.remove_merge_groups(oldest(now, keep.age)).await?;
             self.remove_commands(now).await?;
+            self.remove_beside_runs(oldest(now, keep.runs.age)).await?;
         }
         self.remove_logs(now, keep.logs, removal, &mut removed).await?;
         self.remove_runs(now, keep.runs, named, removal, &mut removed).await?;
@@ -142,12 +143,36 @@ impl Store {
     async fn remove_merge_groups(&self, too_old: i64) -> Result<(), StoreError> {
         let delete = "DELETE FROM merge_groups WHERE (source, head) IN (
                           SELECT source, head FROM merge_groups WHERE at < $1 LIMIT $2)";
+        self.remove_all(delete, too_old).await.map(|_| ())
+    }
+
+    /// Removes what is known of revisions and commits that are as old as runs that are removed, and what was to follow from a
+    /// promotion in an environment that nobody has served since then.
+    async fn remove_beside_runs(&self, too_old: i64) -> Result<(), StoreError> {
+        for delete in [
+            "DELETE FROM contributors WHERE (source, revision, part, account) IN (
+                 SELECT source, revision, part, account FROM contributors WHERE at < $1 LIMIT $2)",
+            "DELETE FROM pushed_commits WHERE (environment, revision) IN (
+                 SELECT environment, revision FROM pushed_commits WHERE at < $1 LIMIT $2)",
+            "DELETE FROM follow_ups WHERE (environment, run) IN (
+                 SELECT environment, run FROM follow_ups WHERE at < $1 LIMIT $2)",
+        ] {
+            self.remove_all(delete, too_old).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes some at a time, so that nobody who writes has to wait, until none are left.
+    async fn remove_all(&self, delete: &str, too_old: i64) -> Result<u64, StoreError> {
+        let mut removed = 0;
         loop {
+            let delete = sqlx::query(AssertSqlSafe(delete.to_owned())).bind(too_old).bind(TOGETHER);
             let mut transaction = self.database.begin().await?;
-            let gone = sqlx::query(delete).bind(too_old).bind(TOGETHER).execute(&mut *transaction).await?;
+            let gone = delete.execute(&mut *transaction).await?.rows_affected();
             transaction.commit().await?;
-            if gone.rows_affected() == 0 {
-                return Ok(());
+            removed += gone;
+            if gone == 0 {
+                return Ok(removed);
             }
         }
     }

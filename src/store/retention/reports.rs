@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 
 use super::super::database::count_of;
 use super::super::{Store, StoreError};
-use super::{Removal, Removed, TOGETHER};
+use super::{Removal, Removed};
 
 /// Reports that ended before `$1`: they were refused or skipped then, or made, or fell behind last.
 const ENDED: &str = "state <> 'behind' AND COALESCE(NULLIF(set_at, 0), reported_at, behind_since) < $1";
@@ -41,20 +41,5 @@ impl Store {
             self.remove_all(beside, too_old).await?;
         }
         Ok(())
-    }
-
-    /// Removes some at a time, so that nobody who writes has to wait, until none are left.
-    async fn remove_all(&self, delete: &str, too_old: i64) -> Result<u64, StoreError> {
-        let mut removed = 0;
-        loop {
-            let delete = sqlx::query(AssertSqlSafe(delete.to_owned())).bind(too_old).bind(TOGETHER);
-            let mut transaction = self.database.begin().await?;
-            let gone = delete.execute(&mut *transaction).await?.rows_affected();
-            transaction.commit().await?;
-            removed += gone;
-            if gone == 0 {
-                return Ok(removed);
-            }
-        }
     }
 }

@@ -99,6 +99,7 @@ impl Store {
         let going: Vec<RemovedRun> = going.into_iter().filter(|gone| !referred.contains(&gone.run)).collect();
         for some in in_steps(&going) {
             let places = places(1, some.len());
+            note_starts(&mut transaction, some, &places).await?;
             for delete in DELETES {
                 let delete = AssertSqlSafe(delete.replace("{}", &places));
                 let delete = some.iter().fold(sqlx::query(delete), |query, gone| query.bind(gone.run.to_string()));
@@ -110,6 +111,23 @@ impl Store {
         removed.removed_runs.extend(going);
         Ok(())
     }
+}
+
+/// Notes where lanes began whose first runs go: whose work a first promotion is, is counted from there.
+async fn note_starts(connection: &mut AnyConnection, going: &[RemovedRun], places: &str) -> Result<(), StoreError> {
+    let select = AssertSqlSafe(format!(
+        "SELECT lane, document FROM runs WHERE id IN {places} AND change_id IS NULL ORDER BY created_at, id"
+    ));
+    let select = going.iter().fold(sqlx::query(select), |query, gone| query.bind(gone.run.to_string()));
+    for row in select.fetch_all(&mut *connection).await? {
+        let base = read_document(&row).ok().and_then(|run| run.base);
+        sqlx::query("INSERT INTO lane_starts (lane, base) VALUES ($1, $2) ON CONFLICT (lane) DO NOTHING")
+            .bind(row.try_get::<String, _>("lane")?)
+            .bind(base.map_or_else(String::new, |base| base.to_string()))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// A run that has ended.

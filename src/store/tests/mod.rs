@@ -10,6 +10,7 @@ mod growth;
 mod lists;
 mod logs;
 mod migrations;
+mod placements;
 mod promotions;
 mod quarantine;
 mod reported;
@@ -22,6 +23,7 @@ mod texts;
 mod tokens;
 mod trained;
 mod turns;
+mod updates;
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -1,19 +1,17 @@
-//! Runs at their promotion, what people decided about them, and what environments name.
+//! Runs at their promotion, and what people decided about them.
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
 
 use super::{HOLD, World, name, on_both_databases, run, sha, transition};
-use crate::domain::{
-    Actor, Approval, Contributor, Hold, Named, Origin, Part, PlacedBy, Placement, Rejection, Run, RunId, RunState,
-};
-use crate::store::{Claim, Lease, ReadHistory};
+use crate::domain::{Actor, Approval, Contributor, Hold, Origin, Part, Rejection, Run, RunId, RunState, SourceName};
+use crate::store::{Claim, Lease};
 
-fn artifact(text: &str) -> Digest {
+pub(super) fn artifact(text: &str) -> Digest {
     Digest::of(text.as_bytes())
 }
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
@@ -36,18 +34,6 @@ fn hold(model: Option<&str>, reason: &str) -> Hold {
         reason: reason.to_owned(),
         at: at("2026-11-24T10:00:00Z"),
         until: None,
-    }
-}
-
-fn placed(model: &str, of: &str, commit: char) -> Placement {
-    Placement {
-        environment: name("staging"),
-        model: model.to_owned(),
-        named: Named::Artifact(artifact(of)),
-        commit: sha(commit),
-        at: at("2026-11-24T10:00:00Z"),
-        seen_at: None,
-        by: PlacedBy::Hand("Kim".to_owned()),
     }
 }
 
@@ -157,6 +143,41 @@ on_both_databases! {
         assert_eq!(world.store.follow_ups_waiting().await.expect("counted"), 0, "nothing half done");
     }
 
+    async fn what_follows_from_an_older_promotion_opens_nothing_once_that_of_a_newer_one_is_done(world: World) {
+        let next = name("production");
+        let (older, newer) = (world.promoted_to('1', 0, &next).await, world.promoted_to('2', 60, &next).await);
+        // Another server took the older one, and comes late.
+        let due = world.store.due_follow_ups(&next, Timestamp::now(), HOLD, 9).await.expect("asked");
+        assert_eq!(due.iter().map(|due| due.run).collect::<Vec<_>>(), [older.id, newer.id]);
+        let onward = |run: &Run| run.onward(next.clone(), Timestamp::now());
+        let (late, first) = (onward(&older), onward(&newer));
+        assert!(world.store.settle_follow_up(&due[1], Some(&first)).await.expect("recorded"));
+        assert!(world.store.settle_follow_up(&due[0], Some(&late)).await.expect("recorded"));
+        assert!(world.store.run(late.id).await.is_err(), "it would take an older artifact over a newer one");
+        assert_eq!(world.state(first.id).await, RunState::Queued);
+        assert_eq!(world.store.follow_ups_waiting().await.expect("counted"), 0);
+    }
+
+    async fn a_claim_for_a_promotion_that_did_not_land_is_taken_back(world: World) {
+        let (staging, models) = (name("staging"), name("models"));
+        let waiting = world.waiting('1', 0).await;
+        world.store.claim_model(&staging, "a", &models).await.expect("claimed");
+        world.store.release_model(&waiting).await.expect("taken back");
+        assert_eq!(world.store.owner(&staging, "a").await.expect("asked"), None);
+        let promoted = world.promoted_to('2', 60, &name("production")).await;
+        world.store.release_model(&Run { id: waiting.id, ..promoted }).await.expect("asked");
+        assert_eq!(world.store.owner(&staging, "a").await.expect("asked"), Some(models), "it has promoted the model");
+    }
+
+    async fn a_run_that_had_nothing_to_promote_makes_nobody_an_owner(world: World) {
+        world.waiting('1', 0).await;
+        let (run, lease) = world.claim_promotions().await.remove(0);
+        let done = Run { state: RunState::Done, promotion_commit: None, ..run.clone() };
+        let step = transition(run.state, RunState::Done);
+        world.store.record_moved(&lease, &done, &step, &[]).await.expect("recorded");
+        assert_eq!(world.store.owner(&name("staging"), "a").await.expect("asked"), None);
+    }
+
     async fn a_rollback_and_its_hold_are_recorded_together_and_overtake_nobody(world: World) {
         let waiting = world.waiting('1', 0).await;
         let back = waiting.rolled_back_to("odd answers", Timestamp::now());
@@ -237,7 +258,8 @@ on_both_databases! {
             world.waiting('1', 0).await;
             world.claim_promotions().await.remove(0)
         };
-        let done = Run { state: RunState::Done, model: "b".to_owned(), ..waiting };
+        let promotion_commit = Some(sha('1'));
+        let done = Run { state: RunState::Done, model: "b".to_owned(), promotion_commit, ..waiting };
         let step = transition(RunState::Waiting, RunState::Done);
         let nobody = Lease { token: "another".to_owned(), ..lease.clone() };
         assert!(world.store.record_moved(&nobody, &done, &step, &[]).await.is_err());
@@ -317,61 +339,6 @@ on_both_databases! {
         assert_eq!(world.store.rejections(10).await.expect("asked").len(), 1);
     }
 
-    async fn a_history_is_read_once_whoever_reads_it_and_again_when_it_is_another(world: World) {
-        let history = |before: Option<char>, tip, placements| ReadHistory {
-            environment: name("staging"),
-            before: before.map(sha),
-            tip: sha(tip),
-            placements,
-        };
-        let note = async |history: ReadHistory| world.store.note_history(&history).await.expect("noted").len();
-        let newest = async || {
-            let newest = world.store.placements(&name("staging")).await.expect("asked");
-            newest.into_iter().map(|placed| (placed.model, placed.commit)).collect::<Vec<_>>()
-        };
-        assert_eq!(world.store.history_read_to(&name("staging")).await.expect("asked"), None);
-        assert_eq!(note(history(None, '1', vec![placed("a", "1", '1'), placed("b", "1", '1')])).await, 2);
-        assert_eq!(note(history(Some('1'), '2', vec![placed("a", "2", '2')])).await, 1);
-        assert_eq!(note(history(Some('1'), '2', vec![placed("a", "2", '2')])).await, 0, "another server was first");
-        assert_eq!(newest().await, [("a".to_owned(), sha('2')), ("b".to_owned(), sha('1'))]);
-        let of_a = world.store.placements_of(&name("staging"), "a", 10).await.expect("asked");
-        assert_eq!(of_a.iter().map(|placed| placed.commit.clone()).collect::<Vec<_>>(), [sha('2'), sha('1')]);
-        assert_eq!(note(history(None, '3', vec![placed("a", "3", '3')])).await, 1);
-        assert_eq!(newest().await, [("a".to_owned(), sha('3'))], "what was read of another history is forgotten");
-        assert_eq!(world.store.history_read_to(&name("staging")).await.expect("asked"), Some(sha('3')));
-    }
-
-    async fn when_a_commit_was_first_seen_outlives_a_history_that_is_read_anew(world: World) {
-        let history = |before: Option<char>, tip, placements| ReadHistory {
-            environment: name("staging"),
-            before: before.map(sha),
-            tip: sha(tip),
-            placements,
-        };
-        let seen = async || {
-            let of_a = world.store.placements_of(&name("staging"), "a", 10).await.expect("asked");
-            of_a.into_iter().map(|placed| (placed.commit.clone(), placed.seen_at.expect("seen"))).collect::<Vec<_>>()
-        };
-        let begun = Timestamp::now();
-        world.store.note_history(&history(None, '1', vec![placed("a", "1", '1')])).await.expect("noted");
-        let first = seen().await;
-        assert!(first[0].1.as_millisecond() >= begun.as_millisecond(), "not the time of the commit");
-        let both = vec![placed("a", "1", '1'), placed("a", "2", '2')];
-        world.store.note_history(&history(Some('1'), '2', vec![placed("a", "2", '2')])).await.expect("noted");
-        let before = seen().await;
-        world.store.note_history(&history(None, '3', both)).await.expect("read anew");
-        assert_eq!(seen().await, before, "the same commits");
-        // Other commits that name in the end what was named all the time.
-        world.store.note_history(&history(None, '4', vec![placed("a", "2", '4')])).await.expect("rewritten");
-        assert_eq!(seen().await, [(sha('4'), before[0].1)]);
-        world.store.note_history(&history(None, '5', vec![placed("a", "5", '5')])).await.expect("something else");
-        assert!(seen().await[0].1 >= before[0].1);
-        // Of what an earlier version wrote, only the time of the commit is known.
-        world.tamper("UPDATE placements SET seen_at = 0").await;
-        let old = world.store.placements_of(&name("staging"), "a", 1).await.expect("asked");
-        assert_eq!((old[0].seen_at, old[0].since()), (None, old[0].at));
-    }
-
     async fn who_had_a_hand_in_a_revision_and_which_commits_are_ours_is_kept(world: World) {
         let by = |part, digit: char, account: Option<&str>| Contributor {
             part,
@@ -411,6 +378,17 @@ on_both_databases! {
 }
 
 impl World {
+    /// A run that waited and is promoted, from which something follows in another environment.
+    async fn promoted_to(&self, digit: char, second: i64, next: &SourceName) -> Run {
+        let waiting = self.waiting(digit, second).await;
+        let (run, lease) = self.claim_promotions().await.remove(0);
+        assert_eq!(run.id, waiting.id);
+        let done = Run { state: RunState::Done, promotion_commit: Some(sha(digit)), ..run.clone() };
+        let step = transition(run.state, RunState::Done);
+        self.store.record_moved(&lease, &done, &step, std::slice::from_ref(next)).await.expect("recorded");
+        done
+    }
+
     /// A run of another source that waits for its promotion.
     async fn waiting_of(&self, source: &str, digit: char) -> RunId {
         let id = self.open(&format!("d-{digit}"), vec![Run { source: name(source), ..run("w", digit, 60) }]).await[0];

@@ -61,8 +61,13 @@ impl World {
             seen_at: None,
             by: PlacedBy::Unknown,
         };
-        let history =
-            ReadHistory { environment: name("staging"), before: None, tip: commit, placements: vec![placement] };
+        let history = ReadHistory {
+            environment: name("staging"),
+            before: None,
+            replaces: None,
+            tip: commit,
+            placements: vec![placement],
+        };
         self.store.note_history(&history).await.expect("noted");
     }
 

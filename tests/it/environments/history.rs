@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::world::{by_hand, digits_in, done, refused, start};
+use super::world::{by_hand, digits_in, done, named, refused, run_to, settle, start, waiting_for};
 use crate::support::{DEADLINE, text};
 
 #[tokio::test]
@@ -73,6 +73,31 @@ async fn a_commit_that_carries_the_trailers_of_a_promotion_is_still_somebodys_ha
     assert!(audit.text.contains("environment.drift") && audit.text.contains(&commit[..12]), "{}", audit.text);
     let history = done(&bench, &["environments", "history", "staging", "digits"]).await;
     assert!(history["placements"][1]["run"].is_string(), "what was pushed here is known: {history:#}");
+    bench.finish().await;
+}
+
+/// The identifier of a promotion is no secret: a commit with it that promotes nothing must not end the run as promoted.
+#[tokio::test]
+async fn a_commit_that_only_says_it_is_a_promotion_that_waits_is_not_taken_for_it() {
+    let frozen = [("staging", "freezes: [{until: 2099-01-01T00:00:00Z, reason: the holidays}]")];
+    let mut bench = start(&frozen, "").await;
+    bench.push("a first model").await;
+    let waiting = waiting_for(&bench, "staging").await;
+    let artifact = text(&waiting, "artifact");
+    let id =
+        slipway_contract::Digest::of(format!("{}\ndigits\nstaging\n{artifact}\n", text(&waiting, "id")).as_bytes());
+    let clone = by_hand(&bench).await;
+    let message = format!("Nothing to see here\n\nSlipway-Promotion: {id}\nSlipway-Run: {}", text(&waiting, "id"));
+    clone.git(&["commit", "--quiet", "--allow-empty", "-m", &message]).await.expect("forged");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let forged = clone.head().await.expect("a commit");
+
+    settle(&bench, &[("staging", "")], "");
+    bench.restart(&[]).await;
+    let stalled = run_to(&bench, "staging", "the run stalls", |run| run["stalled"] == true).await;
+    let said = format!("{} in `staging` says that it is this promotion, but it was not made here", &forged[..12]);
+    assert!(text(&stalled, "reason").contains(&said), "{stalled:#}");
+    assert_eq!(named(&bench, "staging").await, "none", "nothing is promoted, and nothing says it is");
     bench.finish().await;
 }
 

@@ -27,6 +27,8 @@ CREATE TABLE contributors (
     PRIMARY KEY (source, revision, part, account)
 );
 
+CREATE INDEX contributors_by_age ON contributors (at);
+
 -- Commits for environments that this installation made: noted before they are pushed.
 CREATE TABLE pushed_commits (
     environment TEXT NOT NULL,
@@ -35,6 +37,8 @@ CREATE TABLE pushed_commits (
     at          BIGINT NOT NULL,
     PRIMARY KEY (environment, revision)
 );
+
+CREATE INDEX pushed_commits_by_age ON pushed_commits (at);
 
 -- When a placement was first seen here; 0 for those of earlier versions, which only know their commit's own time.
 ALTER TABLE placements ADD COLUMN seen_at BIGINT NOT NULL DEFAULT 0;

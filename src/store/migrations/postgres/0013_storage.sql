@@ -23,3 +23,9 @@ CREATE TABLE store_identity (
     place BIGINT NOT NULL PRIMARY KEY CHECK (place = 1),
     id    TEXT    NOT NULL
 );
+
+-- Where a lane began whose first runs were removed: the revision before them, empty if there was none.
+CREATE TABLE lane_starts (
+    lane TEXT NOT NULL PRIMARY KEY,
+    base TEXT NOT NULL
+);
