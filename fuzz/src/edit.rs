@@ -52,7 +52,7 @@ fn read(input: &[u8]) -> Option<(Edit, &[u8])> {
     };
     // Line breaks within a value are written as in the golden cases.
     let value = text(value)?.replace("\\n", "\n");
-    Some((Edit { selector, place, value, create: flag == b"create" }, content))
+    Some((Edit { selector, place, value, create: flag == b"create", anchored: flag == b"anchored" }, content))
 }
 
 /// What stands before the first changed value and behind the last one is the same; of an added value, all that was there.

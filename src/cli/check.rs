@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 use slipway_contract::Model;
 
 use super::exit::{self, Exit, Failure};
@@ -124,8 +125,9 @@ fn check_model(path: &Path, name: &str, text: &str) -> Result<Vec<Diagnostic>, V
             Ok(policy) => {
                 problems.extend(policy.unfit_for(&model));
                 let rows = test_rows(folder, &model);
-                for Shortage { diagnostic, hopeless } in rows.map(|rows| policy.short_of_rows(rows)).unwrap_or_default()
-                {
+                let (of, now) = (model.metadata.name.as_str(), Timestamp::now());
+                let short = rows.map(|rows| policy.short_of_rows(rows, of, now));
+                for Shortage { diagnostic, hopeless } in short.unwrap_or_default() {
                     let list = if hopeless { &mut problems } else { &mut told };
                     list.push(diagnostic);
                 }

@@ -31,6 +31,9 @@ pub(super) struct Edit {
     /// Add the keys of the path that do not exist yet; a value that is added is text
     #[arg(long, requires = "path")]
     create: bool,
+    /// Change a value that is used elsewhere through aliases, there as well
+    #[arg(long, requires = "path")]
+    anchored: bool,
     /// Change the file instead of printing the result
     #[arg(long)]
     write: bool,
@@ -42,7 +45,7 @@ fn selector(text: &str) -> Result<Selector, manifest::NotASelector> {
 
 impl Edit {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let Self { file, select, path, marker, value, create, write } = self;
+        let Self { file, select, path, marker, value, create, anchored, write } = self;
         let place = match (path, marker) {
             (Some(path), _) => Place::Path(path),
             (None, Some(mark)) => Place::Mark(mark),
@@ -50,7 +53,7 @@ impl Edit {
         };
         let name = file.display().to_string();
         let content = read(&file).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
-        let wanted = Wanted { selector: select, place, value, create };
+        let wanted = Wanted { selector: select, place, value, create, anchored };
         let edited = manifest::edit(&name, &content, &wanted).map_err(refused)?;
         if write {
             if !edited.changes.is_empty() {

@@ -43,6 +43,9 @@ pub(super) struct EnvironmentFile {
     /// Promotions are requests to merge (pull or merge requests) instead of commits to the branch.
     #[serde(default)]
     pub(super) requests: Option<RequestsFile>,
+    /// What the commits of promotions say beside what Slipway says.
+    #[serde(default)]
+    pub(super) commit: CommitFile,
     /// When promotions may happen; at any time when there are none.
     #[serde(default)]
     pub(super) windows: Vec<WindowFile>,
@@ -61,6 +64,22 @@ pub(super) struct EnvironmentFile {
     /// The key that signs promotions: an Ed25519 key of OpenSSH without a passphrase.
     #[serde(default)]
     pub(super) signing_key: Option<SecretReference>,
+}
+
+/// What the commits of promotions say. Places for values: `{model}`, `{environment}`, `{version}`, `{artifact}`, `{run}`, `{source}`,
+/// `{revision}`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommitFile {
+    /// The first line; `Promote {model} to {environment}` when absent. A rollback says that it is one.
+    #[serde(default)]
+    pub(super) subject: Option<String>,
+    /// A paragraph behind what the checks say.
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    /// Adds a line `Signed-off-by` with the author's name and address.
+    #[serde(default)]
+    pub(super) sign_off: bool,
 }
 
 /// How promotions are requested.

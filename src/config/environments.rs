@@ -5,12 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::environment_file::{
-    AfterFile, ApprovalsFile, EnvironmentFile, FreezeFile, MergeFile, MethodFile, PersonFile, RequestsFile, WindowFile,
+    AfterFile, ApprovalsFile, CommitFile, EnvironmentFile, FreezeFile, MergeFile, MethodFile, PersonFile, RequestsFile,
+    WindowFile,
 };
 use super::remote::{Login, Place};
 use super::settle::settle_api;
 use super::{Environment, Problems};
-use crate::domain::{After, Approvals, Freeze, Need, People, Person, Rules, SourceName, Window};
+use crate::domain::{After, Approvals, CommitWords, Freeze, Need, People, Person, Rules, SourceName, Template, Window};
 use crate::forge::{self, MergeMethod};
 use crate::git::Identity;
 use crate::pipeline::{Merge, Requests};
@@ -93,6 +94,7 @@ fn settle_environment(
         owners,
         operators,
         requests,
+        commit,
         windows,
         freezes,
         credentials,
@@ -128,7 +130,8 @@ fn settle_environment(
         None => remote,
     };
     let requests = requests.and_then(|requests| settle_requests(requests, place, problems));
-    Some(Environment { remote, folder, rules, requests, owners, operators })
+    let commit = settle_commit(&commit, key, problems);
+    Some(Environment { remote, folder, rules, requests, owners, operators, commit })
 }
 
 fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problems) -> Option<Requests> {
@@ -204,6 +207,17 @@ fn settle_freezes(files: Vec<FreezeFile>, key: &str, problems: &mut Problems) ->
         freezes.push(Freeze { from, until, reason });
     }
     freezes
+}
+
+fn settle_commit(file: &CommitFile, key: &str, problems: &mut Problems) -> CommitWords {
+    let CommitFile { subject, body, sign_off } = file;
+    let subject = subject.as_deref().map(Template::subject);
+    let body = body.as_deref().map(Template::body);
+    CommitWords {
+        subject: subject.and_then(|subject| problems.take(&format!("{key}.commit.subject"), subject)),
+        body: body.and_then(|body| problems.take(&format!("{key}.commit.body"), body)),
+        sign_off: *sign_off,
+    }
 }
 
 /// Environments come after others that exist, and never after themselves.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::artifacts;
-use crate::domain::{Diagnostic, ForgeId, People, Rules, SourceName};
+use crate::domain::{CommitWords, Diagnostic, ForgeId, People, Rules, SourceName};
 use crate::executor::Settings as ExecutorSettings;
 use crate::forge;
 use crate::forge::Secret;
@@ -103,6 +103,8 @@ pub struct Environment {
     pub owners: BTreeMap<String, SourceName>,
     /// Who may hold and roll back from a forge, by their names.
     pub operators: BTreeSet<String>,
+    /// What the commits of promotions say.
+    pub commit: CommitWords,
 }
 
 /// A webhook that several sources share.

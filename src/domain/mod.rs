@@ -2,6 +2,7 @@
 
 mod account;
 mod approval;
+mod commit_words;
 mod contributor;
 mod delivery;
 mod diagnostic;
@@ -20,6 +21,7 @@ mod window;
 
 pub use account::{Account, Author, Commenter, ForgeId, NotAForgeId, Repository, Sender};
 pub use approval::{Approval, Hold, People, Person, Rejection};
+pub use commit_words::{CommitValues, CommitWords, NotATemplate, Template};
 pub use contributor::{Contributor, Identity, Part};
 pub use delivery::{Delivery, DeliveryState, Intake};
 pub use diagnostic::{Diagnostic, Position};

@@ -17,15 +17,26 @@ const MOST_REMEMBERED: usize = 1_000_000;
 /// Most folders within one another.
 const DEEPEST: usize = 128;
 
-/// Which files are meant: a text within, ends of names, and a size above which a file is not looked into.
+/// Which files are meant: one of some texts within, and how large they are at most, by the ends of their names, in any case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Held {
-    /// What a file must hold, as bytes.
-    pub text: String,
-    /// What its name must end with, one of these.
-    pub endings: Vec<String>,
-    /// Larger files are passed over.
-    pub max_bytes: u64,
+    /// What a file must hold, as bytes: one of these; whatever it is if there are none.
+    pub texts: Vec<String>,
+    /// Ends of names, and how large such a file is at most to be looked into.
+    pub endings: Vec<(String, u64)>,
+    /// How large every other file is at most.
+    pub others: u64,
+}
+
+impl Held {
+    /// How large a file of this name is at most to be looked into.
+    pub fn most_bytes(&self, name: &str) -> u64 {
+        let ends_with = |ending: &str| {
+            let from = name.len().checked_sub(ending.len());
+            from.and_then(|from| name.get(from..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+        };
+        self.endings.iter().find(|(ending, _)| ends_with(ending)).map_or(self.others, |(_, most)| *most)
+    }
 }
 
 /// What is known of the folders that were looked through, by the ids of their trees: equal ids are equal folders.
@@ -42,7 +53,7 @@ struct Folder {
 }
 
 impl Holdings {
-    /// The files that are meant, sorted by path. Paths that are not UTF-8 are passed over.
+    /// The files that are meant, sorted by path. What is not UTF-8 in a path is a replacement character there.
     pub(super) fn find(
         &mut self,
         repository: &Repository,
@@ -81,7 +92,7 @@ impl Holdings {
         }
         let (mut files, mut folders) = (Vec::new(), Vec::new());
         for entry in &repository.find_tree(id)? {
-            let Ok(part) = std::str::from_utf8(entry.name_bytes()) else { continue };
+            let part = &*String::from_utf8_lossy(entry.name_bytes());
             match Kind::of(entry.filemode()) {
                 Kind::Folder => {
                     let inner = self.look_through(repository, name, entry.id(), depth + 1)?;
@@ -99,16 +110,17 @@ impl Holdings {
 
     /// The file, named by its last part, if it is meant.
     fn meant(&self, repository: &Repository, name: &str, id: Oid) -> Result<Option<TreeFile>, git2::Error> {
-        if !self.of.endings.iter().any(|ending| name.ends_with(ending.as_str())) {
+        let most = self.of.most_bytes(name);
+        if most == 0 {
             return Ok(None);
         }
         let size = tree::blob_size(repository, id)?;
-        if size > self.of.max_bytes {
+        if size > most {
             return Ok(None);
         }
         let blob = repository.find_blob(id)?;
-        let text = self.of.text.as_bytes();
-        let holds = text.is_empty() || blob.content().windows(text.len()).any(|window| window == text);
+        let holds_one = |text: &String| blob.content().windows(text.len().max(1)).any(|found| found == text.as_bytes());
+        let holds = self.of.texts.is_empty() || self.of.texts.iter().any(holds_one);
         Ok(holds.then(|| TreeFile { path: name.to_owned(), blob: id.to_string(), size }))
     }
 }

@@ -79,6 +79,11 @@ impl Mirror {
         })
     }
 
+    /// The bytes of a file that was found in one of the branch's trees, whatever its path.
+    pub fn read_found(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
+        self.reading(|repository| tree::read_blob(repository, file))
+    }
+
     /// The regular files whose path the predicate takes, sorted by path.
     pub fn find_files(&self, commit: &CommitSha, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
         self.reading(|repository| {

@@ -133,7 +133,7 @@ impl Remote {
     }
 
     /// Who is named as author there, if that is not left to each commit.
-    pub(super) fn author(&self) -> Option<&Identity> {
+    pub fn author(&self) -> Option<&Identity> {
         self.author.as_ref()
     }
 

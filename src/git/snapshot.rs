@@ -42,6 +42,11 @@ impl<'a> Snapshot<'a> {
         read().map_err(|fault| self.noted(fault))
     }
 
+    /// The bytes of a file that was found in the tree, whatever its path.
+    pub fn read_found(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
+        tree::read_blob(self.repository, file).map_err(|fault| self.noted(fault))
+    }
+
     /// The regular files whose path the predicate takes, sorted by path.
     pub fn find_files(&self, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
         let find = || read::find_files(self.repository, self.mirror.remote().url(), &self.commit.tree()?, predicate);

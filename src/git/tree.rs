@@ -154,6 +154,11 @@ pub(super) fn blob_size(repository: &Repository, id: Oid) -> Result<u64, git2::E
     }
 }
 
+/// The bytes of a file that was found in a tree.
+pub(super) fn read_blob(repository: &Repository, file: &super::TreeFile) -> Result<Vec<u8>, Fault> {
+    Ok(repository.find_blob(Oid::from_str(&file.blob)?)?.content().to_vec())
+}
+
 /// A path from the caller: relative, without `.`, `..`, `.git`, empty parts or control characters.
 pub(super) fn check_path(name: &str, path: &str) -> Result<(), GitError> {
     let bad_part = |part: &str| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");

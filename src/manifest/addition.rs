@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use crate::domain::Position;
 use crate::yaml::{Kind, Node, Path, Style, Tree, is_plain_text};
 
 use super::refusal::Refusal;
 use super::render::{double_quoted, invisible_in};
+use super::second_parser;
 use super::splice::{Meaning, Splice};
 use super::target::Candidate;
 
@@ -30,11 +32,7 @@ pub(super) fn addition(
     if parent.is_shared {
         return Err(Refusal::aliased_anchor(file, at));
     }
-    for (what, text) in keys.iter().map(|key| ("key", key.as_str())).chain([("value", value)]) {
-        if let Some(character) = invisible_in(text) {
-            return Err(Refusal::control_character(file, at, what, character));
-        }
-    }
+    visible(file, at, keys, value)?;
     let quoted = flow && last_key(node).is_some_and(is_double_quoted);
     let (offset, text) = if flow {
         in_braces(tree, node, keys, value, quoted).map_err(refuse)?
@@ -97,16 +95,57 @@ fn in_lines(tree: &Tree, node: &Node, keys: &[String], value: &str) -> Result<(u
     let text = tree.text();
     let next = line_break_after(text, end);
     let line_end = next.clone().or_else(|| line_break_after(text, 0)).map_or("\n", |at| &text[at]);
+    let lines = lines_of(&indentation, keys, value, line_end);
+    Ok(match next {
+        Some(at) => (at.end, format!("{lines}{line_end}")),
+        None => (text.len(), format!("{line_end}{lines}")),
+    })
+}
+
+/// A line for each key, one within the other, and the value behind the last.
+fn lines_of(indentation: &str, keys: &[String], value: &str, line_end: &str) -> String {
     let mut lines = Vec::new();
     for (depth, key) in keys.iter().enumerate() {
         let value = if depth + 1 == keys.len() { format!(" {}", written(value, false)) } else { String::new() };
         lines.push(format!("{indentation}{}{}:{value}", INDENTATION.repeat(depth), written(key, false)));
     }
-    let lines = lines.join(line_end);
-    Ok(match next {
-        Some(at) => (at.end, format!("{lines}{line_end}")),
-        None => (text.len(), format!("{line_end}{lines}")),
-    })
+    lines.join(line_end)
+}
+
+/// The text of a file without values, with its first one: a text under these keys, behind the comments that are there.
+pub(super) fn first_entry(
+    file: &str,
+    tree: &Tree,
+    path: &Path,
+    keys: &[String],
+    value: &str,
+) -> Result<String, Refusal> {
+    let at = Position { line: 1, column: 1 };
+    visible(file, at, keys, value)?;
+    let text = tree.text();
+    let line_end = line_break_after(text, 0).map_or("\n", |at| &text[at]);
+    let gap = if text.is_empty() || text.ends_with(line_end) { "" } else { line_end };
+    let new = format!("{text}{gap}{}{line_end}", lines_of("", keys, value, line_end));
+    let read = Tree::parse(file, &new).ok().filter(|read| {
+        let comments = |tree: &Tree| tree.comments().iter().map(|comment| comment.text.clone()).collect::<Vec<_>>();
+        read.documents().len() == 1
+            && comments(tree) == comments(read)
+            && read.find(0, path).and_then(|place| place.node.scalar()) == Some(value)
+    });
+    if read.is_some() && second_parser::holds_only(&new, keys, value) {
+        return Ok(new);
+    }
+    Err(Refusal::not_creatable(file, at, path, "what stands in the file leaves no place for it"))
+}
+
+/// Whether keys and a value may be written.
+fn visible(file: &str, at: Position, keys: &[String], value: &str) -> Result<(), Refusal> {
+    for (what, text) in keys.iter().map(|key| ("key", key.as_str())).chain([("value", value)]) {
+        if let Some(character) = invisible_in(text) {
+            return Err(Refusal::control_character(file, at, what, character));
+        }
+    }
+    Ok(())
 }
 
 /// The first line break at or after an offset.

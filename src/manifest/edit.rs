@@ -52,13 +52,14 @@ pub fn markers(file: &str, content: &[u8]) -> Result<Vec<Marker>, Refusal> {
         return Ok(Vec::new());
     }
     let tree = read(file, content)?;
+    // A value that holds more than its mark says is refused by whoever writes there, and keeps nobody else from reading.
     let marker = |Marked { mark: Mark { model, field }, around, target }| Marker {
         model,
         field,
-        value: around.within(target.value).unwrap_or_default().to_owned(),
+        value: around.within(target.value).unwrap_or(target.value).to_owned(),
         position: tree.position(target.node.span.start),
     };
-    Ok(marked(file, &tree, |_| true, |_| None)?.into_iter().map(marker).collect())
+    Ok(marked(file, &tree, |_| true)?.into_iter().map(marker).collect())
 }
 
 /// Writes the values of one model into all of its places in a file.
@@ -75,14 +76,11 @@ pub fn set<'content>(
         return Ok(Edited { content: Cow::Borrowed(content), changes: Vec::new(), places: 0 });
     }
     let tree = read(file, content)?;
-    let wanted = marked(file, &tree, |mark| mark.model == model, |mark| Some(values.of(mark.field)))?
-        .into_iter()
-        .map(|Marked { mark, around, target }| Wanted {
-            new: around.around(values.of(mark.field)),
-            place: Place::Mark(mark),
-            target,
-        })
-        .collect();
+    let mut wanted = Vec::new();
+    for place in marked(file, &tree, |mark| mark.model == model)? {
+        let new = values.of(place.mark.field);
+        wanted.push(place.wanted(file, &tree, new)?);
+    }
     replace(file, content, &tree, wanted)
 }
 
@@ -175,13 +173,29 @@ pub(super) struct Marked<'tree> {
     pub(super) target: Target<'tree>,
 }
 
-/// The wanted markers with the scalars they stand next to. A scalar that holds more than its marker says is refused: the rest
-/// would be lost. One that holds the new value already loses nothing.
-pub(super) fn marked<'tree, 'new>(
+impl<'tree> Marked<'tree> {
+    /// What its scalar is to become. One that holds more than its marker says is refused: the rest would be lost. One that holds
+    /// the new value already loses nothing.
+    pub(super) fn wanted(self, file: &str, tree: &Tree, new: &str) -> Result<Wanted<'tree>, Refusal> {
+        let Self { mark, around, target } = self;
+        let at = tree.position(target.node.span.start);
+        let Some(value) = around.within(target.value) else {
+            return Err(Refusal::not_around(file, at, &around, target.value));
+        };
+        if new != value
+            && let Some(more) = around.more(mark.field, value)
+        {
+            return Err(Refusal::part_of_value(file, at, &mark, &more, target.value));
+        }
+        Ok(Wanted { new: around.around(new), place: Place::Mark(mark), target })
+    }
+}
+
+/// The wanted markers with the scalars they stand next to.
+pub(super) fn marked<'tree>(
     file: &'tree str,
     tree: &'tree Tree,
     is_wanted: impl Fn(&Mark) -> bool,
-    new: impl Fn(&Mark) -> Option<&'new str>,
 ) -> Result<Vec<Marked<'tree>>, Refusal> {
     let targets = Targets::of(file, tree);
     let mut places = Vec::new();
@@ -189,20 +203,9 @@ pub(super) fn marked<'tree, 'new>(
         let at = tree.position(comment.span.start);
         let Some(mark) = mark_of(comment) else { continue };
         let Asked { mark, around } = mark.map_err(|bad| Refusal::bad_marker(file, at, &bad))?;
-        if !is_wanted(&mark) {
-            continue;
+        if is_wanted(&mark) {
+            places.push(Marked { mark, around, target: targets.beside(comment)? });
         }
-        let target = targets.beside(comment)?;
-        let at = tree.position(target.node.span.start);
-        let Some(value) = around.within(target.value) else {
-            return Err(Refusal::not_around(file, at, &around, target.value));
-        };
-        if new(&mark) != Some(value)
-            && let Some(more) = around.more(mark.field, value)
-        {
-            return Err(Refusal::part_of_value(file, at, &mark, &more, target.value));
-        }
-        places.push(Marked { mark, around, target });
     }
     Ok(places)
 }
@@ -223,6 +226,6 @@ fn splice(file: &str, at: Position, target: &Target<'_>, what: &str, new: &str) 
         steps: target.steps.clone(),
         span: target.node.span.clone(),
         text: rendered.text,
-        meaning: Meaning::Replaced { value: new.to_owned(), style: rendered.style, is_number: rendered.is_number },
+        meaning: Meaning::Replaced { value: new.to_owned(), style: rendered.style, is_typed: rendered.is_typed },
     })
 }

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::domain::Position;
-use crate::yaml::{Kind, Path, Tree};
+use crate::yaml::{Kind, Node, Path, Tree};
 
-use super::addition::addition;
-use super::edit::{Change, Edited, Marked, Wanted, marked, read, replace};
+use super::addition::{addition, first_entry};
+use super::edit::{Change, Edited, Wanted, marked, read, replace};
 use super::guard;
-use super::locate::{Found, keys_of, locate};
+use super::locate::{Found, key_of, keys_of, locate};
 use super::marker::Mark;
 use super::refusal::Refusal;
 use super::selector::Selector;
@@ -36,6 +36,8 @@ pub struct Edit {
     pub value: String,
     /// Whether a path may lead to keys that do not exist yet; they are then added, and the value is text.
     pub create: bool,
+    /// Whether a value may change that is used elsewhere through aliases: it changes there as well.
+    pub anchored: bool,
 }
 
 /// A file with the edits that are to be made in it, one after another.
@@ -81,9 +83,21 @@ fn at_path<'content>(
     path: &Path,
     edit: &Edit,
 ) -> Result<Edited<'content>, Refusal> {
+    if edit.create
+        && edit.selector == Selector::default()
+        && tree.documents().iter().all(Node::is_left_out)
+        && let Some(keys) = path.segments().iter().map(key_of).collect::<Option<Vec<String>>>()
+        && !keys.is_empty()
+    {
+        let text = first_entry(file, tree, path, &keys, &edit.value)?;
+        let position = Position { line: text.lines().count() + 1 - keys.len(), column: 1 };
+        let change = Change { position, place: edit.place.clone(), old: None, new: edit.value.clone() };
+        return Ok(Edited { content: Cow::Owned(text.into_bytes()), changes: vec![change], places: 1 });
+    }
     let document = edit.selector.choose(file, tree)?;
     match locate(file, tree, document, path)? {
         Found::Value { value, at } => {
+            let value = Candidate { is_shared: value.is_shared && !edit.anchored, ..value };
             let target = scalar(file, tree, path, &value, at)?;
             allowed(file, tree, document)?;
             replace(file, content, tree, vec![Wanted { place: edit.place.clone(), target, new: edit.value.clone() }])
@@ -115,17 +129,13 @@ fn at_marks<'content>(
     mark: &Mark,
     edit: &Edit,
 ) -> Result<Edited<'content>, Refusal> {
-    let mut targets = marked(file, tree, |found| found == mark, |_| Some(edit.value.as_str()))?;
+    let mut targets = marked(file, tree, |found| found == mark)?;
     targets.retain(|marked| edit.selector.matches(tree, marked.target.document));
     if targets.is_empty() {
         return Err(Refusal::no_such_mark(file, mark, &edit.selector));
     }
-    let wanted = targets.into_iter().map(|Marked { around, target, .. }| Wanted {
-        place: edit.place.clone(),
-        target,
-        new: around.around(&edit.value),
-    });
-    replace(file, content, tree, wanted.collect())
+    let wanted: Result<Vec<_>, _> = targets.into_iter().map(|place| place.wanted(file, tree, &edit.value)).collect();
+    replace(file, content, tree, wanted?)
 }
 
 /// The scalar at the end of a path.

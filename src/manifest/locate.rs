@@ -43,10 +43,11 @@ pub(super) fn locate<'tree>(
     Ok(Found::Value { value: way.here, at: way.at })
 }
 
-fn key_of(segment: &Segment) -> Option<String> {
+/// The key that a step names.
+pub(super) fn key_of(segment: &Segment) -> Option<String> {
     match segment {
         Segment::Key(key) => Some(key.clone()),
-        Segment::Index(_) | Segment::Named(_) => None,
+        Segment::Index(_) | Segment::Item { .. } => None,
     }
 }
 
@@ -84,8 +85,8 @@ impl Way<'_, '_> {
                 Some(node) => (*index, Place { key: None, node }),
                 None => return Err(Refusal::missing_item(self.file, self.at, &self.path, *index, items.len())),
             },
-            (Kind::Sequence { items, .. }, Segment::Named(name)) => {
-                let index = self.item(items, name)?;
+            (Kind::Sequence { items, .. }, Segment::Item { key, value }) => {
+                let index = self.item(items, key, value)?;
                 (index, Place { key: None, node: &items[index] })
             }
             (Kind::Alias(_), _) => return Err(Refusal::path_through_alias(self.file, self.at, &self.path)),
@@ -143,20 +144,20 @@ impl Way<'_, '_> {
         }
     }
 
-    /// The number of the one item whose `name` this is.
-    fn item(&self, items: &[Node], name: &str) -> Result<usize, Refusal> {
+    /// The number of the one item in which a key has a value.
+    fn item(&self, items: &[Node], key: &str, value: &str) -> Result<usize, Refusal> {
         let mut found =
-            items.iter().enumerate().filter(|(_, item)| name_of(item) == Some(name)).map(|(index, _)| index);
+            items.iter().enumerate().filter(|(_, item)| item.says(key) == Some(value)).map(|(index, _)| index);
         match (found.next(), found.next()) {
             (Some(only), None) => Ok(only),
             (Some(first), Some(second)) => {
                 let line = self.tree.position(items[first].span.start).line;
                 let at = self.tree.position(items[second].span.start);
-                Err(Refusal::several_items(self.file, at, &self.path, name, line))
+                Err(Refusal::several_items(self.file, at, &self.path, (key, value), line))
             }
             (None, _) => {
-                let names: Vec<&str> = items.iter().filter_map(name_of).collect();
-                Err(Refusal::no_such_item(self.file, self.at, &self.path, name, &names))
+                let values: Vec<&str> = items.iter().filter_map(|item| item.says(key)).collect();
+                Err(Refusal::no_such_item(self.file, self.at, &self.path, (key, value), &values))
             }
         }
     }
@@ -171,11 +172,4 @@ fn anchored(node: &Node, anchor: usize) -> Option<&Node> {
         Kind::Sequence { items, .. } => items.iter().find_map(|item| anchored(item, anchor)),
         Kind::Scalar { .. } | Kind::Alias(_) => None,
     }
-}
-
-fn name_of(item: &Node) -> Option<&str> {
-    let Kind::Mapping { entries, .. } = &item.kind else {
-        return None;
-    };
-    entries.iter().find(|entry| entry.key.scalar() == Some("name"))?.value.scalar()
 }

@@ -11,7 +11,7 @@ use super::marker::{Mark, mark_of, may_hold_markers};
 /// The word, in any case.
 const WORD: &str = "slipway";
 /// Quotes as people and their programs write them.
-const QUOTES: [char; 9] = ['"', '\'', '`', '“', '”', '„', '‘', '’', '«'];
+const QUOTES: [char; 13] = ['"', '\'', '`', '“', '”', '„', '‘', '’', '‚', '«', '»', '‹', '›'];
 
 /// A line that looks like a mark of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,29 +49,45 @@ fn lines_of_marks(file: &str, text: &str) -> HashSet<usize> {
     marks.map(|comment| tree.line_of(comment.span.start)).collect()
 }
 
-/// Where a line says `slipway`, then a colon, then `MODEL:FIELD`, in whatever quotes. A line that is commented out together
-/// with its mark, and prose on a line of its own, are none.
+/// Where a line says `slipway`, then a colon, then `MODEL:FIELD`, in whatever quotes. In a comment the colon may be missing, and
+/// the field may be a misspelt one. A line that is commented out together with its mark, and prose on a line of its own, are
+/// none.
 fn looks_like_mark(line: &str) -> Option<(usize, Mark)> {
     if let Some(comment) = line.trim_start().strip_prefix('#') {
-        let begins = comment.trim_start_matches('#').trim_start();
+        let begins = comment.trim_start_matches('#').trim_start().trim_start_matches(QUOTES);
         if !begins.starts_with('{') && !begins.to_ascii_lowercase().starts_with(WORD) {
             return None;
         }
     }
+    let comment = line.find(" #").or_else(|| line.trim_start().starts_with('#').then_some(0));
     let lower = line.to_ascii_lowercase();
-    lower.match_indices(WORD).find_map(|(at, _)| Some((at, mark_after(&line[at + WORD.len()..])?)))
+    lower.match_indices(WORD).find_map(|(at, _)| {
+        let in_comment = comment.is_some_and(|comment| comment < at);
+        Some((at, mark_after(&line[at + WORD.len()..], in_comment)?))
+    })
 }
 
 /// The mark that seems to follow the word.
-fn mark_after(rest: &str) -> Option<Mark> {
-    let rest = rest.trim_start_matches(QUOTES).trim_start().strip_prefix(':')?;
+fn mark_after(rest: &str, in_comment: bool) -> Option<Mark> {
+    let unquoted = rest.trim_start_matches(QUOTES).trim_start();
+    let rest = match unquoted.strip_prefix(':') {
+        Some(rest) => rest,
+        None if in_comment && unquoted.len() < rest.len() => unquoted,
+        None => return None,
+    };
     let rest = rest.trim_start().trim_start_matches(QUOTES);
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let (model, rest) = rest.split_at(rest.find(|c| !is_name(c))?);
     let rest = rest.strip_prefix(':')?;
-    let field = rest.split(|c: char| !c.is_ascii_alphanumeric()).next()?;
-    let field = Field::named(&field.to_ascii_lowercase())?;
+    let word = rest.split(|c: char| !c.is_ascii_alphanumeric()).next()?.to_ascii_lowercase();
+    let misspelt = || Field::ALL.into_iter().find(|field| in_comment && is_slip(&word, field.as_str()));
+    let field = Field::named(&word).or_else(misspelt)?;
     Some(Mark { model: model.to_ascii_lowercase(), field })
+}
+
+/// Whether a word is a known one with two letters wrong at most, and begins like it.
+fn is_slip(word: &str, known: &str) -> bool {
+    word.get(..1) == known.get(..1) && strsim::osa_distance(word, known) <= 2
 }
 
 fn told(file: &str, at: Position, line: &str, mark: &Mark) -> Diagnostic {
@@ -109,6 +125,10 @@ mod tests {
             "# slipway: churn:uri",
             "# {'slipway': 'churn:uri'}",
             "uri: none # SLIPWAY:churn:uri",
+            "uri: none # «slipway»: «churn:uri»",
+            "uri: none # {'slipway': 'churn:urii'}",
+            "uri: none # {'slipway': 'churn:url'}",
+            "uri: none # slipway churn:uri",
             "slipway.dev/uri: none # {'slipway': 'churn:uri'}",
         ] {
             let near = near_misses("app.yaml", format!("a: 1\n{line}\n").as_bytes());
@@ -138,6 +158,8 @@ mod tests {
             "image: ghcr.io/team/slipway:version\n",
             "slipway: {url: http://slipway:8420}\n",
             "uri: none # {\"slipway\": \"churn:tag\"}\n",
+            "uri: none # slipway writes churn:uri here\n",
+            "image: registry/slipway:5000:run1\n",
         ] {
             assert_eq!(found(text), [""; 0], "{text}");
         }

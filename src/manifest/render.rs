@@ -12,8 +12,8 @@ pub(super) struct Rendered {
     pub(super) text: String,
     /// Their style.
     pub(super) style: Style,
-    /// Whether they are a number rather than text.
-    pub(super) is_number: bool,
+    /// Whether they are a number or a truth value rather than text.
+    pub(super) is_typed: bool,
 }
 
 /// Why a value cannot take the place of another.
@@ -40,9 +40,9 @@ pub(super) fn render(style: Style, old: &str, new: &str) -> Result<Rendered, Unf
 /// A value without quotes keeps its type; text that would not read as text gets quotes.
 fn plain(old: &str, new: &str) -> Result<Rendered, Unfit> {
     match reading_of(old) {
-        Reading::Number if is_exact_number(new) => {
-            Ok(Rendered { text: new.to_owned(), style: Style::Plain, is_number: true })
-        }
+        Reading::Number if is_exact_number(new) => Ok(typed(new)),
+        // What YAML 1.2 takes for a truth value, every reader does; `yes` and `on` are texts to some.
+        Reading::Boolean if is_truth_value(old) && is_truth_value(new) => Ok(typed(new)),
         Reading::Number => Err(Unfit::Kind("a number")),
         Reading::Boolean => Err(Unfit::Kind("a truth value")),
         Reading::Special => Err(Unfit::Kind("a word with a meaning of its own")),
@@ -51,8 +51,16 @@ fn plain(old: &str, new: &str) -> Result<Rendered, Unfit> {
     }
 }
 
+fn typed(new: &str) -> Rendered {
+    Rendered { text: new.to_owned(), style: Style::Plain, is_typed: true }
+}
+
+fn is_truth_value(text: &str) -> bool {
+    matches!(text, "true" | "false")
+}
+
 fn text(style: Style, text: String) -> Rendered {
-    Rendered { text, style, is_number: false }
+    Rendered { text, style, is_typed: false }
 }
 
 /// A text within double quotes.

@@ -1,5 +1,7 @@
 //! What an independent parser makes of a text before and after an edit: the guard's second opinion.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde_yaml::Value;
 
@@ -38,7 +40,10 @@ pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) ->
                 if is_edited && !agrees(&old.documents()[document], &wanted) {
                     return Err(Refusal::unread_by_second_parser(file, at, "it reads other values"));
                 }
-                let found = here.all(|splice| put(&mut wanted, splice));
+                let root = &old.documents()[document];
+                let found = here.all(|splice| {
+                    places(root, &splice.steps).iter().all(|steps| put(&mut wanted, steps, &splice.meaning))
+                });
                 if !found || wanted != after {
                     return Err(Refusal::guard(file, at, "a second parser sees another change"));
                 }
@@ -61,19 +66,81 @@ fn values(text: &str, expected: usize) -> Vec<Result<Value, serde_yaml::Error>> 
     values
 }
 
+/// Most places that are one value through aliases of aliases.
+const MOST_PLACES: usize = 10_000;
+
+/// Where a value stands: at its steps, and wherever an alias stands for it, or for something that holds it.
+fn places(root: &Node, steps: &[usize]) -> Vec<Vec<usize>> {
+    let mut named = Named::default();
+    named.collect(root, &mut Vec::new());
+    let mut all = vec![steps.to_vec()];
+    let mut next = 0;
+    while next < all.len() && all.len() < MOST_PLACES {
+        for (anchor, alias) in &named.aliases {
+            let within = named.anchors.get(anchor).and_then(|anchored| all[next].strip_prefix(anchored.as_slice()));
+            let Some(within) = within else { continue };
+            let place = [alias, within].concat();
+            if !all.contains(&place) {
+                all.push(place);
+            }
+        }
+        next += 1;
+    }
+    all
+}
+
+/// The ways to what has an anchor, and to aliases.
+#[derive(Default)]
+struct Named {
+    anchors: HashMap<usize, Vec<usize>>,
+    aliases: Vec<(usize, Vec<usize>)>,
+}
+
+impl Named {
+    fn collect(&mut self, node: &Node, steps: &mut Vec<usize>) {
+        if let Some(anchor) = node.anchor {
+            self.anchors.insert(anchor, steps.clone());
+        }
+        let children: Vec<&Node> = match &node.kind {
+            Kind::Mapping { entries, .. } => entries.iter().map(|entry| &entry.value).collect(),
+            Kind::Sequence { items, .. } => items.iter().collect(),
+            Kind::Alias(anchor) => {
+                self.aliases.push((*anchor, steps.clone()));
+                return;
+            }
+            Kind::Scalar { .. } => return,
+        };
+        for (index, child) in children.into_iter().enumerate() {
+            steps.push(index);
+            self.collect(child, steps);
+            steps.pop();
+        }
+    }
+}
+
+/// What the second parser makes of a text that should hold one text below these keys, and nothing else.
+pub(super) fn holds_only(text: &str, keys: &[String], value: &str) -> bool {
+    matches!(&values(text, 1)[..], [Ok(found)] if *found == nested(keys, value))
+}
+
+/// A text below keys, each in a mapping of its own.
+fn nested(keys: &[String], value: &str) -> Value {
+    keys.iter().rev().fold(Value::from(value), |inner, key| {
+        Value::Mapping([(Value::from(key.as_str()), inner)].into_iter().collect())
+    })
+}
+
 /// Puts a wanted value where it belongs; `false` if the second parser has no such place.
-fn put(document: &mut Value, splice: &Splice) -> bool {
-    let place = splice.steps.iter().try_fold(document, |value, index| step(value, *index));
-    match (&splice.meaning, place) {
-        (Meaning::Replaced { value, is_number, .. }, Some(place)) if !place.is_mapping() && !place.is_sequence() => {
-            *place = if *is_number { serde_yaml::from_str(value).unwrap_or_default() } else { value.as_str().into() };
+fn put(document: &mut Value, steps: &[usize], meaning: &Meaning) -> bool {
+    let place = steps.iter().try_fold(document, |value, index| step(value, *index));
+    match (meaning, place) {
+        (Meaning::Replaced { value, is_typed, .. }, Some(place)) if !place.is_mapping() && !place.is_sequence() => {
+            *place = if *is_typed { serde_yaml::from_str(value).unwrap_or_default() } else { value.as_str().into() };
             true
         }
         (Meaning::Added { keys, value, .. }, Some(Value::Mapping(entries))) => {
-            let nested = keys.iter().skip(1).rev().fold(Value::from(value.as_str()), |inner, key| {
-                Value::Mapping([(Value::from(key.as_str()), inner)].into_iter().collect())
-            });
-            keys.first().is_some_and(|key| entries.insert(key.as_str().into(), nested).is_none())
+            let Some((first, within)) = keys.split_first() else { return false };
+            entries.insert(first.as_str().into(), nested(within, value)).is_none()
         }
         _ => false,
     }

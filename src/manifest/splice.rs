@@ -28,8 +28,8 @@ pub(super) enum Meaning {
         value: String,
         /// How it is written.
         style: Style,
-        /// Whether it is a number rather than text.
-        is_number: bool,
+        /// Whether it is a number or a truth value rather than text.
+        is_typed: bool,
     },
     /// A mapping has one more entry, the last: a text under one key, or under several, each in a mapping of its own.
     Added {

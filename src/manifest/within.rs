@@ -71,14 +71,21 @@ fn digest_in(text: &str) -> Option<(usize, usize)> {
     Some((from, from + DIGEST.len() + letters))
 }
 
-/// Where an address with a scheme stands: up to a space, a quote or a comma.
+/// Where an address with a scheme stands: up to a space, a quote or a comma. A text that begins with one holds whatever an
+/// address may hold (RFC 3986, section 2), and one of a file is a path, which may hold anything.
 fn uri_in(text: &str) -> Option<(usize, usize)> {
     let colon = text.find("://")?;
     let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let scheme = text.as_bytes()[..colon].iter().rev().take_while(|byte| is_of_scheme(byte)).count();
-    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ',' | ';' | '}' | ']' | ')');
+    let from = colon - scheme;
+    let ends = |c: char| match c {
+        _ if text.starts_with("file://") => false,
+        '\'' | ',' | ';' | ')' => from > 0,
+        '"' | '`' | '}' | ']' => true,
+        c => c.is_whitespace(),
+    };
     let to = text[colon..].find(ends).map_or(text.len(), |length| colon + length);
-    Some((colon - scheme, to))
+    Some((from, to))
 }
 
 /// Where the value of `NAME=value` or `--option=value` begins.
@@ -129,6 +136,8 @@ mod tests {
             (Field::Uri, "none"),
             (Field::Uri, "s3://models/none?x=1&y=2"),
             (Field::Uri, "file:///models/a"),
+            (Field::Uri, "file:///srv/My Models (new), 'a'; b/state"),
+            (Field::Uri, "s3://models/a(1),b;c='d'"),
             (Field::Uri, "models/old"),
             (Field::Uri, "not yet"),
             (Field::Digest, digest.as_str()),

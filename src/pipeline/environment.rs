@@ -7,7 +7,7 @@ use super::branch_writer::BranchWriter;
 use super::marks::{Marked, Marks};
 use super::request::Requests;
 use super::{Pipeline, StepError, blocking};
-use crate::domain::{CommitSha, Named, Retry, Rules, Run, SourceName};
+use crate::domain::{CommitSha, CommitWords, Named, Retry, Rules, Run, SourceName};
 use crate::git::Mirror;
 
 /// An environment that may be written.
@@ -19,6 +19,7 @@ pub struct Environment {
     requests: Option<Requests>,
     owners: BTreeMap<String, SourceName>,
     operators: BTreeSet<String>,
+    commit: CommitWords,
 }
 
 impl Environment {
@@ -26,7 +27,8 @@ impl Environment {
     /// to merge one.
     pub fn new(writer: BranchWriter, folder: Option<String>, rules: Rules, requests: Option<Requests>) -> Self {
         let marks = Arc::new(Marks::below(folder.as_deref()));
-        Self { writer, folder, marks, rules, requests, owners: BTreeMap::new(), operators: BTreeSet::new() }
+        let (owners, operators, commit) = (BTreeMap::new(), BTreeSet::new(), CommitWords::default());
+        Self { writer, folder, marks, rules, requests, owners, operators, commit }
     }
 
     /// The same with the sources that own models here whoever promotes them first, and with the people who may hold and roll back
@@ -34,6 +36,17 @@ impl Environment {
     #[must_use]
     pub fn owned(self, owners: BTreeMap<String, SourceName>, operators: BTreeSet<String>) -> Self {
         Self { owners, operators, ..self }
+    }
+
+    /// The same whose promotions' commits say this.
+    #[must_use]
+    pub fn saying(self, commit: CommitWords) -> Self {
+        Self { commit, ..self }
+    }
+
+    /// What the commits of promotions say.
+    pub(super) fn commit_words(&self) -> &CommitWords {
+        &self.commit
     }
 
     /// The sources that models belong to here by the settings.

@@ -6,14 +6,41 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::StepError;
 use crate::domain::{CommitSha, Diagnostic, Named};
 use crate::git::{GitError, Held, Mirror, Snapshot, TreeFile};
-use crate::manifest::{self, Field, Marker, NearMiss};
+use crate::manifest::{self, Field, Marker, NearMiss, Values};
 
 /// What stands in a marked `digest` before anything was promoted.
 const NOTHING_YET: [&str; 2] = ["", "none"];
 /// The largest file that is searched for marks, in bytes. Larger ones are not written by hand.
 pub(super) const LARGEST_MANIFEST: u64 = 16 << 20;
+/// The same of a file whose name does not say that it is a manifest.
+const LARGEST_OTHER: u64 = 1 << 20;
 /// What every file holds that may mark something, or seem to: the word, with whichever first letter.
 const MENTIONED: &str = "lipway";
+/// What every file holds in whose place Git LFS keeps another one.
+const LFS: &str = "version https://git-lfs.github.com/spec/";
+/// Files that quote marks, and are no manifests: documentation and programs.
+const QUOTING: [&str; 20] = [
+    ".md",
+    ".markdown",
+    ".mdx",
+    ".rst",
+    ".adoc",
+    ".txt",
+    ".html",
+    ".sh",
+    ".bash",
+    ".py",
+    ".rb",
+    ".go",
+    ".rs",
+    ".js",
+    ".ts",
+    ".java",
+    ".kt",
+    ".lua",
+    ".ps1",
+    ".lock",
+];
 /// Files whose marks are remembered; beyond that, remembering begins anew.
 const MOST_REMEMBERED: usize = 100_000;
 
@@ -22,7 +49,7 @@ pub(super) trait Manifests {
     /// The files that may hold marks.
     fn files(&self, held: &Held) -> Result<Vec<TreeFile>, GitError>;
     /// A file's bytes.
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError>;
+    fn read(&self, file: &TreeFile) -> Result<Vec<u8>, GitError>;
 }
 
 impl Manifests for Snapshot<'_> {
@@ -30,8 +57,8 @@ impl Manifests for Snapshot<'_> {
         self.files_holding(held)
     }
 
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
-        self.read_file(path, LARGEST_MANIFEST)
+    fn read(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
+        self.read_found(file)
     }
 }
 
@@ -40,8 +67,8 @@ impl Manifests for (&Mirror, &CommitSha) {
         self.0.files_holding(self.1, held)
     }
 
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
-        self.0.read_file(self.1, path, LARGEST_MANIFEST)
+    fn read(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
+        self.0.read_found(file)
     }
 }
 
@@ -54,10 +81,25 @@ pub(super) struct Marked {
     pub(super) named: Named,
 }
 
+/// Why there is nothing to promote a model to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unmarked {
+    /// No file has a mark for it.
+    Nowhere,
+    /// Only this file outside of the environment's folder has one.
+    Elsewhere { file: String, folder: String },
+    /// None has one, and of this file only a pointer of Git LFS is there.
+    Pointer(String),
+    /// This file has one, but none marks a digest.
+    NoDigest(String),
+}
+
 /// The marks of one file, or why it cannot be read as a manifest; and what only looks like marks.
 struct FileMarks {
     read: Result<Vec<Marker>, Broken>,
     near: Vec<NearMiss>,
+    /// Whether it is a pointer of Git LFS.
+    is_pointer: bool,
 }
 
 #[derive(Clone)]
@@ -78,31 +120,55 @@ impl Marks {
     /// The marks below a folder; everywhere if there is none.
     pub(super) fn below(folder: Option<&str>) -> Self {
         let folder = folder.map_or_else(String::new, |folder| format!("{}/", folder.trim_matches('/')));
-        let endings = [".yaml", ".yml"].map(str::to_owned).to_vec();
-        let held = Held { text: MENTIONED.to_owned(), endings, max_bytes: LARGEST_MANIFEST };
+        let manifests = [".yaml", ".yml"].map(|ending| (ending.to_owned(), LARGEST_MANIFEST));
+        let quoting = QUOTING.map(|ending| (ending.to_owned(), 0));
+        let endings = manifests.into_iter().chain(quoting).collect();
+        let held = Held { texts: [MENTIONED, LFS].map(str::to_owned).to_vec(), endings, others: LARGEST_OTHER };
         Self { folder, held, known: Mutex::default() }
     }
 
     /// Whether a path could be one of the environment's manifests.
     pub(super) fn may_hold(&self, path: &str) -> bool {
-        path.starts_with(&self.folder) && self.held.endings.iter().any(|ending| path.ends_with(ending.as_str()))
+        path.starts_with(&self.folder) && self.held.most_bytes(path) > 0
     }
 
     /// The model's marks at a revision; refused if there are none, because then there is nothing to promote it to.
     pub(super) fn find(&self, manifests: &impl Manifests, model: &str) -> Result<Marked, StepError> {
-        self.find_if_marked(manifests, model)?.map_err(|marked| unmarked(model, marked.as_deref()))
+        self.find_if_marked(manifests, model)?.map_err(|why| why.refusal(model))
     }
 
-    /// The model's marks at a revision; if they name nothing, a file with other marks of it, if there is one.
+    /// Writes values into a model's marked places without keeping the result: what would refuse its promotion is told before
+    /// anything is trained.
+    pub(super) fn rehearse(&self, manifests: &impl Manifests, model: &str, values: &Values) -> Result<(), StepError> {
+        let marked = self.find(manifests, model)?.files;
+        for file in manifests.files(&self.held)?.iter().filter(|file| marked.contains(&file.path)) {
+            let content = manifests.read(file)?;
+            manifest::set(&file.path, &content, model, values).map_err(|refusal| refusal_of(refusal.diagnostic()))?;
+        }
+        Ok(())
+    }
+
+    /// The model's marks at a revision; if it has none that name its champion, why.
     pub(super) fn find_if_marked(
         &self,
         manifests: &impl Manifests,
         model: &str,
-    ) -> Result<Result<Marked, Option<String>>, StepError> {
+    ) -> Result<Result<Marked, Unmarked>, StepError> {
         let mut files = Vec::new();
         let mut named: Vec<String> = Vec::new();
         let mut has_digest = false;
+        let mut why = Unmarked::Nowhere;
         for (path, marks) in self.all(manifests)? {
+            if !path.starts_with(&self.folder) {
+                if why == Unmarked::Nowhere && marks.has_mark_of(model) {
+                    why = Unmarked::Elsewhere { file: path, folder: self.folder.trim_end_matches('/').to_owned() };
+                }
+                continue;
+            }
+            if marks.is_pointer && why == Unmarked::Nowhere {
+                why = Unmarked::Pointer(path);
+                continue;
+            }
             // A place that only seems to be marked would stay behind.
             if let Some(near) = marks.near.iter().find(|near| near.model == model) {
                 return Err(refusal_of(&near.diagnostic));
@@ -123,8 +189,8 @@ impl Marks {
                 }
             }
         }
-        if files.is_empty() || !has_digest {
-            return Ok(Err(files.into_iter().next()));
+        if !has_digest {
+            return Ok(Err(files.into_iter().next().map_or(why, Unmarked::NoDigest)));
         }
         Ok(Ok(Marked { files, named: named_by(&named) }))
     }
@@ -145,19 +211,18 @@ impl Marks {
         is_meant: impl Fn(&str) -> bool,
     ) -> Result<BTreeSet<String>, GitError> {
         let all = self.all(manifests)?;
-        let meant = all.iter().filter(|(path, _)| is_meant(path));
+        let meant = all.iter().filter(|(path, _)| path.starts_with(&self.folder) && is_meant(path));
         let marks = meant.filter_map(|(_, marks)| marks.read.as_ref().ok()).flatten();
         Ok(marks.filter(|marker| marker.field == Field::Digest).map(|marker| marker.model.clone()).collect())
     }
 
+    /// The marks of every file, those outside of the folder included.
     fn all(&self, manifests: &impl Manifests) -> Result<Vec<(String, Arc<FileMarks>)>, GitError> {
-        let files = manifests.files(&self.held)?;
-        let ours = files.into_iter().filter(|file| file.path.starts_with(&self.folder));
-        ours.map(|file| {
+        let marks = |file: TreeFile| {
             let marks = self.marks_of(manifests, &file)?;
             Ok((file.path, marks))
-        })
-        .collect()
+        };
+        manifests.files(&self.held)?.into_iter().map(marks).collect()
     }
 
     fn marks_of(&self, manifests: &impl Manifests, file: &TreeFile) -> Result<Arc<FileMarks>, GitError> {
@@ -165,17 +230,32 @@ impl Marks {
         if let Some(marks) = known().get(&file.blob) {
             return Ok(marks.clone());
         }
-        let content = manifests.read(&file.path)?.unwrap_or_default();
+        let content = manifests.read(file)?;
         let near = manifest::near_misses(&file.path, &content);
-        let read = manifest::markers(&file.path, &content)
-            .map_err(|refusal| Broken { diagnostic: refusal.diagnostic().clone(), content });
-        let marks = Arc::new(FileMarks { read, near });
+        let is_pointer = content.starts_with(LFS.as_bytes());
+        let read = match manifest::markers(&file.path, &content) {
+            // It could be found, and not be written.
+            Ok(marks) if file.path.contains('\u{fffd}') && !marks.is_empty() => {
+                let message = "the path of this file is not UTF-8, so its marks cannot be followed";
+                Err(Diagnostic::new(&file.path, message).help("rename the file or its folder"))
+            }
+            Ok(marks) => Ok(marks),
+            Err(refusal) => Err(refusal.diagnostic().clone()),
+        };
+        let read = read.map_err(|diagnostic| Broken { diagnostic, content });
+        let marks = Arc::new(FileMarks { read, near, is_pointer });
         let mut known = known();
         if known.len() >= MOST_REMEMBERED {
             known.clear();
         }
         known.insert(file.blob.clone(), marks.clone());
         Ok(marks)
+    }
+}
+
+impl FileMarks {
+    fn has_mark_of(&self, model: &str) -> bool {
+        self.read.as_ref().is_ok_and(|marks| marks.iter().any(|marker| marker.model == model))
     }
 }
 
@@ -203,19 +283,36 @@ fn named_by(named: &[String]) -> Named {
     }
 }
 
-fn unmarked(model: &str, marked: Option<&str>) -> StepError {
-    let reason = match marked {
-        None => {
-            format!("no manifest of the environment has a mark for `{model}`, so there is nothing to promote it to")
-        }
-        Some(file) => {
-            format!("the environment marks `{model}` in `{file}`, but no `digest`, so its champion is unknown")
-        }
-    };
-    let help = format!(
-        r#"put `# {{"slipway": "{model}:digest"}}` behind the value that is to hold the digest; it may be `none` at first"#
-    );
-    StepError::Refused { reason: format!("{reason}\n  help: {help}"), diagnostics: Vec::new() }
+impl Unmarked {
+    fn refusal(&self, model: &str) -> StepError {
+        let nothing = "so there is nothing to promote it to";
+        let put = format!(
+            r#"put `# {{"slipway": "{model}:digest"}}` behind the value that is to hold the digest; it may be `none` at first"#
+        );
+        let (reason, help) = match self {
+            Self::Nowhere => (format!("no manifest of the environment has a mark for `{model}`, {nothing}"), put),
+            Self::Elsewhere { file, folder } => (
+                format!(
+                    "no manifest of the environment has a mark for `{model}`, {nothing}; `{file}` has one, outside of \
+                     `folder: {folder}`"
+                ),
+                "name the folder of the manifests in the server's settings as git spells it, or mark the places there"
+                    .to_owned(),
+            ),
+            Self::Pointer(file) => (
+                format!(
+                    "no manifest of the environment has a mark for `{model}`, and of `{file}` git has only a pointer of Git \
+                     LFS, {nothing}"
+                ),
+                "keep manifests out of Git LFS: what it holds is neither read nor written".to_owned(),
+            ),
+            Self::NoDigest(file) => (
+                format!("the environment marks `{model}` in `{file}`, but no `digest`, so its champion is unknown"),
+                put,
+            ),
+        };
+        StepError::Refused { reason: format!("{reason}\n  help: {help}"), diagnostics: Vec::new() }
+    }
 }
 
 #[cfg(test)]
@@ -229,7 +326,8 @@ mod tests {
 
     impl Manifests for Texts<'_> {
         fn files(&self, held: &Held) -> Result<Vec<TreeFile>, GitError> {
-            let meant = self.0.iter().enumerate().filter(|(_, text)| text.contains(&held.text));
+            let is_held = |text: &&str| held.texts.iter().any(|held| text.contains(held));
+            let meant = self.0.iter().enumerate().filter(|(_, text)| is_held(text));
             let file = |(index, text): (usize, &&str)| TreeFile {
                 path: format!("apps/{index}.yaml"),
                 blob: Digest::of(text.as_bytes()).to_string(),
@@ -238,9 +336,9 @@ mod tests {
             Ok(meant.map(file).collect())
         }
 
-        fn read(&self, path: &str) -> Result<Option<Vec<u8>>, GitError> {
-            let index = path.trim_start_matches("apps/").trim_end_matches(".yaml").parse::<usize>().expect("a number");
-            Ok(Some(self.0[index].as_bytes().to_vec()))
+        fn read(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
+            let number = file.path.trim_start_matches("apps/").trim_end_matches(".yaml");
+            Ok(self.0[number.parse::<usize>().expect("a number")].as_bytes().to_vec())
         }
     }
 
@@ -305,6 +403,46 @@ mod tests {
         assert!(reason.starts_with("the environment cannot be edited: apps/1.yaml:1:"), "{reason}");
         assert!(reason.contains("`# {\"slipway\": \"digits:uri\"}`"), "{reason}");
         assert_eq!(of(&[&marked("none"), "uri: none # Slipway: other:uri\n"]), Ok(Named::Nothing));
+    }
+
+    #[test]
+    fn a_place_that_could_not_take_its_value_stops_its_model_before_anything_is_trained() {
+        let values = Values {
+            uri: "s3://models/a".to_owned(),
+            digest: Digest::of(b"").to_string(),
+            version: "20261124-3f9a1c2b7d10".to_owned(),
+            run: "r".to_owned(),
+        };
+        let rehearsed = |text: &str| {
+            let texts = [&*marked("none"), text];
+            match Marks::below(None).rehearse(&Texts(&texts), "digits", &values) {
+                Err(StepError::Refused { reason, .. }) => reason,
+                other => format!("{other:?}"),
+            }
+        };
+        for (text, said) in [
+            ("version: 1 # {\"slipway\": \"digits:version\"}\n", "apps/1.yaml:1:10: this value is a number"),
+            ("args: [--model=none] # {\"slipway\": \"digits:uri\"}\n", "--model="),
+            ("uri: x # {\"slipway\": \"digits:uri\", \"prefix\": \"MODEL=\"}\n", "MODEL="),
+        ] {
+            let reason = rehearsed(text);
+            assert!(reason.starts_with("the environment cannot be edited: ") && reason.contains(said), "{reason}");
+        }
+        assert_eq!(rehearsed("a: --m=none # {\"slipway\": \"other:uri\"}\n"), "Ok(())", "another model's place");
+    }
+
+    #[test]
+    fn marks_outside_of_the_folder_and_pointers_of_lfs_are_named() {
+        let text = marked("none");
+        let texts = [text.as_str(), "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"];
+        let reason = |folder, texts: &[&str]| match Marks::below(folder).find(&Texts(texts), "digits") {
+            Err(StepError::Refused { reason, .. }) => reason,
+            other => format!("{other:?}"),
+        };
+        let elsewhere = reason(Some("Apps"), &texts);
+        assert!(elsewhere.contains("`apps/0.yaml` has one, outside of `folder: Apps`"), "{elsewhere}");
+        let pointer = reason(None, &texts[1..]);
+        assert!(pointer.contains("of `apps/0.yaml` git has only a pointer of Git LFS"), "{pointer}");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::source::{self, ModelFile, ModelFiles};
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{Diagnostic, Run, RunEvent};
+use crate::domain::{Diagnostic, Run, RunEvent, version_of};
 use crate::git::{GitError, Mirror};
-use slipway_contract::{Fault, FaultKind, Model};
+use crate::manifest::Values;
+use slipway_contract::{Digest, Fault, FaultKind, Model};
 
 /// A model as its run sees it.
 pub(super) struct Plan {
@@ -80,12 +81,23 @@ impl Pipeline {
         .await?
     }
 
-    /// The environment has to name the model somewhere, or there would be nothing to promote. An environment that
-    /// cannot be reached now is no reason to refuse: it is read again before it is written.
+    /// The environment has to name the model somewhere, or there would be nothing to promote, and each place has to take what is
+    /// promoted. An environment that cannot be reached now is no reason to refuse: it is read again before it is written.
     async fn check_environment(&self, run: &Run) -> Result<(), StepError> {
-        match self.marked_now(self.environment(run)?, &run.model).await {
+        let environment = self.environment(run)?;
+        let Ok(Ok(tip)) = self.remotes.fetch(environment.mirror()).await else { return Ok(()) };
+        let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
+        // Any artifact will do: whether a place can take one does not hang on which.
+        let artifact = Digest::of(run.id.to_string().as_bytes());
+        let values = Values {
+            uri: self.artifacts.uri(&artifact),
+            digest: artifact.to_string(),
+            version: version_of(run.created_at, &artifact),
+            run: run.id.to_string(),
+        };
+        match blocking(move || marks.rehearse(&(&mirror, &tip), &model, &values)).await? {
             Err(error @ StepError::Refused { .. }) => Err(error),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 }

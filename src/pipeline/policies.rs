@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use slipway_contract::{Digest, Model};
 
 use super::plan::refused;
@@ -75,7 +76,8 @@ impl Pipeline {
         let mut unfit: Vec<Diagnostic> = unfit.into_iter().chain(own).collect();
         let mut told = Vec::new();
         if let Some(rows) = self.test_rows(run, model).await? {
-            let short = |policy: &Policy| policy.short_of_rows(rows);
+            let name = model.metadata.name.as_str();
+            let short = |policy: &Policy| policy.short_of_rows(rows, name, Timestamp::now());
             let floors = policies.floors.iter().flat_map(short);
             for Shortage { diagnostic, hopeless } in floors.chain(short(&policies.own)) {
                 let list = if hopeless { &mut unfit } else { &mut told };

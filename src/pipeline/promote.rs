@@ -5,12 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use slipway_contract::Digest;
 
+use super::environment::named_of;
 use super::evaluate::artifact_of;
 use super::marks::{LARGEST_MANIFEST, Marks};
 use super::rules::Ruling;
-use super::{Pipeline, StepError, texts};
-use crate::domain::{CommitSha, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
-use crate::git::{GitError, Order, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
+use super::texts::Saying;
+use super::{Pipeline, StepError, blocking, texts};
+use crate::domain::{CommitSha, CommitWords, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
+use crate::git::{GitError, Identity, Order, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
 use crate::manifest::{self, Values};
 use crate::store::StoreError;
 
@@ -90,6 +92,8 @@ impl Pipeline {
             values,
             promotion,
             source,
+            words: environment.commit_words().clone(),
+            author: environment.mirror().remote().author().unwrap_or(&self.settings.committer).clone(),
         };
         let propose = Box::new(move |snapshot: &Snapshot<'_>| proposing.propose(snapshot));
         let order = Order { built: Box::new(noting), ..Order::new(request, propose) };
@@ -97,7 +101,10 @@ impl Pipeline {
             let requests = requests.clone();
             return match self.request(run, &requests, order).await? {
                 Ok(moved) => Ok(moved),
-                Err(declined) => declined.end(run),
+                Err(declined) => {
+                    self.store.release_model(run).await?;
+                    declined.end(run)
+                }
             };
         }
         match writer.write(&self.remotes, order).await? {
@@ -110,10 +117,48 @@ impl Pipeline {
                 }
                 Ok(landed_in(run, commit))
             }
-            Ok(Outcome::AlreadyThere { commit }) => Ok(landed_in(run, commit)),
+            Ok(Outcome::AlreadyThere { commit }) => match self.landed_before(run, &commit).await? {
+                Ok(()) => Ok(landed_in(run, commit)),
+                Err(declined) => declined.end(run),
+            },
             Ok(Outcome::NothingToDo) => Ok((RunEvent::Promoted, texts::named_already(run))),
-            Err(declined) => declined.end(run),
+            Err(declined) => {
+                self.store.release_model(run).await?;
+                declined.end(run)
+            }
         }
+    }
+
+    /// Whether a commit that carries the trailer of a run's promotion is that promotion: it was made here, or, where the store was
+    /// restored since or a forge has merged it, it made the environment name the artifact. Then the rules are asked again,
+    /// because anybody can write a trailer.
+    pub(super) async fn landed_before(&self, run: &Run, commit: &CommitSha) -> Result<Result<(), Declined>, StepError> {
+        if self.store.pushed_for(&run.environment, commit).await? == Some(run.id) {
+            return Ok(Ok(()));
+        }
+        let environment = self.environment(run)?;
+        let (mirror, marks) = (environment.mirror().clone(), environment.marks().clone());
+        let (model, landed) = (run.model.clone(), commit.clone());
+        let named = blocking(move || {
+            let before = mirror.parent(&landed)?.map(|parent| named_of(&marks, &mirror, &parent, &model));
+            Ok::<_, GitError>((before, named_of(&marks, &mirror, &landed, &model)))
+        });
+        let (before, after) = named.await??;
+        let wanted = Named::Artifact(artifact_of(run)?);
+        if after != wanted || before.as_ref() == Some(&wanted) {
+            let reason = texts::claimed_by(run, commit);
+            return Err(StepError::Again { retry: crate::domain::Retry::Never, reason });
+        }
+        // What people merged is theirs: it landed whatever the rules say since.
+        if environment.requests().is_some() {
+            return Ok(Ok(()));
+        }
+        Ok(match self.ruling(run).await? {
+            Ruling::Free => Ok(()),
+            Ruling::Held(held) => Err(Declined::HeldBack(held)),
+            Ruling::Overtaken(_) => Err(Declined::HeldBack(Vec::new())),
+            Ruling::Rejected(reason) => Err(Declined::Rejected(reason)),
+        })
     }
 
     /// What is written into the marked places. A rollback writes what was written then.
@@ -160,13 +205,15 @@ struct Proposing {
     values: Values,
     promotion: Promotion,
     source: String,
+    words: CommitWords,
+    author: Identity,
 }
 
 impl Proposing {
     /// The environment's files with the artifact's values in the marked places. Called again for every new tip: what is
     /// written is always derived from what stands there now, and only if the rules allow it now.
     fn propose(&self, snapshot: &Snapshot<'_>) -> Result<Proposal, Declined> {
-        let Self { pipeline, asynchronous, run, marks, artifact, values, promotion, source } = self;
+        let Self { pipeline, asynchronous, run, marks, artifact, values, promotion, source, words, author } = self;
         let marked = marks.find(snapshot, &run.model).map_err(Declined::Step)?;
         if has_moved(run, &marked.named, artifact) {
             return Err(Declined::ChampionMoved(texts::champion_moved(run, &marked.named)));
@@ -196,7 +243,8 @@ impl Proposing {
                 changes.push((path, edited.content.into_owned()));
             }
         }
-        let message = texts::promotion_message(run, promotion, source, &marked.named);
+        let replaced = &marked.named;
+        let message = texts::promotion_message(run, promotion, &Saying { source, replaced, values, words, author });
         Ok(Proposal::Change { changes, message })
     }
 }

@@ -53,14 +53,18 @@ fn rows_of_idx(bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// Of a table with a header (RFC 4180): records that are not empty, less the header. Line ends in quotes end none.
+/// Of a table with a header (RFC 4180): records that are not empty, less the header. Line ends in quotes end none. Quotes that
+/// begin no field are part of its text, as in `screen 15"`.
 fn rows_of_csv(bytes: &[u8]) -> Option<u64> {
-    let (mut records, mut quoted, mut begun) = (0_u64, false, false);
+    let (mut records, mut quoted, mut begun, mut at_field) = (0_u64, false, false, true);
     for byte in bytes {
         match byte {
-            b'"' => {
-                quoted = !quoted;
+            b'"' if quoted => quoted = false,
+            // The first quote of a field, or the second of two within quotes.
+            b'"' if at_field => {
+                quoted = true;
                 begun = true;
+                continue;
             }
             b'\n' | b'\r' if !quoted => {
                 records += u64::from(begun);
@@ -68,6 +72,7 @@ fn rows_of_csv(bytes: &[u8]) -> Option<u64> {
             }
             _ => begun = true,
         }
+        at_field = matches!(byte, b'"' | b',' | b'\n' | b'\r');
     }
     if quoted {
         return None;
@@ -88,6 +93,7 @@ mod tests {
             ("a,b\r\n1,2\r\n3,4", Some(2)),
             ("a,b\n\n\"1\n2\",3\n\n", Some(1)),
             ("a,b\n\"1 \"\"\n\"\" 2\",3\n4,5\n", Some(2)),
+            ("a,b\nscreen 15\",1\n3,4\nscreen 17\",2\n", Some(3)),
             ("a,b\n", Some(0)),
             ("", None),
             ("a\n\"open", None),

@@ -4,9 +4,11 @@ use slipway_contract::{Digest, Fault};
 
 use super::explain;
 use crate::domain::{
-    Approval, CheckResult, CommitSha, Diagnostic, ExceptionNote, Holdback, Named, Origin, PlacedBy, Placement,
-    Promotion, Rejection, Run, RunId,
+    Approval, CheckResult, CommitSha, CommitValues, CommitWords, Diagnostic, ExceptionNote, Holdback, Named, Origin,
+    PlacedBy, Placement, Promotion, Rejection, Run, RunId,
 };
+use crate::git::Identity;
+use crate::manifest::Values;
 
 /// A model can be trained; `told` is what its policy will hardly be shown.
 pub(super) fn sound(run: &Run, told: &[Diagnostic]) -> String {
@@ -104,6 +106,27 @@ pub(super) fn named_already(run: &Run) -> String {
     format!("`{}` named the artifact already: nothing to commit", run.environment)
 }
 
+/// A commit says that it is a run's promotion, and is not.
+pub(super) fn claimed_by(run: &Run, commit: &CommitSha) -> String {
+    format!(
+        "{} in `{}` says that it is this promotion, but it was not made here and does not make the environment name the \
+         artifact: nothing was promoted; push again to have it judged and promoted anew",
+        commit.short(),
+        run.environment
+    )
+}
+
+/// A revision was promoted by a run that the store does not know, and something else is named since.
+pub(super) fn replaced_since(run: &Run, by: RunId, promoted: &CommitSha, now: &CommitSha) -> String {
+    format!(
+        "`{}` named what this revision made since {}, by run {by}, of which this store knows nothing, and names something else \
+         since {}: it is not promoted a second time by itself; push again if it is wanted",
+        run.environment,
+        promoted.short(),
+        now.short()
+    )
+}
+
 /// The candidate's weights are those of the champion.
 pub(super) fn nothing_to_promote(run: &Run) -> String {
     format!("nothing to promote: the weights are those that `{}` names", run.environment)
@@ -190,12 +213,25 @@ pub(super) fn server_said(line: &str) -> String {
     serde_json::json!({"event": "server", "text": line}).to_string()
 }
 
+/// What the message of a promotion's commit is made of, beside the run.
+pub(super) struct Saying<'a> {
+    /// Clone address of the source.
+    pub(super) source: &'a str,
+    /// What the environment names where the commit is made. A rollback was judged long before, against another.
+    pub(super) replaced: &'a Named,
+    /// What is written into the marked places.
+    pub(super) values: &'a Values,
+    /// What the team wants said.
+    pub(super) words: &'a CommitWords,
+    /// Who is named as author.
+    pub(super) author: &'a Identity,
+}
+
 /// The message of a promotion's commit: what, why, and the trailers by which machines find it again. The promotion's own
 /// trailer is added where the commit is made.
-///
-/// `replaced` is what the environment names where the commit is made. A rollback was judged long before, against another.
-pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str, replaced: &Named) -> String {
+pub(super) fn promotion_message(run: &Run, promotion: &Promotion, saying: &Saying<'_>) -> String {
     let Promotion { run: id, model, environment, artifact } = promotion;
+    let Saying { source, replaced, values, words, author } = saying;
     let sentences = run.verdict.iter().flat_map(|verdict| &verdict.checks);
     let told = |check: &CheckResult| match &check.exception {
         Some(exception) => excepted(check, exception),
@@ -210,20 +246,34 @@ pub(super) fn promotion_message(run: &Run, promotion: &Promotion, source: &str, 
     };
     let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);
     let (source, head) = (one_line(source), &run.head);
-    let opening = match &run.origin {
-        Some(Origin::Rollback { to, reason }) => {
+    let (id, version) = (id.to_string(), one_line(&values.version));
+    let of_team = CommitValues {
+        model: model.as_str(),
+        environment: environment.as_str(),
+        version: &version,
+        artifact: artifact.as_str(),
+        run: &id,
+        source: run.source.as_str(),
+        revision: head.as_str(),
+    };
+    let opening = match (&run.origin, &words.subject) {
+        (Some(Origin::Rollback { to, reason }), _) => {
             format!("Roll {model} in {environment} back\n\nTo run {to}: {}\n\nAs it was judged then:", one_line(reason))
         }
-        Some(Origin::Promotion { .. }) | None => format!("Promote {model} to {environment}"),
+        (Some(Origin::Promotion { .. }) | None, Some(subject)) => subject.fill(&of_team),
+        (Some(Origin::Promotion { .. }) | None, None) => format!("Promote {model} to {environment}"),
     };
+    let paragraph = words.body.as_ref().map_or_else(String::new, |body| format!("{}\n\n", body.fill(&of_team)));
+    let Identity { name, email } = author;
+    let sign_off = if words.sign_off { format!("Signed-off-by: {name} <{email}>\n") } else { String::new() };
     format!(
-        "{opening}\n\n{sentences}\n\nChampion before: {before}\n\n\
+        "{opening}\n\n{sentences}\n\n{paragraph}Champion before: {before}\n\n\
          Slipway-Model: {model}\n\
          Slipway-Environment: {environment}\n\
          Slipway-Run: {id}\n\
          Slipway-Artifact: {artifact}\n\
          Slipway-Evidence: {evidence}\n\
-         Slipway-Source: {source}@{head}\n"
+         Slipway-Source: {source}@{head}\n{sign_off}"
     )
 }
 

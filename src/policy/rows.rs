@@ -1,11 +1,14 @@
 //! Whether the rows at hand could ever show what a policy asks for: told before anything is trained.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use slipway_contract::metrics::Subject;
 
 use crate::domain::{CheckOutcome, Diagnostic, Requirement};
 
 use super::Policy;
 use super::checks::{Check, CheckSubject, MetricSubject, Wanted};
+use super::exception::{Covers, Exception};
 use super::measure::{FEWEST_UNITS, fewest, is_share, no_difference, share};
 use super::slices::Slicing;
 
@@ -14,15 +17,22 @@ use super::slices::Slicing;
 pub struct Shortage {
     /// What is said, at the place of the check.
     pub diagnostic: Diagnostic,
-    /// Whether no model at all could pass. Else only one that is clearly better than the champion could.
+    /// Whether no model at all could pass. Else one could that is clearly better than the champion, or the first one, which has
+    /// no champion to be compared with.
     pub hopeless: bool,
 }
 
 impl Policy {
     /// Every check that `rows` test rows could not show to hold, even of a model that is right on each of them. Checks that
-    /// only warn, or that leave what is undecided to a person, ask for nothing that has to be shown.
-    pub fn short_of_rows(&self, rows: u64) -> Vec<Shortage> {
-        self.checks.iter().filter_map(|check| check.short_of_rows(rows, self.confidence)).collect()
+    /// only warn, that leave what is undecided to a person, or that the model is excepted from today, ask for nothing that has
+    /// to be shown.
+    pub fn short_of_rows(&self, rows: u64, model: &str, now: Timestamp) -> Vec<Shortage> {
+        let today = TimeZone::UTC.to_datetime(now).date();
+        let covers =
+            |exception: &Exception, check| matches!(exception.covers(check, Some(model), today), Some(Covers::Yes(_)));
+        let asked =
+            self.checks.iter().filter(|check| !self.exceptions.iter().any(|exception| covers(exception, check)));
+        asked.filter_map(|check| check.short_of_rows(rows, self.confidence)).collect()
     }
 }
 
@@ -47,10 +57,10 @@ impl Check {
                 format!(
                     "a margin of {margin} to the champion's {name} cannot be shown, unless a candidate is clearly better"
                 ),
-                !best_case,
+                false,
             ),
             Requirement::BetterThanChampion { .. } => {
-                ("better_than_champion", format!("a better {name} than the champion's cannot be shown"), true)
+                ("better_than_champion", format!("a better {name} than the champion's cannot be shown"), false)
             }
             Requirement::AtMost(threshold) => {
                 ("at_most", format!("{name} of at most {threshold} cannot be shown"), true)
@@ -90,7 +100,7 @@ impl Check {
         let best = match &self.requirement {
             Requirement::AtLeast(_) => fewest(|rows| holds(share(1.0, rows, confidence))),
             Requirement::AtMost(_) => fewest(|rows| holds(share(0.0, rows, confidence))),
-            Requirement::Between(from, to) => fewest(|rows| holds(share(f64::midpoint(*from, *to), rows, confidence))),
+            Requirement::Between(from, to) => fewest(|rows| is_between(*from, *to, rows, confidence)),
             Requirement::NoWorseThanChampion { margin, relative: false } if *margin > 0.0 => {
                 fewest(|rows| holds(no_difference(rows, confidence)))
             }
@@ -101,6 +111,21 @@ impl Check {
             _ => (in_slice > 0).then_some((in_slice, false)),
         }
     }
+}
+
+/// Whether so many rows can show that a share lies between two bounds, of whichever share shows it best: the smallest that is
+/// surely not below the lower one.
+fn is_between(from: f64, to: f64, rows: f64, confidence: f64) -> bool {
+    let of = |right: f64| share(right / rows, rows, confidence);
+    let (mut few, mut enough) = (-1.0, rows);
+    if of(enough).0 < from {
+        return false;
+    }
+    while enough - few > 1.0 {
+        let middle = f64::midpoint(few, enough).floor();
+        *if of(middle).0 >= from { &mut enough } else { &mut few } = middle;
+    }
+    of(enough).1 <= to
 }
 
 /// To two digits: bounds in the best case are no promise.
@@ -125,6 +150,17 @@ fn in_thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_between_two_bounds_is_shown_by_the_share_that_shows_it_best() {
+        let fewest = |from, to| fewest(|rows| is_between(from, to, rows, 0.95));
+        // Wilson's bounds of a model that is right on every row: z² p/(1 − p).
+        assert_eq!(fewest(0.9, 1.0), Some(25));
+        assert_eq!(fewest(0.95, 1.0), Some(52));
+        assert_eq!(fewest(0.0, 0.1), Some(25));
+        let inside = fewest(0.4, 0.6).expect("some");
+        assert!((60..80).contains(&inside), "{inside}");
+    }
 
     #[test]
     fn numbers_are_rounded_and_written_for_people() {

@@ -108,9 +108,11 @@ fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, 
     let attributes = columns.iter().map(|column| attribute(evaluation, column)).collect::<Result<Vec<_>, String>>()?;
     let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
     let mut slices: Vec<(Vec<u32>, Vec<u32>)> = Vec::new();
-    if let [attribute] = attributes.as_slice()
-        && attribute.values.len() <= MOST_SLICES
-    {
+    let too_many = || format!("{} have more than {MOST_SLICES} values together", columns.join(" and "));
+    if let [attribute] = attributes.as_slice() {
+        if attribute.values.len() > MOST_SLICES {
+            return Err(too_many());
+        }
         // Of one column every known value is a slice, also one that no row has.
         for value in 0..u32::try_from(attribute.values.len()).unwrap_or(u32::MAX) {
             places.insert(vec![value], slices.len());
@@ -125,7 +127,7 @@ fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, 
             *place
         } else {
             if slices.len() == MOST_SLICES {
-                return Err(format!("{} have more than {MOST_SLICES} values together", columns.join(" and ")));
+                return Err(too_many());
             }
             places.insert(key.clone(), slices.len());
             slices.push((key.clone(), Vec::new()));

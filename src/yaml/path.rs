@@ -10,8 +10,13 @@ pub enum Segment {
     Key(String),
     /// A list item by its number, from zero: `[0]`.
     Index(usize),
-    /// The one list item whose `name` is this: `[name=server]`.
-    Named(String),
+    /// The one list item in which this key has this value: `[name=server]`, `[id=7]`.
+    Item {
+        /// The key.
+        key: String,
+        /// Its value, as text.
+        value: String,
+    },
 }
 
 /// Steps from the root of a document to a value; the root itself is `.`.
@@ -81,18 +86,18 @@ fn bare(text: &str) -> Result<(Segment, &str), &'static str> {
 
 /// What stands behind an opening bracket, with its closing one.
 fn bracketed(text: &str) -> Result<(Segment, &str), &'static str> {
-    const EXPECTED: &str = "`[0]`, `[name=server]` or `[\"key\"]`";
+    const EXPECTED: &str = "`[0]`, `[name=server]` (with any key) or `[\"key\"]`";
     let (segment, rest) = if text.starts_with('"') {
         let (key, rest) = quoted(text).ok_or(EXPECTED)?;
         (Segment::Key(key), rest)
-    } else if let Some(name) = text.strip_prefix("name=") {
-        let (name, rest) = if name.starts_with('"') {
-            quoted(name).ok_or(EXPECTED)?
+    } else if let Some((key, value)) = text.split_once('=').filter(|(key, _)| is_bare(key)) {
+        let (value, rest) = if value.starts_with('"') {
+            quoted(value).ok_or(EXPECTED)?
         } else {
-            let end = name.find(']').filter(|end| *end > 0).ok_or(EXPECTED)?;
-            (name[..end].to_owned(), &name[end..])
+            let end = value.find(']').filter(|end| *end > 0).ok_or(EXPECTED)?;
+            (value[..end].to_owned(), &value[end..])
         };
-        (Segment::Named(name), rest)
+        (Segment::Item { key: key.to_owned(), value }, rest)
     } else {
         let end = text.find(']').ok_or(EXPECTED)?;
         (Segment::Index(text[..end].parse().map_err(|_| EXPECTED)?), &text[end..])
@@ -124,8 +129,8 @@ impl fmt::Display for Path {
                 Segment::Key(key) if is_bare(key) => write!(f, "{}{key}", if index == 0 { "" } else { "." })?,
                 Segment::Key(key) => write!(f, "[\"{}\"]", escaped(key))?,
                 Segment::Index(number) => write!(f, "[{number}]")?,
-                Segment::Named(name) if is_bare(name) => write!(f, "[name={name}]")?,
-                Segment::Named(name) => write!(f, "[name=\"{}\"]", escaped(name))?,
+                Segment::Item { key, value } if is_bare(value) => write!(f, "[{key}={value}]")?,
+                Segment::Item { key, value } => write!(f, "[{key}=\"{}\"]", escaped(value))?,
             }
         }
         Ok(())

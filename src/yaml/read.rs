@@ -91,8 +91,8 @@ fn bare_message(message: &str, reported: Option<Position>, way: &[Link<'_>]) -> 
 /// A path as `serde_yaml` prints it: keys as they are, whatever they hold.
 fn printed_by_the_deserializer(path: &Path) -> String {
     path.segments().iter().fold(String::new(), |way, segment| match segment {
-        Segment::Key(key) | Segment::Named(key) if way.is_empty() => key.clone(),
-        Segment::Key(key) | Segment::Named(key) => format!("{way}.{key}"),
+        Segment::Key(key) | Segment::Item { value: key, .. } if way.is_empty() => key.clone(),
+        Segment::Key(key) | Segment::Item { value: key, .. } => format!("{way}.{key}"),
         Segment::Index(index) if way.is_empty() => format!(".[{index}]"),
         Segment::Index(index) => format!("{way}[{index}]"),
     })

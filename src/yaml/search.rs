@@ -126,18 +126,17 @@ impl Node {
             (Kind::Sequence { items, .. }, Segment::Index(index)) => {
                 items.get(*index).map(|node| Place { key: None, node })
             }
-            (Kind::Sequence { items, .. }, Segment::Named(name)) => {
-                only(items.iter().filter(|item| item.is_named(name))).map(|node| Place { key: None, node })
+            (Kind::Sequence { items, .. }, Segment::Item { key, value }) => {
+                only(items.iter().filter(|item| item.says(key) == Some(value))).map(|node| Place { key: None, node })
             }
             _ => None,
         }
     }
 
-    fn is_named(&self, name: &str) -> bool {
-        let Kind::Mapping { entries, .. } = &self.kind else {
-            return false;
-        };
-        entries.iter().any(|entry| entry.key.scalar() == Some("name") && entry.value.scalar() == Some(name))
+    /// What a mapping says under a key, if that is a single value.
+    pub fn says(&self, key: &str) -> Option<&str> {
+        let Kind::Mapping { entries, .. } = &self.kind else { return None };
+        entries.iter().find(|entry| entry.key.scalar() == Some(key))?.value.scalar()
     }
 }
 

@@ -112,19 +112,25 @@ fn files_that_hold_a_text_are_found_at_every_tip() {
     world.commit(&[
         ("100644", "apps/one/values.yaml", mark),
         ("100644", "apps/two/values.yml", mark),
-        ("100644", "apps/two/notes.txt", mark),
+        ("100644", "apps/two/NOTES.MD", mark),
         ("120000", "apps/link.yaml", "one/values.yaml"),
         ("100644", "large.yaml", &format!("{mark}{}", "#".repeat(200))),
     ]);
     let mirror = world.mirror();
-    let held =
-        Held { text: "\"slipway\"".to_owned(), endings: vec![".yaml".to_owned(), ".yml".to_owned()], max_bytes: 100 };
+    let held = Held {
+        texts: vec!["\"slipway\"".to_owned(), "elsewhere".to_owned()],
+        endings: vec![(".md".to_owned(), 0), (".yaml".to_owned(), 100)],
+        others: 50,
+    };
     let paths = |files: Vec<TreeFile>| files.into_iter().map(|file| file.path).collect::<Vec<_>>();
     let find = |held: &Held| paths(mirror.files_holding(&mirror.fetch().unwrap(), held).unwrap());
     assert_eq!(find(&held), ["apps/one/values.yaml", "apps/two/values.yml"]);
     world.commit(&[("100644", "apps/two/values.yml", "a: b\n"), ("100644", "new.yaml", mark)]);
     assert_eq!(find(&held), ["apps/one/values.yaml", "new.yaml"]);
-    assert_eq!(find(&Held { max_bytes: 1_000, ..held.clone() }), ["apps/one/values.yaml", "large.yaml", "new.yaml"]);
+    assert_eq!(
+        find(&Held { endings: vec![(".md".to_owned(), 0), (".yaml".to_owned(), 1_000)], ..held.clone() }),
+        ["apps/one/values.yaml", "large.yaml", "new.yaml"]
+    );
     let listed =
         super::world::commit_and_push(&mirror, &super::world::promotion("p-1"), |tip: &crate::git::Snapshot<'_>| {
             assert_eq!(paths(tip.files_holding(&held)?), ["apps/one/values.yaml", "new.yaml"]);

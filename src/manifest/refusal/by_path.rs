@@ -71,24 +71,36 @@ impl Refusal {
         )
     }
 
-    pub(in crate::manifest) fn no_such_item(file: &str, at: Position, path: &Path, name: &str, names: &[&str]) -> Self {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let came = if names.is_empty() { "items without names".to_owned() } else { listed(&names) };
+    pub(in crate::manifest) fn no_such_item(
+        file: &str,
+        at: Position,
+        path: &Path,
+        (key, value): (&str, &str),
+        values: &[&str],
+    ) -> Self {
+        let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+        let came = if values.is_empty() { format!("items without `{key}`") } else { listed(&values) };
         Self::Missing(
-            Diagnostic::new(file, format!("`{path}` has no item whose `name` is `{name}`, it holds {came}"))
+            Diagnostic::new(file, format!("`{path}` has no item whose `{key}` is `{value}`, it holds {came}"))
                 .at(at)
                 .help("name an item that is there; items are not created"),
         )
     }
 
-    pub(in crate::manifest) fn several_items(file: &str, at: Position, path: &Path, name: &str, first: usize) -> Self {
+    pub(in crate::manifest) fn several_items(
+        file: &str,
+        at: Position,
+        path: &Path,
+        (key, value): (&str, &str),
+        first: usize,
+    ) -> Self {
         Self::SeveralSelected(
             Diagnostic::new(
                 file,
-                format!("`{path}` has a second item whose `name` is `{name}`, the first is on line {first}"),
+                format!("`{path}` has a second item whose `{key}` is `{value}`, the first is on line {first}"),
             )
             .at(at)
-            .help("choose by number, as in `[0]`, or give the items names of their own"),
+            .help("choose by number, as in `[0]`, or by a key that tells the items apart"),
         )
     }
 
@@ -104,11 +116,11 @@ impl Refusal {
         let wanted = match next {
             Segment::Key(key) => format!("a mapping with the key `{key}`"),
             Segment::Index(index) => format!("a list with an item {index}"),
-            Segment::Named(name) => format!("a list with an item named `{name}`"),
+            Segment::Item { key, value } => format!("a list with an item whose `{key}` is `{value}`"),
         };
         let help = match next {
             Segment::Key(_) if node.is_left_out() => "write `{}` there first, which makes it a mapping",
-            _ => "write keys with dots, and items as `[0]` or `[name=server]`",
+            _ => "write keys with dots, and items as `[0]` or `[name=server]`, with any key",
         };
         let message = format!("`{path}` is {}, expected {wanted}", called(node));
         Self::WrongStep(Diagnostic::new(file, message).at(at).help(help))

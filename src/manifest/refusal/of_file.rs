@@ -146,7 +146,7 @@ impl Refusal {
         Self::AliasedAnchor(
             Diagnostic::new(file, "this value is used elsewhere through an alias and would change there too")
                 .at(at)
-                .help("write the value out where the alias is"),
+                .help("write the value out where the alias is, or change it for all with `--anchored`"),
         )
     }
 

@@ -8,6 +8,7 @@ fn at(path: &str, value: &str) -> Edit {
         place: Place::Path(path.parse().unwrap()),
         value: value.to_owned(),
         create: false,
+        anchored: false,
     }
 }
 
@@ -83,4 +84,60 @@ fn hostile_files_are_refused_by_name() {
             text + &format!("{key}: &{key} [{}]\n", vec![format!("*{before}"); 10].join(", "))
         });
     assert!(matches!(edit("app.yaml", bomb.as_bytes(), &at("a", "x")), Err(Refusal::InvalidYaml(_))));
+}
+
+#[test]
+fn a_truth_value_takes_another_one_and_nothing_else() {
+    let change = |content: &str, value: &str| {
+        let edited = edit("app.yaml", content.as_bytes(), &at("on", value));
+        edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
+    };
+    assert_eq!(change("on: true # x\n", "false").unwrap(), "on: false # x\n");
+    for (content, value) in
+        [("on: true\n", "no"), ("on: yes\n", "false"), ("on: true\n", "\"false\""), ("on: true\n", "1")]
+    {
+        assert!(
+            change(content, value).unwrap_err().contains("this value is a truth value without quotes"),
+            "{content}"
+        );
+    }
+}
+
+#[test]
+fn an_item_is_found_by_any_key_of_it() {
+    let content = b"items:\n- {id: a, v: one}\n- id: b.c\n  v: two\n- v: none\n";
+    let changed = |path: &str| {
+        let edited = edit("app.yaml", content, &at(path, "new"));
+        edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
+    };
+    assert!(changed("items[id=a].v").unwrap().contains("{id: a, v: new}"));
+    assert!(changed("items[id=\"b.c\"].v").unwrap().contains("id: b.c\n  v: new"));
+    let missing = changed("items[id=z].v").unwrap_err();
+    assert!(missing.contains("no item whose `id` is `z`, it holds `a`, `b.c`"), "{missing}");
+}
+
+#[test]
+fn an_anchored_value_changes_for_all_its_aliases_when_that_is_asked_for() {
+    let content = b"base: &base\n  tag: &tag 1.0.0 # x\nweb: {image: *tag}\nworker:\n  <<: *base\n";
+    let wanted = at("base.tag", "2.0.0");
+    let refused = edit("app.yaml", content, &wanted).unwrap_err().to_string();
+    assert!(refused.contains("`--anchored`"), "{refused}");
+    let edited = edit("app.yaml", content, &Edit { anchored: true, ..wanted }).unwrap();
+    assert_eq!(&*edited.content, b"base: &base\n  tag: &tag 2.0.0 # x\nweb: {image: *tag}\nworker:\n  <<: *base\n");
+    // An alias itself is no place to write to.
+    assert!(edit("app.yaml", content, &Edit { anchored: true, ..at("web.image", "2.0.0") }).is_err());
+}
+
+#[test]
+fn a_file_without_values_gets_its_first_one_where_that_is_asked_for() {
+    let create = |content: &str, path: &str| {
+        let edited = edit("app.yaml", content.as_bytes(), &Edit { create: true, ..at(path, "1.10") });
+        edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
+    };
+    assert_eq!(create("", "image.tag").unwrap(), "image:\n  tag: \"1.10\"\n");
+    assert_eq!(create("# only this", "a").unwrap(), "# only this\na: \"1.10\"\n");
+    assert_eq!(create("# one\r\n---\r\n", "a.b").unwrap(), "# one\r\n---\r\na:\r\n  b: \"1.10\"\r\n");
+    assert!(edit("app.yaml", b"", &at("a", "1")).is_err(), "only where it is asked for");
+    assert!(create("", "a[0]").is_err());
+    assert!(create("---\n---\n", "a").is_err(), "in which of the two?");
 }

@@ -197,12 +197,12 @@ fn at<'value>(root: &'value mut Value, path: &Path) -> &'value mut Value {
     path.segments().iter().fold(root, |value, segment| match segment {
         Segment::Key(key) => value.get_mut(key.as_str()).unwrap(),
         Segment::Index(index) => value.get_mut(*index).unwrap(),
-        Segment::Named(name) => panic!("no item is named, came {name}"),
+        Segment::Item { value, .. } => panic!("no item is named, came {value}"),
     })
 }
 
 fn wanted(path: Path, value: &str, create: bool) -> Edit {
-    Edit { selector: Selector::default(), place: Place::Path(path), value: value.to_owned(), create }
+    Edit { selector: Selector::default(), place: Place::Path(path), value: value.to_owned(), create, anchored: false }
 }
 
 proptest! {

@@ -14,7 +14,7 @@ fn verdict(edited: &str, written: &str, value: &str, style: Style) -> String {
         steps: vec![0],
         span: 3..6,
         text: written.to_owned(),
-        meaning: Meaning::Replaced { value: value.to_owned(), style, is_number: false },
+        meaning: Meaning::Replaced { value: value.to_owned(), style, is_typed: false },
     };
     match check("app.yaml", &tree, &[splice], edited) {
         Ok(()) => "passed".to_owned(),

@@ -144,6 +144,27 @@ fn an_endless_web_of_policies_is_not_read_to_its_end() {
     assert!(mistakes[0].message.contains("cannot be extended"), "{}", mistakes[0]);
 }
 
+fn now() -> jiff::Timestamp {
+    "2026-11-24T10:00:00Z".parse().expect("a time")
+}
+
+#[test]
+fn a_check_that_a_model_is_excepted_from_or_that_has_no_champion_yet_refuses_nothing_for_its_rows() {
+    let text = super::sample::policy_text(&[
+        "name: hard, metric: accuracy, at_least: 0.9999",
+        "metric: macro_f1, no_worse_than_champion: {margin: 0.05}",
+        "metric: macro_f1, better_than_champion: {by: 0.01}",
+    ]);
+    let excepted =
+        "  exceptions:\n  - {model: digits, check: hard, reason: a new sensor, approver: kim, expires: 2026-12-01}\n";
+    let policy = crate::policy::Policy::read("policy.yaml", &format!("{text}{excepted}")).expect("a policy");
+    let short = policy.short_of_rows(25, "digits", now());
+    assert!(short.len() == 2 && short.iter().all(|short| !short.hopeless), "{short:?}");
+    assert!(policy.short_of_rows(25, "other", now())[0].hopeless, "the exception is another model's");
+    let later = "2026-12-02T10:00:00Z".parse().expect("a time");
+    assert!(policy.short_of_rows(25, "digits", later)[0].hopeless, "the exception has ended");
+}
+
 #[test]
 fn what_the_rows_at_hand_could_never_show_is_told_with_how_many_it_takes() {
     let checks = [
@@ -153,7 +174,7 @@ fn what_the_rows_at_hand_could_never_show_is_told_with_how_many_it_takes() {
         "metric: {recall: {class: dog}}, at_most: 0.001",
         "metric: macro_f1, at_least: 0.5, slice: {by: label, minimum_rows: 2000}",
     ];
-    let short = policy(&checks).short_of_rows(1_000);
+    let short = policy(&checks).short_of_rows(1_000, "digits", now());
     assert!(!short[0].hopeless && short[1..].iter().all(|short| short.hopeless), "{short:?}");
     let told: Vec<String> = short.iter().map(|short| short.diagnostic.to_string()).collect();
     assert_snapshot!(told.join("\n"), @r"
@@ -169,7 +190,7 @@ policies/digits.yaml:10:36: macro_f1 of at least 0.5 cannot be shown: it needs a
   help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
 ");
 
-    let enough = policy(&checks[..4]).short_of_rows(30_000);
+    let enough = policy(&checks[..4]).short_of_rows(30_000, "digits", now());
     assert_eq!(enough, [], "all of it can be shown");
     let content = [
         "metric: accuracy, at_least: 0.9999, severity: warn",
@@ -180,6 +201,6 @@ policies/digits.yaml:10:36: macro_f1 of at least 0.5 cannot be shown: it needs a
         "metric: latency_p50, at_most: 2",
         "metric: macro_f1, at_least: 0.99",
     ];
-    assert_eq!(policy(&content).short_of_rows(1_000), []);
-    assert_eq!(policy(&content[6..]).short_of_rows(29).len(), 1, "fewer rows than are resampled");
+    assert_eq!(policy(&content).short_of_rows(1_000, "digits", now()), []);
+    assert_eq!(policy(&content[6..]).short_of_rows(29, "digits", now()).len(), 1, "fewer rows than are resampled");
 }

@@ -88,7 +88,7 @@ fn a_path_is_printed_as_it_is_read() {
     let error: NotAPath = "a[x]".parse::<Path>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`a[x]` is not a path: expected `[0]`, `[name=server]` or `[\"key\"]`, as in `spec.containers[name=server].image`"
+        "`a[x]` is not a path: expected `[0]`, `[name=server]` (with any key) or `[\"key\"]`, as in `spec.containers[name=server].image`"
     );
 }
 

@@ -165,3 +165,18 @@ async fn a_commit_that_says_it_is_years_old_has_not_soaked() {
     assert_eq!(bench.promotions().await, 1, "{model:#}");
     bench.finish().await;
 }
+
+#[tokio::test]
+async fn the_commit_of_a_promotion_says_what_the_team_wants_and_is_known_again() {
+    let words =
+        "commit: {subject: \"deploy({environment}): {model} {version}\", body: \"Ticket: OPS-42\", sign_off: true}";
+    let bench = start(&[("staging", words)], "").await;
+    let run = bench.promote_a_first_model().await;
+    let message = bench.world.environment.message("main").await.expect("a message");
+    assert!(message.starts_with("deploy(staging): digits 20"), "{message}");
+    assert!(message.contains("\n\nTicket: OPS-42\n\nChampion before: none"), "{message}");
+    let trailers = message.trim_end().rsplit("\n\n").next().expect("a last paragraph");
+    assert!(trailers.contains("\nSigned-off-by: ") && trailers.contains("\nSlipway-Promotion: "), "{message}");
+    assert_eq!(digits_in(&bench, "staging").await["now"]["run"], run["id"]);
+    bench.finish().await;
+}
