@@ -134,7 +134,12 @@ impl Gate {
 fn read_policy(path: &Path) -> Result<Policy, Failure> {
     let name = path.display().to_string();
     let text = text_of(path)?;
-    super::check::read_policy(&name, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))
+    let find = |from: &str, path: &str| {
+        let path = Path::new(from).parent().unwrap_or(Path::new("")).join(path);
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        Ok((path.display().to_string(), text))
+    };
+    Policy::read_with(&name, &text, &find).map_err(|problems| exit::invalid(super::check::join(&problems)))
 }
 
 fn text_of(path: &Path) -> Result<String, Failure> {
