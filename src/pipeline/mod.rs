@@ -50,6 +50,7 @@ mod request;
 mod rules;
 #[cfg(test)]
 mod sample;
+mod skip;
 mod source;
 mod steer;
 mod step;
