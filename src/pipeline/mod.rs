@@ -52,6 +52,7 @@ mod rules;
 mod sample;
 mod skip;
 mod source;
+mod start;
 mod steer;
 mod step;
 mod sweep;
