@@ -19,6 +19,20 @@ pub(super) enum Form {
     Yaml,
 }
 
+impl Form {
+    /// Shows a document.
+    pub(super) fn show(self, document: &Value, as_text: impl FnOnce(&Value, Width) -> String) -> Result<(), Failure> {
+        let text = match self {
+            Self::Text => as_text(document, Width::Narrow),
+            Self::Wide => as_text(document, Width::Wide),
+            Self::Json => serde_json::to_string_pretty(document).map_err(exit::defect)?,
+            Self::Yaml => yaml(document)?,
+        };
+        output::say(&text);
+        Ok(())
+    }
+}
+
 /// How wide a table may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Width {
@@ -75,14 +89,7 @@ impl Format {
 
     /// Shows a document.
     pub(super) fn show(&self, document: &Value, as_text: impl FnOnce(&Value, Width) -> String) -> Result<(), Failure> {
-        let text = match self.form() {
-            Form::Text => as_text(document, Width::Narrow),
-            Form::Wide => as_text(document, Width::Wide),
-            Form::Json => serde_json::to_string_pretty(document).map_err(exit::defect)?,
-            Form::Yaml => yaml(document)?,
-        };
-        output::say(&text);
-        Ok(())
+        self.form().show(document, as_text)
     }
 
     /// Shows one of many documents: in JSON on one line, in YAML each begun by `---`.
@@ -96,7 +103,8 @@ impl Format {
     }
 }
 
-fn yaml(document: &Value) -> Result<String, Failure> {
+/// A document as YAML.
+pub(super) fn yaml(document: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_yaml::to_string(document).map_err(exit::defect)?;
     Ok(text.trim_end().to_owned())
 }

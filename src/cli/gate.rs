@@ -63,6 +63,7 @@ pub(super) struct Gate {
 enum Form {
     Text,
     Json,
+    Yaml,
     Markdown,
     Svg,
     Junit,
@@ -101,6 +102,7 @@ impl Gate {
             Form::Text => render::text(verdict),
             Form::Markdown => render::markdown(verdict),
             Form::Json => serde_json::to_string_pretty(verdict).map_err(exit::defect)?,
+            Form::Yaml => super::form::yaml(verdict)?,
             Form::Svg => render::svg(verdict),
             Form::Junit => render::junit(verdict),
         })

@@ -96,7 +96,7 @@ impl Pipeline {
             let model_at = |run: &Run| {
                 let text =
                     source::read_text(&Revision { mirror: &mirror, commit: &run.head }, &run.file).ok()??.ok()?;
-                source::read_model(&run.file, &text).ok()
+                source::sound_model(&run.file, &text)
             };
             let (now, before) = (model_at(&run)?, model_at(&earlier)?);
             let files = ModelFiles::of(&run.file, &now);

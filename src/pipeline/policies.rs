@@ -163,7 +163,7 @@ pub(super) fn with_broken_policy(
         return Ok(broken);
     }
     for file in models {
-        let model = file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok());
+        let model = file.text.as_ref().ok().and_then(|text| source::sound_model(&file.path, text));
         let Some(model) = model else { continue };
         if mistakes_of(mirror, head, &file.path, &model)?.is_empty() {
             continue;
@@ -207,7 +207,7 @@ fn place_of_policy(
     let own = || (head.clone(), path.to_owned());
     let Some(base) = base else { return Ok(own()) };
     let Some(before) = source::read_text(&Revision { mirror, commit: base }, file)? else { return Ok(own()) };
-    let before = before.ok().and_then(|text| source::read_model(file, &text).ok());
+    let before = before.ok().and_then(|text| source::sound_model(file, &text));
     let before = before.map(|model| folder_path(file, &model.spec.policy));
     Ok((base.clone(), before.unwrap_or_else(|| path.to_owned())))
 }

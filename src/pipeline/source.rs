@@ -33,6 +33,20 @@ spec:
 pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
     let yaml::Recovered { value, mistakes: mut problems, guesses } = yaml::read_all::<Model>(file, text, SAMPLE);
     let Some(model) = value else { return Err(problems) };
+    let mut faults = faults_of(&model);
+    faults.retain(|fault| fault.key.as_deref().is_none_or(|key| !guesses.touch(key)));
+    problems.extend(faults.iter().map(|fault| locate(file, text, fault)));
+    if problems.is_empty() { Ok(model.with_plain_paths()) } else { Err(problems) }
+}
+
+/// The model of a file, if it has no mistakes. To know that takes less than to find them all.
+pub(super) fn sound_model(file: &str, text: &str) -> Option<Model> {
+    let model: Model = yaml::read(file, text).ok()?;
+    faults_of(&model).is_empty().then(|| model.with_plain_paths())
+}
+
+/// What is wrong with a model in itself.
+fn faults_of(model: &Model) -> Vec<Fault> {
     let mut faults = model.problems();
     for (index, path) in model.spec.paths.iter().enumerate() {
         if let Err(error) = glob(path) {
@@ -40,9 +54,7 @@ pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
             faults.push(fault.key(format!("spec.paths[{index}]")));
         }
     }
-    faults.retain(|fault| fault.key.as_deref().is_none_or(|key| !guesses.touch(key)));
-    problems.extend(faults.iter().map(|fault| locate(file, text, fault)));
-    if problems.is_empty() { Ok(model.with_plain_paths()) } else { Err(problems) }
+    faults
 }
 
 /// A fault of a model file at its place in the text.

@@ -8,11 +8,13 @@ use crate::domain::Diagnostic;
 
 use super::draft::Draft;
 use super::path::{Path, Segment};
-use super::read::{Slip, deserialize, duplicate, explain, one_document};
+use super::read::{Slip, deserialize, duplicate, explain, one_document, read};
 use super::tree::Tree;
 
 /// Mistakes that are looked for in one document: each costs reading it once more.
-const MOST_MISTAKES: usize = 100;
+const MOST_MISTAKES: usize = 50;
+/// The largest text that is read more than once, in bytes. No person writes a larger one.
+const LARGEST_MENDED: usize = 64 << 10;
 
 /// What was read of a document.
 #[derive(Debug)]
@@ -54,6 +56,12 @@ pub fn read_all<T: DeserializeOwned>(file: &str, text: &str, sample: &str) -> Re
         && let Ok(value) = deserialize(text)
     {
         return Recovered { value: Some(value), mistakes: Vec::new(), guesses: Guesses::default() };
+    }
+    if text.len() > LARGEST_MENDED {
+        return match read(file, text) {
+            Ok(value) => Recovered { value: Some(value), mistakes: Vec::new(), guesses: Guesses::default() },
+            Err(mistake) => nothing(mistake),
+        };
     }
     let mistakes = duplicates.into_iter().map(|(earlier, again)| duplicate(file, &tree, earlier, again)).collect();
     let sample = Tree::parse("sample", sample).map_or_else(|_| Draft::Mapping(Vec::new()), |tree| Draft::of(&tree));
@@ -193,7 +201,7 @@ mod tests {
 
     const SAMPLE: &str = "name: x\nepochs: 1\nbatch: 1\ndata: {format: csv, file: x}\nlayers: [{linear: 2}]\n";
 
-    fn read(text: &str) -> (Option<Model>, Vec<String>) {
+    fn told(text: &str) -> (Option<Model>, Vec<String>) {
         let Recovered { value, mistakes, .. } = read_all("slipway.yaml", text, SAMPLE);
         (
             value,
@@ -203,7 +211,7 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_found_each_at_its_place() {
-        let (value, mistakes) = read(
+        let (value, mistakes) = told(
             "name: 2024\nepocs: 4\nbatch: many\nrate: fast\ncolour: red\ndata: {format: csv, file: [a]}\n\
              layers:\n  - relu\n  - liner: 3\n  - linear: wide\nlabels: {a: b}\n",
         );
@@ -230,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_mistake_is_told_once_and_not_for_what_follows_from_it() {
-        let (value, mistakes) = read("name: x\nbatch: 1\ndata: {format: parquet, rows: 3}\nlayers: 7\n");
+        let (value, mistakes) = told("name: x\nbatch: 1\ndata: {format: parquet, rows: 3}\nlayers: 7\n");
         let expected = [
             "slipway.yaml:3:16: unknown value `parquet`",
             "slipway.yaml:4:9: expected a list",
@@ -246,12 +254,12 @@ mod tests {
     #[test]
     fn every_key_that_is_written_twice_is_told_beside_the_others() {
         let (_, mistakes) =
-            read("name: x\nname: y\nepochs: e\nbatch: b\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n");
+            told("name: x\nname: y\nepochs: e\nbatch: b\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n");
         assert_eq!(mistakes.len(), 3, "{mistakes:?}");
         assert!(mistakes[0].contains("duplicate key `name`") && mistakes[1].contains("duplicate key `batch`"));
         assert!(mistakes[2].starts_with("slipway.yaml:3:9:"), "{mistakes:?}");
         let Data::Idx { labels } =
-            read("name: x\nepochs: 1\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n").0.expect("sound").data
+            told("name: x\nepochs: 1\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n").0.expect("sound").data
         else {
             panic!("another format")
         };
@@ -259,9 +267,20 @@ mod tests {
     }
 
     #[test]
+    fn a_text_larger_than_people_write_is_read_once() {
+        let labels: Vec<String> = (0..4_000).map(|number| format!("  label{number}: value")).collect();
+        let labels = labels.join("\n");
+        let text =
+            format!("name: x\nepochs: a\nbatch: b\ndata: {{format: idx, labels: l}}\nlayers: []\nlabels:\n{labels}\n");
+        assert!(text.len() > LARGEST_MENDED);
+        assert_eq!(told(&text).1.len(), 1);
+        assert!(told(&text.replace("epochs: a", "epochs: 1").replace("batch: b", "batch: 2")).0.is_some());
+    }
+
+    #[test]
     fn what_is_no_document_has_one_mistake() {
         for text in ["", "a: [", "just a text", "[1, 2]", "a: 1\n---\nb: 2\n"] {
-            let (_, mistakes) = read(text);
+            let (_, mistakes) = told(text);
             assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
         }
     }

@@ -100,3 +100,16 @@ fn a_policy_that_leaves_the_repository_is_refused_as_by_a_server() {
     assert_eq!(checked.status.code(), Some(2));
     assert!(said(&checked).contains("the path leaves the repository"), "{}", said(&checked));
 }
+
+#[test]
+fn training_by_hand_says_what_a_server_would_refuse() {
+    let folder = repository();
+    rewrite(folder.path(), "slipway.yaml", "\"data/**\"", "\"data/t\"");
+    let mut train = Command::new(slipway());
+    train.args(["train", "--threads", "1"]).current_dir(folder.path());
+    let trained = train.output().expect("it ran");
+    assert_eq!(trained.status.code(), Some(0), "{}", said(&trained));
+    let expected = "warning: a server would refuse this: slipway.yaml:9:23: spec.data.train.features: `data/train-images` is not \
+                    among `spec.paths`";
+    assert!(said(&trained).contains(expected), "{}", said(&trained));
+}

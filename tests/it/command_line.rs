@@ -59,6 +59,8 @@ fn a_model_is_checked_trained_and_judged_by_hand() {
     let json = judge(POLICY, &["--output", "json"]);
     let verdict: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
     assert_eq!(verdict["outcome"], "pass");
+    let yaml = judge(POLICY, &["--output", "yaml"]);
+    assert!(said(&yaml).contains("outcome: pass"), "{}", said(&yaml));
     let markdown = judge(POLICY, &["--output", "markdown"]);
     assert!(said(&markdown).contains("| "), "{}", said(&markdown));
 }

@@ -3,6 +3,7 @@
 mod collect;
 mod data;
 mod form;
+mod marks;
 
 use std::path::PathBuf;
 
@@ -13,10 +14,11 @@ use super::output;
 use crate::config;
 use crate::domain::Diagnostic;
 use crate::manifest;
-use crate::pipeline::{Findings, Repository, fault_place, misnamed_model};
+use crate::pipeline::{Findings, Repository, fault_place as locate, misnamed_model};
 use collect::{Collected, File, Subject};
 use data::DataReader;
 use form::{Form, Severity, Told};
+use marks::Marks;
 
 /// Check models, policies, marked manifests and server settings, as a server would; find all mistakes of all files.
 #[derive(Debug, Args)]
@@ -49,8 +51,9 @@ impl Check {
         if reader.is_none() && !self.no_data {
             output::note("rows of data are not read: there is no `slipway-trainer` beside `slipway`");
         }
+        let marks = Marks::of(&collected);
         for part in &collected {
-            told.extend(examine(part, reader.as_ref())?);
+            told.extend(examine(part, reader.as_ref(), &marks)?);
         }
         // A policy is found by itself and by each model that names it.
         let mut seen = Vec::new();
@@ -71,13 +74,13 @@ impl Check {
 }
 
 /// What is found in files of one repository.
-fn examine(part: &Collected, reader: Option<&DataReader>) -> Result<Vec<Told>, Failure> {
+fn examine(part: &Collected, reader: Option<&DataReader>, marks: &Marks) -> Result<Vec<Told>, Failure> {
     let repository = Repository::open(&part.checkout)
         .map_err(|error| exit::invalid(format!("`{}` cannot be searched: {error}", part.checkout.root().display())))?;
     let mut told = Vec::new();
     for file in &part.files {
-        let Findings { mistakes, warnings } = match (&file.subject, reader) {
-            (Subject::Model, Some(reader)) => examine_with_data(&repository, part, &file.path, reader)?,
+        let Findings { mistakes, warnings } = match file.subject {
+            Subject::Model => examine_model(&repository, part, &file.path, reader, marks)?,
             _ => examine_file(&repository, part, file),
         };
         told.extend(mistakes.into_iter().map(|diagnostic| part.told(Severity::Error, diagnostic)));
@@ -86,22 +89,23 @@ fn examine(part: &Collected, reader: Option<&DataReader>) -> Result<Vec<Told>, F
     Ok(told)
 }
 
-/// A model with its data, which are read once nothing else is wrong with it.
-fn examine_with_data(
+/// A model with its marks, and with its data, which are read once nothing else is wrong with it.
+fn examine_model(
     repository: &Repository<'_>,
     part: &Collected,
     path: &str,
-    reader: &DataReader,
+    reader: Option<&DataReader>,
+    marks: &Marks,
 ) -> Result<Findings, Failure> {
     let (mut findings, model) = repository.examine_model(path);
-    let Some(model) = model.filter(|_| findings.mistakes.is_empty()) else { return Ok(findings) };
+    let Some(model) = model else { return Ok(findings) };
     let whole = part.checkout.root().join(path);
+    let text = std::fs::read_to_string(&whole).unwrap_or_default();
+    let lacking = marks.lacking(model.metadata.name.as_str());
+    findings.warnings.extend(lacking.map(|fault| locate(path, &text, &fault)));
+    let Some(reader) = reader.filter(|_| findings.mistakes.is_empty()) else { return Ok(findings) };
     match reader.faults(&model, whole.parent().unwrap_or(&whole))? {
-        Ok(faults) if !faults.is_empty() => {
-            let text = std::fs::read_to_string(&whole).unwrap_or_default();
-            findings.mistakes.extend(faults.iter().map(|fault| fault_place(path, &text, fault)));
-        }
-        Ok(_) => {}
+        Ok(faults) => findings.mistakes.extend(faults.iter().map(|fault| locate(path, &text, fault))),
         Err(reason) => findings.warnings.push(Diagnostic::new(path, format!("its data could not be read: {reason}"))),
     }
     Ok(findings)
