@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 
 use super::beside::{Beside, failed, work};
-use super::exit::{self, Exit, Failure};
+use super::exit::{Exit, Failure};
+use super::form::{Format, Width};
 use super::output;
 use crate::store::{AuditEntry, Store};
 
@@ -17,9 +18,8 @@ pub(super) struct Audit {
     action: Action,
     #[command(flatten)]
     beside: Beside,
-    /// JSON even on a terminal
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -44,38 +44,34 @@ enum Action {
 impl Audit {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let settings = self.beside.settings()?;
-        let json = self.json || !output::on_terminal();
         work(&settings, async |store| match &self.action {
-            Action::List { after, limit } => list(store, *after, *limit, json).await,
-            Action::Verify { expect } => verify(store, expect.as_deref(), json).await,
+            Action::List { after, limit } => list(store, *after, *limit, &self.format).await,
+            Action::Verify { expect } => verify(store, expect.as_deref(), &self.format).await,
         })
     }
 }
 
-async fn list(store: &Store, after: u64, limit: u32, json: bool) -> Result<Exit, Failure> {
+async fn list(store: &Store, after: u64, limit: u32, format: &Format) -> Result<Exit, Failure> {
     let entries = store.audit_entries(after, limit).await.map_err(failed)?;
-    if json {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "entries": entries })).map_err(exit::defect)?;
-        output::say(&text);
-        return Ok(Exit::Done);
-    }
-    let row = |entry: &AuditEntry| {
+    let row = |entry: &AuditEntry, width: Width| {
         let AuditEntry { number, at, actor, action, target, detail, .. } = entry;
         vec![
             number.to_string(),
             at.to_string(),
             actor.to_string(),
             action.clone(),
-            output::first_line(target),
-            output::first_line(detail),
+            width.cell(target),
+            width.cell(detail),
         ]
     };
-    let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
-    output::say(&output::table(&["ENTRY", "AT", "WHO", "WHAT", "ON", "DETAIL"], &rows));
+    format.show(&serde_json::json!({ "entries": entries }), |_, width| {
+        let rows: Vec<Vec<String>> = entries.iter().map(|entry| row(entry, width)).collect();
+        output::table(&["ENTRY", "AT", "WHO", "WHAT", "ON", "DETAIL"], &rows)
+    })?;
     Ok(Exit::Done)
 }
 
-async fn verify(store: &Store, expect: Option<&str>, json: bool) -> Result<Exit, Failure> {
+async fn verify(store: &Store, expect: Option<&str>, format: &Format) -> Result<Exit, Failure> {
     let last = match store.verify_audit().await.map_err(failed)? {
         Ok(last) => last,
         Err(fault) => {
@@ -98,13 +94,10 @@ async fn verify(store: &Store, expect: Option<&str>, json: bool) -> Result<Exit,
         return Ok(Exit::Refused);
     }
     let (entries, digest) = last.map_or((0, None), |entry| (entry.number, Some(entry.digest)));
-    output::say(&match (json, &digest) {
-        (true, _) => serde_json::json!({ "entries": entries, "digest": digest }).to_string(),
-        (false, Some(digest)) => {
-            format!("{entries} entries, unchanged and in order; the last has the digest\n{digest}")
-        }
-        (false, None) => "the log is empty".to_owned(),
-    });
+    format.show(&serde_json::json!({ "entries": entries, "digest": digest }), |_, _| match &digest {
+        Some(digest) => format!("{entries} entries, unchanged and in order; the last has the digest\n{digest}"),
+        None => "the log is empty".to_owned(),
+    })?;
     Ok(Exit::Done)
 }
 

@@ -9,6 +9,7 @@ use slipway_contract::Digest;
 
 use super::beside::{Beside, failed, work};
 use super::exit::{self, Exit, Failure};
+use super::form::Format;
 use super::output;
 use crate::app;
 use crate::artifacts::{self, ArtifactError, CopiedArtifacts, Inclusion};
@@ -31,9 +32,8 @@ pub(super) struct Backup {
     artifacts: How,
     #[command(flatten)]
     beside: Beside,
-    /// JSON even on a terminal
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// Read a backup into an empty store. The server must not run.
@@ -47,9 +47,8 @@ pub(super) struct Restore {
     check: bool,
     #[command(flatten)]
     beside: Beside,
-    /// JSON even on a terminal
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -85,25 +84,23 @@ impl Manifest {
         self.store.tables.iter().map(|table| table.rows).sum()
     }
 
-    fn tell(&self, what: &str, json: bool) -> Result<(), Failure> {
-        if json || !output::on_terminal() {
-            output::say(&serde_json::to_string_pretty(self).map_err(exit::defect)?);
-            return Ok(());
-        }
+    fn tell(&self, what: &str, format: &Format) -> Result<(), Failure> {
         let (tables, artifacts) = (self.store.tables.len(), &self.artifacts);
         let how = match self.included {
             Inclusion::Copy => "copied",
             Inclusion::Link => "linked",
             Inclusion::List => "listed",
         };
-        output::say(&format!(
-            "{what}: {} rows of {tables} tables as of {}, {} files of artifacts {how} ({})",
-            self.rows(),
-            self.store.taken_at,
-            artifacts.files,
-            bytesize::ByteSize::b(artifacts.bytes),
-        ));
-        Ok(())
+        let document = serde_json::to_value(self).map_err(exit::defect)?;
+        format.show(&document, |_, _| {
+            format!(
+                "{what}: {} rows of {tables} tables as of {}, {} files of artifacts {how} ({})",
+                self.rows(),
+                self.store.taken_at,
+                artifacts.files,
+                bytesize::ByteSize::b(artifacts.bytes),
+            )
+        })
     }
 }
 
@@ -120,7 +117,7 @@ impl Backup {
         make_private(&partial)?;
         let manifest = work(&settings, async |store| write(store, &settings, &partial, self.artifacts.into()).await)?;
         std::fs::rename(&partial, &self.folder).map_err(|error| of_file(&self.folder, &error))?;
-        manifest.tell(&format!("`{}` is whole", self.folder.display()), self.json)?;
+        manifest.tell(&format!("`{}` is whole", self.folder.display()), &self.format)?;
         Ok(complain_of(&manifest.artifacts, "damaged, and not in the backup"))
     }
 }
@@ -152,7 +149,7 @@ impl Restore {
             }
             let found =
                 artifacts::verify(&settings.artifacts, &self.folder, manifest.included).map_err(of_artifacts)?;
-            manifest.tell(&format!("`{}` is a backup", self.folder.display()), self.json)?;
+            manifest.tell(&format!("`{}` is a backup", self.folder.display()), &self.format)?;
             return Ok(complain_of(&found, "damaged or missing"));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
@@ -164,7 +161,7 @@ impl Restore {
             store::restore(&settings.store, &self.folder, &manifest.store).await.map_err(of_backup)?;
             Ok(restored)
         })?;
-        manifest.tell("restored", self.json)?;
+        manifest.tell("restored", &self.format)?;
         Ok(complain_of(&restored, "damaged or missing: runs that need them train them again"))
     }
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::exit::{self, Failure};
+use super::form::{Format, Width};
 use super::output;
 
 /// How long a server may take for an answer.
@@ -43,25 +44,28 @@ pub(super) struct Server {
     /// File with a token of the server's API
     #[arg(long, global = true, env = "SLIPWAY_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// JSON even on a terminal
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 impl Server {
-    /// Shows an answer: as JSON where that is asked for or nobody reads it on a terminal, else as text.
+    /// Shows an answer in the form that is asked for.
     pub(super) fn show(&self, answer: &Value, as_text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
-        if self.shows_json() {
-            output::say(&serde_json::to_string_pretty(answer).map_err(exit::defect)?);
-        } else {
-            output::say(&as_text(answer));
-        }
-        Ok(())
+        self.format.show(answer, |answer, _| as_text(answer))
     }
 
-    /// Whether answers are shown as JSON.
-    pub(super) fn shows_json(&self) -> bool {
-        self.json || !output::on_terminal()
+    /// Shows an answer that has more to say where there is room.
+    pub(super) fn show_wide(
+        &self,
+        answer: &Value,
+        as_text: impl FnOnce(&Value, Width) -> String,
+    ) -> Result<(), Failure> {
+        self.format.show(answer, as_text)
+    }
+
+    /// Shows one of many answers.
+    pub(super) fn show_next(&self, answer: &Value, as_text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
+        self.format.show_next(answer, as_text)
     }
 
     /// A request to an address below `/api/v1/`, with the token.
@@ -131,10 +135,10 @@ impl Server {
         kind: &str,
         filters: &Query,
         limit: u32,
-        as_text: impl FnOnce(&Value) -> String,
+        as_text: impl FnOnce(&Value, Width) -> String,
     ) -> Result<(), Failure> {
         let answer = self.list(kind, filters, kind, usize::try_from(limit).unwrap_or(usize::MAX))?;
-        self.show(&answer, as_text)?;
+        self.show_wide(&answer, as_text)?;
         if !answer["next"].is_null() {
             output::note(&format!("there are more than {limit} {kind}: `--limit` lists more of them"));
         }

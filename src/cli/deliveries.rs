@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
+use super::form::Width;
 use super::output::{self, text};
 use crate::domain::DeliveryState;
 
@@ -80,14 +81,14 @@ impl List {
     }
 }
 
-fn list(answer: &Value) -> String {
+fn list(answer: &Value, width: Width) -> String {
     let cell = |delivery: &Value, key| text(delivery, key).to_owned();
     let rows: Vec<Vec<String>> = output::things(answer, "deliveries")
         .iter()
         .map(|delivery| {
             let mut row: Vec<String> =
                 ["received_at", "source", "id", "event", "state"].map(|key| cell(delivery, key)).into();
-            row.push(output::first_line(text(delivery, "note")));
+            row.push(width.cell(text(delivery, "note")));
             row
         })
         .collect();

@@ -1,14 +1,13 @@
 //! `slipway environments`: what each environment names and since when, what waits for it and why, and what was in it once.
 
 use clap::{Args, Subcommand};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
 use super::output::{self, text};
+use super::target::{Target, time_of};
 
 /// Read the environments of a running server.
 #[derive(Debug, Args)]
@@ -26,7 +25,7 @@ enum Action {
     /// One environment: what it names of each model, since when, by which commit, and what waits and why
     Show(Show),
     /// What one environment named of a model, newest first
-    History(History),
+    History(Target),
 }
 
 #[derive(Debug, Args)]
@@ -36,26 +35,6 @@ struct Show {
     /// What was in it then, from git alone: a time (RFC 3339), or a day, whose end in UTC is meant
     #[arg(long, value_name = "DATE", value_parser = time_of)]
     at: Option<Timestamp>,
-}
-
-#[derive(Debug, Args)]
-struct History {
-    /// The environment
-    environment: String,
-    /// The model
-    model: String,
-}
-
-/// A time, or the last moment of a day.
-fn time_of(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let expected = || "expected a time such as `2026-11-24T12:00:00Z`, or a day such as `2026-11-24`".to_owned();
-    let day: Date = text.parse().map_err(|_| expected())?;
-    let next = day.checked_add(1.day()).map_err(|_| expected())?;
-    let midnight = TimeZone::UTC.to_timestamp(next.at(0, 0, 0, 0)).map_err(|_| expected())?;
-    Ok(midnight - jiff::SignedDuration::from_secs(1))
 }
 
 impl Environments {
@@ -70,8 +49,8 @@ impl Environments {
                 let query = Query::default().with("time", Some(&at.to_string()));
                 server.show(&server.ask("GET", &format!("environments/{}/at{query}", encoded(&environment)))?, then)
             }
-            Action::History(History { environment, model }) => {
-                let path = format!("environments/{}/models/{}/history", encoded(&environment), encoded(&model));
+            Action::History(target) => {
+                let path = target.meant(&server)?.path("history");
                 server.show(&server.ask("GET", &path)?, history)
             }
         }?;
@@ -207,14 +186,6 @@ fn history(answer: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_day_means_its_last_moment() {
-        let at = |text: &str| time_of(text).map(|time| time.to_string());
-        assert_eq!(at("2026-11-24"), Ok("2026-11-24T23:59:59Z".to_owned()));
-        assert_eq!(at("2026-11-24T12:00:00+01:00"), Ok("2026-11-24T11:00:00Z".to_owned()));
-        assert!(at("yesterday").expect_err("no time").contains("such as `2026-11-24`"));
-    }
 
     #[test]
     fn rules_are_told_in_a_few_words() {

@@ -63,6 +63,7 @@ pub(super) struct Gate {
 enum Form {
     Text,
     Json,
+    Yaml,
     Markdown,
     Svg,
     Junit,
@@ -101,6 +102,7 @@ impl Gate {
             Form::Text => render::text(verdict),
             Form::Markdown => render::markdown(verdict),
             Form::Json => serde_json::to_string_pretty(verdict).map_err(exit::defect)?,
+            Form::Yaml => super::form::yaml(verdict)?,
             Form::Svg => render::svg(verdict),
             Form::Junit => render::junit(verdict),
         })
@@ -134,7 +136,12 @@ impl Gate {
 fn read_policy(path: &Path) -> Result<Policy, Failure> {
     let name = path.display().to_string();
     let text = text_of(path)?;
-    super::check::read_policy(&name, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))
+    let find = |from: &str, path: &str| {
+        let path = Path::new(from).parent().unwrap_or(Path::new("")).join(path);
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        Ok((path.display().to_string(), text))
+    };
+    Policy::read_with(&name, &text, &find).map_err(|problems| exit::invalid(super::check::join(&problems)))
 }
 
 fn text_of(path: &Path) -> Result<String, Failure> {

@@ -13,6 +13,7 @@ mod environments;
 mod exit;
 mod follow;
 mod forge;
+mod form;
 mod gate;
 mod generate;
 mod hook;
@@ -23,6 +24,7 @@ mod reports;
 mod runs;
 mod serve;
 mod storage;
+mod target;
 mod tokens;
 mod train;
 mod watch;
@@ -59,7 +61,7 @@ enum LogStyle {
 enum Command {
     /// Run the webhook server and the worker
     Serve(serve::Serve),
-    /// Check models, policies and server settings; find all of a file's mistakes
+    /// Check models, policies, marked manifests and server settings, as a server would; find all mistakes of all files
     Check(check::Check),
     /// Train a model here and evaluate it on its test rows
     Train(train::Train),

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Longer reasons are cut in tables.
@@ -47,6 +48,18 @@ pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(LONGEST_CELL).collect()
 }
 
+/// How long ago a time was, in its largest unit: `5m`, `3h`, `12d`; a dash if it is none.
+pub(super) fn age(at: &str, now: Timestamp) -> String {
+    let Ok(at) = at.parse::<Timestamp>() else { return "–".to_owned() };
+    let seconds = now.duration_since(at).as_secs().max(0);
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// Rows as columns of equal width, for people.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
@@ -67,6 +80,21 @@ pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_age_is_told_in_its_largest_unit() {
+        let now: Timestamp = "2026-11-29T12:00:00Z".parse().expect("a time");
+        for (at, expected) in [
+            ("2026-11-29T11:59:30Z", "30s"),
+            ("2026-11-29T11:30:00Z", "30m"),
+            ("2026-11-28T10:00:00Z", "26h"),
+            ("2026-11-01T12:00:00Z", "28d"),
+            ("2026-11-29T12:00:09Z", "0s"),
+            ("–", "–"),
+        ] {
+            assert_eq!(age(at, now), expected, "{at}");
+        }
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

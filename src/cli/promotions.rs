@@ -3,28 +3,12 @@
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use slipway_contract::Digest;
 
 use super::client::{Server, encoded};
 use super::exit::{self, Exit, Failure};
 use super::output::{self, text};
+use super::target::{DigestPrefix, Meant, Target, WholeOrModel, time_to_come};
 use crate::domain::RunId;
-
-/// A model in an environment.
-#[derive(Debug, Args)]
-struct Target {
-    /// The model
-    model: String,
-    /// The environment
-    environment: String,
-}
-
-impl Target {
-    fn path(&self, action: &str) -> String {
-        let Self { model, environment } = self;
-        format!("environments/{}/models/{}/{action}", encoded(environment), encoded(model))
-    }
-}
 
 /// Take a model's artifact to an environment, where it is judged and has to follow the rules like any other.
 #[derive(Debug, Args)]
@@ -58,9 +42,9 @@ pub(super) struct Rollback {
 pub(super) struct Approve {
     #[command(flatten)]
     target: Target,
-    /// The whole digest of the artifact that was looked at; what waits now when absent
+    /// The digest of the artifact that was looked at, or its first digits; what waits now when absent
     #[arg(long)]
-    artifact: Option<Digest>,
+    artifact: Option<DigestPrefix>,
     #[command(flatten)]
     server: Server,
 }
@@ -72,8 +56,8 @@ pub(super) struct Reject {
     source: String,
     /// The model
     model: String,
-    /// The whole digest of the artifact
-    artifact: Digest,
+    /// The digest of the artifact, or its first digits
+    artifact: DigestPrefix,
     /// Why
     #[arg(long)]
     reason: String,
@@ -81,36 +65,16 @@ pub(super) struct Reject {
     server: Server,
 }
 
-/// Where a hold is put: on a model of an environment, or on all of it.
-#[derive(Debug, Args)]
-struct Held {
-    /// The environment
-    environment: String,
-    /// The model; all models of the environment when absent
-    model: Option<String>,
-}
-
-impl Held {
-    fn path(&self, action: &str) -> String {
-        let Self { environment, model } = self;
-        let environment = encoded(environment);
-        match model {
-            Some(model) => format!("environments/{environment}/models/{}/{action}", encoded(model)),
-            None => format!("environments/{environment}/{action}"),
-        }
-    }
-}
-
 /// Keep promotions away from an environment: of a model, or of all models.
 #[derive(Debug, Args)]
 pub(super) struct Hold {
     #[command(flatten)]
-    held: Held,
+    held: WholeOrModel,
     /// Why; whoever waits is told
     #[arg(long)]
     reason: String,
-    /// When the hold ends by itself, as a time such as `2026-12-01T08:00:00Z`
-    #[arg(long, value_name = "TIME")]
+    /// When the hold ends by itself: a time such as `2026-12-01T08:00:00Z`, a day, or how long from now, such as `2h`
+    #[arg(long, value_name = "TIME", value_parser = time_to_come)]
     until: Option<Timestamp>,
     #[command(flatten)]
     server: Server,
@@ -120,7 +84,7 @@ pub(super) struct Hold {
 #[derive(Debug, Args)]
 pub(super) struct Release {
     #[command(flatten)]
-    held: Held,
+    held: WholeOrModel,
     #[command(flatten)]
     server: Server,
 }
@@ -128,6 +92,7 @@ pub(super) struct Release {
 impl Promote {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { target, run, server } = self;
+        let target = target.meant(&server)?;
         server
             .show(&server.send(&target.path("promote"), &json!({"run": run.map(|run| run.to_string())}))?, under_way)?;
         Ok(Exit::Done)
@@ -137,9 +102,10 @@ impl Promote {
 impl Rollback {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { target, to, reason, server } = self;
+        let target = target.meant(&server)?;
         let wish = json!({"reason": reason, "to": to.map(|run| run.to_string())});
         server.show(&server.send(&target.path("rollback"), &wish)?, |run| {
-            format!("{}\n  held until `slipway release {} {}`", under_way(run), target.environment, target.model)
+            format!("{}\n  held until `slipway release {} {}`", under_way(run), target.model, target.environment)
         })?;
         Ok(Exit::Done)
     }
@@ -148,8 +114,9 @@ impl Rollback {
 impl Approve {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { target, artifact, server } = self;
+        let target = target.meant(&server)?;
         let artifact = match artifact {
-            Some(artifact) => artifact.to_string(),
+            Some(artifact) => artifact.of_model(&server, None, &target.model)?,
             None => waiting(&server, &target)?,
         };
         let approved = server.send(&target.path("approve"), &json!({"artifact": artifact}))?;
@@ -165,7 +132,8 @@ impl Reject {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { source, model, artifact, reason, server } = self;
         let path = format!("models/{}/{}/reject", encoded(&source), encoded(&model));
-        let wish = json!({"artifact": artifact.to_string(), "reason": reason});
+        let artifact = artifact.of_model(&server, Some(&source), &model)?;
+        let wish = json!({"artifact": artifact, "reason": reason});
         server.show(&server.send(&path, &wish)?, |rejection| {
             format!(
                 "{} of {} is rejected: {}",
@@ -182,7 +150,8 @@ impl Hold {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { held, reason, until, server } = self;
         let wish = json!({"reason": reason, "until": until.map(|until| until.to_string())});
-        server.show(&server.send(&held.path("hold"), &wish)?, |hold| {
+        let path = path_of_hold(held.meant(&server)?, "hold");
+        server.show(&server.send(&path, &wish)?, |hold| {
             let until = hold["until"].as_str().map(|until| format!(" until {until}")).unwrap_or_default();
             format!("held{until}: {}", text(hold, "reason"))
         })?;
@@ -193,13 +162,21 @@ impl Hold {
 impl Release {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { held, server } = self;
-        server.show(&server.send(&held.path("release"), &json!({}))?, |_| "released".to_owned())?;
+        let path = path_of_hold(held.meant(&server)?, "release");
+        server.show(&server.send(&path, &json!({}))?, |_| "released".to_owned())?;
         Ok(Exit::Done)
     }
 }
 
+fn path_of_hold((environment, model): (String, Option<String>), action: &str) -> String {
+    match model {
+        Some(model) => Meant { model, environment }.path(action),
+        None => format!("environments/{}/{action}", encoded(&environment)),
+    }
+}
+
 /// The artifact that waits for a model's environment.
-fn waiting(server: &Server, target: &Target) -> Result<String, Failure> {
+fn waiting(server: &Server, target: &Meant) -> Result<String, Failure> {
     let environment = server.ask("GET", &format!("environments/{}", encoded(&target.environment)))?;
     let models = output::things(&environment, "models");
     let model = models.iter().find(|model| text(model, "model") == target.model);
@@ -207,7 +184,7 @@ fn waiting(server: &Server, target: &Target) -> Result<String, Failure> {
     // What waits was judged; what comes behind it may not be yet.
     let waits = runs.iter().rev().find(|run| text(run, "state") == "waiting");
     let artifact = waits.into_iter().chain(runs.iter().rev()).find_map(|run| run["artifact"].as_str());
-    let Target { model, environment } = target;
+    let Meant { model, environment } = target;
     let missing = || exit::invalid(format!("nothing of `{model}` is on its way to `{environment}`"));
     artifact.map(str::to_owned).ok_or_else(missing)
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
+use super::form::Width;
 use super::output::{self, text};
 
 /// See what a running server cannot read and passes over, and have it looked at again.
@@ -40,7 +41,7 @@ impl Quarantine {
         let Self { action, server } = self;
         match action {
             Action::List => {
-                server.show(&server.list("quarantine", &Query::default(), "rows", MOST)?, list)?;
+                server.show_wide(&server.list("quarantine", &Query::default(), "rows", MOST)?, list)?;
                 Ok(Exit::Done)
             }
             Action::Retry(One { kind, key }) => {
@@ -53,12 +54,12 @@ impl Quarantine {
     }
 }
 
-fn list(answer: &Value) -> String {
+fn list(answer: &Value, width: Width) -> String {
     let rows: Vec<Vec<String>> = output::things(answer, "rows")
         .iter()
         .map(|row| {
             let mut cells: Vec<String> = ["since", "kind", "key"].map(|key| text(row, key).to_owned()).into();
-            cells.push(output::first_line(text(row, "reason")));
+            cells.push(width.cell(text(row, "reason")));
             cells
         })
         .collect();

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
+use super::form::Width;
 use super::output::{self, text};
 use crate::store::ReportStatus;
 
@@ -81,12 +82,12 @@ impl List {
     }
 }
 
-fn list(answer: &Value) -> String {
+fn list(answer: &Value, width: Width) -> String {
     let rows: Vec<Vec<String>> = output::things(answer, "reports")
         .iter()
         .map(|report| {
             let cell = |key| text(report, key).to_owned();
-            let short = |key: &str| text(report, key).chars().take(12).collect::<String>();
+            let short = |key: &str| width.digits(text(report, key));
             vec![
                 cell("behind_since"),
                 cell("source"),
@@ -95,7 +96,7 @@ fn list(answer: &Value) -> String {
                 cell("state"),
                 report["attempts"].to_string(),
                 cell("id"),
-                output::first_line(text(report, "note")),
+                width.cell(text(report, "note")),
             ]
         })
         .collect();

@@ -21,7 +21,7 @@ const LAST_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// The server's settings
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "SLIPWAY_CONFIG", default_value = "slipway-server.yaml", value_name = "FILE")]
     config: PathBuf,
     /// End as if killed, `before:STATE` or `after:STATE` was recorded of a run (for tests of crashes)
     #[arg(long, value_name = "POINT", hide = true)]
@@ -32,6 +32,9 @@ impl Serve {
     pub(super) fn run(self, logging: &Logging) -> Result<Exit, Failure> {
         let settings = config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
         let _traces = logging.start(telemetry::USUAL_FILTER, &settings.telemetry)?;
+        for problem in config::check(&self.config) {
+            tracing::warn!("{problem}");
+        }
         let render_metrics = telemetry::start_metrics().map_err(exit::defect)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -11,6 +11,7 @@ use slipway_contract::Digest;
 
 use super::beside::{Beside, failed, work};
 use super::exit::{self, Exit, Failure};
+use super::form::Format;
 use super::output;
 use crate::artifacts::{self, ArtifactStore};
 use crate::config::Settings;
@@ -29,9 +30,8 @@ pub(super) struct Storage {
     dry_run: bool,
     #[command(flatten)]
     beside: Beside,
-    /// JSON even on a terminal
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    format: Format,
 }
 
 /// What takes how much room.
@@ -51,20 +51,16 @@ impl Storage {
             let (removed, swept) = remove(store, &*artifacts, &settings, removal).await?;
             Ok((usage, removed, swept))
         })?;
-        if self.json || !output::on_terminal() {
-            let removed = json!({ "done": removal == Removal::Done, "rows": removed, "artifacts": swept });
-            let text = json!({
-                "tables": usage.tables,
-                "sources": usage.sources.iter().map(|(name, source)| usage.source(name, source)).collect::<Vec<_>>(),
-                "retention": removed,
-            });
-            output::say(&serde_json::to_string_pretty(&text).map_err(exit::defect)?);
-            return Ok(Exit::Done);
-        }
-        if !self.prune {
-            usage.show(&swept);
-        }
-        output::say(&sentence(removal, &removed, &swept));
+        let retention = json!({ "done": removal == Removal::Done, "rows": removed, "artifacts": swept });
+        let document = json!({
+            "tables": usage.tables,
+            "sources": usage.sources.iter().map(|(name, source)| usage.source(name, source)).collect::<Vec<_>>(),
+            "retention": retention,
+        });
+        self.format.show(&document, |_, _| {
+            let said = sentence(removal, &removed, &swept);
+            if self.prune { said } else { format!("{}\n{said}", usage.text(&swept)) }
+        })?;
         Ok(Exit::Done)
     }
 }
@@ -135,7 +131,7 @@ impl Usage {
         })
     }
 
-    fn show(&self, swept: &Swept) {
+    fn text(&self, swept: &Swept) -> String {
         let mut rows: Vec<Vec<String>> = self
             .tables
             .iter()
@@ -143,7 +139,7 @@ impl Usage {
             .map(|table| vec![table.table.clone(), table.rows.to_string(), size(table.bytes)])
             .collect();
         rows.push(vec!["artifacts".to_owned(), swept.artifacts.to_string(), size(swept.bytes)]);
-        output::say(&output::table(&["KIND", "NUMBER", "SIZE"], &rows));
+        let kinds = output::table(&["KIND", "NUMBER", "SIZE"], &rows);
         let rows: Vec<Vec<String>> = self
             .sources
             .iter()
@@ -160,10 +156,11 @@ impl Usage {
                 ]
             })
             .collect();
-        if !rows.is_empty() {
-            let header = ["SOURCE", "DELIVERIES", "BODIES", "RUNS", "LOGS", "ARTIFACTS", "SIZE"];
-            output::say(&format!("\n{}\n", output::table(&header, &rows)));
+        if rows.is_empty() {
+            return kinds;
         }
+        let header = ["SOURCE", "DELIVERIES", "BODIES", "RUNS", "LOGS", "ARTIFACTS", "SIZE"];
+        format!("{kinds}\n\n{}\n", output::table(&header, &rows))
     }
 }
 

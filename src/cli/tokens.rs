@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
 use super::beside::{Beside, failed, work};
 use super::exit::{self, Exit, Failure};
+use super::form::Format;
 use super::output;
 use crate::config::Settings;
 use crate::domain::{Actor, SourceName};
@@ -33,11 +34,7 @@ enum Action {
         name: String,
     },
     /// All tokens, without their secrets
-    List {
-        /// JSON even on a terminal
-        #[arg(long)]
-        json: bool,
-    },
+    List(Format),
 }
 
 #[derive(Debug, Args)]
@@ -55,7 +52,7 @@ struct Create {
     expires_in: Option<SignedDuration>,
 }
 
-fn duration(text: &str) -> Result<SignedDuration, String> {
+pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
     let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
     if duration.is_positive() { Ok(duration) } else { Err("expected a time to come".to_owned()) }
@@ -75,9 +72,9 @@ impl Tokens {
                 work(&settings, async |store| revoke(store, &name).await)?;
                 output::note(&format!("token `{name}` is revoked"));
             }
-            Action::List { json } => {
+            Action::List(format) => {
                 let tokens = work(&settings, async |store| store.tokens().await.map_err(failed))?;
-                show(&tokens, json)?;
+                show(&tokens, &format)?;
             }
         }
         Ok(Exit::Done)
@@ -161,12 +158,7 @@ fn cover(sources: &[SourceName]) -> String {
     if names.is_empty() { "all sources".to_owned() } else { names.join(", ") }
 }
 
-fn show(tokens: &[Token], json: bool) -> Result<(), Failure> {
-    if json || !output::on_terminal() {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "tokens": tokens })).map_err(exit::defect)?;
-        output::say(&text);
-        return Ok(());
-    }
+fn show(tokens: &[Token], format: &Format) -> Result<(), Failure> {
     let now = Timestamp::now();
     let rows: Vec<Vec<String>> = tokens
         .iter()
@@ -181,8 +173,9 @@ fn show(tokens: &[Token], json: bool) -> Result<(), Failure> {
             row.map(str::to_owned).into()
         })
         .collect();
-    output::say(&output::table(&["TOKEN", "ROLE", "SOURCES", "STATE", "EXPIRES"], &rows));
-    Ok(())
+    format.show(&serde_json::json!({ "tokens": tokens }), |_, _| {
+        output::table(&["TOKEN", "ROLE", "SOURCES", "STATE", "EXPIRES"], &rows)
+    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::executor::{self, Executor, JobError, Limits, Provenance};
-use crate::pipeline::{fault_place, read_model};
+use crate::pipeline::{Checkout, Repository, fault_place, read_model};
 
 /// Train a model here and evaluate it on its test rows.
 #[derive(Debug, Args)]
@@ -51,6 +51,7 @@ impl Train {
         let file = self.spec.display().to_string();
         let text = std::fs::read_to_string(&self.spec).map_err(|error| exit::invalid(format!("{file}: {error}")))?;
         let model = read_model(&file, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
+        self.warn();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         let trainer = match &self.trainer {
             Some(trainer) => trainer.clone(),
@@ -69,6 +70,15 @@ impl Train {
         }
         output::say(&format!("{} in {}", report.artifact, self.out.display()));
         Ok(Exit::Done)
+    }
+
+    /// Says what a server would refuse, and trains all the same: whoever tries something out need not have committed it.
+    fn warn(&self) {
+        let Ok(checkout) = Checkout::around(&self.spec) else { return };
+        let (Ok(path), Ok(repository)) = (checkout.path_of(&self.spec), Repository::open(&checkout)) else { return };
+        for mistake in repository.examine_model(&path).0.mistakes {
+            output::note(&format!("warning: a server would refuse this: {mistake}"));
+        }
     }
 
     async fn train(

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::client::Server;
 use super::exit::{Exit, Failure};
-use super::output::{self, text};
+use super::output::text;
 use super::runs::{log_line, transition};
 use crate::domain::{RunId, RunState};
 
@@ -18,10 +18,6 @@ fn end(state: &str) -> Option<Exit> {
         state if state.is_active() => None,
         _ => Some(Exit::Refused),
     }
-}
-
-fn show(server: &Server, value: &Value, as_text: impl FnOnce(&Value) -> String) {
-    output::say(&if server.shows_json() { value.to_string() } else { as_text(value) });
 }
 
 /// Shows what there is, then every move of a run of this source and model.
@@ -36,9 +32,9 @@ pub(super) fn moves(
         match &*told.event {
             "begin" => begin()?,
             "run" if wanted(&told.data, "source", source) && wanted(&told.data, "model", model) => {
-                show(server, &told.data, |step| {
+                server.show_next(&told.data, |step| {
                     format!("{} {}{}", text(step, "run"), text(step, "model"), transition(step))
-                });
+                })?;
             }
             _ => {}
         }
@@ -52,11 +48,11 @@ pub(super) fn run(server: &Server, run: RunId, as_text: impl Fn(&Value) -> Strin
     server.follow("events", |told| match &*told.event {
         "begin" => {
             let answer = server.ask("GET", &format!("runs/{id}"))?;
-            show(server, &answer, &as_text);
+            server.show_next(&answer, &as_text)?;
             Ok(end(text(&answer, "state")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
         }
         "run" if told.data["run"] == *id => {
-            show(server, &told.data, transition);
+            server.show_next(&told.data, transition)?;
             Ok(end(text(&told.data, "to")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
         }
         _ => Ok(ControlFlow::Continue(())),
@@ -68,7 +64,7 @@ pub(super) fn log(server: &Server, run: RunId) -> Result<Exit, Failure> {
     server.follow(&format!("runs/{run}/log"), |told| match &*told.event {
         "end" => Ok(ControlFlow::Break(end(text(&told.data, "state")).unwrap_or(Exit::Done))),
         "line" => {
-            show(server, &told.data, log_line);
+            server.show_next(&told.data, log_line)?;
             Ok(ControlFlow::Continue(()))
         }
         _ => Ok(ControlFlow::Continue(())),

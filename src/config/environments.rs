@@ -58,6 +58,7 @@ pub(super) fn settle_environments(
     if files.is_empty() {
         problems.add("environments", "none is named, expected at least one");
     }
+    let names: BTreeSet<SourceName> = files.iter().map(|file| file.name.clone()).collect();
     let mut keys = BTreeMap::new();
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("environments[{index}]");
@@ -71,7 +72,7 @@ pub(super) fn settle_environments(
         keys.insert(name, key);
     }
     for (name, key) in &keys {
-        check_order(name, key, &environments, problems);
+        check_order(name, key, &names, &environments, problems);
     }
     check_places(&keys, &environments, problems);
     environments
@@ -123,13 +124,13 @@ fn settle_environment(
         freezes: settle_freezes(freezes, key, problems),
     };
     let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
+    let requests = requests.and_then(|requests| settle_requests(requests, place, problems));
     let remote = place.remote(&url, &branch, &login, problems)?;
     let remote = place.signed(remote, signing_key.as_ref(), problems);
     let remote = match author {
         Some(author) => remote.with_author(author.clone()),
         None => remote,
     };
-    let requests = requests.and_then(|requests| settle_requests(requests, place, problems));
     let commit = settle_commit(&commit, key, problems);
     Some(Environment { remote, folder, rules, requests, owners, operators, commit })
 }
@@ -224,6 +225,7 @@ fn settle_commit(file: &CommitFile, key: &str, problems: &mut Problems) -> Commi
 fn check_order(
     name: &SourceName,
     key: &str,
+    names: &BTreeSet<SourceName>,
     environments: &BTreeMap<SourceName, Environment>,
     problems: &mut Problems,
 ) {
@@ -233,7 +235,7 @@ fn check_order(
     let key = format!("{key}.after");
     let mut reached = BTreeSet::new();
     let mut open: Vec<&SourceName> = before(name).into_iter().flatten().collect();
-    for unknown in open.iter().filter(|other| !environments.contains_key(other)) {
+    for unknown in open.iter().filter(|other| !names.contains(other)) {
         problems.add(&key, format!("`{unknown}` is not among `environments`"));
     }
     while let Some(next) = open.pop() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytesize::ByteSize;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use slipway_contract::API_VERSION;
 
 use super::environment_file::{EnvironmentFile, PersonFile};
@@ -23,8 +23,9 @@ pub struct ServerFile {
     pub(super) api_version: String,
     /// Always `Server`.
     pub(super) kind: ServerKind,
-    /// Address and port of the webhooks, the API and health. Port 0 takes a free one.
-    #[serde(default = "usual_address")]
+    /// Address and port of the webhooks, the API and health, such as `127.0.0.1:8420` or `localhost:8420`. Port 0 takes a free
+    /// one.
+    #[serde(default = "usual_address", deserialize_with = "address")]
     #[schemars(with = "String")]
     pub(super) listen: SocketAddr,
     /// Folder of everything the server keeps; made if it is missing.
@@ -290,6 +291,22 @@ impl Default for WebFile {
             requests_per_second: 100,
         }
     }
+}
+
+/// An address to listen at. Of names only `localhost` is taken: any other could mean another machine.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let spelt = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.clone(),
+    };
+    spelt.parse().map_err(|_| {
+        let shown: String = text.chars().take(60).collect();
+        serde::de::Error::custom(format!(
+            "`{shown}` is not an address to listen at, expected an IP address and a port, as in `127.0.0.1:8420`, \
+             `0.0.0.0:8420` or `[::]:8420`"
+        ))
+    })
 }
 
 fn usual_address() -> SocketAddr {

@@ -72,7 +72,12 @@ spec:
         write("floors/shared/base.yaml", &FLOOR.replace("  extends: [shared/base.yaml]\n", ""));
         write("floors/broken.yaml", &FLOOR.replace("at_least: 0.5", "at_least: 1.5"));
         let text = format!("policies:\n  floors: [{}]\n", floors.join(", "));
-        let mut problems = Problems { name: "server.yaml".to_owned(), text, found: Vec::new() };
+        let mut problems = Problems {
+            name: "server.yaml".to_owned(),
+            text,
+            found: Vec::new(),
+            guesses: crate::yaml::Guesses::default(),
+        };
         let file = PoliciesFile { floors: floors.iter().map(|&floor| floor.to_owned()).collect() };
         let read = read(&file, folder.path(), &mut problems);
         (read, problems.found.iter().map(ToString::to_string).collect())

@@ -11,6 +11,7 @@ mod retention;
 mod secret;
 mod settle;
 mod source_file;
+mod surroundings;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,8 +148,39 @@ pub struct Source {
     pub priority: i32,
 }
 
+/// A sound file: what stands in the place of mistakes while the rest of a file is looked through.
+const SAMPLE: &str = "
+apiVersion: slipway.dev/v1alpha1
+kind: Server
+state: state
+sources: [{name: sample, forge: plain, url: \"https://git.example/models.git\", secret: {file: secret}, environment: sample}]
+environments: [{name: sample, url: \"https://git.example/environment.git\"}]
+";
+
 /// Reads the server's file; relative paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Settings, Vec<Diagnostic>> {
+    let (settings, problems) = read(path)?;
+    match settings {
+        Some(settings) if problems.found.is_empty() => Ok(settings),
+        _ => Err(problems.found),
+    }
+}
+
+/// All that is wrong with the server's file, and with what it names on this machine: a server would start, and could not work.
+pub fn check(path: &Path) -> Vec<Diagnostic> {
+    match read(path) {
+        Ok((settings, mut problems)) => {
+            if let Some(settings) = settings {
+                surroundings::check(&settings, &mut problems);
+            }
+            problems.found
+        }
+        Err(mistakes) => mistakes,
+    }
+}
+
+/// The settings as far as they could be made, and the mistakes in them.
+fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     let name = path.display().to_string();
     let unreadable = |error: std::io::Error| {
         let help = "`slipway serve --config FILE` needs the server's settings; README.md shows the smallest that work";
@@ -158,13 +190,24 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Diagnostic>> {
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
         .map_err(unreadable)?;
-    let file: ServerFile = yaml::read(&name, &text).map_err(|diagnostic| vec![diagnostic])?;
-    let mut problems = Problems { name, text, found: Vec::new() };
-    let settings = file.settle(&folder, &mut problems);
-    match settings {
-        Some(settings) if problems.found.is_empty() => Ok(settings),
-        _ => Err(problems.found),
-    }
+    let yaml::Recovered { value, mistakes, guesses } = yaml::read_all::<ServerFile>(&name, &text, SAMPLE);
+    let mut problems = Problems { name, text, found: mistakes, guesses };
+    // Settings name each other: where a name is a guess, what is said of others would be one as well.
+    let settings = value.filter(|file| !names_are_guessed(file, &problems.guesses));
+    let settings = settings.and_then(|file| file.settle(&folder, &mut problems));
+    Ok((settings, problems))
+}
+
+fn names_are_guessed(file: &ServerFile, guesses: &yaml::Guesses) -> bool {
+    let lists = [
+        ("sources", file.sources.len()),
+        ("environments", file.environments.len()),
+        ("webhooks", file.webhooks.len()),
+        ("people", file.people.len()),
+    ];
+    let mut names =
+        lists.iter().flat_map(|(list, length)| (0..*length).map(move |index| format!("{list}[{index}].name")));
+    names.any(|name| guesses.touch(&name))
 }
 
 /// Mistakes found while settings are settled, each at its key.
@@ -172,10 +215,15 @@ struct Problems {
     name: String,
     text: String,
     found: Vec<Diagnostic>,
+    /// What of the file is a guess in the place of a mistake.
+    guesses: yaml::Guesses,
 }
 
 impl Problems {
     fn add(&mut self, key: &str, message: impl std::fmt::Display) {
+        if self.guesses.touch(key) {
+            return;
+        }
         let position = yaml::nearest_position(&self.text, key);
         self.found.push(Diagnostic::new(&self.name, format!("{key}: {message}")).at(position));
     }

@@ -50,6 +50,12 @@ impl Place<'_> {
             Some(Credentials { username: username.clone(), password })
         });
         let authorities = ca.map(|file| problems.take(&format!("{key}.ca"), self.authorities(file)));
+        let branch_is_sound = problems.take(&format!("{key}.branch"), git::check_branch(branch));
+        if branch_is_sound.is_none() {
+            // The address is looked at all the same.
+            problems.take(&format!("{key}.url"), Remote::new(url, "main", login));
+            return None;
+        }
         let remote = problems.take(&format!("{key}.url"), Remote::new(url, branch, login))?;
         match authorities {
             None => Some(remote),
@@ -72,6 +78,7 @@ impl Place<'_> {
             }
         };
         let known_hosts = text.and_then(|text| problems.take(&place("ssh.known_hosts"), KnownHosts::parse(&text)));
+        problems.take(&place("branch"), git::check_branch(branch))?;
         let login = SshLogin { key: key?, known_hosts: known_hosts? };
         problems.take(&place("url"), Remote::over_ssh(url, branch, login))
     }
@@ -100,7 +107,12 @@ mod tests {
     use super::*;
 
     fn problems_of(ca: Option<&str>, key: Option<&str>) -> String {
-        let mut problems = Problems { name: "server.yaml".to_owned(), text: String::new(), found: Vec::new() };
+        let mut problems = Problems {
+            name: "server.yaml".to_owned(),
+            text: String::new(),
+            found: Vec::new(),
+            guesses: crate::yaml::Guesses::default(),
+        };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/git/tests");
         let place = Place { key: "environments[0]", folder: &folder };
         let login = Login { ca, ..Login::default() };
@@ -113,7 +125,12 @@ mod tests {
     }
 
     fn ssh_problems_of(url: &str, key: &str, known_hosts: KnownHostsFile, ca: Option<&str>) -> String {
-        let mut problems = Problems { name: "server.yaml".to_owned(), text: String::new(), found: Vec::new() };
+        let mut problems = Problems {
+            name: "server.yaml".to_owned(),
+            text: String::new(),
+            found: Vec::new(),
+            guesses: crate::yaml::Guesses::default(),
+        };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/git/tests");
         let place = Place { key: "environments[0]", folder: &folder };
         let ssh = SshFile { key: SecretReference::File(key.to_owned()), known_hosts };

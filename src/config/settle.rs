@@ -1,6 +1,6 @@
 //! From the server's file to everybody's settings, with every mistake at its key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::retention::settle_retention;
 use super::secret::{self, SecretReference};
 use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
 use super::webhooks::{check_webhooks, name_in, settle_id, settle_webhooks};
-use super::{Environment, Limits, Problems, Secret, Settings, Source, Webhook};
+use super::{Limits, Problems, Secret, Settings, Source, Webhook};
 use crate::artifacts;
 use crate::domain::{SourceName, spoken};
 use crate::forge;
@@ -69,9 +69,11 @@ impl ServerFile {
         let state = folder.join(state);
         let author = author.map(|AuthorFile { name, email }| settle_identity("author", name, email, problems));
         let people = settle_people(people, problems);
+        // One that has mistakes of its own is there all the same.
+        let names: BTreeSet<SourceName> = environments.iter().map(|file| file.name.clone()).collect();
         let environments = settle_environments(environments, author.as_ref(), folder, &people, problems);
         let webhooks = settle_webhooks(webhooks, folder, problems);
-        let sources = settle_sources(sources, &webhooks, &environments, folder, problems);
+        let sources = settle_sources(sources, &webhooks, &names, folder, problems);
         let floors = floors::read(&policies, folder, problems);
         if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
             let help = "help: name a folder that all servers of this store reach";
@@ -82,22 +84,21 @@ impl ServerFile {
             copies: artifacts.copies.iter().map(|copy| folder.join(copy)).collect(),
             uri: artifacts.uri,
         };
-        let web = settle_web(listen, &web, folder, problems)?;
-        let Jobs { executor, workers, threads, device } = settle_executor(executor, folder, problems)?;
+        // Every part is looked at before the first that has mistakes ends it.
+        let web = settle_web(listen, &web, folder, problems);
+        let jobs = settle_executor(executor, folder, problems);
         let CommitterFile { name, email } = committer;
         let committer = settle_identity("committer", name, email, problems);
-        let store = settle_store(store, &state, folder, problems)?;
-        let limits = settle_limits(&limits, problems)?;
-        let upkeep = settle_retention(&retention, problems)?;
+        let store = settle_store(store, &state, folder, problems);
+        let limits = settle_limits(&limits, problems);
+        let upkeep = settle_retention(&retention, problems);
         let TelemetryFile { otlp } = telemetry;
-        let otlp = match otlp {
-            Some(url) => Some(problems.take("telemetry.otlp", url.parse::<OtlpUrl>())?),
-            None => None,
-        };
+        let otlp = otlp.map(|url| problems.take("telemetry.otlp", url.parse::<OtlpUrl>()));
+        let Jobs { executor, workers, threads, device } = jobs?;
         Some(Settings {
             state,
             web,
-            store,
+            store: store?,
             artifacts,
             executor,
             workers,
@@ -109,9 +110,14 @@ impl ServerFile {
             environments,
             floors,
             people,
-            upkeep,
-            limits,
-            telemetry: telemetry::Settings { otlp },
+            upkeep: upkeep?,
+            limits: limits?,
+            telemetry: telemetry::Settings {
+                otlp: match otlp {
+                    Some(otlp) => Some(otlp?),
+                    None => None,
+                },
+            },
         })
     }
 }
@@ -129,7 +135,7 @@ fn settle_identity(key: &str, name: String, email: String, problems: &mut Proble
 fn settle_sources(
     files: Vec<SourceFile>,
     webhooks: &BTreeMap<SourceName, Webhook>,
-    environments: &BTreeMap<SourceName, Environment>,
+    environments: &BTreeSet<SourceName>,
     folder: &Path,
     problems: &mut Problems,
 ) -> BTreeMap<SourceName, Source> {
@@ -159,7 +165,7 @@ fn settle_sources(
             notes,
             priority,
         } = file;
-        if !environments.contains_key(&environment) {
+        if !environments.contains(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
         }
         let repository_name = api.as_ref().map_or_else(|| name_in(&url), |api| api.repository.clone());
@@ -276,11 +282,9 @@ fn shared_secret(reference: &SecretReference, folder: &Path) -> Result<Secret, S
     Secret::new(&secret::read(reference, folder)?).map_err(|error| error.to_string())
 }
 
-fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut Problems) -> Option<web::Settings> {
-    let api_token = match &file.api_token {
-        Some(reference) => Some(problems.take("web.api_token", shared_secret(reference, folder))?),
-        None => None,
-    };
+fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut Problems) -> web::Settings {
+    let api_token = file.api_token.as_ref();
+    let api_token = api_token.and_then(|reference| problems.take("web.api_token", shared_secret(reference, folder)));
     let metrics = match file.metrics {
         Some(MetricsFile::Open) => MetricsAccess::Open,
         None if listen.ip().is_loopback() => MetricsAccess::Open,
@@ -309,16 +313,7 @@ fn settle_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut 
         }
     }
     let trusted_proxies = settle_proxies(file, problems);
-    Some(web::Settings {
-        listen,
-        public_url,
-        bodies,
-        connections,
-        trusted_proxies,
-        api_token,
-        metrics,
-        requests_per_second,
-    })
+    web::Settings { listen, public_url, bodies, connections, trusted_proxies, api_token, metrics, requests_per_second }
 }
 
 /// The proxies that are believed.
@@ -371,21 +366,26 @@ fn settle_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
         let key = "limits.runs_of_a_repository";
         problems.add(key, format!("{runs_of_a_repository} is out of range, expected 1 to 64"));
     }
-    let lease = problems.take("limits.lease", positive(*lease))?;
-    if !(Duration::from_secs(2)..=Duration::from_mins(5)).contains(&lease) {
-        problems.add("limits.lease", format!("{} is out of range, expected `2s` to `5m`", spoken(lease)));
-    }
+    let mut bounded = |key: &str, wish, from: Duration, to: Duration, expected: &str| {
+        let duration = problems.take(key, positive(wish))?;
+        if !(from..=to).contains(&duration) {
+            problems.add(key, format!("{} is out of range, expected {expected}", spoken(duration)));
+        }
+        Some(duration)
+    };
+    let key = "limits.lease";
+    let lease = bounded(key, *lease, Duration::from_secs(2), Duration::from_mins(5), "`2s` to `5m`");
     let key = "limits.look_for_missed_pushes";
-    let look_for_missed = problems.take(key, positive(*look_for_missed_pushes))?;
-    if look_for_missed < Duration::from_secs(5) {
-        problems.add(key, format!("{} is too often, expected at least `5s`", spoken(look_for_missed)));
-    }
+    let look_for_missed = bounded(key, *look_for_missed_pushes, Duration::from_secs(5), Duration::MAX, "at least `5s`");
     let key = "limits.look_at_environments";
-    let look_at_environments = problems.take(key, positive(*look_at_environments))?;
-    if look_at_environments < Duration::from_secs(1) {
-        problems.add(key, format!("{} is too often, expected at least `1s`", spoken(look_at_environments)));
-    }
-    Some(Limits { most_of_a_source: *runs_of_a_repository, lease, look_for_missed, look_at_environments })
+    let look_at_environments =
+        bounded(key, *look_at_environments, Duration::from_secs(1), Duration::MAX, "at least `1s`");
+    Some(Limits {
+        most_of_a_source: *runs_of_a_repository,
+        lease: lease?,
+        look_for_missed: look_for_missed?,
+        look_at_environments: look_at_environments?,
+    })
 }
 
 pub(super) fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {

@@ -35,6 +35,7 @@ mod ssh;
 mod transport;
 mod tree;
 mod words;
+mod work_tree;
 mod writer;
 
 #[cfg(test)]
@@ -48,7 +49,7 @@ pub use export::{ExportLimits, SourceTree};
 pub use holding::Held;
 pub use lineage::{Touch, Traced};
 pub use mirror::Mirror;
-pub use naming::is_ssh;
+pub use naming::{check_branch, is_ssh};
 pub use notes::{NoteLines, Notes};
 pub use offer::Offer;
 pub use read::TreeFile;
@@ -59,4 +60,5 @@ pub use request::{Identity, Outcome, Proposal, Trailer, WriteRequest};
 pub use signing::{NotASigningKey, SigningKey};
 pub use snapshot::Snapshot;
 pub use ssh::{KnownHosts, NotAnSshKey, NotKnownHosts, SshKey, SshLogin};
+pub use work_tree::WorkTree;
 pub use writer::{Built, Order, Propose, TakeTurn, Writer};

@@ -111,7 +111,7 @@ pub(super) fn check_own_branch(branch: &str) -> Result<(), GitError> {
 }
 
 /// A branch by its short name.
-pub(super) fn check_branch(branch: &str) -> Result<(), GitError> {
+pub fn check_branch(branch: &str) -> Result<(), GitError> {
     let problem = if branch.starts_with("refs/") {
         "expected a short name like `main`"
     } else if branch.starts_with('-') || !git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {

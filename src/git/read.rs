@@ -84,6 +84,16 @@ impl Mirror {
         self.reading(|repository| tree::read_blob(repository, file))
     }
 
+    /// How messages call what stands at a path of a commit, such as `a symbolic link`, and whether it is a regular file; `None`
+    /// where nothing is.
+    pub fn entry(&self, commit: &CommitSha, path: &str) -> Result<Option<(&'static str, bool)>, GitError> {
+        self.reading(|repository| {
+            let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
+            let found = tree::entry_at(&tree, path)?;
+            Ok(found.map(|(kind, _)| (tree::article(kind), matches!(kind, tree::Kind::File { .. }))))
+        })
+    }
+
     /// The regular files whose path the predicate takes, sorted by path.
     pub fn find_files(&self, commit: &CommitSha, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
         self.reading(|repository| {

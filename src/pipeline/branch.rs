@@ -7,15 +7,13 @@ use jiff::Timestamp;
 
 use super::policies::with_broken_policy;
 use super::promote::TRAILER;
+use super::skip;
 use super::source::{self, ModelFile};
 use super::touched::{Cause, new_run, touches};
 use super::{Pipeline, Source, StepError, blocking};
 use crate::domain::{CommitSha, DeliveryState, Run, SourceName};
 use crate::git::{GitError, Mirror};
 use crate::store::{BranchHead, SeenBranch, Settled};
-
-/// What a commit's message says to keep its models from being built.
-const SKIP: [&str; 2] = ["[skip slipway]", "[slipway skip]"];
 
 /// Commits that are looked at one by one to tell promotions from others.
 const MOST_PROMOTIONS: usize = 2_000;
@@ -56,6 +54,8 @@ struct Changes {
     others: Vec<ModelFile>,
     /// The paths that differ, where that is known.
     paths: Vec<String>,
+    /// Those of them that have nearly the name of a model file.
+    misnamed: Vec<String>,
 }
 
 impl Pipeline {
@@ -90,14 +90,14 @@ impl Pipeline {
                 Settled::nothing(DeliveryState::Done, format!("{} was dealt with already", tip.short()))
             }
             Found::Skipped { tip } => {
-                let note = format!("the message of {} says `{}`", tip.short(), SKIP[0]);
+                let note = format!("the message of {} says `{}`", tip.short(), skip::MARK);
                 moved(tip, note, Vec::new())
             }
             Found::Promotions { tip } => {
                 let note = format!("nothing but promotions up to {}", tip.short());
                 moved(tip, note, Vec::new())
             }
-            Found::Moved { tip, head, changes: Changes { base, touched, others, paths } } => {
+            Found::Moved { tip, head, changes: Changes { base, touched, others, paths, misnamed } } => {
                 let cause = Cause { change: None, base: base.clone(), head: head.clone(), arrived };
                 let mut runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
                 let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
@@ -113,8 +113,11 @@ impl Pipeline {
                     note = format!("{note}; the policy of {} is broken", run.model);
                     runs.push(run);
                 }
+                for path in misnamed {
+                    note = format!("{note}; `{path}` is not read: models are described in files named `slipway.yaml`");
+                }
                 if cause.head != tip {
-                    note = format!("{note}; the message of {} says `{}`", tip.short(), SKIP[0]);
+                    note = format!("{note}; the message of {} says `{}`", tip.short(), skip::MARK);
                 }
                 moved(tip, note, runs)
             }
@@ -146,7 +149,7 @@ fn look(
         return Ok(Found::Skipped { tip });
     };
     let files = source::model_files(mirror, &head)?;
-    let every = |base, touched| Changes { base, touched, others: Vec::new(), paths: Vec::new() };
+    let every = |base, touched| Changes { base, touched, others: Vec::new(), paths: Vec::new(), misnamed: Vec::new() };
     let changes = match base {
         Some(base) if mirror.contains(&base)? => {
             let changed = match ours {
@@ -155,7 +158,13 @@ fn look(
             };
             let Some(paths) = changed else { return Ok(Found::Promotions { tip }) };
             let (touched, others) = files.into_iter().partition(|file| touches(file, &paths));
-            Changes { base: Some(base), touched, others, paths }
+            let mut misnamed = Vec::new();
+            for path in paths.iter().filter(|path| source::is_misnamed_model(path)) {
+                if mirror.entry(&head, path)?.is_some() {
+                    misnamed.push(path.clone());
+                }
+            }
+            Changes { base: Some(base), touched, others, paths, misnamed }
         }
         // What the branch was before is not to be had: every model counts as changed, and is still judged by a policy
         // that was there before the newest commit.
@@ -176,7 +185,7 @@ fn newest_wanted(
     let mut head = tip.clone();
     for _ in 0..MOST_SKIPPED {
         let message = mirror.commit_info(&head)?.message;
-        if !SKIP.iter().any(|skip| message.contains(skip)) {
+        if !skip::asks_to_skip(&message) {
             return Ok(Some(head));
         }
         let push = announced.iter().rev().find(|push| push.after == head && !push.found);

@@ -88,19 +88,24 @@ pub(super) const HELP: &str = "\
 One command a comment, on its first line.";
 
 /// The command of a comment: `None` if there is none, or why it is not understood. A command is the comment's first
-/// line; what is quoted, or stands further down, asks for nothing.
+/// line that is not blank; what is quoted, or stands further down, asks for nothing.
 pub(super) fn parse(comment: &str) -> Option<Result<Command, String>> {
-    let mut lines = comment.lines();
-    let line = lines.next()?.trim_end();
+    let mut lines = comment.lines().skip_while(|line| line.chars().all(is_blank));
+    let line = lines.next()?.trim_end_matches(is_blank);
     let rest = line.strip_prefix(PREFIX)?;
-    if !rest.is_empty() && !rest.starts_with([' ', '\t']) {
+    if !rest.is_empty() && !rest.starts_with(is_blank) {
         return None;
     }
     if lines.any(|line| line.starts_with(PREFIX)) {
         return Some(Err("expected one command a comment".to_owned()));
     }
-    let words: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let words: Vec<&str> = rest.split(is_blank).filter(|word| !word.is_empty()).collect();
     Some(command_of(&words))
+}
+
+/// What nobody sees: editors and phones put no-break spaces, and marks without width, where a space was typed.
+fn is_blank(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{200b}' | '\u{feff}')
 }
 
 fn command_of(words: &[&str]) -> Result<Command, String> {
@@ -150,6 +155,8 @@ mod tests {
         assert_eq!(read("/slipway retrain"), Command::Retrain);
         assert_eq!(read("/slipway   cancel \r\nplease"), Command::Cancel);
         assert_eq!(read("/slipway\texplain"), Command::Explain);
+        assert_eq!(read("\n \u{a0}\r\n/slipway\u{a0}retrain\u{a0}\n"), Command::Retrain);
+        assert_eq!(read("\u{feff}\n/slipway\u{202f}cancel\u{200b}"), Command::Cancel);
         let production = SourceName::try_from("production".to_owned()).expect("a name");
         assert_eq!(read("/slipway approve production"), Command::Environment(EnvironmentCommand::Approve, production));
         for comment in ["", "hello", "> /slipway retrain", "please\n/slipway retrain", " /slipway cancel", "/slipways"]

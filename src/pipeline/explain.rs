@@ -1,11 +1,14 @@
 //! Why a run trained, or why it did not have to: its run key, part by part, beside that of an earlier run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::Value;
 use slipway_contract::Digest;
 
 use super::Pipeline;
+use super::files::Revision;
+use super::source::{self, ModelFiles};
 use crate::domain::{Run, RunId};
 use crate::store::StoreError;
 
@@ -24,6 +27,8 @@ pub struct Explanation {
     pub compared_with: Option<RunId>,
     /// The parts of the run key.
     pub parts: Vec<KeyPart>,
+    /// Files and keys of the specification that differ from the run it is compared with, as far as git still knows both.
+    pub differences: Vec<String>,
 }
 
 /// One part of a run key.
@@ -60,6 +65,10 @@ impl Pipeline {
             .reuse
             .clone()
             .unwrap_or_else(|| format!("run {} is {} and has not come to training yet", run.id, run.state.as_str()));
+        let differences = match &earlier {
+            Some(earlier) => self.differences(&run, earlier).await,
+            None => Vec::new(),
+        };
         Ok(Explanation {
             run: run.id,
             sentence,
@@ -67,8 +76,74 @@ impl Pipeline {
             reused_from: run.reused_from,
             compared_with: earlier.map(|run| run.id),
             parts,
+            differences,
         })
     }
+}
+
+/// Differences that are named.
+const MOST_DIFFERENCES: usize = 50;
+/// The longest value of a key that is shown.
+const LONGEST_VALUE: usize = 60;
+
+impl Pipeline {
+    /// The files of a model that differ between the revisions of two runs, and the keys of its specification. What cannot be
+    /// read any more is left out: this only helps to understand.
+    async fn differences(&self, run: &Run, earlier: &Run) -> Vec<String> {
+        let Ok(source) = self.source(run) else { return Vec::new() };
+        let (mirror, run, earlier) = (source.mirror.clone(), run.clone(), earlier.clone());
+        let found = super::blocking(move || {
+            let model_at = |run: &Run| {
+                let text =
+                    source::read_text(&Revision { mirror: &mirror, commit: &run.head }, &run.file).ok()??.ok()?;
+                source::sound_model(&run.file, &text)
+            };
+            let (now, before) = (model_at(&run)?, model_at(&earlier)?);
+            let files = ModelFiles::of(&run.file, &now);
+            let changed = mirror.changed_paths(Some(&earlier.head), &run.head).ok()?;
+            let mut differences: Vec<String> =
+                changed.into_iter().filter(|path| *path != run.file && files.contain(path)).collect();
+            let values = [now, before].map(|model| serde_json::to_value(model).unwrap_or_default());
+            compare("", &values[0], &values[1], &mut differences);
+            Some(differences)
+        });
+        let mut differences = found.await.ok().flatten().unwrap_or_default();
+        if differences.len() > MOST_DIFFERENCES {
+            let more = differences.len() - MOST_DIFFERENCES;
+            differences.truncate(MOST_DIFFERENCES);
+            differences.push(format!("and {more} more"));
+        }
+        differences
+    }
+}
+
+/// Names the keys below `key` at which two specifications differ, with both values.
+fn compare(key: &str, now: &Value, before: &Value, differences: &mut Vec<String>) {
+    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    match (now, before) {
+        _ if now == before => {}
+        (Value::Object(now), Value::Object(before)) => {
+            let names: BTreeSet<&String> = now.keys().chain(before.keys()).collect();
+            for name in names {
+                let value = |of: &serde_json::Map<String, Value>| of.get(name).cloned().unwrap_or_default();
+                compare(&below(name), &value(now), &value(before), differences);
+            }
+        }
+        (Value::Array(now), Value::Array(before)) if now.len() == before.len() => {
+            for (index, (now, before)) in now.iter().zip(before).enumerate() {
+                compare(&format!("{key}[{index}]"), now, before, differences);
+            }
+        }
+        _ => differences.push(format!("{key}: {} before, {} now", shown(before), shown(now))),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+    if text.chars().count() > LONGEST_VALUE {
+        return text.chars().take(LONGEST_VALUE).chain(['…']).collect();
+    }
+    text
 }
 
 /// The parts in which a run's key differs from an earlier one's, for a sentence.
@@ -79,4 +154,25 @@ pub(super) fn differing(run: &Run, earlier: &Run) -> Vec<String> {
         (before != value).then(|| format!("{name} ({} before, {} now)", short(before), short(value)))
     };
     run.run_key_parts.iter().filter_map(differs).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_differ_are_named_with_both_values() {
+        let before = json!({"spec": {"training": {"epochs": 4, "seed": 1}, "model": [{"linear": 8}, "relu"]}});
+        let now = json!({"spec": {"training": {"epochs": 5}, "model": [{"linear": 9}, "relu"]}});
+        let mut differences = Vec::new();
+        compare("", &now, &before, &mut differences);
+        let expected = [
+            "spec.model[0].linear: 8 before, 9 now",
+            "spec.training.epochs: 4 before, 5 now",
+            "spec.training.seed: 1 before, nothing now",
+        ];
+        assert_eq!(differences, expected);
+    }
 }

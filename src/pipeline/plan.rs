@@ -1,11 +1,13 @@
 //! First step: the specification, its policy and its files are read and checked before anything costs time.
 
-use super::source::{self, ModelFile, ModelFiles};
+use super::examine;
+use super::files::Revision;
+use super::source::{self, ModelFiles};
 use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{Diagnostic, Run, RunEvent, version_of};
-use crate::git::{GitError, Mirror};
+use crate::git::GitError;
 use crate::manifest::Values;
-use slipway_contract::{Digest, Fault, FaultKind, Model};
+use slipway_contract::{Digest, Model};
 
 /// A model as its run sees it.
 pub(super) struct Plan {
@@ -52,7 +54,7 @@ impl Pipeline {
             };
         }
         blocking(move || {
-            let text = source::read_text(&mirror, &head, &file)?;
+            let text = source::read_text(&Revision { mirror: &mirror, commit: &head }, &file)?;
             let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file is gone")));
             let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
             let model = source::read_model(&file, &text).map_err(refused)?;
@@ -74,8 +76,10 @@ impl Pipeline {
         let (head, file) = (run.head.clone(), run.file.clone());
         blocking(move || {
             let others = source::model_files(&mirror, &head)?;
-            let mut problems: Vec<Diagnostic> = unique_name(&plan, &file, &others).into_iter().collect();
-            problems.extend(missing_files(&plan, &file, &mirror, &head)?);
+            let mut problems: Vec<Diagnostic> =
+                examine::taken_name(&file, &plan.text, &plan.model, &others).into_iter().collect();
+            let revision = Revision { mirror: &mirror, commit: &head };
+            problems.extend(examine::data_files(&revision, &file, &plan.text, &plan.model)?);
             if problems.is_empty() { Ok(plan) } else { Err(refused(problems)) }
         })
         .await?
@@ -106,41 +110,4 @@ impl Pipeline {
 pub(super) fn refused(diagnostics: Vec<Diagnostic>) -> StepError {
     let reason = diagnostics.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("\n");
     StepError::Refused { reason, diagnostics }
-}
-
-/// Two models of one name would write the same places of an environment.
-fn unique_name(plan: &Plan, file: &str, files: &[ModelFile]) -> Option<Diagnostic> {
-    let name = plan.model.metadata.name.as_str();
-    let other = files.iter().find(|other| other.path != file && source::name_of(other) == name)?;
-    let message = format!("`{name}` is also the name of the model in `{}`", other.path);
-    let fault =
-        Fault::new(FaultKind::Specification, message).key("metadata.name").help("give each model a name of its own");
-    Some(source::locate(file, &plan.text, &fault))
-}
-
-/// Data files that are not in the repository, or that `paths` keeps from the trainer.
-fn missing_files(
-    plan: &Plan,
-    file: &str,
-    mirror: &Mirror,
-    head: &crate::domain::CommitSha,
-) -> Result<Vec<Diagnostic>, StepError> {
-    let whole = |path: &str| format!("{}{path}", plan.files.folder());
-    let named: Vec<String> = plan.model.spec.data.files().iter().map(|(_, path)| whole(path)).collect();
-    let found = mirror.find_files(head, &|path| named.iter().any(|name| name == path))?;
-    let mut problems = Vec::new();
-    for (key, path) in plan.model.spec.data.files() {
-        let whole = whole(path);
-        let fault = if !found.iter().any(|file| file.path == whole) {
-            Fault::new(FaultKind::Specification, format!("there is no file `{whole}` at {}", head.short()))
-                .help("commit the file, or correct the path (it is relative to the folder of `slipway.yaml`)")
-        } else if plan.files.contain_relative(path) {
-            continue;
-        } else {
-            let message = format!("`{path}` is not among `spec.paths`, so the trainer would not get it");
-            Fault::new(FaultKind::Specification, message).help("add a glob for it to `spec.paths`")
-        };
-        problems.push(source::locate(file, &plan.text, &fault.key(key)));
-    }
-    Ok(problems)
 }

@@ -1,15 +1,16 @@
 //! The policies of a run: its model's, read where the push began, and the floors of the platform's owner.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use slipway_contract::{Digest, Model};
 
+use super::examine;
+use super::files::Revision;
 use super::plan::refused;
+use super::policy_file;
 use super::source::{self, ModelFile, folder_of};
-use super::test_rows::{MOST_COUNTED, count_rows, counted_file};
 use super::{Pipeline, StepError, blocking};
 use crate::domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
 use crate::git::{GitError, Mirror};
@@ -90,13 +91,8 @@ impl Pipeline {
     /// How many test rows the model has at the run's revision, if that can be told from its files.
     async fn test_rows(&self, run: &Run, model: &Model) -> Result<Option<u64>, StepError> {
         let mirror = self.source(run)?.mirror.clone();
-        let (head, model) = (run.head.clone(), model.clone());
-        let path = folder_path(&run.file, counted_file(&model));
-        blocking(move || {
-            let bytes = mirror.read_file(&head, &path, MOST_COUNTED).ok().flatten()?;
-            count_rows(&model, &bytes)
-        })
-        .await
+        let (head, file, model) = (run.head.clone(), run.file.clone(), model.clone());
+        blocking(move || examine::test_rows(&Revision { mirror: &mirror, commit: &head }, &file, &model)).await
     }
 
     /// Refuses the policy that a push brings along, if it could judge nothing from then on.
@@ -169,7 +165,7 @@ pub(super) fn with_broken_policy(
         return Ok(broken);
     }
     for file in models {
-        let model = file.text.as_ref().ok().and_then(|text| source::read_model(&file.path, text).ok());
+        let model = file.text.as_ref().ok().and_then(|text| source::sound_model(&file.path, text));
         let Some(model) = model else { continue };
         if mistakes_of(mirror, head, &file.path, &model)?.is_empty() {
             continue;
@@ -212,8 +208,8 @@ fn place_of_policy(
 ) -> Result<(CommitSha, String), GitError> {
     let own = || (head.clone(), path.to_owned());
     let Some(base) = base else { return Ok(own()) };
-    let Some(before) = source::read_text(mirror, base, file)? else { return Ok(own()) };
-    let before = before.ok().and_then(|text| source::read_model(file, &text).ok());
+    let Some(before) = source::read_text(&Revision { mirror, commit: base }, file)? else { return Ok(own()) };
+    let before = before.ok().and_then(|text| source::sound_model(file, &text));
     let before = before.map(|model| folder_path(file, &model.spec.policy));
     Ok((base.clone(), before.unwrap_or_else(|| path.to_owned())))
 }
@@ -224,79 +220,7 @@ pub(super) fn read_policy(
     revision: &CommitSha,
     path: &str,
 ) -> Result<(Policy, PolicyPlace), StepError> {
-    let Some(text) = source::read_text(mirror, revision, path)? else {
-        let message = format!("there is no policy at {}, and without one nothing is promoted", revision.short());
-        let help = "push the policy first: a change is judged by the policy of the revision before it";
-        return Err(refused(vec![Diagnostic::new(path, message).help(help)]));
-    };
-    let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
-    let texts = RefCell::new(BTreeMap::from([(path.to_owned(), text.clone())]));
-    let broken: RefCell<Option<GitError>> = RefCell::new(None);
-    let find = |from: &str, path: &str| {
-        let path = path_from(from, path)?;
-        match source::read_text(mirror, revision, &path) {
-            Ok(Some(Ok(text))) => {
-                texts.borrow_mut().insert(path.clone(), text.clone());
-                Ok((path, text))
-            }
-            Ok(Some(Err(diagnostic))) => Err(diagnostic.message),
-            Ok(None) => Err(format!("there is no file `{path}` at {}", revision.short())),
-            Err(error) => {
-                let words = error.to_string();
-                broken.replace(Some(error));
-                Err(words)
-            }
-        }
-    };
-    let read = Policy::read_with(path, &text, &find);
-    // A repository that cannot be read now is no mistake of its authors.
-    if let Some(error) = broken.take() {
-        return Err(error.into());
-    }
-    let policy = read.map_err(refused)?;
+    let (policy, texts) = policy_file::read(&Revision { mirror, commit: revision }, path)?.map_err(refused)?;
     let (revision, path, digest) = (revision.clone(), path.to_owned(), policy.digest().clone());
-    Ok((policy, PolicyPlace { revision, path, digest, texts: texts.take() }))
-}
-
-/// A path in the repository from a path relative to another file of it.
-fn path_from(from: &str, path: &str) -> Result<String, String> {
-    if path.is_empty() || path.starts_with('/') || path.contains('\\') || path.chars().any(char::is_control) {
-        return Err("expected a relative path to a policy, or `slipway:` and the name of a shipped one".to_owned());
-    }
-    let mut parts: Vec<&str> = folder_of(from).split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop().ok_or("the path leaves the repository")?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Ok(parts.join("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_taken_from_the_file_that_names_it_and_stays_in_the_repository() {
-        for (from, path, expected) in [
-            ("policy.yaml", "base.yaml", "base.yaml"),
-            ("models/digits/policy.yaml", "base.yaml", "models/digits/base.yaml"),
-            ("models/digits/policy.yaml", "../../policies/./base.yaml", "policies/base.yaml"),
-        ] {
-            assert_eq!(path_from(from, path).as_deref(), Ok(expected), "{from} {path}");
-        }
-        for (from, path) in [
-            ("policy.yaml", "../base.yaml"),
-            ("models/policy.yaml", "../../base.yaml"),
-            ("models/policy.yaml", "/etc/base.yaml"),
-            ("policy.yaml", "a\\b.yaml"),
-            ("policy.yaml", ""),
-        ] {
-            assert!(path_from(from, path).is_err(), "{from} {path}");
-        }
-    }
+    Ok((policy, PolicyPlace { revision, path, digest, texts }))
 }

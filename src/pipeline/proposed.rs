@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use slipway_contract::Model;
 
 use super::comment::code;
+use super::files::Revision;
 use super::policies::{PolicyPlace, folder_path, read_policy};
 use super::{Pipeline, StepError, blocking, source};
 use crate::domain::{ProposedPolicy, Run};
@@ -64,7 +65,8 @@ impl Pipeline {
                 Ok((_, after)) if path == proposed && after.digest == digest => return Ok(None),
                 Ok((policy, after)) => (Ok(policy), after.texts),
                 Err(StepError::Refused { reason, .. }) => {
-                    let text = source::read_text(&mirror, &head, &proposed)?.and_then(Result::ok);
+                    let revision = Revision { mirror: &mirror, commit: &head };
+                    let text = source::read_text(&revision, &proposed)?.and_then(Result::ok);
                     (Err(reason), text.map(|text| (proposed.clone(), text)).into_iter().collect())
                 }
                 Err(error) => return Err(error),

@@ -3,6 +3,7 @@
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use slipway_contract::{Fault, Model};
 
+use super::files::{Files, Revision};
 use crate::domain::{CommitSha, Diagnostic};
 use crate::git::{GitError, Mirror};
 use crate::yaml;
@@ -14,17 +15,46 @@ const MOST_MODELS: usize = 500;
 /// The largest model or policy file that is read, in bytes.
 pub(super) const LARGEST_FILE: u64 = 1 << 20;
 
+/// A sound model: what stands in the place of mistakes while the rest of a file is looked through.
+const SAMPLE: &str = "
+apiVersion: slipway.dev/v1alpha1
+kind: Model
+metadata: {name: sample}
+spec:
+  paths: [\"**\"]
+  task: classification
+  data: {format: csv, label: y, train: {file: a.csv}, test: {file: b.csv}}
+  model: {sequential: [{linear: 2}]}
+  training: {optimizer: {adam: {learning_rate: 1e-3}}, epochs: 1, batch_size: 1}
+  policy: policy.yaml
+";
+
 /// Reads a model file and finds all of its mistakes that need no data. `file` is its name in messages.
 pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
-    let model: Model = yaml::read(file, text).map_err(|diagnostic| vec![diagnostic])?;
-    let mut problems: Vec<Diagnostic> = model.problems().iter().map(|fault| locate(file, text, fault)).collect();
+    let yaml::Recovered { value, mistakes: mut problems, guesses } = yaml::read_all::<Model>(file, text, SAMPLE);
+    let Some(model) = value else { return Err(problems) };
+    let mut faults = faults_of(&model);
+    faults.retain(|fault| fault.key.as_deref().is_none_or(|key| !guesses.touch(key)));
+    problems.extend(faults.iter().map(|fault| locate(file, text, fault)));
+    if problems.is_empty() { Ok(model.with_plain_paths()) } else { Err(problems) }
+}
+
+/// The model of a file, if it has no mistakes. To know that takes less than to find them all.
+pub(super) fn sound_model(file: &str, text: &str) -> Option<Model> {
+    let model: Model = yaml::read(file, text).ok()?;
+    faults_of(&model).is_empty().then(|| model.with_plain_paths())
+}
+
+/// What is wrong with a model in itself.
+fn faults_of(model: &Model) -> Vec<Fault> {
+    let mut faults = model.problems();
     for (index, path) in model.spec.paths.iter().enumerate() {
         if let Err(error) = glob(path) {
             let fault = Fault::new(slipway_contract::FaultKind::Specification, error.to_string());
-            problems.push(locate(file, text, &fault.key(format!("spec.paths[{index}]"))));
+            faults.push(fault.key(format!("spec.paths[{index}]")));
         }
     }
-    if problems.is_empty() { Ok(model) } else { Err(problems) }
+    faults
 }
 
 /// A fault of a model file at its place in the text.
@@ -76,6 +106,15 @@ impl ModelFiles {
         path.strip_prefix(self.folder.as_str()).is_some_and(|path| self.globs.is_match(path))
     }
 
+    /// The glob that a path relative to the model's folder would belong to but for upper and lower case.
+    pub(super) fn alike(model: &Model, path: &str) -> Option<String> {
+        let differs_in_case = |pattern: &&String| {
+            let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(true).build();
+            glob.is_ok_and(|glob| glob.compile_matcher().is_match(path))
+        };
+        model.spec.paths.iter().find(differs_in_case).cloned()
+    }
+
     /// Whether a path relative to the model's folder belongs to the model.
     pub(super) fn contain_relative(&self, path: &str) -> bool {
         self.globs.is_match(path)
@@ -95,13 +134,9 @@ pub(super) struct ModelFile {
     pub(super) text: Result<String, Diagnostic>,
 }
 
-/// A text file at a revision; `None` if it is not there.
-pub(super) fn read_text(
-    mirror: &Mirror,
-    commit: &CommitSha,
-    path: &str,
-) -> Result<Option<Result<String, Diagnostic>>, GitError> {
-    let bytes = mirror.read_file(commit, path, LARGEST_FILE)?;
+/// A text file; `None` if it is not there.
+pub(super) fn read_text<F: Files>(files: &F, path: &str) -> Result<Option<Result<String, Diagnostic>>, F::Error> {
+    let bytes = files.read(path, LARGEST_FILE)?;
     Ok(bytes.map(|bytes| {
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
@@ -113,27 +148,104 @@ pub(super) fn read_text(
 /// All model files of a revision, in the order of their paths. Too many are an error: to judge some of them would leave the
 /// others out without a word.
 pub(super) fn model_files(mirror: &Mirror, commit: &CommitSha) -> Result<Vec<ModelFile>, GitError> {
-    let is_model = |path: &str| path == MODEL_FILE || path.ends_with("/slipway.yaml");
-    let found = mirror.find_files(commit, &is_model)?;
+    let revision = Revision { mirror, commit };
+    let found = revision.find(&is_model)?;
     if found.len() > MOST_MODELS {
         let (repository, commit) = (mirror.remote().url().to_owned(), commit.clone());
         return Err(GitError::TooManyModels { repository, commit, limit: MOST_MODELS, found: found.len() });
     }
-    let mut files = Vec::with_capacity(found.len());
-    for file in found {
-        if let Some(text) = read_text(mirror, commit, &file.path)? {
-            files.push(ModelFile { path: file.path, text });
-        }
-    }
-    Ok(files)
+    read_models(&revision, found)
 }
 
-/// The model's name as far as its file says it, however broken the rest is; else the file's path.
+/// Whether a path is that of a model file.
+pub(super) fn is_model(path: &str) -> bool {
+    path == MODEL_FILE || path.ends_with("/slipway.yaml")
+}
+
+/// Whether a path looks like that of a model file, and is read by nobody.
+pub(super) fn is_misnamed_model(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let lower = name.to_ascii_lowercase();
+    name != MODEL_FILE && matches!(lower.as_str(), "slipway.yaml" | "slipway.yml" | "slipway.yaml.txt")
+}
+
+/// What is said of a file that looks like a model file by its name, and is none.
+pub(super) fn misnamed(path: &str) -> Diagnostic {
+    Diagnostic::new(path, format!("this file is not read: models are described in files named `{MODEL_FILE}`"))
+        .help(format!("rename it to `{MODEL_FILE}`"))
+}
+
+/// The model files at some paths.
+pub(super) fn read_models<F: Files>(files: &F, paths: Vec<String>) -> Result<Vec<ModelFile>, F::Error> {
+    let mut models = Vec::with_capacity(paths.len());
+    for path in paths {
+        if let Some(text) = read_text(files, &path)? {
+            models.push(ModelFile { path, text });
+        }
+    }
+    Ok(models)
+}
+
+/// The model's name as far as its file says it, however broken the rest is; else the file's path. A name is a text however it
+/// looks: `2024`, `1e3` and `null` are names.
 pub(super) fn name_of(file: &ModelFile) -> String {
     let text = file.text.as_deref().unwrap_or_default();
-    let name = serde_yaml::from_str::<serde_yaml::Value>(text).ok().and_then(|value| {
-        let name = value.get("metadata")?.get("name")?.as_str()?;
-        name.parse::<slipway_contract::ModelName>().ok()
-    });
+    let place: yaml::Path = "metadata.name".parse().unwrap_or_default();
+    let texts = yaml::Tree::parse(&file.path, text).ok().and_then(|tree| tree.texts(&place));
+    let name = texts.and_then(|texts| texts.first()?.parse::<slipway_contract::ModelName>().ok());
     name.map_or_else(|| file.path.clone(), |name| name.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> String {
+        let text = Ok(format!("metadata: {{name: {name}}}\nspec: broken\n"));
+        name_of(&ModelFile { path: "a/slipway.yaml".to_owned(), text })
+    }
+
+    #[test]
+    fn a_name_is_a_text_whatever_else_it_could_be_taken_for() {
+        for name in ["churn", "2024", "1e3", "null", "true"] {
+            assert_eq!(named(name), name);
+            assert_eq!(named(&format!("\"{name}\"")), name);
+        }
+        assert_eq!(named("Churn"), "a/slipway.yaml");
+    }
+
+    #[test]
+    fn a_file_with_seven_mistakes_shows_seven() {
+        let text = SAMPLE
+            .replace("task: classification", "task: clasification")
+            .replace("label: y", "lable: y")
+            .replace("epochs: 1, batch_size: 1", "epochs: 0, batch_size: few, seed: 12345678901")
+            .replace("[{linear: 2}]", "[{liner: 2}, relu]")
+            .replace("name: sample", "name: Sample");
+        let mistakes = read_model("slipway.yaml", &text).expect_err("mistakes");
+        let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        let found = |words: &str| mistakes.iter().filter(|mistake| mistake.contains(words)).count();
+        for words in [
+            "`Sample` cannot name",
+            "`clasification`",
+            "`lable`",
+            "`liner`",
+            "`spec.training.batch_size`",
+            "12345678901",
+            "epochs: 0 is",
+        ] {
+            assert_eq!(found(words), 1, "{words}: {mistakes:#?}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_like_those_of_models_are_told() {
+        for path in ["slipway.yml", "a/Slipway.yaml", "a/SLIPWAY.YML", "slipway.yaml.txt"] {
+            assert!(is_misnamed_model(path) && !is_model(path), "{path}");
+        }
+        for path in ["slipway.yaml", "a/slipway.yaml"] {
+            assert!(!is_misnamed_model(path) && is_model(path), "{path}");
+        }
+        assert!(!is_misnamed_model("my-slipway.yml") && !is_model("my-slipway.yaml"));
+    }
 }

@@ -7,14 +7,14 @@ use flate2::read::GzDecoder;
 use slipway_contract::{DataSpec, Model};
 
 /// The most bytes that are counted through, packed or unpacked. Larger tables have rows enough.
-pub const MOST_COUNTED: u64 = 64 << 20;
+pub(super) const MOST_COUNTED: u64 = 64 << 20;
 /// How files begin that are packed by gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// How a file begins that Git LFS keeps elsewhere.
 const LFS: &[u8] = b"version https://git-lfs";
 
 /// The file of a model that tells how many test rows there are, relative to the model's folder.
-pub fn counted_file(model: &Model) -> &str {
+pub(super) fn counted_file(model: &Model) -> &str {
     match &model.spec.data {
         DataSpec::Idx { test, .. } => &test.labels,
         DataSpec::Csv { test, .. } => &test.file,
@@ -22,7 +22,7 @@ pub fn counted_file(model: &Model) -> &str {
 }
 
 /// The rows that the file holds; `None` if that cannot be told.
-pub fn count_rows(model: &Model, bytes: &[u8]) -> Option<u64> {
+pub(super) fn count_rows(model: &Model, bytes: &[u8]) -> Option<u64> {
     if bytes.starts_with(LFS) {
         return None;
     }

@@ -22,7 +22,7 @@ pub(super) fn concerns(file: &ModelFile, paths: &[String]) -> bool {
 }
 
 fn read(file: &ModelFile) -> Option<Model> {
-    source::read_model(&file.path, file.text.as_ref().ok()?).ok()
+    source::sound_model(&file.path, file.text.as_ref().ok()?)
 }
 
 fn rebuilds(file: &ModelFile, model: Option<&Model>, paths: &[String]) -> bool {

@@ -19,6 +19,14 @@ use super::{Policy, shipped};
 /// Checks a policy may hold: each may cost a bootstrap.
 const MOST_CHECKS: usize = 100;
 
+/// A sound policy: what stands in the place of mistakes while the rest of a file is looked through.
+const SAMPLE: &str = "
+apiVersion: slipway.dev/v1alpha1
+kind: Policy
+metadata: {name: sample}
+spec: {checks: [{leakage: {}}]}
+";
+
 /// Policies that one may extend, and how many steps away.
 const MOST_EXTENDED: usize = 10;
 const MOST_STEPS: usize = 5;
@@ -53,12 +61,13 @@ impl Policy {
 }
 
 fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Policy, Vec<Diagnostic>> {
-    let written: PolicyFile = yaml::read(file, text).map_err(|mut mistake| {
+    let yaml::Recovered { value, mut mistakes, guesses } = yaml::read_all::<PolicyFile>(file, text, SAMPLE);
+    for mistake in &mut mistakes {
         mistake.help.get_or_insert_with(|| A_CHECK.to_owned());
-        vec![mistake]
-    })?;
+    }
+    let Some(written) = value else { return Err(mistakes) };
     let tree = yaml::Tree::parse(file, text).map_err(|mistake| vec![mistake])?;
-    let mut reader = Reader { file, tree, mistakes: Vec::new() };
+    let mut reader = Reader { file, tree, mistakes, guesses };
     let PolicyFile { api_version, kind: PolicyKind::Policy, metadata, spec } = written;
     let PolicySpec { extends, confidence, checks: entries, without_champion, exceptions } = spec;
     if api_version != API_VERSION {
@@ -71,7 +80,9 @@ fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Poli
     let extended = reader.extended(&extends, find, steps);
     let inherited: Vec<Check> = extended.iter().flat_map(|policy| policy.checks.clone()).collect();
     let count = inherited.len() + entries.len();
-    if count == 0 || count > MOST_CHECKS {
+    // What cannot be extended is told already.
+    let is_whole = extended.len() == extends.len();
+    if (count == 0 && is_whole) || count > MOST_CHECKS {
         reader.refuse("spec.checks", format!("{count} checks, expected 1 to {MOST_CHECKS}"), A_CHECK);
     }
     let only_warn = entries.iter().all(|entry| entry.severity == Severity::Warn);
@@ -122,11 +133,16 @@ pub(super) struct Reader<'file> {
     pub(super) file: &'file str,
     tree: yaml::Tree,
     mistakes: Vec<Diagnostic>,
+    /// What of it is a guess in the place of a mistake.
+    guesses: yaml::Guesses,
 }
 
 impl Reader<'_> {
     /// Notes a mistake at a path in the file.
     pub(super) fn refuse(&mut self, path: &str, message: impl Into<String>, help: &str) {
+        if self.guesses.touch(path) {
+            return;
+        }
         let position = self.tree.position_of(path);
         let mistake = Diagnostic::new(self.file, message).at(position);
         self.mistakes.push(if help.is_empty() { mistake } else { mistake.help(help) });

@@ -90,7 +90,20 @@ fn missing(message: &str) -> Option<Complaint> {
 fn mismatch(message: &str) -> Option<Complaint> {
     let rest = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix))?;
     let (came, expected) = rest.rsplit_once(", expected ")?;
-    Some(Complaint::Mismatch { expected: expected_in_words(expected), came: came_in_words(came) })
+    let range = range_of(expected).filter(|_| came.starts_with("integer "));
+    let expected = range.map_or_else(|| expected_in_words(expected), |to| format!("a whole number from 0 to {to}"));
+    Some(Complaint::Mismatch { expected, came: came_in_words(came) })
+}
+
+/// The largest number of a type that has no negative ones.
+fn range_of(expected: &str) -> Option<u64> {
+    Some(match expected {
+        "u8" => u8::MAX.into(),
+        "u16" => u16::MAX.into(),
+        "u32" => u32::MAX.into(),
+        "u64" | "usize" => u64::MAX,
+        _ => return None,
+    })
 }
 
 fn length(message: &str) -> Option<Complaint> {

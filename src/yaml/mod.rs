@@ -1,15 +1,17 @@
 //! Reads YAML: a tree of byte spans for editors and diagnostics, and typed reading with mistakes shown where they are.
 //!
 //! [`Tree`] keeps what other readers drop: byte ranges, quoting, anchors, tags and comments. [`read`] turns one document into a
-//! type and every mistake into a [`Diagnostic`](crate::domain::Diagnostic) with line, column and a suggestion. Nothing here
-//! writes YAML: edits are the business of `manifest`.
+//! type and a mistake into a [`Diagnostic`](crate::domain::Diagnostic) with line, column and a suggestion; [`read_all`] finds all
+//! of them. Nothing here writes YAML into files: edits are the business of `manifest`.
 
 mod build;
 mod complaint;
+mod draft;
 mod lines;
 mod path;
 mod plain;
 mod read;
+mod recover;
 mod search;
 mod tree;
 mod written;
@@ -21,6 +23,7 @@ pub use complaint::suggestion;
 pub use path::{NotAPath, Path, Segment};
 pub use plain::{Reading, is_plain_text, reading_of};
 pub use read::read;
+pub use recover::{Guesses, Recovered, read_all};
 pub use search::{Place, nearest_position};
 pub use tree::{Comment, Entry, Kind, Node, Style, Tree};
 

@@ -22,15 +22,20 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Diagnostic
     if let Some((earlier, again)) = tree.duplicate_key(0) {
         return Err(duplicate(file, &tree, earlier, again));
     }
+    deserialize(text).map_err(|(path, error)| explain(file, &tree, &path, &error).0)
+}
+
+/// Reads a text into a type, or says where that failed.
+pub(super) fn deserialize<T: DeserializeOwned>(text: &str) -> Result<T, (Path, serde_yaml::Error)> {
     // The deserializer would count the mark as a column, and take the first key for deeper than the rest.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(serde_yaml::Deserializer::from_str(text), &mut track);
-    serde_yaml::with::singleton_map_recursive::deserialize(deserializer)
-        .map_err(|error| explain(file, &tree, &path_of(&track.path()), &error))
+    let read = serde_yaml::with::singleton_map_recursive::deserialize(deserializer);
+    read.map_err(|error| (path_of(&track.path()), error))
 }
 
-fn one_document(file: &str, tree: &Tree) -> Result<(), Diagnostic> {
+pub(super) fn one_document(file: &str, tree: &Tree) -> Result<(), Diagnostic> {
     match tree.documents() {
         [] => Err(Diagnostic::new(file, "the file is empty, expected one YAML document")),
         [root] if root.is_left_out() => {
@@ -44,7 +49,7 @@ fn one_document(file: &str, tree: &Tree) -> Result<(), Diagnostic> {
     }
 }
 
-fn duplicate(file: &str, tree: &Tree, earlier: &Node, again: &Node) -> Diagnostic {
+pub(super) fn duplicate(file: &str, tree: &Tree, earlier: &Node, again: &Node) -> Diagnostic {
     let key = again.scalar().unwrap_or_default();
     let line = tree.position(earlier.span.start).line;
     Diagnostic::new(file, format!("duplicate key `{key}`, already set on line {line}"))
@@ -63,19 +68,64 @@ fn path_of(tracked: &serde_path_to_error::Path) -> Path {
     known.fold(Path::root(), |path, segment| path.then(segment))
 }
 
+/// Where a mistake has to be mended before what follows can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Slip {
+    /// The key that begins at this byte is nobody's; the one at a path is meant, perhaps.
+    Key { start: usize, meant: Option<Path> },
+    /// A mapping lacks a key.
+    Missing(Path, String),
+    /// A value does not fit.
+    Value(Path),
+    /// The text cannot be read at all.
+    Text,
+}
+
 /// Says in the user's words what the deserializer missed, and where.
-fn explain(file: &str, tree: &Tree, path: &Path, error: &serde_yaml::Error) -> Diagnostic {
+pub(super) fn explain(file: &str, tree: &Tree, path: &Path, error: &serde_yaml::Error) -> (Diagnostic, Slip) {
     let reported = error.location().map(|location| Position { line: location.line(), column: location.column() });
     let way = tree.way(0, path);
     let Some(last) = way.last() else {
-        return Diagnostic::new(file, error.to_string()).at(reported);
+        return (Diagnostic::new(file, error.to_string()).at(reported), Slip::Text);
     };
     match Complaint::parse(&bare_message(&error.to_string(), reported, &way)) {
-        Complaint::Unknown { name, expected } => unknown(file, tree, last, &name, &expected),
-        Complaint::Missing { name } => missing(file, tree, last, &name),
-        Complaint::Mismatch { expected, came } => mismatch(file, tree, last, &expected, &came),
-        Complaint::Syntax(message) => Diagnostic::new(file, format!("invalid YAML: {message}")).at(reported),
-        Complaint::Other(message) => Diagnostic::new(file, message).at(tree.position_at(last.place)),
+        Complaint::Unknown { name, expected } => {
+            let slip = match unknown_node(last, &name, &expected) {
+                Some((key, true)) => {
+                    // The deserializer stands at the key that it does not know, or at the mapping around it.
+                    let mapping = without_last(&last.path, &name);
+                    let meant = suggestion(&name, &expected).map(|name| mapping.then(Segment::Key(name.to_owned())));
+                    Slip::Key { start: key.span.start, meant }
+                }
+                // Without its tag nothing of a mapping can be read.
+                _ => Slip::Value(without_last(&last.path, TAG)),
+            };
+            (unknown(file, tree, last, &name, &expected), slip)
+        }
+        Complaint::Missing { name } => (missing(file, tree, last, &name), Slip::Missing(last.path.clone(), name)),
+        Complaint::Mismatch { expected, came } => {
+            let (relation, meant) = meant(last, &came);
+            (mismatch(file, tree, relation, &meant, &expected, &came), Slip::Value(meant.path))
+        }
+        Complaint::Syntax(message) => {
+            (Diagnostic::new(file, format!("invalid YAML: {message}")).at(reported), Slip::Text)
+        }
+        Complaint::Other(message) => {
+            (Diagnostic::new(file, message).at(tree.position_at(last.place)), Slip::Value(last.path.clone()))
+        }
+    }
+}
+
+/// The key of a mapping that says which keys the others are.
+const TAG: &str = "format";
+
+/// The path without its last key, if it is this one.
+fn without_last(path: &Path, name: &str) -> Path {
+    match path.segments() {
+        [above @ .., Segment::Key(key)] if key == name => {
+            above.iter().cloned().fold(Path::root(), |path, segment| path.then(segment))
+        }
+        _ => path.clone(),
     }
 }
 
@@ -162,15 +212,18 @@ fn missing(file: &str, tree: &Tree, link: &Link<'_>, name: &str) -> Diagnostic {
         .help(format!("add `{name}: …`"))
 }
 
-/// Names the value that does not fit: the reported one or, when a whole mapping is reported for a part of it, the only value
-/// beneath that is like the one that came.
-fn mismatch(file: &str, tree: &Tree, link: &Link<'_>, expected: &str, came: &Came) -> Diagnostic {
+/// The value that does not fit: the reported one or, when a whole mapping is reported for a part of it, the only value beneath
+/// that is like the one that came.
+fn meant<'tree>(link: &Link<'tree>, came: &Came) -> (&'static str, Link<'tree>) {
     let mut alike = link.beneath().into_iter().filter(|link| is_like(link.place.node, came));
-    let (relation, link) = match (is_like(link.place.node, came), alike.next(), alike.next()) {
+    match (is_like(link.place.node, came), alike.next(), alike.next()) {
         (false, Some(only), None) => ("for", only),
         (false, Some(_), Some(_)) => ("within", link.clone()),
         _ => ("for", link.clone()),
-    };
+    }
+}
+
+fn mismatch(file: &str, tree: &Tree, relation: &str, link: &Link<'_>, expected: &str, came: &Came) -> Diagnostic {
     let message = format!("expected {expected} {relation} {}, came {}", named(&link.path), came.words());
     let diagnostic = Diagnostic::new(file, message).at(tree.position_at(link.place));
     match (link.place.node.scalar(), came) {

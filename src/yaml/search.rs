@@ -57,7 +57,16 @@ impl Tree {
 
     /// The first key of a document that its mapping already holds, with the earlier one: `(earlier, again)`.
     pub fn duplicate_key(&self, document: usize) -> Option<(&Node, &Node)> {
-        duplicate_within(self.documents.get(document)?)
+        self.duplicate_keys(document).into_iter().next()
+    }
+
+    /// Every key of a document that its mapping already holds, each with the one before it.
+    pub(super) fn duplicate_keys(&self, document: usize) -> Vec<(&Node, &Node)> {
+        let mut found = Vec::new();
+        if let Some(root) = self.documents.get(document) {
+            duplicates_within(root, &mut found);
+        }
+        found
     }
 
     /// The values on the way down a path, from the root as far as the path leads.
@@ -145,21 +154,19 @@ fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     items.next().filter(|_| items.next().is_none())
 }
 
-fn duplicate_within(node: &Node) -> Option<(&Node, &Node)> {
+fn duplicates_within<'tree>(node: &'tree Node, found: &mut Vec<(&'tree Node, &'tree Node)>) {
     match &node.kind {
         Kind::Mapping { entries, .. } => {
             let mut seen: HashMap<&str, &Node> = HashMap::new();
             for Entry { key, value } in entries {
                 if let Some(earlier) = key.scalar().and_then(|text| seen.insert(text, key)) {
-                    return Some((earlier, key));
+                    found.push((earlier, key));
                 }
-                if let Some(found) = duplicate_within(key).or_else(|| duplicate_within(value)) {
-                    return Some(found);
-                }
+                duplicates_within(key, found);
+                duplicates_within(value, found);
             }
-            None
         }
-        Kind::Sequence { items, .. } => items.iter().find_map(duplicate_within),
-        Kind::Scalar { .. } | Kind::Alias(_) => None,
+        Kind::Sequence { items, .. } => items.iter().for_each(|item| duplicates_within(item, found)),
+        Kind::Scalar { .. } | Kind::Alias(_) => {}
     }
 }

@@ -18,7 +18,7 @@ impl Tree {
     }
 
     /// The value that an alias stands for; any other value itself.
-    fn behind<'tree>(&'tree self, node: &'tree Node) -> Option<&'tree Node> {
+    pub(super) fn behind<'tree>(&'tree self, node: &'tree Node) -> Option<&'tree Node> {
         match node.kind {
             Kind::Alias(anchor) => self.documents().iter().find_map(|root| anchored(root, anchor)),
             _ => Some(node),

@@ -4,6 +4,7 @@ mod api;
 mod architecture;
 mod bad_input;
 mod change;
+mod check;
 mod command_line;
 mod crashes;
 mod edit;

@@ -28,6 +28,8 @@ pub struct Job {
 pub enum JobWork {
     /// Train: writes `out/model.safetensors`, `out/training.json` (a training report) and `out/card.json`.
     Train(TrainingJob),
+    /// Read everything that training would read and train nothing: writes `out/faults.json`, a list of faults.
+    Check(TrainingJob),
     /// Evaluate one or two artifacts on the same rows: writes an evaluation folder `out/<name>/` for each.
     Evaluate(EvaluationJob),
 }
@@ -106,6 +108,8 @@ impl Job {
     pub const FILE: &'static str = "job.json";
     /// Name of the folder that holds what the job made.
     pub const OUTPUT: &'static str = "out";
+    /// Name of the list of faults that a check leaves in that folder.
+    pub const FAULTS: &'static str = "faults.json";
 }
 
 impl Progress {

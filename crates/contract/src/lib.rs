@@ -10,6 +10,7 @@ mod job;
 mod layer;
 pub mod metrics;
 mod model;
+mod path;
 mod progress;
 mod training;
 mod validate;

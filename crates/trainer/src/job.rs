@@ -63,6 +63,7 @@ fn work(folder: &Path) -> Result<(), Fault> {
     let workplace = Workplace { folder, output, device, threads };
     match &job.work {
         JobWork::Train(job) => training::train(job, &workplace),
+        JobWork::Check(job) => training::check(job, &workplace),
         JobWork::Evaluate(job) => evaluation::evaluate(job, &workplace),
     }
 }

@@ -49,6 +49,24 @@ pub(crate) fn check(rows: &Rows, preprocessing: &Preprocessing) -> Result<Vec<St
         .collect())
 }
 
+/// Values beyond this overflow 32-bit floats as soon as a network multiplies them with each other.
+const LARGE: f64 = 1e18;
+
+/// The column with the largest value after preprocessing, and that value, if it is so large that a network cannot compute with
+/// it. Only the first rows are looked at.
+pub(crate) fn too_large(rows: &Rows, preprocessing: &Preprocessing) -> Option<(String, f64)> {
+    let columns = rows.columns.as_ref()?;
+    let _guard = tch::no_grad_guard();
+    let before = rows.features.narrow(0, 0, CHUNK.min(rows.features.size()[0]));
+    let after = preprocessing.apply(&before).reshape([before.size()[0], -1]).to_kind(Kind::Double).abs();
+    if after.size()[1] != before.size()[1] {
+        return None;
+    }
+    let largest = Vec::<f64>::try_from(&after.amax([0_i64], false)).ok()?;
+    let (value, column) = largest.into_iter().zip(columns).max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (value > LARGE).then(|| (column.clone(), value))
+}
+
 /// The values of a column as bits; both zeros are one.
 fn bits(column: &Tensor) -> Result<Vec<u64>, Fault> {
     let values = Vec::<f64>::try_from(&column.contiguous()).map_err(|error| crate::failure::of_torch(&error))?;

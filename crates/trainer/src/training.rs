@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use slipway_contract::{
-    API_VERSION, Architecture, Fault, FaultKind, Layer, Model, ModelCard, Progress, TrainingJob, TrainingReport,
+    API_VERSION, Architecture, Fault, FaultKind, Job, Layer, Model, ModelCard, Progress, TrainingJob, TrainingReport,
     TrainingSpec,
 };
 use tch::{Kind, Tensor, nn};
@@ -33,11 +33,7 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
     let input = network::shape_after(&model.spec.preprocess, &rows.shape)?;
     tch::manual_seed(i64::from(spec.seed));
     let store = nn::VarStore::new(workplace.device);
-    let network = Network::build(&store.root(), &model.spec.model, &input)?;
-    if network.needs_two_rows() && spec.batch_size == 1 {
-        let message = "batches of one row have no variance for `batch_norm` to divide by, expected at least 2";
-        return Err(Fault::new(FaultKind::Specification, message).key("spec.training.batch_size").help("32 is usual"));
-    }
+    let network = network_of(model, &store, &input)?;
     let (training, validation) = split::stratified(&rows.labels, &rows.classes, model.spec.data.validation_split())?;
     let preprocessing = fit(model, &rows, &training);
     for warning in precision::check(&rows, &preprocessing)? {
@@ -99,6 +95,38 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         parameters,
     };
     output::write_json(&workplace.output.join("card.json"), &card)
+}
+
+/// Finds what would end a training before its first step. Faults of independent parts are found together.
+pub(crate) fn check(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), Fault> {
+    let model = &job.model;
+    let source = workplace.folder.join(&job.source);
+    let mut faults = model.problems();
+    match data::read_training(model, &source, outputs_of(model)) {
+        Err(fault) => faults.push(fault),
+        Ok(rows) => {
+            faults.extend(data::check_test(model, &source, &rows).err());
+            faults.extend(check_network(model, &rows, workplace.device).err());
+        }
+    }
+    output::write_json(&workplace.output.join(Job::FAULTS), &faults)
+}
+
+fn check_network(model: &Model, rows: &Rows, device: tch::Device) -> Result<(), Fault> {
+    let input = network::shape_after(&model.spec.preprocess, &rows.shape)?;
+    network_of(model, &nn::VarStore::new(device), &input)?;
+    let (training, _) = split::stratified(&rows.labels, &rows.classes, model.spec.data.validation_split())?;
+    precision::check(rows, &fit(model, rows, &training)).map(|_| ())
+}
+
+/// The network for rows of shape `input`.
+fn network_of(model: &Model, store: &nn::VarStore, input: &slipway_contract::Shape) -> Result<Network, Fault> {
+    let network = Network::build(&store.root(), &model.spec.model, input)?;
+    if network.needs_two_rows() && model.spec.training.batch_size == 1 {
+        let message = "batches of one row have no variance for `batch_norm` to divide by, expected at least 2";
+        return Err(Fault::new(FaultKind::Specification, message).key("spec.training.batch_size").help("32 is usual"));
+    }
+    Ok(network)
 }
 
 /// Width of the last layer; the specification was checked to end with a linear one.
@@ -199,8 +227,19 @@ impl Course<'_> {
         if mean.is_finite() {
             return Ok(mean);
         }
-        let fault = Fault::new(FaultKind::Specification, format!("the loss became {mean} in epoch {epoch}"));
-        Err(fault.key("spec.training.optimizer").help("lower the learning rate, or scale the values with `preprocess`"))
+        let message = format!("the loss became {mean} in epoch {epoch}");
+        let too_large = precision::too_large(self.rows, &self.preprocessing.to_device(tch::Device::Cpu));
+        Err(match too_large {
+            Some((column, value)) => {
+                let message =
+                    format!("{message}: column `{column}` holds values up to {value:.1e}, too large to compute with");
+                let fault = Fault::new(FaultKind::Specification, message).key("spec.preprocess");
+                fault.help("add `standardize` to `preprocess`, or scale the column")
+            }
+            None => Fault::new(FaultKind::Specification, message)
+                .key("spec.training.optimizer")
+                .help("lower the learning rate, or scale the values with `preprocess`"),
+        })
     }
 
     fn outputs(&self, indices: &Tensor, training: bool) -> Tensor {

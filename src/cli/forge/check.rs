@@ -1,12 +1,12 @@
 //! `slipway forge check`: each forge of the settings is asked how its login, permissions, webhook, clock and limits stand.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use super::identity;
 use crate::cli::beside::Beside;
 use crate::cli::exit::{self, Exit, Failure};
-use crate::cli::output;
+use crate::cli::form::Form;
 use crate::config::{Settings, Source};
 use crate::domain::SourceName;
 use crate::forge;
@@ -25,12 +25,6 @@ pub(super) struct Check {
     /// The form of the answer
     #[arg(long, value_enum, default_value_t = Form::Text)]
     output: Form,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    Text,
-    Json,
 }
 
 /// What an API is of.
@@ -87,13 +81,9 @@ impl Check {
             let findings = Some(runtime.block_on(api.examine(None)));
             all.push(Examined { kind: Kind::Environment, name: name.as_str(), findings, identity: None });
         }
-        match self.output {
-            Form::Text => output::say(&all.iter().map(as_text).collect::<Vec<_>>().join("\n")),
-            Form::Json => {
-                let document = serde_json::json!({ "checked": all });
-                output::say(&serde_json::to_string_pretty(&document).map_err(exit::defect)?);
-            }
-        }
+        self.output.show(&serde_json::json!({ "checked": all }), |_, _| {
+            all.iter().map(as_text).collect::<Vec<_>>().join("\n")
+        })?;
         let findings = all.iter().flat_map(|examined| examined.findings.iter().flatten().chain(&examined.identity));
         Ok(match findings.map(|finding| finding.standing).max() {
             Some(Standing::Missing) => Exit::Refused,

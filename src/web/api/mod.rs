@@ -56,7 +56,7 @@ fn page(limit: Option<u32>) -> Result<u32, Problem> {
 /// All addresses of the API, each with its description.
 fn routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
-        .routes(routes!(runs::list))
+        .routes(routes!(runs::list, steering::start))
         .routes(routes!(runs::show))
         .routes(routes!(runs::explain))
         .routes(routes!(run_log::show))

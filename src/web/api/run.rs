@@ -281,6 +281,8 @@ pub(super) struct Explanation {
     compared_with: Option<String>,
     /// The parts of the run key.
     parts: Vec<KeyPart>,
+    /// Files and keys of the specification that differ from the run it is compared with, as far as git still knows both.
+    differences: Vec<String>,
 }
 
 /// One part of a run key.
@@ -296,7 +298,8 @@ struct KeyPart {
 
 impl From<pipeline::Explanation> for Explanation {
     fn from(explanation: pipeline::Explanation) -> Self {
-        let pipeline::Explanation { run, sentence, run_key, reused_from, compared_with, parts } = explanation;
+        let pipeline::Explanation { run, sentence, run_key, reused_from, compared_with, parts, differences } =
+            explanation;
         let part = |pipeline::KeyPart { name, value, before, same }| KeyPart { name, value, before, same };
         Self {
             run: run.to_string(),
@@ -305,6 +308,7 @@ impl From<pipeline::Explanation> for Explanation {
             reused_from: reused_from.map(|run| run.to_string()),
             compared_with: compared_with.map(|run| run.to_string()),
             parts: parts.into_iter().map(part).collect(),
+            differences,
         }
     }
 }

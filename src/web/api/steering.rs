@@ -1,17 +1,65 @@
-//! Runs, steered: cancelled and retried. Each call is in the audit log before it is done.
+//! Runs, steered: begun, cancelled and retried. Each call is in the audit log before it is done.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::Answer;
-use super::extract::{NoParameters, Query, RunOf};
+use super::extract::{NoParameters, Query, RunOf, Sent, plain_text};
 use super::run::RunDetail;
+use crate::domain::{CommitSha, SourceName};
 use crate::web::Shared;
 use crate::web::access::Operator;
 use crate::web::audit::Action;
-use crate::web::problem::SteerProblems;
+use crate::web::problem::{EnvironmentProblems, Problem, SteerProblems};
+
+/// What is begun.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Start {
+    /// The source repository, by its name in the server's settings.
+    source: String,
+    /// The model's name.
+    model: String,
+    /// A revision of the served branch, by all of its forty digits; its tip if absent.
+    #[schema(pattern = "^[0-9a-f]{40}$")]
+    revision: Option<String>,
+}
+
+/// Begins a run of a model without a push: at a revision of the served branch, or at its tip.
+#[utoipa::path(
+    post,
+    path = "/runs",
+    operation_id = "startRun",
+    tag = "runs",
+    request_body = Start,
+    responses((status = 200, description = "The run.", body = RunDetail), EnvironmentProblems)
+)]
+pub(super) async fn start(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    Query(NoParameters {}): Query<NoParameters>,
+    Sent(Start { source, model, revision }): Sent<Start>,
+) -> Answer<RunDetail> {
+    let name = SourceName::try_from(source).map_err(|error| Problem::bad_request(format!("`source`: {error}")))?;
+    let revision = revision.map(|text| text.parse::<CommitSha>()).transpose();
+    let revision = revision.map_err(|error| Problem::bad_request(format!("`revision`: {error}")))?;
+    let model = plain_text("`model`", &model)?;
+    let what = Action::new("run.start", format!("{name} {model}")).with("at", revision.as_ref());
+    if !caller.covers(&name) {
+        // What is not covered is answered as if it did not exist.
+        let unknown = Problem::new(StatusCode::NOT_FOUND, format!("there is no source `{name}`"));
+        return Err(shared.refuse(&caller, what, unknown).await);
+    }
+    let actor = caller.actor();
+    let starting = Box::pin(shared.pipeline.start(&name, &model, revision.as_ref(), &actor));
+    let run = shared.steer(&caller, what, starting).await?;
+    Ok(Json(shared.run_detail(&run).await?))
+}
 
 /// Ends a run that has not begun to change its environment.
 #[utoipa::path(

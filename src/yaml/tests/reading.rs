@@ -183,7 +183,7 @@ fn a_missing_key_names_its_mapping() {
 #[test]
 fn a_value_of_the_wrong_kind_says_what_was_expected_and_what_came() {
     insta::assert_snapshot!(complaint("epochs: 10", "epochs: ten"), @"slipway.yaml:14:64: expected a whole number, not negative, for `spec.training.epochs`, came the text `ten`");
-    insta::assert_snapshot!(complaint("epochs: 10", "epochs: -1"), @"slipway.yaml:14:64: expected a whole number, not negative, for `spec.training.epochs`, came the number `-1`");
+    insta::assert_snapshot!(complaint("epochs: 10", "epochs: -1"), @"slipway.yaml:14:64: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, came the number `-1`");
     insta::assert_snapshot!(complaint("epochs: 10", "epochs: [1]"), @"slipway.yaml:14:64: expected a whole number, not negative, for `spec.training.epochs`, came a list");
     insta::assert_snapshot!(complaint("epochs: 10", "epochs: "), @"slipway.yaml:14:62: expected a whole number, not negative, for `spec.training.epochs`, came nothing");
     insta::assert_snapshot!(complaint("name: fashion", "name: [7]"), @"slipway.yaml:1:18: expected a text for `metadata.name`, came a list");

@@ -1,6 +1,7 @@
 //! Environments with rules: what is promoted where, when, and by whom; and what people do about it.
 
 mod carried;
+mod commands;
 mod history;
 mod owners;
 mod people;

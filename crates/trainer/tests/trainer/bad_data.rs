@@ -199,3 +199,39 @@ fn a_label_with_more_classes_than_the_gate_judges_is_no_label() {
     assert_eq!((ended.code, ended.fault().kind), (Some(1), FaultKind::Data));
     assert_eq!(ended.fault().message, "the training rows have 10001 classes, expected at most 10000");
 }
+
+#[test]
+fn values_too_large_to_compute_with_are_named_when_the_loss_ends() {
+    let bench = Bench::with_tables();
+    let row = |row: usize| format!("{row},{},{}\n", ["1e37", "-1e37"][row % 2], ["cat", "dog"][row / 2 % 2]);
+    let rows: String = (0..64).map(row).collect();
+    for half in ["train", "test"] {
+        bench.write(&format!("{half}.csv"), format!("height,weight,kind\n{rows}"));
+    }
+    let mut model = table_model();
+    model["spec"]["preprocess"] = json!([]);
+    model["spec"]["training"]["optimizer"] = json!({"sgd": {"learning_rate": 0.1}});
+    let ended = bench.try_train(&model, 1);
+    let fault = ended.fault();
+    assert_eq!((ended.code, fault.key.as_deref()), (Some(2), Some("spec.preprocess")), "{fault}");
+    assert!(fault.message.contains("column `weight` holds values up to 1.0e37"), "{fault}");
+}
+
+#[test]
+fn a_check_finds_what_would_end_training_and_trains_nothing() {
+    let faults = |bench: &Bench, model: &serde_json::Value| -> Vec<slipway_contract::Fault> {
+        let ended = bench.try_check(model);
+        assert_eq!(ended.code, Some(0), "{:?}", ended.said);
+        assert!(!bench.path().join("out/model.safetensors").exists());
+        serde_json::from_slice(&bench.output("faults.json")).expect("faults")
+    };
+    let bench = Bench::with_tables();
+    assert_eq!(faults(&bench, &table_model()), []);
+    let mut model = table_model();
+    model["spec"]["model"]["sequential"] = json!([{"linear": 8}, "flatten", {"max_pool2d": 2}, {"linear": 2}]);
+    bench.write("test.csv", "height;weight;kind\n1;2;cat\n");
+    let found = faults(&bench, &model);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].message.contains("one column with semicolons"), "{found:?}");
+    assert!(found[1].key.as_deref().is_some_and(|key| key.starts_with("spec.model.sequential[")), "{found:?}");
+}

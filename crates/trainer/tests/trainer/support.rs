@@ -154,6 +154,11 @@ impl Bench {
         self.run(&json!({"train": {"model": model, "source": "source"}}), threads)
     }
 
+    /// Reads the data as training would, and trains nothing.
+    pub(crate) fn try_check(&self, model: &Value) -> Ended {
+        self.run(&json!({"check": {"model": model, "source": "source"}}), 1)
+    }
+
     /// Evaluates artifacts, whose names are relative to the job's folder.
     pub(crate) fn evaluate(&self, model: &Value, candidate: &str, champion: Option<&str>) -> Ended {
         self.run(

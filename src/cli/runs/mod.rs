@@ -3,11 +3,15 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+mod text;
+
 use super::client::{Query, Server};
 use super::exit::{self, Exit, Failure};
-use super::output::{self, text};
+use super::output;
 use super::watch;
 use crate::domain::{RunId, RunState};
+use text::{explain, list, log, show};
+pub(super) use text::{log_line, transition};
 
 /// Lines of a log that are asked for at a time.
 const LINES: usize = 500;
@@ -31,10 +35,12 @@ enum Action {
     Log(Watched),
     /// Why a run trained, or why it did not have to
     Explain(One),
+    /// Train and judge a model without a push, as it stands on its branch
+    Start(Start),
     /// End a run that has not begun to change its environment
     Cancel(One),
-    /// Make a stalled run due again
-    Retry(One),
+    /// Make a stalled run due again, or all of them
+    Retry(Retry),
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +75,33 @@ struct One {
 }
 
 #[derive(Debug, Args)]
+struct Start {
+    /// The model's source
+    source: String,
+    /// The model
+    model: String,
+    /// A revision of the served branch, by all of its forty digits; its tip when absent
+    #[arg(long, value_name = "COMMIT")]
+    revision: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Retry {
+    /// The run's identifier
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    run: Option<RunId>,
+    /// All stalled runs
+    #[arg(long)]
+    all: bool,
+    /// With `--all`: only runs of this source
+    #[arg(long, requires = "all")]
+    source: Option<String>,
+    /// With `--all`: only runs of this model
+    #[arg(long, requires = "all")]
+    model: Option<String>,
+}
+
+#[derive(Debug, Args)]
 struct Watched {
     /// The run's identifier
     run: RunId,
@@ -94,9 +127,18 @@ impl Runs {
             Action::Log(Watched { run, watch: true }) => return watch::log(&server, run),
             Action::Show(Watched { run, .. }) => server.show(&server.ask("GET", &format!("runs/{run}"))?, show),
             Action::Log(Watched { run, .. }) => server.show(&whole_log(&server, run)?, log),
-            Action::Explain(One { run }) => server.show(&server.ask("GET", &format!("runs/{run}/explain"))?, explain),
+            Action::Explain(One { run }) => {
+                server.show_wide(&server.ask("GET", &format!("runs/{run}/explain"))?, explain)
+            }
+            Action::Start(Start { source, model, revision }) => {
+                let wish = serde_json::json!({"source": source, "model": model, "revision": revision});
+                server.show(&server.send("runs", &wish)?, show)
+            }
             Action::Cancel(One { run }) => server.show(&server.ask("POST", &format!("runs/{run}/cancel"))?, show),
-            Action::Retry(One { run }) => server.show(&server.ask("POST", &format!("runs/{run}/retry"))?, show),
+            Action::Retry(Retry { run: Some(run), .. }) => {
+                server.show(&server.ask("POST", &format!("runs/{run}/retry"))?, show)
+            }
+            Action::Retry(retry) => return retry.all(&server),
         }?;
         Ok(Exit::Done)
     }
@@ -115,6 +157,37 @@ impl List {
     }
 }
 
+/// Runs that `--all` takes at a time, so that one call ends.
+const MOST_RETRIED: usize = 10_000;
+
+impl Retry {
+    /// Makes all stalled runs due again that are wanted. What cannot be is told, and the others are all the same.
+    fn all(&self, server: &Server) -> Result<Exit, Failure> {
+        let filters = Query::default()
+            .with("source", self.source.as_deref())
+            .with("model", self.model.as_deref())
+            .with("stalled", Some("true"));
+        let stalled = server.list("runs", &filters, "runs", MOST_RETRIED)?;
+        let mut retried = Vec::new();
+        let mut exit = Exit::Done;
+        for run in output::things(&stalled, "runs") {
+            let id = output::text(run, "id");
+            match server.ask("POST", &format!("runs/{id}/retry")) {
+                Ok(run) => retried.push(run),
+                Err(failure) => {
+                    output::complain(&format!("run {id}: {failure}"));
+                    exit = failure.code();
+                }
+            }
+        }
+        server.show_wide(&serde_json::json!({ "runs": retried }), |answer, width| {
+            let count = output::count(output::things(answer, "runs").len(), "run");
+            format!("{}\n{count} made due again", list(answer, width))
+        })?;
+        Ok(exit)
+    }
+}
+
 /// All lines of a log, as one page would hold them.
 fn whole_log(server: &Server, run: RunId) -> Result<Value, Failure> {
     let mut lines: Vec<Value> = Vec::new();
@@ -128,73 +201,4 @@ fn whole_log(server: &Server, run: RunId) -> Result<Value, Failure> {
             return Ok(serde_json::json!({ "lines": lines }));
         }
     }
-}
-
-fn state(run: &Value) -> String {
-    let stalled = if run["stalled"] == Value::Bool(true) { " (stalled)" } else { "" };
-    format!("{}{stalled}", text(run, "state"))
-}
-
-fn list(answer: &Value) -> String {
-    let rows: Vec<Vec<String>> = output::things(answer, "runs")
-        .iter()
-        .map(|run| {
-            let head = text(run, "head").chars().take(12).collect();
-            let reason = output::first_line(text(run, "reason"));
-            vec![text(run, "id").to_owned(), text(run, "model").to_owned(), head, state(run), reason]
-        })
-        .collect();
-    output::table(&["RUN", "MODEL", "REVISION", "STATE", "REASON"], &rows)
-}
-
-fn show(run: &Value) -> String {
-    let mut lines = vec![format!("run {} of {}: {}", text(run, "id"), text(run, "model"), state(run))];
-    for key in ["reason", "source", "branch", "head", "artifact", "champion", "evidence", "promotion_commit", "reuse"] {
-        if let Some(value) = run[key].as_str() {
-            lines.push(format!("  {key}: {value}"));
-        }
-    }
-    if let (Some(position), Some(waiting)) = (run["queue"]["position"].as_u64(), run["queue"]["waiting"].as_u64()) {
-        lines.push(format!("  queue: {position} of {waiting} runs that wait"));
-    }
-    for step in output::things(run, "transitions") {
-        lines.push(transition(step));
-    }
-    lines.join("\n")
-}
-
-/// A move of a run, for people.
-pub(super) fn transition(step: &Value) -> String {
-    format!("  {}  {:<10}  {}", text(step, "at"), text(step, "to"), text(step, "cause"))
-}
-
-fn log(answer: &Value) -> String {
-    let lines = output::things(answer, "lines").iter();
-    lines.map(log_line).collect::<Vec<_>>().join("\n")
-}
-
-/// A line of a log, for people.
-pub(super) fn log_line(line: &Value) -> String {
-    format!("{}  {}", text(line, "at"), text(line, "line"))
-}
-
-fn explain(answer: &Value) -> String {
-    let short = |value: &str| value.trim_start_matches("sha256:").chars().take(24).collect::<String>();
-    let rows: Vec<Vec<String>> = output::things(answer, "parts")
-        .iter()
-        .map(|part| {
-            let changed = if part["same"] == Value::Bool(true) { "same" } else { "differs" };
-            vec![
-                text(part, "name").to_owned(),
-                changed.to_owned(),
-                short(text(part, "value")),
-                short(text(part, "before")),
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
-        return text(answer, "sentence").to_owned();
-    }
-    let table = output::table(&["PART", "", "VALUE", "BEFORE"], &rows);
-    format!("{}\n\n{table}", text(answer, "sentence"))
 }

@@ -1,0 +1,59 @@
+//! Paths and globs of `slipway.yaml` in the one form in which they are compared with the files of a repository.
+
+use crate::{DataSpec, Model};
+
+impl Model {
+    /// The same model with its paths in their plain form: `./data//x` is `data/x`, and of globs `data/` is `data/**`. Git and
+    /// the globs know no other form, while a disk takes all of them.
+    #[must_use]
+    pub fn with_plain_paths(mut self) -> Self {
+        for glob in &mut self.spec.paths {
+            *glob = if glob.ends_with('/') { format!("{}/**", plain(glob)) } else { plain(glob) };
+        }
+        for path in self.spec.data.files_mut() {
+            *path = plain(path);
+        }
+        self.spec.policy = plain(&self.spec.policy);
+        self
+    }
+}
+
+impl DataSpec {
+    /// Every file named.
+    fn files_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Idx { train, test, .. } => {
+                vec![&mut train.features, &mut train.labels, &mut test.features, &mut test.labels]
+            }
+            Self::Csv { train, test, recent, .. } => {
+                let recent = recent.iter_mut().map(|recent| &mut recent.file);
+                [&mut train.file, &mut test.file].into_iter().chain(recent).collect()
+            }
+        }
+    }
+}
+
+/// The path without parts that say nothing. One that has no other parts is left as it is.
+fn plain(path: &str) -> String {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.is_empty() { path.to_owned() } else { parts.join("/") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_say_nothing_are_left_out() {
+        for (path, expected) in [
+            ("data/train.csv", "data/train.csv"),
+            ("./data//train.csv", "data/train.csv"),
+            ("data/./train.csv/", "data/train.csv"),
+            ("data/**", "data/**"),
+            (".", "."),
+            (".hidden/x", ".hidden/x"),
+        ] {
+            assert_eq!(plain(path), expected);
+        }
+    }
+}

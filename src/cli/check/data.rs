@@ -1,0 +1,54 @@
+//! The data of models, read by the trainer as it would for training: its header, types, labels and shapes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use slipway_contract::{DevicePreference, Fault, Job, JobWork, Model, TrainingJob};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::exit::{self, Failure};
+use crate::executor::{self, Executor, JobError, Limits, Provenance};
+
+/// How long the data of one model may take to be read.
+const DEADLINE: Duration = Duration::from_hours(1);
+
+/// Reads data of models.
+pub(super) struct DataReader {
+    executor: std::sync::Arc<dyn Executor>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl DataReader {
+    /// A reader, or nothing where there is no trainer to do it.
+    pub(super) fn find() -> Result<Option<Self>, Failure> {
+        let trainer = executor::trainer_beside_us().map_err(exit::defect)?;
+        if !trainer.is_file() {
+            return Ok(None);
+        }
+        let limits = Limits { deadline: DEADLINE, memory: u64::MAX };
+        let executor = executor::connect(&executor::Settings::Local { trainer, limits, of_forks: limits });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
+        Ok(Some(Self { executor, runtime }))
+    }
+
+    /// The faults of a model in `folder`; or why the trainer could not look for them.
+    pub(super) fn faults(&self, model: &Model, folder: &Path) -> Result<Result<Vec<Fault>, String>, Failure> {
+        let workplace = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let work = TrainingJob { model: model.clone(), source: folder.display().to_string() };
+        let job = Job { work: JobWork::Check(work), threads: 1, device: DevicePreference::Cpu };
+        let job = serde_json::to_vec(&job).map_err(exit::defect)?;
+        std::fs::write(workplace.path().join(Job::FILE), job).map_err(exit::defect)?;
+        let cancel = CancellationToken::new();
+        let mut unheard = |_| {};
+        let run = self.executor.run(workplace.path(), Provenance::Repository, &mut unheard, &cancel);
+        match self.runtime.block_on(run) {
+            Ok(()) => {
+                let faults =
+                    std::fs::read(workplace.path().join(Job::OUTPUT).join(Job::FAULTS)).map_err(exit::defect)?;
+                serde_json::from_slice(&faults).map(Ok).map_err(exit::defect)
+            }
+            Err(JobError::Fault(fault)) => Ok(Ok(vec![fault])),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+}

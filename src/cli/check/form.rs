@@ -1,0 +1,160 @@
+//! The forms in which findings are written: for people, for programs, and for annotations of changes at forges.
+
+use clap::ValueEnum;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::client::encoded;
+use crate::cli::exit::{self, Failure};
+use crate::cli::output;
+use crate::domain::{Diagnostic, Position};
+
+/// The form of the findings.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Form {
+    /// A paragraph each
+    Text,
+    /// One JSON document
+    Json,
+    /// SARIF 2.1.0, as code scanning reads it
+    Sarif,
+    /// Workflow commands, which GitHub shows as annotations
+    Github,
+}
+
+/// Whether a server would refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    Error,
+    Warning,
+}
+
+/// A finding.
+pub(super) struct Told {
+    pub(super) severity: Severity,
+    /// Its file by its path in its repository.
+    pub(super) file: String,
+    /// What is said, of a file as people here name it.
+    pub(super) diagnostic: Diagnostic,
+}
+
+/// The findings in a form; nothing where there is nothing to write.
+pub(super) fn write(form: Form, told: &[Told], files: usize) -> Result<Option<String>, Failure> {
+    Ok(match form {
+        Form::Text => Some(text(told, files)),
+        Form::Json => Some(pretty(&json(told, files))?),
+        Form::Sarif => Some(pretty(&sarif(told))?),
+        Form::Github => Some(github(told)).filter(|lines| !lines.is_empty()),
+    })
+}
+
+fn pretty(value: &serde_json::Value) -> Result<String, Failure> {
+    serde_json::to_string_pretty(value).map_err(exit::defect)
+}
+
+fn text(told: &[Told], files: usize) -> String {
+    let mut lines: Vec<String> = told
+        .iter()
+        .map(|Told { severity, diagnostic, .. }| match severity {
+            Severity::Error => diagnostic.to_string(),
+            Severity::Warning => format!("warning: {diagnostic}"),
+        })
+        .collect();
+    if told.iter().all(|one| one.severity == Severity::Warning) {
+        lines.push(format!("{} checked: no mistakes", output::count(files, "file")));
+    }
+    lines.join("\n")
+}
+
+fn json(told: &[Told], files: usize) -> serde_json::Value {
+    let findings = told.iter().map(|Told { severity, file, diagnostic }| {
+        let Diagnostic { file: _, position, message, help } = diagnostic;
+        let (line, column) = position.map_or((None, None), |Position { line, column }| (Some(line), Some(column)));
+        json!({"severity": severity, "file": file, "line": line, "column": column, "message": message, "help": help})
+    });
+    json!({"files": files, "findings": findings.collect::<Vec<_>>()})
+}
+
+/// The message with what to do, for forms without a place of its own for that.
+fn whole_message(diagnostic: &Diagnostic) -> String {
+    match &diagnostic.help {
+        Some(help) => format!("{}\nhelp: {help}", diagnostic.message),
+        None => diagnostic.message.clone(),
+    }
+}
+
+fn sarif(told: &[Told]) -> serde_json::Value {
+    let results = told.iter().map(|Told { severity, file, diagnostic }| {
+        let uri = file.split('/').map(encoded).collect::<Vec<_>>().join("/");
+        // Without a place the finding is shown at the top of its file.
+        let Position { line, column } = diagnostic.position.unwrap_or(Position { line: 1, column: 1 });
+        let place = json!({"artifactLocation": {"uri": uri}, "region": {"startLine": line, "startColumn": column}});
+        json!({
+            "ruleId": "slipway/check",
+            "level": severity,
+            "message": {"text": whole_message(diagnostic)},
+            "locations": [{"physicalLocation": place}],
+        })
+    });
+    let rule = json!({"id": "slipway/check", "shortDescription": {"text": "What a Slipway server would refuse"}});
+    let driver = json!({"name": "slipway", "version": env!("CARGO_PKG_VERSION"), "rules": [rule]});
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results.collect::<Vec<_>>()}],
+    })
+}
+
+/// One command a line. Line breaks and separators are written as the runner reads them, so that no text of a file can begin
+/// another command.
+fn github(told: &[Told]) -> String {
+    let escaped = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    let property = |text: &str| escaped(text).replace(':', "%3A").replace(',', "%2C");
+    let line = |Told { severity, file, diagnostic }: &Told| {
+        let command = if *severity == Severity::Error { "error" } else { "warning" };
+        let place = diagnostic.position.map_or_else(String::new, |at| format!(",line={},col={}", at.line, at.column));
+        format!("::{command} file={}{place}::{}", property(file), escaped(&whole_message(diagnostic)))
+    };
+    told.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told() -> Vec<Told> {
+        let mistake = Diagnostic::new("slipway.yaml", "epochs: 100% wrong\n::error::x")
+            .at(Position { line: 3, column: 7 })
+            .help("try another");
+        let warning = Diagnostic::new("policy.yaml", "few rows");
+        vec![
+            Told { severity: Severity::Error, file: "a b/slipway.yaml".to_owned(), diagnostic: mistake },
+            Told { severity: Severity::Warning, file: "policy.yaml".to_owned(), diagnostic: warning },
+        ]
+    }
+
+    #[test]
+    fn annotations_are_one_command_a_line_whatever_a_message_holds() {
+        let expected = "::error file=a b/slipway.yaml,line=3,col=7::epochs: 100%25 wrong%0A::error::x%0Ahelp: try another\n\
+                        ::warning file=policy.yaml::few rows";
+        assert_eq!(github(&told()), expected);
+    }
+
+    #[test]
+    fn sarif_names_files_by_their_path_in_the_repository() {
+        let log = sarif(&told());
+        let result = &log["runs"][0]["results"][0];
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(place["artifactLocation"]["uri"], "a%20b/slipway.yaml");
+        assert_eq!((&place["region"]["startLine"], &result["level"]), (&3.into(), &"error".into()));
+        assert_eq!(log["runs"][0]["results"][1]["level"], "warning");
+    }
+
+    #[test]
+    fn text_says_so_when_nothing_is_wrong() {
+        assert_eq!(text(&[], 2), "2 files checked: no mistakes");
+        assert!(text(&told(), 2).starts_with("slipway.yaml:3:7: epochs"));
+        assert_eq!(json(&told(), 2)["findings"][0]["help"], "try another");
+    }
+}

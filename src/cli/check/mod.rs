@@ -1,0 +1,138 @@
+//! `slipway check`: all mistakes of all files with their places, as a server would find them.
+
+mod collect;
+mod data;
+mod form;
+mod marks;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::config;
+use crate::domain::Diagnostic;
+use crate::manifest;
+use crate::pipeline::{Findings, Repository, fault_place as locate, misnamed_model};
+use collect::{Collected, File, Subject};
+use data::DataReader;
+use form::{Form, Severity, Told};
+use marks::Marks;
+
+/// Check models, policies, marked manifests and server settings, as a server would; find all mistakes of all files.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Files, or folders to search for models, policies and manifests with marks
+    #[arg(default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// The form of the findings: `sarif` and `github` are for annotations of changes
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    output: Form,
+    /// Leave the rows of data unread: only look whether their files are there
+    #[arg(long)]
+    no_data: bool,
+}
+
+/// All diagnostics, a paragraph each.
+pub(super) fn join(problems: &[Diagnostic]) -> String {
+    problems.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("\n")
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let collected = collect::collect(&self.paths)?;
+        let files: usize = collected.iter().map(|part| part.files.len()).sum();
+        if files == 0 {
+            return Err(exit::invalid("no `slipway.yaml` was found\n  help: name the file, or its folder"));
+        }
+        let mut told = Vec::new();
+        let reader = if self.no_data { None } else { DataReader::find()? };
+        if reader.is_none() && !self.no_data {
+            output::note("rows of data are not read: there is no `slipway-trainer` beside `slipway`");
+        }
+        let marks = Marks::of(&collected);
+        for part in &collected {
+            told.extend(examine(part, reader.as_ref(), &marks)?);
+        }
+        // A policy is found by itself and by each model that names it.
+        let mut seen = Vec::new();
+        told.retain(|one: &Told| {
+            let is_new = !seen.contains(&(one.severity, one.diagnostic.clone()));
+            seen.push((one.severity, one.diagnostic.clone()));
+            is_new
+        });
+        let mistakes = told.iter().filter(|one| one.severity == Severity::Error).count();
+        if let Some(text) = form::write(self.output, &told, files)? {
+            output::say(&text);
+        }
+        if mistakes == 0 {
+            return Ok(Exit::Done);
+        }
+        Err(exit::invalid(format!("{} in {}", output::count(mistakes, "mistake"), output::count(files, "file"))))
+    }
+}
+
+/// What is found in files of one repository.
+fn examine(part: &Collected, reader: Option<&DataReader>, marks: &Marks) -> Result<Vec<Told>, Failure> {
+    let repository = Repository::open(&part.checkout)
+        .map_err(|error| exit::invalid(format!("`{}` cannot be searched: {error}", part.checkout.root().display())))?;
+    let mut told = Vec::new();
+    for file in &part.files {
+        let Findings { mistakes, warnings } = match file.subject {
+            Subject::Model => examine_model(&repository, part, &file.path, reader, marks)?,
+            _ => examine_file(&repository, part, file),
+        };
+        told.extend(mistakes.into_iter().map(|diagnostic| part.told(Severity::Error, diagnostic)));
+        told.extend(warnings.into_iter().map(|diagnostic| part.told(Severity::Warning, diagnostic)));
+    }
+    Ok(told)
+}
+
+/// A model with its marks, and with its data, which are read once nothing else is wrong with it.
+fn examine_model(
+    repository: &Repository<'_>,
+    part: &Collected,
+    path: &str,
+    reader: Option<&DataReader>,
+    marks: &Marks,
+) -> Result<Findings, Failure> {
+    let (mut findings, model) = repository.examine_model(path);
+    let Some(model) = model else { return Ok(findings) };
+    let whole = part.checkout.root().join(path);
+    let text = std::fs::read_to_string(&whole).unwrap_or_default();
+    let lacking = marks.lacking(model.metadata.name.as_str());
+    findings.warnings.extend(lacking.map(|fault| locate(path, &text, &fault)));
+    let Some(reader) = reader.filter(|_| findings.mistakes.is_empty()) else { return Ok(findings) };
+    match reader.faults(&model, whole.parent().unwrap_or(&whole))? {
+        Ok(faults) => findings.mistakes.extend(faults.iter().map(|fault| locate(path, &text, fault))),
+        Err(reason) => findings.warnings.push(Diagnostic::new(path, format!("its data could not be read: {reason}"))),
+    }
+    Ok(findings)
+}
+
+fn examine_file(repository: &Repository<'_>, part: &Collected, File { path, subject }: &File) -> Findings {
+    let only = |mistakes| Findings { mistakes, warnings: Vec::new() };
+    match subject {
+        Subject::Model => repository.examine_model(path).0,
+        Subject::MisnamedModel => only(misnamed_model(path).into_iter().collect()),
+        Subject::Policy => repository.examine_policy(path),
+        Subject::Manifest(content) => only(examine_manifest(path, content)),
+        Subject::Server => {
+            let whole = part.checkout.root().join(path);
+            let name = whole.display().to_string();
+            let in_repository = |mistake: Diagnostic| {
+                let file = if mistake.file == name { path.clone() } else { mistake.file };
+                Diagnostic { file, ..mistake }
+            };
+            only(config::check(&whole).into_iter().map(in_repository).collect())
+        }
+    }
+}
+
+/// Marks that could not be followed, and lines that only look like marks.
+fn examine_manifest(path: &str, content: &[u8]) -> Vec<Diagnostic> {
+    let broken = manifest::markers(path, content).err().map(|refusal| refusal.diagnostic().clone());
+    let near = manifest::near_misses(path, content).into_iter().map(|near| near.diagnostic);
+    broken.into_iter().chain(near).collect()
+}

@@ -1,0 +1,225 @@
+//! Runs in words, for people.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use slipway_contract::Progress;
+
+use crate::cli::form::Width;
+use crate::cli::output::{self, text};
+
+/// Where a run stands.
+fn state(run: &Value) -> String {
+    let stalled = if run["stalled"] == Value::Bool(true) { " (stalled)" } else { "" };
+    format!("{}{stalled}", text(run, "state"))
+}
+
+/// Runs, a line each.
+pub(super) fn list(answer: &Value, width: Width) -> String {
+    let now = Timestamp::now();
+    let header = width.with(
+        vec!["RUN", "AGE", "MODEL", "ENVIRONMENT", "REVISION", "STATE", "REASON"],
+        ["SOURCE", "BRANCH", "CHANGE", "ARTIFACT"],
+    );
+    let row = |run: &Value| {
+        let cell = |key: &str| text(run, key).to_owned();
+        let narrow = vec![
+            cell("id"),
+            output::age(text(run, "created_at"), now),
+            cell("model"),
+            cell("environment"),
+            width.digits(text(run, "head")),
+            state(run),
+            width.cell(text(run, "reason")),
+        ];
+        let change = run["change"].as_u64().map_or_else(|| "–".to_owned(), |change| change.to_string());
+        width.with(narrow, [cell("source"), cell("branch"), change, cell("artifact")])
+    };
+    let rows: Vec<Vec<String>> = output::things(answer, "runs").iter().map(row).collect();
+    output::table(&header, &rows)
+}
+
+/// A run: where it stands, why, its figures, and what to do next.
+pub(super) fn show(run: &Value) -> String {
+    let mut lines = vec![format!(
+        "run {} of {} for {}: {}",
+        text(run, "id"),
+        text(run, "model"),
+        text(run, "environment"),
+        state(run)
+    )];
+    for key in ["reason", "source", "branch", "head", "artifact", "champion", "evidence", "promotion_commit", "reuse"] {
+        if let Some(value) = run[key].as_str() {
+            lines.push(format!("  {key}: {value}"));
+        }
+    }
+    if let Some(change) = run["change"].as_u64() {
+        lines.push(format!("  change: {change}"));
+    }
+    if let (Some(position), Some(waiting)) = (run["queue"]["position"].as_u64(), run["queue"]["waiting"].as_u64()) {
+        lines.push(format!("  queue: {position} of {waiting} runs that wait"));
+    }
+    lines.extend(cost(&run["cost"]));
+    lines.extend(verdict(&run["verdict"]));
+    for reason in output::things(run, "held_back") {
+        lines.push(format!("  held back by {}: {}", text(reason, "rule"), text(reason, "reason")));
+    }
+    lines.extend(output::things(run, "transitions").iter().map(transition));
+    lines.push(format!("  next: {}", next(run)));
+    lines.join("\n")
+}
+
+fn cost(cost: &Value) -> Option<String> {
+    let (seconds, parameters) = (cost["seconds"].as_f64()?, cost["parameters"].as_u64()?);
+    let size = bytesize::ByteSize::b(cost["bytes"].as_u64()?);
+    Some(format!("  training: {seconds:.1} s on {}, {parameters} parameters, {size}", text(cost, "device")))
+}
+
+/// The checks with their figures.
+fn verdict(verdict: &Value) -> Vec<String> {
+    let Some(summary) = verdict["summary"].as_str() else { return Vec::new() };
+    let mut lines = vec![format!("  verdict: {summary}")];
+    for check in output::things(verdict, "checks") {
+        let rows = check["rows_to_decide"].as_u64();
+        let rows = rows.map_or_else(String::new, |rows| format!(" (about {rows} rows would decide)"));
+        lines.push(format!("    {:<12} {}{rows}", text(check, "outcome"), text(check, "sentence")));
+    }
+    lines.extend(output::things(verdict, "notes").iter().filter_map(|note| Some(format!("    {}", note.as_str()?))));
+    lines
+}
+
+/// What whoever reads this may want to do.
+fn next(run: &Value) -> String {
+    let [id, model, environment] = ["id", "model", "environment"].map(|key| text(run, key));
+    if run["stalled"] == Value::Bool(true) {
+        return format!("mend what the reason names, then `slipway runs retry {id}`");
+    }
+    let is_held_by = |rule: &str| output::things(run, "held_back").iter().any(|reason| reason["rule"] == *rule);
+    match text(run, "state") {
+        "waiting" if is_held_by("approval") => format!("`slipway approve {model} {environment}` lets it in"),
+        "waiting" if is_held_by("hold") => format!("`slipway release {model} {environment}` ends the hold"),
+        "waiting" => "it goes on by itself once nothing holds it back".to_owned(),
+        "done" if run["change"].is_u64() => "merge the change: what was judged is promoted without training".to_owned(),
+        "done" => format!(
+            "`slipway environments show {environment}` says what is there; `slipway rollback {model} \
+                           {environment} --reason …` goes back"
+        ),
+        "refused" if run["verdict"]["outcome"] == "inconclusive" => {
+            "add test rows, or widen what the policy tolerates, and push".to_owned()
+        }
+        "refused" => "mend what the reason names, and push".to_owned(),
+        "failed" => format!("`slipway runs log {id}` says what the trainer said; mend it, and push"),
+        "superseded" => format!("`slipway runs list --model {model}` shows the newer run"),
+        "cancelled" => "push again, or start a run of the same revision with `slipway runs start`".to_owned(),
+        _ => format!("`slipway runs show {id} --watch` follows it, `slipway runs cancel {id}` ends it"),
+    }
+}
+
+/// A move of a run.
+pub(in crate::cli) fn transition(step: &Value) -> String {
+    format!("  {}  {:<10}  {}", text(step, "at"), text(step, "to"), text(step, "cause"))
+}
+
+/// Lines of a log.
+pub(super) fn log(answer: &Value) -> String {
+    let lines = output::things(answer, "lines").iter();
+    lines.map(log_line).collect::<Vec<_>>().join("\n")
+}
+
+/// A line of a log. What the trainer writes for programs is said in words.
+pub(in crate::cli) fn log_line(line: &Value) -> String {
+    let written = text(line, "line");
+    let said = serde_json::from_str::<Progress>(written).map_or_else(|_| written.to_owned(), |said| in_words(&said));
+    format!("{}  {said}", text(line, "at"))
+}
+
+fn in_words(progress: &Progress) -> String {
+    match progress {
+        Progress::Stage { text } => text.clone(),
+        Progress::Step { epoch, epochs, step, steps } => format!("epoch {epoch} of {epochs}: step {step} of {steps}"),
+        Progress::Epoch { epoch, epochs, training_loss, validation_accuracy, seconds } => {
+            let accuracy =
+                validation_accuracy.map_or_else(String::new, |value| format!(", validation accuracy {value:.4}"));
+            format!("epoch {epoch} of {epochs}: loss {training_loss:.4}{accuracy} ({seconds:.1} s)")
+        }
+        Progress::Done => "done".to_owned(),
+        Progress::Failed { fault } => format!("failed: {fault}"),
+    }
+}
+
+/// Why a run trained, with what differs from the run it is compared with.
+pub(super) fn explain(answer: &Value, width: Width) -> String {
+    let mut blocks = vec![text(answer, "sentence").to_owned()];
+    let differences: Vec<&str> = output::things(answer, "differences").iter().filter_map(Value::as_str).collect();
+    if !differences.is_empty() {
+        blocks.push(format!("what differs:\n  {}", differences.join("\n  ")));
+    }
+    let row = |part: &Value| {
+        let changed = if part["same"] == Value::Bool(true) { "same" } else { "differs" };
+        let [value, before] = ["value", "before"].map(|key| width.digits(text(part, key)));
+        vec![text(part, "name").to_owned(), changed.to_owned(), value, before]
+    };
+    let rows: Vec<Vec<String>> = output::things(answer, "parts").iter().map(row).collect();
+    if !rows.is_empty() {
+        blocks.push(output::table(&["PART", "", "VALUE", "BEFORE"], &rows));
+    }
+    blocks.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_is_shown_with_environment_checks_figures_and_what_to_do() {
+        let run = json!({
+            "id": "7", "model": "churn", "environment": "production", "state": "waiting", "stalled": false,
+            "verdict": {"summary": "passed: 1 of 1 checks on 500 rows", "notes": ["no champion"], "checks": [
+                {"outcome": "pass", "sentence": "accuracy 0.91 is at least 0.8", "rows_to_decide": null},
+            ]},
+            "cost": {"seconds": 1.25, "device": "cpu", "parameters": 42, "bytes": 2048},
+            "held_back": [{"rule": "approval", "reason": "1 of 2 approvals"}],
+            "transitions": [],
+        });
+        let shown = show(&run);
+        for expected in [
+            "run 7 of churn for production: waiting",
+            "accuracy 0.91 is at least 0.8",
+            "training: 1.2 s on cpu, 42 parameters",
+            "held back by approval: 1 of 2 approvals",
+            "next: `slipway approve churn production` lets it in",
+        ] {
+            assert!(shown.contains(expected), "expected `{expected}`, came:\n{shown}");
+        }
+        let stalled = json!({"id": "7", "state": "queued", "stalled": true});
+        assert!(show(&stalled).contains("then `slipway runs retry 7`"));
+    }
+
+    #[test]
+    fn the_list_has_environment_and_age() {
+        let hour_ago = Timestamp::now() - jiff::SignedDuration::from_hours(1);
+        let runs = json!({"runs": [{"id": "7", "created_at": hour_ago.to_string(), "environment": "staging", "state": "done"}]});
+        let listed = list(&runs, Width::Narrow);
+        assert!(listed.contains("staging") && listed.contains("1h") && !listed.contains("ARTIFACT"), "{listed}");
+        assert!(list(&runs, Width::Wide).contains("ARTIFACT"));
+    }
+
+    #[test]
+    fn a_log_is_told_in_words() {
+        let line = |text: &str| log_line(&json!({"at": "12:00", "line": text}));
+        assert_eq!(line(r#"{"event":"stage","text":"reading data"}"#), "12:00  reading data");
+        let epoch =
+            r#"{"event":"epoch","epoch":1,"epochs":4,"training_loss":0.5,"validation_accuracy":null,"seconds":1.0}"#;
+        assert_eq!(line(epoch), "12:00  epoch 1 of 4: loss 0.5000 (1.0 s)");
+        assert_eq!(line("a plain line"), "12:00  a plain line");
+    }
+
+    #[test]
+    fn an_explanation_names_what_differs() {
+        let answer = json!({"sentence": "trained anew", "differences": ["data/train.csv", "spec.training.epochs: 4 before, 5 now"],
+                            "parts": [{"name": "files", "same": false, "value": "sha256:11", "before": "sha256:22"}]});
+        let told = explain(&answer, Width::Narrow);
+        assert!(told.contains("what differs:\n  data/train.csv\n  spec.training.epochs: 4 before, 5 now"), "{told}");
+    }
+}

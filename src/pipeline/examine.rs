@@ -1,0 +1,304 @@
+//! What is checked of a model against the files beside it before anything is trained, by runs and by `slipway check` alike.
+
+use jiff::Timestamp;
+use slipway_contract::{Fault, FaultKind, Model};
+
+use super::checkout::Checkout;
+use super::files::{Entry, Files};
+use super::policies::folder_path;
+use super::policy_file;
+use super::source::{self, ModelFile, ModelFiles};
+use super::test_rows::{MOST_COUNTED, count_rows, counted_file};
+use crate::domain::Diagnostic;
+use crate::policy::{Policy, Shortage};
+
+/// What was found in files.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What a server would refuse.
+    pub mistakes: Vec<Diagnostic>,
+    /// What a server would say, and go on.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Two models of one name would write the same places of an environment.
+pub(super) fn taken_name(file: &str, text: &str, model: &Model, files: &[ModelFile]) -> Option<Diagnostic> {
+    let name = model.metadata.name.as_str();
+    let other = files.iter().find(|other| other.path != file && source::name_of(other) == name)?;
+    let message = format!("`{name}` is also the name of the model in `{}`", other.path);
+    let fault =
+        Fault::new(FaultKind::Specification, message).key("metadata.name").help("give each model a name of its own");
+    Some(source::locate(file, text, &fault))
+}
+
+/// Data files that are not in the repository, are no plain files there, or that `paths` keeps from the trainer.
+pub(super) fn data_files<F: Files>(
+    files: &F,
+    file: &str,
+    text: &str,
+    model: &Model,
+) -> Result<Vec<Diagnostic>, F::Error> {
+    let own = ModelFiles::of(file, model);
+    let mut problems = Vec::new();
+    for (key, path) in model.spec.data.files() {
+        let whole = folder_path(file, path);
+        let (message, help) = match files.entry(&whole)? {
+            None => (format!("there is no file `{whole}` {}", files.place()), absent(files, &whole)?),
+            Some(Entry::Other(kind)) => (
+                format!("`{path}` is {kind}, expected a plain file"),
+                "commit the file itself: Slipway follows no links, and reads files that git holds".to_owned(),
+            ),
+            Some(Entry::Ignored) => (
+                format!("git ignores `{path}`, so that a server would not get it"),
+                "take it out of `.gitignore`, or add it with `git add --force`".to_owned(),
+            ),
+            Some(Entry::File) if own.contain_relative(path) => continue,
+            Some(Entry::File) => {
+                (format!("`{path}` is not among `spec.paths`, so the trainer would not get it"), uncovered(model, path))
+            }
+        };
+        let fault = Fault::new(FaultKind::Specification, message).help(help);
+        problems.push(source::locate(file, text, &fault.key(key)));
+    }
+    Ok(problems)
+}
+
+/// What to do about a file that is not there.
+fn absent<F: Files>(files: &F, whole: &str) -> Result<String, F::Error> {
+    let lower = whole.to_lowercase();
+    let alike = files.find(&|path| path.to_lowercase() == lower)?;
+    Ok(match alike.first() {
+        Some(alike) => format!("did you mean `{alike}`?"),
+        None => "commit the file, or correct the path (it is relative to the folder of `slipway.yaml`)".to_owned(),
+    })
+}
+
+/// What to do about a file that no glob matches.
+fn uncovered(model: &Model, path: &str) -> String {
+    match ModelFiles::alike(model, path) {
+        Some(glob) => format!("`{glob}` differs from it in upper and lower case"),
+        None => match path.rsplit_once('/') {
+            Some((folder, _)) => format!(
+                "add a glob for it to `spec.paths`, such as `{folder}/**` (`*` stays within one folder, `**` does not)"
+            ),
+            None => format!("add a glob for it to `spec.paths`, such as `{path}`"),
+        },
+    }
+}
+
+/// How many test rows a model has, if that can be told from its files.
+pub(super) fn test_rows<F: Files>(files: &F, file: &str, model: &Model) -> Option<u64> {
+    let bytes = files.read(&folder_path(file, counted_file(model)), MOST_COUNTED).ok().flatten()?;
+    count_rows(model, &bytes)
+}
+
+/// A repository on disk that is examined as a server would once it is pushed.
+pub struct Repository<'a> {
+    checkout: &'a Checkout,
+    models: Vec<ModelFile>,
+}
+
+impl<'a> Repository<'a> {
+    /// Finds the models of a repository.
+    pub fn open(checkout: &'a Checkout) -> std::io::Result<Self> {
+        let models = source::read_models(checkout, checkout.find(&source::is_model)?)?;
+        Ok(Self { checkout, models })
+    }
+
+    /// All that is wrong with the model at a path, and the model if it can be trained as far as that shows.
+    pub fn examine_model(&self, file: &str) -> (Findings, Option<Model>) {
+        let mut findings = Findings::default();
+        let model = match self.read_model(file) {
+            Ok((text, model)) => {
+                self.examine_files(file, &text, &model, &mut findings);
+                Some(model)
+            }
+            Err(mistakes) => {
+                findings.mistakes = mistakes;
+                None
+            }
+        };
+        (findings, model)
+    }
+
+    fn read_model(&self, file: &str) -> Result<(String, Model), Vec<Diagnostic>> {
+        let text = match self.checkout.entry(file) {
+            Ok(Some(Entry::Other(kind))) => {
+                let message = format!("this is {kind}, expected a plain file: a server would not see it");
+                return Err(vec![Diagnostic::new(file, message)]);
+            }
+            Ok(_) => source::read_text(self.checkout, file).map_err(|error| vec![unreadable(file, &error)])?,
+            Err(error) => return Err(vec![unreadable(file, &error)]),
+        };
+        let text = text.unwrap_or_else(|| Err(Diagnostic::new(file, "the file is gone")));
+        let text = text.map_err(|diagnostic| vec![diagnostic])?;
+        let model = source::read_model(file, &text)?;
+        Ok((text, model))
+    }
+
+    fn examine_files(&self, file: &str, text: &str, model: &Model, findings: &mut Findings) {
+        // A file of another name is no model of the repository.
+        if source::is_model(file) {
+            findings.mistakes.extend(taken_name(file, text, model, &self.models));
+        }
+        match data_files(self.checkout, file, text, model) {
+            Ok(mistakes) => findings.mistakes.extend(mistakes),
+            Err(error) => findings.mistakes.push(unreadable(file, &error)),
+        }
+        let path = folder_path(file, &model.spec.policy);
+        if matches!(self.checkout.entry(&path), Ok(None)) {
+            let message = format!("there is no file `{path}` {}", self.checkout.place());
+            let fault = Fault::new(FaultKind::Specification, message).key("spec.policy");
+            let help = "write the policy, or correct the path (it is relative to the folder of `slipway.yaml`)";
+            findings.mistakes.push(source::locate(file, text, &fault.help(help)));
+            return;
+        }
+        let Some(policy) = self.policy(&path, &mut findings.mistakes) else { return };
+        findings.mistakes.extend(policy.unfit_for(model));
+        let rows = test_rows(self.checkout, file, model);
+        let (name, now) = (model.metadata.name.as_str(), Timestamp::now());
+        let short = rows.map(|rows| policy.short_of_rows(rows, name, now));
+        for Shortage { diagnostic, hopeless } in short.unwrap_or_default() {
+            let list = if hopeless { &mut findings.mistakes } else { &mut findings.warnings };
+            list.push(diagnostic);
+        }
+    }
+
+    /// All that is wrong with the policy at a path, or with what it extends.
+    pub fn examine_policy(&self, file: &str) -> Findings {
+        let mut findings = Findings::default();
+        self.policy(file, &mut findings.mistakes);
+        findings
+    }
+
+    fn policy(&self, file: &str, mistakes: &mut Vec<Diagnostic>) -> Option<Policy> {
+        match policy_file::read(self.checkout, file) {
+            Ok(Ok((policy, _))) => return Some(policy),
+            Ok(Err(found)) => mistakes.extend(found),
+            Err(error) => mistakes.push(unreadable(file, &error)),
+        }
+        None
+    }
+}
+
+fn unreadable(file: &str, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::new(file, format!("the file cannot be read: {error}"))
+}
+
+/// What is said of a file whose name is nearly that of a model file; `None` if it is not.
+pub fn misnamed_model(path: &str) -> Option<Diagnostic> {
+    source::is_misnamed_model(path).then(|| source::misnamed(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const MODEL: &str = "apiVersion: slipway.dev/v1alpha1\nkind: Model\nmetadata: {name: churn}\nspec:\n  \
+        paths: [\"slipway.yaml\", \"data/**\"]\n  task: classification\n  \
+        data: {format: csv, label: y, train: {file: data/train.csv}, test: {file: data/test.csv}}\n  \
+        model: {sequential: [{linear: 2}]}\n  \
+        training: {optimizer: {adam: {learning_rate: 1e-2}}, epochs: 1, batch_size: 8}\n  \
+        policy: policy.yaml\n";
+    const POLICY: &str = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: churn}\n\
+        spec: {checks: [{metric: accuracy, at_least: 0.6}]}\n";
+
+    /// A repository with the model `churn`, changed, and what is wrong with it.
+    fn mistakes_of(change: impl FnOnce(&Path)) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");
+        std::fs::create_dir_all(folder.path().join("data")).expect("a folder");
+        std::fs::create_dir_all(folder.path().join(".git/objects")).expect("a folder");
+        std::fs::create_dir_all(folder.path().join(".git/refs")).expect("a folder");
+        write(".git/HEAD", "ref: refs/heads/main\n");
+        write("slipway.yaml", MODEL);
+        write("policy.yaml", POLICY);
+        for half in ["train", "test"] {
+            write(&format!("data/{half}.csv"), &format!("x,y\n{}", "1,a\n2,b\n".repeat(100)));
+        }
+        change(folder.path());
+        let checkout = Checkout::around(folder.path()).expect("a folder");
+        assert!(checkout.is_repository());
+        let (findings, _) = Repository::open(&checkout).expect("readable").examine_model("slipway.yaml");
+        findings.mistakes.iter().map(ToString::to_string).collect()
+    }
+
+    fn rewrite(folder: &Path, file: &str, old: &str, new: &str) {
+        let text = std::fs::read_to_string(folder.join(file)).expect("a text");
+        assert!(text.contains(old), "{old}");
+        std::fs::write(folder.join(file), text.replace(old, new)).expect("written");
+    }
+
+    #[test]
+    fn a_path_in_another_form_is_the_same_path() {
+        for (old, new) in [
+            ("\"data/**\"", "\"./data/**\""),
+            ("\"data/**\"", "\"data/\""),
+            ("file: data/train.csv", "file: ./data/train.csv"),
+            ("file: data/train.csv", "file: data//train.csv"),
+            ("policy: policy.yaml", "policy: ./policy.yaml"),
+        ] {
+            let mistakes = mistakes_of(|folder| rewrite(folder, "slipway.yaml", old, new));
+            assert_eq!(mistakes, [""; 0], "{new}");
+        }
+    }
+
+    #[test]
+    fn data_that_the_trainer_would_not_get_is_told_at_its_key() {
+        let of = |change: &dyn Fn(&Path)| mistakes_of(change).join("\n");
+        let told = of(&|folder| rewrite(folder, "slipway.yaml", "\"data/**\"", "\"data/test.csv\""));
+        assert!(told.starts_with("slipway.yaml:7:47: spec.data.train.file: `data/train.csv` is not among"), "{told}");
+        let told = of(&|folder| rewrite(folder, "slipway.yaml", "\"data/**\"", "\"Data/**\""));
+        assert!(told.contains("`Data/**` differs from it in upper and lower case"), "{told}");
+        let told = of(&|folder| rewrite(folder, "slipway.yaml", "file: data/train.csv", "file: data/Train.csv"));
+        assert!(told.contains("did you mean `data/train.csv`?"), "{told}");
+        let linked = |folder: &Path| {
+            std::fs::rename(folder.join("data/train.csv"), folder.join("data/real.csv")).expect("renamed");
+            std::os::unix::fs::symlink("real.csv", folder.join("data/train.csv")).expect("linked");
+        };
+        assert!(of(&linked).contains("`data/train.csv` is a symbolic link, expected a plain file"), "{}", of(&linked));
+        let folder_instead = |folder: &Path| {
+            std::fs::remove_file(folder.join("data/train.csv")).expect("removed");
+            std::fs::create_dir(folder.join("data/train.csv")).expect("a folder");
+        };
+        assert!(of(&folder_instead).contains("`data/train.csv` is a folder"), "{}", of(&folder_instead));
+        let ignored = |folder: &Path| std::fs::write(folder.join(".gitignore"), "data/\n").expect("written");
+        assert!(of(&ignored).contains("git ignores `data/train.csv`"), "{}", of(&ignored));
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_model_of_a_repository_however_it_is_written() {
+        for (one, other) in [("churn", "churn"), ("2024", "\"2024\""), ("1e3", "1e3"), ("\"null\"", "null")] {
+            let mistakes = mistakes_of(|folder| {
+                rewrite(folder, "slipway.yaml", "name: churn", &format!("name: {one}"));
+                std::fs::create_dir(folder.join("second")).expect("a folder");
+                let second = MODEL.replace("name: churn", &format!("name: {other}"));
+                std::fs::write(folder.join("second/slipway.yaml"), second).expect("written");
+            });
+            let expected =
+                format!("`{}` is also the name of the model in `second/slipway.yaml`", one.trim_matches('"'));
+            assert!(mistakes.len() == 1 && mistakes[0].contains(&expected), "{mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_stays_in_its_repository() {
+        let mistakes = mistakes_of(|folder| {
+            rewrite(
+                folder,
+                "policy.yaml",
+                "spec: {checks: [{metric: accuracy, at_least: 0.6}]}",
+                "spec: {extends: [\"../base.yaml\"]}",
+            );
+        });
+        assert!(mistakes.len() == 1 && mistakes[0].contains("the path leaves the repository"), "{mistakes:?}");
+        let mistakes =
+            mistakes_of(|folder| rewrite(folder, "slipway.yaml", "policy: policy.yaml", "policy: none.yaml"));
+        assert!(
+            mistakes[0].starts_with("slipway.yaml:10:11: spec.policy: there is no file `none.yaml`"),
+            "{mistakes:?}"
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! Begins a run without a push: somebody asks for a model of a served branch to be trained and judged as it stands there.
+
+use jiff::Timestamp;
+
+use super::source::{self, ModelFile};
+use super::touched::{Cause, new_run};
+use super::{Pipeline, Source, SteerError, StepError, blocking};
+use crate::domain::{Actor, CommitSha, Run, SourceName};
+use crate::store::RunFilter;
+
+/// A model where it was asked for.
+struct Found {
+    head: CommitSha,
+    file: ModelFile,
+}
+
+impl Pipeline {
+    /// Begins a run of a model at a revision of its source's branch, or at the branch's tip. It is judged by the policy that
+    /// the next push there would be judged by; a revision that was judged before, by the policy that judged it then.
+    pub async fn start(
+        &self,
+        name: &SourceName,
+        model: &str,
+        revision: Option<&CommitSha>,
+        actor: &Actor,
+    ) -> Result<Run, SteerError> {
+        let missing = || SteerError::Missing(format!("there is no source `{name}`"));
+        let source = self.settings.sources.get(name).ok_or_else(missing)?;
+        let Found { head, file } = self.find_model(source, model, revision.cloned()).await??;
+        let base = self.base_of_start(name, &head, &file).await?;
+        let cause = Cause { change: None, base, head, arrived: Timestamp::now() };
+        let run = new_run(name, source, &cause, &file);
+        self.store.open_run(&run, actor, None).await?;
+        self.due.notify_one();
+        self.tell_change();
+        Ok(run)
+    }
+
+    async fn find_model(
+        &self,
+        source: &Source,
+        model: &str,
+        revision: Option<CommitSha>,
+    ) -> Result<Result<Found, SteerError>, StepError> {
+        let mirror = source.mirror.clone();
+        let tip = self.remotes.fetch(&mirror).await??;
+        let model = model.to_owned();
+        blocking(move || {
+            let branch = mirror.remote().branch().to_owned();
+            let head = match revision {
+                None => tip,
+                Some(revision)
+                    if mirror.contains(&revision)?
+                        && mirror.merge_base(&revision, &tip)?.as_ref() == Some(&revision) =>
+                {
+                    revision
+                }
+                Some(revision) => {
+                    let message = format!("{} is no revision of the branch `{branch}`", revision.short());
+                    return Ok(Err(SteerError::Missing(message)));
+                }
+            };
+            let models = source::model_files(&mirror, &head)?;
+            let mut named = models.into_iter().filter(|file| source::name_of(file) == model);
+            Ok(match (named.next(), named.next()) {
+                (Some(file), None) => Ok(Found { head, file }),
+                (Some(one), Some(other)) => Err(SteerError::Conflict(format!(
+                    "`{}` and `{}` are both called `{model}` at {}",
+                    one.path,
+                    other.path,
+                    head.short()
+                ))),
+                (None, _) => Err(SteerError::Missing(format!("there is no model `{model}` at {}", head.short()))),
+            })
+        })
+        .await?
+    }
+
+    /// The revision whose policy judges the run.
+    async fn base_of_start(
+        &self,
+        source: &SourceName,
+        head: &CommitSha,
+        file: &ModelFile,
+    ) -> Result<Option<CommitSha>, SteerError> {
+        let earlier = self.store.newest_at(source, head).await?;
+        if let Some(run) = earlier.into_iter().find(|run| run.file == file.path && run.change.is_none()) {
+            return Ok(run.base);
+        }
+        let of_model =
+            RunFilter { source: Some(source.clone()), model: Some(source::name_of(file)), ..RunFilter::default() };
+        // The first run of a model is judged by the policy that came with it, and is of whoever wrote any of it.
+        Ok(self.store.runs(&of_model, 1).await?.first().map(|_| head.clone()))
+    }
+}

@@ -1,0 +1,192 @@
+//! A document taken from its tree to be mended and read again. Its paths are those of the tree.
+
+use std::collections::HashSet;
+
+use super::path::{Path, Segment};
+use super::tree::{Kind, Node, Tree};
+
+/// A value that can be replaced.
+#[derive(Debug, Clone)]
+pub(super) enum Draft {
+    Mapping(Vec<Field>),
+    Sequence(Vec<Draft>),
+    /// A scalar as the text will have it.
+    Scalar(String),
+}
+
+/// A key with its value.
+#[derive(Debug, Clone)]
+pub(super) struct Field {
+    name: String,
+    /// The byte at which the key begins in the tree's text.
+    start: usize,
+    value: Draft,
+}
+
+impl Draft {
+    /// The first document of a tree; of a key that is written twice, the first.
+    pub(super) fn of(tree: &Tree) -> Self {
+        tree.documents().first().map_or_else(|| Self::Scalar("~".to_owned()), |root| Self::of_node(tree, root))
+    }
+
+    fn of_node(tree: &Tree, node: &Node) -> Self {
+        match &node.kind {
+            Kind::Scalar { value, .. } => Self::Scalar(scalar(node, value)),
+            Kind::Sequence { items, .. } => {
+                Self::Sequence(items.iter().map(|item| Self::of_node(tree, item)).collect())
+            }
+            Kind::Mapping { entries, .. } => {
+                let mut seen = HashSet::new();
+                let fields = entries.iter().filter_map(|entry| {
+                    let name = entry.key.scalar().unwrap_or_default();
+                    seen.insert(name).then(|| Field {
+                        name: name.to_owned(),
+                        start: entry.key.span.start,
+                        value: Self::of_node(tree, &entry.value),
+                    })
+                });
+                Self::Mapping(fields.collect())
+            }
+            Kind::Alias(_) => match tree.behind(node) {
+                Some(behind) if !matches!(behind.kind, Kind::Alias(_)) => Self::of_node(tree, behind),
+                _ => Self::Scalar("~".to_owned()),
+            },
+        }
+    }
+
+    /// The value at a path; behind the end of a list stands its last item.
+    pub(super) fn at(&self, path: &Path) -> Option<&Self> {
+        path.segments().iter().try_fold(self, |here, segment| match (here, segment) {
+            (Self::Mapping(fields), Segment::Key(name)) => {
+                fields.iter().find(|field| field.name == *name).map(|field| &field.value)
+            }
+            (Self::Sequence(items), Segment::Index(index)) => items.get(*index).or(items.last()),
+            _ => None,
+        })
+    }
+
+    fn at_mut(&mut self, path: &[Segment]) -> Option<&mut Self> {
+        path.iter().try_fold(self, |here, segment| match (here, segment) {
+            (Self::Mapping(fields), Segment::Key(name)) => {
+                fields.iter_mut().find(|field| field.name == *name).map(|field| &mut field.value)
+            }
+            (Self::Sequence(items), Segment::Index(index)) => items.get_mut(*index),
+            _ => None,
+        })
+    }
+
+    /// Puts a value at a path, where there is one or a mapping that can take it. Whether it could.
+    pub(super) fn put(&mut self, path: &Path, value: Self) -> bool {
+        if let Some(here) = self.at_mut(path.segments()) {
+            *here = value;
+            return true;
+        }
+        let Some((Segment::Key(name), above)) = path.segments().split_last() else { return false };
+        match self.at_mut(above) {
+            Some(Self::Mapping(fields)) => {
+                fields.push(Field { name: name.clone(), start: usize::MAX, value });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes the key at the end of a path out of its mapping. Whether it could.
+    pub(super) fn remove(&mut self, path: &Path) -> bool {
+        let Some((Segment::Key(name), above)) = path.segments().split_last() else { return false };
+        match self.at_mut(above) {
+            Some(Self::Mapping(fields)) => {
+                let before = fields.len();
+                fields.retain(|field| field.name != *name);
+                fields.len() < before
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes the key that begins at a byte out of its mapping. Whether it could.
+    pub(super) fn remove_key(&mut self, start: usize) -> bool {
+        match self {
+            Self::Scalar(_) => false,
+            Self::Sequence(items) => items.iter_mut().any(|item| item.remove_key(start)),
+            Self::Mapping(fields) => {
+                let before = fields.len();
+                fields.retain(|field| field.start != start);
+                fields.len() < before || fields.iter_mut().any(|field| field.value.remove_key(start))
+            }
+        }
+    }
+
+    /// Gives the key that begins at a byte another name, unless its mapping has that already. Whether it could.
+    pub(super) fn rename_key(&mut self, start: usize, to: &str) -> bool {
+        match self {
+            Self::Scalar(_) => false,
+            Self::Sequence(items) => items.iter_mut().any(|item| item.rename_key(start, to)),
+            Self::Mapping(fields) => {
+                let is_free = fields.iter().all(|field| field.name != to);
+                match fields.iter_mut().find(|field| field.start == start) {
+                    Some(field) if is_free => {
+                        to.clone_into(&mut field.name);
+                        true
+                    }
+                    Some(_) => false,
+                    None => fields.iter_mut().any(|field| field.value.rename_key(start, to)),
+                }
+            }
+        }
+    }
+
+    /// The document as a text.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        self.write(0, &mut text);
+        text
+    }
+
+    fn write(&self, depth: usize, text: &mut String) {
+        let begin = |text: &mut String| {
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', 2 * depth));
+        };
+        match self {
+            Self::Scalar(scalar) => {
+                text.push(' ');
+                text.push_str(scalar);
+            }
+            Self::Mapping(fields) if fields.is_empty() => text.push_str(" {}"),
+            Self::Sequence(items) if items.is_empty() => text.push_str(" []"),
+            Self::Mapping(fields) => {
+                for field in fields {
+                    begin(text);
+                    text.push_str(&quoted(&field.name));
+                    text.push(':');
+                    field.value.write(depth + 1, text);
+                }
+            }
+            Self::Sequence(items) => {
+                for item in items {
+                    begin(text);
+                    text.push('-');
+                    item.write(depth + 1, text);
+                }
+            }
+        }
+    }
+}
+
+/// A scalar on one line: what is plain stays plain, because its type depends on that.
+fn scalar(node: &Node, value: &str) -> String {
+    let is_text = node.is_quoted() || node.tag.as_deref().is_some_and(|tag| tag.ends_with("str"));
+    if node.is_left_out() {
+        "~".to_owned()
+    } else if is_text {
+        quoted(value)
+    } else {
+        value.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A text in double quotes: every JSON text is one of YAML.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

@@ -1,0 +1,115 @@
+//! `slipway check` says what a server would say: the same mistakes, at the same places, in forms for people and programs.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::{slipway, small_files};
+
+fn check(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(slipway()).arg("check").args(arguments).current_dir(folder).output().expect("it ran")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A git repository with the small model.
+fn repository() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let git = Command::new("git").args(["init", "-q", "."]).current_dir(folder.path()).status().expect("git");
+    assert!(git.success());
+    std::fs::create_dir(folder.path().join("data")).expect("a folder");
+    for (path, content) in small_files() {
+        std::fs::write(folder.path().join(path), content).expect("written");
+    }
+    folder
+}
+
+fn rewrite(folder: &Path, file: &str, old: &str, new: &str) {
+    let text = std::fs::read_to_string(folder.join(file)).expect("a text");
+    assert!(text.contains(old), "{old}");
+    std::fs::write(folder.join(file), text.replace(old, new)).expect("written");
+}
+
+#[test]
+fn a_whole_repository_is_checked_from_any_folder_of_it() {
+    let folder = repository();
+    let sound = check(folder.path(), &[]);
+    assert_eq!(sound.status.code(), Some(0), "{}", said(&sound));
+    assert!(said(&sound).contains("2 files checked: no mistakes"), "{}", said(&sound));
+    let env = folder.path().join("env");
+    std::fs::create_dir(&env).expect("a folder");
+    std::fs::write(
+        env.join("app.yaml"),
+        "digest: none # {\"slipway\": \"digits:digest\"}\nuri: none # {'slipway': 'digits:uri'}\n",
+    )
+    .expect("written");
+    std::fs::write(folder.path().join("data/slipway.yml"), "kind: Model\n").expect("written");
+    for (here, named) in
+        [(folder.path(), ["env/app.yaml:2:", "data/slipway.yml: this file is not read"]), (&env, ["app.yaml:2:", ""])]
+    {
+        let checked = check(here, &[]);
+        assert_eq!(checked.status.code(), Some(2));
+        for expected in named {
+            assert!(said(&checked).contains(expected), "expected `{expected}`, came: {}", said(&checked));
+        }
+    }
+}
+
+#[test]
+fn data_are_read_as_the_trainer_reads_them() {
+    let folder = repository();
+    let truncated = std::fs::read(folder.path().join("data/train-images")).expect("images")[..5000].to_vec();
+    std::fs::write(folder.path().join("data/train-images"), truncated).expect("written");
+    let checked = check(folder.path(), &[]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(said(&checked).contains("data/train-images: 5000 bytes long, but its header"), "{}", said(&checked));
+    let unread = check(folder.path(), &["--no-data"]);
+    assert_eq!(unread.status.code(), Some(0), "{}", said(&unread));
+}
+
+#[test]
+fn findings_are_written_for_annotations_with_paths_of_the_repository() {
+    let folder = repository();
+    rewrite(folder.path(), "slipway.yaml", "epochs: 4", "epochs: 0");
+    rewrite(folder.path(), "slipway.yaml", "batch_size: 50", "batch_size: fifty");
+    std::fs::create_dir(folder.path().join("below")).expect("a folder");
+    let below = folder.path().join("below");
+    let github = check(&below, &["--output", "github", ".."]);
+    let lines: Vec<String> = String::from_utf8_lossy(&github.stdout).lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2, "{}", said(&github));
+    assert!(lines.iter().all(|line| line.starts_with("::error file=slipway.yaml,line=16,col=")), "{lines:?}");
+    let sarif = check(&below, &["--output", "sarif", ".."]);
+    let log: serde_json::Value = serde_json::from_slice(&sarif.stdout).expect("JSON");
+    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "slipway.yaml", "{log:#}");
+    let json = check(&below, &["--output", "json", ".."]);
+    let findings: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!((&findings["files"], &findings["findings"][0]["line"]), (&2.into(), &16.into()), "{findings:#}");
+}
+
+#[test]
+fn a_policy_that_leaves_the_repository_is_refused_as_by_a_server() {
+    let outer = tempfile::tempdir().expect("a folder");
+    let folder = repository();
+    let base = outer.path().join("base.yaml");
+    std::fs::copy(folder.path().join("policy.yaml"), &base).expect("copied");
+    let up = "../".repeat(folder.path().components().count() + 3);
+    rewrite(folder.path(), "policy.yaml", "spec:\n", &format!("spec:\n  extends: [\"{up}{}\"]\n", base.display()));
+    let checked = check(folder.path(), &["--no-data"]);
+    assert_eq!(checked.status.code(), Some(2));
+    assert!(said(&checked).contains("the path leaves the repository"), "{}", said(&checked));
+}
+
+#[test]
+fn training_by_hand_says_what_a_server_would_refuse() {
+    let folder = repository();
+    rewrite(folder.path(), "slipway.yaml", "\"data/**\"", "\"data/t\"");
+    let mut train = Command::new(slipway());
+    train.args(["train", "--threads", "1"]).current_dir(folder.path());
+    let trained = train.output().expect("it ran");
+    assert_eq!(trained.status.code(), Some(0), "{}", said(&trained));
+    let expected = "warning: a server would refuse this: slipway.yaml:9:23: spec.data.train.features: `data/train-images` is not \
+                    among `spec.paths`";
+    assert!(said(&trained).contains(expected), "{}", said(&trained));
+}

@@ -1,0 +1,69 @@
+//! Commands as people type them: runs without a push, forms of answers, words in either order, short digests and times.
+
+use super::world::{command, done, refused, start};
+use crate::support::{Bench, DEADLINE, text};
+
+/// What a command says on standard output and on standard error.
+async fn said(bench: &Bench, arguments: &[&str]) -> (String, String) {
+    let output = command(bench, arguments).await;
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {err}");
+    (out.into_owned(), err.into_owned())
+}
+
+#[tokio::test]
+async fn a_run_is_begun_without_a_push_and_told_in_every_form() {
+    let bench = start(&[("staging", "")], "").await;
+    let first = bench.promote_a_first_model().await;
+    let source = text(&first, "source").to_owned();
+    let started = done(&bench, &["runs", "start", &source, "digits"]).await;
+    let id = text(&started, "id").to_owned();
+    assert_eq!((&started["head"], &started["base"]), (&first["head"], &first["base"]), "{started:#}");
+    let ended = |run: &serde_json::Value| run["id"] == *id && text(run, "state") == "done";
+    bench.api().wait_for_run("the run's end", DEADLINE, ended).await.expect("it ends");
+    assert!(refused(&bench, &["runs", "start", &source, "nobody"]).await.contains("there is no model `nobody`"));
+    assert!(refused(&bench, &["runs", "start", "nowhere", "digits"]).await.contains("there is no source `nowhere`"));
+    let unknown = "1".repeat(40);
+    let reason = refused(&bench, &["runs", "start", &source, "digits", "--revision", &unknown]).await;
+    assert!(reason.contains("is no revision of the branch `main`"), "{reason}");
+
+    let (list, _) = said(&bench, &["runs", "list", "--output", "text"]).await;
+    assert!(list.contains("ENVIRONMENT") && list.contains("AGE") && list.contains("staging"), "{list}");
+    let (wide, _) = said(&bench, &["runs", "list", "-o", "wide"]).await;
+    assert!(wide.contains(text(&first, "head")) && wide.contains("ARTIFACT"), "{wide}");
+    let (yaml, _) = said(&bench, &["runs", "list", "-o", "yaml"]).await;
+    assert!(yaml.contains("runs:\n") && yaml.contains(&format!("id: {id}")), "{yaml}");
+    let (shown, _) = said(&bench, &["runs", "show", text(&first, "id"), "-o", "text"]).await;
+    assert!(shown.contains("for staging: done") && shown.contains("  next: ") && shown.contains("accuracy"), "{shown}");
+    let (log, _) = said(&bench, &["runs", "log", text(&first, "id"), "-o", "text"]).await;
+    assert!(log.contains("reading data") && !log.contains("{\"event\""), "{log}");
+    let head = bench.push_with("epochs: 4", "epochs: 5").await;
+    let second = bench.end_of(&head).await;
+    let explained = done(&bench, &["runs", "explain", text(&second, "id")]).await;
+    let differences = explained["differences"].as_array().expect("differences");
+    assert_eq!(differences, &["spec.training.epochs: 4 before, 5 now"], "{explained:#}");
+    let retried = done(&bench, &["runs", "retry", "--all"]).await;
+    assert_eq!(retried["runs"].as_array().map(Vec::len), Some(0), "{retried:#}");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn words_in_the_other_order_short_digests_and_spans_of_time_are_understood() {
+    let bench = start(&[("staging", "")], "").await;
+    let first = bench.promote_a_first_model().await;
+    let (held, notice) = said(&bench, &["hold", "staging", "digits", "--reason", "look", "--until", "2h"]).await;
+    assert!(held.contains("\"model\": \"digits\"") && held.contains("\"until\": \"2"), "{held}");
+    assert!(notice.contains("taken as `digits staging`"), "{notice}");
+    let (_, notice) = said(&bench, &["release", "digits", "staging"]).await;
+    assert_eq!(notice, "");
+    said(&bench, &["hold", "staging", "--reason", "all of it"]).await;
+    said(&bench, &["release", "staging"]).await;
+    let artifact = text(&first, "artifact");
+    let short = &artifact["sha256:".len()..][..10];
+    let source = text(&first, "source");
+    let none = refused(&bench, &["reject", source, "digits", "0123456789abc", "--reason", "bad"]).await;
+    assert!(none.contains("begins the digest of no artifact"), "{none}");
+    let (rejected, _) = said(&bench, &["reject", source, "digits", short, "--reason", "bad"]).await;
+    assert!(rejected.contains(artifact), "{rejected}");
+    bench.finish().await;
+}
