@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use slipway::domain::Outcome;
-use slipway::evaluation::{self, Evaluation};
+use slipway::evaluation::{self, Evaluation, PredictionsFile};
 use slipway::policy::Policy;
 use slipway_contract::metrics::Predictions;
 
@@ -43,7 +43,7 @@ const ROWS: u32 = 300;
 
 fn read(report: &[u8], predictions: &[u8]) -> Result<Evaluation, String> {
     let columns = BTreeSet::from(["region".to_owned()]);
-    evaluation::read(report, predictions, &columns).map_err(|error| error.to_string())
+    evaluation::read(report, PredictionsFile::Parquet(predictions), &columns).map_err(|error| error.to_string())
 }
 
 fn bytes_of(table: &Predictions, name: &str) -> (Vec<u8>, Vec<u8>) {

@@ -5,6 +5,7 @@ use std::sync::Once;
 
 use slipway::config::ServerFile;
 use slipway::domain::Diagnostic;
+use slipway::evaluation::PredictionsFile;
 use slipway::manifest::{self, Field, Values};
 use slipway::policy::Policy;
 use slipway::{evaluation, pipeline, yaml};
@@ -74,7 +75,9 @@ pub(super) fn evaluation(input: &[u8]) {
     let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).min(rest.len());
     let (report, predictions) = rest.split_at(length);
     let attributes = BTreeSet::from(["region".to_owned()]);
-    if let Ok(read) = evaluation::read(report, predictions, &attributes) {
-        assert!(read.report.rows > 0, "an evaluation of no rows was let through");
+    for predictions in [PredictionsFile::Parquet(predictions), PredictionsFile::Csv(predictions)] {
+        if let Ok(read) = evaluation::read(report, predictions, &attributes) {
+            assert!(read.report.rows > 0, "an evaluation of no rows was let through");
+        }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Gate {
     /// A policy that no other can loosen; may be given several times
     #[arg(long, value_name = "FILE")]
     floor: Vec<PathBuf>,
-    /// The candidate's evaluation folder (`report.json` and `predictions.parquet`)
+    /// The candidate's evaluation folder (`report.json` and `predictions.parquet` or `predictions.csv`)
     #[arg(long, value_name = "DIR")]
     candidate: PathBuf,
     /// The champion's evaluation folder, on the same rows

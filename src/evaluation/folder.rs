@@ -7,13 +7,21 @@ use std::path::Path;
 
 use super::report::MOST_REPORT_BYTES;
 use super::table::MOST_BYTES;
-use super::{Evaluation, EvaluationError, PREDICTIONS_FILE, REPORT_FILE, read};
+use super::{CSV_FILE, Evaluation, EvaluationError, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, read};
 
 /// Reads and verifies the evaluation folder at `path`, with these columns as attributes.
 pub fn read_folder(path: &Path, attributes: &BTreeSet<String>) -> Result<Evaluation, EvaluationError> {
     let report = bytes_of(path, REPORT_FILE, MOST_REPORT_BYTES)?;
+    let has = |file: &str| path.join(file).exists();
+    if has(CSV_FILE) {
+        if has(PREDICTIONS_FILE) {
+            return Err(EvaluationError::TwoFormats { path: path.to_owned() });
+        }
+        let predictions = bytes_of(path, CSV_FILE, MOST_BYTES)?;
+        return read(&report, PredictionsFile::Csv(&predictions), attributes);
+    }
     let predictions = bytes_of(path, PREDICTIONS_FILE, MOST_BYTES)?;
-    read(&report, &predictions, attributes)
+    read(&report, PredictionsFile::Parquet(&predictions), attributes)
 }
 
 fn bytes_of(folder: &Path, file: &'static str, most: u64) -> Result<Vec<u8>, EvaluationError> {

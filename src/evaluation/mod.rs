@@ -4,20 +4,27 @@
 //! figures mean is the business of `policy`.
 
 mod attribute;
-mod column;
+mod cell;
+mod classes;
+mod codec;
+mod csv_file;
 mod error;
 mod estimates;
 mod folder;
 mod pairing;
+mod parquet_file;
 mod report;
 mod samples;
 mod scores;
+mod source;
 mod table;
 
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written;
 
 use std::collections::BTreeSet;
 
@@ -34,6 +41,18 @@ pub const REPORT_FILE: &str = "report.json";
 
 /// The predictions' file name in an evaluation folder.
 pub const PREDICTIONS_FILE: &str = "predictions.parquet";
+
+/// The predictions' file name in an evaluation folder, if they are CSV.
+pub const CSV_FILE: &str = "predictions.csv";
+
+/// The bytes of a predictions file.
+#[derive(Debug, Clone, Copy)]
+pub enum PredictionsFile<'bytes> {
+    /// `predictions.parquet`.
+    Parquet(&'bytes [u8]),
+    /// `predictions.csv`.
+    Csv(&'bytes [u8]),
+}
 
 /// A report and the predictions that bear it out.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,11 +76,11 @@ impl Evaluation {
 /// columns named in `attributes` are read; one that is not there is left out.
 pub fn read(
     report_json: &[u8],
-    predictions_parquet: &[u8],
+    predictions: PredictionsFile<'_>,
     attributes: &BTreeSet<String>,
 ) -> Result<Evaluation, EvaluationError> {
     let report = report::parse(report_json)?;
-    let (table, attributes) = table::read(predictions_parquet, &report, attributes)?;
+    let (table, attributes) = table::read(predictions, &report, attributes)?;
     let evaluation = Evaluation { report, table, attributes };
     report::verify(&evaluation)?;
     Ok(evaluation)
