@@ -9,7 +9,7 @@ use slipway_contract::TrainingReport;
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::domain::{Outcome, Verdict};
-use crate::evaluation::{self, Evaluation, Samples};
+use crate::evaluation::{self, Columns, Evaluation, Samples};
 use crate::policy::{Champion, Data, Evidence, Facts, Policy, render};
 
 /// Bytes a file of the artifact or a sample may have.
@@ -72,7 +72,7 @@ impl Gate {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let policy = read_policy(&self.policy)?;
         let floors = self.floor.iter().map(|path| read_policy(path)).collect::<Result<Vec<Policy>, Failure>>()?;
-        let columns = [&policy].into_iter().chain(&floors).flat_map(Policy::columns).collect();
+        let columns = [&policy].into_iter().chain(&floors).map(Policy::columns).fold(Columns::default(), Columns::and);
         let read = |folder: &Path| {
             evaluation::read_folder(folder, &columns)
                 .map_err(|error| exit::invalid(format!("{}: {error}", folder.display())))

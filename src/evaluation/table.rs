@@ -11,7 +11,8 @@ use super::cell::{Cell, Kind};
 use super::classes::Classes;
 use super::error::shown;
 use super::source::{Column, Source, same_rows, too_large};
-use super::{CSV_FILE, EvaluationError, PREDICTIONS_FILE, PredictionsFile, attribute, estimates, scores};
+use super::{CSV_FILE, Columns, Evaluation, EvaluationError, PREDICTIONS_FILE, PredictionsFile};
+use super::{attribute, estimates, row_scores, scores};
 
 /// Bytes a predictions file may have.
 pub(super) const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
@@ -23,12 +24,12 @@ pub(super) const MOST_ROWS: u64 = 50_000_000;
 const MOST_NAME_BYTES: usize = 1_024;
 const MOST_NAMES_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
-/// Reads the table that belongs to a report, and the attributes of its rows that are wanted and there.
+/// Reads the table that belongs to a report, and of the wanted columns those that are there.
 pub(super) fn read(
     predictions: PredictionsFile<'_>,
-    report: &EvaluationReport,
-    attributes: &BTreeSet<String>,
-) -> Result<(Table, Attributes), EvaluationError> {
+    report: EvaluationReport,
+    columns: &Columns,
+) -> Result<Evaluation, EvaluationError> {
     let (file, bytes) = match predictions {
         PredictionsFile::Parquet(bytes) => (PREDICTIONS_FILE, bytes.len() as u64),
         PredictionsFile::Csv(bytes) => (CSV_FILE, bytes.len() as u64),
@@ -46,30 +47,30 @@ pub(super) fn read(
             PredictionsFile::Parquet(bytes) => Source::parquet(Bytes::copy_from_slice(bytes), file)?,
             PredictionsFile::Csv(bytes) => Source::csv(bytes, file, report.rows)?,
         };
-        read_table(&source, report, attributes)
+        read_table(&source, report, columns)
     }))
     .unwrap_or(Err(EvaluationError::Broken))
 }
 
-fn read_table(
-    source: &Source,
-    report: &EvaluationReport,
-    attributes: &BTreeSet<String>,
-) -> Result<(Table, Attributes), EvaluationError> {
+fn read_table(source: &Source, report: EvaluationReport, columns: &Columns) -> Result<Evaluation, EvaluationError> {
     if let Some(claimed) = source.claimed_rows() {
         same_rows(source.file, "the file", claimed, report.rows)?;
     }
-    let rows = names(source, source.required("row")?, report)?;
-    let table = if report.classes.is_empty() {
-        Table::Numbers(estimates::read(source, rows, report)?)
+    let rows = names(source, source.required("row")?, &report)?;
+    let has_labels = ["label", "prediction"].iter().any(|name| source.columns.contains_key(*name));
+    let table = if !report.classes.is_empty() {
+        Table::Classes(read_classes(source, rows, &report)?)
+    } else if has_labels {
+        Table::Numbers(estimates::read(source, rows, &report)?)
     } else {
-        Table::Classes(read_classes(source, rows, report)?)
+        Table::Unlabelled(rows)
     };
-    let of_classes = of_classes(&table, attributes);
-    let others = attributes.iter().filter(|name| !of_classes.contains_key(*name)).cloned().collect();
-    let mut attributes = attribute::read(source, &others, report)?;
+    let of_classes = of_classes(&table, &columns.attributes);
+    let others = columns.attributes.iter().filter(|name| !of_classes.contains_key(*name)).cloned().collect();
+    let mut attributes = attribute::read(source, &others, &report)?;
     attributes.extend(of_classes);
-    Ok((table, attributes))
+    let row_scores = row_scores::read(source, &columns.row_scores, &report)?;
+    Ok(Evaluation { report, table, attributes, row_scores })
 }
 
 /// Labels and predicted classes as attributes. Their values are all classes, also those that no row has: a check of every

@@ -1,7 +1,5 @@
 //! Evaluation folders as strangers may send them.
 
-use std::collections::BTreeSet;
-
 use parquet::basic::Encoding;
 use serde_json::json;
 use slipway_contract::Metric;
@@ -9,12 +7,16 @@ use slipway_contract::metrics::{Predictions, Table};
 
 use super::sample::{Values, columns, columns_with, parquet, parquet_in_groups, report, text};
 use super::{
-    Evaluation, EvaluationError, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, SampleColumn, paired, read_folder,
-    read_samples,
+    Columns, Evaluation, EvaluationError, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, SampleColumn, paired,
+    read_folder, read_samples,
 };
 
 fn read(report: &[u8], parquet: &[u8]) -> Result<Evaluation, EvaluationError> {
-    super::read(report, PredictionsFile::Parquet(parquet), &BTreeSet::new())
+    super::read(report, PredictionsFile::Parquet(parquet), &Columns::default())
+}
+
+fn grouped_by(columns: &[&str]) -> Columns {
+    Columns { attributes: columns.iter().map(|column| (*column).to_owned()).collect(), ..Columns::default() }
 }
 
 /// The classifier's table in an evaluation.
@@ -26,7 +28,7 @@ fn classes(evaluation: &Evaluation) -> &Predictions {
 fn classes_of(evaluation: &mut Evaluation) -> &mut Predictions {
     match &mut evaluation.table {
         Table::Classes(table) => table,
-        Table::Numbers(_) => panic!("a regressor's table"),
+        _ => panic!("no classifier's table"),
     }
 }
 
@@ -48,7 +50,7 @@ fn a_sound_folder_is_read_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(REPORT_FILE), report(|_| ())).expect("a report");
     std::fs::write(folder.path().join(PREDICTIONS_FILE), parquet(&columns())).expect("predictions");
-    let evaluation = read_folder(folder.path(), &BTreeSet::new()).expect("an evaluation");
+    let evaluation = read_folder(folder.path(), &Columns::default()).expect("an evaluation");
     let (report, predictions) = (&evaluation.report, classes(&evaluation));
     assert_eq!(report.metrics.get(&Metric::Accuracy), Some(&0.75));
     assert_eq!(predictions.rows, ["a", "b", "c", "d"]);
@@ -60,13 +62,13 @@ fn a_sound_folder_is_read_whole() {
 #[test]
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    let error = read_folder(folder.path(), &BTreeSet::new()).expect_err("a refusal").to_string();
+    let error = read_folder(folder.path(), &Columns::default()).expect_err("a refusal").to_string();
     assert!(error.contains("report.json` cannot be read"), "{error}");
 }
 
 #[test]
 fn labels_and_predictions_as_attributes_have_every_class_also_one_that_no_row_has() {
-    let wanted: BTreeSet<String> = ["label", "prediction"].map(str::to_owned).into();
+    let wanted = grouped_by(&["label", "prediction"]);
     let report = report(|report| report["classes"] = json!(["cat", "cow", "dog"]));
     let mut bare = columns();
     bare.retain(|(name, _)| !name.starts_with("score_"));
@@ -195,7 +197,7 @@ fn the_champions_rows_are_put_in_the_candidates_order() {
     classes_of(&mut champion).predictions.reverse();
     let scores = [0.1, 0.9, 0.4, 0.6, 0.2, 0.8, 0.9, 0.1];
     classes_of(&mut champion).scores = Some(scores.to_vec());
-    assert_eq!(*paired(&candidate, &champion).expect("a pairing"), candidate.table);
+    assert_eq!(*paired(&candidate, &champion).expect("a pairing").table, candidate.table);
 }
 
 #[test]
@@ -269,7 +271,7 @@ fn only_the_columns_that_are_asked_for_become_attributes() {
     columns.push(("region", text(&["north", "south", "north", "north"])));
     columns.push(("hour", Values::Whole(vec![22, 7, 22, 23])));
     columns.push(("weight", Values::Double(vec![1.0, 2.5, 1.0, 1.0])));
-    let wanted = ["region", "hour", "weight", "absent"].map(str::to_owned).into();
+    let wanted = grouped_by(&["region", "hour", "weight", "absent"]);
     let evaluation =
         super::read(&report(|_| ()), PredictionsFile::Parquet(&parquet(&columns)), &wanted).expect("an evaluation");
     let attribute = |name: &str| {
@@ -282,7 +284,7 @@ fn only_the_columns_that_are_asked_for_become_attributes() {
     assert_eq!(attribute("weight"), ["1", "2.5", "1", "1"]);
     assert!(read(&report(|_| ()), &parquet(&columns)).expect("an evaluation").attributes.is_empty());
     columns.push(("gap", Values::OptionalText(vec![Some("x".to_owned()), None, None, None])));
-    let gap = super::read(&report(|_| ()), PredictionsFile::Parquet(&parquet(&columns)), &["gap".to_owned()].into())
+    let gap = super::read(&report(|_| ()), PredictionsFile::Parquet(&parquet(&columns)), &grouped_by(&["gap"]))
         .expect_err("a refusal");
     insta::assert_snapshot!(gap, @"predictions.parquet: row 2, column `gap`: no value, expected a value in every row");
 }
@@ -302,4 +304,57 @@ fn samples_of_data_are_read_and_their_rows_told_apart() {
     let broken = read_samples(&parquet(&[("age", Values::Double(vec![1.0, f64::NAN]))])).expect_err("a refusal");
     insta::assert_snapshot!(broken, @"the sample: row 2, column `age`: NaN, expected a finite number");
     assert!(read_samples(b"no parquet").is_err());
+}
+
+/// The columns of four rows without labels, each with a score and whether it went well.
+fn scored() -> Vec<(&'static str, Values)> {
+    vec![
+        ("row", text(&["q1", "q2", "q3", "q4"])),
+        ("ndcg", Values::Double(vec![0.5, 1.0, 0.25, 0.25])),
+        ("clicks", Values::Whole(vec![1, 0, 0, 1])),
+        ("language", text(&["de", "de", "en", "en"])),
+    ]
+}
+
+fn report_of_scores() -> Vec<u8> {
+    report(|report| {
+        report["classes"] = json!([]);
+        report["metrics"] = json!({"mean_of(column=\"ndcg\")": 0.5});
+    })
+}
+
+#[test]
+fn own_scores_are_read_without_labels_and_recomputed() {
+    let wanted = Columns { row_scores: ["clicks".to_owned()].into(), ..grouped_by(&["language"]) };
+    let bytes = parquet(&scored());
+    let evaluation = super::read(&report_of_scores(), PredictionsFile::Parquet(&bytes), &wanted).expect("read");
+    assert_eq!(evaluation.table, Table::Unlabelled(["q1", "q2", "q3", "q4"].map(str::to_owned).to_vec()));
+    assert_eq!(evaluation.row_scores["clicks"], [1.0, 0.0, 0.0, 1.0]);
+    assert_eq!(evaluation.row_scores["ndcg"], [0.5, 1.0, 0.25, 0.25], "the report states a metric of it");
+    assert_eq!(evaluation.attributes["language"].values, ["de", "en"]);
+    let csv = "row,ndcg,clicks,language\nq1,0.5,True,de\nq2,1,False,de\nq3,0.25,False,en\nq4,0.25,True,en\n";
+    let of_csv = super::read(&report_of_scores(), PredictionsFile::Csv(csv.as_bytes()), &wanted).expect("read");
+    assert_eq!(of_csv, evaluation);
+
+    let refusal = |name: &'static str, values: Values| {
+        let mut columns = scored();
+        columns.retain(|(other, _)| *other != name);
+        columns.push((name, values));
+        refusal(&report_of_scores(), &parquet(&columns))
+    };
+    insta::assert_snapshot!(refusal("ndcg", Values::Double(vec![0.5, f64::NAN, 0.25, 0.25])), @"predictions.parquet: row 2, column `ndcg`: NaN, expected a finite number");
+    insta::assert_snapshot!(refusal("ndcg", text(&["0.5"; 4])), @"predictions.parquet: column `ndcg` holds texts, expected numbers or truth values");
+    insta::assert_snapshot!(refusal("ndcg", Values::Double(vec![0.75; 4])), @r#"report.json: mean_of(column="ndcg") is stated as 0.5, but the predictions give 0.75; evaluate again, and keep both files unchanged"#);
+}
+
+#[test]
+fn own_scores_are_put_in_the_candidates_order() {
+    let bytes = parquet(&scored());
+    let candidate = read(&report_of_scores(), &bytes).expect("read");
+    let mut champion = candidate.clone();
+    champion.table = Table::Unlabelled(["q4", "q2", "q1", "q3"].map(str::to_owned).to_vec());
+    champion.row_scores.insert("ndcg".to_owned(), vec![0.1, 0.2, 0.3, 0.4]);
+    let paired = paired(&candidate, &champion).expect("a pairing");
+    assert_eq!(*paired.table, candidate.table);
+    assert_eq!(paired.row_scores["ndcg"], [0.3, 0.2, 0.4, 0.1]);
 }

@@ -1,6 +1,5 @@
 //! Predictions as pandas, polars and pyarrow write them: the files of `written/`, which `scripts/write_predictions.py` makes.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -9,7 +8,7 @@ use slipway_contract::metrics::Table;
 use super::cell::Cell;
 use super::classes::Classes;
 use super::sample::report;
-use super::{Evaluation, EvaluationError, PredictionsFile};
+use super::{Columns, Evaluation, EvaluationError, PredictionsFile};
 
 /// The files of this kind, each with its name.
 fn files(kind: &str) -> Vec<(String, PathBuf)> {
@@ -37,7 +36,7 @@ fn read(path: &Path, rows: u64, classes: &[&str]) -> Result<Evaluation, Evaluati
         Some("csv") => PredictionsFile::Csv(&bytes),
         _ => PredictionsFile::Parquet(&bytes),
     };
-    super::read(&report, predictions, &BTreeSet::from(["label".to_owned()]))
+    super::read(&report, predictions, &Columns { attributes: ["label".to_owned()].into(), ..Columns::default() })
 }
 
 #[test]
@@ -122,7 +121,7 @@ fn no_changed_byte_of_a_compressed_file_makes_the_reader_panic_or_the_figures_wr
         for offset in 0..whole.len() {
             let mut changed = whole.clone();
             changed[offset] ^= 0x41;
-            if let Ok(evaluation) = super::read(&report, PredictionsFile::Parquet(&changed), &BTreeSet::new()) {
+            if let Ok(evaluation) = super::read(&report, PredictionsFile::Parquet(&changed), &Columns::default()) {
                 assert_eq!(evaluation.table.len(), 6, "{codec}, byte {offset}");
             }
         }
@@ -148,7 +147,7 @@ fn of_csv(text: &str) -> Result<Evaluation, String> {
         report["rows"] = json!(2);
         report["metrics"] = json!({"accuracy": 0.5});
     });
-    super::read(&report, PredictionsFile::Csv(text.as_bytes()), &BTreeSet::new()).map_err(|error| error.to_string())
+    super::read(&report, PredictionsFile::Csv(text.as_bytes()), &Columns::default()).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -167,7 +166,7 @@ fn csv_is_read_with_quotes_and_a_byte_order_mark_and_refused_by_line() {
     insta::assert_snapshot!(refusal("row,label,prediction,score_cat,score_dog\na,cat,cat,x,0\nb,cat,cat,0,1\n"), @"predictions.csv: row 1, column `score_cat`: score NaN, expected a number from 0 to 1");
     let bytes = [b"row,label,prediction\na,cat,cat\n\xff,dog,cat\n".as_slice()].concat();
     let report = report(|report| report["rows"] = json!(2));
-    let error = super::read(&report, PredictionsFile::Csv(&bytes), &BTreeSet::new()).expect_err("a refusal");
+    let error = super::read(&report, PredictionsFile::Csv(&bytes), &Columns::default()).expect_err("a refusal");
     insta::assert_snapshot!(error, @"predictions.csv: line 3: cell 1 holds bytes that are no text, expected UTF-8; write it with commas between the cells and the names in the first line");
 }
 
@@ -181,9 +180,9 @@ fn a_folder_has_its_predictions_in_one_of_the_two_formats() {
     std::fs::write(folder.path().join(super::REPORT_FILE), stated).expect("written");
     std::fs::write(folder.path().join(super::CSV_FILE), "row,label,prediction\na,cat,cat\nb,dog,cat\n")
         .expect("written");
-    let evaluation = super::read_folder(folder.path(), &BTreeSet::new()).expect("an evaluation");
+    let evaluation = super::read_folder(folder.path(), &Columns::default()).expect("an evaluation");
     assert_eq!(evaluation.table.rows(), ["a", "b"]);
     std::fs::write(folder.path().join(super::PREDICTIONS_FILE), "").expect("written");
-    let both = super::read_folder(folder.path(), &BTreeSet::new()).expect_err("a refusal").to_string();
+    let both = super::read_folder(folder.path(), &Columns::default()).expect_err("a refusal").to_string();
     assert!(both.contains("holds predictions.parquet and predictions.csv, expected one of them"), "{both}");
 }
