@@ -45,6 +45,7 @@ test: tools libtorch ## every test: the real trainer and real git servers includ
 	@$(MAKE) gitea
 	@$(MAKE) forgejo
 	@$(MAKE) previous
+	@$(MAKE) tables
 	@echo "test: cargo test (several minutes the first time)"
 	@cargo build --workspace
 	@cargo test --workspace
@@ -74,6 +75,11 @@ gitea: ## make sure that the tests find a real Gitea, if Go is here to build it
 .PHONY: forgejo
 forgejo: ## make sure that the tests find a real Forgejo, if Go is here to build it
 	@scripts/fetch_forgejo.sh
+
+.PHONY: tables
+tables: ## make sure that the tests find pandas, polars and pyarrow
+	@scripts/need.sh python3 pip
+	@scripts/fetch_tables.sh
 
 .PHONY: test-api
 test-api: tools libtorch ## hold a running server against docs/openapi.json, with schemathesis

@@ -278,8 +278,38 @@ fn rmse(rows: u32) -> World {
     }
 }
 
-/// Every world at its margin.
-pub(crate) fn run(rounds: u32) -> Value {
+/// Own scores of paired rows, such as the profit of each case: most are small, some are large. `metric` is of the column
+/// `score`; the candidate's lies below the champion's by its margin.
+fn own_scores(what: &str, metric: &str, rows: u32) -> World {
+    let margin = 0.05;
+    let table = |name| {
+        let names = (0..rows).map(|row| format!("r{row}")).collect();
+        let mut evaluation = evaluation(name, Table::Unlabelled(names), &[]);
+        evaluation.row_scores.insert("score".to_owned(), vec![0.0; rows as usize]);
+        evaluation
+    };
+    let draw = move |candidate: &mut Evaluation, champion: &mut Evaluation, draw: &mut Draw| {
+        let [ours, theirs] =
+            [candidate, champion].map(|evaluation| evaluation.row_scores.get_mut("score").expect("scores"));
+        for (our, their) in ours.iter_mut().zip(theirs) {
+            let (one, other) = draw.normals(0.7);
+            // Both are lognormal with the same shape, so that mean and quantiles differ by the margin alike.
+            (*our, *their) = ((0.5 * one).exp() - margin, (0.5 * other).exp());
+        }
+    };
+    World {
+        name: format!("{what} of own scores, {rows} rows"),
+        policy: policy(&[format!("metric: {metric}, no_worse_than_champion: {{margin: {margin}}}")]),
+        margin,
+        higher_is_better: true,
+        candidate: table("candidate"),
+        champion: table("champion"),
+        draw: Box::new(draw),
+    }
+}
+
+/// Every world at its margin, or those whose name holds a text.
+pub(crate) fn run(rounds: u32, only: Option<&str>) -> Value {
     let mut worlds = Vec::new();
     for rows in [100, 1_000, 10_000] {
         for correlation in [0.0, 0.5, 0.8, 0.95] {
@@ -287,6 +317,10 @@ pub(crate) fn run(rounds: u32) -> Value {
         }
     }
     worlds.extend([slices(), roc_auc(200), roc_auc(1_000), clustered(60, 20), rmse(100), rmse(400), macro_f1(300)]);
+    worlds.extend([own_scores("mean", "{mean_of: score}", 100), own_scores("mean", "{mean_of: score}", 1_000)]);
+    let quantile = "{quantile_of: {column: score, quantile: 0.9}}";
+    worlds.extend([own_scores("0.9 quantile", quantile, 200), own_scores("0.9 quantile", quantile, 1_000)]);
+    worlds.retain(|world| only.is_none_or(|text| world.name.contains(text)));
     let noise = 3.0 * (0.05_f64 * 0.95 / f64::from(rounds)).sqrt();
     let results: Vec<Value> = worlds
         .iter()

@@ -1,12 +1,11 @@
 //! Hostile input: evaluation folders and policies broken in a thousand ways. Each has to end in an error that names its cause or
 //! in a verdict that does not pass; one that is read as if nothing had happened has to be as good as untouched.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use slipway::domain::Outcome;
-use slipway::evaluation::{self, Evaluation};
+use slipway::evaluation::{self, Columns, Evaluation, PredictionsFile};
 use slipway::policy::Policy;
 use slipway_contract::metrics::Predictions;
 
@@ -42,8 +41,8 @@ struct Bench {
 const ROWS: u32 = 300;
 
 fn read(report: &[u8], predictions: &[u8]) -> Result<Evaluation, String> {
-    let columns = BTreeSet::from(["region".to_owned()]);
-    evaluation::read(report, predictions, &columns).map_err(|error| error.to_string())
+    let columns = Columns { attributes: ["region".to_owned()].into(), ..Columns::default() };
+    evaluation::read(report, PredictionsFile::Parquet(predictions), &columns).map_err(|error| error.to_string())
 }
 
 fn bytes_of(table: &Predictions, name: &str) -> (Vec<u8>, Vec<u8>) {

@@ -15,7 +15,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let number = |place: usize, usual: u32| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let said = match arguments.first().map(String::as_str) {
-        Some("calibration") => calibration::run(number(1, 10_000)),
+        Some("calibration") => calibration::run(number(1, 10_000), arguments.get(2).map(String::as_str)),
         Some("power") => power::run(number(1, 2_000)),
         Some("speed") => speed::run(number(1, 1_000_000), number(2, 50)),
         Some("folder") => match arguments.get(1) {
@@ -26,7 +26,7 @@ fn main() {
         // `cargo test --benches` and a bare `cargo bench` only see that it starts.
         _ => {
             return eprintln!(
-                "one of: calibration [ROUNDS], power [ROUNDS], speed [ROWS SLICES], folder PATH [ROWS], hostile [COUNT]"
+                "one of: calibration [ROUNDS [WORLD]], power [ROUNDS], speed [ROWS SLICES], folder PATH [ROWS], hostile [COUNT]"
             );
         }
     };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use slipway::domain::Verdict;
 use slipway::evaluation::Evaluation;
 use slipway::policy::{Champion, Evidence, Policy};
-use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, Table};
+use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, RowScores, Table};
 use slipway_contract::{API_VERSION, Digest, EvaluationReport, Metric};
 
 /// An evaluation of a table; it states these metrics without their being true, since only a reader of folders looks.
@@ -28,6 +28,7 @@ pub(crate) fn evaluation(name: &str, table: Table, stated: &[&str]) -> Evaluatio
         },
         table,
         attributes: Attributes::new(),
+        row_scores: RowScores::new(),
     }
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn numbers(rows: u32) -> Estimates {
 pub(crate) fn classes_of(evaluation: &mut Evaluation) -> &mut Predictions {
     match &mut evaluation.table {
         Table::Classes(table) => table,
-        Table::Numbers(_) => unreachable!("the benchmark made it of classes"),
+        _ => unreachable!("the benchmark made it of classes"),
     }
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn classes_of(evaluation: &mut Evaluation) -> &mut Predictions {
 pub(crate) fn numbers_of(evaluation: &mut Evaluation) -> &mut Estimates {
     match &mut evaluation.table {
         Table::Numbers(table) => table,
-        Table::Classes(_) => unreachable!("the benchmark made it of numbers"),
+        _ => unreachable!("the benchmark made it of numbers"),
     }
 }
 

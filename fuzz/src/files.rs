@@ -1,10 +1,10 @@
 //! Files that users and trainers write.
 
-use std::collections::BTreeSet;
 use std::sync::Once;
 
 use slipway::config::ServerFile;
 use slipway::domain::Diagnostic;
+use slipway::evaluation::{Columns, PredictionsFile};
 use slipway::manifest::{self, Field, Values};
 use slipway::policy::Policy;
 use slipway::{evaluation, pipeline, yaml};
@@ -73,8 +73,10 @@ pub(super) fn evaluation(input: &[u8]) {
     let Some((length, rest)) = input.split_first_chunk::<4>() else { return };
     let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).min(rest.len());
     let (report, predictions) = rest.split_at(length);
-    let attributes = BTreeSet::from(["region".to_owned()]);
-    if let Ok(read) = evaluation::read(report, predictions, &attributes) {
-        assert!(read.report.rows > 0, "an evaluation of no rows was let through");
+    let columns = Columns { attributes: ["region".to_owned()].into(), row_scores: ["profit".to_owned()].into() };
+    for predictions in [PredictionsFile::Parquet(predictions), PredictionsFile::Csv(predictions)] {
+        if let Ok(read) = evaluation::read(report, predictions, &columns) {
+            assert!(read.report.rows > 0, "an evaluation of no rows was let through");
+        }
     }
 }

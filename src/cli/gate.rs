@@ -9,7 +9,7 @@ use slipway_contract::TrainingReport;
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::domain::{Outcome, Verdict};
-use crate::evaluation::{self, Evaluation, Samples};
+use crate::evaluation::{self, Columns, Evaluation, Samples};
 use crate::policy::{Champion, Data, Evidence, Facts, Policy, render};
 
 /// Bytes a file of the artifact or a sample may have.
@@ -24,7 +24,7 @@ pub(super) struct Gate {
     /// A policy that no other can loosen; may be given several times
     #[arg(long, value_name = "FILE")]
     floor: Vec<PathBuf>,
-    /// The candidate's evaluation folder (`report.json` and `predictions.parquet`)
+    /// The candidate's evaluation folder (`report.json` and `predictions.parquet` or `predictions.csv`)
     #[arg(long, value_name = "DIR")]
     candidate: PathBuf,
     /// The champion's evaluation folder, on the same rows
@@ -73,7 +73,7 @@ impl Gate {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let policy = read_policy(&self.policy)?;
         let floors = self.floor.iter().map(|path| read_policy(path)).collect::<Result<Vec<Policy>, Failure>>()?;
-        let columns = [&policy].into_iter().chain(&floors).flat_map(Policy::columns).collect();
+        let columns = [&policy].into_iter().chain(&floors).map(Policy::columns).fold(Columns::default(), Columns::and);
         let read = |folder: &Path| {
             evaluation::read_folder(folder, &columns)
                 .map_err(|error| exit::invalid(format!("{}: {error}", folder.display())))

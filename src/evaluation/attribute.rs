@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use parquet::basic::Type;
-use parquet::data_type::{BoolType, ByteArrayType, DoubleType, FloatType, Int32Type, Int64Type};
 use slipway_contract::EvaluationReport;
 use slipway_contract::metrics::{Attribute, Attributes};
 
 use super::EvaluationError;
-use super::column::Column;
-use super::table::{Columns, Reader, refuse_column, same_rows, text, too_large};
+use super::cell::Kind;
+use super::source::{Column, Source, too_large};
+use super::table::text;
 
 /// Bytes of one value, and of all different values of a column together.
 const MOST_VALUE_BYTES: usize = 1_024;
@@ -17,37 +16,20 @@ const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Reads those columns of `wanted` that are there. Numbers and truth values become their text.
 pub(super) fn read(
-    file: &Reader,
-    columns: &Columns,
+    source: &Source,
     wanted: &BTreeSet<String>,
     report: &EvaluationReport,
 ) -> Result<Attributes, EvaluationError> {
-    let present = wanted.iter().filter_map(|name| Some((name, columns.0.get(name)?)));
-    present
-        .map(|(name, &(index, kind))| {
-            let column = Column { index, name: name.clone() };
-            let attribute = read_one(file, &column, kind, report.rows)?;
-            same_rows(&format!("column `{name}`"), attribute.of_row.len() as u64, report.rows)?;
-            Ok((name.clone(), attribute))
-        })
-        .collect()
+    let present = wanted.iter().filter_map(|name| Some((name, source.columns.get(name)?)));
+    present.map(|(name, column)| Ok((name.clone(), read_one(source, column, report.rows)?))).collect()
 }
 
-fn read_one(file: &Reader, column: &Column, kind: Type, rows: u64) -> Result<Attribute, EvaluationError> {
+fn read_one(source: &Source, column: &Column, rows: u64) -> Result<Attribute, EvaluationError> {
+    if let Kind::Other(_) = column.kind {
+        return Err(column.unlike("text, a number or a truth value"));
+    }
     let mut values = Values::default();
-    match kind {
-        Type::BYTE_ARRAY => {
-            column.each::<ByteArrayType>(file, rows, |row, value| values.push(column, row, text(column, row, value)?))
-        }
-        Type::BOOLEAN => column.each::<BoolType>(file, rows, |row, value| values.push(column, row, &value.to_string())),
-        Type::INT32 => column.each::<Int32Type>(file, rows, |row, value| values.push(column, row, &value.to_string())),
-        Type::INT64 => column.each::<Int64Type>(file, rows, |row, value| values.push(column, row, &value.to_string())),
-        Type::FLOAT => column.each::<FloatType>(file, rows, |row, value| values.push(column, row, &value.to_string())),
-        Type::DOUBLE => {
-            column.each::<DoubleType>(file, rows, |row, value| values.push(column, row, &value.to_string()))
-        }
-        other => Err(refuse_column(&column.name, format!("has type {other}"), "text, a number or a truth value")),
-    }?;
+    source.each(column, rows, |row, cell| values.push(column, row, &text(column, row, cell)?))?;
     Ok(values.attribute)
 }
 
@@ -69,7 +51,7 @@ impl Values {
                 return Err(column.refuse(row, came, format!("at most {MOST_VALUE_BYTES}")));
             }
             if self.bytes > MOST_BYTES {
-                return Err(too_large("bytes of attributes", self.bytes, MOST_BYTES));
+                return Err(too_large(column.file, "bytes of attributes", self.bytes, MOST_BYTES));
             }
             // There are no more values than rows, whose numbers fit.
             let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);

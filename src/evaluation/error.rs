@@ -10,7 +10,7 @@ use slipway_contract::metrics::Unmeasurable;
 #[non_exhaustive]
 pub enum EvaluationError {
     /// A file could not be read.
-    #[error("`{}` cannot be read: {source}; an evaluation folder holds report.json and predictions.parquet", path.display())]
+    #[error("`{}` cannot be read: {source}; an evaluation folder holds report.json and predictions.parquet or predictions.csv", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum EvaluationError {
     ReportValue(String),
     /// The report states a figure that its predictions do not give.
     #[error(
-        "report.json: {metric} is stated as {stated}, but predictions.parquet gives {computed}; evaluate again, and keep both files unchanged"
+        "report.json: {metric} is stated as {stated}, but the predictions give {computed}; evaluate again, and keep both files unchanged"
     )]
     Disagreement {
         /// The metric.
@@ -48,7 +48,7 @@ pub enum EvaluationError {
         computed: f64,
     },
     /// The report states a figure that cannot be computed from its predictions.
-    #[error("report.json: {metric} is stated as {stated}, but cannot be computed from predictions.parquet: {why}")]
+    #[error("report.json: {metric} is stated as {stated}, but cannot be computed from the predictions: {why}")]
     Unfounded {
         /// The metric.
         metric: Metric,
@@ -66,10 +66,10 @@ pub enum EvaluationError {
         stated: f64,
     },
     /// The number of rows differs.
-    #[error(
-        "predictions.parquet: {came} rows in {place}, expected {expected}; evaluate again, and keep both files unchanged"
-    )]
+    #[error("{file}: {came} rows in {place}, expected {expected}; evaluate again, and keep both files unchanged")]
     Rows {
+        /// The file.
+        file: &'static str,
         /// What holds the rows.
         place: String,
         /// How many there are.
@@ -78,14 +78,65 @@ pub enum EvaluationError {
         expected: u64,
     },
     /// The file is not a table this reader understands.
-    #[error("predictions.parquet: not a readable parquet file: {0}; write it without compression")]
-    Parquet(#[from] parquet::errors::ParquetError),
+    #[error("predictions.parquet: not a readable parquet file: {0}; write it with pandas, polars or pyarrow")]
+    Parquet(parquet::errors::ParquetError),
+    /// A column is written in a way that is not read.
+    #[error(
+        "predictions.parquet: a column is encoded as {encoding}, expected PLAIN or RLE_DICTIONARY; pandas, polars and \
+         pyarrow write these if they are not told otherwise"
+    )]
+    Encoding {
+        /// The encoding.
+        encoding: String,
+    },
+    /// A column is compressed in a way that is not read.
+    #[error("predictions.parquet: a column is compressed with {codec}, expected none, SNAPPY, GZIP, ZSTD or LZ4_RAW")]
+    Codec {
+        /// How it is compressed.
+        codec: &'static str,
+    },
+    /// A compressed page cannot be expanded.
+    #[error("predictions.parquet: a page is no sound {codec}: {why}; write the file again")]
+    BrokenPage {
+        /// How it is compressed.
+        codec: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// Compressed pages expand to more than Slipway is willing to hold in memory.
+    #[error(
+        "predictions.parquet: {what} to more than {most} bytes; evaluate on a sample of the rows, or write smaller pages"
+    )]
+    Expands {
+        /// What does.
+        what: &'static str,
+        /// How many bytes there may be.
+        most: u64,
+    },
+    /// The file is no table of cells with commas between them.
+    #[error(
+        "predictions.csv: line {line}: {why}; write it with commas between the cells and the names in the first line"
+    )]
+    Csv {
+        /// The line, from one.
+        line: u64,
+        /// What there is, and what there should be.
+        why: String,
+    },
+    /// There are predictions of both formats.
+    #[error("`{}` holds predictions.parquet and predictions.csv, expected one of them; remove the older one", path.display())]
+    TwoFormats {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The parquet reader gave up in a way it should not.
     #[error("predictions.parquet: broken in a way that the parquet reader did not foresee; write the file again")]
     Broken,
     /// A column is missing, doubled or of the wrong type.
-    #[error("predictions.parquet: column `{column}` {came}, expected {expected}")]
+    #[error("{file}: column `{column}` {came}, expected {expected}")]
     Column {
+        /// The file.
+        file: &'static str,
         /// The column.
         column: String,
         /// What there is.
@@ -94,8 +145,10 @@ pub enum EvaluationError {
         expected: String,
     },
     /// A value that has no place in its column.
-    #[error("predictions.parquet: row {row}, column `{column}`: {came}, expected {expected}")]
+    #[error("{file}: row {row}, column `{column}`: {came}, expected {expected}")]
     Value {
+        /// The file.
+        file: &'static str,
         /// The row, from one.
         row: u64,
         /// The column.
@@ -105,6 +158,19 @@ pub enum EvaluationError {
         /// What there should be.
         expected: String,
     },
+}
+
+impl From<parquet::errors::ParquetError> for EvaluationError {
+    /// What we refuse within the parquet reader comes back through it unchanged.
+    fn from(error: parquet::errors::ParquetError) -> Self {
+        match error {
+            parquet::errors::ParquetError::External(cause) => match cause.downcast::<Self>() {
+                Ok(refusal) => *refusal,
+                Err(cause) => Self::Parquet(parquet::errors::ParquetError::External(cause)),
+            },
+            error => Self::Parquet(error),
+        }
+    }
 }
 
 /// A text from a file as it may be shown: escaped, and at most this many characters of it.

@@ -4,29 +4,37 @@
 //! figures mean is the business of `policy`.
 
 mod attribute;
-mod column;
+mod cell;
+mod classes;
+mod codec;
+mod csv_file;
 mod error;
 mod estimates;
 mod folder;
 mod pairing;
+mod parquet_file;
 mod report;
+mod row_scores;
 mod samples;
 mod scores;
+mod source;
 mod table;
 
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written;
 
 use std::collections::BTreeSet;
 
 use slipway_contract::EvaluationReport;
-use slipway_contract::metrics::{Attributes, Rows, Table};
+use slipway_contract::metrics::{Attributes, RowScores, Rows, Table};
 
 pub use error::EvaluationError;
 pub use folder::read_folder;
-pub use pairing::{NotPaired, paired};
+pub use pairing::{NotPaired, Paired, paired};
 pub use samples::{SampleColumn, Samples, read_samples};
 
 /// The report's file name in an evaluation folder.
@@ -34,6 +42,44 @@ pub const REPORT_FILE: &str = "report.json";
 
 /// The predictions' file name in an evaluation folder.
 pub const PREDICTIONS_FILE: &str = "predictions.parquet";
+
+/// The predictions' file name in an evaluation folder, if they are CSV.
+pub const CSV_FILE: &str = "predictions.csv";
+
+/// The bytes of a predictions file.
+#[derive(Debug, Clone, Copy)]
+pub enum PredictionsFile<'bytes> {
+    /// `predictions.parquet`.
+    Parquet(&'bytes [u8]),
+    /// `predictions.csv`.
+    Csv(&'bytes [u8]),
+}
+
+/// Columns of predictions that are read besides those that every evaluation has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// By whose values rows are grouped.
+    pub attributes: BTreeSet<String>,
+    /// That hold the evaluation's own scores.
+    pub row_scores: BTreeSet<String>,
+}
+
+impl Columns {
+    /// The columns of both.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let Self { attributes, row_scores } = other;
+        self.attributes.extend(attributes);
+        self.row_scores.extend(row_scores);
+        self
+    }
+
+    /// Whether all of another's are among them.
+    pub fn cover(&self, other: &Self) -> bool {
+        let Self { attributes, row_scores } = other;
+        attributes.is_subset(&self.attributes) && row_scores.is_subset(&self.row_scores)
+    }
+}
 
 /// A report and the predictions that bear it out.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,25 +90,28 @@ pub struct Evaluation {
     pub table: Table,
     /// What the rows may be grouped by, by the name of its column: those columns that were asked for and are there.
     pub attributes: Attributes,
+    /// The model's own scores: those columns that were asked for, or that the report states a metric of, and are there.
+    pub row_scores: RowScores,
 }
 
 impl Evaluation {
     /// The rows with their attributes.
     pub fn rows(&self) -> Rows<'_> {
-        Rows { table: self.table.view(), attributes: &self.attributes }
+        Rows { table: self.table.view(), attributes: &self.attributes, row_scores: &self.row_scores }
     }
 }
 
 /// Reads and verifies both files of an evaluation folder from their bytes. Besides what every evaluation has, only the
-/// columns named in `attributes` are read; one that is not there is left out.
+/// `columns` that are named are read, and those that the report states a metric of; one that is not there is left out.
 pub fn read(
     report_json: &[u8],
-    predictions_parquet: &[u8],
-    attributes: &BTreeSet<String>,
+    predictions: PredictionsFile<'_>,
+    columns: &Columns,
 ) -> Result<Evaluation, EvaluationError> {
     let report = report::parse(report_json)?;
-    let (table, attributes) = table::read(predictions_parquet, &report, attributes)?;
-    let evaluation = Evaluation { report, table, attributes };
+    let stated = report.metrics.keys().filter_map(|metric| metric.score_column()).map(str::to_owned).collect();
+    let columns = columns.clone().and(Columns { row_scores: stated, ..Columns::default() });
+    let evaluation = table::read(predictions, report, &columns)?;
     report::verify(&evaluation)?;
     Ok(evaluation)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use slipway_contract::metrics::{Estimates, Predictions, Table};
+use slipway_contract::metrics::{Estimates, Predictions, RowScores, Table};
 
 use super::Evaluation;
 use super::error::shown;
@@ -17,6 +17,15 @@ pub struct NotPaired {
     difference: String,
 }
 
+/// What a champion said of the candidate's rows, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paired<'champion> {
+    /// Labels and predictions.
+    pub table: Cow<'champion, Table>,
+    /// Its own scores.
+    pub row_scores: Cow<'champion, RowScores>,
+}
+
 /// The champion's rows in the order of the candidate's.
 ///
 /// Refused unless both were evaluated on the same data by the same evaluator: the same rows by name, one to one, with the same
@@ -24,9 +33,9 @@ pub struct NotPaired {
 pub fn paired<'champion>(
     candidate: &Evaluation,
     champion: &'champion Evaluation,
-) -> Result<Cow<'champion, Table>, NotPaired> {
+) -> Result<Paired<'champion>, NotPaired> {
     match difference_of_reports(candidate, champion) {
-        None => in_order_of(&candidate.table, &champion.table),
+        None => in_order_of(&candidate.table, champion),
         Some(difference) => Err(difference),
     }
     .map_err(|difference| NotPaired { difference })
@@ -49,19 +58,22 @@ fn difference_of_reports(candidate: &Evaluation, champion: &Evaluation) -> Optio
     (ours != theirs).then(|| format!("the champion has {theirs} rows, expected the candidate's {ours}"))
 }
 
-fn in_order_of<'champion>(candidate: &Table, champion: &'champion Table) -> Result<Cow<'champion, Table>, String> {
-    let ordered = if candidate.rows() == champion.rows() {
-        Cow::Borrowed(champion)
+fn in_order_of<'champion>(candidate: &Table, champion: &'champion Evaluation) -> Result<Paired<'champion>, String> {
+    let Evaluation { table, row_scores, .. } = champion;
+    let ordered = if candidate.rows() == table.rows() {
+        Paired { table: Cow::Borrowed(table), row_scores: Cow::Borrowed(row_scores) }
     } else {
-        Cow::Owned(in_order(champion, &order_of(candidate.rows(), champion.rows())?))
+        let order = order_of(candidate.rows(), table.rows())?;
+        let scores = row_scores.iter().map(|(name, scores)| (name.clone(), picked(scores, &order)));
+        Paired { table: Cow::Owned(in_order(table, &order)), row_scores: Cow::Owned(scores.collect()) }
     };
-    let differs = (0..candidate.len()).find(|&row| label(candidate, row) != label(&ordered, row));
+    let differs = (0..candidate.len()).find(|&row| label(candidate, row) != label(&ordered.table, row));
     match differs {
         None => Ok(ordered),
         Some(row) => Err(format!(
             "row {} is labelled {} for the champion, expected the candidate's {}",
             shown(&candidate.rows()[row]),
-            shown(&label(&ordered, row)),
+            shown(&label(&ordered.table, row)),
             shown(&label(candidate, row)),
         )),
     }
@@ -71,6 +83,7 @@ fn label(table: &Table, row: usize) -> Cow<'_, str> {
     match table {
         Table::Classes(table) => Cow::Borrowed(&table.classes[table.labels[row] as usize]),
         Table::Numbers(table) => Cow::Owned(table.labels[row].to_string()),
+        Table::Unlabelled(_) => Cow::Borrowed("nothing"),
     }
 }
 
@@ -87,10 +100,11 @@ fn order_of(candidate: &[String], champion: &[String]) -> Result<Vec<usize>, Str
         .collect()
 }
 
+fn picked<T: Clone>(values: &[T], order: &[usize]) -> Vec<T> {
+    order.iter().map(|&row| values[row].clone()).collect()
+}
+
 fn in_order(table: &Table, order: &[usize]) -> Table {
-    fn picked<T: Clone>(values: &[T], order: &[usize]) -> Vec<T> {
-        order.iter().map(|&row| values[row].clone()).collect()
-    }
     match table {
         Table::Classes(table) => {
             let width = table.classes.len();
@@ -115,5 +129,6 @@ fn in_order(table: &Table, order: &[usize]) -> Table {
                 quantiles,
             })
         }
+        Table::Unlabelled(rows) => Table::Unlabelled(picked(rows, order)),
     }
 }

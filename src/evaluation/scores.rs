@@ -2,14 +2,10 @@
 
 use std::collections::HashSet;
 
-use parquet::basic::Type;
-use parquet::data_type::{DoubleType, FloatType};
 use slipway_contract::EvaluationReport;
 
 use super::EvaluationError;
-use super::column::Column;
-use super::error::shown;
-use super::table::{Columns, Reader, refuse_column, same_rows, too_large};
+use super::source::{Source, refuse_column, too_large};
 
 /// Scores (rows times classes) a predictions file may have: two gigabytes in memory.
 const MOST_SCORES: u64 = 500_000_000;
@@ -19,28 +15,24 @@ const MOST_SCORES: u64 = 500_000_000;
 const SUM_TOLERANCE: f64 = 1e-3;
 
 /// The scores row by row, if the file has any: then it has them for every class.
-pub(super) fn read(
-    file: &Reader,
-    columns: &Columns,
-    report: &EvaluationReport,
-) -> Result<Option<Vec<f32>>, EvaluationError> {
+pub(super) fn read(source: &Source, report: &EvaluationReport) -> Result<Option<Vec<f32>>, EvaluationError> {
     let wanted: Vec<String> = report.classes.iter().map(|class| format!("score_{class}")).collect();
     let known: HashSet<&str> = wanted.iter().map(String::as_str).collect();
-    let stated: Vec<&String> = columns.0.keys().filter(|name| name.starts_with("score_")).collect();
+    let stated: Vec<&String> = source.columns.keys().filter(|name| name.starts_with("score_")).collect();
     if stated.is_empty() {
         return Ok(None);
     }
     if let Some(foreign) = stated.iter().filter(|name| !known.contains(name.as_str())).min() {
         let came = "is for a class that report.json does not name";
-        return Err(refuse_column(foreign, came, "one column for each of its classes"));
+        return Err(refuse_column(source.file, foreign, came, "one column for each of its classes"));
     }
     let cells = report.rows.saturating_mul(wanted.len() as u64);
     if cells > MOST_SCORES {
-        return Err(too_large("scores", cells, MOST_SCORES));
+        return Err(too_large(source.file, "scores", cells, MOST_SCORES));
     }
     let mut by_class = Vec::with_capacity(wanted.len());
     for name in &wanted {
-        by_class.push(scores_of(file, columns, name, report)?);
+        by_class.push(scores_of(source, name, report)?);
     }
     let rows = by_class.first().map_or(0, Vec::len);
     let mut scores = Vec::with_capacity(rows * wanted.len());
@@ -48,6 +40,7 @@ pub(super) fn read(
         let sum: f64 = by_class.iter().map(|column| f64::from(column[row])).sum();
         if (sum - 1.0).abs() > SUM_TOLERANCE {
             return Err(EvaluationError::Value {
+                file: source.file,
                 row: row as u64 + 1,
                 column: "score_…".to_owned(),
                 came: format!("the scores sum to {sum:.4}"),
@@ -59,30 +52,20 @@ pub(super) fn read(
     Ok(Some(scores))
 }
 
-fn scores_of(
-    file: &Reader,
-    columns: &Columns,
-    name: &str,
-    report: &EvaluationReport,
-) -> Result<Vec<f32>, EvaluationError> {
-    let Some(&(index, kind)) = columns.0.get(name) else {
-        return Err(refuse_column(name, "is missing", "scores for every class or for none"));
+fn scores_of(source: &Source, name: &str, report: &EvaluationReport) -> Result<Vec<f32>, EvaluationError> {
+    let Some(column) = source.columns.get(name) else {
+        return Err(refuse_column(source.file, name, "is missing", "scores for every class or for none"));
     };
-    let column = Column { index, name: name.chars().take(80).collect() };
+    let column = column.of_numbers()?;
     let mut scores = Vec::new();
-    let mut push = |row, score: f64| {
+    source.each(column, report.rows, |row, cell| {
+        let score = cell.number().unwrap_or(f64::NAN);
         if !(0.0..=1.0).contains(&score) {
             return Err(column.refuse(row, format!("score {score}"), "a number from 0 to 1"));
         }
         #[expect(clippy::cast_possible_truncation, reason = "a score keeps seven digits, as the metrics define it")]
         scores.push(score as f32);
         Ok(())
-    };
-    let count = match kind {
-        Type::FLOAT => column.each::<FloatType>(file, report.rows, |row, score| push(row, f64::from(*score)))?,
-        Type::DOUBLE => column.each::<DoubleType>(file, report.rows, |row, score| push(row, *score))?,
-        other => return Err(refuse_column(name, format!("has type {other}"), "FLOAT or DOUBLE")),
-    };
-    same_rows(&format!("column {}", shown(name)), count, report.rows)?;
+    })?;
     Ok(scores)
 }

@@ -1,7 +1,5 @@
 //! Evaluation folders as strangers may send them.
 
-use std::collections::BTreeSet;
-
 use parquet::basic::Encoding;
 use serde_json::json;
 use slipway_contract::Metric;
@@ -9,11 +7,16 @@ use slipway_contract::metrics::{Predictions, Table};
 
 use super::sample::{Values, columns, columns_with, parquet, parquet_in_groups, report, text};
 use super::{
-    Evaluation, EvaluationError, PREDICTIONS_FILE, REPORT_FILE, SampleColumn, paired, read_folder, read_samples,
+    Columns, Evaluation, EvaluationError, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, SampleColumn, paired,
+    read_folder, read_samples,
 };
 
 fn read(report: &[u8], parquet: &[u8]) -> Result<Evaluation, EvaluationError> {
-    super::read(report, parquet, &BTreeSet::new())
+    super::read(report, PredictionsFile::Parquet(parquet), &Columns::default())
+}
+
+fn grouped_by(columns: &[&str]) -> Columns {
+    Columns { attributes: columns.iter().map(|column| (*column).to_owned()).collect(), ..Columns::default() }
 }
 
 /// The classifier's table in an evaluation.
@@ -25,7 +28,7 @@ fn classes(evaluation: &Evaluation) -> &Predictions {
 fn classes_of(evaluation: &mut Evaluation) -> &mut Predictions {
     match &mut evaluation.table {
         Table::Classes(table) => table,
-        Table::Numbers(_) => panic!("a regressor's table"),
+        _ => panic!("no classifier's table"),
     }
 }
 
@@ -47,7 +50,7 @@ fn a_sound_folder_is_read_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(REPORT_FILE), report(|_| ())).expect("a report");
     std::fs::write(folder.path().join(PREDICTIONS_FILE), parquet(&columns())).expect("predictions");
-    let evaluation = read_folder(folder.path(), &BTreeSet::new()).expect("an evaluation");
+    let evaluation = read_folder(folder.path(), &Columns::default()).expect("an evaluation");
     let (report, predictions) = (&evaluation.report, classes(&evaluation));
     assert_eq!(report.metrics.get(&Metric::Accuracy), Some(&0.75));
     assert_eq!(predictions.rows, ["a", "b", "c", "d"]);
@@ -59,17 +62,17 @@ fn a_sound_folder_is_read_whole() {
 #[test]
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    let error = read_folder(folder.path(), &BTreeSet::new()).expect_err("a refusal").to_string();
+    let error = read_folder(folder.path(), &Columns::default()).expect_err("a refusal").to_string();
     assert!(error.contains("report.json` cannot be read"), "{error}");
 }
 
 #[test]
 fn labels_and_predictions_as_attributes_have_every_class_also_one_that_no_row_has() {
-    let wanted: BTreeSet<String> = ["label", "prediction"].map(str::to_owned).into();
+    let wanted = grouped_by(&["label", "prediction"]);
     let report = report(|report| report["classes"] = json!(["cat", "cow", "dog"]));
     let mut bare = columns();
     bare.retain(|(name, _)| !name.starts_with("score_"));
-    let evaluation = super::read(&report, &parquet(&bare), &wanted).expect("an evaluation");
+    let evaluation = super::read(&report, PredictionsFile::Parquet(&parquet(&bare)), &wanted).expect("an evaluation");
     for (name, of_row) in [("label", [0, 2, 0, 2]), ("prediction", [0, 2, 2, 2])] {
         let attribute = &evaluation.attributes[name];
         assert_eq!(attribute.values, ["cat", "cow", "dog"], "{name}");
@@ -103,8 +106,8 @@ fn columns_that_are_missing_or_of_the_wrong_type_are_named() {
     let mut bare = columns();
     bare.retain(|(name, _)| *name != "label");
     insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&bare)), @"predictions.parquet: column `label` is missing, expected it beside `prediction`, `row`, `score_cat`, `score_dog`");
-    insta::assert_snapshot!(refusal_of("prediction", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: column `prediction` has type INT32, expected text (BYTE_ARRAY)");
-    insta::assert_snapshot!(refusal_of("score_dog", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: column `score_dog` has type INT32, expected FLOAT or DOUBLE");
+    insta::assert_snapshot!(refusal_of("prediction", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: row 1, column `prediction`: `0`, expected one of the 2 classes of report.json");
+    insta::assert_snapshot!(refusal_of("score_dog", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: row 1, column `score_…`: the scores sum to 0.9000, expected a sum of 1; let the model end in a softmax");
     insta::assert_snapshot!(refusal_of("score_bird", Values::Float(vec![0.0; 4])), @"predictions.parquet: column `score_bird` is for a class that report.json does not name, expected one column for each of its classes");
     let mut partial = columns();
     partial.retain(|(name, _)| *name != "score_dog");
@@ -131,7 +134,7 @@ fn values_without_a_place_are_named_with_their_row() {
 #[test]
 fn a_report_that_its_predictions_do_not_bear_out_is_refused() {
     let refusal = |change: fn(&mut serde_json::Value)| refusal(&report(change), &parquet(&columns()));
-    insta::assert_snapshot!(refusal(|report| report["metrics"]["accuracy"] = json!(0.76)), @"report.json: accuracy is stated as 0.76, but predictions.parquet gives 0.75; evaluate again, and keep both files unchanged");
+    insta::assert_snapshot!(refusal(|report| report["metrics"]["accuracy"] = json!(0.76)), @"report.json: accuracy is stated as 0.76, but the predictions give 0.75; evaluate again, and keep both files unchanged");
     insta::assert_snapshot!(refusal(|report| report["rows"] = json!(5)), @"predictions.parquet: 4 rows in the file, expected 5; evaluate again, and keep both files unchanged");
     insta::assert_snapshot!(refusal(|report| report["rows"] = json!(0)), @"report.json: no rows were evaluated, expected at least one; name test data that is not empty");
     insta::assert_snapshot!(refusal(|report| report["metrics"] = json!({})), @"report.json: no metric is stated, expected at least one");
@@ -147,7 +150,7 @@ fn a_stated_metric_that_needs_scores_is_refused_without_them() {
     let mut bare = columns();
     bare.retain(|(name, _)| !name.starts_with("score_"));
     let stated = report(|report| report["metrics"]["log_loss"] = json!(0.3));
-    insta::assert_snapshot!(refusal(&stated, &parquet(&bare)), @"report.json: log_loss is stated as 0.3, but cannot be computed from predictions.parquet: the predictions hold no scores to compute it from");
+    insta::assert_snapshot!(refusal(&stated, &parquet(&bare)), @"report.json: log_loss is stated as 0.3, but cannot be computed from the predictions: the predictions hold no scores to compute it from");
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn encodings_whose_values_outgrow_their_bytes_are_refused() {
     let mut bare = columns();
     bare.retain(|(name, _)| !name.starts_with("score_"));
     let delta = parquet_in_groups(&[&bare], Encoding::DELTA_BYTE_ARRAY);
-    insta::assert_snapshot!(refusal(&report(|_| ()), &delta), @"predictions.parquet: not a readable parquet file: NYI: encoding DELTA_BYTE_ARRAY is not supported, expected PLAIN or RLE_DICTIONARY; write it without compression");
+    insta::assert_snapshot!(refusal(&report(|_| ()), &delta), @"predictions.parquet: a column is encoded as DELTA_BYTE_ARRAY, expected PLAIN or RLE_DICTIONARY; pandas, polars and pyarrow write these if they are not told otherwise");
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn the_champions_rows_are_put_in_the_candidates_order() {
     classes_of(&mut champion).predictions.reverse();
     let scores = [0.1, 0.9, 0.4, 0.6, 0.2, 0.8, 0.9, 0.1];
     classes_of(&mut champion).scores = Some(scores.to_vec());
-    assert_eq!(*paired(&candidate, &champion).expect("a pairing"), candidate.table);
+    assert_eq!(*paired(&candidate, &champion).expect("a pairing").table, candidate.table);
 }
 
 #[test]
@@ -249,12 +252,12 @@ fn a_regressors_folder_is_read_and_recomputed() {
         columns.push((name, values));
         refusal(&report_of_numbers(), &parquet(&columns))
     };
-    insta::assert_snapshot!(refusal("label", text(&["1", "2", "4"])), @"predictions.parquet: column `label` has type BYTE_ARRAY, expected FLOAT or DOUBLE");
+    insta::assert_snapshot!(refusal("label", text(&["1", "2", "4"])), @"predictions.parquet: column `label` holds texts, expected numbers");
     insta::assert_snapshot!(refusal("prediction", Values::Double(vec![1.5, f64::NAN, 3.0])), @"predictions.parquet: row 2, column `prediction`: NaN, expected a finite number");
     insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, f64::INFINITY, 5.0])), @"predictions.parquet: row 2, column `quantile_0.9`: inf, expected a finite number");
-    insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, 3.0, 9.0])), @"report.json: pinball_loss(quantile=0.9) is stated as 0.1, but predictions.parquet gives 0.23333333333333328; evaluate again, and keep both files unchanged");
+    insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, 3.0, 9.0])), @"report.json: pinball_loss(quantile=0.9) is stated as 0.1, but the predictions give 0.23333333333333328; evaluate again, and keep both files unchanged");
     let of_classes = report(|report| report["metrics"] = json!({"r2": 0.5}));
-    insta::assert_snapshot!(super::tests::refusal(&of_classes, &parquet(&columns())), @"report.json: r2 is stated as 0.5, but cannot be computed from predictions.parquet: it is for regression, and the rows are of classification");
+    insta::assert_snapshot!(super::tests::refusal(&of_classes, &parquet(&columns())), @"report.json: r2 is stated as 0.5, but cannot be computed from the predictions: it is for regression, and the rows are of classification");
     let mut champion = evaluation.clone();
     if let Table::Numbers(table) = &mut champion.table {
         table.labels[2] = 4.5;
@@ -268,8 +271,9 @@ fn only_the_columns_that_are_asked_for_become_attributes() {
     columns.push(("region", text(&["north", "south", "north", "north"])));
     columns.push(("hour", Values::Whole(vec![22, 7, 22, 23])));
     columns.push(("weight", Values::Double(vec![1.0, 2.5, 1.0, 1.0])));
-    let wanted = ["region", "hour", "weight", "absent"].map(str::to_owned).into();
-    let evaluation = super::read(&report(|_| ()), &parquet(&columns), &wanted).expect("an evaluation");
+    let wanted = grouped_by(&["region", "hour", "weight", "absent"]);
+    let evaluation =
+        super::read(&report(|_| ()), PredictionsFile::Parquet(&parquet(&columns)), &wanted).expect("an evaluation");
     let attribute = |name: &str| {
         let attribute = &evaluation.attributes[name];
         attribute.of_row.iter().map(|value| attribute.values[*value as usize].as_str()).collect::<Vec<_>>()
@@ -280,7 +284,8 @@ fn only_the_columns_that_are_asked_for_become_attributes() {
     assert_eq!(attribute("weight"), ["1", "2.5", "1", "1"]);
     assert!(read(&report(|_| ()), &parquet(&columns)).expect("an evaluation").attributes.is_empty());
     columns.push(("gap", Values::OptionalText(vec![Some("x".to_owned()), None, None, None])));
-    let gap = super::read(&report(|_| ()), &parquet(&columns), &["gap".to_owned()].into()).expect_err("a refusal");
+    let gap = super::read(&report(|_| ()), PredictionsFile::Parquet(&parquet(&columns)), &grouped_by(&["gap"]))
+        .expect_err("a refusal");
     insta::assert_snapshot!(gap, @"predictions.parquet: row 2, column `gap`: no value, expected a value in every row");
 }
 
@@ -297,6 +302,59 @@ fn samples_of_data_are_read_and_their_rows_told_apart() {
     let digests = [0, 1, 2].map(|row| samples.digest_of(row, &columns));
     assert!(digests[0] == digests[2] && digests[0] != digests[1]);
     let broken = read_samples(&parquet(&[("age", Values::Double(vec![1.0, f64::NAN]))])).expect_err("a refusal");
-    insta::assert_snapshot!(broken, @"predictions.parquet: row 2, column `age`: NaN, expected a finite number");
+    insta::assert_snapshot!(broken, @"the sample: row 2, column `age`: NaN, expected a finite number");
     assert!(read_samples(b"no parquet").is_err());
+}
+
+/// The columns of four rows without labels, each with a score and whether it went well.
+fn scored() -> Vec<(&'static str, Values)> {
+    vec![
+        ("row", text(&["q1", "q2", "q3", "q4"])),
+        ("ndcg", Values::Double(vec![0.5, 1.0, 0.25, 0.25])),
+        ("clicks", Values::Whole(vec![1, 0, 0, 1])),
+        ("language", text(&["de", "de", "en", "en"])),
+    ]
+}
+
+fn report_of_scores() -> Vec<u8> {
+    report(|report| {
+        report["classes"] = json!([]);
+        report["metrics"] = json!({"mean_of(column=\"ndcg\")": 0.5});
+    })
+}
+
+#[test]
+fn own_scores_are_read_without_labels_and_recomputed() {
+    let wanted = Columns { row_scores: ["clicks".to_owned()].into(), ..grouped_by(&["language"]) };
+    let bytes = parquet(&scored());
+    let evaluation = super::read(&report_of_scores(), PredictionsFile::Parquet(&bytes), &wanted).expect("read");
+    assert_eq!(evaluation.table, Table::Unlabelled(["q1", "q2", "q3", "q4"].map(str::to_owned).to_vec()));
+    assert_eq!(evaluation.row_scores["clicks"], [1.0, 0.0, 0.0, 1.0]);
+    assert_eq!(evaluation.row_scores["ndcg"], [0.5, 1.0, 0.25, 0.25], "the report states a metric of it");
+    assert_eq!(evaluation.attributes["language"].values, ["de", "en"]);
+    let csv = "row,ndcg,clicks,language\nq1,0.5,True,de\nq2,1,False,de\nq3,0.25,False,en\nq4,0.25,True,en\n";
+    let of_csv = super::read(&report_of_scores(), PredictionsFile::Csv(csv.as_bytes()), &wanted).expect("read");
+    assert_eq!(of_csv, evaluation);
+
+    let refusal = |name: &'static str, values: Values| {
+        let mut columns = scored();
+        columns.retain(|(other, _)| *other != name);
+        columns.push((name, values));
+        refusal(&report_of_scores(), &parquet(&columns))
+    };
+    insta::assert_snapshot!(refusal("ndcg", Values::Double(vec![0.5, f64::NAN, 0.25, 0.25])), @"predictions.parquet: row 2, column `ndcg`: NaN, expected a finite number");
+    insta::assert_snapshot!(refusal("ndcg", text(&["0.5"; 4])), @"predictions.parquet: column `ndcg` holds texts, expected numbers or truth values");
+    insta::assert_snapshot!(refusal("ndcg", Values::Double(vec![0.75; 4])), @r#"report.json: mean_of(column="ndcg") is stated as 0.5, but the predictions give 0.75; evaluate again, and keep both files unchanged"#);
+}
+
+#[test]
+fn own_scores_are_put_in_the_candidates_order() {
+    let bytes = parquet(&scored());
+    let candidate = read(&report_of_scores(), &bytes).expect("read");
+    let mut champion = candidate.clone();
+    champion.table = Table::Unlabelled(["q4", "q2", "q1", "q3"].map(str::to_owned).to_vec());
+    champion.row_scores.insert("ndcg".to_owned(), vec![0.1, 0.2, 0.3, 0.4]);
+    let paired = paired(&candidate, &champion).expect("a pairing");
+    assert_eq!(*paired.table, candidate.table);
+    assert_eq!(paired.row_scores["ndcg"], [0.3, 0.2, 0.4, 0.1]);
 }

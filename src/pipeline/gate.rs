@@ -8,7 +8,7 @@ use super::evaluate::{LATENCIES, SAMPLES, artifact_of, document_name, seed_name}
 use super::policies::Policies;
 use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{Actor, EvaluationDigests, EvaluationRecord, Outcome, Run, RunEvent, TrainingCost, Verdict};
-use crate::evaluation::{self, Evaluation, PREDICTIONS_FILE, REPORT_FILE, Samples};
+use crate::evaluation::{self, Evaluation, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, Samples};
 use crate::policy::{Champion, Data, Evidence, Facts};
 use crate::store::NewAuditEntry;
 
@@ -133,7 +133,8 @@ impl Shelf<'_> {
         let predictions = self.document(who, PREDICTIONS_FILE, predictions).await?;
         let (evaluated, columns) = (evaluated.cloned(), self.policies.columns());
         blocking(move || {
-            let evaluation = evaluation::read(&report, &predictions, &columns).map_err(|error| error.to_string())?;
+            let predictions = PredictionsFile::Parquet(&predictions);
+            let evaluation = evaluation::read(&report, predictions, &columns).map_err(|error| error.to_string())?;
             match evaluated {
                 Some(expected) if evaluation.report.artifact != expected => {
                     Err(format!("its report is about {}, expected {expected}", evaluation.report.artifact))

@@ -1,6 +1,6 @@
 //! The policies of a run: its model's, read where the push began, and the floors of the platform's owner.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use super::policy_file;
 use super::source::{self, ModelFile, folder_of};
 use super::{Pipeline, StepError, blocking};
 use crate::domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
+use crate::evaluation::Columns;
 use crate::git::{GitError, Mirror};
 use crate::policy::{Asks, Evidence, Policy, Shortage};
 
@@ -39,9 +40,9 @@ impl Policies {
         self.floors.iter().chain([&self.own])
     }
 
-    /// The columns of predictions by which rows are grouped.
-    pub(super) fn columns(&self) -> BTreeSet<String> {
-        self.all().flat_map(Policy::columns).collect()
+    /// The columns of predictions that they need.
+    pub(super) fn columns(&self) -> Columns {
+        self.all().map(Policy::columns).fold(Columns::default(), Columns::and)
     }
 
     /// What they need to see besides predictions.
@@ -57,7 +58,7 @@ impl Policies {
     /// What another policy of the model would say in the place of its own, beside the same floors; nothing where it asks for
     /// what these did not.
     pub(super) fn instead(&self, policy: &Policy, evidence: &Evidence<'_>) -> Option<String> {
-        let covered = policy.columns().is_subset(&self.columns()) && self.asks().and(policy.asks()) == self.asks();
+        let covered = self.columns().cover(&policy.columns()) && self.asks().and(policy.asks()) == self.asks();
         covered.then(|| policy.judge_over(&self.floors, evidence).summary())
     }
 

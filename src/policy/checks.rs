@@ -154,7 +154,7 @@ impl Check {
         }
     }
 
-    /// Columns of the predictions that it needs besides those that every evaluation has.
+    /// Columns of the predictions by which it groups rows.
     pub(super) fn columns(&self) -> Vec<&str> {
         let CheckSubject::Metric(MetricSubject { metric, slicing, group_by, .. }) = &self.subject else {
             return Vec::new();

@@ -38,6 +38,11 @@ impl Check {
             let message = format!("{metric} is for regression, and the model's task is classification");
             return vec![self.unfit("metric", message, "name a metric of classes or scores")];
         }
+        if metric.subject() == Subject::Rows {
+            let message =
+                format!("{metric} needs scores that an evaluation computes itself; Slipway's trainer has none");
+            return vec![self.unfit("metric", message, "name a metric of predicted classes or of their scores")];
+        }
         let mut unfit = Vec::new();
         if let (Some(class), Some(classes)) = (metric.class(), classes_of(model))
             && !class.parse::<u32>().is_ok_and(|number| number < classes && number.to_string() == class)

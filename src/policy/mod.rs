@@ -27,9 +27,9 @@ mod slices;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use slipway_contract::{Digest, ModelName};
+
+use crate::evaluation::Columns;
 
 use checks::Check;
 use exception::Exception;
@@ -63,8 +63,12 @@ impl Policy {
         &self.digest
     }
 
-    /// The columns of predictions by which it groups rows: an evaluation has to be read with them.
-    pub fn columns(&self) -> BTreeSet<String> {
-        self.checks.iter().flat_map(Check::columns).map(str::to_owned).collect()
+    /// The columns of predictions by which it groups rows, and those of own scores: an evaluation has to be read with them.
+    pub fn columns(&self) -> Columns {
+        let metrics = self.checks.iter().filter_map(Check::metric);
+        Columns {
+            attributes: self.checks.iter().flat_map(Check::columns).map(str::to_owned).collect(),
+            row_scores: metrics.filter_map(|metric| metric.score_column()).map(str::to_owned).collect(),
+        }
     }
 }

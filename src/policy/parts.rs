@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use slipway_contract::metrics::{Attribute, Attributes, Rows, Table, all};
+use slipway_contract::metrics::{Attribute, Attributes, RowScores, Rows, Table, all};
 
 use crate::domain::Requirement;
-use crate::evaluation::{Evaluation, paired};
+use crate::evaluation::{Evaluation, Paired, paired};
 
 use super::checks::{Check, MetricSubject};
 use super::evidence::{Champion, Evidence};
-use super::measure::{FEWEST_UNITS, Measurement, NoInterval, Question};
+use super::measure::{Measurement, NoInterval, Question};
 use super::slices;
 
 /// Measurements a verdict may take: more would keep everybody waiting.
@@ -22,7 +22,7 @@ pub(super) enum Comparison<'evidence> {
     /// There is no champion.
     Nothing,
     /// Its rows in the candidate's order.
-    Rows(Cow<'evidence, Table>),
+    Rows(Paired<'evidence>),
     /// It cannot be compared, and why.
     Impossible(String),
 }
@@ -34,8 +34,8 @@ impl<'evidence> Comparison<'evidence> {
             Champion::None => Self::Nothing,
             Champion::Unusable(why) => Self::Impossible(format!("the champion cannot be used: {why}; {WAY_OUT}")),
             Champion::Evaluated(champion) => match paired(evidence.candidate, champion) {
-                Ok(table) => match unsound(&table) {
-                    None => Self::Rows(table),
+                Ok(paired) => match unsound(&paired.table, &paired.row_scores) {
+                    None => Self::Rows(paired),
                     Some(what) => Self::Impossible(format!("the champion's predictions hold {what}")),
                 },
                 Err(reason) => Self::Impossible(reason.to_string()),
@@ -63,8 +63,8 @@ pub(super) enum Trouble {
 impl From<NoInterval> for Trouble {
     fn from(why: NoInterval) -> Self {
         let words = match why {
-            NoInterval::TooFew { unit, came } => {
-                return Self::TooFew { unit, came: came as u64, expected: FEWEST_UNITS as u64 };
+            NoInterval::TooFew { unit, came, expected } => {
+                return Self::TooFew { unit, came: came as u64, expected: expected as u64 };
             }
             NoInterval::NoRows => "no rows were evaluated".to_owned(),
             NoInterval::Unmeasurable(why) => why.to_string(),
@@ -112,7 +112,7 @@ pub(super) struct Ground<'evidence> {
     /// The numbers of all rows.
     pub(super) every: Vec<u32>,
     /// The rows of the other training runs in the candidate's order, or why they cannot be compared.
-    pub(super) seeds: Vec<Result<Cow<'evidence, Table>, String>>,
+    pub(super) seeds: Vec<Result<Paired<'evidence>, String>>,
     /// Why the candidate's rows are no rows to judge by, if so.
     unsound: Option<String>,
 }
@@ -127,7 +127,8 @@ impl<'evidence> Ground<'evidence> {
             comparison: Comparison::of(evidence),
             every: all(candidate.table.len()),
             seeds: seeds.collect(),
-            unsound: unsound(&candidate.table).map(|what| format!("the candidate's predictions hold {what}")),
+            unsound: unsound(&candidate.table, &candidate.row_scores)
+                .map(|what| format!("the candidate's predictions hold {what}")),
         }
     }
 
@@ -140,9 +141,7 @@ impl<'evidence> Ground<'evidence> {
         stated(subject, candidate)?;
         let attributes = &candidate.attributes;
         let champion = match &self.comparison {
-            Comparison::Rows(table) if check.requirement.is_relative() => {
-                Some(Rows { table: table.view(), attributes })
-            }
+            Comparison::Rows(paired) if check.requirement.is_relative() => Some(rows_of(paired, attributes)),
             Comparison::Impossible(reason) if check.requirement.is_relative() => return Err(reason.clone()),
             _ => None,
         };
@@ -176,14 +175,14 @@ impl<'evidence> Ground<'evidence> {
         let candidate = self.evidence.candidate;
         let mut artifacts = vec![&candidate.report.artifact];
         let mut runs = vec![(format!("run {}", candidate.report.artifact.short()), candidate.rows())];
-        for (evaluation, table) in self.evidence.seeds.iter().zip(&self.seeds) {
+        for (evaluation, paired) in self.evidence.seeds.iter().zip(&self.seeds) {
             let artifact = &evaluation.report.artifact;
             if artifacts.contains(&artifact) {
                 return Err(format!("the run {} is there twice, expected runs with different seeds", artifact.short()));
             }
             artifacts.push(artifact);
-            let table = table.as_ref().map_err(|reason| format!("the run {}: {reason}", artifact.short()))?;
-            runs.push((format!("run {}", artifact.short()), Rows { table: table.view(), attributes }));
+            let paired = paired.as_ref().map_err(|reason| format!("the run {}: {reason}", artifact.short()))?;
+            runs.push((format!("run {}", artifact.short()), rows_of(paired, attributes)));
         }
         if runs.len() < wanted as usize {
             return Err(format!(
@@ -195,15 +194,22 @@ impl<'evidence> Ground<'evidence> {
     }
 }
 
+/// A model's own table and scores, with the attributes that its rows share with the candidate's.
+fn rows_of<'rows>(paired: &'rows Paired<'_>, attributes: &'rows Attributes) -> Rows<'rows> {
+    Rows { table: paired.table.view(), attributes, row_scores: &paired.row_scores }
+}
+
 /// What a table holds that is no finite number, if anything: no figure of any of its rows is believed then.
-fn unsound(table: &Table) -> Option<&'static str> {
-    let sound = match table {
+fn unsound(table: &Table, row_scores: &RowScores) -> Option<&'static str> {
+    let labelled = match table {
         Table::Classes(table) => table.scores.iter().flatten().all(|score| score.is_finite()),
         Table::Numbers(table) => {
             let columns = [&table.labels, &table.predictions].into_iter().chain(table.quantiles.values());
             columns.flatten().all(|number| number.is_finite())
         }
+        Table::Unlabelled(_) => true,
     };
+    let sound = labelled && row_scores.values().flatten().all(|score| score.is_finite());
     (!sound).then_some("a value that is no finite number")
 }
 

@@ -10,6 +10,7 @@ mod crashes;
 mod edit;
 mod environment;
 mod environments;
+mod evaluation_folders;
 mod faults;
 mod forge;
 mod gate;

@@ -6,13 +6,14 @@ use std::process::Command;
 
 use crate::support::{each_source, slipway};
 
-const PAPERS: [&str; 8] = [
+const PAPERS: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "CHANGELOG.md",
     "docs/benchmarks.md",
+    "docs/evaluation-folders.md",
     "docs/operating.md",
     "docs/reports.md",
 ];

@@ -36,9 +36,10 @@ impl EvaluationSpec {
     }
 }
 
-/// `report.json` of an evaluation folder. Beside it lies `predictions.parquet`, from which every figure here can be computed
-/// again. A classifier's has the columns `row`, `label`, `prediction` (texts) and `score_<class>` (floats); a regressor's has
-/// `row` (text), `label`, `prediction` and `quantile_<share>` (floats). Other columns are attributes that rows may be grouped by.
+/// `report.json` of an evaluation folder. Beside it lies `predictions.parquet` or `predictions.csv`, from which every figure
+/// here can be computed again. A classifier's has the columns `row`, `label`, `prediction` (classes) and `score_<class>`
+/// (numbers); a regressor's has `row`, `label`, `prediction` and `quantile_<share>` (numbers). Other columns are attributes that
+/// rows may be grouped by. `docs/evaluation-folders.md` describes the folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvaluationReport {

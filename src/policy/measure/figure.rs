@@ -3,7 +3,7 @@
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Form, Rows, Sums, Unmeasurable};
 
-use super::ranked::{Curves, Errors};
+use super::ranked::{Curves, Ranked};
 use super::units::Units;
 
 /// More numbers than this are kept without the zeros between them.
@@ -64,7 +64,7 @@ pub(super) fn difference(candidate: f64, champion: f64, relative: bool) -> f64 {
 enum Model<'table> {
     Sums { sums: Sums<'table>, terms: Terms },
     Curves(Curves),
-    Errors(Errors),
+    Ranked(Ranked),
 }
 
 impl<'table> Model<'table> {
@@ -72,7 +72,7 @@ impl<'table> Model<'table> {
         Ok(match metric.form(rows)? {
             Form::Sums(sums) => Self::Sums { terms: Terms::of(&sums, of, units), sums },
             Form::RocArea(areas) | Form::PrecisionRecallArea(areas) => Self::Curves(Curves::of(&areas, of, units)),
-            Form::MedianError(table) => Self::Errors(Errors::of(table, of, units)),
+            Form::Quantile(quantile) => Self::Ranked(Ranked::of(&quantile, of, units)),
         })
     }
 
@@ -80,7 +80,7 @@ impl<'table> Model<'table> {
         match self {
             Self::Sums { terms, .. } => terms.len(),
             Self::Curves(curves) => curves.len(),
-            Self::Errors(errors) => errors.len(),
+            Self::Ranked(ranked) => ranked.len(),
         }
     }
 }
@@ -90,7 +90,7 @@ impl Counted for Model<'_> {
         match self {
             Self::Sums { sums, terms } => sums.finish(&terms.weighted(sums.width(), counts)),
             Self::Curves(curves) => curves.of(counts),
-            Self::Errors(errors) => errors.of(counts),
+            Self::Ranked(ranked) => ranked.of(counts),
         }
     }
 }

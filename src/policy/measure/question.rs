@@ -1,7 +1,7 @@
 //! Chooses how a metric, or the difference of two models' metrics, is measured.
 
 use slipway_contract::Metric;
-use slipway_contract::metrics::{Attribute, Rows, Unmeasurable};
+use slipway_contract::metrics::{Attribute, Rows, Subject, Unmeasurable};
 
 use super::bootstrap::{self, FEWEST_UNITS, Resampled, SEED};
 use super::delong;
@@ -20,8 +20,11 @@ const MOST_RESAMPLED: usize = 8_000_000;
 /// Rows times classes that are ranked at all.
 const MOST_RANKED: usize = 40_000_000;
 
+/// Rows or clusters that have to lie beyond a quantile on either side for its resamples to tell how it varies.
+const FEWEST_BEYOND: f64 = 20.0;
+
 /// Why there is no interval.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::policy) enum NoInterval {
     /// There are no rows.
     NoRows,
@@ -31,6 +34,8 @@ pub(in crate::policy) enum NoInterval {
         unit: &'static str,
         /// How many there are.
         came: usize,
+        /// How many there should be.
+        expected: usize,
     },
     /// The metric cannot be computed from these rows.
     Unmeasurable(Unmeasurable),
@@ -90,9 +95,10 @@ impl Question<'_> {
             return Ok((estimate.ok_or(NoInterval::Undefined)?, spread));
         }
         let units = Units::deal(of, *clusters, SEED);
-        if units.independent < FEWEST_UNITS {
+        let expected = self.fewest_units();
+        if units.independent < expected {
             let unit = if clusters.is_some() { "groups" } else { "rows" };
-            return Err(NoInterval::TooFew { unit, came: units.independent });
+            return Err(NoInterval::TooFew { unit, came: units.independent, expected });
         }
         if matches!(metric, Metric::RocAuc(_)) {
             let clustered = clusters.is_some().then_some(&units);
@@ -109,6 +115,24 @@ impl Question<'_> {
             Resampled::Spread(estimate, resamples) => Ok((estimate, Spread::Resampled(resamples))),
             Resampled::Constant(estimate) => Ok((estimate, self.unseen())),
             Resampled::NoFigure => Err(NoInterval::Undefined),
+        }
+    }
+
+    /// How many rows or clusters resampling needs: more for a quantile far out, beyond which few of them lie.
+    fn fewest_units(&self) -> usize {
+        match self.metric {
+            Metric::QuantileOf { quantile, .. } => {
+                // Less what rounding adds: 1 − 0.9 is a little less than 0.1.
+                let beyond = FEWEST_BEYOND / quantile.0.min(1.0 - quantile.0) - 1e-9;
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "above one, and cut if too large"
+                )]
+                let rows = beyond.ceil() as usize;
+                rows.max(FEWEST_UNITS)
+            }
+            _ => FEWEST_UNITS,
         }
     }
 
@@ -137,7 +161,9 @@ impl Question<'_> {
     /// rows of the rarest class; and such rows can move the metric by all of its range.
     fn unseen(&self) -> Spread {
         let mut rarest = u32::try_from(self.of.len()).unwrap_or(u32::MAX);
-        if let Some(table) = self.candidate.table.classes() {
+        if self.metric.subject() == Subject::Classes
+            && let Some(table) = self.candidate.table.classes()
+        {
             let mut by_class = vec![0_u32; table.classes.len()];
             for row in self.of {
                 by_class[table.labels[*row as usize] as usize] += 1;
@@ -147,6 +173,7 @@ impl Question<'_> {
         let (least, most) = self.metric.range();
         let mut width = match self.metric {
             Metric::LogLoss => WIDEST_LOG_LOSS,
+            Metric::MeanOf(_) | Metric::QuantileOf { .. } => self.width_of_scores(),
             _ if most - least < f64::INFINITY => most - least,
             _ => self.width_of_numbers(),
         };
@@ -167,6 +194,16 @@ impl Question<'_> {
             Some(_) if self.relative => (f64::NEG_INFINITY, f64::INFINITY),
             Some(_) => (least - most, most - least),
         }
+    }
+
+    /// How far a row can move a metric of own scores: by the range of all scores that are known, zero among them; by one if
+    /// none is known but zero.
+    fn width_of_scores(&self) -> f64 {
+        let rows = [Some(self.candidate), self.champion].into_iter().flatten();
+        let columns = rows.filter_map(|rows| rows.row_scores.get(self.metric.score_column()?));
+        let scores = columns.flat_map(|scores| self.of.iter().map(|row| scores[*row as usize]));
+        let (least, most) = scores.fold((0.0_f64, 0.0_f64), |(least, most), score| (least.min(score), most.max(score)));
+        if most > least { most - least } else { 1.0 }
     }
 
     /// How far a row can move a metric without limits: by one if it is a share, else by the range of the labels.

@@ -1,11 +1,11 @@
 //! Figures that rank rows, made ready: the rows are sorted once, and every resample walks them with other weights.
 
-use slipway_contract::metrics::{Areas, Estimates};
+use slipway_contract::metrics::{Areas, Quantile, quantile_of_sorted};
 
 use super::units::Units;
 
-/// One row in a ranking.
-struct Ranked {
+/// One row under a curve.
+struct UnderCurve {
     unit: u32,
     /// Whether it is of the class.
     positive: bool,
@@ -15,7 +15,7 @@ struct Ranked {
 
 /// Precision-recall curves, one a class.
 pub(super) struct Curves {
-    curves: Vec<Vec<Ranked>>,
+    curves: Vec<Vec<UnderCurve>>,
     by_labels: bool,
 }
 
@@ -33,7 +33,7 @@ impl Curves {
             order
                 .iter()
                 .zip(next)
-                .map(|((score, row, unit), next)| Ranked {
+                .map(|((score, row, unit), next)| UnderCurve {
                     unit: *unit,
                     positive: areas.table.labels[*row as usize] as usize == *class,
                     last_of_tie: score.total_cmp(&next).is_ne(),
@@ -68,7 +68,7 @@ impl super::figure::Counted for Curves {
 }
 
 /// Average precision, and the weight of the positive rows.
-fn average_precision(curve: &[Ranked], counts: &[f64]) -> (f64, f64) {
+fn average_precision(curve: &[UnderCurve], counts: &[f64]) -> (f64, f64) {
     let (mut positives, mut found, mut sum, mut tied) = (0.0, 0.0, 0.0, 0.0);
     for row in curve {
         let count = counts[row.unit as usize];
@@ -85,47 +85,30 @@ fn average_precision(curve: &[Ranked], counts: &[f64]) -> (f64, f64) {
     (if positives > 0.0 { sum / positives } else { 0.0 }, positives)
 }
 
-/// Absolute errors in rising order, each with its unit.
-pub(super) struct Errors(Vec<(f64, u32)>);
+/// Values in rising order, each with its unit, of which a quantile is taken.
+pub(super) struct Ranked {
+    share: f64,
+    values: Vec<(f64, u32)>,
+}
 
-impl Errors {
-    /// Sorts the errors of some rows.
-    pub(super) fn of(table: &Estimates, of: &[u32], units: &Units) -> Self {
-        let error = |row: usize| (table.labels[row] - table.predictions[row]).abs();
-        let mut errors: Vec<(f64, u32)> =
-            of.iter().zip(&units.of_place).map(|(row, unit)| (error(*row as usize), *unit)).collect();
-        errors.sort_by(|one, other| one.0.total_cmp(&other.0));
-        Self(errors)
+impl Ranked {
+    /// Sorts the values of some rows.
+    pub(super) fn of(quantile: &Quantile<'_>, of: &[u32], units: &Units) -> Self {
+        let value = |row: u32| quantile.value(row as usize);
+        let mut values: Vec<(f64, u32)> =
+            of.iter().zip(&units.of_place).map(|(row, unit)| (value(*row), *unit)).collect();
+        values.sort_by(|one, other| one.0.total_cmp(&other.0));
+        Self { share: quantile.share(), values }
     }
 
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 }
 
-impl super::figure::Counted for Errors {
-    /// The median where each unit counts so often; the mean of the two middle ones of an even number.
+impl super::figure::Counted for Ranked {
     fn of(&self, counts: &[f64]) -> Option<f64> {
-        let half = self.0.iter().map(|(_, unit)| counts[*unit as usize]).sum::<f64>() / 2.0;
-        let mut below = 0.0;
-        let mut lower = None;
-        for (error, unit) in &self.0 {
-            let count = counts[*unit as usize];
-            if count <= 0.0 {
-                continue;
-            }
-            if let Some(lower) = lower {
-                return Some(f64::midpoint(lower, *error));
-            }
-            below += count;
-            if below > half {
-                return Some(*error);
-            }
-            if below >= half {
-                lower = Some(*error);
-            }
-        }
-        lower
+        quantile_of_sorted(self.share, self.values.iter().map(|(value, unit)| (*value, counts[*unit as usize])))
     }
 }

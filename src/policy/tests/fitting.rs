@@ -204,3 +204,12 @@ policies/digits.yaml:10:36: macro_f1 of at least 0.5 cannot be shown: it needs a
     assert_eq!(policy(&content).short_of_rows(1_000, "digits", now()), []);
     assert_eq!(policy(&content[6..]).short_of_rows(29, "digits", now()).len(), 1, "fewer rows than are resampled");
 }
+
+#[test]
+fn a_check_of_own_scores_does_not_fit_a_model_whose_trainer_brings_none() {
+    let said = unfit(&["metric: {mean_of: profit}, at_least: 1"], &of_pictures());
+    assert_snapshot!(said, @r#"
+policies/digits.yaml:6:16: mean_of(column="profit") needs scores that an evaluation computes itself; Slipway's trainer has none
+  help: name a metric of predicted classes or of their scores
+"#);
+}

@@ -6,6 +6,7 @@ mod data;
 mod extending;
 mod fitting;
 mod judging;
+mod own;
 mod reading;
 mod sample;
 mod shipping;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, Table};
+use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, RowScores, Table};
 use slipway_contract::{API_VERSION, Digest, EvaluationReport, Metric};
 
 use crate::domain::Verdict;
@@ -44,6 +44,7 @@ pub(super) fn evaluation(name: &str, table: Table) -> Evaluation {
         },
         table,
         attributes: Attributes::new(),
+        row_scores: RowScores::new(),
     };
     let every = slipway_contract::metrics::all(evaluation.table.len());
     for metric in STATED {
@@ -64,7 +65,7 @@ pub(super) fn evaluation_of(name: &str, predictions: Predictions) -> Evaluation 
 pub(super) fn classes_of(evaluation: &mut Evaluation) -> &mut Predictions {
     match &mut evaluation.table {
         Table::Classes(table) => table,
-        Table::Numbers(_) => panic!("a regressor's table"),
+        _ => panic!("no classifier's table"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The metrics by name: what each is about, its range, and which way is better.
 
-use super::Number;
+use super::{Better, Number, RowScore};
 
 /// What can be measured of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,6 +80,17 @@ pub enum Metric {
     /// The larger of the largest differences of true and of false positive rate, between groups (Fairlearn's
     /// `equalized_odds_difference`).
     EqualizedOddsDifference(Groups),
+    /// Mean of the evaluation's own scores in a column.
+    MeanOf(RowScore),
+    /// A quantile of the own scores in a column (`numpy.quantile`, `method="averaged_inverted_cdf"`).
+    QuantileOf {
+        /// The scores.
+        score: RowScore,
+        /// The quantile, between 0 and 1.
+        quantile: Number,
+    },
+    /// Share of rows whose own score in a column of truth values is true.
+    ShareOf(RowScore),
     /// What the artifact costs.
     Cost(Cost),
 }
@@ -130,6 +141,8 @@ pub enum Subject {
     Classes,
     /// A regressor's predictions.
     Numbers,
+    /// The evaluation's own scores, whatever the task.
+    Rows,
     /// The artifact itself.
     Artifact,
 }
@@ -146,6 +159,7 @@ impl Metric {
             | Self::MedianAbsoluteError
             | Self::PinballLoss { .. }
             | Self::IntervalCoverage { .. } => Subject::Numbers,
+            Self::MeanOf(_) | Self::QuantileOf { .. } | Self::ShareOf(_) => Subject::Rows,
             Self::Cost(_) => Subject::Artifact,
             _ => Subject::Classes,
         }
@@ -160,6 +174,9 @@ impl Metric {
             | Self::EqualOpportunityDifference(_)
             | Self::EqualizedOddsDifference(_) => false,
             Self::R2 | Self::IntervalCoverage { .. } => true,
+            Self::MeanOf(score) | Self::QuantileOf { score, .. } | Self::ShareOf(score) => {
+                score.better == Better::Higher
+            }
             _ => self.subject() == Subject::Classes,
         }
     }
@@ -170,7 +187,8 @@ impl Metric {
             Self::R2 => (f64::NEG_INFINITY, 1.0),
             Self::MatthewsCorrelation | Self::CohenKappa => (-1.0, 1.0),
             Self::BrierScore { class: None } | Self::SymmetricMeanAbsolutePercentageError => (0.0, 2.0),
-            Self::IntervalCoverage { .. } => (0.0, 1.0),
+            Self::IntervalCoverage { .. } | Self::ShareOf(_) => (0.0, 1.0),
+            Self::MeanOf(_) | Self::QuantileOf { .. } => (f64::NEG_INFINITY, f64::INFINITY),
             Self::LogLoss => (0.0, f64::INFINITY),
             _ if self.subject() == Subject::Classes => (0.0, 1.0),
             _ => (0.0, f64::INFINITY),
@@ -184,6 +202,7 @@ impl Metric {
             Self::Accuracy
                 | Self::TopKAccuracy { .. }
                 | Self::IntervalCoverage { .. }
+                | Self::ShareOf(_)
                 | Self::Precision(Average::Micro)
                 | Self::Recall(Average::Micro)
                 | Self::F1(Average::Micro)
@@ -204,9 +223,10 @@ impl Metric {
         )
     }
 
-    /// Whether the evaluator states it in its report: everything that predictions alone give.
+    /// Whether the evaluator has to state it in its report: everything that labels and predictions alone give. Metrics of own
+    /// scores may be stated.
     pub fn is_stated(&self) -> bool {
-        self.subject() != Subject::Artifact && self.column().is_none()
+        !matches!(self.subject(), Subject::Rows | Subject::Artifact) && self.column().is_none()
     }
 
     /// The class it is about, if it is about one.
@@ -222,6 +242,14 @@ impl Metric {
             Self::SelectionRateRatio(groups)
             | Self::EqualOpportunityDifference(groups)
             | Self::EqualizedOddsDifference(groups) => Some(&groups.class),
+            _ => None,
+        }
+    }
+
+    /// The column of own scores that it is computed from, if it is.
+    pub fn score_column(&self) -> Option<&str> {
+        match self {
+            Self::MeanOf(score) | Self::QuantileOf { score, .. } | Self::ShareOf(score) => Some(&score.column),
             _ => None,
         }
     }

@@ -7,6 +7,8 @@ mod fairness;
 mod kind;
 mod name;
 mod number;
+mod own;
+mod quantile;
 mod regression;
 mod score;
 mod sums;
@@ -22,9 +24,10 @@ pub use area::{Areas, Ranked, average_precision, roc_area};
 pub use kind::{Average, Cost, Groups, Metric, Subject};
 pub use name::{NAMES, NotAMetric};
 pub use number::Number;
-pub use regression::median_of_absolute_errors;
+pub use own::{Better, RowScore};
+pub use quantile::{Quantile, quantile_of_sorted};
 pub use sums::Sums;
-pub use table::{Attribute, Attributes, Estimates, Predictions, Rows, Table, View};
+pub use table::{Attribute, Attributes, Estimates, Predictions, RowScores, Rows, Table, View};
 
 /// How a metric is computed from rows.
 pub enum Form<'table> {
@@ -34,12 +37,12 @@ pub enum Form<'table> {
     RocArea(Areas<'table>),
     /// The area under precision-recall curves, which ranks the rows.
     PrecisionRecallArea(Areas<'table>),
-    /// The median of absolute errors, which ranks the rows.
-    MedianError(&'table Estimates),
+    /// A quantile, which ranks the rows.
+    Quantile(Quantile<'table>),
 }
 
 /// Why a metric cannot be computed from a table.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unmeasurable {
     /// The table is of the other task.
     #[error("it is for {expected}, and the rows are of {came}")]
@@ -58,6 +61,14 @@ pub enum Unmeasurable {
     /// A column that the predictions lack.
     #[error("the predictions have no column `{0}`")]
     NoColumn(String),
+    /// A column of which a share is asked holds more than two values.
+    #[error("the column `{column}` holds {came}, expected truth values (or 0 and 1) to take a share of")]
+    NotTruth {
+        /// The column.
+        column: String,
+        /// A value of it.
+        came: f64,
+    },
     /// It is no property of predictions.
     #[error("it is not computed from predictions")]
     NotOfRows,
@@ -71,7 +82,7 @@ impl Metric {
                 let table = rows
                     .table
                     .classes()
-                    .ok_or(Unmeasurable::Task { expected: "classification", came: "regression" })?;
+                    .ok_or(Unmeasurable::Task { expected: "classification", came: rows.table.task() })?;
                 if self.needs_scores() && table.scores.is_none() {
                     return Err(Unmeasurable::NoScores);
                 }
@@ -81,9 +92,10 @@ impl Metric {
                 let table = rows
                     .table
                     .numbers()
-                    .ok_or(Unmeasurable::Task { expected: "regression", came: "classification" })?;
+                    .ok_or(Unmeasurable::Task { expected: "regression", came: rows.table.task() })?;
                 regression::form(self, table)
             }
+            Subject::Rows => own::form(self, rows.row_scores),
             Subject::Artifact => Err(Unmeasurable::NotOfRows),
         }
     }
@@ -114,8 +126,8 @@ impl Metric {
 
     /// The metric of a classifier over all rows; `None` if it cannot be computed or is undefined there.
     pub fn of(&self, table: &Predictions) -> Option<f64> {
-        let attributes = Attributes::new();
-        let rows = Rows { table: View::Classes(table), attributes: &attributes };
+        let (attributes, row_scores) = (Attributes::new(), RowScores::new());
+        let rows = Rows { table: View::Classes(table), attributes: &attributes, row_scores: &row_scores };
         self.over(rows, &all(table.len())).ok().flatten()
     }
 
@@ -141,7 +153,7 @@ impl Metric {
             Form::Sums(sums) => sums.over(weighted),
             Form::RocArea(areas) => areas.mean(&weighted, roc_area),
             Form::PrecisionRecallArea(areas) => areas.mean(&weighted, |items| Some(average_precision(items))),
-            Form::MedianError(table) => median_of_absolute_errors(table, weighted),
+            Form::Quantile(quantile) => quantile.over(weighted),
         };
         Ok(value.filter(|value| value.is_finite()))
     }

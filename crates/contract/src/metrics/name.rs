@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::kind::Groups;
-use super::{Average, Cost, Metric, Number};
+use super::{Average, Better, Cost, Metric, Number, RowScore};
 
 /// Bins of the calibration error where nothing is said.
 const USUAL_BINS: u32 = 15;
@@ -14,7 +14,7 @@ const USUAL_BINS: u32 = 15;
 pub(super) const MOST: u32 = 10_000;
 
 /// Every name, with the keys it needs and those it may have.
-pub(super) const FORMS: [(&str, &[&str], &[&str]); 47] = [
+pub(super) const FORMS: [(&str, &[&str], &[&str]); 50] = [
     ("accuracy", &[], &[]),
     ("balanced_accuracy", &[], &[]),
     ("top_k_accuracy", &["k"], &[]),
@@ -56,6 +56,9 @@ pub(super) const FORMS: [(&str, &[&str], &[&str]); 47] = [
     ("selection_rate_ratio", &["class", "by"], &[]),
     ("equal_opportunity_difference", &["class", "by"], &[]),
     ("equalized_odds_difference", &["class", "by"], &[]),
+    ("mean_of", &["column"], &["better"]),
+    ("quantile_of", &["column", "quantile"], &["better"]),
+    ("share_of", &["column"], &["better"]),
     ("artifact_bytes", &[], &[]),
     ("artifact_parameters", &[], &[]),
     ("training_seconds", &[], &[]),
@@ -106,11 +109,20 @@ pub(super) struct Keys {
     lower: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upper: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    better: Option<Better>,
 }
 
 impl Keys {
+    /// What a text in the place of the keys says, if the metric of this name needs a column and nothing else.
+    pub(super) fn of_text(name: &str, text: &str) -> Option<Self> {
+        takes_text(name).then(|| Self { column: Some(text.to_owned()), ..Self::default() })
+    }
+
     fn present(&self) -> impl Iterator<Item = &'static str> {
-        let Self { k, beta, bins, class, by, quantile, lower, upper } = self;
+        let Self { k, beta, bins, class, by, quantile, lower, upper, column, better } = self;
         [
             ("k", k.is_some()),
             ("beta", beta.is_some()),
@@ -120,10 +132,17 @@ impl Keys {
             ("quantile", quantile.is_some()),
             ("lower", lower.is_some()),
             ("upper", upper.is_some()),
+            ("column", column.is_some()),
+            ("better", better.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, is_present)| is_present.then_some(name))
     }
+}
+
+/// Whether a column's name may stand in the place of the keys: `{mean_of: profit}`.
+pub(super) fn takes_text(name: &str) -> bool {
+    FORMS.iter().any(|(known, needed, _)| *known == name && *needed == ["column"])
 }
 
 /// The keys that a name needs.
@@ -156,6 +175,7 @@ fn example(keys: &[&str]) -> String {
         "quantile" | "upper" => "0.9",
         "lower" => "0.1",
         "by" => "region",
+        "column" => "profit",
         _ => "shirt",
     };
     keys.iter().map(|key| format!("{key}: {}", value(key))).collect::<Vec<_>>().join(", ")
@@ -189,6 +209,12 @@ impl Metric {
         };
         let groups =
             || Groups { class: keys.class.clone().unwrap_or_default(), by: keys.by.clone().unwrap_or_default() };
+        let score = || match keys.column.as_deref() {
+            Some(column) if !column.is_empty() => {
+                Ok(RowScore { column: column.to_owned(), better: keys.better.unwrap_or_default() })
+            }
+            _ => refuse(format!("`column` of `{name}` is empty, expected the name of a column of the predictions")),
+        };
         Ok(match family {
             "accuracy" => Self::Accuracy,
             "balanced_accuracy" => Self::BalancedAccuracy,
@@ -223,6 +249,11 @@ impl Metric {
             "selection_rate_ratio" => Self::SelectionRateRatio(groups()),
             "equal_opportunity_difference" => Self::EqualOpportunityDifference(groups()),
             "equalized_odds_difference" => Self::EqualizedOddsDifference(groups()),
+            "mean_of" => Self::MeanOf(score()?),
+            "quantile_of" => {
+                Self::QuantileOf { score: score()?, quantile: number(name, "quantile", keys.quantile, 1.0)? }
+            }
+            "share_of" => Self::ShareOf(score()?),
             "artifact_bytes" => Self::Cost(Cost::ArtifactBytes),
             "artifact_parameters" => Self::Cost(Cost::ArtifactParameters),
             "training_seconds" => Self::Cost(Cost::TrainingSeconds),
@@ -270,6 +301,13 @@ impl Metric {
             | Self::EqualizedOddsDifference(groups) => {
                 (keys.class, keys.by) = (Some(groups.class.clone()), Some(groups.by.clone()));
             }
+            Self::MeanOf(score) | Self::QuantileOf { score, .. } | Self::ShareOf(score) => {
+                keys.column = Some(score.column.clone());
+                keys.better = Some(score.better).filter(|better| *better != Better::default());
+                if let Self::QuantileOf { quantile, .. } = self {
+                    keys.quantile = Some(quantile.0);
+                }
+            }
             _ => {}
         }
         (name, keys)
@@ -296,6 +334,9 @@ impl Metric {
             Self::SelectionRateRatio(_) => "selection_rate_ratio",
             Self::EqualOpportunityDifference(_) => "equal_opportunity_difference",
             Self::EqualizedOddsDifference(_) => "equalized_odds_difference",
+            Self::MeanOf(_) => "mean_of",
+            Self::QuantileOf { .. } => "quantile_of",
+            Self::ShareOf(_) => "share_of",
             Self::Cost(Cost::ArtifactBytes) => "artifact_bytes",
             Self::Cost(Cost::ArtifactParameters) => "artifact_parameters",
             Self::Cost(Cost::TrainingSeconds) => "training_seconds",
@@ -308,8 +349,9 @@ impl Metric {
 
     /// The metric as a sentence names it: ``recall of `shirt` ``.
     pub fn words(&self) -> String {
-        let (name, Keys { k, beta, bins, class, by, quantile, lower, upper }) = self.parts();
+        let (name, Keys { k, beta, bins, class, by, quantile, lower, upper, column, better }) = self.parts();
         let parts = [
+            column.map(|column| format!(" `{column}`")),
             k.map(|k| format!(" at k = {k}")),
             beta.map(|beta| format!(" at β = {beta}")),
             bins.map(|bins| format!(" over {bins} bins")),
@@ -318,6 +360,7 @@ impl Metric {
             quantile.map(|quantile| format!(" at {quantile}")),
             lower.map(|lower| format!(" from {lower}")),
             upper.map(|upper| format!(" to {upper}")),
+            better.map(|_| " (lower is better)".to_owned()),
         ];
         std::iter::once(name.into_owned()).chain(parts.into_iter().flatten()).collect()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Attribute, Attributes, Estimates, Metric, Predictions, Rows, Table, all, drift};
+use super::{Attribute, Attributes, Estimates, Metric, Predictions, RowScores, Rows, Table, all, drift};
 
 const CASES: &str = include_str!("reference.jsonl");
 
@@ -55,7 +55,8 @@ fn of_rows(
     weights: Option<&[f64]>,
     values: &BTreeMap<String, Option<f64>>,
 ) -> Vec<String> {
-    let rows = Rows { table: table.view(), attributes };
+    let row_scores = RowScores::new();
+    let rows = Rows { table: table.view(), attributes, row_scores: &row_scores };
     let weight = |place: usize| weights.map_or(1.0, |weights| weights[place]);
     let differences = values.iter().filter_map(|(name, expected)| {
         let metric: Metric = name.parse().expect(name);

@@ -1,12 +1,12 @@
 //! Metrics of predicted numbers.
 
-use super::{Estimates, Form, Metric, Number, Sums, Unmeasurable};
+use super::{Estimates, Form, Metric, Number, Quantile, Sums, Unmeasurable};
 
 /// How a metric is computed from a regressor's rows.
 pub(super) fn form<'table>(metric: &Metric, table: &'table Estimates) -> Result<Form<'table>, Unmeasurable> {
-    let error = |row: usize| (table.labels[row] - table.predictions[row]).abs();
+    let error = move |row: usize| (table.labels[row] - table.predictions[row]).abs();
     let sums = match metric {
-        Metric::MedianAbsoluteError => return Ok(Form::MedianError(table)),
+        Metric::MedianAbsoluteError => return Ok(Form::Quantile(Quantile::new(0.5, error))),
         Metric::RootMeanSquaredError => Sums::mean(move |row| error(row).powi(2), f64::sqrt),
         Metric::R2 => explained_variance(table),
         Metric::MeanAbsolutePercentageError => {
@@ -72,26 +72,4 @@ fn explained_variance(table: &Estimates) -> Sums<'_> {
         }
         Some(1.0 - errors / variance)
     })
-}
-
-/// The median of the absolute errors of weighted rows: the mean of the two middle ones if half the weight lies on each side.
-pub fn median_of_absolute_errors(table: &Estimates, rows: impl Iterator<Item = (usize, f64)>) -> Option<f64> {
-    let mut errors: Vec<(f64, f64)> =
-        rows.map(|(row, weight)| ((table.labels[row] - table.predictions[row]).abs(), weight)).collect();
-    errors.retain(|(_, weight)| *weight > 0.0);
-    errors.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let half = errors.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
-    let mut below = 0.0;
-    for (place, (error, weight)) in errors.iter().enumerate() {
-        below += weight;
-        if below > half {
-            return Some(*error);
-        }
-        if below >= half
-            && let Some((next, _)) = errors.get(place + 1)
-        {
-            return Some(f64::midpoint(*error, *next));
-        }
-    }
-    errors.last().map(|(error, _)| *error)
 }

@@ -39,6 +39,9 @@ pub struct Attribute {
     pub of_row: Vec<u32>,
 }
 
+/// The evaluation's own scores by the name of their column, a finite number for every row; truth values are zero and one.
+pub type RowScores = BTreeMap<String, Vec<f64>>;
+
 /// The rows of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Table {
@@ -46,6 +49,8 @@ pub enum Table {
     Classes(Predictions),
     /// Of a regressor.
     Numbers(Estimates),
+    /// Of neither: rows that have a name and own scores, but no label.
+    Unlabelled(Vec<String>),
 }
 
 /// Attributes of rows by name.
@@ -58,6 +63,8 @@ pub enum View<'table> {
     Classes(&'table Predictions),
     /// Of a regressor.
     Numbers(&'table Estimates),
+    /// Of neither: the names of rows without labels.
+    Unlabelled(&'table [String]),
 }
 
 /// A table with the attributes of its rows.
@@ -67,6 +74,8 @@ pub struct Rows<'table> {
     pub table: View<'table>,
     /// What the rows may be grouped by.
     pub attributes: &'table Attributes,
+    /// The model's own scores.
+    pub row_scores: &'table RowScores,
 }
 
 impl Predictions {
@@ -112,6 +121,7 @@ impl Table {
         match self {
             Self::Classes(table) => View::Classes(table),
             Self::Numbers(table) => View::Numbers(table),
+            Self::Unlabelled(rows) => View::Unlabelled(rows),
         }
     }
 
@@ -130,6 +140,7 @@ impl Table {
         match self {
             Self::Classes(table) => &table.rows,
             Self::Numbers(table) => &table.rows,
+            Self::Unlabelled(rows) => rows,
         }
     }
 }
@@ -140,6 +151,7 @@ impl<'table> View<'table> {
         match self {
             Self::Classes(table) => table.labels.len(),
             Self::Numbers(table) => table.labels.len(),
+            Self::Unlabelled(rows) => rows.len(),
         }
     }
 
@@ -152,15 +164,24 @@ impl<'table> View<'table> {
     pub fn classes(self) -> Option<&'table Predictions> {
         match self {
             Self::Classes(table) => Some(table),
-            Self::Numbers(_) => None,
+            Self::Numbers(_) | Self::Unlabelled(_) => None,
         }
     }
 
     /// The regressor's table, if it is one.
     pub fn numbers(self) -> Option<&'table Estimates> {
         match self {
-            Self::Classes(_) => None,
             Self::Numbers(table) => Some(table),
+            Self::Classes(_) | Self::Unlabelled(_) => None,
+        }
+    }
+
+    /// What its rows are of, as messages say it.
+    pub fn task(self) -> &'static str {
+        match self {
+            Self::Classes(_) => "classification",
+            Self::Numbers(_) => "regression",
+            Self::Unlabelled(_) => "neither task: they have no labels",
         }
     }
 }

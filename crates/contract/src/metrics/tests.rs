@@ -1,6 +1,8 @@
 //! Names and edges of metrics; their values are held to other libraries' in `reference`.
 
-use super::{Attribute, Attributes, Average, Metric, NAMES, Number, Predictions, Rows, View, all};
+use super::{
+    Attribute, Attributes, Average, Better, Metric, NAMES, Number, Predictions, RowScore, RowScores, Rows, View, all,
+};
 
 pub(super) fn table(classes: usize, labels: &[u32], predictions: &[u32], scores: Option<&[f32]>) -> Predictions {
     Predictions {
@@ -22,6 +24,11 @@ fn every_metric_is_written_and_read_back_in_every_form() {
         Metric::FBeta { beta: Number(0.5), average: Average::Weighted },
         Metric::ExpectedCalibrationError { bins: 10 },
         Metric::IntervalCoverage { lower: Number(0.1), upper: Number(0.9) },
+        Metric::MeanOf(RowScore { column: "a, \"b\"".to_owned(), better: Better::Higher }),
+        Metric::QuantileOf {
+            score: RowScore { column: "latency".to_owned(), better: Better::Lower },
+            quantile: Number(0.9),
+        },
     ];
     let keys = [
         "accuracy",
@@ -31,6 +38,8 @@ fn every_metric_is_written_and_read_back_in_every_form() {
         "weighted_f_beta(beta=0.5)",
         "expected_calibration_error(bins=10)",
         "interval_coverage(lower=0.1, upper=0.9)",
+        r#"mean_of(column="a, \"b\"")"#,
+        r#"quantile_of(better="lower", column="latency", quantile=0.9)"#,
     ];
     for (metric, key) in metrics.into_iter().zip(keys) {
         assert_eq!(metric.to_string(), key);
@@ -48,7 +57,8 @@ fn every_metric_is_written_and_read_back_in_every_form() {
 #[test]
 fn every_name_makes_the_metric_of_that_name() {
     for name in NAMES {
-        let keys = r#"{"k": 2, "beta": 2, "class": "a", "by": "b", "quantile": 0.5, "lower": 0.1, "upper": 0.9}"#;
+        let keys = r#"{"k": 2, "beta": 2, "class": "a", "by": "b", "quantile": 0.5, "lower": 0.1, "upper": 0.9,
+            "column": "profit"}"#;
         let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_str(keys).expect("JSON");
         let parsed: Metric = name.parse().unwrap_or_else(|_| {
             let needed = super::name::needed_by(name);
@@ -126,10 +136,69 @@ fn a_group_that_shows_no_rate_leaves_fairness_undefined() {
     };
     let metric: Metric = "equal_opportunity_difference(class=\"1\", by=\"sex\")".parse().expect("a metric");
     let over = |attributes: &Attributes| {
-        let rows = Rows { table: View::Classes(&table), attributes };
+        let row_scores = RowScores::new();
+        let rows = Rows { table: View::Classes(&table), attributes, row_scores: &row_scores };
         metric.over(rows, &all(4))
     };
     assert_eq!(over(&groups(&[0, 1, 0, 1])), Ok(Some(1.0)));
     assert_eq!(over(&groups(&[0, 0, 1, 1])), Ok(None));
     assert_eq!(over(&Attributes::new()).expect_err("no column").to_string(), "the predictions have no column `sex`");
+}
+
+/// Figures of a column of own scores over rows without labels.
+fn own(metric: &str, values: &[f64], weights: &[f64]) -> Result<Option<f64>, super::Unmeasurable> {
+    let names: Vec<String> = (0..values.len()).map(|row| row.to_string()).collect();
+    let (attributes, row_scores) = (Attributes::new(), RowScores::from([("s".to_owned(), values.to_vec())]));
+    let rows = Rows { table: View::Unlabelled(&names), attributes: &attributes, row_scores: &row_scores };
+    let metric: Metric = metric.parse().expect("a metric");
+    metric.weighted(rows, &all(values.len()), |place| weights[place])
+}
+
+#[test]
+fn own_scores_have_a_mean_quantiles_and_a_share_whatever_the_task() {
+    let (values, ones) = ([4.0, 1.0, 3.0, 2.0], [1.0; 4]);
+    assert_eq!(own("mean_of(column=\"s\")", &values, &ones), Ok(Some(2.5)));
+    assert_eq!(own("mean_of(column=\"s\")", &values, &[3.0, 1.0, 0.0, 0.0]), Ok(Some(3.25)));
+    // numpy.quantile([4, 1, 3, 2], share, method="averaged_inverted_cdf")
+    for (share, expected) in [(0.1, 1.0), (0.25, 1.5), (0.5, 2.5), (0.6, 3.0), (0.75, 3.5), (0.9, 4.0)] {
+        assert_eq!(own(&format!("quantile_of(column=\"s\", quantile={share})"), &values, &ones), Ok(Some(expected)));
+    }
+    // A weight of two is the row twice: numpy.quantile([4, 4, 1, 2], 0.5, …)
+    assert_eq!(own("quantile_of(column=\"s\", quantile=0.5)", &values, &[2.0, 1.0, 0.0, 1.0]), Ok(Some(3.0)));
+    assert_eq!(own("share_of(column=\"s\")", &[1.0, 0.0, 1.0, 1.0], &ones), Ok(Some(0.75)));
+    let said = |metric: &str| own(metric, &values, &ones).expect_err("a refusal").to_string();
+    assert_eq!(
+        said("share_of(column=\"s\")"),
+        "the column `s` holds 4, expected truth values (or 0 and 1) to take a share of"
+    );
+    assert_eq!(said("mean_of(column=\"t\")"), "the predictions have no column `t`");
+    assert_eq!(said("accuracy"), "it is for classification, and the rows are of neither task: they have no labels");
+}
+
+#[test]
+fn own_scores_are_named_in_short_and_say_which_way_is_better() {
+    let read = |value: serde_json::Value| serde_json::from_value::<Metric>(value);
+    let short = read(serde_json::json!({"mean_of": "ndcg"})).expect("a metric");
+    assert_eq!(short, read(serde_json::json!({"mean_of": {"column": "ndcg", "better": "higher"}})).expect("the same"));
+    assert!(short.higher_is_better());
+    let lower = read(serde_json::json!({"mean_of": {"column": "cost", "better": "lower"}})).expect("a metric");
+    assert!(!lower.higher_is_better());
+    assert_eq!(lower.words(), "mean_of `cost` (lower is better)");
+    let said = |value: serde_json::Value| read(value).expect_err("a refusal").to_string();
+    assert_eq!(
+        said(serde_json::json!({"mean_of": ""})),
+        "`column` of `mean_of` is empty, expected the name of a column of the predictions"
+    );
+    assert_eq!(
+        said(serde_json::json!("share_of")),
+        "`share_of` needs the key `column`, such as `{share_of: {column: profit}}`"
+    );
+    assert!(
+        said(serde_json::json!({"quantile_of": "latency"})).contains("expected a mapping of the keys of `quantile_of`")
+    );
+    assert!(said(serde_json::json!({"recall": "shirt"})).contains("expected a mapping of the keys of `recall`"));
+    assert!(
+        said(serde_json::json!({"mean_of": {"column": "a", "better": "more"}}))
+            .contains("expected `higher` or `lower`")
+    );
 }

@@ -5,10 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Error as _, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::name::{FORMS, Keys, MOST};
+use super::name::{FORMS, Keys, MOST, takes_text};
 use super::{Metric, NAMES, NotAMetric};
 
 impl fmt::Display for Metric {
@@ -103,11 +104,39 @@ impl<'de> Visitor<'de> for Reader {
         if !NAMES.contains(&name.as_str()) {
             return Err(A::Error::unknown_variant(&name, &NAMES));
         }
-        let keys: Keys = map.next_value()?;
+        let keys = map.next_value_seed(KeysOf(&name))?;
         if let Some(more) = map.next_key::<String>()? {
             return Err(A::Error::custom(format!("`{name}` and `{more}` came, expected one metric")));
         }
         Metric::of_keys(&name, keys).map_err(Self::complaint)
+    }
+}
+
+/// Reads the keys of the metric of a name.
+struct KeysOf<'name>(&'name str);
+
+impl<'de> DeserializeSeed<'de> for KeysOf<'_> {
+    type Value = Keys;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Keys, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeysOf<'_> {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or = if takes_text(self.0) { "the name of a column, or " } else { "" };
+        write!(f, "{or}a mapping of the keys of `{}`", self.0)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Keys, E> {
+        Keys::of_text(self.0, text).ok_or_else(|| E::invalid_type(Unexpected::Str(text), &self))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Keys, A::Error> {
+        Keys::deserialize(MapAccessDeserializer::new(map))
     }
 }
 
@@ -122,6 +151,8 @@ impl JsonSchema for Metric {
         let type_of = |key: &str| match key {
             "k" | "bins" => serde_json::json!({"type": "integer", "minimum": 1, "maximum": MOST}),
             "class" | "by" => serde_json::json!({"type": "string"}),
+            "column" => serde_json::json!({"type": "string", "minLength": 1}),
+            "better" => serde_json::json!({"enum": ["higher", "lower"]}),
             _ => serde_json::json!({"type": "number", "exclusiveMinimum": 0}),
         };
         let with_keys = FORMS.iter().filter(|(_, needed, allowed)| !needed.is_empty() || !allowed.is_empty());
@@ -132,6 +163,8 @@ impl JsonSchema for Metric {
                 let form = serde_json::json!({
                     "type": "object", "properties": keys, "required": needed, "additionalProperties": false,
                 });
+                let text = serde_json::json!({"type": "string", "minLength": 1});
+                let form = if takes_text(name) { serde_json::json!({"anyOf": [text, form]}) } else { form };
                 ((*name).to_owned(), form)
             })
             .collect();

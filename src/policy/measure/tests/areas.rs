@@ -1,7 +1,7 @@
 //! Areas under curves: their errors against a direct computation, and rankings that were made ready against the metric itself.
 
 use slipway_contract::Metric;
-use slipway_contract::metrics::{Attributes, Estimates, Form, Predictions, Rows, View, all};
+use slipway_contract::metrics::{Attributes, Estimates, Form, Predictions, RowScores, Rows, View, all};
 
 use super::super::delong;
 use super::super::figure::{Compared, Counted};
@@ -40,9 +40,12 @@ fn the_error_of_an_area_and_of_a_difference_is_delongs() {
         5, 26, 13, 35,
     ];
     let (one, other) = (scored(&one, &labels), scored(&other, &labels));
-    let attributes = Attributes::new();
-    let [candidate, champion] =
-        [&one, &other].map(|table| Rows { table: View::Classes(table), attributes: &attributes });
+    let (attributes, row_scores) = (Attributes::new(), RowScores::new());
+    let [candidate, champion] = [&one, &other].map(|table| Rows {
+        table: View::Classes(table),
+        attributes: &attributes,
+        row_scores: &row_scores,
+    });
     let of = all(32);
     for metric in ["roc_auc(class=\"yes\")", "roc_auc(class=\"no\")", "macro_roc_auc"] {
         let metric: Metric = metric.parse().expect("a metric");
@@ -69,6 +72,7 @@ fn a_ranking_made_ready_gives_the_metric_for_any_counts() {
         predictions: scores.iter().map(|score| f64::from(*score)).collect(),
         quantiles: std::collections::BTreeMap::new(),
     };
+    let row_scores = RowScores::from([("s".to_owned(), numbers.predictions.clone())]);
     let attributes = Attributes::new();
     let of = all(60);
     let units = Units::deal(&of, None, 1);
@@ -79,9 +83,11 @@ fn a_ranking_made_ready_gives_the_metric_for_any_counts() {
         ("log_loss", View::Classes(&table)),
         ("median_absolute_error", View::Numbers(&numbers)),
         ("r2", View::Numbers(&numbers)),
+        ("mean_of(column=\"s\")", View::Numbers(&numbers)),
+        ("quantile_of(column=\"s\", quantile=0.8)", View::Unlabelled(&numbers.rows)),
     ] {
         let metric: Metric = metric.parse().expect("a metric");
-        let rows = Rows { table: view, attributes: &attributes };
+        let rows = Rows { table: view, attributes: &attributes, row_scores: &row_scores };
         assert!(metric.form(rows).is_ok_and(|form| !matches!(form, Form::RocArea(_))));
         let ready = Compared::of(&metric, rows, None, false, &of, &units).expect("a figure");
         for _ in 0..20 {

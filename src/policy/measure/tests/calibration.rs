@@ -1,7 +1,7 @@
 //! Whether a gate at 95 % confidence passes a candidate exactly at the threshold in about 5 % of cases, as it promises.
 
 use slipway_contract::Metric;
-use slipway_contract::metrics::{Attributes, Average, Predictions, Rows, View, all};
+use slipway_contract::metrics::{Attributes, Average, Predictions, RowScores, Rows, View, all};
 
 use super::super::newcombe::{self, Pairs};
 use super::super::normal::quantile;
@@ -140,10 +140,10 @@ fn the_bootstrap_of_macro_f1_passes_a_candidate_at_the_threshold_in_about_five_o
     let (mut wrong_pass, mut wrong_fail) = (0, 0);
     for _ in 0..ROUNDS {
         let table = draw_table(&mut random, 200);
-        let attributes = Attributes::new();
+        let (attributes, row_scores) = (Attributes::new(), RowScores::new());
         let question = Question {
             metric: &Metric::F1(Average::Macro),
-            candidate: Rows { table: View::Classes(&table), attributes: &attributes },
+            candidate: Rows { table: View::Classes(&table), attributes: &attributes, row_scores: &row_scores },
             champion: None,
             relative: false,
             against_none: false,

@@ -1,0 +1,39 @@
+//! Metrics of the evaluation's own scores: columns in which each row has a figure that its evaluator computed.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Form, Metric, Quantile, RowScores, Sums, Unmeasurable};
+
+/// A column of own scores, such as the NDCG of each query or the profit of each case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowScore {
+    /// The column of the predictions that holds a score for every row.
+    pub column: String,
+    /// Which way is better.
+    pub better: Better,
+}
+
+/// Which way a score is better.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// More is better.
+    #[default]
+    Higher,
+    /// Less is better.
+    Lower,
+}
+
+/// How a metric of own scores is computed. A share needs scores that are zero or one, which truth values are read as.
+pub(super) fn form<'table>(metric: &Metric, row_scores: &'table RowScores) -> Result<Form<'table>, Unmeasurable> {
+    let missing = || Unmeasurable::NoColumn(metric.score_column().unwrap_or_default().to_owned());
+    let values = metric.score_column().and_then(|column| row_scores.get(column)).ok_or_else(missing)?;
+    match metric {
+        Metric::QuantileOf { quantile, .. } => Ok(Form::Quantile(Quantile::new(quantile.0, move |row| values[row]))),
+        Metric::ShareOf(score) => match values.iter().find(|value| **value != 0.0 && (**value - 1.0).abs() > 0.0) {
+            Some(value) => Err(Unmeasurable::NotTruth { column: score.column.clone(), came: *value }),
+            None => Ok(Form::Sums(Sums::mean(move |row| values[row], |share| share))),
+        },
+        _ => Ok(Form::Sums(Sums::mean(move |row| values[row], |mean| mean))),
+    }
+}

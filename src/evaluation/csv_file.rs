@@ -1,0 +1,155 @@
+//! Reads a CSV file whole: the cells of each column one behind the other, so that columns can be read one by one.
+
+use csv_core::{ReadRecordResult, Reader};
+
+use super::EvaluationError;
+use super::cell::{Cell, Kind};
+use super::source::{Column, same_rows, too_large};
+
+/// Bytes a CSV file may have: what a parquet file of the size allowed has in a quarter of it.
+const MOST_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Columns a CSV file may have: scores of as many classes as a report may name, and room for more.
+const MOST_COLUMNS: usize = 20_000;
+
+/// Cells a CSV file may have: each takes four bytes besides its text.
+const MOST_CELLS: u64 = 100_000_000;
+
+/// How pandas calls an index without a name when it reads one back; in the file the name is empty.
+const UNNAMED: &str = "Unnamed: ";
+
+/// A CSV file in memory. Its first record names the columns.
+pub(super) struct CsvFile(Vec<Cells>);
+
+/// The cells of a column.
+struct Cells {
+    name: String,
+    text: String,
+    /// Where each cell ends in the text.
+    ends: Vec<u32>,
+}
+
+impl CsvFile {
+    /// Reads a file that is to have so many rows. Columns without a name are left out: an index that nobody named.
+    pub(super) fn open(bytes: &[u8], file: &'static str, expected: u64) -> Result<Self, EvaluationError> {
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(too_large(file, "bytes", bytes.len() as u64, MOST_BYTES));
+        }
+        let mut records = Records::of(bytes);
+        if !records.advance(file)? {
+            return Err(EvaluationError::Csv { line: 1, why: "nothing came, expected a line of names".to_owned() });
+        }
+        let width = records.len();
+        let (mut columns, mut kept) = (Vec::new(), Vec::new());
+        for index in 0..width {
+            let name = records.cell(index)?;
+            if !name.is_empty() && !name.starts_with(UNNAMED) {
+                columns.push(Cells { name: name.to_owned(), text: String::new(), ends: Vec::new() });
+                kept.push(index);
+            }
+        }
+        let mut rows = 0;
+        while records.advance(file)? {
+            rows += 1;
+            if rows > expected {
+                break;
+            }
+            let cells = rows.saturating_mul(width as u64);
+            if cells > MOST_CELLS {
+                return Err(too_large(file, "cells", cells, MOST_CELLS));
+            }
+            if records.len() != width {
+                let why = format!("{} cells came, expected {width}, one for each name", records.len());
+                return Err(EvaluationError::Csv { line: records.line, why });
+            }
+            for (column, index) in columns.iter_mut().zip(&kept) {
+                column.text.push_str(records.cell(*index)?);
+                // The text is no longer than the file, whose length fits.
+                column.ends.push(u32::try_from(column.text.len()).unwrap_or(u32::MAX));
+            }
+        }
+        same_rows(file, "the file", rows, expected)?;
+        Ok(Self(columns))
+    }
+
+    /// Its columns.
+    pub(super) fn columns(&self, file: &'static str) -> Vec<Column> {
+        let column =
+            |(index, cells): (usize, &Cells)| Column { index, name: cells.name.clone(), kind: Kind::Written, file };
+        self.0.iter().enumerate().map(column).collect()
+    }
+
+    /// Shows every cell of a column with its row, from zero; refuses empty ones. Answers the number of rows.
+    pub(super) fn each(
+        &self,
+        column: &Column,
+        mut visit: impl FnMut(u64, Cell<'_>) -> Result<(), EvaluationError>,
+    ) -> Result<u64, EvaluationError> {
+        let cells = &self.0[column.index];
+        let mut start = 0;
+        for (row, end) in (0..).zip(&cells.ends) {
+            let end = *end as usize;
+            if start == end {
+                return Err(column.without_value(row));
+            }
+            visit(row, Cell::Written(&cells.text[start..end]))?;
+            start = end;
+        }
+        Ok(cells.ends.len() as u64)
+    }
+}
+
+/// The records of a file, one at a time, in buffers that do not grow with what the file claims.
+struct Records<'file> {
+    reader: Reader,
+    left: &'file [u8],
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    cells: usize,
+    /// The line in which the record begins, from one.
+    line: u64,
+}
+
+impl<'file> Records<'file> {
+    fn of(bytes: &'file [u8]) -> Self {
+        let left = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        Self { reader: Reader::new(), left, text: vec![0; 4_096], ends: vec![0; MOST_COLUMNS], cells: 0, line: 1 }
+    }
+
+    /// Goes on to the next record; false at the end.
+    fn advance(&mut self, file: &'static str) -> Result<bool, EvaluationError> {
+        self.line = self.reader.line();
+        let (mut written, mut cells) = (0, 0);
+        loop {
+            let (result, read, wrote, ended) =
+                self.reader.read_record(self.left, &mut self.text[written..], &mut self.ends[cells..]);
+            self.left = &self.left[read..];
+            (written, cells) = (written + wrote, cells + ended);
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                // Twice as much at a time: a record has no more bytes than the file.
+                ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
+                ReadRecordResult::OutputEndsFull => {
+                    return Err(too_large(file, "columns", cells as u64 + 1, MOST_COLUMNS as u64));
+                }
+                ReadRecordResult::Record => {
+                    self.cells = cells;
+                    return Ok(true);
+                }
+                ReadRecordResult::End => return Ok(false),
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.cells
+    }
+
+    fn cell(&self, index: usize) -> Result<&str, EvaluationError> {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        std::str::from_utf8(&self.text[start..self.ends[index]]).map_err(|_| EvaluationError::Csv {
+            line: self.line,
+            why: format!("cell {} holds bytes that are no text, expected UTF-8", index + 1),
+        })
+    }
+}
