@@ -108,6 +108,19 @@ struct Broken {
     content: Vec<u8>,
 }
 
+/// The files that marks are looked for in.
+fn manifests() -> Held {
+    let manifests = [".yaml", ".yml"].map(|ending| (ending.to_owned(), LARGEST_MANIFEST));
+    let quoting = QUOTING.map(|ending| (ending.to_owned(), 0));
+    let endings = manifests.into_iter().chain(quoting).collect();
+    Held { texts: [MENTIONED, LFS].map(str::to_owned).to_vec(), endings, others: LARGEST_OTHER }
+}
+
+/// How large a file of this name is at most, in bytes, to be looked into for marks.
+pub fn largest_manifest(path: &str) -> u64 {
+    manifests().most_bytes(path)
+}
+
 /// Finds the marks of an environment.
 pub(super) struct Marks {
     /// The folder of the environment in its repository, with a slash at its end; empty for all of it.
@@ -120,11 +133,7 @@ impl Marks {
     /// The marks below a folder; everywhere if there is none.
     pub(super) fn below(folder: Option<&str>) -> Self {
         let folder = folder.map_or_else(String::new, |folder| format!("{}/", folder.trim_matches('/')));
-        let manifests = [".yaml", ".yml"].map(|ending| (ending.to_owned(), LARGEST_MANIFEST));
-        let quoting = QUOTING.map(|ending| (ending.to_owned(), 0));
-        let endings = manifests.into_iter().chain(quoting).collect();
-        let held = Held { texts: [MENTIONED, LFS].map(str::to_owned).to_vec(), endings, others: LARGEST_OTHER };
-        Self { folder, held, known: Mutex::default() }
+        Self { folder, held: manifests(), known: Mutex::default() }
     }
 
     /// Whether a path could be one of the environment's manifests.

@@ -88,6 +88,7 @@ pub use crash_point::CrashPoint;
 pub use environment::Environment;
 pub use examine::{Findings, Repository, misnamed_model};
 pub use explain::{Explanation, KeyPart};
+pub use marks::largest_manifest;
 pub use page::page_of;
 use remotes::Remotes;
 pub use request::{Merge, Requests};

@@ -113,3 +113,21 @@ fn training_by_hand_says_what_a_server_would_refuse() {
                     among `spec.paths`";
     assert!(said(&trained).contains(expected), "{}", said(&trained));
 }
+
+#[test]
+fn marks_of_an_environment_that_could_not_be_followed_are_found_whatever_the_files_are_called() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |file: &str, content: &str| std::fs::write(folder.path().join(file), content).expect("written");
+    write("good.yaml", "digest: none # {\"slipway\": \"churn:digest\"}\n");
+    write("part.yaml", "args: [--model=none] # {\"slipway\": \"churn:uri\"}\n");
+    write("number.YML", "version: 1 # {\"slipway\": \"churn:version\"}\n");
+    write("Kustomization", "images:\n- newTag: none # {'slipway': 'churn:version'}\n");
+    write("README.md", "Put `# {'slipway': 'churn:uri'}` behind the value.\n");
+    let output = check(folder.path(), &["."]);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for expected in ["part.yaml:1:8: ", "number.YML:1:10: ", "Kustomization:2:"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    assert!(!said.contains("README.md") && !said.contains("good.yaml"), "{said}");
+}

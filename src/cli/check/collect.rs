@@ -6,7 +6,7 @@ use super::form::{Severity, Told};
 use crate::cli::exit::{self, Failure};
 use crate::domain::Diagnostic;
 use crate::manifest;
-use crate::pipeline::{Checkout, misnamed_model};
+use crate::pipeline::{Checkout, largest_manifest, misnamed_model};
 
 /// The largest file that is looked into. Larger ones are not written by hand.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -82,8 +82,8 @@ impl Collected {
     /// Adds what a folder holds. Settings of a server are checked where they are named: their secrets are elsewhere.
     fn search(&mut self, folder: &Path) -> std::io::Result<()> {
         let folder = self.checkout.path_of(&folder.canonicalize()?)?;
-        let is_yaml = |path: &str| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
-        let found = self.checkout.find_below(&folder, &|path| is_yaml(path) || misnamed_model(path).is_some())?;
+        let found =
+            self.checkout.find_below(&folder, &|path| largest_manifest(path) > 0 || misnamed_model(path).is_some())?;
         for path in found {
             let is_model = path == "slipway.yaml" || path.ends_with("/slipway.yaml");
             let subject = if is_model {
@@ -91,7 +91,8 @@ impl Collected {
             } else if misnamed_model(&path).is_some() {
                 Some(Subject::MisnamedModel)
             } else {
-                let content = read(&self.checkout.root().join(&path)).filter(|content| mentions_us(content));
+                let content = read_up_to(&self.checkout.root().join(&path), largest_manifest(&path));
+                let content = content.filter(|content| mentions_us(content));
                 content.and_then(|content| match Head::of(&content) {
                     Head { ours: true, kind: Kind::Policy } => Some(Subject::Policy),
                     Head { ours: true, .. } => None,
@@ -125,7 +126,11 @@ pub(super) fn collect(paths: &[PathBuf]) -> Result<Vec<Collected>, Failure> {
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let is_small = path.metadata().is_ok_and(|found| found.is_file() && found.len() <= LARGEST_FILE);
+    read_up_to(path, LARGEST_FILE)
+}
+
+fn read_up_to(path: &Path, most: u64) -> Option<Vec<u8>> {
+    let is_small = path.metadata().is_ok_and(|found| found.is_file() && found.len() <= most);
     is_small.then(|| std::fs::read(path).ok()).flatten()
 }
 

@@ -5,14 +5,17 @@ mod data;
 mod form;
 mod marks;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
+use slipway_contract::Digest;
 
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config;
-use crate::domain::Diagnostic;
+use crate::domain::{Diagnostic, version_of};
 use crate::manifest;
 use crate::pipeline::{Findings, Repository, fault_place as locate, misnamed_model};
 use collect::{Collected, File, Subject};
@@ -132,7 +135,26 @@ fn examine_file(repository: &Repository<'_>, part: &Collected, File { path, subj
 
 /// Marks that could not be followed, and lines that only look like marks.
 fn examine_manifest(path: &str, content: &[u8]) -> Vec<Diagnostic> {
-    let broken = manifest::markers(path, content).err().map(|refusal| refusal.diagnostic().clone());
-    let near = manifest::near_misses(path, content).into_iter().map(|near| near.diagnostic);
-    broken.into_iter().chain(near).collect()
+    let mut found: Vec<Diagnostic> =
+        manifest::near_misses(path, content).into_iter().map(|near| near.diagnostic).collect();
+    match manifest::markers(path, content) {
+        Ok(markers) => {
+            let models: BTreeSet<String> = markers.into_iter().map(|marker| marker.model).collect();
+            let refused = models.iter().filter_map(|model| manifest::set(path, content, model, &some_values()).err());
+            found.extend(refused.map(|refusal| refusal.diagnostic().clone()));
+        }
+        Err(refusal) => found.push(refusal.diagnostic().clone()),
+    }
+    found
+}
+
+/// Values of the forms that promotions write: whether a place can take one does not hang on which.
+fn some_values() -> manifest::Values {
+    let artifact = Digest::of(b"");
+    manifest::Values {
+        uri: format!("s3://models/{}", artifact.short()),
+        digest: artifact.to_string(),
+        version: version_of(Timestamp::UNIX_EPOCH, &artifact),
+        run: uuid::Uuid::nil().to_string(),
+    }
 }

@@ -2,7 +2,6 @@
 //! two, for what the server has just named.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::io::Write as _;
 
 use git2::{Oid, Repository};
@@ -47,11 +46,12 @@ pub(super) fn fetch(
     let objects = repository.odb()?;
     let mut pack = objects.packwriter()?;
     let mut acknowledged = false;
+    // What libgit2 could not write says only that: why, such as a full disk, is what it noted last.
     while let Some(Packet::Data(bytes)) = packets.next().map_err(unread)? {
         match bytes.split_first() {
             // One for each commit that both have, before the pack.
             Some((b'A', _)) if bytes.starts_with(b"ACK ") => acknowledged = true,
-            Some((1, bytes)) if acknowledged => pack.write_all(bytes).map_err(|error| damaged(&error))?,
+            Some((1, bytes)) if acknowledged => pack.write_all(bytes).map_err(|_| git2::Error::last_error(-1))?,
             Some((2, _)) => {}
             // Nothing in common, the tip moved on, or another reason: to be talked about at length.
             _ => return Ok(false),
@@ -75,8 +75,4 @@ fn steps_back(repository: &Repository, from: Oid) -> Result<Vec<Oid>, git2::Erro
         commit = parent;
     }
     Ok(steps)
-}
-
-fn damaged(error: &io::Error) -> git2::Error {
-    git2::Error::from_str(&error.to_string())
 }
