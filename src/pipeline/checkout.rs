@@ -123,6 +123,17 @@ impl Files for Checkout {
         if self.git.is_some() { "in this repository".to_owned() } else { "in this folder".to_owned() }
     }
 
+    /// Outside of a repository, paths begin at the top of the machine: nobody calls them so who stands beside the file.
+    fn shown(&self, path: &str) -> String {
+        if self.git.is_some() {
+            return path.to_owned();
+        }
+        let whole = self.root.join(path);
+        let here = std::env::current_dir().and_then(|here| here.canonicalize());
+        let beside = here.ok().and_then(|here| relative(&here, &whole));
+        beside.unwrap_or_else(|| whole.display().to_string())
+    }
+
     fn entry(&self, path: &str) -> Result<Option<Entry>, Error> {
         Ok(self.found(path)?.map(|found| match found.file_type() {
             kind if kind.is_file() && self.ignores(path) => Entry::Ignored,
@@ -138,7 +149,7 @@ impl Files for Checkout {
         let mut bytes = Vec::new();
         File::open(self.root.join(path))?.take(most + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > most {
-            return Err(Error::other(format!("`{path}` has more than {most} bytes")));
+            return Err(Error::other(format!("`{}` has more than {most} bytes", self.shown(path))));
         }
         Ok(Some(bytes))
     }

@@ -163,6 +163,6 @@ impl Pipeline {
             }
         }
         let of_branch = Run { origin: None, change: None, ..run.clone() };
-        Ok(self.store.start_of_lane(&of_branch).await?)
+        self.store.start_of_lane(&of_branch).await
     }
 }

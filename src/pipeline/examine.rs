@@ -43,7 +43,7 @@ pub(super) fn data_files<F: Files>(
     for (key, path) in model.spec.data.files() {
         let whole = folder_path(file, path);
         let (message, help) = match files.entry(&whole)? {
-            None => (format!("there is no file `{whole}` {}", files.place()), absent(files, &whole)?),
+            None => (format!("there is no file `{}` {}", files.shown(&whole), files.place()), absent(files, &whole)?),
             Some(Entry::Other(kind)) => (
                 format!("`{path}` is {kind}, expected a plain file"),
                 "commit the file itself: Slipway follows no links, and reads files that git holds".to_owned(),
@@ -147,7 +147,7 @@ impl<'a> Repository<'a> {
         }
         let path = folder_path(file, &model.spec.policy);
         if matches!(self.checkout.entry(&path), Ok(None)) {
-            let message = format!("there is no file `{path}` {}", self.checkout.place());
+            let message = format!("there is no file `{}` {}", self.checkout.shown(&path), self.checkout.place());
             let fault = Fault::new(FaultKind::Specification, message).key("spec.policy");
             let help = "write the policy, or correct the path (it is relative to the folder of `slipway.yaml`)";
             findings.mistakes.push(source::locate(file, text, &fault.help(help)));

@@ -24,6 +24,10 @@ pub(super) trait Files {
 
     /// How messages call the state: `at 1a2b3c4d`.
     fn place(&self) -> String;
+    /// A path as messages call it.
+    fn shown(&self, path: &str) -> String {
+        path.to_owned()
+    }
     /// What stands at a path; `None` where nothing does. Links are not followed.
     fn entry(&self, path: &str) -> Result<Option<Entry>, Self::Error>;
     /// The bytes of a regular file, `None` where nothing is; more than so many are an error.

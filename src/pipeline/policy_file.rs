@@ -49,7 +49,7 @@ pub(super) fn read<F: Files>(files: &F, path: &str) -> Result<Result<Found, Vec<
                 Ok((path, text))
             }
             Some(Err(diagnostic)) => Err(diagnostic.message),
-            None => Err(format!("there is no file `{path}` {}", files.place())),
+            None => Err(format!("there is no file `{}` {}", files.shown(&path), files.place())),
         }
     };
     let read = Policy::read_with(path, &text, &find);

@@ -131,3 +131,12 @@ fn marks_of_an_environment_that_could_not_be_followed_are_found_whatever_the_fil
     }
     assert!(!said.contains("README.md") && !said.contains("good.yaml"), "{said}");
 }
+
+#[test]
+fn outside_of_a_repository_files_are_called_as_they_are_called_beside_the_model() {
+    let folder = repository();
+    std::fs::remove_dir_all(folder.path().join(".git")).expect("removed");
+    rewrite(folder.path(), "slipway.yaml", "policy: policy.yaml", "policy: policies/own.yaml");
+    let said = said(&check(folder.path(), &["--no-data", "slipway.yaml"]));
+    assert!(said.contains("there is no file `policies/own.yaml` in this folder"), "{said}");
+}

@@ -380,12 +380,12 @@ on_both_databases! {
 impl World {
     /// A run that waited and is promoted, from which something follows in another environment.
     async fn promoted_to(&self, digit: char, second: i64, next: &SourceName) -> Run {
-        let waiting = self.waiting(digit, second).await;
-        let (run, lease) = self.claim_promotions().await.remove(0);
+        let waiting = Box::pin(self.waiting(digit, second)).await;
+        let (run, lease) = Box::pin(self.claim_promotions()).await.remove(0);
         assert_eq!(run.id, waiting.id);
         let done = Run { state: RunState::Done, promotion_commit: Some(sha(digit)), ..run.clone() };
         let step = transition(run.state, RunState::Done);
-        self.store.record_moved(&lease, &done, &step, std::slice::from_ref(next)).await.expect("recorded");
+        Box::pin(self.store.record_moved(&lease, &done, &step, std::slice::from_ref(next))).await.expect("recorded");
         done
     }
 
