@@ -145,17 +145,17 @@ bench-intake: tools postgres ## deliveries beside webhook and probot, in turns; 
 .PHONY: bench-promotion
 bench-promotion: ## promotions by slipway and by the git command line, in turns (RECORD=1 writes docs/benchmarks.md)
 	@scripts/need.sh git cargo c++
-	@cargo bench --quiet --profile dev --package slipway --bench promotion -- $(if $(RECORD),--record)
+	@cargo bench --quiet --profile dev --workspace --bench promotion -- $(if $(RECORD),--record)
 
 .PHONY: bench-forge
 bench-forge: tools libtorch ## 500 changes at once at a GitHub with limits, and how soon checks are seen (RECORD=1 writes docs/benchmarks.md)
 	@$(MAKE) data DATA=digits
 	@cargo build --workspace
-	@cargo bench --quiet --profile dev --package slipway --bench forge -- $(if $(RECORD),--record)
+	@cargo bench --quiet --profile dev --workspace --bench forge -- $(if $(RECORD),--record)
 
 .PHONY: bench-scale
 bench-scale: tools postgres ## 2,000 models, 100,000 runs and an hour of 20,000 deliveries, and a tenth of it (RECORD=1 writes docs/benchmarks.md)
-	@cargo bench --quiet --profile dev --package slipway --bench scale -- $(if $(RECORD),--record)
+	@cargo bench --quiet --profile dev --workspace --bench scale -- $(if $(RECORD),--record)
 
 .PHONY: doctor
 doctor: ## say what this machine lacks
