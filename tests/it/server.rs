@@ -50,7 +50,7 @@ async fn refusals_of_the_api_are_problem_documents() {
 
 #[tokio::test]
 async fn an_idle_server_holds_less_than_fifteen_mebibytes_of_its_own() {
-    // What is resident with the program's own pages, 30 MB, is held by `make bench-intake` in the build that people install.
+    // What is resident together with the pages of the program file depends on the build; `make bench-train` holds it against 30 MB.
     let bench = Bench::start().await;
     assert_eq!(bench.api().get("/readyz").await.expect("an answer").status, 200);
     let own = bench.server().anonymous_bytes().expect("memory");
