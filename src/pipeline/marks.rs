@@ -1,7 +1,7 @@
 //! The marks in an environment's files, remembered by what the files hold: a new tip costs what changed in it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::StepError;
 use crate::domain::{CommitSha, Diagnostic, Named};
@@ -108,17 +108,17 @@ struct Broken {
     content: Vec<u8>,
 }
 
-/// The files that marks are looked for in.
-fn manifests() -> Held {
+/// The files that marks are looked for in. Asked of every file of a search, so it is made once.
+static MANIFESTS: LazyLock<Held> = LazyLock::new(|| {
     let manifests = [".yaml", ".yml"].map(|ending| (ending.to_owned(), LARGEST_MANIFEST));
     let quoting = QUOTING.map(|ending| (ending.to_owned(), 0));
     let endings = manifests.into_iter().chain(quoting).collect();
     Held { texts: [MENTIONED, LFS].map(str::to_owned).to_vec(), endings, others: LARGEST_OTHER }
-}
+});
 
 /// How large a file of this name is at most, in bytes, to be looked into for marks.
 pub fn largest_manifest(path: &str) -> u64 {
-    manifests().most_bytes(path)
+    MANIFESTS.most_bytes(path)
 }
 
 /// Finds the marks of an environment.
@@ -133,7 +133,7 @@ impl Marks {
     /// The marks below a folder; everywhere if there is none.
     pub(super) fn below(folder: Option<&str>) -> Self {
         let folder = folder.map_or_else(String::new, |folder| format!("{}/", folder.trim_matches('/')));
-        Self { folder, held: manifests(), known: Mutex::default() }
+        Self { folder, held: MANIFESTS.clone(), known: Mutex::default() }
     }
 
     /// Whether a path could be one of the environment's manifests.

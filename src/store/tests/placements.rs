@@ -19,19 +19,19 @@ fn placed(model: &str, of: &str, commit: char) -> Placement {
     }
 }
 
+/// What was read behind what was known before; from the beginning if nothing was.
+fn history(before: Option<char>, tip: char, placements: Vec<Placement>) -> ReadHistory {
+    let (environment, before, tip) = (name("staging"), before.map(sha), sha(tip));
+    ReadHistory { environment, before, replaces: None, tip, placements }
+}
+
+/// What was read in place of another history.
+fn anew(replaces: char, tip: char, placements: Vec<Placement>) -> ReadHistory {
+    ReadHistory { replaces: Some(sha(replaces)), ..history(None, tip, placements) }
+}
+
 on_both_databases! {
     async fn a_history_is_read_once_whoever_reads_it_and_again_when_it_is_another(world: World) {
-        let history = |before: Option<char>, tip, placements| ReadHistory {
-            environment: name("staging"),
-            before: before.map(sha),
-            replaces: None,
-            tip: sha(tip),
-            placements,
-        };
-        let anew = |replaces, tip, placements| ReadHistory {
-            replaces: Some(sha(replaces)),
-            ..history(None, tip, placements)
-        };
         let note = async |history: ReadHistory| world.store.note_history(&history).await.expect("noted").len();
         let newest = async || {
             let newest = world.store.placements(&name("staging")).await.expect("asked");
@@ -54,17 +54,6 @@ on_both_databases! {
     }
 
     async fn when_a_commit_was_first_seen_outlives_a_history_that_is_read_anew(world: World) {
-        let history = |before: Option<char>, tip, placements| ReadHistory {
-            environment: name("staging"),
-            before: before.map(sha),
-            replaces: None,
-            tip: sha(tip),
-            placements,
-        };
-        let anew = |replaces, tip, placements| ReadHistory {
-            replaces: Some(sha(replaces)),
-            ..history(None, tip, placements)
-        };
         let seen = async || {
             let of_a = world.store.placements_of(&name("staging"), "a", 10).await.expect("asked");
             of_a.into_iter().map(|placed| (placed.commit.clone(), placed.seen_at.expect("seen"))).collect::<Vec<_>>()

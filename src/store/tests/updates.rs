@@ -1,5 +1,7 @@
 //! Tables of older versions with rows in them, brought up to date.
 
+use std::path::PathBuf;
+
 use jiff::{SignedDuration, Timestamp};
 use sqlx::sqlite::SqlitePool;
 
@@ -18,12 +20,18 @@ fn up_to(versions: &'static [Version], number: i64) -> &'static [Version] {
     &versions[..versions.partition_point(|version| version.0 <= number)]
 }
 
-/// A store that was brought up to date from the tables of an earlier version with these rows; of each database that is here.
-async fn brought_up_to_date(version: i64, rows: &'static str) -> Vec<World> {
-    let mut worlds = Vec::new();
+/// A database of SQLite without tables, with its folder and its file.
+async fn sqlite() -> (tempfile::TempDir, PathBuf, SqlitePool) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("slipway.db");
     let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", file.display())).await.expect("a database");
+    (folder, file, pool)
+}
+
+/// A store that was brought up to date from the tables of an earlier version with these rows; of each database that is here.
+async fn brought_up_to_date(version: i64, rows: &'static str) -> Vec<World> {
+    let mut worlds = Vec::new();
+    let (folder, file, pool) = sqlite().await;
     migrations::run(up_to(SQLITE, version), &pool).await.expect("the earlier version");
     sqlx::raw_sql(rows).execute(&pool).await.expect("rows");
     pool.close().await;
@@ -46,9 +54,7 @@ async fn brought_up_to_date(version: i64, rows: &'static str) -> Vec<World> {
 
 #[tokio::test]
 async fn a_store_of_the_first_version_keeps_everything_that_was_in_it() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("slipway.db");
-    let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", file.display())).await.expect("a database");
+    let (folder, file, pool) = sqlite().await;
     migrations::run(up_to(SQLITE, 1), &pool).await.expect("the first version");
     sqlx::raw_sql(ROWS).execute(&pool).await.expect("rows");
     pool.close().await;
@@ -156,9 +162,7 @@ async fn what_an_earlier_version_kept_is_counted_listed_and_subject_to_retention
 
 #[tokio::test]
 async fn reports_that_an_earlier_version_had_given_up_are_made_after_the_update() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("slipway.db");
-    let pool = SqlitePool::connect(&format!("sqlite://{}?mode=rwc", file.display())).await.expect("a database");
+    let (_folder, file, pool) = sqlite().await;
     migrations::run(up_to(SQLITE, 1), &pool).await.expect("the first version");
     sqlx::raw_sql(ROWS).execute(&pool).await.expect("rows");
     migrations::run(up_to(SQLITE, 6), &pool).await.expect("the version before");
