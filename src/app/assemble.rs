@@ -103,7 +103,7 @@ pub(super) fn assemble(
             hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets, is_shared: false });
         }
         let notes = notes.then(|| Arc::new(Notes::new(mirror.clone(), committer.clone())));
-        let arrived = Notify::new();
+        let (arrived, moved) = (Notify::new(), Notify::new());
         let source = pipeline::Source {
             kind,
             forge,
@@ -120,6 +120,7 @@ pub(super) fn assemble(
             label,
             priority,
             arrived,
+            moved,
         };
         served.insert(name, source);
     }

@@ -119,6 +119,10 @@ impl Made {
                 pipeline.watch_environment(&watched, limits.look_at_environments, &stop).await
             });
         }
+        parts.start(
+            "the look at what is due",
+            |pipeline, stop| async move { pipeline.wake_for_what_is_due(&stop).await },
+        );
         parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(upkeep, &stop).await });
         let (shared, stop) = (parts.shared.clone(), parts.stop.clone());
         parts.parts.spawn(async move {

@@ -85,7 +85,7 @@ impl Pipeline {
                     self.store.follow_command(&asked.command(&text), vec![deed], |_| (true, sentence)).await?;
                 if outcomes.is_some() {
                     self.due.notify_one();
-                    self.tell_change();
+                    self.tell_change(asked.source);
                 }
                 Ok((followed, settled))
             }
@@ -123,7 +123,7 @@ impl Pipeline {
         let tell = |outcomes: &[Outcome]| told(&planned, outcomes);
         let (followed, outcomes) = self.store.follow_command(&asked.command(&text), deeds, tell).await?;
         if let Some(outcomes) = outcomes {
-            self.after_command(command, runs, &outcomes).await?;
+            self.after_command(asked.source, command, runs, &outcomes).await?;
         }
         Ok(followed)
     }
@@ -204,7 +204,13 @@ impl Pipeline {
     }
 
     /// Wakes whoever has something to do now.
-    async fn after_command(&self, command: &Command, runs: &[Run], outcomes: &[Outcome]) -> Result<(), StoreError> {
+    async fn after_command(
+        &self,
+        source: &SourceName,
+        command: &Command,
+        runs: &[Run],
+        outcomes: &[Outcome],
+    ) -> Result<(), StoreError> {
         for outcome in outcomes {
             if let Outcome::Cancelled(run) = outcome {
                 self.take_back(run).await;
@@ -216,7 +222,7 @@ impl Pipeline {
             }
         }
         self.due.notify_one();
-        self.tell_change();
+        self.tell_change(source);
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ impl Pipeline {
         let next = wanted.then(|| run.onward(one.environment.clone(), Timestamp::now()));
         if self.store.settle_follow_up(one, next.as_ref()).await? && wanted {
             self.due.notify_one();
-            self.tell_change();
+            self.tell_change(&run.source);
         }
         Ok(())
     }

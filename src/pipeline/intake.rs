@@ -20,9 +20,6 @@ use crate::domain::{
 use crate::forge::Forge;
 use crate::store::{Settled, StoreError, StoredDelivery};
 
-/// How often deliveries are looked for without being woken: for those that were postponed, and those that another
-/// server took in.
-const POLL: Duration = Duration::from_secs(1);
 /// Deliveries that are read together: a burst of pushes costs one look at the branch.
 const TOGETHER: u32 = 512;
 /// Pause after deliveries were read. Those that arrive meanwhile are read together, and taking them in, which their
@@ -85,7 +82,6 @@ impl Pipeline {
             tokio::select! {
                 Some(ended) = commands.ended() => commands.note(self, name, ended)?,
                 () = source.arrived.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -246,7 +242,9 @@ impl Pipeline {
         }
         if !opened.is_empty() || !settled.closed.is_empty() || settled.unjudged.is_some() {
             self.due.notify_one();
-            self.tell_change();
+            if let Some(first) = deliveries.first() {
+                self.tell_change(&first.source);
+            }
         }
         Ok(())
     }

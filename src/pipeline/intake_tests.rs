@@ -42,6 +42,7 @@ fn source(folder: &std::path::Path) -> Source {
         label: None,
         priority: 0,
         arrived: Notify::new(),
+        moved: Notify::new(),
     }
 }
 

@@ -14,6 +14,7 @@ mod comment;
 mod contributors;
 mod crash_point;
 mod deployment;
+mod due;
 mod environment;
 mod evaluate;
 mod examine;
@@ -156,6 +157,8 @@ pub struct Source {
     pub priority: i32,
     /// Wakes the reader of its deliveries.
     pub arrived: Notify,
+    /// Wakes whoever reports to its forge.
+    pub moved: Notify,
 }
 
 /// Which changes (pull or merge requests) of a repository are judged.
@@ -259,11 +262,17 @@ impl Pipeline {
         }
     }
 
+    fn wake_reporter(&self, source: &SourceName) {
+        if let Some(source) = self.settings.sources.get(source) {
+            source.moved.notify_one();
+        }
+    }
+
     /// Ends a run that has not begun to change its environment.
     pub async fn cancel(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
         let run = self.store.call_off(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await?;
         self.take_back(&run).await;
-        self.tell_change();
+        self.tell_change(&run.source);
         Ok(run)
     }
 
@@ -272,7 +281,7 @@ impl Pipeline {
         let run = self.store.retry_run(run, &format!("retried by {actor}"), actor).await?;
         self.due.notify_one();
         self.promotable.notify_waiters();
-        self.tell_change();
+        self.tell_change(&run.source);
         Ok(run)
     }
 
@@ -292,7 +301,10 @@ impl Pipeline {
 
     fn retry_now(&self) {
         self.retried.send_replace(());
-        self.tell_change();
+        for source in self.settings.sources.values() {
+            source.moved.notify_one();
+        }
+        self.changed.send_replace(());
     }
 
     /// Looks again at a row that could not be read. Answers why it still cannot be; `None` if it can, and is served again.
@@ -313,7 +325,9 @@ impl Pipeline {
         self.changed.subscribe()
     }
 
-    fn tell_change(&self) {
+    /// Tells that a run of a source moved.
+    fn tell_change(&self, source: &SourceName) {
+        self.wake_reporter(source);
         self.changed.send_replace(());
     }
 

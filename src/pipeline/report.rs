@@ -19,8 +19,8 @@ use crate::domain::{Needs, Retry, Run, SourceName, Unjudged, pause_before, spoke
 use crate::forge::{ApiError, Conclusion, ForgeApi, Marker, Pages};
 use crate::store::{DueReport, Fault, First, ReportSubject, StoreError};
 
-/// How often reports are looked for without being woken.
-const POLL: Duration = Duration::from_secs(1);
+/// How long a report waits that another server is making, and the shortest wait that a forge is granted.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How long a report belongs to whoever took it: longer than any forge may take to answer.
 const HOLD: Duration = Duration::from_mins(5);
 /// Attempts after which a report is refused that the forge calls impossible. A commit that was just pushed may be such for a
@@ -66,19 +66,15 @@ impl Pipeline {
         let (outage, since) = (Mutex::default(), Timestamp::now());
         let desk = Arc::new(Desk { name: name.clone(), outage, since, stop: stop.clone() });
         self.store.release_reports(name).await.or_else(outlive)?;
-        let (mut moved, mut retried) = (self.changes(), self.retried.subscribe());
+        let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
+        let mut retried = self.retried.subscribe();
         // Tasks of their own: one that waits for the database must not wait for this loop, which waits for it as well.
         let mut reporting = JoinSet::new();
         let mut taken = 0;
-        let mut taken_over: Option<Instant> = None;
         while !stop.is_cancelled() {
             if retried.has_changed().unwrap_or_default() {
                 retried.borrow_and_update();
                 desk.outage().succeeded();
-            }
-            if taken_over.is_none_or(|at| at.elapsed() >= POLL) {
-                self.store.take_over_outbox(name, Timestamp::now()).await.map(drop).or_else(outlive)?;
-                taken_over = Some(Instant::now());
             }
             while reporting.len() < desk.outage().most(AT_ONCE, Instant::now()) {
                 let first = if taken % ONE_IN == 0 { First::Known } else { First::Unknown };
@@ -97,8 +93,7 @@ impl Pipeline {
             }
             tokio::select! {
                 Some(ended) = reporting.join_next() => finished(ended)?,
-                _ = moved.changed(), if reporting.len() < AT_ONCE => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = source.moved.notified(), if reporting.len() < AT_ONCE => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -156,7 +151,7 @@ impl Pipeline {
         let pause = pause_before(report.attempts, chance());
         let (pause, fault, note) = match error {
             NotReported::Store(error) => return Err(error),
-            NotReported::Busy => (POLL, Fault::None, "another server is reporting it".to_owned()),
+            NotReported::Busy => (MOMENT, Fault::None, "another server is reporting it".to_owned()),
             NotReported::Forge(ApiError::Throttled { pause })
             | NotReported::Note { retry: Retry::After(pause), .. } => {
                 (pause, Fault::None, format!("the forge asks to wait {}", spoken(pause)))
@@ -200,8 +195,8 @@ impl Pipeline {
                 ReportSubject::Revision(unjudged) => self.report_unjudged(reporter, unjudged).await,
             };
             match ended {
-                Err(NotReported::Forge(ApiError::Throttled { pause })) if pause.max(POLL) <= patience => {
-                    let pause = pause.max(POLL);
+                Err(NotReported::Forge(ApiError::Throttled { pause })) if pause.max(MOMENT) <= patience => {
+                    let pause = pause.max(MOMENT);
                     patience -= pause;
                     tokio::time::sleep(pause).await;
                 }

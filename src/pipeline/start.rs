@@ -32,7 +32,7 @@ impl Pipeline {
         let run = new_run(name, source, &cause, &file);
         self.store.open_run(&run, actor, None).await?;
         self.due.notify_one();
-        self.tell_change();
+        self.tell_change(name);
         Ok(run)
     }
 

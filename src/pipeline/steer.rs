@@ -212,7 +212,7 @@ impl Pipeline {
         let (run, hold) = self.rollback_of(environment, model, to, reason, actor).await?;
         self.store.open_run(&run, actor, Some(&hold)).await?;
         self.promotable.notify_waiters();
-        self.tell_change();
+        self.tell_change(&run.source);
         Ok(run)
     }
 
@@ -324,7 +324,7 @@ impl Pipeline {
         let onward = run.onward(environment.clone(), Timestamp::now());
         self.store.open_run(&onward, actor, None).await?;
         self.due.notify_one();
-        self.tell_change();
+        self.tell_change(&onward.source);
         Ok(onward)
     }
 

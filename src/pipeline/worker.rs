@@ -291,7 +291,7 @@ impl Pipeline {
         if !concerned.is_empty() {
             self.promoted.notify_waiters();
         }
-        self.tell_change();
+        self.tell_change(&run.source);
         measure(from, since.ok().flatten(), run.updated_at);
         let seconds = run.updated_at.duration_since(run.created_at).as_secs();
         tracing::info!(
@@ -343,7 +343,7 @@ impl Pipeline {
         });
         run.reason = Some(reason);
         self.store.record_run(lease, &run, said.as_ref()).await?;
-        self.tell_change();
+        self.tell_change(&run.source);
         Ok(Carried::until(Timestamp::now() + pause.unwrap_or_default()))
     }
 

@@ -1,39 +1,37 @@
 //! Who pushed a revision or opened a change at it, by the word of a forge; and which commits of environments are ours.
 
 use jiff::Timestamp;
-use sqlx::Row as _;
+use sqlx::{AnyConnection, Row as _};
 
 use super::database::{in_steps, millis, places};
 use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{CommitSha, Contributor, Part, RunId, SourceName};
 
-impl Store {
-    /// Notes who had a hand in revisions of a source. What is known already stays.
-    pub async fn note_contributors(&self, source: &SourceName, contributors: &[Contributor]) -> Result<(), StoreError> {
-        let known: Vec<&Contributor> =
-            contributors.iter().filter(|contributor| contributor.account.is_some()).collect();
-        if known.is_empty() {
-            return Ok(());
-        }
-        let mut transaction = self.database.begin().await?;
-        for contributor in known {
-            let Contributor { part, commit, account, name } = contributor;
-            let insert = "INSERT INTO contributors (source, revision, part, account, name, at)
-                          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (source, revision, part, account) DO NOTHING";
-            sqlx::query(insert)
-                .bind(source.as_str().to_owned())
-                .bind(commit.to_string())
-                .bind(part.as_str())
-                .bind(account.clone())
-                .bind(text(&**name))
-                .bind(millis(Timestamp::now()))
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await
+/// Notes who had a hand in revisions of a source, as far as their accounts are known. What is known already stays.
+pub(super) async fn note(
+    connection: &mut AnyConnection,
+    source: &SourceName,
+    contributors: &[Contributor],
+) -> Result<(), StoreError> {
+    for Contributor { part, commit, account, name } in contributors {
+        let Some(account) = account else { continue };
+        let insert = "INSERT INTO contributors (source, revision, part, account, name, at)
+                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (source, revision, part, account) DO NOTHING";
+        sqlx::query(insert)
+            .bind(source.as_str().to_owned())
+            .bind(commit.to_string())
+            .bind(part.as_str())
+            .bind(account.clone())
+            .bind(text(&**name))
+            .bind(millis(Timestamp::now()))
+            .execute(&mut *connection)
+            .await?;
     }
+    Ok(())
+}
 
+impl Store {
     /// Who had a hand in some revisions of a source, as far as it was told.
     pub async fn contributors(
         &self,

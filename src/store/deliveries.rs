@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::claims::latest_set;
-use super::database::{count_of, in_steps, millis, places, time_of, timestamp};
+use super::database::{count_of, millis, time_of, timestamp};
 use super::inbox::unpack;
 use super::written::text;
 use super::{BranchHead, Store, StoreError, branches, quarantine, reports, repositories, runs, unapproved};
@@ -287,27 +287,6 @@ impl Store {
         Ok(opened)
     }
 
-    /// Settles deliveries of one source from which nothing follows, each with its own state and note, in one step. Those
-    /// of equal state and note, which in a burst are most of them, share their statements.
-    pub async fn settle_without_effect(
-        &self,
-        source: &SourceName,
-        known: &[(&str, DeliveryState, String)],
-    ) -> Result<(), StoreError> {
-        let mut alike: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-        for (id, state, note) in known {
-            alike.entry((state.as_str(), note)).or_default().push(id);
-        }
-        let mut transaction = self.database.begin().await?;
-        for (outcome, ids) in alike {
-            for ids in in_steps(&ids) {
-                settle_alike(&mut transaction, source, outcome, ids).await?;
-            }
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
     /// Has a settled delivery read again: a dead one whose cause is mended, or one whose effect is wanted anew.
     pub async fn replay_delivery(&self, source: &SourceName, id: &str) -> Result<StoredDelivery, StoreError> {
         let stored = self.delivery(source, id).await?;
@@ -367,26 +346,5 @@ async fn settle(
         .bind(text(&*delivery.id))
         .execute(connection)
         .await?;
-    Ok(())
-}
-
-async fn settle_alike(
-    connection: &mut AnyConnection,
-    source: &SourceName,
-    (state, note): (&str, &str),
-    ids: &[&str],
-) -> Result<(), StoreError> {
-    let update = sqlx::AssertSqlSafe(format!(
-        "UPDATE deliveries SET state = $1, note = $2, settled_at = $3
-         WHERE source = $4 AND state = 'pending' AND id IN {}",
-        places(5, ids.len())
-    ));
-    let update = sqlx::query(update)
-        .bind(state.to_owned())
-        .bind(text(note))
-        .bind(millis(Timestamp::now()))
-        .bind(source.as_str().to_owned());
-    let update = ids.iter().fold(update, |update, id| update.bind(text(*id)));
-    update.execute(connection).await?;
     Ok(())
 }

@@ -1,22 +1,16 @@
-//! The way of deliveries to the disk. Whatever arrives while one commit is being synced goes into the next one, so
-//! that many senders share the price of a sync, and each is answered only after its own.
+//! The way of deliveries to the disk: many senders share a commit, and each is answered only after its own.
 
 use lz4_flex::block::{compress_prepend_size, decompress};
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Row as _};
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 
 use super::database::{Database, in_steps, millis, places, stored};
+use super::group_commit::Write;
 use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{Delivery, Intake};
 
-/// Deliveries that may wait for their commit; senders beyond them wait for a place.
-const WAITING: usize = 1024;
-/// Deliveries of one commit.
-const TOGETHER: usize = 256;
 /// Bodies shorter than this are kept as they are.
 const WORTH_PACKING: usize = 256;
 /// Columns of a delivery as it is inserted.
@@ -25,7 +19,7 @@ const COLUMNS: usize = 8;
 const LARGEST_BODY: usize = 1 << 30;
 
 /// A delivery as it is written.
-struct Waiting {
+pub(super) struct Arrival {
     source: String,
     id: String,
     event: String,
@@ -33,22 +27,14 @@ struct Waiting {
     encoding: &'static str,
     body: Vec<u8>,
     received_at: i64,
-    answer: oneshot::Sender<Result<Intake, StoreError>>,
 }
 
-/// Where deliveries wait for their commit.
-pub(super) struct Inbox {
-    waiting: mpsc::Sender<Waiting>,
-    _writer: JoinSet<()>,
-}
+impl Write for Arrival {
+    type Answer = Intake;
 
-impl Inbox {
-    /// Starts the writer. It ends when the store is dropped.
-    pub(super) fn start(database: Database) -> Self {
-        let (waiting, arrivals) = mpsc::channel(WAITING);
-        let mut writer = JoinSet::new();
-        writer.spawn(write(database, arrivals));
-        Self { waiting, _writer: writer }
+    async fn commit(database: &Database, together: &[Self]) -> Result<Vec<Intake>, StoreError> {
+        let fresh = commit(database, together).await?;
+        Ok(fresh.into_iter().map(|fresh| if fresh { Intake::Stored } else { Intake::Duplicate }).collect())
     }
 }
 
@@ -56,8 +42,7 @@ impl Store {
     /// Stores a delivery on disk before returning.
     pub async fn record_delivery(&self, delivery: &Delivery) -> Result<Intake, StoreError> {
         let (encoding, body) = pack(&delivery.body);
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting {
+        let arrival = Arrival {
             source: delivery.source.as_str().to_owned(),
             id: text(&*delivery.id),
             event: text(&*delivery.event),
@@ -65,46 +50,13 @@ impl Store {
             encoding,
             body,
             received_at: millis(delivery.received_at),
-            answer,
         };
-        self.inbox.waiting.send(waiting).await.map_err(|_| StoreError::Closing)?;
-        answered.await.map_err(|_| StoreError::Closing)?
+        self.inbox.write(arrival).await
     }
-}
-
-async fn write(database: Database, mut arrivals: mpsc::Receiver<Waiting>) {
-    let mut together = Vec::with_capacity(TOGETHER);
-    while arrivals.recv_many(&mut together, TOGETHER).await > 0 {
-        match commit(&database, &together).await {
-            Ok(fresh) => {
-                for (waiting, fresh) in together.drain(..).zip(fresh) {
-                    let _ = waiting.answer.send(Ok(if fresh { Intake::Stored } else { Intake::Duplicate }));
-                }
-            }
-            // One row that the database cannot take must not keep out the others: each is tried alone. A database that
-            // cannot be reached takes none of them.
-            Err(StoreError::Database(sqlx::Error::Database(_))) if together.len() > 1 => {
-                for waiting in together.drain(..) {
-                    let alone = commit(&database, std::slice::from_ref(&waiting)).await;
-                    let _ = waiting.answer.send(alone.map(|fresh| intake(&fresh)));
-                }
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                for waiting in together.drain(..) {
-                    let _ = waiting.answer.send(Err(StoreError::NotWritten { reason: reason.clone() }));
-                }
-            }
-        }
-    }
-}
-
-fn intake(fresh: &[bool]) -> Intake {
-    if fresh == [true] { Intake::Stored } else { Intake::Duplicate }
 }
 
 /// Writes deliveries in one transaction. Says of each whether it was new.
-async fn commit(database: &Database, together: &[Waiting]) -> Result<Vec<bool>, StoreError> {
+async fn commit(database: &Database, together: &[Arrival]) -> Result<Vec<bool>, StoreError> {
     let mut transaction = database.begin().await?;
     let mut fresh = Vec::with_capacity(together.len());
     for rows in in_steps(together) {
@@ -114,7 +66,7 @@ async fn commit(database: &Database, together: &[Waiting]) -> Result<Vec<bool>, 
     Ok(fresh)
 }
 
-async fn insert(connection: &mut AnyConnection, rows: &[Waiting], fresh: &mut Vec<bool>) -> Result<(), StoreError> {
+async fn insert(connection: &mut AnyConnection, rows: &[Arrival], fresh: &mut Vec<bool>) -> Result<(), StoreError> {
     let values: Vec<String> = (0..rows.len()).map(|row| places(row * COLUMNS + 1, COLUMNS)).collect();
     let statement = sqlx::AssertSqlSafe(format!(
         "INSERT INTO deliveries (source, id, event, headers, encoding, body, size, received_at) VALUES {}
@@ -134,7 +86,7 @@ async fn insert(connection: &mut AnyConnection, rows: &[Waiting], fresh: &mut Ve
     Ok(())
 }
 
-fn bind<'q>(query: Query<'q, Any, AnyArguments>, row: &Waiting) -> Query<'q, Any, AnyArguments> {
+fn bind<'q>(query: Query<'q, Any, AnyArguments>, row: &Arrival) -> Query<'q, Any, AnyArguments> {
     query
         .bind(row.source.clone())
         .bind(row.id.clone())

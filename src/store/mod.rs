@@ -12,8 +12,10 @@ mod database;
 mod decisions;
 mod deliveries;
 mod delivery_list;
+mod due;
 mod error;
 mod follow_ups;
+mod group_commit;
 mod identity;
 mod inbox;
 mod logs;
@@ -31,6 +33,7 @@ mod repositories;
 mod retention;
 mod revisions;
 mod runs;
+mod settling;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -46,7 +49,9 @@ use std::sync::RwLock;
 
 use crate::domain::RunId;
 use database::Database;
-use inbox::Inbox;
+use group_commit::GroupCommit;
+use inbox::Arrival;
+use settling::Settlement;
 
 pub use audit::{AuditAnchor, AuditEntry, AuditFault, NewAuditEntry, REFUSED};
 pub use backup::{BackupError, Dump, DumpedTable, restore, verify_table};
@@ -54,6 +59,7 @@ pub use branches::{BranchHead, SeenBranch};
 pub use claims::Claim;
 pub use commands::{Deed, Effect, Followed, NewCommand, Outcome};
 pub use deliveries::{Backlog, DeliveryFilter, DeliveryHead, Settled, StoredDelivery};
+pub use due::DueSources;
 pub use error::StoreError;
 pub use follow_ups::FollowUp;
 pub use logs::{Change, LogLine};
@@ -107,7 +113,8 @@ impl std::fmt::Debug for PostgresUrl {
 /// Deliveries, runs and everything told about them. Cheap to share behind an `Arc`.
 pub struct Store {
     database: Database,
-    inbox: Inbox,
+    inbox: GroupCommit<Arrival>,
+    settling: GroupCommit<Settlement>,
     /// What this server serves; everything until somebody says so.
     served: RwLock<Option<claims::Served>>,
     told: quarantine::Told,
@@ -118,8 +125,8 @@ impl Store {
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
         let database = Database::open(settings).await?;
         migrations::bring_up_to_date(&database).await?;
-        let inbox = Inbox::start(database.clone());
-        Ok(Self { database, inbox, served: RwLock::default(), told: quarantine::Told::default() })
+        let (inbox, settling) = (GroupCommit::start(database.clone()), GroupCommit::start(database.clone()));
+        Ok(Self { database, inbox, settling, served: RwLock::default(), told: quarantine::Told::default() })
     }
 
     /// Whether several servers may share this store.

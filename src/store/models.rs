@@ -1,10 +1,11 @@
 //! Models, as their runs tell of them: the newest run of each, and the newest that was promoted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::conditions::Conditions;
+use super::database::{in_steps, places};
 use super::runs::read_document;
 use super::written::text;
 use super::{Store, StoreError, quarantine};
@@ -92,52 +93,97 @@ impl Store {
         let mut models: Vec<ModelRuns> = Vec::new();
         let mut after = after.cloned();
         while models.len() < limit {
-            let Some((place, newest)) = self.first_of_model_behind(source, after.as_ref()).await? else { break };
-            if let Some(newest) = newest {
-                let promoted = self.newest_promoted(&place).await?;
-                models.push(ModelRuns { newest, promoted });
+            let wanted = limit - models.len();
+            let found = self.places_behind(source, after.as_ref(), wanted).await?;
+            let ids: Vec<&String> =
+                found.iter().flat_map(|place| [Some(&place.newest), place.promoted.as_ref()]).flatten().collect();
+            let runs = self.readable_runs(&ids).await?;
+            // A model whose newest run cannot be read is left out, and others take its place in the list.
+            models.extend(found.iter().filter_map(|place| {
+                let newest = runs.get(&place.newest)?.clone();
+                let promoted = place.promoted.as_ref().and_then(|promoted| runs.get(promoted)).cloned();
+                Some(ModelRuns { newest, promoted })
+            }));
+            if found.len() < wanted {
+                break;
             }
-            after = Some(place);
+            after = found.into_iter().next_back().map(|place| place.cursor);
         }
         Ok(models)
     }
 
-    /// The next model behind a place in the list, and its newest run if that can be read.
-    async fn first_of_model_behind(
+    /// The next models behind a place in the list, in one statement: many of them would wait for a connection each, as others do
+    /// who ask the store at the same time.
+    async fn places_behind(
         &self,
         source: Option<&SourceName>,
         after: Option<&ModelCursor>,
-    ) -> Result<Option<(ModelCursor, Option<Run>)>, StoreError> {
-        let mut wanted = Conditions::new(["change_id IS NULL"]);
-        wanted.equal("source", source.map(|source| source.as_str().to_owned()));
-        match (after, source) {
-            (Some(ModelCursor { source: _, model }), Some(_)) => {
-                wanted.compare(["model"], '>', [text(&**model).into()]);
-            }
-            (Some(ModelCursor { source, model }), None) => {
-                wanted.compare(["source", "model"], '>', [source.as_str().to_owned().into(), text(&**model).into()]);
-            }
-            (None, _) => {}
-        }
-        let select = format!(
-            "SELECT id AS key, source, model, document FROM runs {}
-             ORDER BY source, model, created_at DESC, id DESC LIMIT 1",
-            wanted.clause()
-        );
-        let rows = wanted.bind_to(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.database.pool).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let source = SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?;
-        let place = ModelCursor { source, model: row.try_get("model")? };
-        Ok(Some((place, self.readable_of(quarantine::RUN, &rows, read_document).await?.into_iter().next())))
+        limit: usize,
+    ) -> Result<Vec<Place>, StoreError> {
+        // The list begins behind a place without a name, which comes before all others.
+        let (from, model) = match (after, source) {
+            (Some(ModelCursor { source, model }), _) => (source.as_str(), &**model),
+            (None, Some(source)) => (source.as_str(), ""),
+            (None, None) => ("", ""),
+        };
+        let next_source = match source {
+            Some(_) => "NULL",
+            None => "(SELECT MIN(source) FROM runs WHERE change_id IS NULL AND source > place.source)",
+        };
+        // From one model's entries in the index to the next model's: the runs of a model are never gone through.
+        let select = AssertSqlSafe(format!(
+            "WITH RECURSIVE place (source, model, number) AS (
+                 SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST(0 AS BIGINT)
+                 UNION ALL
+                 SELECT CASE WHEN EXISTS (SELECT 1 FROM runs WHERE change_id IS NULL AND source = place.source
+                                            AND model > place.model)
+                             THEN place.source ELSE {next_source} END,
+                        COALESCE((SELECT MIN(model) FROM runs WHERE change_id IS NULL AND source = place.source
+                                    AND model > place.model),
+                                 (SELECT MIN(model) FROM runs WHERE change_id IS NULL AND source = {next_source})),
+                        place.number + 1
+                 FROM place WHERE place.number < $3 AND place.source IS NOT NULL)
+             SELECT place.source, place.model,
+                    (SELECT id FROM runs WHERE source = place.source AND model = place.model AND change_id IS NULL
+                     ORDER BY created_at DESC, id DESC LIMIT 1) AS newest,
+                    (SELECT id FROM runs WHERE source = place.source AND model = place.model AND change_id IS NULL
+                       AND state = 'done' ORDER BY created_at DESC, id DESC LIMIT 1) AS promoted
+             FROM place WHERE place.number > 0 AND place.source IS NOT NULL ORDER BY place.number"
+        ));
+        let rows = sqlx::query(select)
+            .bind(from.to_owned())
+            .bind(text(model))
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.database.pool)
+            .await?;
+        let place = |row: &AnyRow| {
+            let source = SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?;
+            let cursor = ModelCursor { source, model: row.try_get("model")? };
+            Ok(Place { cursor, newest: row.try_get("newest")?, promoted: row.try_get("promoted")? })
+        };
+        rows.iter().map(place).collect()
     }
 
-    /// The newest of a model's runs that was promoted.
-    async fn newest_promoted(&self, model: &ModelCursor) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT id AS key, source, document FROM runs
-                      WHERE source = $1 AND model = $2 AND change_id IS NULL AND state = 'done'
-                      ORDER BY created_at DESC, id DESC LIMIT 1";
-        let rows = sqlx::query(select).bind(model.source.as_str().to_owned()).bind(text(&*model.model));
-        let rows = rows.fetch_all(&self.database.pool).await?;
-        Ok(self.readable_of(quarantine::RUN, &rows, read_document).await?.into_iter().next())
+    /// Runs by their identifiers, those that can be read.
+    async fn readable_runs(&self, ids: &[&String]) -> Result<HashMap<String, Run>, StoreError> {
+        let mut found = HashMap::new();
+        for some in in_steps(ids) {
+            let select = AssertSqlSafe(format!(
+                "SELECT id AS key, source, document FROM runs WHERE id IN {}",
+                places(1, some.len())
+            ));
+            let select = some.iter().fold(sqlx::query(select), |query, id| query.bind((*id).clone()));
+            let rows = select.fetch_all(&self.database.pool).await?;
+            let runs = self.readable_of(quarantine::RUN, &rows, read_document).await?;
+            found.extend(runs.into_iter().map(|run| (run.id.to_string(), run)));
+        }
+        Ok(found)
     }
+}
+
+/// A model's place in the list, with its newest run and the newest that was promoted.
+struct Place {
+    cursor: ModelCursor,
+    newest: String,
+    promoted: Option<String>,
 }

@@ -6,6 +6,7 @@ mod backup;
 mod claims;
 mod commands;
 mod deliveries;
+mod due;
 mod growth;
 mod lists;
 mod logs;

@@ -115,6 +115,7 @@ fn look_ups(store: &Store) -> Vec<Call<'_>> {
             store.deliveries(&filter, 50).await.expect("deliveries");
         };
         "due_deliveries" => store.due_deliveries(&name("models"), now, 64).await.expect("deliveries");
+        "due_sources" => store.due_sources(now).await.expect("sources");
         "sources_with_pending_deliveries" => store.sources_with_pending_deliveries().await.expect("sources");
         "backlog" => store.backlog().await.expect("a backlog");
         "reports_behind" => store.reports_behind().await.expect("backlogs");

@@ -23,10 +23,11 @@ const NOTED: &str = "statements of this test";
 const MOST_READ: i64 = 1_000;
 
 /// Indexes that hold only what waits or is under way: going through one of them is no scan of what gathers.
-const OF_WHAT_WAITS: [&str; 12] = [
+const OF_WHAT_WAITS: [&str; 13] = [
     "reports_behind",
     "reports_of_a_target",
     "deliveries_pending",
+    "outbox_left",
     "outbox_pending",
     "outbox_turns",
     "runs_active_of_a_lane",
@@ -40,8 +41,20 @@ const OF_WHAT_WAITS: [&str; 12] = [
 /// Indexes in the order of a list, which is left at the end of a page.
 const ORDERS: [&str; 4] = ["deliveries_by_time", "deliveries_in_a_state", "runs_by_time", "runs_of_a_branch"];
 /// Names in plans that stand for no table that gathers: those of queries within, and of tables with a row a source.
-const SMALL: [&str; 10] =
-    ["(subquery", "waiting", "summed", "seen", "named", "queues", "tokens", "branches", "run_counts", "environments"];
+const SMALL: [&str; 12] = [
+    "(subquery",
+    "waiting",
+    "summed",
+    "seen",
+    "place",
+    "with_",
+    "named",
+    "queues",
+    "tokens",
+    "branches",
+    "run_counts",
+    "environments",
+];
 
 /// What statements begin with that have a plan.
 const VERBS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];

@@ -1,0 +1,44 @@
+//! The look at what is due: once a second for all sources together, however many there are. Whoever does the work sleeps until
+//! then, or until something happens in this process.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::Pipeline;
+use super::worker::outlive;
+use crate::domain::SourceName;
+use crate::store::StoreError;
+
+/// How often the store is asked: for what was postponed, and for what other servers took in.
+const POLL: Duration = Duration::from_secs(1);
+
+impl Pipeline {
+    /// Wakes whoever has something to do, until `stop`.
+    pub async fn wake_for_what_is_due(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+        while !stop.is_cancelled() {
+            self.wake_due_sources().await.or_else(outlive)?;
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn wake_due_sources(&self) -> Result<(), StoreError> {
+        let due = self.store.due_sources(Timestamp::now()).await?;
+        let served = |name: &&SourceName| self.settings.sources.contains_key(*name);
+        for name in due.outbox.iter().filter(served) {
+            self.store.take_over_outbox(name, Timestamp::now()).await?;
+        }
+        for name in &due.deliveries {
+            self.wake(name);
+        }
+        for name in due.reports.iter().chain(&due.outbox) {
+            self.wake_reporter(name);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Writes that share a commit. Whatever arrives while one commit is being synced goes into the next one, so that many share
+//! the price of a sync, and each is answered only after its own.
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::StoreError;
+use super::database::Database;
+
+/// Writes that may wait for their commit; whoever comes after them waits for a place.
+const WAITING: usize = 1024;
+/// Writes of one commit.
+const TOGETHER: usize = 256;
+
+/// Something that is written together with others of its kind.
+pub(super) trait Write: Send + Sync + Sized + 'static {
+    /// What is answered once it is on disk.
+    type Answer: Send + 'static;
+
+    /// Writes all in one transaction, and answers for each, in their order.
+    fn commit(
+        database: &Database,
+        together: &[Self],
+    ) -> impl Future<Output = Result<Vec<Self::Answer>, StoreError>> + Send;
+}
+
+type Waiting<W> = (W, oneshot::Sender<Result<<W as Write>::Answer, StoreError>>);
+
+/// Where writes of one kind wait for their commit.
+pub(super) struct GroupCommit<W: Write> {
+    waiting: mpsc::Sender<Waiting<W>>,
+    _writer: JoinSet<()>,
+}
+
+impl<W: Write> GroupCommit<W> {
+    /// Starts the writer. It ends when this is dropped.
+    pub(super) fn start(database: Database) -> Self {
+        let (waiting, arrivals) = mpsc::channel(WAITING);
+        let mut writer = JoinSet::new();
+        writer.spawn(write(database, arrivals));
+        Self { waiting, _writer: writer }
+    }
+
+    /// Writes, and returns when it is on disk.
+    pub(super) async fn write(&self, what: W) -> Result<W::Answer, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.waiting.send((what, answer)).await.map_err(|_| StoreError::Closing)?;
+        answered.await.map_err(|_| StoreError::Closing)?
+    }
+}
+
+async fn write<W: Write>(database: Database, mut arrivals: mpsc::Receiver<Waiting<W>>) {
+    let mut arrived = Vec::with_capacity(TOGETHER);
+    while arrivals.recv_many(&mut arrived, TOGETHER).await > 0 {
+        let (together, waiting): (Vec<W>, Vec<_>) = arrived.drain(..).unzip();
+        match W::commit(&database, &together).await {
+            Ok(answers) => {
+                for (waiting, answer) in waiting.into_iter().zip(answers) {
+                    let _ = waiting.send(Ok(answer));
+                }
+            }
+            // One row that the database cannot take must not keep out the others: each is tried alone. A database that
+            // cannot be reached takes none of them.
+            Err(StoreError::Database(sqlx::Error::Database(_))) if together.len() > 1 => {
+                for (what, waiting) in together.iter().zip(waiting) {
+                    let alone = W::commit(&database, std::slice::from_ref(what)).await;
+                    let answer = alone.and_then(|answers| answers.into_iter().next().ok_or(StoreError::Closing));
+                    let _ = waiting.send(answer);
+                }
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                for waiting in waiting {
+                    let _ = waiting.send(Err(StoreError::NotWritten { reason: reason.clone() }));
+                }
+            }
+        }
+    }
+}
