@@ -23,7 +23,7 @@ pub(crate) fn name(text: &str) -> Result<SourceName> {
 
 /// The document; with the placeholders above.
 pub(crate) fn finished() -> Result<String> {
-    let at = Timestamp::from_second(1_700_000_000)?;
+    let at = Timestamp::now();
     let cause = RunCause {
         source: name(SOURCE)?,
         model: MODEL.to_owned(),

@@ -10,6 +10,8 @@ use crate::document::{self, HEAD, ID, MODEL, SOURCE};
 const STATES: [&str; 8] =
     ["queued", "training", "evaluating", "gating", "publishing", "promoting", "waiting", "promoting"];
 const LINES: usize = 5;
+/// How far the past reaches back: nothing of it is old enough to be removed.
+const PAST_MS: i64 = 60 * 24 * 3_600_000;
 /// Rows of one statement.
 const TOGETHER: usize = 10_000;
 
@@ -25,7 +27,8 @@ pub(crate) async fn fill(pool: &AnyPool, size: Size, tip: &str) -> Result<()> {
     let state = "CASE WHEN n % 100 < 80 THEN 'done' WHEN n % 100 < 90 THEN 'refused'
                       WHEN n % 100 < 95 THEN 'superseded' ELSE 'failed' END";
     let environment = "CASE n % 3 WHEN 0 THEN 'staging' WHEN 1 THEN 'canary' ELSE 'production' END";
-    let at = "1700000000000 + CAST(n AS BIGINT) * 60000";
+    let now = jiff::Timestamp::now().as_millisecond();
+    let at = format!("{now} - CAST({runs} - n AS BIGINT) * {}", PAST_MS / i64::try_from(runs)?);
     let mut statements = vec![format!(
         "INSERT INTO runs (id, source, lane, model, branch, head, state, active, run_key, artifact, document, created_at, environment)
          SELECT {id}, {source}, {source} || ' refs/heads/main ' || {model} || '/slipway.yaml', {model}, 'main', {head},
@@ -74,7 +77,7 @@ pub(crate) async fn fill(pool: &AnyPool, size: Size, tip: &str) -> Result<()> {
         pool,
         format!(
             "INSERT INTO branches (source, branch, head, adopted, at)
-                           SELECT DISTINCT source, 'main', '{tip}', 0, 1700000000000 FROM runs"
+                           SELECT DISTINCT source, 'main', '{tip}', 0, {now} FROM runs"
         ),
     )
     .await?;

@@ -39,7 +39,11 @@ pub struct Claim {
 /// program cannot read, or in a state it does not know, is passed over and holds up nobody.
 const CLAIM: [&str; 2] = [
     "UPDATE runs SET lease = $1, lease_until = $2, lease_set_at = $3 WHERE id = (
-         SELECT next.id FROM queues JOIN runs AS next ON next.id = (
+         SELECT next.id FROM queues
+         LEFT JOIN (SELECT source, COUNT(*) AS runs FROM runs
+                    WHERE lease IS NOT NULL AND lease_until >= $3 AND lease_set_at <= $4 GROUP BY source) AS held
+           ON held.source = queues.source
+         JOIN runs AS next ON next.id = (
              SELECT due.id FROM runs AS due
              WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
                AND due.state IN ('queued', 'training', 'evaluating', 'gating', 'publishing')
@@ -54,12 +58,8 @@ const CLAIM: [&str; 2] = [
              ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
     ")
          WHERE ($6 IS NULL OR $6 LIKE '%,' || queues.source || ',%')
-           AND (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source AND held.lease IS NOT NULL
-                  AND held.lease_until >= $3 AND held.lease_set_at <= $4) < $5
-         ORDER BY next.priority DESC,
-                  (SELECT COUNT(*) FROM runs AS held WHERE held.source = queues.source
-                     AND held.lease IS NOT NULL AND held.lease_until >= $3 AND held.lease_set_at <= $4),
-                  queues.claimed_at, next.created_at LIMIT 1)
+           AND COALESCE(held.runs, 0) < $5
+         ORDER BY next.priority DESC, COALESCE(held.runs, 0), queues.claimed_at, next.created_at LIMIT 1)
      RETURNING id AS key, source, document",
 ];
 

@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, Row as _};
 use super::super::audit;
 use super::super::database::{Turn, count_of, millis, stored, time_of};
 use super::super::{AuditAnchor, NewAuditEntry, Store, StoreError};
+use super::pace::Pace;
 use super::{AuditRetention, Removal, Removed, oldest};
 use crate::domain::Actor;
 
@@ -48,8 +49,10 @@ impl Store {
         let mut gone = 0;
         while gone < going {
             let some = ENTRIES.min(going - gone);
+            let pace = Pace::begin();
             self.remove_audit_up_to(first + gone + some - 1, now).await?;
             gone += some;
+            pace.rest().await;
         }
         removed.audit_entries += going;
         Ok(())

@@ -6,6 +6,7 @@ use sqlx::Row as _;
 
 use super::super::database::count_of;
 use super::super::{Store, StoreError};
+use super::pace::Pace;
 use super::{LogRetention, Removal, Removed, oldest};
 
 /// Runs whose logs are measured, or looked at, in one statement.
@@ -49,7 +50,9 @@ impl Store {
                     continue;
                 }
                 over = over.saturating_sub(count_of(row, "log_bytes")?);
+                let pace = Pace::begin();
                 removed.log_lines += self.remove_log(&after.1, removal).await?;
+                pace.rest().await;
             }
         }
     }
@@ -61,12 +64,14 @@ impl Store {
                        WHERE id IN (SELECT id FROM runs WHERE active = 0 AND log_bytes IS NULL
                                     ORDER BY created_at, id LIMIT $1)";
         loop {
+            let pace = Pace::begin();
             let mut transaction = self.database.begin().await?;
             let measured = sqlx::query(measure).bind(RUNS).execute(&mut *transaction).await?;
             transaction.commit().await?;
             if measured.rows_affected() == 0 {
                 return Ok(());
             }
+            pace.rest().await;
         }
     }
 
@@ -81,19 +86,18 @@ impl Store {
             return Ok(lines);
         }
         let mut up_to = first;
-        while up_to <= last && lines > 0 {
+        loop {
             up_to += LINES;
             let mut transaction = self.database.begin().await?;
             let delete = sqlx::query("DELETE FROM log_lines WHERE run = $1 AND number < $2");
             delete.bind(run.to_owned()).bind(up_to).execute(&mut *transaction).await?;
+            if up_to > last {
+                let empty = sqlx::query("UPDATE runs SET log_bytes = 0 WHERE id = $1").bind(run.to_owned());
+                empty.execute(&mut *transaction).await?;
+                transaction.commit().await?;
+                return Ok(lines);
+            }
             transaction.commit().await?;
         }
-        let mut transaction = self.database.begin().await?;
-        sqlx::query("UPDATE runs SET log_bytes = 0 WHERE id = $1")
-            .bind(run.to_owned())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(lines)
     }
 }

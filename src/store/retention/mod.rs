@@ -1,9 +1,10 @@
 //! What is removed, and when: each kind up to an age, and up to a number or a size of all together. What is still to be
-//! done is never removed, and neither is what environments name. Everything is removed in small transactions, so that
-//! nobody waits for them.
+//! done is never removed, and neither is what environments name. Everything is removed in small transactions with
+//! rests between them, so that nobody waits for them.
 
 mod audit;
 mod logs;
+mod pace;
 mod reports;
 mod runs;
 
@@ -19,6 +20,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use super::database::{count_of, millis};
 use super::{Store, StoreError};
 use crate::domain::RunId;
+use pace::Pace;
 
 /// Deliveries or entries removed in one transaction: few enough that nobody who delivers has to wait.
 const TOGETHER: i64 = 500;
@@ -166,6 +168,7 @@ impl Store {
     async fn remove_all(&self, delete: &str, too_old: i64) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
+            let pace = Pace::begin();
             let delete = sqlx::query(AssertSqlSafe(delete.to_owned())).bind(too_old).bind(TOGETHER);
             let mut transaction = self.database.begin().await?;
             let gone = delete.execute(&mut *transaction).await?.rows_affected();
@@ -174,6 +177,7 @@ impl Store {
             if gone == 0 {
                 return Ok(removed);
             }
+            pace.rest().await;
         }
     }
 
@@ -199,6 +203,7 @@ impl Store {
         let delete = "DELETE FROM deliveries WHERE source = $1 AND id = $2 AND state <> 'pending'";
         let mut after = (i64::MIN, String::new(), String::new());
         loop {
+            let pace = Pace::begin();
             let page = sqlx::query(select).bind(after.0).bind(after.1.clone()).bind(after.2.clone()).bind(TOGETHER);
             let page = page.fetch_all(&self.database.pool).await?;
             let mut going = Vec::new();
@@ -224,6 +229,7 @@ impl Store {
             if !all {
                 return Ok(());
             }
+            pace.rest().await;
         }
     }
 }

@@ -12,6 +12,7 @@ use super::super::database::{Turn, count_of, in_steps, places};
 use super::super::references::named_in;
 use super::super::runs::read_document;
 use super::super::{Store, StoreError};
+use super::pace::Pace;
 use super::{Removal, Removed, RemovedRun, RunRetention, oldest};
 use crate::domain::{Origin, Run, RunId};
 
@@ -60,6 +61,7 @@ impl Store {
                       WHERE active = 0 AND (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3";
         let mut after = (i64::MIN, String::new());
         loop {
+            let pace = Pace::begin();
             let page = sqlx::query(select).bind(after.0).bind(after.1.clone()).bind(RUNS);
             let page = page.bind(i64::from(keep.of_a_model.max(1)) - 1).fetch_all(&self.database.pool).await?;
             let Some(last) = page.last() else { return Ok(()) };
@@ -82,6 +84,7 @@ impl Store {
             if after.0 >= too_old && over == 0 {
                 return Ok(());
             }
+            pace.rest().await;
         }
     }
 
