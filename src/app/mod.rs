@@ -1,6 +1,7 @@
 //! Composition root: makes the parts from their settings, starts them together and stops them together.
 
 mod assemble;
+mod memory;
 mod parts;
 mod reload;
 
@@ -30,6 +31,7 @@ use crate::web::Served;
 use parts::Generation;
 use reload::{Fixed, Reloaded};
 
+pub use memory::keep_little_memory;
 pub use reload::ReadSettings;
 
 /// Why a server cannot start in its surroundings, and what to do: nothing of it is a defect.
@@ -49,6 +51,8 @@ fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> String {
 
 /// How long parts may take to stop: below the 30 s that Kubernetes grants a pod.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How often free memory is given back to the system.
+const TIDY: Duration = Duration::from_secs(10);
 /// Folder of work in progress within the state folder.
 const WORK: &str = "work";
 /// How long a process that was killed may take to let go of the state folder.
@@ -120,6 +124,7 @@ pub async fn serve(
         web::serve(listener, served, stop).await;
         Ok(())
     });
+    parts.spawn(give_memory_back(process.stop.clone()));
     parts.spawn(stop_on_signal(process.stop.clone(), terminate, interrupt));
     listening(address);
     let ended = run_together(&process, parts, generation, (reloads, read_again, door)).await;
@@ -175,6 +180,17 @@ async fn run_together(
         );
     }
     first
+}
+
+/// Gives memory that is free back to the system, from time to time.
+async fn give_memory_back(stop: CancellationToken) -> anyhow::Result<()> {
+    while !stop.is_cancelled() {
+        tokio::select! {
+            () = tokio::time::sleep(TIDY) => memory::give_back(),
+            () = stop.cancelled() => {}
+        }
+    }
+    Ok(())
 }
 
 async fn stop_on_signal(stop: CancellationToken, mut terminate: Signal, mut interrupt: Signal) -> anyhow::Result<()> {

@@ -30,6 +30,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, logging: &Logging) -> Result<Exit, Failure> {
+        app::keep_little_memory();
         let settings = config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
         let _traces = logging.start(telemetry::USUAL_FILTER, &settings.telemetry)?;
         for problem in config::check(&self.config) {

@@ -31,7 +31,7 @@ pub use event::{
 };
 pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
 pub use promotion::{Named, PlacedBy, Placement, Promotion, PromotionRequest, version_of};
-pub use retry::{Retry, pause_before, spoken};
+pub use retry::{Retry, pause_before, spoken, spread};
 pub use revision::{NotARevision, Revision};
 pub use rules::{After, Approvals, Candidate, Freeze, Holdback, Need, Rule, Rules, Upstream};
 pub use run::{

@@ -26,6 +26,13 @@ pub fn pause_before(attempt: u32, chance: u64) -> Duration {
     Duration::from_millis(chance % (ceiling + 1))
 }
 
+/// How long to wait for the next of looks that are `interval` apart: a quarter less or more, so that looks at many places that
+/// began together do not stay together. `chance` is any number drawn at random.
+pub fn spread(interval: Duration, chance: u64) -> Duration {
+    let half = u64::try_from(interval.as_millis() / 2).unwrap_or(u64::MAX - 1);
+    interval * 3 / 4 + Duration::from_millis(chance % (half + 1))
+}
+
 /// A duration as people read it and as settings take it: `350ms`, `2.5s`, `3s`, `2m 30s`, `1h 5m`.
 pub fn spoken(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -50,6 +57,17 @@ mod tests {
     fn durations_are_told_as_settings_take_them() {
         let told = [350, 2_500, 3_000, 150_000, 300_000, 3_900_000, 7_200_000].map(Duration::from_millis).map(spoken);
         assert_eq!(told, ["350ms", "2.5s", "3s", "2m 30s", "5m", "1h 5m", "2h"]);
+    }
+
+    #[test]
+    fn looks_that_began_together_do_not_stay_together_and_keep_their_interval_on_average() {
+        let minute = Duration::from_mins(1);
+        assert_eq!([0, 15_000, 30_000].map(|chance| spread(minute, chance).as_secs()), [45, 60, 75]);
+        for chance in [0, 1, 7_919, u64::MAX] {
+            assert!((45_000..=75_000).contains(&spread(minute, chance).as_millis()), "{chance}");
+        }
+        assert_eq!(spread(Duration::ZERO, u64::MAX), Duration::ZERO);
+        assert!(spread(Duration::from_hours(24 * 365), u64::MAX) <= Duration::from_hours(24 * 365) * 5 / 4);
     }
 
     #[test]

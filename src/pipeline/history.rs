@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::environment::{named_in, named_of};
 use super::marks::Marks;
 use super::promote::TRAILER;
-use super::worker::outlive;
+use super::worker::{chance, outlive};
 use super::{Pipeline, SteerError, StepError, blocking, texts};
-use crate::domain::{Actor, CommitSha, Named, PlacedBy, Placement, Run, RunId, SourceName};
+use crate::domain::{Actor, CommitSha, Named, PlacedBy, Placement, Run, RunId, SourceName, spread};
 use crate::git::{CommitInfo, GitError, Mirror};
 use crate::store::{NewAuditEntry, ReadHistory, StoreError};
 
@@ -44,7 +44,7 @@ impl Pipeline {
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(spread(interval, chance())) => {}
                 () = stop.cancelled() => {}
             }
         }

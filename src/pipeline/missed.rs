@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::branch::Announced;
-use super::worker::outlive;
+use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError};
-use crate::domain::{CommitSha, Delivery, Intake, SourceName};
+use crate::domain::{CommitSha, Delivery, Intake, SourceName, spread};
 use crate::forge::Undelivered;
 use crate::store::{BranchHead, StoreError};
 
@@ -78,7 +78,7 @@ impl Pipeline {
             }
             is_first = false;
             tokio::select! {
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(spread(interval, chance())) => {}
                 () = stop.cancelled() => {}
             }
         }
