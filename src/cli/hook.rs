@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use serde::Deserialize;
 
 use super::client;
 use super::exit::{self, Exit, Failure};
@@ -14,6 +15,12 @@ use crate::forge::Secret;
 
 /// How long the person who pushes waits for the server, at most.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the server is asked to wait until it has read the delivery.
+const WAIT: Duration = Duration::from_secs(3);
+/// The largest answer that is read, in bytes.
+const LARGEST_ANSWER: u64 = 64 << 10;
+/// Where git keeps notes.
+const NOTES: &str = "refs/notes/";
 /// References one push may move; git itself has no limit, a terminal has.
 const MOST_REFERENCES: usize = 1_000;
 
@@ -50,6 +57,41 @@ impl Hook {
     }
 }
 
+/// What the server answers about a delivery that it has read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    state: String,
+    note: String,
+    runs: Vec<Opened>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Opened {
+    id: String,
+    model: String,
+    environment: String,
+    page: Option<String>,
+}
+
+impl Answer {
+    /// What whoever pushes reads.
+    fn lines(&self, name: &str) -> Vec<String> {
+        if self.runs.is_empty() {
+            return match self.state.as_str() {
+                "done" | "ignored" | "dead" => vec![format!("slipway: {name}: {}", self.note)],
+                _ => vec![format!("slipway: {name} delivered; `slipway runs list` shows what follows")],
+            };
+        }
+        let run = |run: &Opened| {
+            let Opened { id, model, environment, page } = run;
+            let more = page.clone().unwrap_or_else(|| format!("slipway runs show {id}"));
+            format!("slipway: {model} on its way to {environment}: {more}")
+        };
+        self.runs.iter().map(run).collect()
+    }
+}
+
 impl PostReceive {
     fn run(&self) -> Result<Exit, Failure> {
         let file = self.secret_file.display();
@@ -65,15 +107,24 @@ impl PostReceive {
                     "`{line}` is not `OLD NEW REF`: this command is for git's post-receive hook"
                 )));
             };
+            // Nothing follows from notes, and Slipway writes some itself.
+            if name.starts_with(NOTES) {
+                continue;
+            }
             match self.deliver(&agent, &secret, before, after, name) {
-                Ok(()) => output::say(&format!("slipway: {name} delivered")),
+                Ok(answer) => {
+                    for line in answer.lines(name) {
+                        output::say(&line);
+                    }
+                }
                 Err(reason) => undelivered = Some(format!("{name} was pushed, but not delivered: {reason}")),
             }
         }
         match undelivered {
             None => Ok(Exit::Done),
             Some(reason) => Err(exit::unreachable(format!(
-                "{reason}\n  help: the push itself is safe; once the server runs, push again or add an empty commit"
+                "{reason}\n  help: the push itself is safe, and need not be repeated: a server looks for pushes that it \
+                 missed when it starts, and from time to time (`limits.look_for_missed`)"
             ))),
         }
     }
@@ -85,7 +136,7 @@ impl PostReceive {
         before: &str,
         after: &str,
         name: &str,
-    ) -> Result<(), String> {
+    ) -> Result<Answer, String> {
         let mut body = serde_json::json!({"ref": name, "before": before, "after": after});
         if let Some(pusher) = self.pusher.as_deref().filter(|pusher| !pusher.is_empty()) {
             body["pusher"] = pusher.into();
@@ -94,14 +145,48 @@ impl PostReceive {
         let response = agent
             .post(&self.url)
             .header("content-type", "application/json")
+            .header("prefer", format!("wait={}", WAIT.as_secs()))
             .header("x-slipway-event", "push")
             .header("x-slipway-delivery", RunId::new().to_string())
             .header("x-hub-signature-256", secret.sign(body.as_bytes()))
             .send(body.as_bytes());
         match response {
-            Ok(response) if response.status().as_u16() == 202 => Ok(()),
+            Ok(mut response) if response.status().as_u16() == 202 => {
+                // An older server answers without a body.
+                let answer = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().unwrap_or_default();
+                Ok(serde_json::from_slice(&answer).unwrap_or_default())
+            }
             Ok(response) => Err(format!("{} answered {}", self.url, response.status())),
             Err(error) => Err(format!("{}: {error}", self.url)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_pushes_reads_what_follows() {
+        let lines = |answer: &str| serde_json::from_str::<Answer>(answer).expect("an answer").lines("refs/heads/main");
+        let runs = r#"{"state": "done", "note": "", "runs": [
+            {"id": "0199", "model": "churn", "environment": "staging", "page": "https://slipway.example/runs/0199?key=x"},
+            {"id": "0200", "model": "fraud", "environment": "staging", "page": null, "newer": 1}]}"#;
+        assert_eq!(
+            lines(runs),
+            [
+                "slipway: churn on its way to staging: https://slipway.example/runs/0199?key=x",
+                "slipway: fraud on its way to staging: slipway runs show 0200",
+            ]
+        );
+        let skipped = r#"{"state": "done", "note": "skipped: the commit says `[skip slipway]`", "runs": []}"#;
+        assert_eq!(lines(skipped), ["slipway: refs/heads/main: skipped: the commit says `[skip slipway]`"]);
+        for unknown in [r#"{"state": "pending", "note": ""}"#, "{}"] {
+            assert_eq!(
+                lines(unknown),
+                ["slipway: refs/heads/main delivered; `slipway runs list` shows what follows"],
+                "{unknown}"
+            );
         }
     }
 }

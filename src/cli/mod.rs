@@ -17,6 +17,7 @@ mod form;
 mod gate;
 mod generate;
 mod hook;
+mod models;
 mod output;
 mod promotions;
 mod quarantine;
@@ -71,6 +72,8 @@ enum Command {
     Edit(edit::Edit),
     /// Read and steer the runs of a running server
     Runs(runs::Runs),
+    /// Read the models of a running server: their newest runs, and what was promoted last
+    Models(models::Models),
     /// Read the deliveries of a running server, and have them read again
     Deliveries(deliveries::Deliveries),
     /// See what a running server cannot read and passes over, and have it looked at again
@@ -166,6 +169,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Gate(command) => command.run(),
         Command::Edit(command) => command.run(),
         Command::Runs(command) => command.run(),
+        Command::Models(command) => command.run(),
         Command::Deliveries(command) => command.run(),
         Command::Quarantine(command) => command.run(),
         Command::Reports(command) => command.run(),

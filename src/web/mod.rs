@@ -9,6 +9,7 @@ mod connections;
 mod health;
 mod known;
 mod measure;
+mod outcome;
 mod page;
 mod panics;
 mod peer;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::body;
 use super::refusal::Refusal;
-use super::{Hook, Shared};
+use super::{Hook, Shared, outcome};
 use crate::domain::{Delivery, Intake, Repository, SourceName};
 use crate::forge::{DeliveryName, ForgeError, Headers};
 use crate::store::StoreError;
@@ -57,16 +57,20 @@ pub(super) async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let wait = outcome::wait_of(&headers);
     let outcome = take(&shared, name, headers, body).await;
     let word = match &outcome {
-        Ok(Taken::Stored) => "stored",
-        Ok(Taken::Duplicate) => "duplicate",
-        Ok(Taken::OfNobody) => "unknown_repository",
+        Ok((Taken::Stored, _)) => "stored",
+        Ok((Taken::Duplicate, _)) => "duplicate",
+        Ok((Taken::OfNobody, _)) => "unknown_repository",
         Err(refusal) => refusal.word,
     };
     metrics::counter!("slipway_deliveries_total", "outcome" => word).increment(1);
     match outcome {
-        Ok(_) => StatusCode::ACCEPTED.into_response(),
+        Ok((_, own)) => match wait.zip(own) {
+            Some((wait, (source, id))) => outcome::answer(&shared, &source, &id, wait).await,
+            None => StatusCode::ACCEPTED.into_response(),
+        },
         Err(refusal) => {
             tracing::info!(reason = word, "a delivery was refused: {word}");
             refusal.into_response()
@@ -74,7 +78,10 @@ pub(super) async fn receive(
     }
 }
 
-async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> Result<Taken, Refusal> {
+/// What became of a delivery at the door; of one that came to a source's own webhook, its source and identifier as well.
+type At = (Taken, Option<(SourceName, String)>);
+
+async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> Result<At, Refusal> {
     let unknown = || Refusal::new("unknown_source", StatusCode::NOT_FOUND, "no such source is served here");
     let name = SourceName::try_from(name).map_err(|_| unknown())?;
     let (hook, budget) = shared.hooks.get(&name).ok_or_else(unknown)?;
@@ -85,14 +92,15 @@ async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> 
     let (DeliveryName { id, event }, bytes, _permits) = verify(hook, headers, body, now).await?;
     if !hook.is_shared {
         let delivery = Delivery { source: name, id, event, headers: kept, body: bytes, received_at: now };
-        return store(shared, &delivery).await;
+        let taken = store(shared, &delivery).await?;
+        return Ok((taken, Some((delivery.source, delivery.id))));
     }
     let (repository, bytes) = repository_of(hook, bytes).await?;
-    let Some(repository) = repository else { return Ok(Taken::OfNobody) };
+    let Some(repository) = repository else { return Ok((Taken::OfNobody, None)) };
     let sources = shared.pipeline.sources_behind(&name, &repository).await.map_err(|error| not_stored(&id, &error))?;
     if sources.is_empty() {
         tracing::debug!(delivery.id = id, "no source is the repository `{}` ({})", repository.full_name, repository.id);
-        return Ok(Taken::OfNobody);
+        return Ok((Taken::OfNobody, None));
     }
     // Several sources may be one repository: its branches, say. Each reads the delivery for itself.
     let mut taken = Taken::Duplicate;
@@ -103,7 +111,7 @@ async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> 
             taken = Taken::Stored;
         }
     }
-    Ok(taken)
+    Ok((taken, None))
 }
 
 async fn store(shared: &Shared, delivery: &Delivery) -> Result<Taken, Refusal> {

@@ -59,7 +59,10 @@ impl Act {
         for line in said.lines().filter(|line| line.starts_with("remote:")) {
             println!("  {}", line.trim_end());
         }
-        ensure!(said.contains("delivered"), "the hook did not deliver the push; git said: {said}");
+        ensure!(
+            ["on its way", "delivered"].iter().any(|word| said.contains(word)),
+            "the hook did not deliver the push; git said: {said}"
+        );
         let run = follow(&server.api(), &head, paint).await?;
         let after = world.environment_tip().await?;
         match self.expected {

@@ -1,0 +1,86 @@
+//! `slipway models`: the models of a running server, each with its newest run and what was promoted last.
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::client::{Query, Server};
+use super::exit::{Exit, Failure};
+use super::form::Width;
+use super::output::{self, text};
+
+/// Read the models of a running server.
+#[derive(Debug, Args)]
+pub(super) struct Models {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// All models by source and name, with their newest runs and what was promoted last
+    List(List),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// How many models, at most
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+impl Models {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let Self { action: Action::List(List { limit }), server } = self;
+        server.show_list("models", &Query::default(), limit, |answer, width| list(answer, width, Timestamp::now()))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn list(answer: &Value, width: Width, now: Timestamp) -> String {
+    let row = |model: &Value| {
+        let (newest, promoted) = (&model["newest_run"], &model["promoted"]);
+        let state = match newest["stalled"].as_bool() {
+            Some(true) => format!("{} (stalled)", text(newest, "state")),
+            _ => text(newest, "state").to_owned(),
+        };
+        let artifact: String = text(promoted, "artifact").trim_start_matches("sha256:").chars().take(12).collect();
+        vec![
+            text(model, "source").to_owned(),
+            text(model, "model").to_owned(),
+            text(newest, "id").to_owned(),
+            state,
+            output::age(text(newest, "updated_at"), now),
+            text(promoted, "environment").to_owned(),
+            artifact,
+            output::age(text(promoted, "at"), now),
+            width.cell(text(newest, "reason")),
+        ]
+    };
+    let rows: Vec<Vec<String>> = output::things(answer, "models").iter().map(row).collect();
+    let header = ["SOURCE", "MODEL", "NEWEST RUN", "STATE", "AGE", "PROMOTED TO", "ARTIFACT", "SINCE", "REASON"];
+    output::table(&header, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_listed_with_its_newest_run_and_what_was_promoted_last() {
+        let answer = serde_json::json!({"models": [
+            {"source": "risk", "model": "churn",
+             "newest_run": {"id": "0199", "state": "refused", "stalled": false, "reason": "accuracy 0.81",
+                            "updated_at": "2026-11-01T11:00:00Z"},
+             "promoted": {"environment": "production", "artifact": "sha256:0123456789abcdef", "at": "2026-10-30T12:00:00Z"}},
+            {"source": "risk", "model": "fraud",
+             "newest_run": {"id": "0200", "state": "training", "stalled": true, "reason": null,
+                            "updated_at": "2026-11-01T11:59:30Z"},
+             "promoted": null},
+        ]});
+        let now = "2026-11-01T12:00:00Z".parse().expect("a time");
+        insta::assert_snapshot!(list(&answer, Width::Narrow, now), @"");
+    }
+}

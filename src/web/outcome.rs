@@ -1,0 +1,128 @@
+//! What became of a delivery, for senders that ask to wait for it (`Prefer: wait`, RFC 7240 section 4.3). git's hooks do, so
+//! that whoever pushes reads in the terminal what follows.
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use super::Shared;
+use crate::domain::{CommitSha, Delivery, DeliveryState, EventKind, SourceName};
+use crate::store::StoreError;
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// The longest wait that is granted: whoever pushes sits in front of it.
+const LONGEST: Duration = Duration::from_secs(5);
+/// How often the store is asked meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What became of a delivery.
+#[derive(Serialize)]
+struct Outcome {
+    /// How far its reading has come: `pending`, `done`, `ignored` or `dead`.
+    state: &'static str,
+    /// Why, in words.
+    note: String,
+    /// The runs at the revision that it tells of.
+    runs: Vec<Opened>,
+}
+
+#[derive(Serialize)]
+struct Opened {
+    id: String,
+    model: String,
+    environment: String,
+    /// Its page; null if the settings do not say where the server is reached.
+    page: Option<String>,
+}
+
+/// How long a sender asks to wait, up to what is granted; `None` if it does not ask.
+pub(super) fn wait_of(headers: &HeaderMap) -> Option<Duration> {
+    let preferences =
+        headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
+    let wait = preferences.filter_map(|preference| {
+        let (name, seconds) = preference.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| seconds.trim().trim_matches('"').parse::<u64>().ok())?
+    });
+    wait.min().map(|seconds| Duration::from_secs(seconds).min(LONGEST))
+}
+
+/// Waits until a delivery is settled, and answers what became of it; after `wait`, how far that has come.
+pub(super) async fn answer(shared: &Shared, source: &SourceName, id: &str, wait: Duration) -> Response {
+    let applied = [(APPLIED, format!("wait={}", wait.as_secs()))];
+    match outcome(shared, source, id, wait).await {
+        Ok(outcome) => (StatusCode::ACCEPTED, applied, Json(outcome)).into_response(),
+        // It is stored, which is all that was promised.
+        Err(error) => {
+            tracing::debug!(source = %source, delivery.id = id, %error, "what became of a delivery is not known: {error}");
+            StatusCode::ACCEPTED.into_response()
+        }
+    }
+}
+
+async fn outcome(shared: &Shared, source: &SourceName, id: &str, wait: Duration) -> Result<Outcome, StoreError> {
+    let begun = Instant::now();
+    loop {
+        let stored = shared.store.delivery(source, id).await?;
+        if stored.state != DeliveryState::Pending || begun.elapsed() >= wait {
+            let runs = match revision_of(shared, &stored.delivery) {
+                Some(revision) if stored.state == DeliveryState::Done => {
+                    shared.store.newest_at(source, &revision).await?
+                }
+                _ => Vec::new(),
+            };
+            let pages = shared.pipeline.sources().find(|(name, _)| *name == source);
+            let pages = pages.and_then(|(_, source)| source.pages.as_ref());
+            let opened = runs.into_iter().map(|run| Opened {
+                id: run.id.to_string(),
+                page: pages.map(|pages| pages.of(run.id)),
+                environment: run.environment.to_string(),
+                model: run.model,
+            });
+            return Ok(Outcome { state: stored.state.as_str(), note: stored.note, runs: opened.collect() });
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = shared.stop.cancelled() => return Err(StoreError::Closing),
+        }
+    }
+}
+
+/// The revision that a push tells of.
+fn revision_of(shared: &Shared, delivery: &Delivery) -> Option<CommitSha> {
+    let (hook, _) = shared.hooks.get(&delivery.source)?;
+    let events = hook.forge.read(&delivery.event, &delivery.body).ok()?;
+    events.into_iter().find_map(|event| match event.kind {
+        EventKind::Push(push) => push.movement.after().cloned(),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_granted_up_to_five_seconds_and_only_to_whoever_asks() {
+        for (text, wait) in [
+            ("wait=3", Some(3)),
+            ("respond-async, Wait = 2", Some(2)),
+            ("wait=\"4\"", Some(4)),
+            ("wait=9999999999", Some(5)),
+            ("wait=3, wait=1", Some(1)),
+            ("wait", None),
+            ("wait=-1", None),
+            ("wait=99999999999999999999999", None),
+            ("waiting=3", None),
+        ] {
+            let headers = HeaderMap::from_iter([(PREFER, HeaderValue::from_static(text))]);
+            assert_eq!(wait_of(&headers), wait.map(Duration::from_secs), "{text}");
+        }
+        assert_eq!(wait_of(&HeaderMap::new()), None);
+    }
+}
