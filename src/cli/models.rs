@@ -81,6 +81,10 @@ mod tests {
              "promoted": null},
         ]});
         let now = "2026-11-01T12:00:00Z".parse().expect("a time");
-        insta::assert_snapshot!(list(&answer, Width::Narrow, now), @"");
+        insta::assert_snapshot!(list(&answer, Width::Narrow, now), @"
+        SOURCE  MODEL  NEWEST RUN  STATE               AGE  PROMOTED TO  ARTIFACT      SINCE  REASON
+        risk    churn  0199        refused             1h   production   0123456789ab  2d     accuracy 0.81
+        risk    fraud  0200        training (stalled)  30s  –            –             –      –
+        ");
     }
 }

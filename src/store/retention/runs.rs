@@ -68,7 +68,15 @@ impl Store {
             after = (last.try_get("created_at")?, last.try_get("id")?);
             let mut going = Vec::new();
             for row in &page {
-                let candidate = read(row)?;
+                // A row that this program cannot read stays, and keeps none of the others.
+                let candidate = match read(row) {
+                    Ok(candidate) => candidate,
+                    Err(StoreError::Unreadable(reason)) => {
+                        tracing::warn!(reason, "run {} stays: {reason}", row.try_get::<String, _>("id")?);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
                 let is_named = candidate.removed.artifact.as_ref().is_some_and(|artifact| named.contains(artifact));
                 if (candidate.moved_at < too_old || over > 0) && candidate.may_go && !is_named {
                     over = over.saturating_sub(1);

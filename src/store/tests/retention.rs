@@ -112,6 +112,16 @@ on_both_databases! {
         assert_eq!(world.left().await[0].id, ended[6].id);
     }
 
+    async fn a_run_that_cannot_be_read_stays_and_keeps_none_of_the_others(world: World) {
+        let ended = world.ended(5).await;
+        let damage = format!("UPDATE runs SET artifact = 'no digest' WHERE id = '{}'", ended[1].id);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(damage)).execute(&world.store.database.pool).await.expect("done");
+        let keep = keep_runs(SignedDuration::from_hours(100_000), 1, 1);
+        assert_eq!(world.remove_old(later(), keep).await.runs, 3);
+        let left: BTreeSet<_> = world.left().await.into_iter().map(|run| run.id).collect();
+        assert_eq!(left, BTreeSet::from([ended[1].id, ended[4].id]));
+    }
+
     async fn nothing_goes_that_is_under_way_named_referred_to_or_still_to_be_told(world: World) {
         let ended = world.ended(8).await;
         world.place(ended[1].artifact.as_ref().expect("an artifact")).await;

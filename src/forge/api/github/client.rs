@@ -9,15 +9,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
-use octocrab::Octocrab;
 use serde_json::Value;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 use ureq::http::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH, LINK, USER_AGENT};
 use ureq::http::request::Builder;
 use ureq::http::{HeaderMap, Method, Request, StatusCode};
 
 use super::app::{AppLogin, Token, wanted};
 use super::budget::{Budget, Permit};
+use super::transport::Transport;
 use super::unchanged::Answers;
 use crate::domain::spoken;
 use crate::forge::api::address::Address;
@@ -51,17 +51,17 @@ pub(super) struct Client {
     purpose: Purpose,
     budget: Arc<Budget>,
     answers: Answers,
-    octocrab: OnceCell<Octocrab>,
+    transport: Arc<Transport>,
     installation: Mutex<Option<u64>>,
     token: Mutex<Option<Token>>,
 }
 
 impl Client {
     pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
-        let (octocrab, installation) = (OnceCell::new(), Mutex::new(None));
+        let (transport, installation) = (Transport::of(&address.url), Mutex::new(None));
         let budget = Budget::of(&address.url, &whose(&address, &login));
         let answers = Answers::default();
-        Self { address, login, purpose, budget, answers, octocrab, installation, token: Mutex::new(None) }
+        Self { address, login, purpose, budget, answers, transport, installation, token: Mutex::new(None) }
     }
 
     /// The App we are, if we are one.
@@ -223,19 +223,12 @@ impl Client {
     }
 
     async fn carry(&self, request: Builder, body: Option<&Value>) -> Result<Answered, ApiError> {
-        let octocrab = self.octocrab.get_or_try_init(|| async { self.connect() }).await?;
+        let octocrab = self.transport.connected().await.map_err(|error| unreachable(&error))?;
         let request = octocrab.build_request(request, body).map_err(|error| unreachable(&error))?;
         let (parts, body) = octocrab.execute(request).await.map_err(|error| unreachable(&error))?.into_parts();
         let body = Limited::new(body, answer::LARGEST_ANSWER).collect().await;
         let body = body.map_err(|error| ApiError::Unreachable { reason: format!("its answer breaks off: {error}") })?;
         Ok(Answered { status: parts.status, headers: parts.headers, body: body.to_bytes() })
-    }
-
-    /// Its parts run on the runtime that is there at the first call.
-    fn connect(&self) -> Result<Octocrab, ApiError> {
-        let builder = Octocrab::builder().base_uri(&*self.address.url).map_err(|error| unreachable(&error))?;
-        let builder = builder.set_connect_timeout(Some(PATIENCE)).set_read_timeout(Some(PATIENCE));
-        builder.build().map_err(|error| unreachable(&error))
     }
 }
 

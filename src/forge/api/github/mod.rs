@@ -9,6 +9,7 @@ mod deployments;
 mod examination;
 mod manifest;
 mod needs;
+mod transport;
 mod unchanged;
 mod window;
 
