@@ -68,7 +68,7 @@ impl World {
         };
         sqlx::any::install_default_drivers();
         let pool = sqlx::AnyPool::connect(&address).await?;
-        seed::fill(&pool, size, &world.tip).await?;
+        seed::fill(&pool, world.url.is_none(), size, &world.tip).await?;
         pool.close().await;
         Ok(world)
     }

@@ -27,9 +27,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
                                PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000;";
 /// What PostgreSQL is told on every connection. A commit counts when it is on disk, whatever the server's default; a
-/// statement or a transaction that hangs is ended, so that it cannot hold a lock for ever. Statements here read few rows:
-/// compiling one to machine code, which PostgreSQL does by an estimate, took 50 ms for 2 ms of work.
-const POSTGRES_SETTINGS: &str = "SET synchronous_commit = on; SET jit = off; SET statement_timeout = '30s';
+/// statement or a transaction that hangs is ended, so that it cannot hold a lock for ever.
+const POSTGRES_SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = '30s';
                                  SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s';";
 
 /// The kind of database.
