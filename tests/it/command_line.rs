@@ -141,6 +141,9 @@ async fn runs_are_read_and_steered_through_the_api() {
             |arguments: &[&str]| run(&here, &[arguments, &["--server", &address, "--token-file", &token]].concat());
         let list: serde_json::Value = serde_json::from_slice(&ask(&["runs", "list"]).stdout).expect("JSON in a pipe");
         assert_eq!(list["runs"][0]["id"], id.as_str());
+        let models: serde_json::Value = serde_json::from_slice(&ask(&["models", "list"]).stdout).expect("JSON");
+        assert_eq!(models["models"][0]["model"], "digits");
+        assert_eq!(models["models"][0]["promoted"]["run"], id.as_str());
         let shown: serde_json::Value = serde_json::from_slice(&ask(&["runs", "show", &id]).stdout).expect("JSON");
         assert_eq!(shown["transitions"][0]["to"], "queued");
         let log: serde_json::Value = serde_json::from_slice(&ask(&["runs", "log", &id]).stdout).expect("JSON");
@@ -166,7 +169,7 @@ fn a_hook_that_cannot_deliver_says_so_and_that_the_push_is_safe() {
     let output = command.current_dir(folder.path()).stdin(input).output().expect("it ran");
     assert_eq!(output.status.code(), Some(4));
     assert!(said(&output).contains("refs/heads/main was pushed, but not delivered"), "{}", said(&output));
-    assert!(said(&output).contains("the push itself is safe"), "{}", said(&output));
+    assert!(said(&output).contains("the push itself is safe, and need not be repeated"), "{}", said(&output));
 }
 
 #[test]

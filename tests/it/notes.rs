@@ -61,7 +61,10 @@ async fn a_revision_is_noted_with_a_line_a_model_beside_what_others_noted() {
     bench.world.work.git(&["fetch", "-q", "origin", &format!("{NOTES}:{NOTES}")]).await.expect("fetched");
     let log = bench.world.work.git(&["log", "--notes=slipway", "-1"]).await.expect("a log");
     assert!(log.contains("Notes (slipway):\n") && log.contains(digits), "{log}");
-    // The hook tells of the notes' push as of any other, and nothing follows from it.
+    // The push of the notes does not come back as a delivery.
+    let deliveries = bench.api().get("/api/v1/deliveries").await.expect("deliveries").json;
+    let bodies: Vec<&serde_json::Value> = deliveries["deliveries"].as_array().expect("a list").iter().collect();
+    assert_eq!(bodies.len(), 1, "{deliveries:#}");
     assert_eq!(bench.api().runs().await.expect("runs").len(), 2);
     bench.world.models.fsck().await.expect("the source is whole");
     bench.finish().await;

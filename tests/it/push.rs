@@ -25,6 +25,19 @@ async fn a_good_model_is_promoted_by_one_commit_that_changes_marked_values_only(
 }
 
 #[tokio::test]
+async fn whoever_pushes_reads_in_the_terminal_what_follows() {
+    let bench = Bench::start().await;
+    let (head, said) = bench.world.push("a first model").await.expect("pushed");
+    let run = bench.end_of(&head).await;
+    let line = format!("remote: slipway: digits on its way to staging: slipway runs show {}", text(&run, "id"));
+    assert!(said.lines().any(|said| said.trim_end() == line), "{said}");
+    bench.world.work.write("README.md", "words").expect("written");
+    let (_, said) = bench.world.push("only words").await.expect("pushed");
+    assert!(said.contains("remote: slipway: refs/heads/main: ") && !said.contains("on its way"), "{said}");
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn more_models_than_are_looked_at_are_said_instead_of_some_being_left_out() {
     let bench = Bench::start().await;
     for number in 0..500 {
