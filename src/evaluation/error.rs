@@ -177,7 +177,7 @@ impl From<parquet::errors::ParquetError> for EvaluationError {
 const MOST_SHOWN: usize = 60;
 
 /// Quotes a text that a stranger may have chosen.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut quoted: String = text.chars().take(MOST_SHOWN).flat_map(char::escape_debug).collect();
     if text.chars().nth(MOST_SHOWN).is_some() {
         quoted.push('…');
