@@ -182,9 +182,8 @@ fn pinball_loss_is_bounded_for_every_horizon_by_itself() {
     let mut candidate = forecast("candidate", 40, |_| 0.0);
     if let Table::Numbers(table) = &mut candidate.table {
         // Twice as far above the label at each horizon as at the one before.
-        let above =
-            |row: usize| 0.1 * 2.0_f64.powi(i32::try_from(row % 6).expect("few")) * (1.0 + (row % 5) as f64 / 10.0);
-        let quantile = table.labels.iter().enumerate().map(|(row, label)| label + above(row)).collect();
+        let above = |row: u32| 0.1 * f64::from(1 << (row % 6)) * (1.0 + f64::from(row % 5) / 10.0);
+        let quantile = (0..).zip(&table.labels).map(|(row, label)| label + above(row)).collect();
         table.quantiles.insert("quantile_0.9".to_owned(), quantile);
     }
     candidate.report.metrics.insert("pinball_loss(quantile=0.9)".parse().expect("a metric"), 0.1);

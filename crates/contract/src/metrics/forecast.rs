@@ -12,7 +12,7 @@ pub struct Scaled {
     /// The column whose values say which rows are of one series.
     pub series: String,
     /// The column of each row's scale: the mean absolute error of the seasonal naive forecast on the part of its series that
-    /// the model has learnt from, mean |yₜ − yₜ₋ₘ| (sktime's `y_train` and `sp`, GluonTS's `seasonal_error`). Above zero.
+    /// the model has learnt from, mean |yₜ − yₜ₋ₘ| (sktime's `y_train` and `sp`, `GluonTS`'s `seasonal_error`). Above zero.
     pub scale: String,
 }
 
@@ -26,11 +26,11 @@ pub(super) fn scaled_error<'table>(
     of: &[u32],
 ) -> Result<Sums<'table>, Unmeasurable> {
     let series = attribute(rows, &scaled.series)?;
-    let scales = numbers(rows, &scaled.scale)?;
+    let naive_errors = numbers(rows, &scaled.scale)?;
     mean_of_units(series, of, |name, rows| {
         let (mut sum, mut count) = (0.0, 0.0);
         for row in rows.iter().map(|row| *row as usize) {
-            let scale = scales[row];
+            let scale = naive_errors[row];
             if scale <= 0.0 {
                 let column = scaled.scale.clone();
                 return Err(Unmeasurable::Scale { column, series: shown(name), came: scale });
@@ -43,7 +43,7 @@ pub(super) fn scaled_error<'table>(
 }
 
 /// Σ |label − prediction| / Σ |label|, a share (Kolassa and Schütz, "Advantages of the MAD/Mean Ratio over the MAPE", Foresight 6,
-/// 2007; GluonTS's `ND`). Both sums are over the same rows, and are resampled together.
+/// 2007; `GluonTS`'s `ND`). Both sums are over the same rows, and are resampled together.
 pub(super) fn weighted_error<'table>(table: &'table Estimates, of: &[u32]) -> Result<Sums<'table>, Unmeasurable> {
     if !of.is_empty() && of.iter().all(|row| table.labels[*row as usize].abs() <= 0.0) {
         return Err(Unmeasurable::NoVolume);
