@@ -124,10 +124,9 @@ bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB; NumPy and s
 	@[ -x .peers/gate/bin/python ] || { python3 -m venv .peers/gate && .peers/gate/bin/pip install --quiet scikit-learn==1.9.1 scipy==1.17.1 fairlearn; }
 
 .PHONY: bench-gate
-bench-gate: tools ## the gate's calibration, power, speed beside scikit-learn, hostile input (RECORD=1 writes docs/benchmarks.md)
-	@cargo build --package slipway --bin slipway --bench gate
-	@python3 scripts/bench_gate.py --slipway target/debug/slipway --rounds $(ROUNDS) $(if $(RECORD),--record) \
-		--gate "$$(ls -t target/debug/deps/gate-* | grep -v '\.d$$' | head -1)"
+bench-gate: tools ## the gate's calibration, power, speed beside scikit-learn, pandas' snappy, hostile input (RECORD=1 writes docs/benchmarks.md)
+	@scripts/need.sh python3 pip && scripts/fetch_tables.sh
+	@cargo bench --quiet --profile dev --workspace --bench gate -- all --rounds $(ROUNDS) $(if $(RECORD),--record)
 
 .PHONY: bench-train
 bench-train: build ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
@@ -135,10 +134,10 @@ bench-train: build ## the demo's network through slipway and in PyTorch, in turn
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)
 
 .PHONY: bench-intake
-bench-intake: tools postgres ## deliveries beside webhook and probot, in turns; claims beside 100,000 runs (RECORD=1 writes docs/benchmarks.md)
-	@cargo build --release --package slipway --package slipway-testkit --bin slipway --bin slipway-bench-intake
+bench-intake: tools postgres libtorch ## deliveries beside webhook and probot, in turns; claims beside 100,000 runs (RECORD=1 writes docs/benchmarks.md)
+	@cargo build --release --workspace --bin slipway --bin slipway-bench-intake
 	@mkdir -p target/bench
-	@SLIPWAY_BENCH_CLAIMS=$(CURDIR)/target/bench/claims.json cargo test --release --quiet --package slipway --lib -- \
+	@SLIPWAY_BENCH_CLAIMS=$(CURDIR)/target/bench/claims.json cargo test --release --quiet --workspace --lib -- \
 		--ignored --nocapture claiming_a_run_beside
 	@target/release/slipway-bench-intake $(if $(RECORD),--record)
 

@@ -19,6 +19,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEER = ROOT / ".peers/gate/bin/python"
+TABLES = ROOT / ".peers/tables/bin/python"
 MARKS = ("<!-- bench-gate: begin -->", "<!-- bench-gate: end -->")
 SLICES = 50
 
@@ -31,19 +32,38 @@ def run(*words):
     return json.loads(child.stdout)
 
 
+def seconds_of_gate(slipway, folder):
+    """The wall seconds of one `slipway gate` in a folder."""
+    command = [slipway, "gate", "--policy", "policy.yaml", "--candidate", "candidate", "--champion", "champion"]
+    begun = time.perf_counter()
+    child = subprocess.run([str(word) for word in command], cwd=folder, stdout=subprocess.PIPE, text=True)
+    seconds = time.perf_counter() - begun
+    if child.returncode not in (0, 1, 3):
+        sys.exit(f"bench: slipway gate ended with {child.returncode}")
+    return seconds
+
+
 def whole_process(gate, slipway, rounds):
     """The wall seconds of `slipway gate` on 10,000 rows and five checks: the median of some rounds, the first thrown away."""
     with tempfile.TemporaryDirectory() as folder:
         run(gate, "folder", folder, 10_000)
-        command = [slipway, "gate", "--policy", "policy.yaml", "--candidate", "candidate", "--champion", "champion"]
-        times = []
-        for _ in range(rounds + 1):
-            begun = time.perf_counter()
-            child = subprocess.run([str(word) for word in command], cwd=folder, stdout=subprocess.PIPE, text=True)
-            times.append(time.perf_counter() - begun)
-            if child.returncode not in (0, 1, 3):
-                sys.exit(f"bench: slipway gate ended with {child.returncode}")
+        times = [seconds_of_gate(slipway, folder) for _ in range(rounds + 1)]
         return sorted(times[1:])[rounds // 2]
+
+
+def compressed(slipway, rows, rounds):
+    """The wall seconds of `slipway gate` on what pandas writes, without compression and with snappy: medians of rounds in turns,
+    the first thrown away. None without pandas."""
+    if not TABLES.exists():
+        return None
+    ways = ["uncompressed", "snappy"]
+    with tempfile.TemporaryDirectory() as folder:
+        written = run(TABLES, ROOT / "scripts/gate_tables.py", folder, rows, *ways)
+        times = {way: [] for way in ways}
+        for turn in range(rounds + 1):
+            for way in ways if turn % 2 == 0 else reversed(ways):
+                times[way].append(seconds_of_gate(slipway, pathlib.Path(folder) / way))
+        return written | {way: sorted(times[way][1:])[rounds // 2] for way in ways}
 
 
 def bar(name, value, unit, target, holds):
@@ -66,6 +86,13 @@ def bars_of(results):
     bars.append(bar("peak memory of that", gigabytes, "GB", "under 1", gigabytes < 1))
     seconds = results["whole_process_seconds"]
     bars.append(bar("10,000 rows, 5 checks, whole process", seconds, "s", "under 0.2", seconds < 0.2))
+    tables = results["compressed"]
+    name = "1,000,000 rows written by pandas with snappy, beside uncompressed"
+    if tables:
+        ratio = tables["snappy"] / tables["uncompressed"]
+        bars.append(bar(name.replace("1,000,000", f"{tables['rows']:,}"), ratio, "times", "at most 1.3", ratio <= 1.3))
+    else:
+        bars.append(bar(name, None, "times", "at most 1.3 (pandas missing)", False))
     hostile = results["hostile"]
     wrong = len(hostile["wrongly_passed"])
     enough = hostile["cases"] >= 1000
@@ -110,6 +137,11 @@ def table(document):
         f"- Speed: {speed['rows']:,} rows, {speed['metrics']} metrics, {speed['slices']} slices, {speed['resamples']} resamples: "
         f"{speed['intervals']} intervals in {speed['seconds']:.1f} s{theirs}.",
     ]
+    if tables := results["compressed"]:
+        lines.append(
+            f"- Predictions of {tables['rows']:,} rows and two classes by {tables['versions']}: `slipway gate` takes "
+            f"{tables['uncompressed']:.1f} s uncompressed, {tables['snappy']:.1f} s with snappy (medians of 7 in turns)."
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -135,6 +167,7 @@ def main():
     results = {
         "hostile": run(gate, "hostile", 1000),
         "whole_process_seconds": whole_process(gate, slipway, 9),
+        "compressed": compressed(slipway, options.rows, 7),
         "speed": run(gate, "speed", options.rows, SLICES),
         "peer": run(PEER, ROOT / "scripts/gate_peer.py", options.rows, SLICES, 3, 180) if PEER.exists() else None,
         "power": run(gate, "power", max(200, options.rounds // 5)),
@@ -143,6 +176,8 @@ def main():
         results["calibration"] = json.loads(pathlib.Path(options.calibration).read_text())
     else:
         results["calibration"] = run(gate, "calibration", options.rounds)
+    if results["compressed"] is None:
+        print("bench: pandas is missing in .peers/tables; scripts/fetch_tables.sh installs it", file=sys.stderr)
     if results["peer"] is None:
         print("bench: NumPy and scikit-learn are missing in .peers/gate; `make bench-peers` installs them", file=sys.stderr)
     commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True)

@@ -8,6 +8,7 @@ use slipway::policy::Policy;
 use slipway_contract::metrics::Table;
 
 use super::draw::Draw;
+use super::units::{mase, ndcg, wape};
 use super::world::{attribute, classes, classes_of, evaluation, judge, numbers, numbers_of, policy};
 
 /// Draws candidate and champion anew.
@@ -320,6 +321,7 @@ pub(crate) fn run(rounds: u32, only: Option<&str>) -> Value {
     worlds.extend([own_scores("mean", "{mean_of: score}", 100), own_scores("mean", "{mean_of: score}", 1_000)]);
     let quantile = "{quantile_of: {column: score, quantile: 0.9}}";
     worlds.extend([own_scores("0.9 quantile", quantile, 200), own_scores("0.9 quantile", quantile, 1_000)]);
+    worlds.extend([ndcg(100), ndcg(400), mase(60, 12), mase(200, 12), wape(100, 12)]);
     worlds.retain(|world| only.is_none_or(|text| world.name.contains(text)));
     let noise = 3.0 * (0.05_f64 * 0.95 / f64::from(rounds)).sqrt();
     let results: Vec<Value> = worlds

@@ -9,10 +9,39 @@ mod folder;
 mod hostile;
 mod power;
 mod speed;
+mod units;
 mod world;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    match words.split_first() {
+        Some((first, options)) if first == "all" => everything(options),
+        _ => {
+            one_part(&words);
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Runs all parts and the peer by `scripts/bench_gate.py`, which is told where this program and `slipway` are.
+fn everything(options: &[String]) -> ExitCode {
+    let gate = std::env::current_exe().expect("this program has a path");
+    let mut script = Command::new("python3");
+    script.arg("scripts/bench_gate.py").arg("--gate").arg(gate).args(["--slipway", env!("CARGO_BIN_EXE_slipway")]);
+    match script.args(options).status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: python3 cannot be run: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs one part and prints its JSON.
+fn one_part(arguments: &[String]) {
     let number = |place: usize, usual: u32| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let said = match arguments.first().map(String::as_str) {
         Some("calibration") => calibration::run(number(1, 10_000), arguments.get(2).map(String::as_str)),
@@ -26,7 +55,7 @@ fn main() {
         // `cargo test --benches` and a bare `cargo bench` only see that it starts.
         _ => {
             return eprintln!(
-                "one of: calibration [ROUNDS [WORLD]], power [ROUNDS], speed [ROWS SLICES], folder PATH [ROWS], hostile [COUNT]"
+                "one of: all [OPTIONS of scripts/bench_gate.py], calibration [ROUNDS [WORLD]], power [ROUNDS], speed [ROWS SLICES], folder PATH [ROWS], hostile [COUNT]"
             );
         }
     };

@@ -41,7 +41,7 @@ pub enum EvaluationError {
     )]
     Disagreement {
         /// The metric.
-        metric: Metric,
+        metric: Box<Metric>,
         /// What the report says.
         stated: f64,
         /// What the predictions say.
@@ -51,7 +51,7 @@ pub enum EvaluationError {
     #[error("report.json: {metric} is stated as {stated}, but cannot be computed from the predictions: {why}")]
     Unfounded {
         /// The metric.
-        metric: Metric,
+        metric: Box<Metric>,
         /// What the report says.
         stated: f64,
         /// Why not.
@@ -61,7 +61,7 @@ pub enum EvaluationError {
     #[error("report.json: {metric} is stated as {stated}, but it is undefined on these rows; leave it out")]
     Undefined {
         /// The metric.
-        metric: Metric,
+        metric: Box<Metric>,
         /// What the report says.
         stated: f64,
     },
@@ -177,7 +177,7 @@ impl From<parquet::errors::ParquetError> for EvaluationError {
 const MOST_SHOWN: usize = 60;
 
 /// Quotes a text that a stranger may have chosen.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut quoted: String = text.chars().take(MOST_SHOWN).flat_map(char::escape_debug).collect();
     if text.chars().nth(MOST_SHOWN).is_some() {
         quoted.push('…');

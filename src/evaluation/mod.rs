@@ -29,10 +29,11 @@ mod written;
 
 use std::collections::BTreeSet;
 
-use slipway_contract::EvaluationReport;
 use slipway_contract::metrics::{Attributes, RowScores, Rows, Table};
+use slipway_contract::{EvaluationReport, Metric};
 
 pub use error::EvaluationError;
+pub(crate) use error::shown;
 pub use folder::read_folder;
 pub use pairing::{NotPaired, Paired, paired};
 pub use samples::{SampleColumn, Samples, read_samples};
@@ -58,13 +59,21 @@ pub enum PredictionsFile<'bytes> {
 /// Columns of predictions that are read besides those that every evaluation has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Columns {
-    /// By whose values rows are grouped.
+    /// By whose values rows are grouped: as a slice, or as one query or series.
     pub attributes: BTreeSet<String>,
-    /// That hold the evaluation's own scores.
+    /// That hold numbers of the evaluation's own: scores, relevances, scales.
     pub row_scores: BTreeSet<String>,
 }
 
 impl Columns {
+    /// Those that a metric is computed from.
+    pub fn of(metric: &Metric) -> Self {
+        Self {
+            attributes: metric.unit().map(|unit| unit.column.to_owned()).into_iter().collect(),
+            row_scores: metric.number_columns().map(str::to_owned).collect(),
+        }
+    }
+
     /// The columns of both.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
@@ -109,8 +118,7 @@ pub fn read(
     columns: &Columns,
 ) -> Result<Evaluation, EvaluationError> {
     let report = report::parse(report_json)?;
-    let stated = report.metrics.keys().filter_map(|metric| metric.score_column()).map(str::to_owned).collect();
-    let columns = columns.clone().and(Columns { row_scores: stated, ..Columns::default() });
+    let columns = report.metrics.keys().map(Columns::of).fold(columns.clone(), Columns::and);
     let evaluation = table::read(predictions, report, &columns)?;
     report::verify(&evaluation)?;
     Ok(evaluation)

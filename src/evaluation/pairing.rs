@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use slipway_contract::metrics::{Estimates, Predictions, RowScores, Table};
+use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, RowScores, Table};
 
 use super::Evaluation;
 use super::error::shown;
@@ -24,6 +24,8 @@ pub struct Paired<'champion> {
     pub table: Cow<'champion, Table>,
     /// Its own scores.
     pub row_scores: Cow<'champion, RowScores>,
+    /// What its evaluation says the rows may be grouped by.
+    pub attributes: Cow<'champion, Attributes>,
 }
 
 /// The champion's rows in the order of the candidate's.
@@ -59,13 +61,26 @@ fn difference_of_reports(candidate: &Evaluation, champion: &Evaluation) -> Optio
 }
 
 fn in_order_of<'champion>(candidate: &Table, champion: &'champion Evaluation) -> Result<Paired<'champion>, String> {
-    let Evaluation { table, row_scores, .. } = champion;
+    let Evaluation { table, row_scores, attributes, report: _ } = champion;
     let ordered = if candidate.rows() == table.rows() {
-        Paired { table: Cow::Borrowed(table), row_scores: Cow::Borrowed(row_scores) }
+        Paired {
+            table: Cow::Borrowed(table),
+            row_scores: Cow::Borrowed(row_scores),
+            attributes: Cow::Borrowed(attributes),
+        }
     } else {
         let order = order_of(candidate.rows(), table.rows())?;
         let scores = row_scores.iter().map(|(name, scores)| (name.clone(), picked(scores, &order)));
-        Paired { table: Cow::Owned(in_order(table, &order)), row_scores: Cow::Owned(scores.collect()) }
+        let attribute = |attribute: &Attribute| Attribute {
+            values: attribute.values.clone(),
+            of_row: picked(&attribute.of_row, &order),
+        };
+        let attributes = attributes.iter().map(|(name, values)| (name.clone(), attribute(values)));
+        Paired {
+            table: Cow::Owned(in_order(table, &order)),
+            row_scores: Cow::Owned(scores.collect()),
+            attributes: Cow::Owned(attributes.collect()),
+        }
     };
     let differs = (0..candidate.len()).find(|&row| label(candidate, row) != label(&ordered.table, row));
     match differs {

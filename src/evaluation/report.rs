@@ -81,17 +81,17 @@ pub(super) fn verify(evaluation: &Evaluation) -> Result<(), EvaluationError> {
             return Err(EvaluationError::ReportValue(mistake));
         }
         let computed = metric.over(rows, &every).map_err(|why| EvaluationError::Unfounded {
-            metric: metric.clone(),
+            metric: Box::new(metric.clone()),
             stated,
             why,
         })?;
         let Some(computed) = computed else {
-            return Err(EvaluationError::Undefined { metric: metric.clone(), stated });
+            return Err(EvaluationError::Undefined { metric: Box::new(metric.clone()), stated });
         };
         let agrees = (computed - stated).abs() <= TOLERANCE * stated.abs().max(1.0);
         // A comparison with NaN is false, so NaN on either side is a disagreement.
         if !agrees {
-            return Err(EvaluationError::Disagreement { metric: metric.clone(), stated, computed });
+            return Err(EvaluationError::Disagreement { metric: Box::new(metric.clone()), stated, computed });
         }
     }
     Ok(())

@@ -348,6 +348,27 @@ fn own_scores_are_read_without_labels_and_recomputed() {
 }
 
 #[test]
+fn a_stated_ranking_is_recomputed_from_the_columns_that_it_names() {
+    let rows = |relevance: [f64; 4]| {
+        parquet(&[
+            ("row", text(&["a", "b", "c", "d"])),
+            ("query", text(&["q", "q", "r", "r"])),
+            ("relevance", Values::Double(relevance.to_vec())),
+            ("score", Values::Double(vec![0.1, 0.7, 0.5, 0.25])),
+        ])
+    };
+    let stated = report(|report| {
+        report["classes"] = json!([]);
+        report["metrics"] = json!({"mean_reciprocal_rank(query=\"query\")": 0.75});
+    });
+    let evaluation = read(&stated, &rows([1.0, 0.0, 1.0, 0.0])).expect("read");
+    assert_eq!(evaluation.attributes["query"].of_row, [0, 0, 1, 1]);
+    assert_eq!(evaluation.row_scores["relevance"], [1.0, 0.0, 1.0, 0.0]);
+    insta::assert_snapshot!(refusal(&stated, &rows([0.0, 1.0, 1.0, 0.0])), @r#"report.json: mean_reciprocal_rank(query="query") is stated as 0.75, but the predictions give 1; evaluate again, and keep both files unchanged"#);
+    insta::assert_snapshot!(refusal(&stated, &rows([0.0; 4])), @r#"report.json: mean_reciprocal_rank(query="query") is stated as 0.75, but cannot be computed from the predictions: no query has a relevant row: the column `relevance` holds nothing above 0"#);
+}
+
+#[test]
 fn own_scores_are_put_in_the_candidates_order() {
     let bytes = parquet(&scored());
     let candidate = read(&report_of_scores(), &bytes).expect("read");

@@ -40,15 +40,18 @@ impl Check {
         }
         if metric.subject() == Subject::Rows {
             let message =
-                format!("{metric} needs scores that an evaluation computes itself; Slipway's trainer has none");
+                format!("{metric} needs columns that an evaluation writes itself; Slipway's trainer writes none");
             return vec![self.unfit("metric", message, "name a metric of predicted classes or of their scores")];
         }
         let mut unfit = Vec::new();
-        if let (Some(class), Some(classes)) = (metric.class(), classes_of(model))
-            && !class.parse::<u32>().is_ok_and(|number| number < classes && number.to_string() == class)
-        {
-            let message = format!("the model has no class `{class}`: its rows have the labels 0 to {}", classes - 1);
-            unfit.push(self.unfit("metric", message, "name one of them"));
+        for class in metric.classes() {
+            if let Some(classes) = classes_of(model)
+                && !class.parse::<u32>().is_ok_and(|number| number < classes && number.to_string() == class)
+            {
+                let labels = format!("its rows have the labels 0 to {}", classes - 1);
+                let message = format!("the model has no class `{class}`: {labels}");
+                unfit.push(self.unfit("metric", message, "name one of them"));
+            }
         }
         if metric.is_stated() && !states(model, |stated| stated == metric) {
             unfit.push(self.unstated("metric", &metric.to_string()));

@@ -23,6 +23,7 @@ mod rows;
 mod sentence;
 pub mod shipped;
 mod slices;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -63,12 +64,10 @@ impl Policy {
         &self.digest
     }
 
-    /// The columns of predictions by which it groups rows, and those of own scores: an evaluation has to be read with them.
+    /// The columns of predictions by which it groups rows, and those of numbers that its metrics need: an evaluation has to be read with them.
     pub fn columns(&self) -> Columns {
-        let metrics = self.checks.iter().filter_map(Check::metric);
-        Columns {
-            attributes: self.checks.iter().flat_map(Check::columns).map(str::to_owned).collect(),
-            row_scores: metrics.filter_map(|metric| metric.score_column()).map(str::to_owned).collect(),
-        }
+        let of_checks = self.checks.iter().flat_map(Check::columns).map(str::to_owned).collect();
+        let grouped = Columns { attributes: of_checks, ..Columns::default() };
+        self.checks.iter().filter_map(Check::metric).map(Columns::of).fold(grouped, Columns::and)
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use slipway_contract::Metric;
 use slipway_contract::metrics::{Attribute, Attributes, RowScores, Rows, Table, all};
 
 use crate::domain::Requirement;
@@ -12,7 +13,7 @@ use crate::evaluation::{Evaluation, Paired, paired};
 use super::checks::{Check, MetricSubject};
 use super::evidence::{Champion, Evidence};
 use super::measure::{Measurement, NoInterval, Question};
-use super::slices;
+use super::{slices, whole};
 
 /// Measurements a verdict may take: more would keep everybody waiting.
 const MOST_PARTS: usize = 2_000;
@@ -139,9 +140,13 @@ impl<'evidence> Ground<'evidence> {
             return Err(reason.clone());
         }
         stated(subject, candidate)?;
+        whole::units_are_whole(subject, candidate)?;
         let attributes = &candidate.attributes;
         let champion = match &self.comparison {
-            Comparison::Rows(paired) if check.requirement.is_relative() => Some(rows_of(paired, attributes)),
+            Comparison::Rows(paired) if check.requirement.is_relative() => {
+                whole::truth_is_one(&subject.metric, candidate, paired, "the champion")?;
+                Some(rows_of(paired, attributes))
+            }
             Comparison::Impossible(reason) if check.requirement.is_relative() => return Err(reason.clone()),
             _ => None,
         };
@@ -149,7 +154,7 @@ impl<'evidence> Ground<'evidence> {
         let whole = || Cow::Borrowed(self.every.as_slice());
         if let Some(wanted) = subject.seeds {
             return Ok(self
-                .runs(wanted.at_least, attributes)?
+                .runs(wanted.at_least, &subject.metric)?
                 .into_iter()
                 .map(|(name, rows)| part(Some(name), rows, whole()))
                 .collect());
@@ -167,11 +172,7 @@ impl<'evidence> Ground<'evidence> {
     }
 
     /// Every training run: the candidate, and those with other seeds.
-    fn runs<'ground>(
-        &'ground self,
-        wanted: u32,
-        attributes: &'ground Attributes,
-    ) -> Result<Vec<(String, Rows<'ground>)>, String> {
+    fn runs<'ground>(&'ground self, wanted: u32, metric: &Metric) -> Result<Vec<(String, Rows<'ground>)>, String> {
         let candidate = self.evidence.candidate;
         let mut artifacts = vec![&candidate.report.artifact];
         let mut runs = vec![(format!("run {}", candidate.report.artifact.short()), candidate.rows())];
@@ -182,7 +183,8 @@ impl<'evidence> Ground<'evidence> {
             }
             artifacts.push(artifact);
             let paired = paired.as_ref().map_err(|reason| format!("the run {}: {reason}", artifact.short()))?;
-            runs.push((format!("run {}", artifact.short()), rows_of(paired, attributes)));
+            whole::truth_is_one(metric, candidate, paired, &format!("the run {}", artifact.short()))?;
+            runs.push((format!("run {}", artifact.short()), rows_of(paired, &candidate.attributes)));
         }
         if runs.len() < wanted as usize {
             return Err(format!(

@@ -1,7 +1,7 @@
 //! Whether the metrics that a model asks for are defined on its test rows, whatever will be predicted: found before anything
 //! is trained.
 
-use slipway_contract::metrics::{Average, Predictions};
+use slipway_contract::metrics::{Average, Pair, Predictions};
 use slipway_contract::{Fault, FaultKind, Metric, Model};
 
 use crate::data::Rows;
@@ -28,7 +28,7 @@ pub(crate) fn check(model: &Model, test: &Rows) -> Result<(), Fault> {
 /// What is wrong with a metric, and what to do.
 fn complaint(metric: &Metric, perfect: &Predictions, counts: &[u64]) -> Option<(String, String)> {
     let classes = &perfect.classes;
-    if let Some(class) = class_of(metric) {
+    for (class, has_rows) in classes_of(metric) {
         let Some(place) = perfect.class(class) else {
             let alike = classes.iter().find(|known| known.trim().to_lowercase() == class.trim().to_lowercase());
             let help = alike.map(|known| format!("did you mean `{known}`?")).unwrap_or_default();
@@ -37,7 +37,7 @@ fn complaint(metric: &Metric, perfect: &Predictions, counts: &[u64]) -> Option<(
                 help,
             ));
         };
-        if counts[place] == 0 {
+        if has_rows && counts[place] == 0 {
             return Some((format!("{metric}: no test row has the label `{class}`"), no_rows(&[class])));
         }
     }
@@ -64,18 +64,24 @@ fn no_rows(missing: &[&str]) -> String {
     format!("add test rows with the label {}, or ask for another metric", listed(missing))
 }
 
-/// The one class that a metric is about, if it is undefined without rows of it.
-fn class_of(metric: &Metric) -> Option<&str> {
-    match metric {
+/// The classes that a metric is about, and whether it is undefined without rows of each.
+fn classes_of(metric: &Metric) -> impl Iterator<Item = (&str, bool)> {
+    let one = match metric {
         Metric::Precision(Average::Class(class))
         | Metric::Recall(Average::Class(class))
         | Metric::F1(Average::Class(class))
         | Metric::FBeta { average: Average::Class(class), .. }
         | Metric::RocAuc(Average::Class(class))
-        | Metric::PrAuc(Average::Class(class)) => Some(class),
+        | Metric::PrAuc(Average::Class(class)) => Some(class.as_str()),
         Metric::BrierScore { class } => class.as_deref(),
+        Metric::Confusion(Pair { actual, .. }) => Some(actual.as_str()),
         _ => None,
-    }
+    };
+    let taken_for = match metric {
+        Metric::Confusion(Pair { predicted, .. }) => Some(predicted.as_str()),
+        _ => None,
+    };
+    one.map(|class| (class, true)).into_iter().chain(taken_for.map(|class| (class, false)))
 }
 
 /// What a model that is always right and sure would predict: a metric that is undefined for it is undefined for every model.

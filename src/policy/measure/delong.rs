@@ -39,7 +39,7 @@ pub(super) fn measured(
     of: &[u32],
     clusters: Option<&Units>,
 ) -> Result<Area, NoCurve> {
-    let areas = |rows| match metric.form(rows) {
+    let areas = |rows| match metric.form(rows, of) {
         Ok(Form::RocArea(areas)) => Curve::of(&areas, of),
         _ => Err(NoCurve),
     };

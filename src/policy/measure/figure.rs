@@ -69,7 +69,7 @@ enum Model<'table> {
 
 impl<'table> Model<'table> {
     fn of(metric: &'table Metric, rows: Rows<'table>, of: &[u32], units: &Units) -> Result<Self, Unmeasurable> {
-        Ok(match metric.form(rows)? {
+        Ok(match metric.form(rows, of)? {
             Form::Sums(sums) => Self::Sums { terms: Terms::of(&sums, of, units), sums },
             Form::RocArea(areas) | Form::PrecisionRecallArea(areas) => Self::Curves(Curves::of(&areas, of, units)),
             Form::Quantile(quantile) => Self::Ranked(Ranked::of(&quantile, of, units)),

@@ -11,7 +11,11 @@ const MOST: f64 = 1e9;
 
 /// Whether a metric is a share of trials, each of which is a row: its bounds in the best case follow from the number of rows.
 pub(in crate::policy) fn is_share(metric: &Metric) -> bool {
-    metric.is_proportion() || matches!(metric, Metric::Recall(Average::Class(_)) | Metric::Precision(Average::Class(_)))
+    metric.is_proportion()
+        || matches!(
+            metric,
+            Metric::Recall(Average::Class(_)) | Metric::Precision(Average::Class(_)) | Metric::Confusion(_)
+        )
 }
 
 /// Wilson's bounds of a share of so many rows.

@@ -70,7 +70,7 @@ impl Question<'_> {
             return Err(NoInterval::NoRows);
         }
         for rows in [Some(self.candidate), self.champion].into_iter().flatten() {
-            self.metric.form(rows).map(drop).map_err(NoInterval::Unmeasurable)?;
+            self.metric.form(rows, self.of).map(drop).map_err(NoInterval::Unmeasurable)?;
             let classes = rows.table.classes().filter(|_| self.ranks());
             let curves = classes.map_or(1, |table| table.classes.len());
             if self.of.len().saturating_mul(curves) > MOST_RANKED {
@@ -94,17 +94,17 @@ impl Question<'_> {
         {
             return Ok((estimate.ok_or(NoInterval::Undefined)?, spread));
         }
-        let units = Units::deal(of, *clusters, SEED);
+        let (together, unit) = self.independent();
+        let units = Units::deal(of, together, SEED);
         let expected = self.fewest_units();
         if units.independent < expected {
-            let unit = if clusters.is_some() { "groups" } else { "rows" };
             return Err(NoInterval::TooFew { unit, came: units.independent, expected });
         }
         if matches!(metric, Metric::RocAuc(_)) {
-            let clustered = clusters.is_some().then_some(&units);
+            let clustered = together.is_some().then_some(&units);
             let area = delong::measured(metric, *candidate, *champion, *relative, of, clustered);
             let delong::Area { estimate, error, freedom } = area.map_err(|delong::NoCurve| NoInterval::Undefined)?;
-            return Ok((estimate, self.of_area(estimate, error, freedom)));
+            return Ok((estimate, self.of_area(estimate, error, freedom, &units)));
         }
         let figure = Compared::of(metric, *candidate, *champion, *relative, of, &units);
         let figure = figure.map_err(NoInterval::Unmeasurable)?;
@@ -113,8 +113,20 @@ impl Question<'_> {
         }
         match bootstrap::resample(&figure, units.count, units.independent, SEED) {
             Resampled::Spread(estimate, resamples) => Ok((estimate, Spread::Resampled(resamples))),
-            Resampled::Constant(estimate) => Ok((estimate, self.unseen())),
+            Resampled::Constant(estimate) => Ok((estimate, self.unseen(&units))),
             Resampled::NoFigure => Err(NoInterval::Undefined),
+        }
+    }
+
+    /// What varies by itself, and what messages call it: the groups that the policy names, else what the metric takes together
+    /// as one, else single rows.
+    fn independent(&self) -> (Option<&Attribute>, &'static str) {
+        let unit = self.metric.unit();
+        let units = unit.and_then(|unit| Some((self.candidate.attributes.get(unit.column)?, unit.plural)));
+        match (self.clusters, units) {
+            (Some(groups), _) => (Some(groups), "groups"),
+            (None, Some((units, plural))) => (Some(units), plural),
+            (None, None) => (None, "rows"),
         }
     }
 
@@ -136,9 +148,9 @@ impl Question<'_> {
         }
     }
 
-    fn of_area(&self, estimate: f64, error: f64, freedom: f64) -> Spread {
+    fn of_area(&self, estimate: f64, error: f64, freedom: f64, units: &Units) -> Spread {
         if error <= 1e-12 {
-            self.unseen()
+            self.unseen(units)
         } else if self.champion.is_none() && estimate > 0.0 && estimate < 1.0 {
             Spread::Odds { error, freedom }
         } else {
@@ -151,15 +163,15 @@ impl Question<'_> {
         let spread = bootstrap::leave_out(figure, units.count, &mut Random::new(SEED));
         let bootstrap::Spread { error, freedom, .. } = spread.ok_or(NoInterval::Undefined)?;
         if error <= 1e-12 {
-            return Ok((estimate, self.unseen()));
+            return Ok((estimate, self.unseen(units)));
         }
         Ok((estimate, Spread::Grouped { error, freedom }))
     }
 
     /// What may still be out there if all rows are alike. A kind of row that none of n rows shows has a share of at most
     /// 1 − α^(1/n) (Clopper and Pearson's bound at zero events). Metrics by class weigh a class as a whole, so n is the number of
-    /// rows of the rarest class; and such rows can move the metric by all of its range.
-    fn unseen(&self) -> Spread {
+    /// rows of the rarest class, and never more than what varies by itself; and such rows can move the metric by all of its range.
+    fn unseen(&self, units: &Units) -> Spread {
         let mut rarest = u32::try_from(self.of.len()).unwrap_or(u32::MAX);
         if self.metric.subject() == Subject::Classes
             && let Some(table) = self.candidate.table.classes()
@@ -170,6 +182,7 @@ impl Question<'_> {
             }
             rarest = by_class.into_iter().filter(|rows| *rows > 0).min().unwrap_or(1);
         }
+        let rarest = rarest.min(u32::try_from(units.independent).unwrap_or(u32::MAX));
         let (least, most) = self.metric.range();
         let mut width = match self.metric {
             Metric::LogLoss => WIDEST_LOG_LOSS,
@@ -206,11 +219,12 @@ impl Question<'_> {
         if most > least { most - least } else { 1.0 }
     }
 
-    /// How far a row can move a metric without limits: by one if it is a share, else by the range of the labels.
+    /// How far a row can move a metric without limits: by one if it is a share (of the labels, or of a naive forecast's error),
+    /// else by the range of the labels.
     fn width_of_numbers(&self) -> f64 {
-        let (Some(table), false) =
-            (self.candidate.table.numbers(), matches!(self.metric, Metric::R2 | Metric::MeanAbsolutePercentageError))
-        else {
+        let is_share =
+            matches!(self.metric, Metric::R2 | Metric::MeanAbsolutePercentageError | Metric::Wape | Metric::Mase(_));
+        let (Some(table), false) = (self.candidate.table.numbers(), is_share) else {
             return 1.0;
         };
         let labels = || self.of.iter().map(|row| table.labels[*row as usize]);

@@ -1,7 +1,7 @@
 //! Metrics that are a share of trials: which rows are trials, and which of them came out well.
 
 use slipway_contract::Metric;
-use slipway_contract::metrics::{Average, Form, Predictions, Rows};
+use slipway_contract::metrics::{Average, ConfusionOf, Form, Pair, Predictions, Rows};
 
 use super::newcombe::Pairs;
 use super::spread::Spread;
@@ -11,7 +11,7 @@ type Outcome<'table> = Box<dyn Fn(usize) -> Option<bool> + 'table>;
 
 /// How each row comes out, if the metric is a share of trials. A recall is one of the rows of its class, which the test data
 /// fix; a precision of the rows predicted as it, which differ between models.
-fn outcomes<'table>(metric: &'table Metric, rows: Rows<'table>) -> Option<Outcome<'table>> {
+fn outcomes<'table>(metric: &'table Metric, rows: Rows<'table>, of: &[u32]) -> Option<Outcome<'table>> {
     let of_class = |name: &str| {
         let table: &'table Predictions = rows.table.classes()?;
         Some((table, table.class(name)?))
@@ -29,8 +29,22 @@ fn outcomes<'table>(metric: &'table Metric, rows: Rows<'table>) -> Option<Outcom
                 (table.predictions[row] as usize == class).then(|| table.labels[row] as usize == class)
             }))
         }
+        Metric::Confusion(Pair { actual, predicted, of: whole }) => {
+            let ((table, actual), (_, predicted)) = (of_class(actual)?, of_class(predicted)?);
+            let is_actual = move |row: usize| table.labels[row] as usize == actual;
+            // Among all rows too a class that none of them has is undefined, and no share of zero.
+            if !of.iter().any(|row| is_actual(*row as usize)) {
+                return None;
+            }
+            let of_all = *whole == ConfusionOf::All;
+            Some(Box::new(move |row| {
+                let confused = is_actual(row) && table.predictions[row] as usize == predicted;
+                (of_all || is_actual(row)).then_some(confused)
+            }))
+        }
+        Metric::HitRate(_) => hits(metric, rows, of),
         _ if metric.is_proportion() => {
-            let Form::Sums(sums) = metric.form(rows).ok()? else {
+            let Form::Sums(sums) = metric.form(rows, of).ok()? else {
                 return None;
             };
             Some(Box::new(move |row| {
@@ -43,6 +57,25 @@ fn outcomes<'table>(metric: &'table Metric, rows: Rows<'table>) -> Option<Outcom
     }
 }
 
+/// Each query as one trial, at the row that stands for it; `None` if ties of scores leave some query between hit and miss.
+fn hits<'table>(metric: &Metric, rows: Rows<'table>, of: &[u32]) -> Option<Outcome<'table>> {
+    let Form::Sums(sums) = metric.form(rows, of).ok()? else { return None };
+    let outcome = move |row: usize| {
+        let mut hit = None;
+        sums.terms(row, &mut |place, value| {
+            if place == 0 {
+                hit = Some(value);
+            }
+        });
+        hit
+    };
+    let is_between = |hit: f64| hit > 0.0 && hit < 1.0;
+    if of.iter().any(|row| outcome(*row as usize).is_some_and(is_between)) {
+        return None;
+    }
+    Some(Box::new(move |row| outcome(row).map(|hit| hit > 0.0)))
+}
+
 /// The share, or the difference of two, with its spread; `None` if the metric is no share of trials, or is of different trials
 /// for the two. Without any trial the share is undefined.
 pub(super) fn measured(
@@ -52,7 +85,7 @@ pub(super) fn measured(
     of: &[u32],
     against_none: bool,
 ) -> Option<(Option<f64>, Spread)> {
-    let ours = outcomes(metric, candidate)?;
+    let ours = outcomes(metric, candidate, of)?;
     let Some(champion) = champion else {
         let (mut right, mut trials) = (0.0, 0.0);
         for row in of {
@@ -65,7 +98,7 @@ pub(super) fn measured(
     if matches!(metric, Metric::Precision(Average::Class(_))) {
         return None;
     }
-    let theirs = outcomes(metric, champion)?;
+    let theirs = outcomes(metric, champion, of)?;
     let mut pairs = Pairs::default();
     for row in of {
         *match (ours(*row as usize), theirs(*row as usize)) {

@@ -209,7 +209,18 @@ policies/digits.yaml:10:36: macro_f1 of at least 0.5 cannot be shown: it needs a
 fn a_check_of_own_scores_does_not_fit_a_model_whose_trainer_brings_none() {
     let said = unfit(&["metric: {mean_of: profit}, at_least: 1"], &of_pictures());
     assert_snapshot!(said, @r#"
-policies/digits.yaml:6:16: mean_of(column="profit") needs scores that an evaluation computes itself; Slipway's trainer has none
+policies/digits.yaml:6:16: mean_of(column="profit") needs columns that an evaluation writes itself; Slipway's trainer writes none
   help: name a metric of predicted classes or of their scores
+"#);
+}
+
+#[test]
+fn both_classes_of_a_pair_are_known_before_training() {
+    let check = "metric: {confusion: {actual: '1', predicted: '7'}}, at_most: 0.1";
+    assert_snapshot!(unfit(&[check], &of_pictures()), @r#"
+policies/digits.yaml:6:16: the model has no class `7`: its rows have the labels 0 to 2
+  help: name one of them
+policies/digits.yaml:6:16: confusion(actual="1", predicted="7") is not among the metrics that the model's evaluation states
+  help: add `confusion(actual="1", predicted="7")` to `spec.evaluation.metrics` of the model
 "#);
 }

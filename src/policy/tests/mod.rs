@@ -7,6 +7,7 @@ mod extending;
 mod fitting;
 mod judging;
 mod own;
+mod ranking;
 mod reading;
 mod sample;
 mod shipping;

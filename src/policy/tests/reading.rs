@@ -98,7 +98,7 @@ policies/digits.yaml:6:8: unknown key `expresion`, expected one of `name`, `metr
   help: did you mean `expression`?
 ");
     assert_snapshot!(mistakes(&["metric: acuracy, at_least: 0.9"]), @r"
-policies/digits.yaml:6:16: unknown value `acuracy`, expected one of `accuracy`, `balanced_accuracy`, `top_k_accuracy`, `precision`, `micro_precision`, `macro_precision`, `weighted_precision`, `recall`, `micro_recall`, `macro_recall`, `weighted_recall`, `f1`, `micro_f1`, `macro_f1`, `weighted_f1`, `f_beta`, `micro_f_beta`, `macro_f_beta`, `weighted_f_beta`, `roc_auc`, `macro_roc_auc`, `weighted_roc_auc`, `pr_auc`, `macro_pr_auc`, `weighted_pr_auc`, `log_loss`, `brier_score`, `expected_calibration_error`, `matthews_correlation`, `cohen_kappa`, `mean_absolute_error`, `root_mean_squared_error`, `r2`, `mean_absolute_percentage_error`, `symmetric_mean_absolute_percentage_error`, `median_absolute_error`, `pinball_loss`, `interval_coverage`, `selection_rate_ratio`, `equal_opportunity_difference`, `equalized_odds_difference`, `mean_of`, `quantile_of`, `share_of`, `artifact_bytes`, `artifact_parameters`, `training_seconds`, `device_seconds`, `latency_p50`, `latency_p99`
+policies/digits.yaml:6:16: unknown value `acuracy`, expected one of `accuracy`, `balanced_accuracy`, `top_k_accuracy`, `precision`, `micro_precision`, `macro_precision`, `weighted_precision`, `recall`, `micro_recall`, `macro_recall`, `weighted_recall`, `f1`, `micro_f1`, `macro_f1`, `weighted_f1`, `f_beta`, `micro_f_beta`, `macro_f_beta`, `weighted_f_beta`, `roc_auc`, `macro_roc_auc`, `weighted_roc_auc`, `pr_auc`, `macro_pr_auc`, `weighted_pr_auc`, `log_loss`, `brier_score`, `expected_calibration_error`, `matthews_correlation`, `cohen_kappa`, `confusion`, `mean_absolute_error`, `root_mean_squared_error`, `r2`, `mean_absolute_percentage_error`, `symmetric_mean_absolute_percentage_error`, `median_absolute_error`, `pinball_loss`, `interval_coverage`, `wape`, `mase`, `selection_rate_ratio`, `equal_opportunity_difference`, `equalized_odds_difference`, `mean_of`, `quantile_of`, `share_of`, `ndcg`, `mean_average_precision`, `mean_reciprocal_rank`, `hit_rate`, `artifact_bytes`, `artifact_parameters`, `training_seconds`, `device_seconds`, `latency_p50`, `latency_p99`
   help: did you mean `accuracy`?
 ");
     assert_snapshot!(mistakes(&["metric: accuracy, at_least: high"]), @r"
@@ -159,8 +159,12 @@ policies/digits.yaml:6:16: `recall` needs the key `class`, such as `{recall: {cl
   help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
 ");
     assert_snapshot!(mistakes(&["metric: {recall: {clas: shirt}}, at_least: 0.9"]), @r"
-policies/digits.yaml:6:26: unknown key `clas`, expected one of `k`, `beta`, `bins`, `class`, `by`, `quantile`, `lower`, `upper`, `column`, `better`
+policies/digits.yaml:6:26: unknown key `clas`, expected `class`
   help: did you mean `class`?
+");
+    assert_snapshot!(mistakes(&["metric: {hit_rate: {k: 5, qury: user}}, at_least: 0.9"]), @r"
+policies/digits.yaml:6:34: unknown key `qury`, expected one of `k`, `query`, `relevance`, `score`, `without_relevant`
+  help: did you mean `query`?
 ");
     assert_snapshot!(mistakes(&["metric: {top_k_accuracy: {k: 0}}, at_least: 0.9"]), @r"
 policies/digits.yaml:6:16: `k` of `top_k_accuracy` is 0, expected 1 to 10000

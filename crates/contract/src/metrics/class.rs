@@ -1,6 +1,30 @@
 //! Metrics of predicted classes. They need three counts a class (labels, predictions, both), not the whole confusion matrix.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Average, Metric, Predictions, Sums, Unmeasurable};
+
+/// A pair of classes that are taken for one another: the one a row is of, and the one that is predicted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pair {
+    /// The class of the rows.
+    pub actual: String,
+    /// What they are predicted as.
+    pub predicted: String,
+    /// What the share is taken of.
+    pub of: ConfusionOf,
+}
+
+/// What the share of confused rows is taken of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfusionOf {
+    /// Of the rows of the class.
+    #[default]
+    Actual,
+    /// Of all rows.
+    All,
+}
 
 /// How often a class was the label, the prediction, and both.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +73,7 @@ pub(super) fn sums<'table>(metric: &Metric, table: &'table Predictions) -> Resul
             mean(tallies.filter(|tally| tally.labelled > 0.0).map(|tally| (tally.recall(), 1.0)))
         }),
         Metric::MatthewsCorrelation => of_all(table, |tallies| matthews_correlation(Agreement::of(tallies))),
+        Metric::Confusion(pair) => confusion(table, pair)?,
         Metric::CohenKappa => of_all(table, |tallies| cohen_kappa(Agreement::of(tallies))),
         // Accuracy, and whatever has no other form: the share of right rows.
         _ => right(table),
@@ -76,6 +101,25 @@ fn averaged<'table>(
         }
         Average::Weighted => of_all(table, move |tallies| mean(tallies.map(|tally| (figure(tally), tally.labelled)))),
     })
+}
+
+/// Three sums: confused rows, rows of the class, and all rows. Undefined without rows of the class: one that no row has is not
+/// known to be told apart.
+fn confusion<'table>(table: &'table Predictions, pair: &Pair) -> Result<Sums<'table>, Unmeasurable> {
+    let class = |name: &str| table.class(name).ok_or_else(|| Unmeasurable::NoClass(name.to_owned()));
+    let (actual, predicted, of) = (class(&pair.actual)?, class(&pair.predicted)?, pair.of);
+    let terms = move |row: usize, add: &mut dyn FnMut(usize, f64)| {
+        let is_actual = table.labels[row] as usize == actual;
+        if is_actual && table.predictions[row] as usize == predicted {
+            add(0, 1.0);
+        }
+        if is_actual {
+            add(1, 1.0);
+        }
+        add(2, 1.0);
+    };
+    let whole = if of == ConfusionOf::All { 2 } else { 1 };
+    Ok(Sums::new(3, terms, move |sums| (sums[1] > 0.0).then(|| sums[0] / sums[whole])))
 }
 
 /// Three sums: rows of the class, predicted as it, both; and the number of rows, so that none is told from none of it.

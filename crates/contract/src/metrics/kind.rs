@@ -1,6 +1,6 @@
 //! The metrics by name: what each is about, its range, and which way is better.
 
-use super::{Better, Number, RowScore};
+use super::{Better, Number, Pair, Ranking, RowScore, Scaled, Unit};
 
 /// What can be measured of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +49,8 @@ pub enum Metric {
     MatthewsCorrelation,
     /// Cohen's kappa: agreement beyond chance (`cohen_kappa_score`).
     CohenKappa,
+    /// Share of rows of one class that are predicted as another (`confusion_matrix`, `normalize="true"` or `"all"`).
+    Confusion(Pair),
     /// Mean of the absolute errors (`mean_absolute_error`).
     MeanAbsoluteError,
     /// Root of the mean of the squared errors (`root_mean_squared_error`).
@@ -73,6 +75,10 @@ pub enum Metric {
         /// The upper quantile.
         upper: Number,
     },
+    /// Sum of the absolute errors over the sum of the labels' sizes; a share, not percent. Undefined where all labels are zero.
+    Wape,
+    /// Mean over the series of the absolute errors over those of a naive forecast.
+    Mase(Scaled),
     /// Lowest over highest share of rows predicted as a class, between groups (Fairlearn's `demographic_parity_ratio`).
     SelectionRateRatio(Groups),
     /// Largest less smallest recall of a class, between groups (Fairlearn's `equal_opportunity_difference`).
@@ -91,6 +97,14 @@ pub enum Metric {
     },
     /// Share of rows whose own score in a column of truth values is true.
     ShareOf(RowScore),
+    /// Mean over the queries of the normalized discounted cumulative gain (`ndcg_score`).
+    Ndcg(Ranking),
+    /// Mean over the queries of average precision, over the number of all relevant rows of the query.
+    MeanAveragePrecision(Ranking),
+    /// Mean over the queries of one over the rank of the first relevant row.
+    MeanReciprocalRank(Ranking),
+    /// Share of queries with a relevant row among the first ranks.
+    HitRate(Ranking),
     /// What the artifact costs.
     Cost(Cost),
 }
@@ -141,7 +155,7 @@ pub enum Subject {
     Classes,
     /// A regressor's predictions.
     Numbers,
-    /// The evaluation's own scores, whatever the task.
+    /// Columns of numbers that the evaluation wrote, whatever the task.
     Rows,
     /// The artifact itself.
     Artifact,
@@ -158,8 +172,16 @@ impl Metric {
             | Self::SymmetricMeanAbsolutePercentageError
             | Self::MedianAbsoluteError
             | Self::PinballLoss { .. }
-            | Self::IntervalCoverage { .. } => Subject::Numbers,
-            Self::MeanOf(_) | Self::QuantileOf { .. } | Self::ShareOf(_) => Subject::Rows,
+            | Self::IntervalCoverage { .. }
+            | Self::Wape
+            | Self::Mase(_) => Subject::Numbers,
+            Self::MeanOf(_)
+            | Self::QuantileOf { .. }
+            | Self::ShareOf(_)
+            | Self::Ndcg(_)
+            | Self::MeanAveragePrecision(_)
+            | Self::MeanReciprocalRank(_)
+            | Self::HitRate(_) => Subject::Rows,
             Self::Cost(_) => Subject::Artifact,
             _ => Subject::Classes,
         }
@@ -171,13 +193,14 @@ impl Metric {
             Self::LogLoss
             | Self::BrierScore { .. }
             | Self::ExpectedCalibrationError { .. }
+            | Self::Confusion(_)
             | Self::EqualOpportunityDifference(_)
             | Self::EqualizedOddsDifference(_) => false,
             Self::R2 | Self::IntervalCoverage { .. } => true,
             Self::MeanOf(score) | Self::QuantileOf { score, .. } | Self::ShareOf(score) => {
                 score.better == Better::Higher
             }
-            _ => self.subject() == Subject::Classes,
+            _ => matches!(self.subject(), Subject::Classes | Subject::Rows),
         }
     }
 
@@ -187,7 +210,12 @@ impl Metric {
             Self::R2 => (f64::NEG_INFINITY, 1.0),
             Self::MatthewsCorrelation | Self::CohenKappa => (-1.0, 1.0),
             Self::BrierScore { class: None } | Self::SymmetricMeanAbsolutePercentageError => (0.0, 2.0),
-            Self::IntervalCoverage { .. } | Self::ShareOf(_) => (0.0, 1.0),
+            Self::IntervalCoverage { .. }
+            | Self::ShareOf(_)
+            | Self::Ndcg(_)
+            | Self::MeanAveragePrecision(_)
+            | Self::MeanReciprocalRank(_)
+            | Self::HitRate(_) => (0.0, 1.0),
             Self::MeanOf(_) | Self::QuantileOf { .. } => (f64::NEG_INFINITY, f64::INFINITY),
             Self::LogLoss => (0.0, f64::INFINITY),
             _ if self.subject() == Subject::Classes => (0.0, 1.0),
@@ -224,13 +252,22 @@ impl Metric {
     }
 
     /// Whether the evaluator has to state it in its report: everything that labels and predictions alone give. Metrics of own
-    /// scores may be stated.
+    /// scores, rankings and scales may be stated.
     pub fn is_stated(&self) -> bool {
-        !matches!(self.subject(), Subject::Rows | Subject::Artifact) && self.column().is_none()
+        !matches!(self.subject(), Subject::Rows | Subject::Artifact) && self.column().is_none() && self.unit().is_none()
+    }
+
+    /// The classes that it names.
+    pub fn classes(&self) -> impl Iterator<Item = &str> {
+        let two = match self {
+            Self::Confusion(Pair { actual, predicted, .. }) => [Some(actual.as_str()), Some(predicted.as_str())],
+            other => [other.class(), None],
+        };
+        two.into_iter().flatten()
     }
 
     /// The class it is about, if it is about one.
-    pub fn class(&self) -> Option<&str> {
+    fn class(&self) -> Option<&str> {
         match self {
             Self::Precision(Average::Class(class))
             | Self::Recall(Average::Class(class))
@@ -251,6 +288,46 @@ impl Metric {
         match self {
             Self::MeanOf(score) | Self::QuantileOf { score, .. } | Self::ShareOf(score) => Some(&score.column),
             _ => None,
+        }
+    }
+
+    /// How it ranks rows, if it does.
+    pub fn ranking(&self) -> Option<&Ranking> {
+        match self {
+            Self::Ndcg(ranking)
+            | Self::MeanAveragePrecision(ranking)
+            | Self::MeanReciprocalRank(ranking)
+            | Self::HitRate(ranking) => Some(ranking),
+            _ => None,
+        }
+    }
+
+    /// The rows that it takes together as one, if it does: those vary together, and are resampled together.
+    pub fn unit(&self) -> Option<Unit<'_>> {
+        match self {
+            Self::Mase(scaled) => {
+                Some(Unit { column: &scaled.series, singular: "series", plural: "series", indivisible: false })
+            }
+            other => other.ranking().map(|ranking| Unit {
+                column: &ranking.query,
+                singular: "query",
+                plural: "queries",
+                indivisible: true,
+            }),
+        }
+    }
+
+    /// The columns of numbers that it is computed from, besides labels and predictions.
+    pub fn number_columns(&self) -> impl Iterator<Item = &str> {
+        let of_model = self.score_column().or_else(|| Some(self.ranking()?.score.as_str()));
+        of_model.into_iter().chain(self.truth_column())
+    }
+
+    /// The column of numbers that are no model's: the same whatever was predicted.
+    pub fn truth_column(&self) -> Option<&str> {
+        match self {
+            Self::Mase(scaled) => Some(&scaled.scale),
+            other => Some(&other.ranking()?.relevance),
         }
     }
 

@@ -4,30 +4,43 @@ mod area;
 mod class;
 pub mod drift;
 mod fairness;
+mod forecast;
+mod keys;
 mod kind;
 mod name;
 mod number;
 mod own;
 mod quantile;
+mod ranking;
 mod regression;
 mod score;
 mod sums;
 mod table;
+mod unit;
+mod words;
 mod written;
 
+#[cfg(test)]
+mod ranking_reference;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unit_tests;
 
 pub use area::{Areas, Ranked, average_precision, roc_area};
+pub use class::{ConfusionOf, Pair};
+pub use forecast::Scaled;
 pub use kind::{Average, Cost, Groups, Metric, Subject};
 pub use name::{NAMES, NotAMetric};
 pub use number::Number;
 pub use own::{Better, RowScore};
 pub use quantile::{Quantile, quantile_of_sorted};
+pub use ranking::{Ranking, WithoutRelevant};
 pub use sums::Sums;
 pub use table::{Attribute, Attributes, Estimates, Predictions, RowScores, Rows, Table, View};
+pub use unit::Unit;
 
 /// How a metric is computed from rows.
 pub enum Form<'table> {
@@ -69,14 +82,47 @@ pub enum Unmeasurable {
         /// A value of it.
         came: f64,
     },
+    /// No query has a row that is relevant.
+    #[error("no query has a relevant row: the column `{column}` holds nothing above 0")]
+    NoRelevant {
+        /// The column of relevances.
+        column: String,
+    },
+    /// A relevance below zero.
+    #[error("the column `{column}` holds {came} for the query {query}, expected a relevance of 0 or more")]
+    Relevance {
+        /// The column of relevances.
+        column: String,
+        /// The query, as it may be shown.
+        query: String,
+        /// The relevance.
+        came: f64,
+    },
+    /// A scale that nothing can be divided by.
+    #[error(
+        "the column `{column}` holds {came} for the series {series}, expected a scale above 0; a series that never changed has \
+         none: leave it out of all evaluations, or ask for `wape`"
+    )]
+    Scale {
+        /// The column of scales.
+        column: String,
+        /// The series, as it may be shown.
+        series: String,
+        /// The scale.
+        came: f64,
+    },
+    /// All labels are zero.
+    #[error("all labels are 0, and the errors are divided by the sum of their sizes")]
+    NoVolume,
     /// It is no property of predictions.
     #[error("it is not computed from predictions")]
     NotOfRows,
 }
 
 impl Metric {
-    /// How the metric is computed from these rows.
-    pub fn form<'table>(&self, rows: Rows<'table>) -> Result<Form<'table>, Unmeasurable> {
+    /// How the metric is computed from those of these rows whose numbers are in `of`. A metric of units ([`Metric::unit`]) takes
+    /// what `of` holds of each for the whole of it.
+    pub fn form<'table>(&self, rows: Rows<'table>, of: &[u32]) -> Result<Form<'table>, Unmeasurable> {
         match self.subject() {
             Subject::Classes => {
                 let table = rows
@@ -93,9 +139,9 @@ impl Metric {
                     .table
                     .numbers()
                     .ok_or(Unmeasurable::Task { expected: "regression", came: rows.table.task() })?;
-                regression::form(self, table)
+                regression::form(self, table, rows, of)
             }
-            Subject::Rows => own::form(self, rows.row_scores),
+            Subject::Rows => own::form(self, rows, of),
             Subject::Artifact => Err(Unmeasurable::NotOfRows),
         }
     }
@@ -143,7 +189,7 @@ impl Metric {
         of: &[u32],
         weight: impl Fn(usize) -> f64,
     ) -> Result<Option<f64>, Unmeasurable> {
-        let form = self.form(rows)?;
+        let form = self.form(rows, of)?;
         // One row has no variance that could be explained; from sums alone that cannot be told from equal rows.
         if *self == Self::R2 && of.len() < 2 {
             return Ok(None);

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
+use super::forecast::USUAL_SCALE;
+use super::keys::Keys;
 use super::kind::Groups;
-use super::{Average, Better, Cost, Metric, Number, RowScore};
+use super::ranking::{USUAL_RELEVANCE, USUAL_SCORE};
+use super::{Average, Better, ConfusionOf, Cost, Metric, Number, Pair, Ranking, RowScore, Scaled, WithoutRelevant};
 
 /// Bins of the calibration error where nothing is said.
 const USUAL_BINS: u32 = 15;
@@ -13,8 +14,11 @@ const USUAL_BINS: u32 = 15;
 /// Most bins and most of the highest scores: more mean nothing.
 pub(super) const MOST: u32 = 10_000;
 
+/// What may be said of a metric of rankings.
+const RANKING: [&str; 4] = ["k", "relevance", "score", "without_relevant"];
+
 /// Every name, with the keys it needs and those it may have.
-pub(super) const FORMS: [(&str, &[&str], &[&str]); 50] = [
+pub(super) const FORMS: [(&str, &[&str], &[&str]); 57] = [
     ("accuracy", &[], &[]),
     ("balanced_accuracy", &[], &[]),
     ("top_k_accuracy", &["k"], &[]),
@@ -45,6 +49,7 @@ pub(super) const FORMS: [(&str, &[&str], &[&str]); 50] = [
     ("expected_calibration_error", &[], &["bins"]),
     ("matthews_correlation", &[], &[]),
     ("cohen_kappa", &[], &[]),
+    ("confusion", &["actual", "predicted"], &["of"]),
     ("mean_absolute_error", &[], &[]),
     ("root_mean_squared_error", &[], &[]),
     ("r2", &[], &[]),
@@ -53,12 +58,18 @@ pub(super) const FORMS: [(&str, &[&str], &[&str]); 50] = [
     ("median_absolute_error", &[], &[]),
     ("pinball_loss", &["quantile"], &[]),
     ("interval_coverage", &["lower", "upper"], &[]),
+    ("wape", &[], &[]),
+    ("mase", &["series"], &["scale"]),
     ("selection_rate_ratio", &["class", "by"], &[]),
     ("equal_opportunity_difference", &["class", "by"], &[]),
     ("equalized_odds_difference", &["class", "by"], &[]),
     ("mean_of", &["column"], &["better"]),
     ("quantile_of", &["column", "quantile"], &["better"]),
     ("share_of", &["column"], &["better"]),
+    ("ndcg", &["query"], &RANKING),
+    ("mean_average_precision", &["query"], &RANKING),
+    ("mean_reciprocal_rank", &["query"], &RANKING),
+    ("hit_rate", &["k", "query"], &["relevance", "score", "without_relevant"]),
     ("artifact_bytes", &[], &[]),
     ("artifact_parameters", &[], &[]),
     ("training_seconds", &[], &[]),
@@ -89,60 +100,15 @@ pub enum NotAMetric {
     Keys(String),
 }
 
-/// What may be said of a metric beyond its name.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Keys {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    k: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    beta: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bins: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    class: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quantile: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lower: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upper: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    column: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    better: Option<Better>,
-}
-
-impl Keys {
-    /// What a text in the place of the keys says, if the metric of this name needs a column and nothing else.
-    pub(super) fn of_text(name: &str, text: &str) -> Option<Self> {
-        takes_text(name).then(|| Self { column: Some(text.to_owned()), ..Self::default() })
-    }
-
-    fn present(&self) -> impl Iterator<Item = &'static str> {
-        let Self { k, beta, bins, class, by, quantile, lower, upper, column, better } = self;
-        [
-            ("k", k.is_some()),
-            ("beta", beta.is_some()),
-            ("bins", bins.is_some()),
-            ("class", class.is_some()),
-            ("by", by.is_some()),
-            ("quantile", quantile.is_some()),
-            ("lower", lower.is_some()),
-            ("upper", upper.is_some()),
-            ("column", column.is_some()),
-            ("better", better.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, is_present)| is_present.then_some(name))
-    }
-}
-
 /// Whether a column's name may stand in the place of the keys: `{mean_of: profit}`.
 pub(super) fn takes_text(name: &str) -> bool {
     FORMS.iter().any(|(known, needed, _)| *known == name && *needed == ["column"])
+}
+
+/// The keys that a name needs or may have.
+pub(super) fn keys_of_name(name: &str) -> Vec<&'static str> {
+    let form = FORMS.iter().find(|(known, ..)| *known == name);
+    form.map(|(_, needed, allowed)| needed.iter().chain(*allowed).copied().collect()).unwrap_or_default()
 }
 
 /// The keys that a name needs.
@@ -176,6 +142,9 @@ fn example(keys: &[&str]) -> String {
         "lower" => "0.1",
         "by" => "region",
         "column" => "profit",
+        "query" => "query",
+        "series" => "series",
+        "predicted" => "boot",
         _ => "shirt",
     };
     keys.iter().map(|key| format!("{key}: {}", value(key))).collect::<Vec<_>>().join(", ")
@@ -195,6 +164,46 @@ fn whole(name: &str, key: &str, value: u32) -> Result<u32, NotAMetric> {
         return Ok(value);
     }
     refuse(format!("`{key}` of `{name}` is {value}, expected 1 to {MOST}"))
+}
+
+/// The column that a key names, or the usual one.
+fn column(name: &str, key: &str, named: Option<String>, usual: &str) -> Result<String, NotAMetric> {
+    match named.unwrap_or_else(|| usual.to_owned()) {
+        column if column.is_empty() => {
+            refuse(format!("`{key}` of `{name}` is empty, expected the name of a column of the predictions"))
+        }
+        column => Ok(column),
+    }
+}
+
+/// Refuses a column that would be two things.
+fn differing<const COUNT: usize>(name: &str, columns: [(&str, &String); COUNT]) -> Result<(), NotAMetric> {
+    for (place, (key, column)) in columns.iter().enumerate() {
+        if let Some((earlier, _)) = columns[..place].iter().find(|(_, other)| other == column) {
+            return refuse(format!("`{earlier}` and `{key}` of `{name}` are both `{column}`, expected two columns"));
+        }
+    }
+    Ok(())
+}
+
+fn ranking(name: &str, keys: Keys) -> Result<Ranking, NotAMetric> {
+    let query = column(name, "query", keys.query, "")?;
+    let relevance = column(name, "relevance", keys.relevance, USUAL_RELEVANCE)?;
+    let score = column(name, "score", keys.score, USUAL_SCORE)?;
+    differing(name, [("query", &query), ("relevance", &relevance), ("score", &score)])?;
+    let k = keys.k.map(|k| whole(name, "k", k)).transpose()?;
+    Ok(Ranking { k, query, relevance, score, without_relevant: keys.without_relevant.unwrap_or_default() })
+}
+
+fn pair(keys: Keys) -> Result<Pair, NotAMetric> {
+    let (actual, predicted) = (keys.actual.unwrap_or_default(), keys.predicted.unwrap_or_default());
+    if actual == predicted {
+        return refuse(format!(
+            "`actual` and `predicted` of `confusion` are both `{actual}`, expected two classes; rows of a class that are \
+             predicted as it are `recall`"
+        ));
+    }
+    Ok(Pair { actual, predicted, of: keys.of.unwrap_or_default() })
 }
 
 impl Metric {
@@ -254,6 +263,19 @@ impl Metric {
                 Self::QuantileOf { score: score()?, quantile: number(name, "quantile", keys.quantile, 1.0)? }
             }
             "share_of" => Self::ShareOf(score()?),
+            "confusion" => Self::Confusion(pair(keys)?),
+            "ndcg" => Self::Ndcg(ranking(name, keys)?),
+            "mean_average_precision" => Self::MeanAveragePrecision(ranking(name, keys)?),
+            "mean_reciprocal_rank" => Self::MeanReciprocalRank(ranking(name, keys)?),
+            "hit_rate" => Self::HitRate(ranking(name, keys)?),
+            "wape" => Self::Wape,
+            "mase" => {
+                let series = column(name, "series", keys.series, "")?;
+                let scale = column(name, "scale", keys.scale, USUAL_SCALE)?;
+                Self::Mase(
+                    differing(name, [("series", &series), ("scale", &scale)]).map(|()| Scaled { series, scale })?,
+                )
+            }
             "artifact_bytes" => Self::Cost(Cost::ArtifactBytes),
             "artifact_parameters" => Self::Cost(Cost::ArtifactParameters),
             "training_seconds" => Self::Cost(Cost::TrainingSeconds),
@@ -308,60 +330,29 @@ impl Metric {
                     keys.quantile = Some(quantile.0);
                 }
             }
+            Self::Confusion(Pair { actual, predicted, of }) => {
+                (keys.actual, keys.predicted) = (Some(actual.clone()), Some(predicted.clone()));
+                keys.of = Some(*of).filter(|of| *of != ConfusionOf::default());
+            }
+            Self::Ndcg(ranking)
+            | Self::MeanAveragePrecision(ranking)
+            | Self::MeanReciprocalRank(ranking)
+            | Self::HitRate(ranking) => {
+                let Ranking { k, query, relevance, score, without_relevant } = ranking;
+                (keys.k, keys.query) = (*k, Some(query.clone()));
+                (keys.relevance, keys.score) = (unusual(relevance, USUAL_RELEVANCE), unusual(score, USUAL_SCORE));
+                keys.without_relevant = Some(*without_relevant).filter(|way| *way != WithoutRelevant::default());
+            }
+            Self::Mase(Scaled { series, scale }) => {
+                (keys.series, keys.scale) = (Some(series.clone()), unusual(scale, USUAL_SCALE));
+            }
             _ => {}
         }
         (name, keys)
     }
+}
 
-    /// The name of a metric that is not taken over classes.
-    fn plain_name(&self) -> &'static str {
-        match self {
-            Self::BalancedAccuracy => "balanced_accuracy",
-            Self::TopKAccuracy { .. } => "top_k_accuracy",
-            Self::LogLoss => "log_loss",
-            Self::BrierScore { .. } => "brier_score",
-            Self::ExpectedCalibrationError { .. } => "expected_calibration_error",
-            Self::MatthewsCorrelation => "matthews_correlation",
-            Self::CohenKappa => "cohen_kappa",
-            Self::MeanAbsoluteError => "mean_absolute_error",
-            Self::RootMeanSquaredError => "root_mean_squared_error",
-            Self::R2 => "r2",
-            Self::MeanAbsolutePercentageError => "mean_absolute_percentage_error",
-            Self::SymmetricMeanAbsolutePercentageError => "symmetric_mean_absolute_percentage_error",
-            Self::MedianAbsoluteError => "median_absolute_error",
-            Self::PinballLoss { .. } => "pinball_loss",
-            Self::IntervalCoverage { .. } => "interval_coverage",
-            Self::SelectionRateRatio(_) => "selection_rate_ratio",
-            Self::EqualOpportunityDifference(_) => "equal_opportunity_difference",
-            Self::EqualizedOddsDifference(_) => "equalized_odds_difference",
-            Self::MeanOf(_) => "mean_of",
-            Self::QuantileOf { .. } => "quantile_of",
-            Self::ShareOf(_) => "share_of",
-            Self::Cost(Cost::ArtifactBytes) => "artifact_bytes",
-            Self::Cost(Cost::ArtifactParameters) => "artifact_parameters",
-            Self::Cost(Cost::TrainingSeconds) => "training_seconds",
-            Self::Cost(Cost::DeviceSeconds) => "device_seconds",
-            Self::Cost(Cost::LatencyP50) => "latency_p50",
-            Self::Cost(Cost::LatencyP99) => "latency_p99",
-            _ => "accuracy",
-        }
-    }
-
-    /// The metric as a sentence names it: ``recall of `shirt` ``.
-    pub fn words(&self) -> String {
-        let (name, Keys { k, beta, bins, class, by, quantile, lower, upper, column, better }) = self.parts();
-        let parts = [
-            column.map(|column| format!(" `{column}`")),
-            k.map(|k| format!(" at k = {k}")),
-            beta.map(|beta| format!(" at β = {beta}")),
-            bins.map(|bins| format!(" over {bins} bins")),
-            class.map(|class| format!(" of `{class}`")),
-            by.map(|by| format!(" between values of `{by}`")),
-            quantile.map(|quantile| format!(" at {quantile}")),
-            lower.map(|lower| format!(" from {lower}")),
-            upper.map(|upper| format!(" to {upper}")),
-            better.map(|_| " (lower is better)".to_owned()),
-        ];
-        std::iter::once(name.into_owned()).chain(parts.into_iter().flatten()).collect()
-    }
+/// A column's name, unless it is the usual one.
+fn unusual(column: &str, usual: &str) -> Option<String> {
+    (column != usual).then(|| column.to_owned())
 }

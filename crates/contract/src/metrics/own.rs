@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Form, Metric, Quantile, RowScores, Sums, Unmeasurable};
+use super::{Form, Metric, Quantile, Rows, Sums, Unmeasurable, ranking};
 
 /// A column of own scores, such as the NDCG of each query or the profit of each case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,8 +24,12 @@ pub enum Better {
     Lower,
 }
 
-/// How a metric of own scores is computed. A share needs scores that are zero or one, which truth values are read as.
-pub(super) fn form<'table>(metric: &Metric, row_scores: &'table RowScores) -> Result<Form<'table>, Unmeasurable> {
+/// How a metric of own scores, or of a ranking by them, is computed from some rows. A share needs scores that are zero or one, which truth values are read as.
+pub(super) fn form<'table>(metric: &Metric, rows: Rows<'table>, of: &[u32]) -> Result<Form<'table>, Unmeasurable> {
+    if let Some(ranking) = metric.ranking() {
+        return ranking::sums(metric, ranking, rows, of).map(Form::Sums);
+    }
+    let row_scores = rows.row_scores;
     let missing = || Unmeasurable::NoColumn(metric.score_column().unwrap_or_default().to_owned());
     let values = metric.score_column().and_then(|column| row_scores.get(column)).ok_or_else(missing)?;
     match metric {

@@ -1,13 +1,20 @@
 //! Metrics of predicted numbers.
 
-use super::{Estimates, Form, Metric, Number, Quantile, Sums, Unmeasurable};
+use super::{Estimates, Form, Metric, Number, Quantile, Rows, Sums, Unmeasurable, forecast};
 
-/// How a metric is computed from a regressor's rows.
-pub(super) fn form<'table>(metric: &Metric, table: &'table Estimates) -> Result<Form<'table>, Unmeasurable> {
+/// How a metric is computed from some of a regressor's rows.
+pub(super) fn form<'table>(
+    metric: &Metric,
+    table: &'table Estimates,
+    rows: Rows<'table>,
+    of: &[u32],
+) -> Result<Form<'table>, Unmeasurable> {
     let error = move |row: usize| (table.labels[row] - table.predictions[row]).abs();
     let sums = match metric {
         Metric::MedianAbsoluteError => return Ok(Form::Quantile(Quantile::new(0.5, error))),
         Metric::RootMeanSquaredError => Sums::mean(move |row| error(row).powi(2), f64::sqrt),
+        Metric::Wape => forecast::weighted_error(table, of)?,
+        Metric::Mase(scaled) => forecast::scaled_error(scaled, table, rows, of)?,
         Metric::R2 => explained_variance(table),
         Metric::MeanAbsolutePercentageError => {
             Sums::mean(move |row| error(row) / table.labels[row].abs().max(f64::EPSILON), |mean| mean)

@@ -58,7 +58,7 @@ fn every_metric_is_written_and_read_back_in_every_form() {
 fn every_name_makes_the_metric_of_that_name() {
     for name in NAMES {
         let keys = r#"{"k": 2, "beta": 2, "class": "a", "by": "b", "quantile": 0.5, "lower": 0.1, "upper": 0.9,
-            "column": "profit"}"#;
+            "column": "profit", "query": "q", "series": "s", "actual": "a", "predicted": "c"}"#;
         let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_str(keys).expect("JSON");
         let parsed: Metric = name.parse().unwrap_or_else(|_| {
             let needed = super::name::needed_by(name);

@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeSeed, Error as _, MapAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::name::{FORMS, Keys, MOST, takes_text};
+use super::keys::Keys;
+use super::name::{FORMS, MOST, keys_of_name, takes_text};
 use super::{Metric, NAMES, NotAMetric};
 
 impl fmt::Display for Metric {
@@ -136,7 +137,37 @@ impl<'de> Visitor<'de> for KeysOf<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Keys, A::Error> {
-        Keys::deserialize(MapAccessDeserializer::new(map))
+        Keys::deserialize(MapAccessDeserializer::new(Known { map, name: self.0 }))
+    }
+}
+
+/// A mapping of the keys of one metric: those of others are unknown in it.
+struct Known<'name, A> {
+    map: A,
+    name: &'name str,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Known<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        let Some(key) = self.map.next_key::<String>()? else { return Ok(None) };
+        let known = keys_of_name(self.name);
+        // As serde says it, so that whoever reads messages of serde reads this one.
+        let expected = match known.as_slice() {
+            [] => return Err(A::Error::custom(format!("`{}` has no key `{key}`", self.name))),
+            [one] => format!("`{one}`"),
+            [one, other] => format!("`{one}` or `{other}`"),
+            many => format!("one of `{}`", many.join("`, `")),
+        };
+        if known.contains(&key.as_str()) {
+            return seed.deserialize(key.into_deserializer()).map(Some);
+        }
+        Err(A::Error::custom(format!("unknown field `{key}`, expected {expected}")))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.map.next_value_seed(seed)
     }
 }
 
@@ -150,8 +181,12 @@ impl JsonSchema for Metric {
             FORMS.iter().filter(|(_, needed, _)| needed.is_empty()).map(|(name, ..)| *name).collect();
         let type_of = |key: &str| match key {
             "k" | "bins" => serde_json::json!({"type": "integer", "minimum": 1, "maximum": MOST}),
-            "class" | "by" => serde_json::json!({"type": "string"}),
-            "column" => serde_json::json!({"type": "string", "minLength": 1}),
+            "class" | "by" | "actual" | "predicted" => serde_json::json!({"type": "string"}),
+            "of" => serde_json::json!({"enum": ["actual", "all"]}),
+            "without_relevant" => serde_json::json!({"enum": ["skip", "zero"]}),
+            "column" | "query" | "relevance" | "score" | "series" | "scale" => {
+                serde_json::json!({"type": "string", "minLength": 1})
+            }
             "better" => serde_json::json!({"enum": ["higher", "lower"]}),
             _ => serde_json::json!({"type": "number", "exclusiveMinimum": 0}),
         };

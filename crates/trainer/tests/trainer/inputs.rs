@@ -98,6 +98,16 @@ fn metrics_that_the_test_rows_leave_undefined_are_found_before_training() {
             json!({"brier_score": {"class": "emu"}}),
             "brier_score(class=\"emu\"): no row has the label `emu`; the labels are `cat`, `dog`, `owl`",
         ),
+        (
+            no_owl,
+            json!({"confusion": {"actual": "owl", "predicted": "cat"}}),
+            "confusion(actual=\"owl\", predicted=\"cat\"): no test row has the label `owl`",
+        ),
+        (
+            all,
+            json!({"confusion": {"actual": "owl", "predicted": "emu"}}),
+            "confusion(actual=\"owl\", predicted=\"emu\"): no row has the label `emu`; the labels are `cat`, `dog`, `owl`",
+        ),
         (only_cats, json!("cohen_kappa"), "cohen_kappa is undefined: all test rows have the label `cat`"),
     ] {
         let bench = Bench::with_tables();

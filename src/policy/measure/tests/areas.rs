@@ -88,7 +88,7 @@ fn a_ranking_made_ready_gives_the_metric_for_any_counts() {
     ] {
         let metric: Metric = metric.parse().expect("a metric");
         let rows = Rows { table: view, attributes: &attributes, row_scores: &row_scores };
-        assert!(metric.form(rows).is_ok_and(|form| !matches!(form, Form::RocArea(_))));
+        assert!(metric.form(rows, &of).is_ok_and(|form| !matches!(form, Form::RocArea(_))));
         let ready = Compared::of(&metric, rows, None, false, &of, &units).expect("a figure");
         for _ in 0..20 {
             let counts: Vec<f64> = (0..60).map(|_| f64::from(random.below(4))).collect();

@@ -1,0 +1,72 @@
+//! What a metric of queries or series needs of the rows: each unit whole in slices and groups, and one truth for all models.
+
+use slipway_contract::Metric;
+use slipway_contract::metrics::Attribute;
+
+use crate::evaluation::{Evaluation, Paired, shown};
+
+use super::checks::MetricSubject;
+use super::slices::{self, Slicing};
+
+/// How far two numbers that say the same may lie apart, as a share of their size: what another order of summation makes.
+const TOLERANCE: f64 = 1e-9;
+
+/// Refuses a slice that would cut a query, and a group that would cut a query or a series: its value is one of all its rows.
+pub(super) fn units_are_whole(subject: &MetricSubject, candidate: &Evaluation) -> Result<(), String> {
+    let MetricSubject { metric, slicing, group_by, seeds: _ } = subject;
+    let Some(unit) = metric.unit() else { return Ok(()) };
+    // A column that is missing is told of when the metric is computed.
+    let Some(units) = candidate.attributes.get(unit.column) else { return Ok(()) };
+    let sliced = slicing.iter().filter(|_| unit.indivisible).flat_map(Slicing::columns);
+    for column in sliced.chain(group_by.as_deref()) {
+        if let Some(place) = first_cut(units, slices::attribute(candidate, column)?.as_ref()) {
+            let (one, name) = (unit.singular, shown(&units.values[place as usize]));
+            return Err(format!(
+                "the rows of the {one} {name} have different values of `{column}`, which would cut it; slice and group by \
+                 columns that have one value for all rows of a {one}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The first unit whose rows have different values.
+fn first_cut(units: &Attribute, values: &Attribute) -> Option<u32> {
+    let mut value_of: Vec<Option<u32>> = vec![None; units.values.len()];
+    let mut rows = units.of_row.iter().zip(&values.of_row);
+    rows.find(|(unit, value)| value_of[**unit as usize].get_or_insert(**value) != *value).map(|(unit, _)| *unit)
+}
+
+/// Refuses a model whose evaluation has other queries, relevances, series or scales than the candidate's: these are no model's,
+/// and who could choose them could choose the figure. A column that it lacks is taken to be the candidate's, if it only groups.
+pub(super) fn truth_is_one(
+    metric: &Metric,
+    candidate: &Evaluation,
+    other: &Paired<'_>,
+    whose: &str,
+) -> Result<(), String> {
+    let differs = |row: usize, column: &str, came: &str, expected: &str| {
+        let name = shown(&candidate.table.rows()[row]);
+        Err(format!(
+            "row {name} has {came} in the column `{column}` for {whose}, expected the candidate's {expected}; evaluate both on \
+             the same data"
+        ))
+    };
+    if let Some(column) = metric.unit().map(|unit| unit.column)
+        && let (Some(ours), Some(theirs)) = (candidate.attributes.get(column), other.attributes.get(column))
+    {
+        let text = |attribute: &Attribute, row: usize| attribute.values[attribute.of_row[row] as usize].clone();
+        if let Some(row) = (0..ours.of_row.len()).find(|row| text(ours, *row) != text(theirs, *row)) {
+            return differs(row, column, &shown(&text(theirs, row)), &shown(&text(ours, row)));
+        }
+    }
+    if let Some(column) = metric.truth_column()
+        && let (Some(ours), Some(theirs)) = (candidate.row_scores.get(column), other.row_scores.get(column))
+    {
+        let same = |(our, their): (&f64, &f64)| (our - their).abs() <= TOLERANCE * our.abs().max(their.abs());
+        if let Some(row) = ours.iter().zip(theirs).position(|pair| !same(pair)) {
+            return differs(row, column, &theirs[row].to_string(), &ours[row].to_string());
+        }
+    }
+    Ok(())
+}
