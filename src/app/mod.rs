@@ -6,7 +6,7 @@ mod reload;
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use crate::pipeline::CrashPoint;
 use crate::store::Store;
 use crate::telemetry::RenderMetrics;
 use crate::web;
-use crate::web::Served;
+use crate::web::{GitServerSettings, Served};
 use parts::Generation;
 use reload::{Fixed, Reloaded};
 
@@ -36,6 +36,14 @@ pub use reload::ReadSettings;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unstartable(String);
+
+/// Takes the git server's port before anything is started.
+async fn open_git_server(git: GitServerSettings) -> anyhow::Result<(TcpListener, GitServerSettings, PathBuf)> {
+    let backend = web::find_http_backend().await.map_err(Unstartable)?;
+    let refused = |error| Unstartable(format!("`git_server`: {}", cannot_listen(git.listen, &error)));
+    let listener = TcpListener::bind(git.listen).await.map_err(refused)?;
+    Ok((listener, git, backend))
+}
 
 fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> String {
     let help = match error.kind() {
@@ -87,6 +95,10 @@ pub async fn serve(
     let _lock = lock(&settings.state).await?;
     let listen = settings.web.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| Unstartable(cannot_listen(listen, &error)))?;
+    let repositories = match settings.git_server.clone() {
+        Some(git) => Some(open_git_server(git).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let store = Arc::new(Store::open(&settings.store).await.context("the store cannot be opened")?);
     clear_work(&settings.state.join(WORK))?;
@@ -120,6 +132,13 @@ pub async fn serve(
         web::serve(listener, served, stop).await;
         Ok(())
     });
+    if let Some((listener, git, backend)) = repositories {
+        let stop = process.stop.clone();
+        parts.spawn(async move {
+            web::serve_repositories(listener, git, backend, stop).await;
+            Ok(())
+        });
+    }
     parts.spawn(stop_on_signal(process.stop.clone(), terminate, interrupt));
     listening(address);
     let ended = run_together(&process, parts, generation, (reloads, read_again, door)).await;
