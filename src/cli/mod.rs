@@ -20,6 +20,7 @@ mod hook;
 mod output;
 mod promotions;
 mod quarantine;
+mod repeat;
 mod reports;
 mod runs;
 mod serve;
