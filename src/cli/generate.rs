@@ -126,7 +126,7 @@ fn of_a_file(kind: &str, mut schema: schemars::Schema) -> schemars::Schema {
     schema
 }
 
-/// Which files are which, as SchemaStore's catalog has it (json.schemastore.org/schema-catalog.json). Policies have names of
+/// Which files are which, as the catalog of `SchemaStore` has it (json.schemastore.org/schema-catalog.json). Policies have names of
 /// their own, so the line in them says what they are; only these names are matched.
 fn catalog() -> Value {
     let entry = |name: &str, description: &str, files: &[&str], kind: &str| json!({"name": name, "description": description, "fileMatch": files, "url": schema_address(kind)});

@@ -136,6 +136,7 @@ fn children(node: &Node) -> Vec<&Node> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fmt::Write as _;
 
     use super::super::{read, read_all};
 
@@ -211,17 +212,17 @@ mod tests {
         let mut bomb = "x-0: &a0 {k: {j: 1}}\n".to_owned();
         for level in 1..40 {
             let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
-            bomb += &format!("x-{level}: &a{level} {{<<: [{aliases}], k{level}: {{j: 1}}}}\n");
+            let _ = writeln!(bomb, "x-{level}: &a{level} {{<<: [{aliases}], k{level}: {{j: 1}}}}");
         }
         assert!(numbers(&bomb).expect_err("a bomb").contains("more than 200000 values"));
         let mut deep = "x-0: &a0 {k: 1}\n".to_owned();
         for level in 1..20_000 {
-            deep += &format!("x-{level}: &a{level} {{k: *a{}}}\n", level - 1);
+            let _ = writeln!(deep, "x-{level}: &a{level} {{k: *a{}}}", level - 1);
         }
         assert!(numbers(&deep).expect_err("too deep").contains("nested too deep"));
         let mut wide = "x-0: &a0 {k: 1}\n".to_owned();
         for row in 0..20_000 {
-            wide += &format!("r{row}: {{<<: *a0}}\n");
+            let _ = writeln!(wide, "r{row}: {{<<: *a0}}");
         }
         assert_eq!(numbers(&wide).expect("many rows").len(), 20_000);
     }

@@ -95,8 +95,8 @@ mod tests {
 
     /// A table of 24 rows, of which `row` makes the values.
     fn table(header: &str, row: impl Fn(usize) -> String) -> Profile {
-        let rows: String = (0..24).map(|index| format!("{}\n", row(index))).collect();
-        profile(&format!("{header}\n{rows}"))
+        let rows: Vec<String> = (0..24).map(row).collect();
+        profile(&format!("{header}\n{}\n", rows.join("\n")))
     }
 
     #[test]

@@ -103,13 +103,13 @@ impl Init {
         let local = self.local.as_deref().map(|folder| Local::plan(folder, &self.folder, model.as_str(), self.port));
         let local = local.transpose()?;
         self.stop_at_conflicts(&ready, manifests.as_ref(), local.as_ref())?;
-        self.check_staged(staging.path(), &ready)?;
+        Self::check_staged(staging.path(), &ready)?;
         if !self.yes && ask::somebody_is_there() && !ask::agrees(&Self::question(&chosen))? {
             return Err(exit::refused("nothing was written"));
         }
-        let mut made: Vec<(String, Became)> = self.put(&ready, &self.folder)?;
+        let mut made: Vec<(String, Became)> = Self::put(&ready, &self.folder)?;
         if let (Some(manifests), Some(folder)) = (&manifests, &self.manifests) {
-            made.extend(self.put(manifests, folder)?);
+            made.extend(Self::put(manifests, folder)?);
         }
         if let Some(local) = &local {
             let parts = local.make(ready.paths())?;
@@ -209,7 +209,7 @@ impl Init {
     }
 
     /// What is written has to pass what `slipway check` looks at, data included.
-    fn check_staged(&self, staging: &Path, ready: &Ready) -> Result<(), Failure> {
+    fn check_staged(staging: &Path, ready: &Ready) -> Result<(), Failure> {
         debug_assert!(ready.paths().iter().any(|path| path == "slipway.yaml"));
         let mistakes = check::mistakes_in(&staging.join("slipway.yaml"), true)?;
         if mistakes.is_empty() {
@@ -225,7 +225,7 @@ impl Init {
         Err(exit::invalid(format!("{}\n  nothing was written", check::join(&placed))))
     }
 
-    fn put(&self, ready: &Ready, folder: &Path) -> Result<Vec<(String, Became)>, Failure> {
+    fn put(ready: &Ready, folder: &Path) -> Result<Vec<(String, Became)>, Failure> {
         let put = ready.put()?;
         Ok(put.into_iter().map(|(path, became)| (shown(&folder.join(path)), became)).collect())
     }

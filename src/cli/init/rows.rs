@@ -12,6 +12,11 @@ use crate::cli::exit::{self, Failure};
 const TRAIN: &str = "data/train.csv";
 const TEST: &str = "data/test.csv";
 
+/// A file below the model's folder, and its rows.
+type Rows = (String, usize);
+/// The rows to learn from, and those to be judged on.
+type Sides = (Rows, Rows);
+
 impl Init {
     /// Where the rows of both sides are, and how many: those of DATA and `--test`, or the parts of DATA, laid ready.
     pub(super) fn rows(
@@ -21,7 +26,7 @@ impl Init {
         name: &str,
         rows: usize,
         ready: &mut Ready,
-    ) -> Result<((String, usize), (String, usize)), Failure> {
+    ) -> Result<Sides, Failure> {
         if let Some(test) = &self.test {
             let shown = test.display().to_string();
             let of_test = Profile::of(test, &shown).map_err(refused)?.rows;

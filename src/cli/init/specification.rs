@@ -119,7 +119,7 @@ pub(super) fn policy(chosen: &Chosen<'_>) -> String {
     let rows: usize = classes.iter().map(|(_, rows)| rows).sum();
     let (largest, most) =
         classes.iter().max_by_key(|(_, rows)| *rows).map_or(("", 0), |(class, rows)| (class.as_str(), *rows));
-    let majority = most as f64 / rows.max(1) as f64;
+    let majority = share(most, rows.max(1));
     let (metric, threshold, why) = if majority <= 0.8 {
         let class = shown(largest);
         (
@@ -128,7 +128,7 @@ pub(super) fn policy(chosen: &Chosen<'_>) -> String {
             format!("whoever always answers {class} is right on {:.0} % of the rows", majority * 100.0),
         )
     } else {
-        let share = 1.0 / classes.len() as f64;
+        let share = share(1, classes.len());
         ("balanced_accuracy", share, "whoever always answers the same class reaches no more".to_owned())
     };
     let threshold = (threshold * 100.0).ceil() / 100.0;
@@ -157,6 +157,11 @@ spec:
         name = scalar_of(model),
         why = scalar_of(&why),
     )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of a number of rows")]
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
 }
 
 /// A manifest that names the model for KServe, with marks.

@@ -118,6 +118,7 @@ impl Labels {
     }
 
     /// The side of each row.
+    #[expect(clippy::cast_precision_loss, reason = "a share of a number of rows")]
     pub(super) fn split(&self) -> Vec<Side> {
         let mut sides = vec![Side::Train; self.rows.len()];
         let rows = self.rows.len() as f64;

@@ -115,21 +115,18 @@ impl Column {
             self.counts_rows = false;
             return;
         }
-        match value.parse::<f64>().ok().filter(|number| number.is_finite()) {
-            Some(number) => {
-                if self.code.is_none() && is_code(value) {
-                    self.code = Some(shown(value));
-                }
-                #[expect(clippy::float_cmp, reason = "row numbers are whole, and exact as such")]
-                let follows = number.fract() == 0.0 && self.last.is_none_or(|last| number == last + 1.0);
-                self.counts_rows &= follows;
-                self.last = Some(number);
+        if let Some(number) = value.parse::<f64>().ok().filter(|number| number.is_finite()) {
+            if self.code.is_none() && is_code(value) {
+                self.code = Some(shown(value));
             }
-            None => {
-                self.counts_rows = false;
-                if self.text.is_none() {
-                    self.text = Some((line, shown(value)));
-                }
+            #[expect(clippy::float_cmp, reason = "row numbers are whole, and exact as such")]
+            let follows = number.fract() == 0.0 && self.last.is_none_or(|last| number == last + 1.0);
+            self.counts_rows &= follows;
+            self.last = Some(number);
+        } else {
+            self.counts_rows = false;
+            if self.text.is_none() {
+                self.text = Some((line, shown(value)));
             }
         }
         if let Some(values) = &mut self.values
