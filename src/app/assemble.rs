@@ -64,6 +64,7 @@ pub(super) fn assemble(
         floors,
         people,
         upkeep: _,
+        git_server: _,
         limits,
         telemetry: _,
     } = settings;

@@ -7,7 +7,7 @@ mod reload;
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ use crate::pipeline::CrashPoint;
 use crate::store::Store;
 use crate::telemetry::RenderMetrics;
 use crate::web;
-use crate::web::Served;
+use crate::web::{GitServerSettings, Served};
 use parts::Generation;
 use reload::{Fixed, Reloaded};
 
@@ -38,6 +38,14 @@ pub use reload::ReadSettings;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unstartable(String);
+
+/// Takes the git server's port before anything is started.
+async fn open_git_server(git: GitServerSettings) -> anyhow::Result<(TcpListener, GitServerSettings, PathBuf)> {
+    let backend = web::find_http_backend().await.map_err(Unstartable)?;
+    let refused = |error| Unstartable(format!("`git_server`: {}", cannot_listen(git.listen, &error)));
+    let listener = TcpListener::bind(git.listen).await.map_err(refused)?;
+    Ok((listener, git, backend))
+}
 
 fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> String {
     let help = match error.kind() {
@@ -91,6 +99,10 @@ pub async fn serve(
     let _lock = lock(&settings.state).await?;
     let listen = settings.web.listen;
     let listener = TcpListener::bind(listen).await.map_err(|error| Unstartable(cannot_listen(listen, &error)))?;
+    let repositories = match settings.git_server.clone() {
+        Some(git) => Some(open_git_server(git).await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let store = Arc::new(Store::open(&settings.store).await.context("the store cannot be opened")?);
     clear_work(&settings.state.join(WORK))?;
@@ -125,6 +137,13 @@ pub async fn serve(
         Ok(())
     });
     parts.spawn(give_memory_back(process.stop.clone()));
+    if let Some((listener, git, backend)) = repositories {
+        let stop = process.stop.clone();
+        parts.spawn(async move {
+            web::serve_repositories(listener, git, backend, stop).await;
+            Ok(())
+        });
+    }
     parts.spawn(stop_on_signal(process.stop.clone(), terminate, interrupt));
     listening(address);
     let ended = run_together(&process, parts, generation, (reloads, read_again, door)).await;

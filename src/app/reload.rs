@@ -11,6 +11,7 @@ use super::parts::Generation;
 use crate::config::Settings;
 use crate::store;
 use crate::telemetry;
+use crate::web;
 
 /// Reads the settings from where they were read first.
 pub type ReadSettings = Box<dyn Fn() -> Result<Settings, String> + Send + Sync>;
@@ -20,6 +21,7 @@ pub(super) struct Fixed {
     listen: SocketAddr,
     state: PathBuf,
     store: store::Settings,
+    git_server: Option<web::GitServerSettings>,
     telemetry: telemetry::Settings,
 }
 
@@ -29,22 +31,25 @@ impl Fixed {
             listen: settings.web.listen,
             state: settings.state.clone(),
             store: settings.store.clone(),
+            git_server: settings.git_server.clone(),
             telemetry: settings.telemetry.clone(),
         }
     }
 
     /// Keeps what cannot be changed, and names it.
     fn keep(&self, settings: &mut Settings) -> Vec<&'static str> {
-        let Self { listen, state, store, telemetry } = self;
+        let Self { listen, state, store, git_server, telemetry } = self;
         let mut kept = Vec::new();
         let mut note = |differs: bool, name| kept.extend(differs.then_some(name));
         note(settings.web.listen != *listen, "`listen`");
         note(settings.state != *state, "`state`");
         note(settings.store != *store, "`store`");
+        note(settings.git_server != *git_server, "`git_server`");
         note(settings.telemetry != *telemetry, "`telemetry`");
         settings.web.listen = *listen;
         settings.state.clone_from(state);
         settings.store.clone_from(store);
+        settings.git_server.clone_from(git_server);
         settings.telemetry.clone_from(telemetry);
         kept
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::exit::{self, Failure};
 use super::form::{Format, Width};
 use super::output;
+use super::repeat::Watch;
 
 /// How long a server may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -65,6 +66,15 @@ impl Server {
 
     /// Shows one of many answers.
     pub(super) fn show_next(&self, answer: &Value, as_text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
+        self.format.show_next(answer, |answer, _| as_text(answer))
+    }
+
+    /// Shows one of many answers that has more to say where there is room.
+    pub(super) fn show_next_wide(
+        &self,
+        answer: &Value,
+        as_text: impl FnOnce(&Value, Width) -> String,
+    ) -> Result<(), Failure> {
         self.format.show_next(answer, as_text)
     }
 
@@ -135,14 +145,20 @@ impl Server {
         kind: &str,
         filters: &Query,
         limit: u32,
-        as_text: impl FnOnce(&Value, Width) -> String,
+        watch: Watch,
+        as_text: impl Fn(&Value, Width) -> String,
     ) -> Result<(), Failure> {
-        let answer = self.list(kind, filters, kind, usize::try_from(limit).unwrap_or(usize::MAX))?;
-        self.show_wide(&answer, as_text)?;
-        if !answer["next"].is_null() {
-            output::note(&format!("there are more than {limit} {kind}: `--limit` lists more of them"));
-        }
-        Ok(())
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.show_or_watch(
+            watch,
+            || self.list(kind, filters, kind, most),
+            |answer, width| {
+                if !answer["next"].is_null() {
+                    output::note(&format!("there are more than {limit} {kind}: `--limit` lists more of them"));
+                }
+                as_text(answer, width)
+            },
+        )
     }
 
     pub(super) fn unreachable(&self, error: &ureq::Error) -> Failure {

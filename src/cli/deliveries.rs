@@ -7,6 +7,7 @@ use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output::{self, text};
+use super::repeat::Watch;
 use crate::domain::DeliveryState;
 
 /// Read the deliveries of a running server, and have them read again.
@@ -39,6 +40,8 @@ struct List {
     /// How many deliveries, at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 #[derive(Debug, Args)]
@@ -74,10 +77,10 @@ impl One {
 
 impl List {
     fn show(&self, server: &Server) -> Result<(), Failure> {
-        let Self { source, state, limit } = self;
+        let Self { source, state, limit, watch } = self;
         let filters =
             Query::default().with("source", source.as_deref()).with("state", state.map(DeliveryState::as_str));
-        server.show_list("deliveries", &filters, *limit, list)
+        server.show_list("deliveries", &filters, *limit, *watch, list)
     }
 }
 

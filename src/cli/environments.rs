@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
 use super::output::{self, text};
+use super::repeat::Watch;
 use super::target::{Target, time_of};
 
 /// Read the environments of a running server.
@@ -21,11 +22,19 @@ pub(super) struct Environments {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// All environments with their rules
-    List,
+    List(Watch),
     /// One environment: what it names of each model, since when, by which commit, and what waits and why
     Show(Show),
     /// What one environment named of a model, newest first
-    History(Target),
+    History(History),
+}
+
+#[derive(Debug, Args)]
+struct History {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 #[derive(Debug, Args)]
@@ -33,25 +42,31 @@ struct Show {
     /// The environment
     environment: String,
     /// What was in it then, from git alone: a time (RFC 3339), or a day, whose end in UTC is meant
-    #[arg(long, value_name = "DATE", value_parser = time_of)]
+    #[arg(long, value_name = "DATE", value_parser = time_of, conflicts_with = "watch")]
     at: Option<Timestamp>,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 impl Environments {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { action, server } = self;
         match action {
-            Action::List => server.show(&server.ask("GET", "environments")?, list),
-            Action::Show(Show { environment, at: None }) => {
-                server.show(&server.ask("GET", &format!("environments/{}", encoded(&environment)))?, show)
+            Action::List(watch) => {
+                server.show_or_watch(watch, || server.ask("GET", "environments"), |answer, _| list(answer))
             }
-            Action::Show(Show { environment, at: Some(at) }) => {
+            Action::Show(Show { environment, at: None, watch }) => {
+                let path = format!("environments/{}", encoded(&environment));
+                server.show_or_watch(watch, || server.ask("GET", &path), |answer, _| show(answer))
+            }
+            // What was in it then does not change any more.
+            Action::Show(Show { environment, at: Some(at), watch: _ }) => {
                 let query = Query::default().with("time", Some(&at.to_string()));
                 server.show(&server.ask("GET", &format!("environments/{}/at{query}", encoded(&environment)))?, then)
             }
-            Action::History(target) => {
+            Action::History(History { target, watch }) => {
                 let path = target.meant(&server)?.path("history");
-                server.show(&server.ask("GET", &path)?, history)
+                server.show_or_watch(watch, || server.ask("GET", &path), |answer, _| history(answer))
             }
         }?;
         Ok(Exit::Done)

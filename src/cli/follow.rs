@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::client::{Query, Server, refusal};
 use super::exit::{self, Exit, Failure};
+use super::output;
 
 /// How long the server may take to begin.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -83,6 +84,9 @@ impl Server {
             }
             if let ControlFlow::Break(exit) = told(&event).map_err(Broken::ForGood)? {
                 return Ok(ControlFlow::Break(exit));
+            }
+            if output::nobody_reads() {
+                return Ok(ControlFlow::Break(Exit::Done));
             }
         }
         Ok(ControlFlow::Continue(()))

@@ -93,12 +93,21 @@ impl Format {
     }
 
     /// Shows one of many documents: in JSON on one line, in YAML each begun by `---`.
-    pub(super) fn show_next(&self, document: &Value, as_text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
-        output::say(&match self.form() {
-            Form::Text | Form::Wide => as_text(document),
+    pub(super) fn show_next(
+        &self,
+        document: &Value,
+        as_text: impl FnOnce(&Value, Width) -> String,
+    ) -> Result<(), Failure> {
+        let text = match self.form() {
+            Form::Text => as_text(document, Width::Narrow),
+            Form::Wide => as_text(document, Width::Wide),
             Form::Json => document.to_string(),
             Form::Yaml => format!("---\n{}", yaml(document)?),
-        });
+        };
+        // Of an answer that only lost something nothing is new.
+        if !text.is_empty() {
+            output::say(&text);
+        }
         Ok(())
     }
 }

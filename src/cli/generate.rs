@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use schemars::{JsonSchema, schema_for};
+use serde_json::{Value, json};
 
 use super::exit::{self, Exit, Failure};
 use super::output;
@@ -80,10 +81,11 @@ impl Files {
 fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
     use slipway_contract::{EvaluationReport, Job, Model, ModelCard, Progress, TrainingReport};
     Ok(vec![
-        ("model.schema.json", schema::<Model>()?),
-        ("policy.schema.json", text_of(&policy::schema())?),
+        ("model.schema.json", text_of(&of_a_file("model", schema_for!(Model)))?),
+        ("policy.schema.json", text_of(&of_a_file("policy", policy::schema()))?),
         ("verdict.schema.json", schema::<Verdict>()?),
-        ("server.schema.json", schema::<ServerFile>()?),
+        ("server.schema.json", text_of(&of_a_file("server", schema_for!(ServerFile)))?),
+        ("catalog.json", pretty(&catalog())?),
         ("job.schema.json", schema::<Job>()?),
         ("progress.schema.json", schema::<Progress>()?),
         ("training-report.schema.json", schema::<TrainingReport>()?),
@@ -92,13 +94,51 @@ fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
     ])
 }
 
+/// Where the schemas are, for editors.
+const SCHEMAS: &str = "https://slipway.dev/schemas";
+
+/// The line by which editors find the schema of a file, such as `model`.
+pub(super) fn schema_line(kind: &str) -> String {
+    format!("# yaml-language-server: $schema={}", schema_address(kind))
+}
+
+fn schema_address(kind: &str) -> String {
+    format!("{SCHEMAS}/{kind}.schema.json")
+}
+
 fn schema<T: JsonSchema>() -> Result<String, Failure> {
     text_of(&schema_for!(T))
 }
 
 fn text_of(schema: &schemars::Schema) -> Result<String, Failure> {
-    let text = serde_json::to_string_pretty(schema).map_err(exit::defect)?;
+    pretty(schema)
+}
+
+fn pretty(document: &impl serde::Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(document).map_err(exit::defect)?;
     Ok(format!("{text}\n"))
+}
+
+/// The schema of a file that people write: with its address, and with room for `x-` keys, which hold what others refer to.
+fn of_a_file(kind: &str, mut schema: schemars::Schema) -> schemars::Schema {
+    schema.insert("$id".to_owned(), schema_address(kind).into());
+    schema.insert("patternProperties".to_owned(), json!({"^x-": {}}));
+    schema
+}
+
+/// Which files are which, as the catalog of `SchemaStore` has it (json.schemastore.org/schema-catalog.json). Policies have names of
+/// their own, so the line in them says what they are; only these names are matched.
+fn catalog() -> Value {
+    let entry = |name: &str, description: &str, files: &[&str], kind: &str| json!({"name": name, "description": description, "fileMatch": files, "url": schema_address(kind)});
+    json!({
+        "$schema": "https://json.schemastore.org/schema-catalog.json",
+        "version": 1,
+        "schemas": [
+            entry("Slipway model", "A model that Slipway trains, judges and promotes", &["slipway.yaml"], "model"),
+            entry("Slipway policy", "What a model has to show before Slipway promotes it", &["slipway-policy.yaml", "*.slipway-policy.yaml"], "policy"),
+            entry("Slipway server", "Settings of a Slipway server", &["slipway-server.yaml"], "server"),
+        ],
+    })
 }
 
 /// Every command's help, a section each.

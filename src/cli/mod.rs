@@ -17,10 +17,12 @@ mod form;
 mod gate;
 mod generate;
 mod hook;
+mod init;
 mod models;
 mod output;
 mod promotions;
 mod quarantine;
+mod repeat;
 mod reports;
 mod runs;
 mod serve;
@@ -62,6 +64,8 @@ enum LogStyle {
 enum Command {
     /// Run the webhook server and the worker
     Serve(serve::Serve),
+    /// Make a model, its policy and its marks from a table, and on demand a server on this machine to try them out
+    Init(Box<init::Init>),
     /// Check models, policies, marked manifests and server settings, as a server would; find all mistakes of all files
     Check(check::Check),
     /// Train a model here and evaluate it on its test rows
@@ -164,6 +168,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
     }
     match command {
         Command::Serve(command) => command.run(logging),
+        Command::Init(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Gate(command) => command.run(),

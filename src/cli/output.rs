@@ -1,6 +1,7 @@
 //! Where commands write: results to standard output, complaints to standard error.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,9 +14,20 @@ pub(super) fn on_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
+/// Whether a line of a result could not be written.
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
 /// Writes a line of a result. A reader that went away ends nothing but the reading.
 pub(super) fn say(line: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+        UNREAD.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether nobody reads results any more, as behind `| head`: whoever would go on for ever may end.
+pub(super) fn nobody_reads() -> bool {
+    UNREAD.load(Ordering::Relaxed)
 }
 
 /// Writes a complaint.

@@ -8,6 +8,7 @@ use super::client::{Server, encoded};
 use super::exit::{self, Exit, Failure};
 use super::output::{self, text};
 use super::target::{DigestPrefix, Meant, Target, WholeOrModel, time_to_come};
+use super::watch;
 use crate::domain::RunId;
 
 /// Take a model's artifact to an environment, where it is judged and has to follow the rules like any other.
@@ -18,6 +19,9 @@ pub(super) struct Promote {
     /// The run whose artifact it is; the newest that passed its policy when absent
     #[arg(long)]
     run: Option<RunId>,
+    /// Go on until the run has ended; exit 1 if it was not promoted
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     server: Server,
 }
@@ -33,6 +37,9 @@ pub(super) struct Rollback {
     /// Why
     #[arg(long)]
     reason: String,
+    /// Go on until the run has ended; exit 1 if it was not promoted
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     server: Server,
 }
@@ -91,20 +98,27 @@ pub(super) struct Release {
 
 impl Promote {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let Self { target, run, server } = self;
+        let Self { target, run, watch, server } = self;
         let target = target.meant(&server)?;
-        server
-            .show(&server.send(&target.path("promote"), &json!({"run": run.map(|run| run.to_string())}))?, under_way)?;
+        let begun = server.send(&target.path("promote"), &json!({"run": run.map(|run| run.to_string())}))?;
+        if watch {
+            return watch::begun(&server, &begun);
+        }
+        server.show(&begun, under_way)?;
         Ok(Exit::Done)
     }
 }
 
 impl Rollback {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let Self { target, to, reason, server } = self;
+        let Self { target, to, reason, watch, server } = self;
         let target = target.meant(&server)?;
         let wish = json!({"reason": reason, "to": to.map(|run| run.to_string())});
-        server.show(&server.send(&target.path("rollback"), &wish)?, |run| {
+        let begun = server.send(&target.path("rollback"), &wish)?;
+        if watch {
+            return watch::begun(&server, &begun);
+        }
+        server.show(&begun, |run| {
             format!("{}\n  held until `slipway release {} {}`", under_way(run), target.model, target.environment)
         })?;
         Ok(Exit::Done)

@@ -7,6 +7,7 @@ use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output::{self, text};
+use super::repeat::Watch;
 
 /// See what a running server cannot read and passes over, and have it looked at again.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub(super) struct Quarantine {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// The rows that cannot be read, and why
-    List,
+    List(Watch),
     /// Look at a row again; exit 1 if it still cannot be read
     Retry(One),
 }
@@ -40,8 +41,8 @@ impl Quarantine {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { action, server } = self;
         match action {
-            Action::List => {
-                server.show_wide(&server.list("quarantine", &Query::default(), "rows", MOST)?, list)?;
+            Action::List(watch) => {
+                server.show_or_watch(watch, || server.list("quarantine", &Query::default(), "rows", MOST), list)?;
                 Ok(Exit::Done)
             }
             Action::Retry(One { kind, key }) => {

@@ -7,6 +7,7 @@ use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output::{self, text};
+use super::repeat::Watch;
 use crate::store::ReportStatus;
 
 /// Read what a running server reports to forges, and have it try again.
@@ -37,6 +38,8 @@ struct List {
     /// How many reports, at most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 #[derive(Debug, Args)]
@@ -76,9 +79,9 @@ impl Reports {
 
 impl List {
     fn show(&self, server: &Server) -> Result<(), Failure> {
-        let Self { source, state, limit } = self;
+        let Self { source, state, limit, watch } = self;
         let filters = Query::default().with("source", source.as_deref()).with("state", state.map(ReportStatus::as_str));
-        server.show_list("reports", &filters, *limit, list)
+        server.show_list("reports", &filters, *limit, *watch, list)
     }
 }
 

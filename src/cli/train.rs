@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::executor::{self, Executor, JobError, Limits, Provenance};
-use crate::pipeline::{Checkout, Repository, fault_place, read_model};
+use crate::pipeline::{fault_place, read_model};
 
 /// Train a model here and evaluate it on its test rows.
 #[derive(Debug, Args)]
@@ -74,9 +74,7 @@ impl Train {
 
     /// Says what a server would refuse, and trains all the same: whoever tries something out need not have committed it.
     fn warn(&self) {
-        let Ok(checkout) = Checkout::around(&self.spec) else { return };
-        let (Ok(path), Ok(repository)) = (checkout.path_of(&self.spec), Repository::open(&checkout)) else { return };
-        for mistake in repository.examine_model(&path).0.mistakes {
+        for mistake in super::check::mistakes_in(&self.spec, false).unwrap_or_default() {
             output::note(&format!("warning: a server would refuse this: {mistake}"));
         }
     }

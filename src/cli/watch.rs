@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use serde_json::Value;
 
 use super::client::Server;
-use super::exit::{Exit, Failure};
+use super::exit::{self, Exit, Failure};
 use super::output::text;
-use super::runs::{log_line, transition};
+use super::runs::{log_line, show_run, transition};
 use crate::domain::{RunId, RunState};
 
 /// Whether a word is a state in which a run has ended, and how well.
@@ -57,6 +57,12 @@ pub(super) fn run(server: &Server, run: RunId, as_text: impl Fn(&Value) -> Strin
         }
         _ => Ok(ControlFlow::Continue(())),
     })
+}
+
+/// Shows a run that was just begun, as the server's answer names it, then its moves until it has ended.
+pub(super) fn begun(server: &Server, run: &Value) -> Result<Exit, Failure> {
+    let id = text(run, "id").parse().map_err(|_| exit::unreachable("the server's answer names no run"))?;
+    self::run(server, id, show_run)
 }
 
 /// Shows a run's log as it is written, until the run has ended.

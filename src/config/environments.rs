@@ -104,11 +104,7 @@ fn settle_environment(
         signing_key,
     } = file;
     let key = place.key;
-    if let Some(folder) = &folder
-        && folder.trim_matches('/').split('/').any(|part| matches!(part, "" | "." | ".."))
-    {
-        problems.add(&format!("{key}.folder"), format!("`{folder}` is not a folder of the repository"));
-    }
+    let folder = folder.and_then(|folder| problems.take(&format!("{key}.folder"), plain_folder(&folder)));
     for name in operators.iter().filter(|name| !people.knows(name)) {
         problems.add(&format!("{key}.operators"), format!("`{name}` is not among `people`"));
     }
@@ -133,6 +129,15 @@ fn settle_environment(
     };
     let commit = settle_commit(&commit, key, problems);
     Some(Environment { remote, folder, rules, requests, owners, operators, commit })
+}
+
+/// A folder's path without parts that say nothing: `./staging/` is `staging`.
+fn plain_folder(folder: &str) -> Result<String, String> {
+    let parts: Vec<&str> = folder.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    if parts.is_empty() || parts.contains(&"..") {
+        return Err(format!("`{folder}` is not a folder of the repository"));
+    }
+    Ok(parts.join("/"))
 }
 
 fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problems) -> Option<Requests> {

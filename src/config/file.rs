@@ -64,6 +64,9 @@ pub struct ServerFile {
     /// What is kept, and for how long.
     #[serde(default)]
     pub(super) retention: RetentionFile,
+    /// A git server beside this one, on the same machine: to try Slipway out without a forge.
+    #[serde(default, rename = "git_server", skip_serializing_if = "Option::is_none")]
+    pub(super) git_server: Option<GitServerFile>,
     /// How the work is shared.
     #[serde(default)]
     pub(super) limits: LimitsFile,
@@ -87,6 +90,20 @@ pub(super) struct CredentialsFile {
     pub(super) username: String,
     /// The password or token.
     pub(super) password: SecretReference,
+}
+
+/// A git server for bare repositories on this machine. It is reached from this machine alone.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GitServerFile {
+    /// The folder whose bare repositories are served: `NAME.git` there is `http://LISTEN/NAME.git`.
+    pub(super) folder: String,
+    /// Its address and port: a loopback address, such as `127.0.0.1:8421`.
+    #[serde(deserialize_with = "address")]
+    #[schemars(with = "String")]
+    pub(super) listen: SocketAddr,
+    /// Who is let in, to read and to write.
+    pub(super) credentials: CredentialsFile,
 }
 
 /// How to log in to a git server over SSH.

@@ -70,6 +70,8 @@ pub struct Settings {
     pub floors: Vec<Policy>,
     /// What is kept, and for how long.
     pub upkeep: Upkeep,
+    /// The git server beside this one, if there is one.
+    pub git_server: Option<web::GitServerSettings>,
     /// How the work is shared.
     pub limits: Limits,
     /// Traces.

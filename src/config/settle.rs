@@ -12,8 +12,8 @@ use slipway_contract::API_VERSION;
 use super::environments::{settle_environments, settle_people};
 use super::executor::{Jobs, settle_executor};
 use super::file::{
-    AuthorFile, CommitterFile, ForwardedHeaderFile, LimitsFile, MetricsFile, PostgresFile, ServerFile, ServerKind,
-    SqliteFile, StoreFile, TelemetryFile, WebFile,
+    AuthorFile, CommitterFile, CredentialsFile, ForwardedHeaderFile, GitServerFile, LimitsFile, MetricsFile,
+    PostgresFile, ServerFile, ServerKind, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
 use super::floors;
 use super::remote::{Login, Place};
@@ -60,6 +60,7 @@ impl ServerFile {
             web,
             store,
             retention,
+            git_server,
             limits,
             telemetry,
         } = self;
@@ -90,6 +91,7 @@ impl ServerFile {
         let CommitterFile { name, email } = committer;
         let committer = settle_identity("committer", name, email, problems);
         let store = settle_store(store, &state, folder, problems);
+        let git_server = git_server.map(|file| settle_git_server(file, folder, problems));
         let limits = settle_limits(&limits, problems);
         let upkeep = settle_retention(&retention, problems);
         let TelemetryFile { otlp } = telemetry;
@@ -111,6 +113,10 @@ impl ServerFile {
             floors,
             people,
             upkeep: upkeep?,
+            git_server: match git_server {
+                Some(settled) => Some(settled?),
+                None => None,
+            },
             limits: limits?,
             telemetry: telemetry::Settings {
                 otlp: match otlp {
@@ -120,6 +126,22 @@ impl ServerFile {
             },
         })
     }
+}
+
+/// A git server that people on other machines could reach would be a forge without accounts.
+fn settle_git_server(file: GitServerFile, folder: &Path, problems: &mut Problems) -> Option<web::GitServerSettings> {
+    let GitServerFile { folder: repositories, listen, credentials: CredentialsFile { username, password } } = file;
+    if !listen.ip().is_loopback() {
+        let help = "help: use `127.0.0.1:8421`; what others reach belongs on a forge, or behind a web server";
+        problems.add("git_server.listen", format!("`{listen}` is no loopback address\n  {help}"));
+    }
+    let password = problems.take("git_server.credentials.password", secret::read(&password, folder))?;
+    listen.ip().is_loopback().then(|| web::GitServerSettings {
+        folder: folder.join(repositories),
+        listen,
+        username,
+        password,
+    })
 }
 
 /// Who is named in commits; git has no way to write some characters into a commit's header.

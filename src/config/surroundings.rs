@@ -16,6 +16,7 @@ pub(super) fn check(settings: &Settings, problems: &mut Problems) {
                     says more";
         problems.add("executor.local.trainer", format!("`{shown}` {reason}, so no model could be trained\n  {help}"));
     }
+    check_git_server(settings, problems);
     let artifacts::Settings::Folder { path, copies, .. } = &settings.artifacts;
     let mut folder = |key: &str, path: &Path| {
         if let Some(file) = path.ancestors().find(|part| part.exists()).filter(|part| !part.is_dir()) {
@@ -30,6 +31,14 @@ pub(super) fn check(settings: &Settings, problems: &mut Problems) {
             let problem = format!("there is no folder `{}`, so nothing could be copied from it", copy.display());
             problems.add(&format!("artifacts.copies[{index}]"), problem);
         }
+    }
+}
+
+/// The folder of the git server's repositories is not made by a server: an empty one would only hide a wrong path.
+fn check_git_server(settings: &Settings, problems: &mut Problems) {
+    if let Some(git) = settings.git_server.as_ref().filter(|git| !git.folder.is_dir()) {
+        let what = format!("there is no folder `{}`, so no repository could be served from it", git.folder.display());
+        problems.add("git_server.folder", what);
     }
 }
 

@@ -55,7 +55,7 @@ fn mode_to_keep(name: &str, base: &Tree<'_>, path: &str) -> Result<FileMode, Fau
 }
 
 /// libgit2 writes blobs as they are, past any filter: a file that has one would be stored wrong.
-fn refuse_filtered(repository: &Repository, name: &str, base: &Tree<'_>, path: &str) -> Result<(), Fault> {
+pub(super) fn refuse_filtered(repository: &Repository, name: &str, base: &Tree<'_>, path: &str) -> Result<(), Fault> {
     let mut index = Index::new()?;
     for (at, _) in path.match_indices('/').chain([(0, "")]) {
         let attributes = if at == 0 { ".gitattributes".to_owned() } else { format!("{}/.gitattributes", &path[..at]) };

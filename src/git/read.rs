@@ -7,6 +7,7 @@ use crate::domain::CommitSha;
 use super::GitError;
 use super::Mirror;
 use super::commit::CommitInfo;
+use super::edit;
 use super::fault::Fault;
 use super::fetch;
 use super::history;
@@ -107,6 +108,14 @@ impl Mirror {
         self.reading(|repository| {
             let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
             self.holdings().find(repository, self.remote().url(), tree.id(), held)
+        })
+    }
+
+    /// Whether a file could be written as its bytes are: refused if an attribute of it names a filter, as that of Git LFS does.
+    pub fn check_unfiltered(&self, commit: &CommitSha, path: &str) -> Result<(), GitError> {
+        self.reading(|repository| {
+            let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
+            edit::refuse_filtered(repository, self.remote().url(), &tree, path)
         })
     }
 

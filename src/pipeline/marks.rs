@@ -50,6 +50,10 @@ pub(super) trait Manifests {
     fn files(&self, held: &Held) -> Result<Vec<TreeFile>, GitError>;
     /// A file's bytes.
     fn read(&self, file: &TreeFile) -> Result<Vec<u8>, GitError>;
+    /// Whether the file could be written as its bytes are; where it is written that is asked again.
+    fn check_unfiltered(&self, _file: &TreeFile) -> Result<(), GitError> {
+        Ok(())
+    }
 }
 
 impl Manifests for Snapshot<'_> {
@@ -69,6 +73,10 @@ impl Manifests for (&Mirror, &CommitSha) {
 
     fn read(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
         self.0.read_found(file)
+    }
+
+    fn check_unfiltered(&self, file: &TreeFile) -> Result<(), GitError> {
+        self.0.check_unfiltered(self.1, &file.path)
     }
 }
 
@@ -126,7 +134,8 @@ pub(super) struct Marks {
     /// The folder of the environment in its repository, with a slash at its end; empty for all of it.
     folder: String,
     held: Held,
-    known: Mutex<HashMap<String, Arc<FileMarks>>>,
+    /// By blob and path.
+    known: Mutex<HashMap<(String, String), Arc<FileMarks>>>,
 }
 
 impl Marks {
@@ -151,6 +160,12 @@ impl Marks {
     pub(super) fn rehearse(&self, manifests: &impl Manifests, model: &str, values: &Values) -> Result<(), StepError> {
         let marked = self.find(manifests, model)?.files;
         for file in manifests.files(&self.held)?.iter().filter(|file| marked.contains(&file.path)) {
+            match manifests.check_unfiltered(file) {
+                Err(GitError::UnusablePath { path, problem, help, .. }) => {
+                    return Err(refusal_of(&Diagnostic::new(path, format!("this file {problem}")).help(help)));
+                }
+                checked => checked?,
+            }
             let content = manifests.read(file)?;
             manifest::set(&file.path, &content, model, values).map_err(|refusal| refusal_of(refusal.diagnostic()))?;
         }
@@ -236,7 +251,9 @@ impl Marks {
 
     fn marks_of(&self, manifests: &impl Manifests, file: &TreeFile) -> Result<Arc<FileMarks>, GitError> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(marks) = known().get(&file.blob) {
+        // What is said of a file names it, and depends on its name: equal files are not one.
+        let key = (file.blob.clone(), file.path.clone());
+        if let Some(marks) = known().get(&key) {
             return Ok(marks.clone());
         }
         let content = manifests.read(file)?;
@@ -257,7 +274,7 @@ impl Marks {
         if known.len() >= MOST_REMEMBERED {
             known.clear();
         }
-        known.insert(file.blob.clone(), marks.clone());
+        known.insert(key, marks.clone());
         Ok(marks)
     }
 }
@@ -349,6 +366,38 @@ mod tests {
             let number = file.path.trim_start_matches("apps/").trim_end_matches(".yaml");
             Ok(self.0[number.parse::<usize>().expect("a number")].as_bytes().to_vec())
         }
+    }
+
+    /// Files of one content under several paths.
+    struct Copies<'a>(&'a str, &'a [&'a str]);
+
+    impl Manifests for Copies<'_> {
+        fn files(&self, _held: &Held) -> Result<Vec<TreeFile>, GitError> {
+            let blob = Digest::of(self.0.as_bytes()).to_string();
+            let file =
+                |path: &&str| TreeFile { path: (*path).to_owned(), blob: blob.clone(), size: self.0.len() as u64 };
+            Ok(self.1.iter().map(file).collect())
+        }
+
+        fn read(&self, _file: &TreeFile) -> Result<Vec<u8>, GitError> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    #[test]
+    fn of_equal_files_each_is_told_by_its_own_path() {
+        let told = |text: &str, paths: &[&str]| match Marks::below(None).find(&Copies(text, paths), "digits") {
+            Err(StepError::Refused { reason, .. }) => reason,
+            other => format!("{other:?}"),
+        };
+        // The good path is looked at first.
+        let reason = told(&marked("none"), &["a.yaml", "staging/n\u{fffd}me.yaml"]);
+        let expected = "the environment cannot be edited: staging/n\u{fffd}me.yaml: the path of this file is not UTF-8";
+        assert!(reason.starts_with(expected), "{reason}");
+        let near = "digest: none # {'slipway': 'digits:digest'}\n";
+        let marks = Marks::below(Some("b"));
+        let refused = marks.find(&Copies(near, &["a/x.yaml", "b/x.yaml"]), "digits").expect_err("a near miss");
+        assert!(matches!(refused, StepError::Refused { reason, .. } if reason.contains("edited: b/x.yaml:1:")));
     }
 
     fn of(manifests: &[&str]) -> Result<Named, String> {

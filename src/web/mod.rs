@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod body;
 mod connections;
+mod git_server;
 mod health;
 mod known;
 mod measure;
@@ -36,6 +37,7 @@ use body::Budget;
 
 pub use body::BodyLimits;
 pub use connections::{ConnectionLimits, Served};
+pub use git_server::{GitServerSettings, find_http_backend, serve_repositories};
 pub use peer::{ForwardedHeader, Network, TrustedProxies};
 
 use crate::domain::SourceName;

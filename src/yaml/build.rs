@@ -47,8 +47,8 @@ struct Builder<'name> {
     documents: Vec<Node>,
     comments: Vec<Comment>,
     aliased: BTreeSet<usize>,
-    /// How many values stand behind each closed anchor.
-    weights: HashMap<usize, usize>,
+    /// How many values stand behind each closed anchor, and how deep they nest.
+    weights: HashMap<usize, (usize, usize)>,
     total: usize,
 }
 
@@ -60,6 +60,8 @@ struct Open {
     body: Body,
     /// The number of values before it.
     total_before: usize,
+    /// How deep the values in it nest, aliases written out.
+    height: usize,
 }
 
 enum Body {
@@ -124,7 +126,7 @@ impl<'name> Builder<'name> {
         self.count(1, &span)?;
         let anchor = numbered(anchor);
         if let Some(anchor) = anchor {
-            self.weights.insert(anchor, 1);
+            self.weights.insert(anchor, (1, 0));
         }
         let style = match style {
             ScalarStyle::Plain => Style::Plain,
@@ -139,11 +141,15 @@ impl<'name> Builder<'name> {
     }
 
     fn alias(&mut self, anchor: usize, span: Range<usize>) -> Result<(), Diagnostic> {
-        let Some(weight) = self.weights.get(&anchor).copied() else {
+        let Some((weight, height)) = self.weights.get(&anchor).copied() else {
             let message = "this alias refers to a value that contains it, expected an earlier, complete value";
             return Err(self.mistake(message, span.start).help("write the value out"));
         };
         self.count(weight, &span)?;
+        if self.open.len() + height > MAX_DEPTH {
+            return Err(self.too_deep(span.start));
+        }
+        self.grow(height);
         self.aliased.insert(anchor);
         self.add(Node { span, anchor: None, tag: None, kind: Kind::Alias(anchor) });
         Ok(())
@@ -151,22 +157,22 @@ impl<'name> Builder<'name> {
 
     fn begin(&mut self, body: Body, anchor: usize, tag: Option<String>, span: &Range<usize>) -> Result<(), Diagnostic> {
         if self.open.len() >= MAX_DEPTH {
-            let message = format!("values are nested too deep, expected at most {MAX_DEPTH} levels");
-            return Err(self.mistake(message, span.start));
+            return Err(self.too_deep(span.start));
         }
         let total_before = self.total;
         self.count(1, span)?;
-        self.open.push(Open { start: span.start, anchor: numbered(anchor), tag, body, total_before });
+        self.open.push(Open { start: span.start, anchor: numbered(anchor), tag, body, total_before, height: 0 });
         Ok(())
     }
 
     fn end(&mut self, span: &Range<usize>) {
-        let Some(Open { start, anchor, tag, body, total_before }) = self.open.pop() else {
+        let Some(Open { start, anchor, tag, body, total_before, height }) = self.open.pop() else {
             return;
         };
         if let Some(anchor) = anchor {
-            self.weights.insert(anchor, self.total - total_before);
+            self.weights.insert(anchor, (self.total - total_before, height + 1));
         }
+        self.grow(height + 1);
         let kind = match body {
             Body::Mapping { entries, flow, .. } => Kind::Mapping { entries, flow },
             Body::Sequence { items, flow } => Kind::Sequence { items, flow },
@@ -185,6 +191,17 @@ impl<'name> Builder<'name> {
                 Some(key) => entries.push(Entry { key, value: node }),
             },
         }
+    }
+
+    /// Notes how deep a value nests in the collection around it.
+    fn grow(&mut self, height: usize) {
+        if let Some(open) = self.open.last_mut() {
+            open.height = open.height.max(height);
+        }
+    }
+
+    fn too_deep(&self, offset: usize) -> Diagnostic {
+        self.mistake(format!("values are nested too deep, expected at most {MAX_DEPTH} levels"), offset)
     }
 
     fn count(&mut self, weight: usize, span: &Range<usize>) -> Result<(), Diagnostic> {

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::merge::{Anchors, follow, is_extension, is_merge};
 use super::path::{Path, Segment};
+use super::scalar::quoted;
 use super::tree::{Kind, Node, Tree};
 
 /// A value that can be replaced.
@@ -26,31 +28,52 @@ pub(super) struct Field {
 impl Draft {
     /// The first document of a tree; of a key that is written twice, the first.
     pub(super) fn of(tree: &Tree) -> Self {
-        tree.documents().first().map_or_else(|| Self::Scalar("~".to_owned()), |root| Self::of_node(tree, root))
+        let Some(root) = tree.documents().first() else { return Self::Scalar("~".to_owned()) };
+        let mut draft = Self::of_node(root, &tree.anchors());
+        if let (Self::Mapping(fields), Kind::Mapping { entries, .. }) = (&mut draft, &root.kind) {
+            let extensions: HashSet<usize> =
+                entries.iter().filter(|entry| is_extension(&entry.key)).map(|entry| entry.key.span.start).collect();
+            fields.retain(|field| !extensions.contains(&field.start));
+        }
+        draft
     }
 
-    fn of_node(tree: &Tree, node: &Node) -> Self {
+    fn of_node(node: &Node, anchors: &Anchors<'_>) -> Self {
         match &node.kind {
             Kind::Scalar { value, .. } => Self::Scalar(scalar(node, value)),
             Kind::Sequence { items, .. } => {
-                Self::Sequence(items.iter().map(|item| Self::of_node(tree, item)).collect())
+                Self::Sequence(items.iter().map(|item| Self::of_node(item, anchors)).collect())
             }
             Kind::Mapping { entries, .. } => {
                 let mut seen = HashSet::new();
-                let fields = entries.iter().filter_map(|entry| {
+                let own = entries.iter().filter(|entry| !is_merge(&entry.key)).filter_map(|entry| {
                     let name = entry.key.scalar().unwrap_or_default();
-                    seen.insert(name).then(|| Field {
+                    seen.insert(name.to_owned()).then(|| Field {
                         name: name.to_owned(),
                         start: entry.key.span.start,
-                        value: Self::of_node(tree, &entry.value),
+                        value: Self::of_node(&entry.value, anchors),
                     })
                 });
-                Self::Mapping(fields.collect())
+                let mut fields: Vec<Field> = own.collect();
+                for entry in entries.iter().filter(|entry| is_merge(&entry.key)) {
+                    let merged = Self::of_node(&entry.value, anchors).into_merged();
+                    fields.extend(merged.into_iter().filter(|field| seen.insert(field.name.clone())));
+                }
+                Self::Mapping(fields)
             }
-            Kind::Alias(_) => match tree.behind(node) {
-                Some(behind) if !matches!(behind.kind, Kind::Alias(_)) => Self::of_node(tree, behind),
+            Kind::Alias(_) => match follow(node, anchors) {
+                Some(behind) if !matches!(behind.kind, Kind::Alias(_)) => Self::of_node(behind, anchors),
                 _ => Self::Scalar("~".to_owned()),
             },
+        }
+    }
+
+    /// The fields that a value brings in behind a merge key; what cannot be merged brings none.
+    fn into_merged(self) -> Vec<Field> {
+        match self {
+            Self::Mapping(fields) => fields,
+            Self::Sequence(items) => items.into_iter().flat_map(Self::into_merged).collect(),
+            Self::Scalar(_) => Vec::new(),
         }
     }
 
@@ -184,9 +207,4 @@ fn scalar(node: &Node, value: &str) -> String {
     } else {
         value.split_whitespace().collect::<Vec<_>>().join(" ")
     }
-}
-
-/// A text in double quotes: every JSON text is one of YAML.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }

@@ -1,5 +1,7 @@
 //! Reads one YAML document into a type; a mistake comes back with its place, in the user's words.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment as Tracked;
 
@@ -7,6 +9,7 @@ use crate::domain::Diagnostic;
 use crate::domain::Position;
 
 use super::complaint::{A_TEXT, Came, Complaint, suggestion};
+use super::draft::Draft;
 use super::path::{Path, Segment};
 use super::search::Link;
 use super::tree::{Entry, Kind, Node, Tree};
@@ -22,7 +25,15 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Diagnostic
     if let Some((earlier, again)) = tree.duplicate_key(0) {
         return Err(duplicate(file, &tree, earlier, again));
     }
-    deserialize(text).map_err(|(path, error)| explain(file, &tree, &path, &error).0)
+    if let Some(mistake) = tree.wrong_merges(file).into_iter().next() {
+        return Err(mistake);
+    }
+    deserialize(&written_out(&tree, text)).map_err(|(path, error)| explain(file, &tree, &path, &error).0)
+}
+
+/// The text itself or, if it merges mappings, its first document without merge keys and aliases.
+pub(super) fn written_out<'text>(tree: &Tree, text: &'text str) -> Cow<'text, str> {
+    if tree.is_written_short() { Cow::Owned(Draft::of(tree).text()) } else { Cow::Borrowed(text) }
 }
 
 /// Reads a text into a type, or says where that failed.
@@ -84,7 +95,7 @@ pub(super) enum Slip {
 /// Says in the user's words what the deserializer missed, and where.
 pub(super) fn explain(file: &str, tree: &Tree, path: &Path, error: &serde_yaml::Error) -> (Diagnostic, Slip) {
     let reported = error.location().map(|location| Position { line: location.line(), column: location.column() });
-    let way = tree.way(0, path);
+    let way = tree.way_through(0, path);
     let Some(last) = way.last() else {
         return (Diagnostic::new(file, error.to_string()).at(reported), Slip::Text);
     };

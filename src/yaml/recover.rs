@@ -8,7 +8,7 @@ use crate::domain::Diagnostic;
 
 use super::draft::Draft;
 use super::path::{Path, Segment};
-use super::read::{Slip, deserialize, duplicate, explain, one_document, read};
+use super::read::{Slip, deserialize, duplicate, explain, one_document, read, written_out};
 use super::tree::Tree;
 
 /// Mistakes that are looked for in one document: each costs reading it once more.
@@ -52,8 +52,10 @@ pub fn read_all<T: DeserializeOwned>(file: &str, text: &str, sample: &str) -> Re
         Err(mistake) => return nothing(mistake),
     };
     let duplicates = tree.duplicate_keys(0);
+    let merges = tree.wrong_merges(file);
     if duplicates.is_empty()
-        && let Ok(value) = deserialize(text)
+        && merges.is_empty()
+        && let Ok(value) = deserialize(&written_out(&tree, text))
     {
         return Recovered { value: Some(value), mistakes: Vec::new(), guesses: Guesses::default() };
     }
@@ -63,11 +65,13 @@ pub fn read_all<T: DeserializeOwned>(file: &str, text: &str, sample: &str) -> Re
             Err(mistake) => nothing(mistake),
         };
     }
-    let mistakes = duplicates.into_iter().map(|(earlier, again)| duplicate(file, &tree, earlier, again)).collect();
+    let has_duplicates = !duplicates.is_empty();
+    let duplicates = duplicates.into_iter().map(|(earlier, again)| duplicate(file, &tree, earlier, again));
+    let mistakes = duplicates.chain(merges).collect();
     let sample = Tree::parse("sample", sample).map_or_else(|_| Draft::Mapping(Vec::new()), |tree| Draft::of(&tree));
     let mending =
         Mending { draft: Draft::of(&tree), sample, mistakes, guesses: Guesses::default(), mended: HashSet::new() };
-    mending.read(file, &tree)
+    mending.read(file, &tree, has_duplicates)
 }
 
 /// A document on its way to one that can be read.
@@ -81,9 +85,8 @@ struct Mending {
 }
 
 impl Mending {
-    fn read<T: DeserializeOwned>(mut self, file: &str, tree: &Tree) -> Recovered<T> {
+    fn read<T: DeserializeOwned>(mut self, file: &str, tree: &Tree, has_duplicates: bool) -> Recovered<T> {
         let mut value = None;
-        let has_duplicates = !self.mistakes.is_empty();
         for _ in 0..MOST_MISTAKES {
             match deserialize(&self.draft.text()) {
                 Ok(read) => {
@@ -92,7 +95,7 @@ impl Mending {
                 }
                 Err((path, error)) => {
                     // Of keys that are written twice it is not known which one is meant.
-                    let is_known = !has_duplicates || tree.find(0, &path).is_some();
+                    let is_known = !has_duplicates || tree.leads_to(0, &path);
                     let (mistake, slip) = explain(file, tree, &path, &error);
                     let mended = if is_known { self.mend(mistake, slip) } else { self.replace(path) };
                     if !mended {
@@ -108,7 +111,9 @@ impl Mending {
     fn mend(&mut self, mistake: Diagnostic, slip: Slip) -> bool {
         match slip {
             Slip::Key { start, meant } => {
-                self.mistakes.push(mistake);
+                if !self.mistakes.contains(&mistake) {
+                    self.mistakes.push(mistake);
+                }
                 if let Some(meant) = meant
                     && let Some(Segment::Key(name)) = meant.segments().last()
                     && self.draft.rename_key(start, name)
@@ -132,7 +137,8 @@ impl Mending {
                 }
             }
             Slip::Value(path) => {
-                if !self.guesses.are_related_to(&path) {
+                // What an alias repeats is wrong once.
+                if !self.guesses.are_related_to(&path) && !self.mistakes.contains(&mistake) {
                     self.mistakes.push(mistake);
                 }
                 self.replace(path)

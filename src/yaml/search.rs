@@ -35,13 +35,14 @@ impl Tree {
     /// That is the value's own beginning if it stands on the line of its key, else the key: a block of lines is best shown by
     /// its name.
     pub fn position_of(&self, path: &str) -> Option<Position> {
-        let place = self.find(0, &path.parse().ok()?)?;
-        Some(self.position_at(place))
+        let path: Path = path.parse().ok()?;
+        let way = self.way_through(0, &path);
+        (way.len() == path.segments().len() + 1).then(|| way.last().map(|link| self.position_at(link.place)))?
     }
 
     /// Where the value at a path of the first document is or, if there is none, the deepest value on the way to it.
     pub fn nearest_position(&self, path: &str) -> Position {
-        self.way(0, &path.parse().unwrap_or_default())
+        self.way_through(0, &path.parse().unwrap_or_default())
             .last()
             .map_or(Position { line: 1, column: 1 }, |link| self.position_at(link.place))
     }
@@ -69,8 +70,43 @@ impl Tree {
         found
     }
 
+    /// Whether a path leads to a value of a document, through aliases and merge keys too.
+    pub(super) fn leads_to(&self, document: usize, path: &Path) -> bool {
+        self.way_through(document, path).len() == path.segments().len() + 1
+    }
+
+    /// The values on the way down a path, through aliases and merge keys: where what a reader sees there is written.
+    pub(super) fn way_through(&self, document: usize, path: &Path) -> Vec<Link<'_>> {
+        let Some(node) = self.documents.get(document) else {
+            return Vec::new();
+        };
+        let mut links = vec![Link { path: Path::root(), place: Place { key: None, node } }];
+        for segment in path.segments() {
+            let next = links.last().and_then(|link| {
+                let node = self.behind(link.place.node)?;
+                let place = match segment {
+                    // Of a key that is written twice it is not known which is meant.
+                    Segment::Key(key) if node.holds_twice(key) => None,
+                    Segment::Key(key) => {
+                        self.entry_of(node, key).map(|entry| Place { key: Some(&entry.key), node: &entry.value })
+                    }
+                    _ => node.step(segment),
+                }?;
+                // What stands behind an alias is shown where it is written; its key would be that of the alias.
+                let behind = self.behind(place.node)?;
+                let place = if std::ptr::eq(behind, place.node) { place } else { Place { key: None, node: behind } };
+                Some(Link { path: link.path.then(segment.clone()), place })
+            });
+            match next {
+                Some(link) => links.push(link),
+                None => break,
+            }
+        }
+        links
+    }
+
     /// The values on the way down a path, from the root as far as the path leads.
-    pub(super) fn way(&self, document: usize, path: &Path) -> Vec<Link<'_>> {
+    fn way(&self, document: usize, path: &Path) -> Vec<Link<'_>> {
         let Some(node) = self.documents.get(document) else {
             return Vec::new();
         };
@@ -140,6 +176,11 @@ impl Node {
             }
             _ => None,
         }
+    }
+
+    fn holds_twice(&self, key: &str) -> bool {
+        let Kind::Mapping { entries, .. } = &self.kind else { return false };
+        entries.iter().filter(|entry| entry.key.scalar() == Some(key)).nth(1).is_some()
     }
 
     /// What a mapping says under a key, if that is a single value.

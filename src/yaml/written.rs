@@ -9,11 +9,19 @@ impl Tree {
     pub fn texts(&self, path: &Path) -> Option<Vec<String>> {
         let mut node = self.behind(self.documents().first()?)?;
         for segment in path.segments() {
-            node = self.behind(step(node, segment)?)?;
+            node = self.behind(self.step_to(node, segment)?)?;
         }
         match &node.kind {
             Kind::Sequence { items, .. } => items.iter().map(|item| text_of(self.behind(item)?)).collect(),
             _ => Some(vec![text_of(node)?]),
+        }
+    }
+
+    fn step_to<'tree>(&'tree self, node: &'tree Node, segment: &Segment) -> Option<&'tree Node> {
+        match (&node.kind, segment) {
+            (Kind::Mapping { .. }, Segment::Key(wanted)) => self.entry_of(node, wanted).map(|entry| &entry.value),
+            (Kind::Sequence { items, .. }, Segment::Index(index)) => items.get(*index),
+            _ => None,
         }
     }
 
@@ -28,16 +36,6 @@ impl Tree {
 
 fn text_of(node: &Node) -> Option<String> {
     node.scalar().filter(|_| !node.is_left_out()).map(str::to_owned)
-}
-
-fn step<'tree>(node: &'tree Node, segment: &Segment) -> Option<&'tree Node> {
-    match (&node.kind, segment) {
-        (Kind::Mapping { entries, .. }, Segment::Key(wanted)) => {
-            entries.iter().find(|entry| entry.key.scalar() == Some(wanted)).map(|entry| &entry.value)
-        }
-        (Kind::Sequence { items, .. }, Segment::Index(index)) => items.get(*index),
-        _ => None,
-    }
 }
 
 fn anchored(node: &Node, anchor: usize) -> Option<&Node> {

@@ -140,3 +140,43 @@ fn outside_of_a_repository_files_are_called_as_they_are_called_beside_the_model(
     let said = said(&check(folder.path(), &["--no-data", "slipway.yaml"]));
     assert!(said.contains("there is no file `policies/own.yaml` in this folder"), "{said}");
 }
+
+#[test]
+fn what_is_written_once_and_merged_is_sound_and_its_mistakes_are_where_they_are_written() {
+    let folder = repository();
+    let model = std::fs::read_to_string(folder.path().join("slipway.yaml")).expect("a model");
+    let line = model.lines().find(|line| line.trim_start().starts_with("training:")).expect("training").to_owned();
+    let merged =
+        "  training:\n    <<: *usual\n    optimizer: {adam: {learning_rate: 1e-3}}\n    epochs: 4\n    seed: 7";
+    let head = "x-usual: &usual\n  epochs: 1\n  batch_size: 50\n";
+    std::fs::write(folder.path().join("slipway.yaml"), format!("{head}{}", model.replace(&line, merged)))
+        .expect("written");
+    let policy = "x-floor: &floor {metric: accuracy}\napiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: digits}\n\
+                  spec:\n  checks:\n    - {<<: *floor, at_least: 0.5}\n    - {<<: *floor, no_worse_than_champion: {margin: 0.05}}\n";
+    std::fs::write(folder.path().join("policy.yaml"), policy).expect("written");
+    let sound = check(folder.path(), &[]);
+    assert_eq!(sound.status.code(), Some(0), "{}", said(&sound));
+    rewrite(folder.path(), "slipway.yaml", "batch_size: 50", "batch_size: many");
+    rewrite(folder.path(), "policy.yaml", "{metric: accuracy}", "{metric: acuracy}");
+    let told = said(&check(folder.path(), &[]));
+    assert!(told.contains("slipway.yaml:3:15: expected a whole number"), "{told}");
+    rewrite(folder.path(), "slipway.yaml", "batch_size: many", "batch_size: 50");
+    let told = said(&check(folder.path(), &[]));
+    assert!(told.contains("policy.yaml:1:26: unknown value `acuracy`"), "{told}");
+    rewrite(folder.path(), "slipway.yaml", "<<: *usual", "<<: 7");
+    let told = said(&check(folder.path(), &[]));
+    assert!(told.contains("`<<` merges mappings, came a single value"), "{told}");
+}
+
+#[test]
+fn training_by_hand_names_files_as_they_are_called_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("data")).expect("a folder");
+    for (path, content) in small_files() {
+        std::fs::write(folder.path().join(path), content).expect("written");
+    }
+    rewrite(folder.path(), "policy.yaml", "0.7", "0.9999");
+    let mut train = Command::new(slipway());
+    let output = train.args(["train", "--threads", "1"]).current_dir(folder.path()).output().expect("it ran");
+    assert!(said(&output).contains("warning: a server would refuse this: policy.yaml:7:"), "{}", said(&output));
+}

@@ -138,6 +138,38 @@ async fn an_environment_without_a_mark_for_the_model_is_refused_with_the_mark_to
 }
 
 #[tokio::test]
+async fn manifests_behind_a_filter_and_marks_under_paths_that_are_no_text_are_refused_before_anything_is_trained() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let bench = Bench::start().await;
+    let clone = by_hand(&bench).await;
+    clone.write(".gitattributes", "*.yaml filter=lfs\n").expect("written");
+    clone.commit("behind a filter").await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let head = bench.push("a first model").await;
+    let run = bench.end_of(&head).await;
+    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    assert!(
+        text(&run, "reason").contains("this file has a `filter` attribute (Git LFS, git-crypt)"),
+        "{}",
+        text(&run, "reason")
+    );
+    // The same content as a file that is well, under a path that is no text.
+    clone.write(".gitattributes", "\n").expect("written");
+    clone.write("staging/a.yaml", "x: none # {\"slipway\": \"digits:digest\"}\n").expect("written");
+    let odd = std::path::Path::new(std::ffi::OsStr::from_bytes(b"staging/n\xffme.yaml"));
+    let folder = bench.world.folder.join("by-hand");
+    std::fs::copy(folder.join("staging/a.yaml"), folder.join(odd)).expect("copied");
+    clone.commit("a path that is no text").await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let head = bench.push_with("seed: 7", "seed: 8").await;
+    let run = bench.end_of(&head).await;
+    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    assert!(text(&run, "reason").contains("the path of this file is not UTF-8"), "{}", text(&run, "reason"));
+    assert_eq!(bench.promotions().await, 0);
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn a_champion_whose_weights_are_damaged_is_never_taken_for_no_champion() {
     let bench = Bench::start().await;
     let first = bench.promote_a_first_model().await;

@@ -6,14 +6,16 @@ use std::process::Command;
 
 use crate::support::{each_source, slipway};
 
-const PAPERS: [&str; 9] = [
+const PAPERS: [&str; 11] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "CHANGELOG.md",
     "docs/benchmarks.md",
+    "docs/editors.md",
     "docs/evaluation-folders.md",
+    "docs/first-model.md",
     "docs/operating.md",
     "docs/reports.md",
 ];

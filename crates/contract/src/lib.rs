@@ -12,6 +12,7 @@ pub mod metrics;
 mod model;
 mod path;
 mod progress;
+pub mod table;
 mod training;
 mod validate;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use slipway_contract::table::MOST_CLASSES;
 use slipway_contract::{API_VERSION, Architecture, Digest, Fault, FaultKind, METADATA_KEY, Shape};
 use tch::{Device, Kind, Tensor, nn};
 
@@ -15,8 +16,6 @@ use crate::output;
 
 /// The largest weights file that is read, in bytes.
 const LARGEST_FILE: u64 = 8 << 30;
-/// Classes an artifact may tell apart: as many as the gate judges.
-pub(crate) const MOST_CLASSES: usize = 10_000;
 
 /// A network ready to predict.
 pub(crate) struct Loaded {

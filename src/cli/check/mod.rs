@@ -6,7 +6,7 @@ mod form;
 mod marks;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -44,27 +44,7 @@ pub(super) fn join(problems: &[Diagnostic]) -> String {
 
 impl Check {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let collected = collect::collect(&self.paths)?;
-        let files: usize = collected.iter().map(|part| part.files.len()).sum();
-        if files == 0 {
-            return Err(exit::invalid("no `slipway.yaml` was found\n  help: name the file, or its folder"));
-        }
-        let mut told = Vec::new();
-        let reader = if self.no_data { None } else { DataReader::find()? };
-        if reader.is_none() && !self.no_data {
-            output::note("rows of data are not read: there is no `slipway-trainer` beside `slipway`");
-        }
-        let marks = Marks::of(&collected);
-        for part in &collected {
-            told.extend(examine(part, reader.as_ref(), &marks)?);
-        }
-        // A policy is found by itself and by each model that names it.
-        let mut seen = Vec::new();
-        told.retain(|one: &Told| {
-            let is_new = !seen.contains(&(one.severity, one.diagnostic.clone()));
-            seen.push((one.severity, one.diagnostic.clone()));
-            is_new
-        });
+        let (told, files) = find(&self.paths, !self.no_data)?;
         let mistakes = told.iter().filter(|one| one.severity == Severity::Error).count();
         if let Some(text) = form::write(self.output, &told, files)? {
             output::say(&text);
@@ -74,6 +54,39 @@ impl Check {
         }
         Err(exit::invalid(format!("{} in {}", output::count(mistakes, "mistake"), output::count(files, "file"))))
     }
+}
+
+/// What a server would refuse of a file, and of what it names. For commands that write such files.
+pub(super) fn mistakes_in(path: &Path, with_data: bool) -> Result<Vec<Diagnostic>, Failure> {
+    let (told, _) = find(&[path.to_owned()], with_data)?;
+    let mistakes = told.into_iter().filter(|one| one.severity == Severity::Error);
+    Ok(mistakes.map(|one| one.diagnostic).collect())
+}
+
+/// All that is found in some files, and how many of them there are.
+fn find(paths: &[PathBuf], with_data: bool) -> Result<(Vec<Told>, usize), Failure> {
+    let collected = collect::collect(paths)?;
+    let files: usize = collected.iter().map(|part| part.files.len()).sum();
+    if files == 0 {
+        return Err(exit::invalid("no `slipway.yaml` was found\n  help: name the file, or its folder"));
+    }
+    let mut told = Vec::new();
+    let reader = if with_data { DataReader::find()? } else { None };
+    if reader.is_none() && with_data {
+        output::note("rows of data are not read: there is no `slipway-trainer` beside `slipway`");
+    }
+    let marks = Marks::of(&collected);
+    for part in &collected {
+        told.extend(examine(part, reader.as_ref(), &marks)?);
+    }
+    // A policy is found by itself and by each model that names it.
+    let mut seen = Vec::new();
+    told.retain(|one: &Told| {
+        let is_new = !seen.contains(&(one.severity, one.diagnostic.clone()));
+        seen.push((one.severity, one.diagnostic.clone()));
+        is_new
+    });
+    Ok((told, files))
 }
 
 /// What is found in files of one repository.

@@ -8,10 +8,11 @@ mod text;
 use super::client::{Query, Server};
 use super::exit::{self, Exit, Failure};
 use super::output;
+use super::repeat::Watch;
 use super::watch;
 use crate::domain::{RunId, RunState};
 use text::{explain, list, log, show};
-pub(super) use text::{log_line, transition};
+pub(super) use text::{log_line, show as show_run, transition};
 
 /// Lines of a log that are asked for at a time.
 const LINES: usize = 500;
@@ -83,6 +84,9 @@ struct Start {
     /// A revision of the served branch, by all of its forty digits; its tip when absent
     #[arg(long, value_name = "COMMIT")]
     revision: Option<String>,
+    /// Go on until the run has ended; exit 1 if it was not promoted
+    #[arg(long)]
+    watch: bool,
 }
 
 #[derive(Debug, Args)]
@@ -120,7 +124,7 @@ impl Runs {
         match action {
             Action::List(list) if list.watch => {
                 let (source, model) = (list.source.as_deref(), list.model.as_deref());
-                return watch::moves(&server, source, model, || list.show(&server));
+                return watch::moves(&server, source, model, || list.begin(&server));
             }
             Action::List(list) => list.show(&server),
             Action::Show(Watched { run, watch: true }) => return watch::run(&server, run, show),
@@ -130,9 +134,13 @@ impl Runs {
             Action::Explain(One { run }) => {
                 server.show_wide(&server.ask("GET", &format!("runs/{run}/explain"))?, explain)
             }
-            Action::Start(Start { source, model, revision }) => {
+            Action::Start(Start { source, model, revision, watch }) => {
                 let wish = serde_json::json!({"source": source, "model": model, "revision": revision});
-                server.show(&server.send("runs", &wish)?, show)
+                let run = server.send("runs", &wish)?;
+                if watch {
+                    return watch::begun(&server, &run);
+                }
+                server.show(&run, show)
             }
             Action::Cancel(One { run }) => server.show(&server.ask("POST", &format!("runs/{run}/cancel"))?, show),
             Action::Retry(Retry { run: Some(run), .. }) => {
@@ -146,14 +154,23 @@ impl Runs {
 
 impl List {
     fn show(&self, server: &Server) -> Result<(), Failure> {
-        let Self { source, model, state, head, stalled, limit, watch: _ } = self;
-        let filters = Query::default()
+        server.show_list("runs", &self.filters(), self.limit, Watch::default(), list)
+    }
+
+    /// The list as the first of what is followed.
+    fn begin(&self, server: &Server) -> Result<(), Failure> {
+        let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        server.show_next_wide(&server.list("runs", &self.filters(), "runs", most)?, list)
+    }
+
+    fn filters(&self) -> Query {
+        let Self { source, model, state, head, stalled, limit: _, watch: _ } = self;
+        Query::default()
             .with("source", source.as_deref())
             .with("model", model.as_deref())
             .with("state", state.map(RunState::as_str))
             .with("head", head.as_deref())
-            .with("stalled", stalled.then_some("true"));
-        server.show_list("runs", &filters, *limit, list)
+            .with("stalled", stalled.then_some("true"))
     }
 }
 

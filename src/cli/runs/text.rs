@@ -39,7 +39,7 @@ pub(super) fn list(answer: &Value, width: Width) -> String {
 }
 
 /// A run: where it stands, why, its figures, and what to do next.
-pub(super) fn show(run: &Value) -> String {
+pub(in crate::cli) fn show(run: &Value) -> String {
     let mut lines = vec![format!(
         "run {} of {} for {}: {}",
         text(run, "id"),

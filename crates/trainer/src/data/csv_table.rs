@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use slipway_contract::table::{self, fault, position};
 use slipway_contract::{CsvFile, Fault, FaultKind, Shape};
 use tch::Tensor;
 
-use super::csv_file::{CsvReader, fault, position};
+use super::csv_file;
 use super::file::Source;
 use super::{Half, Rows};
 
@@ -34,9 +35,7 @@ pub(super) fn read_new(
     let table = read(source, file, half, label, columns)?;
     let names: BTreeSet<&String> = table.labels.iter().collect();
     let mut classes: Vec<String> = names.into_iter().cloned().collect();
-    if classes.iter().all(|class| class.parse::<i64>().is_ok()) {
-        classes.sort_by_key(|class| class.parse::<i64>().unwrap_or_default());
-    }
+    table::sort_classes(&mut classes);
     numbered(table, &classes, &file.file)
 }
 
@@ -57,8 +56,7 @@ fn numbered(table: Table, classes: &[String], file: &str) -> Result<Rows, Fault>
     let mut labels = Vec::with_capacity(table.labels.len());
     for (label, line) in table.labels.iter().zip(&table.lines) {
         let Some(class) = index.get(label.as_str()) else {
-            let message = format!("line {line} has the label `{}`, which is none of those learnt", shortened(label));
-            return Err(fault(file, message));
+            return Err(table::unknown_label(file, *line, label, classes));
         };
         labels.push(*class);
     }
@@ -74,13 +72,13 @@ fn shortened(text: &str) -> String {
 }
 
 fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Option<&[String]>) -> Result<Table, Fault> {
-    let mut opened = CsvReader::open(source, &format!("spec.data.{}.file", half.key()), &file.file)?;
+    let mut opened = csv_file::open(source, &format!("spec.data.{}.file", half.key()), &file.file)?;
     let name = opened.name.clone();
     let places = Places::find(std::mem::take(&mut opened.header), label, columns, &name)?;
     let mut table = Table { columns: places.names(), values: Vec::new(), labels: Vec::new(), lines: Vec::new() };
     opened.each(|line, row| places.add(line, row, &mut table))?;
     if table.labels.is_empty() {
-        return Err(fault(&name, "no rows, expected at least one below the header"));
+        return Err(table::no_rows(&name));
     }
     Ok(table)
 }
@@ -93,7 +91,7 @@ pub(super) fn read_texts(
     columns: &[String],
     asked: &str,
 ) -> Result<Vec<Vec<String>>, Fault> {
-    let opened = CsvReader::open(source, key, file)?;
+    let opened = csv_file::open(source, key, file)?;
     let place = |column: &String| position(&opened.header, column, asked, &opened.name);
     let places: Vec<usize> = columns.iter().map(place).collect::<Result<_, _>>()?;
     let mut texts: Vec<Vec<String>> = vec![Vec::new(); columns.len()];
@@ -156,7 +154,7 @@ impl Places {
         }
         let label = record.get(self.label).unwrap_or_default().trim();
         if label.is_empty() {
-            return Err(format!("line {line} has no label: the column `{}` is empty", self.header[self.label]));
+            return Err(table::no_label(line, &self.header[self.label]));
         }
         table.labels.push(label.to_owned());
         table.lines.push(line);
@@ -167,7 +165,7 @@ impl Places {
 /// Refuses a table that has a column without a name where all columns are learnt from: it is the row numbers that pandas
 /// writes, which tell the label as soon as the rows are sorted by it.
 fn every_column_has_a_name(header: &[String], file: &str) -> Result<(), Fault> {
-    let unnamed = header.iter().position(|name| name.is_empty() || name.starts_with("Unnamed: "));
+    let unnamed = header.iter().position(|name| table::is_unnamed(name));
     let Some(place) = unnamed else { return Ok(()) };
     let message =
         format!("column {} of the header has no name: it looks like the row numbers of a data frame", place + 1);

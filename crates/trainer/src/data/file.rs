@@ -6,13 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
+use slipway_contract::table::{self, LFS_POINTER};
 use slipway_contract::{Fault, FaultKind};
-
-/// The most bytes one file may hold, unpacked: a file is read into memory as a whole.
-pub(super) const LARGEST_FILE: u64 = 4 << 30;
-
-/// How a pointer of Git LFS begins (git-lfs/docs/spec.md, "The Pointer").
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 
 /// A model's folder.
 pub(super) struct Source {
@@ -71,11 +66,9 @@ impl Source {
         let read = (&mut file).take(LFS_POINTER.len() as u64).read_to_end(&mut start);
         read.map_err(|error| Fault::new(FaultKind::Data, error.to_string()).file(path))?;
         if start == LFS_POINTER {
-            let message = "a Git LFS pointer came, expected the data that it stands for";
-            let fault = Fault::new(FaultKind::Data, message).file(path);
-            return Err(fault.help("Slipway reads git's own objects: commit the data themselves (gzip is unpacked)"));
+            return Err(table::lfs_pointer(path));
         }
-        let packed = start.starts_with(&[0x1f, 0x8b]);
+        let packed = start.starts_with(&table::GZIP);
         file.rewind().map_err(|error| Fault::new(FaultKind::Data, error.to_string()).file(path))?;
         let file = BufReader::with_capacity(1 << 16, file);
         let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };

@@ -3,10 +3,11 @@
 
 use std::io::Read as _;
 
+use slipway_contract::table::LARGEST_FILE;
 use slipway_contract::{Fault, FaultKind, IdxFiles, Shape};
 use tch::Tensor;
 
-use super::file::{DataFile, LARGEST_FILE, Source};
+use super::file::{DataFile, Source};
 use super::{Half, Rows};
 
 /// The type code of unsigned bytes.

@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+use slipway_contract::table::{self, MOST_CLASSES, first_of, many_numbers};
 use slipway_contract::{DataSpec, Digest, Fault, FaultKind, Model, Shape};
 use tch::{Kind, Tensor};
 
-use crate::artifact::MOST_CLASSES;
 use crate::definable;
 use file::Source;
 
@@ -91,17 +91,11 @@ pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Resul
     if present.len() < 2 {
         let name = |label: &&i64| usize::try_from(**label).ok().and_then(|label| rows.classes.get(label)).cloned();
         let names = present.iter().filter_map(name).collect::<Vec<_>>().join(", ");
-        return Err(Fault::new(
-            FaultKind::Data,
-            format!("all rows have one label ({names}), expected at least two classes"),
-        )
-        .key("spec.data.train"));
+        return Err(table::one_label(&names));
     }
     let last = model.spec.model.sequential.len().saturating_sub(1);
     if classes > MOST_CLASSES {
-        let message = format!("the training rows have {classes} classes, expected at most {MOST_CLASSES}");
-        let fault = Fault::new(FaultKind::Data, message).key("spec.data.label");
-        return Err(fault.help("is the label a number to be predicted, or a name of each row?"));
+        return Err(table::too_many_classes(classes));
     }
     if classes > outputs as usize {
         let message = format!(
@@ -109,25 +103,11 @@ pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Resul
             first_of(&rows.classes)
         );
         let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.model.sequential[{last}]"));
-        let regression = if many_numbers(&rows.classes) {
-            "are the labels numbers to be predicted? That is regression; for classes, "
-        } else {
-            ""
-        };
+        let regression =
+            if many_numbers(&rows.classes) { format!("{}; for classes, ", table::REGRESSION) } else { String::new() };
         return Err(fault.help(format!("{regression}end with `- linear: {classes}`")));
     }
     Ok(rows)
-}
-
-/// The first labels, for a message.
-fn first_of(classes: &[String]) -> String {
-    let first: Vec<&str> = classes.iter().take(8).map(String::as_str).collect();
-    format!("`{}`{}", first.join("`, `"), if classes.len() > first.len() { ", …" } else { "" })
-}
-
-/// Whether the labels look like a number to be predicted instead of a few classes.
-fn many_numbers(classes: &[String]) -> bool {
-    classes.len() > 20 && classes.iter().all(|class| class.parse::<f64>().is_ok())
 }
 
 /// Columns that an artifact learnt from and the test rows lack, with the name of the file and those it has.
@@ -137,7 +117,7 @@ pub(crate) fn missing_columns(
     columns: &[String],
 ) -> Result<Option<(Vec<String>, String)>, Fault> {
     let DataSpec::Csv { test, .. } = &model.spec.data else { return Ok(None) };
-    let opened = csv_file::CsvReader::open(&Source::open(source)?, "spec.data.test.file", &test.file)?;
+    let opened = csv_file::open(&Source::open(source)?, "spec.data.test.file", &test.file)?;
     let missing: Vec<String> = columns.iter().filter(|column| !opened.header.contains(column)).cloned().collect();
     Ok((!missing.is_empty()).then(|| (missing, format!("`{}` has {}", test.file, first_of(&opened.header)))))
 }

@@ -1,0 +1,237 @@
+//! A server on this machine to try Slipway out: bare repositories, a hook, secrets, and settings that serve all of it on
+//! loopback. Nothing is needed but git.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::files::{Became, Ready, keep_secret};
+use super::specification::{manifest, schema_line};
+use crate::cli::check;
+use crate::cli::exit::{self, Failure};
+use crate::yaml::scalar_of;
+
+/// The name of the git remote that leads to the bare repository.
+pub(super) const REMOTE: &str = "slipway";
+/// The files with secrets: of the webhook, of the git server, of the API.
+const SECRETS: [&str; 3] = ["webhook-secret", "git-password", "api-token"];
+/// The settings, as the other commands look for them.
+const SETTINGS: &str = "slipway-server.yaml";
+/// The one environment.
+const ENVIRONMENT: &str = "staging";
+
+/// A server set-up in a folder.
+pub(super) struct Local {
+    /// The folder as it was named, for people.
+    given: PathBuf,
+    folder: PathBuf,
+    /// The folder of the model's repository.
+    source: PathBuf,
+    model: String,
+    port: u16,
+    /// The settings, and the hook: with absolute paths, because git starts it in the bare repository.
+    ready: Ready,
+    _staging: tempfile::TempDir,
+}
+
+impl Local {
+    /// Lays everything ready; nothing is written where it goes.
+    pub(super) fn plan(folder: &Path, source: &Path, model: &str, port: u16) -> Result<Self, Failure> {
+        let given = folder.to_owned();
+        let folder = std::path::absolute(folder).map_err(exit::invalid)?;
+        let source = std::path::absolute(source).map_err(exit::invalid)?;
+        git(Path::new("."), &["--version"])?;
+        let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let mut ready = Ready::new(staging.path(), &folder);
+        ready.add(SETTINGS, &settings(model, port))?;
+        let hook = hook(&folder, model, port)?;
+        ready.add(&format!("repositories/{model}.git/hooks/post-receive"), &hook)?;
+        Ok(Self { given, folder, source, model: model.to_owned(), port, ready, _staging: staging })
+    }
+
+    /// What stands in the way.
+    pub(super) fn conflicts(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut found = self.ready.conflicts()?;
+        let remote = git(&self.source, &["remote", "get-url", REMOTE]).ok();
+        if remote.is_some_and(|url| Path::new(url.trim()) != self.repository(&self.model)) {
+            found.push(self.source.join(format!(".git/config (the remote `{REMOTE}`)")));
+        }
+        Ok(found)
+    }
+
+    fn repository(&self, name: &str) -> PathBuf {
+        self.folder.join("repositories").join(format!("{name}.git"))
+    }
+
+    /// Makes the set-up, and says what became of each part of it.
+    pub(super) fn make(&self, sources: &[String]) -> Result<Vec<(PathBuf, Became)>, Failure> {
+        let refuse = |path: &Path, error: &std::io::Error| exit::invalid(format!("{}: {error}", path.display()));
+        std::fs::create_dir_all(&self.folder).map_err(|error| refuse(&self.folder, &error))?;
+        let mut made = Vec::new();
+        for name in SECRETS {
+            let path = self.folder.join(name);
+            made.push((path.clone(), keep_secret(&path)?));
+        }
+        let environment = environment_repository(&self.model);
+        for name in [self.model.as_str(), environment] {
+            let bare = self.repository(name);
+            let became = if bare.join("HEAD").is_file() {
+                Became::Kept
+            } else {
+                std::fs::create_dir_all(&bare).map_err(|error| refuse(&bare, &error))?;
+                git(&bare, &["init", "--quiet", "--bare", "--initial-branch", "main"])?;
+                // Whoever has hooks of their own for every repository would else miss this one's.
+                git(&bare, &["config", "core.hooksPath", "hooks"])?;
+                Became::Written
+            };
+            made.push((bare, became));
+        }
+        made.push(self.add_manifest(environment)?);
+        for (path, became) in self.ready.put()? {
+            let whole = self.folder.join(&path);
+            if path.ends_with("post-receive") {
+                let executable = std::fs::Permissions::from_mode(0o755);
+                std::fs::set_permissions(&whole, executable).map_err(|error| refuse(&whole, &error))?;
+            }
+            made.push((whole, became));
+        }
+        self.connect(sources)?;
+        let mistakes = check::mistakes_in(&self.folder.join(SETTINGS), false)?;
+        if !mistakes.is_empty() {
+            return Err(exit::invalid(check::join(&mistakes)));
+        }
+        let as_given =
+            |path: PathBuf| path.strip_prefix(&self.folder).map_or(path.clone(), |part| self.given.join(part));
+        Ok(made.into_iter().map(|(path, became)| (as_given(path), became)).collect())
+    }
+
+    /// Puts a marked manifest into the environment's repository, unless it is there.
+    fn add_manifest(&self, environment: &str) -> Result<(PathBuf, Became), Failure> {
+        let bare = self.repository(environment);
+        let path = format!("{ENVIRONMENT}/{}.yaml", self.model);
+        let shown = bare.join(format!("main:{path}"));
+        if git(&bare, &["cat-file", "-e", &format!("refs/heads/main:{path}")]).is_ok() {
+            return Ok((shown, Became::Kept));
+        }
+        let work = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let work = work.path();
+        let address = bare.to_string_lossy().into_owned();
+        git(work, &["init", "--quiet", "--initial-branch", "main"])?;
+        if git(&bare, &["rev-parse", "--quiet", "--verify", "refs/heads/main"]).is_ok() {
+            git(work, &["pull", "--quiet", &address, "main"])?;
+        }
+        let mut ready = Ready::new(work, work);
+        ready.add(&path, &manifest(&self.model))?;
+        git(work, &["add", "--", &path])?;
+        let who = ["-c", "user.name=Slipway", "-c", "user.email=slipway@localhost", "-c", "commit.gpgsign=false"];
+        let message = format!("Mark where {} goes", self.model);
+        git(work, &[&who[..], &["commit", "--quiet", "--no-verify", "-m", &message]].concat())?;
+        git(work, &["push", "--quiet", &address, "HEAD:refs/heads/main"])?;
+        Ok((shown, Became::Written))
+    }
+
+    /// Leads the model's repository to the bare one, and stages what was written in it.
+    fn connect(&self, sources: &[String]) -> Result<(), Failure> {
+        if git(&self.source, &["rev-parse", "--git-dir"]).is_err() {
+            git(&self.source, &["init", "--quiet", "--initial-branch", "main"])?;
+        }
+        let address = self.repository(&self.model).to_string_lossy().into_owned();
+        if git(&self.source, &["remote", "get-url", REMOTE]).is_ok() {
+            git(&self.source, &["remote", "set-url", REMOTE, &address])?;
+        } else {
+            git(&self.source, &["remote", "add", REMOTE, &address])?;
+        }
+        let mut add = vec!["add", "--"];
+        add.extend(sources.iter().map(String::as_str));
+        git(&self.source, &add).map(drop)
+    }
+
+    /// The commands that lead from here to a promotion.
+    pub(super) fn next(&self) -> Vec<String> {
+        let Self { given, source, port, .. } = self;
+        let here = std::env::current_dir().unwrap_or_default();
+        let in_source = if *source == here { String::new() } else { format!(" -C {}", source.display()) };
+        let settings = given.join(SETTINGS);
+        let server = if *port == USUAL_PORT { String::new() } else { format!(" --server http://127.0.0.1:{port}") };
+        vec![
+            format!("slipway serve --config {} &", settings.display()),
+            format!("git{in_source} commit -m \"A first model\""),
+            format!("git{in_source} push {REMOTE} HEAD:main"),
+            format!(
+                "slipway environments show {ENVIRONMENT} --token-file {}{server}",
+                given.join("api-token").display()
+            ),
+        ]
+    }
+}
+
+/// The port of a server that nobody gave another.
+pub(super) const USUAL_PORT: u16 = 8420;
+
+/// The repository of manifests; a model may be called as it is.
+fn environment_repository(model: &str) -> &'static str {
+    if model == "environment" { "environments" } else { "environment" }
+}
+
+fn settings(model: &str, port: u16) -> String {
+    let (git_port, environment) = (port + 1, environment_repository(model));
+    let name = scalar_of(model);
+    format!(
+        "{schema}
+# A server to try Slipway out on this machine: it serves its own git repositories, on loopback alone.
+apiVersion: slipway.dev/v1alpha1
+kind: Server
+listen: 127.0.0.1:{port}
+state: ./state
+git_server:
+  folder: ./repositories
+  listen: 127.0.0.1:{git_port}
+  credentials: {{username: slipway, password: {{file: ./git-password}}}}
+sources:
+  - name: {name}
+    forge: plain
+    url: \"http://127.0.0.1:{git_port}/{model}.git\"
+    branch: main
+    secret: {{file: ./webhook-secret}}
+    credentials: {{username: slipway, password: {{file: ./git-password}}}}
+    environment: {ENVIRONMENT}
+environments:
+  - name: {ENVIRONMENT}
+    url: \"http://127.0.0.1:{git_port}/{environment}.git\"
+    branch: main
+    folder: {ENVIRONMENT}
+    credentials: {{username: slipway, password: {{file: ./git-password}}}}
+web: {{api_token: {{file: ./api-token}}}}
+executor: {{local: {{deadline: 30m, memory: 4GiB}}}}
+",
+        schema = schema_line("server")
+    )
+}
+
+fn hook(folder: &Path, model: &str, port: u16) -> Result<String, Failure> {
+    let program = std::env::current_exe().map_err(exit::defect)?;
+    let quoted = |path: &Path| format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"));
+    Ok(format!(
+        "#!/bin/sh\nexec {} hook post-receive --url http://127.0.0.1:{port}/webhooks/{model} --secret-file {}\n",
+        quoted(&program),
+        quoted(&folder.join(SECRETS[0]))
+    ))
+}
+
+/// Runs git in a folder, as whoever is there has set it up, and answers what it said.
+fn git(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
+    let mut command = Command::new("git");
+    // Of a git that started this command, as a hook does: it would lead elsewhere.
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {
+        command.env_remove(name);
+    }
+    let output =
+        command.arg("-C").arg(folder).args(arguments).env("GIT_TERMINAL_PROMPT", "0").stdin(Stdio::null()).output();
+    let output =
+        output.map_err(|error| exit::invalid(format!("`git` cannot be started: {error}\n  help: install git")))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(exit::invalid(format!("`git {}` failed in {}: {}", arguments.join(" "), folder.display(), said.trim())))
+}

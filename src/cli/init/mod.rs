@@ -1,0 +1,283 @@
+//! `slipway init`: a working model, its policy and its marks from a table and a few answers, and a server on this machine to
+//! try them out. What is inferred is inferred once, in front of the author, and stands in the files from then on.
+
+mod answer;
+mod ask;
+mod columns;
+mod files;
+mod local;
+mod rows;
+mod specification;
+mod split;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use slipway_contract::{Fault, ModelName};
+
+use super::check;
+use super::exit::{self, Exit, Failure};
+use super::output;
+use crate::domain::Diagnostic;
+use columns::LeftOut;
+use files::{Became, Ready};
+use local::{Local, USUAL_PORT};
+use specification::{Chosen, Part};
+use split::Labels;
+use table::Profile;
+
+/// Make a model from a table: `slipway.yaml`, a policy, a split into training and test rows, and on demand marked manifests
+/// and a server on this machine.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The table: comma-separated values with a header, plain or gzip
+    data: PathBuf,
+    /// The column to predict; guessed with `--yes`, and asked for on a terminal
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// A column to learn from, may be given again; every one that the trainer can learn from when absent
+    #[arg(long = "feature", value_name = "COLUMN")]
+    features: Vec<String>,
+    /// The model's name; made from the table's when absent
+    #[arg(long, value_name = "NAME")]
+    model: Option<ModelName>,
+    /// A table of rows to be judged on; a part of DATA when absent
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+    /// Folder of the model
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// Folder for a manifest with marks, in your repository of manifests
+    #[arg(long, value_name = "DIR")]
+    manifests: Option<PathBuf>,
+    /// Folder for a server on this machine, with bare repositories, hook, secrets and settings
+    #[arg(long, value_name = "DIR")]
+    local: Option<PathBuf>,
+    /// Port of that server; its git server takes the next one
+    #[arg(long, default_value_t = USUAL_PORT, requires = "local", value_parser = clap::value_parser!(u16).range(1024..65_535))]
+    port: u16,
+    /// Ask nothing, and take what is most likely
+    #[arg(long, short)]
+    yes: bool,
+    /// Replace files that are there and differ
+    #[arg(long)]
+    force: bool,
+    /// The form of the answer
+    #[arg(long, short = 'o', value_enum, default_value_t = Form::Text)]
+    output: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+impl Init {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let name = self.data.display().to_string();
+        let profile = Profile::of(&self.data, &name).map_err(refused)?;
+        let label = self.label(&profile, &name)?;
+        let model = self.model_name()?;
+        let (features, left_out) = self.features(&profile, &label, &name)?;
+        let labels = Labels::of(&self.data, &name, &label, &features).map_err(refused)?;
+        let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let mut ready = Ready::new(staging.path(), &self.folder);
+        let (train, test) = self.rows(&labels, &label, &name, profile.rows, &mut ready)?;
+        let chosen = Chosen {
+            model: model.as_str(),
+            label: &label,
+            features: &features,
+            left_out: &left_out,
+            classes: &labels.classes,
+            train: Part { file: &train.0, rows: train.1 },
+            test: Part { file: &test.0, rows: test.1 },
+            validation: can_keep_aside(&labels, self.test.is_none()),
+        };
+        ready.add("policy.yaml", &specification::policy(&chosen))?;
+        ready.add("slipway.yaml", &specification::model(&chosen))?;
+        let manifests = self.manifests(&model, staging.path())?;
+        let local = self.local.as_deref().map(|folder| Local::plan(folder, &self.folder, model.as_str(), self.port));
+        let local = local.transpose()?;
+        self.stop_at_conflicts(&ready, manifests.as_ref(), local.as_ref())?;
+        Self::check_staged(staging.path(), &ready)?;
+        if !self.yes && ask::somebody_is_there() && !ask::agrees(&Self::question(&chosen))? {
+            return Err(exit::refused("nothing was written"));
+        }
+        let mut made: Vec<(String, Became)> = Self::put(&ready, &self.folder)?;
+        if let (Some(manifests), Some(folder)) = (&manifests, &self.manifests) {
+            made.extend(Self::put(manifests, folder)?);
+        }
+        if let Some(local) = &local {
+            let parts = local.make(ready.paths())?;
+            made.extend(parts.into_iter().map(|(path, became)| (shown(&path), became)));
+        }
+        self.tell(&chosen, &made, local.as_ref())?;
+        // In its place more can be wrong: git may ignore the data, and another model may have the name.
+        let mistakes = check::mistakes_in(&self.folder.join("slipway.yaml"), false)?;
+        if mistakes.is_empty() { Ok(Exit::Done) } else { Err(exit::invalid(check::join(&mistakes))) }
+    }
+
+    /// The column to predict.
+    fn label(&self, profile: &Profile, name: &str) -> Result<String, Failure> {
+        let header: Vec<String> = profile.columns.iter().map(|column| column.name.clone()).collect();
+        let is_there = |label: &str| {
+            slipway_contract::table::position(&header, label, "", name)
+                .map(|place| header[place].clone())
+                .map_err(|fault| Fault { key: None, ..fault }.to_string())
+        };
+        if let Some(label) = &self.label {
+            return is_there(label.trim()).map_err(exit::invalid);
+        }
+        let likely = columns::likely_label(profile);
+        if !self.yes && ask::somebody_is_there() {
+            output::note(&format!(
+                "columns: {}",
+                header.iter().map(|name| table::shown(name)).collect::<Vec<_>>().join(", ")
+            ));
+            return ask::ask("which column is to be predicted?", likely, is_there);
+        }
+        match (likely, self.yes) {
+            (Some(likely), true) => is_there(likely).map_err(exit::invalid),
+            (likely, _) => {
+                let guess =
+                    likely.map_or_else(String::new, |likely| format!("; `{}` is most likely", table::shown(likely)));
+                Err(exit::invalid(format!(
+                    "which column of {name} is to be predicted?\n  help: name it with `--label`{guess}"
+                )))
+            }
+        }
+    }
+
+    fn model_name(&self) -> Result<ModelName, Failure> {
+        if let Some(model) = &self.model {
+            return Ok(model.clone());
+        }
+        let file = self.data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let likely = likely_name(&file);
+        let good = |text: &str| text.parse::<ModelName>().map_err(|error| error.to_string());
+        if !self.yes && self.label.is_none() && ask::somebody_is_there() {
+            return ask::ask("what is the model called?", Some(&likely), good);
+        }
+        good(&likely).map_err(|_| {
+            exit::invalid(format!("no name can be made from `{file}`\n  help: name the model with `--model`"))
+        })
+    }
+
+    fn features(&self, profile: &Profile, label: &str, name: &str) -> Result<(Vec<String>, Vec<LeftOut>), Failure> {
+        if !self.features.is_empty() {
+            return Ok((self.features.iter().map(|feature| feature.trim().to_owned()).collect(), Vec::new()));
+        }
+        let (features, left_out) = columns::choose(profile, label);
+        if !features.is_empty() {
+            return Ok((features, left_out));
+        }
+        let reasons: Vec<String> = left_out
+            .iter()
+            .take(12)
+            .map(|left| format!("\n  `{}`: {}", table::shown(&left.name), left.reason))
+            .collect();
+        let help = "write words as numbers, fill what is missing, or name columns with `--feature`";
+        Err(exit::invalid(format!("{name}: no column can be learnt from:{}\n  help: {help}", reasons.concat())))
+    }
+
+    fn manifests(&self, model: &ModelName, staging: &Path) -> Result<Option<Ready>, Failure> {
+        let Some(folder) = &self.manifests else { return Ok(None) };
+        let mut ready = Ready::new(&staging.join(".manifests"), folder);
+        ready.add(&format!("{model}.yaml"), &specification::manifest(model.as_str()))?;
+        Ok(Some(ready))
+    }
+
+    fn stop_at_conflicts(
+        &self,
+        ready: &Ready,
+        manifests: Option<&Ready>,
+        local: Option<&Local>,
+    ) -> Result<(), Failure> {
+        let mut found = ready.conflicts()?;
+        found.extend(manifests.map(Ready::conflicts).transpose()?.into_iter().flatten());
+        found.extend(local.map(Local::conflicts).transpose()?.into_iter().flatten());
+        if found.is_empty() || self.force {
+            return Ok(());
+        }
+        let files: Vec<String> = found.iter().map(|path| format!("\n  {}", shown(path))).collect();
+        let help = "`--force` replaces them; nothing was written";
+        Err(exit::invalid(format!("these are there already, and differ:{}\n  help: {help}", files.concat())))
+    }
+
+    /// What is written has to pass what `slipway check` looks at, data included.
+    fn check_staged(staging: &Path, ready: &Ready) -> Result<(), Failure> {
+        debug_assert!(ready.paths().iter().any(|path| path == "slipway.yaml"));
+        let mistakes = check::mistakes_in(&staging.join("slipway.yaml"), true)?;
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        let prefix = format!("{}/", staging.display());
+        let placed = mistakes.into_iter().map(|mistake| Diagnostic {
+            file: mistake.file.replace(&prefix, ""),
+            message: mistake.message.replace(&prefix, ""),
+            ..mistake
+        });
+        let placed: Vec<Diagnostic> = placed.collect();
+        Err(exit::invalid(format!("{}\n  nothing was written", check::join(&placed))))
+    }
+
+    fn put(ready: &Ready, folder: &Path) -> Result<Vec<(String, Became)>, Failure> {
+        let put = ready.put()?;
+        Ok(put.into_iter().map(|(path, became)| (shown(&folder.join(path)), became)).collect())
+    }
+}
+
+fn refused(fault: Fault) -> Failure {
+    exit::invalid(fault)
+}
+
+/// A path as somebody here would write it.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(&here).unwrap_or(path);
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
+/// Whether rows can be kept aside to watch training: every class needs one more to learn from.
+fn can_keep_aside(labels: &Labels, is_split: bool) -> bool {
+    let needed = if is_split { 4 } else { 2 };
+    labels.classes.iter().all(|(_, rows)| *rows >= needed)
+}
+
+/// A model's name from a file's: its letters and digits in lower case, with a dash for everything else.
+fn likely_name(file: &str) -> String {
+    let stem = file.split('.').find(|part| !part.is_empty()).unwrap_or_default();
+    let mut name = String::new();
+    for character in stem.chars() {
+        if character.is_ascii_alphanumeric() {
+            name.push(character.to_ascii_lowercase());
+        } else if !name.is_empty() && !name.ends_with('-') {
+            name.push('-');
+        }
+    }
+    let name: String = name.chars().take(63).collect();
+    name.trim_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_made_from_that_of_the_file() {
+        for (file, name) in [
+            ("Customer Churn (2024).csv", "customer-churn-2024"),
+            ("data.csv.gz", "data"),
+            ("größe.csv", "gr-e"),
+            (".hidden.csv", "hidden"),
+            ("日本.csv", ""),
+        ] {
+            assert_eq!(likely_name(file), name, "{file}");
+        }
+        assert_eq!(likely_name(&"a".repeat(200)).len(), 63);
+    }
+}

@@ -1,0 +1,86 @@
+//! The rows that a model learns from and is judged on: where they are, or the parts of the table, laid ready.
+
+use std::path::Path;
+
+use super::files::Ready;
+use super::split::{Labels, Side};
+use super::table::{self, Profile};
+use super::{Init, refused};
+use crate::cli::exit::{self, Failure};
+
+/// Where the parts of a split table go.
+const TRAIN: &str = "data/train.csv";
+const TEST: &str = "data/test.csv";
+
+/// A file below the model's folder, and its rows.
+type Rows = (String, usize);
+/// The rows to learn from, and those to be judged on.
+type Sides = (Rows, Rows);
+
+impl Init {
+    /// Where the rows of both sides are, and how many: those of DATA and `--test`, or the parts of DATA, laid ready.
+    pub(super) fn rows(
+        &self,
+        labels: &Labels,
+        label: &str,
+        name: &str,
+        rows: usize,
+        ready: &mut Ready,
+    ) -> Result<Sides, Failure> {
+        if let Some(test) = &self.test {
+            let shown = test.display().to_string();
+            let of_test = Profile::of(test, &shown).map_err(refused)?.rows;
+            let train = self.take_in(&self.data, TRAIN, ready)?;
+            return Ok(((train, rows), (self.take_in(test, TEST, ready)?, of_test)));
+        }
+        for part in [TRAIN, TEST] {
+            let is_itself = self
+                .folder
+                .join(part)
+                .canonicalize()
+                .is_ok_and(|part| self.data.canonicalize().is_ok_and(|data| data == part));
+            if is_itself {
+                let help = "name the rows to be judged on with `--test`, or keep the whole table under another name";
+                return Err(exit::invalid(format!("{name} would be replaced by a part of itself\n  help: {help}")));
+            }
+        }
+        labels.check_split(name, label).map_err(refused)?;
+        let sides = labels.split();
+        self.write_parts(name, &sides, ready)?;
+        let test = sides.iter().filter(|side| **side == Side::Test).count();
+        Ok(((TRAIN.to_owned(), rows - test), (TEST.to_owned(), test)))
+    }
+
+    /// A table where it is, if that is below the model's folder; else a copy of it.
+    fn take_in(&self, data: &Path, part: &str, ready: &mut Ready) -> Result<String, Failure> {
+        let broken = |error: std::io::Error| exit::invalid(format!("{}: {error}", data.display()));
+        let whole = data.canonicalize().map_err(broken)?;
+        let inside =
+            self.folder.canonicalize().ok().and_then(|folder| whole.strip_prefix(folder).ok().map(Path::to_owned));
+        let path = match inside.as_ref().and_then(|inside| inside.to_str()) {
+            Some(inside) => inside.to_owned(),
+            None if whole.extension().is_some_and(|ending| ending == "gz") => format!("{part}.gz"),
+            None => part.to_owned(),
+        };
+        let mut copy = ready.create(&path)?;
+        std::fs::File::open(&whole).and_then(|mut file| std::io::copy(&mut file, &mut copy)).map_err(broken)?;
+        Ok(path)
+    }
+
+    fn write_parts(&self, name: &str, sides: &[Side], ready: &mut Ready) -> Result<(), Failure> {
+        let opened = table::open(&self.data, name).map_err(refused)?;
+        let mut writers = [ready.create(TRAIN)?, ready.create(TEST)?].map(csv::Writer::from_writer);
+        let broken = |error: csv::Error| error.to_string();
+        for writer in &mut writers {
+            writer.write_record(&opened.header).map_err(|error| exit::defect(broken(error)))?;
+        }
+        let mut sides = sides.iter();
+        opened
+            .each(|_, row| {
+                let side = sides.next().ok_or("the table changed while it was read")?;
+                writers[usize::from(*side == Side::Test)].write_record(row).map_err(broken)
+            })
+            .map_err(refused)?;
+        writers.iter_mut().try_for_each(csv::Writer::flush).map_err(exit::defect)
+    }
+}

@@ -1,0 +1,187 @@
+//! The texts of `slipway.yaml` and its policy: explicit, with a word on each choice.
+
+use std::fmt::Write as _;
+
+use crate::yaml::scalar_of;
+
+use super::columns::LeftOut;
+use super::table::shown;
+
+/// Where the schemas of files are found by editors.
+pub(super) use crate::cli::generate::schema_line;
+
+/// All that the texts are made from.
+pub(super) struct Chosen<'a> {
+    pub(super) model: &'a str,
+    pub(super) label: &'a str,
+    pub(super) features: &'a [String],
+    pub(super) left_out: &'a [LeftOut],
+    /// The classes in their order, each with its rows.
+    pub(super) classes: &'a [(String, usize)],
+    pub(super) train: Part<'a>,
+    pub(super) test: Part<'a>,
+    pub(super) validation: bool,
+}
+
+/// A file with rows, by its path below the model's folder.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) file: &'a str,
+    pub(super) rows: usize,
+}
+
+/// Columns that are left out, and classes, that are listed in comments.
+const MOST_LISTED: usize = 40;
+/// Steps that training should take, its batches, and bounds of its epochs.
+const STEPS: usize = 2_000;
+const BATCH: usize = 64;
+const SMALL_BATCH: usize = 16;
+const SMALL: usize = 1_000;
+
+/// The model's file.
+pub(super) fn model(chosen: &Chosen<'_>) -> String {
+    let Chosen { model, label, features, left_out, classes, train, test, validation } = chosen;
+    let batch = if train.rows < SMALL { SMALL_BATCH } else { BATCH };
+    let epochs = (STEPS * batch / train.rows.max(1)).clamp(5, 60);
+    let list = |names: &[String]| names.iter().map(|name| scalar_of(name)).collect::<Vec<_>>().join(", ");
+    let paths = list(&["slipway.yaml".to_owned(), train.file.to_owned(), test.file.to_owned()]);
+    let mut text = format!("{}\n", schema_line("model"));
+    // Writing into a string cannot fail.
+    let _ = write!(
+        text,
+        "# Made by `slipway init`. Everything here may be changed; `slipway check` says what a server will say.
+apiVersion: slipway.dev/v1alpha1
+kind: Model
+metadata: {{name: {name}}}
+spec:
+  paths: [{paths}]   # what makes this model rebuild, and all that the trainer gets
+  task: classification
+  data:
+    format: csv
+    label: {label}   # {classes}
+    features: [{features}]
+",
+        name = scalar_of(model),
+        label = scalar_of(label),
+        classes = listed(classes),
+        features = list(features),
+    );
+    if !left_out.is_empty() {
+        text.push_str("    # not learnt from:\n");
+        for LeftOut { name, reason } in left_out.iter().take(MOST_LISTED) {
+            let _ = writeln!(text, "    #   {}: {}", scalar_of(&shown(name)), shown_reason(reason));
+        }
+        if left_out.len() > MOST_LISTED {
+            let _ = writeln!(text, "    #   and {} more", left_out.len() - MOST_LISTED);
+        }
+    }
+    let split = if *validation {
+        "0.2   # kept aside to watch training; never the test rows"
+    } else {
+        "0   # the rows are too few to keep some aside"
+    };
+    let _ = write!(
+        text,
+        "    train: {{file: {train}}}   # {train_rows} rows
+    test: {{file: {test}}}   # {test_rows} rows, to be judged on; never learnt from
+    validation_split: {split}
+  preprocess: [standardize]
+  model:
+    sequential: [{{linear: 32}}, relu, {{dropout: 0.1}}, {{linear: {outputs}}}]   # an output for each class
+  training: {{optimizer: {{adam: {{learning_rate: 3e-3}}}}, epochs: {epochs}, batch_size: {batch}, seed: 1}}
+  evaluation: {{metrics: [accuracy, balanced_accuracy, macro_f1, log_loss]}}
+  policy: policy.yaml
+",
+        train = scalar_of(train.file),
+        train_rows = train.rows,
+        test = scalar_of(test.file),
+        test_rows = test.rows,
+        outputs = classes.len(),
+    );
+    text
+}
+
+fn shown_reason(reason: &str) -> String {
+    reason.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn listed(classes: &[(String, usize)]) -> String {
+    let first: Vec<String> =
+        classes.iter().take(8).map(|(class, rows)| format!("{} {rows}", scalar_of(&shown(class)))).collect();
+    let more =
+        if classes.len() > first.len() { format!(" and {} more", classes.len() - first.len()) } else { String::new() };
+    format!("rows: {}{more}", first.join(", "))
+}
+
+/// The policy: better than answering the same class always, and no worse than the champion.
+pub(super) fn policy(chosen: &Chosen<'_>) -> String {
+    let Chosen { model, classes, test, .. } = chosen;
+    let rows: usize = classes.iter().map(|(_, rows)| rows).sum();
+    let (largest, most) =
+        classes.iter().max_by_key(|(_, rows)| *rows).map_or(("", 0), |(class, rows)| (class.as_str(), *rows));
+    let majority = share(most, rows.max(1));
+    let (metric, threshold, why) = if majority <= 0.8 {
+        let class = shown(largest);
+        (
+            "accuracy",
+            majority,
+            format!("whoever always answers {class} is right on {:.0} % of the rows", majority * 100.0),
+        )
+    } else {
+        let share = share(1, classes.len());
+        ("balanced_accuracy", share, "whoever always answers the same class reaches no more".to_owned())
+    };
+    let threshold = (threshold * 100.0).ceil() / 100.0;
+    // What so many rows can show at 95 % confidence between two equal models.
+    let margin = match test.rows {
+        200.. => 0.02,
+        80.. => 0.05,
+        _ => 0.1,
+    };
+    format!(
+        "{}
+# Made by `slipway init`. A push is judged by the policy of the revision before it.
+apiVersion: slipway.dev/v1alpha1
+kind: Policy
+metadata: {{name: {name}}}
+spec:
+  confidence: 0.95
+  checks:
+    - metric: {metric}
+      at_least: {threshold}
+      why: {why}
+    - metric: {metric}
+      no_worse_than_champion: {{margin: {margin}}}
+",
+        schema_line("policy"),
+        name = scalar_of(model),
+        why = scalar_of(&why),
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of a number of rows")]
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// A manifest that names the model for KServe, with marks.
+pub(super) fn manifest(model: &str) -> String {
+    let name = scalar_of(model);
+    format!(
+        "# Served by KServe. Promotions change the values in front of the marks; everything else is the team's own.
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata:
+  name: {name}
+  annotations:
+    slipway.dev/digest: none   # {{\"slipway\": \"{model}:digest\"}}
+    slipway.dev/run: none      # {{\"slipway\": \"{model}:run\"}}
+spec:
+  predictor:
+    model:
+      modelFormat: {{name: safetensors}}
+      protocolVersion: v2
+      storageUri: none         # {{\"slipway\": \"{model}:uri\"}}
+"
+    )
+}

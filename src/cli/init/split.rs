@@ -1,0 +1,250 @@
+//! Which rows are to learn from and which to be judged on: the same share of every class, decided by the rows themselves and
+//! not by their order, with equal rows on one side as far as that leaves both sides something.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use slipway_contract::Fault;
+use slipway_contract::table;
+
+use super::table::{open, shown};
+
+/// The share of test rows of large tables, the test rows that smaller ones should have, and the largest share of those.
+const USUAL_SHARE: f64 = 0.2;
+const WANTED_ROWS: f64 = 200.0;
+const LARGEST_SHARE: f64 = 0.4;
+/// Rows of each class that are needed, so that one can be learnt from and one be judged on.
+const FEWEST_OF_A_CLASS: usize = 2;
+
+/// The labels of a table.
+pub(super) struct Labels {
+    /// The classes in their order, each with its rows.
+    pub(super) classes: Vec<(String, usize)>,
+    /// Per row: a number that equal rows share, and the class.
+    rows: Vec<(u64, u32)>,
+}
+
+/// One side of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Train,
+    Test,
+}
+
+impl Labels {
+    /// Reads the labels of a table, and refuses those that no classes can be made of. Rows with equal `features` are equal.
+    pub(super) fn of(path: &Path, name: &str, label: &str, features: &[String]) -> Result<Self, Fault> {
+        let opened = open(path, name)?;
+        let label_at =
+            table::position(&opened.header, label, "", name).map_err(|fault| Fault { key: None, ..fault })?;
+        let places: Vec<usize> = features
+            .iter()
+            .map(|feature| {
+                table::position(&opened.header, feature, "", name).map_err(|fault| Fault { key: None, ..fault })
+            })
+            .collect::<Result<_, _>>()?;
+        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+        let mut rows = Vec::new();
+        opened.each(|line, row| {
+            let class = row.get(label_at).unwrap_or_default().trim();
+            if class.is_empty() {
+                return Err(table::no_label(line, label));
+            }
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            let class = match numbers.get(class) {
+                Some(class) => *class,
+                // Beyond the bound they are only counted as too many.
+                None if numbers.len() > table::MOST_CLASSES => next,
+                None => *numbers.entry(class.to_owned()).or_insert(next),
+            };
+            rows.push((digest(places.iter().map(|place| row.get(*place).unwrap_or_default().trim())), class));
+            Ok(())
+        })?;
+        Self::sorted(&numbers, rows, name, label)
+    }
+
+    fn sorted(
+        numbers: &BTreeMap<String, u32>,
+        mut rows: Vec<(u64, u32)>,
+        name: &str,
+        label: &str,
+    ) -> Result<Self, Fault> {
+        let mut classes: Vec<String> = numbers.keys().cloned().collect();
+        table::sort_classes(&mut classes);
+        // One class, too many, and numbers are no classes: told as training would tell it.
+        if let [only] = &classes[..] {
+            return Err(Fault { key: None, ..table::one_label(&shown(only)) }.file(name));
+        }
+        if are_numbers(&classes, rows.len()) {
+            let message = format!("the column `{label}` has {} labels: {}", classes.len(), table::first_of(&classes));
+            let help = format!(
+                "{}, and models of today learn classes; for classes, group the numbers in a column of \
+                                its own and name that with `--label`",
+                table::REGRESSION
+            );
+            return Err(table::fault(name, message).help(help));
+        }
+        if classes.len() > table::MOST_CLASSES {
+            return Err(Fault { key: None, ..table::too_many_classes(classes.len()) }.file(name));
+        }
+        let places: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+        let mut moved: Vec<u32> = vec![0; numbers.len()];
+        for (class, number) in numbers {
+            moved[*number as usize] = places[class.as_str()];
+        }
+        let mut counts = vec![0; classes.len()];
+        for (_, class) in &mut rows {
+            *class = moved[*class as usize];
+            counts[*class as usize] += 1;
+        }
+        Ok(Self { classes: classes.into_iter().zip(counts).collect(), rows })
+    }
+
+    /// Refuses classes that have too few rows to be on both sides.
+    pub(super) fn check_split(&self, name: &str, label: &str) -> Result<(), Fault> {
+        let rare: Vec<String> =
+            self.classes.iter().filter(|(_, rows)| *rows < FEWEST_OF_A_CLASS).map(|(class, _)| shown(class)).collect();
+        if rare.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} of the labels in `{label}` have one row alone ({}), expected at least {FEWEST_OF_A_CLASS}: one to learn \
+             from, and one to be judged on",
+            rare.len(),
+            table::first_of(&rare)
+        );
+        Err(table::fault(name, message).help("add rows of these labels, or take them out"))
+    }
+
+    /// The side of each row.
+    #[expect(clippy::cast_precision_loss, reason = "a share of a number of rows")]
+    pub(super) fn split(&self) -> Vec<Side> {
+        let mut sides = vec![Side::Train; self.rows.len()];
+        let rows = self.rows.len() as f64;
+        let share = (WANTED_ROWS / rows).clamp(USUAL_SHARE, LARGEST_SHARE);
+        let distinct: HashSet<u64> = self.rows.iter().map(|(digest, _)| *digest).collect();
+        // Where few rows differ, equal ones cannot all stay together.
+        let keep_together = distinct.len() * 2 >= self.rows.len();
+        for (class, (_, count)) in self.classes.iter().enumerate() {
+            let own = self.rows.iter().enumerate().filter(|(_, (_, of))| *of as usize == class);
+            let mut own: Vec<(u64, usize)> = own.map(|(row, (digest, _))| (*digest, row)).collect();
+            own.sort_unstable();
+            let wanted = whole(*count as f64 * share).clamp(1, count.saturating_sub(1));
+            for row in chosen(&own, wanted, keep_together) {
+                sides[row] = Side::Test;
+            }
+        }
+        sides
+    }
+}
+
+/// About `wanted` rows of a class, taken in the order of their digests.
+fn chosen(own: &[(u64, usize)], wanted: usize, keep_together: bool) -> Vec<usize> {
+    let mut taken = Vec::with_capacity(wanted);
+    if keep_together {
+        for group in own.chunk_by(|one, other| one.0 == other.0) {
+            if taken.len() + group.len() <= wanted {
+                taken.extend(group.iter().map(|(_, row)| *row));
+            }
+        }
+    }
+    if taken.is_empty() {
+        // Every so many rows one: a group that is larger than what is wanted is on both sides.
+        let step = own.len() / wanted.max(1);
+        taken.extend(own.iter().step_by(step.max(1)).take(wanted).map(|(_, row)| *row));
+    }
+    taken
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of rows")]
+fn whole(rows: f64) -> usize {
+    rows.round() as usize
+}
+
+/// More than a few numbers are a number to be predicted, unless they are whole and each has rows enough for a class.
+fn are_numbers(classes: &[String], rows: usize) -> bool {
+    const ROWS_OF_A_CLASS: usize = 20;
+    const MOST_NUMBERED: usize = 100;
+    let whole = classes.iter().all(|class| class.parse::<i64>().is_ok());
+    let plenty = classes.len() <= MOST_NUMBERED && rows / classes.len().max(1) >= ROWS_OF_A_CLASS;
+    table::many_numbers(classes) && !(whole && plenty)
+}
+
+/// A number that equal texts share.
+fn digest<'a>(values: impl Iterator<Item = &'a str>) -> u64 {
+    let mut hasher = Sha256::new();
+    for value in values {
+        hasher.update((value.len() as u64).to_le_bytes());
+        hasher.update(value);
+    }
+    let bytes: [u8; 32] = hasher.finalize().into();
+    u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(table: &str, features: &[&str]) -> Result<Labels, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, table).expect("written");
+        let features: Vec<String> = features.iter().map(|feature| (*feature).to_owned()).collect();
+        Labels::of(&path, "t.csv", "y", &features).map_err(|fault| fault.to_string())
+    }
+
+    fn rows(count: usize, row: impl Fn(usize) -> String) -> String {
+        (0..count).map(|index| row(index) + "\n").collect()
+    }
+
+    #[test]
+    fn every_class_is_on_both_sides_by_its_share_whatever_the_order_of_rows() {
+        let lines: Vec<String> =
+            (0..1_000).map(|row| format!("{row},{}", if row % 50 == 0 { "rare" } else { "usual" })).collect();
+        let of = |lines: &[String]| {
+            let found = labels(&format!("x,y\n{}\n", lines.join("\n")), &["x"]).expect("labels");
+            assert_eq!(found.classes, [("rare".to_owned(), 20), ("usual".to_owned(), 980)]);
+            let sides = found.split();
+            let mut test: Vec<String> =
+                lines.iter().zip(sides).filter(|(_, side)| *side == Side::Test).map(|(line, _)| line.clone()).collect();
+            test.sort();
+            test
+        };
+        let test = of(&lines);
+        assert_eq!((test.len(), test.iter().filter(|line| line.ends_with("rare")).count()), (200, 4));
+        let turned: Vec<String> = lines.iter().rev().cloned().collect();
+        assert_eq!(of(&turned), test);
+    }
+
+    #[test]
+    fn equal_rows_stay_on_one_side_while_that_leaves_both_something() {
+        let found = labels(&format!("x,y\n{}", rows(600, |row| format!("{},{}", row / 2, (row / 2) % 2))), &["x"])
+            .expect("labels");
+        let sides = found.split();
+        assert!(sides.chunks(2).all(|pair| pair[0] == pair[1]));
+        assert!(sides.contains(&Side::Test));
+        let few =
+            labels(&format!("x,y\n{}", rows(100, |row| format!("{},{}", row % 2, row % 2))), &["x"]).expect("labels");
+        assert_eq!(few.split().iter().filter(|side| **side == Side::Test).count(), 40);
+    }
+
+    #[test]
+    fn what_no_classes_can_be_made_of_is_refused_as_training_would() {
+        let said = |row: &dyn Fn(usize) -> String| {
+            labels(&format!("x,y\n{}", rows(300, row)), &["x"]).err().unwrap_or_default()
+        };
+        let one = said(&|row| format!("{row},a"));
+        assert!(one.starts_with("t.csv: all rows have one label (a), expected at least two classes"), "{one}");
+        let regression = said(&|row| format!("{row},{row}.5"));
+        assert!(
+            regression.contains("has 300 labels: `0.5`") && regression.contains("That is regression"),
+            "{regression}"
+        );
+        let none = said(&|row| format!("{row},{}", if row == 7 { "" } else { "a" }));
+        assert!(none.contains("line 9 has no label: the column `y` is empty"), "{none}");
+        let rare = labels("x,y\n1,a\n2,a\n3,b\n", &["x"]).expect("labels").check_split("t.csv", "y").expect_err("rare");
+        assert!(rare.to_string().contains("1 of the labels in `y` have one row alone (`b`)"), "{rare}");
+        assert_eq!(said(&|row| format!("{row},{}", row % 12)), "", "numbers that are classes");
+    }
+}

@@ -1,0 +1,98 @@
+//! `--watch` of what has no end: an answer is shown, and shown again whenever it has changed, until somebody interrupts or
+//! nobody reads on. There are no control characters in it, on a terminal or elsewhere: as text, each change shows the lines
+//! that are new; as JSON, it is one document a line.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::client::Server;
+use super::exit::{Exit, Failure};
+use super::form::Width;
+use super::output;
+
+/// How long a watcher waits before it asks again.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How often in a row it asks in vain before it gives up: a server that is restarted is there again by then.
+const MOST_ATTEMPTS: u32 = 30;
+
+/// Whether an answer is followed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(super) struct Watch {
+    /// Show the answer again whenever it has changed, until interrupted
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Server {
+    /// Shows an answer once, or whenever it has changed.
+    pub(super) fn show_or_watch(
+        &self,
+        watch: Watch,
+        ask: impl Fn() -> Result<Value, Failure>,
+        as_text: impl Fn(&Value, Width) -> String,
+    ) -> Result<(), Failure> {
+        if !watch.watch {
+            return self.show_wide(&ask()?, as_text);
+        }
+        let mut shown = Shown::default();
+        let mut attempts = 0;
+        while !output::nobody_reads() {
+            match ask() {
+                Ok(answer) => {
+                    attempts = 0;
+                    if shown.differs_from(&answer) {
+                        self.show_next_wide(&answer, |answer, width| shown.new_lines(&as_text(answer, width)))?;
+                        shown.answer = Some(answer);
+                    }
+                }
+                // What was answered once may be away for a moment; what never was is a mistake.
+                Err(failure) if shown.answer.is_none() || failure.code() != Exit::Unreachable => return Err(failure),
+                Err(failure) if attempts >= MOST_ATTEMPTS => return Err(failure),
+                Err(_) => attempts += 1,
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+}
+
+/// What was shown last.
+#[derive(Default)]
+struct Shown {
+    answer: Option<Value>,
+    lines: HashSet<String>,
+}
+
+impl Shown {
+    fn differs_from(&self, answer: &Value) -> bool {
+        self.answer.as_ref() != Some(answer)
+    }
+
+    /// The lines of a text that were not in the one before, ages aside; all of the first.
+    fn new_lines(&mut self, text: &str) -> String {
+        let lines: Vec<&str> = text.lines().filter(|line| !self.lines.contains(*line)).collect();
+        let new = lines.join("\n");
+        self.lines = text.lines().map(str::to_owned).collect();
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_new_is_shown_again() {
+        let mut shown = Shown::default();
+        assert_eq!(shown.new_lines("NAME STATE\na done\nb queued"), "NAME STATE\na done\nb queued");
+        assert_eq!(shown.new_lines("NAME STATE\na done\nb done"), "b done");
+        assert_eq!(shown.new_lines("NAME STATE\na done\nb queued"), "b queued", "what was there and comes back is new");
+        let answer = serde_json::json!({"a": 1});
+        assert!(shown.differs_from(&answer));
+        shown.answer = Some(answer.clone());
+        assert!(!shown.differs_from(&answer));
+    }
+}

@@ -1,0 +1,175 @@
+//! docs/first-model.md is played command by command, and says what it says there.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::init::customers;
+use crate::support::{DEADLINE, slipway};
+
+/// What the page promises, training included.
+const PROMISED: Duration = Duration::from_mins(2);
+const MOST_COMMANDS: usize = 5;
+
+/// A command of the page with the lines that it is shown to say.
+struct Step {
+    command: String,
+    says: Vec<String>,
+}
+
+fn steps(page: &str) -> Vec<Step> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("the page");
+    let blocks = text.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut steps: Vec<Step> = Vec::new();
+    for line in blocks.flat_map(str::lines) {
+        match line.strip_prefix("$ ") {
+            Some(command) => steps.push(Step { command: command.to_owned(), says: Vec::new() }),
+            None => steps.last_mut().expect("a command first").says.push(line.to_owned()),
+        }
+    }
+    steps
+}
+
+/// A line without what differs from one time to another: every word with a digit in it is the same.
+fn shape(line: &str) -> String {
+    let is_number = |word: &&str| word.chars().any(|c| c.is_ascii_digit());
+    let is_digest = |word: &str| word.len() > 6 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let words = line.split_whitespace().map(|word| {
+        let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        if is_number(&word) || is_digest(bare) { "#" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The lines of a page that are not among those that came, in their order.
+fn missing(said: &str, lines: &[String]) -> Option<String> {
+    let mut came = said.lines().map(shape);
+    lines.iter().find(|line| !came.any(|came| came == shape(line))).cloned()
+}
+
+struct Place {
+    _folder: tempfile::TempDir,
+    work: PathBuf,
+    home: PathBuf,
+    port: u16,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (work, home) = (folder.path().join("customers"), folder.path().join("home"));
+        std::fs::create_dir(&work).expect("a folder");
+        std::fs::create_dir(&home).expect("a folder");
+        std::fs::write(work.join("customers.csv"), customers(1_500)).expect("written");
+        Self { _folder: folder, work, home, port: two_free_ports() }
+    }
+
+    fn shell(&self, command: &str) -> Command {
+        let programs = slipway().parent().expect("a folder").to_owned();
+        let path = std::env::join_paths(
+            std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+        );
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).current_dir(&self.work).env("PATH", path.expect("a path")).env("HOME", &self.home);
+        for name in ["GIT_AUTHOR", "GIT_COMMITTER"] {
+            shell.env(format!("{name}_NAME"), "Kim").env(format!("{name}_EMAIL"), "kim@example.com");
+        }
+        shell.env("GIT_CONFIG_NOSYSTEM", "1").env("SLIPWAY_SERVER", format!("http://127.0.0.1:{}", self.port));
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell
+    }
+
+    /// The port of the page may be taken where this runs.
+    fn on_our_port(&self, command: &str) -> String {
+        let with_port = format!("--local ../slipway-local --port {}", self.port);
+        command.replace("--local ../slipway-local", &with_port)
+    }
+
+    fn run(&self, command: &str) -> (bool, String) {
+        let output = self.shell(command).output().expect("it ran");
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        // On the page's port that need not be named.
+        let said = said.replace(&format!(" --server http://127.0.0.1:{}", self.port), "");
+        (output.status.success(), said)
+    }
+}
+
+/// A port that is free, as is the one behind it.
+fn two_free_ports() -> u16 {
+    let bound = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).ok();
+    let pair = || {
+        let first = bound(0)?;
+        let port = first.local_addr().ok()?.port();
+        bound(port.checked_add(1)?).map(|_| port)
+    };
+    (0..100).find_map(|_| pair()).expect("two free ports")
+}
+
+/// Ends the server of the page.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn a_table_is_promoted_by_the_commands_of_the_page_in_the_time_it_promises() {
+    let steps = steps("docs/first-model.md");
+    assert!(steps.len() <= MOST_COMMANDS, "{} commands", steps.len());
+    let place = Place::new();
+    let begun = Instant::now();
+    let mut server = None;
+    for (index, Step { command, says }) in steps.iter().enumerate() {
+        if let Some(command) = command.strip_suffix(" &") {
+            let mut child =
+                Served(place.shell(&format!("exec {command}")).stderr(Stdio::null()).spawn().expect("it starts"));
+            let mut line = String::new();
+            BufReader::new(child.0.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+            assert_eq!(missing(&line, says), None, "`{command}` said {line}");
+            server = Some(child);
+            continue;
+        }
+        let command = place.on_our_port(command);
+        let (mut done, mut said) = place.run(&command);
+        // What follows the push takes a while.
+        while index + 1 == steps.len() && missing(&said, says).is_some() && begun.elapsed() < DEADLINE {
+            std::thread::yield_now();
+            (done, said) = place.run(&command);
+        }
+        assert!(done, "`{command}`: {said}");
+        assert_eq!(missing(&said, says), None, "`{command}` said {said}");
+    }
+    let took = begun.elapsed();
+    println!("from the table to the promotion: {:.1} s", took.as_secs_f64());
+    assert!(took < PROMISED, "it took {took:?}");
+    let (done, shown) = place.run("git --git-dir ../slipway-local/repositories/environment.git show main");
+    assert!(
+        done && shown.contains("Promote customers to staging") && shown.contains("+      storageUri: file://"),
+        "{shown}"
+    );
+    drop(server);
+}
+
+#[test]
+fn a_local_server_set_up_is_made_once_and_kept() {
+    let place = Place::new();
+    let init = place.on_our_port("slipway init customers.csv --label churned --local ../slipway-local");
+    assert!(place.run(&init).0);
+    let secret = || std::fs::read_to_string(place.work.join("../slipway-local/api-token")).expect("a token");
+    let before = secret();
+    let (done, said) = place.run(&init);
+    assert!(done && !said.contains("wrote"), "{said}");
+    assert_eq!(secret(), before);
+    let (done, said) = place.run("slipway check ../slipway-local/slipway-server.yaml");
+    assert!(done, "{said}");
+    // Another model beside it would take the settings away from this one.
+    let (done, said) = place.run(&format!("{init} --model other"));
+    assert!(
+        !done && said.contains("../slipway-local/slipway-server.yaml") || said.contains("slipway-server.yaml"),
+        "{said}"
+    );
+}
