@@ -8,6 +8,7 @@ use super::client::{Query, Server};
 use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output::{self, text};
+use super::repeat::Watch;
 
 /// Read the models of a running server.
 #[derive(Debug, Args)]
@@ -29,12 +30,15 @@ struct List {
     /// How many models, at most
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 impl Models {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let Self { action: Action::List(List { limit }), server } = self;
-        server.show_list("models", &Query::default(), limit, |answer, width| list(answer, width, Timestamp::now()))?;
+        let Self { action: Action::List(List { limit, watch }), server } = self;
+        let list = |answer: &Value, width| list(answer, width, Timestamp::now());
+        server.show_list("models", &Query::default(), limit, watch, list)?;
         Ok(Exit::Done)
     }
 }
