@@ -18,6 +18,7 @@ mod gate;
 mod generate;
 mod hook;
 mod output;
+mod policy;
 mod promotions;
 mod quarantine;
 mod reports;
@@ -67,6 +68,8 @@ enum Command {
     Train(train::Train),
     /// Judge an evaluation folder against a policy
     Gate(Box<gate::Gate>),
+    /// Plan test sets: how many labelled rows a policy needs, and what rows can show
+    Policy(policy::PolicyCommand),
     /// Change one value of a manifest and keep every other byte
     Edit(edit::Edit),
     /// Read and steer the runs of a running server
@@ -164,6 +167,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Check(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Gate(command) => command.run(),
+        Command::Policy(command) => command.run(),
         Command::Edit(command) => command.run(),
         Command::Runs(command) => command.run(),
         Command::Deliveries(command) => command.run(),
