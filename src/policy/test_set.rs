@@ -59,7 +59,7 @@ impl TestSet {
 
     /// Whether the budget of one use is too small to be computed with.
     pub(super) fn is_too_small(self, budget: f64, symbols: u32) -> bool {
-        !(self.level(budget, symbols) >= Self::SMALLEST)
+        self.level(budget, symbols) < Self::SMALLEST
     }
 
     /// The most uses whose budget can be computed with.

@@ -17,6 +17,7 @@ mod gate;
 mod hostile_clients;
 mod notes;
 mod papers;
+mod plan;
 mod push;
 mod recorded;
 mod reload;

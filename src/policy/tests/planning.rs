@@ -156,6 +156,9 @@ fn rows_that_are_compared_row_by_row_save_most_of_the_labels() {
         "metric: accuracy, no_worse_than_champion: {margin: 0.01}",
         &Assumptions { disagreement: 0.02, ..Assumptions::usual() },
     );
+    let many = Assumptions { rows: Some(2 * paired), ..Assumptions::usual() };
+    let smallest = planned("metric: accuracy, no_worse_than_champion: {margin: 0.01}", &many).smallest_difference;
+    assert!(smallest.is_some_and(|worse| worse < 0.0 && worse > -0.01), "{smallest:?}");
     let few = less.differences[0].rows_needed.expect("rows");
     assert!(few * 4 < paired && unpaired * 10 > paired * 16, "{few}, {paired}, {unpaired}");
 }

@@ -37,7 +37,7 @@ fn judged(policy: &Policy, number: u32, candidate: &Evaluation, champion: &Evalu
     let uses = Some(used(number, policy));
     let mut facts = Facts::default();
     facts.texts.insert("run.branch", "main".to_owned());
-    policy.judge(&Evidence { uses, facts, ..evidence(candidate, Champion::Evaluated(champion)) })
+    policy.judge(&Evidence { facts, uses, ..evidence(candidate, Champion::Evaluated(champion)) })
 }
 
 fn two() -> (Evaluation, Evaluation) {
