@@ -3,6 +3,7 @@
 //! Each part prints one JSON document; `scripts/bench_gate.py` runs them beside their peer and writes the table.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark says what it measured")]
 
+mod adaptive;
 mod calibration;
 mod draw;
 mod folder;
@@ -45,6 +46,7 @@ fn one_part(arguments: &[String]) {
     let number = |place: usize, usual: u32| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let said = match arguments.first().map(String::as_str) {
         Some("calibration") => calibration::run(number(1, 10_000), arguments.get(2).map(String::as_str)),
+        Some("adaptive") => adaptive::run(number(1, 2_000)),
         Some("power") => power::run(number(1, 2_000)),
         Some("speed") => speed::run(number(1, 1_000_000), number(2, 50)),
         Some("folder") => match arguments.get(1) {
@@ -55,7 +57,7 @@ fn one_part(arguments: &[String]) {
         // `cargo test --benches` and a bare `cargo bench` only see that it starts.
         _ => {
             return eprintln!(
-                "one of: all [OPTIONS of scripts/bench_gate.py], calibration [ROUNDS [WORLD]], power [ROUNDS], speed [ROWS SLICES], folder PATH [ROWS], hostile [COUNT]"
+                "one of: all [OPTIONS of scripts/bench_gate.py], adaptive [ROUNDS], calibration [ROUNDS [WORLD]], power [ROUNDS], speed [ROWS SLICES], folder PATH [ROWS], hostile [COUNT]"
             );
         }
     };

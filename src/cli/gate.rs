@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use slipway_contract::TrainingReport;
+use slipway_contract::{Digest, TrainingReport};
 
 use super::exit::{self, Exit, Failure};
 use super::output;
-use crate::domain::{Outcome, Verdict};
+use super::policy::read_policy;
+use crate::domain::{Feedback, Outcome, TestSetUse, Verdict};
 use crate::evaluation::{self, Columns, Evaluation, Samples};
-use crate::policy::{Champion, Data, Evidence, Facts, Policy, render};
+use crate::policy::{Champion, Data, Evidence, Facts, Policy, TestSet, Uses, render};
 
 /// Bytes a file of the artifact or a sample may have.
 const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
@@ -54,6 +55,9 @@ pub(super) struct Gate {
     /// The environment's name, for expressions
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
+    /// Which use of the test set this is, for policies that limit them; uses are counted by servers only
+    #[arg(long = "use", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    number: Option<u32>,
     /// The form of the verdict
     #[arg(long, value_enum, default_value_t = Form::Text)]
     output: Form,
@@ -86,9 +90,17 @@ impl Gate {
             seeds: &seeds,
             facts: self.facts()?,
             data: self.data()?,
+            uses: self.number.map(|number| uses(number, &policy, &floors, &candidate)),
             ..Evidence::new(&candidate, champion, Timestamp::now())
         };
-        let verdict = policy.judge_over(&floors, &evidence);
+        let mut verdict = policy.judge_over(&floors, &evidence);
+        if let (None, Some(rule)) = (self.number, policy.test_set_over(&floors)) {
+            verdict.notes.push(format!(
+                "the policy lets a test set judge {} candidates, and the bounds are wide enough for all of them; uses are not \
+                 counted here: `--use N` says which one this is",
+                rule.uses()
+            ));
+        }
         output::say(self.render(&verdict)?.trim_end_matches('\n'));
         Ok(match verdict.outcome {
             Outcome::Pass => Exit::Done,
@@ -132,16 +144,20 @@ impl Gate {
     }
 }
 
-/// A policy with what it extends, whose paths are relative to the file that names them.
-fn read_policy(path: &Path) -> Result<Policy, Failure> {
-    let name = path.display().to_string();
-    let text = text_of(path)?;
-    let find = |from: &str, path: &str| {
-        let path = Path::new(from).parent().unwrap_or(Path::new("")).join(path);
-        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
-        Ok((path.display().to_string(), text))
+/// The use of a test set that is said to be this one. Rows are known by their names here.
+fn uses(number: u32, policy: &Policy, floors: &[Policy], candidate: &Evaluation) -> Uses {
+    let rule = policy.test_set_over(floors);
+    let mut names: Vec<&str> = candidate.table.rows().iter().map(String::as_str).collect();
+    names.sort_unstable();
+    let told = TestSetUse {
+        rows: Digest::of(names.join("\n").as_bytes()),
+        number,
+        allowed: rule.map(TestSet::uses),
+        // Whoever has the predictions has the figures.
+        feedback: Feedback::Figures,
+        used_up: 0,
     };
-    Policy::read_with(&name, &text, &find).map_err(|problems| exit::invalid(super::check::join(&problems)))
+    Uses { told, is_used_up: rule.is_some_and(|rule| number > rule.uses()) }
 }
 
 fn text_of(path: &Path) -> Result<String, Failure> {

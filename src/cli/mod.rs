@@ -20,6 +20,7 @@ mod hook;
 mod init;
 mod models;
 mod output;
+mod policy;
 mod promotions;
 mod quarantine;
 mod repeat;
@@ -72,6 +73,8 @@ enum Command {
     Train(train::Train),
     /// Judge an evaluation folder against a policy
     Gate(Box<gate::Gate>),
+    /// Plan test sets: how many labelled rows a policy needs, and what rows can show
+    Policy(policy::PolicyCommand),
     /// Change one value of a manifest and keep every other byte
     Edit(edit::Edit),
     /// Read and steer the runs of a running server
@@ -172,6 +175,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Check(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Gate(command) => command.run(),
+        Command::Policy(command) => command.run(),
         Command::Edit(command) => command.run(),
         Command::Runs(command) => command.run(),
         Command::Models(command) => command.run(),

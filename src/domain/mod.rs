@@ -14,10 +14,12 @@ mod revision;
 mod rules;
 mod run;
 mod run_state;
+mod test_set;
 mod transition;
 mod unjudged;
 mod verdict;
 mod window;
+mod withheld;
 
 pub use account::{Account, Author, Commenter, ForgeId, NotAForgeId, Repository, Sender};
 pub use approval::{Approval, Hold, People, Person, Rejection};
@@ -39,6 +41,7 @@ pub use run::{
     TrainingCost,
 };
 pub use run_state::{IllegalMove, RunEvent, RunState};
+pub use test_set::{Adaptivity, Feedback, PartWear, TestSetUse, Wear};
 pub use transition::{Actor, Transition};
 pub use unjudged::{Needs, Unjudged};
 pub use verdict::{

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
 
+use super::TestSetUse;
+
 /// What all checks together come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -36,6 +38,8 @@ pub enum CheckOutcome {
     Skipped,
     /// It does not hold, and an exception says that this is accepted for now.
     Excepted,
+    /// It is kept from authors until the test set is used up. Only what they are shown has it.
+    Withheld,
 }
 
 /// How the bounds of an interval were computed.
@@ -199,6 +203,9 @@ pub struct CheckResult {
     /// Why it is accepted though it does not hold, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exception: Option<ExceptionNote>,
+    /// Whether what came of it is kept from authors until the test set is used up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_withheld: bool,
 }
 
 /// A policy of the platform's owner that no other can loosen.
@@ -230,6 +237,9 @@ pub struct Verdict {
     pub champion: Option<Digest>,
     /// Rows the candidate was evaluated on.
     pub rows: u64,
+    /// The use of the test set, where uses are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_set: Option<TestSetUse>,
     /// What else a reader has to know, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -278,6 +288,7 @@ impl CheckOutcome {
             Self::Warned => "warning",
             Self::Skipped => "skipped",
             Self::Excepted => "excepted",
+            Self::Withheld => "withheld",
         }
     }
 }
@@ -291,8 +302,18 @@ impl Verdict {
             Outcome::Inconclusive => matches!(check.outcome, CheckOutcome::Inconclusive | CheckOutcome::Warned),
             Outcome::NeedsApproval => check.outcome == CheckOutcome::NeedsApproval,
         };
+        let is_withheld = self.checks.iter().any(|check| check.outcome == CheckOutcome::Withheld);
         if let Some(check) = self.checks.iter().find(blocking) {
             return format!("{}: {}", self.outcome.name(), check.sentence);
+        }
+        if is_withheld {
+            let uses = self.test_set.as_ref().map_or_else(String::new, |test_set| format!(" ({})", test_set.words()));
+            let said = match self.outcome {
+                Outcome::Pass => "passed: every check holds",
+                Outcome::NeedsApproval => "needs approval: the policy leaves a check to a person",
+                Outcome::Fail | Outcome::Inconclusive => "refused: a check on the test set does not hold",
+            };
+            return format!("{said}; its figures are shown once the test set is used up{uses}");
         }
         match (self.outcome, self.notes.first()) {
             (Outcome::NeedsApproval, Some(note)) => return format!("{}: {note}", self.outcome.name()),

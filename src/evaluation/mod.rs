@@ -108,6 +108,13 @@ impl Evaluation {
     pub fn rows(&self) -> Rows<'_> {
         Rows { table: self.table.view(), attributes: &self.attributes, row_scores: &self.row_scores }
     }
+
+    /// The evaluation of some of its rows, by their places. The report's figures are those of these rows; a metric that is not
+    /// defined on them is left out of it.
+    #[must_use]
+    pub fn only(&self, rows: &[u32]) -> Self {
+        pairing::only(self, rows)
+    }
 }
 
 /// Reads and verifies both files of an evaluation folder from their bytes. Besides what every evaluation has, only the

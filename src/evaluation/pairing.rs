@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, RowScores, Table};
+use slipway_contract::Metric;
+use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, RowScores, Table, all};
 
 use super::Evaluation;
 use super::error::shown;
@@ -113,6 +114,28 @@ fn order_of(candidate: &[String], champion: &[String]) -> Result<Vec<usize>, Str
             None => Err(format!("row {} of the candidate is missing from the champion", shown(name))),
         })
         .collect()
+}
+
+/// The evaluation of some rows.
+pub(super) fn only(evaluation: &Evaluation, rows: &[u32]) -> Evaluation {
+    let order: Vec<usize> = rows.iter().map(|row| *row as usize).filter(|row| *row < evaluation.table.len()).collect();
+    let attributes = evaluation.attributes.iter().map(|(name, attribute)| {
+        let Attribute { values, of_row } = attribute;
+        (name.clone(), Attribute { values: values.clone(), of_row: picked(of_row, &order) })
+    });
+    let scores = evaluation.row_scores.iter().map(|(name, scores)| (name.clone(), picked(scores, &order)));
+    let mut some = Evaluation {
+        report: evaluation.report.clone(),
+        table: in_order(&evaluation.table, &order),
+        attributes: attributes.collect(),
+        row_scores: scores.collect(),
+    };
+    let every = all(some.table.len());
+    let of_these = |metric: &Metric| metric.over(some.rows(), &every).ok().flatten().filter(|value| value.is_finite());
+    let metrics = evaluation.report.metrics.keys().filter_map(|metric| Some((metric.clone(), of_these(metric)?)));
+    let metrics = metrics.collect();
+    (some.report.metrics, some.report.rows) = (metrics, order.len() as u64);
+    some
 }
 
 fn picked<T: Clone>(values: &[T], order: &[usize]) -> Vec<T> {

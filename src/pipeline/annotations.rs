@@ -1,7 +1,7 @@
 //! What is shown at the lines of a repository's own files: mistakes in them, what does not hold of a policy, and that a
 //! policy is changed.
 
-use crate::domain::{CheckOutcome, CheckResult, Diagnostic, ProposedPolicy, Run};
+use crate::domain::{CheckOutcome, CheckResult, Diagnostic, ProposedPolicy, Run, Verdict};
 use crate::forge::{Annotation, AnnotationLevel};
 
 /// Lines that are shown.
@@ -12,8 +12,9 @@ const LONGEST_MESSAGE: usize = 4_000;
 /// Mistakes at their places, then what does not hold of the policies that stand in the repository.
 pub(super) fn of_run(run: &Run) -> Vec<Annotation> {
     let mistakes = run.diagnostics.iter().map(of_mistake);
-    let verdict = run.verdict.iter().flat_map(|verdict| &verdict.checks);
-    let checks = verdict.filter(|check| !is_floor(run, check)).filter_map(of_check);
+    let verdict = run.verdict.as_ref().map(Verdict::for_authors);
+    let checks = verdict.iter().flat_map(|verdict| &verdict.checks);
+    let checks = checks.filter(|check| !is_floor(run, check)).filter_map(of_check);
     let proposed = run.proposed_policy.iter().map(of_proposed);
     mistakes.chain(proposed).chain(checks).take(MOST_ANNOTATIONS).collect()
 }
@@ -27,7 +28,9 @@ fn of_check(check: &CheckResult) -> Option<Annotation> {
     let level = match check.outcome {
         CheckOutcome::Fail => AnnotationLevel::Failure,
         CheckOutcome::Inconclusive | CheckOutcome::NeedsApproval | CheckOutcome::Warned => AnnotationLevel::Warning,
-        CheckOutcome::Pass | CheckOutcome::Skipped | CheckOutcome::Excepted => return None,
+        CheckOutcome::Pass | CheckOutcome::Skipped | CheckOutcome::Excepted | CheckOutcome::Withheld => {
+            return None;
+        }
     };
     let message = check.sentence.chars().take(LONGEST_MESSAGE).collect();
     Some(Annotation { file: check.file.clone(), line: check.line, message, level })

@@ -172,7 +172,7 @@ fn title_of(run: &Run) -> String {
         (ReportState::Queued, ..) => "waits to be taken".to_owned(),
         (ReportState::UnderWay, ..) => "is trained and judged".to_owned(),
         (_, Some(reason), _) => reason.lines().next().unwrap_or_default().to_owned(),
-        (_, None, Some(verdict)) => verdict.summary(),
+        (_, None, Some(verdict)) => verdict.for_authors().summary(),
         (_, None, None) => run.state.as_str().to_owned(),
     };
     said.chars().filter(|c| !c.is_control()).take(LONGEST_TITLE).collect()
@@ -183,7 +183,7 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     let ended = matches!(state_of(run), ReportState::Ended(_));
     // What changes before the end would be a call each time.
     if let Some(verdict) = run.verdict.as_ref().filter(|_| ended) {
-        text += &markdown(verdict);
+        text += &markdown(&verdict.for_authors());
     }
     if let Some(proposed) = run.proposed_policy.as_ref().filter(|_| ended) {
         text += &proposed::markdown(proposed);

@@ -55,7 +55,7 @@ impl Pipeline {
             }
         }
         let Asks { latencies, leakage, drift, training_runs: _ } = policies.asks();
-        let samples = SampleRequest { leakage, drift: drift.into_iter().collect() };
+        let samples = SampleRequest { leakage, drift: drift.into_iter().collect(), rows: true };
         let folder = self.fresh_folder(run.id, "evaluate").await?;
         self.export(run, &plan, &folder).await?;
         match self.fetch_trained(run, &folder).await {

@@ -7,7 +7,9 @@ use slipway_contract::{Digest, TrainingReport};
 use super::evaluate::{LATENCIES, SAMPLES, artifact_of, document_name, seed_name};
 use super::policies::Policies;
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{Actor, EvaluationDigests, EvaluationRecord, Outcome, Run, RunEvent, TrainingCost, Verdict};
+use crate::domain::{
+    Actor, EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, RunEvent, TrainingCost, Verdict,
+};
 use crate::evaluation::{self, Evaluation, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, Samples};
 use crate::policy::{Champion, Data, Evidence, Facts};
 use crate::store::NewAuditEntry;
@@ -25,29 +27,50 @@ impl Pipeline {
         let candidate = kept.candidate(&record).await?;
         let champion = kept.champion(&record).await?;
         let seeds = kept.seeds(&record).await?;
+        let counted = self.count_use(run, &record, &policies, &candidate).await?;
         let (facts, cost) = kept.facts(&record).await?;
         let data = kept.data(&record).await?;
+        let (uses, fresh) = (counted.uses(), counted.fresh());
+        let is_withheld = uses.told.feedback == Feedback::Verdict;
         let (verdict, proposed) = blocking(move || {
+            let (candidate, champion, seeds) = match &fresh {
+                None => (candidate, champion, seeds),
+                Some(rows) => (
+                    candidate.only(rows),
+                    champion.only(rows),
+                    seeds.iter().map(|seed| seed.only(rows)).collect::<Vec<Evaluation>>(),
+                ),
+            };
             let champion = match &champion {
                 Compared::None => Champion::None,
                 Compared::Unusable(reason) => Champion::Unusable(reason.clone()),
                 Compared::Evaluated(evaluation) => Champion::Evaluated(evaluation),
             };
-            let evidence =
-                Evidence { seeds: &seeds, facts, data, ..Evidence::new(&candidate, champion, Timestamp::now()) };
+            let evidence = Evidence {
+                seeds: &seeds,
+                facts,
+                data,
+                uses: Some(uses),
+                ..Evidence::new(&candidate, champion, Timestamp::now())
+            };
             let proposed = proposal.map(|proposal| {
+                // What another policy says of the same rows is one more answer that nobody has paid for.
+                if is_withheld {
+                    return proposal.unheard();
+                }
                 let says = proposal.policy().and_then(|policy| policies.instead(policy, &evidence));
                 proposal.settled(says)
             });
             (policies.judge(&evidence), proposed)
         })
         .await?;
+        self.settle_use(run, &counted, &verdict).await?;
         if run.champion.as_ref() == Some(&artifact) {
             (run.cost, run.proposed_policy) = (cost, proposed);
             return Ok((RunEvent::NothingToPromote, texts::nothing_to_promote(run)));
         }
         self.write_down_exceptions(run, &verdict).await?;
-        let summary = verdict.summary();
+        let summary = verdict.for_authors().summary();
         // What the policy leaves to a person is held back until somebody approves it.
         let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
         run.verdict = Some(verdict);
@@ -81,6 +104,16 @@ enum Compared {
     None,
     Unusable(String),
     Evaluated(Box<Evaluation>),
+}
+
+impl Compared {
+    /// The comparison on some of the rows.
+    fn only(self, rows: &[u32]) -> Self {
+        match self {
+            Self::Evaluated(evaluation) => Self::Evaluated(Box::new(evaluation.only(rows))),
+            other => other,
+        }
+    }
 }
 
 /// What was kept of a run beside its artifact. Each document is read under the digest that the run recorded, or not at all.

@@ -58,6 +58,7 @@ mod steer;
 mod step;
 mod sweep;
 mod test_rows;
+mod test_set;
 mod texts;
 mod touched;
 mod train;

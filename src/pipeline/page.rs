@@ -41,6 +41,9 @@ pub fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> String {
             &mut page,
             format_args!("<p><img src=\"{}\" alt=\"The interval of every check\"></p>\n<ul>\n", xml(picture)),
         );
+        for note in &verdict.notes {
+            add(&mut page, format_args!("<li>{}</li>\n", xml(note)));
+        }
         for check in &verdict.checks {
             add(&mut page, format_args!("<li>{}</li>\n", xml(&check.sentence)));
         }

@@ -15,7 +15,7 @@ use super::{Pipeline, StepError, blocking};
 use crate::domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
 use crate::evaluation::Columns;
 use crate::git::{GitError, Mirror};
-use crate::policy::{Asks, Evidence, Policy, Shortage};
+use crate::policy::{Asks, Evidence, Policy, Shortage, TestSet};
 
 /// What a run is judged by.
 pub(super) struct Policies {
@@ -48,6 +48,16 @@ impl Policies {
     /// What they need to see besides predictions.
     pub(super) fn asks(&self) -> Asks {
         self.all().map(Policy::asks).fold(Asks::default(), Asks::and)
+    }
+
+    /// How often a test set may be used, as the strictest of them says.
+    pub(super) fn test_set(&self) -> Option<TestSet> {
+        self.own.test_set_over(&self.floors)
+    }
+
+    /// What their verdict hangs on besides the evidence.
+    pub(super) fn digests(&self) -> impl Iterator<Item = &Digest> {
+        self.all().map(Policy::digest)
     }
 
     /// Where the model's own was read.

@@ -32,6 +32,16 @@ impl Proposal {
         self.policy.as_ref().ok()
     }
 
+    /// What is kept of it where it may not be asked.
+    pub(super) fn unheard(self) -> ProposedPolicy {
+        let Self { file, difference, policy } = self;
+        let sentence = match policy {
+            Err(problem) => format!("as it is changed here it cannot be read: {problem}"),
+            Ok(_) => "what it would say is not shown, since only verdicts are shown of this test set".to_owned(),
+        };
+        ProposedPolicy { file, difference, sentence }
+    }
+
     /// What is kept of it. `says` is what it would say, or nothing where it asks for more than was measured.
     pub(super) fn settled(self, says: Option<String>) -> ProposedPolicy {
         let Self { file, difference, policy } = self;

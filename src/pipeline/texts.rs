@@ -5,7 +5,7 @@ use slipway_contract::{Digest, Fault};
 use super::explain;
 use crate::domain::{
     Approval, CheckResult, CommitSha, CommitValues, CommitWords, Diagnostic, ExceptionNote, Holdback, Named, Origin,
-    PlacedBy, Placement, Promotion, Rejection, Run, RunId,
+    PlacedBy, Placement, Promotion, Rejection, Run, RunId, Verdict,
 };
 use crate::git::Identity;
 use crate::manifest::Values;
@@ -232,7 +232,8 @@ pub(super) struct Saying<'a> {
 pub(super) fn promotion_message(run: &Run, promotion: &Promotion, saying: &Saying<'_>) -> String {
     let Promotion { run: id, model, environment, artifact } = promotion;
     let Saying { source, replaced, values, words, author } = saying;
-    let sentences = run.verdict.iter().flat_map(|verdict| &verdict.checks);
+    let verdict = run.verdict.as_ref().map(Verdict::for_authors);
+    let sentences = verdict.iter().flat_map(|verdict| &verdict.checks);
     let told = |check: &CheckResult| match &check.exception {
         Some(exception) => excepted(check, exception),
         None => check.sentence.clone(),

@@ -154,6 +154,16 @@ impl Check {
         }
     }
 
+    /// Whether what comes of it hangs on the test rows.
+    pub(super) fn is_on_test_rows(&self) -> bool {
+        match &self.subject {
+            CheckSubject::Metric(subject) => subject.metric.subject() != Subject::Artifact,
+            CheckSubject::Expression(expression) => expression.names().iter().any(|name| name.starts_with("metrics.")),
+            CheckSubject::Drift(_) => false,
+            CheckSubject::Leakage => true,
+        }
+    }
+
     /// Columns of the predictions by which it groups rows.
     pub(super) fn columns(&self) -> Vec<&str> {
         let CheckSubject::Metric(MetricSubject { metric, slicing, group_by, .. }) = &self.subject else {

@@ -49,6 +49,13 @@ pub(super) fn skipped(check: &Check, rows: u64) -> CheckResult {
     result(check, CheckOutcome::Skipped, sentence, rows)
 }
 
+/// A check whose test set is used up. It is undecided, whatever the policy makes of what the rows do not decide.
+pub(super) fn used_up(check: &Check, uses: &str, needed: u64, rows: u64) -> CheckResult {
+    let outcome = if check.only_warns { CheckOutcome::Warned } else { CheckOutcome::Inconclusive };
+    let sentence = sentence::used_up(&Subject::of(check, None), uses, needed, &Place::of(check));
+    CheckResult { rows_to_decide: Some(needed), ..result(check, outcome, sentence, rows) }
+}
+
 /// A condition that was evaluated.
 pub(super) fn condition(check: &Check, holds: bool, rows: u64) -> CheckResult {
     let decided = if holds { Decided::Holds } else { Decided::Fails };
@@ -138,6 +145,7 @@ fn result(check: &Check, outcome: CheckOutcome, sentence: String, rows: u64) -> 
         rows_to_decide: None,
         slices: Vec::new(),
         exception: None,
+        is_withheld: false,
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use slipway_contract::TrainingReport;
 
+use crate::domain::TestSetUse;
 use crate::evaluation::{Evaluation, Samples};
 
 /// What the environment names now.
@@ -69,6 +70,15 @@ pub struct Data {
     pub recent: Option<Samples>,
 }
 
+/// How often the test set was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uses {
+    /// This use.
+    pub told: TestSetUse,
+    /// Whether no row is left that may judge.
+    pub is_used_up: bool,
+}
+
 /// What a candidate is judged by.
 #[derive(Debug, Clone)]
 pub struct Evidence<'evidence> {
@@ -82,6 +92,8 @@ pub struct Evidence<'evidence> {
     pub facts: Facts,
     /// Data for checks of drift and leakage.
     pub data: Data,
+    /// How often the test set was used, if uses are counted.
+    pub uses: Option<Uses>,
     /// The day of judgement.
     pub today: Date,
 }
@@ -90,6 +102,6 @@ impl<'evidence> Evidence<'evidence> {
     /// Two evaluations and nothing else, judged now. The day is UTC's.
     pub fn new(candidate: &'evidence Evaluation, champion: Champion<'evidence>, now: Timestamp) -> Self {
         let today = TimeZone::UTC.to_datetime(now).date();
-        Self { candidate, champion, seeds: &[], facts: Facts::default(), data: Data::default(), today }
+        Self { candidate, champion, seeds: &[], facts: Facts::default(), data: Data::default(), uses: None, today }
     }
 }

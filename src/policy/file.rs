@@ -9,6 +9,8 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use slipway_contract::{API_VERSION, Metadata, Metric, ModelName};
 
+use super::test_set::TestSet;
+
 /// A policy: what a candidate has to hold before it may be promoted.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -44,6 +46,8 @@ pub(super) struct PolicySpec {
     #[serde(default = "usual_confidence")]
     #[schemars(range(min = 0.5), extend("exclusiveMaximum" = 1))]
     pub(super) confidence: f64,
+    /// How often a test set may judge, and what that does to the bounds. Without it uses are only counted.
+    pub(super) test_set: Option<TestSet>,
     /// The checks, at least one here or in `extends`. All of them have to hold.
     #[serde(default)]
     #[schemars(length(max = 100))]

@@ -3,14 +3,15 @@
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Cost, Subject};
 
-use crate::domain::{CheckOutcome, CheckResult, Floor, Outcome, Requirement, Verdict};
+use crate::domain::{CheckOutcome, CheckResult, Floor, Outcome, Requirement, TestSetUse, Verdict};
 
 use super::checks::{Check, CheckSubject, MetricSubject};
 use super::evidence::{Champion, Evidence, Facts};
 use super::exception::{Covers, Exception};
 use super::measure::{FEWEST_UNITS, Measurement, Spread};
 use super::parts::{Comparison, Ground, Measured, Trouble, Work, measure};
-use super::{Policy, decide, drift};
+use super::test_set::Feedback;
+use super::{Policy, TestSet, decide, drift};
 
 /// A check with what its file says of all of its checks.
 struct Asked<'policy> {
@@ -35,7 +36,10 @@ impl Policy {
     /// have to hold as well, each at its own floor's confidence.
     pub fn judge_over(&self, floors: &[Self], evidence: &Evidence<'_>) -> Verdict {
         let ground = Ground::of(evidence);
-        let asked: Vec<Asked<'_>> = floors.iter().chain([self]).flat_map(Self::asked).collect();
+        let all = || floors.iter().chain([self]);
+        // What any of them leaves to a person, authors see of all.
+        let symbols = all().map(Self::symbols).max().unwrap_or(2);
+        let asked: Vec<Asked<'_>> = all().flat_map(|policy| policy.asked(symbols)).collect();
         let prepared: Vec<Prepared<'_>> = asked.iter().map(|asked| prepare(asked, &ground)).collect();
         let mut checks = Vec::with_capacity(prepared.len());
         let mut work = Vec::new();
@@ -60,6 +64,13 @@ impl Policy {
             })
             .collect();
         checks.extend(self.unusable_champion(evidence, &checks));
+        if self.test_set_over(floors).is_some_and(|rule| rule.feedback() == Feedback::Verdict)
+            && !evidence.uses.as_ref().is_some_and(|uses| uses.is_used_up)
+        {
+            for (result, asked) in checks.iter_mut().zip(&asked) {
+                result.is_withheld = asked.check.is_on_test_rows();
+            }
+        }
         self.verdict(floors, evidence, checks)
     }
 
@@ -92,11 +103,18 @@ impl Policy {
             rows_to_decide: None,
             slices: Vec::new(),
             exception: None,
+            is_withheld: false,
         })
     }
 
-    fn asked(&self) -> impl Iterator<Item = Asked<'_>> {
-        let of = |check| Asked { check, confidence: self.confidence, exceptions: &self.exceptions };
+    /// The rule for the test set that holds together with those of floors: the stricter in every way.
+    pub fn test_set_over(&self, floors: &[Self]) -> Option<TestSet> {
+        floors.iter().chain([self]).filter_map(Self::test_set).reduce(TestSet::and)
+    }
+
+    fn asked(&self, symbols: u32) -> impl Iterator<Item = Asked<'_>> {
+        let confidence = self.confidence_spent(symbols);
+        let of = move |check| Asked { check, confidence, exceptions: &self.exceptions };
         self.checks.iter().map(of)
     }
 
@@ -108,6 +126,7 @@ impl Policy {
         };
         let mut outcome = Outcome::of(&checks);
         let mut notes = Vec::new();
+        let symbols = floors.iter().chain([self]).map(Self::symbols).max().unwrap_or(2);
         if matches!(evidence.champion, Champion::None) {
             let approval =
                 [self].into_iter().chain(floors).find_map(|policy| policy.approval_without_champion.as_ref());
@@ -121,6 +140,7 @@ impl Policy {
         if champion.as_ref() == Some(&candidate.report.artifact) {
             notes.push("the candidate is the champion: there is nothing to promote".to_owned());
         }
+        notes.extend(evidence.uses.iter().flat_map(|uses| notes_of(&uses.told)));
         Verdict {
             outcome,
             policy: self.file.clone(),
@@ -129,10 +149,11 @@ impl Policy {
                 .iter()
                 .map(|floor| Floor { policy: floor.file.clone(), digest: floor.digest.clone() })
                 .collect(),
-            confidence: self.confidence,
+            confidence: self.confidence_spent(symbols),
             candidate: candidate.report.artifact.clone(),
             champion,
             rows: candidate.table.len() as u64,
+            test_set: evidence.uses.as_ref().map(|uses| uses.told.clone()),
             notes,
             checks,
         }
@@ -170,10 +191,34 @@ impl Asked<'_> {
     }
 }
 
+/// What a reader has to know of the test set.
+fn notes_of(told: &TestSetUse) -> Vec<String> {
+    let mut notes = vec![match told.allowed {
+        Some(allowed) => {
+            format!("test set: {}; every bound is wide enough for all {allowed} together", told.words())
+        }
+        None if told.number > TestSetUse::MANY => format!(
+            "test set: {}; after more than {} candidates a pass may be luck: limit the uses with `test_set` in the policy, \
+             or replace the rows",
+            told.words(),
+            TestSetUse::MANY
+        ),
+        None => format!("test set: {}", told.words()),
+    }];
+    if told.used_up > 0 {
+        notes.push(format!("{} test rows are used up and were left out", told.used_up));
+    }
+    notes
+}
+
 fn prepare<'work>(asked: &Asked<'work>, ground: &'work Ground<'work>) -> Prepared<'work> {
     let check = asked.check;
     let evidence = ground.evidence;
     let rows = evidence.candidate.table.len() as u64;
+    if let Some(uses) = evidence.uses.as_ref().filter(|uses| uses.is_used_up && check.is_on_test_rows()) {
+        let needed = check.least_rows(asked.confidence);
+        return Prepared::Done(Box::new(decide::used_up(check, &uses.told.words(), needed, rows)));
+    }
     let figure = match &check.subject {
         CheckSubject::Metric(subject) if subject.metric.subject() != Subject::Artifact => {
             return of_rows(check, subject, ground);

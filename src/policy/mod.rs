@@ -17,12 +17,15 @@ mod holm;
 mod judge;
 mod measure;
 mod parts;
+mod plan;
+mod power;
 mod read;
 pub mod render;
 mod rows;
 mod sentence;
 pub mod shipped;
 mod slices;
+mod test_set;
 mod whole;
 
 #[cfg(test)]
@@ -36,9 +39,11 @@ use checks::Check;
 use exception::Exception;
 
 pub use asks::Asks;
-pub use evidence::{Champion, Data, Evidence, Facts};
+pub use evidence::{Champion, Data, Evidence, Facts, Uses};
+pub use plan::{Assumptions, AtDifference, AtUses, CheckPlan, Plan};
 pub use read::{Find, schema};
 pub use rows::Shortage;
+pub use test_set::TestSet;
 
 /// A policy file that has been read: its checks are sound, and each remembers its line.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +52,8 @@ pub struct Policy {
     file: String,
     digest: Digest,
     confidence: f64,
+    /// How often a test set may be used, if that is limited.
+    test_set: Option<TestSet>,
     checks: Vec<Check>,
     /// Where it asks for a person's approval of a first artifact, if it does.
     approval_without_champion: Option<String>,
@@ -62,6 +69,18 @@ impl Policy {
     /// SHA-256 of the file's text, and of what it extends if that is anything.
     pub fn digest(&self) -> &Digest {
         &self.digest
+    }
+
+    /// How often a test set may be used, if that is limited.
+    pub fn test_set(&self) -> Option<TestSet> {
+        self.test_set
+    }
+
+    /// How many different verdicts an author may see who is shown no figures: passed or not, and left to a person where a check
+    /// does that.
+    fn symbols(&self) -> u32 {
+        let asks = self.checks.iter().any(|check| check.undecided == crate::domain::CheckOutcome::NeedsApproval);
+        if asks { 3 } else { 2 }
     }
 
     /// The columns of predictions by which it groups rows, and those of numbers that its metrics need: an evaluation has to be read with them.

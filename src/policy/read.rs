@@ -14,6 +14,7 @@ use super::checks::Check;
 use super::entry::A_CHECK;
 use super::exception::Exception;
 use super::file::{PolicyFile, PolicyKind, PolicySpec, Severity};
+use super::test_set::{Adaptivity, Feedback, TestSet};
 use super::{Policy, shipped};
 
 /// Checks a policy may hold: each may cost a bootstrap.
@@ -69,13 +70,16 @@ fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Poli
     let tree = yaml::Tree::parse(file, text).map_err(|mistake| vec![mistake])?;
     let mut reader = Reader { file, tree, mistakes, guesses };
     let PolicyFile { api_version, kind: PolicyKind::Policy, metadata, spec } = written;
-    let PolicySpec { extends, confidence, checks: entries, without_champion, exceptions } = spec;
+    let PolicySpec { extends, confidence, test_set, checks: entries, without_champion, exceptions } = spec;
     if api_version != API_VERSION {
         reader.refuse("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"), "");
     }
     if !(0.5..1.0).contains(&confidence) {
         let message = format!("{confidence} is out of range, expected 0.5 up to (not including) 1");
         reader.refuse("spec.confidence", message, "0.95 is usual");
+    }
+    if let Some(rule) = test_set {
+        reader.test_set(rule);
     }
     let extended = reader.extended(&extends, find, steps);
     let inherited: Vec<Check> = extended.iter().flat_map(|policy| policy.checks.clone()).collect();
@@ -108,15 +112,25 @@ fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Poli
     } else {
         inherits_approval
     };
-    Ok(Policy {
+    let inherited = extended.iter().filter_map(|policy| policy.test_set);
+    let test_set = inherited.chain(test_set).reduce(TestSet::and);
+    let policy = Policy {
         name: metadata.name,
         file: file.to_owned(),
         digest: digest_of(text, &extended),
         confidence: extended.iter().map(|policy| policy.confidence).fold(confidence, f64::max),
+        test_set,
         checks,
         approval_without_champion,
         exceptions,
-    })
+    };
+    match policy.too_many_uses() {
+        None => Ok(policy),
+        Some((message, help)) => {
+            reader.refuse("spec.test_set.uses", message, help);
+            Err(reader.mistakes)
+        }
+    }
 }
 
 /// Over the text, and over what it extends if that is anything.
@@ -193,6 +207,24 @@ impl Reader<'_> {
             self.refuse(path, format!("`{shown}` is no day, expected one such as 2026-12-31"), "");
         }
         date
+    }
+
+    /// Refuses a rule for the test set that nothing could be proved of.
+    fn test_set(&mut self, rule: TestSet) {
+        if !(1..=TestSet::MOST_USES).contains(&rule.uses()) {
+            let message = format!("{} uses, expected 1 to {}", rule.uses(), TestSet::MOST_USES);
+            self.refuse("spec.test_set.uses", message, "20 are usual: after them fresh rows are needed");
+        }
+        let name = match rule.adaptivity() {
+            Adaptivity::None => return,
+            Adaptivity::FirstChange => "first_change",
+            Adaptivity::Full => "full",
+        };
+        if rule.feedback() == Feedback::Figures {
+            let message = format!("`adaptivity: {name}` came with `feedback: figures`, expected `feedback: verdict`");
+            let help = "authors who see figures can learn more from each use than the error budget is divided by";
+            self.refuse("spec.test_set.adaptivity", message, help);
+        }
     }
 
     fn extended(&mut self, extends: &[String], find: Find<'_>, steps: usize) -> Vec<Policy> {

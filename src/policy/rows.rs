@@ -32,7 +32,8 @@ impl Policy {
             |exception: &Exception, check| matches!(exception.covers(check, Some(model), today), Some(Covers::Yes(_)));
         let asked =
             self.checks.iter().filter(|check| !self.exceptions.iter().any(|exception| covers(exception, check)));
-        asked.filter_map(|check| check.short_of_rows(rows, self.confidence)).collect()
+        let confidence = self.confidence_spent(self.symbols());
+        asked.filter_map(|check| check.short_of_rows(rows, confidence)).collect()
     }
 }
 
@@ -83,6 +84,18 @@ impl Check {
         );
         let place = self.places.get(key).or_else(|| self.places.get("metric")).copied();
         Some(Shortage { diagnostic: Diagnostic::new(&self.file, message).at(place).help(help), hopeless })
+    }
+
+    /// The fewest rows on which the check could be shown to hold at all.
+    pub(super) fn least_rows(&self, confidence: f64) -> u64 {
+        let of_subject = match &self.subject {
+            CheckSubject::Metric(subject) => self.fewest_rows(subject, confidence).map(|(rows, _)| rows),
+            _ => None,
+        };
+        // Where every row speaks for the candidate, n of them are wrong by chance once in 2^n.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number above zero")]
+        let of_chance = (1.0 - confidence).log2().abs().ceil() as u64;
+        of_subject.unwrap_or(of_chance)
     }
 
     /// The fewest rows on which the check could be shown to hold, and whether that is of the best case that there can be; in

@@ -124,6 +124,15 @@ pub(super) fn failed(subject: &Subject<'_>, reason: &str, place: &Place<'_>) -> 
     format!("{} cannot be judged: {reason}; {}", subject.words, asked(subject.check, place))
 }
 
+/// A check whose test set is used up.
+pub(super) fn used_up(subject: &Subject<'_>, uses: &str, needed: u64, place: &Place<'_>) -> String {
+    let Subject { words, check } = subject;
+    format!(
+        "{words} cannot be judged on rows that are used up ({uses}): it needs at least {needed} fresh rows; {}",
+        asked(check, place)
+    )
+}
+
 /// A check where there is too little to bound it.
 pub(super) fn too_few(subject: &Subject<'_>, unit: &str, came: u64, expected: u64, place: &Place<'_>) -> String {
     let Subject { words, check } = subject;
@@ -242,6 +251,8 @@ fn digits_for(wanted: Wanted, interval: &Interval) -> usize {
 
 /// A share as people say it: `95 %`, `97.5 %`.
 pub(super) fn percent(share: f64) -> String {
-    let rounded = format!("{:.4}", share * 100.0);
+    // With digits enough that what is not all is not told as all.
+    let digits = (4..14).find(|digits| !format!("{:.digits$}", share * 100.0).starts_with("100")).unwrap_or(4);
+    let rounded = format!("{:.digits$}", share * 100.0);
     format!("{} %", rounded.trim_end_matches('0').trim_end_matches('.'))
 }

@@ -51,6 +51,8 @@ pub(super) enum Turn {
     /// Opening a run that may be there already: two who look at once would both find that it is not. Taken before anything
     /// else is locked.
     Open = 0x513,
+    /// Counting a use of a test set: numbers are given in order, and rows that are new are added once.
+    TestSet = 0x514,
 }
 
 /// A pool of connections.

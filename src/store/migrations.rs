@@ -34,6 +34,7 @@ pub(super) const SQLITE: &[Version] = &[
     (12, "evidence", include_str!("migrations/sqlite/0012_evidence.sql")),
     (13, "storage", include_str!("migrations/sqlite/0013_storage.sql")),
     (14, "scale", include_str!("migrations/sqlite/0014_scale.sql")),
+    (15, "test sets", include_str!("migrations/sqlite/0015_test_sets.sql")),
 ];
 
 pub(super) const POSTGRES: &[Version] = &[
@@ -50,6 +51,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (12, "evidence", include_str!("migrations/postgres/0012_evidence.sql")),
     (13, "storage", include_str!("migrations/postgres/0013_storage.sql")),
     (14, "scale", include_str!("migrations/postgres/0014_scale.sql")),
+    (15, "test sets", include_str!("migrations/postgres/0015_test_sets.sql")),
 ];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.

@@ -35,6 +35,7 @@ mod revisions;
 mod runs;
 mod settling;
 mod steering;
+mod test_sets;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -72,6 +73,7 @@ pub use repositories::{Learned, PinnedRepository};
 pub use retention::{AuditRetention, LogRetention, Removal, Removed, RemovedRun, Retention, RunRetention};
 pub use revisions::Again;
 pub use runs::{QueuePlace, RunCursor, RunFilter};
+pub use test_sets::NewUse;
 pub use tokens::{Role, Token, TokenSecret};
 pub use trained::Trained;
 pub use turns::BranchTurn;

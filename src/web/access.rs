@@ -49,6 +49,11 @@ impl Caller {
         self.scope.as_ref().is_none_or(|scope| scope.contains(source))
     }
 
+    /// Whether the caller sees figures that are kept from authors: whoever may read the audit log.
+    pub(super) fn is_auditor(&self) -> bool {
+        self.role >= Role::Admin
+    }
+
     /// The sources the token covers; all if `None`.
     pub(super) fn scope(&self) -> Option<Vec<SourceName>> {
         self.scope.clone()

@@ -47,6 +47,7 @@ pub(super) async fn show(
     let run = shared.opened_by(&id, &link, &extensions).await?;
     let transitions = shared.store.transitions(run.id).await?;
     let picture = format!("{}/verdict.svg?key={}", run.id, link.key);
+    let run = shared.as_authors_see(run).await?;
     let page = pipeline::page_of(&run, &transitions, &picture);
     Ok((HEADERS, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response())
 }
@@ -59,12 +60,24 @@ pub(super) async fn picture(
     extensions: Extensions,
 ) -> Result<Response, Problem> {
     let run = shared.opened_by(&id, &link, &extensions).await?;
+    let run = shared.as_authors_see(run).await?;
     let verdict = run.verdict.as_ref().ok_or_else(no_such_page)?;
     let picture = pipeline::picture_of(verdict);
     Ok((HEADERS, [(header::CONTENT_TYPE, "image/svg+xml; charset=utf-8")], picture).into_response())
 }
 
 impl Shared {
+    /// A run without the figures that are kept from authors, unless its test set is used up.
+    pub(super) async fn as_authors_see(&self, run: Run) -> Result<Run, StoreError> {
+        let Some(verdict) = run.verdict.as_ref().filter(|verdict| verdict.is_withheld()) else { return Ok(run) };
+        let ended = match &verdict.test_set {
+            Some(test_set) => self.store.is_used_up(&run.source, &run.model, &test_set.rows).await?,
+            None => false,
+        };
+        let verdict = if ended { verdict.clone() } else { verdict.for_authors().into_owned() };
+        Ok(Run { verdict: Some(verdict), ..run })
+    }
+
     /// The run that a link opens. Who has no good link does not learn whether there is such a run.
     async fn opened_by(&self, id: &str, link: &Link, extensions: &Extensions) -> Result<Run, Problem> {
         self.visitors.take(&peer_of(extensions), Instant::now()).map_err(too_often)?;

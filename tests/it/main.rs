@@ -20,6 +20,7 @@ mod hostile_clients;
 mod init;
 mod notes;
 mod papers;
+mod plan;
 mod push;
 mod recorded;
 mod reload;

@@ -78,14 +78,29 @@ pub struct SampleRequest {
     /// Columns whose values are compared between training and recent data.
     #[serde(default)]
     pub drift: Vec<String>,
+    /// Whether test rows are told apart by what is in them: a digest of each, whatever a model looks at.
+    #[serde(default)]
+    pub rows: bool,
 }
 
 impl SampleRequest {
+    /// The file of digests of test rows: [`Self::ROW_BYTES`] a row, in the order of the predictions, most significant first. It
+    /// is empty where there are more than [`Self::MOST_ROWS`].
+    pub const ROWS: &'static str = "rows.bin";
+    /// Bytes of a row's digest that are kept: enough that rows that differ have different ones.
+    pub const ROW_BYTES: usize = 8;
+    /// Rows that are told apart; of larger sets only the whole is known.
+    pub const MOST_ROWS: usize = 2_000_000;
+
     /// The files in `out/samples/`, of those that are asked for.
     pub fn files(&self) -> Vec<&'static str> {
         let drift = !self.drift.is_empty();
-        let files =
-            [("training.parquet", self.leakage || drift), ("test.parquet", self.leakage), ("recent.parquet", drift)];
+        let files = [
+            ("training.parquet", self.leakage || drift),
+            ("test.parquet", self.leakage),
+            ("recent.parquet", drift),
+            (Self::ROWS, self.rows),
+        ];
         files.into_iter().filter_map(|(file, is_wanted)| is_wanted.then_some(file)).collect()
     }
 }

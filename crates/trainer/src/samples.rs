@@ -33,7 +33,7 @@ type Sample = Vec<(String, Values)>;
 
 /// Writes the samples that are asked for. Rows are read in terms of the candidate's classes and columns.
 pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, workplace: &Workplace<'_>) -> Result<(), Fault> {
-    let SampleRequest { leakage, drift } = &job.samples;
+    let SampleRequest { leakage, drift, rows } = &job.samples;
     if job.samples.files().is_empty() {
         return Ok(());
     }
@@ -57,7 +57,12 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, workplace: &W
     }
     let folder = workplace.output.join("samples");
     std::fs::create_dir_all(&folder).map_err(|error| failure::of_file(&folder, &error))?;
-    for file in job.samples.files() {
+    if *rows {
+        let digests = data::row_digests(&job.model, &source)?;
+        let content: Vec<u8> = digests.iter().flat_map(|digest| digest.to_be_bytes()).collect();
+        output::write(&folder.join(SampleRequest::ROWS), &content)?;
+    }
+    for file in job.samples.files().into_iter().filter(|file| *file != SampleRequest::ROWS) {
         let sample = match file {
             "training.parquet" => &training,
             "test.parquet" => &test,

@@ -3,6 +3,7 @@
 use slipway_contract::Metric;
 use slipway_contract::metrics::Average;
 
+use super::mcnemar;
 use super::newcombe::{self, Pairs};
 use super::{normal, wilson};
 
@@ -26,6 +27,33 @@ pub(in crate::policy) fn share(share: f64, rows: f64, confidence: f64) -> (f64, 
 /// Newcombe's bounds of the difference of two models that are right on each of so many rows: z²/(n + z²) to each side.
 pub(in crate::policy) fn no_difference(rows: f64, confidence: f64) -> (f64, f64) {
     newcombe::bounds(Pairs { both: rows, ..Pairs::default() }, normal::quantile(confidence))
+}
+
+/// Newcombe's bounds of the difference of two models on these rows, each wrong with probability `error`.
+pub(in crate::policy) fn difference(pairs: Pairs, error: f64) -> (f64, f64) {
+    newcombe::bounds(pairs, normal::quantile(1.0 - error))
+}
+
+/// On how many of `differing` rows on which one model alone is right the candidate has to be that one, for `McNemar`'s test to
+/// say that it is better; more than there are if no number does.
+pub(in crate::policy) fn fewest_wins(differing: f64, error: f64) -> f64 {
+    mcnemar::fewest_wins(differing, error)
+}
+
+/// How many standard errors a resampled figure's bound is away from its estimate: √(n/(n−1)) t of n−1 degrees of freedom.
+pub(in crate::policy) fn reach_of_resampling(units: f64, error: f64) -> f64 {
+    let freedom = (units - 1.0).max(1.0);
+    (units / freedom).sqrt() * normal::student(1.0 - error, freedom)
+}
+
+/// Share of the standard normal distribution below `deviations`.
+pub(in crate::policy) fn normal_below(deviations: f64) -> f64 {
+    normal::share_below(deviations)
+}
+
+/// The standard normal deviation with a share of `share` below it.
+pub(in crate::policy) fn normal_quantile(share: f64) -> f64 {
+    normal::quantile(share)
 }
 
 /// The fewest rows that `suffice`, where more than enough always do; `None` if that is more than anyone has.

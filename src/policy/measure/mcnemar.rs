@@ -39,6 +39,29 @@ pub(super) fn bounds(pairs: Pairs, error: f64) -> (f64, f64) {
     (difference(lower), difference(upper))
 }
 
+/// The fewest of `differing` rows on which only the candidate is right that show that it is better, wrong with probability
+/// `error`: the smallest count at which the lower bound of [`bounds`] is not below zero.
+pub(super) fn fewest_wins(differing: f64, error: f64) -> f64 {
+    if differing > MANY {
+        let z = normal::quantile(1.0 - error);
+        let (mut few, mut enough) = (differing / 2.0, differing + 1.0);
+        while enough - few > 1.0 {
+            let middle = f64::midpoint(few, enough).floor();
+            *if wilson::bounds(middle, differing, z).0 >= 0.5 { &mut enough } else { &mut few } = middle;
+        }
+        return enough;
+    }
+    let weight = if differing < FEW { 1.0 } else { 0.5 };
+    // From the end on: the probability of more than `wins`, and of exactly so many.
+    let (mut wins, mut beyond, mut exactly) = (differing, 0.0, 0.5_f64.powf(differing));
+    while wins > 0.0 && beyond + weight * exactly <= error {
+        beyond += exactly;
+        exactly *= wins / (differing - wins + 1.0);
+        wins -= 1.0;
+    }
+    wins + 1.0
+}
+
 /// The share of successes at which `seen` or more of `trials` have the probability `error`; the count seen itself weighs
 /// `weight`: one for Clopper and Pearson's bound, a half for the mid-p one.
 fn lower_share(seen: f64, trials: f64, error: f64, weight: f64) -> f64 {

@@ -17,7 +17,10 @@ mod wilson;
 
 pub(super) use bootstrap::{FEWEST_UNITS, of_samples};
 pub(super) use figure::Counted;
-pub(super) use least::{fewest, is_share, no_difference, share};
+pub(super) use least::{
+    difference, fewest, fewest_wins, is_share, no_difference, normal_below, normal_quantile, reach_of_resampling, share,
+};
+pub(super) use newcombe::Pairs;
 pub(super) use question::{NoInterval, Question};
 pub(super) use spread::{Measurement, Spread};
 

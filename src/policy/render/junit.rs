@@ -56,7 +56,7 @@ pub fn junit(verdict: &Verdict) -> String {
                 format!("<error type=\"{}\" message=\"{sentence}\"/>", case.outcome.name())
             }
             CheckOutcome::Skipped => format!("<skipped message=\"{sentence}\"/>"),
-            CheckOutcome::Pass | CheckOutcome::Warned | CheckOutcome::Excepted => {
+            CheckOutcome::Pass | CheckOutcome::Warned | CheckOutcome::Excepted | CheckOutcome::Withheld => {
                 format!("<system-out>{}: {sentence}</system-out>", case.outcome.name())
             }
         };

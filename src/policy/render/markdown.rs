@@ -103,6 +103,7 @@ fn mark(outcome: CheckOutcome) -> &'static str {
         CheckOutcome::Warned => "⚠️",
         CheckOutcome::Skipped => "➖",
         CheckOutcome::Excepted => "📝",
+        CheckOutcome::Withheld => "🔒",
     }
 }
 

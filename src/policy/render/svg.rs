@@ -84,7 +84,7 @@ fn colour(outcome: CheckOutcome) -> &'static str {
         CheckOutcome::Pass => "#1a7f37",
         CheckOutcome::Fail => "#cf222e",
         CheckOutcome::Inconclusive | CheckOutcome::NeedsApproval | CheckOutcome::Warned => "#9a6700",
-        CheckOutcome::Skipped | CheckOutcome::Excepted => "#6e7781",
+        CheckOutcome::Skipped | CheckOutcome::Excepted | CheckOutcome::Withheld => "#6e7781",
     }
 }
 

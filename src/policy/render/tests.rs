@@ -26,6 +26,7 @@ fn check(outcome: CheckOutcome, sentence: &str) -> CheckResult {
         rows_to_decide: None,
         slices: Vec::new(),
         exception: None,
+        is_withheld: false,
     }
 }
 
@@ -39,6 +40,7 @@ fn verdict(checks: Vec<CheckResult>) -> Verdict {
         candidate: Digest::of(b"candidate"),
         champion: Some(Digest::of(b"champion")),
         rows: 1_000,
+        test_set: None,
         notes: Vec::new(),
         checks,
     }

@@ -10,7 +10,9 @@ use sqlx::AssertSqlSafe;
 
 use super::{World, delivery_named, head, name, on_both_databases, postgres, run};
 use crate::domain::{Actor, Approval, DeliveryState, Document, Hold, RunId};
-use crate::store::{BackupError, Dump, NewAuditEntry, PostgresUrl, Role, Settings, Settled, Store, Trained, restore};
+use crate::store::{
+    BackupError, Dump, NewAuditEntry, NewUse, PostgresUrl, Role, Settings, Settled, Store, Trained, restore,
+};
 
 /// Rows of every kind.
 async fn filled(world: &World) {
@@ -49,6 +51,10 @@ async fn filled(world: &World) {
     let trained = Trained { run: RunId::new(), artifact: Digest::of(b"a"), report };
     world.store.record_trained(&Digest::of(b"k"), &trained).await.expect("recorded");
     world.store.identity().await.expect("made");
+    let (run, source, digest) = (RunId::new(), name("models"), Digest::of(b"rows"));
+    let (set, question) = (&digest, &digest);
+    let new = NewUse { run, source: &source, model: "m", set, rows: &[1, 2], question, figures: true };
+    world.store.record_use(&new).await.expect("recorded");
     fill_the_rest(&world.store).await;
 }
 

@@ -20,6 +20,7 @@ mod repositories;
 mod retention;
 mod runs;
 mod speed;
+mod test_sets;
 mod texts;
 mod tokens;
 mod trained;

@@ -136,7 +136,7 @@ pub(super) async fn approve(
     let actor = caller.actor();
     let approving = Box::pin(shared.pipeline.approve(&environment, &model, &artifact, &actor));
     let pipeline::Approved { run, objection } = shared.steer(&caller, what, approving).await?;
-    let run = shared.run_detail(&shared.pipeline.as_it_stands(run).await?).await?;
+    let run = shared.run_detail(&caller, &shared.pipeline.as_it_stands(run).await?).await?;
     Ok(Json(Approved { run, counts: objection.is_none(), objection }))
 }
 
@@ -248,7 +248,7 @@ pub(super) async fn roll_back(
     let actor = caller.actor();
     let rolling = Box::pin(shared.pipeline.roll_back(&environment, &model, to, &why, &actor));
     let run = shared.steer(&caller, what, rolling).await?;
-    Ok(Json(shared.run_detail(&run).await?))
+    Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
 /// Takes an artifact to an environment, where it is judged and has to follow the rules like any other.
@@ -277,7 +277,7 @@ pub(super) async fn promote(
     let (actor, scope) = (caller.actor(), caller.scope());
     let taking = Box::pin(shared.pipeline.take_to(&environment, &model, of, scope.as_deref(), &actor));
     let run = shared.steer(&caller, what, taking).await?;
-    Ok(Json(shared.run_detail(&run).await?))
+    Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
 /// Sees to it that nobody promotes an artifact of this source's model again, anywhere.

@@ -11,6 +11,7 @@ use crate::domain;
 use crate::pipeline;
 use crate::store::QueuePlace;
 use crate::web::Shared;
+use crate::web::access::Caller;
 use crate::web::problem::Problem;
 
 /// A run: one reaction to one revision of one model.
@@ -314,8 +315,15 @@ impl From<pipeline::Explanation> for Explanation {
 }
 
 impl Shared {
-    /// A run with its way so far.
-    pub(super) async fn run_detail(&self, run: &domain::Run) -> Result<RunDetail, Problem> {
+    /// A run with its way so far. Figures that are kept from authors are shown to those who may read the audit log.
+    pub(super) async fn run_detail(&self, caller: &Caller, run: &domain::Run) -> Result<RunDetail, Problem> {
+        let seen;
+        let run = if caller.is_auditor() {
+            run
+        } else {
+            seen = self.as_authors_see(run.clone()).await?;
+            &seen
+        };
         let transitions = self.store.transitions(run.id).await?;
         let queue = self.store.queue_place(run, Timestamp::now()).await?;
         Ok(RunDetail {

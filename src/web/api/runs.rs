@@ -108,7 +108,7 @@ pub(super) async fn show(
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<RunDetail> {
     let run = shared.run_for(&caller, id).await?;
-    Ok(Json(shared.run_detail(&run).await?))
+    Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
 /// Says why a run trained, or why it did not have to: its run key, part by part.

@@ -58,7 +58,7 @@ pub(super) async fn start(
     let actor = caller.actor();
     let starting = Box::pin(shared.pipeline.start(&name, &model, revision.as_ref(), &actor));
     let run = shared.steer(&caller, what, starting).await?;
-    Ok(Json(shared.run_detail(&run).await?))
+    Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
 /// Ends a run that has not begun to change its environment.
@@ -79,7 +79,7 @@ pub(super) async fn cancel(
     shared.run_for(&caller, id).await?;
     let (what, actor) = (Action::new("run.cancel", id.to_string()), caller.actor());
     let run = shared.steer(&caller, what, shared.pipeline.cancel(id, &actor)).await?;
-    Ok(Json(shared.run_detail(&run).await?))
+    Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
 /// Makes a stalled run due again.
@@ -100,5 +100,5 @@ pub(super) async fn retry(
     shared.run_for(&caller, id).await?;
     let (what, actor) = (Action::new("run.retry", id.to_string()), caller.actor());
     let run = shared.steer(&caller, what, shared.pipeline.retry(id, &actor)).await?;
-    Ok(Json(shared.run_detail(&run).await?))
+    Ok(Json(shared.run_detail(&caller, &run).await?))
 }

@@ -28,6 +28,48 @@ pub(super) struct Verdict {
     checks: Vec<Check>,
     /// What else a reader has to know, a sentence each.
     notes: Vec<String>,
+    /// The use of the test set; null for verdicts of earlier versions.
+    test_set: Option<TestSet>,
+}
+
+/// A use of a test set.
+#[derive(Serialize, ToSchema)]
+struct TestSet {
+    /// Digest of its rows, whatever their order and the name of their file.
+    rows: String,
+    /// Which use this is, from one.
+    #[serde(rename = "use")]
+    number: u32,
+    /// How many uses the policy allows; null if it does not limit them.
+    uses: Option<u32>,
+    /// What authors are shown: `figures` or `verdict`.
+    feedback: Feedback,
+    /// Rows that were left out because they are used up.
+    used_up: u64,
+}
+
+/// What authors are shown of a verdict.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Feedback {
+    Figures,
+    Verdict,
+}
+
+impl From<&domain::TestSetUse> for TestSet {
+    fn from(told: &domain::TestSetUse) -> Self {
+        let domain::TestSetUse { rows, number, allowed, feedback, used_up } = told;
+        Self {
+            rows: rows.to_string(),
+            number: *number,
+            uses: *allowed,
+            feedback: match feedback {
+                domain::Feedback::Figures => Feedback::Figures,
+                domain::Feedback::Verdict => Feedback::Verdict,
+            },
+            used_up: *used_up,
+        }
+    }
 }
 
 /// A policy that no other can loosen.
@@ -60,6 +102,8 @@ enum CheckOutcome {
     Warned,
     Skipped,
     Excepted,
+    /// Kept from authors until the test set is used up.
+    Withheld,
 }
 
 /// One check.
@@ -148,6 +192,7 @@ impl From<&domain::Verdict> for Verdict {
             rows: verdict.rows,
             checks: verdict.checks.iter().map(Check::from).collect(),
             notes: verdict.notes.clone(),
+            test_set: verdict.test_set.as_ref().map(TestSet::from),
         }
     }
 }
@@ -191,6 +236,7 @@ impl From<domain::CheckOutcome> for CheckOutcome {
             domain::CheckOutcome::Warned => Self::Warned,
             domain::CheckOutcome::Skipped => Self::Skipped,
             domain::CheckOutcome::Excepted => Self::Excepted,
+            domain::CheckOutcome::Withheld => Self::Withheld,
         }
     }
 }

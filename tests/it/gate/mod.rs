@@ -6,6 +6,7 @@ mod fitting;
 mod floors;
 mod seeds;
 mod tables;
+mod test_sets;
 
 use serde_json::Value;
 

@@ -4,6 +4,7 @@ mod csv_file;
 mod csv_table;
 mod file;
 mod idx;
+mod row_digests;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,6 +16,7 @@ use tch::{Kind, Tensor};
 
 use crate::definable;
 use file::Source;
+pub(crate) use row_digests::row_digests;
 
 /// Rows with their labels.
 pub(crate) struct Rows {

@@ -117,3 +117,33 @@ fn samples_hold_a_digest_of_every_row_and_the_columns_that_are_compared() {
         assert_eq!(column(&bench, &file, "region").len(), rows);
     }
 }
+
+/// The digests of the test rows, in their order.
+fn row_digests(bench: &Bench) -> Vec<Vec<u8>> {
+    let samples = json!({"samples": {"rows": true}});
+    let ended = bench.evaluate_with(&model(), "candidate.safetensors", &samples);
+    assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
+    bench.output("samples/rows.bin").chunks(8).map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn rows_are_told_apart_by_all_of_their_cells_whatever_their_order() {
+    let bench = bench();
+    bench.train(&model(), 1);
+    bench.keep_weights("candidate.safetensors");
+    let before = row_digests(&bench);
+    assert_eq!((before.len(), before.iter().all(|digest| digest.len() == 8)), (40, true));
+
+    let text = with_regions(40);
+    let (header, rows) = text.split_once('\n').expect("a header");
+    let mut reversed: Vec<&str> = rows.lines().collect();
+    reversed.reverse();
+    // A cell that is not learnt from tells rows apart as well.
+    let changed = reversed[0].replace("north", "east").replace("south", "east");
+    reversed[0] = &changed;
+    bench.write("test.csv", format!("{header}\n{}\n", reversed.join("\n")));
+    let mut after = row_digests(&bench);
+    after.reverse();
+    assert_eq!(after[..39], before[..39]);
+    assert_ne!(after[39], before[39]);
+}

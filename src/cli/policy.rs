@@ -1,0 +1,223 @@
+//! `slipway policy`: what a policy asks of test rows.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::exit::{self, Exit, Failure};
+use super::form::Format;
+use super::output::{self, text, things};
+use crate::policy::{Assumptions, Policy};
+
+/// Plan test sets for a policy.
+#[derive(Debug, Args)]
+pub(super) struct PolicyCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// How many labelled test rows each check needs, or what a number of them can show
+    Plan(Plan),
+}
+
+/// How many labelled test rows each check needs, or what a number of them can show.
+#[derive(Debug, Args)]
+struct Plan {
+    /// The policy file
+    policy: PathBuf,
+    /// Test rows; without it, how many are needed is said
+    #[arg(long, value_name = "N")]
+    rows: Option<u64>,
+    /// Share of rows on which candidate and champion differ in being right
+    #[arg(long, value_name = "SHARE", default_value_t = Assumptions::usual().disagreement)]
+    disagreement: f64,
+    /// The champion's figure
+    #[arg(long, value_name = "FIGURE", default_value_t = Assumptions::usual().expected)]
+    expected: f64,
+    /// Standard deviation of what one row adds to a figure that is no share of rows; where models are compared, of their
+    /// difference on a row
+    #[arg(long, value_name = "FIGURE")]
+    deviation: Option<f64>,
+    /// Slices that `slice: {by: …}` cuts the rows into
+    #[arg(long, value_name = "N", default_value_t = Assumptions::usual().slices)]
+    slices: u32,
+    /// A true difference whose power is said; may be given several times
+    #[arg(long, value_name = "FIGURE")]
+    difference: Vec<f64>,
+    /// Uses of the test set that are paid for, in place of the policy's
+    #[arg(long, value_name = "N")]
+    uses: Option<u32>,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl PolicyCommand {
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let Action::Plan(plan) = self.action;
+        plan.run()
+    }
+}
+
+impl Plan {
+    fn run(self) -> Result<Exit, Failure> {
+        let Self { policy, rows, disagreement, expected, deviation, slices, difference, uses, format } = self;
+        let assumptions =
+            Assumptions { rows, disagreement, expected, deviation, slices, differences: difference, uses };
+        if let Some(flaw) = assumptions.flaw() {
+            return Err(exit::invalid(flaw));
+        }
+        let plan = read_policy(&policy)?.plan(&assumptions);
+        let document = serde_json::to_value(&plan).map_err(exit::defect)?;
+        format.show(&document, |plan, _| as_text(plan))?;
+        Ok(Exit::Done)
+    }
+}
+
+/// A policy with what it extends, whose paths are relative to the file that names them.
+pub(super) fn read_policy(path: &Path) -> Result<Policy, Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
+    let find = |from: &str, path: &str| {
+        let path = Path::new(from).parent().unwrap_or(Path::new("")).join(path);
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        Ok((path.display().to_string(), text))
+    };
+    Policy::read_with(&name, &text, &find).map_err(|problems| exit::invalid(super::check::join(&problems)))
+}
+
+fn as_text(plan: &Value) -> String {
+    let mut blocks = vec![heading(plan)];
+    blocks.extend(things(plan, "checks").iter().map(|check| of_check(check, plan["rows"].is_u64())));
+    blocks.join("\n\n")
+}
+
+fn heading(plan: &Value) -> String {
+    let mut lines = vec![match plan["rows"].as_u64() {
+        Some(rows) => format!("{} on {} test rows", text(plan, "policy"), thousands(rows)),
+        None => text(plan, "policy").to_owned(),
+    }];
+    if let Some(uses) = plan["uses"].as_u64() {
+        let adaptivity = text(plan, "adaptivity");
+        lines.push(format!("one test set judges {uses} candidates (adaptivity: {adaptivity}); bounds pay for that"));
+    }
+    if let Some(rows) = plan["rows_needed"].as_u64() {
+        lines.push(format!("all checks need about {} rows", thousands(rows)));
+    }
+    lines.join("\n")
+}
+
+fn of_check(check: &Value, with_rows: bool) -> String {
+    let name = check["name"].as_str().map_or_else(String::new, |name| format!("{name}: "));
+    let line = check["line"].as_u64().unwrap_or_default();
+    let mut lines = vec![format!(
+        "{name}{} {} ({}:{line})",
+        text(check, "metric"),
+        text(check, "requirement"),
+        text(check, "file")
+    )];
+    if let Some(why) = check["skipped"].as_str() {
+        lines.push(format!("  not planned: {why}"));
+        return lines.join("\n");
+    }
+    let unit = text(check, "unit");
+    let confidence = check["confidence"].as_f64().unwrap_or_default();
+    lines.push(format!("  each bound at a confidence of {}", precise(confidence)));
+    for assumed in things(check, "assumptions").iter().filter_map(Value::as_str) {
+        lines.push(format!("  assumed: {assumed}"));
+    }
+    if let Some(rows) = check["rows_at_best"].as_u64() {
+        lines.push(format!("  no model passes on fewer than {} {unit}", thousands(rows)));
+    }
+    if with_rows {
+        lines.push(match check["passes_from"].as_f64() {
+            Some(figure) => format!("  passes from {} on, as measured", figure_of(figure)),
+            None => "  no figure passes on so few rows".to_owned(),
+        });
+        lines.push(match check["smallest_difference"].as_f64() {
+            Some(difference) => format!("  smallest true difference shown with 80 % power: {}", figure_of(difference)),
+            None => "  no true difference is shown with 80 % power".to_owned(),
+        });
+    }
+    lines.push(indented(&differences(check, with_rows)));
+    lines.push(indented(&uses(check)));
+    lines.join("\n")
+}
+
+fn differences(check: &Value, with_rows: bool) -> String {
+    let rows = things(check, "differences");
+    let has = |key: &str| rows.iter().any(|row| row[key].is_u64());
+    let (sliced, paired) = (has("rows_per_slice"), has("rows_unpaired"));
+    let mut header = vec!["BETTER BY"];
+    let optional =
+        [(with_rows, "POWER"), (true, "ROWS FOR 80 %"), (sliced, "IN EACH SLICE"), (paired, "IF NOT PAIRED")];
+    header.extend(optional.iter().filter(|(is_shown, _)| *is_shown).map(|(_, name)| *name));
+    let row = |row: &Value| {
+        let count = |key: &str| row[key].as_u64().map_or_else(|| "–".to_owned(), thousands);
+        let power = row["power"].as_f64().map_or_else(|| "–".to_owned(), |power| format!("{:.0} %", power * 100.0));
+        let mut cells = vec![figure_of(row["difference"].as_f64().unwrap_or_default())];
+        let optional = [
+            (with_rows, power),
+            (true, count("rows_needed")),
+            (sliced, count("rows_per_slice")),
+            (paired, count("rows_unpaired")),
+        ];
+        cells.extend(optional.into_iter().filter(|(is_shown, _)| *is_shown).map(|(_, cell)| cell));
+        cells
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(row).collect();
+    output::table(&header, &rows)
+}
+
+fn uses(check: &Value) -> String {
+    let at = figure_of(check["uses_at"].as_f64().unwrap_or_default());
+    let row = |row: &Value| {
+        let count = |key: &str| row[key].as_u64().map_or_else(|| "–".to_owned(), thousands);
+        vec![row["uses"].as_u64().unwrap_or_default().to_string(), count("none"), count("full")]
+    };
+    let rows: Vec<Vec<String>> = things(check, "uses").iter().map(row).collect();
+    let table = output::table(&["USES", "ROWS, ADAPTIVITY NONE", "ROWS, ADAPTIVITY FULL"], &rows);
+    format!("rows for 80 % power if better by {at}, by uses of one test set:\n{table}")
+}
+
+fn indented(block: &str) -> String {
+    block.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// A figure without what rounding adds.
+fn figure_of(figure: f64) -> String {
+    let shown = format!("{figure:.5}");
+    shown.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A confidence with digits enough to tell it from one.
+fn precise(confidence: f64) -> String {
+    let digits = (4..16).find(|digits| !format!("{confidence:.digits$}").starts_with('1')).unwrap_or(16);
+    format!("{:.1$}", confidence, digits + 1).trim_end_matches('0').to_owned()
+}
+
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_told_for_people() {
+        assert_eq!([0.01, 0.0, 1.5].map(figure_of), ["0.01", "0", "1.5"]);
+        assert_eq!([0.95, 0.9975, 1.0 - 5e-8].map(precise), ["0.95", "0.9975", "0.99999995"]);
+        assert_eq!([7, 1_234, 1_000_000].map(thousands), ["7", "1,234", "1,000,000"]);
+    }
+}

@@ -1,0 +1,207 @@
+//! Uses of test sets: each verdict is counted under the rows that it rests on, and rows that are used up are left out.
+
+use slipway_contract::{Digest, SampleRequest};
+
+use super::evaluate::{SAMPLES, document_name};
+use super::policies::Policies;
+use super::{Pipeline, StepError};
+use crate::domain::{EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, TestSetUse, Verdict, Wear};
+use crate::evaluation::Evaluation;
+use crate::policy::{TestSet, Uses};
+use crate::store::NewUse;
+
+/// A use of a test set by a run, counted before anything is judged.
+pub(super) struct Counted {
+    set: Digest,
+    rows: Vec<u64>,
+    question: Digest,
+    rule: Option<TestSet>,
+    wear: Wear,
+}
+
+impl Pipeline {
+    /// Counts the run's use of its test set. The same question by the same run is one use, however often the step is done.
+    pub(super) async fn count_use(
+        &self,
+        run: &Run,
+        record: &EvaluationRecord,
+        policies: &Policies,
+        candidate: &Evaluation,
+    ) -> Result<Counted, StepError> {
+        let mut rows = self.row_digests(run, record).await?;
+        if rows.len() != candidate.table.len() {
+            // An evaluation of an earlier version, or more rows than are told apart: only the whole is known.
+            rows.clear();
+        }
+        let set = set_of(&rows, &candidate.report.data);
+        let question = question_of(record, &set, policies);
+        let rule = policies.test_set();
+        let counted = Counted { set, rows, question, rule, wear: Wear { parts: Vec::new(), of_row: Vec::new() } };
+        let wear = self.store.record_use(&counted.new_use(run)).await?;
+        Ok(Counted { wear, ..counted })
+    }
+
+    /// Notes what became of a use.
+    pub(super) async fn settle_use(&self, run: &Run, counted: &Counted, verdict: &Verdict) -> Result<(), StepError> {
+        let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
+        self.store.settle_use(&counted.new_use(run), passed, &counted.used_up_by_this(passed)).await?;
+        Ok(())
+    }
+
+    async fn row_digests(&self, run: &Run, record: &EvaluationRecord) -> Result<Vec<u64>, StepError> {
+        let (Some(artifact), Some(digest)) = (&run.artifact, record.samples.get(SampleRequest::ROWS)) else {
+            return Ok(Vec::new());
+        };
+        let name = document_name(run.id, SAMPLES, SampleRequest::ROWS);
+        let bytes = self.artifacts.get_document(artifact, &name, digest).await?;
+        let hash = |bytes: &[u8]| bytes.iter().fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+        Ok(bytes.chunks_exact(SampleRequest::ROW_BYTES).map(hash).collect())
+    }
+}
+
+impl Counted {
+    fn new_use<'a>(&'a self, run: &'a Run) -> NewUse<'a> {
+        NewUse {
+            run: run.id,
+            source: &run.source,
+            model: &run.model,
+            set: &self.set,
+            rows: &self.rows,
+            question: &self.question,
+            figures: self.feedback() == Feedback::Figures,
+        }
+    }
+
+    fn feedback(&self) -> Feedback {
+        self.rule.map_or(Feedback::Figures, TestSet::feedback)
+    }
+
+    /// Whether each part may judge no more.
+    fn used_up(&self) -> Vec<bool> {
+        let of = |part: &crate::domain::PartWear| {
+            self.rule.is_some_and(|rule| part.is_used_up(rule.uses(), rule.adaptivity()))
+        };
+        self.wear.parts.iter().map(of).collect()
+    }
+
+    /// The parts that may judge no more once this use has.
+    fn used_up_by_this(&self, passed: bool) -> Vec<i64> {
+        let Some(rule) = self.rule else { return Vec::new() };
+        let after = self.wear.parts.iter().map(|part| crate::domain::PartWear {
+            uses: part.uses.saturating_add(1),
+            passed: part.passed || passed,
+            ..*part
+        });
+        after.filter(|part| part.is_used_up(rule.uses(), rule.adaptivity())).map(|part| part.part).collect()
+    }
+
+    /// The rows that may judge, if they are only some of them.
+    pub(super) fn fresh(&self) -> Option<Vec<u32>> {
+        let used_up = self.used_up();
+        if self.wear.of_row.is_empty() || !used_up.contains(&true) || !used_up.contains(&false) {
+            return None;
+        }
+        let rows = (0..).zip(&self.wear.of_row);
+        Some(rows.filter(|(_, part)| !used_up[**part as usize]).map(|(row, _)| row).collect())
+    }
+
+    /// The use as the verdict tells it.
+    pub(super) fn uses(&self) -> Uses {
+        let used_up = self.used_up();
+        let is_used_up = !used_up.is_empty() && used_up.iter().all(|used_up| *used_up);
+        let judging = self.wear.parts.iter().zip(&used_up).filter(|(_, used_up)| is_used_up || !**used_up);
+        let before = judging.map(|(part, _)| part.uses).max().unwrap_or(0);
+        let left_out = if is_used_up { 0 } else { self.fresh().map_or(0, |fresh| self.rows.len() - fresh.len()) };
+        let told = TestSetUse {
+            rows: self.set.clone(),
+            number: before.saturating_add(1),
+            allowed: self.rule.map(TestSet::uses),
+            feedback: self.feedback(),
+            used_up: left_out as u64,
+        };
+        Uses { told, is_used_up }
+    }
+}
+
+/// Digest of the rows in rising order of their own; of the files where rows are not told apart.
+fn set_of(rows: &[u64], data: &Digest) -> Digest {
+    if rows.is_empty() {
+        return data.clone();
+    }
+    let mut sorted = rows.to_vec();
+    sorted.sort_unstable();
+    let bytes: Vec<u8> = sorted.iter().flat_map(|row| row.to_be_bytes()).collect();
+    Digest::of(&bytes)
+}
+
+/// What is asked: the predictions that are judged, by which policies. Equal questions have equal answers, so a second one tells
+/// nobody anything.
+fn question_of(record: &EvaluationRecord, set: &Digest, policies: &Policies) -> Digest {
+    let EvaluationRecord { candidate, champion, champion_unusable, seeds, .. } = record;
+    let predictions = [candidate].into_iter().chain(champion).chain(seeds);
+    let predictions = predictions.map(|EvaluationDigests { predictions, .. }| predictions.to_string());
+    let parts: Vec<String> = predictions
+        .chain([champion.is_some().to_string(), champion_unusable.is_some().to_string(), set.to_string()])
+        .chain(policies.digests().map(ToString::to_string))
+        .collect();
+    Digest::of(parts.join("\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Adaptivity, PartWear};
+    use crate::policy::Policy;
+
+    fn counted(rule: &str, parts: Vec<PartWear>, of_row: Vec<u32>) -> Counted {
+        let text =
+            "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: p}\nspec:\n  checks: [{leakage: {}}]\n";
+        let policy = Policy::read("p.yaml", &format!("{text}{rule}")).expect("a policy");
+        let (set, question) = (Digest::of(b"set"), Digest::of(b"question"));
+        let rows = (0..of_row.len() as u64).collect();
+        Counted { set, rows, question, rule: policy.test_set(), wear: Wear { parts, of_row } }
+    }
+
+    fn part(part: i64, uses: u32) -> PartWear {
+        PartWear { part, uses, figures: false, passed: false }
+    }
+
+    #[test]
+    fn rows_that_are_used_up_are_left_out_and_fresh_ones_judge() {
+        let rule = "  test_set: {uses: 3}\n";
+        let some = counted(rule, vec![part(1, 3), part(2, 1)], vec![0, 1, 0, 1, 1]);
+        assert_eq!(some.fresh(), Some(vec![1, 3, 4]));
+        let Uses { told, is_used_up } = some.uses();
+        assert_eq!((told.words().as_str(), told.used_up, is_used_up), ("use 2 of 3", 2, false));
+        assert_eq!(some.used_up_by_this(false), [1]);
+
+        let all = counted(rule, vec![part(1, 3), part(2, 4)], vec![0, 1]);
+        assert_eq!((all.fresh(), all.uses().is_used_up), (None, true));
+        let last = counted(rule, vec![part(7, 2)], Vec::new());
+        assert_eq!((last.fresh(), last.uses().is_used_up, last.used_up_by_this(false)), (None, false, vec![7]));
+    }
+
+    #[test]
+    fn a_pass_uses_rows_up_where_the_set_is_replaced_after_it() {
+        let rule = "  test_set: {uses: 9, adaptivity: first_change, feedback: verdict}\n";
+        let counted = counted(rule, vec![part(1, 0)], Vec::new());
+        assert_eq!(counted.rule.map(TestSet::adaptivity), Some(Adaptivity::FirstChange));
+        assert_eq!((counted.used_up_by_this(false), counted.used_up_by_this(true)), (vec![], vec![1]));
+    }
+
+    #[test]
+    fn without_a_rule_uses_are_only_counted() {
+        let counted = counted("", vec![part(1, 500)], Vec::new());
+        let Uses { told, is_used_up } = counted.uses();
+        assert_eq!((told.words().as_str(), is_used_up), ("use 501", false));
+        assert!(counted.used_up_by_this(true).is_empty());
+    }
+
+    #[test]
+    fn a_set_is_the_same_in_any_order() {
+        let data = Digest::of(b"files");
+        assert_eq!(set_of(&[3, 1, 2], &data), set_of(&[1, 2, 3], &data));
+        assert_ne!(set_of(&[1, 2, 3], &data), set_of(&[1, 2], &data));
+        assert_eq!(set_of(&[], &data), data);
+    }
+}

@@ -1,0 +1,233 @@
+//! Uses of test sets: which rows have judged candidates of a model, how often, and what people were shown. Kept for good: a
+//! use that is forgotten would make rows look fresh.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::{Turn, millis};
+use super::written::text;
+use super::{Store, StoreError};
+use crate::domain::{PartWear, RunId, SourceName, Wear};
+
+/// Distinct rows of a model that are remembered; the oldest parts beyond them are forgotten.
+const MOST_ROWS: usize = 8_000_000;
+
+/// Bytes of a row's digest.
+const ROW_BYTES: usize = 8;
+
+/// A use of a test set.
+#[derive(Debug, Clone, Copy)]
+pub struct NewUse<'a> {
+    /// The run that uses it.
+    pub run: RunId,
+    /// The model's source.
+    pub source: &'a SourceName,
+    /// The model.
+    pub model: &'a str,
+    /// Digest of the set's rows.
+    pub set: &'a Digest,
+    /// Digests of the rows, in the order of the set; none if rows are not told apart.
+    pub rows: &'a [u64],
+    /// What is asked of them: the same for the same candidate, champion and policies.
+    pub question: &'a Digest,
+    /// Whether authors are shown figures.
+    pub figures: bool,
+}
+
+/// The rows of a part, in rising order.
+type Hashes = Vec<u64>;
+
+fn packed(hashes: &[u64]) -> Vec<u8> {
+    hashes.iter().flat_map(|hash| hash.to_be_bytes()).collect()
+}
+
+fn unpacked(bytes: &[u8]) -> Hashes {
+    let hash = |bytes: &[u8]| bytes.iter().fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+    bytes.chunks(ROW_BYTES).map(hash).collect()
+}
+
+impl Store {
+    /// Notes a use, and answers what was known of the set's rows before. The same run with the same question is one use, however
+    /// often it is noted and by however many servers.
+    pub async fn record_use(&self, new: &NewUse<'_>) -> Result<Wear, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        self.database.take_turn(&mut transaction, Turn::TestSet).await?;
+        let (parts, of_row) = settle_parts(&mut transaction, new).await?;
+        insert(&mut transaction, new).await?;
+        let parts = wear_of(&mut transaction, new, &parts).await?;
+        transaction.commit().await?;
+        Ok(Wear { parts, of_row })
+    }
+
+    /// Notes what became of a use: whether the candidate passed, and which parts are used up by it.
+    pub async fn settle_use(&self, new: &NewUse<'_>, passed: bool, used_up: &[i64]) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let update = "UPDATE test_set_uses SET passed = $3 WHERE run = $1 AND question = $2";
+        let update = sqlx::query(update).bind(new.run.to_string()).bind(new.question.to_string());
+        update.bind(i64::from(passed)).execute(&mut *transaction).await?;
+        for part in used_up {
+            let retire = "UPDATE test_rows SET retired_at = $4
+                          WHERE source = $1 AND model = $2 AND part = $3 AND retired_at IS NULL";
+            let retire = sqlx::query(retire).bind(new.source.as_str().to_owned()).bind(text(new.model));
+            retire.bind(*part).bind(millis(Timestamp::now())).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Whether every row of a set is used up, so that nothing is kept from authors any more.
+    pub async fn is_used_up(&self, source: &SourceName, model: &str, set: &Digest) -> Result<bool, StoreError> {
+        let select = "SELECT COUNT(*) AS parts,
+                             COUNT(CASE WHEN test_rows.retired_at IS NOT NULL THEN 1 END) AS retired
+                      FROM test_set_parts AS parts LEFT JOIN test_rows
+                        ON test_rows.source = parts.source AND test_rows.model = parts.model
+                           AND test_rows.part = parts.part
+                      WHERE parts.source = $1 AND parts.model = $2 AND parts.digest = $3";
+        let row = sqlx::query(select).bind(source.as_str().to_owned()).bind(text(model)).bind(set.to_string());
+        let row = row.fetch_one(&self.database.pool).await?;
+        let (parts, retired): (i64, i64) = (row.try_get("parts")?, row.try_get("retired")?);
+        Ok(parts > 0 && parts == retired)
+    }
+}
+
+/// The parts that the set's rows belong to, and the part of each row; rows that were never seen become a part of their own.
+async fn settle_parts(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(Vec<i64>, Vec<u32>), StoreError> {
+    let known = known_parts(connection, new).await?;
+    if known.len() == 1 || (new.rows.is_empty() && !known.is_empty()) {
+        return Ok((known, Vec::new()));
+    }
+    let mut stored = stored_parts(connection, new).await?;
+    if known.is_empty() {
+        let mut fresh: Hashes = new.rows.to_vec();
+        fresh.sort_unstable();
+        fresh.dedup();
+        fresh.retain(|hash| !stored.values().any(|hashes| hashes.binary_search(hash).is_ok()));
+        // A set whose rows are not told apart is a part without rows.
+        if !fresh.is_empty() || new.rows.is_empty() {
+            let number = next_part(connection, new).await?;
+            insert_part(connection, new, number, &fresh).await?;
+            stored.insert(number, fresh);
+        }
+    }
+    let mut parts = Vec::new();
+    let mut of_row = Vec::with_capacity(new.rows.len());
+    for hash in new.rows {
+        // Rows that were forgotten since belong to the newest part.
+        let found = stored.iter().find(|(_, hashes)| hashes.binary_search(hash).is_ok()).or(stored.last_key_value());
+        let number = found.map_or(0, |(number, _)| *number);
+        let place = parts.iter().position(|part| *part == number).unwrap_or_else(|| {
+            parts.push(number);
+            parts.len() - 1
+        });
+        of_row.push(u32::try_from(place).unwrap_or(u32::MAX));
+    }
+    if parts.is_empty() {
+        parts.extend(stored.last_key_value().map(|(number, _)| *number));
+    }
+    if known.is_empty() {
+        for part in &parts {
+            let insert = "INSERT INTO test_set_parts (source, model, digest, part) VALUES ($1, $2, $3, $4)
+                          ON CONFLICT (source, model, digest, part) DO NOTHING";
+            let insert = sqlx::query(insert).bind(new.source.as_str().to_owned()).bind(text(new.model));
+            insert.bind(new.set.to_string()).bind(*part).execute(&mut *connection).await?;
+        }
+        forget(connection, new, &stored, &parts).await?;
+    }
+    Ok((parts, of_row))
+}
+
+async fn known_parts(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<Vec<i64>, StoreError> {
+    let select = "SELECT part FROM test_set_parts WHERE source = $1 AND model = $2 AND digest = $3 ORDER BY part";
+    let rows = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(new.set.to_string());
+    rows.fetch_all(connection).await?.iter().map(|row| Ok(row.try_get("part")?)).collect()
+}
+
+async fn stored_parts(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<BTreeMap<i64, Hashes>, StoreError> {
+    let select = "SELECT part, hashes FROM test_rows WHERE source = $1 AND model = $2";
+    let rows = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model));
+    let mut parts = BTreeMap::new();
+    for row in rows.fetch_all(connection).await? {
+        parts.insert(row.try_get("part")?, unpacked(&row.try_get::<Vec<u8>, _>("hashes")?));
+    }
+    Ok(parts)
+}
+
+/// A number that no part of the model ever had, those that were forgotten among them.
+async fn next_part(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<i64, StoreError> {
+    let select = "SELECT COALESCE(MAX(part), 0) + 1 AS next FROM (
+                      SELECT part FROM test_rows WHERE source = $1 AND model = $2
+                      UNION ALL SELECT part FROM test_set_parts WHERE source = $1 AND model = $2) AS parts";
+    let row = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model));
+    Ok(row.fetch_one(connection).await?.try_get("next")?)
+}
+
+async fn insert_part(
+    connection: &mut AnyConnection,
+    new: &NewUse<'_>,
+    number: i64,
+    hashes: &[u64],
+) -> Result<(), StoreError> {
+    let insert = "INSERT INTO test_rows (source, model, part, hashes, at) VALUES ($1, $2, $3, $4, $5)";
+    let insert = sqlx::query(insert).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(number);
+    insert.bind(packed(hashes)).bind(millis(Timestamp::now())).execute(connection).await?;
+    Ok(())
+}
+
+/// Forgets the oldest parts that the set has no rows of, until no more rows than are remembered are left.
+async fn forget(
+    connection: &mut AnyConnection,
+    new: &NewUse<'_>,
+    stored: &BTreeMap<i64, Hashes>,
+    used: &[i64],
+) -> Result<(), StoreError> {
+    let mut rows: usize = stored.values().map(Vec::len).sum();
+    for (part, hashes) in stored.iter().filter(|(part, _)| !used.contains(part)) {
+        if rows <= MOST_ROWS {
+            return Ok(());
+        }
+        rows -= hashes.len();
+        let delete = "DELETE FROM test_rows WHERE source = $1 AND model = $2 AND part = $3";
+        let delete = sqlx::query(delete).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(*part);
+        delete.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(), StoreError> {
+    let insert = "INSERT INTO test_set_uses (run, question, source, model, digest, sequence, figures, passed, at)
+                  SELECT $1, $2, $3, $4, $5,
+                         (SELECT COALESCE(MAX(sequence), 0) + 1 FROM test_set_uses WHERE source = $3 AND model = $4),
+                         CAST($6 AS BIGINT), 0, CAST($7 AS BIGINT)
+                  WHERE NOT EXISTS (SELECT 1 FROM test_set_uses WHERE run = $1 AND question = $2)";
+    let insert = sqlx::query(insert).bind(new.run.to_string()).bind(new.question.to_string());
+    let insert = insert.bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(new.set.to_string());
+    insert.bind(i64::from(new.figures)).bind(millis(Timestamp::now())).execute(connection).await?;
+    Ok(())
+}
+
+/// What was asked of the parts before this question was asked first.
+async fn wear_of(connection: &mut AnyConnection, new: &NewUse<'_>, parts: &[i64]) -> Result<Vec<PartWear>, StoreError> {
+    let select = "SELECT parts.part AS part, COUNT(DISTINCT uses.question) AS uses, MAX(uses.figures) AS figures,
+                         MAX(uses.passed) AS passed
+                  FROM test_set_parts AS parts JOIN test_set_uses AS uses
+                    ON uses.source = parts.source AND uses.model = parts.model AND uses.digest = parts.digest
+                  WHERE parts.source = $1 AND parts.model = $2 AND uses.question <> $4
+                    AND parts.part IN (SELECT part FROM test_set_parts WHERE source = $1 AND model = $2 AND digest = $3)
+                    AND uses.sequence < (SELECT MIN(sequence) FROM test_set_uses
+                                         WHERE source = $1 AND model = $2 AND question = $4)
+                  GROUP BY parts.part";
+    let rows = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model));
+    let rows = rows.bind(new.set.to_string()).bind(new.question.to_string()).fetch_all(connection).await?;
+    let mut known = BTreeMap::new();
+    for row in rows {
+        let part: i64 = row.try_get("part")?;
+        let (uses, figures, passed): (i64, i64, i64) =
+            (row.try_get("uses")?, row.try_get("figures")?, row.try_get("passed")?);
+        let uses = u32::try_from(uses).unwrap_or(u32::MAX);
+        known.insert(part, PartWear { part, uses, figures: figures > 0, passed: passed > 0 });
+    }
+    let fresh = |part: &i64| PartWear { part: *part, uses: 0, figures: false, passed: false };
+    Ok(parts.iter().map(|part| known.get(part).copied().unwrap_or_else(|| fresh(part))).collect())
+}
