@@ -110,14 +110,18 @@ fn twice_is_as_good_as_once_and_what_was_changed_is_not_replaced_unasked() {
 #[test]
 fn what_cannot_be_learnt_is_refused_and_nothing_is_written() {
     let good = customers(60);
-    let numbers: String = (0..300).map(|row| format!("{}.5,{row}.25\n", row % 7)).collect();
+    let numbers: Vec<String> = (0..300).map(|row| format!("{}.5,{row}.25\n", row % 7)).collect();
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("churned", good.replace(',', ";").into(), "the header is one column with semicolons in it"),
         ("churned", good.replace(',', "\t").into(), "the header is one column with tabs in it"),
         ("churned", good.lines().next().unwrap_or_default().into(), "no rows, expected at least one below the header"),
         ("churned", Vec::new(), "the file is empty, expected a header and rows below it"),
         ("churned", good.replace("yes", "no").into(), "all rows have one label (no), expected at least two classes"),
-        ("price", format!("x,price\n{numbers}").into(), "are the labels numbers to be predicted? That is regression"),
+        (
+            "price",
+            format!("x,price\n{}", numbers.concat()).into(),
+            "are the labels numbers to be predicted? That is regression",
+        ),
         (
             "churned",
             b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".to_vec(),

@@ -49,10 +49,10 @@ impl Store {
         let mut gone = 0;
         while gone < going {
             let some = ENTRIES.min(going - gone);
-            let pace = Pace::begin();
+            let begun = Pace::begin();
             self.remove_audit_up_to(first + gone + some - 1, now).await?;
             gone += some;
-            pace.rest().await;
+            begun.rest().await;
         }
         removed.audit_entries += going;
         Ok(())

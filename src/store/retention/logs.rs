@@ -50,9 +50,9 @@ impl Store {
                     continue;
                 }
                 over = over.saturating_sub(count_of(row, "log_bytes")?);
-                let pace = Pace::begin();
+                let begun = Pace::begin();
                 removed.log_lines += self.remove_log(&after.1, removal).await?;
-                pace.rest().await;
+                begun.rest().await;
             }
         }
     }
@@ -64,14 +64,14 @@ impl Store {
                        WHERE id IN (SELECT id FROM runs WHERE active = 0 AND log_bytes IS NULL
                                     ORDER BY created_at, id LIMIT $1)";
         loop {
-            let pace = Pace::begin();
+            let begun = Pace::begin();
             let mut transaction = self.database.begin().await?;
             let measured = sqlx::query(measure).bind(RUNS).execute(&mut *transaction).await?;
             transaction.commit().await?;
             if measured.rows_affected() == 0 {
                 return Ok(());
             }
-            pace.rest().await;
+            begun.rest().await;
         }
     }
 

@@ -168,7 +168,7 @@ impl Store {
     async fn remove_all(&self, delete: &str, too_old: i64) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
-            let pace = Pace::begin();
+            let begun = Pace::begin();
             let delete = sqlx::query(AssertSqlSafe(delete.to_owned())).bind(too_old).bind(TOGETHER);
             let mut transaction = self.database.begin().await?;
             let gone = delete.execute(&mut *transaction).await?.rows_affected();
@@ -177,7 +177,7 @@ impl Store {
             if gone == 0 {
                 return Ok(removed);
             }
-            pace.rest().await;
+            begun.rest().await;
         }
     }
 
@@ -203,7 +203,7 @@ impl Store {
         let delete = "DELETE FROM deliveries WHERE source = $1 AND id = $2 AND state <> 'pending'";
         let mut after = (i64::MIN, String::new(), String::new());
         loop {
-            let pace = Pace::begin();
+            let begun = Pace::begin();
             let page = sqlx::query(select).bind(after.0).bind(after.1.clone()).bind(after.2.clone()).bind(TOGETHER);
             let page = page.fetch_all(&self.database.pool).await?;
             let mut going = Vec::new();
@@ -229,7 +229,7 @@ impl Store {
             if !all {
                 return Ok(());
             }
-            pace.rest().await;
+            begun.rest().await;
         }
     }
 }

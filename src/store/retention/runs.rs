@@ -61,7 +61,7 @@ impl Store {
                       WHERE active = 0 AND (created_at, id) > ($1, $2) ORDER BY created_at, id LIMIT $3";
         let mut after = (i64::MIN, String::new());
         loop {
-            let pace = Pace::begin();
+            let begun = Pace::begin();
             let page = sqlx::query(select).bind(after.0).bind(after.1.clone()).bind(RUNS);
             let page = page.bind(i64::from(keep.of_a_model.max(1)) - 1).fetch_all(&self.database.pool).await?;
             let Some(last) = page.last() else { return Ok(()) };
@@ -92,7 +92,7 @@ impl Store {
             if after.0 >= too_old && over == 0 {
                 return Ok(());
             }
-            pace.rest().await;
+            begun.rest().await;
         }
     }
 
