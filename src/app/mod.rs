@@ -205,7 +205,7 @@ async fn run_together(
 async fn give_memory_back(stop: CancellationToken) -> anyhow::Result<()> {
     while !stop.is_cancelled() {
         tokio::select! {
-            () = tokio::time::sleep(TIDY) => memory::give_back(),
+            () = tokio::time::sleep(TIDY) => tokio::task::spawn_blocking(memory::give_back).await?,
             () = stop.cancelled() => {}
         }
     }

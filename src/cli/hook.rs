@@ -2,7 +2,7 @@
 
 use std::io::BufRead as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::forge::Secret;
 
 /// How long the person who pushes waits for the server, at most.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the server is asked to wait until it has read the delivery.
+/// How long the server is asked to wait until it has read what a push delivers.
 const WAIT: Duration = Duration::from_secs(3);
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: u64 = 64 << 10;
@@ -100,6 +100,9 @@ impl PostReceive {
         let secret = Secret::new(&text).map_err(|error| exit::invalid(format!("`{file}`: {error}")))?;
         let agent = client::agent(PATIENCE);
         let mut undelivered = None;
+        // The person who pushes waits so long for all references together.
+        let begun = Instant::now();
+        let mut is_read = true;
         for line in std::io::stdin().lock().lines().take(MOST_REFERENCES) {
             let line = line.map_err(|error| exit::invalid(format!("standard input: {error}")))?;
             let [before, after, name] = line.split(' ').collect::<Vec<_>>()[..] else {
@@ -111,8 +114,10 @@ impl PostReceive {
             if name.starts_with(NOTES) {
                 continue;
             }
-            match self.deliver(&agent, &secret, before, after, name) {
+            let wait = if is_read { WAIT.saturating_sub(begun.elapsed()) } else { Duration::ZERO };
+            match self.deliver(&agent, &secret, (before, after, name), wait) {
                 Ok(answer) => {
+                    is_read = matches!(answer.state.as_str(), "done" | "ignored" | "dead");
                     for line in answer.lines(name) {
                         output::say(&line);
                     }
@@ -133,19 +138,19 @@ impl PostReceive {
         &self,
         agent: &ureq::Agent,
         secret: &Secret,
-        before: &str,
-        after: &str,
-        name: &str,
+        (before, after, name): (&str, &str, &str),
+        wait: Duration,
     ) -> Result<Answer, String> {
         let mut body = serde_json::json!({"ref": name, "before": before, "after": after});
         if let Some(pusher) = self.pusher.as_deref().filter(|pusher| !pusher.is_empty()) {
             body["pusher"] = pusher.into();
         }
         let body = body.to_string();
-        let response = agent
-            .post(&self.url)
-            .header("content-type", "application/json")
-            .header("prefer", format!("wait={}", WAIT.as_secs()))
+        let mut request = agent.post(&self.url).header("content-type", "application/json");
+        if wait >= Duration::from_secs(1) {
+            request = request.header("prefer", format!("wait={}", wait.as_secs()));
+        }
+        let response = request
             .header("x-slipway-event", "push")
             .header("x-slipway-delivery", RunId::new().to_string())
             .header("x-hub-signature-256", secret.sign(body.as_bytes()))

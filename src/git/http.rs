@@ -28,8 +28,8 @@ const LONGEST_DRAIN: u64 = 64 * 1024;
 /// How much of an error page is read before it is cut down to a few words.
 const LARGEST_ERROR_PAGE: u64 = 16 * 1024;
 
-/// Bytes read, and written, at a time, also of the headers of an answer. A connection that is kept for the next request keeps
-/// both, and there is one a repository.
+/// Bytes written at a time, half of those read, and the most of an answer's headers, which have to fit into what is read. A
+/// connection that is kept for the next request keeps the memory for both, and there is one a repository.
 const BUFFER: usize = 16 * 1024;
 
 /// Pause when a server says "too many requests" without saying how long.
@@ -83,7 +83,8 @@ impl Connection {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .no_delay(true)
-            .input_buffer_size(BUFFER)
+            .input_buffer_size(2 * BUFFER)
+            .max_response_header_size(BUFFER)
             .output_buffer_size(BUFFER)
             .timeout_resolve(Some(deadlines.connect))
             .timeout_connect(Some(deadlines.connect))

@@ -29,14 +29,16 @@ impl Pipeline {
 
     async fn wake_due_sources(&self) -> Result<(), StoreError> {
         let due = self.store.due_sources(Timestamp::now()).await?;
-        let served = |name: &&SourceName| self.settings.sources.contains_key(*name);
-        for name in due.outbox.iter().filter(served) {
-            self.store.take_over_outbox(name, Timestamp::now()).await?;
-        }
         for name in &due.deliveries {
             self.wake(name);
         }
-        for name in due.reports.iter().chain(&due.outbox) {
+        for name in &due.reports {
+            self.wake_reporter(name);
+        }
+        let served = |name: &&SourceName| self.settings.sources.contains_key(*name);
+        for name in due.outbox.iter().filter(served) {
+            // What one source left holds up no other.
+            self.store.take_over_outbox(name, Timestamp::now()).await.map(drop).or_else(outlive)?;
             self.wake_reporter(name);
         }
         Ok(())

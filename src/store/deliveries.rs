@@ -311,6 +311,15 @@ impl Store {
         read(&row.ok_or_else(missing)?)
     }
 
+    /// How far the reading of a delivery has come, and why, in words.
+    pub async fn delivery_state(&self, source: &SourceName, id: &str) -> Result<(DeliveryState, String), StoreError> {
+        let select = sqlx::query("SELECT state, note FROM deliveries WHERE source = $1 AND id = $2");
+        let row = select.bind(source.as_str().to_owned()).bind(text(id)).fetch_optional(&self.database.pool).await?;
+        let missing = || StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() };
+        let row = row.ok_or_else(missing)?;
+        Ok((read_state(&row.try_get::<String, _>("state")?)?, row.try_get("note")?))
+    }
+
     /// Sources of which deliveries are pending.
     pub async fn sources_with_pending_deliveries(&self) -> Result<Vec<SourceName>, StoreError> {
         let rows = sqlx::query("SELECT DISTINCT source FROM deliveries WHERE state = 'pending'");

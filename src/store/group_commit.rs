@@ -9,13 +9,18 @@ use super::database::Database;
 
 /// Writes that may wait for their commit; whoever comes after them waits for a place.
 const WAITING: usize = 1024;
-/// Writes of one commit.
+/// Writes of one commit, at most.
 const TOGETHER: usize = 256;
+/// Rows of one commit, if more than one write is in it.
+const ROWS: usize = 1_000;
 
 /// Something that is written together with others of its kind.
 pub(super) trait Write: Send + Sync + Sized + 'static {
     /// What is answered once it is on disk.
     type Answer: Send + 'static;
+
+    /// How many rows it is.
+    fn rows(&self) -> usize;
 
     /// Writes all in one transaction, and answers for each, in their order.
     fn commit(
@@ -49,10 +54,22 @@ impl<W: Write> GroupCommit<W> {
     }
 }
 
+/// How many of the first writes make a commit: at least one.
+fn fitting(rows: impl Iterator<Item = usize>) -> usize {
+    let mut so_far = 0_usize;
+    let fits = rows.take_while(|rows| {
+        so_far = so_far.saturating_add(*rows);
+        so_far <= ROWS
+    });
+    fits.count().max(1)
+}
+
 async fn write<W: Write>(database: Database, mut arrivals: mpsc::Receiver<Waiting<W>>) {
-    let mut arrived = Vec::with_capacity(TOGETHER);
-    while arrivals.recv_many(&mut arrived, TOGETHER).await > 0 {
-        let (together, waiting): (Vec<W>, Vec<_>) = arrived.drain(..).unzip();
+    let mut arrived: Vec<Waiting<W>> = Vec::with_capacity(TOGETHER);
+    // What did not fit into the last commit comes first in the next.
+    while !arrived.is_empty() || arrivals.recv_many(&mut arrived, TOGETHER).await > 0 {
+        let count = fitting(arrived.iter().map(|(what, _)| what.rows()));
+        let (together, waiting): (Vec<W>, Vec<_>) = arrived.drain(..count).unzip();
         match W::commit(&database, &together).await {
             Ok(answers) => {
                 for (waiting, answer) in waiting.into_iter().zip(answers) {
@@ -75,5 +92,19 @@ async fn write<W: Write>(database: Database, mut arrivals: mpsc::Receiver<Waitin
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_has_a_thousand_rows_at_most_but_for_one_write_that_is_larger() {
+        assert_eq!(fitting([1; 256].into_iter()), 256);
+        assert_eq!(fitting([600, 400, 1].into_iter()), 2);
+        assert_eq!(fitting([5_000, 1].into_iter()), 1);
+        assert_eq!(fitting([1, 5_000].into_iter()), 1);
+        assert_eq!(fitting([usize::MAX, 1].into_iter()), 1);
     }
 }

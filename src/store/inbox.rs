@@ -32,6 +32,10 @@ pub(super) struct Arrival {
 impl Write for Arrival {
     type Answer = Intake;
 
+    fn rows(&self) -> usize {
+        1
+    }
+
     async fn commit(database: &Database, together: &[Self]) -> Result<Vec<Intake>, StoreError> {
         let fresh = commit(database, together).await?;
         Ok(fresh.into_iter().map(|fresh| if fresh { Intake::Stored } else { Intake::Duplicate }).collect())

@@ -35,12 +35,12 @@ impl Store {
             let insert = AssertSqlSafe(format!(
                 "INSERT INTO reports (id, source, target, run, revision, model, change_id, wanted, behind_from,
                                       behind_since)
-                 SELECT runs.id, runs.source, outbox.target, runs.id, runs.head, runs.model, runs.change_id,
+                 SELECT runs.id, runs.source, MAX(outbox.target), runs.id, runs.head, runs.model, runs.change_id,
                         MAX(outbox.sequence), MIN(outbox.sequence), MIN(transitions.at)
                  FROM outbox JOIN transitions ON transitions.sequence = outbox.sequence
                              JOIN runs ON runs.id = transitions.run
                  WHERE outbox.sequence IN {places}
-                 GROUP BY runs.id, runs.source, outbox.target, runs.head, runs.model, runs.change_id
+                 GROUP BY runs.id, runs.source, runs.head, runs.model, runs.change_id
                  ON CONFLICT (id) DO UPDATE SET state = 'behind',
                      due_at = CASE WHEN reports.holder IS NULL THEN 0 ELSE reports.due_at END,
                      wanted = CASE WHEN excluded.wanted > reports.wanted THEN excluded.wanted ELSE reports.wanted END,

@@ -23,15 +23,23 @@ pub(super) struct Settlement {
 impl Write for Settlement {
     type Answer = ();
 
+    fn rows(&self) -> usize {
+        self.contributors.len() + self.deliveries.len()
+    }
+
     async fn commit(database: &Database, together: &[Self]) -> Result<Vec<()>, StoreError> {
         let mut transaction = database.begin().await?;
-        for Self { source, contributors, deliveries } in together {
+        // In one order on every server: two that settle the same deliveries wait for each other, and not both at once.
+        let mut in_order: Vec<&Self> = together.iter().collect();
+        in_order.sort_by(|one, other| one.source.cmp(&other.source));
+        for Self { source, contributors, deliveries } in in_order {
             contributors::note(&mut transaction, source, contributors).await?;
             let mut alike: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
             for (id, state, note) in deliveries {
                 alike.entry((state.as_str(), note)).or_default().push(id);
             }
-            for (outcome, ids) in alike {
+            for (outcome, mut ids) in alike {
+                ids.sort_unstable();
                 for ids in in_steps(&ids) {
                     settle_alike(&mut transaction, source, outcome, ids).await?;
                 }
@@ -57,7 +65,9 @@ impl Store {
     /// Notes who had a hand in revisions of a source. What is known already stays.
     pub async fn note_contributors(&self, source: &SourceName, told: &[Contributor]) -> Result<(), StoreError> {
         let known = told.iter().filter(|contributor| contributor.account.is_some());
-        let contributors: Vec<Contributor> = known.cloned().collect();
+        let mut contributors: Vec<Contributor> = known.cloned().collect();
+        contributors.sort_by_cached_key(|told| (told.commit.to_string(), told.part.as_str(), told.account.clone()));
+        contributors.dedup();
         if contributors.is_empty() {
             return Ok(());
         }

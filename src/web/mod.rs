@@ -133,6 +133,8 @@ pub struct Shared {
     refusals: Refusals,
     /// Answers that follow what happens.
     followers: Arc<Semaphore>,
+    /// Senders that wait for what becomes of their deliveries.
+    waiters: Semaphore,
     /// Ends them.
     stop: CancellationToken,
 }
@@ -166,6 +168,7 @@ impl Shared {
             known: KnownSecrets::default(),
             refusals: Refusals::default(),
             followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            waiters: Semaphore::new(outcome::WAITERS),
             stop,
         }
     }

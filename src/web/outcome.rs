@@ -7,6 +7,7 @@ use axum::Json;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::Shared;
 use crate::domain::{CommitSha, Delivery, DeliveryState, EventKind, SourceName};
@@ -16,6 +17,10 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// The longest wait that is granted: whoever pushes sits in front of it.
 const LONGEST: Duration = Duration::from_secs(5);
+/// Deliveries that are waited for at a time.
+pub(super) const WAITERS: usize = 32;
+/// How long the store may take for what is answered, beside the wait.
+const ANSWER: Duration = Duration::from_secs(1);
 /// How often the store is asked meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -50,45 +55,54 @@ pub(super) fn wait_of(headers: &HeaderMap) -> Option<Duration> {
     wait.min().map(|seconds| Duration::from_secs(seconds).min(LONGEST))
 }
 
-/// Waits until a delivery is settled, and answers what became of it; after `wait`, how far that has come.
+/// Waits until a delivery is settled, and answers what became of it; after `wait`, or where too many wait already, that it is
+/// stored, which is all that is promised.
 pub(super) async fn answer(shared: &Shared, source: &SourceName, id: &str, wait: Duration) -> Response {
-    let applied = [(APPLIED, format!("wait={}", wait.as_secs()))];
-    match outcome(shared, source, id, wait).await {
-        Ok(outcome) => (StatusCode::ACCEPTED, applied, Json(outcome)).into_response(),
-        // It is stored, which is all that was promised.
-        Err(error) => {
+    let Ok(_place) = shared.waiters.try_acquire() else { return StatusCode::ACCEPTED.into_response() };
+    match timeout(wait + ANSWER, outcome(shared, source, id, wait)).await {
+        Ok(Ok(outcome)) => {
+            let applied = [(APPLIED, format!("wait={}", wait.as_secs()))];
+            (StatusCode::ACCEPTED, applied, Json(outcome)).into_response()
+        }
+        Ok(Err(error)) => {
             tracing::debug!(source = %source, delivery.id = id, %error, "what became of a delivery is not known: {error}");
             StatusCode::ACCEPTED.into_response()
         }
+        Err(_) => StatusCode::ACCEPTED.into_response(),
     }
 }
 
 async fn outcome(shared: &Shared, source: &SourceName, id: &str, wait: Duration) -> Result<Outcome, StoreError> {
     let begun = Instant::now();
-    loop {
-        let stored = shared.store.delivery(source, id).await?;
-        if stored.state != DeliveryState::Pending || begun.elapsed() >= wait {
-            let runs = match revision_of(shared, &stored.delivery) {
-                Some(revision) if stored.state == DeliveryState::Done => {
-                    shared.store.newest_at(source, &revision).await?
-                }
-                _ => Vec::new(),
-            };
-            let pages = shared.pipeline.sources().find(|(name, _)| *name == source);
-            let pages = pages.and_then(|(_, source)| source.pages.as_ref());
-            let opened = runs.into_iter().map(|run| Opened {
-                id: run.id.to_string(),
-                page: pages.map(|pages| pages.of(run.id)),
-                environment: run.environment.to_string(),
-                model: run.model,
-            });
-            return Ok(Outcome { state: stored.state.as_str(), note: stored.note, runs: opened.collect() });
+    let (state, note) = loop {
+        let (state, note) = shared.store.delivery_state(source, id).await?;
+        if state != DeliveryState::Pending || begun.elapsed() >= wait {
+            break (state, note);
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             () = shared.stop.cancelled() => return Err(StoreError::Closing),
         }
-    }
+    };
+    let runs = if state == DeliveryState::Done { opened_by(shared, source, id).await? } else { Vec::new() };
+    Ok(Outcome { state: state.as_str(), note, runs })
+}
+
+/// The runs that a push led to: those of its revision on the branch that are under way, or were opened since.
+async fn opened_by(shared: &Shared, source: &SourceName, id: &str) -> Result<Vec<Opened>, StoreError> {
+    let delivery = shared.store.delivery(source, id).await?.delivery;
+    let Some(revision) = revision_of(shared, &delivery) else { return Ok(Vec::new()) };
+    let pages = shared.pipeline.sources().find(|(name, _)| *name == source);
+    let pages = pages.and_then(|(_, source)| source.pages.as_ref());
+    let mut runs = shared.store.newest_at(source, &revision).await?;
+    runs.retain(|run| run.change.is_none() && (run.state.is_active() || run.created_at >= delivery.received_at));
+    let opened = runs.into_iter().map(|run| Opened {
+        id: run.id.to_string(),
+        page: pages.map(|pages| pages.of(run.id)),
+        environment: run.environment.to_string(),
+        model: run.model,
+    });
+    Ok(opened.collect())
 }
 
 /// The revision that a push tells of.

@@ -12,8 +12,8 @@ use super::address::Address;
 use super::examination::Look;
 use super::{ApiError, answer};
 
-/// Bytes read, and written, at a time, also of the headers of an answer. A connection that is kept for the next call keeps both,
-/// and there is one a source.
+/// Bytes written at a time, half of those read, and the most of an answer's headers, which have to fit into what is read. A
+/// connection that is kept for the next call keeps the memory for both, and there is one a source.
 const BUFFER: usize = 16 * 1024;
 /// How long a forge may take for an answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -91,7 +91,7 @@ impl Client {
 /// What carries calls: with a deadline, without redirects, and with every status taken for an answer.
 pub(super) fn agent() -> ureq::Agent {
     let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
-    let agent = agent.input_buffer_size(BUFFER).output_buffer_size(BUFFER);
+    let agent = agent.input_buffer_size(2 * BUFFER).max_response_header_size(BUFFER).output_buffer_size(BUFFER);
     agent.http_status_as_error(false).build().into()
 }
 

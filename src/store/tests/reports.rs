@@ -213,4 +213,19 @@ on_both_databases! {
         assert_eq!(world.store.take_over_outbox(&name("models"), now).await.expect("taken over"), 1);
         assert_eq!(run_of(&due(&world, now).await.expect("behind")).id, ids[2]);
     }
+
+    async fn entries_of_one_run_that_two_earlier_versions_wrote_become_one_report(world: World) {
+        world.open("d-1", vec![run("a", '1', 0)]).await;
+        let (claimed, lease) = world.claim().await.expect("a run");
+        world.moved(&lease, &claimed, RunState::Training).await;
+        world.tamper("DELETE FROM reports;
+                      INSERT INTO outbox (sequence, source, target, state, attempts, due_at, opens)
+                      SELECT sequence, runs.source, runs.source || CASE WHEN to_state = 'queued' THEN ' a' ELSE ' b' END,
+                             'dead', 30, 0, 1
+                      FROM transitions JOIN runs ON runs.id = transitions.run").await;
+        let now = Timestamp::now();
+        assert_eq!(world.store.take_over_outbox(&name("models"), now).await.expect("taken over"), 2);
+        assert_eq!(run_of(&due(&world, now).await.expect("behind")).id, claimed.id);
+        assert!(due(&world, now).await.is_none());
+    }
 }

@@ -41,13 +41,16 @@ const OF_WHAT_WAITS: [&str; 13] = [
 /// Indexes in the order of a list, which is left at the end of a page.
 const ORDERS: [&str; 4] = ["deliveries_by_time", "deliveries_in_a_state", "runs_by_time", "runs_of_a_branch"];
 /// Names in plans that stand for no table that gathers: those of queries within, and of tables with a row a source.
-const SMALL: [&str; 12] = [
-    "(subquery",
+const SMALL: [&str; 15] = [
+    "(subquery-",
     "waiting",
     "summed",
     "seen",
     "place",
-    "with_",
+    "with_deliveries",
+    "with_reports",
+    "with_outbox",
+    "held",
     "named",
     "queues",
     "tokens",
@@ -112,7 +115,8 @@ fn scanned(line: &str, plan: &[String], statement: &str) -> Option<String> {
     let is_page = !plan.iter().any(|line| line == "USE TEMP B-TREE FOR ORDER BY")
         && !statement.contains(" = $")
         && statement.contains(" LIMIT ");
-    let fine = SMALL.iter().any(|name| scan.starts_with(name))
+    let table = scan.split(' ').next().unwrap_or_default();
+    let fine = SMALL.iter().any(|name| table == *name || name.ends_with('-') && table.starts_with(name))
         || scan.contains("CONSTANT ROW")
         || scan == "transitions"
         || scan == "audit" && is_page
