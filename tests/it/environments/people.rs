@@ -138,7 +138,10 @@ async fn a_rejected_artifact_is_promoted_by_nobody_again() {
     // The same files make the same weights, which stay rejected.
     bench.world.work.write("notes.txt", "more").expect("written");
     bench.world.work.write("data/extra", "x").expect("written");
-    let _ = bench.push("the same model").await;
+    let head = bench.push("the same model").await;
+    let run = bench.end_of(&head).await;
+    assert_eq!((text(&run, "state"), text(&run, "artifact")), ("refused", artifact), "{run:#}");
+    assert!(text(&run, "reason").contains("wrong labels"), "{run:#}");
     let other = command(&bench, &["reject", "nowhere", "digits", artifact, "--reason", "x"]).await;
     assert_eq!(other.status.code(), Some(2), "{}", String::from_utf8_lossy(&other.stderr));
     assert_eq!(bench.promotions().await, 0);

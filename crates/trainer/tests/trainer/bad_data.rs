@@ -71,7 +71,7 @@ fn labels_that_do_not_fit_are_named() {
 #[test]
 fn damaged_tables_are_named_with_row_and_column() {
     for (content, kind, expected) in [
-        ("", FaultKind::Specification, "has no column `kind`"),
+        ("", FaultKind::Data, "the file is empty, expected a header and rows below it"),
         (
             "height,weight\n1,2\n",
             FaultKind::Specification,
