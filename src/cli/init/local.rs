@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::files::{Became, Ready, keep_secret};
+use super::next::quoted_path;
 use super::specification::{manifest, schema_line};
 use crate::cli::check;
 use crate::cli::exit::{self, Failure};
@@ -13,22 +14,26 @@ use crate::yaml::scalar_of;
 
 /// The name of the git remote that leads to the bare repository.
 pub(super) const REMOTE: &str = "slipway";
+/// The file with the secret of the webhook.
+const WEBHOOK_SECRET: &str = "webhook-secret";
+/// The file with the token of the API.
+pub(super) const TOKEN: &str = "api-token";
 /// The files with secrets: of the webhook, of the git server, of the API.
-const SECRETS: [&str; 3] = ["webhook-secret", "git-password", "api-token"];
+const SECRETS: [&str; 3] = [WEBHOOK_SECRET, "git-password", TOKEN];
 /// The settings, as the other commands look for them.
-const SETTINGS: &str = "slipway-server.yaml";
+pub(super) const SETTINGS: &str = "slipway-server.yaml";
 /// The one environment.
-const ENVIRONMENT: &str = "staging";
+pub(super) const ENVIRONMENT: &str = "staging";
 
 /// A server set-up in a folder.
 pub(super) struct Local {
     /// The folder as it was named, for people.
-    given: PathBuf,
+    pub(super) given: PathBuf,
     folder: PathBuf,
     /// The folder of the model's repository.
-    source: PathBuf,
+    pub(super) source: PathBuf,
     model: String,
-    port: u16,
+    pub(super) port: u16,
     /// The settings, and the hook: with absolute paths, because git starts it in the bare repository.
     ready: Ready,
     _staging: tempfile::TempDir,
@@ -145,24 +150,6 @@ impl Local {
         add.extend(sources.iter().map(String::as_str));
         git(&self.source, &add).map(drop)
     }
-
-    /// The commands that lead from here to a promotion.
-    pub(super) fn next(&self) -> Vec<String> {
-        let Self { given, source, port, .. } = self;
-        let here = std::env::current_dir().unwrap_or_default();
-        let in_source = if *source == here { String::new() } else { format!(" -C {}", source.display()) };
-        let settings = given.join(SETTINGS);
-        let server = if *port == USUAL_PORT { String::new() } else { format!(" --server http://127.0.0.1:{port}") };
-        vec![
-            format!("slipway serve --config {} &", settings.display()),
-            format!("git{in_source} commit -m \"A first model\""),
-            format!("git{in_source} push {REMOTE} HEAD:main"),
-            format!(
-                "slipway environments show {ENVIRONMENT} --token-file {}{server}",
-                given.join("api-token").display()
-            ),
-        ]
-    }
 }
 
 /// The port of a server that nobody gave another.
@@ -210,11 +197,10 @@ executor: {{local: {{deadline: 30m, memory: 4GiB}}}}
 
 fn hook(folder: &Path, model: &str, port: u16) -> Result<String, Failure> {
     let program = std::env::current_exe().map_err(exit::defect)?;
-    let quoted = |path: &Path| format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"));
     Ok(format!(
         "#!/bin/sh\nexec {} hook post-receive --url http://127.0.0.1:{port}/webhooks/{model} --secret-file {}\n",
-        quoted(&program),
-        quoted(&folder.join(SECRETS[0]))
+        quoted_path(&program),
+        quoted_path(&folder.join(WEBHOOK_SECRET))
     ))
 }
 

@@ -6,6 +6,7 @@ mod ask;
 mod columns;
 mod files;
 mod local;
+mod next;
 mod rows;
 mod specification;
 mod split;
