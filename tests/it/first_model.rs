@@ -200,3 +200,23 @@ fn a_local_server_set_up_is_made_once_and_kept() {
         "{said}"
     );
 }
+
+#[test]
+fn the_next_commands_work_when_pasted_whatever_characters_the_paths_have() {
+    let mut place = Place::new();
+    let init = place.on_our_port("slipway init customers.csv --label churned --folder 'the model' --local \"../Kim's $x\"");
+    let init = format!("{init} --port {}", place.port);
+    let (done, said) = place.run(&init);
+    assert!(done, "{said}");
+    place.export(&said);
+    let listed = |part: &str| said.lines().map(str::trim).find(|line| line.contains(part)).expect("a line").to_owned();
+    for command in [
+        "test -s \"$SLIPWAY_TOKEN_FILE\"".to_owned(),
+        listed(" commit -m "),
+        listed(" push slipway ").replace("push", "push --dry-run"),
+        listed("slipway serve").replace("slipway serve --config", "slipway check").replace(" &", ""),
+    ] {
+        let (done, said) = place.run(&command);
+        assert!(done, "`{command}`: {said}");
+    }
+}
