@@ -229,6 +229,7 @@ fn test_rows_of_their_own_are_taken_as_they_are_and_gzip_is_unpacked() {
     let init = ["init", "rows/learn.csv.gz", "--label", "churned", "--test", "rows/judge.csv", "--manifests", "env"];
     let made = run(folder.path(), &init);
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+    assert!(said(&made).contains("warning: 90 of the 90 test rows are among the rows to learn from"), "{}", said(&made));
     let model = text_of(folder.path(), "slipway.yaml");
     assert!(model.contains("paths: [slipway.yaml, rows/learn.csv.gz, rows/judge.csv]"), "{model}");
     assert!(!folder.path().join("data").exists());
@@ -253,4 +254,35 @@ fn a_table_is_not_replaced_by_a_part_of_itself() {
         said(&refused)
     );
     assert_eq!(text_of(folder.path(), "data/train.csv"), customers(60));
+}
+
+#[test]
+fn rows_to_learn_from_are_no_rows_to_be_judged_on() {
+    let folder = with(&customers(300));
+    let turned: Vec<String> = {
+        let mut lines: Vec<String> = customers(300).lines().map(str::to_owned).collect();
+        lines[1..].reverse();
+        lines
+    };
+    std::fs::write(folder.path().join("turned.csv"), turned.join("\n")).expect("written");
+    std::os::unix::fs::symlink("customers.csv", folder.path().join("linked.csv")).expect("linked");
+    let before = std::fs::read_dir(folder.path()).expect("a folder").count();
+    for test in ["customers.csv", "./customers.csv", "linked.csv", "turned.csv"] {
+        let refused = run(folder.path(), &["init", "customers.csv", "--label", "churned", "--test", test]);
+        assert_eq!(refused.status.code(), Some(2), "{test}: {}", said(&refused));
+        assert!(
+            said(&refused).contains(&format!("{test} has the same rows as customers.csv"))
+                && said(&refused).contains("help: name other rows with `--test`"),
+            "{}",
+            said(&refused)
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), before);
+    }
+    // Some of them are told of.
+    let all = customers(400);
+    let some: Vec<&str> = all.lines().take(1).chain(all.lines().skip(291)).collect();
+    std::fs::write(folder.path().join("some.csv"), some.join("\n")).expect("written");
+    let made = run(folder.path(), &["init", "customers.csv", "--label", "churned", "--test", "some.csv"]);
+    assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+    assert!(said(&made).contains("warning: 10 of the 110 test rows are among"), "{}", said(&made));
 }

@@ -87,15 +87,15 @@ impl Init {
         let labels = Labels::of(&self.data, &name, &label, &features).map_err(refused)?;
         let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let mut ready = Ready::new(staging.path(), &self.folder);
-        let (train, test) = self.rows(&labels, &label, &name, profile.rows, &mut ready)?;
+        let sides = self.rows(&labels, (&label, &features), &name, profile.rows, &mut ready)?;
         let chosen = Chosen {
             model: model.as_str(),
             label: &label,
             features: &features,
             left_out: &left_out,
             classes: &labels.classes,
-            train: Part { file: &train.0, rows: train.1 },
-            test: Part { file: &test.0, rows: test.1 },
+            train: Part { file: &sides.train.0, rows: sides.train.1 },
+            test: Part { file: &sides.test.0, rows: sides.test.1 },
             validation: can_keep_aside(&labels, self.test.is_none()),
         };
         ready.add("policy.yaml", &specification::policy(&chosen))?;
@@ -105,6 +105,13 @@ impl Init {
         let local = local.transpose()?;
         self.stop_at_conflicts(&ready, manifests.as_ref(), local.as_ref())?;
         Self::check_staged(staging.path(), &ready)?;
+        if sides.in_both > 0 {
+            output::note(&format!(
+                "warning: {} of the {} test rows are among the rows to learn from (their features are equal): what is \
+                 measured on them says nothing of new rows",
+                sides.in_both, sides.test.1
+            ));
+        }
         if !self.yes && ask::somebody_is_there() && !ask::agrees(&Self::question(&chosen))? {
             return Err(exit::refused("nothing was written"));
         }
