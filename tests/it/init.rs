@@ -286,3 +286,29 @@ fn rows_to_learn_from_are_no_rows_to_be_judged_on() {
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
     assert!(said(&made).contains("warning: 10 of the 110 test rows are among"), "{}", said(&made));
 }
+
+#[test]
+fn what_the_rows_cannot_show_is_not_asked_for_and_checks_without_a_warning() {
+    // One row of fifty leaves: four of the 200 test rows.
+    let rare = |rows: usize| {
+        let mut table = "age,churned\n".to_owned();
+        for row in 0..rows {
+            let leaves = row % 50 == 0;
+            let _ = writeln!(table, "{}.{row},{}", if leaves { 20 } else { 50 }, if leaves { "yes" } else { "no" });
+        }
+        table
+    };
+    for (table, expected) in [
+        (customers(60), "24 test rows cannot show that a model is no worse than the champion"),
+        (rare(1_000), "4 test rows of the rarest class cannot show that a model is no worse than the champion"),
+    ] {
+        let folder = with(&table);
+        let made = run(folder.path(), &["init", "customers.csv", "--label", "churned"]);
+        assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+        assert!(said(&made).contains(expected) && !said(&made).contains("warning"), "{}", said(&made));
+        assert!(text_of(folder.path(), "policy.yaml").contains(expected));
+        let checked = run(folder.path(), &["check"]);
+        assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
+        assert!(!said(&checked).contains("warning"), "{}", said(&checked));
+    }
+}
