@@ -312,3 +312,48 @@ fn what_the_rows_cannot_show_is_not_asked_for_and_checks_without_a_warning() {
         assert!(!said(&checked).contains("warning"), "{}", said(&checked));
     }
 }
+
+/// The names of what is in a folder, but git's own.
+fn listed(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.retain(|name| name != ".git");
+    names.sort();
+    names
+}
+
+#[test]
+fn what_git_would_ignore_is_found_before_anything_is_written() {
+    let init = ["init", "customers.csv", "--label", "churned"];
+    let local = [&init[..], &["--local", "server"]].concat();
+    for (arguments, is_repository) in [(&local, false), (&local, true), (&init.to_vec(), true)] {
+        let folder = with(&customers(300));
+        std::fs::write(folder.path().join(".gitignore"), "# data\n*.csv\n!test.csv\n").expect("written");
+        if is_repository {
+            let mut git = Command::new("git");
+            assert!(git.args(["init", "--quiet"]).current_dir(folder.path()).status().expect("git").success());
+        }
+        let refused = run(folder.path(), arguments);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        let expected = "no server would see it:\n  data/train.csv (by .gitignore:2:*.csv)\n  help: take the rules out";
+        assert!(said(&refused).contains(expected), "{}", said(&refused));
+        assert_eq!(listed(folder.path()), [".gitignore", "customers.csv"]);
+        // Rules that hold for nothing of it, and a folder that is not there yet, stand in no one's way.
+        std::fs::write(folder.path().join(".gitignore"), "*.tmp\n").expect("written");
+        let made = run(folder.path(), &[&arguments[..], &["--folder", "models/churn"]].concat());
+        assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+    }
+}
+
+#[test]
+fn a_folder_for_the_server_that_cannot_be_made_is_found_before_anything_is_written() {
+    let folder = with(&customers(300));
+    std::fs::write(folder.path().join("taken"), "a file").expect("written");
+    for place in ["taken", "taken/below"] {
+        let refused = run(folder.path(), &["init", "customers.csv", "--label", "churned", "--local", place]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        let expected = format!("`{place}` cannot be made and written to: ");
+        assert!(said(&refused).contains(&expected), "{}", said(&refused));
+        assert_eq!(listed(folder.path()), ["customers.csv", "taken"]);
+    }
+}

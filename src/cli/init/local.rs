@@ -64,6 +64,15 @@ impl Local {
         Ok(found)
     }
 
+    /// Makes the folder, so that one that cannot be made is told of while nothing else is written.
+    pub(super) fn make_folder(&self) -> Result<(), Failure> {
+        let made = std::fs::create_dir_all(&self.folder).and_then(|()| tempfile::tempfile_in(&self.folder)).map(drop);
+        let help = "name another folder with `--local`; nothing was written";
+        made.map_err(|error| {
+            exit::invalid(format!("`{}` cannot be made and written to: {error}\n  help: {help}", self.given.display()))
+        })
+    }
+
     fn repository(&self, name: &str) -> PathBuf {
         self.folder.join("repositories").join(format!("{name}.git"))
     }
@@ -71,7 +80,6 @@ impl Local {
     /// Makes the set-up, and says what became of each part of it.
     pub(super) fn make(&self, sources: &[String]) -> Result<Vec<(PathBuf, Became)>, Failure> {
         let refuse = |path: &Path, error: &std::io::Error| exit::invalid(format!("{}: {error}", path.display()));
-        std::fs::create_dir_all(&self.folder).map_err(|error| refuse(&self.folder, &error))?;
         let mut made = Vec::new();
         for name in SECRETS {
             let path = self.folder.join(name);
@@ -205,7 +213,7 @@ fn hook(folder: &Path, model: &str, port: u16) -> Result<String, Failure> {
 }
 
 /// Runs git in a folder, as whoever is there has set it up, and answers what it said.
-fn git(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
+pub(super) fn git(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let mut command = Command::new("git");
     // Of a git that started this command, as a hook does: it would lead elsewhere.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {

@@ -5,6 +5,7 @@ mod answer;
 mod ask;
 mod columns;
 mod files;
+mod ignored;
 mod local;
 mod next;
 mod policy;
@@ -106,6 +107,7 @@ impl Init {
         let manifests = self.manifests(&model, staging.path())?;
         let local = self.local.as_deref().map(|folder| Local::plan(folder, &self.folder, model.as_str(), self.port));
         let local = local.transpose()?;
+        ignored::stop_at_ignored(&self.folder, ready.paths(), local.is_some())?;
         self.stop_at_conflicts(&ready, manifests.as_ref(), local.as_ref())?;
         Self::check_staged(staging.path(), &ready)?;
         if let Some(lacks) = &policy.lacks {
@@ -120,6 +122,9 @@ impl Init {
         }
         if !self.yes && ask::somebody_is_there() && !ask::agrees(&Self::question(&chosen))? {
             return Err(exit::refused("nothing was written"));
+        }
+        if let Some(local) = &local {
+            local.make_folder()?;
         }
         let mut made: Vec<(String, Became)> = Self::put(&ready, &self.folder)?;
         if let (Some(manifests), Some(folder)) = (&manifests, &self.manifests) {
