@@ -42,7 +42,7 @@ const SMALL: usize = 1_000;
 
 /// The model's file.
 pub(super) fn model(chosen: &Chosen<'_>) -> String {
-    let Chosen { model, label, features, left_out, classes, train, test, validation } = chosen;
+    let Chosen { model, label, features, left_out, classes, train, test, validation, .. } = chosen;
     let batch = if train.rows < SMALL { SMALL_BATCH } else { BATCH };
     let epochs = (STEPS * batch / train.rows.max(1)).clamp(5, 60);
     let list = |names: &[String]| names.iter().map(|name| scalar_of(name)).collect::<Vec<_>>().join(", ");
