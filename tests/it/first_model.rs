@@ -194,11 +194,14 @@ fn a_local_server_set_up_is_made_once_and_kept() {
     let (done, said) = place.run("slipway check ../slipway-local/slipway-server.yaml");
     assert!(done, "{said}");
     // Another model beside it would take the settings away from this one.
-    let (done, said) = place.run(&format!("{init} --model other"));
-    assert!(
-        !done && said.contains("../slipway-local/slipway-server.yaml") || said.contains("slipway-server.yaml"),
-        "{said}"
-    );
+    for force in ["", " --force"] {
+        let (done, said) = place.run(&format!("{init} --model other --folder other{force}"));
+        let expected = "`../slipway-local/slipway-server.yaml` serves another model: `customers`\n  help: name another folder";
+        assert!(!done && said.contains(expected), "{said}");
+        assert!(!place.work.join("other").exists());
+    }
+    let (done, said) = place.run("slipway check ../slipway-local/slipway-server.yaml && slipway check");
+    assert!(done, "{said}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A server on this machine to try Slipway out: bare repositories, a hook, secrets, and settings that serve all of it on
 //! loopback. Nothing is needed but git.
 
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +23,8 @@ pub(super) const TOKEN: &str = "api-token";
 const SECRETS: [&str; 3] = [WEBHOOK_SECRET, "git-password", TOKEN];
 /// The settings, as the other commands look for them.
 pub(super) const SETTINGS: &str = "slipway-server.yaml";
+/// How much of settings that are there is read, in bytes: as much as servers read.
+const LARGEST_SETTINGS: u64 = 1 << 20;
 /// The one environment.
 pub(super) const ENVIRONMENT: &str = "staging";
 
@@ -46,6 +49,7 @@ impl Local {
         let folder = std::path::absolute(folder).map_err(exit::invalid)?;
         let source = std::path::absolute(source).map_err(exit::invalid)?;
         git(Path::new("."), &["--version"])?;
+        stop_at_another_model(&given, model)?;
         let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let mut ready = Ready::new(staging.path(), &folder);
         ready.add(SETTINGS, &settings(model, port))?;
@@ -158,6 +162,32 @@ impl Local {
         add.extend(sources.iter().map(String::as_str));
         git(&self.source, &add).map(drop)
     }
+}
+
+/// Refuses a folder whose settings serve something else: they would be replaced, and what they serve be dropped.
+fn stop_at_another_model(folder: &Path, model: &str) -> Result<(), Failure> {
+    let path = folder.join(SETTINGS);
+    let mut text = String::new();
+    let Ok(file) = std::fs::File::open(&path) else { return Ok(()) };
+    if file.take(LARGEST_SETTINGS).read_to_string(&mut text).is_err() {
+        return Ok(());
+    }
+    let settings: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_default();
+    let sources = settings["sources"].as_sequence().into_iter().flatten();
+    let others: Vec<String> = sources
+        .filter_map(|source| source["name"].as_str())
+        .filter(|name| *name != model)
+        .map(|name| format!("`{}`", super::table::shown(name)))
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let message = format!("`{}` serves another model: {}", path.display(), others.join(", "));
+    let help = format!(
+        "name another folder with `--local` and another port with `--port`, or add `{model}` to its `sources` yourself; \
+         nothing was written"
+    );
+    Err(exit::invalid(format!("{message}\n  help: {help}")))
 }
 
 /// The port of a server that nobody gave another.
