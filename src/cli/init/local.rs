@@ -24,7 +24,7 @@ const SECRETS: [&str; 3] = [WEBHOOK_SECRET, "git-password", TOKEN];
 /// The settings, as the other commands look for them.
 pub(super) const SETTINGS: &str = "slipway-server.yaml";
 /// How much of settings that are there is read, in bytes: as much as servers read.
-const LARGEST_SETTINGS: u64 = 1 << 20;
+const LARGEST_SETTINGS: u64 = crate::yaml::MAX_BYTES as u64;
 /// The one environment.
 pub(super) const ENVIRONMENT: &str = "staging";
 
