@@ -1,127 +1,52 @@
-//! A git server for one machine: the bare repositories of a folder over smart HTTP, so that Slipway can be tried without a
-//! forge. It is no forge: it listens on loopback alone, knows one login, and leaves everything to git's own `http-backend`
-//! (git-http-backend(1)), which is called as CGI (RFC 3875).
+//! A call of git's `http-backend`: its request, its answer, and what it says when it fails.
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::stream;
-use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
-use super::connections::{self, ConnectionLimits, Served};
-use super::peer::TrustedProxies;
+use super::Site;
 
-/// Connections at a time: each costs a process of git. Slipway makes four at most to one repository.
-const CONNECTIONS: usize = 64;
 /// How much of an answer is read at a time, in bytes.
 const PIECE: usize = 64 << 10;
 /// The longest line of a CGI head that is read, in bytes, and the most lines.
 const LONGEST_LINE: u64 = 8 << 10;
 const MOST_LINES: usize = 64;
-
-/// What the git server is set up with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct GitServerSettings {
-    /// The folder whose bare repositories are served.
-    pub folder: PathBuf,
-    /// Where to listen: a loopback address.
-    pub listen: SocketAddr,
-    /// Who is let in.
-    pub username: String,
-    /// The password: never printed.
-    pub password: String,
-}
-
-impl fmt::Debug for GitServerSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { folder, listen, username, password: _ } = self;
-        let mut shown = f.debug_struct("GitServerSettings");
-        shown.field("folder", folder).field("listen", listen).field("username", username).finish_non_exhaustive()
-    }
-}
-
-/// Git's `http-backend` on this machine, or why it cannot be called.
-pub async fn find_http_backend() -> Result<PathBuf, String> {
-    let help = "install git with its `http-backend` (the package `git`), or leave `git_server` out";
-    let said = Command::new("git").arg("--exec-path").stdin(Stdio::null()).output().await;
-    let said = said.map_err(|error| format!("`git` cannot be started: {error}\n  help: {help}"))?;
-    let program = PathBuf::from(String::from_utf8_lossy(&said.stdout).trim()).join("git-http-backend");
-    if program.is_file() { Ok(program) } else { Err(format!("git has no `http-backend`\n  help: {help}")) }
-}
-
-/// Serves the repositories until `stop`. `backend` is what [`find_http_backend`] found.
-pub async fn serve_repositories(
-    listener: TcpListener,
-    settings: GitServerSettings,
-    backend: PathBuf,
-    stop: CancellationToken,
-) {
-    let limits = ConnectionLimits { all: CONNECTIONS, each_address: CONNECTIONS };
-    let site = Arc::new(Site { admitted: admission(&settings), settings, backend });
-    let router = Router::new().fallback(answer).with_state(site);
-    // Nothing is ever served but this: the sender only keeps the channel open.
-    let (_door, served) = watch::channel(Served { router, limits, proxies: TrustedProxies::default() });
-    connections::serve(listener, served, stop).await;
-}
-
-/// What a request needs to be answered.
-struct Site {
-    settings: GitServerSettings,
-    backend: PathBuf,
-    /// Digest of the one good `Authorization` header: comparing digests takes as long whatever was sent.
-    admitted: [u8; 32],
-}
-
-fn admission(settings: &GitServerSettings) -> [u8; 32] {
-    let login = STANDARD.encode(format!("{}:{}", settings.username, settings.password));
-    Sha256::digest(format!("Basic {login}")).into()
-}
-
-async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let given = parts.headers.get(header::AUTHORIZATION).map(|given| Sha256::digest(given.as_bytes()).into());
-    if given != Some(site.admitted) {
-        let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"git\"")];
-        return (StatusCode::UNAUTHORIZED, challenge, "log in first\n").into_response();
-    }
-    match site.carry(&parts, body).await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::error!(%error, "git did not answer a request for `{}`: {error}", parts.uri.path());
-            (StatusCode::INTERNAL_SERVER_ERROR, "git did not answer\n").into_response()
-        }
-    }
-}
+/// How much is kept of what git says beside its answer, in bytes.
+const MOST_SAID: u64 = 4 << 10;
+/// How long git may take to end once it has answered that it failed.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Site {
     /// Carries a request to git, and its answer back; both bodies are streamed.
-    async fn carry(&self, request: &Parts, body: Body) -> std::io::Result<Response> {
+    pub(super) async fn carry(&self, request: &Parts, body: Body) -> std::io::Result<Response> {
         let mut child = self.spawn(request)?;
-        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             return Err(std::io::Error::other("it has no pipes"));
         };
         let mut feeding = JoinSet::new();
         feeding.spawn(feed(body, stdin));
+        let mut said = tokio::spawn(listen(stderr));
         let mut output = Output { stdout: BufReader::with_capacity(PIECE, stdout), _feeding: feeding, _child: child };
-        let (status, headers) = output.head().await?;
+        let (status, headers) = match output.head().await {
+            Ok(head) => head,
+            Err(error) => return Err(std::io::Error::other(format!("{error}; it said: {}", last_words(&mut said).await))),
+        };
+        if status.is_server_error() {
+            let said = last_words(&mut said).await;
+            let path = request.uri.path();
+            tracing::warn!(status = status.as_u16(), said, "git answered a request for `{path}` with {status}: {said}");
+        }
         let pieces = stream::unfold(output, |mut output| async move {
             let mut piece = Vec::with_capacity(PIECE);
             match output.stdout.read_buf(&mut piece).await {
@@ -160,7 +85,7 @@ impl Site {
                 command.env(variable, value);
             }
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true).spawn()
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()
     }
 }
 
@@ -172,6 +97,22 @@ async fn feed(mut body: Body, mut stdin: ChildStdin) {
             return;
         }
     }
+}
+
+/// Keeps the beginning of what git says, and reads on to its end: a full pipe would hold git up.
+async fn listen(mut stderr: ChildStderr) -> Vec<u8> {
+    let mut said = Vec::new();
+    if (&mut stderr).take(MOST_SAID).read_to_end(&mut said).await.is_ok() {
+        tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await.ok();
+    }
+    said
+}
+
+/// What git said, on one line.
+async fn last_words(said: &mut JoinHandle<Vec<u8>>) -> String {
+    let said = timeout(LAST_WORDS, said).await.ok().and_then(Result::ok).unwrap_or_default();
+    let said: String = String::from_utf8_lossy(&said).trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if said.is_empty() { "nothing".to_owned() } else { said }
 }
 
 /// What git answers; dropping it ends the child and what feeds it.
