@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -12,9 +13,10 @@ use futures_util::stream;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Site;
+use crate::domain::spoken;
 
 /// How much of an answer is read at a time, in bytes.
 const PIECE: usize = 64 << 10;
@@ -23,6 +25,8 @@ const LONGEST_LINE: u64 = 8 << 10;
 const MOST_LINES: usize = 64;
 /// How much is kept of what git says beside its answer, in bytes.
 const MOST_SAID: u64 = 4 << 10;
+/// What git gets of this server's own environment.
+const KEPT: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 /// How long git may take to end once it has answered that it failed.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -35,12 +39,18 @@ impl Site {
             return Err(std::io::Error::other("it has no pipes"));
         };
         let mut feeding = JoinSet::new();
-        feeding.spawn(feed(body, stdin));
+        let progress = Progress::new(self.patience);
+        feeding.spawn(feed(body, stdin, progress.clone()));
         let mut said = tokio::spawn(listen(stderr));
-        let mut output = Output { stdout: BufReader::with_capacity(PIECE, stdout), _feeding: feeding, _child: child };
-        let (status, headers) = match output.head().await {
+        let stdout = BufReader::with_capacity(PIECE, stdout);
+        let mut output = Output { stdout, progress: progress.clone(), _feeding: feeding, child };
+        let (status, headers) = match progress.or_end(output.head()).await {
             Ok(head) => head,
-            Err(error) => return Err(std::io::Error::other(format!("{error}; it said: {}", last_words(&mut said).await))),
+            Err(error) => {
+                // A git that hangs would never say its last words.
+                output.child.start_kill().ok();
+                return Err(std::io::Error::other(format!("{error}; it said: {}", last_words(&mut said).await)));
+            }
         };
         if status.is_server_error() {
             let said = last_words(&mut said).await;
@@ -49,10 +59,16 @@ impl Site {
         }
         let pieces = stream::unfold(output, |mut output| async move {
             let mut piece = Vec::with_capacity(PIECE);
-            match output.stdout.read_buf(&mut piece).await {
+            let progress = output.progress.clone();
+            // Until the client takes the answer, time does not run: how long that may take is the connection's affair.
+            progress.made();
+            match progress.or_end(output.stdout.read_buf(&mut piece)).await {
                 Ok(0) => None,
                 Ok(_) => Some((Ok(Bytes::from(piece)), output)),
-                Err(error) => Some((Err(error), output)),
+                Err(error) => {
+                    tracing::warn!(%error, "an answer of git was cut off: {error}");
+                    Some((Err(error), output))
+                }
             }
         });
         Ok((status, headers, Body::from_stream(pieces)).into_response())
@@ -60,19 +76,22 @@ impl Site {
 
     fn spawn(&self, request: &Parts) -> std::io::Result<Child> {
         let mut command = Command::new(&self.backend);
-        // Nothing of a git process that this server may have been started by.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_")) {
-            command.env_remove(name);
+        // Nothing of what this server was started with but what programs need to be found and to run: hooks are others' code.
+        command.env_clear();
+        for name in KEPT {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
         }
         command
+            .env("GATEWAY_INTERFACE", "CGI/1.1")
             .env("GIT_PROJECT_ROOT", &self.settings.folder)
             .env("GIT_HTTP_EXPORT_ALL", "1")
             .env("REQUEST_METHOD", request.method.as_str())
             .env("PATH_INFO", request.uri.path())
             .env("QUERY_STRING", request.uri.query().unwrap_or_default())
             .env("REMOTE_ADDR", self.settings.listen.ip().to_string())
-            .env("REMOTE_USER", &self.settings.username)
-            .env_remove("CONTENT_LENGTH");
+            .env("REMOTE_USER", &self.settings.username);
         let variables = [
             (header::CONTENT_TYPE, "CONTENT_TYPE"),
             (header::CONTENT_LENGTH, "CONTENT_LENGTH"),
@@ -90,11 +109,51 @@ impl Site {
 }
 
 /// Hands the request's body to git. A git that stopped reading has answered already.
-async fn feed(mut body: Body, mut stdin: ChildStdin) {
+async fn feed(mut body: Body, mut stdin: ChildStdin, progress: Progress) {
     while let Some(Ok(frame)) = std::future::poll_fn(|wake| Pin::new(&mut body).poll_frame(wake)).await {
         let Ok(bytes) = frame.into_data() else { continue };
+        progress.made();
         if stdin.write_all(&bytes).await.is_err() {
             return;
+        }
+        progress.made();
+    }
+}
+
+/// When a request last moved, in either direction: a push says nothing while it arrives, and git takes nothing while it
+/// answers.
+#[derive(Clone)]
+struct Progress {
+    last: Arc<Mutex<Instant>>,
+    patience: Duration,
+}
+
+impl Progress {
+    fn new(patience: Duration) -> Self {
+        Self { last: Arc::new(Mutex::new(Instant::now())), patience }
+    }
+
+    fn made(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn ends_at(&self) -> Instant {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) + self.patience
+    }
+
+    /// What comes, which is progress, or an error once nothing has moved for too long.
+    async fn or_end<T>(&self, coming: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
+        let mut coming = std::pin::pin!(coming);
+        loop {
+            let ends_at = self.ends_at();
+            if let Ok(came) = timeout_at(ends_at, coming.as_mut()).await {
+                self.made();
+                return came;
+            }
+            if self.ends_at() <= ends_at {
+                let message = format!("neither the client nor git moved for {}", spoken(self.patience));
+                return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, message));
+            }
         }
     }
 }
@@ -118,8 +177,9 @@ async fn last_words(said: &mut JoinHandle<Vec<u8>>) -> String {
 /// What git answers; dropping it ends the child and what feeds it.
 struct Output {
     stdout: BufReader<ChildStdout>,
+    progress: Progress,
     _feeding: JoinSet<()>,
-    _child: Child,
+    child: Child,
 }
 
 impl Output {
@@ -147,5 +207,98 @@ impl Output {
             }
         }
         Err(std::io::Error::other("it ended without an answer"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::web::git_server::{GitServerSettings, PATIENCE};
+
+    /// A site whose git is a shell script.
+    fn site(folder: &std::path::Path, script: &str, patience: Duration) -> Site {
+        let backend = folder.join("backend");
+        std::fs::write(&backend, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(&backend, std::fs::Permissions::from_mode(0o755)).expect("allowed");
+        let settings = GitServerSettings {
+            folder: folder.to_owned(),
+            listen: "127.0.0.1:8421".parse().expect("an address"),
+            username: "slipway".to_owned(),
+            password: "secret".to_owned(),
+        };
+        Site { settings, backend, admitted: [0; 32], patience }
+    }
+
+    async fn carried(script: &str, body: Body, patience: Duration) -> Result<(StatusCode, Result<String, String>), String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let site = site(folder.path(), script, patience);
+        let (parts, ()) = axum::http::Request::post("/m.git/git-receive-pack").body(()).expect("a request").into_parts();
+        let response = site.carry(&parts, body).await.map_err(|error| error.to_string())?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(|error| error.to_string());
+        Ok((status, body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned())))
+    }
+
+    #[tokio::test]
+    async fn git_gets_nothing_of_the_environment_but_what_it_needs() {
+        let script = "printf 'Content-Type: text/plain\\r\\n\\r\\n'; env";
+        let (_, said) = carried(script, Body::empty(), PATIENCE).await.expect("an answer");
+        let said = said.expect("a body");
+        let mut names: Vec<&str> = said.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+        // What shells set by themselves.
+        names.retain(|name| !matches!(*name, "PWD" | "SHLVL" | "_" | "OLDPWD") && !KEPT.contains(name));
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "GATEWAY_INTERFACE",
+                "GIT_HTTP_EXPORT_ALL",
+                "GIT_PROJECT_ROOT",
+                "PATH_INFO",
+                "QUERY_STRING",
+                "REMOTE_ADDR",
+                "REMOTE_USER",
+                "REQUEST_METHOD",
+            ]
+        );
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some() && said.contains("PATH="));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_move_is_ended() {
+        let patience = Duration::from_millis(100);
+        let never = || Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
+        let hangs = carried("exec cat", never(), patience).await.expect_err("nothing came");
+        assert!(hangs.contains("neither the client nor git moved for"), "{hangs}");
+        let script = "printf 'Content-Type: text/plain\\r\\n\\r\\nbegun'; exec cat";
+        let (status, cut) = carried(script, never(), patience).await.expect("a head");
+        assert!(status == StatusCode::OK && cut.is_err(), "{cut:?}");
+        let (_, whole) = carried(script, Body::from(" and ended"), PATIENCE).await.expect("a head");
+        assert_eq!(whole.as_deref(), Ok("begun and ended"));
+    }
+
+    #[tokio::test]
+    async fn a_push_that_arrives_slowly_is_not_ended() {
+        let patience = Duration::from_millis(400);
+        // Longer than the patience in all, and a piece in each tenth of it.
+        let pieces = stream::unfold(0, |piece| async move {
+            tokio::time::timeout(Duration::from_millis(40), std::future::pending::<()>()).await.ok();
+            (piece < 20).then(|| (Ok::<_, std::io::Error>(Bytes::from_static(b"x")), piece + 1))
+        });
+        let script = "read all; printf 'Content-Type: text/plain\\r\\n\\r\\n%s' \"$all\"";
+        let (_, said) = carried(script, Body::from_stream(pieces), patience).await.expect("an answer");
+        assert_eq!(said, Ok("x".repeat(20)));
+    }
+
+    #[tokio::test]
+    async fn of_what_git_says_the_beginning_is_kept() {
+        let script = "i=0; while [ $i -lt 20000 ]; do echo 'all is lost' >&2; i=$((i+1)); done";
+        let told = carried(script, Body::empty(), PATIENCE).await.expect_err("no answer");
+        assert!(told.starts_with("it ended without an answer; it said: all is lost all is"), "{told}");
+        assert!(told.len() < 5_000, "{}", told.len());
     }
 }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -27,6 +28,10 @@ use super::peer::TrustedProxies;
 
 /// Connections at a time: each costs a process of git. Slipway makes four at most to one repository.
 const CONNECTIONS: usize = 64;
+
+/// How long a request may stay without a byte of it or of its answer. Git itself gives a sign of life every five seconds while
+/// it works (`uploadpack.keepAlive`, `receive.keepAlive`).
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the git server is set up with.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,7 +71,7 @@ pub async fn serve_repositories(
     stop: CancellationToken,
 ) {
     let limits = ConnectionLimits { all: CONNECTIONS, each_address: CONNECTIONS };
-    let site = Arc::new(Site { admitted: admission(&settings), settings, backend });
+    let site = Arc::new(Site { admitted: admission(&settings), settings, backend, patience: PATIENCE });
     let router = Router::new().fallback(answer).with_state(site);
     // Nothing is ever served but this: the sender only keeps the channel open.
     let (_door, served) = watch::channel(Served { router, limits, proxies: TrustedProxies::default() });
@@ -79,6 +84,8 @@ struct Site {
     backend: PathBuf,
     /// Digest of the one good `Authorization` header: comparing digests takes as long whatever was sent.
     admitted: [u8; 32],
+    /// How long a request may stay without progress.
+    patience: Duration,
 }
 
 fn admission(settings: &GitServerSettings) -> [u8; 32] {
