@@ -73,7 +73,11 @@ impl Place {
             std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
         );
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("{}{command}", self.exports)]).current_dir(&self.work).env("PATH", path.expect("a path")).env("HOME", &self.home);
+        shell
+            .args(["-c", &format!("{}{command}", self.exports)])
+            .current_dir(&self.work)
+            .env("PATH", path.expect("a path"))
+            .env("HOME", &self.home);
         for name in ["GIT_AUTHOR", "GIT_COMMITTER"] {
             shell.env(format!("{name}_NAME"), "Kim").env(format!("{name}_EMAIL"), "kim@example.com");
         }
@@ -162,7 +166,10 @@ fn a_table_is_promoted_by_the_commands_of_the_page_in_the_time_it_promises() {
             place.export(&said);
             listed.clone_from(&said);
         }
-        follow = said.split_once("staging: ").map(|(_, rest)| rest.lines().next().unwrap_or_default().trim().to_owned()).or(follow);
+        follow = said
+            .split_once("staging: ")
+            .map(|(_, rest)| rest.lines().next().unwrap_or_default().trim().to_owned())
+            .or(follow);
     }
     let took = begun.elapsed();
     println!("from the table to the promotion: {:.1} s", took.as_secs_f64());
@@ -196,7 +203,8 @@ fn a_local_server_set_up_is_made_once_and_kept() {
     // Another model beside it would take the settings away from this one.
     for force in ["", " --force"] {
         let (done, said) = place.run(&format!("{init} --model other --folder other{force}"));
-        let expected = "`../slipway-local/slipway-server.yaml` serves another model: `customers`\n  help: name another folder";
+        let expected =
+            "`../slipway-local/slipway-server.yaml` serves another model: `customers`\n  help: name another folder";
         assert!(!done && said.contains(expected), "{said}");
         assert!(!place.work.join("other").exists());
     }
@@ -207,7 +215,8 @@ fn a_local_server_set_up_is_made_once_and_kept() {
 #[test]
 fn the_next_commands_work_when_pasted_whatever_characters_the_paths_have() {
     let mut place = Place::new();
-    let init = place.on_our_port("slipway init customers.csv --label churned --folder 'the model' --local \"../Kim's $x\"");
+    let init =
+        place.on_our_port("slipway init customers.csv --label churned --folder 'the model' --local \"../Kim's $x\"");
     let init = format!("{init} --port {}", place.port);
     let (done, said) = place.run(&init);
     assert!(done, "{said}");

@@ -96,6 +96,9 @@ async fn what_git_says_of_its_failure_is_in_the_log() {
     let output = asked.await.expect("asked");
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("500"), "{output:?}");
     let log = server.errors();
-    assert!(log.contains("git answered a request for `/m.git/info/refs` with 500") && log.contains("bad config line"), "{log}");
+    assert!(
+        log.contains("git answered a request for `/m.git/info/refs` with 500") && log.contains("bad config line"),
+        "{log}"
+    );
     server.terminate().await.expect("it ends");
 }

@@ -229,7 +229,11 @@ fn test_rows_of_their_own_are_taken_as_they_are_and_gzip_is_unpacked() {
     let init = ["init", "rows/learn.csv.gz", "--label", "churned", "--test", "rows/judge.csv", "--manifests", "env"];
     let made = run(folder.path(), &init);
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
-    assert!(said(&made).contains("warning: 90 of the 90 test rows are among the rows to learn from"), "{}", said(&made));
+    assert!(
+        said(&made).contains("warning: 90 of the 90 test rows are among the rows to learn from"),
+        "{}",
+        said(&made)
+    );
     let model = text_of(folder.path(), "slipway.yaml");
     assert!(model.contains("paths: [slipway.yaml, rows/learn.csv.gz, rows/judge.csv]"), "{model}");
     assert!(!folder.path().join("data").exists());

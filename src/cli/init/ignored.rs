@@ -14,7 +14,10 @@ pub(super) fn stop_at_ignored(folder: &Path, paths: &[String], is_made_a_reposit
     }
     let files: Vec<String> = ignored.iter().map(|(path, rule)| format!("\n  {path} (by {rule})")).collect();
     let help = "take the rules out, or write `!` rules behind them; nothing was written";
-    Err(exit::invalid(format!("git ignores what is to be written, and no server would see it:{}\n  help: {help}", files.concat())))
+    Err(exit::invalid(format!(
+        "git ignores what is to be written, and no server would see it:{}\n  help: {help}",
+        files.concat()
+    )))
 }
 
 /// The files that git ignores, each with the rule as `FILE:LINE:PATTERN`.
@@ -29,7 +32,8 @@ fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<
     let ask = |place: &Path, before: &[&str], below: &str| {
         let paths: Vec<String> = paths.iter().map(|path| format!("{below}{path}")).collect();
         let paths = paths.iter().map(String::as_str);
-        let arguments: Vec<&str> = before.iter().copied().chain(["check-ignore", "-v", "-z", "--"]).chain(paths).collect();
+        let arguments: Vec<&str> =
+            before.iter().copied().chain(["check-ignore", "-v", "-z", "--"]).chain(paths).collect();
         git(place, &arguments).unwrap_or_default()
     };
     let said = if is_in_repository {
@@ -49,5 +53,9 @@ fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<
         (path.to_owned(), format!("{}:{}:{}", field[0], field[1], field[2]))
     });
     // A rule that begins with `!` takes a path out again.
-    Ok(found.zip(fields.chunks_exact(4)).filter(|(_, field)| !field[2].starts_with('!')).map(|(found, _)| found).collect())
+    Ok(found
+        .zip(fields.chunks_exact(4))
+        .filter(|(_, field)| !field[2].starts_with('!'))
+        .map(|(found, _)| found)
+        .collect())
 }

@@ -40,7 +40,8 @@ fn measured(chosen: &Chosen<'_>) -> Measured {
     let majority = share(most, rows.max(1));
     let to_percent = |share: f64| (share * 100.0).ceil() / 100.0;
     if majority <= LARGEST_MAJORITY {
-        let right = format!("whoever always answers {} is right on {:.0} % of the rows", shown(largest), majority * 100.0);
+        let right =
+            format!("whoever always answers {} is right on {:.0} % of the rows", shown(largest), majority * 100.0);
         return Measured {
             metric: "accuracy",
             at_least: to_percent(majority),
@@ -152,9 +153,13 @@ mod tests {
     #[test]
     fn the_margin_to_the_champion_is_the_smallest_that_the_test_rows_can_show() {
         // Wilson's and Newcombe's bounds of two models that are right on every row: z²/(n + z²) with z² = 2.71.
-        for (test, expected) in
-            [([600, 400], Some(0.02)), ([80, 53], Some(0.02)), ([80, 52], Some(0.03)), ([15, 10], Some(0.1)), ([14, 10], None)]
-        {
+        for (test, expected) in [
+            ([600, 400], Some(0.02)),
+            ([80, 53], Some(0.02)),
+            ([80, 52], Some(0.03)),
+            ([15, 10], Some(0.1)),
+            ([14, 10], None),
+        ] {
             let written = of([600, 400], test);
             assert_eq!(margin(&written), expected, "{test:?}: {}", written.text);
             assert!(written.text.contains("metric: accuracy\n      at_least: 0.6\n"), "{}", written.text);
@@ -166,12 +171,19 @@ mod tests {
         let lacks = "24 test rows cannot show that a model is no worse than the champion, even by a margin of 0.1";
         assert_eq!(few.lacks.as_deref(), Some(lacks));
         let commented = "    # Not asked for: 24 test rows cannot";
-        assert!(few.text.contains(commented) && few.text.ends_with("    # - metric: accuracy\n    #   no_worse_than_champion: {margin: 0.1}\n"), "{}", few.text);
+        assert!(
+            few.text.contains(commented)
+                && few.text.ends_with("    # - metric: accuracy\n    #   no_worse_than_champion: {margin: 0.1}\n"),
+            "{}",
+            few.text
+        );
     }
 
     #[test]
     fn of_classes_that_count_the_same_the_rarest_decides() {
-        for (test, expected) in [([980, 200], Some(0.02)), ([1_960, 40], Some(0.07)), ([980, 20], None), ([196, 4], None)] {
+        for (test, expected) in
+            [([980, 200], Some(0.02)), ([1_960, 40], Some(0.07)), ([980, 20], None), ([196, 4], None)]
+        {
             let written = of([9_800, 200], test);
             assert_eq!(margin(&written), expected, "{test:?}: {}", written.text);
             assert!(written.text.contains("metric: balanced_accuracy\n      at_least: 0.5\n"), "{}", written.text);

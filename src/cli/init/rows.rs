@@ -41,7 +41,8 @@ impl Init {
             let is_data = test.canonicalize().is_ok_and(|test| self.data.canonicalize().is_ok_and(|data| data == test));
             if is_data || own.is_the_same {
                 let help = "name other rows with `--test`, or leave it out: a part of the table is kept aside then";
-                let message = format!("{shown} has the same rows as {name}: a model is judged on rows it has not learnt from");
+                let message =
+                    format!("{shown} has the same rows as {name}: a model is judged on rows it has not learnt from");
                 return Err(exit::invalid(format!("{message}\n  help: {help}")));
             }
             return Ok(Sides {
@@ -67,12 +68,7 @@ impl Init {
         self.write_parts(name, &sides, ready)?;
         let (test_classes, in_both) = labels.test_rows(&sides);
         let test = test_classes.iter().sum::<usize>();
-        Ok(Sides {
-            train: (TRAIN.to_owned(), rows - test),
-            test: (TEST.to_owned(), test),
-            test_classes,
-            in_both,
-        })
+        Ok(Sides { train: (TRAIN.to_owned(), rows - test), test: (TEST.to_owned(), test), test_classes, in_both })
     }
 
     /// A table where it is, if that is below the model's folder; else a copy of it.

@@ -124,9 +124,8 @@ impl Labels {
     /// The test rows of each class, in the order of the classes, for a split of these rows; and how many of them are among the
     /// rows to learn from.
     pub(super) fn test_rows(&self, sides: &[Side]) -> (Vec<usize>, usize) {
-        let of = |wanted: Side| {
-            self.rows.iter().zip(sides).filter(move |(_, side)| **side == wanted).map(|(row, _)| *row)
-        };
+        let of =
+            |wanted: Side| self.rows.iter().zip(sides).filter(move |(_, side)| **side == wanted).map(|(row, _)| *row);
         let learnt: HashSet<u64> = of(Side::Train).map(|(digest, _)| digest).collect();
         let (mut counts, mut in_both) = (vec![0; self.classes.len()], 0);
         for (digest, class) in of(Side::Test) {
@@ -186,9 +185,7 @@ impl Labels {
 
 /// Where the label and the features stand in a header.
 fn places(header: &[String], name: &str, label: &str, features: &[String]) -> Result<(usize, Vec<usize>), Fault> {
-    let place = |column: &str| {
-        table::position(header, column, "", name).map_err(|fault| Fault { key: None, ..fault })
-    };
+    let place = |column: &str| table::position(header, column, "", name).map_err(|fault| Fault { key: None, ..fault });
     Ok((place(label)?, features.iter().map(|feature| place(feature)).collect::<Result<_, _>>()?))
 }
 
@@ -292,8 +289,13 @@ mod tests {
             std::fs::write(&path, test).expect("written");
             found.compare(&path, "t.csv", "y", &["x".to_owned()]).expect("compared")
         };
-        let own = |classes: [usize; 2], in_both, is_the_same| OwnTest { classes: classes.to_vec(), in_both, is_the_same };
-        assert_eq!(compare("y,x\nb,7\na,2\nc,9\n"), own([1, 1], 1, false), "another order of columns, a class that is new");
+        let own =
+            |classes: [usize; 2], in_both, is_the_same| OwnTest { classes: classes.to_vec(), in_both, is_the_same };
+        assert_eq!(
+            compare("y,x\nb,7\na,2\nc,9\n"),
+            own([1, 1], 1, false),
+            "another order of columns, a class that is new"
+        );
         assert_eq!(compare("x,y\n3,a\n2,b\n3,a\n1,a\n"), own([3, 1], 4, true), "another order of rows");
         assert_eq!(compare("x,y\n3,a\n2,b\n3,a\n1,b\n"), own([2, 2], 4, false), "another class");
         assert_eq!(compare("x,y\n"), own([0, 0], 0, false));

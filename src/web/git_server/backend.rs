@@ -170,7 +170,8 @@ async fn listen(mut stderr: ChildStderr) -> Vec<u8> {
 /// What git said, on one line.
 async fn last_words(said: &mut JoinHandle<Vec<u8>>) -> String {
     let said = timeout(LAST_WORDS, said).await.ok().and_then(Result::ok).unwrap_or_default();
-    let said: String = String::from_utf8_lossy(&said).trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let said: String =
+        String::from_utf8_lossy(&said).trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if said.is_empty() { "nothing".to_owned() } else { said }
 }
 
@@ -233,10 +234,15 @@ mod tests {
         Site { settings, backend, admitted: [0; 32], patience }
     }
 
-    async fn carried(script: &str, body: Body, patience: Duration) -> Result<(StatusCode, Result<String, String>), String> {
+    async fn carried(
+        script: &str,
+        body: Body,
+        patience: Duration,
+    ) -> Result<(StatusCode, Result<String, String>), String> {
         let folder = tempfile::tempdir().expect("a folder");
         let site = site(folder.path(), script, patience);
-        let (parts, ()) = axum::http::Request::post("/m.git/git-receive-pack").body(()).expect("a request").into_parts();
+        let (parts, ()) =
+            axum::http::Request::post("/m.git/git-receive-pack").body(()).expect("a request").into_parts();
         let response = site.carry(&parts, body).await.map_err(|error| error.to_string())?;
         let status = response.status();
         let body = response.into_body().collect().await.map_err(|error| error.to_string());
