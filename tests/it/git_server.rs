@@ -80,3 +80,25 @@ fn an_address_that_others_reach_and_a_folder_that_is_not_there_are_refused() {
     std::fs::remove_dir_all(empty.path().join("repositories")).expect("removed");
     assert!(checked(&empty).contains("git_server.folder: there is no folder"), "{}", checked(&empty));
 }
+
+#[tokio::test]
+async fn what_git_says_of_its_failure_is_in_the_log() {
+    let port = free_port();
+    let folder = folder(&format!("127.0.0.1:{port}"));
+    std::fs::write(folder.path().join("repositories/m.git/config"), "[core\nno configuration\n").expect("written");
+    let server = SlipwayProcess::start(&slipway(), &folder.path().join("server.yaml"), &[]).await.expect("it starts");
+    let asked = tokio::task::spawn_blocking(move || {
+        let url = format!("http://slipway:a-secret-that-is-long-enough@127.0.0.1:{port}/m.git");
+        let mut git = Command::new("git");
+        git.args(["-c", "credential.helper=", "ls-remote", &url]).env("GIT_TERMINAL_PROMPT", "0");
+        git.output().expect("git")
+    });
+    let output = asked.await.expect("asked");
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("500"), "{output:?}");
+    let log = server.errors();
+    assert!(
+        log.contains("git answered a request for `/m.git/info/refs` with 500") && log.contains("bad config line"),
+        "{log}"
+    );
+    server.terminate().await.expect("it ends");
+}

@@ -229,6 +229,11 @@ fn test_rows_of_their_own_are_taken_as_they_are_and_gzip_is_unpacked() {
     let init = ["init", "rows/learn.csv.gz", "--label", "churned", "--test", "rows/judge.csv", "--manifests", "env"];
     let made = run(folder.path(), &init);
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+    assert!(
+        said(&made).contains("warning: 90 of the 90 test rows are among the rows to learn from"),
+        "{}",
+        said(&made)
+    );
     let model = text_of(folder.path(), "slipway.yaml");
     assert!(model.contains("paths: [slipway.yaml, rows/learn.csv.gz, rows/judge.csv]"), "{model}");
     assert!(!folder.path().join("data").exists());
@@ -253,4 +258,106 @@ fn a_table_is_not_replaced_by_a_part_of_itself() {
         said(&refused)
     );
     assert_eq!(text_of(folder.path(), "data/train.csv"), customers(60));
+}
+
+#[test]
+fn rows_to_learn_from_are_no_rows_to_be_judged_on() {
+    let folder = with(&customers(300));
+    let turned: Vec<String> = {
+        let mut lines: Vec<String> = customers(300).lines().map(str::to_owned).collect();
+        lines[1..].reverse();
+        lines
+    };
+    std::fs::write(folder.path().join("turned.csv"), turned.join("\n")).expect("written");
+    std::os::unix::fs::symlink("customers.csv", folder.path().join("linked.csv")).expect("linked");
+    let before = std::fs::read_dir(folder.path()).expect("a folder").count();
+    for test in ["customers.csv", "./customers.csv", "linked.csv", "turned.csv"] {
+        let refused = run(folder.path(), &["init", "customers.csv", "--label", "churned", "--test", test]);
+        assert_eq!(refused.status.code(), Some(2), "{test}: {}", said(&refused));
+        assert!(
+            said(&refused).contains(&format!("{test} has the same rows as customers.csv"))
+                && said(&refused).contains("help: name other rows with `--test`"),
+            "{}",
+            said(&refused)
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), before);
+    }
+    // Some of them are told of.
+    let all = customers(400);
+    let some: Vec<&str> = all.lines().take(1).chain(all.lines().skip(291)).collect();
+    std::fs::write(folder.path().join("some.csv"), some.join("\n")).expect("written");
+    let made = run(folder.path(), &["init", "customers.csv", "--label", "churned", "--test", "some.csv"]);
+    assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+    assert!(said(&made).contains("warning: 10 of the 110 test rows are among"), "{}", said(&made));
+}
+
+#[test]
+fn what_the_rows_cannot_show_is_not_asked_for_and_checks_without_a_warning() {
+    // One row of fifty leaves: four of the 200 test rows.
+    let rare = |rows: usize| {
+        let mut table = "age,churned\n".to_owned();
+        for row in 0..rows {
+            let leaves = row % 50 == 0;
+            let _ = writeln!(table, "{}.{row},{}", if leaves { 20 } else { 50 }, if leaves { "yes" } else { "no" });
+        }
+        table
+    };
+    for (table, expected) in [
+        (customers(60), "24 test rows cannot show that a model is no worse than the champion"),
+        (rare(1_000), "4 test rows of the rarest class cannot show that a model is no worse than the champion"),
+    ] {
+        let folder = with(&table);
+        let made = run(folder.path(), &["init", "customers.csv", "--label", "churned"]);
+        assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+        assert!(said(&made).contains(expected) && !said(&made).contains("warning"), "{}", said(&made));
+        assert!(text_of(folder.path(), "policy.yaml").contains(expected));
+        let checked = run(folder.path(), &["check"]);
+        assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
+        assert!(!said(&checked).contains("warning"), "{}", said(&checked));
+    }
+}
+
+/// The names of what is in a folder, but git's own.
+fn listed(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<String> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.retain(|name| name != ".git");
+    names.sort();
+    names
+}
+
+#[test]
+fn what_git_would_ignore_is_found_before_anything_is_written() {
+    let init = ["init", "customers.csv", "--label", "churned"];
+    let local = [&init[..], &["--local", "server"]].concat();
+    for (arguments, is_repository) in [(&local, false), (&local, true), (&init.to_vec(), true)] {
+        let folder = with(&customers(300));
+        std::fs::write(folder.path().join(".gitignore"), "# data\n*.csv\n!test.csv\n").expect("written");
+        if is_repository {
+            let mut git = Command::new("git");
+            assert!(git.args(["init", "--quiet"]).current_dir(folder.path()).status().expect("git").success());
+        }
+        let refused = run(folder.path(), arguments);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        let expected = "no server would see it:\n  data/train.csv (by .gitignore:2:*.csv)\n  help: take the rules out";
+        assert!(said(&refused).contains(expected), "{}", said(&refused));
+        assert_eq!(listed(folder.path()), [".gitignore", "customers.csv"]);
+        // Rules that hold for nothing of it, and a folder that is not there yet, stand in no one's way.
+        std::fs::write(folder.path().join(".gitignore"), "*.tmp\n").expect("written");
+        let made = run(folder.path(), &[&arguments[..], &["--folder", "models/churn"]].concat());
+        assert_eq!(made.status.code(), Some(0), "{}", said(&made));
+    }
+}
+
+#[test]
+fn a_folder_for_the_server_that_cannot_be_made_is_found_before_anything_is_written() {
+    let folder = with(&customers(300));
+    std::fs::write(folder.path().join("taken"), "a file").expect("written");
+    for place in ["taken", "taken/below"] {
+        let refused = run(folder.path(), &["init", "customers.csv", "--label", "churned", "--local", place]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        let expected = format!("`{place}` cannot be made and written to: ");
+        assert!(said(&refused).contains(&expected), "{}", said(&refused));
+        assert_eq!(listed(folder.path()), ["customers.csv", "taken"]);
+    }
 }

@@ -58,9 +58,16 @@ impl Check {
 
 /// What a server would refuse of a file, and of what it names. For commands that write such files.
 pub(super) fn mistakes_in(path: &Path, with_data: bool) -> Result<Vec<Diagnostic>, Failure> {
+    Ok(found_in(path, with_data)?.0)
+}
+
+/// The same, and what a server would warn of.
+pub(super) fn found_in(path: &Path, with_data: bool) -> Result<(Vec<Diagnostic>, Vec<Diagnostic>), Failure> {
     let (told, _) = find(&[path.to_owned()], with_data)?;
-    let mistakes = told.into_iter().filter(|one| one.severity == Severity::Error);
-    Ok(mistakes.map(|one| one.diagnostic).collect())
+    let (mistakes, warnings): (Vec<Told>, Vec<Told>) =
+        told.into_iter().partition(|one| one.severity == Severity::Error);
+    let diagnostics = |told: Vec<Told>| told.into_iter().map(|one| one.diagnostic).collect();
+    Ok((diagnostics(mistakes), diagnostics(warnings)))
 }
 
 /// All that is found in some files, and how many of them there are.

@@ -1,11 +1,13 @@
 //! A server on this machine to try Slipway out: bare repositories, a hook, secrets, and settings that serve all of it on
 //! loopback. Nothing is needed but git.
 
+use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::files::{Became, Ready, keep_secret};
+use super::next::quoted_path;
 use super::specification::{manifest, schema_line};
 use crate::cli::check;
 use crate::cli::exit::{self, Failure};
@@ -13,22 +15,28 @@ use crate::yaml::scalar_of;
 
 /// The name of the git remote that leads to the bare repository.
 pub(super) const REMOTE: &str = "slipway";
+/// The file with the secret of the webhook.
+const WEBHOOK_SECRET: &str = "webhook-secret";
+/// The file with the token of the API.
+pub(super) const TOKEN: &str = "api-token";
 /// The files with secrets: of the webhook, of the git server, of the API.
-const SECRETS: [&str; 3] = ["webhook-secret", "git-password", "api-token"];
+const SECRETS: [&str; 3] = [WEBHOOK_SECRET, "git-password", TOKEN];
 /// The settings, as the other commands look for them.
-const SETTINGS: &str = "slipway-server.yaml";
+pub(super) const SETTINGS: &str = "slipway-server.yaml";
+/// How much of settings that are there is read, in bytes: as much as servers read.
+const LARGEST_SETTINGS: u64 = crate::yaml::MAX_BYTES as u64;
 /// The one environment.
-const ENVIRONMENT: &str = "staging";
+pub(super) const ENVIRONMENT: &str = "staging";
 
 /// A server set-up in a folder.
 pub(super) struct Local {
     /// The folder as it was named, for people.
-    given: PathBuf,
+    pub(super) given: PathBuf,
     folder: PathBuf,
     /// The folder of the model's repository.
-    source: PathBuf,
+    pub(super) source: PathBuf,
     model: String,
-    port: u16,
+    pub(super) port: u16,
     /// The settings, and the hook: with absolute paths, because git starts it in the bare repository.
     ready: Ready,
     _staging: tempfile::TempDir,
@@ -41,6 +49,7 @@ impl Local {
         let folder = std::path::absolute(folder).map_err(exit::invalid)?;
         let source = std::path::absolute(source).map_err(exit::invalid)?;
         git(Path::new("."), &["--version"])?;
+        stop_at_another_model(&given, model)?;
         let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let mut ready = Ready::new(staging.path(), &folder);
         ready.add(SETTINGS, &settings(model, port))?;
@@ -59,6 +68,15 @@ impl Local {
         Ok(found)
     }
 
+    /// Makes the folder, so that one that cannot be made is told of while nothing else is written.
+    pub(super) fn make_folder(&self) -> Result<(), Failure> {
+        let made = std::fs::create_dir_all(&self.folder).and_then(|()| tempfile::tempfile_in(&self.folder)).map(drop);
+        let help = "name another folder with `--local`; nothing was written";
+        made.map_err(|error| {
+            exit::invalid(format!("`{}` cannot be made and written to: {error}\n  help: {help}", self.given.display()))
+        })
+    }
+
     fn repository(&self, name: &str) -> PathBuf {
         self.folder.join("repositories").join(format!("{name}.git"))
     }
@@ -66,7 +84,6 @@ impl Local {
     /// Makes the set-up, and says what became of each part of it.
     pub(super) fn make(&self, sources: &[String]) -> Result<Vec<(PathBuf, Became)>, Failure> {
         let refuse = |path: &Path, error: &std::io::Error| exit::invalid(format!("{}: {error}", path.display()));
-        std::fs::create_dir_all(&self.folder).map_err(|error| refuse(&self.folder, &error))?;
         let mut made = Vec::new();
         for name in SECRETS {
             let path = self.folder.join(name);
@@ -145,24 +162,32 @@ impl Local {
         add.extend(sources.iter().map(String::as_str));
         git(&self.source, &add).map(drop)
     }
+}
 
-    /// The commands that lead from here to a promotion.
-    pub(super) fn next(&self) -> Vec<String> {
-        let Self { given, source, port, .. } = self;
-        let here = std::env::current_dir().unwrap_or_default();
-        let in_source = if *source == here { String::new() } else { format!(" -C {}", source.display()) };
-        let settings = given.join(SETTINGS);
-        let server = if *port == USUAL_PORT { String::new() } else { format!(" --server http://127.0.0.1:{port}") };
-        vec![
-            format!("slipway serve --config {} &", settings.display()),
-            format!("git{in_source} commit -m \"A first model\""),
-            format!("git{in_source} push {REMOTE} HEAD:main"),
-            format!(
-                "slipway environments show {ENVIRONMENT} --token-file {}{server}",
-                given.join("api-token").display()
-            ),
-        ]
+/// Refuses a folder whose settings serve something else: they would be replaced, and what they serve be dropped.
+fn stop_at_another_model(folder: &Path, model: &str) -> Result<(), Failure> {
+    let path = folder.join(SETTINGS);
+    let mut text = String::new();
+    let Ok(file) = std::fs::File::open(&path) else { return Ok(()) };
+    if file.take(LARGEST_SETTINGS).read_to_string(&mut text).is_err() {
+        return Ok(());
     }
+    let settings: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_default();
+    let sources = settings["sources"].as_sequence().into_iter().flatten();
+    let others: Vec<String> = sources
+        .filter_map(|source| source["name"].as_str())
+        .filter(|name| *name != model)
+        .map(|name| format!("`{}`", super::table::shown(name)))
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let message = format!("`{}` serves another model: {}", path.display(), others.join(", "));
+    let help = format!(
+        "name another folder with `--local` and another port with `--port`, or add `{model}` to its `sources` yourself; \
+         nothing was written"
+    );
+    Err(exit::invalid(format!("{message}\n  help: {help}")))
 }
 
 /// The port of a server that nobody gave another.
@@ -210,16 +235,15 @@ executor: {{local: {{deadline: 30m, memory: 4GiB}}}}
 
 fn hook(folder: &Path, model: &str, port: u16) -> Result<String, Failure> {
     let program = std::env::current_exe().map_err(exit::defect)?;
-    let quoted = |path: &Path| format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"));
     Ok(format!(
         "#!/bin/sh\nexec {} hook post-receive --url http://127.0.0.1:{port}/webhooks/{model} --secret-file {}\n",
-        quoted(&program),
-        quoted(&folder.join(SECRETS[0]))
+        quoted_path(&program),
+        quoted_path(&folder.join(WEBHOOK_SECRET))
     ))
 }
 
 /// Runs git in a folder, as whoever is there has set it up, and answers what it said.
-fn git(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
+pub(super) fn git(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let mut command = Command::new("git");
     // Of a git that started this command, as a hook does: it would lead elsewhere.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {

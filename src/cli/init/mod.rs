@@ -5,7 +5,10 @@ mod answer;
 mod ask;
 mod columns;
 mod files;
+mod ignored;
 mod local;
+mod next;
+mod policy;
 mod rows;
 mod specification;
 mod split;
@@ -86,26 +89,42 @@ impl Init {
         let labels = Labels::of(&self.data, &name, &label, &features).map_err(refused)?;
         let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let mut ready = Ready::new(staging.path(), &self.folder);
-        let (train, test) = self.rows(&labels, &label, &name, profile.rows, &mut ready)?;
+        let sides = self.rows(&labels, (&label, &features), &name, profile.rows, &mut ready)?;
         let chosen = Chosen {
             model: model.as_str(),
             label: &label,
             features: &features,
             left_out: &left_out,
             classes: &labels.classes,
-            train: Part { file: &train.0, rows: train.1 },
-            test: Part { file: &test.0, rows: test.1 },
+            train: Part { file: &sides.train.0, rows: sides.train.1 },
+            test: Part { file: &sides.test.0, rows: sides.test.1 },
+            test_classes: &sides.test_classes,
             validation: can_keep_aside(&labels, self.test.is_none()),
         };
-        ready.add("policy.yaml", &specification::policy(&chosen))?;
+        let policy = policy::policy(&chosen);
+        ready.add("policy.yaml", &policy.text)?;
         ready.add("slipway.yaml", &specification::model(&chosen))?;
         let manifests = self.manifests(&model, staging.path())?;
         let local = self.local.as_deref().map(|folder| Local::plan(folder, &self.folder, model.as_str(), self.port));
         let local = local.transpose()?;
+        ignored::stop_at_ignored(&self.folder, ready.paths(), local.is_some())?;
         self.stop_at_conflicts(&ready, manifests.as_ref(), local.as_ref())?;
         Self::check_staged(staging.path(), &ready)?;
+        if let Some(lacks) = &policy.lacks {
+            output::note(&format!("the policy does not compare with the champion: {lacks}"));
+        }
+        if sides.in_both > 0 {
+            output::note(&format!(
+                "warning: {} of the {} test rows are among the rows to learn from (their features are equal): what is \
+                 measured on them says nothing of new rows",
+                sides.in_both, sides.test.1
+            ));
+        }
         if !self.yes && ask::somebody_is_there() && !ask::agrees(&Self::question(&chosen))? {
             return Err(exit::refused("nothing was written"));
+        }
+        if let Some(local) = &local {
+            local.make_folder()?;
         }
         let mut made: Vec<(String, Became)> = Self::put(&ready, &self.folder)?;
         if let (Some(manifests), Some(folder)) = (&manifests, &self.manifests) {
@@ -116,8 +135,11 @@ impl Init {
             made.extend(parts.into_iter().map(|(path, became)| (shown(&path), became)));
         }
         self.tell(&chosen, &made, local.as_ref())?;
-        // In its place more can be wrong: git may ignore the data, and another model may have the name.
-        let mistakes = check::mistakes_in(&self.folder.join("slipway.yaml"), false)?;
+        // In its place more can be wrong: another model may have the name.
+        let (mistakes, warnings) = check::found_in(&self.folder.join("slipway.yaml"), false)?;
+        for warning in warnings {
+            output::note(&format!("warning: {warning}"));
+        }
         if mistakes.is_empty() { Ok(Exit::Done) } else { Err(exit::invalid(check::join(&mistakes))) }
     }
 

@@ -14,15 +14,22 @@ const TEST: &str = "data/test.csv";
 
 /// A file below the model's folder, and its rows.
 type Rows = (String, usize);
-/// The rows to learn from, and those to be judged on.
-type Sides = (Rows, Rows);
+/// The rows to learn from, those to be judged on, and how many of the latter each class has.
+pub(super) struct Sides {
+    pub(super) train: Rows,
+    pub(super) test: Rows,
+    /// In the order of the classes.
+    pub(super) test_classes: Vec<usize>,
+    /// Test rows with features that a row to learn from has as well.
+    pub(super) in_both: usize,
+}
 
 impl Init {
     /// Where the rows of both sides are, and how many: those of DATA and `--test`, or the parts of DATA, laid ready.
     pub(super) fn rows(
         &self,
         labels: &Labels,
-        label: &str,
+        (label, features): (&str, &[String]),
         name: &str,
         rows: usize,
         ready: &mut Ready,
@@ -30,8 +37,20 @@ impl Init {
         if let Some(test) = &self.test {
             let shown = test.display().to_string();
             let of_test = Profile::of(test, &shown).map_err(refused)?.rows;
-            let train = self.take_in(&self.data, TRAIN, ready)?;
-            return Ok(((train, rows), (self.take_in(test, TEST, ready)?, of_test)));
+            let own = labels.compare(test, &shown, label, features).map_err(refused)?;
+            let is_data = test.canonicalize().is_ok_and(|test| self.data.canonicalize().is_ok_and(|data| data == test));
+            if is_data || own.is_the_same {
+                let help = "name other rows with `--test`, or leave it out: a part of the table is kept aside then";
+                let message =
+                    format!("{shown} has the same rows as {name}: a model is judged on rows it has not learnt from");
+                return Err(exit::invalid(format!("{message}\n  help: {help}")));
+            }
+            return Ok(Sides {
+                train: (self.take_in(&self.data, TRAIN, ready)?, rows),
+                test: (self.take_in(test, TEST, ready)?, of_test),
+                test_classes: own.classes,
+                in_both: own.in_both,
+            });
         }
         for part in [TRAIN, TEST] {
             let is_itself = self
@@ -47,8 +66,9 @@ impl Init {
         labels.check_split(name, label).map_err(refused)?;
         let sides = labels.split();
         self.write_parts(name, &sides, ready)?;
-        let test = sides.iter().filter(|side| **side == Side::Test).count();
-        Ok(((TRAIN.to_owned(), rows - test), (TEST.to_owned(), test)))
+        let (test_classes, in_both) = labels.test_rows(&sides);
+        let test = test_classes.iter().sum::<usize>();
+        Ok(Sides { train: (TRAIN.to_owned(), rows - test), test: (TEST.to_owned(), test), test_classes, in_both })
     }
 
     /// A table where it is, if that is below the model's folder; else a copy of it.

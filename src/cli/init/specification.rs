@@ -1,4 +1,4 @@
-//! The texts of `slipway.yaml` and its policy: explicit, with a word on each choice.
+//! The texts of `slipway.yaml` and of manifests: explicit, with a word on each choice.
 
 use std::fmt::Write as _;
 
@@ -20,6 +20,8 @@ pub(super) struct Chosen<'a> {
     pub(super) classes: &'a [(String, usize)],
     pub(super) train: Part<'a>,
     pub(super) test: Part<'a>,
+    /// Test rows of each class.
+    pub(super) test_classes: &'a [usize],
     pub(super) validation: bool,
 }
 
@@ -40,7 +42,7 @@ const SMALL: usize = 1_000;
 
 /// The model's file.
 pub(super) fn model(chosen: &Chosen<'_>) -> String {
-    let Chosen { model, label, features, left_out, classes, train, test, validation } = chosen;
+    let Chosen { model, label, features, left_out, classes, train, test, validation, .. } = chosen;
     let batch = if train.rows < SMALL { SMALL_BATCH } else { BATCH };
     let epochs = (STEPS * batch / train.rows.max(1)).clamp(5, 60);
     let list = |names: &[String]| names.iter().map(|name| scalar_of(name)).collect::<Vec<_>>().join(", ");
@@ -111,57 +113,6 @@ fn listed(classes: &[(String, usize)]) -> String {
     let more =
         if classes.len() > first.len() { format!(" and {} more", classes.len() - first.len()) } else { String::new() };
     format!("rows: {}{more}", first.join(", "))
-}
-
-/// The policy: better than answering the same class always, and no worse than the champion.
-pub(super) fn policy(chosen: &Chosen<'_>) -> String {
-    let Chosen { model, classes, test, .. } = chosen;
-    let rows: usize = classes.iter().map(|(_, rows)| rows).sum();
-    let (largest, most) =
-        classes.iter().max_by_key(|(_, rows)| *rows).map_or(("", 0), |(class, rows)| (class.as_str(), *rows));
-    let majority = share(most, rows.max(1));
-    let (metric, threshold, why) = if majority <= 0.8 {
-        let class = shown(largest);
-        (
-            "accuracy",
-            majority,
-            format!("whoever always answers {class} is right on {:.0} % of the rows", majority * 100.0),
-        )
-    } else {
-        let share = share(1, classes.len());
-        ("balanced_accuracy", share, "whoever always answers the same class reaches no more".to_owned())
-    };
-    let threshold = (threshold * 100.0).ceil() / 100.0;
-    // What so many rows can show at 95 % confidence between two equal models.
-    let margin = match test.rows {
-        200.. => 0.02,
-        80.. => 0.05,
-        _ => 0.1,
-    };
-    format!(
-        "{}
-# Made by `slipway init`. A push is judged by the policy of the revision before it.
-apiVersion: slipway.dev/v1alpha1
-kind: Policy
-metadata: {{name: {name}}}
-spec:
-  confidence: 0.95
-  checks:
-    - metric: {metric}
-      at_least: {threshold}
-      why: {why}
-    - metric: {metric}
-      no_worse_than_champion: {{margin: {margin}}}
-",
-        schema_line("policy"),
-        name = scalar_of(model),
-        why = scalar_of(&why),
-    )
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share of a number of rows")]
-fn share(part: usize, whole: usize) -> f64 {
-    part as f64 / whole as f64
 }
 
 /// A manifest that names the model for KServe, with marks.

@@ -25,6 +25,17 @@ pub(super) struct Labels {
     rows: Vec<(u64, u32)>,
 }
 
+/// What rows of their own to be judged on are, beside those to learn from.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OwnTest {
+    /// Rows of each class that is learnt, in the order of the classes.
+    pub(super) classes: Vec<usize>,
+    /// Rows whose features a row to learn from has as well.
+    pub(super) in_both: usize,
+    /// Whether they are the rows to learn from, in whatever order.
+    pub(super) is_the_same: bool,
+}
+
 /// One side of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -36,14 +47,7 @@ impl Labels {
     /// Reads the labels of a table, and refuses those that no classes can be made of. Rows with equal `features` are equal.
     pub(super) fn of(path: &Path, name: &str, label: &str, features: &[String]) -> Result<Self, Fault> {
         let opened = open(path, name)?;
-        let label_at =
-            table::position(&opened.header, label, "", name).map_err(|fault| Fault { key: None, ..fault })?;
-        let places: Vec<usize> = features
-            .iter()
-            .map(|feature| {
-                table::position(&opened.header, feature, "", name).map_err(|fault| Fault { key: None, ..fault })
-            })
-            .collect::<Result<_, _>>()?;
+        let (label_at, places) = places(&opened.header, name, label, features)?;
         let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         let mut rows = Vec::new();
         opened.each(|line, row| {
@@ -117,6 +121,46 @@ impl Labels {
         Err(table::fault(name, message).help("add rows of these labels, or take them out"))
     }
 
+    /// The test rows of each class, in the order of the classes, for a split of these rows; and how many of them are among the
+    /// rows to learn from.
+    pub(super) fn test_rows(&self, sides: &[Side]) -> (Vec<usize>, usize) {
+        let of =
+            |wanted: Side| self.rows.iter().zip(sides).filter(move |(_, side)| **side == wanted).map(|(row, _)| *row);
+        let learnt: HashSet<u64> = of(Side::Train).map(|(digest, _)| digest).collect();
+        let (mut counts, mut in_both) = (vec![0; self.classes.len()], 0);
+        for (digest, class) in of(Side::Test) {
+            counts[class as usize] += 1;
+            in_both += usize::from(learnt.contains(&digest));
+        }
+        (counts, in_both)
+    }
+
+    /// Looks through rows of their own to be judged on.
+    pub(super) fn compare(&self, path: &Path, name: &str, label: &str, features: &[String]) -> Result<OwnTest, Fault> {
+        let opened = open(path, name)?;
+        let (label_at, places) = places(&opened.header, name, label, features)?;
+        let known: HashMap<&str, u32> = self.classes.iter().map(|(class, _)| class.as_str()).zip(0..).collect();
+        let (mut classes, mut rows) = (vec![0; self.classes.len()], Vec::new());
+        opened.each(|_, row| {
+            // A class that is not learnt is told of where the data are checked.
+            let class = known.get(row.get(label_at).unwrap_or_default().trim()).copied().unwrap_or(u32::MAX);
+            if let Some(count) = classes.get_mut(class as usize) {
+                *count += 1;
+            }
+            rows.push((digest(places.iter().map(|place| row.get(*place).unwrap_or_default().trim())), class));
+            Ok(())
+        })?;
+        let learnt: HashSet<u64> = self.rows.iter().map(|(digest, _)| *digest).collect();
+        let in_both = rows.iter().filter(|(digest, _)| learnt.contains(digest)).count();
+        let is_the_same = rows.len() == self.rows.len() && in_both == rows.len() && {
+            let mut own = self.rows.clone();
+            own.sort_unstable();
+            rows.sort_unstable();
+            own == rows
+        };
+        Ok(OwnTest { classes, in_both, is_the_same })
+    }
+
     /// The side of each row.
     #[expect(clippy::cast_precision_loss, reason = "a share of a number of rows")]
     pub(super) fn split(&self) -> Vec<Side> {
@@ -137,6 +181,12 @@ impl Labels {
         }
         sides
     }
+}
+
+/// Where the label and the features stand in a header.
+fn places(header: &[String], name: &str, label: &str, features: &[String]) -> Result<(usize, Vec<usize>), Fault> {
+    let place = |column: &str| table::position(header, column, "", name).map_err(|fault| Fault { key: None, ..fault });
+    Ok((place(label)?, features.iter().map(|feature| place(feature)).collect::<Result<_, _>>()?))
 }
 
 /// About `wanted` rows of a class, taken in the order of their digests.
@@ -223,10 +273,34 @@ mod tests {
             .expect("labels");
         let sides = found.split();
         assert!(sides.chunks(2).all(|pair| pair[0] == pair[1]));
+        assert_eq!(found.test_rows(&sides).1, 0);
         assert!(sides.contains(&Side::Test));
         let few =
             labels(&format!("x,y\n{}", rows(100, |row| format!("{},{}", row % 2, row % 2))), &["x"]).expect("labels");
-        assert_eq!(few.split().iter().filter(|side| **side == Side::Test).count(), 40);
+        assert_eq!(few.test_rows(&few.split()), (vec![20, 20], 40), "all of them on both sides, and told of");
+    }
+
+    #[test]
+    fn rows_to_be_judged_on_are_compared_with_those_to_learn_from() {
+        let found = labels("x,n,y\n1,p,a\n2,q,b\n3,r,a\n3,s,a\n", &["x"]).expect("labels");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.csv");
+        let compare = |test: &str| {
+            std::fs::write(&path, test).expect("written");
+            found.compare(&path, "t.csv", "y", &["x".to_owned()]).expect("compared")
+        };
+        let own =
+            |classes: [usize; 2], in_both, is_the_same| OwnTest { classes: classes.to_vec(), in_both, is_the_same };
+        assert_eq!(
+            compare("y,x\nb,7\na,2\nc,9\n"),
+            own([1, 1], 1, false),
+            "another order of columns, a class that is new"
+        );
+        assert_eq!(compare("x,y\n3,a\n2,b\n3,a\n1,a\n"), own([3, 1], 4, true), "another order of rows");
+        assert_eq!(compare("x,y\n3,a\n2,b\n3,a\n1,b\n"), own([2, 2], 4, false), "another class");
+        assert_eq!(compare("x,y\n"), own([0, 0], 0, false));
+        std::fs::write(&path, "z,y\n1,a\n").expect("written");
+        assert!(found.compare(&path, "t.csv", "y", &["x".to_owned()]).is_err());
     }
 
     #[test]

@@ -1,0 +1,61 @@
+//! What git would ignore of the files that are to be written: found before they are, as no server would ever see them.
+
+use std::path::Path;
+
+use super::local::git;
+use crate::cli::exit::{self, Failure};
+
+/// Refuses files of a model that git would ignore in its folder. A folder that is in no repository is looked at as the
+/// repository that it is going to be, where one is made.
+pub(super) fn stop_at_ignored(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<(), Failure> {
+    let ignored = rules(folder, paths, is_made_a_repository)?;
+    if ignored.is_empty() {
+        return Ok(());
+    }
+    let files: Vec<String> = ignored.iter().map(|(path, rule)| format!("\n  {path} (by {rule})")).collect();
+    let help = "take the rules out, or write `!` rules behind them; nothing was written";
+    Err(exit::invalid(format!(
+        "git ignores what is to be written, and no server would see it:{}\n  help: {help}",
+        files.concat()
+    )))
+}
+
+/// The files that git ignores, each with the rule as `FILE:LINE:PATTERN`.
+fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<Vec<(String, String)>, Failure> {
+    let temporary = || tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")));
+    let there = folder.ancestors().find(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    let there = there.filter(|there| !there.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let below = folder.strip_prefix(there).unwrap_or(Path::new("")).to_string_lossy().into_owned();
+    let below = if matches!(below.as_str(), "" | ".") { String::new() } else { format!("{below}/") };
+    let is_in_repository = git(there, &["rev-parse", "--is-inside-work-tree"]).is_ok_and(|said| said.trim() == "true");
+    // Git's answer 1 means that nothing is ignored.
+    let ask = |place: &Path, before: &[&str], below: &str| {
+        let paths: Vec<String> = paths.iter().map(|path| format!("{below}{path}")).collect();
+        let paths = paths.iter().map(String::as_str);
+        let arguments: Vec<&str> =
+            before.iter().copied().chain(["check-ignore", "-v", "-z", "--"]).chain(paths).collect();
+        git(place, &arguments).unwrap_or_default()
+    };
+    let said = if is_in_repository {
+        ask(there, &[], &below)
+    } else if is_made_a_repository {
+        let (repository, empty) = (temporary()?, temporary()?);
+        git(repository.path(), &["init", "--quiet"])?;
+        let git_folder = repository.path().join(".git").to_string_lossy().into_owned();
+        let place = if below.is_empty() { there } else { empty.path() };
+        ask(place, &["--git-dir", &git_folder, "--work-tree", "."], "")
+    } else {
+        String::new()
+    };
+    let fields: Vec<&str> = said.split('\0').collect();
+    let found = fields.chunks_exact(4).map(|field| {
+        let path = field[3].strip_prefix(&below).unwrap_or(field[3]);
+        (path.to_owned(), format!("{}:{}:{}", field[0], field[1], field[2]))
+    });
+    // A rule that begins with `!` takes a path out again.
+    Ok(found
+        .zip(fields.chunks_exact(4))
+        .filter(|(_, field)| !field[2].starts_with('!'))
+        .map(|(found, _)| found)
+        .collect())
+}

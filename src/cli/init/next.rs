@@ -1,0 +1,72 @@
+//! The commands that lead from what was made to a promotion, as a shell takes them.
+
+use std::path::Path;
+
+use super::local::{ENVIRONMENT, Local, REMOTE, SETTINGS, TOKEN, USUAL_PORT};
+
+/// Where the server's log goes, below the folder of the set-up.
+const LOG: &str = "server.log";
+
+impl Local {
+    /// The commands, for a shell in the folder where this one runs.
+    pub(super) fn next(&self) -> Vec<String> {
+        let here = std::env::current_dir().unwrap_or_default();
+        let in_source =
+            if self.source == here { String::new() } else { format!(" -C {}", word(&self.source.to_string_lossy())) };
+        let file = |name: &str| word(&self.given.join(name).to_string_lossy());
+        // Whatever a command says can be pasted later, in another folder as well.
+        let anchor = if self.given.is_absolute() { "" } else { "\"$PWD\"/" };
+        let mut next = vec![format!("export SLIPWAY_TOKEN_FILE={anchor}{}", file(TOKEN))];
+        if self.port != USUAL_PORT {
+            next.push(format!("export SLIPWAY_SERVER=http://127.0.0.1:{}", self.port));
+        }
+        next.extend([
+            format!("slipway serve --config {} 2>{} &", file(SETTINGS), file(LOG)),
+            format!("git{in_source} commit -m \"A first model\""),
+            format!("git{in_source} push {REMOTE} HEAD:main"),
+            format!("slipway environments show {ENVIRONMENT} --output text"),
+        ]);
+        next
+    }
+}
+
+/// A text as one word of a POSIX shell; no path is taken for an option.
+fn word(text: &str) -> String {
+    let text = if text.starts_with('-') { &format!("./{text}") } else { text };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { quoted(text) }
+}
+
+/// A text in single quotes.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A path in single quotes.
+pub(super) fn quoted_path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_every_path_for_one_word() {
+        for (text, expected) in [
+            ("../slipway-local/server.log", "../slipway-local/server.log"),
+            ("my models/x", "'my models/x'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("~", "'~'"),
+            ("-C", "./-C"),
+            ("", "''"),
+            ("größe", "'größe'"),
+        ] {
+            assert_eq!(word(text), expected, "{text}");
+        }
+        let all = "a b\t\"$(x)\" `y` \\ 'z' *?[!]\n#;&|<>";
+        let echoed = std::process::Command::new("sh").args(["-c", &format!("printf %s {}", word(all))]).output();
+        assert_eq!(String::from_utf8_lossy(&echoed.expect("a shell").stdout), all);
+    }
+}

@@ -1,0 +1,194 @@
+//! The text of the policy: better than answering the same class always, and no worse than the champion by a margin that the
+//! test rows can show.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::specification::{Chosen, schema_line};
+use super::table::shown;
+use crate::policy::Policy;
+use crate::yaml::scalar_of;
+
+/// Above this share of one class, accuracy says little of the others.
+const LARGEST_MAJORITY: f64 = 0.8;
+/// The margins to the champion that are looked through, in percent: a smaller one lets no honest change pass, a larger one is
+/// no promise.
+const MARGINS: std::ops::RangeInclusive<u8> = 2..=10;
+
+/// A policy, and what it does not ask for.
+pub(super) struct Written {
+    pub(super) text: String,
+    /// Why it does not compare with the champion, if so.
+    pub(super) lacks: Option<String>,
+}
+
+/// What the policy measures.
+struct Measured {
+    metric: &'static str,
+    at_least: f64,
+    why: String,
+    /// The test rows that decide how well it is known, and what they are called.
+    rows: usize,
+    called: &'static str,
+}
+
+fn measured(chosen: &Chosen<'_>) -> Measured {
+    let rows: usize = chosen.classes.iter().map(|(_, rows)| rows).sum();
+    let largest = chosen.classes.iter().max_by_key(|(_, rows)| *rows);
+    let (largest, most) = largest.map_or(("", 0), |(class, rows)| (class.as_str(), *rows));
+    let majority = share(most, rows.max(1));
+    let to_percent = |share: f64| (share * 100.0).ceil() / 100.0;
+    if majority <= LARGEST_MAJORITY {
+        let right =
+            format!("whoever always answers {} is right on {:.0} % of the rows", shown(largest), majority * 100.0);
+        return Measured {
+            metric: "accuracy",
+            at_least: to_percent(majority),
+            why: right,
+            rows: chosen.test.rows,
+            called: "test rows",
+        };
+    }
+    Measured {
+        metric: "balanced_accuracy",
+        at_least: to_percent(share(1, chosen.classes.len())),
+        why: "whoever always answers the same class reaches no more".to_owned(),
+        // Each class counts the same, so the one with the fewest rows is the one that is known worst.
+        rows: chosen.test_classes.iter().copied().min().unwrap_or_default(),
+        called: "test rows of the rarest class",
+    }
+}
+
+/// The policy.
+pub(super) fn policy(chosen: &Chosen<'_>) -> Written {
+    let measured = measured(chosen);
+    let asks = |metric: &str, percent: u8| {
+        format!("    - metric: {metric}\n      no_worse_than_champion: {{margin: {}}}\n", f64::from(percent) / 100.0)
+    };
+    let of = |metric: &str, checks: &str| text(chosen, metric, &measured, checks);
+    let can_show = |percent: &u8| {
+        is_enough(&of("accuracy", &asks("accuracy", *percent)), measured.rows, chosen.model)
+            && is_enough(&of(measured.metric, &asks(measured.metric, *percent)), chosen.test.rows, chosen.model)
+    };
+    if let Some(percent) = MARGINS.into_iter().find(can_show) {
+        return Written { text: of(measured.metric, &asks(measured.metric, percent)), lacks: None };
+    }
+    let largest = asks(measured.metric, *MARGINS.end());
+    let lacks = format!(
+        "{} {} cannot show that a model is no worse than the champion, even by a margin of {}",
+        measured.rows,
+        measured.called,
+        f64::from(*MARGINS.end()) / 100.0
+    );
+    let mut comment = format!("    # Not asked for: {lacks}.\n    # With more of them:\n");
+    for line in largest.lines() {
+        // Writing into a string cannot fail.
+        let _ = writeln!(comment, "    # {}", line.trim_start_matches("    "));
+    }
+    Written { text: of(measured.metric, &comment), lacks: Some(lacks) }
+}
+
+/// Whether so many rows are enough for the comparison with the champion, by the rule that `slipway check` and servers follow.
+fn is_enough(policy: &str, rows: usize, model: &str) -> bool {
+    let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+    // What no model could pass is a check of another kind, and told where the files are checked.
+    Policy::read("policy.yaml", policy)
+        .is_ok_and(|policy| policy.short_of_rows(rows, model, Timestamp::now()).iter().all(|short| short.hopeless))
+}
+
+fn text(chosen: &Chosen<'_>, metric: &str, measured: &Measured, champion: &str) -> String {
+    format!(
+        "{}
+# Made by `slipway init`. A push is judged by the policy of the revision before it.
+apiVersion: slipway.dev/v1alpha1
+kind: Policy
+metadata: {{name: {name}}}
+spec:
+  confidence: 0.95
+  checks:
+    - metric: {metric}
+      at_least: {at_least}
+      why: {why}
+{champion}",
+        schema_line("policy"),
+        name = scalar_of(chosen.model),
+        at_least = measured.at_least,
+        why = scalar_of(&measured.why),
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of a number of rows")]
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specification::Part;
+    use super::*;
+
+    /// The policy of a table with so many rows of two classes, of which so many are test rows.
+    fn of(rows: [usize; 2], test: [usize; 2]) -> Written {
+        let classes = [("no".to_owned(), rows[0]), ("yes".to_owned(), rows[1])];
+        let part = |rows| Part { file: "data/t.csv", rows };
+        policy(&Chosen {
+            model: "churn",
+            label: "y",
+            features: &["x".to_owned()],
+            left_out: &[],
+            classes: &classes,
+            train: part(rows.iter().sum()),
+            test: part(test.iter().sum()),
+            test_classes: &test,
+            validation: true,
+        })
+    }
+
+    fn margin(written: &Written) -> Option<f64> {
+        let (_, rest) = written.text.split_once("\n      no_worse_than_champion: {margin: ")?;
+        rest.split_once('}')?.0.parse().ok()
+    }
+
+    #[test]
+    fn the_margin_to_the_champion_is_the_smallest_that_the_test_rows_can_show() {
+        // Wilson's and Newcombe's bounds of two models that are right on every row: z²/(n + z²) with z² = 2.71.
+        for (test, expected) in [
+            ([600, 400], Some(0.02)),
+            ([80, 53], Some(0.02)),
+            ([80, 52], Some(0.03)),
+            ([15, 10], Some(0.1)),
+            ([14, 10], None),
+        ] {
+            let written = of([600, 400], test);
+            assert_eq!(margin(&written), expected, "{test:?}: {}", written.text);
+            assert!(written.text.contains("metric: accuracy\n      at_least: 0.6\n"), "{}", written.text);
+            let rows = u64::try_from(test.iter().sum::<usize>()).expect("rows");
+            let read = Policy::read("policy.yaml", &written.text).expect("a policy");
+            assert_eq!(read.short_of_rows(rows, "churn", Timestamp::now()), [], "{test:?}");
+        }
+        let few = of([600, 400], [14, 10]);
+        let lacks = "24 test rows cannot show that a model is no worse than the champion, even by a margin of 0.1";
+        assert_eq!(few.lacks.as_deref(), Some(lacks));
+        let commented = "    # Not asked for: 24 test rows cannot";
+        assert!(
+            few.text.contains(commented)
+                && few.text.ends_with("    # - metric: accuracy\n    #   no_worse_than_champion: {margin: 0.1}\n"),
+            "{}",
+            few.text
+        );
+    }
+
+    #[test]
+    fn of_classes_that_count_the_same_the_rarest_decides() {
+        for (test, expected) in
+            [([980, 200], Some(0.02)), ([1_960, 40], Some(0.07)), ([980, 20], None), ([196, 4], None)]
+        {
+            let written = of([9_800, 200], test);
+            assert_eq!(margin(&written), expected, "{test:?}: {}", written.text);
+            assert!(written.text.contains("metric: balanced_accuracy\n      at_least: 0.5\n"), "{}", written.text);
+        }
+        let lacks = of([9_800, 200], [196, 4]).lacks.expect("a reason");
+        assert!(lacks.starts_with("4 test rows of the rarest class cannot show"), "{lacks}");
+    }
+}
