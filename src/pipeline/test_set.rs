@@ -5,7 +5,9 @@ use slipway_contract::{Digest, SampleRequest};
 use super::evaluate::{SAMPLES, document_name};
 use super::policies::Policies;
 use super::{Pipeline, StepError};
-use crate::domain::{EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, TestSetUse, Verdict, Wear};
+use crate::domain::{
+    EvaluationDigests, EvaluationRecord, Feedback, Outcome, PartWear, RowsEnd, Run, TestSetUse, Verdict, Wear,
+};
 use crate::evaluation::Evaluation;
 use crate::policy::{TestSet, Uses};
 use crate::store::NewUse;
@@ -15,6 +17,7 @@ pub(super) struct Counted {
     set: Digest,
     rows: Vec<u64>,
     question: Digest,
+    candidate: Digest,
     rule: Option<TestSet>,
     wear: Wear,
 }
@@ -35,8 +38,9 @@ impl Pipeline {
         }
         let set = set_of(&rows, &candidate.report.data);
         let question = question_of(record, &set, policies);
-        let rule = policies.test_set();
-        let counted = Counted { set, rows, question, rule, wear: Wear { parts: Vec::new(), of_row: Vec::new() } };
+        let (candidate, rule) = (candidate_of(record), policies.test_set());
+        let wear = Wear { parts: Vec::new(), of_row: Vec::new() };
+        let counted = Counted { set, rows, question, candidate, rule, wear };
         let wear = self.store.record_use(&counted.new_use(run)).await?;
         Ok(Counted { wear, ..counted })
     }
@@ -44,7 +48,7 @@ impl Pipeline {
     /// Notes what became of a use.
     pub(super) async fn settle_use(&self, run: &Run, counted: &Counted, verdict: &Verdict) -> Result<(), StepError> {
         let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
-        self.store.settle_use(&counted.new_use(run), passed, &counted.used_up_by_this(passed)).await?;
+        self.store.settle_use(&counted.new_use(run), passed, &counted.ends(passed)).await?;
         Ok(())
     }
 
@@ -68,6 +72,7 @@ impl Counted {
             set: &self.set,
             rows: &self.rows,
             question: &self.question,
+            candidate: &self.candidate,
             figures: self.feedback() == Feedback::Figures,
         }
     }
@@ -78,21 +83,18 @@ impl Counted {
 
     /// Whether each part may judge no more.
     fn used_up(&self) -> Vec<bool> {
-        let of = |part: &crate::domain::PartWear| {
-            self.rule.is_some_and(|rule| part.is_used_up(rule.uses(), rule.adaptivity()))
+        let of = |part: &PartWear| match self.rule {
+            Some(rule) => part.is_used_up(rule.uses(), rule.adaptivity()),
+            None => part.retired,
         };
         self.wear.parts.iter().map(of).collect()
     }
 
-    /// The parts that may judge no more once this use has.
-    fn used_up_by_this(&self, passed: bool) -> Vec<i64> {
+    /// The rows that may judge no more once this use has.
+    fn ends(&self, passed: bool) -> Vec<RowsEnd> {
         let Some(rule) = self.rule else { return Vec::new() };
-        let after = self.wear.parts.iter().map(|part| crate::domain::PartWear {
-            uses: part.uses.saturating_add(1),
-            passed: part.passed || passed,
-            ..*part
-        });
-        after.filter(|part| part.is_used_up(rule.uses(), rule.adaptivity())).map(|part| part.part).collect()
+        let parts = self.wear.parts.iter();
+        parts.filter_map(|part| part.end_after(passed, rule.uses(), rule.adaptivity())).collect()
     }
 
     /// The rows that may judge, if they are only some of them.
@@ -147,23 +149,32 @@ fn question_of(record: &EvaluationRecord, set: &Digest, policies: &Policies) -> 
     Digest::of(parts.join("\n").as_bytes())
 }
 
+/// Who is judged: the predictions, with those of the trainings with other seeds. An artifact is not enough: what it predicts
+/// could be changed with the code that evaluates it.
+fn candidate_of(record: &EvaluationRecord) -> Digest {
+    let predictions = [&record.candidate].into_iter().chain(&record.seeds);
+    let predictions: Vec<String> =
+        predictions.map(|EvaluationDigests { predictions, .. }| predictions.to_string()).collect();
+    Digest::of(predictions.join("\n").as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Adaptivity, PartWear};
+    use crate::domain::Adaptivity;
     use crate::policy::Policy;
 
     fn counted(rule: &str, parts: Vec<PartWear>, of_row: Vec<u32>) -> Counted {
         let text =
             "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: p}\nspec:\n  checks: [{leakage: {}}]\n";
         let policy = Policy::read("p.yaml", &format!("{text}{rule}")).expect("a policy");
-        let (set, question) = (Digest::of(b"set"), Digest::of(b"question"));
+        let [set, question, candidate] = [&b"set"[..], b"question", b"candidate"].map(Digest::of);
         let rows = (0..of_row.len() as u64).collect();
-        Counted { set, rows, question, rule: policy.test_set(), wear: Wear { parts, of_row } }
+        Counted { set, rows, question, candidate, rule: policy.test_set(), wear: Wear { parts, of_row } }
     }
 
     fn part(part: i64, uses: u32) -> PartWear {
-        PartWear { part, uses, figures: false, passed: false }
+        PartWear { part, uses, figures: false, passed: false, retired: false }
     }
 
     #[test]
@@ -173,20 +184,22 @@ mod tests {
         assert_eq!(some.fresh(), Some(vec![1, 3, 4]));
         let Uses { told, is_used_up } = some.uses();
         assert_eq!((told.words().as_str(), told.used_up, is_used_up), ("use 2 of 3", 2, false));
-        assert_eq!(some.used_up_by_this(false), [1]);
+        assert_eq!(some.ends(false), [RowsEnd { part: 1, but_for_candidate: false }]);
 
         let all = counted(rule, vec![part(1, 3), part(2, 4)], vec![0, 1]);
         assert_eq!((all.fresh(), all.uses().is_used_up), (None, true));
         let last = counted(rule, vec![part(7, 2)], Vec::new());
-        assert_eq!((last.fresh(), last.uses().is_used_up, last.used_up_by_this(false)), (None, false, vec![7]));
+        let end = RowsEnd { part: 7, but_for_candidate: false };
+        assert_eq!((last.fresh(), last.uses().is_used_up, last.ends(false)), (None, false, vec![end]));
     }
 
     #[test]
-    fn a_pass_uses_rows_up_where_the_set_is_replaced_after_it() {
+    fn a_pass_uses_rows_up_for_other_candidates_where_the_set_is_replaced_after_it() {
         let rule = "  test_set: {uses: 9, adaptivity: first_change, feedback: verdict}\n";
         let counted = counted(rule, vec![part(1, 0)], Vec::new());
         assert_eq!(counted.rule.map(TestSet::adaptivity), Some(Adaptivity::FirstChange));
-        assert_eq!((counted.used_up_by_this(false), counted.used_up_by_this(true)), (vec![], vec![1]));
+        let end = RowsEnd { part: 1, but_for_candidate: true };
+        assert_eq!((counted.ends(false), counted.ends(true)), (vec![], vec![end]));
     }
 
     #[test]
@@ -194,7 +207,36 @@ mod tests {
         let counted = counted("", vec![part(1, 500)], Vec::new());
         let Uses { told, is_used_up } = counted.uses();
         assert_eq!((told.words().as_str(), is_used_up), ("use 501", false));
-        assert!(counted.used_up_by_this(true).is_empty());
+        assert!(counted.ends(true).is_empty());
+    }
+
+    #[test]
+    fn rows_that_were_used_up_stay_so_whatever_the_policy_says_later() {
+        let retired = PartWear { retired: true, ..part(1, 3) };
+        for rule in ["", "  test_set: {uses: 900}\n"] {
+            let all = counted(rule, vec![retired], Vec::new());
+            assert!(all.uses().is_used_up, "{rule}");
+            let some = counted(rule, vec![retired, part(2, 0)], vec![0, 1]);
+            assert_eq!((some.fresh(), some.uses().is_used_up), (Some(vec![1]), false), "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_candidate_is_known_by_its_predictions_whatever_it_is_compared_with() {
+        let digests = |text: &[u8]| EvaluationDigests { report: Digest::of(b"report"), predictions: Digest::of(text) };
+        let record = EvaluationRecord {
+            candidate: digests(b"one"),
+            champion: None,
+            champion_unusable: None,
+            seeds: Vec::new(),
+            latencies: None,
+            samples: std::collections::BTreeMap::new(),
+        };
+        let elsewhere = EvaluationRecord { champion: Some(digests(b"champion")), ..record.clone() };
+        assert_eq!(candidate_of(&record), candidate_of(&elsewhere));
+        let other = EvaluationRecord { candidate: digests(b"other"), ..record.clone() };
+        let other_seeds = EvaluationRecord { seeds: vec![digests(b"seed")], ..record.clone() };
+        assert!(![other, other_seeds].iter().map(candidate_of).any(|digest| digest == candidate_of(&record)));
     }
 
     #[test]
