@@ -1,8 +1,10 @@
 //! Uses of test sets: each verdict is counted under the rows that it rests on, and rows that are used up are left out.
 
+use slipway_contract::metrics::Attribute;
 use slipway_contract::{Digest, SampleRequest};
 
 use super::evaluate::{SAMPLES, document_name};
+use super::fresh_rows::with_whole_units;
 use super::policies::Policies;
 use super::{Pipeline, StepError};
 use crate::domain::{
@@ -11,6 +13,14 @@ use crate::domain::{
 use crate::evaluation::Evaluation;
 use crate::policy::{TestSet, Uses};
 use crate::store::NewUse;
+
+/// How a use may be judged.
+pub(super) struct Standing {
+    /// The use as the verdict tells it.
+    pub(super) uses: Uses,
+    /// The rows that may judge, if they are only some of them.
+    pub(super) fresh: Option<Vec<u32>>,
+}
 
 /// A use of a test set by a run, counted before anything is judged.
 pub(super) struct Counted {
@@ -97,23 +107,27 @@ impl Counted {
         parts.filter_map(|part| part.end_after(passed, rule.uses(), rule.adaptivity())).collect()
     }
 
-    /// The rows that may judge, if they are only some of them.
-    pub(super) fn fresh(&self) -> Option<Vec<u32>> {
+    /// What may judge: `units` name the queries and series of the rows, which are judged whole or not at all.
+    pub(super) fn standing(&self, units: &[&Attribute]) -> Standing {
         let used_up = self.used_up();
-        if self.wear.of_row.is_empty() || !used_up.contains(&true) || !used_up.contains(&false) {
-            return None;
+        let mut is_used_up = !used_up.is_empty() && used_up.iter().all(|used_up| *used_up);
+        let mut fresh = None;
+        if !self.wear.of_row.is_empty() && used_up.contains(&true) && !is_used_up {
+            let left_out = self.wear.of_row.iter().map(|part| used_up[*part as usize]).collect();
+            let rows = (0..).zip(with_whole_units(left_out, units));
+            let rows: Vec<u32> = rows.filter(|(_, is_out)| !is_out).map(|(row, _)| row).collect();
+            is_used_up = rows.is_empty();
+            fresh = (!is_used_up).then_some(rows);
         }
-        let rows = (0..).zip(&self.wear.of_row);
-        Some(rows.filter(|(_, part)| !used_up[**part as usize]).map(|(row, _)| row).collect())
+        let uses = self.uses(&used_up, is_used_up, fresh.as_deref());
+        Standing { uses, fresh }
     }
 
     /// The use as the verdict tells it.
-    pub(super) fn uses(&self) -> Uses {
-        let used_up = self.used_up();
-        let is_used_up = !used_up.is_empty() && used_up.iter().all(|used_up| *used_up);
-        let judging = self.wear.parts.iter().zip(&used_up).filter(|(_, used_up)| is_used_up || !**used_up);
+    fn uses(&self, used_up: &[bool], is_used_up: bool, fresh: Option<&[u32]>) -> Uses {
+        let judging = self.wear.parts.iter().zip(used_up).filter(|(_, used_up)| is_used_up || !**used_up);
         let before = judging.map(|(part, _)| part.uses).max().unwrap_or(0);
-        let left_out = if is_used_up { 0 } else { self.fresh().map_or(0, |fresh| self.rows.len() - fresh.len()) };
+        let left_out = fresh.map_or(0, |fresh| self.rows.len() - fresh.len());
         let told = TestSetUse {
             rows: self.set.clone(),
             number: before.saturating_add(1),
@@ -173,6 +187,12 @@ mod tests {
         Counted { set, rows, question, candidate, rule: policy.test_set(), wear: Wear { parts, of_row } }
     }
 
+    impl Counted {
+        fn alone(&self) -> Standing {
+            self.standing(&[])
+        }
+    }
+
     fn part(part: i64, uses: u32) -> PartWear {
         PartWear { part, uses, figures: false, passed: false, retired: false }
     }
@@ -181,16 +201,26 @@ mod tests {
     fn rows_that_are_used_up_are_left_out_and_fresh_ones_judge() {
         let rule = "  test_set: {uses: 3}\n";
         let some = counted(rule, vec![part(1, 3), part(2, 1)], vec![0, 1, 0, 1, 1]);
-        assert_eq!(some.fresh(), Some(vec![1, 3, 4]));
-        let Uses { told, is_used_up } = some.uses();
+        assert_eq!(some.alone().fresh, Some(vec![1, 3, 4]));
+        let Uses { told, is_used_up } = some.alone().uses;
         assert_eq!((told.words().as_str(), told.used_up, is_used_up), ("use 2 of 3", 2, false));
         assert_eq!(some.ends(false), [RowsEnd { part: 1, but_for_candidate: false }]);
 
         let all = counted(rule, vec![part(1, 3), part(2, 4)], vec![0, 1]);
-        assert_eq!((all.fresh(), all.uses().is_used_up), (None, true));
+        assert_eq!((all.alone().fresh, all.alone().uses.is_used_up), (None, true));
         let last = counted(rule, vec![part(7, 2)], Vec::new());
         let end = RowsEnd { part: 7, but_for_candidate: false };
-        assert_eq!((last.fresh(), last.uses().is_used_up, last.ends(false)), (None, false, vec![end]));
+        assert_eq!((last.alone().fresh, last.alone().uses.is_used_up, last.ends(false)), (None, false, vec![end]));
+    }
+
+    #[test]
+    fn a_query_is_left_out_whole_and_queries_that_were_all_added_to_leave_nothing() {
+        let some = counted("  test_set: {uses: 3}\n", vec![part(1, 3), part(2, 1)], vec![0, 1, 1, 1]);
+        let of = |of_row: [u32; 4]| Attribute { values: vec!["a".to_owned(), "b".to_owned()], of_row: of_row.to_vec() };
+        let Standing { uses, fresh } = some.standing(&[&of([0, 0, 1, 1])]);
+        assert_eq!((fresh, uses.told.used_up, uses.is_used_up), (Some(vec![2, 3]), 2, false));
+        let Standing { uses, fresh } = some.standing(&[&of([0, 0, 0, 0])]);
+        assert_eq!((fresh, uses.told.used_up, uses.is_used_up), (None, 0, true));
     }
 
     #[test]
@@ -205,7 +235,7 @@ mod tests {
     #[test]
     fn without_a_rule_uses_are_only_counted() {
         let counted = counted("", vec![part(1, 500)], Vec::new());
-        let Uses { told, is_used_up } = counted.uses();
+        let Uses { told, is_used_up } = counted.alone().uses;
         assert_eq!((told.words().as_str(), is_used_up), ("use 501", false));
         assert!(counted.ends(true).is_empty());
     }
@@ -215,9 +245,9 @@ mod tests {
         let retired = PartWear { retired: true, ..part(1, 3) };
         for rule in ["", "  test_set: {uses: 900}\n"] {
             let all = counted(rule, vec![retired], Vec::new());
-            assert!(all.uses().is_used_up, "{rule}");
+            assert!(all.alone().uses.is_used_up, "{rule}");
             let some = counted(rule, vec![retired, part(2, 0)], vec![0, 1]);
-            assert_eq!((some.fresh(), some.uses().is_used_up), (Some(vec![1]), false), "{rule}");
+            assert_eq!((some.alone().fresh, some.alone().uses.is_used_up), (Some(vec![1]), false), "{rule}");
         }
     }
 
