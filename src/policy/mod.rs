@@ -45,6 +45,7 @@ pub use evidence::{Champion, Data, Evidence, Facts, Uses};
 pub use plan::{Assumptions, AtDifference, AtUses, CheckPlan, Plan};
 pub use read::{Find, schema};
 pub use rows::Shortage;
+pub use sentence::precise;
 pub use test_set::TestSet;
 
 /// A policy file that has been read: its checks are sound, and each remembers its line.
