@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output::{self, text, things};
-use crate::policy::{Assumptions, Policy};
+use crate::policy::{self, Assumptions, Policy};
 
 /// Plan test sets for a policy.
 #[derive(Debug, Args)]
@@ -124,7 +124,7 @@ fn of_check(check: &Value, with_rows: bool) -> String {
     }
     let unit = text(check, "unit");
     let confidence = check["confidence"].as_f64().unwrap_or_default();
-    lines.push(format!("  each bound at a confidence of {}", precise(confidence)));
+    lines.push(format!("  each bound at a confidence of {}", policy::precise(confidence)));
     for assumed in things(check, "assumptions").iter().filter_map(Value::as_str) {
         lines.push(format!("  assumed: {assumed}"));
     }
@@ -192,12 +192,6 @@ fn figure_of(figure: f64) -> String {
     shown.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A confidence with digits enough to tell it from one.
-fn precise(confidence: f64) -> String {
-    let digits = (4..16).find(|digits| !format!("{confidence:.digits$}").starts_with('1')).unwrap_or(16);
-    format!("{:.1$}", confidence, digits + 1).trim_end_matches('0').to_owned()
-}
-
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -217,7 +211,6 @@ mod tests {
     #[test]
     fn figures_are_told_for_people() {
         assert_eq!([0.01, 0.0, 1.5].map(figure_of), ["0.01", "0", "1.5"]);
-        assert_eq!([0.95, 0.9975, 1.0 - 5e-8].map(precise), ["0.95", "0.9975", "0.99999995"]);
         assert_eq!([7, 1_234, 1_000_000].map(thousands), ["7", "1,234", "1,000,000"]);
     }
 }

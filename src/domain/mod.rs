@@ -41,7 +41,7 @@ pub use run::{
     TrainingCost,
 };
 pub use run_state::{IllegalMove, RunEvent, RunState};
-pub use test_set::{Adaptivity, Feedback, PartWear, TestSetUse, Wear};
+pub use test_set::{Adaptivity, Feedback, PartWear, RowsEnd, TestSetUse, Wear};
 pub use transition::{Actor, Transition};
 pub use unjudged::{Needs, Unjudged};
 pub use verdict::{

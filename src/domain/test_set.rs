@@ -78,17 +78,42 @@ pub struct PartWear {
     pub uses: u32,
     /// Whether authors were shown figures of one.
     pub figures: bool,
-    /// Whether a candidate passed in one.
+    /// Whether another candidate passed in one.
     pub passed: bool,
+    /// Whether its rows were used up before, by whatever rule held then. It stays true: figures that rest on them were shown.
+    pub retired: bool,
+}
+
+/// Rows that may judge no more once a use is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowsEnd {
+    /// The number of their part.
+    pub part: i64,
+    /// Whether the candidate of that use may still be judged by them: its predictions can no longer follow from a verdict.
+    pub but_for_candidate: bool,
 }
 
 impl PartWear {
     /// Whether rows may judge no more, where so many uses are allowed and candidates follow from verdicts as far as is said:
     /// figures that were shown say more than the verdicts that are paid for.
     pub fn is_used_up(&self, uses: u32, adaptivity: Adaptivity) -> bool {
-        self.uses >= uses
-            || (adaptivity != Adaptivity::None && self.figures)
+        self.retired
+            || self.is_used_up_for_all(uses, adaptivity)
             || (adaptivity == Adaptivity::FirstChange && self.passed)
+    }
+
+    fn is_used_up_for_all(&self, uses: u32, adaptivity: Adaptivity) -> bool {
+        self.uses >= uses || (adaptivity != Adaptivity::None && self.figures)
+    }
+
+    /// Whether one more use ends what its rows may judge: a use in which the candidate passed, or did not.
+    pub fn end_after(&self, passed: bool, uses: u32, adaptivity: Adaptivity) -> Option<RowsEnd> {
+        let after = Self { uses: self.uses.saturating_add(1), ..*self };
+        if after.is_used_up_for_all(uses, adaptivity) {
+            return Some(RowsEnd { part: self.part, but_for_candidate: false });
+        }
+        let is_first = passed && adaptivity == Adaptivity::FirstChange && !self.is_used_up(uses, adaptivity);
+        is_first.then_some(RowsEnd { part: self.part, but_for_candidate: true })
     }
 }
 
@@ -98,7 +123,7 @@ mod tests {
 
     #[test]
     fn rows_are_used_up_by_uses_by_figures_that_were_shown_and_by_a_first_pass() {
-        let fresh = PartWear { part: 1, uses: 3, figures: false, passed: false };
+        let fresh = PartWear { part: 1, uses: 3, figures: false, passed: false, retired: false };
         let is_used_up = |part: PartWear| {
             [Adaptivity::None, Adaptivity::FirstChange, Adaptivity::Full]
                 .map(|adaptivity| part.is_used_up(4, adaptivity))
@@ -107,6 +132,23 @@ mod tests {
         assert_eq!(is_used_up(PartWear { uses: 4, ..fresh }), [true; 3]);
         assert_eq!(is_used_up(PartWear { figures: true, ..fresh }), [false, true, true]);
         assert_eq!(is_used_up(PartWear { passed: true, ..fresh }), [false, true, false]);
+        assert_eq!(is_used_up(PartWear { retired: true, ..fresh }), [true; 3]);
+    }
+
+    #[test]
+    fn a_first_pass_ends_rows_for_others_and_the_last_use_for_all() {
+        let fresh = PartWear { part: 1, uses: 3, figures: false, passed: false, retired: false };
+        let ends = |passed, uses, adaptivity| {
+            let end: Option<RowsEnd> = fresh.end_after(passed, uses, adaptivity);
+            end.map(|end| end.but_for_candidate)
+        };
+        assert_eq!(ends(true, 9, Adaptivity::FirstChange), Some(true));
+        assert_eq!(ends(false, 9, Adaptivity::FirstChange), None);
+        assert_eq!(ends(true, 9, Adaptivity::Full), None);
+        assert_eq!(ends(true, 4, Adaptivity::FirstChange), Some(false));
+        // Who passes on used up rows did not pass by them.
+        let refused = PartWear { passed: true, retired: true, ..fresh };
+        assert_eq!(refused.end_after(true, 9, Adaptivity::FirstChange), None);
     }
 
     #[test]

@@ -113,7 +113,13 @@ impl Evaluation {
     /// defined on them is left out of it.
     #[must_use]
     pub fn only(&self, rows: &[u32]) -> Self {
-        pairing::only(self, rows)
+        pairing::only(self, &Paired::whole(self), rows)
+    }
+
+    /// The evaluation of some of the candidate's rows, by their places there and their names here; refused unless both were
+    /// evaluated alike.
+    pub fn only_as(&self, candidate: &Self, rows: &[u32]) -> Result<Self, NotPaired> {
+        Ok(pairing::only(self, &paired(candidate, self)?, rows))
     }
 }
 

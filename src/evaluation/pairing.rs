@@ -61,14 +61,22 @@ fn difference_of_reports(candidate: &Evaluation, champion: &Evaluation) -> Optio
     (ours != theirs).then(|| format!("the champion has {theirs} rows, expected the candidate's {ours}"))
 }
 
-fn in_order_of<'champion>(candidate: &Table, champion: &'champion Evaluation) -> Result<Paired<'champion>, String> {
-    let Evaluation { table, row_scores, attributes, report: _ } = champion;
-    let ordered = if candidate.rows() == table.rows() {
-        Paired {
+impl<'champion> Paired<'champion> {
+    /// All rows, in their own order.
+    pub(super) fn whole(champion: &'champion Evaluation) -> Self {
+        let Evaluation { table, row_scores, attributes, report: _ } = champion;
+        Self {
             table: Cow::Borrowed(table),
             row_scores: Cow::Borrowed(row_scores),
             attributes: Cow::Borrowed(attributes),
         }
+    }
+}
+
+fn in_order_of<'champion>(candidate: &Table, champion: &'champion Evaluation) -> Result<Paired<'champion>, String> {
+    let Evaluation { table, row_scores, attributes, report: _ } = champion;
+    let ordered = if candidate.rows() == table.rows() {
+        Paired::whole(champion)
     } else {
         let order = order_of(candidate.rows(), table.rows())?;
         let scores = row_scores.iter().map(|(name, scores)| (name.clone(), picked(scores, &order)));
@@ -116,17 +124,17 @@ fn order_of(candidate: &[String], champion: &[String]) -> Result<Vec<usize>, Str
         .collect()
 }
 
-/// The evaluation of some rows.
-pub(super) fn only(evaluation: &Evaluation, rows: &[u32]) -> Evaluation {
-    let order: Vec<usize> = rows.iter().map(|row| *row as usize).filter(|row| *row < evaluation.table.len()).collect();
-    let attributes = evaluation.attributes.iter().map(|(name, attribute)| {
+/// The evaluation of some rows, by their places in the order of `paired`.
+pub(super) fn only(evaluation: &Evaluation, paired: &Paired<'_>, rows: &[u32]) -> Evaluation {
+    let order: Vec<usize> = rows.iter().map(|row| *row as usize).filter(|row| *row < paired.table.len()).collect();
+    let attributes = paired.attributes.iter().map(|(name, attribute)| {
         let Attribute { values, of_row } = attribute;
         (name.clone(), Attribute { values: values.clone(), of_row: picked(of_row, &order) })
     });
-    let scores = evaluation.row_scores.iter().map(|(name, scores)| (name.clone(), picked(scores, &order)));
+    let scores = paired.row_scores.iter().map(|(name, scores)| (name.clone(), picked(scores, &order)));
     let mut some = Evaluation {
         report: evaluation.report.clone(),
-        table: in_order(&evaluation.table, &order),
+        table: in_order(&paired.table, &order),
         attributes: attributes.collect(),
         row_scores: scores.collect(),
     };

@@ -201,6 +201,31 @@ fn the_champions_rows_are_put_in_the_candidates_order() {
 }
 
 #[test]
+fn some_of_the_candidates_rows_are_those_of_the_same_names_in_another_evaluation() {
+    let candidate = evaluation();
+    let mut champion = candidate.clone();
+    classes_of(&mut champion).rows.reverse();
+    classes_of(&mut champion).labels.reverse();
+    classes_of(&mut champion).predictions = vec![1, 0, 0, 0];
+    classes_of(&mut champion).scores = None;
+    let some = champion.only_as(&candidate, &[0, 3]).expect("alike");
+    let of_some = classes(&some);
+    assert_eq!(of_some.rows, ["a", "d"]);
+    assert_eq!((&of_some.labels[..], &of_some.predictions[..]), (&[0, 1][..], &[0, 1][..]));
+    assert_eq!((some.report.rows, some.report.metrics.get(&Metric::Accuracy)), (2, Some(&1.0)));
+    assert_eq!(paired(&candidate.only(&[0, 3]), &some).expect("a pairing").table.rows(), ["a", "d"]);
+}
+
+#[test]
+fn rows_that_another_evaluation_lacks_are_missed_before_any_are_left_out() {
+    let candidate = evaluation();
+    let mut champion = candidate.clone();
+    classes_of(&mut champion).rows[2] = "z".to_owned();
+    let refusal = champion.only_as(&candidate, &[0, 1]).expect_err("a refusal").to_string();
+    assert!(refusal.contains("row `c` of the candidate is missing"), "{refusal}");
+}
+
+#[test]
 fn evaluations_on_other_rows_are_not_compared_and_the_first_difference_is_named() {
     let candidate = evaluation();
     let difference = |change: fn(&mut Evaluation)| {

@@ -6,6 +6,7 @@ use slipway_contract::{Digest, TrainingReport};
 
 use super::evaluate::{LATENCIES, SAMPLES, artifact_of, document_name, seed_name};
 use super::policies::Policies;
+use super::test_set::Standing;
 use super::{Pipeline, StepError, blocking, texts};
 use crate::domain::{
     Actor, EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, RunEvent, TrainingCost, Verdict,
@@ -30,16 +31,19 @@ impl Pipeline {
         let counted = self.count_use(run, &record, &policies, &candidate).await?;
         let (facts, cost) = kept.facts(&record).await?;
         let data = kept.data(&record).await?;
-        let (uses, fresh) = (counted.uses(), counted.fresh());
-        let is_withheld = uses.told.feedback == Feedback::Verdict;
-        let (verdict, proposed) = blocking(move || {
+        let (verdict, proposed, counted) = blocking(move || {
+            let units = policies.units(&candidate);
+            let units: Vec<_> = units.iter().filter_map(|column| candidate.attributes.get(column)).collect();
+            let Standing { uses, fresh } = counted.standing(&units);
+            let is_withheld = uses.told.feedback == Feedback::Verdict;
             let (candidate, champion, seeds) = match &fresh {
                 None => (candidate, champion, seeds),
-                Some(rows) => (
-                    candidate.only(rows),
-                    champion.only(rows),
-                    seeds.iter().map(|seed| seed.only(rows)).collect::<Vec<Evaluation>>(),
-                ),
+                Some(rows) => {
+                    let champion = champion.only(&candidate, rows);
+                    let seeds = seeds.into_iter().map(|seed| same_of(&candidate, rows, seed));
+                    let seeds: Vec<Evaluation> = seeds.collect();
+                    (candidate.only(rows), champion, seeds)
+                }
             };
             let champion = match &champion {
                 Compared::None => Champion::None,
@@ -61,7 +65,7 @@ impl Pipeline {
                 let says = proposal.policy().and_then(|policy| policies.instead(policy, &evidence));
                 proposal.settled(says)
             });
-            (policies.judge(&evidence), proposed)
+            (policies.judge(&evidence), proposed, counted)
         })
         .await?;
         self.settle_use(run, &counted, &verdict).await?;
@@ -107,13 +111,19 @@ enum Compared {
 }
 
 impl Compared {
-    /// The comparison on some of the rows.
-    fn only(self, rows: &[u32]) -> Self {
+    /// The comparison on some of the candidate's rows.
+    fn only(self, candidate: &Evaluation, rows: &[u32]) -> Self {
         match self {
-            Self::Evaluated(evaluation) => Self::Evaluated(Box::new(evaluation.only(rows))),
+            Self::Evaluated(evaluation) => Self::Evaluated(Box::new(same_of(candidate, rows, *evaluation))),
             other => other,
         }
     }
+}
+
+/// What another model says of some of the candidate's rows. One that was evaluated otherwise stays whole: it has more rows, and is
+/// refused as before.
+fn same_of(candidate: &Evaluation, rows: &[u32], other: Evaluation) -> Evaluation {
+    other.only_as(candidate, rows).unwrap_or(other)
 }
 
 /// What was kept of a run beside its artifact. Each document is read under the digest that the run recorded, or not at all.

@@ -23,6 +23,7 @@ mod files;
 mod follow_up;
 mod fork;
 mod found;
+mod fresh_rows;
 mod gate;
 mod group;
 mod history;

@@ -1,6 +1,6 @@
 //! The policies of a run: its model's, read where the push began, and the floors of the platform's owner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use super::policy_file;
 use super::source::{self, ModelFile, folder_of};
 use super::{Pipeline, StepError, blocking};
 use crate::domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
-use crate::evaluation::Columns;
+use crate::evaluation::{Columns, Evaluation};
 use crate::git::{GitError, Mirror};
 use crate::policy::{Asks, Evidence, Policy, Shortage, TestSet};
 
@@ -43,6 +43,11 @@ impl Policies {
     /// The columns of predictions that they need.
     pub(super) fn columns(&self) -> Columns {
         self.all().map(Policy::columns).fold(Columns::default(), Columns::and)
+    }
+
+    /// The columns that name the queries and series they judge.
+    pub(super) fn units(&self, evaluation: &Evaluation) -> BTreeSet<String> {
+        self.all().flat_map(|policy| policy.units(evaluation)).collect()
     }
 
     /// What they need to see besides predictions.

@@ -1,20 +1,33 @@
 //! Uses of test sets: each verdict is counted under the rows that it rests on, and rows that are used up are left out.
 
+use slipway_contract::metrics::Attribute;
 use slipway_contract::{Digest, SampleRequest};
 
 use super::evaluate::{SAMPLES, document_name};
+use super::fresh_rows::with_whole_units;
 use super::policies::Policies;
 use super::{Pipeline, StepError};
-use crate::domain::{EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, TestSetUse, Verdict, Wear};
+use crate::domain::{
+    EvaluationDigests, EvaluationRecord, Feedback, Outcome, PartWear, RowsEnd, Run, TestSetUse, Verdict, Wear,
+};
 use crate::evaluation::Evaluation;
 use crate::policy::{TestSet, Uses};
 use crate::store::NewUse;
+
+/// How a use may be judged.
+pub(super) struct Standing {
+    /// The use as the verdict tells it.
+    pub(super) uses: Uses,
+    /// The rows that may judge, if they are only some of them.
+    pub(super) fresh: Option<Vec<u32>>,
+}
 
 /// A use of a test set by a run, counted before anything is judged.
 pub(super) struct Counted {
     set: Digest,
     rows: Vec<u64>,
     question: Digest,
+    candidate: Digest,
     rule: Option<TestSet>,
     wear: Wear,
 }
@@ -35,8 +48,9 @@ impl Pipeline {
         }
         let set = set_of(&rows, &candidate.report.data);
         let question = question_of(record, &set, policies);
-        let rule = policies.test_set();
-        let counted = Counted { set, rows, question, rule, wear: Wear { parts: Vec::new(), of_row: Vec::new() } };
+        let (candidate, rule) = (candidate_of(record), policies.test_set());
+        let wear = Wear { parts: Vec::new(), of_row: Vec::new() };
+        let counted = Counted { set, rows, question, candidate, rule, wear };
         let wear = self.store.record_use(&counted.new_use(run)).await?;
         Ok(Counted { wear, ..counted })
     }
@@ -44,7 +58,7 @@ impl Pipeline {
     /// Notes what became of a use.
     pub(super) async fn settle_use(&self, run: &Run, counted: &Counted, verdict: &Verdict) -> Result<(), StepError> {
         let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
-        self.store.settle_use(&counted.new_use(run), passed, &counted.used_up_by_this(passed)).await?;
+        self.store.settle_use(&counted.new_use(run), passed, &counted.ends(passed)).await?;
         Ok(())
     }
 
@@ -68,6 +82,7 @@ impl Counted {
             set: &self.set,
             rows: &self.rows,
             question: &self.question,
+            candidate: &self.candidate,
             figures: self.feedback() == Feedback::Figures,
         }
     }
@@ -78,40 +93,41 @@ impl Counted {
 
     /// Whether each part may judge no more.
     fn used_up(&self) -> Vec<bool> {
-        let of = |part: &crate::domain::PartWear| {
-            self.rule.is_some_and(|rule| part.is_used_up(rule.uses(), rule.adaptivity()))
+        let of = |part: &PartWear| match self.rule {
+            Some(rule) => part.is_used_up(rule.uses(), rule.adaptivity()),
+            None => part.retired,
         };
         self.wear.parts.iter().map(of).collect()
     }
 
-    /// The parts that may judge no more once this use has.
-    fn used_up_by_this(&self, passed: bool) -> Vec<i64> {
+    /// The rows that may judge no more once this use has.
+    fn ends(&self, passed: bool) -> Vec<RowsEnd> {
         let Some(rule) = self.rule else { return Vec::new() };
-        let after = self.wear.parts.iter().map(|part| crate::domain::PartWear {
-            uses: part.uses.saturating_add(1),
-            passed: part.passed || passed,
-            ..*part
-        });
-        after.filter(|part| part.is_used_up(rule.uses(), rule.adaptivity())).map(|part| part.part).collect()
+        let parts = self.wear.parts.iter();
+        parts.filter_map(|part| part.end_after(passed, rule.uses(), rule.adaptivity())).collect()
     }
 
-    /// The rows that may judge, if they are only some of them.
-    pub(super) fn fresh(&self) -> Option<Vec<u32>> {
+    /// What may judge: `units` name the queries and series of the rows, which are judged whole or not at all.
+    pub(super) fn standing(&self, units: &[&Attribute]) -> Standing {
         let used_up = self.used_up();
-        if self.wear.of_row.is_empty() || !used_up.contains(&true) || !used_up.contains(&false) {
-            return None;
+        let mut is_used_up = !used_up.is_empty() && used_up.iter().all(|used_up| *used_up);
+        let mut fresh = None;
+        if !self.wear.of_row.is_empty() && used_up.contains(&true) && !is_used_up {
+            let left_out = self.wear.of_row.iter().map(|part| used_up[*part as usize]).collect();
+            let rows = (0..).zip(with_whole_units(left_out, units));
+            let rows: Vec<u32> = rows.filter(|(_, is_out)| !is_out).map(|(row, _)| row).collect();
+            is_used_up = rows.is_empty();
+            fresh = (!is_used_up).then_some(rows);
         }
-        let rows = (0..).zip(&self.wear.of_row);
-        Some(rows.filter(|(_, part)| !used_up[**part as usize]).map(|(row, _)| row).collect())
+        let uses = self.uses(&used_up, is_used_up, fresh.as_deref());
+        Standing { uses, fresh }
     }
 
     /// The use as the verdict tells it.
-    pub(super) fn uses(&self) -> Uses {
-        let used_up = self.used_up();
-        let is_used_up = !used_up.is_empty() && used_up.iter().all(|used_up| *used_up);
-        let judging = self.wear.parts.iter().zip(&used_up).filter(|(_, used_up)| is_used_up || !**used_up);
+    fn uses(&self, used_up: &[bool], is_used_up: bool, fresh: Option<&[u32]>) -> Uses {
+        let judging = self.wear.parts.iter().zip(used_up).filter(|(_, used_up)| is_used_up || !**used_up);
         let before = judging.map(|(part, _)| part.uses).max().unwrap_or(0);
-        let left_out = if is_used_up { 0 } else { self.fresh().map_or(0, |fresh| self.rows.len() - fresh.len()) };
+        let left_out = fresh.map_or(0, |fresh| self.rows.len() - fresh.len());
         let told = TestSetUse {
             rows: self.set.clone(),
             number: before.saturating_add(1),
@@ -147,54 +163,110 @@ fn question_of(record: &EvaluationRecord, set: &Digest, policies: &Policies) -> 
     Digest::of(parts.join("\n").as_bytes())
 }
 
+/// Who is judged: the predictions, with those of the trainings with other seeds. An artifact is not enough: what it predicts
+/// could be changed with the code that evaluates it.
+fn candidate_of(record: &EvaluationRecord) -> Digest {
+    let predictions = [&record.candidate].into_iter().chain(&record.seeds);
+    let predictions: Vec<String> =
+        predictions.map(|EvaluationDigests { predictions, .. }| predictions.to_string()).collect();
+    Digest::of(predictions.join("\n").as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Adaptivity, PartWear};
+    use crate::domain::Adaptivity;
     use crate::policy::Policy;
 
     fn counted(rule: &str, parts: Vec<PartWear>, of_row: Vec<u32>) -> Counted {
         let text =
             "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: p}\nspec:\n  checks: [{leakage: {}}]\n";
         let policy = Policy::read("p.yaml", &format!("{text}{rule}")).expect("a policy");
-        let (set, question) = (Digest::of(b"set"), Digest::of(b"question"));
+        let [set, question, candidate] = [&b"set"[..], b"question", b"candidate"].map(Digest::of);
         let rows = (0..of_row.len() as u64).collect();
-        Counted { set, rows, question, rule: policy.test_set(), wear: Wear { parts, of_row } }
+        Counted { set, rows, question, candidate, rule: policy.test_set(), wear: Wear { parts, of_row } }
+    }
+
+    impl Counted {
+        fn alone(&self) -> Standing {
+            self.standing(&[])
+        }
     }
 
     fn part(part: i64, uses: u32) -> PartWear {
-        PartWear { part, uses, figures: false, passed: false }
+        PartWear { part, uses, figures: false, passed: false, retired: false }
     }
 
     #[test]
     fn rows_that_are_used_up_are_left_out_and_fresh_ones_judge() {
         let rule = "  test_set: {uses: 3}\n";
         let some = counted(rule, vec![part(1, 3), part(2, 1)], vec![0, 1, 0, 1, 1]);
-        assert_eq!(some.fresh(), Some(vec![1, 3, 4]));
-        let Uses { told, is_used_up } = some.uses();
+        assert_eq!(some.alone().fresh, Some(vec![1, 3, 4]));
+        let Uses { told, is_used_up } = some.alone().uses;
         assert_eq!((told.words().as_str(), told.used_up, is_used_up), ("use 2 of 3", 2, false));
-        assert_eq!(some.used_up_by_this(false), [1]);
+        assert_eq!(some.ends(false), [RowsEnd { part: 1, but_for_candidate: false }]);
 
         let all = counted(rule, vec![part(1, 3), part(2, 4)], vec![0, 1]);
-        assert_eq!((all.fresh(), all.uses().is_used_up), (None, true));
+        assert_eq!((all.alone().fresh, all.alone().uses.is_used_up), (None, true));
         let last = counted(rule, vec![part(7, 2)], Vec::new());
-        assert_eq!((last.fresh(), last.uses().is_used_up, last.used_up_by_this(false)), (None, false, vec![7]));
+        let end = RowsEnd { part: 7, but_for_candidate: false };
+        assert_eq!((last.alone().fresh, last.alone().uses.is_used_up, last.ends(false)), (None, false, vec![end]));
     }
 
     #[test]
-    fn a_pass_uses_rows_up_where_the_set_is_replaced_after_it() {
+    fn a_query_is_left_out_whole_and_queries_that_were_all_added_to_leave_nothing() {
+        let some = counted("  test_set: {uses: 3}\n", vec![part(1, 3), part(2, 1)], vec![0, 1, 1, 1]);
+        let of = |of_row: [u32; 4]| Attribute { values: vec!["a".to_owned(), "b".to_owned()], of_row: of_row.to_vec() };
+        let Standing { uses, fresh } = some.standing(&[&of([0, 0, 1, 1])]);
+        assert_eq!((fresh, uses.told.used_up, uses.is_used_up), (Some(vec![2, 3]), 2, false));
+        let Standing { uses, fresh } = some.standing(&[&of([0, 0, 0, 0])]);
+        assert_eq!((fresh, uses.told.used_up, uses.is_used_up), (None, 0, true));
+    }
+
+    #[test]
+    fn a_pass_uses_rows_up_for_other_candidates_where_the_set_is_replaced_after_it() {
         let rule = "  test_set: {uses: 9, adaptivity: first_change, feedback: verdict}\n";
         let counted = counted(rule, vec![part(1, 0)], Vec::new());
         assert_eq!(counted.rule.map(TestSet::adaptivity), Some(Adaptivity::FirstChange));
-        assert_eq!((counted.used_up_by_this(false), counted.used_up_by_this(true)), (vec![], vec![1]));
+        let end = RowsEnd { part: 1, but_for_candidate: true };
+        assert_eq!((counted.ends(false), counted.ends(true)), (vec![], vec![end]));
     }
 
     #[test]
     fn without_a_rule_uses_are_only_counted() {
         let counted = counted("", vec![part(1, 500)], Vec::new());
-        let Uses { told, is_used_up } = counted.uses();
+        let Uses { told, is_used_up } = counted.alone().uses;
         assert_eq!((told.words().as_str(), is_used_up), ("use 501", false));
-        assert!(counted.used_up_by_this(true).is_empty());
+        assert!(counted.ends(true).is_empty());
+    }
+
+    #[test]
+    fn rows_that_were_used_up_stay_so_whatever_the_policy_says_later() {
+        let retired = PartWear { retired: true, ..part(1, 3) };
+        for rule in ["", "  test_set: {uses: 900}\n"] {
+            let all = counted(rule, vec![retired], Vec::new());
+            assert!(all.alone().uses.is_used_up, "{rule}");
+            let some = counted(rule, vec![retired, part(2, 0)], vec![0, 1]);
+            assert_eq!((some.alone().fresh, some.alone().uses.is_used_up), (Some(vec![1]), false), "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_candidate_is_known_by_its_predictions_whatever_it_is_compared_with() {
+        let digests = |text: &[u8]| EvaluationDigests { report: Digest::of(b"report"), predictions: Digest::of(text) };
+        let record = EvaluationRecord {
+            candidate: digests(b"one"),
+            champion: None,
+            champion_unusable: None,
+            seeds: Vec::new(),
+            latencies: None,
+            samples: std::collections::BTreeMap::new(),
+        };
+        let elsewhere = EvaluationRecord { champion: Some(digests(b"champion")), ..record.clone() };
+        assert_eq!(candidate_of(&record), candidate_of(&elsewhere));
+        let other = EvaluationRecord { candidate: digests(b"other"), ..record.clone() };
+        let other_seeds = EvaluationRecord { seeds: vec![digests(b"seed")], ..record.clone() };
+        assert!(![other, other_seeds].iter().map(candidate_of).any(|digest| digest == candidate_of(&record)));
     }
 
     #[test]

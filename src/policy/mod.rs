@@ -31,11 +31,13 @@ mod whole;
 #[cfg(test)]
 mod tests;
 
-use slipway_contract::{Digest, ModelName};
+use std::collections::BTreeSet;
 
-use crate::evaluation::Columns;
+use slipway_contract::{Digest, Metric, ModelName};
 
-use checks::Check;
+use crate::evaluation::{Columns, Evaluation};
+
+use checks::{Check, CheckSubject};
 use exception::Exception;
 
 pub use asks::Asks;
@@ -43,6 +45,7 @@ pub use evidence::{Champion, Data, Evidence, Facts, Uses};
 pub use plan::{Assumptions, AtDifference, AtUses, CheckPlan, Plan};
 pub use read::{Find, schema};
 pub use rows::Shortage;
+pub use sentence::precise;
 pub use test_set::TestSet;
 
 /// A policy file that has been read: its checks are sound, and each remembers its line.
@@ -81,6 +84,21 @@ impl Policy {
     fn symbols(&self) -> u32 {
         let asks = self.checks.iter().any(|check| check.undecided == crate::domain::CheckOutcome::NeedsApproval);
         if asks { 3 } else { 2 }
+    }
+
+    /// The columns that name the queries and series its metrics are computed of, those of metrics that its expressions look at
+    /// among them: units whose rows count together or not at all.
+    pub fn units(&self, evaluation: &Evaluation) -> BTreeSet<String> {
+        let is_named = |metric: &&Metric| {
+            let name = format!("metrics.{metric}");
+            self.checks.iter().any(|check| match &check.subject {
+                CheckSubject::Expression(expression) => expression.names().contains(&name),
+                _ => false,
+            })
+        };
+        let named = evaluation.report.metrics.keys().filter(is_named);
+        let metrics = self.checks.iter().filter_map(Check::metric).chain(named);
+        metrics.filter_map(Metric::unit).map(|unit| unit.column.to_owned()).collect()
     }
 
     /// The columns of predictions by which it groups rows, and those of numbers that its metrics need: an evaluation has to be read with them.

@@ -10,6 +10,7 @@ use super::Policy;
 use super::checks::{Check, CheckSubject, MetricSubject, Wanted};
 use super::exception::{Covers, Exception};
 use super::measure::{FEWEST_UNITS, fewest, is_share, no_difference, share};
+use super::sentence::precise;
 use super::slices::Slicing;
 
 /// A check that asks for more than the rows at hand can show.
@@ -79,8 +80,9 @@ impl Check {
         };
         let message = format!("{what}: it needs about {needed} rows, has {has}{case}");
         let help = format!(
-            "add test rows, or ask for what {has} rows can show at a confidence of {confidence}; \
-             `when_inconclusive` says what becomes of what is not decided"
+            "add test rows, or ask for what {has} rows can show at a confidence of {}; \
+             `when_inconclusive` says what becomes of what is not decided",
+            precise(confidence)
         );
         let place = self.places.get(key).or_else(|| self.places.get("metric")).copied();
         Some(Shortage { diagnostic: Diagnostic::new(&self.file, message).at(place).help(help), hopeless })

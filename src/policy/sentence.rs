@@ -249,10 +249,27 @@ fn digits_for(wanted: Wanted, interval: &Interval) -> usize {
         .unwrap_or(MOST_DIGITS)
 }
 
+/// A confidence with five digits, or as many as tell it from one.
+pub fn precise(confidence: f64) -> String {
+    let digits = (4..16).find(|digits| !format!("{confidence:.digits$}").starts_with('1')).unwrap_or(16);
+    format!("{:.1$}", confidence, digits + 1).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A share as people say it: `95 %`, `97.5 %`.
 pub(super) fn percent(share: f64) -> String {
     // With digits enough that what is not all is not told as all.
     let digits = (4..14).find(|digits| !format!("{:.digits$}", share * 100.0).starts_with("100")).unwrap_or(4);
     let rounded = format!("{:.digits$}", share * 100.0);
     format!("{} %", rounded.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confidence_has_few_digits_and_is_never_told_as_one() {
+        let told = [0.95, 0.9, 0.9975, 1.0 - 0.05 / 9.0, 1.0 - 5e-8].map(precise);
+        assert_eq!(told, ["0.95", "0.9", "0.9975", "0.99444", "0.99999995"]);
+    }
 }

@@ -84,6 +84,15 @@ fn bounds_pay_for_all_uses_and_the_verdict_says_which_one_it_is() {
 }
 
 #[test]
+fn a_confidence_that_pays_for_uses_is_told_with_few_digits() {
+    let checks = ["metric: accuracy, no_worse_than_champion: {margin: 0.0001}"];
+    let now = "2026-06-15T12:00:00Z".parse().expect("a time");
+    let short = with_rule("{uses: 9}", &checks).short_of_rows(1_000, "m", now);
+    let told = short[0].diagnostic.to_string();
+    assert!(told.contains("at a confidence of 0.99444;"), "{told}");
+}
+
+#[test]
 fn a_set_without_a_limit_is_warned_of_after_many_uses() {
     let (candidate, champion) = two();
     let policy = Policy::read("policy.yaml", &policy_text(&CHECKS)).expect("a policy");

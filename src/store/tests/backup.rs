@@ -52,8 +52,8 @@ async fn filled(world: &World) {
     world.store.record_trained(&Digest::of(b"k"), &trained).await.expect("recorded");
     world.store.identity().await.expect("made");
     let (run, source, digest) = (RunId::new(), name("models"), Digest::of(b"rows"));
-    let (set, question) = (&digest, &digest);
-    let new = NewUse { run, source: &source, model: "m", set, rows: &[1, 2], question, figures: true };
+    let (set, question, candidate) = (&digest, &digest, &digest);
+    let new = NewUse { run, source: &source, model: "m", set, rows: &[1, 2], question, candidate, figures: true };
     world.store.record_use(&new).await.expect("recorded");
     fill_the_rest(&world.store).await;
 }

@@ -3,7 +3,7 @@
 use slipway_contract::Digest;
 
 use super::{World, name, on_both_databases};
-use crate::domain::{PartWear, RunId, SourceName, Wear};
+use crate::domain::{PartWear, RowsEnd, RunId, SourceName, Wear};
 use crate::store::{NewUse, Store};
 
 /// A use of rows by a run.
@@ -13,6 +13,7 @@ struct Asked {
     set: Digest,
     rows: Vec<u64>,
     question: Digest,
+    candidate: Digest,
     figures: bool,
 }
 
@@ -22,12 +23,18 @@ impl Asked {
         sorted.sort_unstable();
         let set = Digest::of(format!("{sorted:?}").as_bytes());
         let (run, question) = (RunId::new(), Digest::of(question.as_bytes()));
-        Self { run, source: name("models"), set, rows: rows.to_vec(), question, figures: true }
+        let candidate = question.clone();
+        Self { run, source: name("models"), set, rows: rows.to_vec(), question, candidate, figures: true }
+    }
+
+    /// The same candidate as another asks about.
+    fn about(self, other: &Self) -> Self {
+        Self { candidate: other.candidate.clone(), ..self }
     }
 
     fn of_model<'a>(&'a self, model: &'a str) -> NewUse<'a> {
-        let Self { run, source, set, rows, question, figures } = self;
-        NewUse { run: *run, source, model, set, rows, question, figures: *figures }
+        let Self { run, source, set, rows, question, candidate, figures } = self;
+        NewUse { run: *run, source, model, set, rows, question, candidate, figures: *figures }
     }
 
     async fn noted(&self, store: &Store) -> Wear {
@@ -85,16 +92,54 @@ on_both_databases! {
         let part = first.noted(&world.store).await.parts[0].part;
         world.store.settle_use(&first.of_model("churn"), true, &[]).await.expect("settled");
         let seen = Asked::new("second", &rows).noted(&world.store).await;
-        assert_eq!(seen.parts, [PartWear { part, uses: 1, figures: false, passed: true }]);
+        assert_eq!(seen.parts, [PartWear { part, uses: 1, figures: false, passed: true, retired: false }]);
         let seen = Asked::new("third", &rows).noted(&world.store).await;
-        assert_eq!(seen.parts, [PartWear { part, uses: 2, figures: true, passed: true }]);
+        assert_eq!(seen.parts, [PartWear { part, uses: 2, figures: true, passed: true, retired: false }]);
         let is_used_up = async |set: &Digest| world.store.is_used_up(&name("models"), "churn", set).await.expect("asked");
         assert!(!is_used_up(&first.set).await);
-        world.store.settle_use(&first.of_model("churn"), true, &[part]).await.expect("settled");
+        let end = RowsEnd { part, but_for_candidate: false };
+        world.store.settle_use(&first.of_model("churn"), true, &[end]).await.expect("settled");
         assert!(is_used_up(&first.set).await);
         let more = Asked::new("fourth", &[0, 7, 8]);
         more.noted(&world.store).await;
         assert!(!is_used_up(&more.set).await && !is_used_up(&Digest::of(b"unknown")).await);
+    }
+
+    async fn rows_that_are_used_up_are_told_so_to_every_later_question_and_to_no_earlier_one(world: World) {
+        let rows = [4, 5, 6];
+        let retired = |wear: &Wear| wear.parts[0].retired;
+        let (early, last) = (Asked::new("early", &rows), Asked::new("last", &rows));
+        early.noted(&world.store).await;
+        let part = last.noted(&world.store).await.parts[0].part;
+        let end = RowsEnd { part, but_for_candidate: false };
+        world.store.settle_use(&last.of_model("churn"), false, &[end]).await.expect("settled");
+        assert!(!retired(&last.noted(&world.store).await), "a step that is done again");
+        assert!(!retired(&early.noted(&world.store).await), "a question that was asked before");
+        assert!(retired(&Asked::new("later", &rows).noted(&world.store).await));
+        assert!(retired(&Asked::new("about the same", &rows).about(&last).noted(&world.store).await));
+        let world = world.reopened().await;
+        let added = Asked::new("with added rows", &[4, 7]).noted(&world.store).await;
+        assert_eq!(added.parts.iter().map(|part| part.retired).collect::<Vec<_>>(), [true, false]);
+    }
+
+    async fn a_pass_uses_rows_up_for_every_candidate_but_its_own(world: World) {
+        let rows = [1, 2];
+        let staging = Asked::new("in staging", &rows);
+        let part = staging.noted(&world.store).await.parts[0].part;
+        let but = RowsEnd { part, but_for_candidate: true };
+        world.store.settle_use(&staging.of_model("churn"), true, &[but]).await.expect("settled");
+        let other = Asked::new("another candidate", &rows).noted(&world.store).await.parts[0];
+        assert!(other.retired && other.passed, "{other:?}");
+        let production = Asked::new("in production", &rows).about(&staging);
+        let seen = production.noted(&world.store).await.parts[0];
+        assert_eq!((seen.retired, seen.passed, seen.uses), (false, false, 2), "{seen:?}");
+        assert!(world.store.is_used_up(&name("models"), "churn", &staging.set).await.expect("asked"));
+        // The last use that is allowed ends them for that candidate too, and a step that is done again is still that use.
+        let all = RowsEnd { part, but_for_candidate: false };
+        world.store.settle_use(&production.of_model("churn"), true, &[all, but]).await.expect("settled");
+        assert!(!production.noted(&world.store).await.parts[0].retired);
+        let again = Asked::new("after the champion moved", &rows).about(&staging).noted(&world.store).await.parts[0];
+        assert!(again.retired, "{again:?}");
     }
 
     async fn sets_whose_rows_are_not_told_apart_are_known_as_a_whole(world: World) {
@@ -124,6 +169,7 @@ on_both_databases! {
     async fn tables_without_test_sets_are_brought_to_the_version_that_counts_them(world: World) {
         for undo in [
             "DROP TABLE test_set_uses", "DROP TABLE test_set_parts", "DROP TABLE test_rows",
+            "DROP TABLE test_row_ends",
             "DELETE FROM _sqlx_migrations WHERE version = 15",
         ] {
             world.tamper(undo).await;

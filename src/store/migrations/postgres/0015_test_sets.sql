@@ -7,9 +7,19 @@ CREATE TABLE test_rows (
     part       BIGINT NOT NULL,
     hashes     BYTEA   NOT NULL,
     at         BIGINT NOT NULL,
-    -- When they were used up.
-    retired_at BIGINT,
     PRIMARY KEY (source, model, part)
+);
+
+-- Rows that were used up, for good: from the use with this number on, for every candidate but the one that is named; none is
+-- named where they are used up for all.
+CREATE TABLE test_row_ends (
+    source    TEXT    NOT NULL,
+    model     TEXT    NOT NULL,
+    part      BIGINT NOT NULL,
+    candidate TEXT    NOT NULL,
+    sequence  BIGINT NOT NULL,
+    at        BIGINT NOT NULL,
+    PRIMARY KEY (source, model, part, candidate)
 );
 
 -- The parts that a set is made of, whole or not.
@@ -28,6 +38,8 @@ CREATE TABLE test_set_uses (
     source   TEXT    NOT NULL,
     model    TEXT    NOT NULL,
     digest   TEXT    NOT NULL,
+    -- Whom it judges.
+    candidate TEXT   NOT NULL,
     sequence BIGINT NOT NULL,
     -- Whether authors were shown figures, and whether the candidate passed.
     figures  BIGINT NOT NULL,

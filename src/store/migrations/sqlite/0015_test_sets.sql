@@ -7,9 +7,19 @@ CREATE TABLE test_rows (
     part       INTEGER NOT NULL,
     hashes     BLOB    NOT NULL,
     at         INTEGER NOT NULL,
-    -- When they were used up.
-    retired_at INTEGER,
     PRIMARY KEY (source, model, part)
+) STRICT;
+
+-- Rows that were used up, for good: from the use with this number on, for every candidate but the one that is named; none is
+-- named where they are used up for all.
+CREATE TABLE test_row_ends (
+    source    TEXT    NOT NULL,
+    model     TEXT    NOT NULL,
+    part      INTEGER NOT NULL,
+    candidate TEXT    NOT NULL,
+    sequence  INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    PRIMARY KEY (source, model, part, candidate)
 ) STRICT;
 
 -- The parts that a set is made of, whole or not.
@@ -28,6 +38,8 @@ CREATE TABLE test_set_uses (
     source   TEXT    NOT NULL,
     model    TEXT    NOT NULL,
     digest   TEXT    NOT NULL,
+    -- Whom it judges.
+    candidate TEXT   NOT NULL,
     sequence INTEGER NOT NULL,
     -- Whether authors were shown figures, and whether the candidate passed.
     figures  INTEGER NOT NULL,
