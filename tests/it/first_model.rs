@@ -95,7 +95,7 @@ impl Place {
     /// Exports from now on what is listed under `next:`, as a shell does that it is pasted into.
     fn export(&mut self, listed: &str) {
         let exports = listed.lines().map(str::trim).filter(|line| line.starts_with("export "));
-        self.exports = exports.map(|line| format!("{line}; ")).collect();
+        self.exports = exports.fold(String::new(), |all, line| all + line + "; ");
     }
 
     fn run(&self, command: &str) -> (bool, String) {

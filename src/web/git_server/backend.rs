@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Site;
@@ -41,19 +41,23 @@ impl Site {
         let mut feeding = JoinSet::new();
         let progress = Progress::new(self.patience);
         feeding.spawn(feed(body, stdin, progress.clone()));
-        let mut said = tokio::spawn(listen(stderr));
+        let mut listening = JoinSet::new();
+        listening.spawn(listen(stderr));
         let stdout = BufReader::with_capacity(PIECE, stdout);
-        let mut output = Output { stdout, progress: progress.clone(), _feeding: feeding, child };
+        let mut output = Output { stdout, progress: progress.clone(), listening, _feeding: feeding, child };
         let (status, headers) = match progress.or_end(output.head()).await {
             Ok(head) => head,
             Err(error) => {
                 // A git that hangs would never say its last words.
                 output.child.start_kill().ok();
-                return Err(std::io::Error::other(format!("{error}; it said: {}", last_words(&mut said).await)));
+                return Err(std::io::Error::other(format!(
+                    "{error}; it said: {}",
+                    last_words(&mut output.listening).await
+                )));
             }
         };
         if status.is_server_error() {
-            let said = last_words(&mut said).await;
+            let said = last_words(&mut output.listening).await;
             let path = request.uri.path();
             tracing::warn!(status = status.as_u16(), said, "git answered a request for `{path}` with {status}: {said}");
         }
@@ -168,8 +172,8 @@ async fn listen(mut stderr: ChildStderr) -> Vec<u8> {
 }
 
 /// What git said, on one line.
-async fn last_words(said: &mut JoinHandle<Vec<u8>>) -> String {
-    let said = timeout(LAST_WORDS, said).await.ok().and_then(Result::ok).unwrap_or_default();
+async fn last_words(listening: &mut JoinSet<Vec<u8>>) -> String {
+    let said = timeout(LAST_WORDS, listening.join_next()).await.ok().flatten().and_then(Result::ok).unwrap_or_default();
     let said: String =
         String::from_utf8_lossy(&said).trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if said.is_empty() { "nothing".to_owned() } else { said }
@@ -179,6 +183,8 @@ async fn last_words(said: &mut JoinHandle<Vec<u8>>) -> String {
 struct Output {
     stdout: BufReader<ChildStdout>,
     progress: Progress,
+    /// Takes what git says, for as long as it may say something.
+    listening: JoinSet<Vec<u8>>,
     _feeding: JoinSet<()>,
     child: Child,
 }
