@@ -67,7 +67,7 @@ struct Counted {
 
 impl Counted {
     fn new() -> Self {
-        Self { wear: PartWear { part: 1, uses: 0, figures: false, passed: false } }
+        Self { wear: PartWear { part: 1, uses: 0, figures: false, passed: false, retired: false } }
     }
 
     /// Has a candidate judged, and counts that.
