@@ -35,6 +35,7 @@ mod revisions;
 mod runs;
 mod settling;
 mod steering;
+mod test_parts;
 mod test_sets;
 #[cfg(test)]
 mod tests;

@@ -8,15 +8,10 @@ use slipway_contract::Digest;
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::{Turn, millis};
+use super::test_parts::Look;
 use super::written::text;
 use super::{Store, StoreError};
 use crate::domain::{PartWear, RowsEnd, RunId, SourceName, Wear};
-
-/// Distinct rows of a model that are remembered; the oldest parts beyond them are forgotten.
-const MOST_ROWS: usize = 8_000_000;
-
-/// Bytes of a row's digest.
-const ROW_BYTES: usize = 8;
 
 /// A use of a test set.
 #[derive(Debug, Clone, Copy)]
@@ -39,29 +34,28 @@ pub struct NewUse<'a> {
     pub figures: bool,
 }
 
-/// The rows of a part, in rising order.
-type Hashes = Vec<u64>;
-
-fn packed(hashes: &[u64]) -> Vec<u8> {
-    hashes.iter().flat_map(|hash| hash.to_be_bytes()).collect()
-}
-
-fn unpacked(bytes: &[u8]) -> Hashes {
-    let hash = |bytes: &[u8]| bytes.iter().fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
-    bytes.chunks(ROW_BYTES).map(hash).collect()
-}
-
 impl Store {
     /// Notes a use, and answers what was known of the set's rows before. The same run with the same question is one use, however
     /// often it is noted and by however many servers.
     pub async fn record_use(&self, new: &NewUse<'_>) -> Result<Wear, StoreError> {
+        // Whoever has to start over does so because somebody else has added rows: not all can wait for each other.
+        loop {
+            let look = self.look_up_rows(new).await?;
+            if let Some(wear) = self.record_use_after(look, new).await? {
+                return Ok(wear);
+            }
+        }
+    }
+
+    /// Notes a use of rows that were looked up; nothing if others have added rows since.
+    pub(super) async fn record_use_after(&self, look: Look, new: &NewUse<'_>) -> Result<Option<Wear>, StoreError> {
         let mut transaction = self.database.begin().await?;
         self.database.take_turn(&mut transaction, Turn::TestSet).await?;
-        let (parts, of_row) = settle_parts(&mut transaction, new).await?;
+        let Some(parts) = look.settle(&mut transaction, new).await? else { return Ok(None) };
         insert(&mut transaction, new).await?;
         let parts = wear_of(&mut transaction, new, &parts).await?;
         transaction.commit().await?;
-        Ok(Wear { parts, of_row })
+        Ok(Some(Wear { parts, of_row: look.into_of_row() }))
     }
 
     /// Notes what became of a use: whether the candidate passed, and which rows are used up by it.
@@ -95,109 +89,6 @@ impl Store {
         let (parts, ended): (i64, i64) = (row.try_get("parts")?, row.try_get("ended")?);
         Ok(parts > 0 && parts == ended)
     }
-}
-
-/// The parts that the set's rows belong to, and the part of each row; rows that were never seen become a part of their own.
-async fn settle_parts(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(Vec<i64>, Vec<u32>), StoreError> {
-    let known = known_parts(connection, new).await?;
-    if known.len() == 1 || (new.rows.is_empty() && !known.is_empty()) {
-        return Ok((known, Vec::new()));
-    }
-    let mut stored = stored_parts(connection, new).await?;
-    if known.is_empty() {
-        let mut fresh: Hashes = new.rows.to_vec();
-        fresh.sort_unstable();
-        fresh.dedup();
-        fresh.retain(|hash| !stored.values().any(|hashes| hashes.binary_search(hash).is_ok()));
-        // A set whose rows are not told apart is a part without rows.
-        if !fresh.is_empty() || new.rows.is_empty() {
-            let number = next_part(connection, new).await?;
-            insert_part(connection, new, number, &fresh).await?;
-            stored.insert(number, fresh);
-        }
-    }
-    let mut parts = Vec::new();
-    let mut of_row = Vec::with_capacity(new.rows.len());
-    for hash in new.rows {
-        // Rows that were forgotten since belong to the newest part.
-        let found = stored.iter().find(|(_, hashes)| hashes.binary_search(hash).is_ok()).or(stored.last_key_value());
-        let number = found.map_or(0, |(number, _)| *number);
-        let place = parts.iter().position(|part| *part == number).unwrap_or_else(|| {
-            parts.push(number);
-            parts.len() - 1
-        });
-        of_row.push(u32::try_from(place).unwrap_or(u32::MAX));
-    }
-    if parts.is_empty() {
-        parts.extend(stored.last_key_value().map(|(number, _)| *number));
-    }
-    if known.is_empty() {
-        for part in &parts {
-            let insert = "INSERT INTO test_set_parts (source, model, digest, part) VALUES ($1, $2, $3, $4)
-                          ON CONFLICT (source, model, digest, part) DO NOTHING";
-            let insert = sqlx::query(insert).bind(new.source.as_str().to_owned()).bind(text(new.model));
-            insert.bind(new.set.to_string()).bind(*part).execute(&mut *connection).await?;
-        }
-        forget(connection, new, &stored, &parts).await?;
-    }
-    Ok((parts, of_row))
-}
-
-async fn known_parts(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<Vec<i64>, StoreError> {
-    let select = "SELECT part FROM test_set_parts WHERE source = $1 AND model = $2 AND digest = $3 ORDER BY part";
-    let rows = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(new.set.to_string());
-    rows.fetch_all(connection).await?.iter().map(|row| Ok(row.try_get("part")?)).collect()
-}
-
-async fn stored_parts(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<BTreeMap<i64, Hashes>, StoreError> {
-    let select = "SELECT part, hashes FROM test_rows WHERE source = $1 AND model = $2";
-    let rows = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model));
-    let mut parts = BTreeMap::new();
-    for row in rows.fetch_all(connection).await? {
-        parts.insert(row.try_get("part")?, unpacked(&row.try_get::<Vec<u8>, _>("hashes")?));
-    }
-    Ok(parts)
-}
-
-/// A number that no part of the model ever had, those that were forgotten among them.
-async fn next_part(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<i64, StoreError> {
-    let select = "SELECT COALESCE(MAX(part), 0) + 1 AS next FROM (
-                      SELECT part FROM test_rows WHERE source = $1 AND model = $2
-                      UNION ALL SELECT part FROM test_set_parts WHERE source = $1 AND model = $2) AS parts";
-    let row = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model));
-    Ok(row.fetch_one(connection).await?.try_get("next")?)
-}
-
-async fn insert_part(
-    connection: &mut AnyConnection,
-    new: &NewUse<'_>,
-    number: i64,
-    hashes: &[u64],
-) -> Result<(), StoreError> {
-    let insert = "INSERT INTO test_rows (source, model, part, hashes, at) VALUES ($1, $2, $3, $4, $5)";
-    let insert = sqlx::query(insert).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(number);
-    insert.bind(packed(hashes)).bind(millis(Timestamp::now())).execute(connection).await?;
-    Ok(())
-}
-
-/// Forgets the oldest parts that the set has no rows of, until no more rows than are remembered are left.
-async fn forget(
-    connection: &mut AnyConnection,
-    new: &NewUse<'_>,
-    stored: &BTreeMap<i64, Hashes>,
-    used: &[i64],
-) -> Result<(), StoreError> {
-    let mut rows: usize = stored.values().map(Vec::len).sum();
-    for (part, hashes) in stored.iter().filter(|(part, _)| !used.contains(part)) {
-        if rows <= MOST_ROWS {
-            return Ok(());
-        }
-        rows -= hashes.len();
-        let delete = "DELETE FROM test_rows WHERE source = $1 AND model = $2 AND part = $3";
-        let delete = sqlx::query(delete).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(*part);
-        delete.execute(&mut *connection).await?;
-    }
-    Ok(())
 }
 
 async fn insert(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(), StoreError> {

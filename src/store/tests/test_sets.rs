@@ -166,6 +166,31 @@ on_both_databases! {
         other.close().await;
     }
 
+    async fn rows_that_another_server_adds_after_the_look_are_seen_before_any_are_added(world: World) {
+        let (ours, theirs) = (Asked::new("ours", &[1, 2, 3]), Asked::new("theirs", &[2, 3, 4]));
+        let look = world.store.look_up_rows(&ours.of_model("churn")).await.expect("looked up");
+        let other = world.another().await;
+        theirs.noted(&other).await;
+        let stale = world.store.record_use_after(look, &ours.of_model("churn")).await.expect("asked");
+        assert_eq!(stale, None);
+        assert_eq!(uses(&Asked::new("after it", &[4]).noted(&world.store).await), [1], "nothing was noted");
+        let wear = ours.noted(&world.store).await;
+        assert_eq!((uses(&wear), wear.of_row), (vec![0, 2], vec![0, 1, 1]));
+        // The same set, added by another server meanwhile.
+        let again = Asked::new("again", &[7, 8]);
+        let look = world.store.look_up_rows(&again.of_model("churn")).await.expect("looked up");
+        Asked::new("before it", &[8, 7]).noted(&other).await;
+        let stale = world.store.record_use_after(look, &again.of_model("churn")).await.expect("asked");
+        assert_eq!(stale, None);
+        assert_eq!(uses(&again.noted(&world.store).await), [1]);
+        // A set that is known needs no second look, whatever is added.
+        let look = world.store.look_up_rows(&again.of_model("churn")).await.expect("looked up");
+        Asked::new("elsewhere", &[100]).noted(&other).await;
+        let noted = world.store.record_use_after(look, &again.of_model("churn")).await.expect("asked");
+        assert_eq!(noted.map(|wear| uses(&wear)), Some(vec![1]));
+        other.close().await;
+    }
+
     async fn tables_without_test_sets_are_brought_to_the_version_that_counts_them(world: World) {
         for undo in [
             "DROP TABLE test_set_uses", "DROP TABLE test_set_parts", "DROP TABLE test_rows",
