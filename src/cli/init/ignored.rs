@@ -32,8 +32,12 @@ fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<
     let ask = |place: &Path, before: &[&str], below: &str| {
         let paths: Vec<String> = paths.iter().map(|path| format!("{below}{path}")).collect();
         let paths = paths.iter().map(String::as_str);
-        let arguments: Vec<&str> =
-            before.iter().copied().chain(["check-ignore", "-v", "-z", "--"]).chain(paths).collect();
+        let arguments: Vec<&str> = before
+            .iter()
+            .copied()
+            .chain(["-c", "core.quotePath=off", "check-ignore", "-v", "--"])
+            .chain(paths)
+            .collect();
         git(place, &arguments).unwrap_or_default()
     };
     let said = if is_in_repository {
@@ -47,15 +51,15 @@ fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<
     } else {
         String::new()
     };
-    let fields: Vec<&str> = said.split('\0').collect();
-    let found = fields.chunks_exact(4).map(|field| {
-        let path = field[3].strip_prefix(&below).unwrap_or(field[3]);
-        (path.to_owned(), format!("{}:{}:{}", field[0], field[1], field[2]))
-    });
-    // A rule that begins with `!` takes a path out again.
-    Ok(found
-        .zip(fields.chunks_exact(4))
-        .filter(|(_, field)| !field[2].starts_with('!'))
-        .map(|(found, _)| found)
-        .collect())
+    // A line is `FILE:LINE:PATTERN`, a tab, and the path.
+    let found = said.lines().filter_map(|line| line.rsplit_once('\t')).filter(|(rule, _)| !takes_out_again(rule));
+    let found = found.map(|(rule, path)| (path.strip_prefix(&below).unwrap_or(path).to_owned(), rule.to_owned()));
+    Ok(found.collect())
+}
+
+/// Whether the pattern of a rule, behind the number of its line, begins with `!`.
+fn takes_out_again(rule: &str) -> bool {
+    let mut words =
+        rule.split(':').skip_while(|word| word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_digit()));
+    words.nth(1).is_some_and(|pattern| pattern.starts_with('!'))
 }
