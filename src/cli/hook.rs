@@ -75,13 +75,19 @@ struct Opened {
 }
 
 impl Answer {
+    /// Whether the server has read the delivery.
+    fn is_read(&self) -> bool {
+        matches!(self.state.as_str(), "done" | "ignored" | "dead")
+    }
+
     /// What whoever pushes reads.
     fn lines(&self, name: &str) -> Vec<String> {
         if self.runs.is_empty() {
-            return match self.state.as_str() {
-                "done" | "ignored" | "dead" => vec![format!("slipway: {name}: {}", self.note)],
-                _ => vec![format!("slipway: {name} delivered; `slipway runs list` shows what follows")],
-            };
+            return vec![if self.is_read() {
+                format!("slipway: {name}: {}", self.note)
+            } else {
+                format!("slipway: {name} delivered; `slipway runs list` shows what follows")
+            }];
         }
         let run = |run: &Opened| {
             let Opened { id, model, environment, page } = run;
@@ -117,7 +123,7 @@ impl PostReceive {
             let wait = if is_read { WAIT.saturating_sub(begun.elapsed()) } else { Duration::ZERO };
             match self.deliver(&agent, &secret, (before, after, name), wait) {
                 Ok(answer) => {
-                    is_read = matches!(answer.state.as_str(), "done" | "ignored" | "dead");
+                    is_read = answer.is_read();
                     for line in answer.lines(name) {
                         output::say(&line);
                     }

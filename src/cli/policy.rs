@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output::{self, text, things};
-use crate::policy::{self, Assumptions, Policy};
+use crate::policy::{self, Assumptions, Policy, in_thousands};
 
 /// Plan test sets for a policy.
 #[derive(Debug, Args)]
@@ -96,7 +96,7 @@ fn as_text(plan: &Value) -> String {
 
 fn heading(plan: &Value) -> String {
     let mut lines = vec![match plan["rows"].as_u64() {
-        Some(rows) => format!("{} on {} test rows", text(plan, "policy"), thousands(rows)),
+        Some(rows) => format!("{} on {} test rows", text(plan, "policy"), in_thousands(rows)),
         None => text(plan, "policy").to_owned(),
     }];
     if let Some(uses) = plan["uses"].as_u64() {
@@ -104,7 +104,7 @@ fn heading(plan: &Value) -> String {
         lines.push(format!("one test set judges {uses} candidates (adaptivity: {adaptivity}); bounds pay for that"));
     }
     if let Some(rows) = plan["rows_needed"].as_u64() {
-        lines.push(format!("all checks need about {} rows", thousands(rows)));
+        lines.push(format!("all checks need about {} rows", in_thousands(rows)));
     }
     lines.join("\n")
 }
@@ -129,7 +129,7 @@ fn of_check(check: &Value, with_rows: bool) -> String {
         lines.push(format!("  assumed: {assumed}"));
     }
     if let Some(rows) = check["rows_at_best"].as_u64() {
-        lines.push(format!("  no model passes on fewer than {} {unit}", thousands(rows)));
+        lines.push(format!("  no model passes on fewer than {} {unit}", in_thousands(rows)));
     }
     if with_rows {
         lines.push(match check["passes_from"].as_f64() {
@@ -155,7 +155,7 @@ fn differences(check: &Value, with_rows: bool) -> String {
         [(with_rows, "POWER"), (true, "ROWS FOR 80 %"), (sliced, "IN EACH SLICE"), (paired, "IF NOT PAIRED")];
     header.extend(optional.iter().filter(|(is_shown, _)| *is_shown).map(|(_, name)| *name));
     let row = |row: &Value| {
-        let count = |key: &str| row[key].as_u64().map_or_else(|| "–".to_owned(), thousands);
+        let count = |key: &str| row[key].as_u64().map_or_else(|| "–".to_owned(), in_thousands);
         let power = row["power"].as_f64().map_or_else(|| "–".to_owned(), |power| format!("{:.0} %", power * 100.0));
         let mut cells = vec![figure_of(row["difference"].as_f64().unwrap_or_default())];
         let optional = [
@@ -174,7 +174,7 @@ fn differences(check: &Value, with_rows: bool) -> String {
 fn uses(check: &Value) -> String {
     let at = figure_of(check["uses_at"].as_f64().unwrap_or_default());
     let row = |row: &Value| {
-        let count = |key: &str| row[key].as_u64().map_or_else(|| "–".to_owned(), thousands);
+        let count = |key: &str| row[key].as_u64().map_or_else(|| "–".to_owned(), in_thousands);
         vec![row["uses"].as_u64().unwrap_or_default().to_string(), count("none"), count("full")]
     };
     let rows: Vec<Vec<String>> = things(check, "uses").iter().map(row).collect();
@@ -192,18 +192,6 @@ fn figure_of(figure: f64) -> String {
     shown.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +199,6 @@ mod tests {
     #[test]
     fn figures_are_told_for_people() {
         assert_eq!([0.01, 0.0, 1.5].map(figure_of), ["0.01", "0", "1.5"]);
-        assert_eq!([7, 1_234, 1_000_000].map(thousands), ["7", "1,234", "1,000,000"]);
+        assert_eq!([7, 1_234, 1_000_000].map(in_thousands), ["7", "1,234", "1,000,000"]);
     }
 }

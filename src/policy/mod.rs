@@ -44,7 +44,7 @@ pub use asks::Asks;
 pub use evidence::{Champion, Data, Evidence, Facts, Uses};
 pub use plan::{Assumptions, AtDifference, AtUses, CheckPlan, Plan};
 pub use read::{Find, schema};
-pub use rows::Shortage;
+pub use rows::{Shortage, in_thousands};
 pub use sentence::precise;
 pub use test_set::TestSet;
 

@@ -150,7 +150,7 @@ fn about(rows: u64) -> u64 {
 }
 
 /// A number with a comma between its thousands.
-fn in_thousands(number: u64) -> String {
+pub fn in_thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -157,6 +157,10 @@ pub(super) fn read_head(row: &AnyRow) -> Result<DeliveryHead, StoreError> {
     })
 }
 
+fn missing(source: &SourceName, id: &str) -> StoreError {
+    StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() }
+}
+
 fn read_state(word: &str) -> Result<DeliveryState, StoreError> {
     DeliveryState::named(word).ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a delivery")))
 }
@@ -307,16 +311,14 @@ impl Store {
             .bind(text(id))
             .fetch_optional(&self.database.pool)
             .await?;
-        let missing = || StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() };
-        read(&row.ok_or_else(missing)?)
+        read(&row.ok_or_else(|| missing(source, id))?)
     }
 
     /// How far the reading of a delivery has come, and why, in words.
     pub async fn delivery_state(&self, source: &SourceName, id: &str) -> Result<(DeliveryState, String), StoreError> {
         let select = sqlx::query("SELECT state, note FROM deliveries WHERE source = $1 AND id = $2");
         let row = select.bind(source.as_str().to_owned()).bind(text(id)).fetch_optional(&self.database.pool).await?;
-        let missing = || StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() };
-        let row = row.ok_or_else(missing)?;
+        let row = row.ok_or_else(|| missing(source, id))?;
         Ok((read_state(&row.try_get::<String, _>("state")?)?, row.try_get("note")?))
     }
 

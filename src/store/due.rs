@@ -19,26 +19,26 @@ pub struct DueSources {
     pub outbox: Vec<SourceName>,
 }
 
-/// A kind of work, its table, what waits there, and when that is due. `$1` is now, `$2` the latest time at which a pause can
+/// A table of work, what waits there, and when that is due. `$1` is now, `$2` the latest time at which a pause can
 /// have been set.
-const KINDS: [(&str, &str, &str, &str); 3] = [
-    ("deliveries", "deliveries", "state = 'pending'", "(due_at <= $1 OR due_set_at > $2)"),
-    ("reports", "reports", "state = 'behind'", "(due_at <= $1 OR set_at > $2)"),
-    ("outbox", "outbox", "state IN ('pending', 'dead')", "(state = 'dead' OR due_at <= $1 OR due_set_at > $2)"),
+const TABLES: [(&str, &str, &str); 3] = [
+    ("deliveries", "state = 'pending'", "(due_at <= $1 OR due_set_at > $2)"),
+    ("reports", "state = 'behind'", "(due_at <= $1 OR set_at > $2)"),
+    ("outbox", "state IN ('pending', 'dead')", "(state = 'dead' OR due_at <= $1 OR due_set_at > $2)"),
 ];
 
 /// From one source's entries in the index of what waits to the next source's: what waits is not gone through.
-fn sources_with((kind, table, waits, is_due): (&str, &str, &str, &str)) -> (String, String) {
+fn sources_with((table, waits, is_due): (&str, &str, &str)) -> (String, String) {
     let with = format!(
-        "with_{kind} (source) AS (
+        "with_{table} (source) AS (
              SELECT MIN(source) FROM {table} WHERE {waits}
              UNION ALL
-             SELECT (SELECT MIN(source) FROM {table} WHERE {waits} AND source > with_{kind}.source)
-             FROM with_{kind} WHERE with_{kind}.source IS NOT NULL)"
+             SELECT (SELECT MIN(source) FROM {table} WHERE {waits} AND source > with_{table}.source)
+             FROM with_{table} WHERE with_{table}.source IS NOT NULL)"
     );
     let select = format!(
-        "SELECT '{kind}' AS kind, source FROM with_{kind} WHERE source IS NOT NULL
-           AND EXISTS (SELECT 1 FROM {table} WHERE {table}.source = with_{kind}.source AND {waits} AND {is_due})"
+        "SELECT '{table}' AS work, source FROM with_{table} WHERE source IS NOT NULL
+           AND EXISTS (SELECT 1 FROM {table} WHERE {table}.source = with_{table}.source AND {waits} AND {is_due})"
     );
     (with, select)
 }
@@ -46,7 +46,7 @@ fn sources_with((kind, table, waits, is_due): (&str, &str, &str, &str)) -> (Stri
 impl Store {
     /// Of which sources something is due. It may be taken by somebody else before it is asked for.
     pub async fn due_sources(&self, now: Timestamp) -> Result<DueSources, StoreError> {
-        let (with, selects): (Vec<String>, Vec<String>) = KINDS.into_iter().map(sources_with).unzip();
+        let (with, selects): (Vec<String>, Vec<String>) = TABLES.into_iter().map(sources_with).unzip();
         let select = AssertSqlSafe(format!("WITH RECURSIVE {} {}", with.join(", "), selects.join(" UNION ALL ")));
         let now = millis(now);
         let rows = sqlx::query(select).bind(now).bind(latest_set(now)).fetch_all(&self.database.pool).await?;
@@ -54,7 +54,7 @@ impl Store {
         for row in &rows {
             // A name that cannot be one is of no source that is served.
             let Ok(source) = SourceName::try_from(row.try_get::<String, _>("source")?) else { continue };
-            match row.try_get::<String, _>("kind")?.as_str() {
+            match row.try_get::<String, _>("work")?.as_str() {
                 "deliveries" => due.deliveries.push(source),
                 "reports" => due.reports.push(source),
                 _ => due.outbox.push(source),
