@@ -1,4 +1,4 @@
-"""Writes src/evaluation/written/: small predictions files as pandas, polars and pyarrow write them, for the tests of `evaluation`.
+"""Writes crates/gate/src/evaluation/written/: small predictions files as pandas, polars and pyarrow write them, for the tests of `evaluation`.
 
 Run it in an environment with the versions named in scripts/fetch_tables.sh:
     scripts/fetch_tables.sh && .peers/tables/bin/python scripts/write_predictions.py
@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-OUT = pathlib.Path(__file__).resolve().parent.parent / "src/evaluation/written"
+OUT = pathlib.Path(__file__).resolve().parent.parent / "crates/gate/src/evaluation/written"
 LABELS, PREDICTIONS = [0, 1, 1, 0, 1, 0], [0, 1, 0, 0, 1, 1]
 SCORES = [0.75, 0.25, 0.5, 0.875, 0.125, 0.375]
 CODECS = ["snappy", "gzip", "zstd", "lz4"]

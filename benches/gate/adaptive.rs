@@ -6,11 +6,11 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use slipway::domain::{Adaptivity, Feedback, Outcome, PartWear, TestSetUse, Verdict};
-use slipway::evaluation::Evaluation;
-use slipway::policy::{Champion, Evidence, Policy, Uses};
 use slipway_contract::Digest;
 use slipway_contract::metrics::Table;
+use slipway_domain::{Adaptivity, Feedback, Outcome, PartWear, TestSetUse, Verdict};
+use slipway_gate::evaluation::Evaluation;
+use slipway_gate::policy::{Champion, Evidence, Policy, Uses};
 
 use super::draw::Draw;
 use super::world::{classes, classes_of, evaluation};
@@ -77,8 +77,8 @@ impl Counted {
         let told = TestSetUse {
             rows: Digest::of(b"rows"),
             number: self.wear.uses + 1,
-            allowed: rule.map(slipway::policy::TestSet::uses),
-            feedback: rule.map_or(Feedback::Figures, slipway::policy::TestSet::feedback),
+            allowed: rule.map(slipway_gate::policy::TestSet::uses),
+            feedback: rule.map_or(Feedback::Figures, slipway_gate::policy::TestSet::feedback),
             used_up: 0,
         };
         let shows_figures = told.feedback == Feedback::Figures;

@@ -2,10 +2,10 @@
 //! often the gate that others use would: the point estimate against the threshold.
 
 use serde_json::{Value, json};
-use slipway::domain::{CheckOutcome, Verdict};
-use slipway::evaluation::Evaluation;
-use slipway::policy::Policy;
 use slipway_contract::metrics::Table;
+use slipway_domain::{CheckOutcome, Verdict};
+use slipway_gate::evaluation::Evaluation;
+use slipway_gate::policy::Policy;
 
 use super::draw::Draw;
 use super::units::{mase, ndcg, wape};

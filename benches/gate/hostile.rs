@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use slipway::domain::Outcome;
-use slipway::evaluation::{self, Columns, Evaluation, PredictionsFile};
-use slipway::policy::Policy;
 use slipway_contract::metrics::Predictions;
+use slipway_domain::Outcome;
+use slipway_gate::evaluation::{self, Columns, Evaluation, PredictionsFile};
+use slipway_gate::policy::Policy;
 
 use super::draw::Draw;
 use super::folder::{POLICY, parquet, report, table};

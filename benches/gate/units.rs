@@ -1,7 +1,7 @@
 //! Worlds of rows that belong together: queries whose rows are ranked, and series whose rows are forecast.
 
-use slipway::evaluation::Evaluation;
 use slipway_contract::metrics::{Attributes, Table};
+use slipway_gate::evaluation::Evaluation;
 
 use super::calibration::World;
 use super::draw::Draw;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use slipway::domain::Verdict;
-use slipway::evaluation::Evaluation;
-use slipway::policy::{Champion, Evidence, Policy};
 use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, RowScores, Table};
 use slipway_contract::{API_VERSION, Digest, EvaluationReport, Metric};
+use slipway_domain::Verdict;
+use slipway_gate::evaluation::Evaluation;
+use slipway_gate::policy::{Champion, Evidence, Policy};
 
 /// An evaluation of a table; it states these metrics without their being true, since only a reader of folders looks.
 pub(crate) fn evaluation(name: &str, table: Table, stated: &[&str]) -> Evaluation {

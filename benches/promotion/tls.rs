@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// File of the authority that vouches for the certificate.
 pub(crate) fn authority() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/git/tests/tls/authority.pem")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("crates/git/src/tests/tls/authority.pem")
 }
 
 /// Takes connections with TLS and hands them on to a server without; it ends with the process.

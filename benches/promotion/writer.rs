@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
-use slipway::git::{
+use slipway_git::{
     Authorities, GitError, Identity, Mirror, Order, Outcome, Proposal, Remote, Snapshot, Trailer, WriteRequest, Writer,
 };
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
-use slipway::domain::{Actor, CommitSha, Run, RunCause, RunState};
-use slipway::store::Claim;
+use slipway_domain::{Actor, CommitSha, Run, RunCause, RunState};
+use slipway_store::Claim;
 
 use crate::document::name;
 use crate::hour::percentile;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use serde_json::json;
-use slipway::domain::{Run, RunCause, RunState, SourceName};
 use slipway_contract::Digest;
+use slipway_domain::{Run, RunCause, RunState, SourceName};
 
 /// What each row puts its own values in place of.
 pub(crate) const ID: &str = "01990000-0000-7000-8000-00000000feed";

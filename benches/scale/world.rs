@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
-use slipway::store::{PostgresUrl, Settings, Store};
+use slipway_store::{PostgresUrl, Settings, Store};
 use slipway_testkit::git;
 use slipway_testkit::{GitServer, Postgres, SlipwayProcess};
 

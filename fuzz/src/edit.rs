@@ -2,15 +2,15 @@
 
 use serde::Deserialize;
 use serde_yaml::Value;
-use slipway::manifest::{self, Change, Edit, Place, Selector};
-use slipway::yaml::{Kind, Node, Tree};
+use slipway_manifest::{Change, Edit, Place, Selector};
+use slipway_yaml::{Kind, Node, Tree};
 
 const FILE: &str = "manifest.yaml";
 
 /// An edit in four lines (selector, `path PATH` or `mark MODEL:FIELD`, value, `create` or nothing), then the file.
 pub(super) fn edit(input: &[u8]) {
     let Some((wanted, content)) = read(input) else { return };
-    let edited = match manifest::edit(FILE, content, &wanted) {
+    let edited = match slipway_manifest::edit(FILE, content, &wanted) {
         Ok(edited) => edited,
         Err(refusal) => {
             assert!(!refusal.to_string().trim().is_empty(), "refused without a reason");
@@ -28,7 +28,7 @@ pub(super) fn edit(input: &[u8]) {
         same_bytes_outside(before, after, &edited.changes);
         same_meaning_elsewhere(before, after, &edited.changes);
     }
-    match manifest::edit(FILE, &edited.content, &wanted) {
+    match slipway_manifest::edit(FILE, &edited.content, &wanted) {
         Ok(again) => assert!(again.changes.is_empty(), "the second edit changed something"),
         // What the document was selected by may be just what was changed.
         Err(refusal) => assert!(wanted.selector != Selector::default(), "an edit cannot be done again: {refusal}"),

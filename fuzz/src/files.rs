@@ -3,11 +3,12 @@
 use std::sync::Once;
 
 use slipway::config::ServerFile;
-use slipway::domain::Diagnostic;
-use slipway::evaluation::{Columns, PredictionsFile};
-use slipway::manifest::{self, Field, Values};
-use slipway::policy::Policy;
-use slipway::{evaluation, pipeline, yaml};
+use slipway::pipeline;
+use slipway_domain::Diagnostic;
+use slipway_gate::evaluation;
+use slipway_gate::evaluation::{Columns, PredictionsFile};
+use slipway_gate::policy::Policy;
+use slipway_manifest::{Field, Values};
 
 /// Diagnostics can be shown: each says something.
 fn check(diagnostics: &[Diagnostic]) {
@@ -20,7 +21,7 @@ fn check(diagnostics: &[Diagnostic]) {
 /// The server's settings.
 pub(super) fn server(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    if let Err(diagnostic) = yaml::read::<ServerFile>("server.yaml", text) {
+    if let Err(diagnostic) = slipway_yaml::read::<ServerFile>("server.yaml", text) {
         check(&[diagnostic]);
     }
 }
@@ -45,7 +46,7 @@ pub(super) fn policy(input: &[u8]) {
 /// A manifest with marked values: whatever an edit does, it can be done again without changing anything, and the
 /// markers stay what they were.
 pub(super) fn manifest(input: &[u8]) {
-    let Ok(markers) = manifest::markers("manifest.yaml", input) else { return };
+    let Ok(markers) = slipway_manifest::markers("manifest.yaml", input) else { return };
     let values = Values {
         uri: "s3://models/sha256/0123".to_owned(),
         digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned(),
@@ -53,13 +54,14 @@ pub(super) fn manifest(input: &[u8]) {
         run: "0198c1f2-0000-7000-8000-000000000001".to_owned(),
     };
     let Some(model) = markers.first().map(|marker| marker.model.clone()) else { return };
-    let Ok(edited) = manifest::set("manifest.yaml", input, &model, &values) else { return };
-    let after = manifest::markers("manifest.yaml", &edited.content).expect("an edited manifest can be read");
+    let Ok(edited) = slipway_manifest::set("manifest.yaml", input, &model, &values) else { return };
+    let after = slipway_manifest::markers("manifest.yaml", &edited.content).expect("an edited manifest can be read");
     assert_eq!(after.len(), markers.len(), "a marker came or went");
     for marker in after.iter().filter(|marker| marker.model == model) {
         assert!(Field::ALL.contains(&marker.field));
     }
-    let again = manifest::set("manifest.yaml", &edited.content, &model, &values).expect("an edit can be done again");
+    let again =
+        slipway_manifest::set("manifest.yaml", &edited.content, &model, &values).expect("an edit can be done again");
     assert_eq!(again.content, edited.content, "the second edit changed something");
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use slipway::domain::{Account, Event, EventKind, HeadRepository, Reference, Repository};
-use slipway::forge::{self, Headers, Secret, Settings};
+use slipway_domain::{Account, Event, EventKind, HeadRepository, Reference, Repository};
+use slipway_forge::{Headers, Secret, Settings};
 
 use crate::first_line;
 
@@ -12,7 +12,7 @@ use crate::first_line;
 const SECRET: &str = "s3cr3t-for-tests";
 /// When the recorded deliveries of GitLab were signed, in seconds of Unix time.
 const SIGNED_AT: i64 = 1_790_000_000;
-/// No name in an event is longer, in bytes: the bound of `src/forge/payload.rs`.
+/// No name in an event is longer, in bytes: the bound of `crates/forge/src/payload.rs`.
 const LONGEST_NAME: usize = 1_024;
 /// No explanation is longer, in characters.
 const LONGEST_EXPLANATION: usize = 2_000;
@@ -48,7 +48,7 @@ pub(super) fn verify(input: &[u8]) {
     let secret = || Secret::new(SECRET).expect("long enough");
     let other = || Secret::new("another secret of theirs").expect("long enough");
     for settings in FORGES {
-        let forge = forge::connect(settings);
+        let forge = slipway_forge::connect(settings);
         assert!(forge.verify(&headers, body, &[], now).is_err(), "let in without a secret");
         assert!(forge.verify(&headers, body, &[other()], now).is_err(), "let in with another secret");
         let one = forge.verify(&headers, body, &[secret()], now);
@@ -99,7 +99,7 @@ pub(super) fn plain(input: &[u8]) {
 fn read(settings: Settings, input: &[u8]) {
     let (event, body) = first_line(input);
     let event = String::from_utf8_lossy(event);
-    let forge = forge::connect(settings);
+    let forge = slipway_forge::connect(settings);
     let events = forge.read(&event, body);
     assert_eq!(events, forge.read(&event, body), "read twice, meant twice");
     match events {

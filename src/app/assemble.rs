@@ -8,16 +8,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::WORK;
-use crate::artifacts;
 use crate::config::{self, Settings};
-use crate::domain::SourceName;
-use crate::executor;
-use crate::forge;
-use crate::git::{Mirror, Notes};
 use crate::pipeline::{self, BranchWriter, CrashPoint, Pipeline};
-use crate::store::Store;
 use crate::telemetry::RenderMetrics;
 use crate::web::{Hook, Shared};
+use slipway_domain::SourceName;
+use slipway_git::{Mirror, Notes};
+use slipway_store::Store;
 
 /// Environments on one branch get one writer, so that their promotions share pushes.
 fn assemble_environments(
@@ -90,15 +87,18 @@ pub(super) fn assemble(
         },
     ) in sources
     {
-        let (kind, forge) = (forge, forge::connect(forge));
+        let (kind, forge) = (forge, slipway_forge::connect(forge));
         let mirror = Mirror::open(&mirrors, remote)?;
         // A source without a webhook of its own has the secrets of the one that it shares.
         let of_pages = match webhook.as_ref().and_then(|shared| webhooks.get(shared)) {
             Some(shared) if secrets.is_empty() => shared.secrets.clone(),
             _ => secrets.clone(),
         };
-        let pages =
-            web.public_url.as_deref().zip(of_pages.first()).map(|(address, secret)| forge::Pages::new(address, secret));
+        let pages = web
+            .public_url
+            .as_deref()
+            .zip(of_pages.first())
+            .map(|(address, secret)| slipway_forge::Pages::new(address, secret));
         page_secrets.insert(name.clone(), of_pages);
         if !secrets.is_empty() {
             hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets, is_shared: false });
@@ -126,7 +126,7 @@ pub(super) fn assemble(
         served.insert(name, source);
     }
     for (name, config::Webhook { forge, secrets }) in webhooks {
-        hooks.insert(name, Hook { forge: forge::connect(forge), secrets, is_shared: true });
+        hooks.insert(name, Hook { forge: slipway_forge::connect(forge), secrets, is_shared: true });
     }
     let environments = assemble_environments(environments, &mirrors, &store)?;
     let settings = pipeline::Settings {
@@ -142,8 +142,8 @@ pub(super) fn assemble(
         lease: limits.lease,
         crash_at,
     };
-    let artifacts = artifacts::connect(&artifacts)?;
-    let pipeline = Arc::new(Pipeline::new(store.clone(), executor::connect(&executor), artifacts, settings));
+    let artifacts = slipway_artifacts::connect(&artifacts)?;
+    let pipeline = Arc::new(Pipeline::new(store.clone(), slipway_executor::connect(&executor), artifacts, settings));
     let shared = Arc::new(Shared::new(pipeline.clone(), store, hooks, page_secrets, web, render_metrics, stop));
     Ok((pipeline, shared))
 }

@@ -22,14 +22,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::domain::spoken;
 use crate::pipeline::CrashPoint;
-use crate::store::Store;
 use crate::telemetry::RenderMetrics;
 use crate::web;
 use crate::web::{GitServerSettings, Served};
 use parts::Generation;
 use reload::{Fixed, Reloaded};
+use slipway_domain::spoken;
+use slipway_store::Store;
 
 pub use memory::keep_little_memory;
 pub use reload::ReadSettings;

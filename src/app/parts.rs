@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::assemble;
 use super::{DRAIN, Process};
 use crate::config::Settings;
-use crate::domain::{SourceName, spoken};
 use crate::pipeline::Pipeline;
-use crate::store::StoreError;
 use crate::web;
 use crate::web::Shared;
+use slipway_domain::{SourceName, spoken};
+use slipway_store::StoreError;
 
 /// All that was made from one reading of the settings.
 pub(super) struct Generation {

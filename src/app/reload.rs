@@ -9,7 +9,6 @@ use tokio::task::JoinSet;
 use super::Process;
 use super::parts::Generation;
 use crate::config::Settings;
-use crate::store;
 use crate::telemetry;
 use crate::web;
 
@@ -20,7 +19,7 @@ pub type ReadSettings = Box<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 pub(super) struct Fixed {
     listen: SocketAddr,
     state: PathBuf,
-    store: store::Settings,
+    store: slipway_store::Settings,
     git_server: Option<web::GitServerSettings>,
     telemetry: telemetry::Settings,
 }

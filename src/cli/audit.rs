@@ -6,7 +6,7 @@ use super::beside::{Beside, failed, work};
 use super::exit::{Exit, Failure};
 use super::form::{Format, Width};
 use super::output;
-use crate::store::{AuditEntry, Store};
+use slipway_store::{AuditEntry, Store};
 
 /// Entries that are read at a time.
 const PAGE: u32 = 1000;

@@ -12,9 +12,9 @@ use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output;
 use crate::app;
-use crate::artifacts::{self, ArtifactError, CopiedArtifacts, Inclusion};
 use crate::config::Settings;
-use crate::store::{self, BackupError, Dump, Store};
+use slipway_artifacts::{ArtifactError, CopiedArtifacts, Inclusion};
+use slipway_store::{BackupError, Dump, Store};
 
 /// What a backup is, in its folder. Written last: a folder without it is none.
 const MANIFEST: &str = "backup.json";
@@ -125,7 +125,7 @@ impl Backup {
 async fn write(store: &Store, settings: &Settings, folder: &Path, how: Inclusion) -> Result<Manifest, Failure> {
     let dump = store.dump(folder).await.map_err(of_backup)?;
     // After the rows: what they name was there before them.
-    let artifacts = artifacts::back_up(&settings.artifacts, folder, how).map_err(of_artifacts)?;
+    let artifacts = slipway_artifacts::back_up(&settings.artifacts, folder, how).map_err(of_artifacts)?;
     let manifest = Manifest { store: dump, included: how, artifacts };
     let content = serde_json::to_vec_pretty(&manifest).map_err(exit::defect)?;
     write_synced(&folder.join(MANIFEST), &content)?;
@@ -133,8 +133,8 @@ async fn write(store: &Store, settings: &Settings, folder: &Path, how: Inclusion
     for table in &manifest.store.tables {
         let _ = writeln!(sums, "{}  {}", table.digest.hex(), table.file()); // a text takes everything
     }
-    let list = std::fs::read(folder.join(artifacts::LIST)).map_err(|error| of_file(folder, &error))?;
-    let _ = writeln!(sums, "{}  {}", Digest::of(&list).hex(), artifacts::LIST);
+    let list = std::fs::read(folder.join(slipway_artifacts::LIST)).map_err(|error| of_file(folder, &error))?;
+    let _ = writeln!(sums, "{}  {}", Digest::of(&list).hex(), slipway_artifacts::LIST);
     write_synced(&folder.join(SUMS), sums.as_bytes())?;
     Ok(manifest)
 }
@@ -145,10 +145,10 @@ impl Restore {
         let manifest = read(&self.folder)?;
         if self.check {
             for table in &manifest.store.tables {
-                store::verify_table(table, &self.folder).map_err(of_backup)?;
+                slipway_store::verify_table(table, &self.folder).map_err(of_backup)?;
             }
-            let found =
-                artifacts::verify(&settings.artifacts, &self.folder, manifest.included).map_err(of_artifacts)?;
+            let found = slipway_artifacts::verify(&settings.artifacts, &self.folder, manifest.included)
+                .map_err(of_artifacts)?;
             manifest.tell(&format!("`{}` is a backup", self.folder.display()), &self.format)?;
             return Ok(complain_of(&found, "damaged or missing"));
         }
@@ -156,9 +156,9 @@ impl Restore {
         let restored = runtime.block_on(async {
             let _lock = app::lock(&settings.state).await.map_err(|error| exit::invalid(format!("{error:#}")))?;
             // First the artifacts, then the rows that name them: broken off in between, it can be done again.
-            let restored =
-                artifacts::restore(&settings.artifacts, &self.folder, manifest.included).map_err(of_artifacts)?;
-            store::restore(&settings.store, &self.folder, &manifest.store).await.map_err(of_backup)?;
+            let restored = slipway_artifacts::restore(&settings.artifacts, &self.folder, manifest.included)
+                .map_err(of_artifacts)?;
+            slipway_store::restore(&settings.store, &self.folder, &manifest.store).await.map_err(of_backup)?;
             Ok(restored)
         })?;
         manifest.tell("restored", &self.format)?;
@@ -175,7 +175,10 @@ fn read(folder: &Path) -> Result<Manifest, Failure> {
     let sums = std::fs::read_to_string(folder.join(SUMS)).map_err(|error| of_file(&folder.join(SUMS), &error))?;
     for (file, content) in [
         (MANIFEST, content.clone()),
-        (artifacts::LIST, std::fs::read(folder.join(artifacts::LIST)).map_err(|error| of_file(folder, &error))?),
+        (
+            slipway_artifacts::LIST,
+            std::fs::read(folder.join(slipway_artifacts::LIST)).map_err(|error| of_file(folder, &error))?,
+        ),
     ] {
         if !sums.lines().any(|line| line == format!("{}  {file}", Digest::of(&content).hex())) {
             return Err(exit::invalid(format!("`{file}` of the backup is damaged: {SUMS} has another digest of it")));

@@ -7,7 +7,7 @@ use clap::Args;
 use super::exit::{self, Failure};
 use crate::config;
 use crate::config::Settings;
-use crate::store::{Store, StoreError};
+use slipway_store::{Store, StoreError};
 
 /// Where the store is.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output::{self, text};
 use super::repeat::Watch;
-use crate::domain::DeliveryState;
+use slipway_domain::DeliveryState;
 
 /// Read the deliveries of a running server, and have them read again.
 #[derive(Debug, Args)]

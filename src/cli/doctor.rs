@@ -7,7 +7,6 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output;
-use crate::executor;
 
 /// Say what is missing on this machine, and how to get it.
 #[derive(Debug, Args)]
@@ -57,7 +56,7 @@ impl Doctor {
                 }
             }
         }
-        let trainer = self.trainer.map_or_else(executor::trainer_beside_us, Ok);
+        let trainer = self.trainer.map_or_else(slipway_executor::trainer_beside_us, Ok);
         let probed = trainer
             .map_err(|error| error.to_string())
             .and_then(|trainer| first_line(Command::new(trainer).arg("--probe")));

@@ -7,8 +7,7 @@ use clap::{ArgGroup, Args};
 
 use super::exit::{self, Exit, Failure};
 use super::output;
-use crate::manifest::{self, Edit as Wanted, Edited, Mark, Place, Refusal, Selector};
-use crate::yaml;
+use slipway_manifest::{Edit as Wanted, Edited, Mark, Place, Refusal, Selector};
 
 /// Change one value of a YAML file and keep every other byte, or refuse and say why.
 #[derive(Debug, Args)]
@@ -21,7 +20,7 @@ pub(super) struct Edit {
     select: Selector,
     /// The value, by its way from the top, as in `spec.template.spec.containers[name=server].image`
     #[arg(long, group = "place")]
-    path: Option<yaml::Path>,
+    path: Option<slipway_yaml::Path>,
     /// Every value with the comment `# {"slipway": "MODEL:FIELD"}`
     #[arg(long, group = "place", value_name = "MODEL:FIELD")]
     marker: Option<Mark>,
@@ -39,7 +38,7 @@ pub(super) struct Edit {
     write: bool,
 }
 
-fn selector(text: &str) -> Result<Selector, manifest::NotASelector> {
+fn selector(text: &str) -> Result<Selector, slipway_manifest::NotASelector> {
     if text.is_empty() { Ok(Selector::default()) } else { text.parse() }
 }
 
@@ -54,7 +53,7 @@ impl Edit {
         let name = file.display().to_string();
         let content = read(&file).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
         let wanted = Wanted { selector: select, place, value, create, anchored };
-        let edited = manifest::edit(&name, &content, &wanted).map_err(refused)?;
+        let edited = slipway_manifest::edit(&name, &content, &wanted).map_err(refused)?;
         if write {
             if !edited.changes.is_empty() {
                 replace(&file, &edited.content).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
@@ -81,7 +80,7 @@ fn refused(refusal: Refusal) -> Failure {
 fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut content = Vec::new();
-    let limit = yaml::MAX_BYTES as u64 + 1;
+    let limit = slipway_yaml::MAX_BYTES as u64 + 1;
     std::fs::File::open(file)?.take(limit).read_to_end(&mut content)?;
     Ok(content)
 }

@@ -9,9 +9,9 @@ use slipway_contract::{Digest, TrainingReport};
 use super::exit::{self, Exit, Failure};
 use super::output;
 use super::policy::read_policy;
-use crate::domain::{Feedback, Outcome, TestSetUse, Verdict};
-use crate::evaluation::{self, Columns, Evaluation, Samples};
-use crate::policy::{Champion, Data, Evidence, Facts, Policy, TestSet, Uses, render};
+use slipway_domain::{Feedback, Outcome, TestSetUse, Verdict};
+use slipway_gate::evaluation::{self, Columns, Evaluation, Samples};
+use slipway_gate::policy::{Champion, Data, Evidence, Facts, Policy, TestSet, Uses, render};
 
 /// Bytes a file of the artifact or a sample may have.
 const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;

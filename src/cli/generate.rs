@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config::ServerFile;
-use crate::domain::Verdict;
-use crate::policy;
 use crate::web;
+use slipway_domain::Verdict;
+use slipway_gate::policy;
 
 /// Write generated files, or check that they are current.
 #[derive(Debug, Args)]

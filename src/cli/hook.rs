@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::client;
 use super::exit::{self, Exit, Failure};
 use super::output;
-use crate::domain::RunId;
-use crate::forge::Secret;
+use slipway_domain::RunId;
+use slipway_forge::Secret;
 
 /// How long the person who pushes waits for the server, at most.
 const PATIENCE: Duration = Duration::from_secs(5);

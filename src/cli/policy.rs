@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output::{self, text, things};
-use crate::policy::{self, Assumptions, Policy, in_thousands};
+use slipway_gate::policy::{self, Assumptions, Policy, in_thousands};
 
 /// Plan test sets for a policy.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use super::exit::{self, Exit, Failure};
 use super::output::{self, text};
 use super::target::{DigestPrefix, Meant, Target, WholeOrModel, time_to_come};
 use super::watch;
-use crate::domain::RunId;
+use slipway_domain::RunId;
 
 /// Take a model's artifact to an environment, where it is judged and has to follow the rules like any other.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output::{self, text};
 use super::repeat::Watch;
-use crate::store::ReportStatus;
+use slipway_store::ReportStatus;
 
 /// Read what a running server reports to forges, and have it try again.
 #[derive(Debug, Args)]

@@ -11,8 +11,8 @@ use super::output;
 use crate::app;
 use crate::config;
 use crate::pipeline::CrashPoint;
-use crate::store::StoreError;
 use crate::telemetry;
+use slipway_store::StoreError;
 
 /// How long threads that block may take to end once everything else has.
 const LAST_WAIT: Duration = Duration::from_secs(2);

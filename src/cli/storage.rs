@@ -13,11 +13,11 @@ use super::beside::{Beside, failed, work};
 use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output;
-use crate::artifacts::{self, ArtifactStore};
 use crate::config::Settings;
-use crate::domain::Actor;
 use crate::pipeline::{self, NamedNow, SweepError, Swept};
-use crate::store::{NewAuditEntry, Removal, Removed, SourceUsage, Store, TableUsage};
+use slipway_artifacts::ArtifactStore;
+use slipway_domain::Actor;
+use slipway_store::{NewAuditEntry, Removal, Removed, SourceUsage, Store, TableUsage};
 
 /// Say what takes how much room, and what retention would remove of it, beside the server.
 #[derive(Debug, Args)]
@@ -44,7 +44,7 @@ struct Usage {
 impl Storage {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let settings = self.beside.settings()?;
-        let artifacts = artifacts::connect(&settings.artifacts).map_err(exit::invalid)?;
+        let artifacts = slipway_artifacts::connect(&settings.artifacts).map_err(exit::invalid)?;
         let removal = if self.prune && !self.dry_run { Removal::Done } else { Removal::Tried };
         let (usage, removed, swept) = work(&settings, async |store| {
             let usage = measure(store, &*artifacts).await?;

@@ -8,9 +8,9 @@ use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output;
 use crate::config::Settings;
-use crate::domain::{Actor, SourceName};
-use crate::store::{NewAuditEntry, Role, Store, StoreError, Token};
 use crate::web::SETTINGS_TOKEN;
+use slipway_domain::{Actor, SourceName};
+use slipway_store::{NewAuditEntry, Role, Store, StoreError, Token};
 
 /// Longer names are refused.
 const LONGEST_NAME: usize = 63;

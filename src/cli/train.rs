@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Exit, Failure};
 use super::output;
-use crate::executor::{self, Executor, JobError, Limits, Provenance};
 use crate::pipeline::{fault_place, read_model};
+use slipway_executor::{Executor, JobError, Limits, Provenance};
 
 /// Train a model here and evaluate it on its test rows.
 #[derive(Debug, Args)]
@@ -55,10 +55,11 @@ impl Train {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         let trainer = match &self.trainer {
             Some(trainer) => trainer.clone(),
-            None => executor::trainer_beside_us().map_err(exit::defect)?,
+            None => slipway_executor::trainer_beside_us().map_err(exit::defect)?,
         };
         let limits = Limits { deadline: NO_DEADLINE, memory: u64::MAX };
-        let executor = executor::connect(&executor::Settings::Local { trainer, limits, of_forks: limits });
+        let executor =
+            slipway_executor::connect(&slipway_executor::Settings::Local { trainer, limits, of_forks: limits });
         let in_words = |error: JobError| match error {
             JobError::Fault(fault) => exit::invalid(fault_place(&file, &text, &fault)),
             JobError::NotStarted { .. } => exit::invalid(error),

@@ -8,7 +8,7 @@ use super::client::Server;
 use super::exit::{self, Exit, Failure};
 use super::output::text;
 use super::runs::{log_line, show_run, transition};
-use crate::domain::{RunId, RunState};
+use slipway_domain::{RunId, RunState};
 
 /// Whether a word is a state in which a run has ended, and how well.
 fn end(state: &str) -> Option<Exit> {

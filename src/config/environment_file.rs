@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::file::{CredentialsFile, SshFile, usual_branch};
 use super::secret::SecretReference;
 use super::source_file::{ForgeApiFile, ForgeNames};
-use crate::domain::SourceName;
-use crate::forge;
+use slipway_domain::SourceName;
 
 /// An environment that may be written.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -88,7 +87,7 @@ pub(super) struct CommitFile {
 pub(super) struct RequestsFile {
     /// The forge that the environment's repository is on.
     #[schemars(with = "ForgeNames")]
-    pub(super) forge: forge::Settings,
+    pub(super) forge: slipway_forge::Settings,
     /// Its API.
     pub(super) api: ForgeApiFile,
     /// Who merges.

@@ -11,10 +11,12 @@ use super::environment_file::{
 use super::remote::{Login, Place};
 use super::settle::settle_api;
 use super::{Environment, Problems};
-use crate::domain::{After, Approvals, CommitWords, Freeze, Need, People, Person, Rules, SourceName, Template, Window};
-use crate::forge::{self, MergeMethod};
-use crate::git::Identity;
 use crate::pipeline::{Merge, Requests};
+use slipway_domain::{
+    After, Approvals, CommitWords, Freeze, Need, People, Person, Rules, SourceName, Template, Window,
+};
+use slipway_forge::MergeMethod;
+use slipway_git::Identity;
 
 /// Everybody the settings name. A name, a token, an account or an address belongs to one person only.
 pub(super) fn settle_people(files: Vec<PersonFile>, problems: &mut Problems) -> People {
@@ -149,7 +151,7 @@ fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problem
             "deployments are told of in the repository of models: set it in `sources`",
         );
     }
-    let api = settle_api(api, forge, forge::Purpose::Environment, &key, place.folder, problems)?;
+    let api = settle_api(api, forge, slipway_forge::Purpose::Environment, &key, place.folder, problems)?;
     let merge = match merge {
         MergeFile::People => Merge::People,
         MergeFile::Slipway => Merge::Slipway,

@@ -9,7 +9,6 @@ use slipway_contract::DevicePreference;
 
 use super::Problems;
 use super::settle::positive;
-use crate::executor;
 
 /// Where jobs run.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -82,7 +81,7 @@ impl Default for ForkLimitsFile {
 
 /// Where jobs run, how many at a time, and with what.
 pub(super) struct Jobs {
-    pub(super) executor: executor::Settings,
+    pub(super) executor: slipway_executor::Settings,
     pub(super) workers: usize,
     pub(super) threads: u32,
     pub(super) device: DevicePreference,
@@ -94,7 +93,7 @@ pub(super) fn settle_executor(file: ExecutorFile, folder: &Path, problems: &mut 
     let LocalFile { trainer, deadline, memory, forks, jobs, threads, device } = file;
     let trainer = match trainer {
         Some(path) => folder.join(path),
-        None => problems.take("executor.local.trainer", executor::trainer_beside_us())?,
+        None => problems.take("executor.local.trainer", slipway_executor::trainer_beside_us())?,
     };
     let limits = settle_job_limits("executor.local", deadline, memory, problems);
     let of_forks = settle_job_limits("executor.local.forks", forks.deadline, forks.memory, problems);
@@ -106,7 +105,7 @@ pub(super) fn settle_executor(file: ExecutorFile, folder: &Path, problems: &mut 
     if !(1..=1024).contains(&threads) {
         problems.add("executor.local.threads", format!("{threads} is out of range, expected 1 to 1024"));
     }
-    let executor = executor::Settings::Local { trainer, limits: limits?, of_forks: of_forks? };
+    let executor = slipway_executor::Settings::Local { trainer, limits: limits?, of_forks: of_forks? };
     Some(Jobs { executor, workers: jobs, threads, device })
 }
 
@@ -116,11 +115,11 @@ fn settle_job_limits(
     deadline: jiff::SignedDuration,
     memory: ByteSize,
     problems: &mut Problems,
-) -> Option<executor::Limits> {
+) -> Option<slipway_executor::Limits> {
     if memory < ByteSize::mib(256) {
         let problem = format!("{memory} is too little for libtorch, expected at least 256 MiB");
         problems.add(&format!("{key}.memory"), problem);
     }
     let deadline = problems.take(&format!("{key}.deadline"), positive(deadline))?;
-    Some(executor::Limits { deadline, memory: memory.as_u64() })
+    Some(slipway_executor::Limits { deadline, memory: memory.as_u64() })
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Problems;
-use crate::policy::Policy;
+use slipway_gate::policy::Policy;
 
 /// Floors a server may have: each is applied to every model.
 const MOST_FLOORS: usize = 20;
@@ -76,7 +76,7 @@ spec:
             name: "server.yaml".to_owned(),
             text,
             found: Vec::new(),
-            guesses: crate::yaml::Guesses::default(),
+            guesses: slipway_yaml::Guesses::default(),
         };
         let file = PoliciesFile { floors: floors.iter().map(|&floor| floor.to_owned()).collect() };
         let read = read(&file, folder.path(), &mut problems);

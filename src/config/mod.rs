@@ -19,21 +19,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::artifacts;
-use crate::domain::{CommitWords, Diagnostic, ForgeId, People, Rules, SourceName};
-use crate::executor::Settings as ExecutorSettings;
-use crate::forge;
-use crate::forge::Secret;
-use crate::git::{Identity, Remote};
 use crate::pipeline::ChangePolicy;
 use crate::pipeline::Requests;
 use crate::pipeline::Upkeep;
-use crate::policy::Policy;
-use crate::store;
 use crate::telemetry;
 use crate::web;
-use crate::yaml;
 use slipway_contract::DevicePreference;
+use slipway_domain::{CommitWords, Diagnostic, ForgeId, People, Rules, SourceName};
+use slipway_executor::Settings as ExecutorSettings;
+use slipway_forge::Secret;
+use slipway_gate::policy::Policy;
+use slipway_git::{Identity, Remote};
 
 pub use file::ServerFile;
 
@@ -45,9 +41,9 @@ pub struct Settings {
     /// The HTTP side.
     pub web: web::Settings,
     /// The database.
-    pub store: store::Settings,
+    pub store: slipway_store::Settings,
     /// The artifact store.
-    pub artifacts: artifacts::Settings,
+    pub artifacts: slipway_artifacts::Settings,
     /// Where jobs run.
     pub executor: ExecutorSettings,
     /// Jobs at a time.
@@ -114,7 +110,7 @@ pub struct Environment {
 #[derive(Debug)]
 pub struct Webhook {
     /// The forge that sends there.
-    pub forge: forge::Settings,
+    pub forge: slipway_forge::Settings,
     /// Its secrets.
     pub secrets: Vec<Secret>,
 }
@@ -123,9 +119,9 @@ pub struct Webhook {
 #[derive(Debug)]
 pub struct Source {
     /// Which forge it lives on.
-    pub forge: forge::Settings,
+    pub forge: slipway_forge::Settings,
     /// The forge's API.
-    pub api: Option<Arc<dyn forge::ForgeApi>>,
+    pub api: Option<Arc<dyn slipway_forge::ForgeApi>>,
     /// Whether runs are told of by notes on the commits.
     pub notes: bool,
     /// The repository and its served branch.
@@ -192,7 +188,8 @@ fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
         .map_err(unreadable)?;
-    let yaml::Recovered { value, mistakes, guesses } = yaml::read_all::<ServerFile>(&name, &text, SAMPLE);
+    let slipway_yaml::Recovered { value, mistakes, guesses } =
+        slipway_yaml::read_all::<ServerFile>(&name, &text, SAMPLE);
     let mut problems = Problems { name, text, found: mistakes, guesses };
     // Settings name each other: where a name is a guess, what is said of others would be one as well.
     let settings = value.filter(|file| !names_are_guessed(file, &problems.guesses));
@@ -200,7 +197,7 @@ fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     Ok((settings, problems))
 }
 
-fn names_are_guessed(file: &ServerFile, guesses: &yaml::Guesses) -> bool {
+fn names_are_guessed(file: &ServerFile, guesses: &slipway_yaml::Guesses) -> bool {
     let lists = [
         ("sources", file.sources.len()),
         ("environments", file.environments.len()),
@@ -218,7 +215,7 @@ struct Problems {
     text: String,
     found: Vec<Diagnostic>,
     /// What of the file is a guess in the place of a mistake.
-    guesses: yaml::Guesses,
+    guesses: slipway_yaml::Guesses,
 }
 
 impl Problems {
@@ -226,7 +223,7 @@ impl Problems {
         if self.guesses.touch(key) {
             return;
         }
-        let position = yaml::nearest_position(&self.text, key);
+        let position = slipway_yaml::nearest_position(&self.text, key);
         self.found.push(Diagnostic::new(&self.name, format!("{key}: {message}")).at(position));
     }
 

@@ -6,8 +6,7 @@ use super::Problems;
 use super::file::{CredentialsFile, KnownHostsFile, SshFile};
 use super::secret;
 use super::secret::SecretReference;
-use crate::git;
-use crate::git::{Authorities, Credentials, KnownHosts, Remote, SigningKey, SshKey, SshLogin};
+use slipway_git::{Authorities, Credentials, KnownHosts, Remote, SigningKey, SshKey, SshLogin};
 
 /// Where in the settings a remote stands, and where relative paths begin.
 pub(super) struct Place<'a> {
@@ -29,7 +28,7 @@ impl Place<'_> {
         let key = self.key;
         let Login { credentials, ssh, ca } = login;
         match ssh {
-            Some(ssh) if git::is_ssh(url) => {
+            Some(ssh) if slipway_git::is_ssh(url) => {
                 for (other, is_set) in [("credentials", credentials.is_some()), ("ca", ca.is_some())] {
                     if is_set {
                         problems
@@ -50,7 +49,7 @@ impl Place<'_> {
             Some(Credentials { username: username.clone(), password })
         });
         let authorities = ca.map(|file| problems.take(&format!("{key}.ca"), self.authorities(file)));
-        let branch_is_sound = problems.take(&format!("{key}.branch"), git::check_branch(branch));
+        let branch_is_sound = problems.take(&format!("{key}.branch"), slipway_git::check_branch(branch));
         if branch_is_sound.is_none() {
             // The address is looked at all the same.
             problems.take(&format!("{key}.url"), Remote::new(url, "main", login));
@@ -78,7 +77,7 @@ impl Place<'_> {
             }
         };
         let known_hosts = text.and_then(|text| problems.take(&place("ssh.known_hosts"), KnownHosts::parse(&text)));
-        problems.take(&place("branch"), git::check_branch(branch))?;
+        problems.take(&place("branch"), slipway_git::check_branch(branch))?;
         let login = SshLogin { key: key?, known_hosts: known_hosts? };
         problems.take(&place("url"), Remote::over_ssh(url, branch, login))
     }
@@ -111,9 +110,9 @@ mod tests {
             name: "server.yaml".to_owned(),
             text: String::new(),
             found: Vec::new(),
-            guesses: crate::yaml::Guesses::default(),
+            guesses: slipway_yaml::Guesses::default(),
         };
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/git/tests");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/git/src/tests");
         let place = Place { key: "environments[0]", folder: &folder };
         let login = Login { ca, ..Login::default() };
         let remote = place.remote("https://git.example/environment.git", "main", &login, &mut problems);
@@ -129,9 +128,9 @@ mod tests {
             name: "server.yaml".to_owned(),
             text: String::new(),
             found: Vec::new(),
-            guesses: crate::yaml::Guesses::default(),
+            guesses: slipway_yaml::Guesses::default(),
         };
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/git/tests");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/git/src/tests");
         let place = Place { key: "environments[0]", folder: &folder };
         let ssh = SshFile { key: SecretReference::File(key.to_owned()), known_hosts };
         let login = Login { ssh: Some(&ssh), ca, ..Login::default() };
@@ -144,7 +143,7 @@ mod tests {
     fn an_ssh_address_needs_a_key_and_known_hosts() {
         const URL: &str = "git@forge.example:team/environment.git";
         let known = || {
-            let key = include_str!("../git/tests/keys/ed25519.pub");
+            let key = include_str!("../../crates/git/src/tests/keys/ed25519.pub");
             KnownHostsFile::Text(format!("forge.example {key}"))
         };
         assert_eq!(ssh_problems_of(URL, "keys/ed25519", known(), None), "");

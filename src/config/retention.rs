@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Problems;
 use super::settle::positive;
 use crate::pipeline::{ArtifactRetention, Upkeep};
-use crate::store::{AuditRetention, LogRetention, Retention, RunRetention};
+use slipway_store::{AuditRetention, LogRetention, Retention, RunRetention};
 
 const fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(days * 24)

@@ -22,16 +22,13 @@ use super::secret::{self, SecretReference};
 use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
 use super::webhooks::{check_webhooks, name_in, settle_id, settle_webhooks};
 use super::{Limits, Problems, Secret, Settings, Source, Webhook};
-use crate::artifacts;
-use crate::domain::{SourceName, spoken};
-use crate::forge;
-use crate::git::Identity;
 use crate::pipeline::ChangePolicy;
-use crate::store;
 use crate::telemetry;
 use crate::telemetry::OtlpUrl;
 use crate::web;
 use crate::web::MetricsAccess;
+use slipway_domain::{SourceName, spoken};
+use slipway_git::Identity;
 
 /// Upper bounds of `web.largest_delivery`, and of the budgets for deliveries.
 const LARGEST_DELIVERY: ByteSize = ByteSize::gib(1);
@@ -80,7 +77,7 @@ impl ServerFile {
             let help = "help: name a folder that all servers of this store reach";
             problems.add("store.postgres", format!("several servers would each keep their artifacts to themselves, because `artifacts.folder` is not set\n  {help}"));
         }
-        let artifacts = artifacts::Settings::Folder {
+        let artifacts = slipway_artifacts::Settings::Folder {
             path: artifacts.folder.map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
             copies: artifacts.copies.iter().map(|copy| folder.join(copy)).collect(),
             uri: artifacts.uri,
@@ -198,10 +195,10 @@ fn settle_sources(
             problems.add(&key, format!("expected `secret` or `webhook`: nothing could be delivered to it\n  {help}"));
         }
         let api = api.and_then(|api| {
-            let purpose = forge::Purpose::Source { deployments: api.deployments };
+            let purpose = slipway_forge::Purpose::Source { deployments: api.deployments };
             settle_api(api, forge, purpose, &format!("{key}.api"), folder, problems)
         });
-        if notes && forge != forge::Settings::Plain {
+        if notes && forge != slipway_forge::Settings::Plain {
             let help = "help: a forge is told through its `api`";
             problems.add(&format!("{key}.notes"), format!("is for `forge: plain`, not `{}`\n  {help}", forge.as_str()));
         }
@@ -211,7 +208,7 @@ fn settle_sources(
             ChangesFile::AfterApproval => ChangePolicy::AfterApproval,
             ChangesFile::All => ChangePolicy::All,
         };
-        let has_labels = !matches!(forge, forge::Settings::Plain | forge::Settings::Bitbucket);
+        let has_labels = !matches!(forge, slipway_forge::Settings::Plain | slipway_forge::Settings::Bitbucket);
         if label.as_ref().is_some_and(|label| label.is_empty() || !has_labels) {
             let name = forge.as_str();
             problems.add(
@@ -269,28 +266,29 @@ pub(super) fn shared_secrets(
 /// A forge's API, or mistakes at its keys.
 pub(super) fn settle_api(
     api: ForgeApiFile,
-    forge: forge::Settings,
-    purpose: forge::Purpose,
+    forge: slipway_forge::Settings,
+    purpose: slipway_forge::Purpose,
     key: &str,
     folder: &Path,
     problems: &mut Problems,
-) -> Option<Arc<dyn forge::ForgeApi>> {
+) -> Option<Arc<dyn slipway_forge::ForgeApi>> {
     let login = settle_login(&api, key, folder, problems)?;
     let ForgeApiFile { url, repository, .. } = api;
-    problems.take(key, forge::connect_api(forge::ApiSettings { forge, url, repository, login, purpose }))
+    problems
+        .take(key, slipway_forge::connect_api(slipway_forge::ApiSettings { forge, url, repository, login, purpose }))
 }
 
 /// Who we are at a forge's API: a token or an App.
-fn settle_login(api: &ForgeApiFile, key: &str, folder: &Path, problems: &mut Problems) -> Option<forge::Login> {
+fn settle_login(api: &ForgeApiFile, key: &str, folder: &Path, problems: &mut Problems) -> Option<slipway_forge::Login> {
     match (&api.token, &api.app) {
         (Some(token), None) => {
             let token = problems.take(&format!("{key}.token"), secret::read(token, folder))?;
-            Some(forge::Login::Token(token.into()))
+            Some(slipway_forge::Login::Token(token.into()))
         }
         (None, Some(app)) => {
             let pem = problems.take(&format!("{key}.app.key"), secret::read(&app.key, folder))?;
-            let app = problems.take(&format!("{key}.app.key"), forge::AppLogin::new(app.id, &pem))?;
-            Some(forge::Login::App(app))
+            let app = problems.take(&format!("{key}.app.key"), slipway_forge::AppLogin::new(app.id, &pem))?;
+            Some(slipway_forge::Login::App(app))
         }
         _ => {
             problems.add(key, "expected either `token` or `app`");
@@ -368,16 +366,21 @@ fn settle_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
     web::BodyLimits { largest, each_source, all }
 }
 
-fn settle_store(file: StoreFile, state: &Path, folder: &Path, problems: &mut Problems) -> Option<store::Settings> {
+fn settle_store(
+    file: StoreFile,
+    state: &Path,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<slipway_store::Settings> {
     match file {
         StoreFile::Sqlite(SqliteFile { file }) => {
             let file = file.map_or_else(|| state.join("slipway.db"), |file| folder.join(file));
-            Some(store::Settings::Sqlite { file })
+            Some(slipway_store::Settings::Sqlite { file })
         }
         StoreFile::Postgres(PostgresFile { url }) => {
             let key = "store.postgres.url";
             let url = problems.take(key, secret::read(&url, folder))?;
-            Some(store::Settings::Postgres { url: problems.take(key, store::PostgresUrl::new(&url))? })
+            Some(slipway_store::Settings::Postgres { url: problems.take(key, slipway_store::PostgresUrl::new(&url))? })
         }
     }
 }

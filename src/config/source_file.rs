@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::file::{CredentialsFile, SshFile, usual_branch};
 use super::secret::SecretReference;
-use crate::domain::SourceName;
-use crate::forge;
+use slipway_domain::SourceName;
 
 /// A repository that is served.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +16,7 @@ pub(super) struct SourceFile {
     pub(super) name: SourceName,
     /// Where it lives.
     #[schemars(with = "ForgeNames")]
-    pub(super) forge: forge::Settings,
+    pub(super) forge: slipway_forge::Settings,
     /// Its clone address: http, https or ssh.
     pub(super) url: String,
     /// The branch that is served.
@@ -81,7 +80,7 @@ pub(super) struct WebhookFile {
     pub(super) name: Option<SourceName>,
     /// The forge that sends there.
     #[schemars(with = "ForgeNames")]
-    pub(super) forge: forge::Settings,
+    pub(super) forge: slipway_forge::Settings,
     /// Its secret, at least 16 characters.
     pub(super) secret: SecretReference,
     /// The secret before, while it is rotated.

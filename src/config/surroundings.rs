@@ -4,12 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{Problems, Settings};
-use crate::artifacts;
-use crate::executor;
 
 /// Adds what is missing to the problems, each at its key.
 pub(super) fn check(settings: &Settings, problems: &mut Problems) {
-    let executor::Settings::Local { trainer, .. } = &settings.executor;
+    let slipway_executor::Settings::Local { trainer, .. } = &settings.executor;
     if let Some(reason) = not_a_program(trainer) {
         let shown = trainer.display();
         let help = "help: name it by `executor.local.trainer`, or put `slipway-trainer` beside `slipway`; `slipway doctor` \
@@ -17,7 +15,7 @@ pub(super) fn check(settings: &Settings, problems: &mut Problems) {
         problems.add("executor.local.trainer", format!("`{shown}` {reason}, so no model could be trained\n  {help}"));
     }
     check_git_server(settings, problems);
-    let artifacts::Settings::Folder { path, copies, .. } = &settings.artifacts;
+    let slipway_artifacts::Settings::Folder { path, copies, .. } = &settings.artifacts;
     let mut folder = |key: &str, path: &Path| {
         if let Some(file) = path.ancestors().find(|part| part.exists()).filter(|part| !part.is_dir()) {
             problems

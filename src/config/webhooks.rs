@@ -6,8 +6,7 @@ use std::path::Path;
 use super::settle::shared_secrets;
 use super::source_file::WebhookFile;
 use super::{Problems, Source, Webhook};
-use crate::domain::{ForgeId, SourceName};
-use crate::forge;
+use slipway_domain::{ForgeId, SourceName};
 
 /// The shared webhooks, or mistakes at their keys.
 pub(super) fn settle_webhooks(
@@ -18,7 +17,7 @@ pub(super) fn settle_webhooks(
     let mut webhooks = BTreeMap::new();
     for (index, WebhookFile { name, forge, secret, previous_secret }) in files.into_iter().enumerate() {
         let key = format!("webhooks[{index}]");
-        if forge == forge::Settings::Plain {
+        if forge == slipway_forge::Settings::Plain {
             let help = "help: give each source a `secret` of its own";
             let problem = "deliveries of a plain git server name no repository, so that no webhook can be shared";
             problems.add(&format!("{key}.forge"), format!("{problem}\n  {help}"));
@@ -70,8 +69,8 @@ pub(super) fn name_in(url: &str) -> String {
 }
 
 /// The identifier of a repository, if the forge is one that has such.
-pub(super) fn settle_id(text: &str, forge: forge::Settings) -> Result<ForgeId, String> {
-    if forge == forge::Settings::Plain {
+pub(super) fn settle_id(text: &str, forge: slipway_forge::Settings) -> Result<ForgeId, String> {
+    if forge == slipway_forge::Settings::Plain {
         return Err("a plain git server has no identifiers of repositories: leave it out".to_owned());
     }
     text.parse().map_err(|error| format!("`{text}`: {error}"))

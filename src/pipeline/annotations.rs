@@ -1,8 +1,8 @@
 //! What is shown at the lines of a repository's own files: mistakes in them, what does not hold of a policy, and that a
 //! policy is changed.
 
-use crate::domain::{CheckOutcome, CheckResult, Diagnostic, ProposedPolicy, Run, Verdict};
-use crate::forge::{Annotation, AnnotationLevel};
+use slipway_domain::{CheckOutcome, CheckResult, Diagnostic, ProposedPolicy, Run, Verdict};
+use slipway_forge::{Annotation, AnnotationLevel};
 
 /// Lines that are shown.
 const MOST_ANNOTATIONS: usize = 200;

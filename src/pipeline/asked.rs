@@ -10,12 +10,12 @@ use super::command_effects::Asked;
 use super::comment::{self, SUMMARY};
 use super::reported::Reporter;
 use super::{Pipeline, Source, StepError};
-use crate::domain::{
+use slipway_domain::{
     Account, Actor, Button, Check, CheckAction, Comment, Delivery, DeliveryState, Retry, Run, RunId, Sender, SourceName,
 };
-use crate::forge::{ApiError, ForgeApi, Marker, Permission, Reaction, ReportButton};
-use crate::policy::render::escaped;
-use crate::store::{Followed, Settled, StoreError};
+use slipway_forge::{ApiError, ForgeApi, Marker, Permission, Reaction, ReportButton};
+use slipway_gate::policy::render::escaped;
+use slipway_store::{Followed, Settled, StoreError};
 
 impl From<ApiError> for StepError {
     fn from(error: ApiError) -> Self {

@@ -11,9 +11,9 @@ use super::skip;
 use super::source::{self, ModelFile};
 use super::touched::{Cause, new_run, touches};
 use super::{Pipeline, Source, StepError, blocking};
-use crate::domain::{CommitSha, DeliveryState, Run, SourceName};
-use crate::git::{GitError, Mirror};
-use crate::store::{BranchHead, SeenBranch, Settled};
+use slipway_domain::{CommitSha, DeliveryState, Run, SourceName};
+use slipway_git::{GitError, Mirror};
+use slipway_store::{BranchHead, SeenBranch, Settled};
 
 /// Commits that are looked at one by one to tell promotions from others.
 const MOST_PROMOTIONS: usize = 2_000;

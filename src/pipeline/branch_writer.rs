@@ -9,8 +9,8 @@ use tokio::sync::{Mutex as Line, oneshot};
 use super::StepError;
 use super::promote::Declined;
 use super::remotes::Remotes;
-use crate::git::{GitError, Mirror, Offer, Order, Outcome, TakeTurn, Writer};
-use crate::store::{BranchTurn, Store};
+use slipway_git::{GitError, Mirror, Offer, Order, Outcome, TakeTurn, Writer};
+use slipway_store::{BranchTurn, Store};
 
 /// The writer of one branch. Environments on the same branch share it, so that what waits for them shares pushes.
 #[derive(Clone)]

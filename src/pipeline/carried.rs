@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::train::{Workplace, key_of};
 use super::{Pipeline, StepError, texts};
-use crate::domain::{Document, Run, RunEvent, SeedRun};
+use slipway_domain::{Document, Run, RunEvent, SeedRun};
 
 impl Pipeline {
     /// The step of training for a run whose artifact is known from the beginning.

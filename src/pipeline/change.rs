@@ -9,12 +9,11 @@ use super::remotes::Remotes;
 use super::source::{self, ModelFile};
 use super::touched::{Cause, concerns, new_run};
 use super::{ChangePolicy, Pipeline, Source, StepError};
-use crate::domain::{
+use slipway_domain::{
     Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, Needs, Revision, Run, SourceName, Unjudged,
 };
-use crate::forge;
-use crate::git::{GitError, Heads, Mirror};
-use crate::store::Settled;
+use slipway_git::{GitError, Heads, Mirror};
+use slipway_store::Settled;
 
 /// The heads of the changes that are looked at together, fetched in one exchange. `None`: they could not be fetched, and
 /// each look finds out why.
@@ -105,7 +104,9 @@ impl Pipeline {
         let ignored = |why: &str| Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
         let of_fork = change.head_repository != HeadRepository::Same;
         // Only GitHub has merge groups, which name their change by its number alone.
-        if source.kind == forge::Settings::GitHub && self.store.is_from_fork(name, number).await? != Some(of_fork) {
+        if source.kind == slipway_forge::Settings::GitHub
+            && self.store.is_from_fork(name, number).await? != Some(of_fork)
+        {
             self.store.note_pull_request(name, number, of_fork).await?;
         }
         let reference = match judged(source, change) {

@@ -5,7 +5,7 @@ use std::io::{Error, ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::files::{Entry, Files};
-use crate::git::WorkTree;
+use slipway_git::WorkTree;
 
 /// Entries that are visited in one search, and how deep: a link to a whole machine ends there.
 const MOST_ENTRIES: usize = 1_000_000;

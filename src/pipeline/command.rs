@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{CommitSha, SourceName};
+use slipway_domain::{CommitSha, SourceName};
 
 /// What begins a command.
 const PREFIX: &str = "/slipway";

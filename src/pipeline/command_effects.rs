@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::command::{self, Command, EnvironmentCommand};
 use super::{Pipeline, Reason, Source, SteerError, StepError, texts};
-use crate::domain::{Actor, ChangeHead, CommitSha, DeliveryState, Run, RunId, SourceName};
-use crate::policy::render::escaped;
-use crate::store::{Again, Deed, Effect, Followed, NewAuditEntry, NewCommand, Outcome, Settled, StoreError};
+use slipway_domain::{Actor, ChangeHead, CommitSha, DeliveryState, Run, RunId, SourceName};
+use slipway_gate::policy::render::escaped;
+use slipway_store::{Again, Deed, Effect, Followed, NewAuditEntry, NewCommand, Outcome, Settled, StoreError};
 
 /// Runs that one command may begin or end.
 const MOST_RUNS: usize = 100;

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::worker::outlive;
 use super::{Pipeline, StepError};
-use crate::domain::{CheckAction, Comment, Delivery, MergeGroup, Sender, SourceName};
-use crate::store::{StoreError, StoredDelivery};
+use slipway_domain::{CheckAction, Comment, Delivery, MergeGroup, Sender, SourceName};
+use slipway_store::{StoreError, StoredDelivery};
 
 /// Commands of a source that are carried out at a time.
 const AT_ONCE: usize = 8;

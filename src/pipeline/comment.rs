@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use super::{annotations, proposed};
-use crate::domain::{CommitSha, Rule, Run, RunState, TrainingCost};
-use crate::forge::{Conclusion, Pages, Report, ReportButton, ReportState};
-use crate::policy::render::{escaped, markdown};
+use slipway_domain::{CommitSha, Rule, Run, RunState, TrainingCost};
+use slipway_forge::{Conclusion, Pages, Report, ReportButton, ReportState};
+use slipway_gate::policy::render::{escaped, markdown};
 
 /// The check that is always there.
 pub(super) const SUMMARY: &str = "slipway";
@@ -274,7 +274,7 @@ pub(super) fn code(name: &str) -> String {
 mod tests {
     use super::super::sample::run;
     use super::*;
-    use crate::domain::Diagnostic;
+    use slipway_domain::Diagnostic;
 
     #[test]
     fn a_revision_is_as_good_as_its_worst_model_and_has_not_ended_before_all_have() {

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::{Pipeline, SteerError, StepError, blocking};
-use crate::domain::{
+use slipway_domain::{
     Account, Approval, Author, Change, CommitSha, Contributor, Event, EventKind, Part, Push, Reference, Retry,
     Revision, Run, Sender, SourceName,
 };
-use crate::store::StoreError;
+use slipway_store::StoreError;
 
 /// Commits that are looked at; a revision that brings more is of nobody that is known.
 const MOST_COMMITS: usize = 5_000;

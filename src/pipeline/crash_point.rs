@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::domain::RunState;
+use slipway_domain::RunState;
 
 /// A moment at which the process ends as if it were killed: right after a run entered a state, or right before that
 /// was recorded. Tests of crashes set it; nobody else has a reason to.

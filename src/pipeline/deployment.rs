@@ -1,8 +1,8 @@
 //! What is said of a run as a deployment: from when it passed its gate until the environment names its artifact, or never
 //! will.
 
-use crate::domain::{Origin, Outcome, Run, RunState};
-use crate::forge::{Deployment, DeploymentState, Pages};
+use slipway_domain::{Origin, Outcome, Run, RunState};
+use slipway_forge::{Deployment, DeploymentState, Pages};
 
 /// The longest sentence, in characters: what GitHub takes.
 const LONGEST_TITLE: usize = 140;
@@ -62,7 +62,7 @@ fn has_passed(run: &Run) -> bool {
 mod tests {
     use super::super::sample::run as of_change;
     use super::*;
-    use crate::domain::{Holdback, Rule};
+    use slipway_domain::{Holdback, Rule};
 
     fn run(state: RunState) -> Run {
         Run { change: None, ..of_change("digits", state) }

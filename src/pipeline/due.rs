@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
 use super::worker::outlive;
-use crate::domain::SourceName;
-use crate::store::StoreError;
+use slipway_domain::SourceName;
+use slipway_store::StoreError;
 
 /// How often the store is asked: for what was postponed, and for what other servers took in.
 const POLL: Duration = Duration::from_secs(1);

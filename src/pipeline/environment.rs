@@ -7,8 +7,8 @@ use super::branch_writer::BranchWriter;
 use super::marks::{Marked, Marks};
 use super::request::Requests;
 use super::{Pipeline, StepError, blocking};
-use crate::domain::{CommitSha, CommitWords, Named, Retry, Rules, Run, SourceName};
-use crate::git::Mirror;
+use slipway_domain::{CommitSha, CommitWords, Named, Retry, Rules, Run, SourceName};
+use slipway_git::Mirror;
 
 /// An environment that may be written.
 pub struct Environment {

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::train::{SOURCE, read_output};
 use super::{Pipeline, StepError, texts};
-use crate::artifacts::ArtifactError;
-use crate::domain::{EvaluationDigests, EvaluationRecord, Named, Run, RunEvent, RunId};
-use crate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
-use crate::policy::Asks;
+use slipway_artifacts::ArtifactError;
+use slipway_domain::{EvaluationDigests, EvaluationRecord, Named, Run, RunEvent, RunId};
+use slipway_gate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
+use slipway_gate::policy::Asks;
 
 /// Names of the weights in the job's folder.
 const CANDIDATE: &str = "candidate.safetensors";
@@ -137,7 +137,7 @@ impl Pipeline {
                 let fetched = self.artifacts.get_weights(&digest, &folder.join(CHAMPION)).await;
                 match fetched.map_err(|error| (error.retry(), error)) {
                     Ok(()) => Ok((Some(digest), None)),
-                    Err((crate::domain::Retry::Never, error)) => Ok((Some(digest), Some(error.to_string()))),
+                    Err((slipway_domain::Retry::Never, error)) => Ok((Some(digest), Some(error.to_string()))),
                     Err((_, error)) => Err(error.into()),
                 }
             }

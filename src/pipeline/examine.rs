@@ -9,8 +9,8 @@ use super::policies::folder_path;
 use super::policy_file;
 use super::source::{self, ModelFile, ModelFiles};
 use super::test_rows::{MOST_COUNTED, count_rows, counted_file};
-use crate::domain::Diagnostic;
-use crate::policy::{Policy, Shortage};
+use slipway_domain::Diagnostic;
+use slipway_gate::policy::{Policy, Shortage};
 
 /// What was found in files.
 #[derive(Debug, Default)]

@@ -9,8 +9,8 @@ use slipway_contract::Digest;
 use super::Pipeline;
 use super::files::Revision;
 use super::source::{self, ModelFiles};
-use crate::domain::{Run, RunId};
-use crate::store::StoreError;
+use slipway_domain::{Run, RunId};
+use slipway_store::StoreError;
 
 /// Why a run trained, or did not have to.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::domain::CommitSha;
-use crate::git::{GitError, Mirror};
+use slipway_domain::CommitSha;
+use slipway_git::{GitError, Mirror};
 
 /// What stands at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

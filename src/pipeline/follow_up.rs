@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::worker::{chance, outlive};
 use super::{Environment, Pipeline, StepError, blocking};
-use crate::domain::{CommitSha, Named, Origin, Run, SourceName, pause_before};
-use crate::store::{FollowUp, StoreError};
+use slipway_domain::{CommitSha, Named, Origin, Run, SourceName, pause_before};
+use slipway_store::{FollowUp, StoreError};
 
 /// Promotions that are followed together: one fetch serves them.
 const MOST_TOGETHER: u32 = 64;
@@ -74,7 +74,7 @@ impl Pipeline {
         for one in &due {
             match self.follow_one(one, environment, tip.as_ref(), outage.as_deref()).await {
                 Ok(()) => {}
-                Err(StepError::Store(error)) if error.retry() != crate::domain::Retry::Never => return Err(error),
+                Err(StepError::Store(error)) if error.retry() != slipway_domain::Retry::Never => return Err(error),
                 Err(error) => {
                     let reason = error.to_string();
                     tracing::warn!(environment = %name, reason, "what follows from run {} waits: {reason}", one.run);
@@ -109,7 +109,7 @@ impl Pipeline {
         }
         let wanted = self.is_wanted(&run, &one.environment, environment, tip).await?;
         if !wanted && let Some(outage) = outage {
-            return Err(StepError::Again { retry: crate::domain::Retry::Backoff, reason: outage.to_owned() });
+            return Err(StepError::Again { retry: slipway_domain::Retry::Backoff, reason: outage.to_owned() });
         }
         let next = wanted.then(|| run.onward(one.environment.clone(), Timestamp::now()));
         if self.store.settle_follow_up(one, next.as_ref()).await? && wanted {

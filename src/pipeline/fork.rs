@@ -5,9 +5,9 @@ use jiff::Timestamp;
 
 use super::change::{judge_head, look};
 use super::{Pipeline, Source, StepError};
-use crate::domain::{Actor, ChangeHead, CommitSha, DeliveryState, Needs, SourceName, Unjudged};
-use crate::git::GitError;
-use crate::store::{Deed, Effect, NewAuditEntry, Settled};
+use slipway_domain::{Actor, ChangeHead, CommitSha, DeliveryState, Needs, SourceName, Unjudged};
+use slipway_git::GitError;
+use slipway_store::{Deed, Effect, NewAuditEntry, Settled};
 
 impl Pipeline {
     /// Says on a change's check and in its comment that its revision waits for an approval.

@@ -4,9 +4,9 @@
 use slipway_contract::Digest;
 
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{PlacedBy, Placement, Retry, Run, RunEvent, RunId};
-use crate::git::{CommitInfo, GitError, Mirror};
-use crate::store::StoreError;
+use slipway_domain::{PlacedBy, Placement, Retry, Run, RunEvent, RunId};
+use slipway_git::{CommitInfo, GitError, Mirror};
+use slipway_store::StoreError;
 
 /// Placements of a model that are looked through: a restored store knows all but the last days.
 const MOST_PLACEMENTS: u32 = 200;

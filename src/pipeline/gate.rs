@@ -8,12 +8,12 @@ use super::evaluate::{LATENCIES, SAMPLES, artifact_of, document_name, seed_name}
 use super::policies::Policies;
 use super::test_set::Standing;
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{
+use slipway_domain::{
     Actor, EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, RunEvent, TrainingCost, Verdict,
 };
-use crate::evaluation::{self, Evaluation, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, Samples};
-use crate::policy::{Champion, Data, Evidence, Facts};
-use crate::store::NewAuditEntry;
+use slipway_gate::evaluation::{self, Evaluation, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, Samples};
+use slipway_gate::policy::{Champion, Data, Evidence, Facts};
+use slipway_store::NewAuditEntry;
 
 impl Pipeline {
     pub(super) async fn gate(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {

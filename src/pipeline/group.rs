@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{ChangePolicy, Pipeline, Source, StepError};
-use crate::domain::{ChangeHead, CommitSha, DeliveryState, MergeGroup, Needs, Retry, SourceName, Unjudged};
-use crate::git::{GitError, Heads, Mirror};
-use crate::store::Settled;
+use slipway_domain::{ChangeHead, CommitSha, DeliveryState, MergeGroup, Needs, Retry, SourceName, Unjudged};
+use slipway_git::{GitError, Heads, Mirror};
+use slipway_store::Settled;
 
 /// What git says of a group.
 struct Place {

@@ -14,9 +14,9 @@ use super::marks::Marks;
 use super::promote::TRAILER;
 use super::worker::{chance, outlive};
 use super::{Pipeline, SteerError, StepError, blocking, texts};
-use crate::domain::{Actor, CommitSha, Named, PlacedBy, Placement, Run, RunId, SourceName, spread};
-use crate::git::{CommitInfo, GitError, Mirror};
-use crate::store::{NewAuditEntry, ReadHistory, StoreError};
+use slipway_domain::{Actor, CommitSha, Named, PlacedBy, Placement, Run, RunId, SourceName, spread};
+use slipway_git::{CommitInfo, GitError, Mirror};
+use slipway_store::{NewAuditEntry, ReadHistory, StoreError};
 
 /// Commits that are read back the first time: what was named before them is said to be older.
 const FIRST_READ: usize = 1_000;

@@ -2,9 +2,8 @@
 //! learned at first contact, and whatever is of another repository is ignored.
 
 use super::{Pipeline, Source};
-use crate::domain::{DeliveryState, ForgeId, Repository, SourceName};
-use crate::forge;
-use crate::store::{Learned, PinnedRepository, StoreError};
+use slipway_domain::{DeliveryState, ForgeId, Repository, SourceName};
+use slipway_store::{Learned, PinnedRepository, StoreError};
 
 /// Whose delivery it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +48,7 @@ impl<'a> Gate<'a> {
     /// Whether a delivery is of the source's repository; why not, if it is not. The first one that comes under the source's
     /// own name says which repository that is.
     pub(super) async fn admit(&mut self, about: &About) -> Result<Result<(), NotOurs>, StoreError> {
-        if self.source.kind == forge::Settings::Plain {
+        if self.source.kind == slipway_forge::Settings::Plain {
             return Ok(Ok(()));
         }
         let known = match std::mem::replace(&mut self.known, Known::NotAsked) {
@@ -189,7 +188,7 @@ impl Pipeline {
         source: &Source,
         is_first: bool,
     ) -> Result<bool, StoreError> {
-        if source.kind == forge::Settings::Plain {
+        if source.kind == slipway_forge::Settings::Plain {
             return Ok(true);
         }
         let known = self.known_repository(name, source).await?;

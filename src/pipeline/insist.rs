@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::worker::chance;
-use crate::artifacts::ArtifactError;
-use crate::domain::{Retry, pause_before, spoken};
-use crate::store::StoreError;
+use slipway_artifacts::ArtifactError;
+use slipway_domain::{Retry, pause_before, spoken};
+use slipway_store::StoreError;
 
 /// Attempts after which the work is given up, and done again later: about an hour.
 const MOST_ATTEMPTS: u32 = 20;

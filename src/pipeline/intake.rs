@@ -13,12 +13,12 @@ use super::identity::{About, Gate, NotOurs};
 use super::remotes::Remotes;
 use super::worker::{chance, guarded, outlive};
 use super::{Pipeline, Source, StepError, blocking, change, command, contributors, missed};
-use crate::domain::{
+use slipway_domain::{
     Change, ChangeStep, Contributor, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, Push, Reference, Retry,
     SourceName, pause_before, spoken,
 };
-use crate::forge::Forge;
-use crate::store::{Settled, StoreError, StoredDelivery};
+use slipway_forge::Forge;
+use slipway_store::{Settled, StoreError, StoredDelivery};
 
 /// Deliveries that are read together: a burst of pushes costs one look at the branch.
 const TOGETHER: u32 = 512;

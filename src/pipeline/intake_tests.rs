@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::forge::{self, DeliveryName, ForgeError, Headers, Secret};
-use crate::git::{Mirror, Remote};
 use crate::pipeline::ChangePolicy;
+use slipway_forge::{DeliveryName, ForgeError, Headers, Secret};
+use slipway_git::{Mirror, Remote};
 
 /// A forge that panics over one body.
 struct Panicking;
@@ -27,7 +27,7 @@ impl Forge for Panicking {
 fn source(folder: &std::path::Path) -> Source {
     let remote = Remote::new("http://127.0.0.1:1/models.git", "main", None).expect("a remote");
     Source {
-        kind: forge::Settings::Plain,
+        kind: slipway_forge::Settings::Plain,
         forge: Arc::new(Panicking),
         api: None,
         repository_name: "team/models".to_owned(),

@@ -4,7 +4,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::Pipeline;
 use super::worker::chance;
-use crate::domain::{Retry, RunId, pause_before};
+use slipway_domain::{Retry, RunId, pause_before};
 
 /// Lines that may wait to be written; what comes beyond is lost.
 pub(super) const MOST_UNWRITTEN: usize = 4096;

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use super::StepError;
-use crate::domain::{CommitSha, Diagnostic, Named};
-use crate::git::{GitError, Held, Mirror, Snapshot, TreeFile};
-use crate::manifest::{self, Field, Marker, NearMiss, Values};
+use slipway_domain::{CommitSha, Diagnostic, Named};
+use slipway_git::{GitError, Held, Mirror, Snapshot, TreeFile};
+use slipway_manifest::{Field, Marker, NearMiss, Values};
 
 /// What stands in a marked `digest` before anything was promoted.
 const NOTHING_YET: [&str; 2] = ["", "none"];
@@ -167,7 +167,8 @@ impl Marks {
                 checked => checked?,
             }
             let content = manifests.read(file)?;
-            manifest::set(&file.path, &content, model, values).map_err(|refusal| refusal_of(refusal.diagnostic()))?;
+            slipway_manifest::set(&file.path, &content, model, values)
+                .map_err(|refusal| refusal_of(refusal.diagnostic()))?;
         }
         Ok(())
     }
@@ -257,9 +258,9 @@ impl Marks {
             return Ok(marks.clone());
         }
         let content = manifests.read(file)?;
-        let near = manifest::near_misses(&file.path, &content);
+        let near = slipway_manifest::near_misses(&file.path, &content);
         let is_pointer = content.starts_with(LFS.as_bytes());
-        let read = match manifest::markers(&file.path, &content) {
+        let read = match slipway_manifest::markers(&file.path, &content) {
             // It could be found, and not be written.
             Ok(marks) if file.path.contains('\u{fffd}') && !marks.is_empty() => {
                 let message = "the path of this file is not UTF-8, so its marks cannot be followed";

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::branch::Announced;
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError};
-use crate::domain::{CommitSha, Delivery, Intake, SourceName, spread};
-use crate::forge::Undelivered;
-use crate::store::{BranchHead, StoreError};
+use slipway_domain::{CommitSha, Delivery, Intake, SourceName, spread};
+use slipway_forge::Undelivered;
+use slipway_store::{BranchHead, StoreError};
 
 /// Name of the event, which no forge uses.
 pub(super) const EVENT: &str = "slipway.missed_push";
@@ -124,7 +124,7 @@ impl Pipeline {
     async fn compare(&self, name: &SourceName, source: &Source) -> Result<(), StepError> {
         let branch = source.mirror.remote().branch().to_owned();
         let tip = match self.remotes.fetch(&source.mirror).await? {
-            Err(crate::git::GitError::BranchMissing { .. }) => return Ok(()),
+            Err(slipway_git::GitError::BranchMissing { .. }) => return Ok(()),
             tip => tip?,
         };
         let Some(seen) = self.store.seen_branch(name, &branch).await? else {

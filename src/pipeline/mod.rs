@@ -75,15 +75,14 @@ use slipway_contract::DevicePreference;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::artifacts::ArtifactStore;
-use crate::domain::{Actor, Delivery, ForgeId, Intake, People, Retry, Run, RunEvent, RunId, SourceName};
-use crate::executor::Executor;
-use crate::forge;
-use crate::forge::{Forge, ForgeApi, Pages};
-use crate::git::{Identity, Mirror, Notes};
-use crate::policy::Policy;
-pub use crate::policy::render::svg as picture_of;
-use crate::store::{ReportHead, Store, StoreError, StoredDelivery};
+use slipway_artifacts::ArtifactStore;
+use slipway_domain::{Actor, Delivery, ForgeId, Intake, People, Retry, Run, RunEvent, RunId, SourceName};
+use slipway_executor::Executor;
+use slipway_forge::{Forge, ForgeApi, Pages};
+use slipway_gate::policy::Policy;
+pub use slipway_gate::policy::render::svg as picture_of;
+use slipway_git::{Identity, Mirror, Notes};
+use slipway_store::{ReportHead, Store, StoreError, StoredDelivery};
 
 pub use branch_writer::BranchWriter;
 pub use checkout::Checkout;
@@ -130,7 +129,7 @@ pub struct Settings {
 /// A repository that is served.
 pub struct Source {
     /// Which forge it lives on.
-    pub kind: forge::Settings,
+    pub kind: slipway_forge::Settings,
     /// Reads its deliveries.
     pub forge: Arc<dyn Forge>,
     /// The forge's API: where runs are told of, and permissions asked for. `None` if the settings name none.

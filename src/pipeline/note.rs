@@ -1,9 +1,9 @@
 //! What is noted on a commit where there is no forge to tell: a line a model, once its run has ended or waits for a person.
 
 use super::{Pipeline, Source, StepError, comment};
-use crate::domain::Run;
-use crate::forge::{Report, ReportState};
-use crate::git::NoteLines;
+use slipway_domain::Run;
+use slipway_forge::{Report, ReportState};
+use slipway_git::NoteLines;
 
 impl Pipeline {
     /// Notes where the models of a run's revision stand, as far as they have come to an end.

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::domain::pause_before;
-use crate::store::Fault;
+use slipway_domain::pause_before;
+use slipway_store::Fault;
 
 /// The longest time between two attempts: a call a minute harms no forge, and is soon enough when it returns.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{Environment, Pipeline, StepError};
-use crate::domain::{Actor, Run, SourceName};
-use crate::store::StoreError;
+use slipway_domain::{Actor, Run, SourceName};
+use slipway_store::StoreError;
 
 impl Pipeline {
     /// The source that a model belongs to in an environment; `None` as long as nobody has promoted it there.

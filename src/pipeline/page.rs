@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::comment::cost_in_words;
-use crate::domain::{ProposedPolicy, Run, Transition};
-use crate::policy::render::xml;
+use slipway_domain::{ProposedPolicy, Run, Transition};
+use slipway_gate::policy::render::xml;
 
 /// Transitions that are shown.
 const MOST_TRANSITIONS: usize = 200;

@@ -4,10 +4,10 @@ use super::examine;
 use super::files::Revision;
 use super::source::{self, ModelFiles};
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{Diagnostic, Run, RunEvent, version_of};
-use crate::git::GitError;
-use crate::manifest::Values;
 use slipway_contract::{Digest, Model};
+use slipway_domain::{Diagnostic, Run, RunEvent, version_of};
+use slipway_git::GitError;
+use slipway_manifest::Values;
 
 /// A model as its run sees it.
 pub(super) struct Plan {

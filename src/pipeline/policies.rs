@@ -12,10 +12,10 @@ use super::plan::refused;
 use super::policy_file;
 use super::source::{self, ModelFile, folder_of};
 use super::{Pipeline, StepError, blocking};
-use crate::domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
-use crate::evaluation::{Columns, Evaluation};
-use crate::git::{GitError, Mirror};
-use crate::policy::{Asks, Evidence, Policy, Shortage, TestSet};
+use slipway_domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
+use slipway_gate::evaluation::{Columns, Evaluation};
+use slipway_gate::policy::{Asks, Evidence, Policy, Shortage, TestSet};
+use slipway_git::{GitError, Mirror};
 
 /// What a run is judged by.
 pub(super) struct Policies {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::files::{Entry, Files};
 use super::source::{self, folder_of};
-use crate::domain::Diagnostic;
-use crate::policy::Policy;
+use slipway_domain::Diagnostic;
+use slipway_gate::policy::Policy;
 
 /// A policy, and the texts of the files that it was read from by their paths.
 pub(super) type Found = (Policy, BTreeMap<String, String>);

@@ -11,10 +11,10 @@ use super::marks::{LARGEST_MANIFEST, Marks};
 use super::rules::Ruling;
 use super::texts::Saying;
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{CommitSha, CommitWords, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
-use crate::git::{GitError, Identity, Order, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
-use crate::manifest::{self, Values};
-use crate::store::StoreError;
+use slipway_domain::{CommitSha, CommitWords, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
+use slipway_git::{GitError, Identity, Order, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
+use slipway_manifest::Values;
+use slipway_store::StoreError;
 
 /// The trailer under which a promotion is found again in a branch's history.
 pub(super) const TRAILER: &str = "Slipway-Promotion";
@@ -147,7 +147,7 @@ impl Pipeline {
         let wanted = Named::Artifact(artifact_of(run)?);
         if after != wanted || before.as_ref() == Some(&wanted) {
             let reason = texts::claimed_by(run, commit);
-            return Err(StepError::Again { retry: crate::domain::Retry::Never, reason });
+            return Err(StepError::Again { retry: slipway_domain::Retry::Never, reason });
         }
         // What people merged is theirs: it landed whatever the rules say since.
         if environment.requests().is_some() {
@@ -190,7 +190,7 @@ fn landed_in(run: &mut Run, commit: CommitSha) -> (RunEvent, String) {
 /// A run that passed its gate is not refused any more for what the environment looks like: it waits for a person.
 pub(super) fn held_up(error: StepError) -> StepError {
     match error {
-        StepError::Refused { reason, .. } => StepError::Again { retry: crate::domain::Retry::Never, reason },
+        StepError::Refused { reason, .. } => StepError::Again { retry: slipway_domain::Retry::Never, reason },
         other => other,
     }
 }
@@ -236,7 +236,7 @@ impl Proposing {
         let mut changes = Vec::new();
         for path in marked.files {
             let Some(bytes) = snapshot.read_file(&path, LARGEST_MANIFEST)? else { continue };
-            let edited = manifest::set(&path, &bytes, &run.model, values).map_err(|refusal| {
+            let edited = slipway_manifest::set(&path, &bytes, &run.model, values).map_err(|refusal| {
                 Declined::Step(StepError::Refused { reason: refusal.to_string(), diagnostics: Vec::new() })
             })?;
             if !edited.changes.is_empty() {

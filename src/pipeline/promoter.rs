@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
 use super::worker::{POLL, Station, outlive};
-use crate::domain::{Run, RunState, SourceName};
-use crate::store::{Lease, StoreError};
+use slipway_domain::{Run, RunState, SourceName};
+use slipway_store::{Lease, StoreError};
 
 /// Promotions that are carried together.
 const MOST_TOGETHER: usize = 64;

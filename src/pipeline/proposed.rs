@@ -10,10 +10,10 @@ use super::comment::code;
 use super::files::Revision;
 use super::policies::{PolicyPlace, folder_path, read_policy};
 use super::{Pipeline, StepError, blocking, source};
-use crate::domain::{ProposedPolicy, Run};
-use crate::git::difference;
-use crate::policy::Policy;
-use crate::policy::render::escaped;
+use slipway_domain::{ProposedPolicy, Run};
+use slipway_gate::policy::Policy;
+use slipway_gate::policy::render::escaped;
+use slipway_git::difference;
 
 /// The longest difference that is kept, in bytes.
 const LONGEST_DIFFERENCE: usize = 8_000;

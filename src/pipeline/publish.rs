@@ -5,7 +5,7 @@ use slipway_contract::{API_VERSION, Digest};
 
 use super::evaluate::artifact_of;
 use super::{Pipeline, StepError, texts};
-use crate::domain::{CommitSha, Document, EvaluationRecord, Run, RunEvent, RunId, SeedRun, Verdict};
+use slipway_domain::{CommitSha, Document, EvaluationRecord, Run, RunEvent, RunId, SeedRun, Verdict};
 
 /// What a promotion rests on. Its digest stands in the promotion's commit.
 #[derive(Serialize)]

@@ -9,8 +9,8 @@ use tokio::sync::{Mutex as Line, OwnedSemaphorePermit, Semaphore};
 
 use super::StepError;
 use super::step::panicked;
-use crate::domain::CommitSha;
-use crate::git::{GitError, Mirror, Remote};
+use slipway_domain::CommitSha;
+use slipway_git::{GitError, Mirror, Remote};
 
 /// Calls to one repository at a time: a push, a fetch, and what else is looked at meanwhile.
 const AT_A_REPOSITORY: usize = 4;
@@ -131,7 +131,7 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::git::Deadlines;
+    use slipway_git::Deadlines;
 
     fn fetched(ended: Instant, tip: Result<CommitSha, GitError>) -> Fetched {
         Fetched { began: ended.checked_sub(Duration::from_secs(1)).expect("a second ago"), ended, tip }

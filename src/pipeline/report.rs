@@ -15,9 +15,9 @@ use super::outage::Outage;
 use super::reported::{NotReported, Reporter};
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError, comment, deployment};
-use crate::domain::{Needs, Retry, Run, SourceName, Unjudged, pause_before, spoken};
-use crate::forge::{ApiError, Conclusion, ForgeApi, Marker, Pages};
-use crate::store::{DueReport, Fault, First, ReportSubject, StoreError};
+use slipway_domain::{Needs, Retry, Run, SourceName, Unjudged, pause_before, spoken};
+use slipway_forge::{ApiError, Conclusion, ForgeApi, Marker, Pages};
+use slipway_store::{DueReport, Fault, First, ReportSubject, StoreError};
 
 /// How long a report waits that another server is making, and the shortest wait that a forge is granted.
 const MOMENT: Duration = Duration::from_secs(1);

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use slipway_contract::Digest;
 
 use super::StepError;
-use crate::domain::{Retry, SourceName};
-use crate::forge::{ApiError, AtForge, Deployment, ForgeApi, Marker, Report};
-use crate::store::{Claimed, Item, ItemKind, Stands, Store, StoreError};
+use slipway_domain::{Retry, SourceName};
+use slipway_forge::{ApiError, AtForge, Deployment, ForgeApi, Marker, Report};
+use slipway_store::{Claimed, Item, ItemKind, Stands, Store, StoreError};
 
 /// How long a claim holds: longer than any forge may take for the calls that one item costs.
 const HOLD: Duration = Duration::from_mins(2);
@@ -106,7 +106,7 @@ impl<'a> Reporter<'a> {
         let calls = async {
             if each && at.id.is_empty() && !(is_new && was_looked_at) {
                 let found = self.api.find_reports(&report.revision).await?;
-                let is_it = |found: &&crate::forge::FoundReport| name(&found.context, &found.id) == item.name;
+                let is_it = |found: &&slipway_forge::FoundReport| name(&found.context, &found.id) == item.name;
                 at = found.iter().find(is_it).map(|found| found.at.clone()).unwrap_or_default();
             }
             self.api.report(report, &mut at).await

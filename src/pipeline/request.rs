@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::promote::Declined;
 use super::{Pipeline, StepError, blocking, texts};
-use crate::domain::{CommitSha, Holdback, PromotionRequest, Rule, Run, RunEvent};
-use crate::forge::{ApiError, ForgeApi, MergeMethod, MergeRequest, Merging, NewRequest};
-use crate::git::{GitError, Heads, Offer, Order};
+use slipway_domain::{CommitSha, Holdback, PromotionRequest, Rule, Run, RunEvent};
+use slipway_forge::{ApiError, ForgeApi, MergeMethod, MergeRequest, Merging, NewRequest};
+use slipway_git::{GitError, Heads, Offer, Order};
 
 /// How an environment takes promotions by request.
 #[derive(Debug, Clone)]

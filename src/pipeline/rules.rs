@@ -6,8 +6,8 @@ use super::evaluate::artifact_of;
 use super::promote::{has_moved, held_up};
 use super::step::Step;
 use super::{Pipeline, SteerError, StepError, texts};
-use crate::domain::{Candidate, Holdback, Named, PromotionRequest, Rule, Run, RunEvent, RunState, Upstream};
-use crate::store::StoreError;
+use slipway_domain::{Candidate, Holdback, Named, PromotionRequest, Rule, Run, RunEvent, RunState, Upstream};
+use slipway_store::StoreError;
 
 /// How long a run that waits is left alone at most: people and other servers wake it, and if that is missed it looks
 /// for itself.
@@ -168,7 +168,7 @@ impl Pipeline {
     /// Has runs that wait for something looked at again.
     pub(super) async fn wake_waiting(
         &self,
-        environment: Option<&crate::domain::SourceName>,
+        environment: Option<&slipway_domain::SourceName>,
         model: Option<&str>,
     ) -> Result<(), StoreError> {
         self.store.make_waiting_due(environment, model).await?;

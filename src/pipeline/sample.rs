@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::{ChangeHead, Run, RunCause, RunState, SourceName};
+use slipway_domain::{ChangeHead, Run, RunCause, RunState, SourceName};
 
 /// A run of a model for the environment `production`, of change 7.
 pub(super) fn run(model: &str, state: RunState) -> Run {

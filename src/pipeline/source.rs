@@ -4,9 +4,8 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use slipway_contract::{Fault, Model};
 
 use super::files::{Files, Revision};
-use crate::domain::{CommitSha, Diagnostic};
-use crate::git::{GitError, Mirror};
-use crate::yaml;
+use slipway_domain::{CommitSha, Diagnostic};
+use slipway_git::{GitError, Mirror};
 
 /// Name of the file that describes a model.
 const MODEL_FILE: &str = "slipway.yaml";
@@ -31,7 +30,8 @@ spec:
 
 /// Reads a model file and finds all of its mistakes that need no data. `file` is its name in messages.
 pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
-    let yaml::Recovered { value, mistakes: mut problems, guesses } = yaml::read_all::<Model>(file, text, SAMPLE);
+    let slipway_yaml::Recovered { value, mistakes: mut problems, guesses } =
+        slipway_yaml::read_all::<Model>(file, text, SAMPLE);
     let Some(model) = value else { return Err(problems) };
     let mut faults = faults_of(&model);
     faults.retain(|fault| fault.key.as_deref().is_none_or(|key| !guesses.touch(key)));
@@ -41,7 +41,7 @@ pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
 
 /// The model of a file, if it has no mistakes. To know that takes less than to find them all.
 pub(super) fn sound_model(file: &str, text: &str) -> Option<Model> {
-    let model: Model = yaml::read(file, text).ok()?;
+    let model: Model = slipway_yaml::read(file, text).ok()?;
     faults_of(&model).is_empty().then(|| model.with_plain_paths())
 }
 
@@ -59,7 +59,7 @@ fn faults_of(model: &Model) -> Vec<Fault> {
 
 /// A fault of a model file at its place in the text.
 pub fn locate(file: &str, text: &str, fault: &Fault) -> Diagnostic {
-    let position = fault.key.as_deref().and_then(|key| yaml::nearest_position(text, key));
+    let position = fault.key.as_deref().and_then(|key| slipway_yaml::nearest_position(text, key));
     let message = match (&fault.key, &fault.file) {
         (_, Some(data)) => format!("{data}: {}", fault.message),
         (Some(key), None) => format!("{key}: {}", fault.message),
@@ -190,8 +190,8 @@ pub(super) fn read_models<F: Files>(files: &F, paths: Vec<String>) -> Result<Vec
 /// looks: `2024`, `1e3` and `null` are names.
 pub(super) fn name_of(file: &ModelFile) -> String {
     let text = file.text.as_deref().unwrap_or_default();
-    let place: yaml::Path = "metadata.name".parse().unwrap_or_default();
-    let texts = yaml::Tree::parse(&file.path, text).ok().and_then(|tree| tree.texts(&place));
+    let place: slipway_yaml::Path = "metadata.name".parse().unwrap_or_default();
+    let texts = slipway_yaml::Tree::parse(&file.path, text).ok().and_then(|tree| tree.texts(&place));
     let name = texts.and_then(|texts| texts.first()?.parse::<slipway_contract::ModelName>().ok());
     name.map_or_else(|| file.path.clone(), |name| name.as_str().to_owned())
 }

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::source::{self, ModelFile};
 use super::touched::{Cause, new_run};
 use super::{Pipeline, Source, SteerError, StepError, blocking};
-use crate::domain::{Actor, CommitSha, Run, SourceName};
-use crate::store::RunFilter;
+use slipway_domain::{Actor, CommitSha, Run, SourceName};
+use slipway_store::RunFilter;
 
 /// A model where it was asked for.
 struct Found {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use slipway_contract::Digest;
 
 use super::{Environment, Pipeline, StepError, texts};
-use crate::domain::{Actor, Approval, Hold, Named, Outcome, Rejection, Run, RunId, RunState, SourceName, Verdict};
-use crate::store::StoreError;
+use slipway_domain::{Actor, Approval, Hold, Named, Outcome, Rejection, Run, RunId, RunState, SourceName, Verdict};
+use slipway_store::StoreError;
 
 /// Longest reason that is kept.
 const LONGEST_REASON: usize = 500;

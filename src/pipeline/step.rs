@@ -4,11 +4,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::artifacts::ArtifactError;
-use crate::domain::{Diagnostic, Retry, RunEvent};
-use crate::executor::JobError;
-use crate::git::GitError;
-use crate::store::StoreError;
+use slipway_artifacts::ArtifactError;
+use slipway_domain::{Diagnostic, Retry, RunEvent};
+use slipway_executor::JobError;
+use slipway_git::GitError;
+use slipway_store::StoreError;
 
 /// How a step ended well.
 #[derive(Debug)]

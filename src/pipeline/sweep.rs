@@ -9,9 +9,9 @@ use serde::Serialize;
 use slipway_contract::Digest;
 
 use super::{Pipeline, StepError};
-use crate::artifacts::{ArtifactError, ArtifactStore};
-use crate::domain::{Named, SourceName};
-use crate::store::{Removal, RemovedRun, Store, StoreError};
+use slipway_artifacts::{ArtifactError, ArtifactStore};
+use slipway_domain::{Named, SourceName};
+use slipway_store::{Removal, RemovedRun, Store, StoreError};
 
 /// What was written so recently may be in use before anybody says so.
 const JUST_WRITTEN: SignedDuration = SignedDuration::from_hours(1);

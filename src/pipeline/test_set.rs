@@ -7,12 +7,12 @@ use super::evaluate::{SAMPLES, document_name};
 use super::fresh_rows::with_whole_units;
 use super::policies::Policies;
 use super::{Pipeline, StepError};
-use crate::domain::{
+use slipway_domain::{
     EvaluationDigests, EvaluationRecord, Feedback, Outcome, PartWear, RowsEnd, Run, TestSetUse, Verdict, Wear,
 };
-use crate::evaluation::Evaluation;
-use crate::policy::{TestSet, Uses};
-use crate::store::NewUse;
+use slipway_gate::evaluation::Evaluation;
+use slipway_gate::policy::{TestSet, Uses};
+use slipway_store::NewUse;
 
 /// How a use may be judged.
 pub(super) struct Standing {
@@ -175,8 +175,8 @@ fn candidate_of(record: &EvaluationRecord) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Adaptivity;
-    use crate::policy::Policy;
+    use slipway_domain::Adaptivity;
+    use slipway_gate::policy::Policy;
 
     fn counted(rule: &str, parts: Vec<PartWear>, of_row: Vec<u32>) -> Counted {
         let text =

@@ -3,12 +3,12 @@
 use slipway_contract::{Digest, Fault};
 
 use super::explain;
-use crate::domain::{
+use slipway_domain::{
     Approval, CheckResult, CommitSha, CommitValues, CommitWords, Diagnostic, ExceptionNote, Holdback, Named, Origin,
     PlacedBy, Placement, Promotion, Rejection, Run, RunId, Verdict,
 };
-use crate::git::Identity;
-use crate::manifest::Values;
+use slipway_git::Identity;
+use slipway_manifest::Values;
 
 /// A model can be trained; `told` is what its policy will hardly be shown.
 pub(super) fn sound(run: &Run, told: &[Diagnostic]) -> String {

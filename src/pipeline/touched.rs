@@ -6,7 +6,7 @@ use slipway_contract::Model;
 use super::Source;
 use super::policies::folder_path;
 use super::source::{self, ModelFile, ModelFiles};
-use crate::domain::{ChangeHead, CommitSha, Run, RunCause, SourceName};
+use slipway_domain::{ChangeHead, CommitSha, Run, RunCause, SourceName};
 
 /// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
 /// folder, so that its author hears of the mistake.

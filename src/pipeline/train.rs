@@ -10,10 +10,10 @@ use super::insist::insist;
 use super::job_log::MOST_UNWRITTEN;
 use super::plan::{Plan, refused};
 use super::{Pipeline, StepError, blocking, source, texts};
-use crate::domain::{Document, Retry, Run, RunEvent};
-use crate::executor::{JobError, Provenance};
-use crate::git::{ExportLimits, SourceTree};
-use crate::store::Trained;
+use slipway_domain::{Document, Retry, Run, RunEvent};
+use slipway_executor::{JobError, Provenance};
+use slipway_git::{ExportLimits, SourceTree};
+use slipway_store::Trained;
 
 /// Name of the folder that holds the model's files in a job's folder.
 pub(super) const SOURCE: &str = "source";
@@ -146,7 +146,7 @@ impl Pipeline {
         })
         .await?;
         exported.map_err(|error| match error.retry() {
-            Retry::Never => refused(vec![crate::domain::Diagnostic::new(&run.file, error.to_string())]),
+            Retry::Never => refused(vec![slipway_domain::Diagnostic::new(&run.file, error.to_string())]),
             _ => StepError::from(error),
         })
     }

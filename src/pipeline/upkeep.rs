@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sweep::{ArtifactRetention, SweepError, Swept, remove_documents, sweep};
 use super::{NamedNow, Pipeline};
-use crate::store::{Removal, Removed, Retention, StoreError};
+use slipway_store::{Removal, Removed, Retention, StoreError};
 
 /// What is kept, and how often the rest is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::crash_point::CrashPoint;
 use super::step::Step;
 use super::{Pipeline, StepError, texts};
-use crate::domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before, spoken};
-use crate::store::{Claim, Lease, StoreError};
+use slipway_domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before, spoken};
+use slipway_store::{Claim, Lease, StoreError};
 
 /// How often a claim is extended; also how soon a worker notices that its run was called off.
 const HEARTBEAT: Duration = Duration::from_secs(1);

@@ -18,8 +18,8 @@ use super::problem::Problem;
 use super::rate::whole_seconds;
 use super::refusals::Refusal;
 use super::{SETTINGS_TOKEN, Shared};
-use crate::domain::{Actor, SourceName};
-use crate::store::{Role, StoreError, Token};
+use slipway_domain::{Actor, SourceName};
+use slipway_store::{Role, StoreError, Token};
 
 /// Longer texts are no tokens; they are not looked up.
 const LONGEST_TOKEN: usize = 512;

@@ -7,7 +7,7 @@ use super::Shared;
 use super::access::Caller;
 use super::problem::Problem;
 use crate::pipeline::Reason;
-use crate::store::NewAuditEntry;
+use slipway_store::NewAuditEntry;
 
 /// Something that a caller does.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::refusal::Refusal;
-use crate::domain::spoken;
+use slipway_domain::spoken;
 
 /// How long a client may take for a body. Forges wait 5 to 10 s for the answer to all of it.
 const SLOWEST_BODY: Duration = Duration::from_secs(20);

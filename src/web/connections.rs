@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::TrustedProxies;
-use crate::domain::spoken;
+use slipway_domain::spoken;
 
 /// How long a client may take for a request's head, and a connection may be idle between two requests.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);

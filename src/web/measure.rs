@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use super::Shared;
-use crate::domain::RunState;
-use crate::store::{Quarantined, StoreError};
+use slipway_domain::RunState;
+use slipway_store::{Quarantined, StoreError};
 
 /// The route of requests to addresses that do not exist.
 const NO_ROUTE: &str = "none";

@@ -40,13 +40,13 @@ pub use connections::{ConnectionLimits, Served};
 pub use git_server::{GitServerSettings, find_http_backend, serve_repositories};
 pub use peer::{ForwardedHeader, Network, TrustedProxies};
 
-use crate::domain::SourceName;
-use crate::forge::{Forge, Secret};
 use crate::pipeline::Pipeline;
-use crate::store::Store;
 use known::KnownSecrets;
 use rate::Buckets;
 use refusals::Refusals;
+use slipway_domain::SourceName;
+use slipway_forge::{Forge, Secret};
+use slipway_store::Store;
 
 pub use api::description as openapi;
 pub use refusals::write_refusals;

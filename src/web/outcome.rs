@@ -10,8 +10,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::Shared;
-use crate::domain::{CommitSha, Delivery, DeliveryState, EventKind, SourceName};
-use crate::store::StoreError;
+use slipway_domain::{CommitSha, Delivery, DeliveryState, EventKind, SourceName};
+use slipway_store::StoreError;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const APPLIED: HeaderName = HeaderName::from_static("preference-applied");

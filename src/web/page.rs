@@ -12,10 +12,9 @@ use super::Shared;
 use super::access::too_often;
 use super::peer::peer_of;
 use super::problem::Problem;
-use crate::domain::{Run, RunId};
-use crate::forge;
 use crate::pipeline;
-use crate::store::StoreError;
+use slipway_domain::{Run, RunId};
+use slipway_store::StoreError;
 
 /// What a page may load and do: nothing but its own picture and its own style. The key is not told to whoever is linked.
 const HEADERS: [(header::HeaderName, HeaderValue); 4] = [
@@ -83,7 +82,7 @@ impl Shared {
         self.visitors.take(&peer_of(extensions), Instant::now()).map_err(too_often)?;
         let id: RunId = id.parse().map_err(|_| no_such_page())?;
         // Guesses do not get as far as the store.
-        if !self.page_secrets.values().any(|secrets| forge::opens(secrets, id, &link.key)) {
+        if !self.page_secrets.values().any(|secrets| slipway_forge::opens(secrets, id, &link.key)) {
             return Err(no_such_page());
         }
         let run = match self.store.run(id).await {
@@ -92,7 +91,7 @@ impl Shared {
             Err(error) => return Err(error.into()),
         };
         let secrets = self.page_secrets.get(&run.source).map(Vec::as_slice).unwrap_or_default();
-        if forge::opens(secrets, id, &link.key) { Ok(run) } else { Err(no_such_page()) }
+        if slipway_forge::opens(secrets, id, &link.key) { Ok(run) } else { Err(no_such_page()) }
     }
 }
 

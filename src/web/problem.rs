@@ -10,7 +10,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::pipeline::SteerError;
-use crate::store::StoreError;
+use slipway_store::StoreError;
 
 /// The media type of problem documents.
 const MEDIA_TYPE: &str = "application/problem+json";

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::domain::{Actor, spoken};
-use crate::store::{NewAuditEntry, REFUSED};
+use slipway_domain::{Actor, spoken};
+use slipway_store::{NewAuditEntry, REFUSED};
 
 /// Repetitions within so long are one entry.
 const WINDOW: Duration = Duration::from_mins(5);

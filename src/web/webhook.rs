@@ -13,25 +13,13 @@ use jiff::Timestamp;
 use super::body;
 use super::refusal::Refusal;
 use super::{Hook, Shared, outcome};
-use crate::domain::{Delivery, Intake, Repository, SourceName};
-use crate::forge::{DeliveryName, ForgeError, Headers};
-use crate::store::StoreError;
+use slipway_domain::{Delivery, Intake, Repository, SourceName};
+use slipway_forge::{DeliveryName, ForgeError};
+use slipway_store::StoreError;
 
 /// The largest body that is verified at once, in bytes, which takes about a tenth of a millisecond. Larger ones are
 /// verified on a thread of their own, so that other requests do not wait.
 const VERIFIED_AT_ONCE: usize = 64 * 1024;
-
-impl Headers for HeaderMap {
-    fn value(&self, name: &str) -> Option<&str> {
-        let mut values = self.get_all(name).iter();
-        let value = values.next()?.to_str().ok()?;
-        values.next().is_none().then_some(value)
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.contains_key(name)
-    }
-}
 
 /// What became of a delivery at the door.
 enum Taken {

@@ -85,7 +85,7 @@ async fn a_delivery_acknowledged_right_before_a_kill_is_not_lost() {
     bench.world.git.set_faults(|faults| faults.unavailable = true);
     let zero = "0".repeat(40);
     let body = serde_json::json!({"ref": "refs/heads/main", "before": zero, "after": head}).to_string();
-    let signature = slipway::forge::Secret::new(slipway_testkit::demo::SECRET).expect("a secret").sign(body.as_bytes());
+    let signature = slipway_forge::Secret::new(slipway_testkit::demo::SECRET).expect("a secret").sign(body.as_bytes());
     let headers = [("x-slipway-event", "push"), ("x-slipway-delivery", "d-1"), ("x-hub-signature-256", &*signature)];
     let api = slipway_testkit::Api::at(address);
     let answer = api.send("POST", "/webhooks/digits", &headers, body.into_bytes()).await.expect("an answer");

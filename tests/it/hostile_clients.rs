@@ -43,7 +43,7 @@ async fn status_of(stream: &mut TcpStream) -> Option<u16> {
 
 /// A signed delivery that means nothing.
 fn delivery(id: &str) -> Vec<u8> {
-    let signature = slipway::forge::Secret::new(SECRET).expect("a secret").sign(b"{}");
+    let signature = slipway_forge::Secret::new(SECRET).expect("a secret").sign(b"{}");
     format!(
         "POST {HOOK} HTTP/1.1\r\nhost: slipway\r\nx-slipway-event: none\r\nx-slipway-delivery: {id}\r\n\
          x-hub-signature-256: {signature}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}"

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use slipway::domain::EventKind;
-use slipway::forge;
+use slipway_domain::EventKind;
 
 /// The examples of github.com in `@octokit/webhooks-examples` 7.6.1.
 const EXAMPLES: usize = 329;
@@ -26,7 +25,7 @@ fn examples() -> Option<PathBuf> {
 
 /// How many deliveries of each kind a file of examples holds, by the kind of event they are read as.
 fn read_all(file: &Path) -> BTreeMap<&'static str, usize> {
-    let github = forge::connect(forge::Settings::GitHub);
+    let github = slipway_forge::connect(slipway_forge::Settings::GitHub);
     let text = std::fs::read(file).expect("examples");
     let groups: Vec<Value> = serde_json::from_slice(&text).expect("a list of events");
     let mut counts = BTreeMap::new();

@@ -13,7 +13,7 @@ const HOOK: &str = "/webhooks/digits";
 const ZERO: &str = "0000000000000000000000000000000000000000";
 
 fn sign(body: &[u8]) -> String {
-    slipway::forge::Secret::new(SECRET).expect("a secret").sign(body)
+    slipway_forge::Secret::new(SECRET).expect("a secret").sign(body)
 }
 
 async fn deliver(api: &Api, id: &str, body: &str, signature: &str) -> Answer {
@@ -50,7 +50,7 @@ async fn missing_malformed_and_foreign_signatures_are_refused_stored_nowhere_and
         good.replace("sha256=", "sha512="),
         good[..good.len() - 2].to_owned(),
         sign(b"another body"),
-        slipway::forge::Secret::new("another secret, as long").expect("a secret").sign(body.as_bytes()),
+        slipway_forge::Secret::new("another secret, as long").expect("a secret").sign(body.as_bytes()),
     ];
     for (index, signature) in wrong.iter().enumerate() {
         let answer = deliver(&api, &format!("d-{index}"), &body, signature).await;

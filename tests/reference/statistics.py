@@ -1,6 +1,6 @@
-"""Computes the reference values of `src/policy/tests/reference.rs` with SciPy and statsmodels.
+"""Computes the reference values of `crates/gate/src/policy/tests/reference.rs` with SciPy and statsmodels.
 
-Run `pip install scipy statsmodels` and `python tests/reference/statistics.py > src/policy/tests/reference.rs`,
+Run `pip install scipy statsmodels` and `python tests/reference/statistics.py > crates/gate/src/policy/tests/reference.rs`,
 then `cargo fmt`.
 """
 

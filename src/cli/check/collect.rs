@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::form::{Severity, Told};
 use crate::cli::exit::{self, Failure};
-use crate::domain::Diagnostic;
-use crate::manifest;
 use crate::pipeline::{Checkout, largest_manifest, misnamed_model};
+use slipway_domain::Diagnostic;
 
 /// The largest file that is looked into. Larger ones are not written by hand.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -139,8 +138,8 @@ fn mentions_us(content: &[u8]) -> bool {
 }
 
 fn is_marked(path: &str, content: &[u8]) -> bool {
-    let mark = manifest::MARK_TOKEN.as_bytes();
-    content.windows(mark.len()).any(|window| window == mark) || !manifest::near_misses(path, content).is_empty()
+    let mark = slipway_manifest::MARK_TOKEN.as_bytes();
+    content.windows(mark.len()).any(|window| window == mark) || !slipway_manifest::near_misses(path, content).is_empty()
 }
 
 /// What a file says it is.

@@ -7,7 +7,7 @@ use slipway_contract::{DevicePreference, Fault, Job, JobWork, Model, TrainingJob
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::exit::{self, Failure};
-use crate::executor::{self, Executor, JobError, Limits, Provenance};
+use slipway_executor::{Executor, JobError, Limits, Provenance};
 
 /// How long the data of one model may take to be read.
 const DEADLINE: Duration = Duration::from_hours(1);
@@ -21,12 +21,13 @@ pub(super) struct DataReader {
 impl DataReader {
     /// A reader, or nothing where there is no trainer to do it.
     pub(super) fn find() -> Result<Option<Self>, Failure> {
-        let trainer = executor::trainer_beside_us().map_err(exit::defect)?;
+        let trainer = slipway_executor::trainer_beside_us().map_err(exit::defect)?;
         if !trainer.is_file() {
             return Ok(None);
         }
         let limits = Limits { deadline: DEADLINE, memory: u64::MAX };
-        let executor = executor::connect(&executor::Settings::Local { trainer, limits, of_forks: limits });
+        let executor =
+            slipway_executor::connect(&slipway_executor::Settings::Local { trainer, limits, of_forks: limits });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         Ok(Some(Self { executor, runtime }))
     }

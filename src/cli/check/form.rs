@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cli::client::encoded;
 use crate::cli::exit::{self, Failure};
 use crate::cli::output;
-use crate::domain::{Diagnostic, Position};
+use slipway_domain::{Diagnostic, Position};
 
 /// The form of the findings.
 #[derive(Debug, Clone, Copy, ValueEnum)]

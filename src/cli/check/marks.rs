@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use slipway_contract::{Fault, FaultKind};
 
 use super::collect::{Collected, Subject};
-use crate::manifest::{self, Field};
+use slipway_manifest::Field;
 
 /// The models that manifests mark, each with whether its digest is among what is marked.
 pub(super) struct Marks(BTreeMap<String, bool>);
@@ -16,7 +16,7 @@ impl Marks {
         let mut models: BTreeMap<String, bool> = BTreeMap::new();
         for file in collected.iter().flat_map(|part| &part.files) {
             let Subject::Manifest(content) = &file.subject else { continue };
-            for marker in manifest::markers(&file.path, content).unwrap_or_default() {
+            for marker in slipway_manifest::markers(&file.path, content).unwrap_or_default() {
                 *models.entry(marker.model).or_default() |= marker.field == Field::Digest;
             }
         }

@@ -15,13 +15,12 @@ use slipway_contract::Digest;
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config;
-use crate::domain::{Diagnostic, version_of};
-use crate::manifest;
 use crate::pipeline::{Findings, Repository, fault_place as locate, misnamed_model};
 use collect::{Collected, File, Subject};
 use data::DataReader;
 use form::{Form, Severity, Told};
 use marks::Marks;
+use slipway_domain::{Diagnostic, version_of};
 
 /// Check models, policies, marked manifests and server settings, as a server would; find all mistakes of all files.
 #[derive(Debug, Args)]
@@ -156,11 +155,12 @@ fn examine_file(repository: &Repository<'_>, part: &Collected, File { path, subj
 /// Marks that could not be followed, and lines that only look like marks.
 fn examine_manifest(path: &str, content: &[u8]) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> =
-        manifest::near_misses(path, content).into_iter().map(|near| near.diagnostic).collect();
-    match manifest::markers(path, content) {
+        slipway_manifest::near_misses(path, content).into_iter().map(|near| near.diagnostic).collect();
+    match slipway_manifest::markers(path, content) {
         Ok(markers) => {
             let models: BTreeSet<String> = markers.into_iter().map(|marker| marker.model).collect();
-            let refused = models.iter().filter_map(|model| manifest::set(path, content, model, &some_values()).err());
+            let refused =
+                models.iter().filter_map(|model| slipway_manifest::set(path, content, model, &some_values()).err());
             found.extend(refused.map(|refusal| refusal.diagnostic().clone()));
         }
         Err(refusal) => found.push(refusal.diagnostic().clone()),
@@ -169,9 +169,9 @@ fn examine_manifest(path: &str, content: &[u8]) -> Vec<Diagnostic> {
 }
 
 /// Values of the forms that promotions write: whether a place can take one does not hang on which.
-fn some_values() -> manifest::Values {
+fn some_values() -> slipway_manifest::Values {
     let artifact = Digest::of(b"");
-    manifest::Values {
+    slipway_manifest::Values {
         uri: format!("s3://models/{}", artifact.short()),
         digest: artifact.to_string(),
         version: version_of(Timestamp::UNIX_EPOCH, &artifact),

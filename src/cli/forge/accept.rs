@@ -5,9 +5,8 @@ use clap::Args;
 use crate::cli::beside::{Beside, failed, work};
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::output;
-use crate::domain::{Actor, ForgeId, Repository, SourceName};
-use crate::forge;
-use crate::store::{Learned, NewAuditEntry};
+use slipway_domain::{Actor, ForgeId, Repository, SourceName};
+use slipway_store::{Learned, NewAuditEntry};
 
 /// Make another repository the one that a source is.
 ///
@@ -34,7 +33,7 @@ impl Accept {
             let all = all.join(", ");
             return Err(exit::invalid(format!("the server's settings name no source `{wish}`, only {all}")));
         };
-        if source.forge == forge::Settings::Plain {
+        if source.forge == slipway_forge::Settings::Plain {
             return Err(exit::invalid(format!("`{name}` lives on a plain git server, which has no identifiers")));
         }
         if let Some(set) = source.repository_id.as_ref().filter(|set| **set != id) {

@@ -8,9 +8,8 @@ use crate::cli::beside::Beside;
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::form::Form;
 use crate::config::{Settings, Source};
-use crate::domain::SourceName;
-use crate::forge;
-use crate::forge::{Finding, ForgeApi, HookPlace, Standing, Subject};
+use slipway_domain::SourceName;
+use slipway_forge::{Finding, ForgeApi, HookPlace, Standing, Subject};
 
 /// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead.
 ///
@@ -70,7 +69,7 @@ impl Check {
         for (name, source) in settings.sources.iter().filter(|(name, _)| named(name)) {
             let place = place_of(&settings, name, source);
             let findings = source.api.as_deref().map(|api| runtime.block_on(api.examine(Some(&place))));
-            let identity = (source.forge != forge::Settings::Plain).then(|| {
+            let identity = (source.forge != slipway_forge::Settings::Plain).then(|| {
                 let api = source.api.as_deref().filter(|_| findings.iter().flatten().all(is_no_obstacle));
                 let found = api.map(|api| runtime.block_on(api.repository()));
                 identity::finding(name, source, pinned.get(name), found)

@@ -11,9 +11,9 @@ use tokio::net::TcpListener;
 
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::output;
-use crate::domain::Retry;
-use crate::forge::{ApiError, AppForm, NewApp, Purpose, RegisteredApp};
 use crate::web::{Registration, wait_for_code};
+use slipway_domain::Retry;
+use slipway_forge::{ApiError, AppForm, NewApp, Purpose, RegisteredApp};
 
 /// How long somebody may take with GitHub's form. Its codes hold for an hour.
 const PATIENCE: Duration = Duration::from_hours(1);

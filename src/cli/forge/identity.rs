@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use crate::cli::beside::{failed, work};
 use crate::cli::exit::Failure;
 use crate::config::{Settings, Source};
-use crate::domain::{Repository, SourceName};
-use crate::forge::{ApiError, Finding, Standing, Subject};
-use crate::store;
-use crate::store::PinnedRepository;
+use slipway_domain::{Repository, SourceName};
+use slipway_forge::{ApiError, Finding, Standing, Subject};
+use slipway_store::PinnedRepository;
 
 /// The repositories that sources are known to be, if there is a store already.
 pub(super) fn pinned(settings: &Settings) -> Result<BTreeMap<SourceName, PinnedRepository>, Failure> {
-    if matches!(&settings.store, store::Settings::Sqlite { file } if !file.exists()) {
+    if matches!(&settings.store, slipway_store::Settings::Sqlite { file } if !file.exists()) {
         return Ok(BTreeMap::new());
     }
     work(settings, async |store| {

@@ -11,7 +11,7 @@ use super::next::quoted_path;
 use super::specification::{manifest, schema_line};
 use crate::cli::check;
 use crate::cli::exit::{self, Failure};
-use crate::yaml::scalar_of;
+use slipway_yaml::scalar_of;
 
 /// The name of the git remote that leads to the bare repository.
 pub(super) const REMOTE: &str = "slipway";
@@ -24,7 +24,7 @@ const SECRETS: [&str; 3] = [WEBHOOK_SECRET, "git-password", TOKEN];
 /// The settings, as the other commands look for them.
 pub(super) const SETTINGS: &str = "slipway-server.yaml";
 /// How much of settings that are there is read, in bytes: as much as servers read.
-const LARGEST_SETTINGS: u64 = crate::yaml::MAX_BYTES as u64;
+const LARGEST_SETTINGS: u64 = slipway_yaml::MAX_BYTES as u64;
 /// The one environment.
 pub(super) const ENVIRONMENT: &str = "staging";
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::specification::{Chosen, schema_line};
 use super::table::shown;
-use crate::policy::Policy;
-use crate::yaml::scalar_of;
+use slipway_gate::policy::Policy;
+use slipway_yaml::scalar_of;
 
 /// Above this share of one class, accuracy says little of the others.
 const LARGEST_MAJORITY: f64 = 0.8;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::yaml::scalar_of;
+use slipway_yaml::scalar_of;
 
 use super::columns::LeftOut;
 use super::table::shown;

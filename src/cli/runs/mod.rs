@@ -10,7 +10,7 @@ use super::exit::{self, Exit, Failure};
 use super::output;
 use super::repeat::Watch;
 use super::watch;
-use crate::domain::{RunId, RunState};
+use slipway_domain::{RunId, RunState};
 use text::{explain, list, log, show};
 pub(super) use text::{log_line, show as show_run, transition};
 

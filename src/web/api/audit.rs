@@ -10,7 +10,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Query, number};
 use super::{Answer, cursor, page};
-use crate::store;
 use crate::web::Shared;
 use crate::web::access::Admin;
 use crate::web::problem::AdminProblems;
@@ -38,10 +37,10 @@ pub(super) struct AuditEntry {
     digest: String,
 }
 
-impl From<store::AuditEntry> for AuditEntry {
-    fn from(entry: store::AuditEntry) -> Self {
+impl From<slipway_store::AuditEntry> for AuditEntry {
+    fn from(entry: slipway_store::AuditEntry) -> Self {
         let refused = entry.is_refused();
-        let store::AuditEntry { number, at, actor, action, target, detail, previous, digest } = entry;
+        let slipway_store::AuditEntry { number, at, actor, action, target, detail, previous, digest } = entry;
         Self { number, at, actor: actor.as_str().to_owned(), action, refused, target, detail, previous, digest }
     }
 }

@@ -14,12 +14,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{DeliveryOf, NoParameters, Query};
 use super::words::DeliveryState;
 use super::{Answer, cursor, page};
-use crate::domain::{self, SourceName};
-use crate::store::{DeliveryFilter, DeliveryHead, StoreError, StoredDelivery};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
 use crate::web::problem::{ListProblems, Problem, ReadProblems, SteerProblems};
+use slipway_domain::SourceName;
+use slipway_store::{DeliveryFilter, DeliveryHead, StoreError, StoredDelivery};
 
 /// One webhook, and how far its reading has come.
 #[derive(Serialize, ToSchema)]
@@ -62,8 +62,8 @@ impl From<DeliveryHead> for DeliverySummary {
     }
 }
 
-fn postponed(state: domain::DeliveryState, attempts: u64, due_at: Timestamp) -> Option<Timestamp> {
-    (state == domain::DeliveryState::Pending && attempts > 0).then_some(due_at)
+fn postponed(state: slipway_domain::DeliveryState, attempts: u64, due_at: Timestamp) -> Option<Timestamp> {
+    (state == slipway_domain::DeliveryState::Pending && attempts > 0).then_some(due_at)
 }
 
 /// A page of deliveries, newest first.
@@ -103,7 +103,7 @@ enum Encoding {
 impl From<StoredDelivery> for DeliveryDetail {
     fn from(stored: StoredDelivery) -> Self {
         let StoredDelivery { delivery, state, note, attempts, due_at, settled_at } = stored;
-        let domain::Delivery { source, id, event, headers, body, received_at } = delivery;
+        let slipway_domain::Delivery { source, id, event, headers, body, received_at } = delivery;
         let size = body.len();
         let (encoding, body) = match String::from_utf8(body) {
             Ok(text) => (Encoding::Utf8, text),
@@ -153,7 +153,7 @@ pub(super) async fn list(
     let filter = DeliveryFilter {
         scope: caller.scope(),
         source,
-        state: state.map(domain::DeliveryState::from),
+        state: state.map(slipway_domain::DeliveryState::from),
         before: cursor::read(cursor.as_deref())?,
     };
     let mut heads = shared.store.deliveries(&filter, limit + 1).await?;

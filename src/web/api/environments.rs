@@ -14,10 +14,10 @@ use super::Answer;
 use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query};
 use super::placement::{Approval, Hold, ModelState, Named, Placement, UnderWay};
 use super::rules::Rules;
-use crate::domain::{self, SourceName};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{EnvironmentProblems, ListProblems, Problem};
+use slipway_domain::SourceName;
 
 /// Placements that are listed of one model.
 const MOST_PLACEMENTS: u32 = 500;
@@ -257,7 +257,7 @@ impl Shared {
         &self,
         caller: &Caller,
         name: &SourceName,
-        holds: &[domain::Hold],
+        holds: &[slipway_domain::Hold],
     ) -> Result<Vec<ModelState>, Problem> {
         let mut models: BTreeMap<String, ModelState> = BTreeMap::new();
         for placed in self.store.placements(name).await? {

@@ -13,11 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::{Query, number};
 use super::follow::{Feed, News, follow as follow_feed, place};
 use super::words::RunState;
-use crate::domain;
-use crate::store::{Change, StoreError};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{ListProblems, Problem};
+use slipway_store::{Change, StoreError};
 
 /// Moves that are read at a time.
 const TOGETHER: u32 = 200;
@@ -45,7 +44,7 @@ pub(super) struct RunChange {
 impl From<Change> for RunChange {
     fn from(change: Change) -> Self {
         let Change { sequence, run, source, model, transition } = change;
-        let domain::Transition { from, to, at, cause, actor } = transition;
+        let slipway_domain::Transition { from, to, at, cause, actor } = transition;
         Self {
             sequence,
             run: run.as_uuid(),

@@ -5,8 +5,8 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::{RunId, SourceName};
 use crate::web::problem::Problem;
+use slipway_domain::{RunId, SourceName};
 
 /// The parameters of a query. Their type has to refuse unknown ones.
 pub(super) struct Query<T>(pub(super) T);

@@ -12,11 +12,11 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::unfold;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::domain::Retry;
-use crate::store::StoreError;
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::Problem;
+use slipway_domain::Retry;
+use slipway_store::StoreError;
 
 /// The media type of server-sent events.
 pub(super) const MEDIA_TYPE: &str = "text/event-stream";

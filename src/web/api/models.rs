@@ -11,12 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::extract::Query;
 use super::run::RunSummary;
 use super::{Answer, cursor, page};
-use crate::domain;
-use crate::domain::SourceName;
-use crate::store::{ModelCursor, ModelRuns};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::ListProblems;
+use slipway_domain::SourceName;
+use slipway_store::{ModelCursor, ModelRuns};
 
 /// A model of a source.
 #[derive(Serialize, ToSchema)]
@@ -45,8 +44,8 @@ struct Promoted {
     at: Timestamp,
 }
 
-impl From<&domain::Run> for Promoted {
-    fn from(run: &domain::Run) -> Self {
+impl From<&slipway_domain::Run> for Promoted {
+    fn from(run: &slipway_domain::Run) -> Self {
         Self {
             run: run.id.to_string(),
             head: run.head.to_string(),

@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::words::RunState;
-use crate::domain;
 
 /// A model in an environment.
 #[derive(Serialize, ToSchema)]
@@ -121,11 +120,11 @@ impl ModelState {
         Self { model: model.to_owned(), owner: None, now: None, rejected: None, holds, under_way }
     }
 
-    pub(super) fn owned(&mut self, owner: &domain::SourceName) {
+    pub(super) fn owned(&mut self, owner: &slipway_domain::SourceName) {
         self.owner = Some(owner.to_string());
     }
 
-    pub(super) fn placed(&mut self, placed: &domain::Placement) {
+    pub(super) fn placed(&mut self, placed: &slipway_domain::Placement) {
         self.now = Some(placed.into());
     }
 
@@ -137,7 +136,7 @@ impl ModelState {
         self.holds.push(hold);
     }
 
-    pub(super) fn rejected(&mut self, rejection: &domain::Rejection) {
+    pub(super) fn rejected(&mut self, rejection: &slipway_domain::Rejection) {
         let artifact = self.now.as_ref().and_then(|now| now.named.artifact.as_deref());
         if artifact == Some(rejection.artifact.as_str()) {
             self.rejected = Some(format!("{}: {}", rejection.actor, rejection.reason));
@@ -145,12 +144,12 @@ impl ModelState {
     }
 }
 
-impl From<&domain::Placement> for Placement {
-    fn from(placed: &domain::Placement) -> Self {
+impl From<&slipway_domain::Placement> for Placement {
+    fn from(placed: &slipway_domain::Placement) -> Self {
         let (run, hand) = match &placed.by {
-            domain::PlacedBy::Run(run) => (Some(run.to_string()), None),
-            domain::PlacedBy::Hand(author) => (None, Some(author.clone())),
-            domain::PlacedBy::Unknown => (None, None),
+            slipway_domain::PlacedBy::Run(run) => (Some(run.to_string()), None),
+            slipway_domain::PlacedBy::Hand(author) => (None, Some(author.clone())),
+            slipway_domain::PlacedBy::Unknown => (None, None),
         };
         Self {
             named: (&placed.named).into(),
@@ -163,18 +162,18 @@ impl From<&domain::Placement> for Placement {
     }
 }
 
-impl From<&domain::Named> for Named {
-    fn from(named: &domain::Named) -> Self {
+impl From<&slipway_domain::Named> for Named {
+    fn from(named: &slipway_domain::Named) -> Self {
         let unclear = match named {
-            domain::Named::Unclear(reason) => Some(reason.clone()),
-            domain::Named::Nothing | domain::Named::Artifact(_) => None,
+            slipway_domain::Named::Unclear(reason) => Some(reason.clone()),
+            slipway_domain::Named::Nothing | slipway_domain::Named::Artifact(_) => None,
         };
         Self { artifact: named.artifact().map(ToString::to_string), unclear }
     }
 }
 
 impl UnderWay {
-    pub(super) fn of(run: &domain::Run, approvals: Vec<Approval>) -> Self {
+    pub(super) fn of(run: &slipway_domain::Run, approvals: Vec<Approval>) -> Self {
         Self {
             run: run.id.to_string(),
             state: run.state.into(),
@@ -187,31 +186,31 @@ impl UnderWay {
     }
 }
 
-impl From<&domain::Holdback> for Holdback {
-    fn from(held: &domain::Holdback) -> Self {
-        let domain::Holdback { rule, reason, earliest } = held.clone();
+impl From<&slipway_domain::Holdback> for Holdback {
+    fn from(held: &slipway_domain::Holdback) -> Self {
+        let slipway_domain::Holdback { rule, reason, earliest } = held.clone();
         let rule = match rule {
-            domain::Rule::After => Rule::After,
-            domain::Rule::Approval => Rule::Approval,
-            domain::Rule::Window => Rule::Window,
-            domain::Rule::Freeze => Rule::Freeze,
-            domain::Rule::Hold => Rule::Hold,
-            domain::Rule::Request => Rule::Request,
+            slipway_domain::Rule::After => Rule::After,
+            slipway_domain::Rule::Approval => Rule::Approval,
+            slipway_domain::Rule::Window => Rule::Window,
+            slipway_domain::Rule::Freeze => Rule::Freeze,
+            slipway_domain::Rule::Hold => Rule::Hold,
+            slipway_domain::Rule::Request => Rule::Request,
         };
         Self { rule, reason, earliest }
     }
 }
 
-impl From<&domain::Approval> for Approval {
-    fn from(approval: &domain::Approval) -> Self {
-        let domain::Approval { person, actor, at, .. } = approval.clone();
+impl From<&slipway_domain::Approval> for Approval {
+    fn from(approval: &slipway_domain::Approval) -> Self {
+        let slipway_domain::Approval { person, actor, at, .. } = approval.clone();
         Self { person, actor: actor.to_string(), at }
     }
 }
 
-impl From<&domain::Hold> for Hold {
-    fn from(hold: &domain::Hold) -> Self {
-        let domain::Hold { environment: _, model, actor, reason, at, until } = hold.clone();
+impl From<&slipway_domain::Hold> for Hold {
+    fn from(hold: &slipway_domain::Hold) -> Self {
+        let slipway_domain::Hold { environment: _, model, actor, reason, at, until } = hold.clone();
         Self { model, actor: actor.to_string(), reason, at, until }
     }
 }

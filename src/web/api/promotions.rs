@@ -15,12 +15,12 @@ use super::Answer;
 use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, Sent};
 use super::placement::Hold;
 use super::run::RunDetail;
-use crate::domain::{RunId, SourceName};
 use crate::pipeline::{self, Reason};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
 use crate::web::problem::{EnvironmentProblems, Problem};
+use slipway_domain::{RunId, SourceName};
 
 /// What is approved.
 #[derive(Deserialize, ToSchema)]

@@ -10,11 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{NoParameters, Query, RowOf};
 use super::{Answer, page};
-use crate::store::{self, StoreError};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
 use crate::web::problem::{ListProblems, Problem, SteerProblems};
+use slipway_store::StoreError;
 
 /// A row that cannot be read: written by a newer server, or damaged. It stays as it is, and everything else is served.
 #[derive(Serialize, ToSchema)]
@@ -32,9 +32,9 @@ pub(super) struct QuarantinedRow {
     since: Timestamp,
 }
 
-impl From<store::Quarantined> for QuarantinedRow {
-    fn from(row: store::Quarantined) -> Self {
-        let store::Quarantined { kind, key, source, reason, since } = row;
+impl From<slipway_store::Quarantined> for QuarantinedRow {
+    fn from(row: slipway_store::Quarantined) -> Self {
+        let slipway_store::Quarantined { kind, key, source, reason, since } = row;
         Self { kind, key, source: source.map(String::from), reason, since }
     }
 }

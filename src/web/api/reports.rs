@@ -10,12 +10,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{NoParameters, Query, ReportOf};
 use super::{Answer, cursor, page};
-use crate::domain::SourceName;
-use crate::store::{self, ReportFilter, ReportHead, StoreError};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
 use crate::web::problem::{ListProblems, Problem, SteerProblems};
+use slipway_domain::SourceName;
+use slipway_store::{ReportFilter, ReportHead, StoreError};
 
 /// How far a report has come: the forge is to be told, was told, says that it cannot be told until a person does something,
 /// or nobody wants it to be told.
@@ -28,18 +28,18 @@ pub(super) enum ReportState {
     Skipped,
 }
 
-impl From<store::ReportStatus> for ReportState {
-    fn from(status: store::ReportStatus) -> Self {
+impl From<slipway_store::ReportStatus> for ReportState {
+    fn from(status: slipway_store::ReportStatus) -> Self {
         match status {
-            store::ReportStatus::Behind => Self::Behind,
-            store::ReportStatus::Reported => Self::Reported,
-            store::ReportStatus::Refused => Self::Refused,
-            store::ReportStatus::Skipped => Self::Skipped,
+            slipway_store::ReportStatus::Behind => Self::Behind,
+            slipway_store::ReportStatus::Reported => Self::Reported,
+            slipway_store::ReportStatus::Refused => Self::Refused,
+            slipway_store::ReportStatus::Skipped => Self::Skipped,
         }
     }
 }
 
-impl From<ReportState> for store::ReportStatus {
+impl From<ReportState> for slipway_store::ReportStatus {
     fn from(state: ReportState) -> Self {
         match state {
             ReportState::Behind => Self::Behind,
@@ -83,7 +83,7 @@ pub(super) struct ReportSummary {
 
 impl From<ReportHead> for ReportSummary {
     fn from(head: ReportHead) -> Self {
-        let run = head.run().map(crate::domain::RunId::as_uuid);
+        let run = head.run().map(slipway_domain::RunId::as_uuid);
         let ReportHead {
             id,
             source,
@@ -178,7 +178,8 @@ pub(super) async fn list(
     if before.as_ref().is_some_and(|(place, id)| i64::try_from(*place).is_err() || id.contains('\0')) {
         return Err(Problem::bad_request("`cursor` is none that this list answered with `next`"));
     }
-    let filter = ReportFilter { scope: caller.scope(), source, status: state.map(store::ReportStatus::from), before };
+    let filter =
+        ReportFilter { scope: caller.scope(), source, status: state.map(slipway_store::ReportStatus::from), before };
     let mut heads = shared.store.reports(&filter, limit + 1).await?;
     let next = cursor::cut(&mut heads, limit, |head| head.place.clone());
     Ok(Json(ReportList { reports: heads.into_iter().map(ReportSummary::from).collect(), next }))

@@ -4,8 +4,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain;
-
 /// What is demanded of a promotion.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Rules {
@@ -56,11 +54,11 @@ struct Freeze {
     reason: String,
 }
 
-impl From<&domain::Rules> for Rules {
-    fn from(rules: &domain::Rules) -> Self {
-        let domain::Rules { after, approvals, windows, freezes } = rules;
-        let freeze = |freeze: &domain::Freeze| {
-            let domain::Freeze { from, until, reason } = freeze.clone();
+impl From<&slipway_domain::Rules> for Rules {
+    fn from(rules: &slipway_domain::Rules) -> Self {
+        let slipway_domain::Rules { after, approvals, windows, freezes } = rules;
+        let freeze = |freeze: &slipway_domain::Freeze| {
+            let slipway_domain::Freeze { from, until, reason } = freeze.clone();
             Freeze { from, until, reason }
         };
         Self {
@@ -74,12 +72,12 @@ impl From<&domain::Rules> for Rules {
     }
 }
 
-impl From<&domain::After> for After {
-    fn from(after: &domain::After) -> Self {
-        let domain::After { environments, need, soak } = after;
+impl From<&slipway_domain::After> for After {
+    fn from(after: &slipway_domain::After) -> Self {
+        let slipway_domain::After { environments, need, soak } = after;
         let need = match need {
-            domain::Need::All => Need::All,
-            domain::Need::Any => Need::Any,
+            slipway_domain::Need::All => Need::All,
+            slipway_domain::Need::Any => Need::Any,
         };
         let environments = environments.iter().map(ToString::to_string).collect();
         Self { environments, need, soak_seconds: soak.as_secs() }

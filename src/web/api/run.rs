@@ -7,12 +7,11 @@ use utoipa::ToSchema;
 use super::placement::Holdback;
 use super::verdict::Verdict;
 use super::words::RunState;
-use crate::domain;
 use crate::pipeline;
-use crate::store::QueuePlace;
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::Problem;
+use slipway_store::QueuePlace;
 
 /// A run: one reaction to one revision of one model.
 #[derive(Serialize, ToSchema)]
@@ -71,8 +70,8 @@ pub(super) struct RunSummary {
     updated_at: Timestamp,
 }
 
-impl From<&domain::Run> for RunSummary {
-    fn from(run: &domain::Run) -> Self {
+impl From<&slipway_domain::Run> for RunSummary {
+    fn from(run: &slipway_domain::Run) -> Self {
         let text = |value: &Option<slipway_contract::Digest>| value.as_ref().map(ToString::to_string);
         Self {
             id: run.id.to_string(),
@@ -85,7 +84,9 @@ impl From<&domain::Run> for RunSummary {
             head: run.head.to_string(),
             environment: run.environment.to_string(),
             follows: run.origin.as_ref().map(|origin| match origin {
-                domain::Origin::Promotion { of: run } | domain::Origin::Rollback { to: run, .. } => run.to_string(),
+                slipway_domain::Origin::Promotion { of: run } | slipway_domain::Origin::Rollback { to: run, .. } => {
+                    run.to_string()
+                }
             }),
             state: run.state.into(),
             reason: run.reason.clone(),
@@ -214,35 +215,35 @@ struct Queue {
     due_at: Option<Timestamp>,
 }
 
-impl From<&domain::Diagnostic> for Diagnostic {
-    fn from(diagnostic: &domain::Diagnostic) -> Self {
-        let domain::Diagnostic { file, position, message, help } = diagnostic.clone();
+impl From<&slipway_domain::Diagnostic> for Diagnostic {
+    fn from(diagnostic: &slipway_domain::Diagnostic) -> Self {
+        let slipway_domain::Diagnostic { file, position, message, help } = diagnostic.clone();
         let (line, column) = position.map(|position| (position.line, position.column)).unzip();
         Self { file, line, column, message, help }
     }
 }
 
-impl From<&domain::TrainingCost> for Cost {
-    fn from(cost: &domain::TrainingCost) -> Self {
-        let domain::TrainingCost { seconds, device, parameters, bytes } = cost.clone();
+impl From<&slipway_domain::TrainingCost> for Cost {
+    fn from(cost: &slipway_domain::TrainingCost) -> Self {
+        let slipway_domain::TrainingCost { seconds, device, parameters, bytes } = cost.clone();
         Self { seconds, device, parameters, bytes }
     }
 }
 
-impl From<&domain::ProposedPolicy> for ProposedPolicy {
-    fn from(proposed: &domain::ProposedPolicy) -> Self {
-        let domain::ProposedPolicy { file, difference, sentence } = proposed.clone();
+impl From<&slipway_domain::ProposedPolicy> for ProposedPolicy {
+    fn from(proposed: &slipway_domain::ProposedPolicy) -> Self {
+        let slipway_domain::ProposedPolicy { file, difference, sentence } = proposed.clone();
         Self { file, difference, sentence }
     }
 }
 
-impl From<&domain::EvaluationRecord> for Evaluation {
-    fn from(evaluation: &domain::EvaluationRecord) -> Self {
-        let files = |digests: &domain::EvaluationDigests| EvaluationFiles {
+impl From<&slipway_domain::EvaluationRecord> for Evaluation {
+    fn from(evaluation: &slipway_domain::EvaluationRecord) -> Self {
+        let files = |digests: &slipway_domain::EvaluationDigests| EvaluationFiles {
             report: digests.report.to_string(),
             predictions: digests.predictions.to_string(),
         };
-        let domain::EvaluationRecord { candidate, champion, champion_unusable, .. } = evaluation;
+        let slipway_domain::EvaluationRecord { candidate, champion, champion_unusable, .. } = evaluation;
         Self {
             candidate: files(candidate),
             champion: champion.as_ref().map(files),
@@ -251,9 +252,9 @@ impl From<&domain::EvaluationRecord> for Evaluation {
     }
 }
 
-impl From<domain::Transition> for Transition {
-    fn from(transition: domain::Transition) -> Self {
-        let domain::Transition { from, to, at, cause, actor } = transition;
+impl From<slipway_domain::Transition> for Transition {
+    fn from(transition: slipway_domain::Transition) -> Self {
+        let slipway_domain::Transition { from, to, at, cause, actor } = transition;
         Self { from: from.map(RunState::from), to: to.into(), at, cause, actor: actor.as_str().to_owned() }
     }
 }
@@ -316,7 +317,7 @@ impl From<pipeline::Explanation> for Explanation {
 
 impl Shared {
     /// A run with its way so far. Figures that are kept from authors are shown to those who may read the audit log.
-    pub(super) async fn run_detail(&self, caller: &Caller, run: &domain::Run) -> Result<RunDetail, Problem> {
+    pub(super) async fn run_detail(&self, caller: &Caller, run: &slipway_domain::Run) -> Result<RunDetail, Problem> {
         let seen;
         let run = if caller.is_auditor() {
             run

@@ -15,11 +15,11 @@ use super::extract::{Query, RunOf, number};
 use super::follow::{Feed, MEDIA_TYPE, News, follow, place};
 use super::page;
 use super::words::RunState;
-use crate::domain::RunId;
-use crate::store::{self, StoreError};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{Problem, ReadProblems};
+use slipway_domain::RunId;
+use slipway_store::StoreError;
 
 /// Lines that are read at a time while a log is followed.
 const TOGETHER: u32 = 200;
@@ -34,9 +34,9 @@ pub(super) struct LogLine {
     line: String,
 }
 
-impl From<store::LogLine> for LogLine {
-    fn from(line: store::LogLine) -> Self {
-        let store::LogLine { number, at, line } = line;
+impl From<slipway_store::LogLine> for LogLine {
+    fn from(line: slipway_store::LogLine) -> Self {
+        let slipway_store::LogLine { number, at, line } = line;
         Self { number, at, line }
     }
 }
@@ -89,7 +89,7 @@ struct End {
     state: RunState,
 }
 
-fn event(line: store::LogLine) -> Event {
+fn event(line: slipway_store::LogLine) -> Event {
     let id = line.number.to_string();
     let text = serde_json::to_string(&LogLine::from(line)).expect("a line is made of texts and numbers");
     Event::default().event("line").id(id).data(text)

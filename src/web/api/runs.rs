@@ -12,11 +12,11 @@ use super::extract::{NoParameters, Query, RunOf, plain_text};
 use super::run::{Explanation, RunDetail, RunSummary};
 use super::words::RunState;
 use super::{Answer, cursor, page};
-use crate::domain::{self, CommitSha, RunId, SourceName};
-use crate::store::{RunCursor, RunFilter, StoreError};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{ListProblems, Problem, ReadProblems};
+use slipway_domain::{CommitSha, RunId, SourceName};
+use slipway_store::{RunCursor, RunFilter, StoreError};
 
 /// A page of runs, newest first.
 #[derive(Serialize, ToSchema)]
@@ -73,7 +73,7 @@ pub(super) async fn list(
         scope: caller.scope(),
         source,
         model: model.map(|model| plain_text("`model`", &model)).transpose()?,
-        state: state.map(domain::RunState::from),
+        state: state.map(slipway_domain::RunState::from),
         head,
         stalled,
         before: before.map(|(created_at, id)| RunCursor { created_at, id }),
@@ -85,7 +85,7 @@ pub(super) async fn list(
 
 impl Shared {
     /// A run, if the caller's token covers its source.
-    pub(super) async fn run_for(&self, caller: &Caller, id: RunId) -> Result<domain::Run, Problem> {
+    pub(super) async fn run_for(&self, caller: &Caller, id: RunId) -> Result<slipway_domain::Run, Problem> {
         let run = self.store.run(id).await?;
         self.demand_source(caller, &run.source, StoreError::NoSuchRun { run: id }).await?;
         Ok(run)

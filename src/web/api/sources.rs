@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 
 use super::Answer;
 use super::extract::{NoParameters, Query};
-use crate::store::PinnedRepository;
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::ListProblems;
+use slipway_store::PinnedRepository;
 
 /// A repository that is served.
 #[derive(Serialize, ToSchema)]

@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use super::Answer;
 use super::extract::{NoParameters, Query, RunOf, Sent, plain_text};
 use super::run::RunDetail;
-use crate::domain::{CommitSha, SourceName};
 use crate::web::Shared;
 use crate::web::access::Operator;
 use crate::web::audit::Action;
 use crate::web::problem::{EnvironmentProblems, Problem, SteerProblems};
+use slipway_domain::{CommitSha, SourceName};
 
 /// What is begun.
 #[derive(Deserialize, ToSchema)]

@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 use super::Answer;
 use super::extract::{NoParameters, Query};
 use super::words::Role;
-use crate::store;
 use crate::web::Shared;
 use crate::web::access::Admin;
 use crate::web::problem::AdminProblems;
@@ -34,9 +33,9 @@ pub(super) struct Token {
     revoked_at: Option<Timestamp>,
 }
 
-impl From<store::Token> for Token {
-    fn from(token: store::Token) -> Self {
-        let store::Token { name, role, sources, created_at, expires_at, revoked_at } = token;
+impl From<slipway_store::Token> for Token {
+    fn from(token: slipway_store::Token) -> Self {
+        let slipway_store::Token { name, role, sources, created_at, expires_at, revoked_at } = token;
         let sources = sources.into_iter().map(String::from).collect();
         Self { name, role: role.into(), sources, created_at, expires_at, revoked_at }
     }

@@ -3,8 +3,6 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain;
-
 /// What the gate says of a candidate.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Verdict {
@@ -56,16 +54,16 @@ enum Feedback {
     Verdict,
 }
 
-impl From<&domain::TestSetUse> for TestSet {
-    fn from(told: &domain::TestSetUse) -> Self {
-        let domain::TestSetUse { rows, number, allowed, feedback, used_up } = told;
+impl From<&slipway_domain::TestSetUse> for TestSet {
+    fn from(told: &slipway_domain::TestSetUse) -> Self {
+        let slipway_domain::TestSetUse { rows, number, allowed, feedback, used_up } = told;
         Self {
             rows: rows.to_string(),
             number: *number,
             uses: *allowed,
             feedback: match feedback {
-                domain::Feedback::Figures => Feedback::Figures,
-                domain::Feedback::Verdict => Feedback::Verdict,
+                slipway_domain::Feedback::Figures => Feedback::Figures,
+                slipway_domain::Feedback::Verdict => Feedback::Verdict,
             },
             used_up: *used_up,
         }
@@ -174,14 +172,14 @@ struct Exception {
     place: String,
 }
 
-impl From<&domain::Verdict> for Verdict {
-    fn from(verdict: &domain::Verdict) -> Self {
+impl From<&slipway_domain::Verdict> for Verdict {
+    fn from(verdict: &slipway_domain::Verdict) -> Self {
         Self {
             outcome: match verdict.outcome {
-                domain::Outcome::Pass => Outcome::Pass,
-                domain::Outcome::Fail => Outcome::Fail,
-                domain::Outcome::Inconclusive => Outcome::Inconclusive,
-                domain::Outcome::NeedsApproval => Outcome::NeedsApproval,
+                slipway_domain::Outcome::Pass => Outcome::Pass,
+                slipway_domain::Outcome::Fail => Outcome::Fail,
+                slipway_domain::Outcome::Inconclusive => Outcome::Inconclusive,
+                slipway_domain::Outcome::NeedsApproval => Outcome::NeedsApproval,
             },
             summary: verdict.summary(),
             policy: verdict.policy.clone(),
@@ -197,15 +195,15 @@ impl From<&domain::Verdict> for Verdict {
     }
 }
 
-impl From<&domain::Floor> for Floor {
-    fn from(floor: &domain::Floor) -> Self {
-        let domain::Floor { policy, digest } = floor;
+impl From<&slipway_domain::Floor> for Floor {
+    fn from(floor: &slipway_domain::Floor) -> Self {
+        let slipway_domain::Floor { policy, digest } = floor;
         Self { policy: policy.clone(), digest: digest.to_string() }
     }
 }
 
-impl From<&domain::CheckResult> for Check {
-    fn from(check: &domain::CheckResult) -> Self {
+impl From<&slipway_domain::CheckResult> for Check {
+    fn from(check: &slipway_domain::CheckResult) -> Self {
         Self {
             name: check.name.clone(),
             owner: check.owner.clone(),
@@ -226,23 +224,23 @@ impl From<&domain::CheckResult> for Check {
     }
 }
 
-impl From<domain::CheckOutcome> for CheckOutcome {
-    fn from(outcome: domain::CheckOutcome) -> Self {
+impl From<slipway_domain::CheckOutcome> for CheckOutcome {
+    fn from(outcome: slipway_domain::CheckOutcome) -> Self {
         match outcome {
-            domain::CheckOutcome::Pass => Self::Pass,
-            domain::CheckOutcome::Fail => Self::Fail,
-            domain::CheckOutcome::Inconclusive => Self::Inconclusive,
-            domain::CheckOutcome::NeedsApproval => Self::NeedsApproval,
-            domain::CheckOutcome::Warned => Self::Warned,
-            domain::CheckOutcome::Skipped => Self::Skipped,
-            domain::CheckOutcome::Excepted => Self::Excepted,
-            domain::CheckOutcome::Withheld => Self::Withheld,
+            slipway_domain::CheckOutcome::Pass => Self::Pass,
+            slipway_domain::CheckOutcome::Fail => Self::Fail,
+            slipway_domain::CheckOutcome::Inconclusive => Self::Inconclusive,
+            slipway_domain::CheckOutcome::NeedsApproval => Self::NeedsApproval,
+            slipway_domain::CheckOutcome::Warned => Self::Warned,
+            slipway_domain::CheckOutcome::Skipped => Self::Skipped,
+            slipway_domain::CheckOutcome::Excepted => Self::Excepted,
+            slipway_domain::CheckOutcome::Withheld => Self::Withheld,
         }
     }
 }
 
-impl From<&domain::SliceResult> for Slice {
-    fn from(slice: &domain::SliceResult) -> Self {
+impl From<&slipway_domain::SliceResult> for Slice {
+    fn from(slice: &slipway_domain::SliceResult) -> Self {
         Self {
             name: slice.name.clone(),
             outcome: slice.outcome.into(),
@@ -256,9 +254,9 @@ impl From<&domain::SliceResult> for Slice {
     }
 }
 
-impl From<&domain::ExceptionNote> for Exception {
-    fn from(exception: &domain::ExceptionNote) -> Self {
-        let domain::ExceptionNote { reason, approver, expires, place } = exception.clone();
+impl From<&slipway_domain::ExceptionNote> for Exception {
+    fn from(exception: &slipway_domain::ExceptionNote) -> Self {
+        let slipway_domain::ExceptionNote { reason, approver, expires, place } = exception.clone();
         Self { reason, approver, expires, place }
     }
 }

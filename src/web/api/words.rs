@@ -3,9 +3,6 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain;
-use crate::store;
-
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -24,26 +21,26 @@ pub(super) enum RunState {
     Cancelled,
 }
 
-impl From<domain::RunState> for RunState {
-    fn from(state: domain::RunState) -> Self {
+impl From<slipway_domain::RunState> for RunState {
+    fn from(state: slipway_domain::RunState) -> Self {
         match state {
-            domain::RunState::Queued => Self::Queued,
-            domain::RunState::Training => Self::Training,
-            domain::RunState::Evaluating => Self::Evaluating,
-            domain::RunState::Gating => Self::Gating,
-            domain::RunState::Publishing => Self::Publishing,
-            domain::RunState::Waiting => Self::Waiting,
-            domain::RunState::Promoting => Self::Promoting,
-            domain::RunState::Done => Self::Done,
-            domain::RunState::Refused => Self::Refused,
-            domain::RunState::Failed => Self::Failed,
-            domain::RunState::Superseded => Self::Superseded,
-            domain::RunState::Cancelled => Self::Cancelled,
+            slipway_domain::RunState::Queued => Self::Queued,
+            slipway_domain::RunState::Training => Self::Training,
+            slipway_domain::RunState::Evaluating => Self::Evaluating,
+            slipway_domain::RunState::Gating => Self::Gating,
+            slipway_domain::RunState::Publishing => Self::Publishing,
+            slipway_domain::RunState::Waiting => Self::Waiting,
+            slipway_domain::RunState::Promoting => Self::Promoting,
+            slipway_domain::RunState::Done => Self::Done,
+            slipway_domain::RunState::Refused => Self::Refused,
+            slipway_domain::RunState::Failed => Self::Failed,
+            slipway_domain::RunState::Superseded => Self::Superseded,
+            slipway_domain::RunState::Cancelled => Self::Cancelled,
         }
     }
 }
 
-impl From<RunState> for domain::RunState {
+impl From<RunState> for slipway_domain::RunState {
     fn from(state: RunState) -> Self {
         match state {
             RunState::Queued => Self::Queued,
@@ -72,18 +69,18 @@ pub(super) enum DeliveryState {
     Dead,
 }
 
-impl From<domain::DeliveryState> for DeliveryState {
-    fn from(state: domain::DeliveryState) -> Self {
+impl From<slipway_domain::DeliveryState> for DeliveryState {
+    fn from(state: slipway_domain::DeliveryState) -> Self {
         match state {
-            domain::DeliveryState::Pending => Self::Pending,
-            domain::DeliveryState::Done => Self::Done,
-            domain::DeliveryState::Ignored => Self::Ignored,
-            domain::DeliveryState::Dead => Self::Dead,
+            slipway_domain::DeliveryState::Pending => Self::Pending,
+            slipway_domain::DeliveryState::Done => Self::Done,
+            slipway_domain::DeliveryState::Ignored => Self::Ignored,
+            slipway_domain::DeliveryState::Dead => Self::Dead,
         }
     }
 }
 
-impl From<DeliveryState> for domain::DeliveryState {
+impl From<DeliveryState> for slipway_domain::DeliveryState {
     fn from(state: DeliveryState) -> Self {
         match state {
             DeliveryState::Pending => Self::Pending,
@@ -103,12 +100,12 @@ pub(super) enum Role {
     Admin,
 }
 
-impl From<store::Role> for Role {
-    fn from(role: store::Role) -> Self {
+impl From<slipway_store::Role> for Role {
+    fn from(role: slipway_store::Role) -> Self {
         match role {
-            store::Role::Viewer => Self::Viewer,
-            store::Role::Operator => Self::Operator,
-            store::Role::Admin => Self::Admin,
+            slipway_store::Role::Viewer => Self::Viewer,
+            slipway_store::Role::Operator => Self::Operator,
+            slipway_store::Role::Admin => Self::Admin,
         }
     }
 }

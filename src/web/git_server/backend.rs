@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Site;
-use crate::domain::spoken;
+use slipway_domain::spoken;
 
 /// How much of an answer is read at a time, in bytes.
 const PIECE: usize = 64 << 10;

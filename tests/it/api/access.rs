@@ -1,6 +1,6 @@
 //! Who is let in: tokens, roles, scopes, and what is written down of those who are not.
 
-use slipway::store::Role;
+use slipway_store::Role;
 use slipway_testkit::Api;
 
 use super::world::{ADMIN, ApiWorld, run};
@@ -78,7 +78,7 @@ async fn an_expired_token_is_refused() {
 #[tokio::test]
 async fn viewers_read_operators_steer_and_administrators_read_audit_and_tokens() {
     let world = ApiWorld::new("api_token: {file: ./token}").await;
-    let refused = world.record_as(run("digits", "zero", 1), &[slipway::domain::RunEvent::Refused], false).await;
+    let refused = world.record_as(run("digits", "zero", 1), &[slipway_domain::RunEvent::Refused], false).await;
     let world = world.start().await;
     let viewer = world.with("anna", Role::Viewer, &[]).await;
     let operator = world.with("ben", Role::Operator, &[]).await;

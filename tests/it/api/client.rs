@@ -1,7 +1,7 @@
 //! `slipway runs` and `slipway deliveries` against a running server.
 
 use serde_json::Value;
-use slipway::domain::RunEvent;
+use slipway_domain::RunEvent;
 
 use super::world::{ApiWorld, run, words};
 

@@ -2,8 +2,8 @@
 
 use std::process::Stdio;
 
-use slipway::domain::RunEvent;
-use slipway::store::Role;
+use slipway_domain::RunEvent;
+use slipway_store::Role;
 use slipway_testkit::Api;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;

@@ -1,7 +1,7 @@
 //! Who asks too often, and who that is: by tokens that are guessed, by links that are guessed, and behind a proxy.
 
-use slipway::domain::RunId;
-use slipway::store::Role;
+use slipway_domain::RunId;
+use slipway_store::Role;
 use slipway_testkit::Api;
 
 use super::world::ApiWorld;

@@ -1,8 +1,8 @@
 //! Rows that the server cannot read, as operators meet them.
 
 use serde_json::Value;
-use slipway::domain::RunEvent;
-use slipway::store::Role;
+use slipway_domain::RunEvent;
+use slipway_store::Role;
 use sqlx::sqlite::SqlitePool;
 
 use super::world::{ApiWorld, delivery, run, words};

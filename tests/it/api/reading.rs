@@ -1,7 +1,7 @@
 //! What the API tells: lists, pages, details, and how it refuses.
 
 use serde_json::Value;
-use slipway::domain::RunEvent;
+use slipway_domain::RunEvent;
 use slipway_testkit::Api;
 
 use super::world::{ApiWorld, commit, delivery, run};
@@ -92,7 +92,7 @@ async fn models_are_told_with_their_newest_run_and_what_was_promoted_last() {
     world.record_as(run("digits", "one", 3), &[RunEvent::Refused], false).await;
     let mut judged = run("digits", "two", 4);
     judged.change =
-        Some(slipway::domain::ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+        Some(slipway_domain::ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
     world.record_as(judged, &[RunEvent::Refused], false).await;
     let world = world.start().await;
     let models = get(&world.admin(), "/api/v1/models").await;
@@ -126,7 +126,7 @@ async fn deliveries_are_told_with_headers_and_body() {
     for (id, body) in [("text", &br#"{"a": "\u00e9"}"#[..]), ("bytes", &[0xff, 0x00]), ("a/b c?d", b"odd")] {
         let delivery = delivery("digits", id, body);
         world.store.record_delivery(&delivery).await.expect("stored");
-        let settled = slipway::store::Settled::nothing(slipway::domain::DeliveryState::Ignored, "says nothing");
+        let settled = slipway_store::Settled::nothing(slipway_domain::DeliveryState::Ignored, "says nothing");
         world.store.settle_deliveries(&[&delivery], &settled).await.expect("settled");
     }
     let world = world.start().await;

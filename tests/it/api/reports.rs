@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use slipway::store::{First, Role};
+use slipway_store::{First, Role};
 use slipway_testkit::Answer;
 
 use super::world::{ApiWorld, run, source};

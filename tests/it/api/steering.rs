@@ -1,7 +1,7 @@
 //! Runs and deliveries, steered: what is done, and that it is written down.
 
-use slipway::domain::{DeliveryState, RunEvent};
-use slipway::store::{Role, Settled};
+use slipway_domain::{DeliveryState, RunEvent};
+use slipway_store::{Role, Settled};
 
 use super::world::{ApiWorld, delivery, run};
 

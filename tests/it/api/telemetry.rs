@@ -53,13 +53,15 @@ async fn metrics_say_what_they_mean_and_count_by_route_not_by_address() {
 
 #[test]
 fn every_metric_in_the_source_has_its_meaning_told() {
-    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let meanings = std::fs::read_to_string(source.join("telemetry/metrics.rs")).expect("a source");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let meanings = std::fs::read_to_string(root.join("src/telemetry/metrics.rs")).expect("a source");
     let mut names = std::collections::BTreeSet::new();
-    each_source(&source, &mut |_, text| {
-        let used = text.split("metrics::").skip(1).filter_map(|rest| rest.split_once("!(\"")?.1.split('"').next());
-        names.extend(used.filter(|name| name.starts_with("slipway_")).map(str::to_owned));
-    });
+    for folder in ["src", "crates"] {
+        each_source(&root.join(folder), &mut |_, text| {
+            let used = text.split("metrics::").skip(1).filter_map(|rest| rest.split_once("!(\"")?.1.split('"').next());
+            names.extend(used.filter(|name| name.starts_with("slipway_")).map(str::to_owned));
+        });
+    }
     assert!(names.len() > 15, "{names:?}");
     names.retain(|name| !meanings.contains(&format!("(\"{name}\", ")));
     assert!(names.is_empty(), "without a meaning: {names:?}");
@@ -108,7 +110,7 @@ async fn traces_reach_a_collector_with_run_model_and_delivery() {
     let waiting = run("digits", "a-model-in-a-trace", 1);
     world.record(std::slice::from_ref(&waiting)).await;
     let body = b"not JSON";
-    let signature = slipway::forge::Secret::new("a secret that is long enough").expect("a secret").sign(body);
+    let signature = slipway_forge::Secret::new("a secret that is long enough").expect("a secret").sign(body);
     let headers = [
         ("x-slipway-event", "push"),
         ("x-slipway-delivery", "delivery-in-a-trace"),

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use jiff::Timestamp;
-use slipway::domain::{Actor, CommitSha, Delivery, DeliveryState, Run, RunCause, RunEvent, SourceName, Transition};
-use slipway::store::{Claim, Role, Settings, Settled, Store};
+use slipway_domain::{Actor, CommitSha, Delivery, DeliveryState, Run, RunCause, RunEvent, SourceName, Transition};
+use slipway_store::{Claim, Role, Settings, Settled, Store};
 use slipway_testkit::{Api, SlipwayProcess};
 
 use crate::support::slipway;

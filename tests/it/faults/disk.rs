@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use slipway::store::{Settings, Store};
+use slipway_store::{Settings, Store};
 use slipway_testkit::{Load, SlipwayProcess};
 use tokio_util::sync::CancellationToken;
 

@@ -1,6 +1,6 @@
 //! The same pushes told many times, in any order, late, by several hooks, or not at all.
 
-use slipway::store::{RunFilter, Store};
+use slipway_store::{RunFilter, Store};
 use slipway_testkit::{Answer, SlipwayProcess, WorkTree, signature};
 
 use super::{HOOK, SECRET, World, all_read, runs};

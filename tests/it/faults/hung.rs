@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use slipway::domain::{Actor, Holdback, Origin, Rule, Run, RunCause, RunState, SourceName};
-use slipway::store::{RunFilter, Store};
 use slipway_contract::Digest;
+use slipway_domain::{Actor, Holdback, Origin, Rule, Run, RunCause, RunState, SourceName};
+use slipway_store::{RunFilter, Store};
 use slipway_testkit::demo::API_TOKEN;
 use slipway_testkit::{Repository, SlipwayProcess, WorkTree};
 

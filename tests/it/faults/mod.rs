@@ -18,8 +18,8 @@ mod trainings;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use slipway::domain::SourceName;
-use slipway::store::{DeliveryFilter, PostgresUrl, RunFilter, Settings, Store};
+use slipway_domain::SourceName;
+use slipway_store::{DeliveryFilter, PostgresUrl, RunFilter, Settings, Store};
 use slipway_testkit::demo::API_TOKEN;
 use slipway_testkit::{GitServer, Load, Postgres, Repository, SlipwayProcess, WorkTree};
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use slipway::domain::Run;
+use slipway_domain::Run;
 use tokio::process::Command;
 
 use super::promotions::{MODELS, all_ended, each_landed_once, passed};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use slipway::store::{DeliveryFilter, PostgresUrl, Settings, Store};
+use slipway_store::{DeliveryFilter, PostgresUrl, Settings, Store};
 use slipway_testkit::SlipwayProcess;
 
 use super::postgres;
@@ -129,12 +129,12 @@ async fn all_went_well(bench: &Bench, address: &str, heads: &[String]) {
     let settings = Settings::Postgres { url: PostgresUrl::new(address).expect("an address") };
     let store = Store::open(&settings).await.expect("the store");
     super::all_read(&store).await;
-    let runs = store.runs(&slipway::store::RunFilter::default(), 100).await.expect("listed");
+    let runs = store.runs(&slipway_store::RunFilter::default(), 100).await.expect("listed");
     let mut ran: Vec<String> = runs.iter().map(|run| run.head.to_string()).collect();
     ran.reverse();
     assert_eq!(ran, heads, "one run for each push");
     assert_eq!(bench.promotions().await, heads.len(), "one promotion for each run");
-    let dead = DeliveryFilter { state: Some(slipway::domain::DeliveryState::Dead), ..DeliveryFilter::default() };
+    let dead = DeliveryFilter { state: Some(slipway_domain::DeliveryState::Dead), ..DeliveryFilter::default() };
     assert_eq!(store.deliveries(&dead, 10).await.expect("listed"), []);
     assert_eq!(store.quarantined(None, 10).await.expect("listed"), []);
     store.close().await;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
-use slipway::forge::{ApiError, NewApp, Purpose};
+use slipway_forge::{ApiError, NewApp, Purpose};
 use slipway_testkit::Api;
 use slipway_testkit::github::{APP_KEY, GitHub};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};

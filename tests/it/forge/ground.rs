@@ -2,8 +2,8 @@
 //! double keeps them.
 
 use serde_json::Value;
-use slipway::domain::{Account, CommitSha, ForgeId};
-use slipway::forge::{ApiError, ForgeApi, Merging, NewRequest, Permission};
+use slipway_domain::{Account, CommitSha, ForgeId};
+use slipway_forge::{ApiError, ForgeApi, Merging, NewRequest, Permission};
 use slipway_testkit::{Repository, WorkTree};
 
 pub(super) struct Ground {

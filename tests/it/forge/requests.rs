@@ -1,7 +1,7 @@
 //! Requests to merge of our own, as promotions will use them, against the double and its real repository.
 
-use slipway::domain::{Account, ForgeId};
-use slipway::forge::{
+use slipway_domain::{Account, ForgeId};
+use slipway_forge::{
     ApiSettings, AppLogin, AtForge, Conclusion, ForgeApi, Login, Marker, NewRequest, Permission, Purpose, Report,
     ReportState, Settings, connect_api,
 };

@@ -1,6 +1,6 @@
 //! What `slipway forge check` says of a real Gitea.
 
-use slipway::forge::{ApiSettings, Finding, HookPlace, Login, Purpose, Settings, Standing, Subject, connect_api};
+use slipway_forge::{ApiSettings, Finding, HookPlace, Login, Purpose, Settings, Standing, Subject, connect_api};
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::gitea::{Brand, Gitea, NewHook};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use slipway::domain::{Account, CommitSha, ForgeId, Retry};
-use slipway::forge::{
+use slipway_domain::{Account, CommitSha, ForgeId, Retry};
+use slipway_forge::{
     ApiError, ApiSettings, ForgeApi, Login, Merging, NewRequest, Permission, Purpose, Settings, connect_api,
 };
 use slipway_testkit::WorkTree;

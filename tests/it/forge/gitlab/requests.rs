@@ -1,6 +1,6 @@
 //! Requests to merge of our own at a GitLab, as promotions use them.
 
-use slipway::forge::{ApiError, ApiSettings, ForgeApi, Login, Merging, NewRequest, Purpose, Settings, connect_api};
+use slipway_forge::{ApiError, ApiSettings, ForgeApi, Login, Merging, NewRequest, Purpose, Settings, connect_api};
 use slipway_testkit::gitlab::{GitLab, ROBOT_TOKEN, access};
 
 use crate::forge::ground::{Ground, permissions_go_by_number};

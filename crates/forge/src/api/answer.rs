@@ -1,0 +1,187 @@
+//! What an answer of a forge means, alike for all of them: a document, a pause, or a refusal with its help.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use ureq::http::{HeaderMap, StatusCode};
+
+use super::examination::shown;
+use super::{ApiError, RefusalOf};
+use slipway_domain::{ForgeId, Repository};
+
+/// How much of an answer is read: a page of fifty comments is far below it.
+pub(super) const LARGEST_ANSWER: usize = 8 << 20;
+/// How much of a refusal is shown, in characters.
+const LONGEST_REASON: usize = 300;
+/// What helps where a request may not be merged yet.
+const NOT_NOW: &str = "see the checks, reviews and rules of the branch at the forge";
+/// The longest pause that a forge may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_hours(2);
+/// The pause after a limit that names none; what GitHub asks for after a secondary limit.
+const USUAL_PAUSE: Duration = Duration::from_mins(1);
+
+/// The document of an answer (null if it has none), or why there is none.
+pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, ApiError> {
+    if status.is_success() {
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        return serde_json::from_slice(body)
+            .map_err(|error| ApiError::Unreachable { reason: format!("its answer is not JSON: {error}") });
+    }
+    let text = String::from_utf8_lossy(body);
+    let said: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_REASON).collect();
+    let reason = format!("{status}: {said}");
+    if let Some(pause) = pause_asked_for(status, headers, &text) {
+        return Err(ApiError::Throttled { pause: pause.min(LONGEST_PAUSE) });
+    }
+    let refused = |of, reason, help| Err(ApiError::Refused { of, reason, help });
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            refused(RefusalOf::Login, reason, "the login in `api` of the source is wrong or has expired")
+        }
+        StatusCode::FORBIDDEN => refused(RefusalOf::Login, reason, "the login in `api` of the source may not do this"),
+        StatusCode::GONE => refused(RefusalOf::Content, reason, "it was deleted at the forge"),
+        StatusCode::NOT_FOUND => Err(ApiError::Missing {
+            reason,
+            help: "`api.url` or `api.repository` of the source is wrong, or its login may not see it",
+        }),
+        StatusCode::CONFLICT => Err(ApiError::Moved { reason }),
+        StatusCode::METHOD_NOT_ALLOWED => refused(RefusalOf::State, reason, NOT_NOW),
+        StatusCode::REQUEST_TIMEOUT => Err(ApiError::Unreachable { reason }),
+        status if status.is_redirection() => refused(
+            RefusalOf::Settings,
+            reason,
+            "redirects are not followed: set `api.url` and `api.repository` to where it is now",
+        ),
+        status if status.is_client_error() => refused(RefusalOf::Content, reason, "see the forge's answer"),
+        _ => Err(ApiError::Unreachable { reason }),
+    }
+}
+
+/// The repository that a document is of: its identifier, a number or a text, and its name, at these places.
+pub(super) fn repository(document: &Value, id: &str, name: &str) -> Result<Repository, ApiError> {
+    let found = match document.pointer(id) {
+        Some(Value::Number(number)) => number.as_u64().map(ForgeId::from),
+        Some(Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    let id =
+        found.ok_or_else(|| ApiError::Unreachable { reason: format!("its answer has no identifier at `{id}`") })?;
+    Ok(Repository { id, full_name: shown(text(document, name)?) })
+}
+
+/// The pause that an answer asks for: `Retry-After` in seconds (RFC 9110, 10.2.3), GitHub's time at which its rate limit
+/// begins anew, or a usual one where a limit is told in words only.
+fn pause_asked_for(status: StatusCode, headers: &HeaderMap, text: &str) -> Option<Duration> {
+    let limited =
+        matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN | StatusCode::SERVICE_UNAVAILABLE);
+    if !limited {
+        return None;
+    }
+    if let Some(seconds) = number_of(headers, "retry-after") {
+        return Some(Duration::from_secs(seconds));
+    }
+    if calls_left(headers) == Some(0)
+        && let Some(pause) = limit_begins_anew_in(headers)
+    {
+        return Some(pause);
+    }
+    let told = status == StatusCode::TOO_MANY_REQUESTS || text.contains("secondary rate limit");
+    told.then_some(USUAL_PAUSE)
+}
+
+/// How many calls the forge leaves us until its limit begins anew, where it says.
+pub(super) fn calls_left(headers: &HeaderMap) -> Option<u32> {
+    ["x-ratelimit-remaining", "ratelimit-remaining"].iter().find_map(|name| number_of(headers, name))
+}
+
+/// How long it takes until the forge's limit begins anew, where it says; a second at least.
+pub(super) fn limit_begins_anew_in(headers: &HeaderMap) -> Option<Duration> {
+    let reset: u64 = ["x-ratelimit-reset", "ratelimit-reset"].iter().find_map(|name| number_of(headers, name))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Some(Duration::from_secs(reset.saturating_sub(now).max(1)))
+}
+
+fn number_of<T: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<T> {
+    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// A text of a document that has to be there.
+pub(super) fn text<'a>(document: &'a Value, pointer: &str) -> Result<&'a str, ApiError> {
+    document.pointer(pointer).and_then(Value::as_str).ok_or_else(|| lacking(pointer))
+}
+
+/// A number of a document that has to be there.
+pub(super) fn number(document: &Value, pointer: &str) -> Result<u64, ApiError> {
+    document.pointer(pointer).and_then(Value::as_u64).ok_or_else(|| lacking(pointer))
+}
+
+/// The items of a list.
+pub(super) fn items(document: &Value) -> Result<&[Value], ApiError> {
+    document.as_array().map(Vec::as_slice).ok_or_else(|| lacking(""))
+}
+
+fn lacking(pointer: &str) -> ApiError {
+    ApiError::Unreachable { reason: format!("its answer lacks `{}`", pointer.trim_start_matches('/')) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slipway_domain::Retry;
+
+    fn answered(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Result<Value, ApiError> {
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")));
+        read(StatusCode::from_u16(status).expect("a status"), &headers.collect(), body.as_bytes())
+    }
+
+    #[test]
+    fn a_forge_that_asks_to_wait_is_waited_for_and_one_that_fails_is_asked_again() {
+        for (status, headers, body, pause) in [
+            (429, vec![("retry-after", "7")], "", Duration::from_secs(7)),
+            (403, vec![("retry-after", "9")], "", Duration::from_secs(9)),
+            (403, vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "4102444800")], "", LONGEST_PAUSE),
+            (429, vec![], "", USUAL_PAUSE),
+            (403, vec![], "You have exceeded a secondary rate limit", USUAL_PAUSE),
+        ] {
+            let error = answered(status, &headers, body).expect_err("throttled");
+            assert_eq!(error.retry(), Retry::After(pause), "{status} {headers:?}");
+        }
+        assert_eq!(answered(502, &[], "").expect_err("failed").retry(), Retry::Backoff);
+        assert_eq!(answered(403, &[], "no").expect_err("refused").retry(), Retry::Never);
+    }
+
+    #[test]
+    fn what_another_login_or_another_day_could_mend_is_never_final() {
+        for (status, is_final) in [
+            (401, false),
+            (403, false),
+            (404, false),
+            (405, false),
+            (301, false),
+            (503, false),
+            (410, true),
+            (422, true),
+        ] {
+            assert_eq!(answered(status, &[], "").expect_err("refused").is_final(), is_final, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_change_and_nothing_that_could_break_a_line() {
+        let missing = answered(404, &[], "Not\nFound").expect_err("missing").to_string();
+        assert!(missing.contains("`api.repository`") && missing.contains("Not Found"), "{missing}");
+        let moved = answered(301, &[("location", "https://elsewhere.example")], "").expect_err("moved").to_string();
+        assert!(moved.contains("redirects are not followed"), "{moved}");
+        assert!(matches!(answered(409, &[], ""), Err(ApiError::Moved { .. })));
+        assert!(answered(400, &[], &"x".repeat(10_000)).expect_err("long").to_string().len() < 500);
+    }
+
+    #[test]
+    fn an_answer_without_a_document_is_one_and_one_that_is_none_is_not() {
+        assert_eq!(answered(204, &[], ""), Ok(Value::Null));
+        assert_eq!(answered(200, &[], "<html>").expect_err("no JSON").retry(), Retry::Backoff);
+    }
+}

@@ -1,0 +1,200 @@
+//! Gitea and Forgejo (their API description, `/api/swagger`).
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use ureq::http::Method;
+
+use super::address::{Address, encoded};
+use super::comments::{self, Comments, Written};
+use super::examination;
+use super::http::{Calls as _, Client};
+use super::merging::{MergeForm, Taken};
+use super::pulls::{Pulls, read_request};
+use super::{
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, Merging, NewRequest, Permission, Reaction,
+    answer, status,
+};
+use crate::Report;
+use slipway_domain::{Account, CommitSha, ForgeId, Repository};
+
+/// Requests on a page: the most that Gitea gives.
+const PAGE: usize = 50;
+/// Pages that are looked through for a request.
+const MOST_PAGES: usize = 40;
+/// What Gitea says while it looks whether a request can be merged.
+const LATER: &str = "try again later";
+/// When it is asked again.
+const SHORTLY: Duration = Duration::from_secs(1);
+/// By when it has looked, seen to take 0.7 to 2.7 s.
+const SETTLED: Duration = Duration::from_secs(30);
+
+/// How it is asked to merge.
+const MERGE: MergeForm = MergeForm {
+    verb: Method::POST,
+    methods: &["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"],
+    head: "head_commit_id",
+    method: "Do",
+    message: ["MergeTitleField", "MergeMessageField"],
+};
+
+/// The API of a Gitea or a Forgejo.
+#[derive(Debug)]
+pub(super) struct Gitea {
+    client: Client,
+    taken: Taken,
+    /// Our account there.
+    ourselves: OnceCell<u64>,
+    /// The request that Gitea is still looking at, and since when.
+    unsettled: Mutex<Option<(Instant, (u64, CommitSha))>>,
+}
+
+impl Gitea {
+    pub(super) fn new(address: Address, token: &str) -> Result<Self, String> {
+        let client = Client::new(address, "authorization", &format!("token {token}"))?;
+        Ok(Self { client, taken: Taken::default(), ourselves: OnceCell::new(), unsettled: Mutex::default() })
+    }
+
+    fn pulls(&self) -> Pulls<'_> {
+        Pulls { calls: &self.client, path: format!("/api/v1/repos/{}", self.client.repository()) }
+    }
+
+    /// The open request for two branches of this repository, among all that are open.
+    async fn find_open(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
+        for page in 1..=MOST_PAGES {
+            let path = format!("{}/pulls?state=open&limit={PAGE}&page={page}", self.pulls().path);
+            let answer = self.client.call(Method::GET, &path, None).await?;
+            let all = answer::items(&answer)?;
+            let is_it = |request: &&Value| {
+                request["head"]["ref"] == head
+                    && request["base"]["ref"] == base
+                    && request["head"]["repo_id"] == request["base"]["repo_id"]
+            };
+            if let Some(found) = all.iter().find(is_it) {
+                return read_request(found).map(Some);
+            }
+            if all.len() < PAGE {
+                break;
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Comments for Gitea {
+    /// Gitea knows no pages here: the first one is all.
+    async fn ours(&self, change: u64, _page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+        let who = || async { answer::number(&self.client.call(Method::GET, "/api/v1/user", None).await?, "/id") };
+        let ourselves = *self.ourselves.get_or_try_init(who).await?;
+        let are_ours = |comment: &Value| comment["user"]["id"].as_u64() == Some(ourselves);
+        Ok((self.pulls().comments(change, 1, are_ours).await?.0, false))
+    }
+
+    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
+        self.pulls().write_comment(change, text).await
+    }
+
+    async fn replace(&self, _change: u64, id: &str, text: &str) -> Result<(), ApiError> {
+        self.pulls().replace_comment(id, text).await
+    }
+}
+
+#[async_trait]
+impl ForgeApi for Gitea {
+    async fn report(&self, report: &Report, _known: &mut AtForge) -> Result<(), ApiError> {
+        let path = format!("{}/statuses/{}", self.pulls().path, report.revision);
+        self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
+    }
+
+    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
+        comments::put(self, change, marker, text, known).await
+    }
+
+    async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+        self.pulls().react(comment, reaction).await
+    }
+
+    async fn repository(&self) -> Result<Repository, ApiError> {
+        answer::repository(&self.client.call(Method::GET, &self.pulls().path, None).await?, "/id", "/full_name")
+    }
+
+    async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {
+        let path = format!("/api/v1/users/search?uid={}", encoded(account.id.as_str()));
+        let found = self.client.call(Method::GET, &path, None).await?;
+        match answer::text(&found, "/data/0/login") {
+            Ok(login) => self.pulls().permission(account, login).await,
+            Err(_) => Ok(Permission::None),
+        }
+    }
+
+    async fn author_of(&self, commit: &CommitSha, _email: &str) -> Result<Option<Account>, ApiError> {
+        self.pulls().author(&format!("/git/commits/{commit}?stat=false&verification=false&files=false")).await
+    }
+
+    /// Asked for two branches, Gitea answers any request of theirs, one that ended long ago as well.
+    async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
+        let path = format!("{}/pulls/{}/{}", self.pulls().path, encoded(base), encoded(head));
+        match self.client.call(Method::GET, &path, None).await {
+            Err(ApiError::Missing { .. }) => Ok(None),
+            Ok(found) if found["state"] != "open" => self.find_open(head, base).await,
+            found => read_request(&found?).map(Some),
+        }
+    }
+
+    async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError> {
+        match self.find_request(&request.head, &request.base).await? {
+            Some(open) => Ok(open),
+            None => self.pulls().open(request).await,
+        }
+    }
+
+    async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError> {
+        self.pulls().update(number, &json!({ "title": title, "body": body })).await
+    }
+
+    async fn merge_request(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+    ) -> Result<(), ApiError> {
+        let merged = self.pulls().merge_by_some_method(number, expected_head, merging, (&MERGE, &self.taken)).await;
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        match merged {
+            // Right after a push Gitea looks whether the branch can be merged. In words it says the same of a conflict, and
+            // in its answers the request "cannot be merged" meanwhile: only time tells them apart.
+            Err(ApiError::Moved { reason } | ApiError::Refused { reason, .. }) if reason.contains(LATER) => {
+                let about = (number, expected_head.clone());
+                match &*unsettled {
+                    Some((since, known)) if *known == about && since.elapsed() > SETTLED => {
+                        *unsettled = None;
+                        return Err(ApiError::Moved { reason });
+                    }
+                    Some((_, known)) if *known == about => {}
+                    _ => *unsettled = Some((Instant::now(), about)),
+                }
+                Err(ApiError::Throttled { pause: SHORTLY })
+            }
+            merged => {
+                *unsettled = None;
+                merged
+            }
+        }
+    }
+
+    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        self.pulls().look(number).await
+    }
+
+    async fn close_request(&self, number: u64) -> Result<(), ApiError> {
+        self.pulls().update(number, &json!({ "state": "closed" })).await
+    }
+
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
+        examination::gitea::examine(&self.client, hook).await
+    }
+}

@@ -1,0 +1,103 @@
+//! Deployments (docs.github.com, "REST API endpoints for deployments" and "for deployment statuses"): which revision of a
+//! model an environment names. Each is made once, and found again after a crash by the run in its payload.
+
+use serde_json::{Value, json};
+use ureq::http::Method;
+
+use crate::api::address::encoded;
+use crate::api::http::Calls;
+use crate::api::{ApiError, AtForge, answer};
+use crate::{Deployment, DeploymentState};
+
+/// What a deployment of ours is for.
+const TASK: &str = "slipway";
+/// Deployments of one revision to one environment that are looked through.
+const PAGE: usize = 100;
+
+/// How what we made is known: a place in GitHub's document, and the number there.
+pub(super) type Ours = (&'static str, u64);
+
+/// Tells where a promotion stands, in the repository at `path`.
+pub(super) async fn tell(
+    calls: &dyn Calls,
+    path: &str,
+    ours: Ours,
+    deployment: &Deployment,
+    known: &mut AtForge,
+) -> Result<(), ApiError> {
+    if known.id.is_empty() {
+        match made_or_found(calls, path, ours, deployment).await? {
+            Some(id) => known.id = id.to_string(),
+            None => return Ok(()),
+        }
+    }
+    let mut status = json!({
+        "state": word(deployment.state), "description": deployment.title, "auto_inactive": true,
+    });
+    if let Some(page) = &deployment.page {
+        status["log_url"] = json!(page);
+    }
+    calls.call(Method::POST, &format!("{path}/deployments/{}/statuses", known.id), Some(&status)).await.map(drop)
+}
+
+/// The deployment of this run, unless there is nothing to be said of it: it says so already, or it is not there and needs
+/// not be.
+async fn made_or_found(
+    calls: &dyn Calls,
+    path: &str,
+    ours: Ours,
+    deployment: &Deployment,
+) -> Result<Option<u64>, ApiError> {
+    if let Some(id) = find(calls, path, ours, deployment).await? {
+        let is_said = is_said(calls, path, id, deployment).await?;
+        return Ok(Some(id).filter(|_| !is_said));
+    }
+    if matches!(deployment.state, DeploymentState::Withdrawn | DeploymentState::Failed) {
+        return Ok(None);
+    }
+    let made = calls.call(Method::POST, &format!("{path}/deployments"), Some(&body(deployment))).await?;
+    answer::number(&made, "/id").map(Some)
+}
+
+/// The deployment of this run, if it was made.
+async fn find(
+    calls: &dyn Calls,
+    path: &str,
+    (pointer, number): Ours,
+    deployment: &Deployment,
+) -> Result<Option<u64>, ApiError> {
+    let Deployment { revision, environment, run, .. } = deployment;
+    let query = format!("sha={revision}&environment={}&task={TASK}&per_page={PAGE}", encoded(environment));
+    let found = calls.call(Method::GET, &format!("{path}/deployments?{query}"), None).await?;
+    let run = run.to_string();
+    let is_it = |made: &&Value| {
+        made.pointer(pointer).and_then(Value::as_u64) == Some(number) && made["payload"]["run"] == run.as_str()
+    };
+    answer::items(&found)?.iter().find(is_it).map(|made| answer::number(made, "/id")).transpose()
+}
+
+/// Whether what is to be said of a deployment was said last.
+async fn is_said(calls: &dyn Calls, path: &str, id: u64, deployment: &Deployment) -> Result<bool, ApiError> {
+    let path = format!("{path}/deployments/{id}/statuses?per_page=1");
+    let found = calls.call(Method::GET, &path, None).await?;
+    let newest = answer::items(&found)?.first();
+    Ok(newest.is_some_and(|said| said["state"] == word(deployment.state) && said["description"] == *deployment.title))
+}
+
+fn word(state: DeploymentState) -> &'static str {
+    match state {
+        DeploymentState::Waiting => "queued",
+        DeploymentState::Named => "success",
+        DeploymentState::Withdrawn => "inactive",
+        DeploymentState::Failed => "failure",
+    }
+}
+
+/// It was judged already: no check is waited for, and nothing is merged for it.
+fn body(deployment: &Deployment) -> Value {
+    let Deployment { revision, environment, run, .. } = deployment;
+    json!({
+        "ref": revision, "environment": environment, "task": TASK, "auto_merge": false, "required_contexts": [],
+        "payload": { "run": run.to_string() }, "description": format!("Run {run}"),
+    })
+}

@@ -1,0 +1,218 @@
+//! GitHub and GitHub Enterprise Server: an App reports by checks, a plain token by commit statuses.
+
+mod app;
+mod budget;
+mod checks;
+mod client;
+mod deliveries;
+mod deployments;
+mod examination;
+mod manifest;
+mod needs;
+mod transport;
+mod unchanged;
+mod window;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use ureq::http::Method;
+
+use client::Client;
+use deliveries::OfOthers;
+use deployments::Ours;
+
+use super::address::{Address, encoded};
+use super::comments::{self, Comments, Written};
+use super::http::Calls as _;
+use super::merging::{MergeForm, Taken};
+use super::pulls::{Pulls, read_request};
+use super::{
+    ApiError, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker, MergeRequest, Merging, NewRequest,
+    Permission, Purpose, Reaction, Undelivered, answer, status,
+};
+use crate::{Deployment, Report};
+use slipway_domain::{Account, CommitSha, ForgeId, Repository};
+
+pub use app::AppLogin;
+pub use manifest::{AppForm, NewApp, RegisteredApp};
+
+/// How it is asked to merge.
+const MERGE: MergeForm = MergeForm {
+    verb: Method::PUT,
+    methods: &["merge", "squash", "rebase"],
+    head: "sha",
+    method: "merge_method",
+    message: ["commit_title", "commit_message"],
+};
+
+/// The API of GitHub.
+#[derive(Debug)]
+pub(super) struct GitHub {
+    client: Client,
+    /// Whether promotions are reported as deployments.
+    deployments: bool,
+    taken: Taken,
+    of_others: OfOthers,
+    /// Our account, if we are a person's or a robot's token.
+    ourselves: OnceCell<u64>,
+}
+
+impl GitHub {
+    pub(super) fn new(address: Address, login: Login, purpose: Purpose) -> Self {
+        Self {
+            client: Client::new(address, login, purpose),
+            deployments: matches!(purpose, Purpose::Source { deployments: true }),
+            taken: Taken::default(),
+            of_others: OfOthers::default(),
+            ourselves: OnceCell::new(),
+        }
+    }
+
+    fn path(&self) -> String {
+        format!("/repos/{}", self.client.repository())
+    }
+
+    fn pulls(&self) -> Pulls<'_> {
+        Pulls { calls: &self.client, path: self.path() }
+    }
+
+    /// How what we made is known, in documents that have their author at `author`.
+    async fn made_by_us(&self, author: &'static str) -> Result<Ours, ApiError> {
+        if let Some(app) = self.client.app() {
+            return Ok(("/performed_via_github_app/id", app.id()));
+        }
+        let who = || async { answer::number(&self.client.call(Method::GET, "/user", None).await?, "/id") };
+        Ok((author, *self.ourselves.get_or_try_init(who).await?))
+    }
+}
+
+#[async_trait]
+impl Comments for GitHub {
+    async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+        let (pointer, id) = self.made_by_us("/user/id").await?;
+        let are_ours = |comment: &Value| comment.pointer(pointer).and_then(Value::as_u64) == Some(id);
+        self.pulls().comments(change, page, are_ours).await
+    }
+
+    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
+        self.pulls().write_comment(change, text).await
+    }
+
+    async fn replace(&self, _change: u64, id: &str, text: &str) -> Result<(), ApiError> {
+        self.pulls().replace_comment(id, text).await
+    }
+}
+
+#[async_trait]
+impl ForgeApi for GitHub {
+    async fn report(&self, report: &Report, known: &mut AtForge) -> Result<(), ApiError> {
+        if self.client.app().is_some() {
+            return checks::tell(&self.client, &self.path(), report, known).await;
+        }
+        let path = format!("{}/statuses/{}", self.path(), report.revision);
+        self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
+    }
+
+    fn keeps_each_report(&self) -> bool {
+        self.client.app().is_some()
+    }
+
+    async fn find_reports(&self, revision: &CommitSha) -> Result<Vec<FoundReport>, ApiError> {
+        match self.client.app() {
+            Some(app) => checks::find(&self.client, &self.path(), app.id(), revision).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
+        comments::put(self, change, marker, text, known).await
+    }
+
+    async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+        self.pulls().react(comment, reaction).await
+    }
+
+    async fn repository(&self) -> Result<Repository, ApiError> {
+        answer::repository(&self.client.call(Method::GET, &self.path(), None).await?, "/id", "/full_name")
+    }
+
+    async fn is_from_fork(&self, change: u64) -> Result<bool, ApiError> {
+        let pull = self.client.call(Method::GET, &format!("{}/pulls/{change}", self.path()), None).await?;
+        let base = answer::number(&pull, "/base/repo/id")?;
+        Ok(pull.pointer("/head/repo/id").and_then(Value::as_u64) != Some(base))
+    }
+
+    async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {
+        let path = format!("/user/{}", encoded(account.id.as_str()));
+        match self.client.call(Method::GET, &path, None).await {
+            Err(ApiError::Missing { .. }) => Ok(Permission::None),
+            found => self.pulls().permission(account, answer::text(&found?, "/login")?).await,
+        }
+    }
+
+    async fn author_of(&self, commit: &CommitSha, _email: &str) -> Result<Option<Account>, ApiError> {
+        self.pulls().author(&format!("/commits/{commit}")).await
+    }
+
+    async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
+        let owner = self.client.repository().split('/').next().unwrap_or_default();
+        let (head, base) = (encoded(&format!("{owner}:{head}")), encoded(base));
+        let path = format!("{}/pulls?state=open&head={head}&base={base}&per_page=1", self.path());
+        let found = self.client.call(Method::GET, &path, None).await?;
+        answer::items(&found)?.first().map(read_request).transpose()
+    }
+
+    async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError> {
+        match self.find_request(&request.head, &request.base).await? {
+            Some(open) => Ok(open),
+            None => self.pulls().open(request).await,
+        }
+    }
+
+    async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError> {
+        self.pulls().update(number, &json!({ "title": title, "body": body })).await
+    }
+
+    async fn merge_request(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+    ) -> Result<(), ApiError> {
+        self.pulls().merge_by_some_method(number, expected_head, merging, (&MERGE, &self.taken)).await
+    }
+
+    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        self.pulls().look(number).await
+    }
+
+    async fn close_request(&self, number: u64) -> Result<(), ApiError> {
+        self.pulls().update(number, &json!({ "state": "closed" })).await
+    }
+
+    fn keeps_deployments(&self) -> bool {
+        self.deployments
+    }
+
+    async fn deploy(&self, deployment: &Deployment, known: &mut AtForge) -> Result<(), ApiError> {
+        let ours = self.made_by_us("/creator/id").await?;
+        deployments::tell(&self.client, &self.path(), ours, deployment, known).await
+    }
+
+    async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {
+        match self.client.app() {
+            Some(_) => deliveries::undelivered(&self.client, &self.of_others, since).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn undelivered_payload(&self, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
+        deliveries::payload(&self.client, &self.of_others, attempt).await
+    }
+
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
+        examination::examine(&self.client, hook).await
+    }
+}

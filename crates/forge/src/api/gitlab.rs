@@ -1,0 +1,268 @@
+//! GitLab (docs.gitlab.com: "Commits API", "Notes API", "Emoji reactions API", "Members API", "Merge requests API").
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use ureq::http::Method;
+
+use super::address::{Address, encoded};
+use super::comments::{self, Comments, Written};
+use super::examination;
+use super::http::{Calls as _, Client};
+use super::pulls::{commit_if, merge_refused};
+use super::{
+    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeMethod, MergeRequest, Merging, NewRequest,
+    Permission, Reaction, RefusalOf, answer, status,
+};
+use crate::{Conclusion, Report, ReportState};
+use slipway_domain::{Account, CommitSha, ForgeId, Repository};
+
+/// Notes on one page.
+const PAGE: usize = 50;
+
+/// The API of a GitLab.
+#[derive(Debug)]
+pub(super) struct GitLab {
+    client: Client,
+    project: String,
+    /// Our account there.
+    ourselves: OnceCell<u64>,
+}
+
+impl GitLab {
+    pub(super) fn new(address: Address, token: &str) -> Result<Self, String> {
+        let project = format!("/api/v4/projects/{}", encoded(&address.repository));
+        let client = Client::new(address, "private-token", token)?;
+        Ok(Self { client, project, ourselves: OnceCell::new() })
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError> {
+        self.client.call(method, &format!("{}{path}", self.project), body).await
+    }
+
+    /// The branch, in whichever project, of an open merge request that holds a commit ("Commits API", "List merge
+    /// requests associated with a commit").
+    async fn proposed_branch(&self, commit: &CommitSha) -> Result<Option<String>, ApiError> {
+        let found = self.call(Method::GET, &format!("/repository/commits/{commit}/merge_requests"), None).await?;
+        let open = answer::items(&found)?.iter().find(|merge| merge["state"] == "opened");
+        open.map(|merge| answer::text(merge, "/source_branch").map(str::to_owned)).transpose()
+    }
+}
+
+/// A note's text in which no line is a command to GitLab ("quick actions" begin a line with a slash).
+fn without_commands(text: &str) -> String {
+    let line = |line: &str| match line.trim_start().strip_prefix('/') {
+        Some(rest) => format!("&#47;{rest}"),
+        None => line.to_owned(),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[async_trait]
+impl Comments for GitLab {
+    async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+        let who = || async { answer::number(&self.client.call(Method::GET, "/api/v4/user", None).await?, "/id") };
+        let ourselves = *self.ourselves.get_or_try_init(who).await?;
+        let path = format!("/merge_requests/{change}/notes?sort=asc&order_by=created_at&per_page={PAGE}&page={page}");
+        let notes = self.call(Method::GET, &path, None).await?;
+        let notes = answer::items(&notes)?;
+        let ours = notes.iter().filter(|note| note["author"]["id"].as_u64() == Some(ourselves)).map(|note| {
+            let text = answer::text(note, "/body")?.to_owned();
+            Ok(Written { id: answer::number(note, "/id")?.to_string(), text })
+        });
+        Ok((ours.collect::<Result<_, ApiError>>()?, notes.len() == PAGE))
+    }
+
+    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
+        let body = json!({ "body": without_commands(text) });
+        let note = self.call(Method::POST, &format!("/merge_requests/{change}/notes"), Some(&body)).await?;
+        Ok(answer::number(&note, "/id")?.to_string())
+    }
+
+    async fn replace(&self, change: u64, id: &str, text: &str) -> Result<(), ApiError> {
+        let body = json!({ "body": without_commands(text) });
+        self.call(Method::PUT, &format!("/merge_requests/{change}/notes/{id}"), Some(&body)).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl ForgeApi for GitLab {
+    async fn report(&self, report: &Report, _known: &mut AtForge) -> Result<(), ApiError> {
+        let state = match report.state {
+            ReportState::Queued => "pending",
+            ReportState::UnderWay => "running",
+            ReportState::Ended(Conclusion::Success | Conclusion::Neutral) => "success",
+            ReportState::Ended(Conclusion::Failure | Conclusion::ActionRequired | Conclusion::TimedOut) => "failed",
+            ReportState::Ended(Conclusion::Cancelled) => "canceled",
+        };
+        let path = format!("/statuses/{}", report.revision);
+        let mut body = json!({ "state": state, "name": report.context, "description": status::description(report) });
+        if let Some(page) = &report.page {
+            body["target_url"] = json!(page);
+        }
+        let mut told = self.call(Method::POST, &path, Some(&body)).await;
+        // What a fork proposes is on no branch of the project, and GitLab wants to be told of one.
+        if matches!(&told, Err(ApiError::Missing { reason, .. }) if reason.contains("References for commit"))
+            && let Some(branch) = self.proposed_branch(&report.revision).await?
+        {
+            body["ref"] = branch.into();
+            told = self.call(Method::POST, &path, Some(&body)).await;
+        }
+        match told {
+            // GitLab refuses to set a status to what it is: told again, it is told.
+            Err(ApiError::Refused { reason, .. }) if reason.contains("Cannot transition") => Ok(()),
+            Err(ApiError::Missing { reason, .. }) if reason.contains("Commit Not Found") => Err(ApiError::Refused {
+                of: RefusalOf::Content,
+                reason,
+                help: "the commit is not at the forge any more",
+            }),
+            told => told.map(drop),
+        }
+    }
+
+    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
+        comments::put(self, change, marker, text, known).await
+    }
+
+    async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+        let name = match reaction {
+            Reaction::Done => "thumbsup",
+            Reaction::Refused => "confused",
+        };
+        let path = format!("/merge_requests/{change}/notes/{comment}/award_emoji?name={name}");
+        match self.call(Method::POST, &path, None).await {
+            Err(ApiError::Missing { reason, .. }) if reason.contains("already been taken") => Ok(()),
+            reacted => reacted.map(drop),
+        }
+    }
+
+    async fn repository(&self) -> Result<Repository, ApiError> {
+        answer::repository(&self.call(Method::GET, "", None).await?, "/id", "/path_with_namespace")
+    }
+
+    async fn permission(&self, account: &Account) -> Result<Permission, ApiError> {
+        let path = format!("/members/all/{}", encoded(account.id.as_str()));
+        let member = match self.call(Method::GET, &path, None).await {
+            Err(ApiError::Missing { .. }) => return Ok(Permission::None),
+            member => member?,
+        };
+        Ok(match answer::number(&member, "/access_level")? {
+            40.. => Permission::Admin,
+            30..40 => Permission::Write,
+            10..30 => Permission::Read,
+            0..10 => Permission::None,
+        })
+    }
+
+    /// GitLab's commits name no account, and its search knows addresses that are public, or all for an administrator ("Users
+    /// API"). A name can be anything, also an address: only an account that shows this very address is taken.
+    async fn author_of(&self, _commit: &CommitSha, email: &str) -> Result<Option<Account>, ApiError> {
+        let path = format!("/api/v4/users?search={}&per_page=20", encoded(email));
+        let found = self.client.call(Method::GET, &path, None).await?;
+        let shows = |user: &&Value| {
+            ["public_email", "commit_email", "email"]
+                .iter()
+                .any(|key| user[*key].as_str().is_some_and(|shown| shown.eq_ignore_ascii_case(email)))
+        };
+        let mut all = answer::items(&found)?.iter().filter(shows);
+        let (Some(user), None) = (all.next(), all.next()) else { return Ok(None) };
+        let name = user["username"].as_str().map(str::to_owned);
+        Ok(Some(Account { id: ForgeId::from(answer::number(user, "/id")?), name }))
+    }
+
+    async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
+        let (head, base) = (encoded(head), encoded(base));
+        let path = format!("/merge_requests?state=opened&source_branch={head}&target_branch={base}&per_page=1");
+        let found = self.call(Method::GET, &path, None).await?;
+        answer::items(&found)?.first().map(read_request).transpose()
+    }
+
+    async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError> {
+        let NewRequest { head, base, title, body } = request;
+        if let Some(open) = self.find_request(head, base).await? {
+            return Ok(open);
+        }
+        let body = json!({
+            "source_branch": head, "target_branch": base, "title": title, "description": without_commands(body),
+            "remove_source_branch": true,
+        });
+        read_request(&self.call(Method::POST, "/merge_requests", Some(&body)).await?)
+    }
+
+    async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError> {
+        let body = json!({ "title": title, "description": without_commands(body) });
+        self.call(Method::PUT, &format!("/merge_requests/{number}"), Some(&body)).await.map(drop)
+    }
+
+    /// Whether merges make commits of their own is a setting of the project; whether to squash, of each request.
+    async fn merge_request(
+        &self,
+        number: u64,
+        expected_head: &CommitSha,
+        merging: &Merging<'_>,
+    ) -> Result<(), ApiError> {
+        let path = format!("/merge_requests/{number}");
+        let mut body = json!({ "sha": expected_head });
+        if !merging.message.is_empty() {
+            body["squash_commit_message"] = merging.message.into();
+        }
+        if merging.method == Some(MergeMethod::Squash) {
+            body["squash"] = true.into();
+        }
+        match self.call(Method::PUT, &format!("{path}/merge"), Some(&body)).await {
+            Err(refusal) if refusal.is_about_state() || is_conflict(&refusal) => {
+                let found = self.call(Method::GET, &path, None).await?;
+                // Where only fast-forwards are taken, what is behind the branch has to be made anew on its tip.
+                let could = found["state"] == "opened"
+                    && found["has_conflicts"] != true
+                    && found["detailed_merge_status"] != "need_rebase";
+                merge_refused(refusal, &read_request(&found)?, expected_head, could)
+            }
+            merged => merged.map(drop),
+        }
+    }
+
+    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        read_request(&self.call(Method::GET, &format!("/merge_requests/{number}"), None).await?)
+    }
+
+    async fn close_request(&self, number: u64) -> Result<(), ApiError> {
+        let body = json!({ "state_event": "close" });
+        self.call(Method::PUT, &format!("/merge_requests/{number}"), Some(&body)).await.map(drop)
+    }
+
+    /// A million characters, which would still be no comment.
+    fn longest_comment(&self) -> usize {
+        200_000
+    }
+
+    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
+        examination::gitlab::examine(&self.client, &self.project, hook).await
+    }
+}
+
+/// Whether GitLab refuses to merge for a conflict ("Merge a merge request": 422), before it looks at `sha`.
+fn is_conflict(refusal: &ApiError) -> bool {
+    matches!(refusal, ApiError::Refused { reason, .. } if reason.contains("Branch cannot be merged"))
+}
+
+fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {
+    let head = answer::text(document, "/sha")?;
+    let head = head.parse().map_err(|error| ApiError::Unreachable { reason: format!("`sha`: {error}") })?;
+    let merged = document["state"] == "merged";
+    // With a merge commit, with a squash that was taken by a fast-forward, or as it was.
+    let named = ["merge_commit_sha", "squash_commit_sha", "sha"].map(|key| commit_if(merged, &document[key]));
+    let merge_commit = named.into_iter().flatten().next();
+    Ok(MergeRequest { number: answer::number(document, "/iid")?, head, merged, merge_commit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_of_a_note_is_a_command() {
+        let text = "fine\n/approve\n  /merge\na/b\n";
+        assert_eq!(without_commands(text), "fine\n&#47;approve\n&#47;merge\na/b\n");
+    }
+}

@@ -1,0 +1,252 @@
+//! Bitbucket Cloud (support.atlassian.com, "Event payloads"). It names a change's commits by their first twelve digits
+//! only, and drops deliveries over 256 KB without a word: missed ones are found by looking.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::payload::{Name, head_repository, ignored, parse, unreadable};
+use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, signature};
+use slipway_domain::{
+    Account, Author, Change, ChangeStep, Comment, Commenter, CommitSha, Event, EventKind, Movement, Push, Reference,
+    Repository, Revision, Sender,
+};
+
+/// Bitbucket Cloud.
+pub(super) struct Bitbucket;
+
+/// Deliveries that are read.
+const READ: &[&str] = &[
+    "repo:push",
+    "pullrequest:created",
+    "pullrequest:updated",
+    "pullrequest:fulfilled",
+    "pullrequest:rejected",
+    "pullrequest:comment_created",
+];
+
+#[derive(Deserialize)]
+struct Envelope {
+    repository: RepositoryBody,
+    actor: Option<AccountBody>,
+}
+
+/// The part of a payload that says of which repository it is.
+#[derive(Deserialize)]
+struct OfRepository {
+    repository: Option<RepositoryBody>,
+}
+
+#[derive(Deserialize)]
+struct RepositoryBody {
+    uuid: Name,
+    full_name: Name,
+}
+
+#[derive(Deserialize)]
+struct AccountBody {
+    uuid: Option<Name>,
+    nickname: Option<Name>,
+}
+
+#[derive(Deserialize)]
+struct PushPayload {
+    push: PushBody,
+}
+
+#[derive(Deserialize)]
+struct PushBody {
+    changes: Vec<Moved>,
+}
+
+/// One reference that moved; a push may move several.
+#[derive(Deserialize)]
+struct Moved {
+    old: Option<Position>,
+    new: Option<Position>,
+    #[serde(default)]
+    forced: bool,
+}
+
+#[derive(Deserialize)]
+struct Position {
+    #[serde(rename = "type")]
+    kind: Name,
+    name: Name,
+    target: Target,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    hash: CommitSha,
+}
+
+#[derive(Deserialize)]
+struct ChangePayload {
+    pullrequest: ChangeBody,
+}
+
+#[derive(Deserialize)]
+struct ChangeBody {
+    id: u64,
+    author: Option<AccountBody>,
+    #[serde(default)]
+    draft: bool,
+    source: End,
+    destination: End,
+}
+
+/// One of both ends of a change.
+#[derive(Deserialize)]
+struct End {
+    branch: Branch,
+    commit: Option<Commit>,
+    repository: Option<RepositoryBody>,
+}
+
+#[derive(Deserialize)]
+struct Branch {
+    name: Name,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    hash: Name,
+}
+
+#[derive(Deserialize)]
+struct CommentPayload {
+    pullrequest: Commented,
+    comment: CommentBody,
+}
+
+#[derive(Deserialize)]
+struct Commented {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct CommentBody {
+    id: u64,
+    content: Content,
+    user: Option<AccountBody>,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    raw: String,
+}
+
+impl RepositoryBody {
+    fn repository(self) -> Result<Repository, ForgeError> {
+        let id = self.uuid.as_str().parse().map_err(|error| unreadable(format!("`repository.uuid`: {error}")))?;
+        Ok(Repository { id, full_name: self.full_name.into() })
+    }
+}
+
+impl AccountBody {
+    /// The account; one that is gone has no UUID.
+    fn account(self) -> Option<Account> {
+        Some(Account { id: self.uuid?.as_str().parse().ok()?, name: self.nickname.map(String::from) })
+    }
+}
+
+impl Forge for Bitbucket {
+    fn verify(
+        &self,
+        headers: &dyn Headers,
+        body: &[u8],
+        secrets: &[Secret],
+        _now: Timestamp,
+    ) -> Result<DeliveryName, ForgeError> {
+        signature::verify(headers, "x-hub-signature", "sha256=", body, secrets)?;
+        Ok(DeliveryName { id: name_in(headers, "x-request-uuid")?, event: name_in(headers, "x-event-key")? })
+    }
+
+    fn repository(&self, body: &[u8]) -> Result<Option<Repository>, ForgeError> {
+        parse::<OfRepository>(body)?.repository.map(RepositoryBody::repository).transpose()
+    }
+
+    fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
+        if !READ.contains(&event) {
+            return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
+        }
+        let Envelope { repository, actor } = parse(body)?;
+        let repository = repository.repository()?;
+        let sender = actor.and_then(AccountBody::account).map(Sender);
+        let kinds = match event {
+            "repo:push" => pushes(body)?,
+            "pullrequest:created" => vec![change(body, ChangeStep::Opened, &repository)?],
+            // It also comes when only the text was edited: the commit tells whether anything is to be done.
+            "pullrequest:updated" => vec![change(body, ChangeStep::Updated, &repository)?],
+            "pullrequest:fulfilled" => vec![change(body, ChangeStep::Merged, &repository)?],
+            "pullrequest:rejected" => vec![change(body, ChangeStep::Closed, &repository)?],
+            _ => vec![comment(body)?],
+        };
+        let event = |kind| Event { repository: Some(repository.clone()), sender: sender.clone(), kind };
+        Ok(kinds.into_iter().map(event).collect())
+    }
+}
+
+fn pushes(body: &[u8]) -> Result<Vec<EventKind>, ForgeError> {
+    let moved = parse::<PushPayload>(body)?.push.changes;
+    if moved.is_empty() {
+        return Ok(vec![ignored("the push moves nothing")]);
+    }
+    moved.into_iter().map(push).collect()
+}
+
+fn push(moved: Moved) -> Result<EventKind, ForgeError> {
+    let Moved { old, new, forced } = moved;
+    let (kind, name) = match (&new, &old) {
+        (Some(position), _) | (None, Some(position)) => (position.kind.clone(), position.name.clone()),
+        (None, None) => return Err(unreadable("a reference moves from nowhere to nowhere")),
+    };
+    let reference = match kind.as_str() {
+        "branch" => Reference::Branch(name.into()),
+        "tag" => Reference::Tag(name.into()),
+        kind => return Ok(ignored(format!("a `{kind}` is neither a branch nor a tag"))),
+    };
+    let movement = match (old.map(|old| old.target.hash), new.map(|new| new.target.hash)) {
+        (before, None) => Movement::Deleted { before },
+        (None, Some(after)) => Movement::Created { after },
+        (Some(before), Some(after)) if forced => Movement::Forced { before, after },
+        (Some(before), Some(after)) => Movement::Updated { before, after },
+    };
+    Ok(EventKind::Push(Push { reference, movement }))
+}
+
+fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<EventKind, ForgeError> {
+    let ChangeBody { id, author, draft, source, destination } = parse::<ChangePayload>(body)?.pullrequest;
+    let revision = |commit: Commit| {
+        let revision: Result<Revision, _> = commit.hash.as_str().parse();
+        revision.map_err(|error| unreadable(format!("`{}`: {error}", commit.hash.as_str())))
+    };
+    let Some(head) = source.commit.map(revision).transpose()? else {
+        return Ok(ignored("the change's commit is gone"));
+    };
+    Ok(EventKind::Change(Change {
+        number: id,
+        step,
+        head,
+        head_branch: source.branch.name.into(),
+        head_repository: head_repository(source.repository.map(RepositoryBody::repository).transpose()?, repository),
+        base_branch: destination.branch.name.into(),
+        base: destination.commit.map(revision).transpose()?,
+        author: author.and_then(AccountBody::account).map(Author),
+        draft,
+        labels: Vec::new(),
+    }))
+}
+
+fn comment(body: &[u8]) -> Result<EventKind, ForgeError> {
+    let CommentPayload { pullrequest, comment } = parse(body)?;
+    let Some(account) = comment.user.and_then(AccountBody::account) else {
+        return Ok(ignored("the comment is nobody's: its account is gone"));
+    };
+    Ok(EventKind::Comment(Comment {
+        id: comment.id.into(),
+        change: pullrequest.id,
+        commenter: Commenter(account),
+        body: comment.content.raw,
+    }))
+}

@@ -1,0 +1,209 @@
+//! What the payloads of several forges have in common: bounded texts, repositories, accounts, references that moved.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::ForgeError;
+use slipway_domain::{Account, CommitSha, EventKind, ForgeId, HeadRepository, Movement, Push, Reference, Repository};
+
+/// Longest name of a branch, a repository or an account, in bytes. Git servers keep references as files, whose paths
+/// end at 4,096 bytes; no forge comes near.
+const LONGEST_NAME: usize = 1_024;
+/// Longest explanation of why a payload cannot be read, in characters: it quotes the payload.
+const LONGEST_REASON: usize = 300;
+
+/// A name from a payload: neither empty nor endless, and without control characters, because it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Name(String);
+
+impl Name {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
+            return Err(format!("expected a name of 1 to {LONGEST_NAME} bytes without control characters"));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+/// What all payloads of GitHub have, and of the forges that speak as it does.
+#[derive(Deserialize)]
+pub(super) struct Envelope {
+    pub(super) action: Option<Name>,
+    pub(super) repository: Option<RepositoryBody>,
+    pub(super) sender: Option<AccountBody>,
+}
+
+/// The part of all these payloads that says of which repository they are.
+#[derive(Deserialize)]
+struct OfRepository {
+    repository: Option<RepositoryBody>,
+}
+
+/// The repository that a payload of GitHub or Gitea is of.
+pub(super) fn repository_of(body: &[u8]) -> Result<Option<Repository>, ForgeError> {
+    Ok(parse::<OfRepository>(body)?.repository.map(Repository::from))
+}
+
+/// A repository as GitHub and Gitea write it.
+#[derive(Debug, Deserialize)]
+pub(super) struct RepositoryBody {
+    id: u64,
+    full_name: Name,
+}
+
+impl From<RepositoryBody> for Repository {
+    fn from(RepositoryBody { id, full_name }: RepositoryBody) -> Self {
+        Self { id: id.into(), full_name: full_name.into() }
+    }
+}
+
+/// An account as GitHub and Gitea write it.
+#[derive(Debug, Deserialize)]
+pub(super) struct AccountBody {
+    id: i64,
+    login: Option<Name>,
+}
+
+impl AccountBody {
+    pub(super) fn account(self) -> Option<Account> {
+        Some(Account { id: account_id(self.id)?, name: self.login.map(String::from) })
+    }
+}
+
+/// The identifier of an account. Gitea writes -1 for one that is gone and -2 for its own robot.
+pub(super) fn account_id(number: i64) -> Option<ForgeId> {
+    u64::try_from(number).ok().filter(|number| *number > 0).map(ForgeId::from)
+}
+
+/// A payload of the form `T`, or where and why it is none.
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ForgeError> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.path().to_string().as_str() {
+        "." => error.into_inner().to_string(),
+        path => format!("`{path}`: {}", error.into_inner()),
+    });
+    read.and_then(|payload| reader.end().map_err(|error| error.to_string()).map(|()| payload)).map_err(unreadable)
+}
+
+/// The error for a payload that cannot be read, however long its explanation is.
+pub(super) fn unreadable(reason: impl Into<String>) -> ForgeError {
+    let reason = reason.into();
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    ForgeError::Unreadable { reason: reason.chars().take(LONGEST_REASON).map(shown).collect() }
+}
+
+/// An event that nothing follows from.
+pub(super) fn ignored(reason: impl Into<String>) -> EventKind {
+    EventKind::Ignored { reason: reason.into() }
+}
+
+/// What a moved reference means. Forty zeros stand for "was not there" and "is not there any more".
+pub(super) fn push(name: &Name, before: CommitSha, after: CommitSha, forced: bool) -> Result<EventKind, ForgeError> {
+    let name = name.as_str();
+    let reference = if let Some(branch) = name.strip_prefix("refs/heads/") {
+        Reference::Branch(branch.to_owned())
+    } else if let Some(tag) = name.strip_prefix("refs/tags/") {
+        Reference::Tag(tag.to_owned())
+    } else {
+        return Ok(ignored(format!("`{name}` is neither a branch nor a tag")));
+    };
+    let movement = match (before.is_zero(), after.is_zero()) {
+        (true, true) => return Err(unreadable("`before` and `after` are both zero")),
+        (true, false) => Movement::Created { after },
+        (false, true) => Movement::Deleted { before: Some(before) },
+        (false, false) if before == after => {
+            return Ok(ignored(format!("`{name}` is where it was: the webhook was tried out")));
+        }
+        (false, false) if forced => Movement::Forced { before, after },
+        (false, false) => Movement::Updated { before, after },
+    };
+    Ok(EventKind::Push(Push { reference, movement }))
+}
+
+/// Where a change's head lives, seen from the repository it is to be merged into.
+pub(super) fn head_repository(head: Option<Repository>, base: &Repository) -> HeadRepository {
+    match head {
+        None => HeadRepository::Gone,
+        Some(head) if head.id == base.id => HeadRepository::Same,
+        Some(head) => HeadRepository::Fork(head),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "1111111111111111111111111111111111111111";
+    const NEW: &str = "2222222222222222222222222222222222222222";
+    const ZERO: &str = "0000000000000000000000000000000000000000";
+
+    fn sha(text: &str) -> CommitSha {
+        text.parse().expect("a commit")
+    }
+
+    fn pushed(name: &str, before: &str, after: &str, forced: bool) -> Result<EventKind, ForgeError> {
+        push(&Name(name.to_owned()), sha(before), sha(after), forced)
+    }
+
+    #[test]
+    fn zeros_tell_created_from_updated_from_deleted() {
+        let branch = || Reference::Branch("team/main".to_owned());
+        for (before, after, forced, movement) in [
+            (ZERO, NEW, false, Movement::Created { after: sha(NEW) }),
+            (OLD, NEW, false, Movement::Updated { before: sha(OLD), after: sha(NEW) }),
+            (OLD, NEW, true, Movement::Forced { before: sha(OLD), after: sha(NEW) }),
+            (OLD, ZERO, true, Movement::Deleted { before: Some(sha(OLD)) }),
+        ] {
+            let expected = Ok(EventKind::Push(Push { reference: branch(), movement }));
+            assert_eq!(pushed("refs/heads/team/main", before, after, forced), expected);
+        }
+        assert!(pushed("refs/heads/main", ZERO, ZERO, false).is_err());
+    }
+
+    #[test]
+    fn tags_are_told_from_branches_and_other_references_ask_for_nothing() {
+        let tag = Push { reference: Reference::Tag("v1".to_owned()), movement: Movement::Created { after: sha(NEW) } };
+        assert_eq!(pushed("refs/tags/v1", ZERO, NEW, false), Ok(EventKind::Push(tag)));
+        for name in ["refs/notes/commits", "main", "refs/pull/1/head"] {
+            assert!(matches!(pushed(name, OLD, NEW, false), Ok(EventKind::Ignored { .. })), "{name}");
+        }
+        assert!(matches!(pushed("refs/heads/main", NEW, NEW, false), Ok(EventKind::Ignored { .. })));
+    }
+
+    #[test]
+    fn a_payload_that_cannot_be_read_says_where_in_few_words() {
+        #[derive(Debug, Deserialize)]
+        struct Outer {
+            #[expect(dead_code, reason = "only its reading matters")]
+            repository: RepositoryBody,
+        }
+        let reason = |body: &str| parse::<Outer>(body.as_bytes()).expect_err(body).to_string();
+        assert!(reason(r#"{"repository": {"id": "x"}}"#).contains("`repository.id`: invalid type: string \"x\""));
+        assert!(reason(r#"{"repository": {"id": 1, "full_name": "a\u0000b"}}"#).contains("control characters"));
+        assert!(reason("{} {}").contains("missing field `repository`"));
+        assert!(reason(r#"{"repository": {"id": 1, "full_name": "a/b"}} x"#).contains("trailing characters"));
+        assert!(reason(&format!(r#"{{"repository": "{}"}}"#, "y".repeat(10_000))).chars().count() < 400);
+    }
+
+    #[test]
+    fn accounts_that_are_gone_have_no_identifier() {
+        assert_eq!(account_id(-1), None);
+        assert_eq!(account_id(0), None);
+        assert_eq!(account_id(7), Some(ForgeId::from(7)));
+    }
+}

@@ -1,0 +1,105 @@
+//! Pull requests and comments on them in the shape that GitHub gave them and that Gitea and Forgejo write as well.
+
+use serde::Deserialize;
+
+use super::ForgeError;
+use super::payload::{self, AccountBody, Name, RepositoryBody, ignored, parse};
+use slipway_domain::{Author, Change, ChangeStep, Comment, Commenter, CommitSha, EventKind, Repository, Revision};
+
+#[derive(Deserialize)]
+struct ChangePayload {
+    pull_request: PullRequestBody,
+}
+
+#[derive(Deserialize)]
+struct PullRequestBody {
+    number: u64,
+    user: Option<AccountBody>,
+    head: End,
+    base: End,
+    #[serde(default)]
+    merged: Option<bool>,
+    /// Gitea and Forgejo did not say it before 1.22; there the title does.
+    draft: Option<bool>,
+    title: Option<String>,
+    labels: Option<Vec<LabelBody>>,
+}
+
+#[derive(Deserialize)]
+struct LabelBody {
+    name: String,
+}
+
+/// One of both ends of a pull request.
+#[derive(Deserialize)]
+struct End {
+    #[serde(rename = "ref")]
+    branch: Name,
+    sha: CommitSha,
+    repo: Option<RepositoryBody>,
+}
+
+#[derive(Deserialize)]
+struct CommentPayload {
+    issue: IssueBody,
+    comment: CommentBody,
+}
+
+#[derive(Deserialize)]
+struct IssueBody {
+    number: u64,
+    /// There for pull requests only; GitHub leaves it out of other issues, Gitea writes null.
+    pull_request: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct CommentBody {
+    id: u64,
+    user: Option<AccountBody>,
+    body: Option<String>,
+}
+
+/// A pull request after `step`; closing one that was merged is merging it.
+pub(super) fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<EventKind, ForgeError> {
+    let PullRequestBody { number, user, head, base, merged, draft, title, labels } =
+        parse::<ChangePayload>(body)?.pull_request;
+    let step = match step {
+        ChangeStep::Closed if merged == Some(true) => ChangeStep::Merged,
+        step => step,
+    };
+    Ok(EventKind::Change(Change {
+        number,
+        step,
+        head: Revision::Full(head.sha),
+        head_branch: head.branch.into(),
+        head_repository: payload::head_repository(head.repo.map(Repository::from), repository),
+        base_branch: base.branch.into(),
+        base: Some(Revision::Full(base.sha)),
+        author: user.and_then(AccountBody::account).map(Author),
+        draft: draft.unwrap_or_else(|| title.is_some_and(|title| is_in_progress(&title))),
+        labels: labels.into_iter().flatten().map(|label| label.name).collect(),
+    }))
+}
+
+/// Whether a title says that the work is under way, as Gitea and Forgejo have it unless they are set up otherwise.
+pub(super) fn is_in_progress(title: &str) -> bool {
+    let begins = |mark: &str| title.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
+    begins("WIP:") || begins("[WIP]")
+}
+
+/// A new comment.
+pub(super) fn comment(body: &[u8]) -> Result<EventKind, ForgeError> {
+    let CommentPayload { issue, comment } = parse(body)?;
+    if issue.pull_request.is_none() {
+        return Ok(ignored("the comment is on an issue, not on a change"));
+    }
+    let Some(account) = comment.user.and_then(AccountBody::account) else {
+        return Ok(ignored("the comment is nobody's: its account is gone"));
+    };
+    Ok(EventKind::Comment(Comment {
+        id: comment.id.into(),
+        change: issue.number,
+        commenter: Commenter(account),
+        body: comment.body.unwrap_or_default(),
+    }))
+}

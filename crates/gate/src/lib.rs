@@ -1,0 +1,3 @@
+//! The gate: reads evaluations, judges them by policies, and renders verdicts.
+pub mod evaluation;
+pub mod policy;

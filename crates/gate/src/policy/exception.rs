@@ -1,0 +1,94 @@
+//! Exceptions: a check that need not hold for a model for some days, because somebody answers for it.
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+
+use slipway_domain::ExceptionNote;
+
+use super::checks::Check;
+use super::file::ExceptionEntry;
+use super::read::Reader;
+
+/// How many days ahead an exception may end.
+const MOST_DAYS: i32 = 30;
+
+/// Characters of a reason and of an approver.
+const LONGEST_REASON: usize = 500;
+const LONGEST_APPROVER: usize = 100;
+
+/// An exception as the policy states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exception {
+    model: String,
+    check: String,
+    reason: String,
+    approver: String,
+    expires: Date,
+    place: String,
+}
+
+/// Whether an exception covers a check.
+pub(super) enum Covers {
+    /// It does: with this note.
+    Yes(ExceptionNote),
+    /// It would, if its day were right: why not.
+    No(String),
+}
+
+impl Exception {
+    /// Whether it covers a check of a model on a day; `None` if it is about something else.
+    pub(super) fn covers(&self, check: &Check, model: Option<&str>, today: Date) -> Option<Covers> {
+        if check.name.as_deref() != Some(&self.check) || model != Some(&self.model) {
+            return None;
+        }
+        let Self { reason, approver, expires, place, .. } = self;
+        if *expires < today {
+            return Some(Covers::No(format!("the exception at {place} ended on {expires}")));
+        }
+        let latest = today.saturating_add(MOST_DAYS.days());
+        if *expires > latest {
+            return Some(Covers::No(format!(
+                "the exception at {place} would hold until {expires}, expected at most {MOST_DAYS} days ahead ({latest})"
+            )));
+        }
+        Some(Covers::Yes(ExceptionNote {
+            reason: reason.clone(),
+            approver: approver.clone(),
+            expires: expires.to_string(),
+            place: place.clone(),
+        }))
+    }
+}
+
+impl Reader<'_> {
+    /// The exception at this place of the list. It is about a check that this file states itself: what comes from elsewhere
+    /// cannot be loosened here.
+    pub(super) fn exception(&mut self, index: usize, entry: ExceptionEntry, checks: &[Check]) -> Option<Exception> {
+        let path = format!("spec.exceptions[{index}]");
+        let ExceptionEntry { model, check, reason, approver, expires } = entry;
+        self.has_length(&format!("{path}.reason"), "a reason", &reason, LONGEST_REASON);
+        self.has_length(&format!("{path}.approver"), "an approver", &approver, LONGEST_APPROVER);
+        let named = checks.iter().find(|known| known.name.as_deref() == Some(check.as_str()));
+        match named {
+            None => {
+                let message = format!("no check is called `{}`", check.as_str());
+                self.refuse(&format!("{path}.check"), message, "give the check that is meant a `name`");
+            }
+            Some(named) if named.file != self.file => {
+                let message =
+                    format!("`{}` stands in {}, and is not this file's to except", check.as_str(), named.file);
+                self.refuse(&format!("{path}.check"), message, "ask its owner for the exception");
+            }
+            Some(_) => {}
+        }
+        let expires = self.date(&format!("{path}.expires"), &expires)?;
+        Some(Exception {
+            model: model.as_str().to_owned(),
+            check: check.as_str().to_owned(),
+            reason: reason.trim().to_owned(),
+            approver: approver.trim().to_owned(),
+            expires,
+            place: format!("{}:{}", self.file, self.line_of(&path)),
+        })
+    }
+}

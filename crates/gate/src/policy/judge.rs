@@ -1,0 +1,289 @@
+//! Puts every check of a policy to a candidate and its champion. What cannot be measured fails, with the reason.
+
+use slipway_contract::Metric;
+use slipway_contract::metrics::{Cost, Subject};
+
+use slipway_domain::{CheckOutcome, CheckResult, Floor, Outcome, Requirement, TestSetUse, Verdict};
+
+use super::checks::{Check, CheckSubject, MetricSubject};
+use super::evidence::{Champion, Evidence, Facts};
+use super::exception::{Covers, Exception};
+use super::measure::{FEWEST_UNITS, Measurement, Spread};
+use super::parts::{Comparison, Ground, Measured, Trouble, Work, measure};
+use super::test_set::Feedback;
+use super::{Policy, TestSet, decide, drift};
+
+/// A check with what its file says of all of its checks.
+struct Asked<'policy> {
+    check: &'policy Check,
+    confidence: f64,
+    exceptions: &'policy [Exception],
+}
+
+/// What is known of a check before anything is measured.
+enum Prepared<'work> {
+    Done(Box<CheckResult>),
+    Work(Work<'work>),
+}
+
+impl Policy {
+    /// Judges a candidate. The same files always give the same verdict.
+    pub fn judge(&self, evidence: &Evidence<'_>) -> Verdict {
+        self.judge_over(&[], evidence)
+    }
+
+    /// Judges a candidate by this policy and by floors, which the platform's owner sets and no policy can loosen: their checks
+    /// have to hold as well, each at its own floor's confidence.
+    pub fn judge_over(&self, floors: &[Self], evidence: &Evidence<'_>) -> Verdict {
+        let ground = Ground::of(evidence);
+        let all = || floors.iter().chain([self]);
+        // What any of them leaves to a person, authors see of all.
+        let symbols = all().map(Self::symbols).max().unwrap_or(2);
+        let asked: Vec<Asked<'_>> = all().flat_map(|policy| policy.asked(symbols)).collect();
+        let prepared: Vec<Prepared<'_>> = asked.iter().map(|asked| prepare(asked, &ground)).collect();
+        let mut checks = Vec::with_capacity(prepared.len());
+        let mut work = Vec::new();
+        for prepared in prepared {
+            match prepared {
+                Prepared::Done(result) => checks.push(Some(*result)),
+                Prepared::Work(one) => {
+                    checks.push(None);
+                    work.push(one);
+                }
+            }
+        }
+        let mut measured = measure(&work, &ground).into_iter();
+        let mut checks: Vec<CheckResult> = checks
+            .into_iter()
+            .zip(&asked)
+            .map(|(result, asked)| {
+                let result = result.unwrap_or_else(|| {
+                    decide::measured(asked.check, measured.next().unwrap_or_default(), asked.confidence)
+                });
+                asked.settled(result, evidence)
+            })
+            .collect();
+        checks.extend(self.unusable_champion(evidence, &checks));
+        if self.test_set_over(floors).is_some_and(|rule| rule.feedback() == Feedback::Verdict)
+            && !evidence.uses.as_ref().is_some_and(|uses| uses.is_used_up)
+        {
+            for (result, asked) in checks.iter_mut().zip(&asked) {
+                result.is_withheld = asked.check.is_on_test_rows();
+            }
+        }
+        self.verdict(floors, evidence, checks)
+    }
+
+    /// The refusal for a champion that cannot be read, where no check has refused for it: a policy may compare with nothing, and
+    /// still nobody can say what would be replaced. An exception from a comparison says that this is accepted.
+    fn unusable_champion(&self, evidence: &Evidence<'_>, checks: &[CheckResult]) -> Option<CheckResult> {
+        let Champion::Unusable(why) = &evidence.champion else { return None };
+        let refused = Outcome::of(checks) == Outcome::Fail;
+        let accepted = |check: &CheckResult| check.requirement.is_relative() && check.outcome == CheckOutcome::Excepted;
+        if refused || checks.iter().any(accepted) {
+            return None;
+        }
+        let sentence = format!(
+            "the champion cannot be used: {why}; nothing is promoted in its place until it can be read, is rolled back, \
+             or `none` stands in its mark ({})",
+            self.file
+        );
+        Some(CheckResult {
+            name: None,
+            metric: "champion".to_owned(),
+            requirement: Requirement::Condition("the champion can be read".to_owned()),
+            outcome: CheckOutcome::Fail,
+            sentence,
+            why: None,
+            owner: None,
+            file: self.file.clone(),
+            line: 1,
+            interval: None,
+            rows: evidence.candidate.table.len() as u64,
+            rows_to_decide: None,
+            slices: Vec::new(),
+            exception: None,
+            is_withheld: false,
+        })
+    }
+
+    /// The rule for the test set that holds together with those of floors: the stricter in every way.
+    pub fn test_set_over(&self, floors: &[Self]) -> Option<TestSet> {
+        floors.iter().chain([self]).filter_map(Self::test_set).reduce(TestSet::and)
+    }
+
+    fn asked(&self, symbols: u32) -> impl Iterator<Item = Asked<'_>> {
+        let confidence = self.confidence_spent(symbols);
+        let of = move |check| Asked { check, confidence, exceptions: &self.exceptions };
+        self.checks.iter().map(of)
+    }
+
+    fn verdict(&self, floors: &[Self], evidence: &Evidence<'_>, checks: Vec<CheckResult>) -> Verdict {
+        let candidate = evidence.candidate;
+        let champion = match &evidence.champion {
+            Champion::Evaluated(champion) => Some(champion.report.artifact.clone()),
+            Champion::None | Champion::Unusable(_) => None,
+        };
+        let mut outcome = Outcome::of(&checks);
+        let mut notes = Vec::new();
+        let symbols = floors.iter().chain([self]).map(Self::symbols).max().unwrap_or(2);
+        if matches!(evidence.champion, Champion::None) {
+            let approval =
+                [self].into_iter().chain(floors).find_map(|policy| policy.approval_without_champion.as_ref());
+            if let Some(place) = approval {
+                notes.push(format!("there is no champion yet, and {place} asks for a person's approval of the first"));
+                if outcome == Outcome::Pass {
+                    outcome = Outcome::NeedsApproval;
+                }
+            }
+        }
+        if champion.as_ref() == Some(&candidate.report.artifact) {
+            notes.push("the candidate is the champion: there is nothing to promote".to_owned());
+        }
+        notes.extend(evidence.uses.iter().flat_map(|uses| notes_of(&uses.told)));
+        Verdict {
+            outcome,
+            policy: self.file.clone(),
+            policy_digest: self.digest.clone(),
+            floors: floors
+                .iter()
+                .map(|floor| Floor { policy: floor.file.clone(), digest: floor.digest.clone() })
+                .collect(),
+            confidence: self.confidence_spent(symbols),
+            candidate: candidate.report.artifact.clone(),
+            champion,
+            rows: candidate.table.len() as u64,
+            test_set: evidence.uses.as_ref().map(|uses| uses.told.clone()),
+            notes,
+            checks,
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// The result after the check's own date and the exceptions.
+    fn settled(&self, mut result: CheckResult, evidence: &Evidence<'_>) -> CheckResult {
+        if let Some(expires) = self.check.expires
+            && expires < evidence.today
+        {
+            let who = self.check.owner.as_deref().unwrap_or("its owner");
+            let reason = format!("the check ended on {expires}: {who} has to look at it again");
+            result = decide::failed(self.check, &reason, result.rows);
+        }
+        let stands_in_the_way =
+            matches!(result.outcome, CheckOutcome::Fail | CheckOutcome::Inconclusive | CheckOutcome::NeedsApproval);
+        if !stands_in_the_way {
+            return result;
+        }
+        let model = evidence.facts.texts.get("run.model").map(String::as_str);
+        for exception in self.exceptions {
+            match exception.covers(self.check, model, evidence.today) {
+                Some(Covers::Yes(note)) => {
+                    result.outcome = CheckOutcome::Excepted;
+                    result.exception = Some(note);
+                    return result;
+                }
+                Some(Covers::No(why)) => result.sentence = format!("{}; {why}", result.sentence),
+                None => {}
+            }
+        }
+        result
+    }
+}
+
+/// What a reader has to know of the test set.
+fn notes_of(told: &TestSetUse) -> Vec<String> {
+    let mut notes = vec![match told.allowed {
+        Some(allowed) => {
+            format!("test set: {}; every bound is wide enough for all {allowed} together", told.words())
+        }
+        None if told.number > TestSetUse::MANY => format!(
+            "test set: {}; after more than {} candidates a pass may be luck: limit the uses with `test_set` in the policy, \
+             or replace the rows",
+            told.words(),
+            TestSetUse::MANY
+        ),
+        None => format!("test set: {}", told.words()),
+    }];
+    if told.used_up > 0 {
+        notes.push(format!("{} test rows are used up and were left out", told.used_up));
+    }
+    notes
+}
+
+fn prepare<'work>(asked: &Asked<'work>, ground: &'work Ground<'work>) -> Prepared<'work> {
+    let check = asked.check;
+    let evidence = ground.evidence;
+    let rows = evidence.candidate.table.len() as u64;
+    if let Some(uses) = evidence.uses.as_ref().filter(|uses| uses.is_used_up && check.is_on_test_rows()) {
+        let needed = check.least_rows(asked.confidence);
+        return Prepared::Done(Box::new(decide::used_up(check, &uses.told.words(), needed, rows)));
+    }
+    let figure = match &check.subject {
+        CheckSubject::Metric(subject) if subject.metric.subject() != Subject::Artifact => {
+            return of_rows(check, subject, ground);
+        }
+        CheckSubject::Metric(subject) => cost_of(&subject.metric, &evidence.facts),
+        CheckSubject::Expression(expression) => {
+            return Prepared::Done(Box::new(match expression.holds(evidence) {
+                Ok(holds) => decide::condition(check, holds, rows),
+                Err(why) => decide::failed(check, &why, rows),
+            }));
+        }
+        CheckSubject::Drift(drift) => drift.measure(&evidence.data).map_err(Trouble::Failed),
+        CheckSubject::Leakage => drift::leakage(&evidence.data).map_err(Trouble::Failed),
+    };
+    let rows = figure.as_ref().map_or(rows, |figure| figure.rows);
+    let measured = Measured { name: None, rows, value: None, figure };
+    Prepared::Done(Box::new(decide::measured(check, vec![measured], asked.confidence)))
+}
+
+fn of_rows<'work>(check: &'work Check, subject: &'work MetricSubject, ground: &'work Ground<'work>) -> Prepared<'work> {
+    let rows = ground.evidence.candidate.table.len() as u64;
+    if check.requirement.is_relative() && matches!(ground.comparison, Comparison::Nothing) {
+        return Prepared::Done(Box::new(decide::skipped(check, rows)));
+    }
+    match ground.parts(check, subject) {
+        Ok(parts) => Prepared::Work(Work { check, subject, parts }),
+        Err(reason) => Prepared::Done(Box::new(decide::failed(check, &reason, rows))),
+    }
+}
+
+/// A figure of the artifact: as it is known, or a quantile of measured times.
+fn cost_of(metric: &Metric, facts: &Facts) -> Result<Measurement, Trouble> {
+    let (name, share) = match metric {
+        Metric::Cost(Cost::ArtifactBytes) => ("artifact.bytes", None),
+        Metric::Cost(Cost::ArtifactParameters) => ("artifact.parameters", None),
+        Metric::Cost(Cost::TrainingSeconds) => ("artifact.training_seconds", None),
+        Metric::Cost(Cost::DeviceSeconds) => ("artifact.device_seconds", None),
+        Metric::Cost(Cost::LatencyP50) => ("artifact.latency_p50", Some(0.5)),
+        _ => ("artifact.latency_p99", Some(0.99)),
+    };
+    let Some(share) = share else {
+        let value = facts.figures.get(name).copied().filter(|value| value.is_finite());
+        let value = value.ok_or_else(|| Trouble::Failed(format!("`{name}` is not known of this candidate")))?;
+        return Ok(Measurement { estimate: value, rows: 1, spread: Spread::Known, range: metric.range() });
+    };
+    let mut sorted = facts.latencies.clone();
+    if sorted.iter().any(|time| !time.is_finite() || *time < 0.0) {
+        return Err(Trouble::Failed("a measured time is no number of milliseconds".to_owned()));
+    }
+    sorted.sort_by(f64::total_cmp);
+    let rows = sorted.len() as u64;
+    let expected = if share > 0.9 { 500 } else { FEWEST_UNITS as u64 };
+    if rows == 0 {
+        return Err(Trouble::Failed("no times of predictions were measured".to_owned()));
+    }
+    if rows < expected {
+        return Err(Trouble::TooFew { unit: "measured times", came: rows, expected });
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a place lies within the list"
+    )]
+    let place = ((rows as f64 * share).ceil() as usize).max(1) - 1;
+    let estimate = sorted[place.min(sorted.len() - 1)];
+    Ok(Measurement { estimate, rows, spread: Spread::Times { sorted, share }, range: metric.range() })
+}

@@ -1,0 +1,298 @@
+//! How a check will be decided on rows that nobody has seen yet, and what follows for their number.
+
+use slipway_contract::Metric;
+use slipway_contract::metrics::Subject;
+
+use super::{Assumptions, AtDifference, CheckPlan, POWER};
+use crate::policy::checks::{Check, CheckSubject, MetricSubject, Wanted};
+use crate::policy::measure::{FEWEST_UNITS, fewest, is_share, no_difference, share};
+use crate::policy::power::{Bounding, of_slices};
+use crate::policy::sentence::percent;
+use crate::policy::slices::Slicing;
+use slipway_domain::Requirement;
+
+/// Differences whose power is told if no others are asked for.
+const DIFFERENCES: [f64; 5] = [0.0, 0.005, 0.01, 0.02, 0.05];
+
+/// How a check is decided, with what is assumed of its rows.
+pub(super) struct Design {
+    bounding: Bounding,
+    /// The same if the models were judged on different rows.
+    unpaired: Option<Bounding>,
+    wanted: Wanted,
+    /// Where differences are counted from: no difference from the champion, or the threshold.
+    origin: f64,
+    /// Whether a better model has a larger figure.
+    upwards: bool,
+    slices: u32,
+    is_sliced: bool,
+    /// Rows below which nothing is decided.
+    fewest: f64,
+    /// How far a model may be on the wrong side at most: by the margin to the champion.
+    worst: f64,
+    /// As far as a better model can go.
+    widest: f64,
+    /// What is shown in the first place.
+    first: f64,
+}
+
+impl Design {
+    pub(super) fn of(check: &Check, assumptions: &Assumptions, plan: &mut CheckPlan) -> Result<Self, String> {
+        let CheckSubject::Metric(subject) = &check.subject else {
+            return Err("it does not hang on the number of test rows".to_owned());
+        };
+        let MetricSubject { metric, slicing, group_by, seeds } = subject;
+        if metric.subject() == Subject::Artifact {
+            return Err("it is measured of the artifact, not on test rows".to_owned());
+        }
+        if let Some(column) = group_by {
+            plan.unit = "groups";
+            plan.assumptions.push(format!("rows with one value of `{column}` count as one: groups are counted"));
+        }
+        if let Some(seeds) = seeds {
+            let runs = seeds.at_least;
+            plan.assumptions.push(format!("of one training run; each of {runs} has to hold it, which is less likely"));
+        }
+        let slices = match slicing {
+            Some(Slicing::By { .. }) => assumptions.slices,
+            None | Some(Slicing::Where { .. }) => 1,
+        };
+        if let Some(slicing) = slicing {
+            plan.slices = Some(slices);
+            plan.assumptions.push(match slicing {
+                Slicing::By { .. } => format!("{slices} slices of equal size, all of which have to hold it"),
+                Slicing::Where { .. } => "rows are those of the slice".to_owned(),
+            });
+        }
+        let relative = matches!(check.requirement, Requirement::NoWorseThanChampion { relative: true, .. });
+        let compares = check.requirement.is_relative();
+        let bounding = bounding(check, metric, group_by.is_none(), relative, assumptions, &mut plan.assumptions)?;
+        let unpaired = match bounding {
+            Bounding::Pairs { champion, .. } => {
+                Some(Bounding::Pairs { champion, disagreement: 2.0 * champion * (1.0 - champion) })
+            }
+            _ => None,
+        };
+        let (wanted, upwards) = (check.wanted(), check.higher_is_better());
+        let (origin, up) = match wanted {
+            _ if compares => (0.0, upwards),
+            Wanted::AtLeast(threshold) => (threshold, true),
+            Wanted::AtMost(threshold) => (threshold, false),
+            Wanted::Between(least, _) => (least, true),
+        };
+        let (least, most) = metric.range();
+        let widest = match wanted {
+            Wanted::AtLeast(threshold) if !compares => most - threshold,
+            Wanted::AtMost(threshold) if !compares => threshold - least,
+            Wanted::Between(from, to) => (to - from) / 2.0,
+            _ => most - least,
+        };
+        let worst = match (&check.requirement, wanted) {
+            (Requirement::NoWorseThanChampion { .. }, Wanted::AtLeast(threshold)) => threshold,
+            (Requirement::NoWorseThanChampion { .. }, Wanted::AtMost(threshold)) => -threshold,
+            _ => 0.0,
+        };
+        let first = match check.requirement {
+            Requirement::NoWorseThanChampion { margin, .. } if margin > 0.0 => 0.0,
+            Requirement::NoWorseThanChampion { .. } | Requirement::BetterThanChampion { .. } => match wanted {
+                Wanted::AtLeast(by) | Wanted::AtMost(by) => by.abs() + 0.01,
+                Wanted::Between(..) => 0.01,
+            },
+            _ => (widest / 2.0).min(0.02),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "row counts stay far below 2^53")]
+        let fewest = slicing.as_ref().map_or(1.0, |slicing| slicing.minimum_rows() as f64);
+        Ok(Self {
+            bounding,
+            unpaired,
+            wanted,
+            origin,
+            upwards: up,
+            slices,
+            is_sliced: slicing.is_some(),
+            fewest,
+            worst,
+            widest,
+            first,
+        })
+    }
+
+    fn truth(&self, better: f64) -> f64 {
+        if self.upwards { self.origin + better } else { self.origin - better }
+    }
+
+    /// The chance that all slices pass.
+    fn power(&self, better: f64, rows_of_slice: f64, level: f64) -> f64 {
+        self.power_by(self.bounding, better, rows_of_slice, level)
+    }
+
+    fn power_by(&self, bounding: Bounding, better: f64, rows: f64, level: f64) -> f64 {
+        if rows < self.fewest {
+            return 0.0;
+        }
+        of_slices(self.slices, level, |error| bounding.power(self.wanted, self.truth(better), rows, error))
+    }
+
+    fn rows_of_slice(&self, bounding: Bounding, better: f64, level: f64) -> Option<u64> {
+        fewest(|rows| self.power_by(bounding, better, rows, level) >= POWER)
+    }
+
+    /// Rows of all slices for 80 % power.
+    pub(super) fn rows_needed(&self, better: f64, level: f64) -> Option<u64> {
+        let rows = self.rows_of_slice(self.bounding, better, level)?;
+        rows.checked_mul(u64::from(self.slices)).map(about)
+    }
+
+    pub(super) fn fill(&self, plan: &mut CheckPlan, level: f64, assumptions: &Assumptions) {
+        let error = level / f64::from(self.slices);
+        plan.confidence = 1.0 - error;
+        #[expect(clippy::cast_precision_loss, reason = "row counts stay far below 2^53")]
+        let rows = assumptions.rows.map(|rows| (rows / u64::from(self.slices)) as f64);
+        plan.rows_at_best = self.at_best(1.0 - error);
+        plan.uses_at = Some(self.first);
+        if let Some(rows) = rows.filter(|rows| *rows >= 1.0) {
+            plan.passes_from = self.bounding.needed(self.wanted, rows, error);
+            plan.smallest_difference = self.smallest(rows, level);
+        }
+        let mut differences: Vec<f64> = if assumptions.differences.is_empty() {
+            let in_reach = DIFFERENCES.into_iter().filter(|difference| *difference < self.widest);
+            in_reach.chain([self.first]).collect()
+        } else {
+            assumptions.differences.iter().copied().chain([self.first]).collect()
+        };
+        differences.sort_by(f64::total_cmp);
+        differences.dedup_by(|later, earlier| (*later - *earlier).abs() < 1e-12);
+        let row = |difference: f64| {
+            let of_slice = self.rows_of_slice(self.bounding, difference, level);
+            let unpaired = self.unpaired.and_then(|unpaired| self.rows_of_slice(unpaired, difference, level));
+            AtDifference {
+                difference,
+                power: rows.map(|rows| self.power(difference, rows, level)),
+                rows_needed: of_slice.and_then(|rows| rows.checked_mul(u64::from(self.slices))).map(about),
+                rows_per_slice: of_slice.filter(|_| self.is_sliced).map(about),
+                rows_unpaired: unpaired.and_then(|rows| rows.checked_mul(u64::from(self.slices))).map(about),
+            }
+        };
+        plan.differences = differences.into_iter().map(row).collect();
+    }
+
+    /// The smallest true difference with a power of 80 %, to three digits.
+    fn smallest(&self, rows: f64, level: f64) -> Option<f64> {
+        let suffices = |better: f64| self.power(better, rows, level) >= POWER;
+        let mut enough = if self.widest.is_finite() { self.widest } else { 1e6 };
+        // At the end of the range nothing varies any more, and a comparison cannot go so far.
+        enough *= 1.0 - 1e-9;
+        if suffices(self.worst) {
+            return Some(self.worst);
+        }
+        if !suffices(enough) {
+            return None;
+        }
+        let mut few = self.worst;
+        for _ in 0..40 {
+            let middle = f64::midpoint(few, enough);
+            *if suffices(middle) { &mut enough } else { &mut few } = middle;
+        }
+        Some(enough)
+    }
+
+    /// The fewest rows on which anything passes: what `slipway check` says of a policy that asks for more than there is.
+    fn at_best(&self, confidence: f64) -> Option<u64> {
+        let best = match (self.bounding, self.wanted) {
+            (Bounding::Share, Wanted::AtLeast(threshold)) => fewest(|rows| share(1.0, rows, confidence).0 >= threshold),
+            (Bounding::Share, Wanted::AtMost(threshold)) => fewest(|rows| share(0.0, rows, confidence).1 <= threshold),
+            (Bounding::Pairs { .. }, Wanted::AtLeast(threshold)) if threshold < 0.0 => {
+                fewest(|rows| no_difference(rows, confidence).0 >= threshold)
+            }
+            (Bounding::Pairs { .. }, Wanted::AtMost(threshold)) if threshold > 0.0 => {
+                fewest(|rows| no_difference(rows, confidence).1 <= threshold)
+            }
+            (Bounding::Mean { .. }, _) => Some(FEWEST_UNITS as u64),
+            _ => None,
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of rows that is asked for"
+        )]
+        best.map(|best| best.max(self.fewest as u64)).and_then(|best| best.checked_mul(u64::from(self.slices)))
+    }
+}
+
+/// How the gate will bound a check's figure; what is assumed for that is noted.
+fn bounding(
+    check: &Check,
+    metric: &Metric,
+    by_row: bool,
+    relative: bool,
+    assumptions: &Assumptions,
+    noted: &mut Vec<String>,
+) -> Result<Bounding, String> {
+    let Assumptions { disagreement, expected, deviation, .. } = assumptions;
+    let compares = check.requirement.is_relative();
+    let (least, most) = metric.range();
+    let is_bounded = least >= 0.0 && most <= 1.0;
+    let champion = expected.min(1.0);
+    if compares && is_bounded {
+        noted.push(format!("the models differ in being right on {} of the rows", percent(*disagreement)));
+    }
+    if is_share(metric) && by_row && !relative && !is_precision(metric) {
+        if !compares {
+            return Ok(Bounding::Share);
+        }
+        if metric.classes().next().is_some() {
+            noted.push("rows are those of the class".to_owned());
+        }
+        if is_against_none(&check.requirement) {
+            return Ok(Bounding::Discordant { disagreement: *disagreement });
+        }
+        noted.push(format!("the champion is right on {} of the rows", percent(champion)));
+        return Ok(Bounding::Pairs { disagreement: *disagreement, champion });
+    }
+    if is_share(metric) && !compares && by_row {
+        noted.push("rows are those that are predicted as the class".to_owned());
+        return Ok(Bounding::Share);
+    }
+    if let Some(deviation) = deviation {
+        noted.push(format!("a row adds to the figure with a standard deviation of {deviation}"));
+        let scale = if relative { *expected } else { 1.0 };
+        return Ok(Bounding::Mean { deviation: deviation / scale });
+    }
+    if !is_bounded {
+        return Err(format!(
+            "how much {} varies from row to row is not known: give the standard deviation with `--deviation`",
+            metric.words()
+        ));
+    }
+    noted.push("estimated as if it were a mean over the rows; `--deviation` says how much a row adds".to_owned());
+    let right = check_share(check).unwrap_or(champion);
+    let deviation = if compares { disagreement.sqrt() } else { (right * (1.0 - right)).max(1e-6).sqrt() };
+    Ok(Bounding::Mean { deviation: if relative { deviation / champion } else { deviation } })
+}
+
+/// The precision of a class is compared on different rows for each model, so the gate resamples it.
+fn is_precision(metric: &Metric) -> bool {
+    matches!(metric, Metric::Precision(_)) && metric.classes().next().is_some()
+}
+
+fn is_against_none(requirement: &Requirement) -> bool {
+    match requirement {
+        Requirement::NoWorseThanChampion { margin, .. } => *margin <= 0.0,
+        Requirement::BetterThanChampion { by } => *by <= 0.0,
+        _ => false,
+    }
+}
+
+/// The share that a threshold asks for.
+fn check_share(check: &Check) -> Option<f64> {
+    match check.requirement {
+        Requirement::AtLeast(share) | Requirement::AtMost(share) | Requirement::Between(share, _) => Some(share),
+        _ => None,
+    }
+}
+
+/// Rounded up to three digits: it follows from what is assumed.
+fn about(rows: u64) -> u64 {
+    let unit = 10_u64.pow(rows.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    rows.div_ceil(unit) * unit
+}

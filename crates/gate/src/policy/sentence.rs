@@ -1,0 +1,275 @@
+//! The sentence of every check: what was found, what the policy asks for, and where it says so.
+
+use slipway_domain::{Interval, Method, Requirement};
+
+use super::checks::{Check, CheckSubject, Wanted};
+
+/// Where a check stands.
+pub(super) struct Place<'policy> {
+    file: &'policy str,
+    line: usize,
+}
+
+impl<'policy> Place<'policy> {
+    /// The place of a check.
+    pub(super) fn of(check: &'policy Check) -> Self {
+        Self { file: &check.file, line: check.line }
+    }
+}
+
+/// What a sentence is about.
+pub(super) struct Subject<'policy> {
+    words: String,
+    check: &'policy Check,
+}
+
+impl<'policy> Subject<'policy> {
+    /// What a check measures, on a part of the rows.
+    pub(super) fn of(check: &'policy Check, part: Option<&str>) -> Self {
+        let words = match &check.subject {
+            CheckSubject::Metric(subject) => subject.metric.words(),
+            CheckSubject::Expression(_) => "the expression".to_owned(),
+            CheckSubject::Drift(drift) => format!("{} of `{}` since training", drift.statistic.name(), drift.column),
+            CheckSubject::Leakage => "the share of test rows that are in the training data".to_owned(),
+        };
+        let words = match part {
+            Some(part) => format!("{words} on {part}"),
+            None => words,
+        };
+        Self { words, check }
+    }
+}
+
+/// What was found.
+pub(super) struct Found<'interval> {
+    /// Where the measure lies.
+    pub(super) interval: &'interval Interval,
+    /// The candidate's own value, where the measure is a difference.
+    pub(super) value: Option<f64>,
+    /// How sure all bounds are together.
+    pub(super) confidence: f64,
+    /// How many slices they hold for.
+    pub(super) family: usize,
+    /// Whether the measure is known, not estimated.
+    pub(super) exact: bool,
+    /// Whether the check holds, if that is decided.
+    pub(super) decided: Option<bool>,
+    /// About how many rows would decide it.
+    pub(super) rows_to_decide: Option<u64>,
+}
+
+/// Digits after the point to begin with, and at most.
+const DIGITS: usize = 3;
+const MOST_DIGITS: usize = 9;
+
+/// What the parts of a check are called.
+pub(super) fn parts_of(check: &Check) -> String {
+    match &check.subject {
+        CheckSubject::Metric(subject) => match &subject.slicing {
+            Some(slicing) => format!("slices {}", slicing.words()),
+            None => "training runs".to_owned(),
+        },
+        _ => "parts".to_owned(),
+    }
+}
+
+/// A check that was measured.
+pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'_>) -> String {
+    let check = subject.check;
+    let Found { interval, decided, .. } = found;
+    let wanted = check.wanted();
+    let digits = digits_for(wanted, interval);
+    let range = match (*decided, check.requirement.clone()) {
+        _ if found.exact => exact(interval.estimate),
+        (Some(false), Requirement::NoWorseThanChampion { relative, .. }) => {
+            one_difference(wanted, interval, &Amount { digits, relative })
+        }
+        (Some(false), Requirement::BetterThanChampion { .. }) => {
+            one_difference(wanted, interval, &Amount { digits, relative: false })
+        }
+        (_, Requirement::NoWorseThanChampion { relative, .. }) => differences(interval, &Amount { digits, relative }),
+        (_, Requirement::BetterThanChampion { .. }) => differences(interval, &Amount { digits, relative: false }),
+        (Some(false), _) => one_bound(wanted, interval, digits),
+        _ => both_bounds(interval, digits),
+    };
+    let words = &subject.words;
+    if found.exact {
+        return format!("{words} is {range}; {}", asked(check, place));
+    }
+    let range = match found.value {
+        Some(value) => format!("{value:.digits$}, {range}"),
+        None => range,
+    };
+    let bounds = if *decided == Some(false) { "" } else { " (one-sided bounds)" };
+    let mut confidence = format!("{} confidence", percent(found.confidence));
+    if found.family > 1 {
+        confidence = format!("{confidence} over all {} slices", found.family);
+    }
+    let unit = if interval.method == Method::OrderStatistics { "measured times" } else { "rows" };
+    let more = match (decided, found.rows_to_decide) {
+        (None, Some(rows)) => format!("; about {rows} {unit} would decide it"),
+        (None, None) => format!("; no number of {unit} is likely to decide it"),
+        _ => String::new(),
+    };
+    format!("{words} is {range} with {confidence}{bounds}; {}{more}", asked(check, place))
+}
+
+/// A check that compares with a champion where there is none.
+pub(super) fn skipped(subject: &Subject<'_>, place: &Place<'_>) -> String {
+    format!("{} has no champion to be compared with; {}", subject.words, asked(subject.check, place))
+}
+
+/// A check that could not be measured.
+pub(super) fn failed(subject: &Subject<'_>, reason: &str, place: &Place<'_>) -> String {
+    format!("{} cannot be judged: {reason}; {}", subject.words, asked(subject.check, place))
+}
+
+/// A check whose test set is used up.
+pub(super) fn used_up(subject: &Subject<'_>, uses: &str, needed: u64, place: &Place<'_>) -> String {
+    let Subject { words, check } = subject;
+    format!(
+        "{words} cannot be judged on rows that are used up ({uses}): it needs at least {needed} fresh rows; {}",
+        asked(check, place)
+    )
+}
+
+/// A check where there is too little to bound it.
+pub(super) fn too_few(subject: &Subject<'_>, unit: &str, came: u64, expected: u64, place: &Place<'_>) -> String {
+    let Subject { words, check } = subject;
+    format!("{words} cannot be bounded on {came} {unit}, expected at least {expected}; {}", asked(check, place))
+}
+
+/// A condition that was evaluated.
+pub(super) fn condition(check: &Check, holds: bool, place: &Place<'_>) -> String {
+    let word = if holds { "holds" } else { "does not hold" };
+    format!("the expression {word}; {}", asked(check, place))
+}
+
+fn asked(check: &Check, place: &Place<'_>) -> String {
+    let Place { file, line } = place;
+    let better = check.higher_is_better();
+    let asked = match &check.requirement {
+        Requirement::AtLeast(threshold) => format!("asks for at least {threshold}"),
+        Requirement::AtMost(threshold) => format!("asks for at most {threshold}"),
+        Requirement::Between(least, most) => format!("asks for {least} to {most}"),
+        Requirement::NoWorseThanChampion { margin, relative } => {
+            let side = if better { "below" } else { "above" };
+            let margin = if *relative { percent(*margin) } else { margin.to_string() };
+            format!("allows {margin} {side}")
+        }
+        Requirement::BetterThanChampion { by } => {
+            format!("asks for more than {by} {}", if better { "above" } else { "below" })
+        }
+        Requirement::Condition(source) => format!("asks for `{source}`"),
+    };
+    format!("the policy {asked} ({file}:{line})")
+}
+
+fn exact(value: f64) -> String {
+    let text = format!("{value:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn one_bound(wanted: Wanted, interval: &Interval, digits: usize) -> String {
+    let at_most = format!("at most {:.digits$}", interval.highest());
+    let at_least = format!("at least {:.digits$}", interval.lowest());
+    match wanted {
+        Wanted::AtLeast(_) => at_most,
+        Wanted::Between(least, _) if interval.estimate < least => at_most,
+        Wanted::AtMost(_) | Wanted::Between(..) => at_least,
+    }
+}
+
+/// How differences are written.
+struct Amount {
+    digits: usize,
+    relative: bool,
+}
+
+impl Amount {
+    fn of(&self, size: f64) -> String {
+        let digits = self.digits;
+        if self.relative {
+            format!("{:.1$} %", size * 100.0, digits.saturating_sub(2))
+        } else {
+            format!("{size:.digits$}")
+        }
+    }
+}
+
+fn one_difference(wanted: Wanted, interval: &Interval, amount: &Amount) -> String {
+    let bound = match wanted {
+        Wanted::AtLeast(_) => interval.highest(),
+        _ => interval.lowest(),
+    };
+    // A lower bound of a difference below zero is an upper bound of its size.
+    let least = matches!(wanted, Wanted::AtLeast(_)) == (bound < 0.0);
+    let limit = if least { "at least " } else { "at most " };
+    format!("{limit}{} {} the champion's", amount.of(bound.abs()), side(bound))
+}
+
+fn side(difference: f64) -> &'static str {
+    if difference < 0.0 { "below" } else { "above" }
+}
+
+/// Both bounds, or what there is of them.
+fn both_bounds(interval: &Interval, digits: usize) -> String {
+    match (interval.lower, interval.upper) {
+        (Some(lower), Some(upper)) => format!("{lower:.digits$} to {upper:.digits$}"),
+        (Some(lower), None) => format!("at least {lower:.digits$}, without a bound above"),
+        (None, Some(upper)) => format!("at most {upper:.digits$}, without a bound below"),
+        (None, None) => format!("about {:.digits$}, without a bound", interval.estimate),
+    }
+}
+
+/// Two differences from the champion, each with its side; the side once if it is the same.
+fn differences(interval: &Interval, amount: &Amount) -> String {
+    let (Some(lower), Some(upper)) = (interval.lower, interval.upper) else {
+        let found = interval.estimate;
+        return format!(
+            "about {} {} the champion's, without a bound on both sides",
+            amount.of(found.abs()),
+            side(found)
+        );
+    };
+    let (from, to) = (amount.of(lower.abs()), amount.of(upper.abs()));
+    if side(lower) == side(upper) {
+        format!("{from} to {to} {} the champion's", side(upper))
+    } else {
+        format!("{from} below to {to} above the champion's")
+    }
+}
+
+/// Digits enough for a bound to be seen on that side of the threshold where it is.
+fn digits_for(wanted: Wanted, interval: &Interval) -> usize {
+    let shown = |value: f64, digits: usize| format!("{value:.digits$}").parse().unwrap_or(value);
+    let true_to = |value: f64, digits: usize| wanted.holds(shown(value, digits)) == wanted.holds(value);
+    (DIGITS..MOST_DIGITS)
+        .find(|&digits| true_to(interval.lowest(), digits) && true_to(interval.highest(), digits))
+        .unwrap_or(MOST_DIGITS)
+}
+
+/// A confidence with five digits, or as many as tell it from one.
+pub fn precise(confidence: f64) -> String {
+    let digits = (4..16).find(|digits| !format!("{confidence:.digits$}").starts_with('1')).unwrap_or(16);
+    format!("{:.1$}", confidence, digits + 1).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A share as people say it: `95 %`, `97.5 %`.
+pub(super) fn percent(share: f64) -> String {
+    // With digits enough that what is not all is not told as all.
+    let digits = (4..14).find(|digits| !format!("{:.digits$}", share * 100.0).starts_with("100")).unwrap_or(4);
+    let rounded = format!("{:.digits$}", share * 100.0);
+    format!("{} %", rounded.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confidence_has_few_digits_and_is_never_told_as_one() {
+        let told = [0.95, 0.9, 0.9975, 1.0 - 0.05 / 9.0, 1.0 - 5e-8].map(precise);
+        assert_eq!(told, ["0.95", "0.9", "0.9975", "0.99444", "0.99999995"]);
+    }
+}

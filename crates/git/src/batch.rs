@@ -1,0 +1,279 @@
+//! Some promotions of one branch, carried through rounds until each has landed, is refused, or is beaten too often.
+
+use std::thread;
+use std::time::Duration;
+
+use git2::Oid;
+use uuid::Uuid;
+
+use slipway_domain::CommitSha;
+
+use super::GitError;
+use super::Mirror;
+use super::fault::Fault;
+use super::mirror::{id_of, name_of};
+use super::push::{Advertisement, PushEnd};
+use super::request::{Outcome, Trailer};
+use super::round;
+use super::round::{Decision, Job, Round};
+
+/// Most rounds of read, build and push: with full jitter, eight let even a crowd of writers through.
+pub(super) const MOST_ATTEMPTS: u32 = 8;
+
+/// Most commits in one push: a refused or lost push costs as many to build again.
+const MOST_COMMITS: usize = 100;
+
+/// Most pushes that may end without an answer before the server is left alone for a while.
+pub(super) const MOST_DOUBTS: u32 = 2;
+
+/// Bounds of the pause after a lost race: it doubles from the first to the second, and a random part of it is taken.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(640);
+
+/// Lands the jobs in their order, with one push where the server takes it; answers in the same order.
+///
+/// A job's `propose` is called with the tip that its commit will be built on, commits of earlier jobs included, and again
+/// after each lost race. Nothing is pushed for a job whose trailer is in the history. A push that ends without an answer is
+/// looked up on the server before anything is repeated. If the server refuses several commits together, each is pushed alone,
+/// so that one refusal stops nobody else.
+pub(super) fn land<E: From<GitError>>(mirror: &Mirror, jobs: Vec<Job<'_, E>>) -> Vec<Result<Outcome, E>> {
+    let _turn = mirror.writing();
+    let mut results: Vec<Option<Result<Outcome, E>>> = jobs.iter().map(|_| None).collect();
+    let ended = Batch::start(mirror).and_then(|mut batch| batch.run(jobs, &mut results));
+    if results.iter().any(|result| matches!(result, Some(Ok(Outcome::Pushed { .. })))) {
+        mirror.tidy_after_push();
+    }
+    let left_over = || ended.as_ref().err().cloned().unwrap_or_else(|| beaten(mirror, MOST_ATTEMPTS));
+    results.into_iter().map(|result| result.unwrap_or_else(|| Err(left_over().into()))).collect()
+}
+
+/// One call's state across its rounds.
+struct Batch<'a> {
+    mirror: &'a Mirror,
+    tip: CommitSha,
+    /// Whether the tip was read from the server during this call, or is remembered from before.
+    fresh: bool,
+    /// What the server said when it named another tip: what the next push goes by.
+    said: Option<Advertisement>,
+    /// Rounds since the last commit landed or was refused.
+    attempts: u32,
+    healed: bool,
+    /// Whether the server refused several commits together.
+    one_by_one: bool,
+    /// Pushes that ended without an answer, and their commits.
+    doubts: u32,
+    in_doubt: Vec<Oid>,
+}
+
+type Results<E> = [Option<Result<Outcome, E>>];
+
+impl<'a> Batch<'a> {
+    /// Begins on the remembered tip where there is one: the push itself checks it, which saves a fetch.
+    fn start(mirror: &'a Mirror) -> Result<Self, GitError> {
+        let (tip, fresh) = match mirror.known_tip() {
+            Some(tip) => (tip, false),
+            None => (mirror.fetch()?, true),
+        };
+        let (one_by_one, healed, said) = (false, false, None);
+        Ok(Self { mirror, tip, fresh, said, attempts: 0, healed, one_by_one, doubts: 0, in_doubt: Vec::new() })
+    }
+
+    /// An error ends the jobs that have no result yet.
+    fn run<E: From<GitError>>(&mut self, mut jobs: Vec<Job<'_, E>>, results: &mut Results<E>) -> Result<(), GitError> {
+        loop {
+            let most = if self.one_by_one { 1 } else { MOST_COMMITS };
+            let open = jobs.iter_mut().enumerate().filter(|(number, _)| results[*number].is_none());
+            let mut open: Vec<(usize, &mut Job<'_, E>)> = open.take(most).collect();
+            if open.is_empty() {
+                return Ok(());
+            }
+            if self.attempts == MOST_ATTEMPTS {
+                return Err(beaten(self.mirror, self.attempts));
+            }
+            self.attempts += 1;
+            match round::run(self.mirror, &self.tip, &mut self.said, &mut open) {
+                Ok(round) => self.settle(round, &jobs, results)?,
+                Err(fault) => self.heal(fault)?,
+            }
+        }
+    }
+
+    fn settle<E: From<GitError>>(
+        &mut self,
+        round: Round<E>,
+        jobs: &[Job<'_, E>],
+        results: &mut Results<E>,
+    ) -> Result<(), GitError> {
+        let Round { chain, decisions, end } = round;
+        match end {
+            None => {
+                if self.tip_is_newest()? {
+                    self.conclude(decisions, results);
+                }
+            }
+            Some(PushEnd::Landed { server_messages }) => {
+                for (number, commit) in &chain {
+                    results[*number] = Some(Ok(self.pushed(*commit, server_messages.clone())));
+                    self.tip = name_of(*commit);
+                }
+                self.fresh = true;
+                self.conclude(decisions, results);
+            }
+            Some(PushEnd::BaseMoved { words: _ }) => self.catch_up()?,
+            Some(PushEnd::Rejected { words }) => self.rejected(words, &chain, results),
+            Some(PushEnd::Unknown { cause }) => self.look_for(&chain, &cause, jobs, results)?,
+        }
+        Ok(())
+    }
+
+    /// Whether the round's tip is still the branch's tip; if not, the next round has the new one.
+    fn tip_is_newest(&mut self) -> Result<bool, GitError> {
+        if self.fresh {
+            return Ok(true);
+        }
+        let before = self.tip.clone();
+        self.refresh()?;
+        Ok(before == self.tip)
+    }
+
+    fn refresh(&mut self) -> Result<(), GitError> {
+        self.tip = self.mirror.fetch()?;
+        self.fresh = true;
+        Ok(())
+    }
+
+    /// After a lost race: a pause, unless only the remembered tip was old, and the new tip.
+    fn catch_up(&mut self) -> Result<(), GitError> {
+        let reference = self.mirror.remote().reference();
+        if self.fresh && self.attempts < MOST_ATTEMPTS {
+            thread::sleep(pause_after(self.attempts));
+            let connection = self.mirror.connection();
+            let asked = (!connection.is_ssh()).then(|| Advertisement::read(connection, &[&reference]));
+            self.said = asked.transpose()?;
+        }
+        let Some(tip) = self.said.as_ref().and_then(|server| server.tip_of(&reference)) else {
+            return self.refresh();
+        };
+        self.tip = self.mirror.catch_up(tip)?;
+        self.fresh = true;
+        Ok(())
+    }
+
+    /// A refusal stands, unless the branch moved meanwhile: then the server may have meant just that. One of several
+    /// commits is told by pushing each alone.
+    fn rejected<E: From<GitError>>(&mut self, words: String, chain: &[(usize, Oid)], results: &mut Results<E>) {
+        let before = self.tip.clone();
+        if !words.contains("hook declined") && self.refresh().is_ok() && before != self.tip {
+            return;
+        }
+        self.attempts = 0;
+        match chain {
+            [(number, _)] => results[*number] = Some(Err(refusal(self.mirror, words).into())),
+            _ => self.one_by_one = true,
+        }
+    }
+
+    /// Looks on the server for commits whose push ended without an answer.
+    fn look_for<E: From<GitError>>(
+        &mut self,
+        chain: &[(usize, Oid)],
+        cause: &GitError,
+        jobs: &[Job<'_, E>],
+        results: &mut Results<E>,
+    ) -> Result<(), GitError> {
+        self.doubts += 1;
+        self.in_doubt.extend(chain.iter().map(|(_, commit)| *commit));
+        if let Err(error) = self.refresh() {
+            for (number, commit) in chain {
+                let problem = format!("{cause}; and then: {error}");
+                results[*number] = Some(Err(uncertain(self.mirror, *commit, problem).into()));
+            }
+            return Err(error);
+        }
+        for (number, _) in chain {
+            let Trailer { key, value } = &jobs[*number].request.trailer;
+            let found = self
+                .mirror
+                .attempt(|repository| Ok(round::landed(repository, self.mirror, id_of(&self.tip), key, value)?))
+                .map_err(|fault| self.mirror.beyond_repair(fault))?;
+            if let Some(found) = found {
+                results[*number] = Some(Ok(self.found(found)));
+            } else if self.doubts >= MOST_DOUBTS {
+                results[*number] = Some(Err(cause.clone().into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a damaged mirror anew, once a call.
+    fn heal(&mut self, fault: Fault) -> Result<(), GitError> {
+        match fault {
+            Fault::Damaged(damage) if !self.healed => {
+                self.healed = true;
+                self.mirror.heal(&damage)?;
+                self.refresh()
+            }
+            fault => Err(self.mirror.beyond_repair(fault)),
+        }
+    }
+
+    fn conclude<E>(&mut self, decisions: Vec<(usize, Decision<E>)>, results: &mut Results<E>) {
+        for (number, decision) in decisions {
+            results[number] = Some(match decision {
+                Decision::Nothing => Ok(Outcome::NothingToDo),
+                Decision::AlreadyThere(found) => Ok(self.found(found)),
+                Decision::Stopped(stop) => Err(stop),
+            });
+        }
+        self.attempts = 0;
+    }
+
+    /// A commit found on the server: this call's own, or an earlier one's.
+    fn found(&self, commit: Oid) -> Outcome {
+        if self.in_doubt.contains(&commit) {
+            self.pushed(commit, String::new())
+        } else {
+            Outcome::AlreadyThere { commit: name_of(commit) }
+        }
+    }
+
+    fn pushed(&self, commit: Oid, server_messages: String) -> Outcome {
+        Outcome::Pushed { commit: name_of(commit), attempts: self.attempts, server_messages }
+    }
+}
+
+fn beaten(mirror: &Mirror, attempts: u32) -> GitError {
+    let (repository, branch) = names(mirror);
+    GitError::LostRace { repository, branch, attempts }
+}
+
+fn uncertain(mirror: &Mirror, commit: Oid, problem: String) -> GitError {
+    let (repository, branch) = names(mirror);
+    GitError::Uncertain { repository, branch, commit: name_of(commit), problem }
+}
+
+fn refusal(mirror: &Mirror, words: String) -> GitError {
+    refusal_of(mirror, mirror.remote().branch(), words)
+}
+
+/// What a refusal of a branch means, by the server's words.
+pub(super) fn refusal_of(mirror: &Mirror, branch: &str, words: String) -> GitError {
+    let (repository, branch) = (mirror.remote().url().to_owned(), branch.to_owned());
+    // GitHub says `protected branch hook declined`, GitLab `… to protected branches`, Gitea `branch main is protected`.
+    if words.to_lowercase().contains("protected") {
+        GitError::ProtectedBranch { repository, branch, words }
+    } else {
+        GitError::Refused { repository, branch, words }
+    }
+}
+
+fn names(mirror: &Mirror) -> (String, String) {
+    (mirror.remote().url().to_owned(), mirror.remote().branch().to_owned())
+}
+
+/// A random part of a pause that doubles with each attempt: writers that collided once do not collide again.
+pub(super) fn pause_after(attempt: u32) -> Duration {
+    let longest = SHORTEST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
+    let (_, random) = Uuid::now_v7().as_u64_pair();
+    longest.mul_f64(f64::from((random & 0xffff) as u16) / f64::from(u16::MAX))
+}

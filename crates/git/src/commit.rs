@@ -1,0 +1,73 @@
+//! What a commit says of itself, made fit to be kept and shown.
+
+use git2::Commit;
+use jiff::Timestamp;
+
+use slipway_domain::CommitSha;
+
+use super::history;
+use super::mirror::name_of;
+use super::words::short_words;
+
+/// Longest commit message kept: the rest is cut, so that no message floods the store.
+const LONGEST_MESSAGE: usize = 16 * 1024;
+
+/// Most trailers kept of a message, and the longest of them.
+const MOST_TRAILERS: usize = 64;
+const LONGEST_TRAILER: usize = 1024;
+
+/// Most parents kept of a commit.
+const MOST_PARENTS: usize = 8;
+
+/// What a commit says of itself: bounded, and always valid text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// The commit.
+    pub commit: CommitSha,
+    /// Who wrote it.
+    pub author: String,
+    /// The address of who wrote it, as they gave it.
+    pub author_email: String,
+    /// Who committed it.
+    pub committer: String,
+    /// The first line of the message.
+    pub subject: String,
+    /// The message, cut at 16 KiB.
+    pub message: String,
+    /// Keys and values of the message's last paragraph, wherever the message was cut.
+    pub trailers: Vec<(String, String)>,
+    /// What it was built on; several for a merge, eight at most.
+    pub parents: Vec<CommitSha>,
+    /// When it was committed; `None` for a time no calendar holds.
+    pub time: Option<Timestamp>,
+}
+
+impl CommitInfo {
+    /// Reads a commit.
+    pub(super) fn of(commit: &Commit<'_>) -> Self {
+        let whole = commit.message_bytes();
+        let message = String::from_utf8_lossy(&whole[..whole.len().min(LONGEST_MESSAGE)]).into_owned();
+        let fits = |text: &str| text.len() <= LONGEST_TRAILER && !text.chars().any(char::is_control);
+        let trailers = history::trailers(&String::from_utf8_lossy(whole))
+            .filter(|(key, value)| fits(key) && fits(value))
+            .take(MOST_TRAILERS)
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        Self {
+            commit: name_of(commit.id()),
+            author: short_words(&String::from_utf8_lossy(commit.author().name_bytes())),
+            author_email: short_words(&String::from_utf8_lossy(commit.author().email_bytes())),
+            committer: short_words(&String::from_utf8_lossy(commit.committer().name_bytes())),
+            subject: short_words(message.lines().next().unwrap_or_default()),
+            time: Timestamp::from_second(commit.time().seconds()).ok(),
+            parents: commit.parent_ids().take(MOST_PARENTS).map(name_of).collect(),
+            trailers,
+            message,
+        }
+    }
+
+    /// The value of the first trailer of this key; upper and lower case are the same.
+    pub fn trailer(&self, key: &str) -> Option<&str> {
+        self.trailers.iter().find(|(found, _)| found.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str())
+    }
+}

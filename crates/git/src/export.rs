@@ -1,0 +1,207 @@
+//! Writes the chosen files of a commit into a fresh folder, as plain files and nothing else, within limits.
+
+use std::fs;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use git2::{Oid, Repository};
+use sha2::{Digest, Sha256};
+
+use slipway_domain::CommitSha;
+
+use super::GitError;
+use super::Mirror;
+use super::TreeFile;
+use super::fault::Fault;
+use super::tree;
+use super::tree::{Entry, Kind};
+
+/// How a Git LFS pointer begins: the file's real bytes live elsewhere.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
+
+/// Largest size of an LFS pointer by its specification.
+const LARGEST_LFS_POINTER: u64 = 1024;
+
+/// How much an export may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportLimits {
+    /// Most files.
+    pub files: u64,
+    /// Most bytes of all files together.
+    pub bytes: u64,
+}
+
+impl Default for ExportLimits {
+    /// What a model's sources with a small data set need, and a controller's disk can bear.
+    fn default() -> Self {
+        Self { files: 10_000, bytes: 2 * 1024 * 1024 * 1024 }
+    }
+}
+
+/// What an export wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceTree {
+    /// SHA-256 over the sorted paths, modes and blob ids: equal digests are equal sources.
+    pub digest: String,
+    /// The files, sorted by path, which is relative to the exported folder.
+    pub files: Vec<TreeFile>,
+    /// Bytes of all files together.
+    pub bytes: u64,
+}
+
+struct Chosen {
+    file: TreeFile,
+    id: Oid,
+    executable: bool,
+}
+
+impl Mirror {
+    /// Writes the files of `folder` (empty: the whole repository) that the matcher takes into `into`.
+    ///
+    /// The matcher sees paths relative to `folder`. A symbolic link or a submodule that it takes, or that it would
+    /// look inside, is refused: its content is not part of this commit. `into` must be new or empty; after an error
+    /// what was written is removed again.
+    pub fn export(
+        &self,
+        commit: &CommitSha,
+        folder: &str,
+        matcher: &dyn Fn(&str) -> bool,
+        into: &Path,
+        limits: ExportLimits,
+    ) -> Result<SourceTree, GitError> {
+        let name = self.remote().url();
+        if !folder.is_empty() {
+            tree::check_path(name, folder)?;
+        }
+        self.reading(|repository| {
+            let top = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
+            let start = match folder {
+                "" => top,
+                folder => match tree::entry_at(&top, folder)? {
+                    Some((Kind::Folder, id)) => repository.find_tree(id)?,
+                    Some((kind, _)) => {
+                        let problem = format!("is {}, expected a folder", tree::article(kind));
+                        return Err(tree::unusable(name, folder, &problem, "name the model's folder").into());
+                    }
+                    None => {
+                        let problem = format!("is not in commit {}", commit.short());
+                        return Err(tree::unusable(name, folder, &problem, "name the model's folder").into());
+                    }
+                },
+            };
+            let chosen = choose(repository, name, &start, matcher, limits)?;
+            write_all(repository, name, &chosen, into)?;
+            Ok(source_tree(chosen))
+        })
+    }
+}
+
+fn choose(
+    repository: &Repository,
+    name: &str,
+    start: &git2::Tree<'_>,
+    matcher: &dyn Fn(&str) -> bool,
+    limits: ExportLimits,
+) -> Result<Vec<Chosen>, Fault> {
+    let mut chosen = Vec::new();
+    let mut bytes = 0_u64;
+    let over = |limit, unit| GitError::LimitExceeded {
+        repository: name.to_owned(),
+        what: "the files to export".to_owned(),
+        limit,
+        unit,
+    };
+    tree::walk(repository, name, start, &mut |entry| {
+        let Some(executable) = exportable(name, &entry, matcher)? else {
+            return Ok(());
+        };
+        let size = tree::blob_size(repository, entry.id)?;
+        bytes = bytes.saturating_add(size);
+        if bytes > limits.bytes {
+            return Err(over(limits.bytes, "bytes").into());
+        }
+        if chosen.len() as u64 >= limits.files {
+            return Err(over(limits.files, "files").into());
+        }
+        let file = TreeFile { path: entry.path, blob: entry.id.to_string(), size };
+        chosen.push(Chosen { file, id: entry.id, executable });
+        Ok(())
+    })?;
+    chosen.sort_by(|a, b| a.file.path.cmp(&b.file.path));
+    Ok(chosen)
+}
+
+/// Whether the entry is to be written, and if so whether it is executable.
+fn exportable(name: &str, entry: &Entry, matcher: &dyn Fn(&str) -> bool) -> Result<Option<bool>, GitError> {
+    let refuse = |problem: &str, help: &str| Err(tree::unusable(name, &entry.path, problem, help));
+    match entry.kind {
+        Kind::Folder => Ok(None),
+        Kind::File { .. } if !matcher(&entry.path) => Ok(None),
+        Kind::Symlink | Kind::Submodule if !matcher(&entry.path) && !matcher(&format!("{}/file", entry.path)) => {
+            Ok(None)
+        }
+        Kind::Symlink => refuse("is a symbolic link, expected a regular file", "commit the file itself"),
+        Kind::Submodule => refuse(
+            "is a submodule, expected files of this repository",
+            "commit the files here, or leave the submodule out of the model's paths",
+        ),
+        Kind::File { executable } => {
+            if !entry.exact {
+                return refuse("has a name that is not UTF-8", "rename the file");
+            }
+            tree::check_path(name, &entry.path)?;
+            Ok(Some(executable))
+        }
+    }
+}
+
+fn write_all(repository: &Repository, name: &str, chosen: &[Chosen], into: &Path) -> Result<(), Fault> {
+    let failed = |error: &io::Error| GitError::Export {
+        repository: name.to_owned(),
+        folder: into.display().to_string(),
+        problem: error.to_string(),
+    };
+    fs::create_dir_all(into).map_err(|error| failed(&error))?;
+    let mut entries = fs::read_dir(into).map_err(|error| failed(&error))?;
+    if entries.next().is_some() {
+        return Err(failed(&io::Error::other("it is not empty")).into());
+    }
+    let written = chosen.iter().try_for_each(|one| {
+        let blob = repository.find_blob(one.id)?;
+        if one.file.size <= LARGEST_LFS_POINTER && blob.content().starts_with(LFS_POINTER) {
+            return Err(Fault::Final(tree::unusable(
+                name,
+                &one.file.path,
+                "is a Git LFS pointer, not the file itself",
+                "store the file in git (`git lfs migrate export`), or keep large data outside of the repository",
+            )));
+        }
+        write_file(&into.join(&one.file.path), blob.content(), one.executable).map_err(|error| failed(&error).into())
+    });
+    if written.is_err()
+        && let Err(error) = fs::remove_dir_all(into)
+    {
+        tracing::warn!(folder = %into.display(), %error, "what a failed export wrote could not be removed");
+    }
+    written
+}
+
+fn write_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mode = if executable { 0o755 } else { 0o644 };
+    fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(bytes)
+}
+
+fn source_tree(chosen: Vec<Chosen>) -> SourceTree {
+    let mut digest = Sha256::new();
+    for one in &chosen {
+        let mode = if one.executable { "100755" } else { "100644" };
+        digest.update(format!("{mode} {} {}\0", one.file.blob, one.file.path));
+    }
+    let files: Vec<TreeFile> = chosen.into_iter().map(|one| one.file).collect();
+    SourceTree { digest: hex::encode(digest.finalize()), bytes: files.iter().map(|file| file.size).sum(), files }
+}

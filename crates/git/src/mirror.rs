@@ -1,0 +1,282 @@
+//! A bare mirror of one branch, kept as a cache: anything wrong with it is healed by making it anew.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, MutexGuard};
+
+use git2::{Oid, Repository};
+
+use slipway_domain::CommitSha;
+
+use super::GitError;
+use super::Remote;
+use super::fault::Fault;
+use super::fetch::{self, Fetched};
+use super::folder::{CacheFolder, Generation};
+use super::history::Memory;
+use super::holding::Holdings;
+use super::http::Connection;
+use super::repack::repack;
+use super::words::short_words;
+
+/// More packs than this make every lookup slow (measured: 0.7 ms a tree edit with 1 pack, 7 ms with 500): repack.
+const MOST_PACKS: usize = 50;
+
+/// More loose objects than this take inodes for nothing: repack. Every promotion leaves a handful.
+const MOST_LOOSE: usize = 20_000;
+
+/// A bare mirror of one branch of one repository. Cheap to clone; safe to use from many threads at once.
+#[derive(Clone)]
+pub struct Mirror {
+    remote: Remote,
+    connection: Arc<Connection>,
+    folder: Arc<CacheFolder>,
+}
+
+impl Mirror {
+    /// Finds or prepares the mirror's folder under `root`; nothing is fetched yet.
+    ///
+    /// The root belongs to one process at a time; within it, mirrors of the same branch share one folder.
+    pub fn open(root: &Path, remote: Remote) -> Result<Self, GitError> {
+        let folder = CacheFolder::open(root, &remote).map_err(|error| GitError::Mirror {
+            repository: remote.url().to_owned(),
+            folder: root.display().to_string(),
+            problem: error.to_string(),
+        })?;
+        Ok(Self { connection: Arc::new(Connection::new(remote.clone())), remote, folder })
+    }
+
+    /// The branch that is mirrored.
+    pub fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// Brings the mirror up to date and names the tip of the branch.
+    pub fn fetch(&self) -> Result<CommitSha, GitError> {
+        self.update(&BTreeSet::new()).map(|fetched| name_of(fetched.tip))
+    }
+
+    /// Brings the mirror up to date, with what these references beside the branch point to.
+    pub(super) fn update(&self, beside: &BTreeSet<String>) -> Result<Fetched, GitError> {
+        let _turn = self.folder.fetching();
+        let Some(generation) = self.folder.current() else {
+            return self.remake(beside);
+        };
+        match fetch::update(generation.path(), &self.remote, &self.connection, beside) {
+            Ok(fetched) => {
+                self.tidy(&generation, beside);
+                Ok(fetched)
+            }
+            Err(Fault::Final(error)) => Err(error),
+            Err(Fault::Damaged(damage)) if is_local(&damage) => Err(self.beyond_repair(Fault::Damaged(damage))),
+            Err(Fault::Damaged(damage)) => {
+                self.tell_damage(&damage);
+                self.remake(beside)
+            }
+        }
+    }
+
+    /// What a reference of the server points to. Nothing of it is fetched.
+    pub(super) fn named(&self, reference: &str) -> Result<Option<Oid>, GitError> {
+        if self.folder.current().is_none() {
+            self.fetch()?;
+        }
+        let _turn = self.folder.fetching();
+        let Some(generation) = self.folder.current() else { return Ok(None) };
+        fetch::named(generation.path(), &self.remote, &self.connection, reference)
+            .map_err(|fault| self.beyond_repair(fault))
+    }
+
+    /// As [`Self::fetch`], where the server has just named the tip: with one request less. If that cannot be had in this
+    /// way, for example because the branch has moved on, everything is asked anew.
+    pub(super) fn catch_up(&self, tip: Oid) -> Result<CommitSha, GitError> {
+        let turn = self.folder.fetching();
+        if let Some(generation) = self.folder.current() {
+            match fetch::catch_up(generation.path(), &self.remote, &self.connection, tip) {
+                Ok(Some(tip)) => {
+                    self.tidy(&generation, &BTreeSet::new());
+                    return Ok(name_of(tip));
+                }
+                // A damaged mirror is noticed again, and healed, by what follows.
+                Ok(None) | Err(Fault::Damaged(_)) => {}
+                Err(Fault::Final(error)) => return Err(error),
+            }
+        }
+        drop(turn);
+        self.fetch()
+    }
+
+    /// The tip of the last fetch or push, without asking the server.
+    pub fn known_tip(&self) -> Option<CommitSha> {
+        let generation = self.folder.current()?;
+        fetch::known_tip(generation.path(), &self.remote).map(name_of)
+    }
+
+    /// Does read-only work on the mirror; a damaged mirror is made anew once, and the work is done again.
+    pub(super) fn reading<T>(&self, mut work: impl FnMut(&Repository) -> Result<T, Fault>) -> Result<T, GitError> {
+        self.ensure()?;
+        match self.attempt(&mut work) {
+            Ok(result) => Ok(result),
+            Err(Fault::Final(error)) => Err(error),
+            Err(Fault::Damaged(damage)) => {
+                self.heal(&damage)?;
+                self.attempt(&mut work).map_err(|fault| self.beyond_repair(fault))
+            }
+        }
+    }
+
+    /// Fetches for the first time, unless that was done before.
+    fn ensure(&self) -> Result<(), GitError> {
+        if self.folder.current().is_none() {
+            let _turn = self.folder.fetching();
+            if self.folder.current().is_none() {
+                self.remake(&BTreeSet::new())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the mirror anew after damage. What this machine's disk refuses is no damage: a new mirror would need even more
+    /// room, and the one that is there serves again once there is some.
+    pub(super) fn heal(&self, damage: &git2::Error) -> Result<(), GitError> {
+        if is_local(damage) {
+            return Err(self.unusable(damage));
+        }
+        let _turn = self.folder.fetching();
+        self.tell_damage(damage);
+        self.remake(&BTreeSet::new()).map(|_| ())
+    }
+
+    /// Does work on the mirror as it is; whoever works keeps the files of the generation it began with.
+    pub(super) fn attempt<T>(&self, work: impl FnOnce(&Repository) -> Result<T, Fault>) -> Result<T, Fault> {
+        let Some(generation) = self.folder.current() else {
+            return Err(git2::Error::from_str("there is no mirror yet").into());
+        };
+        let repository = fetch::open(generation.path(), &self.remote)?;
+        work(&repository)
+    }
+
+    /// The error for damage that a fresh mirror did not heal.
+    pub(super) fn beyond_repair(&self, fault: Fault) -> GitError {
+        match fault {
+            Fault::Final(error) => error,
+            Fault::Damaged(damage) => self.unusable(&damage),
+        }
+    }
+
+    fn unusable(&self, damage: &git2::Error) -> GitError {
+        GitError::Mirror {
+            repository: self.remote.url().to_owned(),
+            folder: self.folder.path().display().to_string(),
+            problem: short_words(damage.message()),
+        }
+    }
+
+    /// The way to the server.
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// The right to write this branch: one writer at a time in this process.
+    pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.folder.writing()
+    }
+
+    /// What is remembered of the branch's history.
+    pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.folder.memory()
+    }
+
+    /// What is remembered of the files of the branch.
+    pub(super) fn holdings(&self) -> MutexGuard<'_, Holdings> {
+        self.folder.holdings()
+    }
+
+    /// Fetches everything into a new folder and puts it to use. The caller has the turn to fetch.
+    fn remake(&self, beside: &BTreeSet<String>) -> Result<Fetched, GitError> {
+        let generation = self.folder.next();
+        let fetched = fetch::create(generation.path(), &self.remote)
+            .map_err(Fault::from)
+            .and_then(|()| fetch::update(generation.path(), &self.remote, &self.connection, beside))
+            .map_err(|fault| self.beyond_repair(fault))?;
+        self.folder.replace(generation);
+        Ok(fetched)
+    }
+
+    /// After a push, which needs no fetch: sees to it that the mirror does not fill up.
+    pub(super) fn tidy_after_push(&self) {
+        let _turn = self.folder.fetching();
+        if let Some(generation) = self.folder.current() {
+            self.tidy(&generation, &BTreeSet::new());
+        }
+    }
+
+    /// Repacks a mirror that fills up, or makes it anew if it cannot be repacked, with what was just fetched beside the
+    /// branch. A full mirror still works: when that cannot be done now, it is tried after the next fetch.
+    fn tidy(&self, generation: &Generation, beside: &BTreeSet<String>) {
+        if packs(generation) <= MOST_PACKS && loose_objects(generation) <= MOST_LOOSE {
+            return;
+        }
+        let smaller = self.folder.next();
+        match repack(generation.path(), smaller.path(), &self.remote) {
+            Ok(()) => drop(self.folder.replace(smaller)),
+            // Something in it cannot be read: the server has it.
+            Err(error) => {
+                tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be repacked");
+                self.remake_for_speed(beside);
+            }
+        }
+    }
+
+    fn remake_for_speed(&self, beside: &BTreeSet<String>) {
+        if let Err(error) = self.remake(beside) {
+            tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be made anew");
+        }
+    }
+
+    fn tell_damage(&self, damage: &git2::Error) {
+        let problem = short_words(damage.message());
+        tracing::warn!(repository = %self.remote.url(), %problem, "the mirror is damaged and is made anew");
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { remote, connection: _, folder } = self;
+        f.debug_struct("Mirror").field("remote", remote).field("folder", &folder.path()).finish()
+    }
+}
+
+/// Whether an error is this machine's and not the mirror's: a disk that is full or may not be written, or too many open
+/// files. libgit2 hands on the system's words for them.
+fn is_local(error: &git2::Error) -> bool {
+    let words = ["No space left", "Disk quota exceeded", "Read-only file system", "Permission denied", "Too many open"];
+    words.iter().any(|word| error.message().contains(word))
+}
+
+/// How many packs a generation holds; a folder that cannot be counted is left to the next fetch to judge.
+fn packs(generation: &Generation) -> usize {
+    fs::read_dir(generation.path().join("objects/pack")).map_or(0, |entries| {
+        entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "pack"))
+            .count()
+    })
+}
+
+/// About how many loose objects a generation holds: one of their 256 folders is counted, as git itself does.
+fn loose_objects(generation: &Generation) -> usize {
+    fs::read_dir(generation.path().join("objects/17")).map_or(0, |entries| entries.count() * 256)
+}
+
+/// A commit's id in the product's words.
+pub(super) fn name_of(id: Oid) -> CommitSha {
+    id.to_string().parse().expect("libgit2 prints forty lower-case hexadecimal digits")
+}
+
+/// A commit's id in libgit2's words.
+pub(super) fn id_of(commit: &CommitSha) -> Oid {
+    Oid::from_str(commit.as_str()).expect("a commit's name is forty hexadecimal digits")
+}

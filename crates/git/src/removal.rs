@@ -1,0 +1,60 @@
+//! Removes a branch of Slipway's own: what was offered there has landed, or is not wanted any more.
+
+use slipway_domain::CommitSha;
+
+use super::GitError;
+use super::Mirror;
+use super::batch;
+use super::batch::MOST_DOUBTS;
+use super::mirror::{id_of, name_of};
+use super::naming;
+use super::push;
+use super::push::{Advertisement, PushEnd, Update};
+
+/// What became of a branch that was to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removal {
+    /// It is gone now.
+    Removed,
+    /// There was none.
+    Missing,
+    /// It stays, because it holds something else than was expected.
+    Moved {
+        /// What it holds.
+        at: CommitSha,
+    },
+}
+
+impl Mirror {
+    /// Removes a branch of Slipway's own, if it still is at `old`.
+    pub fn remove_offer(&self, branch: &str, old: &CommitSha) -> Result<Removal, GitError> {
+        naming::check_own_branch(branch)?;
+        let reference = format!("refs/heads/{branch}");
+        let old = id_of(old);
+        let update = Update { reference: &reference, old: Some(old), new: None };
+        let mut doubts = 0;
+        loop {
+            let server = Advertisement::read(self.connection(), &[&reference])?;
+            match server.tip_of(&reference) {
+                None => return Ok(if doubts > 0 { Removal::Removed } else { Removal::Missing }),
+                Some(at) if at != old => return Ok(Removal::Moved { at: name_of(at) }),
+                Some(_) if !server.deletes() => {
+                    return Err(batch::refusal_of(self, branch, "it offers no way to delete branches".to_owned()));
+                }
+                Some(_) => {}
+            }
+            doubts += 1;
+            let problem = match self.reading(|repository| push::send(repository, self, &server, &update))? {
+                PushEnd::Landed { .. } => return Ok(Removal::Removed),
+                PushEnd::Rejected { words } if words.contains("hook declined") => {
+                    return Err(batch::refusal_of(self, branch, words));
+                }
+                PushEnd::Rejected { words } | PushEnd::BaseMoved { words } => batch::refusal_of(self, branch, words),
+                PushEnd::Unknown { cause } => cause,
+            };
+            if doubts > MOST_DOUBTS {
+                return Err(problem);
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Where a repository is over SSH: `ssh://git@host:2222/owner/repository.git`, or `git@host:owner/repository.git`.
+
+use ureq::http::Uri;
+
+/// The port that SSH has where none is named.
+const USUAL_PORT: u16 = 22;
+
+/// A repository's place on an SSH server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(super) user: String,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) path: String,
+}
+
+impl Address {
+    /// Reads both forms; says in a few words what is wrong.
+    pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
+        let address = if url.contains("://") { Self::of_url(url)? } else { Self::of_short_form(url)? };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@~:%".contains(c);
+        if address.user.is_empty() || address.user.starts_with('-') || !address.user.chars().all(plain) {
+            return Err("it names no plain user, as `git@` before the host");
+        }
+        if address.host.is_empty() || address.host.starts_with('-') || !address.host.chars().all(plain) {
+            return Err("it names no plain host");
+        }
+        let odd = |c: char| c.is_control() || matches!(c, '\'' | '\\' | '!' | '"' | '`' | '$');
+        if matches!(address.path.as_str(), "" | "/") || address.path.starts_with('-') || address.path.chars().any(odd) {
+            return Err("it names no plain path of a repository");
+        }
+        Ok(address)
+    }
+
+    fn of_url(url: &str) -> Result<Self, &'static str> {
+        let uri: Uri = url.parse().map_err(|_| "it is not a URL")?;
+        let authority = uri.authority().ok_or("it names no host")?;
+        let (user, _) =
+            authority.as_str().rsplit_once('@').ok_or("it names no plain user, as `git@` before the host")?;
+        if user.contains(':') {
+            return Err("it holds a password");
+        }
+        if uri.query().is_some() || url.contains('#') {
+            return Err("it holds a query or a fragment");
+        }
+        let path = uri.path();
+        Ok(Self {
+            user: user.to_owned(),
+            host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port: authority.port_u16().unwrap_or(USUAL_PORT),
+            // As git does it: what begins with `~` is somebody's home.
+            path: path.strip_prefix('/').filter(|path| path.starts_with('~')).unwrap_or(path).to_owned(),
+        })
+    }
+
+    fn of_short_form(url: &str) -> Result<Self, &'static str> {
+        let (before, path) = url.split_once(':').ok_or("it names no path")?;
+        let (user, host) = before.rsplit_once('@').ok_or("it names no plain user, as `git@` before the host")?;
+        Ok(Self { user: user.to_owned(), host: host.to_owned(), port: USUAL_PORT, path: path.to_owned() })
+    }
+
+    /// The host as `known_hosts` files name it.
+    pub(super) fn known_as(&self) -> String {
+        if self.port == USUAL_PORT { self.host.clone() } else { format!("[{}]:{}", self.host, self.port) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_are_read() {
+        let read = |url| {
+            let Address { user, host, port, path } = Address::parse(url).unwrap();
+            format!("{user} {host} {port} {path}")
+        };
+        assert_eq!(read("ssh://git@forge.example/team/models.git"), "git forge.example 22 /team/models.git");
+        assert_eq!(read("ssh://git@forge.example:2222/~ann/m.git"), "git forge.example 2222 ~ann/m.git");
+        assert_eq!(read("ssh://git@[::1]:2222/m.git"), "git ::1 2222 /m.git");
+        assert_eq!(read("git@forge.example:team/models.git"), "git forge.example 22 team/models.git");
+        assert_eq!(Address::parse("ssh://git@[::1]:2222/m.git").unwrap().known_as(), "[::1]:2222");
+    }
+
+    #[test]
+    fn what_a_shell_or_ssh_could_take_for_something_else_is_refused() {
+        for url in [
+            "ssh://forge.example/m.git",
+            "ssh://git:secret@forge.example/m.git",
+            "ssh://git@-oProxyCommand=x/m.git",
+            "-oX@forge.example:m.git",
+            "git@forge.example:",
+            "git@forge.example:-m.git",
+            "git@forge.example:m'.git",
+            "git@forge.example:m$(x).git",
+            "ssh://git@forge.example",
+            "ssh://git@forge.example/m.git?x=1",
+        ] {
+            assert!(Address::parse(url).is_err(), "{url}");
+        }
+    }
+}

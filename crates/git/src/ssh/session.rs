@@ -1,0 +1,77 @@
+//! The way to an SSH server: the host key is checked, one key is tried once, one program is started.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use russh::client::{self, AuthResult, Handle, Handler, Msg};
+use russh::keys::{PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::{Preferred, SshId};
+
+use super::known_hosts::{KnownHosts, refusal};
+use super::stream::unreachable;
+use super::{Address, SshLogin};
+use crate::GitError;
+use crate::remote::Remote;
+
+/// Connects, logs in, and starts a program for the repository.
+pub(super) async fn open(
+    remote: &Remote,
+    login: &SshLogin,
+    address: &Address,
+    program: &str,
+) -> Result<(Handle<Guard>, russh::Channel<Msg>), GitError> {
+    let host = address.known_as();
+    let mut kinds = login.known_hosts.kinds(&host);
+    let usual = Preferred::default();
+    kinds.extend(usual.key.iter().filter(|kind| !kinds.contains(kind)).cloned().collect::<Vec<_>>());
+    let config = client::Config {
+        client_id: SshId::Standard(concat!("SSH-2.0-slipway_", env!("CARGO_PKG_VERSION")).into()),
+        preferred: Preferred { key: kinds.into(), ..usual },
+        nodelay: true,
+        ..client::Config::default()
+    };
+    let refused = Arc::new(Mutex::new(None));
+    let guard = Guard { host: host.clone(), known: login.known_hosts.clone(), refused: Arc::clone(&refused) };
+    let connected = client::connect(Arc::new(config), (address.host.as_str(), address.port), guard).await;
+    if let Some(shown) = refused.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let (problem, help) = refusal(&login.known_hosts, &host, &shown);
+        return Err(GitError::HostKey { repository: remote.url().to_owned(), problem, help });
+    }
+    let broken = |error: russh::Error| unreachable(remote, &error);
+    let mut session = connected.map_err(broken)?;
+    let key = PrivateKeyWithHashAlg::new(Arc::clone(&login.key.0), None);
+    match session.authenticate_publickey(&address.user, key).await.map_err(broken)? {
+        AuthResult::Success => {}
+        AuthResult::Failure { .. } => {
+            return Err(GitError::KeyRefused {
+                repository: remote.url().to_owned(),
+                user: address.user.clone(),
+                key: login.key.fingerprint(),
+            });
+        }
+    }
+    let channel = session.channel_open_session().await.map_err(broken)?;
+    // The path holds no quotes, which the address makes sure of.
+    channel.exec(true, format!("{program} '{}'", address.path)).await.map_err(broken)?;
+    Ok((session, channel))
+}
+
+/// Looks at the host key before anything is said that only the right server may hear.
+pub(super) struct Guard {
+    host: String,
+    known: KnownHosts,
+    refused: Arc<Mutex<Option<PublicKey>>>,
+}
+
+impl Handler for Guard {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+        // Certificates are not asked for, so none is shown.
+        let PublicKeyOrCertificate::PublicKey { key, hash_alg: _ } = shown else { return Ok(false) };
+        let known = self.known.holds(&self.host, key);
+        if !known {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.clone());
+        }
+        Ok(known)
+    }
+}

@@ -1,0 +1,219 @@
+//! One run of a git program on an SSH server: bytes to it and from it, with the deadlines of the remote at every step.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::io::{Read, Write};
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use russh::client::{Handle, Msg};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect};
+use tokio::runtime::{Builder, Runtime};
+
+use super::session;
+use super::session::Guard;
+use super::{Address, SshLogin};
+use crate::GitError;
+use crate::http::LARGEST_ANSWER;
+use crate::remote::{Deadlines, Remote};
+use crate::words::short_words;
+
+/// How much is sent under one deadline.
+const PIECE: usize = 64 * 1024;
+
+/// Most bytes kept of what a program says beside its answer.
+const LONGEST_SPEECH: usize = 4 * 1024;
+
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(200);
+
+/// A program that runs on the server; it is left when this is dropped.
+pub(crate) struct Stream {
+    remote: Remote,
+    until: Instant,
+    session: Handle<Guard>,
+    reader: ChannelReadHalf,
+    writer: ChannelWriteHalf<Msg>,
+    arrived: Arrived,
+    /// Last, so that all that needs it is gone before.
+    clock: Clock,
+}
+
+/// Drives the session, whenever it is waited for, and counts the time.
+struct Clock(Option<Runtime>);
+
+impl Clock {
+    fn new() -> io::Result<Self> {
+        Builder::new_current_thread().enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    /// What comes of work before its time is over.
+    fn within<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let runtime = self.0.as_ref().expect("there until it is dropped");
+        runtime.block_on(async { tokio::time::timeout(time, work).await.ok() })
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        // A name that is still being looked up is not waited for.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What came from the server and was not read yet.
+#[derive(Default)]
+struct Arrived {
+    data: VecDeque<Bytes>,
+    bytes: u64,
+    speech: Vec<u8>,
+    refused: bool,
+    ended: bool,
+}
+
+impl Stream {
+    /// Connects, checks the server's host key, logs in once, and starts a program for the repository.
+    pub(crate) fn open(remote: &Remote, login: &SshLogin, address: &Address, program: &str) -> Result<Self, GitError> {
+        let Deadlines { connect, read: _, overall } = remote.deadlines();
+        let until = Instant::now() + overall;
+        let clock = Clock::new().map_err(|error| unreachable(remote, &error))?;
+        let opened = clock.within(connect, session::open(remote, login, address, program));
+        let (session, channel) = match opened {
+            Some(opened) => opened?,
+            None => return Err(timed_out(remote, connect)),
+        };
+        let (reader, writer) = channel.split();
+        Ok(Self { remote: remote.clone(), until, session, reader, writer, arrived: Arrived::default(), clock })
+    }
+
+    /// How long the next step may take, and which deadline that is.
+    fn patience(&self) -> Result<Duration, GitError> {
+        let Deadlines { connect: _, read, overall } = self.remote.deadlines();
+        match self.until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(timed_out(&self.remote, overall)),
+            left => Ok(read.min(left)),
+        }
+    }
+
+    fn wait(&mut self) -> Result<(), GitError> {
+        let patience = self.patience()?;
+        match self.clock.within(patience, self.reader.wait()) {
+            Some(message) => self.arrived.take(message, &self.remote),
+            None => Err(timed_out(&self.remote, patience)),
+        }
+    }
+
+    /// Sends a piece; what arrives meanwhile is kept, so that neither side waits for the other.
+    fn send(&mut self, piece: &[u8]) -> Result<(), GitError> {
+        let patience = self.patience()?;
+        let piece = Bytes::copy_from_slice(piece);
+        let Self { remote, reader, writer, arrived, clock, .. } = self;
+        let sent = clock.within(patience, async {
+            let mut sending = pin!(writer.data_bytes(piece));
+            loop {
+                tokio::select! {
+                    biased;
+                    sent = &mut sending => return sent.map_err(|error| unreachable(remote, &error)),
+                    message = reader.wait() => {
+                        arrived.take(message, remote)?;
+                        if arrived.ended {
+                            return Err(arrived.end_words(remote));
+                        }
+                    }
+                }
+            }
+        });
+        sent.unwrap_or_else(|| Err(timed_out(&self.remote, patience)))
+    }
+
+    fn next(&mut self, buffer: &mut [u8]) -> Result<usize, GitError> {
+        while self.arrived.data.is_empty() {
+            if self.arrived.ended && self.arrived.bytes == 0 {
+                return Err(self.arrived.end_words(&self.remote));
+            }
+            if self.arrived.ended {
+                return Ok(0);
+            }
+            self.wait()?;
+        }
+        let Some(front) = self.arrived.data.front_mut() else { return Ok(0) };
+        let taken = front.split_to(front.len().min(buffer.len()));
+        buffer[..taken.len()].copy_from_slice(&taken);
+        if front.is_empty() {
+            self.arrived.data.pop_front();
+        }
+        Ok(taken.len())
+    }
+}
+
+impl Arrived {
+    fn take(&mut self, message: Option<ChannelMsg>, remote: &Remote) -> Result<(), GitError> {
+        match message {
+            Some(ChannelMsg::Data { data }) => {
+                self.bytes += data.len() as u64;
+                if self.bytes > LARGEST_ANSWER {
+                    return Err(GitError::LimitExceeded {
+                        repository: remote.url().to_owned(),
+                        what: "the answer of the server".to_owned(),
+                        limit: LARGEST_ANSWER,
+                        unit: "bytes",
+                    });
+                }
+                if !data.is_empty() {
+                    self.data.push_back(data);
+                }
+            }
+            Some(ChannelMsg::ExtendedData { data, ext: _ }) => {
+                let room = LONGEST_SPEECH.saturating_sub(self.speech.len());
+                self.speech.extend_from_slice(&data[..data.len().min(room)]);
+            }
+            Some(ChannelMsg::Failure | ChannelMsg::OpenFailure(_)) => (self.refused, self.ended) = (true, true),
+            Some(ChannelMsg::Close) | None => self.ended = true,
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Why a program ended before it said anything.
+    fn end_words(&self, remote: &Remote) -> GitError {
+        let words = short_words(&String::from_utf8_lossy(&self.speech));
+        let words = if self.refused { format!("the server does not run git's programs: {words}") } else { words };
+        GitError::ProgramEnded { repository: remote.url().to_owned(), words }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.next(buffer).map_err(io::Error::other)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = &bytes[..bytes.len().min(PIECE)];
+        self.send(piece).map(|()| piece.len()).map_err(io::Error::other)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        // Whoever leaves without a word is only noticed later by the server.
+        let _ = self.clock.within(GOODBYE, self.session.disconnect(Disconnect::ByApplication, "", ""));
+    }
+}
+
+pub(super) fn unreachable(remote: &Remote, error: &dyn std::error::Error) -> GitError {
+    GitError::Unreachable { repository: remote.url().to_owned(), problem: short_words(&error.to_string()) }
+}
+
+fn timed_out(remote: &Remote, deadline: Duration) -> GitError {
+    GitError::TimedOut { repository: remote.url().to_owned(), deadline }
+}

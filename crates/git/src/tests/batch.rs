@@ -1,0 +1,246 @@
+//! Several promotions that wait for one branch: one push, and nobody pays for another's refusal.
+
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::{GitError, Order, Outcome, Proposal, Snapshot, Writer};
+use slipway_domain::Retry;
+
+use super::server::{Ask, Fault};
+use super::world::{World, change, commit_in, promotion};
+
+const MANIFEST: &str = "apps/model.yaml";
+
+/// One more line in a file, whatever else is in it.
+fn line(id: &str, path: &'static str) -> Order<GitError> {
+    let text = format!("{id}\n");
+    let propose = move |tip: &Snapshot<'_>| {
+        let before = tip.read_file(path, 1 << 20)?.unwrap_or_default();
+        Ok(change(path, &format!("{}{text}", String::from_utf8_lossy(&before))))
+    };
+    Order::new(promotion(id), Box::new(propose))
+}
+
+fn lines(count: usize) -> Vec<Order<GitError>> {
+    (0..count).map(|number| line(&format!("p-{number}"), MANIFEST)).collect()
+}
+
+fn writer(world: &World) -> Writer<GitError> {
+    Writer::new(world.mirror())
+}
+
+#[test]
+fn forty_promotions_are_forty_commits_and_one_push() {
+    let world = World::new();
+    let writer = writer(&world);
+    writer.mirror().fetch().unwrap();
+    world.server.asked();
+    let results = writer.write_all(lines(40));
+    assert_eq!(world.server.asked(), [Ask::PushRefs, Ask::Push]);
+    assert!(results.iter().all(|result| matches!(result, Ok(Outcome::Pushed { attempts: 1, .. }))), "{results:?}");
+    assert_eq!(world.count(), 41);
+    let expected = (0..40).fold("tag: v0\n".to_owned(), |text, number| text + &format!("p-{number}\n"));
+    assert_eq!(world.file(MANIFEST), expected, "each commit builds on the one before it, in order");
+    let last = results.into_iter().next_back();
+    assert!(matches!(last, Some(Ok(Outcome::Pushed { commit, .. })) if commit == world.tip()));
+    world.is_sound();
+}
+
+/// Says that it ended.
+struct Ends(Arc<AtomicUsize>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn one_turn_among_servers_serves_all_that_wait_and_ends_after_them() {
+    let world = World::new();
+    let (taken, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counts = (Arc::clone(&taken), Arc::clone(&ended));
+    let writer = writer(&world).in_turns(Box::new(move || {
+        counts.0.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Ends(Arc::clone(&counts.1))))
+    }));
+    let during = Arc::clone(&ended);
+    let mut orders = lines(3);
+    orders.push(Order::new(
+        promotion("last"),
+        Box::new(move |_: &Snapshot<'_>| {
+            assert_eq!(during.load(Ordering::SeqCst), 0, "the turn lasts until all is decided");
+            Ok(Proposal::Nothing)
+        }),
+    ));
+    let results = writer.write_all(orders);
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!((taken.load(Ordering::SeqCst), ended.load(Ordering::SeqCst)), (1, 1));
+    assert_eq!(world.count(), 4);
+}
+
+#[test]
+fn without_the_turn_nothing_is_asked_of_the_server_and_everybody_is_told() {
+    let world = World::new();
+    let writer = writer(&world).in_turns(Box::new(|| Err("another server writes".to_owned())));
+    for result in writer.write_all(lines(2)) {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(&error, GitError::NotOurTurn { problem, .. } if problem == "another server writes"),
+            "{error}"
+        );
+        assert_eq!(error.retry(), Retry::Backoff);
+    }
+    assert_eq!(world.server.asked(), []);
+    assert_eq!(world.count(), 1);
+}
+
+#[test]
+fn whoever_has_the_turn_takes_along_all_that_wait() {
+    let world = World::new();
+    let writer = Arc::new(writer(&world));
+    let (waiting, answered) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let first = {
+        let writer = Arc::clone(&writer);
+        let hold = move |_: &Snapshot<'_>| {
+            waiting.send(()).unwrap();
+            released.recv().unwrap();
+            Ok(change("README.md", "held\n"))
+        };
+        thread::spawn(move || writer.write(Order::new(promotion("first"), Box::new(hold))))
+    };
+    answered.recv().unwrap();
+    thread::scope(|scope| {
+        let others: Vec<_> = (0..5)
+            .map(|number| {
+                let writer = &writer;
+                scope.spawn(move || writer.write(line(&format!("p-{number}"), MANIFEST)))
+            })
+            .collect();
+        while !format!("{writer:?}").contains("waiting: 5") {
+            thread::yield_now();
+        }
+        release.send(()).unwrap();
+        for other in others {
+            assert!(matches!(other.join().unwrap(), Ok(Outcome::Pushed { attempts: 1, .. })));
+        }
+    });
+    assert!(matches!(first.join().unwrap(), Ok(Outcome::Pushed { .. })));
+    assert_eq!(world.count(), 7);
+    let pushes = world.server.asked().iter().filter(|ask| **ask == Ask::Push).count();
+    assert_eq!(pushes, 2, "the one that held the turn, and the five that waited");
+    world.is_sound();
+}
+
+#[test]
+fn a_lost_race_has_all_proposed_anew() {
+    let world = World::new();
+    let (repository, home) = (world.repository(), world.root.path().to_owned());
+    let commit = move || {
+        commit_in(&repository, &home, &[("100644", MANIFEST, "tag: foreign\n")]);
+    };
+    world.server.next(Ask::Push, Fault::First(Box::new(commit)));
+    let results = writer(&world).write_all(lines(3));
+    assert!(results.iter().all(|result| matches!(result, Ok(Outcome::Pushed { attempts: 2, .. }))), "{results:?}");
+    assert_eq!(world.file(MANIFEST), "tag: foreign\np-0\np-1\np-2\n");
+    assert_eq!(world.count(), 5);
+}
+
+#[test]
+fn one_refused_commit_stops_no_other() {
+    let world = World::new();
+    world.hook("update", "if git diff --name-only $2 $3 | grep -q README; then echo 'not the readme' >&2; exit 1; fi");
+    let orders = vec![line("p-0", MANIFEST), line("p-1", "README.md"), line("p-2", MANIFEST)];
+    let results = writer(&world).write_all(orders);
+    assert!(matches!(results[0], Ok(Outcome::Pushed { .. })), "{results:?}");
+    assert!(matches!(&results[1], Err(GitError::Refused { words, .. }) if words.contains("not the readme")));
+    assert!(matches!(results[2], Ok(Outcome::Pushed { .. })), "{results:?}");
+    assert_eq!(world.file(MANIFEST), "tag: v0\np-0\np-2\n");
+    assert_eq!(world.count(), 3);
+}
+
+#[test]
+fn a_protected_branch_is_refused_by_name() {
+    let world = World::new();
+    world.hook("pre-receive", "echo 'GitLab: You are not allowed to push code to protected branches' >&2; exit 1");
+    let error = writer(&world).write(line("p-0", MANIFEST)).unwrap_err();
+    assert!(matches!(error, GitError::ProtectedBranch { .. }), "{error}");
+    assert_eq!(error.retry(), Retry::Never);
+    assert!(error.to_string().contains("`main` is a protected branch"), "{error}");
+}
+
+#[test]
+fn a_promotion_that_waits_twice_lands_once() {
+    let world = World::new();
+    let results = writer(&world).write_all(vec![line("p-0", MANIFEST), line("p-0", MANIFEST), line("p-1", MANIFEST)]);
+    let Ok(Outcome::Pushed { commit, .. }) = &results[0] else { panic!("{results:?}") };
+    assert_eq!(results[1], Ok(Outcome::AlreadyThere { commit: commit.clone() }));
+    assert_eq!(world.file(MANIFEST), "tag: v0\np-0\np-1\n");
+}
+
+#[test]
+fn those_without_a_commit_are_decided_on_the_tip_that_landed() {
+    let world = World::new();
+    let same = |id: &str| {
+        let propose = |_: &Snapshot<'_>| Ok(change(MANIFEST, "tag: v1\n"));
+        Order::new(promotion(id), Box::new(propose))
+    };
+    let stop = |_: &Snapshot<'_>| {
+        Err(GitError::BranchMissing { repository: "r".to_owned(), branch: "b".to_owned(), empty: false })
+    };
+    let nothing = |_: &Snapshot<'_>| Ok(Proposal::Nothing);
+    let orders = vec![
+        Order::new(promotion("p-0"), Box::new(nothing)),
+        same("p-1"),
+        same("p-2"),
+        Order::new(promotion("p-3"), Box::new(stop)),
+    ];
+    let results = writer(&world).write_all(orders);
+    assert_eq!(results[0], Ok(Outcome::NothingToDo));
+    assert!(matches!(results[1], Ok(Outcome::Pushed { .. })));
+    assert_eq!(results[2], Ok(Outcome::NothingToDo));
+    assert!(matches!(results[3], Err(GitError::BranchMissing { .. })));
+    assert_eq!(world.count(), 2);
+}
+
+#[test]
+fn a_push_without_an_answer_lands_each_promotion_once() {
+    for fault in [Fault::CutBefore, Fault::CutWithin, Fault::CutAfter, Fault::CutWithinAnswer] {
+        let world = World::new();
+        world.server.next(Ask::Push, fault);
+        let results = writer(&world).write_all(lines(4));
+        assert!(results.iter().all(|result| matches!(result, Ok(Outcome::Pushed { .. }))), "{results:?}");
+        assert_eq!(world.file(MANIFEST), "tag: v0\np-0\np-1\np-2\np-3\n");
+        assert_eq!(world.count(), 5);
+        world.is_sound();
+    }
+}
+
+#[test]
+fn a_proposal_that_panics_leaves_the_writer_usable() {
+    let world = World::new();
+    let writer = Arc::new(writer(&world));
+    let panicking = {
+        let writer = Arc::clone(&writer);
+        let propose = |_: &Snapshot<'_>| panic::resume_unwind(Box::new("broken"));
+        thread::spawn(move || writer.write(Order::new(promotion("p-0"), Box::new(propose))))
+    };
+    assert!(panicking.join().is_err());
+    assert!(matches!(writer.write(line("p-1", MANIFEST)), Ok(Outcome::Pushed { .. })));
+}
+
+#[test]
+fn a_promotion_whose_commit_was_pushed_away_lands_again() {
+    let world = World::new();
+    let before = world.tip();
+    let writer = writer(&world);
+    writer.write(line("p-0", MANIFEST)).unwrap();
+    writer.write(line("p-1", MANIFEST)).unwrap();
+    assert!(matches!(writer.write(line("p-0", MANIFEST)), Ok(Outcome::AlreadyThere { .. })));
+    world.git(&["update-ref", "refs/heads/main", before.as_str()]);
+    assert!(matches!(writer.write(line("p-0", MANIFEST)), Ok(Outcome::Pushed { .. })));
+    assert_eq!(world.file(MANIFEST), "tag: v0\np-0\n");
+}

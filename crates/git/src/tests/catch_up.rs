@@ -1,0 +1,143 @@
+//! A promotion whose branch has moved: what it asks of the server, and what it makes of a server that will not be asked so.
+
+use std::path::PathBuf;
+
+use crate::Outcome;
+
+use super::server::{Ask, Fault};
+use super::world::{World, append, commit_in, git_in, promote};
+
+const MANIFEST: &str = "apps/model.yaml";
+const RESULT: &str = "application/x-git-upload-pack-result";
+
+/// Three requests: what is there, what is new, the push.
+const SHORT: [Ask; 3] = [Ask::PushRefs, Ask::Fetch, Ask::Push];
+
+/// Somebody commits on the server at the moment of a request.
+fn meanwhile(world: &World, path: &'static str) -> Fault {
+    let (repository, home): (PathBuf, PathBuf) = (world.repository(), world.root.path().to_owned());
+    Fault::First(Box::new(move || drop(commit_in(&repository, &home, &[("100644", path, "x")]))))
+}
+
+fn landed_in(outcome: &Outcome) -> u32 {
+    match outcome {
+        Outcome::Pushed { attempts, .. } => *attempts,
+        other => panic!("expected a push, came {other:?}"),
+    }
+}
+
+#[test]
+fn a_branch_that_moved_costs_one_request_more() {
+    let world = World::new();
+    let mirror = world.mirror();
+    append(&mirror, "p-1", MANIFEST).unwrap();
+    world.commit(&[("100644", "apps/else.yaml", "x")]);
+    world.commit(&[("100644", MANIFEST, "tag: theirs\n")]);
+    world.server.asked();
+    assert_eq!(landed_in(&append(&mirror, "p-2", MANIFEST).unwrap()), 2);
+    assert_eq!(world.server.asked(), SHORT);
+    assert_eq!(world.file(MANIFEST), "tag: theirs\np-2\n");
+    assert_eq!(mirror.known_tip(), Some(world.tip()));
+    append(&mirror, "p-3", MANIFEST).unwrap();
+    assert_eq!(world.server.asked(), [Ask::PushRefs, Ask::Push]);
+    world.is_sound();
+}
+
+#[test]
+fn a_branch_that_was_rewound_is_followed() {
+    let world = World::new();
+    let first = world.tip();
+    let mirror = world.mirror();
+    append(&mirror, "p-1", MANIFEST).unwrap();
+    world.git(&["update-ref", "refs/heads/main", first.as_str()]);
+    world.commit(&[("100644", "apps/else.yaml", "x")]);
+    world.server.asked();
+    append(&mirror, "p-2", MANIFEST).unwrap();
+    assert_eq!(world.server.asked(), SHORT);
+    assert_eq!(world.file(MANIFEST), "tag: v0\np-2\n");
+    assert_eq!(world.count(), 3);
+    // To a commit that the mirror has: there is nothing to be fetched but the name.
+    world.git(&["update-ref", "refs/heads/main", first.as_str()]);
+    append(&mirror, "p-3", MANIFEST).unwrap();
+    assert_eq!(world.file(MANIFEST), "tag: v0\np-3\n");
+    world.is_sound();
+}
+
+#[test]
+fn a_branch_with_another_history_is_fetched_as_a_whole() {
+    let world = World::new();
+    let mirror = world.mirror();
+    append(&mirror, "p-1", MANIFEST).unwrap();
+    world.git(&["update-ref", "-d", "refs/heads/main"]);
+    world.commit(&[("100644", MANIFEST, "tag: another\n")]);
+    world.git(&["gc", "-q", "--prune=now"]);
+    world.server.asked();
+    append(&mirror, "p-2", MANIFEST).unwrap();
+    let briefly = [Ask::PushRefs, Ask::Fetch, Ask::Capabilities, Ask::List, Ask::Fetch];
+    assert_eq!(world.server.asked(), [&briefly[..], &[Ask::FetchRefs, Ask::Fetch, Ask::Push]].concat());
+    assert_eq!(world.file(MANIFEST), "tag: another\np-2\n");
+    world.is_sound();
+}
+
+#[test]
+fn a_branch_that_moves_on_while_it_is_caught_up_with_is_fetched_again() {
+    let world = World::new();
+    let mirror = world.mirror();
+    append(&mirror, "p-1", MANIFEST).unwrap();
+    let home = world.root.path();
+    let first = git_in(&world.repository(), home, &["rev-parse", "main~1"], "").trim().to_owned();
+    world.commit(&[("100644", "apps/one.yaml", "x")]);
+    // Rewound at that very moment: what was named before is no branch's tip any more, and may not be asked for.
+    let (repository, at) = (world.repository(), home.to_owned());
+    let rewind = move || {
+        git_in(&repository, &at, &["update-ref", "refs/heads/main", &first], "");
+        commit_in(&repository, &at, &[("100644", "apps/two.yaml", "x")]);
+    };
+    world.server.next(Ask::Fetch, Fault::First(Box::new(rewind)));
+    append(&mirror, "p-2", MANIFEST).unwrap();
+    assert_eq!(world.file(MANIFEST), "tag: v0\np-2\n");
+    assert_eq!(world.file("apps/two.yaml"), "x");
+    world.is_sound();
+}
+
+#[test]
+fn a_push_that_loses_after_catching_up_asks_again_and_lands_once() {
+    let world = World::new();
+    let mirror = world.mirror();
+    append(&mirror, "p-1", MANIFEST).unwrap();
+    world.commit(&[("100644", "apps/one.yaml", "x")]);
+    world.server.next(Ask::Push, meanwhile(&world, "apps/two.yaml"));
+    world.server.asked();
+    assert_eq!(landed_in(&append(&mirror, "p-2", MANIFEST).unwrap()), 3);
+    assert_eq!(world.server.asked(), [SHORT, SHORT].concat());
+    assert_eq!(world.file(MANIFEST), "tag: v0\np-1\np-2\n");
+    assert_eq!(world.count(), 5);
+    world.is_sound();
+}
+
+#[test]
+fn whatever_a_server_answers_instead_of_a_pack_the_promotion_lands_or_is_told_why_not() {
+    let packet = |payload: &str| format!("{:04x}{payload}", payload.len() + 4);
+    let acknowledged = |rest: &str| format!("{}{rest}", packet(&format!("ACK {}\n", "0".repeat(40))));
+    let cases = [
+        (packet("NAK\n"), true),
+        (packet("ERR upload-pack: not our ref"), true),
+        (acknowledged(&packet("\u{3}the disk is full")), true),
+        (acknowledged(&packet("\u{1}PACK of something else")), true),
+        (acknowledged("0000"), true),
+        ("<html>".to_owned(), false),
+        (acknowledged(&packet("\u{1}PACK")[..8]), false),
+    ];
+    for (answer, lands) in cases {
+        let world = World::new();
+        let mirror = world.mirror();
+        append(&mirror, "p-1", MANIFEST).unwrap();
+        world.commit(&[("100644", "apps/else.yaml", "x")]);
+        world.server.next(Ask::Fetch, Fault::Body(RESULT, answer.clone().into_bytes()));
+        let result = promote(&mirror, "p-2", MANIFEST, "tag: v2\n");
+        assert_eq!(result.is_ok(), lands, "{answer}: {result:?}");
+        promote(&mirror, "p-2", MANIFEST, "tag: v2\n").unwrap();
+        assert_eq!((world.file(MANIFEST).as_str(), world.count()), ("tag: v2\n", 4), "{answer}");
+        world.is_sound();
+    }
+}

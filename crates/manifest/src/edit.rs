@@ -1,0 +1,231 @@
+//! The edit of marked places: read, find, render, splice, guard.
+
+use std::borrow::Cow;
+
+use slipway_domain::Position;
+use slipway_yaml::{Kind, MAX_BYTES, Node, Reading, Style, Tree, reading_of};
+
+use super::explicit::Place;
+use super::field::Values;
+use super::guard;
+use super::marker::{Asked, Mark, Marker, mark_of, may_hold_markers};
+use super::refusal::Refusal;
+use super::render::{Unfit, render};
+use super::splice::{Meaning, Splice, apply};
+use super::target::{Target, Targets};
+use super::within::Around;
+
+/// A file after an edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited<'content> {
+    /// The file's new bytes; the old ones, borrowed, if nothing changed.
+    pub content: Cow<'content, [u8]>,
+    /// What changed, in the order of the file.
+    pub changes: Vec<Change>,
+    /// How many places were meant, changed or already right.
+    pub places: usize,
+}
+
+/// One changed or added value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Where it stood in the old file, or where it was added.
+    pub position: Position,
+    /// By what it was found.
+    pub place: Place,
+    /// The old text, quotes and escapes resolved; `None` for a value that was added.
+    pub old: Option<String>,
+    /// The new text.
+    pub new: String,
+}
+
+/// A scalar with what it is to become.
+pub(super) struct Wanted<'tree> {
+    pub(super) place: Place,
+    pub(super) target: Target<'tree>,
+    pub(super) new: String,
+}
+
+/// Every marker of a file, in its order. A file with one marker that cannot be followed is refused as a whole.
+pub fn markers(file: &str, content: &[u8]) -> Result<Vec<Marker>, Refusal> {
+    if !may_hold_markers(content) {
+        return Ok(Vec::new());
+    }
+    let tree = read(file, content)?;
+    // A value that holds more than its mark says is refused by whoever writes there, and keeps nobody else from reading.
+    let marker = |Marked { mark: Mark { model, field }, around, target }| Marker {
+        model,
+        field,
+        value: around.within(target.value).unwrap_or(target.value).to_owned(),
+        position: tree.position(target.node.span.start),
+    };
+    Ok(marked(file, &tree, |_| true)?.into_iter().map(marker).collect())
+}
+
+/// Writes the values of one model into all of its places in a file.
+///
+/// Other models' values stay, even if their places could not be edited; a marker that cannot be read, whoever's it may be,
+/// refuses the file.
+pub fn set<'content>(
+    file: &str,
+    content: &'content [u8],
+    model: &str,
+    values: &Values,
+) -> Result<Edited<'content>, Refusal> {
+    if !may_hold_markers(content) {
+        return Ok(Edited { content: Cow::Borrowed(content), changes: Vec::new(), places: 0 });
+    }
+    let tree = read(file, content)?;
+    let mut wanted = Vec::new();
+    for place in marked(file, &tree, |mark| mark.model == model)? {
+        let new = values.of(place.mark.field);
+        wanted.push(place.wanted(file, &tree, new)?);
+    }
+    replace(file, content, &tree, wanted)
+}
+
+/// Gives scalars their new values; what is right already stays as it is written.
+pub(super) fn replace<'content>(
+    file: &str,
+    content: &'content [u8],
+    tree: &Tree,
+    wanted: Vec<Wanted<'_>>,
+) -> Result<Edited<'content>, Refusal> {
+    let places = wanted.len();
+    let mut splices = Vec::new();
+    let mut changes = Vec::new();
+    for Wanted { place, target, new } in wanted {
+        if is_already(&target, &new) {
+            continue;
+        }
+        let position = tree.position(target.node.span.start);
+        splices.push(splice(file, position, &target, place.what(), &new)?);
+        changes.push(Change { position, place, old: Some(target.value.to_owned()), new });
+    }
+    if splices.is_empty() {
+        return Ok(Edited { content: Cow::Borrowed(content), changes, places });
+    }
+    let text = apply(tree.text(), &splices);
+    guard::check(file, tree, &splices, &text)?;
+    Ok(Edited { content: Cow::Owned(text.into_bytes()), changes, places })
+}
+
+/// Reads a file that is to be edited.
+pub(super) fn read(file: &str, content: &[u8]) -> Result<Tree, Refusal> {
+    if content.len() > MAX_BYTES {
+        return Err(Refusal::too_large(file));
+    }
+    let text = std::str::from_utf8(content)
+        .map_err(|error| Refusal::not_utf8(file, position_in(&content[..error.valid_up_to()])))?;
+    if let Some((offset, character)) =
+        text.char_indices().find(|(_, c)| matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}'))
+    {
+        return Err(Refusal::old_line_end(file, position_in(&content[..offset]), character));
+    }
+    let tree = match Tree::parse(file, text) {
+        Ok(tree) => tree,
+        Err(diagnostic) => {
+            return Err(match (diagnostic.position, template_line(text)) {
+                (Some(_), Some(line)) => Refusal::raw_template(file, Position { line, column: 1 }),
+                _ => Refusal::invalid_yaml(diagnostic),
+            });
+        }
+    };
+    if let Some(key) = tree.documents().iter().find_map(complex_key) {
+        return Err(Refusal::complex_key(file, tree.position(key.span.start)));
+    }
+    Ok(tree)
+}
+
+/// The position after some bytes of UTF-8.
+fn position_in(valid: &[u8]) -> Position {
+    let text = String::from_utf8_lossy(valid);
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    Position { line: text.split('\n').count(), column: last.chars().count() + 1 }
+}
+
+/// The first line that opens a template where YAML has a value or a key.
+fn template_line(text: &str) -> Option<usize> {
+    let opens = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with("{{") || (!line.starts_with('#') && (line.contains(": {{") || line.contains("- {{")))
+    };
+    text.lines().position(opens).map(|index| index + 1)
+}
+
+/// A key that is no scalar: what `{{ … }}` is to a YAML parser.
+fn complex_key(node: &Node) -> Option<&Node> {
+    match &node.kind {
+        Kind::Mapping { entries, .. } => entries.iter().find_map(|entry| match entry.key.kind {
+            Kind::Scalar { .. } => complex_key(&entry.value),
+            _ => Some(&entry.key),
+        }),
+        Kind::Sequence { items, .. } => items.iter().find_map(complex_key),
+        Kind::Scalar { .. } | Kind::Alias(_) => None,
+    }
+}
+
+/// A marker with the scalar it stands next to.
+pub(super) struct Marked<'tree> {
+    pub(super) mark: Mark,
+    /// What stands around the value in the scalar.
+    pub(super) around: Around,
+    pub(super) target: Target<'tree>,
+}
+
+impl<'tree> Marked<'tree> {
+    /// What its scalar is to become. One that holds more than its marker says is refused: the rest would be lost. One that holds
+    /// the new value already loses nothing.
+    pub(super) fn wanted(self, file: &str, tree: &Tree, new: &str) -> Result<Wanted<'tree>, Refusal> {
+        let Self { mark, around, target } = self;
+        let at = tree.position(target.node.span.start);
+        let Some(value) = around.within(target.value) else {
+            return Err(Refusal::not_around(file, at, &around, target.value));
+        };
+        if new != value
+            && let Some(more) = around.more(mark.field, value)
+        {
+            return Err(Refusal::part_of_value(file, at, &mark, &more, target.value));
+        }
+        Ok(Wanted { new: around.around(new), place: Place::Mark(mark), target })
+    }
+}
+
+/// The wanted markers with the scalars they stand next to.
+pub(super) fn marked<'tree>(
+    file: &'tree str,
+    tree: &'tree Tree,
+    is_wanted: impl Fn(&Mark) -> bool,
+) -> Result<Vec<Marked<'tree>>, Refusal> {
+    let targets = Targets::of(file, tree);
+    let mut places = Vec::new();
+    for comment in tree.comments() {
+        let at = tree.position(comment.span.start);
+        let Some(mark) = mark_of(comment) else { continue };
+        let Asked { mark, around } = mark.map_err(|bad| Refusal::bad_marker(file, at, &bad))?;
+        if is_wanted(&mark) {
+            places.push(Marked { mark, around, target: targets.beside(comment)? });
+        }
+    }
+    Ok(places)
+}
+
+/// Whether a value is there; a null without quotes is no value, even if the new one is the text `null`.
+fn is_already(target: &Target<'_>, new: &str) -> bool {
+    let is_null = target.style == Style::Plain && reading_of(target.value) == Reading::Null;
+    target.value == new && !is_null
+}
+
+fn splice(file: &str, at: Position, target: &Target<'_>, what: &str, new: &str) -> Result<Splice, Refusal> {
+    let rendered = render(target.style, target.value, new).map_err(|unfit| match unfit {
+        Unfit::Character(character) => Refusal::control_character(file, at, what, character),
+        Unfit::Kind(kind) => Refusal::type_change(file, at, what, kind, new),
+    })?;
+    Ok(Splice {
+        document: target.document,
+        steps: target.steps.clone(),
+        span: target.node.span.clone(),
+        text: rendered.text,
+        meaning: Meaning::Replaced { value: new.to_owned(), style: rendered.style, is_typed: rendered.is_typed },
+    })
+}

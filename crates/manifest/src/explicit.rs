@@ -1,0 +1,182 @@
+//! Edits that name their place: a path in one document, or a mark; several of them are all made, or none is.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use slipway_domain::Position;
+use slipway_yaml::{Kind, Node, Path, Tree};
+
+use super::addition::{addition, first_entry};
+use super::edit::{Change, Edited, Wanted, marked, read, replace};
+use super::guard;
+use super::locate::{Found, key_of, keys_of, locate};
+use super::marker::Mark;
+use super::refusal::Refusal;
+use super::selector::Selector;
+use super::splice::apply;
+use super::target::{Candidate, Target, obstacle};
+
+/// Where an edit writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The scalar at a path of the one document that the selector chooses.
+    Path(Path),
+    /// Every scalar that bears this mark, in the documents that the selector matches.
+    Mark(Mark),
+}
+
+/// One wanted value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Which document is meant.
+    pub selector: Selector,
+    /// Which place in it.
+    pub place: Place,
+    /// The new text.
+    pub value: String,
+    /// Whether a path may lead to keys that do not exist yet; they are then added, and the value is text.
+    pub create: bool,
+    /// Whether a value may change that is used elsewhere through aliases: it changes there as well.
+    pub anchored: bool,
+}
+
+/// A file with the edits that are to be made in it, one after another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEdits {
+    /// Its name, as messages call it.
+    pub file: String,
+    /// Its bytes.
+    pub content: Vec<u8>,
+    /// The edits; a later one sees what an earlier one wrote.
+    pub edits: Vec<Edit>,
+}
+
+/// Makes every edit of every file, or none: the first refusal is the answer. What comes back are the changed files with
+/// their new bytes, in the order given: one tree for one commit.
+pub fn edit_all(files: &[FileEdits]) -> Result<Vec<(String, Vec<u8>)>, Refusal> {
+    let mut changed = Vec::new();
+    for FileEdits { file, content, edits } in files {
+        let mut now = Cow::Borrowed(content.as_slice());
+        for wanted in edits {
+            now = Cow::Owned(edit(file, &now, wanted)?.content.into_owned());
+        }
+        if *now != **content {
+            changed.push((file.clone(), now.into_owned()));
+        }
+    }
+    Ok(changed)
+}
+
+/// Makes one edit in one file; every byte outside of the changed scalars and added entries stays.
+pub fn edit<'content>(file: &str, content: &'content [u8], edit: &Edit) -> Result<Edited<'content>, Refusal> {
+    let tree = read(file, content)?;
+    match &edit.place {
+        Place::Path(path) => at_path(file, content, &tree, path, edit),
+        Place::Mark(mark) => at_marks(file, content, &tree, mark, edit),
+    }
+}
+
+fn at_path<'content>(
+    file: &str,
+    content: &'content [u8],
+    tree: &Tree,
+    path: &Path,
+    edit: &Edit,
+) -> Result<Edited<'content>, Refusal> {
+    if edit.create
+        && edit.selector == Selector::default()
+        && tree.documents().iter().all(Node::is_left_out)
+        && let Some(keys) = path.segments().iter().map(key_of).collect::<Option<Vec<String>>>()
+        && !keys.is_empty()
+    {
+        let text = first_entry(file, tree, path, &keys, &edit.value)?;
+        let position = Position { line: text.lines().count() + 1 - keys.len(), column: 1 };
+        let change = Change { position, place: edit.place.clone(), old: None, new: edit.value.clone() };
+        return Ok(Edited { content: Cow::Owned(text.into_bytes()), changes: vec![change], places: 1 });
+    }
+    let document = edit.selector.choose(file, tree)?;
+    match locate(file, tree, document, path)? {
+        Found::Value { value, at } => {
+            let value = Candidate { is_shared: value.is_shared && !edit.anchored, ..value };
+            let target = scalar(file, tree, path, &value, at)?;
+            allowed(file, tree, document)?;
+            replace(file, content, tree, vec![Wanted { place: edit.place.clone(), target, new: edit.value.clone() }])
+        }
+        Found::Missing { parent, keys, .. } if edit.create => {
+            let splice = addition(file, tree, &parent, &keys, path, &edit.value)?;
+            allowed(file, tree, document)?;
+            let position = tree.position(splice.span.start);
+            let splices = [splice];
+            let text = apply(tree.text(), &splices);
+            guard::check(file, tree, &splices, &text).map_err(|refusal| match refusal {
+                Refusal::Guard(found) => Refusal::not_creatable(file, position, path, &found.message),
+                other => other,
+            })?;
+            let change = Change { position, place: edit.place.clone(), old: None, new: edit.value.clone() };
+            Ok(Edited { content: Cow::Owned(text.into_bytes()), changes: vec![change], places: 1 })
+        }
+        Found::Missing { parent, at, keys } => {
+            let key = keys.first().map_or("", String::as_str);
+            Err(Refusal::missing_key(file, at, path, key, Some(&keys_of(parent.node))))
+        }
+    }
+}
+
+fn at_marks<'content>(
+    file: &str,
+    content: &'content [u8],
+    tree: &Tree,
+    mark: &Mark,
+    edit: &Edit,
+) -> Result<Edited<'content>, Refusal> {
+    let mut targets = marked(file, tree, |found| found == mark)?;
+    targets.retain(|marked| edit.selector.matches(tree, marked.target.document));
+    if targets.is_empty() {
+        return Err(Refusal::no_such_mark(file, mark, &edit.selector));
+    }
+    let wanted: Result<Vec<_>, _> = targets.into_iter().map(|place| place.wanted(file, tree, &edit.value)).collect();
+    replace(file, content, tree, wanted?)
+}
+
+/// The scalar at the end of a path.
+fn scalar<'tree>(
+    file: &str,
+    tree: &Tree,
+    path: &Path,
+    candidate: &Candidate<'tree>,
+    at: Position,
+) -> Result<Target<'tree>, Refusal> {
+    match &candidate.node.kind {
+        Kind::Mapping { .. } | Kind::Sequence { .. } => {
+            return Err(Refusal::path_to_collection(file, at, path, candidate.node));
+        }
+        Kind::Scalar { style, .. } if style.is_block() => return Err(Refusal::block_scalar(file, at)),
+        Kind::Scalar { .. } if candidate.node.is_left_out() => return Err(Refusal::left_out(file, at, path)),
+        Kind::Scalar { .. } | Kind::Alias(_) => {}
+    }
+    candidate.editable(file, tree)
+}
+
+/// Whether a document may be edited at all.
+fn allowed(file: &str, tree: &Tree, document: usize) -> Result<(), Refusal> {
+    obstacle(file, tree, document).map_or(Ok(()), Err)
+}
+
+impl Place {
+    /// What messages call the value that is written.
+    pub(super) fn what(&self) -> &'static str {
+        match self {
+            Self::Path(_) => "value",
+            Self::Mark(mark) => mark.field.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.fmt(f),
+            Self::Mark(mark) => mark.fmt(f),
+        }
+    }
+}

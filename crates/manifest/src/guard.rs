@@ -1,0 +1,116 @@
+//! Checks an edited file before anybody sees it: two independent parsers must find just the wanted change.
+
+use std::collections::HashMap;
+
+use slipway_domain::Position;
+use slipway_yaml::{Entry, Kind, Node, Tree};
+
+use super::refusal::Refusal;
+use super::second_parser;
+use super::splice::{Meaning, Splice};
+
+/// Refuses an edited text that differs from the old one in more than the wanted values.
+///
+/// The bytes outside of the spans are the same by construction. Here the new text is parsed again: its tree and its comments
+/// must equal the old ones except for the targets, and so must the values of a second parser.
+pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Result<(), Refusal> {
+    let at = splices.first().map_or(Position { line: 1, column: 1 }, |splice| old.position(splice.span.start));
+    let new = Tree::parse(file, edited).map_err(|error| Refusal::guard(file, at, &error.message))?;
+    same_tree(old, &new, splices).map_err(|problem| Refusal::guard(file, at, problem))?;
+    same_comments(old, &new, splices).map_err(|problem| Refusal::guard(file, at, problem))?;
+    second_parser::check(file, old, splices, edited)
+}
+
+fn same_tree(old: &Tree, new: &Tree, splices: &[Splice]) -> Result<(), &'static str> {
+    let pairs = || old.documents().iter().zip(new.documents());
+    if old.documents().len() != new.documents().len() {
+        return Err("the number of documents would change");
+    }
+    let wanted: Wanted<'_> = splices.iter().map(|splice| (splice.place(), splice)).collect();
+    if !pairs().all(|(old, new)| is_same(old, new, &wanted)) {
+        return Err("another value would change");
+    }
+    Ok(())
+}
+
+/// The changes of a text by where what they change begins.
+type Wanted<'splices> = HashMap<usize, &'splices Splice>;
+
+/// Whether two values are the same in everything but their place, and in the targets what they should be.
+fn is_same(old: &Node, new: &Node, wanted: &Wanted<'_>) -> bool {
+    let here = wanted.get(&old.span.start);
+    let same_kind = match (&old.kind, &new.kind) {
+        (Kind::Scalar { value, style }, Kind::Scalar { value: now, style: new_style }) => {
+            match here.filter(|splice| splice.span == old.span).map(|splice| &splice.meaning) {
+                Some(Meaning::Replaced { value, style, .. }) => now == value && new_style == style,
+                _ => now == value && new_style == style,
+            }
+        }
+        (Kind::Alias(anchor), Kind::Alias(now)) => anchor == now,
+        (Kind::Mapping { entries, flow }, Kind::Mapping { entries: now, flow: new_flow }) => {
+            let added = here.map(|splice| &splice.meaning).filter(|meaning| matches!(meaning, Meaning::Added { .. }));
+            let mut now = now.iter();
+            flow == new_flow
+                && entries.iter().all(|old| now.next().is_some_and(|new| is_same_entry(old, new, wanted)))
+                && added.is_none_or(|meaning| now.next().is_some_and(|new| is_added(new, meaning)))
+                && now.next().is_none()
+        }
+        (Kind::Sequence { items, flow }, Kind::Sequence { items: now, flow: new_flow }) => {
+            flow == new_flow
+                && items.len() == now.len()
+                && items.iter().zip(now).all(|(old, new)| is_same(old, new, wanted))
+        }
+        _ => false,
+    };
+    same_kind && old.anchor == new.anchor && old.tag == new.tag
+}
+
+fn is_same_entry(old: &Entry, new: &Entry, wanted: &Wanted<'_>) -> bool {
+    is_same(&old.key, &new.key, wanted) && is_same(&old.value, &new.value, wanted)
+}
+
+/// Whether an entry is the added one: its keys, one within the other, and its text.
+fn is_added(entry: &Entry, meaning: &Meaning) -> bool {
+    let Meaning::Added { keys, value, style, flow, .. } = meaning else {
+        return false;
+    };
+    let mut entry = entry;
+    for (index, key) in keys.iter().enumerate() {
+        let is_bare = [&entry.key, &entry.value].iter().all(|node| node.anchor.is_none() && node.tag.is_none());
+        if !is_bare || entry.key.scalar() != Some(key) {
+            return false;
+        }
+        match &entry.value.kind {
+            Kind::Mapping { entries, flow: is_flow } if index + 1 < keys.len() && is_flow == flow => match &entries[..]
+            {
+                [only] => entry = only,
+                _ => return false,
+            },
+            Kind::Scalar { value: now, style: is_style } if index + 1 == keys.len() => {
+                return now == value && is_style == style;
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Comments keep their text and their order, and move by no more than the values before them grew.
+fn same_comments(old: &Tree, new: &Tree, splices: &[Splice]) -> Result<(), &'static str> {
+    const CHANGED: &str = "a comment would change";
+    if old.comments().len() != new.comments().len() {
+        return Err(CHANGED);
+    }
+    let mut splices = splices.iter().peekable();
+    let (mut removed, mut added) = (0, 0);
+    for (old, new) in old.comments().iter().zip(new.comments()) {
+        while let Some(splice) = splices.next_if(|splice| splice.span.end <= old.span.start) {
+            removed += splice.span.len();
+            added += splice.text.len();
+        }
+        if old.text != new.text || old.span.start + added != new.span.start + removed {
+            return Err(CHANGED);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Finds markers among the comments of a file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use slipway_domain::Position;
+use slipway_yaml::Comment;
+
+use super::field::Field;
+use super::within::Around;
+
+/// What every file with a marker holds: a file without it is never parsed.
+pub const MARK_TOKEN: &str = "\"slipway\"";
+
+/// The longest name of a model, as of a Kubernetes label.
+const MAX_NAME: usize = 63;
+
+/// A marked place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marker {
+    /// The model whose value belongs here.
+    pub model: String,
+    /// Which of its values.
+    pub field: Field,
+    /// What stands here now, quotes and escapes resolved, without what the marker says stands around it.
+    pub value: String,
+    /// Where the value begins.
+    pub position: Position,
+}
+
+/// What a marker asks for: `MODEL:FIELD`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The model.
+    pub model: String,
+    /// Which of its values.
+    pub field: Field,
+}
+
+/// Why a text that should be a mark is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAMark {
+    /// It is not of the expected form.
+    #[error("{0}")]
+    Malformed(String),
+    /// It names a field that does not exist.
+    #[error("unknown field `{0}`, expected one of `{fields}`", fields = Field::ALL.map(Field::as_str).join("`, `"))]
+    UnknownField(String),
+}
+
+/// The comment's JSON; keys of other tools are ignored.
+#[derive(Deserialize)]
+struct Payload {
+    slipway: Option<serde_json::Value>,
+    prefix: Option<serde_json::Value>,
+    suffix: Option<serde_json::Value>,
+}
+
+/// What a comment asks for: the mark, and what stands around the value in its scalar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) mark: Mark,
+    pub(super) around: Around,
+}
+
+/// Whether a file may hold markers.
+pub(super) fn may_hold_markers(content: &[u8]) -> bool {
+    content.windows(MARK_TOKEN.len()).any(|window| window == MARK_TOKEN.as_bytes())
+}
+
+/// What a comment asks for; `None` if it is prose or another tool's.
+///
+/// Only a comment that begins with `{` can be a marker, so neither prose about markers nor a line that is commented out
+/// together with its marker counts.
+pub(super) fn mark_of(comment: &Comment) -> Option<Result<Asked, NotAMark>> {
+    let text = comment.text.trim();
+    if !text.starts_with('{') || !text.contains(MARK_TOKEN) {
+        return None;
+    }
+    let payload: Payload = match serde_json::from_str(text) {
+        Ok(payload) => payload,
+        Err(error) => {
+            // The place within the comment would read as one in the file.
+            let error = error.to_string();
+            let problem = error.split(" at line ").next().unwrap_or_default();
+            return Some(Err(NotAMark::Malformed(format!("it is not JSON: {problem}"))));
+        }
+    };
+    let Payload { slipway, prefix, suffix } = payload;
+    let slipway = slipway?;
+    Some(text_of("value", slipway).and_then(|text| {
+        let part = |what, part: Option<serde_json::Value>| part.map_or(Ok(String::new()), |part| text_of(what, part));
+        let around = Around { prefix: part("`prefix`", prefix)?, suffix: part("`suffix`", suffix)? };
+        Ok(Asked { mark: text.parse()?, around })
+    }))
+}
+
+fn text_of(what: &str, value: serde_json::Value) -> Result<String, NotAMark> {
+    match value {
+        serde_json::Value::String(text) => Ok(text),
+        other => Err(NotAMark::Malformed(format!("its {what} is `{other}`, not a text"))),
+    }
+}
+
+impl FromStr for Mark {
+    type Err = NotAMark;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let Some((model, field)) = text.split_once(':') else {
+            return Err(NotAMark::Malformed(format!("`{text}` holds no `:`")));
+        };
+        if !is_model_name(model) {
+            return Err(NotAMark::Malformed(format!(
+                "`{model}` is no model name: lower-case letters, digits and inner `-`, at most {MAX_NAME}"
+            )));
+        }
+        let field = Field::named(field).ok_or_else(|| NotAMark::UnknownField(field.to_owned()))?;
+        Ok(Self { model: model.to_owned(), field })
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.model, self.field)
+    }
+}
+
+/// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`, up to 63 characters.
+fn is_model_name(name: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
+}

@@ -1,0 +1,206 @@
+//! The words of refusals that hold for every edit: what is wrong with the file, a mark, the old value or the new one.
+
+use crate::marker::{Mark, NotAMark};
+use crate::within::Around;
+use slipway_domain::{Diagnostic, Position};
+use slipway_yaml::MAX_BYTES;
+
+use super::Refusal;
+
+impl Refusal {
+    pub(crate) fn not_utf8(file: &str, at: Position) -> Self {
+        Self::NotUtf8(Diagnostic::new(file, "the file is not UTF-8").at(at).help("save the file as UTF-8"))
+    }
+
+    pub(crate) fn too_large(file: &str) -> Self {
+        Self::TooLarge(
+            Diagnostic::new(file, format!("the file is larger than {MAX_BYTES} bytes"))
+                .help("move the resource to a file of its own"),
+        )
+    }
+
+    pub(crate) fn invalid_yaml(diagnostic: Diagnostic) -> Self {
+        Self::InvalidYaml(diagnostic.help("correct the file first; nothing was changed"))
+    }
+
+    pub(crate) fn unread_by_second_parser(file: &str, at: Position, problem: &str) -> Self {
+        Self::InvalidYaml(
+            Diagnostic::new(file, format!("parsers disagree about this document, one of them says: {problem}"))
+                .at(at)
+                .help("write the document in plainer YAML"),
+        )
+    }
+
+    /// A character that ends a line in YAML 1.1, and not in 1.2.
+    pub(crate) fn old_line_end(file: &str, at: Position, character: char) -> Self {
+        let code = u32::from(character);
+        Self::InvalidYaml(
+            Diagnostic::new(file, format!("the character U+{code:04X} ends a line to some readers and not to others"))
+                .at(at)
+                .help("write it as an escape in double quotes, or remove it"),
+        )
+    }
+
+    pub(crate) fn raw_template(file: &str, at: Position) -> Self {
+        Self::RawTemplate(
+            Diagnostic::new(file, "this is a template, expected plain YAML")
+                .at(at)
+                .help("edit the values file, or the rendered manifest"),
+        )
+    }
+
+    pub(crate) fn complex_key(file: &str, at: Position) -> Self {
+        Self::RawTemplate(
+            Diagnostic::new(file, "this key is no single word, as in a template that is not rendered")
+                .at(at)
+                .help("edit the values file, or the rendered manifest"),
+        )
+    }
+
+    pub(crate) fn bad_marker(file: &str, at: Position, bad: &NotAMark) -> Self {
+        match bad {
+            NotAMark::Malformed(reason) => Self::MalformedMarker(
+                Diagnostic::new(file, format!("this marker cannot be read, {reason}"))
+                    .at(at)
+                    .help("write `# {\"slipway\": \"MODEL:FIELD\"}` and nothing after it"),
+            ),
+            NotAMark::UnknownField(_) => Self::UnknownField(
+                Diagnostic::new(file, bad.to_string())
+                    .at(at)
+                    .help("name one of these fields after the `:` of the marker"),
+            ),
+        }
+    }
+
+    pub(crate) fn no_value(file: &str, at: Position) -> Self {
+        Self::NoValue(
+            Diagnostic::new(file, "this marker stands next to no value")
+                .at(at)
+                .help("put it behind a value on the same line; a first value may be `\"\"`"),
+        )
+    }
+
+    pub(crate) fn ambiguous(file: &str, at: Position, count: usize) -> Self {
+        Self::AmbiguousMarker(
+            Diagnostic::new(file, format!("this marker stands behind {count} values on its line, expected one"))
+                .at(at)
+                .help("give this value a line of its own"),
+        )
+    }
+
+    pub(crate) fn not_a_scalar(file: &str, at: Position) -> Self {
+        Self::NotAScalar(
+            Diagnostic::new(file, "this marker stands next to a mapping or a list, expected a single value")
+                .at(at)
+                .help("move it behind the value that is meant"),
+        )
+    }
+
+    /// The scalar does not begin and end with what the marker says stands around its value.
+    pub(crate) fn not_around(file: &str, at: Position, around: &Around, value: &str) -> Self {
+        let Around { prefix, suffix } = around;
+        let expected = match (prefix.as_str(), suffix.as_str()) {
+            (prefix, "") => format!("begins with `{prefix}`"),
+            ("", suffix) => format!("ends with `{suffix}`"),
+            (prefix, suffix) => format!("begins with `{prefix}` and ends with `{suffix}`"),
+        };
+        let first = around.around("none");
+        Self::PartOfValue(
+            Diagnostic::new(file, format!("this marker is for a value that {expected}, came `{value}`")).at(at).help(
+                format!("correct `prefix` and `suffix` of the marker, or the value; a first value may be `{first}`"),
+            ),
+        )
+    }
+
+    /// The scalar holds more than a value of the field, and the rest would be lost.
+    pub(crate) fn part_of_value(file: &str, at: Position, mark: &Mark, around: &Around, value: &str) -> Self {
+        let Around { prefix, suffix } = around;
+        let part = |key: &str, text: &str| match text {
+            "" => String::new(),
+            text => format!(", \"{key}\": {}", serde_json::Value::from(text)),
+        };
+        let (prefix, suffix) = (part("prefix", prefix), part("suffix", suffix));
+        let message =
+            format!("`{value}` holds more than the {} that this marker is for, and the rest would be lost", mark.field);
+        Self::PartOfValue(Diagnostic::new(file, message).at(at).help(format!(
+            "say what stays: `# {{\"slipway\": \"{mark}\"{prefix}{suffix}}}`, or give the {} a scalar of its own",
+            mark.field
+        )))
+    }
+
+    pub(crate) fn alias(file: &str, at: Position) -> Self {
+        Self::Alias(
+            Diagnostic::new(file, "this value is an alias of a value elsewhere")
+                .at(at)
+                .help("write the value out here, or edit the place of its anchor once nothing else uses it"),
+        )
+    }
+
+    pub(crate) fn aliased_anchor(file: &str, at: Position) -> Self {
+        Self::AliasedAnchor(
+            Diagnostic::new(file, "this value is used elsewhere through an alias and would change there too")
+                .at(at)
+                .help("write the value out where the alias is, or change it for all with `--anchored`"),
+        )
+    }
+
+    pub(crate) fn tagged(file: &str, at: Position, tag: &str) -> Self {
+        Self::Tagged(
+            Diagnostic::new(file, format!("this value has the tag `{tag}`"))
+                .at(at)
+                .help("remove the tag, and quote the value if it is a text"),
+        )
+    }
+
+    pub(crate) fn block_scalar(file: &str, at: Position) -> Self {
+        Self::BlockScalar(
+            Diagnostic::new(file, "this value is a block after `|` or `>`")
+                .at(at)
+                .help("write the value on the line of its key"),
+        )
+    }
+
+    pub(crate) fn comment_within(file: &str, at: Position) -> Self {
+        Self::CommentWithin(
+            Diagnostic::new(file, "a comment stands within this value and would be lost with it")
+                .at(at)
+                .help("write the value on one line"),
+        )
+    }
+
+    pub(crate) fn duplicate_key(file: &str, at: Position, key: &str, earlier: usize) -> Self {
+        Self::DuplicateKey(
+            Diagnostic::new(file, format!("duplicate key `{key}`, already set on line {earlier}"))
+                .at(at)
+                .help("keep one of the two: readers differ in which they take"),
+        )
+    }
+
+    pub(crate) fn control_character(file: &str, at: Position, what: &str, character: char) -> Self {
+        let code = u32::from(character);
+        Self::ControlCharacter(
+            Diagnostic::new(file, format!("the new {what} holds the character U+{code:04X}"))
+                .at(at)
+                .help("use visible characters only"),
+        )
+    }
+
+    pub(crate) fn type_change(file: &str, at: Position, what: &str, kind: &str, new: &str) -> Self {
+        Self::TypeChange(
+            Diagnostic::new(
+                file,
+                format!("this value is {kind} without quotes, and the new {what} `{new}` is not one to every reader"),
+            )
+            .at(at)
+            .help("put the old value into quotes if a text is meant"),
+        )
+    }
+
+    pub(crate) fn guard(file: &str, at: Position, problem: &str) -> Self {
+        Self::Guard(
+            Diagnostic::new(file, format!("the edited file would not read as intended: {problem}"))
+                .at(at)
+                .help("nothing was changed; please report this file as a bug of slipway"),
+        )
+    }
+}

@@ -1,0 +1,180 @@
+//! What an independent parser makes of a text before and after an edit: the guard's second opinion.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_yaml::Value;
+
+use slipway_domain::Position;
+use slipway_yaml::{Kind, Node, Tree};
+
+use super::refusal::Refusal;
+use super::splice::{Meaning, Splice};
+
+/// Compares what the second parser makes of both texts, document by document.
+pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Result<(), Refusal> {
+    let count = old.documents().len();
+    let before = values(old.text(), count);
+    let after = values(edited, count);
+    let start = Position { line: 1, column: 1 };
+    if before.len() != count {
+        return Err(Refusal::unread_by_second_parser(file, start, "it sees other documents"));
+    }
+    if after.len() != count {
+        return Err(Refusal::guard(file, start, "the number of documents would change"));
+    }
+    for (document, (before, after)) in before.into_iter().zip(after).enumerate() {
+        let at = old.position(old.documents()[document].span.start);
+        let mut here = splices.iter().filter(|splice| splice.document == document).peekable();
+        let is_edited = here.peek().is_some();
+        match (before, after) {
+            (Err(error), _) if is_edited => {
+                let at = error
+                    .location()
+                    .map_or(at, |location| Position { line: location.line(), column: location.column() });
+                let error = error.to_string();
+                let problem = error.split(" at line ").next().unwrap_or_default();
+                return Err(Refusal::unread_by_second_parser(file, at, problem));
+            }
+            (Ok(mut wanted), Ok(after)) => {
+                if is_edited && !agrees(&old.documents()[document], &wanted) {
+                    return Err(Refusal::unread_by_second_parser(file, at, "it reads other values"));
+                }
+                let root = &old.documents()[document];
+                let found = here.all(|splice| {
+                    places(root, &splice.steps).iter().all(|steps| put(&mut wanted, steps, &splice.meaning))
+                });
+                if !found || wanted != after {
+                    return Err(Refusal::guard(file, at, "a second parser sees another change"));
+                }
+            }
+            (Err(_), Err(_)) => {}
+            _ => return Err(Refusal::guard(file, at, "a second parser reads only one of the two")),
+        }
+    }
+    Ok(())
+}
+
+/// Every document as the second parser reads it, or one more than the expected number if there are more.
+fn values(text: &str, expected: usize) -> Vec<Result<Value, serde_yaml::Error>> {
+    // The second parser would count a byte-order mark as indentation of the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut documents = serde_yaml::Deserializer::from_str(text).map(Value::deserialize);
+    // After a syntax error this iterator yields that error for ever: it must be bounded, and an error is no document.
+    let mut values: Vec<_> = documents.by_ref().take(expected).collect();
+    values.extend(documents.next().filter(Result::is_ok));
+    values
+}
+
+/// Most places that are one value through aliases of aliases.
+const MOST_PLACES: usize = 10_000;
+
+/// Where a value stands: at its steps, and wherever an alias stands for it, or for something that holds it.
+fn places(root: &Node, steps: &[usize]) -> Vec<Vec<usize>> {
+    let mut named = Named::default();
+    named.collect(root, &mut Vec::new());
+    let mut all = vec![steps.to_vec()];
+    let mut next = 0;
+    while next < all.len() && all.len() < MOST_PLACES {
+        for (anchor, alias) in &named.aliases {
+            let within = named.anchors.get(anchor).and_then(|anchored| all[next].strip_prefix(anchored.as_slice()));
+            let Some(within) = within else { continue };
+            let place = [alias, within].concat();
+            if !all.contains(&place) {
+                all.push(place);
+            }
+        }
+        next += 1;
+    }
+    all
+}
+
+/// The ways to what has an anchor, and to aliases.
+#[derive(Default)]
+struct Named {
+    anchors: HashMap<usize, Vec<usize>>,
+    aliases: Vec<(usize, Vec<usize>)>,
+}
+
+impl Named {
+    fn collect(&mut self, node: &Node, steps: &mut Vec<usize>) {
+        if let Some(anchor) = node.anchor {
+            self.anchors.insert(anchor, steps.clone());
+        }
+        let children: Vec<&Node> = match &node.kind {
+            Kind::Mapping { entries, .. } => entries.iter().map(|entry| &entry.value).collect(),
+            Kind::Sequence { items, .. } => items.iter().collect(),
+            Kind::Alias(anchor) => {
+                self.aliases.push((*anchor, steps.clone()));
+                return;
+            }
+            Kind::Scalar { .. } => return,
+        };
+        for (index, child) in children.into_iter().enumerate() {
+            steps.push(index);
+            self.collect(child, steps);
+            steps.pop();
+        }
+    }
+}
+
+/// What the second parser makes of a text that should hold one text below these keys, and nothing else.
+pub(super) fn holds_only(text: &str, keys: &[String], value: &str) -> bool {
+    matches!(&values(text, 1)[..], [Ok(found)] if *found == nested(keys, value))
+}
+
+/// A text below keys, each in a mapping of its own.
+fn nested(keys: &[String], value: &str) -> Value {
+    keys.iter().rev().fold(Value::from(value), |inner, key| {
+        Value::Mapping([(Value::from(key.as_str()), inner)].into_iter().collect())
+    })
+}
+
+/// Puts a wanted value where it belongs; `false` if the second parser has no such place.
+fn put(document: &mut Value, steps: &[usize], meaning: &Meaning) -> bool {
+    let place = steps.iter().try_fold(document, |value, index| step(value, *index));
+    match (meaning, place) {
+        (Meaning::Replaced { value, is_typed, .. }, Some(place)) if !place.is_mapping() && !place.is_sequence() => {
+            *place = if *is_typed { serde_yaml::from_str(value).unwrap_or_default() } else { value.as_str().into() };
+            true
+        }
+        (Meaning::Added { keys, value, .. }, Some(Value::Mapping(entries))) => {
+            let Some((first, within)) = keys.split_first() else { return false };
+            entries.insert(first.as_str().into(), nested(within, value)).is_none()
+        }
+        _ => false,
+    }
+}
+
+/// Whether both parsers see the same shape, the same keys and the same quoted texts. They differ, for example, in which
+/// characters end a line.
+fn agrees(node: &Node, value: &Value) -> bool {
+    match (&node.kind, value) {
+        (_, Value::Tagged(tagged)) => agrees(node, &tagged.value),
+        (Kind::Mapping { entries, .. }, Value::Mapping(values)) => {
+            let same_key = |key: &Node, value: &Value| value.as_str().is_none_or(|text| key.scalar() == Some(text));
+            entries.len() == values.len()
+                && entries
+                    .iter()
+                    .zip(values)
+                    .all(|(entry, (key, value))| same_key(&entry.key, key) && agrees(&entry.value, value))
+        }
+        (Kind::Sequence { items, .. }, Value::Sequence(values)) => {
+            items.len() == values.len() && items.iter().zip(values).all(|(item, value)| agrees(item, value))
+        }
+        (Kind::Scalar { value: text, .. }, value) => {
+            !value.is_mapping() && !value.is_sequence() && value.as_str().is_none_or(|value| value == text)
+        }
+        (Kind::Alias(_), _) => true,
+        _ => false,
+    }
+}
+
+fn step(value: &mut Value, index: usize) -> Option<&mut Value> {
+    match value {
+        Value::Mapping(entries) => entries.iter_mut().nth(index).map(|(_, value)| value),
+        Value::Sequence(items) => items.get_mut(index),
+        Value::Tagged(tagged) => step(&mut tagged.value, index),
+        _ => None,
+    }
+}

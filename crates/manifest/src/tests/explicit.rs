@@ -1,0 +1,143 @@
+//! Edits that name their place: what is said of them, and that several are one.
+
+use crate::{Edit, FileEdits, Mark, NotAMark, NotASelector, Place, Refusal, Selector, edit, edit_all};
+
+fn at(path: &str, value: &str) -> Edit {
+    Edit {
+        selector: Selector::default(),
+        place: Place::Path(path.parse().unwrap()),
+        value: value.to_owned(),
+        create: false,
+        anchored: false,
+    }
+}
+
+fn file(name: &str, content: &str, edits: Vec<Edit>) -> FileEdits {
+    FileEdits { file: name.to_owned(), content: content.as_bytes().to_vec(), edits }
+}
+
+#[test]
+fn several_edits_of_several_files_are_one_tree() {
+    let files = [
+        file("a.yaml", "x: 'old' # one\ny: {z: old}\n", vec![at("x", "new"), at("y.z", "new")]),
+        file("same.yaml", "x: new\n", vec![at("x", "new")]),
+        file("b.yaml", "x: old\n", vec![Edit { create: true, ..at("w", "1") }, at("x", "new"), at("w", "2")]),
+    ];
+    let changed: Vec<(String, String)> =
+        edit_all(&files).unwrap().into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).unwrap())).collect();
+    let expected = [("a.yaml", "x: 'new' # one\ny: {z: new}\n"), ("b.yaml", "x: new\nw: \"2\"\n")];
+    assert_eq!(changed, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+}
+
+#[test]
+fn one_refused_edit_refuses_all_files() {
+    let files = [
+        file("a.yaml", "x: old\n", vec![at("x", "new")]),
+        file("b.yaml", "x: old\n", vec![at("x", "new"), at("nothing", "new")]),
+    ];
+    let refusal = edit_all(&files).unwrap_err();
+    assert!(matches!(refusal, Refusal::Missing(_)), "{refusal}");
+    assert!(refusal.to_string().starts_with("b.yaml:1:1: "), "{refusal}");
+}
+
+#[test]
+fn a_change_says_where_and_what() {
+    let edited = edit("app.yaml", "ü: {b: 'it''s'}\n".as_bytes(), &at("ü.b", "new")).unwrap();
+    let [change] = &edited.changes[..] else { panic!("one change, came {:?}", edited.changes) };
+    assert_eq!((change.position.line, change.position.column), (1, 8));
+    assert_eq!((change.place.to_string().as_str(), change.old.as_deref(), &*change.new), ("ü.b", Some("it's"), "new"));
+    let edited = edit("app.yaml", b"a: b\n", &Edit { create: true, ..at("c", "new") }).unwrap();
+    let [change] = &edited.changes[..] else { panic!("one change, came {:?}", edited.changes) };
+    assert_eq!((change.position.line, change.old.as_deref(), &*change.new), (2, None, "new"));
+}
+
+#[test]
+fn selectors_and_marks_are_read_strictly() {
+    let selector: Selector = "kind=Deployment, name=api".parse().unwrap();
+    assert_eq!(selector.to_string(), "kind=Deployment,name=api");
+    let refused = |text: &str| text.parse::<Selector>().map_err(|error: NotASelector| error.to_string()).unwrap_err();
+    assert_eq!(
+        refused("kid=x"),
+        "`kid=x` is not a selector: expected `apiVersion`, `kind`, `name` or `namespace`, as in `kind=Deployment,name=api`"
+    );
+    for (text, problem) in [
+        ("kind", "expected `PROPERTY=VALUE`"),
+        ("kind=", "a value after each `=`"),
+        ("kind=a,kind=b", "each property once"),
+    ] {
+        assert!(refused(text).contains(problem), "{text}");
+    }
+    assert_eq!("fashion:digest".parse::<Mark>().unwrap().to_string(), "fashion:digest");
+    let unknown = "fashion:tag".parse::<Mark>().unwrap_err();
+    assert_eq!(unknown.to_string(), "unknown field `tag`, expected one of `uri`, `digest`, `version`, `run`");
+    assert!(matches!("fashion".parse::<Mark>(), Err(NotAMark::Malformed(_))));
+}
+
+#[test]
+fn hostile_files_are_refused_by_name() {
+    assert!(matches!(edit("app.yaml", b"a: \xff\n", &at("a", "x")), Err(Refusal::NotUtf8(_))));
+    let long = format!("a: x\n#{}", "x".repeat(1024 * 1024));
+    assert!(matches!(edit("app.yaml", long.as_bytes(), &at("a", "x")), Err(Refusal::TooLarge(_))));
+    let bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned()
+        + &(b'b'..b'h').map(char::from).fold(String::new(), |text, key| {
+            let before = char::from(key as u8 - 1);
+            text + &format!("{key}: &{key} [{}]\n", vec![format!("*{before}"); 10].join(", "))
+        });
+    assert!(matches!(edit("app.yaml", bomb.as_bytes(), &at("a", "x")), Err(Refusal::InvalidYaml(_))));
+}
+
+#[test]
+fn a_truth_value_takes_another_one_and_nothing_else() {
+    let change = |content: &str, value: &str| {
+        let edited = edit("app.yaml", content.as_bytes(), &at("on", value));
+        edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
+    };
+    assert_eq!(change("on: true # x\n", "false").unwrap(), "on: false # x\n");
+    for (content, value) in
+        [("on: true\n", "no"), ("on: yes\n", "false"), ("on: true\n", "\"false\""), ("on: true\n", "1")]
+    {
+        assert!(
+            change(content, value).unwrap_err().contains("this value is a truth value without quotes"),
+            "{content}"
+        );
+    }
+}
+
+#[test]
+fn an_item_is_found_by_any_key_of_it() {
+    let content = b"items:\n- {id: a, v: one}\n- id: b.c\n  v: two\n- v: none\n";
+    let changed = |path: &str| {
+        let edited = edit("app.yaml", content, &at(path, "new"));
+        edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
+    };
+    assert!(changed("items[id=a].v").unwrap().contains("{id: a, v: new}"));
+    assert!(changed("items[id=\"b.c\"].v").unwrap().contains("id: b.c\n  v: new"));
+    let missing = changed("items[id=z].v").unwrap_err();
+    assert!(missing.contains("no item whose `id` is `z`, it holds `a`, `b.c`"), "{missing}");
+}
+
+#[test]
+fn an_anchored_value_changes_for_all_its_aliases_when_that_is_asked_for() {
+    let content = b"base: &base\n  tag: &tag 1.0.0 # x\nweb: {image: *tag}\nworker:\n  <<: *base\n";
+    let wanted = at("base.tag", "2.0.0");
+    let refused = edit("app.yaml", content, &wanted).unwrap_err().to_string();
+    assert!(refused.contains("`--anchored`"), "{refused}");
+    let edited = edit("app.yaml", content, &Edit { anchored: true, ..wanted }).unwrap();
+    assert_eq!(&*edited.content, b"base: &base\n  tag: &tag 2.0.0 # x\nweb: {image: *tag}\nworker:\n  <<: *base\n");
+    // An alias itself is no place to write to.
+    assert!(edit("app.yaml", content, &Edit { anchored: true, ..at("web.image", "2.0.0") }).is_err());
+}
+
+#[test]
+fn a_file_without_values_gets_its_first_one_where_that_is_asked_for() {
+    let create = |content: &str, path: &str| {
+        let edited = edit("app.yaml", content.as_bytes(), &Edit { create: true, ..at(path, "1.10") });
+        edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
+    };
+    assert_eq!(create("", "image.tag").unwrap(), "image:\n  tag: \"1.10\"\n");
+    assert_eq!(create("# only this", "a").unwrap(), "# only this\na: \"1.10\"\n");
+    assert_eq!(create("# one\r\n---\r\n", "a.b").unwrap(), "# one\r\n---\r\na:\r\n  b: \"1.10\"\r\n");
+    assert!(edit("app.yaml", b"", &at("a", "1")).is_err(), "only where it is asked for");
+    assert!(create("", "a[0]").is_err());
+    assert!(create("---\n---\n", "a").is_err(), "in which of the two?");
+}

@@ -1,0 +1,286 @@
+//! What people asked for at a forge: the effect of a command, its entries in the audit log and its answer are written in
+//! one transaction under the command's cause. Whoever hears of the command again finds the answer, and does nothing.
+
+use jiff::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+
+use super::audit::{self, NewAuditEntry};
+use super::database::{Turn, millis};
+use super::written::text;
+use super::{Again, Store, StoreError, decisions, runs, steering};
+use slipway_domain::{Actor, Approval, Hold, Run, RunEvent, RunId, SourceName};
+
+/// How long a command is known at least. Forges send a delivery again for some days at most.
+const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
+
+/// A command that is to be followed once.
+#[derive(Debug, Clone)]
+pub struct NewCommand {
+    /// The source at whose forge it was given.
+    pub source: SourceName,
+    /// What makes it one command, however often it is told: `comment 17`.
+    pub cause: String,
+    /// The cause under which a refusal is kept, if the same may be asked for again once it is possible.
+    pub cause_of_refusal: Option<String>,
+    /// What was asked for, in the words of a command.
+    pub command: String,
+    /// Who asked.
+    pub actor: Actor,
+}
+
+/// What a command does.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Nothing but its entry in the audit log, if it has one.
+    Nothing,
+    /// A run that has ended begins again, as another one.
+    BeginAgain {
+        /// The new run.
+        new: Box<Run>,
+        /// The run that was meant, if it was named: once another run of its lane has begun, there is nothing left to do.
+        of: Option<RunId>,
+        /// Why it begins.
+        cause: String,
+    },
+    /// A run ends.
+    Cancel {
+        /// The run.
+        run: Box<Run>,
+        /// Why it ends.
+        cause: String,
+    },
+    /// An artifact is approved.
+    Approve(Approval),
+    /// Promotions are kept away.
+    Hold(Hold),
+    /// An earlier promotion comes back, and a hold keeps it.
+    RollBack(Box<Run>, Hold),
+    /// Runs of a change begin that were not there before.
+    Open(Vec<Run>),
+}
+
+/// An effect, and what the audit log says of it.
+#[derive(Debug, Clone)]
+pub struct Deed {
+    /// The effect.
+    pub effect: Effect,
+    /// What the audit log says; `None` if nothing is changed.
+    pub entry: Option<NewAuditEntry>,
+}
+
+/// What became of an effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is done; for an effect that is nothing, too.
+    Done,
+    /// What became of a run that was to begin again.
+    Again(Again),
+    /// The run that was ended.
+    Cancelled(Box<Run>),
+    /// It does not fit what is there now.
+    Refused(String),
+}
+
+impl Outcome {
+    /// Why it was refused, if it was.
+    fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Done | Self::Cancelled(_) | Self::Again(Again::Begun(_) | Again::Known(_)) => None,
+            Self::Again(Again::Overtaken) => Some("a newer revision was taken up".to_owned()),
+            Self::Again(Again::UnderWay) => Some("it has not ended yet".to_owned()),
+            Self::Refused(reason) => Some(reason.clone()),
+        }
+    }
+}
+
+/// A command that was dealt with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Followed {
+    /// The cause under which it is kept.
+    pub cause: String,
+    /// Whether something was done; it was refused otherwise.
+    pub done: bool,
+    /// What is answered.
+    pub answer: String,
+    /// Whether that was written at the forge.
+    pub answered: bool,
+}
+
+fn read(row: &AnyRow) -> Result<Followed, StoreError> {
+    let answered: Option<i64> = row.try_get("answered_at")?;
+    Ok(Followed {
+        cause: row.try_get("cause")?,
+        done: row.try_get::<i64, _>("done")? != 0,
+        answer: row.try_get("answer")?,
+        answered: answered.is_some(),
+    })
+}
+
+impl Store {
+    /// The command of a cause, if it was dealt with.
+    pub async fn command(&self, source: &SourceName, cause: &str) -> Result<Option<Followed>, StoreError> {
+        let select = "SELECT cause, done, answer, answered_at FROM commands WHERE source = $1 AND cause = $2";
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(cause.to_owned());
+        select.fetch_optional(&self.database.pool).await?.as_ref().map(read).transpose()
+    }
+
+    /// Follows a command: all of its deeds with their entries in the audit log and the answer, or nothing. `answer` says
+    /// of the outcomes whether something was done, and what is answered. A command that was dealt with before is only
+    /// looked up: then the outcomes are `None`.
+    pub async fn follow_command(
+        &self,
+        command: &NewCommand,
+        deeds: Vec<Deed>,
+        answer: impl FnOnce(&[Outcome]) -> (bool, String),
+    ) -> Result<(Followed, Option<Vec<Outcome>>), StoreError> {
+        let mut transaction = if deeds.iter().any(|deed| deed.effect.opens_a_run()) {
+            self.database.begin_opening().await?
+        } else if deeds.iter().any(|deed| matches!(deed.effect, Effect::Cancel { .. })) {
+            self.database.begin_moving().await?
+        } else {
+            self.database.begin().await?
+        };
+        if !begin(&mut transaction, command).await? {
+            drop(transaction);
+            let known = self.command(&command.source, &command.cause).await?;
+            let gone = || StoreError::Unreadable(format!("the command of {} is gone", command.cause));
+            return Ok((known.ok_or_else(gone)?, None));
+        }
+        self.lock_lanes(&mut transaction, &deeds).await?;
+        let mut outcomes = Vec::new();
+        let mut entries = Vec::new();
+        for Deed { effect, entry } in deeds {
+            let outcome = self.take_effect(&mut transaction, effect, &command.actor).await?;
+            entries.extend(entry.map(|entry| match outcome.refusal() {
+                Some(reason) => entry.refused(&reason),
+                None => entry,
+            }));
+            outcomes.push(outcome);
+        }
+        let (done, answer) = answer(&outcomes);
+        let followed = end(&mut transaction, command, done, answer).await?;
+        // The audit log's turn comes last: whoever has it waits for nobody else.
+        if !entries.is_empty() {
+            self.database.take_turn(&mut transaction, Turn::Audit).await?;
+        }
+        for entry in &entries {
+            audit::append(&mut transaction, entry).await?;
+        }
+        transaction.commit().await?;
+        Ok((followed, Some(outcomes)))
+    }
+
+    /// Notes that a command's answer was written.
+    pub async fn note_answered(&self, source: &SourceName, cause: &str) -> Result<(), StoreError> {
+        let update = "UPDATE commands SET answered_at = $3 WHERE source = $1 AND cause = $2";
+        let update = sqlx::query(update).bind(source.as_str().to_owned()).bind(cause.to_owned());
+        update.bind(millis(Timestamp::now())).execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// Forgets commands that nobody will tell of again.
+    pub(super) async fn remove_commands(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let oldest = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+        let delete = sqlx::query("DELETE FROM commands WHERE at < $1").bind(millis(oldest));
+        Ok(delete.execute(&self.database.pool).await?.rows_affected())
+    }
+
+    /// Locks the runs that deeds may move, in one order: a worker that records one of them locks it first as well.
+    async fn lock_lanes(&self, connection: &mut AnyConnection, deeds: &[Deed]) -> Result<(), StoreError> {
+        let mut lanes: Vec<String> = deeds.iter().filter_map(|deed| deed.effect.lane()).collect();
+        lanes.sort();
+        lanes.dedup();
+        for lane in lanes {
+            let select = "SELECT id FROM runs WHERE lane = $1 AND active = 1 ORDER BY created_at, id";
+            let select = AssertSqlSafe(format!("{select}{}", self.database.locked()));
+            sqlx::query(select).bind(text(lane)).fetch_all(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_effect(
+        &self,
+        connection: &mut AnyConnection,
+        effect: Effect,
+        actor: &Actor,
+    ) -> Result<Outcome, StoreError> {
+        match effect {
+            Effect::Nothing => {}
+            Effect::BeginAgain { new, of, cause } => {
+                return Ok(Outcome::Again(self.begin_again_in(connection, &new, of, &cause, actor).await?));
+            }
+            Effect::Cancel { run, cause } => {
+                let run = runs::load(&self.database, connection, run.id).await?;
+                let ended =
+                    steering::call_off(&self.database, connection, run, RunEvent::Cancelled, &cause, actor).await;
+                return match ended {
+                    Ok(run) => Ok(Outcome::Cancelled(Box::new(run))),
+                    Err(StoreError::IllegalMove(error)) => Ok(Outcome::Refused(error.to_string())),
+                    Err(error) => Err(error),
+                };
+            }
+            Effect::Approve(approval) => decisions::put_approval(connection, &approval).await?,
+            Effect::Hold(hold) => decisions::put_hold(connection, &hold).await?,
+            Effect::RollBack(run, hold) => {
+                decisions::put_hold(connection, &hold).await?;
+                runs::open(&self.database, connection, &run, actor).await?;
+            }
+            Effect::Open(new) => {
+                for run in &new {
+                    runs::open(&self.database, connection, run, &Actor::controller()).await?;
+                }
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+impl Effect {
+    fn opens_a_run(&self) -> bool {
+        matches!(self, Self::BeginAgain { .. } | Self::RollBack(..) | Self::Open(_))
+    }
+
+    fn lane(&self) -> Option<String> {
+        match self {
+            Self::BeginAgain { new, .. } => Some(new.lane()),
+            Self::Cancel { run, .. } => Some(run.lane()),
+            Self::Nothing | Self::Approve(_) | Self::Hold(_) | Self::RollBack(..) | Self::Open(_) => None,
+        }
+    }
+}
+
+/// Takes the cause of a command, if nobody has. Whoever is at it is waited for.
+async fn begin(connection: &mut AnyConnection, command: &NewCommand) -> Result<bool, StoreError> {
+    let NewCommand { source, cause, command, actor, .. } = command;
+    let insert = "INSERT INTO commands (source, cause, command, actor, at) VALUES ($1, $2, $3, $4, $5)
+                  ON CONFLICT (source, cause) DO NOTHING";
+    let insert = sqlx::query(insert).bind(source.as_str().to_owned()).bind(text(&**cause)).bind(text(&**command));
+    let insert = insert.bind(text(actor.as_str())).bind(millis(Timestamp::now()));
+    Ok(insert.execute(connection).await?.rows_affected() > 0)
+}
+
+/// Writes what became of a command. A refusal may leave its cause free for another try.
+async fn end(
+    connection: &mut AnyConnection,
+    command: &NewCommand,
+    done: bool,
+    answer: String,
+) -> Result<Followed, StoreError> {
+    let of_refusal = command.cause_of_refusal.as_ref().filter(|_| !done);
+    let cause = of_refusal.unwrap_or(&command.cause).clone();
+    if let Some(cause) = of_refusal {
+        let delete = sqlx::query("DELETE FROM commands WHERE source = $1 AND cause = $2");
+        delete.bind(command.source.as_str().to_owned()).bind(cause.clone()).execute(&mut *connection).await?;
+    }
+    let update = "UPDATE commands SET cause = $3, done = $4, answer = $5 WHERE source = $1 AND cause = $2";
+    sqlx::query(update)
+        .bind(command.source.as_str().to_owned())
+        .bind(command.cause.clone())
+        .bind(cause.clone())
+        .bind(i64::from(done))
+        .bind(text(&*answer))
+        .execute(connection)
+        .await?;
+    Ok(Followed { cause, done, answer, answered: false })
+}

@@ -1,0 +1,170 @@
+//! Where deliveries and runs are kept, so that nothing acknowledged is lost. One set of statements serves both
+//! databases; what differs between them is in `database` and in the migrations.
+
+mod audit;
+mod backup;
+mod branches;
+mod claims;
+mod commands;
+mod conditions;
+mod contributors;
+mod database;
+mod decisions;
+mod deliveries;
+mod delivery_list;
+mod due;
+mod error;
+mod follow_ups;
+mod group_commit;
+mod identity;
+mod inbox;
+mod logs;
+mod migrations;
+mod models;
+mod outbox;
+mod owners;
+mod placements;
+mod promotions;
+mod quarantine;
+mod references;
+mod reported;
+mod reports;
+mod repositories;
+mod retention;
+mod revisions;
+mod runs;
+mod settling;
+mod steering;
+mod test_parts;
+mod test_sets;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod trained;
+mod turns;
+mod unapproved;
+mod usage;
+mod written;
+
+use std::path::PathBuf;
+use std::sync::RwLock;
+
+use database::Database;
+use group_commit::GroupCommit;
+use inbox::Arrival;
+use settling::Settlement;
+use slipway_domain::RunId;
+
+pub use audit::{AuditAnchor, AuditEntry, AuditFault, NewAuditEntry, REFUSED};
+pub use backup::{BackupError, Dump, DumpedTable, restore, verify_table};
+pub use branches::{BranchHead, SeenBranch};
+pub use claims::Claim;
+pub use commands::{Deed, Effect, Followed, NewCommand, Outcome};
+pub use deliveries::{Backlog, DeliveryFilter, DeliveryHead, Settled, StoredDelivery};
+pub use due::DueSources;
+pub use error::StoreError;
+pub use follow_ups::FollowUp;
+pub use logs::{Change, LogLine};
+pub use models::{ModelCursor, ModelRuns};
+pub use placements::ReadHistory;
+pub use quarantine::Quarantined;
+pub use reported::{Claimed, Item, ItemKind, Stands};
+pub use reports::{DueReport, Fault, First, ReportBacklog, ReportFilter, ReportHead, ReportStatus, ReportSubject};
+pub use repositories::{Learned, PinnedRepository};
+pub use retention::{AuditRetention, LogRetention, Removal, Removed, RemovedRun, Retention, RunRetention};
+pub use revisions::Again;
+pub use runs::{QueuePlace, RunCursor, RunFilter};
+pub use test_sets::NewUse;
+pub use tokens::{Role, Token, TokenSecret};
+pub use trained::Trained;
+pub use turns::BranchTurn;
+pub use usage::{SourceUsage, TableUsage};
+
+/// Which database, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settings {
+    /// SQLite in one file: one server, nothing to install.
+    Sqlite {
+        /// The file; made if it is missing.
+        file: PathBuf,
+    },
+    /// PostgreSQL, for several servers that share the work.
+    Postgres {
+        /// Its address: `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full`.
+        url: PostgresUrl,
+    },
+}
+
+/// The address of a PostgreSQL database. It may hold a password, so it is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    /// An address, if it is one of PostgreSQL.
+    pub fn new(text: &str) -> Result<Self, &'static str> {
+        let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+        if known { Ok(Self(text.to_owned())) } else { Err("expected an address that begins with `postgres://`") }
+    }
+}
+
+impl std::fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresUrl(hidden)")
+    }
+}
+
+/// Deliveries, runs and everything told about them. Cheap to share behind an `Arc`.
+pub struct Store {
+    database: Database,
+    inbox: GroupCommit<Arrival>,
+    settling: GroupCommit<Settlement>,
+    /// What this server serves; everything until somebody says so.
+    served: RwLock<Option<claims::Served>>,
+    told: quarantine::Told,
+}
+
+impl Store {
+    /// Opens the store and brings its tables up to date.
+    pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let database = Database::open(settings).await?;
+        migrations::bring_up_to_date(&database).await?;
+        let (inbox, settling) = (GroupCommit::start(database.clone()), GroupCommit::start(database.clone()));
+        Ok(Self { database, inbox, settling, served: RwLock::default(), told: quarantine::Told::default() })
+    }
+
+    /// Whether several servers may share this store.
+    pub fn is_shared(&self) -> bool {
+        self.database.is_shared()
+    }
+
+    /// Whether something can be written: it is, and synced to disk.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        let write = "INSERT INTO probes (name, at) VALUES ('ready', $1) ON CONFLICT (name) DO UPDATE SET at = $1";
+        let at = database::millis(jiff::Timestamp::now());
+        sqlx::query(write).bind(at).execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// Writes what is in memory and closes the connections.
+    pub async fn close(&self) {
+        if let Some(turns) = &self.database.turns {
+            turns.close().await;
+        }
+        self.database.pool.close().await;
+    }
+}
+
+/// Proof that a run is held by this worker and no other. Everything written about a run needs it; once another
+/// worker took the run over, or the run was called off, nothing can be written with it any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    run: RunId,
+    token: String,
+}
+
+impl Lease {
+    /// The run that is held.
+    pub fn run(&self) -> RunId {
+        self.run
+    }
+}

@@ -1,0 +1,168 @@
+//! The way of runs: their transitions, in one order over all runs, and the lines of their logs.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::{Database, Turn, count_of, millis, stored, time_of};
+use super::reports;
+use super::runs::read_state;
+use super::written::text;
+use super::{Store, StoreError};
+use slipway_domain::{Actor, Run, RunId, SourceName, Transition};
+
+/// Lines a run's log may have; a trainer that says more is not kept from working, only from filling the disk.
+const MOST_LOG_LINES: i64 = 20_000;
+
+/// One line of a run's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// Place in the log, from one.
+    pub number: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The line.
+    pub line: String,
+}
+
+/// One transition of any run, with its place in the order of all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its place in the order of all transitions.
+    pub sequence: u64,
+    /// The run.
+    pub run: RunId,
+    /// The run's source.
+    pub source: SourceName,
+    /// The run's model.
+    pub model: String,
+    /// The transition.
+    #[serde(flatten)]
+    pub transition: Transition,
+}
+
+/// Adds a transition, and with it what the outside is to be told.
+pub(super) async fn add_transition(
+    database: &Database,
+    connection: &mut AnyConnection,
+    run: &Run,
+    transition: &Transition,
+) -> Result<(), StoreError> {
+    database.take_turn(connection, Turn::Transition).await?;
+    let Transition { from, to, at, cause, actor } = transition;
+    let insert = "INSERT INTO transitions (run, number, from_state, to_state, at, cause, actor)
+                  SELECT $1, COUNT(*) + 1, $2, $3, $4, $5, $6 FROM transitions WHERE run = $1
+                  RETURNING sequence";
+    let row = sqlx::query(insert)
+        .bind(run.id.to_string())
+        .bind(from.map(|state| state.as_str().to_owned()))
+        .bind(to.as_str())
+        .bind(millis(*at))
+        .bind(text(&**cause))
+        .bind(text(actor.as_str()))
+        .fetch_one(&mut *connection)
+        .await?;
+    reports::run_moved(connection, row.try_get("sequence")?, run, *at).await
+}
+
+fn read_transition(row: &AnyRow) -> Result<Transition, StoreError> {
+    let from: Option<String> = row.try_get("from_state")?;
+    Ok(Transition {
+        from: from.map(|word| read_state(&word)).transpose()?,
+        to: read_state(&row.try_get::<String, _>("to_state")?)?,
+        at: time_of(row, "at")?,
+        cause: row.try_get("cause")?,
+        actor: Actor::stored(row.try_get("actor")?),
+    })
+}
+
+/// A transition with its run, from a row of both tables.
+pub(super) fn read_change(row: &AnyRow) -> Result<Change, StoreError> {
+    let run: String = row.try_get("run")?;
+    Ok(Change {
+        sequence: count_of(row, "sequence")?,
+        run: run.parse().map_err(|error| StoreError::Unreadable(format!("`{run}`: {error}")))?,
+        source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
+        model: row.try_get("model")?,
+        transition: read_transition(row)?,
+    })
+}
+
+/// The rows that can be read. A state that only a newer server knows is left out here, and told by that one.
+fn known<T>(rows: &[AnyRow], read: fn(&AnyRow) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+    let mut known = Vec::with_capacity(rows.len());
+    for row in rows {
+        match read(row) {
+            Err(StoreError::Unreadable(reason)) => tracing::debug!(reason, "a transition is left out: {reason}"),
+            read => known.push(read?),
+        }
+    }
+    Ok(known)
+}
+
+impl Store {
+    /// A run's way so far.
+    pub async fn transitions(&self, run: RunId) -> Result<Vec<Transition>, StoreError> {
+        let select = "SELECT from_state, to_state, at, cause, actor FROM transitions WHERE run = $1 ORDER BY number";
+        let rows = sqlx::query(select).bind(run.to_string()).fetch_all(&self.database.pool).await?;
+        known(&rows, read_transition)
+    }
+
+    /// Since when a run has been in the state it is in.
+    pub async fn in_state_since(&self, run: RunId) -> Result<Option<Timestamp>, StoreError> {
+        let select = "SELECT MAX(at) AS at FROM transitions
+                      WHERE run = $1 AND (from_state IS NULL OR from_state <> to_state)";
+        let row = sqlx::query(select).bind(run.to_string()).fetch_one(&self.database.pool).await?;
+        row.try_get::<Option<i64>, _>("at")?.map(super::database::timestamp).transpose()
+    }
+
+    /// Transitions of all runs behind a place in their order.
+    pub async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
+        let select = "SELECT sequence, run, source, model, from_state, to_state, at, cause, actor
+                      FROM transitions JOIN runs ON runs.id = transitions.run
+                      WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+        let mut after = after;
+        loop {
+            let rows = sqlx::query(select).bind(stored(after)).bind(i64::from(limit));
+            let rows = rows.fetch_all(&self.database.pool).await?;
+            let changes = known(&rows, read_change)?;
+            match rows.last() {
+                // A page of nothing that can be read is not the end.
+                Some(last) if changes.is_empty() => after = count_of(last, "sequence")?,
+                _ => return Ok(changes),
+            }
+        }
+    }
+
+    /// The place of the newest transition; zero if there is none.
+    pub async fn newest_change(&self) -> Result<u64, StoreError> {
+        let row = sqlx::query("SELECT COALESCE(MAX(sequence), 0) AS newest FROM transitions");
+        count_of(&row.fetch_one(&self.database.pool).await?, "newest")
+    }
+
+    /// Adds a line to a run's log.
+    pub async fn append_log(&self, run: RunId, line: &str) -> Result<(), StoreError> {
+        let insert = "INSERT INTO log_lines (run, number, at, line)
+                      SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3 FROM log_lines WHERE run = $1
+                      HAVING COALESCE(MAX(number), 0) < $4";
+        sqlx::query(insert)
+            .bind(run.to_string())
+            .bind(millis(Timestamp::now()))
+            .bind(text(line))
+            .bind(MOST_LOG_LINES)
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A run's log from a line on.
+    pub async fn log(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<LogLine>, StoreError> {
+        let select = "SELECT number, at, line FROM log_lines WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3";
+        let rows = sqlx::query(select).bind(run.to_string()).bind(stored(after)).bind(i64::from(limit));
+        let read = |row: &AnyRow| {
+            Ok(LogLine { number: count_of(row, "number")?, at: time_of(row, "at")?, line: row.try_get("line")? })
+        };
+        rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
+    }
+}

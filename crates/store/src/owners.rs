@@ -1,0 +1,100 @@
+//! Whose a model is in an environment: one source for each name. It is the first that promoted the model there; what the settings
+//! declare goes before it, and is not kept here.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::millis;
+use super::{Store, StoreError};
+use slipway_domain::{Run, RunState, SourceName};
+
+const CLAIM: &str = "INSERT INTO owners (environment, model, source, at) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT (environment, model) DO NOTHING";
+
+fn read_source(row: &AnyRow) -> Result<SourceName, StoreError> {
+    SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)
+}
+
+/// A run that promoted something makes the model its source's, if it is nobody's yet.
+pub(super) async fn note_promoted(connection: &mut AnyConnection, run: &Run) -> Result<(), StoreError> {
+    if run.state != RunState::Done || run.change.is_some() || run.promotion_commit.is_none() {
+        return Ok(());
+    }
+    sqlx::query(CLAIM)
+        .bind(run.environment.as_str().to_owned())
+        .bind(run.model.clone())
+        .bind(run.source.as_str().to_owned())
+        .bind(millis(run.updated_at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// The source that promoted a model to an environment first; `None` if nobody has.
+    pub async fn owner(&self, environment: &SourceName, model: &str) -> Result<Option<SourceName>, StoreError> {
+        let select = sqlx::query("SELECT source FROM owners WHERE environment = $1 AND model = $2");
+        let select = select.bind(environment.as_str().to_owned()).bind(model.to_owned());
+        select.fetch_optional(&self.database.pool).await?.as_ref().map(read_source).transpose()
+    }
+
+    /// The owners of an environment's models.
+    pub async fn owners(&self, environment: &SourceName) -> Result<BTreeMap<String, SourceName>, StoreError> {
+        let select = sqlx::query("SELECT model, source FROM owners WHERE environment = $1");
+        let rows = select.bind(environment.as_str().to_owned()).fetch_all(&self.database.pool).await?;
+        rows.iter().map(|row| Ok((row.try_get("model")?, read_source(row)?))).collect()
+    }
+
+    /// Makes a model a source's, right before it is promoted, if it is nobody's yet. Answers whose it is then: of two sources that
+    /// are at it at the same moment, one.
+    pub async fn claim_model(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        source: &SourceName,
+    ) -> Result<SourceName, StoreError> {
+        sqlx::query(CLAIM)
+            .bind(environment.as_str().to_owned())
+            .bind(model.to_owned())
+            .bind(source.as_str().to_owned())
+            .bind(millis(Timestamp::now()))
+            .execute(&self.database.pool)
+            .await?;
+        Ok(self.owner(environment, model).await?.unwrap_or_else(|| source.clone()))
+    }
+
+    /// Takes back what was claimed for a promotion that did not land, unless the source has promoted the model before, or is about
+    /// to by another run.
+    pub async fn release_model(&self, run: &Run) -> Result<(), StoreError> {
+        let delete = "DELETE FROM owners WHERE environment = $1 AND model = $2 AND source = $3 AND NOT EXISTS (
+                          SELECT 1 FROM runs WHERE environment = $1 AND model = $2 AND source = $3 AND change_id IS NULL
+                            AND state IN ('waiting', 'promoting', 'done') AND state IN ('promoting', 'done') AND id <> $4)";
+        sqlx::query(delete)
+            .bind(run.environment.as_str().to_owned())
+            .bind(run.model.clone())
+            .bind(run.source.as_str().to_owned())
+            .bind(run.id.to_string())
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// The sources that have had runs of a model to an environment, changes aside. Asked where the model is nobody's yet.
+    pub async fn sources_of_model(
+        &self,
+        environment: Option<&SourceName>,
+        model: &str,
+    ) -> Result<Vec<SourceName>, StoreError> {
+        let select = "SELECT DISTINCT source FROM runs
+                      WHERE ($1 IS NULL OR environment = $1) AND model = $2 AND change_id IS NULL ORDER BY source";
+        let rows = sqlx::query(select)
+            .bind(environment.map(|environment| environment.as_str().to_owned()))
+            .bind(model.to_owned())
+            .fetch_all(&self.database.pool)
+            .await?;
+        rows.iter().map(read_source).collect()
+    }
+}

@@ -1,0 +1,151 @@
+//! What environments name and since when: an index of their git history, which can be read again from git at any time. When
+//! a commit was first seen stands nowhere else, and outlives a history that is read anew.
+
+use jiff::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::{millis, timestamp};
+use super::written::{document, text};
+use super::{Store, StoreError, quarantine};
+use slipway_domain::{CommitSha, Placement, SourceName};
+
+/// What was read of an environment's history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadHistory {
+    /// The environment.
+    pub environment: SourceName,
+    /// Up to where it was read before; `None` if never, or if what was read then is not its history any more.
+    pub before: Option<CommitSha>,
+    /// Up to where another history was read that it has replaced; `None` if there was none.
+    pub replaces: Option<CommitSha>,
+    /// Up to where it is read now.
+    pub tip: CommitSha,
+    /// What changed in between, oldest first.
+    pub placements: Vec<Placement>,
+}
+
+fn read(row: &AnyRow) -> Result<Placement, StoreError> {
+    let document: String = row.try_get("document")?;
+    let placed: Placement =
+        serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))?;
+    let seen_at: i64 = row.try_get("seen_at")?;
+    let seen_at = if seen_at == 0 { None } else { Some(timestamp(seen_at)?) };
+    Ok(Placement { seen_at, ..placed })
+}
+
+/// When the placements that are about to be read anew were first seen: of each model what the branch names last, and every
+/// commit that is known.
+struct Seen(Vec<Placement>);
+
+impl Seen {
+    async fn of(connection: &mut AnyConnection, environment: &SourceName) -> Result<Self, StoreError> {
+        let select = "SELECT document, seen_at FROM placements WHERE environment = $1 ORDER BY sequence";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).fetch_all(connection).await?;
+        // Of a row that cannot be read, nothing is known: what it names counts as first seen now.
+        Ok(Self(rows.iter().filter_map(|row| read(row).ok()).collect()))
+    }
+
+    /// When a placement was first seen, if it was: by its commit, or, if it is what its model comes to, as what the model
+    /// was before.
+    fn time(&self, placed: &Placement, is_newest: bool) -> Option<Timestamp> {
+        let of_model = || self.0.iter().rev().filter(|known| known.model == placed.model);
+        let same = of_model().find(|known| known.commit == placed.commit && known.named == placed.named);
+        let newest = of_model().next().filter(|known| is_newest && known.named == placed.named);
+        same.or(newest).map(Placement::since)
+    }
+}
+
+async fn add(connection: &mut AnyConnection, placed: &Placement) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO placements (environment, model, at, document, seen_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(placed.environment.as_str().to_owned())
+        .bind(text(&*placed.model))
+        .bind(millis(placed.at))
+        .bind(document("what an environment names", placed)?)
+        .bind(placed.seen_at.map_or(0, millis))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Up to which commit an environment's history was read.
+    pub async fn history_read_to(&self, environment: &SourceName) -> Result<Option<CommitSha>, StoreError> {
+        let row = sqlx::query("SELECT tip FROM environments WHERE name = $1").bind(environment.as_str().to_owned());
+        let Some(row) = row.fetch_optional(&self.database.pool).await? else { return Ok(None) };
+        let tip: String = row.try_get("tip")?;
+        // What is no commit is read anew from the beginning, like a history that is another one now.
+        Ok(tip.parse().ok())
+    }
+
+    /// Notes what was read of an environment's history. Answers what is new of it: nothing if another server read it
+    /// first.
+    pub async fn note_history(&self, history: &ReadHistory) -> Result<Vec<Placement>, StoreError> {
+        let ReadHistory { environment, before, replaces, tip, placements } = history;
+        let mut transaction = self.database.begin().await?;
+        let seen = match before {
+            Some(_) => Seen(Vec::new()),
+            None => Seen::of(&mut transaction, environment).await?,
+        };
+        let (name, tip) = (environment.as_str().to_owned(), tip.to_string());
+        let noted = if let Some(expected) = before.as_ref().or(replaces.as_ref()) {
+            let update = "UPDATE environments SET tip = $2 WHERE name = $1 AND tip = $3";
+            sqlx::query(update).bind(name.clone()).bind(tip).bind(expected.to_string())
+        } else {
+            // What stands there and is no commit was never read to.
+            let put = "INSERT INTO environments (name, tip) VALUES ($1, $2)
+                       ON CONFLICT (name) DO UPDATE SET tip = $2 WHERE LENGTH(environments.tip) <> LENGTH($2)";
+            sqlx::query(put).bind(name.clone()).bind(tip)
+        };
+        if noted.execute(&mut *transaction).await?.rows_affected() == 0 {
+            return Ok(Vec::new());
+        }
+        if before.is_none() {
+            sqlx::query("DELETE FROM placements WHERE environment = $1").bind(name).execute(&mut *transaction).await?;
+        }
+        let now = Timestamp::now();
+        let mut new = Vec::new();
+        for (number, placed) in placements.iter().enumerate() {
+            let is_newest = !placements[number + 1..].iter().any(|later| later.model == placed.model);
+            let seen_at = seen.time(placed, is_newest).unwrap_or(now);
+            let placed = Placement { seen_at: Some(seen_at), ..placed.clone() };
+            add(&mut transaction, &placed).await?;
+            new.push(placed);
+        }
+        transaction.commit().await?;
+        Ok(new)
+    }
+
+    /// What an environment names now: for each model the newest placement.
+    pub async fn placements(&self, environment: &SourceName) -> Result<Vec<Placement>, StoreError> {
+        // From one model's entries in the index to the next model's: its older placements are never gone through.
+        let select = "WITH RECURSIVE named (model) AS (
+                          SELECT MIN(model) FROM placements WHERE environment = $1
+                          UNION ALL
+                          SELECT (SELECT MIN(model) FROM placements WHERE environment = $1 AND model > named.model)
+                          FROM named WHERE named.model IS NOT NULL)
+                      SELECT newest.environment || ' ' || newest.model || ' ' || newest.sequence AS key, newest.document,
+                             newest.seen_at
+                      FROM named JOIN placements AS newest ON newest.sequence = (
+                          SELECT MAX(sequence) FROM placements WHERE environment = $1 AND model = named.model)
+                      WHERE named.model IS NOT NULL ORDER BY newest.model";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned());
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::PLACEMENT, &rows, read).await
+    }
+
+    /// What an environment names of a model, newest first.
+    pub async fn placements_of(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        limit: u32,
+    ) -> Result<Vec<Placement>, StoreError> {
+        let select = "SELECT environment || ' ' || model || ' ' || sequence AS key, document, seen_at
+                      FROM placements WHERE environment = $1 AND model = $2
+                      ORDER BY sequence DESC LIMIT $3";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(text(model)).bind(i64::from(limit));
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::PLACEMENT, &rows, read).await
+    }
+}

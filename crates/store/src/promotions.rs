@@ -1,0 +1,241 @@
+//! Runs at their promotion: claimed many at a time, because those of one branch share a push; followed by runs that take
+//! the artifact onward; and the earlier ones that a person may want back. Which of two runs is the newer one is told by
+//! the order in which they were recorded: clocks jump.
+
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
+
+use super::claims::{latest_set, record};
+use super::conditions::Conditions;
+use super::database::{Database, millis};
+use super::runs::{self, read_document};
+use super::steering::supersede;
+use super::written::text;
+use super::{Claim, Lease, Store, StoreError, decisions, follow_ups, owners, quarantine};
+use slipway_domain::{Actor, Hold, Run, RunState, SourceName, Transition};
+
+/// Earlier promotions of a model that are looked at when one of them is wanted back.
+const MOST_EARLIER: i64 = 200;
+
+/// A run that passed takes the place of older ones of its source's model in its environment that passed and still wait, and
+/// what was approved of those counts no more. Runs of other sources are left alone, whatever their models are called. What people
+/// want back waits on: a hold decides when others may follow.
+pub(super) async fn take_place(
+    database: &Database,
+    connection: &mut AnyConnection,
+    run: &Run,
+) -> Result<(), StoreError> {
+    let select = "SELECT id AS key, source, document FROM runs
+                  WHERE environment = $1 AND model = $2 AND source = $4 AND state = 'waiting' AND active = 1
+                    AND lane NOT LIKE '% rollback:%'
+                    AND opened < (SELECT opened FROM runs WHERE id = $3)";
+    let select = AssertSqlSafe(format!("{select}{}", database.locked()));
+    let waiting = sqlx::query(select)
+        .bind(run.environment.as_str().to_owned())
+        .bind(text(&*run.model))
+        .bind(run.id.to_string())
+        .bind(run.source.as_str().to_owned())
+        .fetch_all(&mut *connection)
+        .await?;
+    for row in waiting {
+        let Some(older) = runs::read_or_set_aside(connection, &row).await? else { continue };
+        if older.artifact != run.artifact
+            && let Some(artifact) = &older.artifact
+        {
+            decisions::forget_approvals(connection, &older.environment, &older.model, artifact).await?;
+        }
+        let cause = format!("superseded by run {} of {}, which passed later", run.id, run.head.short());
+        supersede(database, connection, older, &cause).await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Takes runs that wait for their promotion to an environment, or those that are at it, up to `limit`, those that were
+    /// recorded first before others.
+    pub async fn claim_promotions(
+        &self,
+        environment: &SourceName,
+        state: RunState,
+        claim: Claim,
+        limit: u32,
+    ) -> Result<Vec<(Run, Lease)>, StoreError> {
+        let take = AssertSqlSafe(format!(
+            "UPDATE runs SET lease = $1, lease_until = $2, lease_set_at = $3, due_at = 0 WHERE id IN (
+                 SELECT id FROM runs
+                 WHERE active = 1 AND stalled = 0 AND state IN ('waiting', 'promoting') AND {}
+                   AND state = $8 AND environment = $6 AND ($7 IS NULL OR $7 LIKE '%,' || source || ',%')
+                   AND (due_at <= $3 OR due_set_at > $4)
+                   AND (lease IS NULL OR lease_until < $3 OR lease_set_at > $4)
+                 ORDER BY created_at, id LIMIT $5{})
+             RETURNING id AS key, source, document",
+            quarantine::readable(quarantine::RUN, "id"),
+            self.database.locked_or_skipped()
+        ));
+        let token = uuid::Uuid::now_v7().to_string();
+        let now = millis(claim.now);
+        let mut transaction = self.database.begin().await?;
+        let rows = sqlx::query(take)
+            .bind(token.clone())
+            .bind(millis(claim.now + claim.hold_for))
+            .bind(now)
+            .bind(latest_set(now))
+            .bind(i64::from(limit))
+            .bind(environment.as_str().to_owned())
+            .bind(self.served_sources())
+            .bind(state.as_str())
+            .fetch_all(&mut *transaction)
+            .await?;
+        let mut claimed: Vec<Run> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(run) = runs::read_or_set_aside(&mut transaction, row).await? {
+                claimed.push(run);
+            } else {
+                // Nobody holds it: a newer server may be able to read the run.
+                let free = sqlx::query("UPDATE runs SET lease = NULL, lease_until = NULL WHERE id = $1");
+                free.bind(row.try_get::<String, _>("key")?).execute(&mut *transaction).await?;
+            }
+        }
+        transaction.commit().await?;
+        claimed.sort_by_key(|run| (run.created_at, run.id));
+        Ok(claimed.into_iter().map(|run| (run.clone(), Lease { run: run.id, token: token.clone() })).collect())
+    }
+
+    /// Writes a run's move, and the environments whose repositories are to be read because of it: all of it or nothing.
+    pub async fn record_moved(
+        &self,
+        lease: &Lease,
+        run: &Run,
+        transition: &Transition,
+        concerned: &[SourceName],
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_moving().await?;
+        record(&self.database, &mut transaction, lease, run, Some(transition)).await?;
+        owners::note_promoted(&mut transaction, run).await?;
+        follow_ups::add(&mut transaction, run, concerned).await?;
+        transaction.commit().await
+    }
+
+    /// Records a run that a person asked for, and with it the hold that keeps automation from undoing it.
+    pub async fn open_run(&self, run: &Run, actor: &Actor, hold: Option<&Hold>) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_opening().await?;
+        if let Some(hold) = hold {
+            decisions::put_hold(&mut transaction, hold).await?;
+        }
+        runs::open(&self.database, &mut transaction, run, actor).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Has runs that wait looked at again now: those of an environment, of a model, or all.
+    pub async fn make_waiting_due(
+        &self,
+        environment: Option<&SourceName>,
+        model: Option<&str>,
+    ) -> Result<(), StoreError> {
+        // Below zero: whoever holds the run just now may have looked before, and must not let it sleep.
+        let mut wanted = Conditions::new(["state = 'waiting'", "active = 1"]);
+        wanted.equal("environment", environment.map(|environment| environment.as_str().to_owned()));
+        wanted.equal("model", model.map(text));
+        let update = AssertSqlSafe(format!("UPDATE runs SET due_at = -1 {}", wanted.clause()));
+        wanted.bind_to(sqlx::query(update)).execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// Runs that are on their way to an environment, oldest first.
+    pub async fn runs_under_way(&self, environment: &SourceName) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT id AS key, source, document FROM runs
+                      WHERE environment = $1 AND active = 1 AND change_id IS NULL
+                      ORDER BY created_at, id";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned());
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::RUN, &rows, read_document).await
+    }
+
+    /// Runs of a source whose promotion an environment took and whose artifact is still there, newest first. Those of changes
+    /// promoted nothing.
+    pub async fn promoted_runs(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        source: &SourceName,
+    ) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT id AS key, source, document FROM runs
+                      WHERE environment = $1 AND model = $2 AND source = $4 AND change_id IS NULL
+                        AND state IN ('waiting', 'promoting', 'done') AND state = 'done'
+                        AND artifact_removed_at IS NULL
+                      ORDER BY opened DESC LIMIT $3";
+        let rows = sqlx::query(select)
+            .bind(environment.as_str().to_owned())
+            .bind(text(model))
+            .bind(MOST_EARLIER)
+            .bind(source.as_str().to_owned());
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::RUN, &rows, read_document).await
+    }
+
+    /// The first run that can be read, of a few rows.
+    async fn first_readable(&self, rows: Query<'_, Any, AnyArguments>) -> Result<Option<Run>, StoreError> {
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        Ok(self.readable_of(quarantine::RUN, &rows, read_document).await?.into_iter().next())
+    }
+
+    /// The run of the same source, model and environment that was recorded later and has passed as well, if there is one. What
+    /// people bring back overtakes nobody: a hold keeps others away for as long as they want it to.
+    pub async fn overtaken_by(&self, run: &Run) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT id AS key, source, document FROM runs
+                      WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
+                        AND change_id IS NULL AND lane NOT LIKE '% rollback:%' AND source = $4
+                        AND opened > (SELECT opened FROM runs WHERE id = $3)
+                      ORDER BY opened DESC LIMIT 1";
+        let row = sqlx::query(select)
+            .bind(run.environment.as_str().to_owned())
+            .bind(text(&*run.model))
+            .bind(run.id.to_string())
+            .bind(run.source.as_str().to_owned());
+        // One that cannot be read is no reason to overtake it: whoever asks, waits.
+        row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
+    }
+
+    /// The newest rollback of the same model in the same environment that was asked for later, if it may still land or has.
+    pub async fn rollback_after(&self, run: &Run) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT document FROM runs
+                      WHERE environment = $1 AND model = $2 AND source = $4 AND state IN ('waiting', 'promoting', 'done')
+                        AND change_id IS NULL AND lane LIKE '% rollback:%'
+                        AND opened > (SELECT opened FROM runs WHERE id = $3)
+                      ORDER BY opened DESC LIMIT 1";
+        let row = sqlx::query(select)
+            .bind(run.environment.as_str().to_owned())
+            .bind(run.model.clone())
+            .bind(run.id.to_string())
+            .bind(run.source.as_str().to_owned());
+        row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
+    }
+
+    /// The newest run of a source's model whose candidate passed its policy, on a branch: wherever it was promoted.
+    pub async fn newest_passed(&self, model: &str, source: &SourceName) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT id AS key, source, document FROM runs
+                      WHERE model = $1 AND state IN ('waiting', 'promoting', 'done') AND change_id IS NULL
+                        AND artifact IS NOT NULL AND artifact_removed_at IS NULL AND source = $2
+                      ORDER BY opened DESC LIMIT 5";
+        let row = sqlx::query(select).bind(text(model)).bind(source.as_str().to_owned());
+        self.first_readable(row).await
+    }
+
+    /// The run of a source's model that is on its way to an environment with an artifact, the newest if there are several.
+    pub async fn run_on_its_way(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        source: &SourceName,
+    ) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT id AS key, source, document FROM runs
+                      WHERE environment = $1 AND model = $2 AND active = 1 AND change_id IS NULL AND artifact IS NOT NULL
+                        AND source = $3
+                      ORDER BY opened DESC LIMIT 5";
+        let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(text(model));
+        let row = row.bind(source.as_str().to_owned());
+        self.first_readable(row).await
+    }
+}

@@ -1,0 +1,392 @@
+//! What is to be reported to forges, and how far that has come: a row for each run, written in the transaction of the move
+//! that makes it fall behind, and for each revision that no run is about. Whoever takes a row reports how things stand by
+//! then, however often they moved.
+
+mod list;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::claims::latest_set;
+use super::database::{count_of, millis, stored};
+use super::runs::read_document;
+use super::written::text;
+use super::{Store, StoreError};
+use slipway_domain::{CommitSha, Run, SourceName, Unjudged};
+
+pub use list::{ReportBacklog, ReportFilter, ReportHead};
+
+/// How far a report has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportStatus {
+    /// The forge is to be told, now or later.
+    Behind,
+    /// The forge was told how things stand.
+    Reported,
+    /// The forge says that it cannot be: a person has to do something first.
+    Refused,
+    /// Nobody wants to be told.
+    Skipped,
+}
+
+impl ReportStatus {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Behind, Self::Reported, Self::Refused, Self::Skipped];
+
+    /// The word in the store and on the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Behind => "behind",
+            Self::Reported => "reported",
+            Self::Refused => "refused",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The status that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// Which reports come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// Those of which nobody was told yet.
+    Unknown,
+    /// Those of which somebody was told.
+    Known,
+}
+
+/// What a report that failed waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing in particular: a moment that the forge asked for.
+    None,
+    /// The forge as a whole: it is down, or takes nothing of this login. It ends for all at once.
+    Shared,
+    /// Something of its own: others of its source are taken meanwhile.
+    Own,
+}
+
+impl Fault {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Shared => "shared",
+            Self::Own => "own",
+        }
+    }
+
+    fn named(word: &str) -> Self {
+        match word {
+            "shared" => Self::Shared,
+            "own" => Self::Own,
+            _ => Self::None,
+        }
+    }
+}
+
+/// What is reported.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReportSubject {
+    /// A run, as it stands now.
+    Run(Box<Run>),
+    /// A revision that no run is about.
+    Revision(Unjudged),
+}
+
+/// A report that was taken, to be made now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueReport {
+    /// Its identifier.
+    pub id: String,
+    /// What is reported.
+    pub subject: ReportSubject,
+    /// Attempts at it since it fell behind, this one included.
+    pub attempts: u32,
+    /// What it waited for before.
+    pub fault: Fault,
+    /// Up to which move that is.
+    wanted: i64,
+    holder: String,
+}
+
+/// What makes a row fall behind. `$4` is the newest move; a row that is behind keeps its place.
+const FALLS_BEHIND: &str = "ON CONFLICT (id) DO UPDATE SET wanted = excluded.wanted, document = excluded.document,
+    behind_from = CASE WHEN reports.state = 'behind' THEN reports.behind_from ELSE excluded.behind_from END,
+    behind_since = CASE WHEN reports.state = 'behind' THEN reports.behind_since ELSE excluded.behind_since END,
+    due_at = CASE WHEN reports.state = 'behind' THEN reports.due_at ELSE 0 END,
+    attempts = CASE WHEN reports.state = 'behind' THEN reports.attempts ELSE 0 END,
+    fault = CASE WHEN reports.state = 'behind' THEN reports.fault ELSE '' END,
+    note = CASE WHEN reports.state = 'behind' THEN reports.note ELSE '' END,
+    state = 'behind'";
+
+/// Whose check and comment are written: those of one change, or of one revision of a branch. Reports of one target are made
+/// one at a time, so that nobody else may be writing them meanwhile.
+fn target_of(source: &SourceName, change: Option<u64>, revision: &str) -> String {
+    match change {
+        Some(change) => format!("{source} change {change}"),
+        None => format!("{source} revision {revision}"),
+    }
+}
+
+/// Notes that a run has moved, so that what was reported of it is behind.
+pub(super) async fn run_moved(
+    connection: &mut AnyConnection,
+    sequence: i64,
+    run: &Run,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let change = run.change.as_ref().map(|change| change.number);
+    let insert = sqlx::AssertSqlSafe(format!(
+        "INSERT INTO reports (id, source, target, run, revision, model, change_id, wanted, behind_from, behind_since)
+         VALUES ($1, $2, $3, $1, $4, $5, $6, $7, $7, $8) {FALLS_BEHIND}"
+    ));
+    sqlx::query(insert)
+        .bind(run.id.to_string())
+        .bind(run.source.as_str().to_owned())
+        .bind(text(target_of(&run.source, change, run.head.as_str())))
+        .bind(run.head.to_string())
+        .bind(text(&*run.model))
+        .bind(change.map(stored))
+        .bind(sequence)
+        .bind(millis(at))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a revision that no run is about is to be reported. Said again, it is reported already.
+pub(super) async fn revision_unjudged(
+    connection: &mut AnyConnection,
+    source: &SourceName,
+    what: &Unjudged,
+) -> Result<(), StoreError> {
+    let revision = what.revision.as_ref().map(CommitSha::to_string).unwrap_or_default();
+    let id = match what.change {
+        Some(change) if revision.is_empty() => format!("change-{change}@{source}"),
+        _ => format!("{revision}@{source}"),
+    };
+    let insert = sqlx::AssertSqlSafe(format!(
+        "INSERT INTO reports (id, source, target, revision, change_id, document, wanted, behind_from, behind_since)
+         SELECT $1, $2, $3, $4, $5, $6,
+                1 + COALESCE((SELECT wanted FROM reports WHERE id = $1), 0),
+                (SELECT COALESCE(MAX(sequence), 0) FROM transitions), $7
+         WHERE NOT EXISTS (SELECT 1 FROM reports WHERE id = $1 AND document = $6) {FALLS_BEHIND}"
+    ));
+    sqlx::query(insert)
+        .bind(id)
+        .bind(source.as_str().to_owned())
+        .bind(text(target_of(source, what.change, &revision)))
+        .bind(revision)
+        .bind(what.change.map(stored))
+        .bind(serde_json::to_string(what).expect("it holds only texts and numbers"))
+        .bind(millis(Timestamp::now()))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Takes the oldest report of a source that is due and first of its target, of the wanted kind if there is one. It is
+    /// not given to anybody else for `hold_for`.
+    pub async fn due_report(
+        &self,
+        source: &SourceName,
+        first: First,
+        now: Timestamp,
+        hold_for: Duration,
+    ) -> Result<Option<DueReport>, StoreError> {
+        let opens = first == First::Unknown;
+        for opens in [opens, !opens] {
+            while let Some(taken) = self.take_report(source, opens, now, hold_for).await? {
+                match taken {
+                    (due, Ok(subject)) => return Ok(Some(DueReport { subject, ..due })),
+                    // One that cannot be read keeps none of the others.
+                    (due, Err(reason)) => self.refuse_report(&due, &reason.to_string()).await?,
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn take_report(
+        &self,
+        source: &SourceName,
+        opens: bool,
+        now: Timestamp,
+        hold_for: Duration,
+    ) -> Result<Option<(DueReport, Result<ReportSubject, StoreError>)>, StoreError> {
+        let take = sqlx::AssertSqlSafe(format!(
+            "UPDATE reports SET attempts = attempts + 1, holder = $1, due_at = $2, set_at = $3 WHERE id = (
+                 SELECT id FROM reports AS due
+                 WHERE source = $4 AND state = 'behind' AND opens = $5 AND (due_at <= $3 OR set_at > $6)
+                   AND NOT EXISTS (SELECT 1 FROM reports AS older WHERE older.target = due.target
+                                     AND older.state = 'behind'
+                                     AND (older.behind_from, older.id) < (due.behind_from, due.id))
+                 ORDER BY behind_from, id LIMIT 1{})
+             RETURNING id, run, revision, change_id, document, wanted, attempts, fault",
+            self.database.locked_or_skipped()
+        ));
+        let holder = uuid::Uuid::now_v7().to_string();
+        let taken = sqlx::query(take)
+            .bind(holder.clone())
+            .bind(millis(now + hold_for))
+            .bind(millis(now))
+            .bind(source.as_str().to_owned())
+            .bind(i64::from(opens))
+            .bind(latest_set(millis(now)))
+            .fetch_optional(&self.database.pool)
+            .await?;
+        let Some(taken) = taken else { return Ok(None) };
+        let subject = match taken.try_get::<Option<String>, _>("run")? {
+            Some(run) => {
+                let row = sqlx::query("SELECT document FROM runs WHERE id = $1").bind(run);
+                let row = row.fetch_one(&self.database.pool).await?;
+                read_document(&row).map(|run| ReportSubject::Run(Box::new(run)))
+            }
+            None => read_unjudged(&taken).map(ReportSubject::Revision),
+        };
+        let nothing =
+            Unjudged { revision: None, change: None, needs: slipway_domain::Needs::Nobody, title: String::new() };
+        let due = DueReport {
+            id: taken.try_get("id")?,
+            subject: ReportSubject::Revision(nothing),
+            attempts: u32::try_from(count_of(&taken, "attempts")?).unwrap_or(u32::MAX),
+            fault: Fault::named(&taken.try_get::<String, _>("fault")?),
+            wanted: taken.try_get("wanted")?,
+            holder,
+        };
+        Ok(Some((due, subject)))
+    }
+
+    /// Notes that how things stood was reported. What moved meanwhile is behind still.
+    pub async fn note_reported(&self, report: &DueReport, at: Timestamp) -> Result<(), StoreError> {
+        let update =
+            "UPDATE reports SET reported = $1, reported_at = $2, opens = 0, attempts = 0, fault = '', note = '',
+                          due_at = 0, set_at = 0, holder = NULL,
+                          state = CASE WHEN wanted > $1 THEN 'behind' ELSE 'reported' END,
+                          behind_from = CASE WHEN wanted > $1 AND run IS NOT NULL THEN wanted ELSE behind_from END,
+                          behind_since = CASE WHEN wanted > $1 THEN $2 ELSE behind_since END
+                      WHERE id = $3 AND holder = $4";
+        sqlx::query(update)
+            .bind(report.wanted)
+            .bind(millis(at))
+            .bind(report.id.clone())
+            .bind(report.holder.clone())
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that the forge cannot be told until a person does something.
+    pub async fn refuse_report(&self, report: &DueReport, note: &str) -> Result<(), StoreError> {
+        self.end_report(report, ReportStatus::Refused, note).await
+    }
+
+    /// Notes that nobody wants to be told.
+    pub async fn skip_report(&self, report: &DueReport) -> Result<(), StoreError> {
+        self.end_report(report, ReportStatus::Skipped, "").await
+    }
+
+    async fn end_report(&self, report: &DueReport, status: ReportStatus, note: &str) -> Result<(), StoreError> {
+        let update = "UPDATE reports SET state = $1, note = $2, due_at = 0, set_at = $3, holder = NULL, fault = ''
+                      WHERE id = $4 AND holder = $5";
+        sqlx::query(update)
+            .bind(status.as_str())
+            .bind(text(note))
+            .bind(millis(Timestamp::now()))
+            .bind(report.id.clone())
+            .bind(report.holder.clone())
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Leaves a report for later.
+    pub async fn postpone_report(
+        &self,
+        report: &DueReport,
+        now: Timestamp,
+        pause: Duration,
+        fault: Fault,
+        note: &str,
+    ) -> Result<(), StoreError> {
+        let update = "UPDATE reports SET due_at = $1, set_at = $2, holder = NULL, fault = $3, note = $4
+                      WHERE id = $5 AND holder = $6";
+        sqlx::query(update)
+            .bind(millis(now + pause))
+            .bind(millis(now))
+            .bind(fault.as_str())
+            .bind(text(note))
+            .bind(report.id.clone())
+            .bind(report.holder.clone())
+            .execute(&self.database.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Gives a report back that was broken off, for whoever comes next.
+    pub async fn give_report_back(&self, report: &DueReport) -> Result<(), StoreError> {
+        let update = "UPDATE reports SET due_at = 0, set_at = 0, holder = NULL, attempts = attempts - 1
+                      WHERE id = $1 AND holder = $2";
+        let update = sqlx::query(update).bind(report.id.clone()).bind(report.holder.clone());
+        update.execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// Makes every report of a source due that waits for its forge as a whole: somebody was told of something again.
+    pub async fn revive_reports(&self, source: &SourceName) -> Result<u64, StoreError> {
+        let update = "UPDATE reports SET due_at = 0
+                      WHERE source = $1 AND state = 'behind' AND fault = 'shared' AND holder IS NULL AND due_at > 0";
+        let revived = sqlx::query(update).bind(source.as_str().to_owned()).execute(&self.database.pool).await?;
+        Ok(revived.rows_affected())
+    }
+
+    /// Makes every report due whose failure may have been mended by a restart: another login, another address.
+    pub async fn release_reports(&self, source: &SourceName) -> Result<(), StoreError> {
+        let update = "UPDATE reports SET due_at = 0
+                      WHERE source = $1 AND state = 'behind' AND fault <> '' AND holder IS NULL AND due_at > 0";
+        sqlx::query(update).bind(source.as_str().to_owned()).execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// Makes every report due: what an earlier server was about to report. Only for a server that knows to be the only one,
+    /// when it starts.
+    pub async fn release_all_reports(&self) -> Result<(), StoreError> {
+        let update = "UPDATE reports SET due_at = 0, holder = NULL WHERE state = 'behind' AND due_at > 0";
+        sqlx::query(update).execute(&self.database.pool).await?;
+        let update = "UPDATE reported SET claim = NULL, claimed_until = 0 WHERE claim IS NOT NULL";
+        sqlx::query(update).execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// Makes a report due that is behind or was refused.
+    pub async fn retry_report(&self, id: &str) -> Result<ReportHead, StoreError> {
+        let report = self.report(id).await?;
+        if !matches!(report.status, ReportStatus::Behind | ReportStatus::Refused) {
+            return Err(StoreError::NotBehind { id: id.to_owned(), status: report.status });
+        }
+        let update = "UPDATE reports SET state = 'behind', attempts = 0, fault = '', due_at = 0
+                      WHERE id = $1 AND state IN ('behind', 'refused') AND holder IS NULL";
+        sqlx::query(update).bind(text(id)).execute(&self.database.pool).await?;
+        self.report(id).await
+    }
+
+    /// Makes all reports of a source due that are behind or were refused, and answers how many that are.
+    pub async fn retry_reports(&self, source: &SourceName) -> Result<u64, StoreError> {
+        let update = "UPDATE reports SET state = 'behind', attempts = 0, fault = '', due_at = 0
+                      WHERE source = $1 AND state IN ('behind', 'refused') AND holder IS NULL";
+        let due = sqlx::query(update).bind(source.as_str().to_owned()).execute(&self.database.pool).await?;
+        Ok(due.rows_affected())
+    }
+}
+
+fn read_unjudged(row: &AnyRow) -> Result<Unjudged, StoreError> {
+    let document: String = row.try_get("document")?;
+    serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a report: {error}")))
+}

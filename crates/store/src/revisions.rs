@@ -1,0 +1,146 @@
+//! Runs of one revision or one change, and runs that are begun again.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+
+use super::database::{in_steps, millis, places, stored};
+use super::runs::{self, read_document};
+use super::written::text;
+use super::{Store, StoreError, quarantine};
+use slipway_domain::{Actor, CommitSha, Run, RunId, SourceName};
+
+/// Runs of one change or revision that are looked at.
+const MOST: i64 = 1_000;
+
+/// What became of a run that was to begin again.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Again {
+    /// It did, as this run.
+    Begun(Box<Run>),
+    /// It did already, for the same cause.
+    Known(Box<Run>),
+    /// A newer run of the model is there, which counts.
+    Overtaken,
+    /// It has not ended yet.
+    UnderWay,
+}
+
+impl Store {
+    /// The newest run of each model at a revision, leaving out those that take its artifact onward.
+    pub async fn newest_at(&self, source: &SourceName, head: &CommitSha) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT id, lane FROM runs WHERE source = $1 AND head = $2
+                      ORDER BY created_at DESC, id DESC LIMIT $3";
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string()).bind(MOST);
+        self.newest_of_each(&select.fetch_all(&self.database.pool).await?).await
+    }
+
+    /// The newest run of each model at the newest revision of a change that touches one.
+    pub async fn newest_of_change(&self, source: &SourceName, number: u64) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT id, lane FROM runs
+                      WHERE source = $1 AND change_id = $2 AND change_id IS NOT NULL
+                        AND head = (SELECT head FROM runs
+                                    WHERE source = $1 AND change_id = $2 AND change_id IS NOT NULL
+                                    ORDER BY created_at DESC, id DESC LIMIT 1)
+                      ORDER BY created_at DESC, id DESC LIMIT $3";
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(MOST);
+        self.newest_of_each(&select.fetch_all(&self.database.pool).await?).await
+    }
+
+    /// The first run of each model, of rows with the identifiers and lanes of runs. Only their documents are read.
+    async fn newest_of_each(&self, rows: &[AnyRow]) -> Result<Vec<Run>, StoreError> {
+        let mut seen = BTreeSet::new();
+        let mut wanted: Vec<String> = Vec::new();
+        for row in rows {
+            let lane: String = row.try_get("lane")?;
+            if own_file(&lane).is_some_and(|file| seen.insert(file.to_owned())) {
+                wanted.push(row.try_get("id")?);
+            }
+        }
+        let mut runs: Vec<Run> = Vec::with_capacity(wanted.len());
+        for ids in in_steps(&wanted) {
+            let select = format!("SELECT id AS key, source, document FROM runs WHERE id IN {}", places(1, ids.len()));
+            let select = ids.iter().fold(sqlx::query(AssertSqlSafe(select)), |select, id| select.bind(id.clone()));
+            let rows = select.fetch_all(&self.database.pool).await?;
+            runs.append(&mut self.readable_of(quarantine::RUN, &rows, read_document).await?);
+        }
+        runs.sort_by_key(|run| Reverse((millis(run.created_at), run.id)));
+        Ok(runs)
+    }
+
+    /// The newest run of the lane that a run is in.
+    pub async fn newest_of_lane(&self, run: &Run) -> Result<Run, StoreError> {
+        let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
+        let row = sqlx::query(select).bind(text(run.lane())).fetch_optional(&self.database.pool).await?;
+        read_document(&row.ok_or(StoreError::NoSuchRun { run: run.id })?)
+    }
+
+    /// The revision before the first run of the lane that a run is in, whether that run is kept or not; `None` if there was none
+    /// before it.
+    pub async fn start_of_lane(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
+        let removed = sqlx::query("SELECT base FROM lane_starts WHERE lane = $1").bind(text(run.lane()));
+        if let Some(row) = removed.fetch_optional(&self.database.pool).await? {
+            return Ok(row.try_get::<String, _>("base")?.parse().ok());
+        }
+        let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at, id LIMIT 1";
+        let row = sqlx::query(select).bind(text(run.lane())).fetch_optional(&self.database.pool).await?;
+        Ok(row.map(|row| read_document(&row)).transpose()?.and_then(|first| first.base))
+    }
+
+    /// Begins `new`, which repeats the newest run of its lane, for a cause that is told once: told again, it has begun
+    /// already. So it has if `of` is meant, and another run of the lane came after that one. Whoever calls has the turn to
+    /// open runs.
+    pub(super) async fn begin_again_in(
+        &self,
+        connection: &mut AnyConnection,
+        new: &Run,
+        of: Option<RunId>,
+        cause: &str,
+        actor: &Actor,
+    ) -> Result<Again, StoreError> {
+        let lane = new.lane();
+        let known = "SELECT runs.document FROM transitions JOIN runs ON runs.id = transitions.run
+                     WHERE runs.lane = $1 AND transitions.number = 1 AND transitions.cause = $2 LIMIT 1";
+        let known = sqlx::query(known).bind(text(&*lane)).bind(text(cause));
+        if let Some(row) = known.fetch_optional(&mut *connection).await? {
+            return Ok(Again::Known(Box::new(read_document(&row)?)));
+        }
+        let newest = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
+        let newest = AssertSqlSafe(format!("{newest}{}", self.database.locked()));
+        let newest = sqlx::query(newest).bind(text(lane)).fetch_optional(&mut *connection).await?;
+        let newest = read_document(&newest.ok_or(StoreError::NoSuchRun { run: new.id })?)?;
+        if newest.head != new.head {
+            return Ok(Again::Overtaken);
+        }
+        if of.is_some_and(|of| of != newest.id) {
+            return Ok(Again::Known(Box::new(newest)));
+        }
+        if newest.state.is_active() && !newest.stalled {
+            return Ok(Again::UnderWay);
+        }
+        runs::insert(&self.database, connection, new, cause, actor).await?;
+        Ok(Again::Begun(Box::new(new.clone())))
+    }
+}
+
+/// The model file that a lane is about; `None` if its runs carry an artifact that another run made.
+fn own_file(lane: &str) -> Option<&str> {
+    let mut words = lane.splitn(3, ' ').skip(1);
+    let (kind, file) = (words.next()?, words.next()?);
+    (kind.starts_with("refs/heads/") || kind.starts_with("change:")).then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_file;
+
+    #[test]
+    fn a_lane_tells_which_file_its_runs_are_of() {
+        assert_eq!(own_file("models refs/heads/main a/slipway.yaml"), Some("a/slipway.yaml"));
+        assert_eq!(own_file("models change:7 an old model/slipway.yaml"), Some("an old model/slipway.yaml"));
+        assert_eq!(own_file("models environment:production a/slipway.yaml"), None);
+        assert_eq!(own_file("models rollback:production 0198"), None);
+    }
+}

@@ -1,0 +1,385 @@
+//! Runs: how they are recorded, superseded and looked up.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use slipway_contract::Digest;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+
+use super::conditions::Conditions;
+use super::database::{Database, count_of, millis};
+use super::steering::{call_off, supersede};
+use super::written::{self, text};
+use super::{Store, StoreError, logs, quarantine};
+use slipway_domain::{Actor, CommitSha, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition};
+
+/// Rows of counters beyond which they are summed up.
+const MOST_PIECES: u64 = 1_000;
+
+/// Which runs are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// Only those of these sources; of all if `None`.
+    pub scope: Option<Vec<SourceName>>,
+    /// Only those of this source.
+    pub source: Option<SourceName>,
+    /// Only those of this model.
+    pub model: Option<String>,
+    /// Only those in this state.
+    pub state: Option<RunState>,
+    /// Only those of this revision.
+    pub head: Option<CommitSha>,
+    /// Only those that wait for a person, or only those that do not.
+    pub stalled: Option<bool>,
+    /// Only those older than this one.
+    pub before: Option<RunCursor>,
+}
+
+/// Names of sources as one text, `,a,b,`: a source is among them if `,source,` is in it. Names hold no commas, and
+/// none of the signs that have a meaning for `LIKE`. Only for tables that stay small: no index helps.
+pub(super) fn scope_list(scope: &[SourceName]) -> String {
+    scope.iter().fold(",".to_owned(), |list, name| list + name.as_str() + ",")
+}
+
+/// A place in the list of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunCursor {
+    /// When the run was recorded.
+    pub created_at: Timestamp,
+    /// The run.
+    pub id: RunId,
+}
+
+/// Where a run stands among those that wait to be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueuePlace {
+    /// Its place in its repository's queue, from one.
+    pub position: u64,
+    /// How many runs of the repository wait.
+    pub waiting: u64,
+    /// The run of the same lane that has to end first.
+    pub behind: Option<RunId>,
+    /// When it is due, if that is later.
+    pub due_at: Option<Timestamp>,
+}
+
+pub(super) fn read_document(row: &AnyRow) -> Result<Run, StoreError> {
+    let document: String = row.try_get("document")?;
+    serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a run: {error}")))
+}
+
+pub(super) fn document(run: &Run) -> Result<String, StoreError> {
+    written::document("the run", run)
+}
+
+/// The run of a row that holds its `key` and its `source` beside its document; `None`, and set aside, if it cannot be read.
+pub(super) async fn read_or_set_aside(connection: &mut AnyConnection, row: &AnyRow) -> Result<Option<Run>, StoreError> {
+    match read_document(row) {
+        Err(StoreError::Unreadable(reason)) => {
+            let (key, source): (String, String) = (row.try_get("key")?, row.try_get("source")?);
+            quarantine::set_aside(connection, quarantine::RUN, &key, Some(&source), &reason).await?;
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
+pub(super) fn read_state(word: &str) -> Result<RunState, StoreError> {
+    RunState::named(word).ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a run")))
+}
+
+/// Inserts a run, and supersedes what it replaces. A change's run is recorded once a revision: its cause is not a
+/// branch's move, which is known to be new. Says whether it was new. The transaction is one that opens runs.
+pub(super) async fn open(
+    database: &Database,
+    connection: &mut AnyConnection,
+    run: &Run,
+    actor: &Actor,
+) -> Result<bool, StoreError> {
+    if run.change.is_some() && is_known(connection, &run.lane(), &run.head).await? {
+        return Ok(false);
+    }
+    insert(database, connection, run, &cause_of(run), actor).await?;
+    Ok(true)
+}
+
+/// Inserts a run for a cause, and supersedes what it replaces. A run that passed and waits is not replaced by one that
+/// still has to pass.
+pub(super) async fn insert(
+    database: &Database,
+    connection: &mut AnyConnection,
+    run: &Run,
+    cause: &str,
+    actor: &Actor,
+) -> Result<(), StoreError> {
+    let lane = run.lane();
+    let insert =
+        "INSERT INTO runs (id, source, lane, model, branch, head, change_id, state, active, priority, document,
+                                    created_at, environment, run_key, artifact)
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    sqlx::query(insert)
+        .bind(run.id.to_string())
+        .bind(run.source.as_str().to_owned())
+        .bind(text(&*lane))
+        .bind(text(&*run.model))
+        .bind(text(&*run.branch))
+        .bind(run.head.to_string())
+        .bind(run.change.as_ref().map(|change| super::database::stored(change.number)))
+        .bind(run.state.as_str())
+        .bind(i64::from(run.state.is_active()))
+        .bind(i64::from(run.priority))
+        .bind(document(run)?)
+        .bind(millis(run.created_at))
+        .bind(run.environment.as_str().to_owned())
+        .bind(run.run_key.as_ref().map(Digest::to_string))
+        .bind(run.artifact.as_ref().map(Digest::to_string))
+        .execute(&mut *connection)
+        .await?;
+    let queue = sqlx::query("INSERT INTO queues (source) VALUES ($1) ON CONFLICT (source) DO NOTHING");
+    queue.bind(run.source.as_str().to_owned()).execute(&mut *connection).await?;
+    let (cause, actor) = (cause.to_owned(), actor.clone());
+    let first = Transition { from: None, to: run.state, at: run.created_at, cause, actor };
+    logs::add_transition(database, connection, run, &first).await?;
+    let select = "SELECT id AS key, source, document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2";
+    let select = AssertSqlSafe(format!("{select}{}", database.locked()));
+    let older = sqlx::query(select).bind(text(lane)).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
+    for row in older {
+        let Some(older) = read_or_set_aside(connection, &row).await? else { continue };
+        if (older.state.may_be_called_off() && older.state != RunState::Waiting) || older.stalled {
+            let cause = format!("superseded by {}, {}", run.head.short(), newer_because(run));
+            supersede(database, connection, older, &cause).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a run follows from, in words.
+fn cause_of(run: &Run) -> String {
+    match (&run.change, &run.origin) {
+        (Some(change), _) => format!("change {} at {}", change.number, run.head.short()),
+        (None, Some(Origin::Promotion { of })) => {
+            format!("onward to `{}` with the artifact of run {of}", run.environment)
+        }
+        (None, Some(Origin::Rollback { to, reason })) => format!("back to run {to}: {reason}"),
+        (None, None) => format!("push of {}", run.head.short()),
+    }
+}
+
+fn newer_because(run: &Run) -> &'static str {
+    if run.origin.is_some() { "promoted later" } else { "pushed later" }
+}
+
+async fn is_known(connection: &mut AnyConnection, lane: &str, head: &CommitSha) -> Result<bool, StoreError> {
+    let known = sqlx::query("SELECT 1 AS known FROM runs WHERE lane = $1 AND head = $2 LIMIT 1");
+    let known = known.bind(text(lane)).bind(head.to_string());
+    Ok(known.fetch_optional(connection).await?.is_some())
+}
+
+/// Ends the runs of a change that was closed.
+pub(super) async fn close_change(
+    database: &Database,
+    connection: &mut AnyConnection,
+    source: &SourceName,
+    change: u64,
+) -> Result<(), StoreError> {
+    let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2";
+    let select = AssertSqlSafe(format!("{select}{}", database.locked()));
+    let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(super::database::stored(change));
+    for row in rows.fetch_all(&mut *connection).await? {
+        let Some(run) = read_or_set_aside(connection, &row).await? else { continue };
+        if run.state.may_be_called_off() {
+            let cause = format!("change {change} was closed");
+            call_off(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// One run, locked until the transaction ends.
+pub(super) async fn load(database: &Database, connection: &mut AnyConnection, run: RunId) -> Result<Run, StoreError> {
+    let select = AssertSqlSafe(format!("SELECT document FROM runs WHERE id = $1{}", database.locked()));
+    let row = sqlx::query(select).bind(run.to_string()).fetch_optional(connection).await?;
+    read_document(&row.ok_or(StoreError::NoSuchRun { run })?)
+}
+
+impl Store {
+    /// One run.
+    pub async fn run(&self, run: RunId) -> Result<Run, StoreError> {
+        let row = sqlx::query("SELECT document FROM runs WHERE id = $1").bind(run.to_string());
+        let row = row.fetch_optional(&self.database.pool).await?;
+        read_document(&row.ok_or(StoreError::NoSuchRun { run })?)
+    }
+
+    /// Runs, newest first. What cannot be read is set aside, and the list goes on behind it.
+    pub async fn runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, StoreError> {
+        let sources = match (&filter.source, &filter.scope) {
+            (source, None) => return self.runs_of(source.as_ref(), filter, limit).await,
+            (Some(source), Some(scope)) if scope.contains(source) => BTreeSet::from([source]),
+            (Some(_), Some(_)) => BTreeSet::new(),
+            (None, Some(scope)) => scope.iter().collect(),
+        };
+        let mut runs = Vec::new();
+        for source in sources {
+            runs.append(&mut self.runs_of(Some(source), filter, limit).await?);
+        }
+        runs.sort_by_key(|run| Reverse((millis(run.created_at), run.id)));
+        runs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(runs)
+    }
+
+    /// Runs of one source or of all of them, newest first, whatever the filter's scope.
+    async fn runs_of(
+        &self,
+        source: Option<&SourceName>,
+        filter: &RunFilter,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let (mut before, mut found) = (filter.before, Vec::new());
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        loop {
+            let missing = wanted - found.len();
+            let rows = self.run_rows(source, filter, before, missing).await?;
+            found.extend(self.readable_of(quarantine::RUN, &rows, read_document).await?);
+            let Some(last) = rows.last().filter(|_| rows.len() == missing && found.len() < wanted) else {
+                return Ok(found);
+            };
+            let id: String = last.try_get("key")?;
+            let id = id.parse().map_err(|error| StoreError::Unreadable(format!("`{id}`: {error}")))?;
+            before = Some(RunCursor { created_at: super::database::time_of(last, "created_at")?, id });
+        }
+    }
+
+    async fn run_rows(
+        &self,
+        source: Option<&SourceName>,
+        filter: &RunFilter,
+        before: Option<RunCursor>,
+        limit: usize,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let RunFilter { scope: _, source: _, model, state, head, stalled, before: _ } = filter;
+        let mut wanted = Conditions::default();
+        wanted.equal("source", source.map(|source| source.as_str().to_owned()));
+        wanted.equal("model", model.as_deref().map(text));
+        wanted.equal("state", state.map(|state| state.as_str().to_owned()));
+        wanted.equal("head", head.as_ref().map(CommitSha::to_string));
+        match stalled {
+            Some(true) => wanted.fixed("stalled = 1"),
+            Some(false) => wanted.fixed("stalled = 0"),
+            None => {}
+        }
+        if let Some(RunCursor { created_at, id }) = before {
+            wanted.compare(["created_at", "id"], '<', [millis(created_at).into(), id.to_string().into()]);
+        }
+        let limit = wanted.place(super::database::stored(limit as u64).into());
+        let select = format!(
+            "SELECT id AS key, source, created_at, document FROM runs {}
+             ORDER BY created_at DESC, id DESC LIMIT {limit}",
+            wanted.clause()
+        );
+        Ok(wanted.bind_to(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.database.pool).await?)
+    }
+
+    /// Where a run stands in its source's queue; `None` if it is not waiting to be taken.
+    pub async fn queue_place(&self, run: &Run, now: Timestamp) -> Result<Option<QueuePlace>, StoreError> {
+        let own = "SELECT due_at, priority, created_at FROM runs
+                   WHERE id = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
+                     AND (lease IS NULL OR lease_until < $2)";
+        let own =
+            sqlx::query(own).bind(run.id.to_string()).bind(millis(now)).fetch_optional(&self.database.pool).await?;
+        let Some(own) = own else { return Ok(None) };
+        let (due_at, priority, created_at): (i64, i64, i64) =
+            (own.try_get("due_at")?, own.try_get("priority")?, own.try_get("created_at")?);
+        let counts = "SELECT COUNT(*) AS waiting,
+                             COUNT(CASE WHEN priority > $3 OR (priority = $3 AND (created_at, id) <= ($4, $5)) THEN 1 END)
+                                 AS position
+                      FROM runs WHERE source = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
+                        AND (lease IS NULL OR lease_until < $2)";
+        let counts = sqlx::query(counts)
+            .bind(run.source.as_str().to_owned())
+            .bind(millis(now))
+            .bind(priority)
+            .bind(created_at)
+            .bind(run.id.to_string())
+            .fetch_one(&self.database.pool)
+            .await?;
+        let older = "SELECT id FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
+                     AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 1";
+        let older = sqlx::query(older).bind(text(run.lane())).bind(created_at).bind(run.id.to_string());
+        let older = older.fetch_optional(&self.database.pool).await?;
+        Ok(Some(QueuePlace {
+            position: count_of(&counts, "position")?,
+            waiting: count_of(&counts, "waiting")?,
+            behind: older.map(|row| row.try_get::<String, _>("id")).transpose()?.and_then(|id| id.parse().ok()),
+            due_at: (due_at > millis(now)).then(|| super::database::timestamp(due_at)).transpose()?,
+        }))
+    }
+
+    /// How many runs are in each state, as triggers of the database have counted them.
+    pub async fn runs_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
+        let select = "SELECT state, CAST(SUM(amount) AS BIGINT) AS count, COUNT(*) AS pieces FROM run_counts
+                      GROUP BY state";
+        let rows = sqlx::query(select).fetch_all(&self.database.pool).await?;
+        let mut counts = Vec::with_capacity(rows.len());
+        let mut pieces = 0;
+        for row in &rows {
+            pieces += count_of(row, "pieces")?;
+            // A newer server that shares the store may know more states.
+            if let Some(state) = RunState::named(&row.try_get::<String, _>("state")?) {
+                counts.push((state, count_of(row, "count")?));
+            }
+        }
+        if pieces > MOST_PIECES && self.database.is_shared() {
+            // What is counted stays right without it.
+            self.sum_up_counts().await.ok();
+        }
+        counts.retain(|(_, count)| *count > 0);
+        Ok(counts)
+    }
+
+    /// Replaces the rows of counters by their sums. Only for PostgreSQL: SQLite changes its counters in place.
+    async fn sum_up_counts(&self) -> Result<(), StoreError> {
+        let sum_up = "WITH gone AS (DELETE FROM run_counts RETURNING state, amount)
+                      INSERT INTO run_counts (state, amount) SELECT state, SUM(amount) FROM gone GROUP BY state";
+        sqlx::query(sum_up).execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// When the run that waits longest was recorded, of those that are due and held by nobody.
+    pub async fn longest_waiting(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        // The sign keeps both databases from going through all runs by their time.
+        let select = "SELECT MIN(+created_at) AS oldest FROM runs
+                      WHERE active = 1 AND stalled = 0 AND state <> 'waiting' AND lease IS NULL AND due_at <= $1";
+        let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;
+        row.try_get::<Option<i64>, _>("oldest")?.map(super::database::timestamp).transpose()
+    }
+
+    /// How many runs are due and held by nobody, and how many wait for a person.
+    pub async fn waiting_and_stalled(&self, now: Timestamp) -> Result<(u64, u64), StoreError> {
+        let select =
+            "SELECT COUNT(CASE WHEN stalled = 0 AND state <> 'waiting' AND lease IS NULL AND due_at <= $1 THEN 1 END)
+                                 AS waiting,
+                             COUNT(CASE WHEN stalled = 1 THEN 1 END) AS stalled
+                      FROM runs WHERE active = 1";
+        let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;
+        Ok((count_of(&row, "waiting")?, count_of(&row, "stalled")?))
+    }
+
+    /// The newest earlier run of the same model that has a run key, for saying what differs.
+    pub async fn earlier_with_key(&self, run: &Run) -> Result<Option<Run>, StoreError> {
+        let select = "SELECT id AS key, source, document FROM runs
+                      WHERE source = $1 AND model = $2 AND run_key IS NOT NULL AND artifact IS NOT NULL
+                        AND (created_at, id) < ($3, $4)
+                      ORDER BY created_at DESC, id DESC LIMIT 1";
+        let row = sqlx::query(select)
+            .bind(run.source.as_str().to_owned())
+            .bind(text(&*run.model))
+            .bind(millis(run.created_at))
+            .bind(run.id.to_string())
+            .fetch_all(&self.database.pool)
+            .await?;
+        Ok(self.readable_of(quarantine::RUN, &row, read_document).await?.into_iter().next())
+    }
+}

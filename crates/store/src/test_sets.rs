@@ -1,0 +1,149 @@
+//! Uses of test sets: which rows have judged candidates of a model, how often, and what people were shown. Kept for good: a
+//! use that is forgotten would make rows look fresh.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::{Turn, millis};
+use super::test_parts::Look;
+use super::written::text;
+use super::{Store, StoreError};
+use slipway_domain::{PartWear, RowsEnd, RunId, SourceName, Wear};
+
+/// A use of a test set.
+#[derive(Debug, Clone, Copy)]
+pub struct NewUse<'a> {
+    /// The run that uses it.
+    pub run: RunId,
+    /// The model's source.
+    pub source: &'a SourceName,
+    /// The model.
+    pub model: &'a str,
+    /// Digest of the set's rows.
+    pub set: &'a Digest,
+    /// Digests of the rows, in the order of the set; none if rows are not told apart.
+    pub rows: &'a [u64],
+    /// What is asked of them: the same for the same candidate, champion and policies.
+    pub question: &'a Digest,
+    /// Digest of what the candidate says of the rows: whoever says the same is the same candidate.
+    pub candidate: &'a Digest,
+    /// Whether authors are shown figures.
+    pub figures: bool,
+}
+
+impl Store {
+    /// Notes a use, and answers what was known of the set's rows before. The same run with the same question is one use, however
+    /// often it is noted and by however many servers.
+    pub async fn record_use(&self, new: &NewUse<'_>) -> Result<Wear, StoreError> {
+        // Whoever has to start over does so because somebody else has added rows: not all can wait for each other.
+        loop {
+            let look = self.look_up_rows(new).await?;
+            if let Some(wear) = self.record_use_after(look, new).await? {
+                return Ok(wear);
+            }
+        }
+    }
+
+    /// Notes a use of rows that were looked up; nothing if others have added rows since.
+    pub(super) async fn record_use_after(&self, look: Look, new: &NewUse<'_>) -> Result<Option<Wear>, StoreError> {
+        let mut transaction = self.database.begin().await?;
+        self.database.take_turn(&mut transaction, Turn::TestSet).await?;
+        let Some(parts) = look.settle(&mut transaction, new).await? else { return Ok(None) };
+        insert(&mut transaction, new).await?;
+        let parts = wear_of(&mut transaction, new, &parts).await?;
+        transaction.commit().await?;
+        Ok(Some(Wear { parts, of_row: look.into_of_row() }))
+    }
+
+    /// Notes what became of a use: whether the candidate passed, and which rows are used up by it.
+    pub async fn settle_use(&self, new: &NewUse<'_>, passed: bool, ends: &[RowsEnd]) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin().await?;
+        let update = "UPDATE test_set_uses SET passed = $3 WHERE run = $1 AND question = $2";
+        let update = sqlx::query(update).bind(new.run.to_string()).bind(new.question.to_string());
+        update.bind(i64::from(passed)).execute(&mut *transaction).await?;
+        for end in ends {
+            // The question may be asked again by a step that is done again: it is no later use than the first time.
+            let insert = "INSERT INTO test_row_ends (source, model, part, candidate, sequence, at)
+                          SELECT $1, $2, CAST($3 AS BIGINT), $4, MIN(sequence), CAST($5 AS BIGINT) FROM test_set_uses
+                          WHERE source = $1 AND model = $2 AND question = $6 HAVING COUNT(*) > 0
+                          ON CONFLICT (source, model, part, candidate) DO NOTHING";
+            let insert = sqlx::query(insert).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(end.part);
+            let candidate = if end.but_for_candidate { new.candidate.to_string() } else { String::new() };
+            let insert = insert.bind(candidate).bind(millis(Timestamp::now())).bind(new.question.to_string());
+            insert.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Whether every row of a set is used up, so that nothing is kept from authors any more.
+    pub async fn is_used_up(&self, source: &SourceName, model: &str, set: &Digest) -> Result<bool, StoreError> {
+        let select = "SELECT COUNT(DISTINCT parts.part) AS parts, COUNT(DISTINCT ends.part) AS ended
+                      FROM test_set_parts AS parts LEFT JOIN test_row_ends AS ends
+                        ON ends.source = parts.source AND ends.model = parts.model AND ends.part = parts.part
+                      WHERE parts.source = $1 AND parts.model = $2 AND parts.digest = $3";
+        let row = sqlx::query(select).bind(source.as_str().to_owned()).bind(text(model)).bind(set.to_string());
+        let row = row.fetch_one(&self.database.pool).await?;
+        let (parts, ended): (i64, i64) = (row.try_get("parts")?, row.try_get("ended")?);
+        Ok(parts > 0 && parts == ended)
+    }
+}
+
+async fn insert(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(), StoreError> {
+    let insert =
+        "INSERT INTO test_set_uses (run, question, source, model, digest, candidate, sequence, figures, passed, at)
+                  SELECT $1, $2, $3, $4, $5, $8,
+                         (SELECT COALESCE(MAX(sequence), 0) + 1 FROM test_set_uses WHERE source = $3 AND model = $4),
+                         CAST($6 AS BIGINT), 0, CAST($7 AS BIGINT)
+                  WHERE NOT EXISTS (SELECT 1 FROM test_set_uses WHERE run = $1 AND question = $2)";
+    let insert = sqlx::query(insert).bind(new.run.to_string()).bind(new.question.to_string());
+    let insert = insert.bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(new.set.to_string());
+    let insert = insert.bind(i64::from(new.figures)).bind(millis(Timestamp::now())).bind(new.candidate.to_string());
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+/// What was asked of the parts before this question was asked first.
+async fn wear_of(connection: &mut AnyConnection, new: &NewUse<'_>, parts: &[i64]) -> Result<Vec<PartWear>, StoreError> {
+    let select = "SELECT parts.part AS part, COUNT(DISTINCT uses.question) AS uses, MAX(uses.figures) AS figures,
+                         MAX(CASE WHEN uses.candidate <> $5 THEN uses.passed ELSE 0 END) AS passed
+                  FROM test_set_parts AS parts JOIN test_set_uses AS uses
+                    ON uses.source = parts.source AND uses.model = parts.model AND uses.digest = parts.digest
+                  WHERE parts.source = $1 AND parts.model = $2 AND uses.question <> $4
+                    AND parts.part IN (SELECT part FROM test_set_parts WHERE source = $1 AND model = $2 AND digest = $3)
+                    AND uses.sequence < (SELECT MIN(sequence) FROM test_set_uses
+                                         WHERE source = $1 AND model = $2 AND question = $4)
+                  GROUP BY parts.part";
+    let rows = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model));
+    let rows = rows.bind(new.set.to_string()).bind(new.question.to_string()).bind(new.candidate.to_string());
+    let rows = rows.fetch_all(&mut *connection).await?;
+    let retired = retired_parts(connection, new).await?;
+    let mut known = BTreeMap::new();
+    for row in rows {
+        let part: i64 = row.try_get("part")?;
+        let (uses, figures, passed): (i64, i64, i64) =
+            (row.try_get("uses")?, row.try_get("figures")?, row.try_get("passed")?);
+        let uses = u32::try_from(uses).unwrap_or(u32::MAX);
+        known.insert(part, PartWear { part, uses, figures: figures > 0, passed: passed > 0, retired: false });
+    }
+    let fresh = |part: i64| PartWear { part, uses: 0, figures: false, passed: false, retired: false };
+    let of = |part: &i64| {
+        let wear = known.get(part).copied().unwrap_or_else(|| fresh(*part));
+        PartWear { retired: retired.contains(part), ..wear }
+    };
+    Ok(parts.iter().map(of).collect())
+}
+
+/// The parts that were used up before this question was asked first, unless by a pass of the same candidate.
+async fn retired_parts(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<BTreeSet<i64>, StoreError> {
+    let select = "SELECT DISTINCT part FROM test_row_ends
+                  WHERE source = $1 AND model = $2 AND candidate <> $3
+                    AND sequence < (SELECT MIN(sequence) FROM test_set_uses
+                                    WHERE source = $1 AND model = $2 AND question = $4)
+                    AND part IN (SELECT part FROM test_set_parts WHERE source = $1 AND model = $2 AND digest = $5)";
+    let rows = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model));
+    let rows = rows.bind(new.candidate.to_string()).bind(new.question.to_string()).bind(new.set.to_string());
+    rows.fetch_all(connection).await?.iter().map(|row| Ok(row.try_get("part")?)).collect()
+}

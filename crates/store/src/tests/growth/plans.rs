@@ -1,0 +1,207 @@
+//! Plans of SQLite, and rows read by PostgreSQL.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use sqlx::{AssertSqlSafe, Row as _};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Instrument as _, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
+
+use super::calls;
+use super::rows::fill;
+use crate::tests::{HOLD, World, postgres};
+use crate::{PostgresUrl, Settings};
+
+/// The span in which statements are noted.
+const NOTED: &str = "statements of this test";
+/// Rows that a call may read on PostgreSQL, entries of indexes included. Pages have 50 rows.
+const MOST_READ: i64 = 1_000;
+
+/// Indexes that hold only what waits or is under way: going through one of them is no scan of what gathers.
+const OF_WHAT_WAITS: [&str; 13] = [
+    "reports_behind",
+    "reports_of_a_target",
+    "deliveries_pending",
+    "outbox_left",
+    "outbox_pending",
+    "outbox_turns",
+    "runs_active_of_a_lane",
+    "runs_held",
+    "runs_stalled",
+    "runs_to_promote",
+    "runs_under_way",
+    "runs_waiting",
+    "sqlite_autoindex_queues_1",
+];
+/// Indexes in the order of a list, which is left at the end of a page.
+const ORDERS: [&str; 4] = ["deliveries_by_time", "deliveries_in_a_state", "runs_by_time", "runs_of_a_branch"];
+/// Names in plans that stand for no table that gathers: those of queries within, and of tables with a row a source.
+const SMALL: [&str; 15] = [
+    "(subquery-",
+    "waiting",
+    "summed",
+    "seen",
+    "place",
+    "with_deliveries",
+    "with_reports",
+    "with_outbox",
+    "held",
+    "named",
+    "queues",
+    "tokens",
+    "branches",
+    "run_counts",
+    "environments",
+];
+
+/// What statements begin with that have a plan.
+const VERBS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
+
+/// Columns of runs of whose values each has few rows, the narrowest first.
+const NARROW: [&str; 4] = ["lane", "head", "change_id", "model"];
+
+/// The statements that were made within the span.
+static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+struct Notes;
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        metadata.target() == "sqlx::query" || metadata.name() == NOTED
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if context.event_span(event).is_some_and(|span| span.name() == NOTED) {
+            let mut statement = Statement::default();
+            event.record(&mut statement);
+            let Statement { summary, whole } = statement;
+            let whole = if whole.trim().is_empty() { summary } else { whole };
+            STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner).insert(whole.trim().to_owned());
+        }
+    }
+}
+
+/// What an event says of its statement.
+#[derive(Default)]
+struct Statement {
+    summary: String,
+    whole: String,
+}
+
+impl Visit for Statement {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "summary" => value.clone_into(&mut self.summary),
+            "db.statement" => value.clone_into(&mut self.whole),
+            _ => {}
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+/// What a line of a plan goes through from end to end, if that gathers.
+fn scanned(line: &str, plan: &[String], statement: &str) -> Option<String> {
+    // An index without a condition on it is gone through until something fits.
+    let scan =
+        line.strip_prefix("SCAN ").or_else(|| line.strip_prefix("SEARCH ").filter(|line| !line.ends_with(')')))?;
+    let index = scan.rsplit_once("INDEX ").map(|(_, index)| index);
+    // A list in the order of an index ends with its page, if there is nothing that its rows have to be.
+    let is_page = !plan.iter().any(|line| line == "USE TEMP B-TREE FOR ORDER BY")
+        && !statement.contains(" = $")
+        && statement.contains(" LIMIT ");
+    let table = scan.split(' ').next().unwrap_or_default();
+    let fine = SMALL.iter().any(|name| table == *name || name.ends_with('-') && table.starts_with(name))
+        || scan.contains("CONSTANT ROW")
+        || scan == "transitions"
+        || scan == "audit" && is_page
+        || index.is_some_and(|index| OF_WHAT_WAITS.contains(&index) || is_page && ORDERS.contains(&index));
+    (!fine).then(|| scan.to_owned())
+}
+
+/// A column of runs that a statement asks for and whose index it does not use: it goes through the rows of something less
+/// narrow.
+fn unused(plan: &[String], statement: &str) -> Option<String> {
+    let asked = NARROW.into_iter().find(|column| statement.contains(&format!("{column} = $")))?;
+    let uses =
+        |line: &String| line.contains(&format!("{asked}=?")) || OF_WHAT_WAITS.iter().any(|index| line.contains(index));
+    let fine = !statement.contains("FROM runs") || plan.iter().any(uses);
+    (!fine).then(|| format!("no index for `{asked}`"))
+}
+
+#[tokio::test]
+async fn no_statement_on_sqlite_goes_through_a_table_that_gathers_rows() {
+    static NOTING: OnceLock<()> = OnceLock::new();
+    NOTING.get_or_init(|| {
+        tracing::subscriber::set_global_default(Registry::default().with(Notes)).expect("nobody else listens");
+    });
+    let world = World::on_sqlite().await;
+    fill(&world).await;
+    for (_, call) in calls::all(&world.store) {
+        call.instrument(tracing::info_span!(NOTED)).await;
+    }
+    let statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let is_explained = |statement: &&String| VERBS.iter().any(|verb| statement.starts_with(verb));
+    let statements: Vec<String> = statements.iter().filter(is_explained).cloned().collect();
+    assert!(statements.len() > 60, "only {} statements were noted", statements.len());
+    let mut faults = Vec::new();
+    for statement in statements {
+        let explain = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")));
+        let Ok(rows) = explain.fetch_all(&world.store.database.pool).await else { continue };
+        let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        let scans = plan.iter().filter_map(|line| scanned(line, &plan, &statement));
+        for fault in scans.chain(unused(&plan, &statement)) {
+            faults.push(format!("{fault}: {}", statement.split_whitespace().collect::<Vec<_>>().join(" ")));
+        }
+    }
+    assert!(faults.is_empty(), "these statements go through a whole table or index:\n{}", faults.join("\n"));
+}
+
+/// Rows of tables and entries of indexes that were read in a database so far. What a connection read is counted when it
+/// has ended.
+fn read_so_far(database: &str) -> i64 {
+    let server = postgres().expect("a server");
+    let number =
+        |statement: &str| -> i64 { server.sql(database, statement).expect("asked").trim().parse().expect("a number") };
+    let others = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                  AND backend_type = 'client backend'";
+    let begun = Instant::now();
+    while number(others) > 0 {
+        assert!(begun.elapsed() < HOLD, "a connection does not end");
+    }
+    number(
+        "SELECT (SELECT COALESCE(SUM(seq_tup_read), 0) FROM pg_stat_user_tables)
+              + (SELECT COALESCE(SUM(idx_tup_read), 0) FROM pg_stat_user_indexes)",
+    )
+}
+
+#[tokio::test]
+async fn no_call_on_postgres_reads_more_rows_because_there_are_more() {
+    let Some(world) = World::on_postgres().await else { return };
+    fill(&world).await;
+    // As after a while: counters are summed up, and versions of rows that were replaced are gone.
+    world.store.runs_by_state().await.expect("counted");
+    world.tamper("VACUUM ANALYZE").await;
+    let count = calls::all(&world.store).len();
+    let Settings::Postgres { url: PostgresUrl(url) } = &world.settings else { panic!("a store on PostgreSQL") };
+    let database = url.rsplit('/').next().expect("a name");
+    world.store.close().await;
+    let mut faults = Vec::new();
+    for number in 0..count {
+        let before = read_so_far(database);
+        let store = world.another().await;
+        let (name, call) = calls::all(&store).swap_remove(number);
+        call.await;
+        store.close().await;
+        let read = read_so_far(database) - before;
+        if read > MOST_READ {
+            faults.push(format!("{name}: {read} rows"));
+        }
+    }
+    assert!(faults.is_empty(), "these calls read more than {MOST_READ} rows:\n{}", faults.join("\n"));
+}

@@ -1,0 +1,196 @@
+//! What the store promises, held on both databases: every test of `on_both_databases!` runs on SQLite and on a real
+//! PostgreSQL server.
+
+mod audit;
+mod backup;
+mod claims;
+mod commands;
+mod deliveries;
+mod due;
+mod growth;
+mod lists;
+mod logs;
+mod migrations;
+mod placements;
+mod promotions;
+mod quarantine;
+mod reported;
+mod reports;
+mod repositories;
+mod retention;
+mod runs;
+mod speed;
+mod test_sets;
+mod texts;
+mod tokens;
+mod trained;
+mod turns;
+mod updates;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use slipway_testkit::Postgres;
+
+use super::{BranchHead, Claim, Lease, PostgresUrl, Settings, Settled, Store};
+use slipway_domain::{
+    Actor, CommitSha, Delivery, DeliveryState, Run, RunCause, RunId, RunState, SourceName, Transition,
+};
+
+const HOLD: Duration = Duration::from_secs(30);
+
+/// Runs each test on both databases.
+macro_rules! on_both_databases {
+    ($(async fn $name:ident($($pattern:tt)+) $body:block)*) => {
+        $(async fn $name($($pattern)+) $body)*
+
+        mod on_sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(crate::tests::World::on_sqlite().await).await;
+            })*
+        }
+
+        mod on_postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(world) = crate::tests::World::on_postgres().await {
+                    super::$name(world).await;
+                }
+            })*
+        }
+    };
+}
+use on_both_databases;
+
+/// The server that all tests of this program share; it ends with the program.
+fn postgres() -> Option<&'static Postgres> {
+    static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
+    let start = || match Postgres::start() {
+        Ok(server) => Some(server),
+        Err(error) if std::env::var_os("CI").is_none() => {
+            eprintln!("left out: the store on PostgreSQL: {error:#}");
+            None
+        }
+        Err(error) => panic!("{error:#}"),
+    };
+    SERVER.get_or_init(start).as_ref()
+}
+
+/// A store, and what it takes to open it again.
+struct World {
+    settings: Settings,
+    store: Store,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl World {
+    async fn on_sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = Settings::Sqlite { file: folder.path().join("a store, 100%.db") };
+        Self { store: Store::open(&settings).await.expect("a store"), settings, _folder: Some(folder) }
+    }
+
+    async fn on_postgres() -> Option<Self> {
+        let server = tokio::task::spawn_blocking(postgres).await.expect("a server")?;
+        let settings =
+            Settings::Postgres { url: PostgresUrl::new(&server.database().expect("a database")).expect("an address") };
+        Some(Self { store: Store::open(&settings).await.expect("a store"), settings, _folder: None })
+    }
+
+    async fn reopened(self) -> Self {
+        self.store.close().await;
+        Self { store: Store::open(&self.settings).await.expect("a store"), ..self }
+    }
+
+    /// Another server on the same store.
+    async fn another(&self) -> Store {
+        Store::open(&self.settings).await.expect("a store")
+    }
+
+    /// Records runs as the reading of one delivery would.
+    async fn open(&self, delivery: &str, runs: Vec<Run>) -> Vec<RunId> {
+        let delivery = delivery_named(delivery);
+        self.store.record_delivery(&delivery).await.expect("recorded");
+        let settled = Settled { runs, ..Settled::nothing(DeliveryState::Done, "") };
+        self.store.settle_deliveries(&[&delivery], &settled).await.expect("settled")
+    }
+
+    async fn claim(&self) -> Option<(Run, Lease)> {
+        self.claim_at(Timestamp::now()).await
+    }
+
+    async fn claim_at(&self, now: Timestamp) -> Option<(Run, Lease)> {
+        self.store.claim_run(Claim { now, hold_for: HOLD, most_of_a_source: 64 }).await.expect("claimed")
+    }
+
+    async fn state(&self, run: RunId) -> RunState {
+        self.store.run(run).await.expect("a run").state
+    }
+
+    /// Records that a run came to stand elsewhere.
+    async fn moved(&self, lease: &Lease, run: &Run, to: RunState) -> Run {
+        let transition = transition(run.state, to);
+        let run = Run { state: to, ..run.clone() };
+        self.store.record_run(lease, &run, Some(&transition)).await.expect("recorded");
+        run
+    }
+
+    /// Runs a statement behind the store's back.
+    async fn tamper(&self, statement: &'static str) {
+        sqlx::raw_sql(statement).execute(&self.store.database.pool).await.expect("done");
+    }
+}
+
+fn delivery_named(id: &str) -> Delivery {
+    Delivery {
+        source: name("models"),
+        id: id.to_owned(),
+        event: "push".to_owned(),
+        headers: [("x-event".to_owned(), "push".to_owned())].into(),
+        body: br#"{"a": 1}"#.to_vec(),
+        received_at: "2026-11-24T10:00:00Z".parse().expect("a time"),
+    }
+}
+
+fn name(text: &str) -> SourceName {
+    SourceName::try_from(text.to_owned()).expect("a name")
+}
+
+fn sha(digit: char) -> CommitSha {
+    digit.to_string().repeat(40).parse().expect("a commit")
+}
+
+fn head(before: Option<char>, head: char) -> BranchHead {
+    BranchHead {
+        source: name("models"),
+        branch: "main".to_owned(),
+        before: before.map(sha),
+        head: sha(head),
+        adopted: false,
+    }
+}
+
+fn transition(from: RunState, to: RunState) -> Transition {
+    let (at, cause, actor) = (Timestamp::now(), "because".to_owned(), Actor::controller());
+    Transition { from: Some(from), to, at, cause, actor }
+}
+
+/// A run of a revision named by its digit, created at that second of a minute.
+fn run(file: &str, digit: char, second: i64) -> Run {
+    let at: Timestamp = "2026-11-24T10:00:00Z".parse().expect("a time");
+    let at = at + SignedDuration::from_secs(second);
+    let cause = RunCause {
+        source: name("models"),
+        model: file.to_owned(),
+        file: file.to_owned(),
+        branch: "main".to_owned(),
+        change: None,
+        base: None,
+        head: sha(digit),
+        environment: name("staging"),
+        delivered_at: at,
+    };
+    Run::queued(cause, at)
+}

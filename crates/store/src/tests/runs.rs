@@ -1,0 +1,147 @@
+//! Runs: superseded, cancelled, found again, and their logs.
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+
+use super::{World, delivery_named, name, on_both_databases, run, sha, transition};
+use crate::{RunCursor, RunFilter, Settled, StoreError};
+use slipway_domain::{Actor, ChangeHead, DeliveryState, Run, RunEvent, RunId, RunState};
+
+on_both_databases! {
+    async fn a_branch_set_back_to_an_earlier_revision_is_a_run_of_its_own(world: World) {
+        assert_eq!(world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await.len(), 2);
+        assert_eq!(world.open("d-2", vec![run("a", '2', 5)]).await.len(), 1);
+        assert_eq!(world.open("d-3", vec![run("a", '1', 9)]).await.len(), 1);
+        assert_eq!(world.store.runs(&RunFilter::default(), 10).await.expect("runs").len(), 4);
+    }
+
+    async fn one_revision_of_a_change_is_one_run_and_closing_it_ends_it(world: World) {
+        let of_change = |digit, second| Run { change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", digit, second) };
+        let first = world.open("d-1", vec![of_change('1', 0)]).await;
+        assert_eq!(first.len(), 1);
+        assert_eq!(world.open("d-2", vec![of_change('1', 1)]).await.len(), 0);
+        let pushed = world.open("d-3", vec![run("a", '1', 1)]).await[0];
+        let second = world.open("d-4", vec![of_change('2', 2)]).await[0];
+        assert_eq!(world.state(first[0]).await, RunState::Superseded);
+        assert_eq!(world.state(pushed).await, RunState::Queued, "a branch's run is another lane");
+        let closing = delivery_named("d-5");
+        world.store.record_delivery(&closing).await.expect("recorded");
+        let closed = Settled { closed: vec![7], ..Settled::nothing(DeliveryState::Done, "closed") };
+        world.store.settle_deliveries(&[&closing], &closed).await.expect("settled");
+        assert_eq!(world.state(second).await, RunState::Cancelled);
+        assert_eq!(world.state(pushed).await, RunState::Queued);
+    }
+
+    async fn one_revision_of_a_change_is_one_run_however_many_are_told_of_it_at_the_same_time(world: World) {
+        for (second, digit) in (0..).zip("0123456789abcdef".chars()) {
+            let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+            let names = ["1", "2", "3"].map(|one| format!("d-{digit}-{one}"));
+            let told = || vec![Run { change: change.clone(), ..run("a", digit, second) }];
+            let (one, two, three) = tokio::join!(
+                world.open(&names[0], told()),
+                world.open(&names[1], told()),
+                world.open(&names[2], told()),
+            );
+            assert_eq!(one.len() + two.len() + three.len(), 1, "{digit}");
+        }
+    }
+
+    async fn a_newer_push_supersedes_what_has_not_begun_to_promote(world: World) {
+        let old = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        let (claimed, lease) = world.claim().await.expect("a run");
+        let new = world.open("d-2", vec![run("a", '2', 1)]).await[0];
+        assert_eq!(world.state(old).await, RunState::Superseded);
+        let next = Run { state: RunState::Training, ..claimed.clone() };
+        let step = transition(claimed.state, RunState::Training);
+        let refused = world.store.record_run(&lease, &next, Some(&step)).await;
+        assert!(matches!(refused, Err(StoreError::LeaseLost { run }) if run == old), "{refused:?}");
+        assert_eq!(world.claim().await.expect("the newer").0.id, new);
+    }
+
+    async fn a_run_that_is_promoting_ends_before_the_newer_one_begins(world: World) {
+        let old = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        let (claimed, lease) = world.claim().await.expect("a run");
+        let promoting = world.moved(&lease, &claimed, RunState::Promoting).await;
+        let new = world.open("d-2", vec![run("a", '2', 1)]).await[0];
+        assert_eq!(world.state(old).await, RunState::Promoting);
+        assert!(world.claim().await.is_none(), "runs of one lane go in order");
+        world.moved(&lease, &promoting, RunState::Done).await;
+        world.store.release_run(&lease, Timestamp::now()).await.expect("released");
+        assert_eq!(world.claim().await.expect("the newer").0.id, new);
+    }
+
+    async fn an_older_run_is_not_retried_over_a_newer_one(world: World) {
+        let old = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        let (claimed, lease) = world.claim().await.expect("a run");
+        let promoting = world.moved(&lease, &claimed, RunState::Promoting).await;
+        world.open("d-2", vec![run("a", '2', 1)]).await;
+        world.store.record_run(&lease, &Run { stalled: true, ..promoting }, None).await.expect("recorded");
+        world.store.release_run(&lease, Timestamp::now()).await.expect("released");
+        let settled = world.store.retry_run(old, "by hand", &Actor::anyone()).await.expect("settled");
+        assert_eq!(settled.state, RunState::Failed);
+    }
+
+    async fn cancelling_ends_a_run_once_and_never_after_it_ended(world: World) {
+        let actor = Actor::token("kim");
+        let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        let cancelled = world.store.call_off(id, RunEvent::Cancelled, "by hand", &actor).await.expect("cancelled");
+        assert_eq!(cancelled.state, RunState::Cancelled);
+        let again = world.store.call_off(id, RunEvent::Cancelled, "again", &actor).await;
+        assert!(matches!(again, Err(StoreError::IllegalMove(_))), "{again:?}");
+        let nobody = RunId::new();
+        assert!(matches!(world.store.run(nobody).await, Err(StoreError::NoSuchRun { run }) if run == nobody));
+    }
+
+    async fn the_newest_earlier_run_with_weights_is_found(world: World) {
+        let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        let (claimed, lease) = world.claim().await.expect("a run");
+        let (key, artifact) = (Digest::of(b"key"), Digest::of(b"weights"));
+        let without = Run { run_key: Some(key.clone()), ..claimed };
+        world.store.record_run(&lease, &without, None).await.expect("recorded");
+        let with = Run { artifact: Some(artifact), ..without };
+        world.store.record_run(&lease, &with, None).await.expect("recorded");
+        let later = Run { id: RunId::new(), ..run("a", '2', 5) };
+        let earlier = world.store.earlier_with_key(&later).await.expect("asked").expect("an earlier run");
+        assert_eq!(earlier.id, id);
+        assert_eq!(world.store.earlier_with_key(&earlier).await.expect("asked"), None);
+    }
+
+    async fn a_log_is_read_from_any_line_on(world: World) {
+        let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        for line in ["one", "two", "three"] {
+            world.store.append_log(id, line).await.expect("written");
+        }
+        let lines = world.store.log(id, 1, 10).await.expect("read");
+        let lines: Vec<(u64, &str)> = lines.iter().map(|line| (line.number, line.line.as_str())).collect();
+        assert_eq!(lines, [(2, "two"), (3, "three")]);
+    }
+
+    async fn runs_are_listed_by_what_is_asked_for_page_by_page(world: World) {
+        let other = Run { source: name("other"), ..run("a", '3', 9) };
+        world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0), run("c", '2', 4), other]).await;
+        let names = async |filter: RunFilter| {
+            let runs = world.store.runs(&filter, 10).await.expect("runs");
+            runs.iter().map(|run| run.model.clone()).collect::<Vec<_>>()
+        };
+        let of_models = RunFilter { source: Some(name("models")), ..RunFilter::default() };
+        assert_eq!(names(of_models.clone()).await, ["c", "b", "a"]);
+        assert_eq!(names(RunFilter { model: Some("a".to_owned()), ..RunFilter::default() }).await.len(), 2);
+        assert_eq!(names(RunFilter { head: Some(sha('1')), ..of_models.clone() }).await, ["b", "a"]);
+        assert!(names(RunFilter { state: Some(RunState::Done), ..RunFilter::default() }).await.is_empty());
+        assert!(names(RunFilter { stalled: Some(true), ..RunFilter::default() }).await.is_empty());
+        let first = world.store.runs(&of_models, 1).await.expect("runs").remove(0);
+        let before = Some(RunCursor { created_at: first.created_at, id: first.id });
+        assert_eq!(names(RunFilter { before, ..of_models }).await, ["b", "a"]);
+    }
+
+    async fn runs_are_counted_by_where_they_stand(world: World) {
+        world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0), run("c", '1', 0)]).await;
+        let id = world.open("d-2", vec![run("a", '2', 1)]).await[0];
+        world.store.call_off(id, RunEvent::Cancelled, "by hand", &Actor::anyone()).await.expect("cancelled");
+        let mut counts = world.store.runs_by_state().await.expect("counted");
+        counts.sort_by_key(|(state, _)| state.as_str());
+        assert_eq!(counts, [(RunState::Cancelled, 1), (RunState::Queued, 2), (RunState::Superseded, 1)]);
+        assert!(world.store.longest_waiting(Timestamp::now()).await.expect("asked").is_some());
+        world.store.check_writable().await.expect("writable");
+    }
+}

@@ -1,0 +1,207 @@
+//! Uses of test sets are counted once for each question, whoever asks, and by what is in the rows.
+
+use slipway_contract::Digest;
+
+use super::{World, name, on_both_databases};
+use crate::{NewUse, Store};
+use slipway_domain::{PartWear, RowsEnd, RunId, SourceName, Wear};
+
+/// A use of rows by a run.
+struct Asked {
+    run: RunId,
+    source: SourceName,
+    set: Digest,
+    rows: Vec<u64>,
+    question: Digest,
+    candidate: Digest,
+    figures: bool,
+}
+
+impl Asked {
+    fn new(question: &str, rows: &[u64]) -> Self {
+        let mut sorted = rows.to_vec();
+        sorted.sort_unstable();
+        let set = Digest::of(format!("{sorted:?}").as_bytes());
+        let (run, question) = (RunId::new(), Digest::of(question.as_bytes()));
+        let candidate = question.clone();
+        Self { run, source: name("models"), set, rows: rows.to_vec(), question, candidate, figures: true }
+    }
+
+    /// The same candidate as another asks about.
+    fn about(self, other: &Self) -> Self {
+        Self { candidate: other.candidate.clone(), ..self }
+    }
+
+    fn of_model<'a>(&'a self, model: &'a str) -> NewUse<'a> {
+        let Self { run, source, set, rows, question, candidate, figures } = self;
+        NewUse { run: *run, source, model, set, rows, question, candidate, figures: *figures }
+    }
+
+    async fn noted(&self, store: &Store) -> Wear {
+        store.record_use(&self.of_model("churn")).await.expect("noted")
+    }
+}
+
+fn uses(wear: &Wear) -> Vec<u32> {
+    wear.parts.iter().map(|part| part.uses).collect()
+}
+
+on_both_databases! {
+    async fn each_question_is_one_use_whichever_run_asks_and_however_often(world: World) {
+        let first = Asked::new("first", &[1, 2, 3]);
+        assert_eq!(uses(&first.noted(&world.store).await), [0]);
+        assert_eq!(uses(&first.noted(&world.store).await), [0], "a step that is done again");
+        let other = world.another().await;
+        assert_eq!(uses(&first.noted(&other).await), [0], "another server that takes the run over");
+        other.close().await;
+        let second = Asked::new("second", &[1, 2, 3]);
+        assert_eq!(uses(&second.noted(&world.store).await), [1]);
+        let again = Asked::new("first", &[1, 2, 3]);
+        assert_eq!(uses(&again.noted(&world.store).await), [0], "another run that asks the same");
+        assert_eq!(uses(&Asked::new("third", &[1, 2, 3]).noted(&world.store).await), [2]);
+        let world = world.reopened().await;
+        assert_eq!(uses(&second.noted(&world.store).await), [1], "after a restart");
+        assert_eq!(uses(&Asked::new("fourth", &[1, 2, 3]).noted(&world.store).await), [3]);
+    }
+
+    async fn a_set_is_known_by_what_is_in_its_rows_and_added_rows_are_fresh(world: World) {
+        Asked::new("first", &[1, 2, 3]).noted(&world.store).await;
+        assert_eq!(uses(&Asked::new("second", &[3, 1, 2]).noted(&world.store).await), [1], "in another order");
+        let added = Asked::new("third", &[9, 1, 8, 2, 3]).noted(&world.store).await;
+        assert_eq!(added.of_row, [0, 1, 0, 1, 1]);
+        assert_eq!(uses(&added), [0, 2]);
+        // Some of the old rows alone are as old as all of them.
+        assert_eq!(uses(&Asked::new("fourth", &[2]).noted(&world.store).await), [3]);
+        assert_eq!(uses(&Asked::new("fifth", &[8]).noted(&world.store).await), [1]);
+        let fresh = Asked::new("sixth", &[70, 71, 70]).noted(&world.store).await;
+        assert_eq!((uses(&fresh), fresh.of_row), (vec![0], vec![0, 0, 0]));
+    }
+
+    async fn models_and_sources_wear_their_own_test_sets(world: World) {
+        let first = Asked::new("first", &[1, 2]);
+        first.noted(&world.store).await;
+        let of_model = world.store.record_use(&Asked::new("second", &[1, 2]).of_model("fraud")).await.expect("noted");
+        assert_eq!(uses(&of_model), [0]);
+        let elsewhere = Asked { source: name("others"), ..Asked::new("third", &[1, 2]) };
+        assert_eq!(uses(&elsewhere.noted(&world.store).await), [0]);
+    }
+
+    async fn what_was_shown_and_what_passed_is_remembered_and_rows_are_used_up_for_good(world: World) {
+        let rows = [u64::MAX, 0, 7];
+        let first = Asked { figures: false, ..Asked::new("first", &rows) };
+        let part = first.noted(&world.store).await.parts[0].part;
+        world.store.settle_use(&first.of_model("churn"), true, &[]).await.expect("settled");
+        let seen = Asked::new("second", &rows).noted(&world.store).await;
+        assert_eq!(seen.parts, [PartWear { part, uses: 1, figures: false, passed: true, retired: false }]);
+        let seen = Asked::new("third", &rows).noted(&world.store).await;
+        assert_eq!(seen.parts, [PartWear { part, uses: 2, figures: true, passed: true, retired: false }]);
+        let is_used_up = async |set: &Digest| world.store.is_used_up(&name("models"), "churn", set).await.expect("asked");
+        assert!(!is_used_up(&first.set).await);
+        let end = RowsEnd { part, but_for_candidate: false };
+        world.store.settle_use(&first.of_model("churn"), true, &[end]).await.expect("settled");
+        assert!(is_used_up(&first.set).await);
+        let more = Asked::new("fourth", &[0, 7, 8]);
+        more.noted(&world.store).await;
+        assert!(!is_used_up(&more.set).await && !is_used_up(&Digest::of(b"unknown")).await);
+    }
+
+    async fn rows_that_are_used_up_are_told_so_to_every_later_question_and_to_no_earlier_one(world: World) {
+        let rows = [4, 5, 6];
+        let retired = |wear: &Wear| wear.parts[0].retired;
+        let (early, last) = (Asked::new("early", &rows), Asked::new("last", &rows));
+        early.noted(&world.store).await;
+        let part = last.noted(&world.store).await.parts[0].part;
+        let end = RowsEnd { part, but_for_candidate: false };
+        world.store.settle_use(&last.of_model("churn"), false, &[end]).await.expect("settled");
+        assert!(!retired(&last.noted(&world.store).await), "a step that is done again");
+        assert!(!retired(&early.noted(&world.store).await), "a question that was asked before");
+        assert!(retired(&Asked::new("later", &rows).noted(&world.store).await));
+        assert!(retired(&Asked::new("about the same", &rows).about(&last).noted(&world.store).await));
+        let world = world.reopened().await;
+        let added = Asked::new("with added rows", &[4, 7]).noted(&world.store).await;
+        assert_eq!(added.parts.iter().map(|part| part.retired).collect::<Vec<_>>(), [true, false]);
+    }
+
+    async fn a_pass_uses_rows_up_for_every_candidate_but_its_own(world: World) {
+        let rows = [1, 2];
+        let staging = Asked::new("in staging", &rows);
+        let part = staging.noted(&world.store).await.parts[0].part;
+        let but = RowsEnd { part, but_for_candidate: true };
+        world.store.settle_use(&staging.of_model("churn"), true, &[but]).await.expect("settled");
+        let other = Asked::new("another candidate", &rows).noted(&world.store).await.parts[0];
+        assert!(other.retired && other.passed, "{other:?}");
+        let production = Asked::new("in production", &rows).about(&staging);
+        let seen = production.noted(&world.store).await.parts[0];
+        assert_eq!((seen.retired, seen.passed, seen.uses), (false, false, 2), "{seen:?}");
+        assert!(world.store.is_used_up(&name("models"), "churn", &staging.set).await.expect("asked"));
+        // The last use that is allowed ends them for that candidate too, and a step that is done again is still that use.
+        let all = RowsEnd { part, but_for_candidate: false };
+        world.store.settle_use(&production.of_model("churn"), true, &[all, but]).await.expect("settled");
+        assert!(!production.noted(&world.store).await.parts[0].retired);
+        let again = Asked::new("after the champion moved", &rows).about(&staging).noted(&world.store).await.parts[0];
+        assert!(again.retired, "{again:?}");
+    }
+
+    async fn sets_whose_rows_are_not_told_apart_are_known_as_a_whole(world: World) {
+        let whole = |question: &str, set: &[u8]| Asked { set: Digest::of(set), ..Asked::new(question, &[]) };
+        assert_eq!(uses(&whole("first", b"files").noted(&world.store).await), [0]);
+        assert_eq!(uses(&whole("second", b"files").noted(&world.store).await), [1]);
+        assert_eq!(uses(&whole("third", b"other files").noted(&world.store).await), [0]);
+    }
+
+    async fn two_servers_that_count_at_once_give_each_use_its_own_place(world: World) {
+        let other = world.another().await;
+        let questions: Vec<Asked> = (0..8).map(|number| Asked::new(&number.to_string(), &[1, 2, 3])).collect();
+        let noted = async |store: &Store, asked: &[Asked]| {
+            let mut counts = Vec::new();
+            for asked in asked {
+                counts.extend(uses(&asked.noted(store).await));
+            }
+            counts
+        };
+        let (ours, theirs) = tokio::join!(noted(&world.store, &questions[..4]), noted(&other, &questions[4..]));
+        let mut counts = [ours, theirs].concat();
+        counts.sort_unstable();
+        assert_eq!(counts, [0, 1, 2, 3, 4, 5, 6, 7]);
+        other.close().await;
+    }
+
+    async fn rows_that_another_server_adds_after_the_look_are_seen_before_any_are_added(world: World) {
+        let (ours, theirs) = (Asked::new("ours", &[1, 2, 3]), Asked::new("theirs", &[2, 3, 4]));
+        let look = world.store.look_up_rows(&ours.of_model("churn")).await.expect("looked up");
+        let other = world.another().await;
+        theirs.noted(&other).await;
+        let stale = world.store.record_use_after(look, &ours.of_model("churn")).await.expect("asked");
+        assert_eq!(stale, None);
+        assert_eq!(uses(&Asked::new("after it", &[4]).noted(&world.store).await), [1], "nothing was noted");
+        let wear = ours.noted(&world.store).await;
+        assert_eq!((uses(&wear), wear.of_row), (vec![0, 2], vec![0, 1, 1]));
+        // The same set, added by another server meanwhile.
+        let again = Asked::new("again", &[7, 8]);
+        let look = world.store.look_up_rows(&again.of_model("churn")).await.expect("looked up");
+        Asked::new("before it", &[8, 7]).noted(&other).await;
+        let stale = world.store.record_use_after(look, &again.of_model("churn")).await.expect("asked");
+        assert_eq!(stale, None);
+        assert_eq!(uses(&again.noted(&world.store).await), [1]);
+        // A set that is known needs no second look, whatever is added.
+        let look = world.store.look_up_rows(&again.of_model("churn")).await.expect("looked up");
+        Asked::new("elsewhere", &[100]).noted(&other).await;
+        let noted = world.store.record_use_after(look, &again.of_model("churn")).await.expect("asked");
+        assert_eq!(noted.map(|wear| uses(&wear)), Some(vec![1]));
+        other.close().await;
+    }
+
+    async fn tables_without_test_sets_are_brought_to_the_version_that_counts_them(world: World) {
+        for undo in [
+            "DROP TABLE test_set_uses", "DROP TABLE test_set_parts", "DROP TABLE test_rows",
+            "DROP TABLE test_row_ends",
+            "DELETE FROM _sqlx_migrations WHERE version = 15",
+        ] {
+            world.tamper(undo).await;
+        }
+        let runs = world.open("d-1", vec![super::run("m/slipway.yaml", '1', 1)]).await;
+        let world = world.reopened().await;
+        assert_eq!(world.store.run(runs[0]).await.expect("kept").id, runs[0]);
+        assert_eq!(uses(&Asked::new("first", &[1]).noted(&world.store).await), [0]);
+    }
+}

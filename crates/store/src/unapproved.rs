@@ -1,0 +1,58 @@
+//! Revisions of changes from forks that nobody approved yet. What a delivery said of them is only where to look: which
+//! commit is judged is read from git when somebody approves it.
+
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::{count_of, stored};
+use super::written::text;
+use super::{Store, StoreError};
+use slipway_domain::{ChangeHead, CommitSha, SourceName};
+
+impl Store {
+    /// Notes that a revision of a change waits for somebody's approval.
+    pub async fn note_unapproved(
+        &self,
+        source: &SourceName,
+        change: &ChangeHead,
+        head: &CommitSha,
+    ) -> Result<(), StoreError> {
+        let insert = "INSERT INTO unapproved (source, change_id, head, reference) VALUES ($1, $2, $3, $4)
+                      ON CONFLICT (source, change_id, head) DO UPDATE SET reference = $4";
+        let insert = sqlx::query(insert).bind(source.as_str().to_owned()).bind(stored(change.number));
+        let insert = insert.bind(head.to_string()).bind(text(&*change.reference));
+        insert.execute(&self.database.pool).await?;
+        Ok(())
+    }
+
+    /// What waits for an approval of the change of this number: at this revision, if something does, or else at another.
+    pub async fn unapproved_change(
+        &self,
+        source: &SourceName,
+        number: u64,
+        head: &CommitSha,
+    ) -> Result<Option<ChangeHead>, StoreError> {
+        let select = "SELECT change_id, reference FROM unapproved WHERE source = $1 AND change_id = $2
+                      ORDER BY CASE WHEN head = $3 THEN 0 ELSE 1 END, head LIMIT 1";
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(head.to_string());
+        select.fetch_optional(&self.database.pool).await?.as_ref().map(read).transpose()
+    }
+
+    /// The change that waits for an approval of this revision, if one does.
+    pub async fn unapproved_at(&self, source: &SourceName, head: &CommitSha) -> Result<Option<ChangeHead>, StoreError> {
+        let select = "SELECT change_id, reference FROM unapproved WHERE source = $1 AND head = $2
+                      ORDER BY change_id LIMIT 1";
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string());
+        select.fetch_optional(&self.database.pool).await?.as_ref().map(read).transpose()
+    }
+}
+
+/// Nothing of a change that was closed waits any more.
+pub(super) async fn forget(connection: &mut AnyConnection, source: &SourceName, change: u64) -> Result<(), StoreError> {
+    let delete = sqlx::query("DELETE FROM unapproved WHERE source = $1 AND change_id = $2");
+    delete.bind(source.as_str().to_owned()).bind(stored(change)).execute(connection).await?;
+    Ok(())
+}
+
+fn read(row: &sqlx::any::AnyRow) -> Result<ChangeHead, StoreError> {
+    Ok(ChangeHead { number: count_of(row, "change_id")?, reference: row.try_get("reference")?, fork: true })
+}

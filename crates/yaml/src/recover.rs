@@ -1,0 +1,293 @@
+//! Finds all mistakes of a document: each is mended by a guess, so that what follows it can be read as well.
+
+use std::collections::HashSet;
+
+use serde::de::DeserializeOwned;
+
+use slipway_domain::Diagnostic;
+
+use super::draft::Draft;
+use super::path::{Path, Segment};
+use super::read::{Slip, deserialize, duplicate, explain, one_document, read, written_out};
+use super::tree::Tree;
+
+/// Mistakes that are looked for in one document: each costs reading it once more.
+const MOST_MISTAKES: usize = 50;
+/// The largest text that is read more than once, in bytes. No person writes a larger one.
+const LARGEST_MENDED: usize = 64 << 10;
+
+/// What was read of a document.
+#[derive(Debug)]
+pub struct Recovered<T> {
+    /// The value, with guesses where there are mistakes; `None` if none could be made.
+    pub value: Option<T>,
+    /// All mistakes, in the order in which they are met.
+    pub mistakes: Vec<Diagnostic>,
+    /// Where the value is a guess.
+    pub guesses: Guesses,
+}
+
+/// The places of a document where mistakes were mended by guesses: what is wrong there is no mistake of the author's.
+#[derive(Debug, Clone, Default)]
+pub struct Guesses(Vec<Path>);
+
+impl Guesses {
+    /// Whether the value at a path, a part of it, or what it is a part of is a guess.
+    pub fn touch(&self, path: &str) -> bool {
+        path.parse().is_ok_and(|path| self.are_related_to(&path))
+    }
+
+    fn are_related_to(&self, path: &Path) -> bool {
+        let starts = |long: &Path, short: &Path| long.segments().starts_with(short.segments());
+        self.0.iter().any(|guess| starts(path, guess) || starts(guess, path))
+    }
+}
+
+/// Reads exactly one document as [`read`](super::read) does, and goes on after a mistake. `sample` is a sound document, from which
+/// guesses are taken.
+pub fn read_all<T: DeserializeOwned>(file: &str, text: &str, sample: &str) -> Recovered<T> {
+    let nothing = |mistake| Recovered { value: None, mistakes: vec![mistake], guesses: Guesses::default() };
+    let tree = match Tree::parse(file, text).and_then(|tree| one_document(file, &tree).map(|()| tree)) {
+        Ok(tree) => tree,
+        Err(mistake) => return nothing(mistake),
+    };
+    let duplicates = tree.duplicate_keys(0);
+    let merges = tree.wrong_merges(file);
+    if duplicates.is_empty()
+        && merges.is_empty()
+        && let Ok(value) = deserialize(&written_out(&tree, text))
+    {
+        return Recovered { value: Some(value), mistakes: Vec::new(), guesses: Guesses::default() };
+    }
+    if text.len() > LARGEST_MENDED {
+        return match read(file, text) {
+            Ok(value) => Recovered { value: Some(value), mistakes: Vec::new(), guesses: Guesses::default() },
+            Err(mistake) => nothing(mistake),
+        };
+    }
+    let has_duplicates = !duplicates.is_empty();
+    let duplicates = duplicates.into_iter().map(|(earlier, again)| duplicate(file, &tree, earlier, again));
+    let mistakes = duplicates.chain(merges).collect();
+    let sample = Tree::parse("sample", sample).map_or_else(|_| Draft::Mapping(Vec::new()), |tree| Draft::of(&tree));
+    let mending =
+        Mending { draft: Draft::of(&tree), sample, mistakes, guesses: Guesses::default(), mended: HashSet::new() };
+    mending.read(file, &tree, has_duplicates)
+}
+
+/// A document on its way to one that can be read.
+struct Mending {
+    draft: Draft,
+    sample: Draft,
+    mistakes: Vec<Diagnostic>,
+    guesses: Guesses,
+    /// Values that were replaced, so that the same is not tried twice.
+    mended: HashSet<Path>,
+}
+
+impl Mending {
+    fn read<T: DeserializeOwned>(mut self, file: &str, tree: &Tree, has_duplicates: bool) -> Recovered<T> {
+        let mut value = None;
+        for _ in 0..MOST_MISTAKES {
+            match deserialize(&self.draft.text()) {
+                Ok(read) => {
+                    value = Some(read);
+                    break;
+                }
+                Err((path, error)) => {
+                    // Of keys that are written twice it is not known which one is meant.
+                    let is_known = !has_duplicates || tree.leads_to(0, &path);
+                    let (mistake, slip) = explain(file, tree, &path, &error);
+                    let mended = if is_known { self.mend(mistake, slip) } else { self.replace(path) };
+                    if !mended {
+                        break;
+                    }
+                }
+            }
+        }
+        Recovered { value, mistakes: self.mistakes, guesses: self.guesses }
+    }
+
+    /// Notes a mistake unless an earlier guess led to it, and mends it. Whether it could.
+    fn mend(&mut self, mistake: Diagnostic, slip: Slip) -> bool {
+        match slip {
+            Slip::Key { start, meant } => {
+                if !self.mistakes.contains(&mistake) {
+                    self.mistakes.push(mistake);
+                }
+                if let Some(meant) = meant
+                    && let Some(Segment::Key(name)) = meant.segments().last()
+                    && self.draft.rename_key(start, name)
+                {
+                    self.guesses.0.push(meant);
+                    return true;
+                }
+                self.draft.remove_key(start)
+            }
+            Slip::Missing(mapping, name) => {
+                let key = mapping.then(Segment::Key(name));
+                if self.guesses.0.contains(&key) {
+                    return self.replace(mapping);
+                }
+                self.mistakes.push(mistake);
+                let guess = self.sample.at(&key).cloned();
+                self.guesses.0.push(key.clone());
+                match guess {
+                    Some(guess) => self.draft.put(&key, guess),
+                    None => self.replace(mapping),
+                }
+            }
+            Slip::Value(path) => {
+                // What an alias repeats is wrong once.
+                if !self.guesses.are_related_to(&path) && !self.mistakes.contains(&mistake) {
+                    self.mistakes.push(mistake);
+                }
+                self.replace(path)
+            }
+            Slip::Text => {
+                if self.mistakes.is_empty() {
+                    self.mistakes.push(mistake);
+                }
+                false
+            }
+        }
+    }
+
+    /// Puts a guess in the place of a value, or of what it is a part of.
+    fn replace(&mut self, path: Path) -> bool {
+        let mut path = path;
+        loop {
+            self.guesses.0.push(path.clone());
+            if self.mended.insert(path.clone()) {
+                let guess = self.sample.at(&path).cloned();
+                if guess.is_some_and(|guess| self.draft.put(&path, guess)) || self.draft.remove(&path) {
+                    return true;
+                }
+            }
+            let Some((_, above)) = path.segments().split_last() else { return false };
+            path = above.iter().cloned().fold(Path::root(), |path, segment| path.then(segment));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Model {
+        name: String,
+        epochs: u32,
+        batch: u32,
+        #[serde(default)]
+        rate: Option<f64>,
+        data: Data,
+        layers: Vec<Layer>,
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "format", rename_all = "snake_case", deny_unknown_fields)]
+    enum Data {
+        Csv { file: String },
+        Idx { labels: String },
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Layer {
+        Relu,
+        Linear(u32),
+    }
+
+    const SAMPLE: &str = "name: x\nepochs: 1\nbatch: 1\ndata: {format: csv, file: x}\nlayers: [{linear: 2}]\n";
+
+    fn told(text: &str) -> (Option<Model>, Vec<String>) {
+        let Recovered { value, mistakes, .. } = read_all("slipway.yaml", text, SAMPLE);
+        (
+            value,
+            mistakes.iter().map(|mistake| mistake.to_string().lines().next().unwrap_or_default().to_owned()).collect(),
+        )
+    }
+
+    #[test]
+    fn all_mistakes_are_found_each_at_its_place() {
+        let (value, mistakes) = told(
+            "name: 2024\nepocs: 4\nbatch: many\nrate: fast\ncolour: red\ndata: {format: csv, file: [a]}\n\
+             layers:\n  - relu\n  - liner: 3\n  - linear: wide\nlabels: {a: b}\n",
+        );
+        assert_eq!(
+            mistakes,
+            [
+                "slipway.yaml:2:1: unknown key `epocs`, expected one of `name`, `epochs`, `batch`, `rate`, `data`, `layers`, \
+                 `labels`",
+                "slipway.yaml:3:8: expected a whole number, not negative, for `batch`, came the text `many`",
+                "slipway.yaml:4:7: expected a number for `rate`, came the text `fast`",
+                "slipway.yaml:5:1: unknown key `colour`, expected one of `name`, `epochs`, `batch`, `rate`, `data`, `layers`, \
+                 `labels`",
+                "slipway.yaml:6:27: expected a text for `data.file`, came a list",
+                "slipway.yaml:9:5: unknown key `liner`, expected one of `relu`, `linear`",
+                "slipway.yaml:10:13: expected a whole number, not negative, for `layers[2].linear`, came the text `wide`",
+            ]
+        );
+        let value = value.expect("a guess");
+        assert_eq!((&*value.name, value.epochs, value.layers.len()), ("2024", 4, 3));
+        assert_eq!(value.layers[0], Layer::Relu);
+        assert!(value.rate.is_none() && value.batch == 1 && value.labels.len() == 1);
+        assert!(matches!(value.data, Data::Csv { file } if file == "x"));
+    }
+
+    #[test]
+    fn a_mistake_is_told_once_and_not_for_what_follows_from_it() {
+        let (value, mistakes) = told("name: x\nbatch: 1\ndata: {format: parquet, rows: 3}\nlayers: 7\n");
+        let expected = [
+            "slipway.yaml:3:16: unknown value `parquet`",
+            "slipway.yaml:4:9: expected a list",
+            "slipway.yaml:1:1: missing key `epochs`",
+        ];
+        assert_eq!(mistakes.len(), expected.len(), "{mistakes:?}");
+        for (mistake, expected) in mistakes.iter().zip(expected) {
+            assert!(mistake.starts_with(expected), "expected `{expected}`, came `{mistake}`");
+        }
+        assert!(value.is_some());
+    }
+
+    #[test]
+    fn every_key_that_is_written_twice_is_told_beside_the_others() {
+        let (_, mistakes) =
+            told("name: x\nname: y\nepochs: e\nbatch: b\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n");
+        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+        assert!(mistakes[0].contains("duplicate key `name`") && mistakes[1].contains("duplicate key `batch`"));
+        assert!(mistakes[2].starts_with("slipway.yaml:3:9:"), "{mistakes:?}");
+        let Data::Idx { labels } =
+            told("name: x\nepochs: 1\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n").0.expect("sound").data
+        else {
+            panic!("another format")
+        };
+        assert_eq!(labels, "l");
+    }
+
+    #[test]
+    fn a_text_larger_than_people_write_is_read_once() {
+        let labels: Vec<String> = (0..4_000).map(|number| format!("  label{number}: value")).collect();
+        let labels = labels.join("\n");
+        let text =
+            format!("name: x\nepochs: a\nbatch: b\ndata: {{format: idx, labels: l}}\nlayers: []\nlabels:\n{labels}\n");
+        assert!(text.len() > LARGEST_MENDED);
+        assert_eq!(told(&text).1.len(), 1);
+        assert!(told(&text.replace("epochs: a", "epochs: 1").replace("batch: b", "batch: 2")).0.is_some());
+    }
+
+    #[test]
+    fn what_is_no_document_has_one_mistake() {
+        for text in ["", "a: [", "just a text", "[1, 2]", "a: 1\n---\nb: 2\n"] {
+            let (_, mistakes) = told(text);
+            assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
+        }
+    }
+}
