@@ -98,6 +98,34 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     list(&metadata["packages"]).iter().map(|package| (short(&package["name"]), of(package))).collect()
 }
 
+/// The packages as a picture: an arrow leads from a package to what it depends on. What follows from other arrows is left out.
+fn picture(dependencies: &BTreeMap<String, BTreeSet<String>>) -> String {
+    let shown = |name: &str| if name.is_empty() { "slipway".to_owned() } else { name.to_owned() };
+    let ours = |package: &str| -> BTreeSet<&String> {
+        dependencies[package].iter().filter(|name| dependencies.contains_key(*name)).collect()
+    };
+    let mut lines = vec!["```mermaid".to_owned(), "flowchart LR".to_owned()];
+    for package in dependencies.keys() {
+        let direct = ours(package);
+        let follows = |name: &String| direct.iter().any(|other| *other != name && ours(other).contains(name));
+        lines.extend(
+            direct.iter().filter(|name| !follows(name)).map(|name| format!("  {} --> {}", shown(package), shown(name))),
+        );
+    }
+    lines.push("```".to_owned());
+    lines.join("\n")
+}
+
+#[test]
+fn the_picture_of_the_packages_is_current() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("a page");
+    let between = |text: &str| {
+        Some(text.split_once("<!-- packages: begin -->\n")?.1.split_once("\n<!-- packages: end -->")?.0.to_owned())
+    };
+    let picture = picture(&dependencies());
+    assert_eq!(between(&page), Some(picture.clone()), "ARCHITECTURE.md: put this between the marks:\n{picture}");
+}
+
 #[test]
 fn packages_depend_only_on_what_their_row_names() {
     let dependencies = dependencies();

@@ -24,7 +24,7 @@ fn run_on_a_small_disk(inner: &str) -> bool {
     let script = "mount -t tmpfs -o size=1m tmpfs \"$SLIPWAY_TEST_DISK\" || exit 77; exec \"$0\" --ignored --exact \"$1\" --nocapture";
     let program = std::env::current_exe().unwrap();
     let mut command = Command::new("unshare");
-    command.args(flags).args(["bash", "-c", script]).arg(program).arg(format!("git::tests::disk::{inner}"));
+    command.args(flags).args(["bash", "-c", script]).arg(program).arg(format!("tests::disk::{inner}"));
     let Ok(output) = command.env(PLACE, folder.path()).output() else { return false };
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     if !output.status.success() && !said.contains("running 1 test") {

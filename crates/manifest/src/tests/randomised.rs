@@ -1,6 +1,6 @@
 //! Mutations of the corpus: whatever becomes of a file, an edit changes what it names, or refuses.
 //!
-//! The same numbers come every time. More of them: `SLIPWAY_ROUNDS=1000000 cargo test -p slipway --lib randomised`.
+//! The same numbers come every time. More of them: `SLIPWAY_ROUNDS=1000000 cargo test -p slipway-manifest randomised`.
 
 use std::borrow::Cow;
 
