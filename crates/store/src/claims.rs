@@ -37,6 +37,9 @@ pub struct Claim {
 /// One run that is not at its promotion: of the source with the highest priority waiting, among those the one with the fewest runs held, among those
 /// the one that was served longest ago. Within a source: by priority, then by age; within a lane strictly by age. What this
 /// program cannot read, or in a state it does not know, is passed over and holds up nobody.
+///
+/// Two conditions are written so that no index but `runs_waiting` and `runs_ahead_in_a_lane` answers them: the state is made an
+/// expression, and `active + 0` is the condition of the second index alone.
 const CLAIM: [&str; 2] = [
     "UPDATE runs SET lease = $1, lease_until = $2, lease_set_at = $3 WHERE id = (
          SELECT next.id FROM queues
@@ -46,13 +49,13 @@ const CLAIM: [&str; 2] = [
          JOIN runs AS next ON next.id = (
              SELECT due.id FROM runs AS due
              WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
-               AND due.state IN ('queued', 'training', 'evaluating', 'gating', 'publishing')
+               AND due.state || '' IN ('queued', 'training', 'evaluating', 'gating', 'publishing')
                AND READABLE due.id
                AND ($7 IS NULL OR $7 LIKE '%,' || due.environment || ',%')
                AND (due.due_at <= $3 OR due.due_set_at > $4)
                AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_set_at > $4)
                AND NOT EXISTS (SELECT 1 FROM runs AS older
-                               WHERE older.lane = due.lane AND older.active = 1 AND older.stalled = 0
+                               WHERE older.lane = due.lane AND older.active + 0 = 1 AND older.stalled = 0
                                  AND older.state <> 'waiting' AND READABLE older.id
                                  AND (older.created_at, older.id) < (due.created_at, due.id))
              ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
@@ -119,6 +122,7 @@ impl Store {
         let now = millis(claim.now);
         let mut transaction = self.database.begin().await?;
         self.database.take_turn(&mut transaction, Turn::Claim).await?;
+        self.database.read_in_order(&mut transaction).await?;
         let row = sqlx::query(statement)
             .bind(token.clone())
             .bind(millis(claim.now + claim.hold_for))

@@ -175,6 +175,21 @@ impl Database {
         Ok(())
     }
 
+    /// Has this transaction read rows in the order of an index, one table for each row of the other, instead of reading all of
+    /// them and sorting or hashing. PostgreSQL decides that by statistics, which are older than the rows when many runs begin
+    /// at once, and by prepared statements whose values it does not look at: it then reads every waiting run for each claim.
+    /// Compilation of statements is switched off because the costs of what is forbidden would call for it. SQLite reads so
+    /// anyway.
+    pub(super) async fn read_in_order(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        if self.dialect == Dialect::Postgres {
+            let others = "SELECT set_config(name, 'off', true) FROM unnest(ARRAY[
+                              'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_seqscan', 'enable_sort',
+                              'jit']) AS name";
+            sqlx::query(others).execute(connection).await?;
+        }
+        Ok(())
+    }
+
     /// Ends a `SELECT` whose rows nobody else may change until the transaction ends. SQLite has one writer anyway.
     pub(super) fn locked(&self) -> &'static str {
         match self.dialect {

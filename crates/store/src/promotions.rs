@@ -76,6 +76,7 @@ impl Store {
         let token = uuid::Uuid::now_v7().to_string();
         let now = millis(claim.now);
         let mut transaction = self.database.begin().await?;
+        self.database.read_in_order(&mut transaction).await?;
         let rows = sqlx::query(take)
             .bind(token.clone())
             .bind(millis(claim.now + claim.hold_for))

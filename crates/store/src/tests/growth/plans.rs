@@ -14,16 +14,23 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::calls;
 use super::rows::fill;
-use crate::tests::{HOLD, World, postgres};
-use crate::{PostgresUrl, Settings};
+use crate::tests::{HOLD, World, name, postgres};
+use crate::{Claim, PostgresUrl, Settings};
+use jiff::Timestamp;
+use slipway_domain::RunState;
 
 /// The span in which statements are noted.
 const NOTED: &str = "statements of this test";
 /// Rows that a call may read on PostgreSQL, entries of indexes included. Pages have 50 rows.
 const MOST_READ: i64 = 1_000;
 
+/// Claims made one after the other.
+const CLAIMS: i64 = 20;
+/// Rows that a claim may read on PostgreSQL. Some are versions of rows that were replaced.
+const MOST_READ_BY_A_CLAIM: i64 = 200;
+
 /// Indexes that hold only what waits or is under way: going through one of them is no scan of what gathers.
-const OF_WHAT_WAITS: [&str; 13] = [
+const OF_WHAT_WAITS: [&str; 14] = [
     "reports_behind",
     "reports_of_a_target",
     "deliveries_pending",
@@ -31,6 +38,7 @@ const OF_WHAT_WAITS: [&str; 13] = [
     "outbox_pending",
     "outbox_turns",
     "runs_active_of_a_lane",
+    "runs_ahead_in_a_lane",
     "runs_held",
     "runs_stalled",
     "runs_to_promote",
@@ -204,4 +212,34 @@ async fn no_call_on_postgres_reads_more_rows_because_there_are_more() {
         }
     }
     assert!(faults.is_empty(), "these calls read more than {MOST_READ} rows:\n{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn claims_on_postgres_read_few_rows_when_statistics_are_older_than_the_runs_that_wait() {
+    let Some(world) = World::on_postgres().await else { return };
+    fill(&world).await;
+    world.tamper("VACUUM ANALYZE").await;
+    let Settings::Postgres { url: PostgresUrl(url) } = &world.settings else { panic!("a store on PostgreSQL") };
+    let database = url.rsplit('/').next().expect("a name");
+    world.store.close().await;
+    for waiting in [
+        "UPDATE runs SET active = 1, state = 'queued' WHERE created_at % 10 = 1",
+        "ANALYZE",
+        "UPDATE runs SET active = 1, state = 'waiting' WHERE created_at % 10 = 3",
+    ] {
+        postgres().expect("a server").sql(database, waiting).expect("done");
+        let before = read_so_far(database);
+        let store = world.another().await;
+        // A statement that was prepared is planned without its values from the sixth time on.
+        for _ in 0..CLAIMS {
+            let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+            let (_, lease) = store.claim_run(claim).await.expect("claimed").expect("a run");
+            store.release_run(&lease, Timestamp::now()).await.expect("released");
+            let staging = name("staging");
+            store.claim_promotions(&staging, RunState::Waiting, claim, 1).await.expect("claimed");
+        }
+        store.close().await;
+        let read = read_so_far(database) - before;
+        assert!(read < CLAIMS * MOST_READ_BY_A_CLAIM, "{read} rows for {CLAIMS} claims after {waiting}");
+    }
 }
