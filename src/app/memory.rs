@@ -4,10 +4,14 @@
 /// Arenas that threads share.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const ARENAS: libc::c_int = 2;
-/// Blocks from this size on are mapped by themselves, and go back to the system when they are freed; so does what is free at
-/// the end of an arena. The C library raises both by itself unless they are set.
+/// Blocks from this size on are mapped by themselves, and go back to the system when they are freed. The C library raises it by
+/// itself unless it is set.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const BLOCK: libc::c_int = 256 << 10;
+const BLOCK: libc::c_int = 1 << 20;
+/// So much may be free at the end of an arena until it is given back at once: less would be asked for again under load, page by
+/// page. The rest goes back by [`give_back`].
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const FREE_AT_END: libc::c_int = 16 << 20;
 
 /// Has the process keep little of what it freed. Called once, before there are threads.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -17,7 +21,7 @@ pub fn keep_little_memory() {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, ARENAS);
         libc::mallopt(libc::M_MMAP_THRESHOLD, BLOCK);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, BLOCK);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, FREE_AT_END);
     }
 }
 
