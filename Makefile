@@ -57,7 +57,7 @@ test-faults: tools libtorch postgres ## a part of it: kills, outages, full disks
 	@$(MAKE) data DATA=digits
 	@$(MAKE) previous
 	@cargo build --workspace
-	@cargo test --package slipway --test it -- faults --nocapture
+	@cargo test --test it -- faults --nocapture
 
 .PHONY: previous
 previous: tools ## build the release before this one, for the test of rolling updates
@@ -94,8 +94,8 @@ test-contract: tools libtorch ## the tests of forges once more, each call held a
 	@python3 scripts/check_contract.py
 
 .PHONY: quick
-quick: ## unit tests of the controller and the contract: no libtorch, no servers
-	@cargo test --package slipway --lib --package slipway-contract
+quick: ## unit tests of the packages that need neither libtorch nor servers
+	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor)
 
 .PHONY: fuzz
 fuzz: tools ## fuzz every reader of bytes from outside, SECONDS=60 in all
@@ -112,9 +112,9 @@ docs: tools libtorch ## API documentation, warnings denied
 
 .PHONY: generate
 generate: ## write the generated files: schemas/, docs/cli.md and docs/openapi.json
-	@cargo run --quiet --package slipway -- generate schema
-	@cargo run --quiet --package slipway -- generate cli
-	@cargo run --quiet --package slipway -- generate openapi
+	@cargo run --quiet --bin slipway -- generate schema
+	@cargo run --quiet --bin slipway -- generate cli
+	@cargo run --quiet --bin slipway -- generate openapi
 
 .PHONY: bench-peers
 bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB; NumPy and scikit-learn; webhook and probot)
@@ -137,7 +137,7 @@ bench-train: build ## the demo's network through slipway and in PyTorch, in turn
 bench-intake: tools postgres libtorch ## deliveries beside webhook and probot, in turns; claims beside 100,000 runs (RECORD=1 writes docs/benchmarks.md)
 	@cargo build --release --workspace --bin slipway --bin slipway-bench-intake
 	@mkdir -p target/bench
-	@SLIPWAY_BENCH_CLAIMS=$(CURDIR)/target/bench/claims.json cargo test --release --quiet --workspace --lib -- \
+	@SLIPWAY_BENCH_CLAIMS=$(CURDIR)/target/bench/claims.json cargo test --release --quiet -p slipway-store --lib -- \
 		--ignored --nocapture claiming_a_run_beside
 	@target/release/slipway-bench-intake $(if $(RECORD),--record)
 

@@ -1,3 +1,3 @@
-//! The gate: reads evaluations, judges them by policies, and renders verdicts.
+#![doc = include_str!("../README.md")]
 pub mod evaluation;
 pub mod policy;

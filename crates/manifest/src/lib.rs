@@ -1,9 +1,4 @@
-//! Edits marked scalars of Kubernetes manifests; every other byte stays, or the edit is refused.
-//!
-//! A marker is a comment on the line of a scalar: `# {"slipway": "MODEL:FIELD"}`, with a `prefix` and a `suffix` where the
-//! scalar holds more than the value. [`markers`] lists them, [`set`] writes the
-//! values of one model into all of its places in a file. [`edit`](fn@edit) writes one value at a path or a mark, and
-//! [`edit_all`] many of them in many files, or none. Nothing here reads or writes files.
+#![doc = include_str!("../README.md")]
 
 mod addition;
 mod edit;

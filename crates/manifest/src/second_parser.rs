@@ -32,9 +32,7 @@ pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) ->
                 let at = error
                     .location()
                     .map_or(at, |location| Position { line: location.line(), column: location.column() });
-                let error = error.to_string();
-                let problem = error.split(" at line ").next().unwrap_or_default();
-                return Err(Refusal::unread_by_second_parser(file, at, problem));
+                return Err(Refusal::unread_by_second_parser(file, at, &problem_of(&error)));
             }
             (Ok(mut wanted), Ok(after)) => {
                 if is_edited && !agrees(&old.documents()[document], &wanted) {
@@ -49,10 +47,26 @@ pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) ->
                 }
             }
             (Err(_), Err(_)) => {}
+            (Ok(_), Err(error)) if is_behind(&error, old, splices, edited) => {
+                return Err(Refusal::unread_by_second_parser(file, at, &problem_of(&error)));
+            }
             _ => return Err(Refusal::guard(file, at, "a second parser reads only one of the two")),
         }
     }
     Ok(())
+}
+
+/// What the second parser says, without the place.
+fn problem_of(error: &serde_yaml::Error) -> String {
+    error.to_string().split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+/// Whether the second parser stumbles over bytes behind every change, which are those of the old text: such as a line of tabs,
+/// which it takes for part of a plain scalar and not behind a quoted one.
+fn is_behind(error: &serde_yaml::Error, old: &Tree, splices: &[Splice], edited: &str) -> bool {
+    let unchanged = splices.iter().map(|splice| old.text().len() - splice.span.end).min().unwrap_or_default();
+    let marked = edited.len() - edited.trim_start_matches('\u{feff}').len();
+    error.location().is_some_and(|location| location.index() + marked >= edited.len() - unchanged)
 }
 
 /// Every document as the second parser reads it, or one more than the expected number if there are more.
