@@ -43,7 +43,6 @@ test: tools libtorch ## every test: the real trainer and real git servers includ
 	@$(MAKE) data DATA=digits
 	@$(MAKE) postgres
 	@$(MAKE) gitea
-	@$(MAKE) forgejo
 	@$(MAKE) previous
 	@$(MAKE) tables
 	@echo "test: cargo test (several minutes the first time)"
@@ -75,6 +74,13 @@ gitea: ## make sure that the tests find a real Gitea, if Go is here to build it
 .PHONY: forgejo
 forgejo: ## make sure that the tests find a real Forgejo, if Go is here to build it
 	@scripts/fetch_forgejo.sh
+
+.PHONY: test-forgejo
+test-forgejo: tools libtorch ## the tests against a real Forgejo, which takes long to build
+	@$(MAKE) data DATA=digits
+	@$(MAKE) forgejo
+	@cargo build --workspace
+	@cargo test --test it -- --ignored forgejo
 
 .PHONY: tables
 tables: ## make sure that the tests find pandas, polars and pyarrow
@@ -111,10 +117,11 @@ docs: tools libtorch ## API documentation, warnings denied
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 .PHONY: generate
-generate: ## write the generated files: schemas/, docs/cli.md and docs/openapi.json
+generate: ## write what is generated: schemas/, docs/cli.md, docs/openapi.json, and parts of other pages
 	@cargo run --quiet --bin slipway -- generate schema
 	@cargo run --quiet --bin slipway -- generate cli
 	@cargo run --quiet --bin slipway -- generate openapi
+	@UPDATE_DOCS=1 cargo test --quiet --test it -- the_matrix_of_forges the_reference_of the_picture_of
 
 .PHONY: bench-peers
 bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB; NumPy and scikit-learn; webhook and probot)

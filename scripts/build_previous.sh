@@ -31,7 +31,9 @@ if [ -e "$built" ]; then
     trap 'mv -f "$previous/own" "$built"' EXIT
 fi
 # The whole workspace, so that dependencies have the features they have here; of it only the one program.
-CARGO_TARGET_DIR=$target cargo build --quiet --manifest-path "$previous/source/Cargo.toml" --workspace --bin slipway
+# Not optimised: it is compiled once and used by two tests.
+CARGO_TARGET_DIR=$target cargo --config 'profile.dev.package.slipway.opt-level=0' build --quiet \
+    --manifest-path "$previous/source/Cargo.toml" --workspace --bin slipway
 cp "$built" "$previous/slipway"
 rm -rf "$previous/source"
 echo $commit >"$previous/commit"

@@ -144,8 +144,10 @@ fn catalog() -> Value {
 /// Every command's help, a section each.
 fn describe(mut command: clap::Command) -> String {
     command.build();
-    let mut sections =
-        vec!["# The command line\n\nMade by `slipway generate cli`; the exit codes stand in README.md.\n".to_owned()];
+    let mut sections = vec![
+        "# The command line\n\nMade by `slipway generate cli`; docs/troubleshooting.md lists the exit codes.\n"
+            .to_owned(),
+    ];
     let name = command.get_name().to_owned();
     add_command(&mut sections, &mut command, &name);
     sections.join("\n")

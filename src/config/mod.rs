@@ -181,7 +181,8 @@ pub fn check(path: &Path) -> Vec<Diagnostic> {
 fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     let name = path.display().to_string();
     let unreadable = |error: std::io::Error| {
-        let help = "`slipway serve --config FILE` needs the server's settings; README.md shows the smallest that work";
+        let help =
+            "`slipway serve --config FILE` needs the server's settings; docs/adoption.md shows the smallest that work";
         vec![Diagnostic::new(&name, format!("the file cannot be read: {error}")).help(help)]
     };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::documentation::is_current;
 use crate::support::each_source;
 
 /// `(package, the packages of this workspace that it may depend on)`. Cargo refuses what a package does not name; this
@@ -118,12 +119,7 @@ fn picture(dependencies: &BTreeMap<String, BTreeSet<String>>) -> String {
 
 #[test]
 fn the_picture_of_the_packages_is_current() {
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("a page");
-    let between = |text: &str| {
-        Some(text.split_once("<!-- packages: begin -->\n")?.1.split_once("\n<!-- packages: end -->")?.0.to_owned())
-    };
-    let picture = picture(&dependencies());
-    assert_eq!(between(&page), Some(picture.clone()), "ARCHITECTURE.md: put this between the marks:\n{picture}");
+    is_current("ARCHITECTURE.md", "packages", &picture(&dependencies()));
 }
 
 #[test]

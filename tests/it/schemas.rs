@@ -56,8 +56,8 @@ fn every_example_names_its_schema_in_its_first_line() {
         named += 1;
     }
     assert!(named >= 10, "only {named} examples were found");
-    let readme = read(&root().join("README.md"));
-    let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let page = read(&root().join("docs/adoption.md"));
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let blocks: Vec<&str> = blocks.filter(|block| kind(block).is_some()).collect();
     assert_eq!(blocks.len(), 3);
     for block in blocks {

@@ -10,6 +10,7 @@ async fn a_draft_at_a_real_gitea_is_not_judged_where_that_is_set_and_is_judged_o
 }
 
 #[tokio::test]
+#[ignore = "make test-forgejo"]
 async fn a_draft_at_a_real_forgejo_is_not_judged_where_that_is_set_and_is_judged_once_it_is_ready() {
     judges_a_draft_once_it_is_ready(Brand::Forgejo).await;
 }

@@ -30,6 +30,7 @@ async fn a_change_from_a_fork_is_judged_by_the_base_and_without_the_sources_secr
 }
 
 #[tokio::test]
+#[ignore = "make test-forgejo"]
 async fn a_change_from_a_fork_at_a_real_forgejo_is_judged_by_the_base_and_without_the_sources_secrets() {
     judges_a_fork_by_the_base(Brand::Forgejo).await;
 }

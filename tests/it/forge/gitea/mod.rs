@@ -1,5 +1,6 @@
 //! The same against a real Gitea and a real Forgejo: their pushes, deliveries, statuses, comments and merges. Without a
-//! built one these tests say that they are skipped; in CI they fail.
+//! built Gitea these tests say that they are skipped; in CI they fail. Those of Forgejo, which takes long to build, are a
+//! target of their own.
 
 mod changes;
 mod check;

@@ -13,6 +13,7 @@ async fn a_push_is_judged_told_and_promoted_by_a_request_that_is_merged() {
 }
 
 #[tokio::test]
+#[ignore = "make test-forgejo"]
 async fn a_push_at_a_real_forgejo_is_judged_told_and_promoted_by_a_request_that_is_merged() {
     promotes_by_a_request(Brand::Forgejo).await;
 }
@@ -50,6 +51,7 @@ async fn a_check_that_the_branch_requires_is_waited_for_and_a_head_that_nobody_j
 }
 
 #[tokio::test]
+#[ignore = "make test-forgejo"]
 async fn a_check_that_a_branch_at_a_real_forgejo_requires_is_waited_for() {
     waits_for_a_required_check(Brand::Forgejo).await;
 }

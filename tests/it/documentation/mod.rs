@@ -1,4 +1,4 @@
-//! The papers name only commands that exist: every `slipway …` and `make …` in them is tried.
+//! The documentation: its commands and links exist, its files hold, its generated parts are current.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,28 +6,35 @@ use std::process::Command;
 
 use crate::support::{each_source, slipway};
 
-const PAPERS: [&str; 11] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "CHANGELOG.md",
-    "docs/benchmarks.md",
-    "docs/editors.md",
-    "docs/evaluation-folders.md",
-    "docs/first-model.md",
-    "docs/operating.md",
-    "docs/reports.md",
-];
+mod block;
+mod forges;
+mod settings;
 
-fn read(paper: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(paper);
+pub(crate) use block::is_current;
+
+/// Every page of the documentation, without those that are generated as a whole.
+fn pages() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages: Vec<String> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(str::to_owned).into();
+    for entry in std::fs::read_dir(root.join("docs")).expect("a folder") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        if name.ends_with(".md") && name != "cli.md" {
+            pages.push(format!("docs/{name}"));
+        }
+    }
+    pages.sort();
+    pages
+}
+
+fn read(page: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Code of a paper: what stands between backquotes, and the lines of console blocks after their `$`.
-fn code(paper: &str) -> Vec<String> {
-    let text = read(paper);
+/// Code of a page: what stands between backquotes, and the lines of console blocks after their `$`.
+fn code(page: &str) -> Vec<String> {
+    let text = read(page);
     let mut code = Vec::new();
     let mut fenced = false;
     for line in text.lines() {
@@ -43,9 +50,9 @@ fn code(paper: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_slipway_command_of_the_papers_exists_with_its_options() {
+fn every_slipway_command_of_the_documentation_exists_with_its_options() {
     let mut tried = BTreeSet::new();
-    for command in PAPERS.iter().flat_map(|paper| code(paper)) {
+    for command in pages().iter().flat_map(|page| code(page)) {
         let words: Vec<&str> = command.split_whitespace().collect();
         let Some(("slipway", rest)) = words.split_first().map(|(first, rest)| (*first, rest)) else {
             continue;
@@ -69,14 +76,14 @@ fn every_slipway_command_of_the_papers_exists_with_its_options() {
         }
         tried.insert(name);
     }
-    assert!(tried.len() >= 7, "the papers name only {tried:?}: is this test still reading them?");
+    assert!(tried.len() >= 7, "the documentation names only {tried:?}: is this test still reading them?");
 }
 
 #[test]
-fn every_make_target_of_the_papers_exists() {
+fn every_make_target_of_the_documentation_exists() {
     let makefile = read("Makefile");
     let mut tried = BTreeSet::new();
-    for command in PAPERS.iter().flat_map(|paper| code(paper)) {
+    for command in pages().iter().flat_map(|page| code(page)) {
         for part in command.split("&&") {
             let mut words = part.split_whitespace();
             if words.next() != Some("make") {
@@ -88,51 +95,61 @@ fn every_make_target_of_the_papers_exists() {
             }
         }
     }
-    assert!(tried.contains("demo") && tried.contains("test"), "the papers name only {tried:?}");
+    assert!(tried.contains("demo") && tried.contains("test"), "the documentation names only {tried:?}");
 }
 
-#[test]
-fn every_test_that_the_page_of_forges_names_exists() {
+/// All source code of the workspace.
+fn sources() -> String {
     let mut sources = String::new();
     for folder in ["src", "tests", "crates"] {
         each_source(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut |_, text| sources.push_str(text));
     }
-    let page = read("docs/forges.md");
-    // Backquoted words that long, with underscores alone between them, are names of tests there, or of metrics.
-    let named: BTreeSet<&str> = page
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|word| {
-            word.len() > 25
-                && word.matches('_').count() > 3
-                && !word.contains(|c: char| " /.-:".contains(c))
-                && !word.starts_with("slipway_")
-        })
-        .collect();
-    assert!(named.len() > 40, "{named:?}");
-    for name in named {
-        assert!(sources.contains(&format!("fn {name}(")), "there is no test `{name}`");
-    }
+    sources
 }
 
 #[test]
-fn every_file_that_the_papers_link_exists() {
-    for paper in PAPERS {
-        let text = read(paper);
+fn pages_for_users_name_no_tests() {
+    let sources = sources();
+    for page in pages().iter().filter(|page| page.starts_with("docs/") || *page == "README.md") {
+        for line in read(page).lines() {
+            let mut words = line.split('`').skip(1).step_by(2).filter(|word| word.len() > 25);
+            let named = words.find(|word| sources.contains(&format!("fn {word}()")));
+            assert_eq!(named, None, "{page}: tests are named in docs/forges.yaml, or in the code");
+        }
+    }
+}
+
+/// The anchor that forges give to a heading.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-' || *c == '_');
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn every_file_and_heading_that_the_documentation_links_exists() {
+    for page in pages() {
+        let text = read(&page);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if link.starts_with("http") || link.starts_with('#') {
+            if link.starts_with("http") {
                 continue;
             }
-            let target = Path::new(env!("CARGO_MANIFEST_DIR")).join(paper).with_file_name(link);
-            assert!(target.exists(), "{paper} links `{link}`, which is not there");
+            let (file, heading) = link.split_once('#').map_or((link, None), |(file, heading)| (file, Some(heading)));
+            let target = Path::new(env!("CARGO_MANIFEST_DIR")).join(&page);
+            let target = if file.is_empty() { target } else { target.with_file_name(file) };
+            assert!(target.exists(), "{page} links `{link}`, which is not there");
+            if let Some(heading) = heading {
+                let linked = std::fs::read_to_string(&target).expect("a page");
+                let found = linked.lines().filter(|line| line.starts_with('#')).any(|line| anchor(line) == heading);
+                assert!(found, "{page} links `{link}`, and there is no such heading");
+            }
         }
     }
 }
 
 #[test]
-fn the_readme_shows_settings_a_model_and_a_policy_that_are_sound() {
-    let text = read("README.md");
+fn the_page_of_adoption_shows_settings_a_model_and_a_policy_that_are_sound() {
+    let text = read("docs/adoption.md");
     let blocks: Vec<&str> = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir_all(folder.path().join("data")).expect("a folder");

@@ -1,0 +1,77 @@
+//! The references of settings and of models list every key of the schema.
+
+use serde_json::Value;
+
+use super::block::{is_current, table};
+use super::read;
+
+/// The keys of a schema below a path, each with its description and its default.
+struct Keys<'s> {
+    schema: &'s Value,
+    rows: Vec<Vec<String>>,
+}
+
+impl Keys<'_> {
+    /// What a reference leads to.
+    fn resolved<'v>(&'v self, value: &'v Value) -> &'v Value {
+        let Some(name) = value["$ref"].as_str().and_then(|path| path.rsplit('/').next()) else { return value };
+        &self.schema["$defs"][name]
+    }
+
+    /// Goes through the properties of `value`, and of each form that it may have.
+    fn collect(&mut self, value: &Value, path: &str, depth: usize) {
+        assert!(depth < 12, "`{path}` nests without end");
+        let value = self.resolved(value).clone();
+        for form in ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|form| value[form].as_array()).flatten() {
+            self.collect(form, path, depth + 1);
+        }
+        // docs/policies.md describes metrics.
+        if value["items"].is_object() && path != "spec.evaluation.metrics" {
+            self.collect(&value["items"], &format!("{path}[]"), depth + 1);
+        }
+        for (name, property) in value["properties"].as_object().into_iter().flatten() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let text =
+                |value: &Value| value["description"].as_str().map(|text| text.replace('\n', " ").replace('|', "\\|"));
+            let description = text(property).or_else(|| text(self.resolved(property))).unwrap_or_default();
+            let row = vec![format!("`{path}`"), description, shown(&property["default"])];
+            if !row[1].is_empty() && !self.rows.iter().any(|known| known[0] == row[0]) {
+                self.rows.push(row);
+            }
+            self.collect(property, &path, depth + 1);
+        }
+    }
+}
+
+/// A default as users write it; nothing where it is absent or made of others.
+fn shown(default: &Value) -> String {
+    match default {
+        Value::Null | Value::Object(_) => String::new(),
+        Value::Array(items) if items.is_empty() => String::new(),
+        Value::String(text) => format!("`{}`", duration(text)),
+        other => format!("`{other}`"),
+    }
+}
+
+/// `PT6H` as `6h`: settings take that form, and people read it.
+fn duration(text: &str) -> String {
+    text.strip_prefix("PT").map_or_else(|| text.to_owned(), str::to_lowercase)
+}
+
+fn reference(schema: &str) -> String {
+    let schema: Value = serde_json::from_str(&read(schema)).expect("JSON");
+    let mut keys = Keys { schema: &schema, rows: Vec::new() };
+    keys.collect(&schema, "", 0);
+    assert!(keys.rows.len() > 30, "only {} keys", keys.rows.len());
+    table(&["key", "meaning", "default"], &keys.rows)
+}
+
+#[test]
+fn the_reference_of_settings_lists_every_key() {
+    is_current("docs/settings.md", "keys", &reference("schemas/server.schema.json"));
+}
+
+#[test]
+fn the_reference_of_models_lists_every_key() {
+    is_current("docs/models.md", "keys", &reference("schemas/model.schema.json"));
+}
