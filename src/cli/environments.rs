@@ -161,8 +161,16 @@ fn show(environment: &Value) -> String {
         for run in output::things(model, "under_way") {
             lines.extend(under_way(run));
         }
+        lines.extend(offer(environment, model));
     }
     lines.join("\n")
+}
+
+/// The first promotion of a model that was never on its way here.
+fn offer(environment: &Value, model: &Value) -> Option<String> {
+    let (from, version) = (model["offer"]["from"].as_str()?, text(&model["offer"], "version"));
+    let (name, here) = (text(model, "model"), text(environment, "name"));
+    Some(format!("  {name}: {from} holds {version}; slipway promote {name} {here}"))
 }
 
 fn held(hold: &Value, what: &str) -> String {
@@ -201,6 +209,22 @@ fn history(answer: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_environment_behind_a_filled_one_offers_the_first_promotion() {
+        let environment = serde_json::json!({
+            "name": "production", "branch": "main", "rules": {"after": null, "approvals": null}, "holds": [],
+            "models": [
+                {"model": "churn", "now": null, "holds": [], "under_way": [],
+                 "offer": {"from": "staging", "artifact": "sha256:0123", "version": "20261130-0123456789ab", "run": "7"}},
+                {"model": "fraud", "now": null, "holds": [], "under_way": [], "offer": null},
+            ],
+        });
+        let shown = show(&environment);
+        let hint = "  churn: staging holds 20261130-0123456789ab; slipway promote churn production";
+        assert!(shown.lines().any(|line| line == hint), "{shown}");
+        assert_eq!(shown.matches("holds").count(), 1, "{shown}");
+    }
 
     #[test]
     fn rules_are_told_in_a_few_words() {

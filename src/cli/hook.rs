@@ -64,6 +64,15 @@ struct Answer {
     state: String,
     note: String,
     runs: Vec<Opened>,
+    files: Vec<Broken>,
+}
+
+/// A file with mistakes that names no model.
+#[derive(Debug, Deserialize)]
+struct Broken {
+    file: String,
+    run: String,
+    page: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,19 +91,24 @@ impl Answer {
 
     /// What whoever pushes reads.
     fn lines(&self, name: &str) -> Vec<String> {
-        if self.runs.is_empty() {
-            return vec![if self.is_read() {
-                format!("slipway: {name}: {}", self.note)
-            } else {
-                format!("slipway: {name} delivered; `slipway runs list` shows what follows")
-            }];
-        }
-        let run = |run: &Opened| {
-            let Opened { id, model, environment, page } = run;
-            let more = page.clone().unwrap_or_else(|| format!("slipway runs show {id}"));
-            format!("slipway: {model} on its way to {environment}: {more}")
+        let more = |page: &Option<String>, run: &str| match page {
+            Some(page) => page.clone(),
+            None => format!("slipway runs show {run}"),
         };
-        self.runs.iter().map(run).collect()
+        let mut lines = Vec::new();
+        for Opened { id, model, environment, page } in &self.runs {
+            lines.push(format!("slipway: {model} on its way to {environment}: {}", more(page, id)));
+        }
+        if !self.is_read() && lines.is_empty() {
+            lines.push(format!("slipway: {name} delivered; `slipway runs list` shows what follows"));
+        } else if lines.is_empty() || !self.files.is_empty() {
+            // The mistakes are told there.
+            lines.push(format!("slipway: {name}: {}", self.note));
+        }
+        for Broken { file, run, page } in &self.files {
+            lines.push(format!("slipway: {file} names no model, so nothing of it is trained: {}", more(page, run)));
+        }
+        lines
     }
 }
 
@@ -190,8 +204,25 @@ mod tests {
                 "slipway: fraud on its way to staging: slipway runs show 0200",
             ]
         );
-        let skipped = r#"{"state": "done", "note": "skipped: the commit says `[skip slipway]`", "runs": []}"#;
-        assert_eq!(lines(skipped), ["slipway: refs/heads/main: skipped: the commit says `[skip slipway]`"]);
+        let revision = "2c6d02801b242c6d02801b242c6d02801b242c6d".parse().expect("a commit");
+        let note = crate::pipeline::skipped(&revision, "[skip slipway]");
+        let skipped = serde_json::json!({"state": "done", "note": note, "runs": []}).to_string();
+        assert_eq!(
+            lines(&skipped),
+            ["slipway: refs/heads/main: skipped: nothing is trained, because the message of 2c6d02801b24 says \
+              [skip slipway]"]
+        );
+        let broken = r#"{"state": "done", "note": "2c6d02801b24 touches churn; a mistake in slipway.yaml:1:5: unclosed",
+            "runs": [{"id": "0199", "model": "churn", "environment": "staging", "page": null}],
+            "files": [{"file": "slipway.yaml", "run": "0200", "page": null}]}"#;
+        assert_eq!(
+            lines(broken),
+            [
+                "slipway: churn on its way to staging: slipway runs show 0199",
+                "slipway: refs/heads/main: 2c6d02801b24 touches churn; a mistake in slipway.yaml:1:5: unclosed",
+                "slipway: slipway.yaml names no model, so nothing of it is trained: slipway runs show 0200",
+            ]
+        );
         for unknown in [r#"{"state": "pending", "note": ""}"#, "{}"] {
             assert_eq!(
                 lines(unknown),

@@ -25,6 +25,7 @@ mod promotions;
 mod quarantine;
 mod repeat;
 mod reports;
+mod run_name;
 mod runs;
 mod serve;
 mod storage;

@@ -43,12 +43,22 @@ impl Models {
     }
 }
 
+/// How the first run of a model is begun.
+pub(super) fn first_run(model: &Value) -> String {
+    format!("no run yet: slipway runs start {} {}", text(model, "source"), text(model, "model"))
+}
+
 fn list(answer: &Value, width: Width, now: Timestamp) -> String {
     let row = |model: &Value| {
         let (newest, promoted) = (&model["newest_run"], &model["promoted"]);
         let state = match newest["stalled"].as_bool() {
             Some(true) => format!("{} (stalled)", text(newest, "state")),
-            _ => text(newest, "state").to_owned(),
+            Some(false) => text(newest, "state").to_owned(),
+            None => text(model, "state").to_owned(),
+        };
+        let (since, reason) = match model["offer"]["since"].as_str() {
+            Some(since) => (since, first_run(model)),
+            None => (text(newest, "updated_at"), text(newest, "reason").to_owned()),
         };
         let artifact: String = text(promoted, "artifact").trim_start_matches("sha256:").chars().take(12).collect();
         vec![
@@ -56,11 +66,11 @@ fn list(answer: &Value, width: Width, now: Timestamp) -> String {
             text(model, "model").to_owned(),
             text(newest, "id").to_owned(),
             state,
-            output::age(text(newest, "updated_at"), now),
+            output::age(since, now),
             text(promoted, "environment").to_owned(),
             artifact,
             output::age(text(promoted, "at"), now),
-            width.cell(text(newest, "reason")),
+            width.cell(&reason),
         ]
     };
     let rows: Vec<Vec<String>> = output::things(answer, "models").iter().map(row).collect();
@@ -83,12 +93,15 @@ mod tests {
              "newest_run": {"id": "0200", "state": "training", "stalled": true, "reason": null,
                             "updated_at": "2026-11-01T11:59:30Z"},
              "promoted": null},
+            {"source": "risk", "model": "spam", "state": "new", "newest_run": null, "promoted": null,
+             "offer": {"file": "spam/slipway.yaml", "since": "2026-11-01T11:50:00Z"}},
         ]});
         let now = "2026-11-01T12:00:00Z".parse().expect("a time");
         insta::assert_snapshot!(list(&answer, Width::Narrow, now), @"
         SOURCE  MODEL  NEWEST RUN  STATE               AGE  PROMOTED TO  ARTIFACT      SINCE  REASON
         risk    churn  0199        refused             1h   production   0123456789ab  2d     accuracy 0.81
         risk    fraud  0200        training (stalled)  30s  –            –             –      –
+        risk    spam   –           new                 10m  –            –             –      no run yet: slipway runs start risk spam
         ");
     }
 }

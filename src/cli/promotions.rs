@@ -7,18 +7,19 @@ use serde_json::{Value, json};
 use super::client::{Server, encoded};
 use super::exit::{self, Exit, Failure};
 use super::output::{self, text};
+use super::run_name::RunName;
 use super::target::{DigestPrefix, Meant, Target, WholeOrModel, time_to_come};
 use super::watch;
-use slipway_domain::RunId;
 
 /// Take a model's artifact to an environment, where it is judged and has to follow the rules like any other.
 #[derive(Debug, Args)]
 pub(super) struct Promote {
     #[command(flatten)]
     target: Target,
-    /// The run whose artifact it is; the newest that passed its policy when absent
+    /// The run whose artifact it is, by its identifier or its first eight digits or more; when absent, the newest that passed its
+    /// policy, of what the environments before this one name
     #[arg(long)]
-    run: Option<RunId>,
+    run: Option<RunName>,
     /// Go on until the run has ended; exit 1 if it was not promoted
     #[arg(long)]
     watch: bool,
@@ -31,9 +32,10 @@ pub(super) struct Promote {
 pub(super) struct Rollback {
     #[command(flatten)]
     target: Target,
-    /// The run whose promotion is wanted back; the one before what is there now when absent
+    /// The run whose promotion is wanted back, by its identifier or its first eight digits or more; the one before what is there
+    /// now when absent
     #[arg(long, value_name = "RUN")]
-    to: Option<RunId>,
+    to: Option<RunName>,
     /// Why
     #[arg(long)]
     reason: String,
@@ -100,7 +102,7 @@ impl Promote {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { target, run, watch, server } = self;
         let target = target.meant(&server)?;
-        let begun = server.send(&target.path("promote"), &json!({"run": run.map(|run| run.to_string())}))?;
+        let begun = server.send(&target.path("promote"), &json!({"run": run_of(run.as_ref(), &server)?}))?;
         if watch {
             return watch::begun(&server, &begun);
         }
@@ -113,7 +115,7 @@ impl Rollback {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { target, to, reason, watch, server } = self;
         let target = target.meant(&server)?;
-        let wish = json!({"reason": reason, "to": to.map(|run| run.to_string())});
+        let wish = json!({"reason": reason, "to": run_of(to.as_ref(), &server)?});
         let begun = server.send(&target.path("rollback"), &wish)?;
         if watch {
             return watch::begun(&server, &begun);
@@ -187,6 +189,11 @@ fn path_of_hold((environment, model): (String, Option<String>), action: &str) ->
         Some(model) => Meant { model, environment }.path(action),
         None => format!("environments/{}/{action}", encoded(&environment)),
     }
+}
+
+/// The whole identifier of a run that is named, if one is.
+fn run_of(name: Option<&RunName>, server: &Server) -> Result<Option<String>, Failure> {
+    name.map(|name| Ok(name.whole(server)?.to_string())).transpose()
 }
 
 /// The artifact that waits for a model's environment.

@@ -116,12 +116,12 @@ impl std::str::FromStr for DigestPrefix {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.strip_prefix("sha256:").unwrap_or(text);
-        let is_digest = (FEWEST_DIGITS..=64).contains(&digits.len())
-            && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let lower = text.to_ascii_lowercase();
+        let digits = lower.strip_prefix("sha256:").unwrap_or(&lower);
+        let is_digest =
+            (FEWEST_DIGITS..=64).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         let shown: String = text.chars().take(80).collect();
-        let expected =
-            format!("expected `sha256:` and 64 lower-case hexadecimal digits, or the first {FEWEST_DIGITS} or more");
+        let expected = format!("expected `sha256:` and 64 hexadecimal digits, or the first {FEWEST_DIGITS} or more");
         if is_digest { Ok(Self(digits.to_owned())) } else { Err(format!("`{shown}` is not a digest: {expected}")) }
     }
 }
@@ -199,6 +199,8 @@ mod tests {
         let one_of =
             |digits: &str| digits.parse::<DigestPrefix>().and_then(|prefix| prefix.one_of(artifacts.into_iter()));
         assert_eq!(one_of("01234567"), Ok("sha256:0123456789ab".to_owned()));
+        assert_eq!(one_of("SHA256:0123456789AB"), Ok("sha256:0123456789ab".to_owned()));
+        assert_eq!(one_of("0123456F"), Ok("sha256:0123456fffff".to_owned()));
         assert!(one_of("sha256:012345").expect_err("two").contains("2 artifacts"));
         assert!(one_of("abcdef").expect_err("none").contains("no artifact"));
         for wrong in ["0123", "sha256:", "0123456X", &"0".repeat(65)] {

@@ -9,9 +9,9 @@ use super::policies::with_broken_policy;
 use super::promote::TRAILER;
 use super::skip;
 use super::source::{self, ModelFile};
-use super::touched::{Cause, new_run, touches};
+use super::touched::{Cause, new_run, told, touches};
 use super::{Pipeline, Source, StepError, blocking};
-use slipway_domain::{CommitSha, DeliveryState, Run, SourceName};
+use slipway_domain::{CommitSha, DeliveryState, Needs, Run, SourceName, Unjudged};
 use slipway_git::{GitError, Mirror};
 use slipway_store::{BranchHead, SeenBranch, Settled};
 
@@ -36,12 +36,12 @@ pub(super) struct Announced {
 enum Found {
     /// Nothing that was not dealt with before.
     Nothing { tip: CommitSha },
-    /// The revision asks for nothing to be built.
-    Skipped { tip: CommitSha },
+    /// The revision asks for nothing to be built, in these words.
+    Skipped { tip: CommitSha, mark: &'static str },
     /// Nothing but promotions of our own.
     Promotions { tip: CommitSha },
     /// What the revision `head`, which is older than the tip if newer pushes ask for nothing to be built, changes.
-    Moved { tip: CommitSha, head: CommitSha, changes: Changes },
+    Moved { tip: CommitSha, head: CommitSha, skipped: Option<&'static str>, changes: Changes },
 }
 
 /// What a revision changes.
@@ -81,30 +81,34 @@ impl Pipeline {
             }
             found => found?,
         };
-        let moved = |tip: CommitSha, note: String, runs: Vec<Run>| {
+        let moved = |tip: CommitSha, note: String, runs: Vec<Run>, skipped: Option<String>| {
+            // No run tells of a revision that was skipped, and whoever looks at it would not know why.
+            let unjudged = skipped.filter(|_| source.api.is_some()).map(|title| Unjudged {
+                revision: Some(tip.clone()),
+                change: None,
+                needs: Needs::Nobody,
+                title,
+            });
             let branch = BranchHead { source: name.clone(), branch, before, head: tip, adopted: false };
-            Settled { branch: Some(branch), runs, ..Settled::nothing(DeliveryState::Done, note) }
+            Settled { branch: Some(branch), runs, unjudged, ..Settled::nothing(DeliveryState::Done, note) }
         };
         Ok(match found {
             Found::Nothing { tip } => {
                 Settled::nothing(DeliveryState::Done, format!("{} was dealt with already", tip.short()))
             }
-            Found::Skipped { tip } => {
-                let note = format!("the message of {} says `{}`", tip.short(), skip::MARK);
-                moved(tip, note, Vec::new())
+            Found::Skipped { tip, mark } => {
+                let said = skip::skipped(&tip, mark);
+                moved(tip, said.clone(), Vec::new(), Some(said))
             }
             Found::Promotions { tip } => {
                 let note = format!("nothing but promotions up to {}", tip.short());
-                moved(tip, note, Vec::new())
+                moved(tip, note, Vec::new(), None)
             }
-            Found::Moved { tip, head, changes: Changes { base, touched, others, paths, misnamed } } => {
+            Found::Moved { tip, head, skipped, changes: Changes { base, touched, others, paths, misnamed } } => {
                 let cause = Cause { change: None, base: base.clone(), head: head.clone(), arrived };
                 let mut runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
-                let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
-                let mut note = match names.as_slice() {
-                    [] => format!("no model is touched up to {}", head.short()),
-                    names => format!("{} touches {}", head.short(), names.join(", ")),
-                };
+                let said = head.clone();
+                let mut note = blocking(move || told(&said, &touched)).await?;
                 let mirror = source.mirror.clone();
                 for file in
                     blocking(move || with_broken_policy(&mirror, base.as_ref(), &head, others, &paths)).await??
@@ -116,10 +120,11 @@ impl Pipeline {
                 for path in misnamed {
                     note = format!("{note}; `{path}` is not read: models are described in files named `slipway.yaml`");
                 }
-                if cause.head != tip {
-                    note = format!("{note}; the message of {} says `{}`", tip.short(), skip::MARK);
+                let skipped = skipped.map(|mark| skip::skipped(&tip, mark));
+                if let Some(said) = &skipped {
+                    note = format!("{note}; {said}");
                 }
-                moved(tip, note, runs)
+                moved(tip, note, runs, skipped)
             }
         })
     }
@@ -145,8 +150,12 @@ fn look(
         Some(seen) => Some(seen.head.clone()),
         None => announced.first().and_then(|push| push.before.clone()),
     };
-    let Some(head) = newest_wanted(mirror, &tip, base.as_ref(), announced)? else {
-        return Ok(Found::Skipped { tip });
+    let skipped = skip::asks_to_skip(&mirror.commit_info(&tip)?.message);
+    let head = newest_wanted(mirror, &tip, base.as_ref(), announced)?;
+    let (head, skipped) = match (head, skipped) {
+        (Some(head), skipped) => (head, skipped),
+        (None, Some(mark)) => return Ok(Found::Skipped { tip, mark }),
+        (None, None) => (tip.clone(), None),
     };
     let files = source::model_files(mirror, &head)?;
     let every = |base, touched| Changes { base, touched, others: Vec::new(), paths: Vec::new(), misnamed: Vec::new() };
@@ -171,7 +180,7 @@ fn look(
         Some(_) => every(mirror.parent(&head)?, files),
         None => every(None, files),
     };
-    Ok(Found::Moved { tip, head, changes })
+    Ok(Found::Moved { tip, head, skipped, changes })
 }
 
 /// The newest revision since `base` that is to be built: a message that says so skips the push that it ends, and none of the
@@ -185,7 +194,7 @@ fn newest_wanted(
     let mut head = tip.clone();
     for _ in 0..MOST_SKIPPED {
         let message = mirror.commit_info(&head)?.message;
-        if !skip::asks_to_skip(&message) {
+        if skip::asks_to_skip(&message).is_none() {
             return Ok(Some(head));
         }
         let push = announced.iter().rev().find(|push| push.after == head && !push.found);

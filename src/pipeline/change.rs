@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::remotes::Remotes;
+use super::skip;
 use super::source::{self, ModelFile};
-use super::touched::{Cause, concerns, new_run};
+use super::touched::{Cause, concerns, new_run, told};
 use super::{ChangePolicy, Pipeline, Source, StepError};
 use slipway_domain::{
     Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, Needs, Revision, Run, SourceName, Unjudged,
@@ -145,9 +146,28 @@ impl Pipeline {
                 let note = format!("change {number}: its branch is gone");
                 Ok(Settled::nothing(DeliveryState::Ignored, note))
             }
-            found => Ok(judge_head(name, source, change, found?, arrived)),
+            found => {
+                let found = found?;
+                Ok(match found.skipped {
+                    Some(mark) => skipped_head(source, number, &found.head, mark),
+                    None => judge_head(name, source, change, found, arrived),
+                })
+            }
         }
     }
+}
+
+/// What follows from a revision whose message asks for nothing to be built: its check says so.
+fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> Settled {
+    let title = skip::skipped(head, mark);
+    let note = format!("change {number}: {title}");
+    let unjudged = source.api.is_some().then(|| Unjudged {
+        revision: Some(head.clone()),
+        change: Some(number),
+        needs: Needs::Nobody,
+        title,
+    });
+    Settled { unjudged, ..Settled::nothing(DeliveryState::Done, note) }
 }
 
 /// What follows from the revision that was found: a run of each model that it touches.
@@ -159,7 +179,7 @@ pub(super) fn judge_head(
     arrived: Timestamp,
 ) -> Settled {
     let number = change.number;
-    let Found { head, base, touched } = found;
+    let Found { head, base, touched, skipped: _ } = found;
     // No run will tell of it, and a check that is required would be waited for for ever.
     let unjudged = (touched.is_empty() && source.api.is_some()).then(|| Unjudged {
         revision: Some(head.clone()),
@@ -169,9 +189,7 @@ pub(super) fn judge_head(
     });
     let cause = Cause { change: Some(change), base, head: head.clone(), arrived };
     let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
-    let names: Vec<&str> = runs.iter().map(|run| run.model.as_str()).collect();
-    let models = if names.is_empty() { "no model".to_owned() } else { names.join(", ") };
-    let note = format!("change {number} at {} touches {models}", head.short());
+    let note = format!("change {number}: {}", told(&head, &touched));
     Settled { runs, unjudged, ..Settled::nothing(DeliveryState::Done, note) }
 }
 
@@ -183,6 +201,8 @@ pub(super) struct Found {
     base: Option<CommitSha>,
     /// The models it touches.
     touched: Vec<ModelFile>,
+    /// What in the head's message asks for nothing to be built. A person who asks for more is followed all the same.
+    skipped: Option<&'static str>,
 }
 
 /// The change's head, where it left the branch, and the models it touches. A change that shares no history with the
@@ -194,10 +214,11 @@ pub(super) fn look(mirror: &Mirror, reference: &str, fetched: Fetched) -> Result
     };
     let head = beside.remove(reference).ok_or_else(|| mirror.lacks(reference))?;
     let files = source::model_files(mirror, &head)?;
+    let skipped = skip::asks_to_skip(&mirror.commit_info(&head)?.message);
     let Some(base) = mirror.merge_base(&tip, &head)? else {
-        return Ok(Found { head, base: Some(tip), touched: files });
+        return Ok(Found { head, base: Some(tip), touched: files, skipped });
     };
     let changed = mirror.changed_paths(Some(&base), &head)?;
     let touched = files.into_iter().filter(|file| concerns(file, &changed)).collect();
-    Ok(Found { head, base: Some(base), touched })
+    Ok(Found { head, base: Some(base), touched, skipped })
 }

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use slipway_domain::{CommitSha, SourceName};
 
-/// What begins a command.
+/// What begins a command, in whichever case.
 const PREFIX: &str = "/slipway";
+/// More spaces than these before a line make it one of code, as in Markdown.
+const MOST_INDENTED: usize = 3;
 
 /// What a command asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,21 +93,33 @@ One command a comment, on its first line.";
 /// line that is not blank; what is quoted, or stands further down, asks for nothing.
 pub(super) fn parse(comment: &str) -> Option<Result<Command, String>> {
     let mut lines = comment.lines().skip_while(|line| line.chars().all(is_blank));
-    let line = lines.next()?.trim_end_matches(is_blank);
-    let rest = line.strip_prefix(PREFIX)?;
-    if !rest.is_empty() && !rest.starts_with(is_blank) {
-        return None;
-    }
-    if lines.any(|line| line.starts_with(PREFIX)) {
+    let rest = after_prefix(lines.next()?)?;
+    if lines.any(|line| after_prefix(line).is_some()) {
         return Some(Err("expected one command a comment".to_owned()));
     }
     let words: Vec<&str> = rest.split(is_blank).filter(|word| !word.is_empty()).collect();
     Some(command_of(&words))
 }
 
-/// What nobody sees: editors and phones put no-break spaces, and marks without width, where a space was typed.
+/// What follows the prefix on a line that begins with it, but for what nobody sees. Four spaces before it make a quotation of
+/// it, as in Markdown.
+fn after_prefix(line: &str) -> Option<&str> {
+    let text = line.trim_start_matches(is_blank);
+    let spaces = line[..line.len() - text.len()].chars().filter(|blank| *blank == ' ').count();
+    let (prefix, rest) = text.split_at_checked(PREFIX.len())?;
+    let is_one = rest.is_empty() || rest.starts_with(is_blank);
+    (is_one && spaces <= MOST_INDENTED && prefix.eq_ignore_ascii_case(PREFIX)).then_some(rest)
+}
+
+/// What nobody sees: editors and phones put no-break spaces, tabs, and marks without width or of the direction of writing, where
+/// a space was typed.
 fn is_blank(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '\u{200b}' | '\u{feff}')
+    character.is_whitespace()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{2800}' | '\u{3164}' | '\u{feff}'
+        )
 }
 
 fn command_of(words: &[&str]) -> Result<Command, String> {
@@ -159,8 +173,53 @@ mod tests {
         assert_eq!(read("\u{feff}\n/slipway\u{202f}cancel\u{200b}"), Command::Cancel);
         let production = SourceName::try_from("production".to_owned()).expect("a name");
         assert_eq!(read("/slipway approve production"), Command::Environment(EnvironmentCommand::Approve, production));
-        for comment in ["", "hello", "> /slipway retrain", "please\n/slipway retrain", " /slipway cancel", "/slipways"]
+        for comment in
+            ["", "hello", "please\n/slipway retrain", "/slipways", "/slipway-retrain", "/slip", "/šlipway cancel"]
         {
+            assert_eq!(parse(comment), None, "{comment:?}");
+        }
+    }
+
+    /// A space before it was pinned as no command once. People and phones put blanks there that nobody sees, and were answered by
+    /// silence; Markdown takes up to three spaces for none.
+    #[test]
+    fn what_nobody_sees_before_a_command_is_no_part_of_it() {
+        for blank in [
+            " ",
+            "   ",
+            "\t",
+            "\u{a0}",
+            "\u{a0}\u{a0}\u{a0}\u{a0}",
+            "\u{feff}",
+            "\u{feff}  ",
+            "\u{200b}",
+            "\u{200e}",
+            "\u{2060}",
+            "\u{202f}",
+            "\u{3000}",
+            "\n \n\u{2060}\n",
+            "\r\n\u{200e}\r\n ",
+        ] {
+            assert_eq!(read(&format!("{blank}/slipway retrain")), Command::Retrain, "{blank:?}");
+            let between = blank.replace(['\n', '\r'], "");
+            assert_eq!(read(&format!("/slipway{between}retrain{between}\n")), Command::Retrain, "{blank:?}");
+        }
+        for comment in ["/Slipway cancel", "/SLIPWAY cancel", " /SlipWay cancel"] {
+            assert_eq!(read(comment), Command::Cancel, "{comment:?}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_command_asks_for_nothing() {
+        for comment in [
+            "> /slipway retrain",
+            " > /Slipway retrain",
+            "    /slipway retrain",
+            " \u{a0}   /slipway retrain",
+            "```\n/slipway retrain\n```",
+            "~~~\n/slipway retrain\n~~~",
+            "`/slipway retrain`",
+        ] {
             assert_eq!(parse(comment), None, "{comment:?}");
         }
     }
@@ -177,6 +236,7 @@ mod tests {
             "/slipway approve $(id)",
             "/slipway help me",
             "/slipway cancel\n/slipway retrain",
+            "/slipway cancel\n\u{a0}/Slipway retrain",
             "/slipway retrain; cancel",
         ] {
             assert!(parse(comment).expect(comment).is_err(), "{comment:?}");

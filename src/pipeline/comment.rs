@@ -58,13 +58,24 @@ pub(super) fn of_revision(revision: &CommitSha, runs: &[Run], pages: Option<&Pag
         None => (ReportState::Ended(Conclusion::Neutral), "no model is touched".to_owned()),
         Some(worst) => {
             let passed = runs.iter().filter(|run| ended(run) == Some(Conclusion::Success)).count();
-            (ReportState::Ended(worst), format!("{passed} of {} models passed", runs.len()))
+            (ReportState::Ended(worst), passed_of(runs, passed))
         }
     };
     // While it is under way, nothing changes here: every other text would be another call.
     let text = if open > 0 { String::new() } else { table(runs) };
     let page = pages.zip(runs.first().filter(|_| runs.len() == 1)).map(|(pages, run)| pages.of(run.id));
     Report { page, ..summary(revision, state, title, text) }
+}
+
+/// How many models passed. A file that names none is a file with a mistake.
+fn passed_of(runs: &[Run], passed: usize) -> String {
+    let files = runs.iter().filter(|run| run.model_name().is_none()).count();
+    let mistakes = if files == 1 { "a file has mistakes".to_owned() } else { format!("{files} files have mistakes") };
+    match (files, runs.len() - files) {
+        (0, models) => format!("{passed} of {models} models passed"),
+        (_, 0) => mistakes,
+        (_, models) => format!("{passed} of {models} models passed, and {mistakes}"),
+    }
 }
 
 /// The one check of a revision that nothing is trained for.
@@ -289,6 +300,16 @@ mod tests {
         assert_eq!(state(&[RunState::Done, RunState::Failed, RunState::Cancelled]), ended(Conclusion::Failure));
         assert_eq!(state(&[RunState::Failed, RunState::Training]), ReportState::UnderWay);
         assert_eq!(state(&[RunState::Queued]), ReportState::UnderWay);
+    }
+
+    #[test]
+    fn a_file_that_names_no_model_is_counted_as_a_file() {
+        let broken = Run { model: "m/slipway.yaml".to_owned(), ..run("m", RunState::Refused) };
+        let title = |runs: &[Run]| of_revision(&broken.head, runs, None).title;
+        assert_eq!(title(std::slice::from_ref(&broken)), "a file has mistakes");
+        let runs = [run("a", RunState::Done), broken.clone(), broken.clone()];
+        assert_eq!(title(&runs), "1 of 1 models passed, and 2 files have mistakes");
+        assert_eq!(title(&runs[..1]), "1 of 1 models passed");
     }
 
     #[test]

@@ -164,6 +164,7 @@ pub(super) fn named_of(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model
         Ok(marked) => marked.named,
         Err(
             StepError::Refused { reason, .. }
+            | StepError::Environment { reason }
             | StepError::Failed { reason }
             | StepError::TimedOut { reason }
             | StepError::Interrupted { reason }

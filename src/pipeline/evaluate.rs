@@ -45,7 +45,7 @@ impl Pipeline {
     ) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
-        let named = self.marked_now(self.environment(run)?, &run.model).await?.named;
+        let named = self.named_now(run).await?;
         let artifact = artifact_of(run)?;
         if named.artifact() == Some(&artifact) {
             run.champion = Some(artifact);

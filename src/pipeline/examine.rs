@@ -24,7 +24,7 @@ pub struct Findings {
 /// Two models of one name would write the same places of an environment.
 pub(super) fn taken_name(file: &str, text: &str, model: &Model, files: &[ModelFile]) -> Option<Diagnostic> {
     let name = model.metadata.name.as_str();
-    let other = files.iter().find(|other| other.path != file && source::name_of(other) == name)?;
+    let other = files.iter().find(|other| other.path != file && source::name_in(other).as_deref() == Some(name))?;
     let message = format!("`{name}` is also the name of the model in `{}`", other.path);
     let fault =
         Fault::new(FaultKind::Specification, message).key("metadata.name").help("give each model a name of its own");

@@ -33,7 +33,7 @@ impl Pipeline {
     ) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
             let looked = tokio::select! {
-                looked = self.read_history(name, true) => looked,
+                looked = self.look_at_environment(name) => looked,
                 () = stop.cancelled() => return Ok(()),
             };
             match looked {
@@ -49,6 +49,12 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// Reads what is new in the history of an environment, and goes on with the runs that it held up.
+    async fn look_at_environment(&self, name: &SourceName) -> Result<(), StepError> {
+        self.read_history(name, true).await?;
+        self.resume_mended(name).await
     }
 
     /// Reads what is new in an environment's history: after a fetch, or as far as it is known here.

@@ -255,6 +255,7 @@ impl Pipeline {
         let (retry, reason) = match error {
             StepError::Again { retry, reason } => (*retry, reason.clone()),
             StepError::Refused { reason, .. }
+            | StepError::Environment { reason }
             | StepError::Failed { reason }
             | StepError::TimedOut { reason }
             | StepError::Interrupted { reason } => (Retry::Backoff, reason.clone()),

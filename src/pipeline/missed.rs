@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::branch::Announced;
+use super::first_runs::Offered;
 use super::worker::{chance, outlive};
 use super::{Pipeline, Source, StepError};
 use slipway_domain::{CommitSha, Delivery, Intake, SourceName, spread};
@@ -50,6 +51,7 @@ impl Pipeline {
         // Up to when the forge's list was read whole, in this process's life.
         let mut listed: Option<Timestamp> = None;
         let mut is_first = true;
+        let mut offered = Offered::default();
         while !stop.is_cancelled() {
             let looked = async {
                 let began = Timestamp::now();
@@ -58,11 +60,12 @@ impl Pipeline {
                     listed = Some(began);
                 }
                 // Of another repository under the source's name nothing is looked at.
-                if self.look_at_repository(name, source, is_first).await? {
-                    self.compare(name, source).await
-                } else {
-                    Ok(())
+                if self.look_at_repository(name, source, is_first).await?
+                    && let Some(tip) = self.compare(name, source).await?
+                {
+                    self.offer_first_runs(name, source, &tip, &mut offered).await?;
                 }
+                Ok(())
             };
             let looked = tokio::select! {
                 looked = looked => looked,
@@ -120,24 +123,28 @@ impl Pipeline {
     }
 
     /// Compares a branch with what was dealt with. One that was never looked at is adopted as it is: what was there
-    /// before Slipway was is nobody's push.
-    async fn compare(&self, name: &SourceName, source: &Source) -> Result<(), StepError> {
+    /// before Slipway was is nobody's push. Answers the branch's tip, if all of it was dealt with.
+    async fn compare(&self, name: &SourceName, source: &Source) -> Result<Option<CommitSha>, StepError> {
         let branch = source.mirror.remote().branch().to_owned();
         let tip = match self.remotes.fetch(&source.mirror).await? {
-            Err(slipway_git::GitError::BranchMissing { .. }) => return Ok(()),
+            Err(slipway_git::GitError::BranchMissing { .. }) => return Ok(None),
             tip => tip?,
         };
         let Some(seen) = self.store.seen_branch(name, &branch).await? else {
-            let head = BranchHead { source: name.clone(), branch, before: None, head: tip, adopted: true };
+            let head = BranchHead { source: name.clone(), branch, before: None, head: tip.clone(), adopted: true };
             return match self.store.adopt_branch(&head).await {
-                Ok(()) | Err(StoreError::BranchMoved { .. }) => Ok(()),
+                Ok(()) => Ok(Some(tip)),
+                Err(StoreError::BranchMoved { .. }) => Ok(None),
                 Err(error) => Err(error.into()),
             };
         };
         // A delivery that waits may tell of it; it is read soon, or says itself why not.
         let waiting = self.store.due_deliveries(name, Timestamp::MAX, 1).await?;
-        if seen.head == tip || !waiting.is_empty() {
-            return Ok(());
+        if !waiting.is_empty() {
+            return Ok(None);
+        }
+        if seen.head == tip {
+            return Ok(Some(tip));
         }
         let id = format!("missed-{}-{}-{}", seen.head.short(), tip.short(), seen.at.as_millisecond());
         let body = Body { branch, before: seen.head, after: tip.clone() };
@@ -153,6 +160,6 @@ impl Pipeline {
             metrics::counter!("slipway_missed_pushes_total").increment(1);
             tracing::warn!(source = %name, "no delivery told of {} on `{}`: found by looking", tip.short(), body.branch);
         }
-        Ok(())
+        Ok(None)
     }
 }

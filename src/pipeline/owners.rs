@@ -35,7 +35,7 @@ impl Pipeline {
         Ok(owner.map(|owner| belongs_to(environment, model, &owner)))
     }
 
-    /// Refuses a run of a model that belongs to another source in its environment.
+    /// Has a run wait whose model belongs to another source in its environment.
     pub(super) async fn check_owner(&self, run: &Run) -> Result<(), StepError> {
         match self.foreign_model(&run.environment, &run.model, &run.source).await? {
             None => Ok(()),
@@ -44,7 +44,7 @@ impl Pipeline {
                     "help: give the model another name, or have `owners: {{{}: {}}}` set for the environment",
                     run.model, run.source
                 );
-                Err(StepError::Refused { reason: format!("{reason}\n  {help}"), diagnostics: Vec::new() })
+                Err(StepError::Environment { reason: format!("{reason}\n  {help}") })
             }
         }
     }
@@ -61,13 +61,17 @@ impl Pipeline {
     }
 
     /// Whether whoever reaches only these sources may steer a model of an environment: it is one of theirs, or nobody's yet and no
-    /// other source is at it.
+    /// other source is at it. One that was never on its way there is of the source whose promotion is offered.
     pub async fn is_of(&self, scope: &[SourceName], environment: &SourceName, model: &str) -> Result<bool, StoreError> {
         if let Some(owner) = self.owner_of(environment, model).await? {
             return Ok(scope.contains(&owner));
         }
         let sources = self.store.sources_of_model(Some(environment), model).await?;
-        Ok(!sources.is_empty() && sources.iter().all(|source| scope.contains(source)))
+        if sources.is_empty() {
+            let offered = self.first_promotion(environment, model).await?;
+            return Ok(offered.is_some_and(|offered| scope.contains(&offered.source)));
+        }
+        Ok(sources.iter().all(|source| scope.contains(source)))
     }
 
     /// Why somebody who writes to a source may not keep promotions of its model away from an environment, or roll them back there.

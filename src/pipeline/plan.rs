@@ -2,10 +2,11 @@
 
 use super::examine;
 use super::files::Revision;
+use super::promote::held_up;
 use super::source::{self, ModelFiles};
 use super::{Pipeline, StepError, blocking, texts};
 use slipway_contract::{Digest, Model};
-use slipway_domain::{Diagnostic, Run, RunEvent, version_of};
+use slipway_domain::{CommitSha, Diagnostic, Run, RunEvent, version_of};
 use slipway_git::GitError;
 use slipway_manifest::Values;
 
@@ -86,10 +87,19 @@ impl Pipeline {
     }
 
     /// The environment has to name the model somewhere, or there would be nothing to promote, and each place has to take what is
-    /// promoted. An environment that cannot be reached now is no reason to refuse: it is read again before it is written.
+    /// promoted. An environment that cannot be reached now is no reason to wait: it is read again before it is written.
     async fn check_environment(&self, run: &Run) -> Result<(), StepError> {
         let environment = self.environment(run)?;
         let Ok(Ok(tip)) = self.remotes.fetch(environment.mirror()).await else { return Ok(()) };
+        match self.rehearse(run, tip).await {
+            Err(error @ StepError::Environment { .. }) => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether a run could be promoted to its environment as it is at a commit, without doing it.
+    pub(super) async fn rehearse(&self, run: &Run, tip: CommitSha) -> Result<(), StepError> {
+        let environment = self.environment(run)?;
         let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
         // Any artifact will do: whether a place can take one does not hang on which.
         let artifact = Digest::of(run.id.to_string().as_bytes());
@@ -99,10 +109,7 @@ impl Pipeline {
             version: version_of(run.created_at, &artifact),
             run: run.id.to_string(),
         };
-        match blocking(move || marks.rehearse(&(&mirror, &tip), &model, &values)).await? {
-            Err(error @ StepError::Refused { .. }) => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        blocking(move || marks.rehearse(&(&mirror, &tip), &model, &values)).await?.map_err(held_up)
     }
 }
 

@@ -187,10 +187,10 @@ fn landed_in(run: &mut Run, commit: CommitSha) -> (RunEvent, String) {
     (RunEvent::Promoted, cause)
 }
 
-/// A run that passed its gate is not refused any more for what the environment looks like: it waits for a person.
+/// What the environment's marks refuse is no fault of the model: the run waits for a person to mend the environment.
 pub(super) fn held_up(error: StepError) -> StepError {
     match error {
-        StepError::Refused { reason, .. } => StepError::Again { retry: slipway_domain::Retry::Never, reason },
+        StepError::Refused { reason, .. } => StepError::Environment { reason },
         other => other,
     }
 }
@@ -225,7 +225,7 @@ impl Proposing {
             Ruling::Free => {
                 let claimed = asynchronous.block_on(pipeline.claim_model(run));
                 if let Some(reason) = claimed.map_err(|error| Declined::Step(error.into()))? {
-                    return Err(Declined::Rejected(reason));
+                    return Err(Declined::Step(StepError::Environment { reason }));
                 }
             }
             Ruling::Held(held) => return Err(Declined::HeldBack(held)),

@@ -53,9 +53,10 @@ impl From<StepError> for NotReported {
             StepError::Store(error) => Self::Store(error),
             StepError::Again { retry, reason } => Self::Note { retry, reason },
             StepError::Interrupted { reason } => Self::Note { retry: Retry::Backoff, reason },
-            StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason } => {
-                Self::Note { retry: Retry::Backoff, reason }
-            }
+            StepError::Refused { reason, .. }
+            | StepError::Environment { reason }
+            | StepError::Failed { reason }
+            | StepError::TimedOut { reason } => Self::Note { retry: Retry::Backoff, reason },
         }
     }
 }

@@ -38,7 +38,7 @@ impl Pipeline {
             return Ok(Ruling::Rejected(texts::rejected(&rejection)));
         }
         if let Some(reason) = self.foreign_model(&run.environment, &run.model, &run.source).await? {
-            return Ok(Ruling::Rejected(reason));
+            return Err(StepError::Environment { reason });
         }
         if run.is_rollback() {
             let newer = self.store.rollback_after(run).await?;
@@ -112,10 +112,11 @@ impl Pipeline {
             return Ok(run);
         }
         let open = run.held_back.iter().filter(|held| held.rule == Rule::Request).cloned();
-        let held_back: Vec<Holdback> = match self.ruling(&run).await? {
-            Ruling::Free => open.collect(),
-            Ruling::Held(held) => held.into_iter().chain(open).collect(),
-            Ruling::Rejected(_) | Ruling::Overtaken(_) => return Ok(run),
+        let held_back: Vec<Holdback> = match self.ruling(&run).await {
+            Ok(Ruling::Free) => open.collect(),
+            Ok(Ruling::Held(held)) => held.into_iter().chain(open).collect(),
+            Ok(Ruling::Rejected(_) | Ruling::Overtaken(_)) | Err(StepError::Environment { .. }) => return Ok(run),
+            Err(error) => return Err(error.into()),
         };
         if held_back == run.held_back {
             return Ok(run);
@@ -161,7 +162,7 @@ impl Pipeline {
     }
 
     /// What a run's environment names of its model now.
-    async fn named_now(&self, run: &Run) -> Result<Named, StepError> {
+    pub(super) async fn named_now(&self, run: &Run) -> Result<Named, StepError> {
         Ok(self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up)?.named)
     }
 

@@ -14,6 +14,9 @@ const MOST_MODELS: usize = 500;
 /// The largest model or policy file that is read, in bytes.
 pub(super) const LARGEST_FILE: u64 = 1 << 20;
 
+/// The longest mistake that is told beside others, in characters.
+const LONGEST_MISTAKE: usize = 300;
+
 /// A sound model: what stands in the place of mistakes while the rest of a file is looked through.
 const SAMPLE: &str = "
 apiVersion: slipway.dev/v1alpha1
@@ -186,32 +189,68 @@ pub(super) fn read_models<F: Files>(files: &F, paths: Vec<String>) -> Result<Vec
     Ok(models)
 }
 
-/// The model's name as far as its file says it, however broken the rest is; else the file's path. A name is a text however it
-/// looks: `2024`, `1e3` and `null` are names.
-pub(super) fn name_of(file: &ModelFile) -> String {
+/// What a model's runs are stored under: its name, or the path of its file where that names none.
+pub(super) fn stored_name(file: &ModelFile) -> String {
+    name_in(file).unwrap_or_else(|| file.path.clone())
+}
+
+/// The first mistake of a file, on one line, if it has one.
+pub(super) fn first_mistake(file: &ModelFile) -> Option<String> {
+    let mistake = match &file.text {
+        Ok(text) => read_model(&file.path, text).err()?.into_iter().next()?,
+        Err(mistake) => mistake.clone(),
+    };
+    let line = mistake.to_string();
+    let line = line.lines().next().unwrap_or_default();
+    Some(line.chars().filter(|letter| !letter.is_control()).take(LONGEST_MISTAKE).collect())
+}
+
+/// The model's name as far as its file says it, however broken the rest is. A name is a text however it looks: `2024`, `1e3` and
+/// `null` are names.
+pub(super) fn name_in(file: &ModelFile) -> Option<String> {
     let text = file.text.as_deref().unwrap_or_default();
     let place: slipway_yaml::Path = "metadata.name".parse().unwrap_or_default();
     let texts = slipway_yaml::Tree::parse(&file.path, text).ok().and_then(|tree| tree.texts(&place));
-    let name = texts.and_then(|texts| texts.first()?.parse::<slipway_contract::ModelName>().ok());
-    name.map_or_else(|| file.path.clone(), |name| name.as_str().to_owned())
+    let name: slipway_contract::ModelName = texts?.first()?.parse().ok()?;
+    Some(name.as_str().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> String {
+    fn named(name: &str) -> Option<String> {
         let text = Ok(format!("metadata: {{name: {name}}}\nspec: broken\n"));
-        name_of(&ModelFile { path: "a/slipway.yaml".to_owned(), text })
+        name_in(&ModelFile { path: "a/slipway.yaml".to_owned(), text })
     }
 
     #[test]
     fn a_name_is_a_text_whatever_else_it_could_be_taken_for() {
         for name in ["churn", "2024", "1e3", "null", "true"] {
-            assert_eq!(named(name), name);
-            assert_eq!(named(&format!("\"{name}\"")), name);
+            assert_eq!(named(name).as_deref(), Some(name));
+            assert_eq!(named(&format!("\"{name}\"")).as_deref(), Some(name));
         }
-        assert_eq!(named("Churn"), "a/slipway.yaml");
+    }
+
+    #[test]
+    fn a_file_that_names_no_model_is_a_file_with_a_mistake() {
+        let files = [
+            Ok("a: [\n".to_owned()),
+            Ok(SAMPLE.replace("name: sample", "name: Bad_Name")),
+            Ok(String::new()),
+            Ok("metadata: {name: [churn]}\n".to_owned()),
+            Err(Diagnostic::new("a/slipway.yaml", "not a text: byte 0 is not UTF-8")),
+        ];
+        for text in files {
+            let file = ModelFile { path: "a/slipway.yaml".to_owned(), text };
+            assert_eq!(name_in(&file), None, "{:?}", file.text);
+            assert_eq!(slipway_domain::model_name(&stored_name(&file)), None, "{:?}", file.text);
+            let mistake = first_mistake(&file).expect("a mistake");
+            assert!(mistake.starts_with("a/slipway.yaml") && !mistake.contains('\n'), "{mistake}");
+        }
+        let sound = ModelFile { path: "a/slipway.yaml".to_owned(), text: Ok(SAMPLE.to_owned()) };
+        assert_eq!((name_in(&sound).as_deref(), first_mistake(&sound)), (Some("sample"), None));
+        assert_eq!(slipway_domain::model_name("sample"), Some("sample"));
     }
 
     #[test]

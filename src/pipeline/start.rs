@@ -15,22 +15,22 @@ struct Found {
 }
 
 impl Pipeline {
-    /// Begins a run of a model at a revision of its source's branch, or at the branch's tip. It is judged by the policy that
+    /// Begins a run of a model at a revision of its source's branch, as a person writes it, or at the branch's tip. It is judged by the policy that
     /// the next push there would be judged by; a revision that was judged before, by the policy that judged it then.
     pub async fn start(
         &self,
         name: &SourceName,
         model: &str,
-        revision: Option<&CommitSha>,
+        revision: Option<&str>,
         actor: &Actor,
     ) -> Result<Run, SteerError> {
         let missing = || SteerError::Missing(format!("there is no source `{name}`"));
         let source = self.settings.sources.get(name).ok_or_else(missing)?;
-        let Found { head, file } = self.find_model(source, model, revision.cloned()).await??;
+        let Found { head, file } = self.find_model(source, model, revision).await??;
         let base = self.base_of_start(name, &head, &file).await?;
         let cause = Cause { change: None, base, head, arrived: Timestamp::now() };
         let run = new_run(name, source, &cause, &file);
-        self.store.open_run(&run, actor, None).await?;
+        self.store.start_run(&run, actor).await?;
         self.due.notify_one();
         self.tell_change(name);
         Ok(run)
@@ -40,28 +40,21 @@ impl Pipeline {
         &self,
         source: &Source,
         model: &str,
-        revision: Option<CommitSha>,
+        revision: Option<&str>,
     ) -> Result<Result<Found, SteerError>, StepError> {
         let mirror = source.mirror.clone();
         let tip = self.remotes.fetch(&mirror).await??;
+        let head = match revision {
+            None => tip,
+            Some(text) => match self.revision_meant(&mirror, &tip, text).await? {
+                Ok(revision) => revision,
+                Err(error) => return Ok(Err(error)),
+            },
+        };
         let model = model.to_owned();
         blocking(move || {
-            let branch = mirror.remote().branch().to_owned();
-            let head = match revision {
-                None => tip,
-                Some(revision)
-                    if mirror.contains(&revision)?
-                        && mirror.merge_base(&revision, &tip)?.as_ref() == Some(&revision) =>
-                {
-                    revision
-                }
-                Some(revision) => {
-                    let message = format!("{} is no revision of the branch `{branch}`", revision.short());
-                    return Ok(Err(SteerError::Missing(message)));
-                }
-            };
             let models = source::model_files(&mirror, &head)?;
-            let mut named = models.into_iter().filter(|file| source::name_of(file) == model);
+            let mut named = models.into_iter().filter(|file| source::name_in(file).as_ref() == Some(&model));
             Ok(match (named.next(), named.next()) {
                 (Some(file), None) => Ok(Found { head, file }),
                 (Some(one), Some(other)) => Err(SteerError::Conflict(format!(
@@ -88,7 +81,7 @@ impl Pipeline {
             return Ok(run.base);
         }
         let of_model =
-            RunFilter { source: Some(source.clone()), model: Some(source::name_of(file)), ..RunFilter::default() };
+            RunFilter { source: Some(source.clone()), model: Some(source::stored_name(file)), ..RunFilter::default() };
         // The first run of a model is judged by the policy that came with it, and is of whoever wrote any of it.
         Ok(self.store.runs(&of_model, 1).await?.first().map(|_| head.clone()))
     }

@@ -34,9 +34,10 @@ impl From<StepError> for SteerError {
     fn from(error: StepError) -> Self {
         match error {
             StepError::Store(error) => Self::Store(error),
-            StepError::Refused { reason, .. } | StepError::Failed { reason } | StepError::TimedOut { reason } => {
-                Self::Conflict(reason)
-            }
+            StepError::Refused { reason, .. }
+            | StepError::Environment { reason }
+            | StepError::Failed { reason }
+            | StepError::TimedOut { reason } => Self::Conflict(reason),
             StepError::Again { reason, .. } | StepError::Interrupted { reason } => Self::Unreachable(reason),
         }
     }
@@ -285,7 +286,7 @@ impl Pipeline {
     }
 
     /// Takes the artifact of a run to an environment, where it is compared and has to follow the rules like any other.
-    /// Without a run: what the newest run made that passed its policy. Only of the sources in `scope`, if there is one.
+    /// Without a run: what the environments before it name, else what the newest run made that passed its policy. Only of the sources in `scope`, if there is one.
     pub async fn take_to(
         &self,
         environment: &SourceName,
@@ -338,7 +339,8 @@ impl Pipeline {
         }
     }
 
-    /// The newest run of a model that passed: of its owner in the environment, or of the only source that has such a model.
+    /// The newest run of a model that passed: of its owner in the environment, or of the only source that has such a model. Where
+    /// the environment comes after others, it is of what they name.
     async fn newest_to_take(
         &self,
         environment: &SourceName,
@@ -358,7 +360,7 @@ impl Pipeline {
             sources.pop()
         };
         let newest = match source {
-            Some(source) => self.store.newest_passed(model, &source).await?,
+            Some(source) => self.newest_passed(environment, model, &source).await?,
             None => None,
         };
         newest.ok_or_else(|| SteerError::Missing(format!("no run of `{model}` has passed its policy yet")))
@@ -379,7 +381,7 @@ impl Pipeline {
 }
 
 /// Whether a run's candidate passed, on a branch: what a change brings is promoted once it is merged.
-fn has_passed(run: &Run) -> bool {
+pub(super) fn has_passed(run: &Run) -> bool {
     let passed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
     let far_enough = matches!(run.state, RunState::Waiting | RunState::Promoting | RunState::Done);
     run.change.is_none() && far_enough && run.verdict.as_ref().is_some_and(passed)

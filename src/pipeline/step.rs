@@ -24,6 +24,8 @@ pub(super) enum Step {
 pub(super) enum StepError {
     /// The specification or the policy says no.
     Refused { reason: String, diagnostics: Vec<Diagnostic> },
+    /// The environment says no, whatever the model is: a person has to mend it, and then the run goes on.
+    Environment { reason: String },
     /// Something is broken that another attempt would not mend.
     Failed { reason: String },
     /// A trainer was still at work when its time was over.
@@ -40,6 +42,7 @@ impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { reason, .. }
+            | Self::Environment { reason }
             | Self::Failed { reason }
             | Self::TimedOut { reason }
             | Self::Interrupted { reason }

@@ -45,6 +45,19 @@ pub(super) fn stalled(reason: &str) -> String {
     format!("stalled: {reason}\n  help: mend it, then `slipway runs retry`; a newer push takes its place as well")
 }
 
+/// A run waits for its environment to be mended.
+pub(super) fn awaits(run: &Run, reason: &str) -> String {
+    format!(
+        "stalled: {reason}\n  help: mend `{}`: the run goes on by itself then, or with `slipway runs retry {}`",
+        run.environment, run.id
+    )
+}
+
+/// Its environment was mended.
+pub(super) fn mended(run: &Run) -> String {
+    format!("`{}` was mended", run.environment)
+}
+
 /// A run still waits for the end of an outage.
 pub(super) fn long_outage(attempts: u32, reason: &str) -> String {
     format!("still waiting after {attempts} attempts: {reason}\n  help: it goes on by itself when this is mended")

@@ -166,6 +166,7 @@ impl Pipeline {
         stop: &CancellationToken,
     ) -> Result<Carried, StoreError> {
         while station.serves(run.state) {
+            run.awaits_environment = false;
             let mut attempted = run.clone();
             let cancel = stop.child_token();
             let work = guarded(self.step(&mut attempted, &cancel));
@@ -187,6 +188,10 @@ impl Pipeline {
                 Err(StepError::Refused { reason, diagnostics }) => {
                     attempted.diagnostics = diagnostics;
                     run = self.record_or_fail(lease, run, attempted, RunEvent::Refused, reason).await?;
+                }
+                Err(StepError::Environment { reason }) => {
+                    run.awaits_environment = true;
+                    return self.put_off(lease, run, Retry::Never, reason).await;
                 }
                 Err(StepError::TimedOut { reason }) => {
                     attempted.timed_out = true;
@@ -335,7 +340,7 @@ impl Pipeline {
             (run.attempts == LONG_OUTAGE).then(|| texts::long_outage(run.attempts, &reason))
         } else {
             tracing::error!(reason, "run {} is stalled: {reason}", run.id);
-            Some(texts::stalled(&reason))
+            Some(if run.awaits_environment { texts::awaits(&run, &reason) } else { texts::stalled(&reason) })
         };
         let said = said.map(|cause| {
             let (at, actor) = (run.updated_at, Actor::controller());

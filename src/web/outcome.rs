@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::Shared;
-use slipway_domain::{CommitSha, Delivery, DeliveryState, EventKind, SourceName};
+use slipway_domain::{CommitSha, Delivery, DeliveryState, EventKind, Run, SourceName};
 use slipway_store::StoreError;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -31,8 +31,20 @@ struct Outcome {
     state: &'static str,
     /// Why, in words.
     note: String,
-    /// The runs at the revision that it tells of.
+    /// The runs of models at the revision that it tells of.
     runs: Vec<Opened>,
+    /// Files with mistakes that name no model. Senders of earlier versions read the note alone.
+    files: Vec<Broken>,
+}
+
+/// A file that names no model.
+#[derive(Serialize)]
+struct Broken {
+    file: String,
+    /// The run that tells of its mistakes.
+    run: String,
+    /// Its page; null if the settings do not say where the server is reached.
+    page: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -84,25 +96,35 @@ async fn outcome(shared: &Shared, source: &SourceName, id: &str, wait: Duration)
             () = shared.stop.cancelled() => return Err(StoreError::Closing),
         }
     };
-    let runs = if state == DeliveryState::Done { opened_by(shared, source, id).await? } else { Vec::new() };
-    Ok(Outcome { state: state.as_str(), note, runs })
+    let (runs, files) = match state {
+        DeliveryState::Done => opened_by(shared, source, id).await?,
+        _ => (Vec::new(), Vec::new()),
+    };
+    Ok(Outcome { state: state.as_str(), note, runs, files })
 }
 
-/// The runs that a push led to: those of its revision on the branch that are under way, or were opened since.
-async fn opened_by(shared: &Shared, source: &SourceName, id: &str) -> Result<Vec<Opened>, StoreError> {
+/// The runs that a push led to: those of its revision on the branch that are under way, or were opened since. Beside them files
+/// that name no model.
+async fn opened_by(shared: &Shared, source: &SourceName, id: &str) -> Result<(Vec<Opened>, Vec<Broken>), StoreError> {
     let delivery = shared.store.delivery(source, id).await?.delivery;
-    let Some(revision) = revision_of(shared, &delivery) else { return Ok(Vec::new()) };
+    let Some(revision) = revision_of(shared, &delivery) else { return Ok((Vec::new(), Vec::new())) };
     let pages = shared.pipeline.sources().find(|(name, _)| *name == source);
     let pages = pages.and_then(|(_, source)| source.pages.as_ref());
     let mut runs = shared.store.newest_at(source, &revision).await?;
     runs.retain(|run| run.change.is_none() && (run.state.is_active() || run.created_at >= delivery.received_at));
-    let opened = runs.into_iter().map(|run| Opened {
+    let (named, nameless): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.model_name().is_some());
+    let opened = named.into_iter().map(|run| Opened {
         id: run.id.to_string(),
         page: pages.map(|pages| pages.of(run.id)),
         environment: run.environment.to_string(),
         model: run.model,
     });
-    Ok(opened.collect())
+    let broken = nameless.into_iter().map(|run| Broken {
+        run: run.id.to_string(),
+        page: pages.map(|pages| pages.of(run.id)),
+        file: run.file,
+    });
+    Ok((opened.collect(), broken.collect()))
 }
 
 /// The revision that a push tells of.

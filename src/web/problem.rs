@@ -162,6 +162,8 @@ fn described_all(statuses: &[u16]) -> BTreeMap<String, RefOr<response::Response>
 pub(super) struct ListProblems;
 /// What may go wrong with reading one thing.
 pub(super) struct ReadProblems;
+/// What may go wrong with reading a run, whose first digits may be those of several.
+pub(super) struct RunProblems;
 /// What may go wrong with reading what only administrators may read.
 pub(super) struct AdminProblems;
 /// What may go wrong with steering.
@@ -178,6 +180,12 @@ impl IntoResponses for ListProblems {
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<response::Response>> {
         described_all(&[400, 401, 404, 429, 500])
+    }
+}
+
+impl IntoResponses for RunProblems {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        described_all(&[400, 401, 404, 409, 429, 500])
     }
 }
 

@@ -2,6 +2,7 @@
 
 use slipway_testkit::{GitServer, WorkTree};
 
+use crate::environments::world::{command, done};
 use crate::support::{Bench, DEADLINE, USUAL, text};
 
 async fn by_hand(bench: &Bench) -> WorkTree {
@@ -125,20 +126,64 @@ async fn a_champion_changed_by_hand_is_compared_again_before_anything_is_written
 }
 
 #[tokio::test]
-async fn an_environment_without_a_mark_for_the_model_is_refused_with_the_mark_to_put() {
+async fn a_run_waits_for_an_environment_without_a_mark_and_goes_on_when_it_is_retried() {
     let bench = Bench::start().await;
     let model = crate::support::MODEL.replace("name: digits", "name: letters");
     bench.world.work.write("slipway.yaml", model).expect("written");
     let head = bench.push("a model nobody waits for").await;
     let run = bench.end_of(&head).await;
-    assert_eq!(text(&run, "state"), "refused");
+    assert_eq!(
+        (text(&run, "state"), &run["stalled"], &run["awaits_environment"]),
+        ("queued", &true.into(), &true.into())
+    );
     assert!(text(&run, "reason").contains("`# {\"slipway\": \"letters:digest\"}`"), "{}", text(&run, "reason"));
     assert!(run["artifact"].is_null(), "nothing is trained that could not be promoted");
+    let id = text(&run, "id").to_owned();
+    let shown = command(&bench, &["runs", "show", &id[..23], "-o", "text"]).await;
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains(&format!("next: mend the environment, then `slipway runs retry {id}`")), "{shown}");
+    mark_letters(&bench).await;
+    let retried = done(&bench, &["runs", "retry", &id]).await;
+    assert_eq!((&retried["stalled"], &retried["awaits_environment"]), (&false.into(), &false.into()), "{retried:#}");
+    let run = bench.end_of(&head).await;
+    assert_eq!((text(&run, "state"), text(&run, "id")), ("done", &*id), "{run:#}");
     bench.finish().await;
 }
 
 #[tokio::test]
-async fn manifests_behind_a_filter_and_marks_under_paths_that_are_no_text_are_refused_before_anything_is_trained() {
+async fn a_run_that_waits_for_its_environment_goes_on_by_itself_once_that_is_mended() {
+    let bench = Bench::start_with(&format!("{USUAL}\nlimits: {{look_at_environments: 1s}}")).await;
+    let model = crate::support::MODEL.replace("name: digits", "name: letters");
+    bench.world.work.write("slipway.yaml", model).expect("written");
+    let head = bench.push("a model nobody waits for").await;
+    assert_eq!(bench.end_of(&head).await["awaits_environment"], true);
+    // What leaves the environment as it was leaves the run where it is.
+    let clone = by_hand(&bench).await;
+    clone.write("README.md", "words").expect("written");
+    clone.commit("words").await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+    mark_letters(&bench).await;
+    let ended = |run: &serde_json::Value| run["head"] == head.as_str() && text(run, "state") == "done";
+    let run = bench.api().wait_for_run("it goes on", DEADLINE, ended).await.expect("it goes on");
+    let run = bench.api().run(text(&run, "id")).await.expect("a run");
+    let way = run["transitions"].as_array().expect("a way");
+    let causes: Vec<&str> = way.iter().map(|step| text(step, "cause")).collect();
+    assert_eq!(causes.iter().filter(|cause| cause.starts_with("stalled: ")).count(), 1, "{causes:#?}");
+    assert!(causes.contains(&"`staging` was mended"), "{causes:#?}");
+    bench.finish().await;
+}
+
+/// Marks the model `letters` in the environment, as a person would.
+async fn mark_letters(bench: &Bench) {
+    let clone = WorkTree::clone(&bench.world.git.url("environment.git"), bench.world.folder.join("to-mend")).await;
+    let clone = clone.expect("a clone");
+    clone.write("staging/letters.yaml", "digest: none # {\"slipway\": \"letters:digest\"}\n").expect("written");
+    clone.commit("Mark the letters").await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+}
+
+#[tokio::test]
+async fn manifests_behind_a_filter_and_marks_under_paths_that_are_no_text_hold_a_run_up_before_anything_is_trained() {
     use std::os::unix::ffi::OsStrExt as _;
     let bench = Bench::start().await;
     let clone = by_hand(&bench).await;
@@ -147,7 +192,7 @@ async fn manifests_behind_a_filter_and_marks_under_paths_that_are_no_text_are_re
     assert!(clone.push("main").await.expect("pushed").success());
     let head = bench.push("a first model").await;
     let run = bench.end_of(&head).await;
-    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    assert_eq!((text(&run, "state"), &run["awaits_environment"]), ("queued", &true.into()), "{run:#}");
     assert!(
         text(&run, "reason").contains("this file has a `filter` attribute (Git LFS, git-crypt)"),
         "{}",
@@ -163,7 +208,7 @@ async fn manifests_behind_a_filter_and_marks_under_paths_that_are_no_text_are_re
     assert!(clone.push("main").await.expect("pushed").success());
     let head = bench.push_with("seed: 7", "seed: 8").await;
     let run = bench.end_of(&head).await;
-    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    assert_eq!((text(&run, "state"), &run["awaits_environment"]), ("queued", &true.into()), "{run:#}");
     assert!(text(&run, "reason").contains("the path of this file is not UTF-8"), "{}", text(&run, "reason"));
     assert_eq!(bench.promotions().await, 0);
     bench.finish().await;

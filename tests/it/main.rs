@@ -14,6 +14,7 @@ mod environments;
 mod evaluation_folders;
 mod faults;
 mod first_model;
+mod first_runs;
 mod forge;
 mod gate;
 mod git_server;

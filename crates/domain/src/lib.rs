@@ -38,7 +38,7 @@ pub use revision::{NotARevision, Revision};
 pub use rules::{After, Approvals, Candidate, Freeze, Holdback, Need, Rule, Rules, Upstream};
 pub use run::{
     ChangeHead, Document, EvaluationDigests, EvaluationRecord, Origin, ProposedPolicy, Run, RunCause, SeedRun,
-    TrainingCost,
+    TrainingCost, model_name,
 };
 pub use run_state::{IllegalMove, RunEvent, RunState};
 pub use test_set::{Adaptivity, Feedback, PartWear, RowsEnd, TestSetUse, Wear};

@@ -53,6 +53,9 @@ pub struct Run {
     /// Whether it waits for a person: another attempt alone would not help.
     #[serde(default)]
     pub stalled: bool,
+    /// Whether it waits for its environment to be mended, so that nothing of the model is wrong; only with `stalled`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_environment: bool,
     /// Whether it failed because it took longer than it may.
     #[serde(default)]
     pub timed_out: bool,
@@ -171,7 +174,19 @@ pub struct RunCause {
     pub delivered_at: Timestamp,
 }
 
+/// The name of a model as runs are stored with it. Of a file that names no model the path is stored instead, and that is no name:
+/// `None`.
+pub fn model_name(stored: &str) -> Option<&str> {
+    // Names are made of letters, digits and dashes; every path ends with `.yaml`.
+    (!stored.contains(['.', '/'])).then_some(stored)
+}
+
 impl Run {
+    /// The model's name; `None` if its file does not say.
+    pub fn model_name(&self) -> Option<&str> {
+        model_name(&self.model)
+    }
+
     /// A new run, which waits to be taken and knows of nothing but its cause.
     pub fn queued(cause: RunCause, now: Timestamp) -> Self {
         let RunCause { source, model, file, branch, change, base, head, environment, delivered_at } = cause;
@@ -193,6 +208,7 @@ impl Run {
             reason: None,
             diagnostics: Vec::new(),
             stalled: false,
+            awaits_environment: false,
             timed_out: false,
             attempts: 0,
             interruptions: 0,

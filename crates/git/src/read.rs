@@ -16,6 +16,9 @@ use super::mirror::{id_of, name_of};
 use super::tree;
 use super::words::short_words;
 
+/// Commits among which one is looked for by its first digits. Linux has about 1.4 million.
+const MOST_WALKED: usize = 3_000_000;
+
 /// A file of a commit's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeFile {
@@ -36,6 +39,26 @@ impl Mirror {
                 fetch::check(repository).map(|()| false).map_err(Fault::from)
             }
             Err(error) => Err(error.into()),
+        })
+    }
+
+    /// The commits in the history of `tip` whose names begin with these lower-case digits, `most` at most. A history is looked
+    /// through so far that no repository of people is longer.
+    pub fn commits_beginning(&self, tip: &CommitSha, digits: &str, most: usize) -> Result<Vec<CommitSha>, GitError> {
+        self.reading(|repository| {
+            let mut walk = repository.revwalk()?;
+            walk.push(self.commit(repository, tip)?.id())?;
+            let mut found = Vec::new();
+            for id in walk.take(MOST_WALKED) {
+                let name = name_of(id?);
+                if name.as_str().starts_with(digits) {
+                    found.push(name);
+                }
+                if found.len() >= most {
+                    break;
+                }
+            }
+            Ok(found)
         })
     }
 

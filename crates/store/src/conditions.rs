@@ -50,6 +50,19 @@ impl Conditions {
         }
     }
 
+    /// A column of `whole` hexadecimal digits (and dashes) begins so, if anything is asked of it. Not by `LIKE`, for which neither
+    /// database uses an index.
+    pub(super) fn begin(&mut self, column: &str, digits: Option<&str>, whole: usize) {
+        match digits {
+            Some(digits) if digits.len() < whole => {
+                self.compare([column], '>', [digits.to_owned().into()]);
+                // The letter behind the last digit.
+                self.compare([column], '<', [format!("{digits}g").into()]);
+            }
+            whole => self.equal(column, whole.map(str::to_owned)),
+        }
+    }
+
     /// Some columns together stand in this relation (`<` or `>`) to these values.
     pub(super) fn compare<const N: usize>(&mut self, columns: [&str; N], relation: char, values: [Value; N]) {
         let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
@@ -93,5 +106,10 @@ mod tests {
         conditions.compare(["created_at", "id"], '<', [7.into(), "b".to_owned().into()]);
         assert_eq!(conditions.clause(), "WHERE active = 1 AND source = $1 AND (created_at, id) < ($2, $3)");
         assert_eq!(conditions.place(Value::Number(1)), "$4");
+        let mut beginning = Conditions::default();
+        beginning.begin("head", Some("0123"), 40);
+        beginning.begin("id", Some(&"0".repeat(36)), 36);
+        beginning.begin("lane", None, 36);
+        assert_eq!(beginning.clause(), "WHERE head > $1 AND head < $2 AND id = $3");
     }
 }

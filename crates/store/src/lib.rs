@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod branch_models;
 mod branches;
 mod claims;
 mod commands;
@@ -57,6 +58,7 @@ use slipway_domain::RunId;
 
 pub use audit::{AuditAnchor, AuditEntry, AuditFault, NewAuditEntry, REFUSED};
 pub use backup::{BackupError, Dump, DumpedTable, restore, verify_table};
+pub use branch_models::BranchModel;
 pub use branches::{BranchHead, SeenBranch};
 pub use claims::Claim;
 pub use commands::{Deed, Effect, Followed, NewCommand, Outcome};

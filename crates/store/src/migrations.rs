@@ -36,6 +36,7 @@ pub(super) const SQLITE: &[Version] = &[
     (14, "scale", include_str!("migrations/sqlite/0014_scale.sql")),
     (15, "test sets", include_str!("migrations/sqlite/0015_test_sets.sql")),
     (16, "claims", include_str!("migrations/sqlite/0016_claims.sql")),
+    (17, "branch models", include_str!("migrations/sqlite/0017_branch_models.sql")),
 ];
 
 pub(super) const POSTGRES: &[Version] = &[
@@ -54,6 +55,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (14, "scale", include_str!("migrations/postgres/0014_scale.sql")),
     (15, "test sets", include_str!("migrations/postgres/0015_test_sets.sql")),
     (16, "claims", include_str!("migrations/postgres/0016_claims.sql")),
+    (17, "branch models", include_str!("migrations/postgres/0017_branch_models.sql")),
 ];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.

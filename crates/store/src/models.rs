@@ -100,7 +100,8 @@ impl Store {
             let runs = self.readable_runs(&ids).await?;
             // A model whose newest run cannot be read is left out, and others take its place in the list.
             models.extend(found.iter().filter_map(|place| {
-                let newest = runs.get(&place.newest)?.clone();
+                // A file that names no model is none.
+                let newest = runs.get(&place.newest).filter(|run| run.model_name().is_some())?.clone();
                 let promoted = place.promoted.as_ref().and_then(|promoted| runs.get(promoted)).cloned();
                 Some(ModelRuns { newest, promoted })
             }));

@@ -13,10 +13,14 @@ use super::runs::{self, read_document};
 use super::steering::supersede;
 use super::written::text;
 use super::{Claim, Lease, Store, StoreError, decisions, follow_ups, owners, quarantine};
+use slipway_contract::Digest;
 use slipway_domain::{Actor, Hold, Run, RunState, SourceName, Transition};
 
 /// Earlier promotions of a model that are looked at when one of them is wanted back.
 const MOST_EARLIER: i64 = 200;
+
+/// Runs that wait for a person and are looked at together.
+const MOST_STALLED: i64 = 500;
 
 /// A run that passed takes the place of older ones of its source's model in its environment that passed and still wait, and
 /// what was approved of those counts no more. Runs of other sources are left alone, whatever their models are called. What people
@@ -129,6 +133,14 @@ impl Store {
         Ok(())
     }
 
+    /// Records a run that a person starts without a push.
+    pub async fn start_run(&self, run: &Run, actor: &Actor) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_opening().await?;
+        runs::insert(&self.database, &mut transaction, run, &format!("started by {actor}"), actor).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Has runs that wait looked at again now: those of an environment, of a model, or all.
     pub async fn make_waiting_due(
         &self,
@@ -150,6 +162,15 @@ impl Store {
                       WHERE environment = $1 AND active = 1 AND change_id IS NULL
                       ORDER BY created_at, id";
         let rows = sqlx::query(select).bind(environment.as_str().to_owned());
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::RUN, &rows, read_document).await
+    }
+
+    /// Runs to an environment that wait for a person, those of changes included, oldest first.
+    pub async fn stalled_runs(&self, environment: &SourceName) -> Result<Vec<Run>, StoreError> {
+        let select = "SELECT id AS key, source, document FROM runs
+                      WHERE environment = $1 AND active = 1 AND stalled = 1 ORDER BY created_at, id LIMIT $2";
+        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(MOST_STALLED);
         let rows = rows.fetch_all(&self.database.pool).await?;
         self.readable_of(quarantine::RUN, &rows, read_document).await
     }
@@ -214,14 +235,30 @@ impl Store {
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
 
-    /// The newest run of a source's model whose candidate passed its policy, on a branch: wherever it was promoted.
-    pub async fn newest_passed(&self, model: &str, source: &SourceName) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT id AS key, source, document FROM runs
-                      WHERE model = $1 AND state IN ('waiting', 'promoting', 'done') AND change_id IS NULL
-                        AND artifact IS NOT NULL AND artifact_removed_at IS NULL AND source = $2
-                      ORDER BY opened DESC LIMIT 5";
-        let row = sqlx::query(select).bind(text(model)).bind(source.as_str().to_owned());
-        self.first_readable(row).await
+    /// Runs of a source's model on its branch that came beyond their gate, newest first, wherever they were promoted: all of
+    /// them, or those with one artifact. Of those that found their artifact named already none was judged.
+    pub async fn passed_runs(
+        &self,
+        model: &str,
+        source: &SourceName,
+        artifact: Option<&Digest>,
+    ) -> Result<Vec<Run>, StoreError> {
+        let mut wanted = Conditions::new([
+            "state IN ('waiting', 'promoting', 'done')",
+            "change_id IS NULL",
+            "artifact IS NOT NULL",
+            "artifact_removed_at IS NULL",
+        ]);
+        wanted.equal("model", Some(text(model)));
+        wanted.equal("source", Some(source.as_str().to_owned()));
+        wanted.equal("artifact", artifact.map(Digest::to_string));
+        let limit = wanted.place(MOST_EARLIER.into());
+        let select = format!(
+            "SELECT id AS key, source, document FROM runs {} ORDER BY opened DESC LIMIT {limit}",
+            wanted.clause()
+        );
+        let rows = wanted.bind_to(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.database.pool).await?;
+        self.readable_of(quarantine::RUN, &rows, read_document).await
     }
 
     /// The run of a source's model that is on its way to an environment with an artifact, the newest if there are several.

@@ -16,6 +16,10 @@ use super::written::{self, text};
 use super::{Store, StoreError, logs, quarantine};
 use slipway_domain::{Actor, CommitSha, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition};
 
+/// Lengths of a run's identifier and of a commit's name.
+const WHOLE_ID: usize = 36;
+const WHOLE_COMMIT: usize = 40;
+
 /// Rows of counters beyond which they are summed up.
 const MOST_PIECES: u64 = 1_000;
 
@@ -30,8 +34,10 @@ pub struct RunFilter {
     pub model: Option<String>,
     /// Only those in this state.
     pub state: Option<RunState>,
-    /// Only those of this revision.
-    pub head: Option<CommitSha>,
+    /// Only those whose identifiers begin so: hexadecimal digits in lower case, and dashes at their places.
+    pub id: Option<String>,
+    /// Only those of the revisions whose names begin with these hexadecimal digits in lower case.
+    pub head: Option<String>,
     /// Only those that wait for a person, or only those that do not.
     pub stalled: Option<bool>,
     /// Only those older than this one.
@@ -115,7 +121,7 @@ pub(super) async fn insert(
     cause: &str,
     actor: &Actor,
 ) -> Result<(), StoreError> {
-    let lane = run.lane();
+    let (lane, because) = (run.lane(), newer_because(run, actor));
     let insert =
         "INSERT INTO runs (id, source, lane, model, branch, head, change_id, state, active, priority, document,
                                     created_at, environment, run_key, artifact)
@@ -149,7 +155,7 @@ pub(super) async fn insert(
     for row in older {
         let Some(older) = read_or_set_aside(connection, &row).await? else { continue };
         if (older.state.may_be_called_off() && older.state != RunState::Waiting) || older.stalled {
-            let cause = format!("superseded by {}, {}", run.head.short(), newer_because(run));
+            let cause = format!("superseded by {}, {}", run.head.short(), because);
             supersede(database, connection, older, &cause).await?;
         }
     }
@@ -168,8 +174,12 @@ fn cause_of(run: &Run) -> String {
     }
 }
 
-fn newer_because(run: &Run) -> &'static str {
-    if run.origin.is_some() { "promoted later" } else { "pushed later" }
+fn newer_because(run: &Run, actor: &Actor) -> &'static str {
+    match &run.origin {
+        Some(_) => "promoted later",
+        None if *actor == Actor::controller() => "pushed later",
+        None => "started later",
+    }
 }
 
 async fn is_known(connection: &mut AnyConnection, lane: &str, head: &CommitSha) -> Result<bool, StoreError> {
@@ -259,12 +269,13 @@ impl Store {
         before: Option<RunCursor>,
         limit: usize,
     ) -> Result<Vec<AnyRow>, StoreError> {
-        let RunFilter { scope: _, source: _, model, state, head, stalled, before: _ } = filter;
+        let RunFilter { scope: _, source: _, model, state, id, head, stalled, before: _ } = filter;
         let mut wanted = Conditions::default();
         wanted.equal("source", source.map(|source| source.as_str().to_owned()));
         wanted.equal("model", model.as_deref().map(text));
         wanted.equal("state", state.map(|state| state.as_str().to_owned()));
-        wanted.equal("head", head.as_ref().map(CommitSha::to_string));
+        wanted.begin("id", id.as_deref(), WHOLE_ID);
+        wanted.begin("head", head.as_deref(), WHOLE_COMMIT);
         match stalled {
             Some(true) => wanted.fixed("stalled = 1"),
             Some(false) => wanted.fixed("stalled = 0"),

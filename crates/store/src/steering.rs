@@ -39,7 +39,7 @@ pub(super) async fn call_off(
     run.state = from.after(event)?;
     run.updated_at = Timestamp::now();
     run.reason = Some(cause.to_owned());
-    run.stalled = false;
+    (run.stalled, run.awaits_environment) = (false, false);
     let update = "UPDATE runs SET state = $1, active = $2, stalled = 0, document = $3, lease = NULL, lease_until = NULL
                   WHERE id = $4";
     sqlx::query(update)
@@ -84,7 +84,7 @@ impl Store {
             transaction.commit().await?;
             return Ok(run);
         }
-        run.stalled = false;
+        (run.stalled, run.awaits_environment) = (false, false);
         run.attempts = 0;
         run.interruptions = 0;
         run.updated_at = Timestamp::now();

@@ -8,7 +8,7 @@ mod text;
 use super::client::{Query, Server};
 use super::exit::{self, Exit, Failure};
 use super::output;
-use super::repeat::Watch;
+use super::run_name::RunName;
 use super::watch;
 use slipway_domain::{RunId, RunState};
 use text::{explain, list, log, show};
@@ -55,7 +55,7 @@ struct List {
     /// Only runs in this state
     #[arg(long, value_parser = state_of)]
     state: Option<RunState>,
-    /// Only runs of this revision, by all of its forty digits
+    /// Only runs of this revision, by its first seven digits or more
     #[arg(long, value_name = "COMMIT")]
     head: Option<String>,
     /// Only runs that wait for a person
@@ -71,8 +71,8 @@ struct List {
 
 #[derive(Debug, Args)]
 struct One {
-    /// The run's identifier
-    run: RunId,
+    /// The run's identifier, or its first eight digits or more
+    run: RunName,
 }
 
 #[derive(Debug, Args)]
@@ -81,8 +81,8 @@ struct Start {
     source: String,
     /// The model
     model: String,
-    /// A revision of the served branch, by all of its forty digits; its tip when absent
-    #[arg(long, value_name = "COMMIT")]
+    /// A revision of the served branch: a commit by its first seven digits or more, or a branch; the tip when absent
+    #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
     /// Go on until the run has ended; exit 1 if it was not promoted
     #[arg(long)]
@@ -91,9 +91,9 @@ struct Start {
 
 #[derive(Debug, Args)]
 struct Retry {
-    /// The run's identifier
+    /// The run's identifier, or its first eight digits or more
     #[arg(required_unless_present = "all", conflicts_with = "all")]
-    run: Option<RunId>,
+    run: Option<RunName>,
     /// All stalled runs
     #[arg(long)]
     all: bool,
@@ -107,8 +107,8 @@ struct Retry {
 
 #[derive(Debug, Args)]
 struct Watched {
-    /// The run's identifier
-    run: RunId,
+    /// The run's identifier, or its first eight digits or more
+    run: RunName,
     /// Go on until the run has ended; exit 1 if it was not promoted
     #[arg(long)]
     watch: bool,
@@ -127,10 +127,10 @@ impl Runs {
                 return watch::moves(&server, source, model, || list.begin(&server));
             }
             Action::List(list) => list.show(&server),
-            Action::Show(Watched { run, watch: true }) => return watch::run(&server, run, show),
-            Action::Log(Watched { run, watch: true }) => return watch::log(&server, run),
+            Action::Show(Watched { run, watch: true }) => return watch::run(&server, run.whole(&server)?, show),
+            Action::Log(Watched { run, watch: true }) => return watch::log(&server, run.whole(&server)?),
             Action::Show(Watched { run, .. }) => server.show(&server.ask("GET", &format!("runs/{run}"))?, show),
-            Action::Log(Watched { run, .. }) => server.show(&whole_log(&server, run)?, log),
+            Action::Log(Watched { run, .. }) => server.show(&whole_log(&server, run.whole(&server)?)?, log),
             Action::Explain(One { run }) => {
                 server.show_wide(&server.ask("GET", &format!("runs/{run}/explain"))?, explain)
             }
@@ -154,7 +154,36 @@ impl Runs {
 
 impl List {
     fn show(&self, server: &Server) -> Result<(), Failure> {
-        server.show_list("runs", &self.filters(), self.limit, Watch::default(), list)
+        let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let answer = server.list("runs", &self.filters(), "runs", most)?;
+        if !answer["next"].is_null() {
+            output::note(&format!("there are more than {} runs: `--limit` lists more of them", self.limit));
+        }
+        let is_narrow = self.state.is_some() || self.head.is_some() || self.stalled;
+        if output::things(&answer, "runs").is_empty() && !is_narrow {
+            self.hint_at_first_runs(server);
+        }
+        server.show_wide(&answer, list)
+    }
+
+    /// Where there are no runs, models may wait for their first. An older server does not say so, which is no failure.
+    fn hint_at_first_runs(&self, server: &Server) {
+        let Ok(answer) = server.list("models", &Query::default(), "models", MOST_MODELS) else { return };
+        let fits = |wish: Option<&str>, value: &Value| wish.is_none_or(|wish| *value == *wish);
+        let is_meant = |model: &&Value| {
+            model["offer"].is_object()
+                && fits(self.source.as_deref(), &model["source"])
+                && fits(self.model.as_deref(), &model["model"])
+        };
+        let new: Vec<&Value> = output::things(&answer, "models").iter().filter(is_meant).collect();
+        if let Some(first) = new.first() {
+            let waiting = match new.len() {
+                1 => "1 model has had no run yet".to_owned(),
+                many => format!("{many} models have had no run yet (`slipway models list`)"),
+            };
+            let [source, model] = ["source", "model"].map(|key| output::text(first, key));
+            output::note(&format!("{waiting}: `slipway runs start {source} {model}` begins its first"));
+        }
     }
 
     /// The list as the first of what is followed.
@@ -173,6 +202,9 @@ impl List {
             .with("stalled", stalled.then_some("true"))
     }
 }
+
+/// Models among which those without a run are looked for.
+const MOST_MODELS: usize = 1_000;
 
 /// Runs that `--all` takes at a time, so that one call ends.
 const MOST_RETRIED: usize = 10_000;

@@ -40,13 +40,11 @@ pub(super) fn list(answer: &Value, width: Width) -> String {
 
 /// A run: where it stands, why, its figures, and what to do next.
 pub(in crate::cli) fn show(run: &Value) -> String {
-    let mut lines = vec![format!(
-        "run {} of {} for {}: {}",
-        text(run, "id"),
-        text(run, "model"),
-        text(run, "environment"),
-        state(run)
-    )];
+    let what = match run["model"].as_str() {
+        Some(model) => format!("of {model} for {}", text(run, "environment")),
+        None => format!("of the file {}, which names no model", text(run, "file")),
+    };
+    let mut lines = vec![format!("run {} {what}: {}", text(run, "id"), state(run))];
     for key in ["reason", "source", "branch", "head", "artifact", "champion", "evidence", "promotion_commit", "reuse"] {
         if let Some(value) = run[key].as_str() {
             lines.push(format!("  {key}: {value}"));
@@ -90,6 +88,11 @@ fn verdict(verdict: &Value) -> Vec<String> {
 /// What whoever reads this may want to do.
 fn next(run: &Value) -> String {
     let [id, model, environment] = ["id", "model", "environment"].map(|key| text(run, key));
+    if run["stalled"] == Value::Bool(true) && run["awaits_environment"] == Value::Bool(true) {
+        return format!(
+            "mend the environment, then `slipway runs retry {id}`; the run also goes on by itself once {environment} is mended"
+        );
+    }
     if run["stalled"] == Value::Bool(true) {
         return format!("mend what the reason names, then `slipway runs retry {id}`");
     }
@@ -108,6 +111,7 @@ fn next(run: &Value) -> String {
         }
         "refused" => "mend what the reason names, and push".to_owned(),
         "failed" => format!("`slipway runs log {id}` says what the trainer said; mend it, and push"),
+        "superseded" if run["model"].is_null() => "`slipway runs list` shows the newer run".to_owned(),
         "superseded" => format!("`slipway runs list --model {model}` shows the newer run"),
         "cancelled" => "push again, or start a run of the same revision with `slipway runs start`".to_owned(),
         _ => format!("`slipway runs show {id} --watch` follows it, `slipway runs cancel {id}` ends it"),
@@ -193,7 +197,12 @@ mod tests {
             assert!(shown.contains(expected), "expected `{expected}`, came:\n{shown}");
         }
         let stalled = json!({"id": "7", "state": "queued", "stalled": true});
-        assert!(show(&stalled).contains("then `slipway runs retry 7`"));
+        assert!(show(&stalled).contains("mend what the reason names, then `slipway runs retry 7`"));
+        let awaits = json!({"id": "7", "environment": "staging", "state": "queued", "stalled": true,
+                            "awaits_environment": true});
+        assert!(show(&awaits).contains("next: mend the environment, then `slipway runs retry 7`"));
+        let broken = json!({"id": "7", "model": null, "file": "m/slipway.yaml", "state": "refused", "stalled": false});
+        assert!(show(&broken).starts_with("run 7 of the file m/slipway.yaml, which names no model: refused"));
     }
 
     #[test]

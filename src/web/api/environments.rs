@@ -265,7 +265,8 @@ impl Shared {
         }
         let owners = self.pipeline.owners_in(name).await?;
         for run in self.store.runs_under_way(name).await? {
-            if !caller.covers(&run.source) {
+            // A file that names no model is on its way nowhere.
+            if !caller.covers(&run.source) || run.model_name().is_none() {
                 continue;
             }
             let approvals = match &run.artifact {
@@ -296,9 +297,19 @@ impl Shared {
                 state.owned(owner);
             }
         }
-        if let Some(seen) = self.seen_models(caller, name).await? {
-            models.retain(|model, _| seen.contains(model));
+        let seen = self.seen_models(caller, name).await?;
+        let mut shown = BTreeSet::new();
+        for (model, state) in &mut models {
+            let offer = if state.is_at_rest() { self.pipeline.first_promotion(name, model).await? } else { None };
+            let is_offered = offer.as_ref().is_some_and(|offer| caller.covers(&offer.source));
+            if is_offered || seen.as_ref().is_none_or(|seen| seen.contains(model)) {
+                shown.insert(model.clone());
+            }
+            if let Some(offer) = offer {
+                state.offered(offer);
+            }
         }
+        models.retain(|model, _| shown.contains(model));
         Ok(models.into_values().collect())
     }
 }

@@ -29,7 +29,8 @@ pub(super) struct RunChange {
     /// The run.
     run: uuid::Uuid,
     source: String,
-    model: String,
+    /// Null where the run's file names no model.
+    model: Option<String>,
     /// Null for a run's first move.
     from: Option<RunState>,
     to: RunState,
@@ -49,7 +50,7 @@ impl From<Change> for RunChange {
             sequence,
             run: run.as_uuid(),
             source: source.into(),
-            model,
+            model: slipway_domain::model_name(&model).map(str::to_owned),
             from: from.map(RunState::from),
             to: to.into(),
             at,

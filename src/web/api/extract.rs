@@ -1,10 +1,14 @@
 //! What requests carry in their addresses, read strictly: what is not known is refused, with a problem document.
 
+use std::str::FromStr;
+
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
+use super::query_mistake;
 use crate::web::problem::Problem;
 use slipway_domain::{RunId, SourceName};
 
@@ -21,7 +25,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let read = axum::extract::Query::<T>::try_from_uri(&parts.uri);
-        let read = read.map_err(|error| Problem::bad_request(format!("the query cannot be read: {error}")))?;
+        let read = read.map_err(|error| Problem::bad_request(query_mistake::told(&error.body_text())))?;
         Ok(Self(read.0))
     }
 }
@@ -35,15 +39,81 @@ async fn values<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Vec<Stri
 }
 
 /// The run that an address names.
-pub(super) struct RunOf(pub(super) RunId);
+pub(super) struct RunOf(pub(super) RunName);
+
+/// A run in an address, as it is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct RunPath {
+    /// The run: its identifier, or its first eight digits or more where they are those of one run.
+    #[param(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
+    id: String,
+}
+
+/// How a run is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RunName {
+    /// By its whole identifier.
+    Whole(RunId),
+    /// By its first digits, in lower case and with dashes at their places.
+    Beginning(String),
+}
+
+/// The fewest digits of a run's identifier: with it are all those of about a minute.
+const FEWEST_RUN_DIGITS: usize = 8;
+/// Digits of a UUID, and how many of them come before each dash.
+const UUID_DIGITS: usize = 32;
+const BEFORE_DASHES: [usize; 4] = [8, 12, 16, 20];
+
+impl FromStr for RunName {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let digits: String = text.chars().filter(|letter| *letter != '-').collect::<String>().to_ascii_lowercase();
+        let is_hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_hexadecimal || !(FEWEST_RUN_DIGITS..=UUID_DIGITS).contains(&digits.len()) {
+            let shown: String = text.chars().filter(|letter| !letter.is_control()).take(80).collect();
+            return Err(Problem::bad_request(format!(
+                "`{shown}` names no run: expected its identifier, such as `01990d3e-5c7a-7d31-8f52-6f0a1b2c3d4e`, or its first \
+                 {FEWEST_RUN_DIGITS} digits or more"
+            )));
+        }
+        if let Ok(whole) = digits.parse() {
+            return Ok(Self::Whole(whole));
+        }
+        let mut beginning = String::new();
+        for (place, digit) in digits.chars().enumerate() {
+            if BEFORE_DASHES.contains(&place) {
+                beginning.push('-');
+            }
+            beginning.push(digit);
+        }
+        Ok(Self::Beginning(beginning))
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for RunOf {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let run = values(parts, state).await?.first().and_then(|text| text.parse().ok());
-        run.map(Self).ok_or_else(|| Problem::bad_request("a run's identifier is a UUID"))
+        values(parts, state).await?.into_iter().next().unwrap_or_default().parse().map(Self)
     }
+}
+
+/// The fewest digits of a commit's name, as git has it.
+const FEWEST_COMMIT_DIGITS: usize = 7;
+
+/// The first digits of a commit's name, in lower case.
+pub(super) fn beginning_of_commit(text: &str) -> Result<String, Problem> {
+    let is_one = (FEWEST_COMMIT_DIGITS..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_one {
+        return Ok(text.to_ascii_lowercase());
+    }
+    let shown: String = text.chars().filter(|letter| !letter.is_control()).take(80).collect();
+    Err(Problem::bad_request(format!(
+        "`head`: `{shown}` is no commit: expected its {FEWEST_COMMIT_DIGITS} to 40 first hexadecimal digits"
+    )))
 }
 
 /// The delivery that an address names, by its source and its identifier.
@@ -154,4 +224,32 @@ pub(super) fn plain_text(what: &str, text: &str) -> Result<String, Problem> {
         )));
     }
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_by_its_identifier_or_by_its_first_digits() {
+        let named = |text: &str| text.parse::<RunName>().map_err(|problem| problem.detail().to_owned());
+        let whole = RunId::new();
+        assert_eq!(named(&whole.to_string()), Ok(RunName::Whole(whole)));
+        assert_eq!(named(&whole.to_string().to_uppercase()), Ok(RunName::Whole(whole)));
+        assert_eq!(named("01990d3e"), Ok(RunName::Beginning("01990d3e".to_owned())));
+        assert_eq!(named("01990D3E-"), Ok(RunName::Beginning("01990d3e".to_owned())));
+        assert_eq!(named("01990d3e5c7a7"), Ok(RunName::Beginning("01990d3e-5c7a-7".to_owned())));
+        for wrong in ["", "01990d3", "latest-run", "01990d3g", &"0".repeat(33), "%", "--------"] {
+            assert!(named(wrong).expect_err(wrong).contains("first 8 digits or more"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_commit_is_named_by_seven_digits_or_more() {
+        assert_eq!(beginning_of_commit("ABCDEF0").ok().as_deref(), Some("abcdef0"));
+        for wrong in ["abcdef", "main", "abcdefg", &"0".repeat(41)] {
+            let problem = beginning_of_commit(wrong).expect_err(wrong);
+            assert!(problem.detail().contains("7 to 40 first hexadecimal digits"), "{wrong}");
+        }
+    }
 }

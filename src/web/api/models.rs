@@ -9,23 +9,38 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::Query;
+use super::model_list::{self, Listed, Places};
 use super::run::RunSummary;
 use super::{Answer, cursor, page};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::ListProblems;
 use slipway_domain::SourceName;
-use slipway_store::{ModelCursor, ModelRuns};
+use slipway_store::{BranchModel, ModelRuns};
 
 /// A model of a source.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ModelSummary {
     source: String,
     model: String,
-    /// Its newest run on the served branch.
-    newest_run: RunSummary,
+    /// The state of its newest run, or `new` if it has had none.
+    state: &'static str,
+    /// Its newest run on the served branch; null if it has had none.
+    newest_run: Option<RunSummary>,
     /// What was promoted last; null if nothing was.
     promoted: Option<Promoted>,
+    /// Its first run, which somebody may begin with `startRun`; null once it has had one.
+    offer: Option<Offer>,
+}
+
+/// A first run that is offered.
+#[derive(Serialize, ToSchema)]
+struct Offer {
+    /// Path of the model's `slipway.yaml` on the served branch.
+    file: String,
+    /// When the model was first seen there.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
 }
 
 /// What was promoted last.
@@ -62,8 +77,27 @@ impl From<&ModelRuns> for ModelSummary {
         Self {
             source: model.newest.source.to_string(),
             model: model.newest.model.clone(),
-            newest_run: (&model.newest).into(),
+            state: model.newest.state.as_str(),
+            newest_run: Some((&model.newest).into()),
             promoted: model.promoted.as_ref().map(Promoted::from),
+            offer: None,
+        }
+    }
+}
+
+impl From<&BranchModel> for ModelSummary {
+    fn from(model: &BranchModel) -> Self {
+        let BranchModel { source, model, file, at } = model.clone();
+        let (source, offer) = (source.to_string(), Some(Offer { file, since: at }));
+        Self { source, model, state: "new", newest_run: None, promoted: None, offer }
+    }
+}
+
+impl From<&Listed> for ModelSummary {
+    fn from(model: &Listed) -> Self {
+        match model {
+            Listed::Known(model) => (&**model).into(),
+            Listed::New(model) => model.into(),
         }
     }
 }
@@ -88,7 +122,8 @@ pub(super) struct Listing {
     cursor: Option<String>,
 }
 
-/// Lists models, each with its newest run and what was promoted last.
+/// Lists models, each with its newest run and what was promoted last. A model that stood on the served branch before the server
+/// did has had no run: its first is offered.
 #[utoipa::path(
     get,
     path = "/models",
@@ -103,9 +138,13 @@ pub(super) async fn list(
     Query(Listing { limit, cursor }): Query<Listing>,
 ) -> Answer<ModelList> {
     let limit = page(limit)?;
-    let after = cursor::read::<(SourceName, String)>(cursor.as_deref())?;
-    let after = after.map(|(source, model)| ModelCursor { source, model });
-    let mut models = shared.store.models(caller.scope().as_deref(), after.as_ref(), limit + 1).await?;
-    let next = cursor::cut(&mut models, limit, |model| (model.newest.source.clone(), model.newest.model.clone()));
+    let behind = cursor::read::<Places>(cursor.as_deref())?.unwrap_or_default();
+    let (known, new) = (behind.known(), behind.new());
+    let known = shared.store.models(caller.scope().as_deref(), known.as_ref(), limit + 1).await?;
+    let served = shared.pipeline.sources().map(|(name, _)| name);
+    let served: Vec<SourceName> = served.filter(|name| caller.covers(name)).cloned().collect();
+    let new = shared.store.models_without_runs(&served, new.as_ref(), limit + 1).await?;
+    let (models, next) = model_list::page_of(known, new, behind, limit);
+    let next = next.map(|next| cursor::write(&next));
     Ok(Json(ModelList { models: models.iter().map(ModelSummary::from).collect(), next }))
 }

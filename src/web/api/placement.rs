@@ -20,6 +20,21 @@ pub(super) struct ModelState {
     holds: Vec<Hold>,
     /// Runs that are on their way here, oldest first.
     under_way: Vec<UnderWay>,
+    /// Its first promotion to this environment, which somebody may begin with `promote`; null where there is none to be offered.
+    offer: Option<FirstPromotion>,
+}
+
+/// A first promotion that is offered: the environments before this one name something, and nothing was ever on its way here.
+#[derive(Serialize, ToSchema)]
+pub(super) struct FirstPromotion {
+    /// The environment that names the artifact.
+    from: String,
+    artifact: String,
+    /// Its short name, as manifests hold it.
+    version: String,
+    /// The run that is taken onward.
+    #[schema(format = Uuid)]
+    run: String,
 }
 
 /// What an environment names of a model since a commit.
@@ -117,11 +132,22 @@ pub(super) struct Hold {
 impl ModelState {
     pub(super) fn of(model: &str) -> Self {
         let (holds, under_way) = (Vec::new(), Vec::new());
-        Self { model: model.to_owned(), owner: None, now: None, rejected: None, holds, under_way }
+        Self { model: model.to_owned(), owner: None, now: None, rejected: None, holds, under_way, offer: None }
     }
 
     pub(super) fn owned(&mut self, owner: &slipway_domain::SourceName) {
         self.owner = Some(owner.to_string());
+    }
+
+    /// Whether nothing of it is on its way.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    pub(super) fn offered(&mut self, offer: crate::pipeline::FirstPromotion) {
+        let crate::pipeline::FirstPromotion { source: _, from, artifact, version, run } = offer;
+        let (from, artifact, run) = (from.to_string(), artifact.to_string(), run.to_string());
+        self.offer = Some(FirstPromotion { from, artifact, version, run });
     }
 
     pub(super) fn placed(&mut self, placed: &slipway_domain::Placement) {

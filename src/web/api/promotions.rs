@@ -12,7 +12,7 @@ use slipway_contract::Digest;
 use utoipa::ToSchema;
 
 use super::Answer;
-use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, Sent};
+use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, RunName, Sent};
 use super::placement::Hold;
 use super::run::RunDetail;
 use crate::pipeline::{self, Reason};
@@ -45,8 +45,9 @@ pub(super) struct KeepAway {
 #[serde(deny_unknown_fields)]
 pub(super) struct RollBack {
     reason: String,
-    /// The run whose promotion is wanted back; the one before what is there now if absent.
-    #[schema(format = Uuid)]
+    /// The run whose promotion is wanted back, by its identifier or its first eight digits or more; the one before what is there
+    /// now if absent.
+    #[schema(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
     to: Option<String>,
 }
 
@@ -54,8 +55,9 @@ pub(super) struct RollBack {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TakeOnward {
-    /// The run whose artifact it is; the newest that passed its policy if absent.
-    #[schema(format = Uuid)]
+    /// The run whose artifact it is, by its identifier or its first eight digits or more; if absent, the newest that passed its
+    /// policy with what the environments before this one name, or, where they name nothing, the newest that passed.
+    #[schema(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
     run: Option<String>,
 }
 
@@ -105,10 +107,6 @@ fn digest(text: &str) -> Result<Digest, Problem> {
 
 fn reason(text: &str) -> Result<Reason, Problem> {
     text.parse().map_err(|error| Problem::bad_request(format!("`reason`: {error}")))
-}
-
-fn run(text: Option<&str>) -> Result<Option<RunId>, Problem> {
-    text.map(|text| text.parse().map_err(|_| Problem::bad_request("a run's identifier is a UUID"))).transpose()
 }
 
 /// Approves the artifact that is on its way to an environment.
@@ -242,7 +240,7 @@ pub(super) async fn roll_back(
     Query(NoParameters {}): Query<NoParameters>,
     Sent(RollBack { reason: why, to }): Sent<RollBack>,
 ) -> Answer<RunDetail> {
-    let (why, to) = (reason(&why)?, run(to.as_deref())?);
+    let (why, to) = (reason(&why)?, shared.run_meant(&caller, to.as_deref()).await?);
     let what = shared.steered(&caller, &environment, Some(&model), "promotion.rollback", None).await?;
     let what = what.because(&why).with("to run", to);
     let actor = caller.actor();
@@ -271,7 +269,7 @@ pub(super) async fn promote(
     Query(NoParameters {}): Query<NoParameters>,
     Sent(TakeOnward { run: of }): Sent<TakeOnward>,
 ) -> Answer<RunDetail> {
-    let of = run(of.as_deref())?;
+    let of = shared.run_meant(&caller, of.as_deref()).await?;
     let what = shared.steered(&caller, &environment, Some(&model), "promotion.promote", None).await?;
     let what = what.with("of run", of);
     let (actor, scope) = (caller.actor(), caller.scope());
@@ -319,6 +317,15 @@ pub(super) async fn reject(
 }
 
 impl Shared {
+    /// The run that a request names, if it names one. Whether the caller may have it is asked where it is used.
+    async fn run_meant(&self, caller: &Caller, text: Option<&str>) -> Result<Option<RunId>, Problem> {
+        Ok(match text.map(str::parse::<RunName>).transpose()? {
+            None => None,
+            Some(RunName::Whole(run)) => Some(run),
+            Some(beginning) => Some(self.run_for(caller, beginning).await?.id),
+        })
+    }
+
     /// Holds a model of an environment, or all of it.
     async fn keep_away(
         self: &Arc<Self>,

@@ -20,9 +20,9 @@ pub(super) struct RunSummary {
     id: String,
     /// The source repository, by its name in the server's settings.
     source: String,
-    /// The model's name; the path of its file when the file does not say.
-    model: String,
-    /// Path of the model's `slipway.yaml`.
+    /// The model's name; null where its file names none, which is a mistake in the file and no model.
+    model: Option<String>,
+    /// Path of the `slipway.yaml`.
     file: String,
     /// The branch that was pushed, or that a change wants to go to.
     branch: String,
@@ -42,6 +42,8 @@ pub(super) struct RunSummary {
     reason: Option<String>,
     /// Whether it waits for a person.
     stalled: bool,
+    /// Whether it waits for its environment to be mended: nothing of the model is wrong, and it goes on by itself then.
+    awaits_environment: bool,
     /// Failed attempts at the step that is due.
     attempts: u32,
     /// Runs of a higher priority are taken first; zero is usual.
@@ -76,7 +78,7 @@ impl From<&slipway_domain::Run> for RunSummary {
         Self {
             id: run.id.to_string(),
             source: run.source.to_string(),
-            model: run.model.clone(),
+            model: run.model_name().map(str::to_owned),
             file: run.file.clone(),
             branch: run.branch.clone(),
             change: run.change.as_ref().map(|change| change.number),
@@ -91,6 +93,7 @@ impl From<&slipway_domain::Run> for RunSummary {
             state: run.state.into(),
             reason: run.reason.clone(),
             stalled: run.stalled,
+            awaits_environment: run.stalled && run.awaits_environment,
             attempts: run.attempts,
             priority: run.priority,
             run_key: text(&run.run_key),

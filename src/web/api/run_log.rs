@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{Query, RunOf, number};
+use super::extract::{Query, RunOf, RunPath, number};
 use super::follow::{Feed, MEDIA_TYPE, News, follow, place};
 use super::page;
 use super::words::RunState;
 use crate::web::Shared;
 use crate::web::access::Caller;
-use crate::web::problem::{Problem, ReadProblems};
+use crate::web::problem::{Problem, RunProblems};
 use slipway_domain::RunId;
 use slipway_store::StoreError;
 
@@ -112,14 +112,14 @@ fn wants_events(headers: &HeaderMap) -> bool {
     path = "/runs/{id}/log",
     operation_id = "showRunLog",
     tag = "runs",
-    params(("id" = uuid::Uuid, Path, description = "The run."), Lines),
+    params(RunPath, Lines),
     responses(
         (
             status = 200,
             description = "Lines of the log, oldest first.",
             content((LogPage = "application/json"), (LogLine = "text/event-stream"))
         ),
-        ReadProblems
+        RunProblems
     )
 )]
 pub(super) async fn show(
@@ -130,7 +130,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (limit, after) = (page(lines.limit)?, number("after", lines.after)?);
-    shared.run_for(&caller, id).await?;
+    let id = shared.run_for(&caller, id).await?.id;
     if wants_events(&headers) {
         let after = place(&headers, after)?.unwrap_or(0);
         return follow(shared, caller, Growing { run: id, after });

@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::{NoParameters, Query, RunOf, plain_text};
+use super::extract::{NoParameters, Query, RunName, RunOf, RunPath, beginning_of_commit, plain_text};
 use super::run::{Explanation, RunDetail, RunSummary};
 use super::words::RunState;
 use super::{Answer, cursor, page};
 use crate::web::Shared;
 use crate::web::access::Caller;
-use crate::web::problem::{ListProblems, Problem, ReadProblems};
-use slipway_domain::{CommitSha, RunId, SourceName};
+use crate::web::problem::{ListProblems, Problem, RunProblems};
+use slipway_domain::{RunId, SourceName};
 use slipway_store::{RunCursor, RunFilter, StoreError};
 
 /// A page of runs, newest first.
@@ -40,9 +41,9 @@ pub(super) struct Listing {
     /// Only runs in this state.
     #[param(inline)]
     state: Option<RunState>,
-    /// Only runs of this revision, by all of its forty digits.
-    #[param(value_type = Option<String>, pattern = "^[0-9a-f]{40}$")]
-    head: Option<CommitSha>,
+    /// Only runs of the revisions that begin with these digits, seven at least.
+    #[param(pattern = "^[0-9a-fA-F]{7,40}$")]
+    head: Option<String>,
     /// Only runs that wait for a person (`true`), or only those that do not (`false`).
     stalled: Option<bool>,
     /// How many runs; 50 if absent.
@@ -74,7 +75,8 @@ pub(super) async fn list(
         source,
         model: model.map(|model| plain_text("`model`", &model)).transpose()?,
         state: state.map(slipway_domain::RunState::from),
-        head,
+        id: None,
+        head: head.as_deref().map(beginning_of_commit).transpose()?,
         stalled,
         before: before.map(|(created_at, id)| RunCursor { created_at, id }),
     };
@@ -83,12 +85,43 @@ pub(super) async fn list(
     Ok(Json(RunList { runs: runs.iter().map(RunSummary::from).collect(), next }))
 }
 
+/// Runs that are named where the first digits are those of several.
+const MOST_CANDIDATES: u32 = 5;
+
+fn ambiguous<'a>(digits: &str, runs: impl Iterator<Item = &'a slipway_domain::Run>) -> Problem {
+    let most = usize::try_from(MOST_CANDIDATES).unwrap_or(usize::MAX);
+    let mut names: Vec<String> = runs.map(|run| format!("{} of {}", run.id, run.model)).collect();
+    if names.len() > most {
+        names.truncate(most);
+        names.push("…".to_owned());
+    }
+    let detail = format!("`{digits}` begins the identifiers of several runs ({}): write more of it", names.join(", "));
+    Problem::new(StatusCode::CONFLICT, detail)
+}
+
 impl Shared {
     /// A run, if the caller's token covers its source.
-    pub(super) async fn run_for(&self, caller: &Caller, id: RunId) -> Result<slipway_domain::Run, Problem> {
+    pub(super) async fn run_for(&self, caller: &Caller, name: RunName) -> Result<slipway_domain::Run, Problem> {
+        let id = match name {
+            RunName::Whole(id) => id,
+            RunName::Beginning(digits) => return self.run_beginning(caller, &digits).await,
+        };
         let run = self.store.run(id).await?;
         self.demand_source(caller, &run.source, StoreError::NoSuchRun { run: id }).await?;
         Ok(run)
+    }
+
+    /// The one run among those that the token covers whose identifier begins so.
+    async fn run_beginning(&self, caller: &Caller, digits: &str) -> Result<slipway_domain::Run, Problem> {
+        let filter = RunFilter { scope: caller.scope(), id: Some(digits.to_owned()), ..RunFilter::default() };
+        let mut found = self.store.runs(&filter, MOST_CANDIDATES + 1).await?;
+        match (found.pop(), found.as_slice()) {
+            (None, _) => {
+                Err(Problem::new(StatusCode::NOT_FOUND, format!("no run's identifier begins with `{digits}`")))
+            }
+            (Some(run), []) => Ok(run),
+            (Some(last), others) => Err(ambiguous(digits, others.iter().chain([&last]))),
+        }
     }
 }
 
@@ -98,8 +131,8 @@ impl Shared {
     path = "/runs/{id}",
     operation_id = "showRun",
     tag = "runs",
-    params(("id" = uuid::Uuid, Path, description = "The run.")),
-    responses((status = 200, description = "The run.", body = RunDetail), ReadProblems)
+    params(RunPath),
+    responses((status = 200, description = "The run.", body = RunDetail), RunProblems)
 )]
 pub(super) async fn show(
     State(shared): State<Arc<Shared>>,
@@ -117,8 +150,8 @@ pub(super) async fn show(
     path = "/runs/{id}/explain",
     operation_id = "explainRun",
     tag = "runs",
-    params(("id" = uuid::Uuid, Path, description = "The run.")),
-    responses((status = 200, description = "Why.", body = Explanation), ReadProblems)
+    params(RunPath),
+    responses((status = 200, description = "Why.", body = Explanation), RunProblems)
 )]
 pub(super) async fn explain(
     State(shared): State<Arc<Shared>>,
@@ -126,6 +159,6 @@ pub(super) async fn explain(
     RunOf(id): RunOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<Explanation> {
-    shared.run_for(&caller, id).await?;
+    let id = shared.run_for(&caller, id).await?.id;
     Ok(Json(shared.pipeline.explain(id).await?.into()))
 }

@@ -9,13 +9,13 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Answer;
-use super::extract::{NoParameters, Query, RunOf, Sent, plain_text};
+use super::extract::{NoParameters, Query, RunOf, RunPath, Sent, plain_text};
 use super::run::RunDetail;
 use crate::web::Shared;
 use crate::web::access::Operator;
 use crate::web::audit::Action;
 use crate::web::problem::{EnvironmentProblems, Problem, SteerProblems};
-use slipway_domain::{CommitSha, SourceName};
+use slipway_domain::SourceName;
 
 /// What is begun.
 #[derive(Deserialize, ToSchema)]
@@ -25,8 +25,8 @@ pub(super) struct Start {
     source: String,
     /// The model's name.
     model: String,
-    /// A revision of the served branch, by all of its forty digits; its tip if absent.
-    #[schema(pattern = "^[0-9a-f]{40}$")]
+    /// A revision of the served branch: a commit by its first seven digits or more, or a branch; the tip if absent.
+    #[schema(min_length = 1, max_length = 1024)]
     revision: Option<String>,
 }
 
@@ -46,8 +46,7 @@ pub(super) async fn start(
     Sent(Start { source, model, revision }): Sent<Start>,
 ) -> Answer<RunDetail> {
     let name = SourceName::try_from(source).map_err(|error| Problem::bad_request(format!("`source`: {error}")))?;
-    let revision = revision.map(|text| text.parse::<CommitSha>()).transpose();
-    let revision = revision.map_err(|error| Problem::bad_request(format!("`revision`: {error}")))?;
+    let revision = revision.map(|text| plain_text("`revision`", &text)).transpose()?;
     let model = plain_text("`model`", &model)?;
     let what = Action::new("run.start", format!("{name} {model}")).with("at", revision.as_ref());
     if !caller.covers(&name) {
@@ -56,7 +55,7 @@ pub(super) async fn start(
         return Err(shared.refuse(&caller, what, unknown).await);
     }
     let actor = caller.actor();
-    let starting = Box::pin(shared.pipeline.start(&name, &model, revision.as_ref(), &actor));
+    let starting = Box::pin(shared.pipeline.start(&name, &model, revision.as_deref(), &actor));
     let run = shared.steer(&caller, what, starting).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
@@ -67,7 +66,7 @@ pub(super) async fn start(
     path = "/runs/{id}/cancel",
     operation_id = "cancelRun",
     tag = "runs",
-    params(("id" = uuid::Uuid, Path, description = "The run.")),
+    params(RunPath),
     responses((status = 200, description = "The run, cancelled.", body = RunDetail), SteerProblems)
 )]
 pub(super) async fn cancel(
@@ -76,7 +75,7 @@ pub(super) async fn cancel(
     RunOf(id): RunOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<RunDetail> {
-    shared.run_for(&caller, id).await?;
+    let id = shared.run_for(&caller, id).await?.id;
     let (what, actor) = (Action::new("run.cancel", id.to_string()), caller.actor());
     let run = shared.steer(&caller, what, shared.pipeline.cancel(id, &actor)).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
@@ -88,7 +87,7 @@ pub(super) async fn cancel(
     path = "/runs/{id}/retry",
     operation_id = "retryRun",
     tag = "runs",
-    params(("id" = uuid::Uuid, Path, description = "The run.")),
+    params(RunPath),
     responses((status = 200, description = "The run, due again.", body = RunDetail), SteerProblems)
 )]
 pub(super) async fn retry(
@@ -97,7 +96,7 @@ pub(super) async fn retry(
     RunOf(id): RunOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<RunDetail> {
-    shared.run_for(&caller, id).await?;
+    let id = shared.run_for(&caller, id).await?.id;
     let (what, actor) = (Action::new("run.retry", id.to_string()), caller.actor());
     let run = shared.steer(&caller, what, shared.pipeline.retry(id, &actor)).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))

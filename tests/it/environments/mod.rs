@@ -2,6 +2,7 @@
 
 mod carried;
 mod commands;
+mod first_promotion;
 mod history;
 mod owners;
 mod people;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use slipway_testkit::Api;
 
-use super::teams::{OTHERS, Team, is_refused_for_its_owner};
+use super::teams::{OTHERS, Team, is_held_up_for_its_owner};
 use super::world::{digits_in, named, prepare};
 use crate::support::{Bench, slipway, text};
 
@@ -36,8 +36,8 @@ async fn a_second_source_with_a_model_of_the_same_name_neither_takes_it_over_nor
     assert_eq!(digits_in(&bench, "staging").await["owner"], "digits");
     let theirs = team.push(&bench, 8).await;
     let refused = bench.end_of(&theirs).await;
-    assert!(is_refused_for_its_owner(&refused, "digits"), "{refused:#}");
-    assert_eq!(states(&refused), ["queued", "refused"], "nothing is trained for it");
+    assert!(is_held_up_for_its_owner(&refused, "digits"), "{refused:#}");
+    assert_eq!(states(&refused), ["queued", "queued"], "nothing is trained for it");
     assert_eq!(named(&bench, "staging").await, text(&first, "artifact"));
 
     // Tokens go by the owner, not by a name that anybody can give.
@@ -90,7 +90,7 @@ async fn the_settings_say_whose_a_model_is_before_anybody_has_promoted_it() {
     bench.restart(&[]).await;
     let head = bench.push("a first model").await;
     let refused = bench.end_of(&head).await;
-    assert!(is_refused_for_its_owner(&refused, OTHERS), "{refused:#}");
+    assert!(is_held_up_for_its_owner(&refused, OTHERS), "{refused:#}");
     assert!(text(&refused, "reason").contains("`owners: {digits: digits}`"), "{refused:#}");
     let theirs = team.push(&bench, 8).await;
     let promoted = bench.end_of(&theirs).await;
@@ -128,6 +128,6 @@ async fn a_server_leaves_the_runs_and_deliveries_of_sources_that_it_does_not_ser
     assert_eq!(text(&bench.end_of(&theirs).await, "state"), "done");
     // Ours came second, and is told so where it waits.
     let second = bench.end_of(&ours).await;
-    assert!(is_refused_for_its_owner(&second, OTHERS), "{second:#}");
+    assert!(is_held_up_for_its_owner(&second, OTHERS), "{second:#}");
     bench.finish().await;
 }

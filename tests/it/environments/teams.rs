@@ -52,7 +52,8 @@ impl Team {
     }
 }
 
-/// That a run was refused before anything was trained, because its model is another source's.
-pub(crate) fn is_refused_for_its_owner(run: &Value, owner: &str) -> bool {
-    text(run, "state") == "refused" && text(run, "reason").contains(&format!("belongs to the source `{owner}`"))
+/// That a run waits for a person, because its model is another source's in its environment.
+pub(crate) fn is_held_up_for_its_owner(run: &Value, owner: &str) -> bool {
+    let reason = format!("belongs to the source `{owner}`");
+    run["stalled"] == true && run["awaits_environment"] == true && text(run, "reason").contains(&reason)
 }

@@ -66,6 +66,31 @@ async fn a_change_that_touches_no_model_is_neutral_and_is_not_commented_on() {
 }
 
 #[tokio::test]
+async fn a_revision_that_asks_to_be_skipped_says_so_in_its_check_on_the_branch_and_in_a_change() {
+    let world = World::start().await;
+    let work = &world.bench.world.work;
+    let before = world.bench.world.models.rev_parse("refs/heads/main").await.expect("a branch");
+    work.write("slipway.yaml", crate::support::MODEL.replace("epochs: 4", "epochs: 6")).expect("written");
+    let on_branch = world.bench.push("Six epochs\n\nSlipway: skip\n").await;
+    world.github.tell_push("main", &before, &on_branch, super::WRITER);
+    world.deliver().await;
+    work.git(&["checkout", "-q", "-B", "better", "main"]).await.expect("a branch");
+    work.write("slipway.yaml", crate::support::MODEL.replace("epochs: 4", "epochs: 7")).expect("written");
+    let of_change = work.commit("Seven epochs [skip slipway]").await.expect("a commit");
+    assert!(work.push_with("better", &["--force"]).await.expect("pushed").success());
+    world.github.open_pull("better", 1).await.expect("a pull request");
+    world.deliver().await;
+    for (head, mark) in [(&on_branch, "Slipway: skip"), (&of_change, "[skip slipway]")] {
+        let check = world.ended_check(head, "slipway").await;
+        assert_eq!(check["conclusion"], "neutral", "{check:#}");
+        let said = format!("skipped: nothing is trained, because the message of {} says {mark}", &head[..12]);
+        assert!(check.to_string().contains(&said), "{check:#}");
+        assert!(world.github.checks(head, CHECK).is_empty(), "no model of it is judged");
+    }
+    world.bench.finish().await;
+}
+
+#[tokio::test]
 async fn mistakes_are_shown_at_their_lines_and_what_a_change_chose_stays_text() {
     let world = World::start().await;
     let hostile = "epochs: '<img src=x> @everyone'";

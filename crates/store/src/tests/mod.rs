@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod branch_models;
 mod claims;
 mod commands;
 mod deliveries;

@@ -126,12 +126,67 @@ on_both_databases! {
         let of_models = RunFilter { source: Some(name("models")), ..RunFilter::default() };
         assert_eq!(names(of_models.clone()).await, ["c", "b", "a"]);
         assert_eq!(names(RunFilter { model: Some("a".to_owned()), ..RunFilter::default() }).await.len(), 2);
-        assert_eq!(names(RunFilter { head: Some(sha('1')), ..of_models.clone() }).await, ["b", "a"]);
+        assert_eq!(names(RunFilter { head: Some(sha('1').to_string()), ..of_models.clone() }).await, ["b", "a"]);
         assert!(names(RunFilter { state: Some(RunState::Done), ..RunFilter::default() }).await.is_empty());
         assert!(names(RunFilter { stalled: Some(true), ..RunFilter::default() }).await.is_empty());
         let first = world.store.runs(&of_models, 1).await.expect("runs").remove(0);
         let before = Some(RunCursor { created_at: first.created_at, id: first.id });
         assert_eq!(names(RunFilter { before, ..of_models }).await, ["b", "a"]);
+    }
+
+    async fn a_run_is_found_by_the_beginnings_of_its_identifier_and_of_its_revision(world: World) {
+        let named = |id: &str| Run { id: id.parse().expect("an identifier"), ..run(&id[..1], '1', 0) };
+        let ids = ["01990d3e-5c7a-7d31-8f52-6f0a1b2c3d4e", "01990d3e-5c7b-7d31-8f52-6f0a1b2c3d4e", "01990d3f-0000-7d31-8f52-6f0a1b2c3d4e"];
+        let runs = ids.map(named).into_iter().zip(["a", "b", "c"]);
+        let runs = runs.map(|(run, model)| Run { model: model.to_owned(), file: model.to_owned(), ..run });
+        world.open("d-1", runs.collect()).await;
+        let found = async |id: &str| {
+            let filter = RunFilter { id: Some(id.to_owned()), ..RunFilter::default() };
+            world.store.runs(&filter, 10).await.expect("runs").len()
+        };
+        for (id, expected) in [
+            ("01990d3e", 2), ("01990d3e-5c7a", 1), ("01990d3e-5c7a-7d31-8f52-6f0a1b2c3d4e", 1), ("01990d3", 3),
+            ("01990d3f", 1), ("01990d40", 0), ("01990d3e-5c7a-7d31-8f52-6f0a1b2c3d4f", 0),
+        ] {
+            assert_eq!(found(id).await, expected, "{id}");
+        }
+        let scope = Some(vec![name("others")]);
+        let hidden = RunFilter { id: Some("01990d3e".to_owned()), scope, ..RunFilter::default() };
+        assert!(world.store.runs(&hidden, 10).await.expect("runs").is_empty());
+        for (head, expected) in [("1111111", 3), ("2222222", 0), ("111111112", 0)] {
+            let filter = RunFilter { head: Some(head.to_owned()), ..RunFilter::default() };
+            assert_eq!(world.store.runs(&filter, 10).await.expect("runs").len(), expected, "{head}");
+        }
+    }
+
+    async fn a_run_that_somebody_starts_says_so(world: World) {
+        let before = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        let started = run("a", '2', 1);
+        world.store.start_run(&started, &Actor::token("kim")).await.expect("started");
+        let way = world.store.transitions(started.id).await.expect("its way");
+        assert_eq!(way.iter().map(|step| &*step.cause).collect::<Vec<_>>(), [format!("started by {}", Actor::token("kim"))]);
+        let ended = world.store.run(before).await.expect("a run");
+        assert_eq!(ended.state, RunState::Superseded);
+        assert!(ended.reason.as_deref().is_some_and(|reason| reason.ends_with("started later")), "{:?}", ended.reason);
+    }
+
+    async fn runs_that_an_environment_holds_up_are_found_and_go_on_once(world: World) {
+        world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await;
+        let (claimed, lease) = world.claim().await.expect("a run");
+        let stalled = Run { stalled: true, awaits_environment: true, ..claimed };
+        let stays = super::transition(stalled.state, stalled.state);
+        world.store.record_run(&lease, &stalled, Some(&stays)).await.expect("recorded");
+        world.store.release_run(&lease, Timestamp::now()).await.expect("released");
+        let found = world.store.stalled_runs(&name("staging")).await.expect("asked");
+        assert_eq!(found.iter().map(|run| (run.id, run.awaits_environment)).collect::<Vec<_>>(), [(stalled.id, true)]);
+        assert!(world.store.stalled_runs(&name("production")).await.expect("asked").is_empty());
+        let goes_on = world.store.retry_run(stalled.id, "mended", &Actor::controller()).await.expect("retried");
+        assert!(!goes_on.stalled && !goes_on.awaits_environment);
+        assert!(world.store.retry_run(stalled.id, "mended", &Actor::controller()).await.is_err(), "once");
+        // What an older server wrote says nothing of it.
+        let mut document = serde_json::to_value(&goes_on).expect("JSON");
+        assert_eq!(document.as_object_mut().and_then(|run| run.remove("awaits_environment")), None);
+        assert_eq!(serde_json::from_value::<Run>(document).expect("a run"), goes_on);
     }
 
     async fn runs_are_counted_by_where_they_stand(world: World) {

@@ -60,7 +60,9 @@ fn lists(store: &Store) -> Vec<Call<'_>> {
         "runs of a source by state" => store.runs(&filter(|f| {
             (f.source, f.state) = (Some(name("models")), Some(RunState::Failed));
         }), 50).await.expect("runs");
-        "runs by head" => store.runs(&filter(|f| f.head = Some(a_head(7))), 50).await.expect("runs");
+        "runs by head" => store.runs(&filter(|f| f.head = Some(a_head(7).to_string())), 50).await.expect("runs");
+        "runs by the beginning of a head" => store.runs(&filter(|f| f.head = Some(a_head(7).as_str()[..7].to_owned())), 50).await.expect("runs");
+        "runs by the beginning of an identifier" => store.runs(&filter(|f| f.id = Some(finished(7).to_string())), 6).await.expect("runs");
         "runs that are stalled" => store.runs(&filter(|f| f.stalled = Some(true)), 50).await.expect("runs");
         "runs in a scope" => store.runs(&filter(|f| f.scope = Some(vec![name("a"), name("models")])), 50).await.expect("runs");
         "runs behind a place" => store.runs(&filter(|f| {
@@ -84,6 +86,9 @@ fn look_ups(store: &Store) -> Vec<Call<'_>> {
             store.models(None, Some(&after), 50).await.expect("models")
         };
         "models_of_sources" => store.models_of_sources(&[name("models")], &name("staging")).await.expect("models");
+        "models_without_runs" => store.models_without_runs(&[name("models")], None, 50).await.expect("models");
+        "passed_runs" => store.passed_runs(FILE, &name("models"), None).await.expect("runs");
+        "stalled_runs" => store.stalled_runs(&name("staging")).await.expect("runs");
         "knows_model" => store.knows_model(&name("models"), FILE).await.expect("an answer");
         "newest_at" => store.newest_at(&name("models"), &a_head(8)).await.expect("runs");
         "newest_of_change" => store.newest_of_change(&name("models"), 7).await.expect("runs");

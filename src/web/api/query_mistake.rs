@@ -1,0 +1,133 @@
+//! What is wrong with the parameters of a query, in words for people. The parsers below it speak of fields and target types.
+
+/// What the framework puts before each mistake.
+const BEFORE: &str = "Failed to deserialize query string: ";
+/// The longest mistake that is told, in characters: it may repeat what was sent.
+const LONGEST: usize = 500;
+
+/// A mistake, as the framework says it, in words for people.
+pub(super) fn told(said: &str) -> String {
+    let said = said.strip_prefix(BEFORE).unwrap_or(said);
+    let (name, what) = match said.split_once(": ") {
+        Some((name, what)) if is_name(name) => (Some(name), what),
+        _ => (None, said),
+    };
+    let told = match (name, in_words(what)) {
+        // The mistake names the parameter itself.
+        (None, told) | (_, told @ Told::OfParameter(_)) => told.text(),
+        (Some(name), told) => format!("`{name}`: {}", told.text()),
+    };
+    let told: String = told.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
+    format!("the query cannot be read: {told}")
+}
+
+/// A mistake in words.
+enum Told {
+    /// About a parameter that it names.
+    OfParameter(String),
+    /// About a value.
+    OfValue(String),
+}
+
+impl Told {
+    fn text(self) -> String {
+        let (Self::OfParameter(text) | Self::OfValue(text)) = self;
+        text
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn in_words(what: &str) -> Told {
+    let quoted = |before: &str| what.strip_prefix(before)?.split_once('`');
+    if let Some((name, rest)) = quoted("unknown field `") {
+        let known = match rest.strip_prefix(", expected ") {
+            Some(known) => format!("expected {}", known.trim_start_matches("one of ")),
+            None => "no parameters are expected here".to_owned(),
+        };
+        return Told::OfParameter(format!("`{name}` is no parameter of this address: {known}"));
+    }
+    if let Some((name, _)) = quoted("missing field `") {
+        return Told::OfParameter(format!("`{name}` is missing"));
+    }
+    if let Some((name, _)) = quoted("duplicate field `") {
+        return Told::OfParameter(format!("`{name}` is there more than once: expected it once"));
+    }
+    if let Some((value, rest)) = quoted("unknown variant `") {
+        let known = rest.strip_prefix(", expected ").unwrap_or(rest);
+        return Told::OfValue(format!("`{value}` is not known: expected {known}"));
+    }
+    let told = match what {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            "expected a whole number from 0 on"
+        }
+        "number too large to fit in target type" => "the number is too large",
+        "provided string was not `true` or `false`" => "expected `true` or `false`",
+        other => other,
+    };
+    Told::OfValue(told.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::Query;
+    use axum::http::Uri;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read is asked")]
+    struct Listing {
+        limit: Option<u32>,
+        stalled: Option<bool>,
+        state: Option<State>,
+        source: Option<slipway_domain::SourceName>,
+        time: u8,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum State {
+        Queued,
+        Done,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+
+    fn mistake<T: serde::de::DeserializeOwned + std::fmt::Debug>(query: &str) -> String {
+        let uri: Uri = format!("/?{query}").parse().expect("an address");
+        told(&Query::<T>::try_from_uri(&uri).expect_err(query).body_text())
+    }
+
+    #[test]
+    fn a_mistake_in_a_query_is_told_in_words_for_people() {
+        let said = |query: &str| {
+            let said = mistake::<Listing>(query);
+            for jargon in ["deserialize", "field", "digit found", "target type", "variant"] {
+                assert!(!said.contains(jargon), "{said}");
+            }
+            said.strip_prefix("the query cannot be read: ").expect("its beginning").to_owned()
+        };
+        assert_eq!(said("time=1&limit=many"), "`limit`: expected a whole number from 0 on");
+        assert_eq!(said("time=1&limit="), "`limit`: expected a whole number from 0 on");
+        assert_eq!(said("time=1&limit=99999999999"), "`limit`: the number is too large");
+        assert_eq!(said("time=1&stalled=yes"), "`stalled`: expected `true` or `false`");
+        assert_eq!(said("time=1&state=ended"), "`state`: `ended` is not known: expected `queued` or `done`");
+        assert_eq!(said("time=1&limit=1&limit=2"), "`limit` is there more than once: expected it once");
+        assert_eq!(said("limit=1"), "`time` is missing");
+        assert!(said("time=1&source=A+B").starts_with("`source`: "));
+        let unknown = "`modle` is no parameter of this address: expected `limit`, `stalled`, `state`, `source`, `time`";
+        assert_eq!(said("time=1&modle=churn"), unknown);
+        let nothing = mistake::<Nothing>("limit=1");
+        assert!(
+            nothing.ends_with("`limit` is no parameter of this address: no parameters are expected here"),
+            "{nothing}"
+        );
+    }
+}
