@@ -150,6 +150,17 @@ fn without_null(schema: &mut schemars::Schema) {
     if keys.get("default") == Some(&Value::Null) {
         keys.remove("default");
     }
+    if let Some(usual) = keys.get_mut("default") {
+        without_null_keys(usual);
+    }
+}
+
+/// Takes keys without a value from what is usual.
+fn without_null_keys(value: &mut Value) {
+    if let Value::Object(keys) = value {
+        keys.retain(|_, value| !value.is_null());
+        keys.values_mut().for_each(without_null_keys);
+    }
 }
 
 /// Which files are which, as the catalog of `SchemaStore` has it (json.schemastore.org/schema-catalog.json). Policies have names of

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::client::{Query, Server};
+use super::colour;
 use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output::{self, text};
@@ -55,7 +56,7 @@ fn list(answer: &Value, width: Width, now: Timestamp) -> String {
             text(model, "source").to_owned(),
             text(model, "model").to_owned(),
             text(newest, "id").to_owned(),
-            state,
+            colour::word(&state),
             output::age(text(newest, "updated_at"), now),
             text(promoted, "environment").to_owned(),
             artifact,
@@ -85,7 +86,7 @@ mod tests {
              "promoted": null},
         ]});
         let now = "2026-11-01T12:00:00Z".parse().expect("a time");
-        insta::assert_snapshot!(list(&answer, Width::Narrow, now), @"
+        insta::assert_snapshot!(colour::plain(&list(&answer, Width::Narrow, now)), @"
         SOURCE  MODEL  NEWEST RUN  STATE               AGE  PROMOTED TO  ARTIFACT      SINCE  REASON
         risk    churn  0199        refused             1h   production   0123456789ab  2d     accuracy 0.81
         risk    fraud  0200        training (stalled)  30s  –            –             –      –

@@ -15,6 +15,7 @@ mod faults;
 mod first_model;
 mod forge;
 mod gate;
+mod gate_by_hand;
 mod git_server;
 mod hostile_clients;
 mod init;

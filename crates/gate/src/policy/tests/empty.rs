@@ -150,3 +150,14 @@ fn a_text_is_asked_for_in_quotes_as_it_is_written() {
         }
     }
 }
+
+#[test]
+fn classes_and_columns_of_metrics_are_named_as_they_are_written() {
+    for written in ["60", "1e3", "0x1F", "2.10", "True", "1.0"] {
+        for metric in ["recall: {class: X}", "mean_of: {column: X}", "roc_auc: {class: X}"] {
+            let check = format!("metric: {{{}}}, at_least: 0.9", metric.replace('X', written));
+            let measure = policy(&[&check]).checks[0].measure();
+            assert!(measure.contains(&format!("\"{written}\"")), "{check}: {measure}");
+        }
+    }
+}
