@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::exit::{self, Failure};
-use super::output;
+use super::{colour, output};
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,13 +22,12 @@ pub(super) enum Form {
 impl Form {
     /// Shows a document.
     pub(super) fn show(self, document: &Value, as_text: impl FnOnce(&Value, Width) -> String) -> Result<(), Failure> {
-        let text = match self {
-            Self::Text => as_text(document, Width::Narrow),
-            Self::Wide => as_text(document, Width::Wide),
-            Self::Json => serde_json::to_string_pretty(document).map_err(exit::defect)?,
-            Self::Yaml => yaml(document)?,
-        };
-        output::say(&text);
+        match self {
+            Self::Text => output::say_painted(&as_text(document, Width::Narrow)),
+            Self::Wide => output::say_painted(&as_text(document, Width::Wide)),
+            Self::Json => output::say(&serde_json::to_string_pretty(document).map_err(exit::defect)?),
+            Self::Yaml => output::say(&yaml(document)?),
+        }
         Ok(())
     }
 }
@@ -99,8 +98,8 @@ impl Format {
         as_text: impl FnOnce(&Value, Width) -> String,
     ) -> Result<(), Failure> {
         let text = match self.form() {
-            Form::Text => as_text(document, Width::Narrow),
-            Form::Wide => as_text(document, Width::Wide),
+            Form::Text => colour::adapted(&as_text(document, Width::Narrow)).into_owned(),
+            Form::Wide => colour::adapted(&as_text(document, Width::Wide)).into_owned(),
             Form::Json => document.to_string(),
             Form::Yaml => format!("---\n{}", yaml(document)?),
         };

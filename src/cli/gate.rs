@@ -1,5 +1,7 @@
 //! `slipway gate`: judges an evaluation folder, as a server would.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -7,40 +9,48 @@ use jiff::Timestamp;
 use slipway_contract::{Digest, TrainingReport};
 
 use super::exit::{self, Exit, Failure};
-use super::output;
 use super::policy::read_policy;
+use super::trained::{Beside, RECENT_SAMPLE, TEST_SAMPLE, TRAINING_SAMPLE, evaluation_in};
+use super::{colour, output};
+use crate::pipeline::read_model;
 use slipway_domain::{Feedback, Outcome, TestSetUse, Verdict};
 use slipway_gate::evaluation::{self, Columns, Evaluation, Samples};
-use slipway_gate::policy::{Champion, Data, Evidence, Facts, Policy, TestSet, Uses, render};
+use slipway_gate::policy::{Asks, Champion, Data, Evidence, Facts, Policy, TestSet, Uses, render};
 
 /// Bytes a file of the artifact or a sample may have.
 const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
-/// Judge an evaluation folder against a policy.
+/// Bytes a training report or a list of times may have: ten million times at most.
+const MOST_JSON_BYTES: u64 = 256 * 1024 * 1024;
+
+/// The file that describes a model.
+const MODEL_FILE: &str = "slipway.yaml";
+
+/// Judge a trained model or an evaluation folder against a policy, as a server would.
 #[derive(Debug, Args)]
 pub(super) struct Gate {
-    /// The policy file
+    /// The policy file; the one that `slipway.yaml` here names when absent
     #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
+    policy: Option<PathBuf>,
     /// A policy that no other can loosen; may be given several times
     #[arg(long, value_name = "FILE")]
     floor: Vec<PathBuf>,
-    /// The candidate's evaluation folder (`report.json` and `predictions.parquet` or `predictions.csv`)
-    #[arg(long, value_name = "DIR")]
+    /// The folder that `slipway train` wrote, or an evaluation folder (`report.json` and `predictions.parquet` or `predictions.csv`)
+    #[arg(long, value_name = "DIR", default_value = "out")]
     candidate: PathBuf,
-    /// The champion's evaluation folder, on the same rows
+    /// The champion's folder, evaluated on the same rows
     #[arg(long, value_name = "DIR")]
     champion: Option<PathBuf>,
-    /// Evaluation folder of the same training with another seed; may be given several times
+    /// Folder of the same training with another seed; may be given several times
     #[arg(long, value_name = "DIR")]
     seed_run: Vec<PathBuf>,
-    /// The training report (`training.json`): size, parameters and seconds of the artifact
+    /// The training report: size, parameters and seconds of the artifact; `training.json` above the evaluation when absent
     #[arg(long, value_name = "FILE")]
     training_report: Option<PathBuf>,
-    /// A JSON list of milliseconds that single predictions took
+    /// A JSON list of milliseconds that single predictions took; `latencies.json` of the evaluation when absent
     #[arg(long, value_name = "FILE")]
     latencies: Option<PathBuf>,
-    /// Rows the model has learnt from, as parquet
+    /// Rows the model has learnt from, as parquet; those that `slipway train` sampled when absent, as of the two below
     #[arg(long, value_name = "FILE")]
     training_data: Option<PathBuf>,
     /// Rows it is judged on, as parquet
@@ -49,7 +59,7 @@ pub(super) struct Gate {
     /// Rows seen lately, as parquet
     #[arg(long, value_name = "FILE")]
     recent_data: Option<PathBuf>,
-    /// The model's name, for exceptions and expressions
+    /// The model's name, for exceptions and expressions; the one that was trained when absent
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// The environment's name, for expressions
@@ -75,21 +85,30 @@ enum Form {
 
 impl Gate {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let policy = read_policy(&self.policy)?;
+        let named = self.policy.clone().map_or_else(policy_of_model, Ok)?;
+        let policy = read_policy(&named)?;
         let floors = self.floor.iter().map(|path| read_policy(path)).collect::<Result<Vec<Policy>, Failure>>()?;
-        let columns = [&policy].into_iter().chain(&floors).map(Policy::columns).fold(Columns::default(), Columns::and);
+        let all = || [&policy].into_iter().chain(&floors);
+        let columns = all().map(Policy::columns).fold(Columns::default(), Columns::and);
+        let asks = all().map(Policy::asks).fold(Asks::default(), Asks::and);
         let read = |folder: &Path| {
-            evaluation::read_folder(folder, &columns)
+            let folder = evaluation_in(folder);
+            evaluation::read_folder(&folder, &columns)
                 .map_err(|error| exit::invalid(format!("{}: {error}", folder.display())))
         };
-        let candidate = read(&self.candidate)?;
+        let folder = self.evaluation()?;
+        let candidate = read(&folder)?;
+        if self.policy.is_none() {
+            output::note(&format!("{} is judged by {}", folder.display(), named.display()));
+        }
+        let beside = Beside::find(&folder, &candidate.report.artifact);
         let champion = self.champion.as_deref().map(read).transpose()?;
         let seeds = self.seed_run.iter().map(|folder| read(folder)).collect::<Result<Vec<Evaluation>, Failure>>()?;
         let champion = champion.as_ref().map_or(Champion::None, Champion::Evaluated);
         let evidence = Evidence {
             seeds: &seeds,
-            facts: self.facts()?,
-            data: self.data()?,
+            facts: self.facts(&asks, &beside)?,
+            data: self.data(&asks, &beside)?,
             uses: self.number.map(|number| uses(number, &policy, &floors, &candidate)),
             ..Evidence::new(&candidate, champion, Timestamp::now())
         };
@@ -101,7 +120,12 @@ impl Gate {
                 rule.uses()
             ));
         }
-        output::say(self.render(&verdict)?.trim_end_matches('\n'));
+        let rendered = self.render(&verdict)?;
+        let rendered = rendered.trim_end_matches('\n');
+        match self.output {
+            Form::Text => output::say_painted(rendered),
+            _ => output::say(rendered),
+        }
         Ok(match verdict.outcome {
             Outcome::Pass => Exit::Done,
             Outcome::Fail => Exit::Refused,
@@ -111,7 +135,7 @@ impl Gate {
 
     fn render(&self, verdict: &Verdict) -> Result<String, Failure> {
         Ok(match self.output {
-            Form::Text => render::text(verdict),
+            Form::Text => render::text_with(verdict, &colour::word),
             Form::Markdown => render::markdown(verdict),
             Form::Json => serde_json::to_string_pretty(verdict).map_err(exit::defect)?,
             Form::Yaml => super::form::yaml(verdict)?,
@@ -120,28 +144,57 @@ impl Gate {
         })
     }
 
-    fn facts(&self) -> Result<Facts, Failure> {
-        let mut facts = Facts::default();
-        if let Some(path) = &self.training_report {
-            let report: TrainingReport = read_json(path)?;
-            facts.add_training(&report);
+    /// The candidate's evaluation folder.
+    fn evaluation(&self) -> Result<PathBuf, Failure> {
+        if self.candidate.is_dir() {
+            return Ok(evaluation_in(&self.candidate));
         }
-        if let Some(path) = &self.latencies {
+        let folder = self.candidate.display();
+        Err(exit::invalid(format!(
+            "there is no folder `{folder}`\n  help: `slipway train --out {folder}` writes it; `--candidate DIR` names another"
+        )))
+    }
+
+    /// What is known of the artifact: what is named, else what was written beside the evaluation.
+    fn facts(&self, asks: &Asks, beside: &Beside) -> Result<Facts, Failure> {
+        let mut facts = Facts::default();
+        match &self.training_report {
+            Some(path) => facts.add_training(&read_json::<TrainingReport>(path)?),
+            None => beside.report.iter().for_each(|report| facts.add_training(report)),
+        }
+        let found = beside.latencies.as_ref().filter(|_| asks.latencies);
+        if let Some(path) = self.latencies.as_ref().or(found) {
             facts.add_latencies(read_json(path)?);
         }
-        let texts = [("run.model", &self.model), ("environment.name", &self.environment)];
-        facts.texts.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
+        let model = self.model.as_ref().or(beside.model.as_ref());
+        let texts = [("run.model", model), ("environment.name", self.environment.as_ref())];
+        facts.texts.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text?.clone()))));
         Ok(facts)
     }
 
-    fn data(&self) -> Result<Data, Failure> {
-        let read = |path: &Option<PathBuf>| path.as_deref().map(read_samples).transpose();
+    /// Rows of the data: those that are named, else those that training sampled for checks such as the policy's.
+    fn data(&self, asks: &Asks, beside: &Beside) -> Result<Data, Failure> {
+        let is_asked = asks.leakage || !asks.drift.is_empty();
+        let read = |named: &Option<PathBuf>, sample: &str| {
+            let found = || beside.sample(sample).filter(|_| is_asked);
+            named.clone().or_else(found).as_deref().map(read_samples).transpose()
+        };
         Ok(Data {
-            training: read(&self.training_data)?,
-            test: read(&self.test_data)?,
-            recent: read(&self.recent_data)?,
+            training: read(&self.training_data, TRAINING_SAMPLE)?,
+            test: read(&self.test_data, TEST_SAMPLE)?,
+            recent: read(&self.recent_data, RECENT_SAMPLE)?,
         })
     }
+}
+
+/// The policy that the model here names.
+fn policy_of_model() -> Result<PathBuf, Failure> {
+    let refuse = |why: String| {
+        exit::invalid(format!("{why}\n  help: `--policy FILE` names the policy; without it `{MODEL_FILE}` has to"))
+    };
+    let text = std::fs::read_to_string(MODEL_FILE).map_err(|error| refuse(format!("{MODEL_FILE}: {error}")))?;
+    let model = read_model(MODEL_FILE, &text).map_err(|problems| refuse(super::check::join(&problems)))?;
+    Ok(PathBuf::from(model.spec.policy))
 }
 
 /// The use of a test set that is said to be this one. Rows are known by their names here.
@@ -160,20 +213,27 @@ fn uses(number: u32, policy: &Policy, floors: &[Policy], candidate: &Evaluation)
     Uses { told, is_used_up: rule.is_some_and(|rule| number > rule.uses()) }
 }
 
-fn text_of(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
-}
-
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
-    serde_json::from_str(&text_of(path)?).map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
+    serde_json::from_slice(&bytes_of(path, MOST_JSON_BYTES)?)
+        .map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
 }
 
 fn read_samples(path: &Path) -> Result<Samples, Failure> {
+    evaluation::read_samples(&bytes_of(path, MOST_BYTES)?)
+        .map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
+}
+
+/// The bytes of a file, if there are no more than may be.
+fn bytes_of(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let refuse = |words: String| exit::invalid(format!("{}: {words}", path.display()));
-    let size = path.metadata().map_err(|error| refuse(error.to_string()))?.len();
-    if size > MOST_BYTES {
-        return Err(refuse(format!("{size} bytes, expected at most {MOST_BYTES}; use a sample of the rows")));
+    let mut bytes = Vec::new();
+    // One byte more than allowed is enough to see that there are too many, whatever the file claims to hold.
+    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    match read {
+        Err(error) => Err(refuse(error.to_string())),
+        Ok(size) if size as u64 > most => {
+            Err(refuse(format!("more than {most} bytes, expected fewer; use a sample of the rows")))
+        }
+        Ok(_) => Ok(bytes),
     }
-    let bytes = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-    evaluation::read_samples(&bytes).map_err(|error| refuse(error.to_string()))
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
@@ -120,10 +121,46 @@ fn pretty(document: &impl serde::Serialize) -> Result<String, Failure> {
 }
 
 /// The schema of a file that people write: with its address, and with room for `x-` keys, which hold what others refer to.
+/// Without `null`: a key that is there has a value.
 fn of_a_file(kind: &str, mut schema: schemars::Schema) -> schemars::Schema {
+    RecursiveTransform(without_null).transform(&mut schema);
     schema.insert("$id".to_owned(), schema_address(kind).into());
     schema.insert("patternProperties".to_owned(), json!({"^x-": {}}));
     schema
+}
+
+/// Takes `null` from what a value may be.
+fn without_null(schema: &mut schemars::Schema) {
+    let Some(keys) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(types)) = keys.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            keys.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = keys.get_mut("anyOf") {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            keys.remove("anyOf");
+            keys.extend(only);
+        }
+    }
+    if keys.get("default") == Some(&Value::Null) {
+        keys.remove("default");
+    }
+    if let Some(usual) = keys.get_mut("default") {
+        without_null_keys(usual);
+    }
+}
+
+/// Takes keys without a value from what is usual.
+fn without_null_keys(value: &mut Value) {
+    if let Value::Object(keys) = value {
+        keys.retain(|_, value| !value.is_null());
+        keys.values_mut().for_each(without_null_keys);
+    }
 }
 
 /// Which files are which, as the catalog of `SchemaStore` has it (json.schemastore.org/schema-catalog.json). Policies have names of
@@ -182,4 +219,26 @@ fn add_page(pages: &mut Vec<(String, String)>, command: &clap::Command) -> Resul
         add_page(pages, subcommand)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemas_of_files_allow_no_key_without_a_value() {
+        let schemas = schemas().expect("schemas");
+        for (name, text) in
+            schemas.iter().filter(|(name, _)| ["model", "policy", "server"].iter().any(|kind| name.starts_with(kind)))
+        {
+            assert_eq!(text.matches("null").count(), text.matches("`null`").count(), "{name}");
+        }
+        let policy = schemas.iter().find(|(name, _)| *name == "policy.schema.json").map(|(_, text)| text);
+        let policy: Value = serde_json::from_str(policy.expect("a schema")).expect("JSON");
+        let check = &policy["$defs"]["CheckEntry"]["properties"];
+        assert_eq!(
+            (&check["at_least"]["type"], &check["slice"]["$ref"]),
+            (&json!("number"), &json!("#/$defs/SliceEntry"))
+        );
+    }
 }

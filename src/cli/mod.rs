@@ -5,6 +5,7 @@ mod backup;
 mod beside;
 mod check;
 mod client;
+mod colour;
 mod completions;
 mod deliveries;
 mod doctor;
@@ -32,9 +33,9 @@ mod storage;
 mod target;
 mod tokens;
 mod train;
+mod trained;
 mod watch;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -134,7 +135,7 @@ pub fn run() -> ExitCode {
             return exit::of_usage(&error);
         }
     };
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours = colour::on_standard_error();
     let format = match cli.log_format {
         LogStyle::Text => LogFormat::Text { colours },
         LogStyle::Json => LogFormat::Json,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::client::{Query, Server};
+use super::colour;
 use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output::{self, text};
@@ -65,7 +66,7 @@ fn list(answer: &Value, width: Width, now: Timestamp) -> String {
             text(model, "source").to_owned(),
             text(model, "model").to_owned(),
             text(newest, "id").to_owned(),
-            state,
+            colour::word(&state),
             output::age(since, now),
             text(promoted, "environment").to_owned(),
             artifact,
@@ -97,7 +98,7 @@ mod tests {
              "offer": {"file": "spam/slipway.yaml", "since": "2026-11-01T11:50:00Z"}},
         ]});
         let now = "2026-11-01T12:00:00Z".parse().expect("a time");
-        insta::assert_snapshot!(list(&answer, Width::Narrow, now), @"
+        insta::assert_snapshot!(colour::plain(&list(&answer, Width::Narrow, now)), @"
         SOURCE  MODEL  NEWEST RUN  STATE               AGE  PROMOTED TO  ARTIFACT      SINCE  REASON
         risk    churn  0199        refused             1h   production   0123456789ab  2d     accuracy 0.81
         risk    fraud  0200        training (stalled)  30s  –            –             –      –

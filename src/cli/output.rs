@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::colour;
+
 /// Longer reasons are cut in tables.
 const LONGEST_CELL: usize = 80;
 
@@ -23,6 +25,11 @@ pub(super) fn say(line: &str) {
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
         UNREAD.store(true, Ordering::Relaxed);
     }
+}
+
+/// Writes a result for people, in colours where they are wanted.
+pub(super) fn say_painted(text: &str) {
+    say(&colour::adapted(text));
 }
 
 /// Whether nobody reads results any more, as behind `| head`: whoever would go on for ever may end.
@@ -72,16 +79,18 @@ pub(super) fn age(at: &str, now: Timestamp) -> String {
     }
 }
 
-/// Rows as columns of equal width, for people.
+/// Rows as columns of equal width, for people. Cells may be painted.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = header.iter().map(|cell| cell.chars().count()).collect();
+    let seen = |cell: &str| colour::plain(cell).chars().count();
+    let mut widths: Vec<usize> = header.iter().map(|cell| seen(cell)).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(seen(cell));
         }
     }
     let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let pad = |(cell, width): (&str, &usize)| format!("{cell}{}", " ".repeat(width.saturating_sub(seen(cell))));
+        let padded: Vec<String> = cells.zip(&widths).map(pad).collect();
         padded.join("  ").trim_end().to_owned()
     };
     let mut lines = vec![line(&mut header.iter().copied())];
@@ -112,5 +121,10 @@ mod tests {
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [vec!["a".to_owned(), "größer".to_owned()], vec!["long".to_owned(), "x".to_owned()]];
         assert_eq!(table(&["ID", "WORD"], &rows), "ID    WORD\na     größer\nlong  x");
+        let painted =
+            [vec![colour::word("done"), "a".to_owned()], vec!["promoting".to_owned(), colour::word("failed")]];
+        let painted = table(&["STATE", "WORD"], &painted);
+        assert_eq!(colour::plain(&painted), "STATE      WORD\ndone       a\npromoting  failed");
+        assert!(painted.contains("\u{1b}[32mdone\u{1b}[0m       a\n"), "{painted:?}");
     }
 }

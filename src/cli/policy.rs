@@ -1,5 +1,6 @@
 //! `slipway policy`: what a policy asks of test rows.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -95,16 +96,28 @@ fn as_text(plan: &Value) -> String {
 }
 
 fn heading(plan: &Value) -> String {
+    let units: BTreeSet<&str> = things(plan, "checks")
+        .iter()
+        .filter(|check| check["skipped"].is_null())
+        .map(|check| text(check, "unit"))
+        .collect();
+    let given = match units.first() {
+        Some(unit) if units.len() == 1 && *unit != "rows" => *unit,
+        _ => "test rows",
+    };
     let mut lines = vec![match plan["rows"].as_u64() {
-        Some(rows) => format!("{} on {} test rows", text(plan, "policy"), in_thousands(rows)),
+        Some(rows) => format!("{} on {} {given}", text(plan, "policy"), in_thousands(rows)),
         None => text(plan, "policy").to_owned(),
     }];
     if let Some(uses) = plan["uses"].as_u64() {
         let adaptivity = text(plan, "adaptivity");
         lines.push(format!("one test set judges {uses} candidates (adaptivity: {adaptivity}); bounds pay for that"));
     }
-    if let Some(rows) = plan["rows_needed"].as_u64() {
-        lines.push(format!("all checks need about {} rows", in_thousands(rows)));
+    let needed = plan["needed"].as_object().into_iter().flatten();
+    let needed: Vec<String> =
+        needed.filter_map(|(unit, count)| Some(format!("{} {unit}", in_thousands(count.as_u64()?)))).collect();
+    if !needed.is_empty() {
+        lines.push(format!("all checks need about {}", needed.join(" and ")));
     }
     lines.join("\n")
 }
@@ -134,25 +147,26 @@ fn of_check(check: &Value, with_rows: bool) -> String {
     if with_rows {
         lines.push(match check["passes_from"].as_f64() {
             Some(figure) => format!("  passes from {} on, as measured", figure_of(figure)),
-            None => "  no figure passes on so few rows".to_owned(),
+            None => format!("  no figure passes on so few {unit}"),
         });
         lines.push(match check["smallest_difference"].as_f64() {
             Some(difference) => format!("  smallest true difference shown with 80 % power: {}", figure_of(difference)),
             None => "  no true difference is shown with 80 % power".to_owned(),
         });
     }
-    lines.push(indented(&differences(check, with_rows)));
-    lines.push(indented(&uses(check)));
+    lines.push(indented(&differences(check, unit, with_rows)));
+    lines.push(indented(&uses(check, unit)));
     lines.join("\n")
 }
 
-fn differences(check: &Value, with_rows: bool) -> String {
+fn differences(check: &Value, unit: &str, with_rows: bool) -> String {
     let rows = things(check, "differences");
     let has = |key: &str| rows.iter().any(|row| row[key].is_u64());
     let (sliced, paired) = (has("rows_per_slice"), has("rows_unpaired"));
     let mut header = vec!["BETTER BY"];
+    let for_power = format!("{} FOR 80 %", unit.to_uppercase());
     let optional =
-        [(with_rows, "POWER"), (true, "ROWS FOR 80 %"), (sliced, "IN EACH SLICE"), (paired, "IF NOT PAIRED")];
+        [(with_rows, "POWER"), (true, for_power.as_str()), (sliced, "IN EACH SLICE"), (paired, "IF NOT PAIRED")];
     header.extend(optional.iter().filter(|(is_shown, _)| *is_shown).map(|(_, name)| *name));
     let row = |row: &Value| {
         let count = |key: &str| row[key].as_u64().map_or_else(|| "–".to_owned(), in_thousands);
@@ -171,15 +185,16 @@ fn differences(check: &Value, with_rows: bool) -> String {
     output::table(&header, &rows)
 }
 
-fn uses(check: &Value) -> String {
+fn uses(check: &Value, unit: &str) -> String {
     let at = figure_of(check["uses_at"].as_f64().unwrap_or_default());
     let row = |row: &Value| {
         let count = |key: &str| row[key].as_u64().map_or_else(|| "–".to_owned(), in_thousands);
         vec![row["uses"].as_u64().unwrap_or_default().to_string(), count("none"), count("full")]
     };
     let rows: Vec<Vec<String>> = things(check, "uses").iter().map(row).collect();
-    let table = output::table(&["USES", "ROWS, ADAPTIVITY NONE", "ROWS, ADAPTIVITY FULL"], &rows);
-    format!("rows for 80 % power if better by {at}, by uses of one test set:\n{table}")
+    let [none, full] = ["NONE", "FULL"].map(|adaptivity| format!("{}, ADAPTIVITY {adaptivity}", unit.to_uppercase()));
+    let table = output::table(&["USES", &none, &full], &rows);
+    format!("{unit} for 80 % power if better by {at}, by uses of one test set:\n{table}")
 }
 
 fn indented(block: &str) -> String {
@@ -195,6 +210,48 @@ fn figure_of(figure: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_counted_is_told_in_the_units_of_the_metric() {
+        let written = |checks: &str| {
+            format!(
+                "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {{name: p}}\nspec: {{checks: [{checks}]}}\n"
+            )
+        };
+        let told = |checks: &str, rows: Option<u64>| {
+            let policy = Policy::read("p.yaml", &written(checks)).expect("a policy");
+            let plan = policy.plan(&Assumptions { rows, deviation: Some(0.2), ..Assumptions::usual() });
+            as_text(&serde_json::to_value(&plan).expect("a document"))
+        };
+        let ndcg = "{metric: {ndcg: {k: 10, query: query}}, no_worse_than_champion: {margin: 0.01}}";
+        let of_ndcg = told(ndcg, Some(5_000));
+        for expected in [
+            "p.yaml on 5,000 queries",
+            " queries\n",
+            "rows with one value of `query` count as one: queries are counted, also by `--rows`",
+            "a query adds to the figure with a standard deviation of 0.2",
+            "no model passes on fewer than 30 queries",
+            "QUERIES FOR 80 %",
+            "queries for 80 % power if better by 0, by uses of one test set:",
+            "QUERIES, ADAPTIVITY NONE",
+        ] {
+            assert!(of_ndcg.contains(expected), "expected `{expected}`, came:\n{of_ndcg}");
+        }
+        assert!(!of_ndcg.contains("ROWS"), "{of_ndcg}");
+        let mase = told("{metric: {mase: {series: shop}}, no_worse_than_champion: {margin: 0.01}}", None);
+        assert!(mase.contains("SERIES FOR 80 %") && mase.contains("a series adds"), "{mase}");
+        let grouped = told(
+            "{metric: {ndcg: {k: 10, query: query}}, group_by: user, no_worse_than_champion: {margin: 0.01}}",
+            None,
+        );
+        assert!(grouped.contains("GROUPS FOR 80 %") && grouped.contains("`user`"), "{grouped}");
+        let both = told(&format!("{ndcg}, {{metric: accuracy, no_worse_than_champion: {{margin: 0.01}}}}"), Some(100));
+        assert!(both.starts_with("p.yaml on 100 test rows\nall checks need about "), "{both}");
+        let needed = both.lines().nth(1).unwrap_or_default();
+        assert!(needed.contains(" queries and ") && needed.ends_with(" rows"), "{needed}");
+        let area = told("{metric: {roc_auc: {class: cat}}, no_worse_than_champion: {margin: 0.01}}", None);
+        assert!(area.contains("rows are those of the class, or all others if these are fewer"), "{area}");
+    }
 
     #[test]
     fn figures_are_told_for_people() {

@@ -7,14 +7,21 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use slipway_contract::{
-    DevicePreference, EvaluationJob, EvaluationReport, Job, JobWork, Model, Progress, SampleRequest, TrainingJob,
+    DataSpec, DevicePreference, EvaluationJob, EvaluationReport, Job, JobWork, Model, Progress, SampleRequest,
+    TrainingJob,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Exit, Failure};
 use super::output;
+use super::policy::read_policy;
+use super::trained::{
+    CARD, EVALUATION, LATENCIES, RECENT_SAMPLE, SAMPLES, TEST_SAMPLE, TRAINING_REPORT, TRAINING_SAMPLE,
+};
 use crate::pipeline::{fault_place, read_model};
 use slipway_executor::{Executor, JobError, Limits, Provenance};
+use slipway_gate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
+use slipway_gate::policy::{Asks, Policy};
 
 /// Train a model here and evaluate it on its test rows.
 #[derive(Debug, Args)]
@@ -97,10 +104,11 @@ impl Train {
         let output = self.do_job(executor, folder.path(), JobWork::Train(training)).await?.map_err(&in_words)?;
         std::fs::create_dir_all(&self.out).map_err(broken(&self.out))?;
         let weights = self.out.join("model.safetensors");
-        for name in ["model.safetensors", "training.json", "card.json"] {
+        for name in ["model.safetensors", TRAINING_REPORT, CARD] {
             std::fs::copy(output.join(name), self.out.join(name)).map_err(broken(&self.out))?;
         }
         let candidate = weights.canonicalize().map_err(broken(&weights))?.display().to_string();
+        let samples = samples_for(model, &spec_folder.join(&model.spec.policy));
         let evaluation = EvaluationJob {
             model: model.clone(),
             source,
@@ -108,15 +116,17 @@ impl Train {
             champion: None,
             seeds: Vec::new(),
             latencies: true,
-            samples: SampleRequest::default(),
+            samples: samples.clone(),
         };
         let output = self.do_job(executor, folder.path(), JobWork::Evaluate(evaluation)).await?.map_err(&in_words)?;
-        let kept = self.out.join("evaluation");
+        let kept = self.out.join(EVALUATION);
         std::fs::create_dir_all(&kept).map_err(broken(&kept))?;
-        for name in ["report.json", "predictions.parquet", "latencies.json"] {
+        for name in [REPORT_FILE, PREDICTIONS_FILE, LATENCIES] {
             std::fs::copy(output.join("candidate").join(name), kept.join(name)).map_err(broken(&kept))?;
         }
-        let report = std::fs::read(kept.join("report.json")).map_err(broken(&kept))?;
+        let sampled = self.out.join(SAMPLES);
+        keep_samples(&output.join(SAMPLES), &sampled, &samples.files()).map_err(broken(&sampled))?;
+        let report = std::fs::read(kept.join(REPORT_FILE)).map_err(broken(&kept))?;
         serde_json::from_slice(&report).map_err(|error| exit::defect(format!("the report cannot be read: {error}")))
     }
 
@@ -143,6 +153,29 @@ impl Train {
         bar.end();
         Ok(ended.map(|()| folder.join(Job::OUTPUT)))
     }
+}
+
+/// The samples that the model's policy asks for, as a server would take them. A policy that cannot be read asks for none; that
+/// it cannot is told before.
+fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
+    let Asks { leakage, drift, .. } = read_policy(policy).map(|policy| Policy::asks(&policy)).unwrap_or_default();
+    let has_recent = matches!(&model.spec.data, DataSpec::Csv { recent: Some(_), .. });
+    let drift = if has_recent { drift.into_iter().collect() } else { Vec::new() };
+    SampleRequest { leakage, drift, rows: false }
+}
+
+/// Keeps those samples that were taken, and none that an earlier training left.
+fn keep_samples(from: &Path, to: &Path, taken: &[&str]) -> std::io::Result<()> {
+    for name in [TRAINING_SAMPLE, TEST_SAMPLE, RECENT_SAMPLE] {
+        match std::fs::remove_file(to.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    if !taken.is_empty() {
+        std::fs::create_dir_all(to)?;
+    }
+    taken.iter().try_for_each(|name| std::fs::copy(from.join(name), to.join(name)).map(drop))
 }
 
 /// Progress for people: a bar on a terminal, plain lines in a pipe.

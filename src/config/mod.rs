@@ -190,7 +190,7 @@ fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     let folder = std::path::absolute(if folder.as_os_str().is_empty() { Path::new(".") } else { &folder })
         .map_err(unreadable)?;
     let slipway_yaml::Recovered { value, mistakes, guesses } =
-        slipway_yaml::read_all::<ServerFile>(&name, &text, SAMPLE);
+        slipway_yaml::read_all::<ServerFile>(&name, &text, SAMPLE, &|_| false);
     let mut problems = Problems { name, text, found: mistakes, guesses };
     // Settings name each other: where a name is a guess, what is said of others would be one as well.
     let settings = value.filter(|file| !names_are_guessed(file, &problems.guesses));

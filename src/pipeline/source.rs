@@ -34,12 +34,17 @@ spec:
 /// Reads a model file and finds all of its mistakes that need no data. `file` is its name in messages.
 pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
     let slipway_yaml::Recovered { value, mistakes: mut problems, guesses } =
-        slipway_yaml::read_all::<Model>(file, text, SAMPLE);
+        slipway_yaml::read_all::<Model>(file, text, SAMPLE, &may_be_empty);
     let Some(model) = value else { return Err(problems) };
     let mut faults = faults_of(&model);
     faults.retain(|fault| fault.key.as_deref().is_none_or(|key| !guesses.touch(key)));
     problems.extend(faults.iter().map(|fault| locate(file, text, fault)));
     if problems.is_empty() { Ok(model.with_plain_paths()) } else { Err(problems) }
+}
+
+/// Whether a key without a value says something all the same: `- relu:` names a layer, and a model may be called `null`.
+fn may_be_empty(key: &slipway_yaml::EmptyKey) -> bool {
+    key.is_item() || (!key.is_left_out() && key.path.to_string() == "metadata.name")
 }
 
 /// The model of a file, if it has no mistakes. To know that takes less than to find them all.

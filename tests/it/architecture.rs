@@ -56,6 +56,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// `(crate, the only modules of the controller that may name it)`.
 const HOMES: &[(&str, &[&str])] = &[
+    ("anstream", &["cli"]),
+    ("anstyle", &["cli"]),
     ("anyhow", &["app", "cli"]),
     ("axum", &["web"]),
     ("clap_complete", &["cli"]),

@@ -17,6 +17,7 @@ mod first_model;
 mod first_runs;
 mod forge;
 mod gate;
+mod gate_by_hand;
 mod git_server;
 mod hostile_clients;
 mod init;

@@ -9,7 +9,8 @@ use crate::data::Rows;
 /// Labels that a message names.
 const MOST_NAMED: usize = 10;
 
-/// Refuses the first metric that the test rows leave undefined, or that is of a class that no row has.
+/// Refuses the first metric that the test rows leave undefined, or that is of a class, or an average over classes, of which one
+/// has no row.
 pub(crate) fn check(model: &Model, test: &Rows) -> Result<(), Fault> {
     let perfect = perfect_predictions(test);
     let mut counts = vec![0_u64; test.classes.len()];
@@ -41,11 +42,14 @@ fn complaint(metric: &Metric, perfect: &Predictions, counts: &[u64]) -> Option<(
             return Some((format!("{metric}: no test row has the label `{class}`"), no_rows(&[class])));
         }
     }
-    if metric.of(perfect).is_some_and(f64::is_finite) {
-        return None;
-    }
     let missing: Vec<&str> =
         counts.iter().zip(classes).filter(|(count, _)| **count == 0).map(|(_, class)| class.as_str()).collect();
+    if metric.of(perfect).is_some_and(f64::is_finite) {
+        let passes_over = metric.averages_classes() && !missing.is_empty();
+        let message =
+            || format!("{metric} averages over all classes, but no test row has the label {}", listed(&missing));
+        return passes_over.then(|| (message(), no_rows(&missing)));
+    }
     let present: Vec<&String> =
         counts.iter().zip(classes).filter(|(count, _)| **count > 0).map(|(_, class)| class).collect();
     match (present.as_slice(), missing.is_empty()) {

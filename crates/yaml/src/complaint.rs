@@ -46,7 +46,7 @@ impl Came {
 pub(super) const A_TEXT: &str = "a text";
 
 /// How much of a user's text a message repeats.
-const SHOWN: usize = 60;
+pub(super) const SHOWN: usize = 60;
 
 impl Complaint {
     /// Takes a message of serde apart.
@@ -120,6 +120,8 @@ fn came_in_words(came: &str) -> Came {
     }
     for (prefix, word) in [("integer ", "the number "), ("floating point ", "the number "), ("boolean ", "")] {
         if let Some(quoted) = came.strip_prefix(prefix) {
+            // Numbers beyond 64 bits are told with the type that holds them.
+            let quoted = quoted.split(" as ").next().unwrap_or(quoted);
             let words = format!("{word}{quoted}");
             let text = quoted.trim_matches('`').to_owned();
             return Came::Scalar { words, text };

@@ -12,17 +12,17 @@ use super::tree::{Kind, Node, Tree};
 pub(super) enum Draft {
     Mapping(Vec<Field>),
     Sequence(Vec<Draft>),
-    /// A scalar as the text will have it.
+    /// A scalar as the text will have it; empty if it is left out.
     Scalar(String),
 }
 
 /// A key with its value.
 #[derive(Debug, Clone)]
 pub(super) struct Field {
-    name: String,
+    pub(super) name: String,
     /// The byte at which the key begins in the tree's text.
-    start: usize,
-    value: Draft,
+    pub(super) start: usize,
+    pub(super) value: Draft,
 }
 
 impl Draft {
@@ -201,7 +201,7 @@ impl Draft {
 fn scalar(node: &Node, value: &str) -> String {
     let is_text = node.is_quoted() || node.tag.as_deref().is_some_and(|tag| tag.ends_with("str"));
     if node.is_left_out() {
-        "~".to_owned()
+        String::new()
     } else if is_text {
         quoted(value)
     } else {

@@ -7,6 +7,7 @@
 mod build;
 mod complaint;
 mod draft;
+mod empty;
 mod lines;
 mod merge;
 mod path;
@@ -22,6 +23,7 @@ mod written;
 mod tests;
 
 pub use complaint::suggestion;
+pub use empty::EmptyKey;
 pub use path::{NotAPath, Path, Segment};
 pub use plain::{Reading, is_plain_text, reading_of};
 pub use read::read;

@@ -194,7 +194,7 @@ mod tests {
         let said = numbers("x-a: &a\n  one: 1\n  two: many\nb:\n  <<: *a\n  three: 3\n").expect_err("a mistake");
         assert!(said.starts_with("f.yaml:3:8: expected a whole number"), "{said}");
         let sample = "b: {one: 1}\n";
-        let found = read_all::<Numbers>("f.yaml", "b: {<<: [7], one: 1}\nc: {two: x}\n", sample).mistakes;
+        let found = read_all::<Numbers>("f.yaml", "b: {<<: [7], one: 1}\nc: {two: x}\n", sample, &|_| false).mistakes;
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("f.yaml:1:9: `<<`") && found[1].starts_with("f.yaml:2:10: expected"), "{found:?}");

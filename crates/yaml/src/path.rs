@@ -31,6 +31,16 @@ pub struct NotAPath {
     expected: &'static str,
 }
 
+impl Segment {
+    /// The key, if it is one.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Index(_) | Self::Item { .. } => None,
+        }
+    }
+}
+
 impl Path {
     /// The path of a document's root.
     pub fn root() -> Self {

@@ -8,7 +8,7 @@ use serde_path_to_error::Segment as Tracked;
 use slipway_domain::Diagnostic;
 use slipway_domain::Position;
 
-use super::complaint::{A_TEXT, Came, Complaint, suggestion};
+use super::complaint::{A_TEXT, Came, Complaint, SHOWN, suggestion};
 use super::draft::Draft;
 use super::path::{Path, Segment};
 use super::search::Link;
@@ -235,22 +235,57 @@ fn meant<'tree>(link: &Link<'tree>, came: &Came) -> (&'static str, Link<'tree>) 
 }
 
 fn mismatch(file: &str, tree: &Tree, relation: &str, link: &Link<'_>, expected: &str, came: &Came) -> Diagnostic {
-    let message = format!("expected {expected} {relation} {}, came {}", named(&link.path), came.words());
+    let written = link.place.node.scalar().filter(|_| !link.place.node.is_quoted());
+    // The file's own spelling: `1.0` is what is meant, not the number one.
+    let came_words = match (written, came) {
+        (Some(written), Came::Scalar { words, text }) if is_same_value(link.place.node, text) => {
+            let shown: String = written.chars().take(SHOWN).collect();
+            words.replace(&format!("`{text}`"), &format!("`{shown}`"))
+        }
+        _ => came.words().to_owned(),
+    };
+    let message = format!("expected {expected} {relation} {}, came {came_words}", named(&link.path));
     let diagnostic = Diagnostic::new(file, message).at(tree.position_at(link.place));
-    match (link.place.node.scalar(), came) {
-        // The file's own spelling: `1.0` is what is meant, not the number one.
-        (Some(written), Came::Scalar { .. }) if expected == A_TEXT && !link.place.node.is_quoted() => {
+    match (written, came) {
+        (Some(written), Came::Scalar { .. }) if is_any_text(expected) => {
             diagnostic.help(format!("YAML takes it for a number or a truth value; write it in quotes: `\"{written}\"`"))
+        }
+        (Some(written), Came::Nothing) if is_any_text(expected) && !link.place.node.is_left_out() => {
+            diagnostic.help(format!("YAML takes it for nothing; write it in quotes: `\"{written}\"`"))
         }
         _ => diagnostic,
     }
 }
 
+/// Whether any text would do: messages of types that take a name, or something else in its place, begin with the name.
+fn is_any_text(expected: &str) -> bool {
+    expected == A_TEXT || expected.starts_with("the name of ")
+}
+
 /// Whether a plain scalar is the number or truth value that came, however it is spelt.
 fn is_same_value(node: &Node, text: &str) -> bool {
     let (Some(written), false) = (node.scalar(), node.is_quoted()) else { return false };
-    let number = |text: &str| text.parse::<f64>().ok();
     number(written).is_some_and(|value| number(text) == Some(value)) || written.eq_ignore_ascii_case(text)
+}
+
+/// The number that YAML reads in a plain scalar: whole ones with another base too.
+fn number(text: &str) -> Option<f64> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1.0, digits),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let based = [("0x", 16), ("0o", 8), ("0b", 2)];
+    let size = match based.iter().find_map(|(prefix, base)| Some((digits.strip_prefix(prefix)?, *base))) {
+        #[expect(clippy::cast_precision_loss, reason = "only whether two spellings are of one number is asked")]
+        Some((digits, base)) => u128::from_str_radix(digits, base).ok()? as f64,
+        None => digits
+            .strip_prefix('.')
+            .filter(|name| !name.starts_with(|first: char| first.is_ascii_digit()))
+            .unwrap_or(digits)
+            .parse()
+            .ok()?,
+    };
+    Some(sign * size)
 }
 
 fn is_like(node: &Node, came: &Came) -> bool {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use slipway_domain::Diagnostic;
 
 use super::draft::Draft;
+use super::empty::{EmptyKey, empty_keys};
 use super::path::{Path, Segment};
 use super::read::{Slip, deserialize, duplicate, explain, one_document, read, written_out};
 use super::tree::Tree;
@@ -44,8 +45,13 @@ impl Guesses {
 }
 
 /// Reads exactly one document as [`read`](super::read) does, and goes on after a mistake. `sample` is a sound document, from which
-/// guesses are taken.
-pub fn read_all<T: DeserializeOwned>(file: &str, text: &str, sample: &str) -> Recovered<T> {
+/// guesses are taken. A key without a value is a mistake, unless `may_be_empty` says that it stands for something.
+pub fn read_all<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    sample: &str,
+    may_be_empty: &dyn Fn(&EmptyKey) -> bool,
+) -> Recovered<T> {
     let nothing = |mistake| Recovered { value: None, mistakes: vec![mistake], guesses: Guesses::default() };
     let tree = match Tree::parse(file, text).and_then(|tree| one_document(file, &tree).map(|()| tree)) {
         Ok(tree) => tree,
@@ -53,13 +59,20 @@ pub fn read_all<T: DeserializeOwned>(file: &str, text: &str, sample: &str) -> Re
     };
     let duplicates = tree.duplicate_keys(0);
     let merges = tree.wrong_merges(file);
+    let draft = Draft::of(&tree);
+    let mut empty = empty_keys(&draft);
+    empty.retain(|key| !may_be_empty(key));
     if duplicates.is_empty()
         && merges.is_empty()
+        && empty.is_empty()
         && let Ok(value) = deserialize(&written_out(&tree, text))
     {
         return Recovered { value: Some(value), mistakes: Vec::new(), guesses: Guesses::default() };
     }
     if text.len() > LARGEST_MENDED {
+        if let Some(key) = empty.first() {
+            return nothing(key.diagnostic(file, &tree));
+        }
         return match read(file, text) {
             Ok(value) => Recovered { value: Some(value), mistakes: Vec::new(), guesses: Guesses::default() },
             Err(mistake) => nothing(mistake),
@@ -69,8 +82,10 @@ pub fn read_all<T: DeserializeOwned>(file: &str, text: &str, sample: &str) -> Re
     let duplicates = duplicates.into_iter().map(|(earlier, again)| duplicate(file, &tree, earlier, again));
     let mistakes = duplicates.chain(merges).collect();
     let sample = Tree::parse("sample", sample).map_or_else(|_| Draft::Mapping(Vec::new()), |tree| Draft::of(&tree));
-    let mending =
-        Mending { draft: Draft::of(&tree), sample, mistakes, guesses: Guesses::default(), mended: HashSet::new() };
+    let mut mending = Mending { draft, sample, mistakes, guesses: Guesses::default(), mended: HashSet::new() };
+    for key in empty {
+        mending.fill(key.diagnostic(file, &tree), key.path);
+    }
     mending.read(file, &tree, has_duplicates)
 }
 
@@ -152,6 +167,19 @@ impl Mending {
         }
     }
 
+    /// Notes that a key has no value, and puts a guess there if the sample has one.
+    fn fill(&mut self, mistake: Diagnostic, path: Path) {
+        // What an alias repeats is wrong once.
+        if !self.mistakes.contains(&mistake) {
+            self.mistakes.push(mistake);
+        }
+        match self.sample.at(&path).cloned() {
+            Some(guess) => self.draft.put(&path, guess),
+            None => self.draft.remove(&path),
+        };
+        self.guesses.0.push(path);
+    }
+
     /// Puts a guess in the place of a value, or of what it is a part of.
     fn replace(&mut self, path: Path) -> bool {
         let mut path = path;
@@ -208,7 +236,7 @@ mod tests {
     const SAMPLE: &str = "name: x\nepochs: 1\nbatch: 1\ndata: {format: csv, file: x}\nlayers: [{linear: 2}]\n";
 
     fn told(text: &str) -> (Option<Model>, Vec<String>) {
-        let Recovered { value, mistakes, .. } = read_all("slipway.yaml", text, SAMPLE);
+        let Recovered { value, mistakes, .. } = read_all("slipway.yaml", text, SAMPLE, &|_| false);
         (
             value,
             mistakes.iter().map(|mistake| mistake.to_string().lines().next().unwrap_or_default().to_owned()).collect(),

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::client::encoded;
+use crate::cli::colour::{self, Tone, painted};
 use crate::cli::exit::{self, Failure};
 use crate::cli::output;
 use slipway_domain::{Diagnostic, Position};
@@ -57,14 +58,23 @@ fn text(told: &[Told], files: usize) -> String {
     let mut lines: Vec<String> = told
         .iter()
         .map(|Told { severity, diagnostic, .. }| match severity {
-            Severity::Error => diagnostic.to_string(),
-            Severity::Warning => format!("warning: {diagnostic}"),
+            Severity::Error => with_place(Tone::Bad, diagnostic),
+            Severity::Warning => format!("{}: {diagnostic}", colour::word("warning")),
         })
         .collect();
     if told.iter().all(|one| one.severity == Severity::Warning) {
-        lines.push(format!("{} checked: no mistakes", output::count(files, "file")));
+        lines.push(format!("{} checked: {}", output::count(files, "file"), painted(Tone::Good, "no mistakes")));
     }
     lines.join("\n")
+}
+
+/// A finding whose place is painted.
+fn with_place(tone: Tone, diagnostic: &Diagnostic) -> String {
+    let text = diagnostic.to_string();
+    match text.split_once(": ").filter(|(place, _)| place.starts_with(&diagnostic.file)) {
+        Some((place, rest)) => format!("{}: {rest}", painted(tone, place)),
+        None => text,
+    }
 }
 
 fn json(told: &[Told], files: usize) -> serde_json::Value {
@@ -152,9 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn mistakes_are_red_warnings_yellow_and_none_of_them_green() {
+        let painted = text(&told(), 2);
+        assert!(painted.starts_with("\u{1b}[31mslipway.yaml:3:7\u{1b}[0m: epochs: 100% wrong"), "{painted:?}");
+        assert!(painted.contains("\n\u{1b}[33mwarning\u{1b}[0m: policy.yaml: few rows"), "{painted:?}");
+        assert!(text(&[], 1).ends_with("\u{1b}[32mno mistakes\u{1b}[0m"));
+    }
+
+    #[test]
     fn text_says_so_when_nothing_is_wrong() {
-        assert_eq!(text(&[], 2), "2 files checked: no mistakes");
-        assert!(text(&told(), 2).starts_with("slipway.yaml:3:7: epochs"));
+        assert_eq!(colour::plain(&text(&[], 2)), "2 files checked: no mistakes");
+        assert!(colour::plain(&text(&told(), 2)).starts_with("slipway.yaml:3:7: epochs"));
         assert_eq!(json(&told(), 2)["findings"][0]["help"], "try another");
     }
 }

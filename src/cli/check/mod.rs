@@ -45,8 +45,10 @@ impl Check {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let (told, files) = find(&self.paths, !self.no_data)?;
         let mistakes = told.iter().filter(|one| one.severity == Severity::Error).count();
-        if let Some(text) = form::write(self.output, &told, files)? {
-            output::say(&text);
+        match form::write(self.output, &told, files)? {
+            Some(text) if matches!(self.output, Form::Text) => output::say_painted(&text),
+            Some(text) => output::say(&text),
+            None => {}
         }
         if mistakes == 0 {
             return Ok(Exit::Done);

@@ -4,13 +4,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 use slipway_contract::Progress;
 
+use crate::cli::colour;
 use crate::cli::form::Width;
 use crate::cli::output::{self, text};
 
 /// Where a run stands.
 fn state(run: &Value) -> String {
     let stalled = if run["stalled"] == Value::Bool(true) { " (stalled)" } else { "" };
-    format!("{}{stalled}", text(run, "state"))
+    colour::word(&format!("{}{stalled}", text(run, "state")))
 }
 
 /// Runs, a line each.
@@ -75,11 +76,13 @@ fn cost(cost: &Value) -> Option<String> {
 /// The checks with their figures.
 fn verdict(verdict: &Value) -> Vec<String> {
     let Some(summary) = verdict["summary"].as_str() else { return Vec::new() };
-    let mut lines = vec![format!("  verdict: {summary}")];
+    let mut lines = vec![format!("  verdict: {}", colour::sentence(summary))];
     for check in output::things(verdict, "checks") {
         let rows = check["rows_to_decide"].as_u64();
         let rows = rows.map_or_else(String::new, |rows| format!(" (about {rows} rows would decide)"));
-        lines.push(format!("    {:<12} {}{rows}", text(check, "outcome"), text(check, "sentence")));
+        let outcome = text(check, "outcome");
+        let padding = " ".repeat(12_usize.saturating_sub(outcome.chars().count()));
+        lines.push(format!("    {}{padding} {}{rows}", colour::word(outcome), text(check, "sentence")));
     }
     lines.extend(output::things(verdict, "notes").iter().filter_map(|note| Some(format!("    {}", note.as_str()?))));
     lines
@@ -120,7 +123,9 @@ fn next(run: &Value) -> String {
 
 /// A move of a run.
 pub(in crate::cli) fn transition(step: &Value) -> String {
-    format!("  {}  {:<10}  {}", text(step, "at"), text(step, "to"), text(step, "cause"))
+    let to = text(step, "to");
+    let padding = " ".repeat(10_usize.saturating_sub(to.chars().count()));
+    format!("  {}  {}{padding}  {}", text(step, "at"), colour::word(to), text(step, "cause"))
 }
 
 /// Lines of a log.
@@ -186,7 +191,15 @@ mod tests {
             "held_back": [{"rule": "approval", "reason": "1 of 2 approvals"}],
             "transitions": [],
         });
-        let shown = show(&run);
+        let painted = show(&run);
+        for expected in [
+            "production: \u{1b}[33mwaiting\u{1b}[0m",
+            "verdict: \u{1b}[32mpassed\u{1b}[0m: 1 of 1",
+            "    \u{1b}[32mpass\u{1b}[0m         accuracy",
+        ] {
+            assert!(painted.contains(expected), "expected {expected:?}, came {painted:?}");
+        }
+        let shown = colour::plain(&painted);
         for expected in [
             "run 7 of churn for production: waiting",
             "accuracy 0.91 is at least 0.8",

@@ -15,6 +15,7 @@ mod ranking;
 mod regression;
 mod score;
 mod sums;
+mod support;
 mod table;
 mod unit;
 mod words;

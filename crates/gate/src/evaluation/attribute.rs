@@ -25,7 +25,7 @@ pub(super) fn read(
 }
 
 fn read_one(source: &Source, column: &Column, rows: u64) -> Result<Attribute, EvaluationError> {
-    if let Kind::Other(_) = column.kind {
+    if let Kind::Half | Kind::Other(_) = column.kind {
         return Err(column.unlike("text, a number or a truth value"));
     }
     let mut values = Values::default();

@@ -90,6 +90,8 @@ pub(super) enum Kind {
     Float,
     /// Truth values.
     Truth,
+    /// Floats of 16 bits, which keep three digits: too few for figures that are computed again.
+    Half,
     /// Anything else, by the name of its type.
     Other(String),
 }
@@ -108,6 +110,7 @@ impl fmt::Display for Kind {
             Self::Whole => f.write_str("whole numbers"),
             Self::Float => f.write_str("floats"),
             Self::Truth => f.write_str("truth values"),
+            Self::Half => f.write_str("floats of 16 bits"),
             Self::Coded(name) | Self::Other(name) => write!(f, "values of type {name}"),
         }
     }

@@ -1,6 +1,7 @@
 //! Reads a CSV file whole: the cells of each column one behind the other, so that columns can be read one by one.
 
 use csv_core::{ReadRecordResult, Reader};
+use slipway_contract::table;
 
 use super::EvaluationError;
 use super::cell::{Cell, Kind};
@@ -14,6 +15,9 @@ const MOST_COLUMNS: usize = 20_000;
 
 /// Cells a CSV file may have: each takes four bytes besides its text.
 const MOST_CELLS: u64 = 100_000_000;
+
+/// The column that every file has: the name of each row.
+const ROW: &str = "row";
 
 /// How pandas calls an index without a name when it reads one back; in the file the name is empty.
 const UNNAMED: &str = "Unnamed: ";
@@ -40,11 +44,14 @@ impl CsvFile {
             return Err(EvaluationError::Csv { line: 1, why: "nothing came, expected a line of names".to_owned() });
         }
         let width = records.len();
+        let names = (0..width).map(|index| records.cell(index).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(why) = other_separator(&names, file) {
+            return Err(EvaluationError::Csv { line: 1, why });
+        }
         let (mut columns, mut kept) = (Vec::new(), Vec::new());
-        for index in 0..width {
-            let name = records.cell(index)?;
+        for (index, name) in names.iter().enumerate() {
             if !name.is_empty() && !name.starts_with(UNNAMED) {
-                columns.push(Cells { name: name.to_owned(), text: String::new(), ends: Vec::new() });
+                columns.push(Cells { name: name.clone(), text: String::new(), ends: Vec::new() });
                 kept.push(index);
             }
         }
@@ -97,6 +104,16 @@ impl CsvFile {
         }
         Ok(cells.ends.len() as u64)
     }
+}
+
+/// Why a line of names is none of cells with commas between them, if so: another separator stands beside the name of the rows.
+fn other_separator(names: &[String], file: &str) -> Option<String> {
+    let joined = names.join(",");
+    let is_beside = |name: &str| name.split([';', '\t', '|']).any(|part| part.trim() == ROW);
+    if names.iter().any(|name| name == ROW) || (names.len() > 1 && !is_beside(&joined)) {
+        return None;
+    }
+    table::wrong_delimiter(&[joined], file).map(|fault| fault.message)
 }
 
 /// The records of a file, one at a time, in buffers that do not grow with what the file claims.

@@ -123,6 +123,18 @@ pub enum EvaluationError {
         /// What there is, and what there should be.
         why: String,
     },
+    /// There is no file of the name that is read.
+    #[error("`{}` holds no {expected}, {found}; {help}", path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+        /// What is read.
+        expected: &'static str,
+        /// What is there, in words.
+        found: String,
+        /// What to do.
+        help: String,
+    },
     /// There are predictions of both formats.
     #[error("`{}` holds predictions.parquet and predictions.csv, expected one of them; remove the older one", path.display())]
     TwoFormats {
@@ -183,4 +195,32 @@ pub(crate) fn shown(text: &str) -> String {
         quoted.push('…');
     }
     format!("`{}`", quoted.replace('`', "'"))
+}
+
+/// Names that a message lists.
+const MOST_LISTED: usize = 10;
+
+/// Names as a sentence lists them, the last after `word`: a stranger may have chosen them, and there may be thousands.
+pub(crate) fn listed<Name: AsRef<str>>(names: &[Name], word: &str) -> String {
+    let named = names.iter().take(MOST_LISTED).map(|name| shown(name.as_ref()));
+    let more = names.len().saturating_sub(MOST_LISTED);
+    let mut parts: Vec<String> = named.chain((more > 0).then(|| format!("{more} more"))).collect();
+    match parts.pop() {
+        Some(last) if !parts.is_empty() => format!("{} {word} {last}", parts.join(", ")),
+        last => last.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_escaped_and_not_all_of_many() {
+        assert_eq!(listed::<&str>(&[], "or"), "");
+        assert_eq!(listed(&["a"], "or"), "`a`");
+        assert_eq!(listed(&["a", "b`\n"], "or"), "`a` or `b'\\n`");
+        let many: Vec<String> = (0..12).map(|number| number.to_string()).collect();
+        assert!(listed(&many, "and").ends_with("`9` and 2 more"), "{}", listed(&many, "and"));
+    }
 }

@@ -33,7 +33,7 @@ use slipway_contract::metrics::{Attributes, RowScores, Rows, Table};
 use slipway_contract::{EvaluationReport, Metric};
 
 pub use error::EvaluationError;
-pub(crate) use error::shown;
+pub(crate) use error::{listed, shown};
 pub use folder::read_folder;
 pub use pairing::{NotPaired, Paired, paired};
 pub use samples::{SampleColumn, Samples, read_samples};

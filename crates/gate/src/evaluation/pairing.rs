@@ -1,21 +1,31 @@
 //! Lines up a candidate's and a champion's rows, so that the two are compared on the same ones.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, RowScores, Table, all};
 
 use super::Evaluation;
-use super::error::shown;
+use super::error::{listed, shown};
 
 /// Why two evaluations cannot be compared row by row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "candidate and champion were not evaluated alike: {difference}; evaluate the champion again on the candidate's data"
-)]
-pub struct NotPaired {
-    difference: String,
+pub enum NotPaired {
+    /// They are of other rows, labels or evaluators.
+    #[error(
+        "candidate and champion were not evaluated alike: {difference}; evaluate the champion again on the candidate's data"
+    )]
+    Rows {
+        /// What differs.
+        difference: String,
+    },
+    /// They tell other classes apart: no evaluation makes a model judge a class that it never learnt.
+    #[error("{difference}; models are compared on the same classes only: learn the champion's, and no others")]
+    Classes {
+        /// What differs.
+        difference: String,
+    },
 }
 
 /// What a champion said of the candidate's rows, in their order.
@@ -37,11 +47,29 @@ pub fn paired<'champion>(
     candidate: &Evaluation,
     champion: &'champion Evaluation,
 ) -> Result<Paired<'champion>, NotPaired> {
+    if let Some(difference) = difference_of_classes(&candidate.report.classes, &champion.report.classes) {
+        return Err(NotPaired::Classes { difference });
+    }
     match difference_of_reports(candidate, champion) {
         None => in_order_of(&candidate.table, champion),
         Some(difference) => Err(difference),
     }
-    .map_err(|difference| NotPaired { difference })
+    .map_err(|difference| NotPaired::Rows { difference })
+}
+
+/// The classes that only one of two models knows, in words.
+fn difference_of_classes(candidate: &[String], champion: &[String]) -> Option<String> {
+    let without = |these: &[String], those: &[String]| -> Vec<String> {
+        let those: HashSet<&String> = those.iter().collect();
+        these.iter().filter(|class| !those.contains(class)).cloned().collect()
+    };
+    let (new, gone) = (without(candidate, champion), without(champion, candidate));
+    let said = |classes: &[String], verb: &str| {
+        let word = if classes.len() == 1 { "class" } else { "classes" };
+        (!classes.is_empty()).then(|| format!("{verb} the {word} {}", listed(classes, "and")))
+    };
+    let parts = [said(&new, "does not know"), said(&gone, "alone knows")].into_iter().flatten().collect::<Vec<_>>();
+    (!parts.is_empty()).then(|| format!("the champion {}", parts.join(", and ")))
 }
 
 fn difference_of_reports(candidate: &Evaluation, champion: &Evaluation) -> Option<String> {
@@ -55,7 +83,7 @@ fn difference_of_reports(candidate: &Evaluation, champion: &Evaluation) -> Optio
         return Some(format!("the champion's evaluator is {theirs}, expected the candidate's {ours}"));
     }
     if ours.classes != theirs.classes {
-        return Some("their classes or the order of them differ".to_owned());
+        return Some("their reports name the same classes in another order".to_owned());
     }
     let (ours, theirs) = (candidate.table.len(), champion.table.len());
     (ours != theirs).then(|| format!("the champion has {theirs} rows, expected the candidate's {ours}"))

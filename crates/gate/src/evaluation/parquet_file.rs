@@ -105,6 +105,10 @@ fn kind_of(column: &ColumnDescriptor) -> Kind {
         (Type::INT32 | Type::INT64, converted) => Kind::Coded(converted.to_string()),
         (Type::FLOAT | Type::DOUBLE, _) => Kind::Float,
         (Type::BOOLEAN, _) => Kind::Truth,
+        (Type::FIXED_LEN_BYTE_ARRAY, Converted::DECIMAL) => Kind::Other("DECIMAL".to_owned()),
+        (Type::FIXED_LEN_BYTE_ARRAY, _) if matches!(column.logical_type_ref(), Some(LogicalType::Float16)) => {
+            Kind::Half
+        }
         (other, _) => Kind::Other(other.to_string()),
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Compression, ConvertedType, Encoding, Repetition, Type as Physical};
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int32Type};
+use parquet::basic::{Compression, ConvertedType, Encoding, LogicalType, Repetition, Type as Physical};
+use parquet::data_type::{
+    ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType, Int32Type,
+};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
@@ -16,6 +18,8 @@ pub(super) enum Values {
     Float(Vec<f32>),
     Double(Vec<f64>),
     Whole(Vec<i32>),
+    /// The bytes of 16-bit floats.
+    Half(Vec<[u8; 2]>),
 }
 
 pub(super) fn text(values: &[&str]) -> Values {
@@ -54,12 +58,14 @@ fn field(name: &str, values: &Values) -> Type {
         Values::Float(_) => (Physical::FLOAT, ConvertedType::NONE, Repetition::REQUIRED),
         Values::Double(_) => (Physical::DOUBLE, ConvertedType::NONE, Repetition::REQUIRED),
         Values::Whole(_) => (Physical::INT32, ConvertedType::NONE, Repetition::REQUIRED),
+        Values::Half(_) => (Physical::FIXED_LEN_BYTE_ARRAY, ConvertedType::NONE, Repetition::REQUIRED),
     };
-    Type::primitive_type_builder(name, physical)
-        .with_converted_type(converted)
-        .with_repetition(repetition)
-        .build()
-        .expect("a field")
+    let field = Type::primitive_type_builder(name, physical).with_converted_type(converted).with_repetition(repetition);
+    let field = match values {
+        Values::Half(_) => field.with_length(2).with_logical_type(Some(LogicalType::Float16)),
+        _ => field,
+    };
+    field.build().expect("a field")
 }
 
 fn write(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &Values) {
@@ -76,6 +82,11 @@ fn write(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &Values) {
         }
         Values::Float(floats) => column.typed::<FloatType>().write_batch(floats, None, None),
         Values::Double(doubles) => column.typed::<DoubleType>().write_batch(doubles, None, None),
+        Values::Half(halves) => {
+            let halves: Vec<FixedLenByteArray> =
+                halves.iter().map(|half| FixedLenByteArray::from(ByteArray::from(half.to_vec()))).collect();
+            column.typed::<FixedLenByteArrayType>().write_batch(&halves, None, None)
+        }
         Values::Whole(wholes) => column.typed::<Int32Type>().write_batch(wholes, None, None),
     };
     written.expect("written values");

@@ -109,6 +109,6 @@ fn read_one(
             })?;
             Ok(Some(SampleColumn::Numbers(numbers)))
         }
-        Kind::Other(_) => Ok(None),
+        Kind::Half | Kind::Other(_) => Ok(None),
     }
 }

@@ -42,6 +42,10 @@ impl Column {
 
     /// The error for a column whose values are of another kind.
     pub(super) fn unlike(&self, expected: &str) -> EvaluationError {
+        let expected = match self.kind {
+            Kind::Half => "floats of 32 or 64 bits, which keep digits enough; in pandas `.astype(\"float32\")`",
+            _ => expected,
+        };
         refuse_column(self.file, &self.name, format!("holds {}", self.kind), expected)
     }
 

@@ -128,7 +128,7 @@ fn class_indices(
     classes: &Classes<'_>,
     report: &EvaluationReport,
 ) -> Result<Vec<u32>, EvaluationError> {
-    if let Kind::Coded(_) | Kind::Other(_) = column.kind {
+    if let Kind::Coded(_) | Kind::Half | Kind::Other(_) = column.kind {
         return Err(column.unlike("classes: texts, whole numbers or truth values"));
     }
     let mut indices = Vec::new();

@@ -63,6 +63,8 @@ fn a_sound_folder_is_read_whole() {
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = read_folder(folder.path(), &Columns::default()).expect_err("a refusal").to_string();
+    assert!(error.contains("holds no report.json"), "{error}");
+    let error = read_folder(&folder.path().join("nowhere"), &Columns::default()).expect_err("a refusal").to_string();
     assert!(error.contains("report.json` cannot be read"), "{error}");
 }
 
@@ -237,12 +239,52 @@ fn evaluations_on_other_rows_are_not_compared_and_the_first_difference_is_named(
     insta::assert_snapshot!(difference(|champion| classes_of(champion).labels[1] = 0), @"candidate and champion were not evaluated alike: row `b` is labelled `cat` for the champion, expected the candidate's `dog`; evaluate the champion again on the candidate's data");
     insta::assert_snapshot!(difference(|champion| champion.report.evaluator = "0.2.0".into()), @"candidate and champion were not evaluated alike: the champion's evaluator is `0.2.0`, expected the candidate's `0.1.0`; evaluate the champion again on the candidate's data");
     insta::assert_snapshot!(difference(|champion| champion.report.data = slipway_contract::Digest::of(b"other")), @"candidate and champion were not evaluated alike: the champion's data is d9298a10d1b0, expected the candidate's dddddddddddd; evaluate the champion again on the candidate's data");
-    insta::assert_snapshot!(difference(|champion| champion.report.classes.reverse()), @"candidate and champion were not evaluated alike: their classes or the order of them differ; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.report.classes.reverse()), @"candidate and champion were not evaluated alike: their reports name the same classes in another order; evaluate the champion again on the candidate's data");
     let fewer = |champion: &mut Evaluation| {
         classes_of(champion).rows.pop();
         classes_of(champion).labels.pop();
     };
     insta::assert_snapshot!(difference(fewer), @"candidate and champion were not evaluated alike: the champion has 3 rows, expected the candidate's 4; evaluate the champion again on the candidate's data");
+}
+
+#[test]
+fn a_champion_with_other_classes_is_told_by_their_names_and_not_to_be_evaluated_again() {
+    let candidate = evaluation();
+    let difference = |classes: &[&str]| {
+        let mut champion = candidate.clone();
+        champion.report.classes = classes.iter().map(|class| (*class).to_owned()).collect();
+        paired(&candidate, &champion).expect_err("a refusal").to_string()
+    };
+    insta::assert_snapshot!(difference(&["cat"]), @"the champion does not know the class `dog`; models are compared on the same classes only: learn the champion's, and no others");
+    insta::assert_snapshot!(difference(&["cat", "dog", "emu", "owl"]), @"the champion alone knows the classes `emu` and `owl`; models are compared on the same classes only: learn the champion's, and no others");
+    insta::assert_snapshot!(difference(&["cat", "Dog"]), @"the champion does not know the class `dog`, and alone knows the class `Dog`; models are compared on the same classes only: learn the champion's, and no others");
+}
+
+#[test]
+fn floats_of_16_bits_are_refused_with_what_to_write_instead() {
+    let half = Values::Half(vec![[0, 0x3c], [0, 0], [0, 0], [0, 0]]);
+    let of = |column: &'static str, wanted: &Columns| {
+        let predictions = parquet(&columns_with(column, half.clone()));
+        super::read(&report(|_| ()), PredictionsFile::Parquet(&predictions), wanted)
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    let own = Columns { row_scores: ["own".to_owned()].into(), ..Columns::default() };
+    let group = Columns { attributes: ["own".to_owned()].into(), ..Columns::default() };
+    for (column, wanted) in [
+        ("score_cat", &Columns::default()),
+        ("label", &Columns::default()),
+        ("row", &Columns::default()),
+        ("own", &own),
+        ("own", &group),
+    ] {
+        let said = of(column, wanted).expect_err(column);
+        let expected = format!(
+            "column `{column}` holds floats of 16 bits, expected floats of 32 or 64 bits, which keep digits enough; in pandas"
+        );
+        assert!(said.contains(&expected), "expected `{expected}`, came `{said}`");
+    }
+    assert_eq!(of("own", &Columns::default()), Ok(()), "nobody asks for it");
 }
 
 /// The columns of a regressor's three rows.

@@ -161,7 +161,21 @@ fn csv_is_read_with_quotes_and_a_byte_order_mark_and_refused_by_line() {
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog,\n"), @"predictions.csv: row 2, column `prediction`: no value, expected a value in every row");
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\n"), @"predictions.csv: 1 rows in the file, expected 2; evaluate again, and keep both files unchanged");
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog,cat\nc,dog,cat\n"), @"predictions.csv: 3 rows in the file, expected 2; evaluate again, and keep both files unchanged");
-    insta::assert_snapshot!(refusal("row;label;prediction\na;cat;cat\nb;dog;cat\n"), @"predictions.csv: column `row` is missing, expected it beside `row;label;prediction`");
+    for (separator, name) in [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")] {
+        let of = |text: &str| refusal(&text.replace(',', &separator.to_string()));
+        let expected = format!(
+            "predictions.csv: line 1: the header is one column with {name} in it, expected columns separated by commas; write it \
+             with commas between the cells and the names in the first line"
+        );
+        for text in
+            ["row,label,prediction\na,cat,cat\nb,dog,cat\n", "\"row\",\"label\"\n\"a\",\"cat\"\n", "label,row\ncat,a\n"]
+        {
+            assert_eq!(of(text), expected, "{text}");
+        }
+        let names_with_commas = format!("row{separator}label{separator}score_a,b\n1{separator}cat{separator}0,5\n");
+        assert_eq!(refusal(&names_with_commas), expected);
+    }
+    insta::assert_snapshot!(refusal("id,a;b\n1,2\n1,2\n"), @"predictions.csv: column `row` is missing, expected it beside `a;b`, `id`");
     insta::assert_snapshot!(refusal(&format!("{}\na,b\na,b\n", ",".repeat(20_000))), @"predictions.csv: 20001 columns, expected at most 20000; evaluate on a sample of the rows");
     insta::assert_snapshot!(refusal("row,label,prediction,score_cat,score_dog\na,cat,cat,x,0\nb,cat,cat,0,1\n"), @"predictions.csv: row 1, column `score_cat`: score NaN, expected a number from 0 to 1");
     let bytes = [b"row,label,prediction\na,cat,cat\n\xff,dog,cat\n".as_slice()].concat();

@@ -228,6 +228,7 @@ fn unmeasured(subject: &Subject<'_>, trouble: &Trouble, place: &Place<'_>, rows:
         Trouble::TooFew { unit, came, expected } => {
             (Decided::Open, sentence::too_few(subject, unit, *came, *expected, place), Some(*expected))
         }
+        Trouble::WithoutRows(reason) => (Decided::Open, sentence::failed(subject, reason, place), None),
     };
     Part { decided, interval: None, rows_to_decide, sentence, rows, name }
 }

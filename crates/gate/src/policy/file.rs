@@ -98,6 +98,8 @@ pub(super) struct CheckEntry {
     /// Which parts of the rows are judged one by one.
     pub(super) slice: Option<SliceEntry>,
     /// The column whose values say which rows belong together: those are resampled together.
+    #[serde(default, deserialize_with = "as_written")]
+    #[schemars(schema_with = "name")]
     pub(super) group_by: Option<String>,
     /// Training runs with other seeds that have to hold the check as well.
     pub(super) seeds: Option<SeedsEntry>,
@@ -145,6 +147,7 @@ pub(super) struct Gain {
 #[serde(deny_unknown_fields)]
 pub(super) struct DriftEntry {
     /// The column.
+    #[schemars(schema_with = "name")]
     pub(super) column: String,
     /// How the distance is taken.
     pub(super) statistic: StatisticName,
@@ -181,6 +184,8 @@ pub(super) struct LeakageEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct SliceEntry {
     /// Columns: every combination of their values is a slice. `label` and `prediction` are columns too.
+    #[serde(default, deserialize_with = "texts_as_written")]
+    #[schemars(with = "Texts")]
     pub(super) by: Option<Texts>,
     /// The one slice of rows that have these values: each column with a value, or a list of them.
     #[serde(rename = "where")]
@@ -265,6 +270,21 @@ fn usual_confidence() -> f64 {
 
 fn usual_rows() -> u64 {
     30
+}
+
+/// A name as the file spells it: `2.10`, `null` and `~` are names too.
+fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
+/// The same of a list of names, or of one.
+fn texts_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Texts>, D::Error> {
+    Texts::deserialize(deserializer).map(Some)
+}
+
+/// The form of a name, which need not be put in quotes.
+fn name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["string", "number", "boolean"]})
 }
 
 /// A text, number or truth value, or a list of them. Only whether it is there, and how many: the texts as they are written

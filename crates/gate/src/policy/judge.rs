@@ -8,10 +8,11 @@ use slipway_domain::{CheckOutcome, CheckResult, Floor, Outcome, Requirement, Tes
 use super::checks::{Check, CheckSubject, MetricSubject};
 use super::evidence::{Champion, Evidence, Facts};
 use super::exception::{Covers, Exception};
+use super::expression::Expression;
 use super::measure::{FEWEST_UNITS, Measurement, Spread};
 use super::parts::{Comparison, Ground, Measured, Trouble, Work, measure};
 use super::test_set::Feedback;
-use super::{Policy, TestSet, decide, drift};
+use super::{Policy, TestSet, classes, decide, drift};
 
 /// A check with what its file says of all of its checks.
 struct Asked<'policy> {
@@ -224,18 +225,35 @@ fn prepare<'work>(asked: &Asked<'work>, ground: &'work Ground<'work>) -> Prepare
             return of_rows(check, subject, ground);
         }
         CheckSubject::Metric(subject) => cost_of(&subject.metric, &evidence.facts),
-        CheckSubject::Expression(expression) => {
-            return Prepared::Done(Box::new(match expression.holds(evidence) {
-                Ok(holds) => decide::condition(check, holds, rows),
-                Err(why) => decide::failed(check, &why, rows),
-            }));
-        }
+        CheckSubject::Expression(expression) => match classes_without_rows(expression, ground) {
+            Some(missing) => Err(Trouble::WithoutRows(classes::reason(&missing))),
+            None => return Prepared::Done(Box::new(of_condition(check, expression, ground))),
+        },
         CheckSubject::Drift(drift) => drift.measure(&evidence.data).map_err(Trouble::Failed),
         CheckSubject::Leakage => drift::leakage(&evidence.data).map_err(Trouble::Failed),
     };
     let rows = figure.as_ref().map_or(rows, |figure| figure.rows);
     let measured = Measured { name: None, rows, value: None, figure };
     Prepared::Done(Box::new(decide::measured(check, vec![measured], asked.confidence)))
+}
+
+fn of_condition(check: &Check, expression: &Expression, ground: &Ground<'_>) -> CheckResult {
+    let rows = ground.evidence.candidate.table.len() as u64;
+    match expression.holds(ground.evidence) {
+        Ok(holds) => decide::condition(check, holds, rows),
+        Err(why) => decide::failed(check, &why, rows),
+    }
+}
+
+/// The classes that the metrics of an expression speak of and that no row has, in words.
+fn classes_without_rows(expression: &Expression, ground: &Ground<'_>) -> Option<String> {
+    let candidate = ground.evidence.candidate;
+    let stated = |name: &String| {
+        let name = name.strip_prefix("metrics.")?;
+        candidate.report.metrics.keys().find(|metric| metric.to_string() == name)
+    };
+    let mut metrics = expression.names().iter().filter_map(stated);
+    metrics.find_map(|metric| classes::without_rows(metric, candidate, &ground.every))
 }
 
 fn of_rows<'work>(check: &'work Check, subject: &'work MetricSubject, ground: &'work Ground<'work>) -> Prepared<'work> {

@@ -5,6 +5,7 @@
 
 mod asks;
 mod checks;
+mod classes;
 mod decide;
 mod drift;
 mod entry;

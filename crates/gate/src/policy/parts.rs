@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Attribute, Attributes, RowScores, Rows, Table, all};
 
-use crate::evaluation::{Evaluation, Paired, paired};
+use crate::evaluation::{Evaluation, NotPaired, Paired, paired};
 use slipway_domain::Requirement;
 
 use super::checks::{Check, MetricSubject};
 use super::evidence::{Champion, Evidence};
 use super::measure::{Measurement, NoInterval, Question};
-use super::{slices, whole};
+use super::{classes, slices, whole};
 
 /// Measurements a verdict may take: more would keep everybody waiting.
 const MOST_PARTS: usize = 2_000;
@@ -39,6 +39,7 @@ impl<'evidence> Comparison<'evidence> {
                     None => Self::Rows(paired),
                     Some(what) => Self::Impossible(format!("the champion's predictions hold {what}")),
                 },
+                Err(reason @ NotPaired::Classes { .. }) => Self::Impossible(format!("{reason}; {WAY_OUT}")),
                 Err(reason) => Self::Impossible(reason.to_string()),
             },
         }
@@ -59,6 +60,8 @@ pub(super) enum Trouble {
         /// How many there should be.
         expected: u64,
     },
+    /// It speaks of classes that no row has, and has a value all the same: why that is not taken.
+    WithoutRows(String),
 }
 
 impl From<NoInterval> for Trouble {
@@ -69,6 +72,9 @@ impl From<NoInterval> for Trouble {
             }
             NoInterval::NoRows => "no rows were evaluated".to_owned(),
             NoInterval::Unmeasurable(why) => why.to_string(),
+            NoInterval::OfChampion(why) => {
+                format!("the champion cannot be measured: {why}; evaluate it again as the candidate was; {WAY_OUT}")
+            }
             NoInterval::TooMuch => "ranking so many rows for so many classes takes too long; name a class".to_owned(),
             NoInterval::Undefined => "it comes out as no finite number".to_owned(),
         };
@@ -290,6 +296,13 @@ fn figure(work: &Work<'_>, part: &Part<'_>, candidate: &Evaluation) -> (Result<M
         return (Err(trouble.clone()), None);
     }
     let MetricSubject { metric, group_by, .. } = work.subject;
+    if let Some(missing) = classes::without_rows(metric, candidate, &part.of) {
+        // Where the metric has no value there is nothing that more rows of other classes could decide.
+        let is_undefined = matches!(metric.over(part.candidate, &part.of), Ok(None));
+        let reason = classes::reason(&missing);
+        let trouble = if is_undefined { Trouble::Failed(reason) } else { Trouble::WithoutRows(reason) };
+        return (Err(trouble), None);
+    }
     let clusters = match group_by.as_deref().map(|column| slices::attribute(candidate, column)).transpose() {
         Ok(clusters) => clusters,
         Err(reason) => return (Err(Trouble::Failed(reason)), None),

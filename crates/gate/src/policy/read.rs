@@ -8,6 +8,7 @@ use slipway_contract::metrics::Subject;
 use slipway_contract::{API_VERSION, Digest};
 
 use slipway_domain::{Diagnostic, Position};
+use slipway_yaml::{EmptyKey, Segment};
 
 use super::checks::Check;
 use super::entry::A_CHECK;
@@ -60,9 +61,23 @@ impl Policy {
     }
 }
 
+/// Whether the place of a key without a value is that of a name, which is taken as it is written: a column may be called `null`.
+fn is_a_name(key: &EmptyKey) -> bool {
+    let Some(Segment::Key(name)) = key.path.segments().last() else { return false };
+    let above: Vec<&str> = key.path.segments().iter().rev().skip(1).filter_map(Segment::key).collect();
+    let is_name = match (name.as_str(), above.as_slice()) {
+        (_, ["where", "slice", "checks", "spec"]) => true,
+        ("by", ["slice", "checks", "spec"]) | ("column", ["drift", "checks", "spec"]) => true,
+        ("group_by", ["checks", "spec"]) | ("model" | "check", ["exceptions", "spec"]) => true,
+        ("name", ["metadata"]) => true,
+        _ => false,
+    };
+    is_name && !key.is_left_out()
+}
+
 fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Policy, Vec<Diagnostic>> {
     let slipway_yaml::Recovered { value, mut mistakes, guesses } =
-        slipway_yaml::read_all::<PolicyFile>(file, text, SAMPLE);
+        slipway_yaml::read_all::<PolicyFile>(file, text, SAMPLE, &is_a_name);
     for mistake in &mut mistakes {
         mistake.help.get_or_insert_with(|| A_CHECK.to_owned());
     }
@@ -170,7 +185,7 @@ impl Reader<'_> {
     /// The texts at a path, or below a key there, as they are written; none where there is nothing.
     pub(super) fn texts(&self, path: &str, key: Option<&str>) -> Vec<String> {
         let path: slipway_yaml::Path = path.parse().unwrap_or_default();
-        let path = key.map_or(path.clone(), |key| path.then(slipway_yaml::Segment::Key(key.to_owned())));
+        let path = key.map_or(path.clone(), |key| path.then(Segment::Key(key.to_owned())));
         self.tree.texts(&path).unwrap_or_default()
     }
 

@@ -1,11 +1,11 @@
 //! Which parts of the rows a check judges one by one.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use slipway_contract::metrics::{Attribute, View};
 
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, listed};
 
 /// Slices a check may have: each is measured, and each makes all others harder to pass.
 const MOST_SLICES: usize = 1_000;
@@ -69,13 +69,7 @@ impl Slicing {
     pub(super) fn cut(&self, evaluation: &Evaluation) -> Result<Vec<Slice>, String> {
         match self {
             Self::By { columns, .. } => by_values(evaluation, columns),
-            Self::Where { name, values, .. } => {
-                let slice = meeting(evaluation, name.as_deref(), values)?;
-                if slice.rows.is_empty() {
-                    return Err(format!("no row has {}", condition(values)));
-                }
-                Ok(vec![slice])
-            }
+            Self::Where { name, values, .. } => Ok(vec![meeting(evaluation, name.as_deref(), values)?]),
         }
     }
 }
@@ -169,15 +163,39 @@ fn meeting(
     name: Option<&str>,
     values: &BTreeMap<String, Vec<String>>,
 ) -> Result<Slice, String> {
+    let attributes = values.keys().map(|column| attribute(evaluation, column)).collect::<Result<Vec<_>, String>>()?;
     let mut meets = vec![true; evaluation.table.len()];
-    for (column, wanted) in values {
-        let attribute = attribute(evaluation, column)?;
+    for (attribute, wanted) in attributes.iter().zip(values.values()) {
         let is_wanted: Vec<bool> = attribute.values.iter().map(|value| wanted.contains(value)).collect();
         for (meets, value) in meets.iter_mut().zip(&attribute.of_row) {
             *meets &= is_wanted[*value as usize];
         }
     }
-    let rows = (0..).zip(meets).filter_map(|(row, meets)| meets.then_some(row)).collect();
+    let rows: Vec<u32> = (0..).zip(meets).filter_map(|(row, meets)| meets.then_some(row)).collect();
+    if rows.is_empty() {
+        return Err(format!("no row has {}", condition(values)));
+    }
+    for (attribute, (column, wanted)) in attributes.iter().zip(values) {
+        all_occur(attribute, column, wanted, &rows)?;
+    }
     let name = name.map_or_else(|| condition(values), |name| format!("{name} ({})", condition(values)));
     Ok(Slice { name, rows })
+}
+
+/// Refuses values that a condition lists and that none of its rows has: what is not there would pass with the others.
+fn all_occur(attribute: &Attribute, column: &str, wanted: &[String], rows: &[u32]) -> Result<(), String> {
+    let mut occurs = vec![false; attribute.values.len()];
+    for row in rows {
+        occurs[attribute.of_row[*row as usize] as usize] = true;
+    }
+    let present: HashSet<&String> =
+        attribute.values.iter().zip(occurs).filter(|(_, occurs)| *occurs).map(|(value, _)| value).collect();
+    let missing: Vec<&String> = wanted.iter().filter(|value| !present.contains(value)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = listed(&missing, "or");
+    Err(format!(
+        "no row of the condition has {column} {missing}; add test rows that have it, or take it out of the condition"
+    ))
 }

@@ -86,6 +86,13 @@ fn metrics_that_the_test_rows_leave_undefined_are_found_before_training() {
     let only_cats = "height,weight,kind\n1,2,cat\n3,4,cat\n";
     for (test, metric, expected) in [
         (no_owl, json!("macro_roc_auc"), "macro_roc_auc is undefined: no test row has the label `owl`"),
+        (no_owl, json!("macro_f1"), "macro_f1 averages over all classes, but no test row has the label `owl`"),
+        (
+            no_owl,
+            json!("balanced_accuracy"),
+            "balanced_accuracy averages over all classes, but no test row has the label `owl`",
+        ),
+        (no_owl, json!("macro_pr_auc"), "macro_pr_auc averages over all classes, but no test row has the label `owl`"),
         (no_owl, json!({"roc_auc": {"class": "owl"}}), "roc_auc(class=\"owl\"): no test row has the label `owl`"),
         (no_owl, json!({"recall": {"class": "owl"}}), "recall(class=\"owl\"): no test row has the label `owl`"),
         (

@@ -39,6 +39,8 @@ pub(in crate::policy) enum NoInterval {
     },
     /// The metric cannot be computed from these rows.
     Unmeasurable(Unmeasurable),
+    /// The metric can be computed of the candidate, and not of the champion.
+    OfChampion(Unmeasurable),
     /// More work than a verdict may take.
     TooMuch,
     /// The metric is undefined on these rows, or on some that are like them.
@@ -69,8 +71,11 @@ impl Question<'_> {
         if self.of.is_empty() {
             return Err(NoInterval::NoRows);
         }
+        self.metric.form(self.candidate, self.of).map(drop).map_err(NoInterval::Unmeasurable)?;
+        if let Some(champion) = self.champion {
+            self.metric.form(champion, self.of).map(drop).map_err(NoInterval::OfChampion)?;
+        }
         for rows in [Some(self.candidate), self.champion].into_iter().flatten() {
-            self.metric.form(rows, self.of).map(drop).map_err(NoInterval::Unmeasurable)?;
             let classes = rows.table.classes().filter(|_| self.ranks());
             let curves = classes.map_or(1, |table| table.classes.len());
             if self.of.len().saturating_mul(curves) > MOST_RANKED {

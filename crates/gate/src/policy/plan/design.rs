@@ -1,9 +1,9 @@
 //! How a check will be decided on rows that nobody has seen yet, and what follows for their number.
 
 use slipway_contract::Metric;
-use slipway_contract::metrics::Subject;
+use slipway_contract::metrics::{Average, ConfusionOf, Pair, Subject};
 
-use super::{Assumptions, AtDifference, CheckPlan, POWER};
+use super::{Assumptions, AtDifference, CheckPlan, POWER, ROWS};
 use crate::policy::checks::{Check, CheckSubject, MetricSubject, Wanted};
 use crate::policy::measure::{FEWEST_UNITS, fewest, is_share, no_difference, share};
 use crate::policy::power::{Bounding, of_slices};
@@ -45,9 +45,10 @@ impl Design {
         if metric.subject() == Subject::Artifact {
             return Err("it is measured of the artifact, not on test rows".to_owned());
         }
-        if let Some(column) = group_by {
-            plan.unit = "groups";
-            plan.assumptions.push(format!("rows with one value of `{column}` count as one: groups are counted"));
+        if let Some((column, unit)) = counted(metric, group_by.as_deref()) {
+            plan.unit = unit;
+            let given = if assumptions.rows.is_some() { ", also by `--rows`" } else { "" };
+            plan.assumptions.push(format!("rows with one value of `{column}` count as one: {unit} are counted{given}"));
         }
         if let Some(seeds) = seeds {
             let runs = seeds.at_least;
@@ -66,7 +67,11 @@ impl Design {
         }
         let relative = matches!(check.requirement, Requirement::NoWorseThanChampion { relative: true, .. });
         let compares = check.requirement.is_relative();
-        let bounding = bounding(check, metric, group_by.is_none(), relative, assumptions, &mut plan.assumptions)?;
+        let by_row = plan.unit == ROWS;
+        if by_row {
+            plan.assumptions.extend(rows_of(metric).map(str::to_owned));
+        }
+        let bounding = bounding(check, metric, by_row, relative, assumptions, plan)?;
         let unpaired = match bounding {
             Bounding::Pairs { champion, .. } => {
                 Some(Bounding::Pairs { champion, disagreement: 2.0 * champion * (1.0 - champion) })
@@ -219,6 +224,39 @@ impl Design {
     }
 }
 
+/// What varies by itself where that is not the row: the column that tells such units apart, and what they are called. What the
+/// policy names comes first, as where the gate measures.
+fn counted<'check>(metric: &'check Metric, group_by: Option<&'check str>) -> Option<(&'check str, &'static str)> {
+    let unit = metric.unit().map(|unit| (unit.column, unit.plural));
+    group_by.map(|column| (column, "groups")).or(unit)
+}
+
+/// One of the units that are counted.
+fn singular(unit: &'static str) -> &'static str {
+    match unit {
+        "queries" => "query",
+        "series" => "series",
+        "groups" => "group",
+        _ => "row",
+    }
+}
+
+/// Which rows are counted where it is not all of them.
+fn rows_of(metric: &Metric) -> Option<&'static str> {
+    match metric {
+        // The variance is at most p(1 − p) over the smaller number of the two (Birnbaum and Klose, 1957).
+        Metric::RocAuc(Average::Class(_)) => Some("rows are those of the class, or all others if these are fewer"),
+        Metric::RocAuc(_) | Metric::PrAuc(Average::Macro) => Some("rows are those of the rarest class"),
+        Metric::PrAuc(Average::Class(_)) => Some("rows are those of the class"),
+        metric if metric.averages_classes() => Some("rows are those of the rarest class"),
+        metric if is_precision(metric) => Some("rows are those that are predicted as the class"),
+        Metric::Recall(Average::Class(_)) | Metric::Confusion(Pair { of: ConfusionOf::Actual, .. }) => {
+            Some("rows are those of the class")
+        }
+        _ => None,
+    }
+}
+
 /// How the gate will bound a check's figure; what is assumed for that is noted.
 fn bounding(
     check: &Check,
@@ -226,45 +264,43 @@ fn bounding(
     by_row: bool,
     relative: bool,
     assumptions: &Assumptions,
-    noted: &mut Vec<String>,
+    plan: &mut CheckPlan,
 ) -> Result<Bounding, String> {
+    let (noted, unit) = (&mut plan.assumptions, plan.unit);
+    let one = singular(unit);
     let Assumptions { disagreement, expected, deviation, .. } = assumptions;
     let compares = check.requirement.is_relative();
     let (least, most) = metric.range();
     let is_bounded = least >= 0.0 && most <= 1.0;
     let champion = expected.min(1.0);
     if compares && is_bounded {
-        noted.push(format!("the models differ in being right on {} of the rows", percent(*disagreement)));
+        noted.push(format!("the models differ in being right on {} of the {unit}", percent(*disagreement)));
     }
     if is_share(metric) && by_row && !relative && !is_precision(metric) {
         if !compares {
             return Ok(Bounding::Share);
         }
-        if metric.classes().next().is_some() {
-            noted.push("rows are those of the class".to_owned());
-        }
         if is_against_none(&check.requirement) {
             return Ok(Bounding::Discordant { disagreement: *disagreement });
         }
-        noted.push(format!("the champion is right on {} of the rows", percent(champion)));
+        noted.push(format!("the champion is right on {} of the {unit}", percent(champion)));
         return Ok(Bounding::Pairs { disagreement: *disagreement, champion });
     }
     if is_share(metric) && !compares && by_row {
-        noted.push("rows are those that are predicted as the class".to_owned());
         return Ok(Bounding::Share);
     }
     if let Some(deviation) = deviation {
-        noted.push(format!("a row adds to the figure with a standard deviation of {deviation}"));
+        noted.push(format!("a {one} adds to the figure with a standard deviation of {deviation}"));
         let scale = if relative { *expected } else { 1.0 };
         return Ok(Bounding::Mean { deviation: deviation / scale });
     }
     if !is_bounded {
         return Err(format!(
-            "how much {} varies from row to row is not known: give the standard deviation with `--deviation`",
+            "how much {} varies from {one} to {one} is not known: give the standard deviation with `--deviation`",
             metric.words()
         ));
     }
-    noted.push("estimated as if it were a mean over the rows; `--deviation` says how much a row adds".to_owned());
+    noted.push(format!("estimated as if it were a mean over the {unit}; `--deviation` says how much a {one} adds"));
     let right = check_share(check).unwrap_or(champion);
     let deviation = if compares { disagreement.sqrt() } else { (right * (1.0 - right)).max(1e-6).sqrt() };
     Ok(Bounding::Mean { deviation: if relative { deviation / champion } else { deviation } })

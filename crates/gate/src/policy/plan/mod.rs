@@ -3,6 +3,8 @@
 mod assumptions;
 mod design;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Policy;
@@ -16,6 +18,9 @@ use design::Design;
 
 /// The power that is asked for.
 const POWER: f64 = 0.8;
+
+/// What is counted where nothing else varies by itself.
+const ROWS: &str = "rows";
 
 /// Uses of a test set whose cost is told, beside those of the policy.
 const USES: [u32; 4] = [1, 10, 20, 50];
@@ -37,8 +42,11 @@ pub struct Plan {
     pub adaptivity: Option<Adaptivity>,
     /// Every check.
     pub checks: Vec<CheckPlan>,
-    /// The most rows that any check needs whose candidate is better by `for_difference`; `None` if that is not known of one.
+    /// The most rows that any check needs whose candidate is better by its `uses_at`; `None` if that is not known of one, or if one
+    /// counts something else.
     pub rows_needed: Option<u64>,
+    /// The same for whatever is counted: `rows`, `queries`, `series`, `groups`. Empty if it is not known of a check.
+    pub needed: BTreeMap<&'static str, u64>,
 }
 
 /// What one check can be shown on.
@@ -58,7 +66,8 @@ pub struct CheckPlan {
     pub skipped: Option<String>,
     /// What is assumed of the rows.
     pub assumptions: Vec<String>,
-    /// What is counted: `rows`, or the `groups` of `group_by`.
+    /// What is counted, here as rows: `rows`, the `groups` of `group_by`, or the `queries` or `series` of a metric that takes their
+    /// rows together.
     pub unit: &'static str,
     /// The part of the rows that one slice has, if there are slices: as many in each.
     pub slices: Option<u32>,
@@ -119,9 +128,15 @@ impl Policy {
         let needed = planned().map(|check| {
             let at = check.uses_at?;
             let row = check.differences.iter().find(|row| (row.difference - at).abs() < 1e-12)?;
-            row.rows_needed
+            Some((check.unit, row.rows_needed?))
         });
-        let rows_needed = needed.collect::<Option<Vec<u64>>>().and_then(|rows| rows.into_iter().max());
+        let needed = needed.collect::<Option<Vec<(&'static str, u64)>>>();
+        let needed = needed.into_iter().flatten().fold(BTreeMap::new(), |mut most, (unit, count)| {
+            let known = most.entry(unit).or_insert(count);
+            *known = count.max(*known);
+            most
+        });
+        let rows_needed = needed.get(ROWS).copied().filter(|_| needed.len() == 1);
         Plan {
             policy: self.file.clone(),
             confidence: self.confidence,
@@ -131,6 +146,7 @@ impl Policy {
             adaptivity: rule.map(|rule| rule.adaptivity),
             checks,
             rows_needed,
+            needed,
         }
     }
 
@@ -146,7 +162,7 @@ impl Policy {
             line: check.line,
             skipped: None,
             assumptions: Vec::new(),
-            unit: "rows",
+            unit: ROWS,
             slices: None,
             confidence: 1.0 - level(rule),
             rows_at_best: None,

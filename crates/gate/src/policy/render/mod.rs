@@ -13,7 +13,7 @@ mod tests;
 pub use junit::junit;
 pub use markdown::{escaped, markdown};
 pub use svg::svg;
-pub use text::text;
+pub use text::{text, text_with};
 pub use xml::escaped as xml;
 
 /// A bound of an interval, or the sign for its being open.

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use slipway_contract::Digest;
 
-use super::{junit, markdown, svg, text};
+use super::{junit, markdown, svg, text, text_with};
 use slipway_domain::{
     CheckOutcome, CheckResult, ExceptionNote, Interval, Method, Outcome, Requirement, SliceResult, Verdict,
 };
@@ -66,6 +66,23 @@ refused: accuracy is at most 0.312 with 95 % confidence; the policy asks for mor
 
 candidate dda18a0e21ae, champion d14a7310bdf5, 1000 rows, policy policies/digits.yaml (823412d1eacb)
 ");
+}
+
+#[test]
+fn the_words_of_outcomes_are_marked_and_nothing_else() {
+    let mut sliced = mixed();
+    sliced.checks[1].slices = vec![SliceResult {
+        name: "label `cat`".to_owned(),
+        outcome: CheckOutcome::Inconclusive,
+        sentence: "accuracy passed: so they said".to_owned(),
+        interval: None,
+        rows: 3,
+        rows_to_decide: None,
+    }];
+    let marked = text_with(&sliced, &|word| format!("<{word}>"));
+    assert_eq!(marked.replace(['<', '>'], ""), text(&sliced), "the columns stay where they are");
+    let words: Vec<&str> = marked.split('<').skip(1).filter_map(|part| part.split('>').next()).collect();
+    assert_eq!(words, ["refused", "passed", "refused", "inconclusive", "skipped"]);
 }
 
 #[test]

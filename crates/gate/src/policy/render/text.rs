@@ -4,12 +4,27 @@ use slipway_domain::{CheckOutcome, CheckResult, Verdict};
 
 /// Slices shown under a check.
 const MOST_SLICES: usize = 20;
+/// Characters of the column of outcomes.
+const WIDTH: usize = 14;
 
-/// The verdict for a terminal; ends with a line break.
+/// How the word of an outcome is written, such as in its colour.
+type Mark<'mark> = &'mark dyn Fn(&str) -> String;
+
+/// The verdict for people; ends with a line break.
 pub fn text(verdict: &Verdict) -> String {
-    let mut lines = vec![plain(&verdict.summary()), String::new()];
+    text_with(verdict, &str::to_owned)
+}
+
+/// The verdict for people, with the word of every outcome as `mark` writes it; ends with a line break.
+pub fn text_with(verdict: &Verdict, mark: Mark<'_>) -> String {
+    let summary = plain(&verdict.summary());
+    let summary = match summary.split_once(": ") {
+        Some((outcome, rest)) => format!("{}: {rest}", mark(outcome)),
+        None => summary,
+    };
+    let mut lines = vec![summary, String::new()];
     for check in &verdict.checks {
-        add_check(&mut lines, check);
+        add_check(&mut lines, check, mark);
     }
     let champion = verdict.champion.as_ref().map_or("none", |digest| digest.short());
     lines.push(String::new());
@@ -24,10 +39,11 @@ pub fn text(verdict: &Verdict) -> String {
     lines.join("\n") + "\n"
 }
 
-fn add_check(lines: &mut Vec<String>, check: &CheckResult) {
+fn add_check(lines: &mut Vec<String>, check: &CheckResult, mark: Mark<'_>) {
     let CheckResult { outcome, sentence, why, owner, slices, exception, .. } = check;
-    let mut under = |word: &str, text: &str| lines.push(format!("{word:>14}  {}", plain(text)));
-    under(outcome.name(), sentence);
+    let before = " ".repeat(WIDTH.saturating_sub(outcome.name().chars().count()));
+    lines.push(format!("{before}{}  {}", mark(outcome.name()), plain(sentence)));
+    let mut under = |before: &str, text: &str| lines.push(format!("{:WIDTH$}  {before}{}", "", plain(text)));
     if let Some(why) = why {
         under("", &format!("because {why}"));
     }
@@ -40,7 +56,7 @@ fn add_check(lines: &mut Vec<String>, check: &CheckResult) {
     }
     let told = || slices.iter().filter(|slice| slice.outcome != CheckOutcome::Pass);
     for slice in told().take(MOST_SLICES) {
-        under("", &format!("- {}: {}", slice.outcome.name(), slice.sentence));
+        under(&format!("- {}: ", mark(slice.outcome.name())), &slice.sentence);
     }
     let more = told().count().saturating_sub(MOST_SLICES);
     if more > 0 {

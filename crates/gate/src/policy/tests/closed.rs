@@ -217,3 +217,15 @@ fn a_point_estimate_beyond_the_threshold_is_not_enough() {
     assert!(candidate.report.metrics[&Metric::Accuracy] > 0.93);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
 }
+
+#[test]
+fn a_champion_that_does_not_know_a_class_fails_with_a_way_out() {
+    let mut candidate = sound();
+    classes_of(&mut candidate).scores = None;
+    classes_of(&mut candidate).classes.push("owl".to_owned());
+    candidate.report.classes.push("owl".to_owned());
+    assert_snapshot!(said(&verdict(&[RELATIVE], &candidate, Champion::Evaluated(&sound()))), @r"
+Fail
+Fail: accuracy cannot be judged: the champion does not know the class `owl`; models are compared on the same classes only: learn the champion's, and no others; to begin anew, set the environment's marked digest to `none`, or except this check in the policy for some days; the policy allows 0.01 below (policies/digits.yaml:6)
+");
+}

@@ -3,6 +3,7 @@
 mod checking;
 mod closed;
 mod data;
+mod empty;
 mod extending;
 mod fitting;
 mod judging;

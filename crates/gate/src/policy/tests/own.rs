@@ -125,3 +125,17 @@ Inconclusive: quantile_of `score` at 0.9 cannot be bounded on 60 rows, expected 
     let bound = verdict(&["metric: {mean_of: score}, at_least: 0.95"], &constant, Champion::None);
     assert_eq!(bound.outcome, Outcome::Inconclusive, "{}", said(&bound));
 }
+
+#[test]
+fn a_column_that_the_champion_lacks_is_told_of_the_champion_with_a_way_out() {
+    let candidate = scored("candidate", 400, spread);
+    let mut champion = candidate.clone();
+    champion.row_scores.clear();
+    let check = ["metric: {mean_of: score}, no_worse_than_champion: {margin: 0.01}"];
+    assert_snapshot!(said(&verdict(&check, &candidate, Champion::Evaluated(&champion))), @r"
+Fail
+Fail: mean_of `score` cannot be judged: the champion cannot be measured: the predictions have no column `score`; evaluate it again as the candidate was; to begin anew, set the environment's marked digest to `none`, or except this check in the policy for some days; the policy allows 0.01 below (policies/digits.yaml:6)
+");
+    let of_candidate = said(&verdict(&check, &champion, Champion::Evaluated(&candidate)));
+    assert!(of_candidate.contains("cannot be judged: the predictions have no column `score`;"), "{of_candidate}");
+}

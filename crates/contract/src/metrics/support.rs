@@ -1,0 +1,77 @@
+//! Which classes a metric says nothing of without rows: a class that no test row has is not known to be told apart.
+
+use super::{Average, Metric, Pair};
+
+impl Metric {
+    /// Whether it is the mean of a figure of each class, in which all classes count alike. Over all rows together, or weighted by
+    /// labels, a class without rows counts for nothing by definition; here it would be left out without a word.
+    pub fn averages_classes(&self) -> bool {
+        matches!(
+            self,
+            Self::BalancedAccuracy
+                | Self::Precision(Average::Macro)
+                | Self::Recall(Average::Macro)
+                | Self::F1(Average::Macro)
+                | Self::FBeta { average: Average::Macro, .. }
+                | Self::RocAuc(Average::Macro)
+                | Self::PrAuc(Average::Macro)
+        )
+    }
+
+    /// Of a model's classes those that need rows for the metric to say what its name promises: all of them if it averages over
+    /// classes, else the one that it is about. The metric itself may have a value without: scikit-learn's is zero, or the mean of
+    /// the other classes.
+    pub fn needs_rows_of<'names>(&'names self, classes: &'names [String]) -> Vec<&'names str> {
+        if self.averages_classes() {
+            return classes.iter().map(String::as_str).collect();
+        }
+        let class = match self {
+            // Rows of the other class are what rows of this one are taken for.
+            Self::Confusion(Pair { actual, .. }) => Some(actual.as_str()),
+            // A share of rows that are predicted as the class needs no labels.
+            Self::SelectionRateRatio(_) => None,
+            other => other.classes().next(),
+        };
+        class.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averages_need_rows_of_every_class_and_others_of_the_one_they_are_about() {
+        let classes = ["cat", "owl"].map(str::to_owned);
+        let needed = |metric: &str| metric.parse::<Metric>().expect("a metric").needs_rows_of(&classes).join(" ");
+        for metric in [
+            "balanced_accuracy",
+            "macro_precision",
+            "macro_recall",
+            "macro_f1",
+            "macro_f_beta(beta=2)",
+            "macro_roc_auc",
+            "macro_pr_auc",
+        ] {
+            assert_eq!(needed(metric), "cat owl", "{metric}");
+        }
+        for metric in ["recall", "precision", "f1", "roc_auc", "pr_auc", "brier_score"] {
+            assert_eq!(needed(&format!("{metric}(class=\"owl\")")), "owl", "{metric}");
+        }
+        assert_eq!(needed("confusion(actual=\"owl\", predicted=\"cat\")"), "owl");
+        assert_eq!(needed("equal_opportunity_difference(class=\"owl\", by=\"sex\")"), "owl");
+        for metric in [
+            "accuracy",
+            "weighted_f1",
+            "micro_recall",
+            "log_loss",
+            "brier_score",
+            "cohen_kappa",
+            "r2",
+            "mean_of(column=\"x\")",
+        ] {
+            assert_eq!(needed(metric), "", "{metric}");
+        }
+        assert_eq!(needed("selection_rate_ratio(class=\"owl\", by=\"sex\")"), "");
+    }
+}
