@@ -7,6 +7,7 @@
 mod build;
 mod complaint;
 mod draft;
+mod hint;
 mod lines;
 mod merge;
 mod path;
@@ -15,6 +16,7 @@ mod read;
 mod recover;
 mod scalar;
 mod search;
+mod syntax;
 mod tree;
 mod written;
 

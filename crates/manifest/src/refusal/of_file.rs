@@ -20,7 +20,8 @@ impl Refusal {
     }
 
     pub(crate) fn invalid_yaml(diagnostic: Diagnostic) -> Self {
-        Self::InvalidYaml(diagnostic.help("correct the file first; nothing was changed"))
+        let help = diagnostic.help.as_deref().unwrap_or("correct the file first").to_owned();
+        Self::InvalidYaml(diagnostic.help(format!("{help}; nothing was changed")))
     }
 
     pub(crate) fn unread_by_second_parser(file: &str, at: Position, problem: &str) -> Self {
