@@ -90,7 +90,7 @@ pub use crash_point::CrashPoint;
 pub use environment::Environment;
 pub use examine::{Findings, Repository, misnamed_model};
 pub use explain::{Explanation, KeyPart};
-pub use marks::largest_manifest;
+pub use marks::{LARGEST_MANIFEST, is_called_manifest, is_pointer, largest_manifest, may_be_marked, not_utf8};
 pub use page::page_of;
 use remotes::Remotes;
 pub use request::{Merge, Requests};
