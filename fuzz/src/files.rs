@@ -46,6 +46,7 @@ pub(super) fn policy(input: &[u8]) {
 /// A manifest with marked values: whatever an edit does, it can be done again without changing anything, and the
 /// markers stay what they were.
 pub(super) fn manifest(input: &[u8]) {
+    let _ = slipway_manifest::inspect("manifest.yaml", input);
     let Ok(markers) = slipway_manifest::markers("manifest.yaml", input) else { return };
     let values = Values {
         uri: "s3://models/sha256/0123".to_owned(),

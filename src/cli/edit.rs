@@ -31,7 +31,7 @@ pub(super) struct Edit {
     #[arg(long, requires = "path")]
     create: bool,
     /// Change a value that is used elsewhere through aliases, there as well
-    #[arg(long, requires = "path")]
+    #[arg(long)]
     anchored: bool,
     /// Change the file instead of printing the result
     #[arg(long)]

@@ -56,11 +56,16 @@ impl Checkout {
         relative(&self.root, &whole).ok_or_else(not_a_text)
     }
 
-    /// The files below a folder of it that are wanted, sorted.
-    pub fn find_below(&self, folder: &str, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Error> {
-        let mut found = Vec::new();
+    /// The files below a folder of it that are wanted, sorted; and the paths from its top of those that are wanted by a path that is
+    /// not UTF-8, where what is not is a replacement character.
+    pub fn find_below(
+        &self,
+        folder: &str,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<String>, Vec<PathBuf>), Error> {
+        let (mut found, mut unnamed) = (Vec::new(), Vec::new());
         let mut visited = 0;
-        let mut open = vec![(folder.to_owned(), 0)];
+        let mut open = vec![(PathBuf::from(folder), 0)];
         while let Some((folder, depth)) = open.pop() {
             for entry in std::fs::read_dir(self.root.join(&folder))? {
                 visited += 1;
@@ -68,27 +73,31 @@ impl Checkout {
                     return Err(Error::other(format!("more than {MOST_ENTRIES} files, or deeper than {DEEPEST}")));
                 }
                 let entry = entry?;
-                // Names that are no text are none that anything of ours has.
-                let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
-                let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+                let path = folder.join(entry.file_name());
                 let kind = entry.file_type()?;
-                if kind.is_dir() && self.holds_own_files(&path, &name) {
+                if kind.is_dir() && self.holds_own_files(&path) {
                     open.push((path, depth + 1));
-                } else if kind.is_file() && is_wanted(&path) && !self.ignores(&path) {
-                    found.push(path);
+                } else if kind.is_file() {
+                    match path.to_str() {
+                        Some(text) if is_wanted(text) && !self.ignores(text) => found.push(text.to_owned()),
+                        None if is_wanted(&path.to_string_lossy()) => unnamed.push(path),
+                        _ => {}
+                    }
                 }
             }
         }
         found.sort();
-        Ok(found)
+        unnamed.sort();
+        Ok((found, unnamed))
     }
 
     /// Whether a folder is one of this repository's: git leaves out its own, those it ignores, and other repositories.
-    fn holds_own_files(&self, path: &str, name: &str) -> bool {
-        let is_other = name == ".git" || self.root.join(path).join(".git").exists();
+    fn holds_own_files(&self, path: &Path) -> bool {
+        let is_called = |name: &str| path.file_name().is_some_and(|called| called == name);
+        let is_other = is_called(".git") || self.root.join(path).join(".git").exists();
         let is_left_out = match self.git {
-            Some(_) => self.ignores(&format!("{path}/")),
-            None => SKIPPED.contains(&name),
+            Some(_) => path.to_str().is_some_and(|path| self.ignores(&format!("{path}/"))),
+            None => SKIPPED.into_iter().any(is_called),
         };
         !is_other && !is_left_out
     }
@@ -155,7 +164,8 @@ impl Files for Checkout {
     }
 
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Error> {
-        self.searched.as_ref().map_or_else(|| Ok(Vec::new()), |folder| self.find_below(folder, is_wanted))
+        let Some(folder) = &self.searched else { return Ok(Vec::new()) };
+        self.find_below(folder, is_wanted).map(|(found, _)| found)
     }
 }
 

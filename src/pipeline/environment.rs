@@ -160,8 +160,8 @@ pub(super) fn named_in(mirror: &Mirror, marks: &Marks, commit: &CommitSha) -> Re
 
 /// What an environment named of one model at a commit.
 pub(super) fn named_of(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model: &str) -> Named {
-    match marks.find(&(mirror, commit), model) {
-        Ok(marked) => marked.named,
+    match marks.named(&(mirror, commit), model) {
+        Ok(named) => named,
         Err(
             StepError::Refused { reason, .. }
             | StepError::Environment { reason }

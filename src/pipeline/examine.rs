@@ -21,11 +21,12 @@ pub struct Findings {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Two models of one name would write the same places of an environment.
-pub(super) fn taken_name(file: &str, text: &str, model: &Model, files: &[ModelFile]) -> Option<Diagnostic> {
-    let name = model.metadata.name.as_str();
-    let other = files.iter().find(|other| other.path != file && source::name_in(other).as_deref() == Some(name))?;
-    let message = format!("`{name}` is also the name of the model in `{}`", other.path);
+/// Two models of one name would write the same places of an environment. A name is compared however broken the rest of a file is.
+pub(super) fn taken_name<F: Files>(files: &F, file: &str, models: &[ModelFile]) -> Option<Diagnostic> {
+    let own = models.iter().find(|own| own.path == file)?;
+    let (name, text) = (source::name_in(own)?, own.text.as_deref().unwrap_or_default());
+    let other = models.iter().find(|other| other.path != file && source::name_in(other).as_ref() == Some(&name))?;
+    let message = format!("`{name}` is also the name of the model in `{}`", files.shown(&other.path));
     let fault =
         Fault::new(FaultKind::Specification, message).key("metadata.name").help("give each model a name of its own");
     Some(source::locate(file, text, &fault))
@@ -108,13 +109,17 @@ impl<'a> Repository<'a> {
     /// All that is wrong with the model at a path, and the model if it can be trained as far as that shows.
     pub fn examine_model(&self, file: &str) -> (Findings, Option<Model>) {
         let mut findings = Findings::default();
+        // A file of another name is no model of the repository.
+        let taken = source::is_model(file).then(|| taken_name(self.checkout, file, &self.models)).flatten();
         let model = match self.read_model(file) {
             Ok((text, model)) => {
+                findings.mistakes.extend(taken);
                 self.examine_files(file, &text, &model, &mut findings);
                 Some(model)
             }
             Err(mistakes) => {
                 findings.mistakes = mistakes;
+                findings.mistakes.extend(taken);
                 None
             }
         };
@@ -137,10 +142,6 @@ impl<'a> Repository<'a> {
     }
 
     fn examine_files(&self, file: &str, text: &str, model: &Model, findings: &mut Findings) {
-        // A file of another name is no model of the repository.
-        if source::is_model(file) {
-            findings.mistakes.extend(taken_name(file, text, model, &self.models));
-        }
         match data_files(self.checkout, file, text, model) {
             Ok(mistakes) => findings.mistakes.extend(mistakes),
             Err(error) => findings.mistakes.push(unreadable(file, &error)),
@@ -281,6 +282,33 @@ mod tests {
                 format!("`{}` is also the name of the model in `second/slipway.yaml`", one.trim_matches('"'));
             assert!(mistakes.len() == 1 && mistakes[0].contains(&expected), "{mistakes:?}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_told_beside_other_mistakes() {
+        let mistakes = mistakes_of(|folder| {
+            std::fs::create_dir(folder.join("second")).expect("a folder");
+            std::fs::write(folder.join("second/slipway.yaml"), MODEL).expect("written");
+            rewrite(folder, "slipway.yaml", "epochs: 1", "epochs: one");
+        });
+        assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+        assert!(mistakes[1].starts_with("slipway.yaml:3:18: metadata.name: `churn` is also the name"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn outside_of_a_repository_the_other_model_of_a_name_is_named_by_its_whole_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for part in ["one", "other"] {
+            std::fs::create_dir(folder.path().join(part)).expect("a folder");
+            std::fs::write(folder.path().join(part).join("slipway.yaml"), MODEL).expect("written");
+        }
+        let checkout = Checkout::around(folder.path()).expect("a folder");
+        let file = checkout.path_of(&folder.path().join("one/slipway.yaml")).expect("a path");
+        let repository = Repository::open(&checkout).expect("readable");
+        let taken = repository.examine_model(&file).0.mistakes.into_iter().map(|mistake| mistake.message);
+        let whole = folder.path().canonicalize().expect("a path").join("other/slipway.yaml");
+        let expected = format!("in `{}`", whole.display());
+        assert!(taken.into_iter().any(|message| message.ends_with(&expected)), "{expected}");
     }
 
     #[test]

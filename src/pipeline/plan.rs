@@ -2,9 +2,10 @@
 
 use super::examine;
 use super::files::Revision;
+use super::marks::refusal_of;
 use super::promote::held_up;
 use super::source::{self, ModelFiles};
-use super::{Pipeline, StepError, blocking, texts};
+use super::{Environment, Pipeline, StepError, blocking, texts};
 use slipway_contract::{Digest, Model};
 use slipway_domain::{CommitSha, Diagnostic, Run, RunEvent, version_of};
 use slipway_git::GitError;
@@ -77,9 +78,8 @@ impl Pipeline {
         let (head, file) = (run.head.clone(), run.file.clone());
         blocking(move || {
             let others = source::model_files(&mirror, &head)?;
-            let mut problems: Vec<Diagnostic> =
-                examine::taken_name(&file, &plan.text, &plan.model, &others).into_iter().collect();
             let revision = Revision { mirror: &mirror, commit: &head };
+            let mut problems: Vec<Diagnostic> = examine::taken_name(&revision, &file, &others).into_iter().collect();
             problems.extend(examine::data_files(&revision, &file, &plan.text, &plan.model)?);
             if problems.is_empty() { Ok(plan) } else { Err(refused(problems)) }
         })
@@ -109,7 +109,24 @@ impl Pipeline {
             version: version_of(run.created_at, &artifact),
             run: run.id.to_string(),
         };
-        blocking(move || marks.rehearse(&(&mirror, &tip), &model, &values)).await?.map_err(held_up)
+        let rehearsed = tip.clone();
+        blocking(move || marks.rehearse(&(&mirror, &rehearsed), &model, &values)).await?.map_err(held_up)?;
+        self.check_close_names(run, environment, tip).await
+    }
+
+    /// A name in the environment that is close to the model's, and that nobody has a model of, is a slip: its places would stay
+    /// behind.
+    async fn check_close_names(&self, run: &Run, environment: &Environment, tip: CommitSha) -> Result<(), StepError> {
+        let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
+        let Ok(close) = blocking(move || marks.close_names(&(&mirror, &tip), &model)).await? else { return Ok(()) };
+        for (name, diagnostic) in close {
+            let is_known = self.owner_of(&run.environment, &name).await?.is_some()
+                || !self.store.sources_of_model(None, &name).await?.is_empty();
+            if !is_known {
+                return Err(held_up(refusal_of(&diagnostic)));
+            }
+        }
+        Ok(())
     }
 }
 

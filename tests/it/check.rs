@@ -180,3 +180,81 @@ fn training_by_hand_names_files_as_they_are_called_there() {
     let output = train.args(["train", "--threads", "1"]).current_dir(folder.path()).output().expect("it ran");
     assert!(said(&output).contains("warning: a server would refuse this: policy.yaml:7:"), "{}", said(&output));
 }
+
+/// What is said of a folder that holds these files, with the exit code.
+fn checked(files: &[(&str, &str)]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (file, content) in files {
+        std::fs::write(folder.path().join(file), content).expect("written");
+    }
+    let output = check(folder.path(), &["."]);
+    (output.status.code(), said(&output))
+}
+
+const DIGEST: &str = "digest: none # {\"slipway\": \"churn:digest\"}\n";
+
+#[test]
+fn a_misspelt_model_and_one_without_a_digest_are_found_in_an_environment() {
+    for slip in ["chrun", "chum", "churns"] {
+        let (code, said) =
+            checked(&[("a.yaml", DIGEST), ("b.yaml", &format!("uri: none # {{\"slipway\": \"{slip}:uri\"}}\n"))]);
+        assert_eq!(code, Some(2), "{said}");
+        assert!(said.contains("b.yaml:1:6: ") && said.contains("`# {\"slipway\": \"churn:uri\"}`"), "{said}");
+    }
+    let (code, said) = checked(&[("a.yaml", "uri: none # {\"slipway\": \"churn:uri\"}\n")]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("a.yaml:1:6: `churn` is marked, but no `digest` of it"), "{said}");
+    assert!(said.contains("`# {\"slipway\": \"churn:digest\"}`"), "{said}");
+    // Models of one family are no slips of one another.
+    let family = "a: none # {\"slipway\": \"churn-eu:digest\"}\nb: none # {\"slipway\": \"churn-us:digest\"}\n";
+    let (code, said) = checked(&[("a.yaml", family)]);
+    assert!(code == Some(0) && !said.contains("warning"), "{said}");
+    let (code, said) = checked(&[("a.yaml", DIGEST), ("b.yaml", &DIGEST.replace("churn", "chrun"))]);
+    assert!(code == Some(0) && said.contains("warning: b.yaml:1:9: the name `chrun` is close to `churn`"), "{said}");
+}
+
+#[test]
+fn all_mistakes_of_a_manifest_are_found() {
+    let text = format!(
+        "{DIGEST}a: x # {{\"slipway\": \"churn:digset\"}}\nb: x # {{\"slipway\": \"chu rn:uri\"}}\n\
+         c: x # {{\"slipway\": [1,2]}}\nd: x # {{\"slipway\": {{\"a\": 1}}}}\ne: none-gpu # {{\"slipway\": \"churn:uri\"}}\n\
+         f: 1 # {{\"slipway\": \"churn:version\"}}\ng: x # slipway: churn/uri\n"
+    );
+    let (code, said) = checked(&[("a.yaml", &text)]);
+    assert_eq!(code, Some(2));
+    for line in 2..=8 {
+        assert_eq!(said.matches(&format!("a.yaml:{line}:")).count(), 1, "{line}: {said}");
+    }
+    let (_, said) = checked(&[("a.yaml", &format!("{DIGEST}b: [x\n"))]);
+    assert!(said.contains("a.yaml:2:") && said.contains("invalid YAML") && !said.contains("within a text"), "{said}");
+}
+
+#[test]
+fn what_could_be_a_manifest_is_named_whatever_keeps_it_from_being_read() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    let (code, said) = checked(&[("a.yaml", pointer)]);
+    assert!(code == Some(2) && said.contains("a.yaml: there is only a pointer of Git LFS"), "{said}");
+    let (code, said) = checked(&[("a.yaml", DIGEST), ("logo.png", pointer)]);
+    assert!(code == Some(0), "{said}");
+    let (code, said) = checked(&[("a.yaml", DIGEST), ("b.yaml", "uri: none # {'SLIPWAY': 'churn:uri'}\n")]);
+    assert!(code == Some(2) && said.contains("b.yaml:1:11: "), "{said}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let utf16: Vec<u8> = format!("\u{feff}{DIGEST}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path().join("wide.yaml"), utf16).expect("written");
+    let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"n\xffme.yaml"));
+    std::fs::write(odd, DIGEST).expect("written");
+    let output = check(folder.path(), &["."]);
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("wide.yaml: the file is UTF-16, expected UTF-8"), "{told}");
+    assert!(told.contains("n\u{fffd}me.yaml: the path of this file is not UTF-8"), "{told}");
+}
+
+#[test]
+fn a_folder_without_anything_of_ours_is_said_to_hold_none() {
+    for files in [&[][..], &[("a.yaml", "a: b\n")], &[("a.yaml", "a: b # managed by slipway, see docs\n")]] {
+        let (code, said) = checked(files);
+        assert!(code == Some(2) && said.contains("no model, policy or mark was found in `.`"), "{said}");
+    }
+}

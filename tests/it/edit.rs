@@ -96,3 +96,25 @@ fn exit_codes_tell_a_refusal_from_invalid_input() {
     let nothing = tempfile::tempdir().expect("a folder");
     assert_eq!(edit(nothing.path(), &["app.yaml", "--path", "a", "--value", "x"]).status.code(), Some(2));
 }
+
+#[test]
+fn a_marked_value_with_aliases_is_changed_where_that_is_asked_for() {
+    let folder = folder(b"tag: &tag old # {\"slipway\": \"fashion:version\"}\nimage: *tag\n");
+    let wanted = ["app.yaml", "--marker", "fashion:version", "--value", "v2"];
+    let refused = edit(folder.path(), &wanted);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("change it for all with `--anchored`"));
+    let edited = edit(folder.path(), &[&wanted[..], &["--anchored"]].concat());
+    let expected = "tag: &tag v2 # {\"slipway\": \"fashion:version\"}\nimage: *tag\n";
+    assert_eq!(String::from_utf8_lossy(&edited.stdout), expected);
+}
+
+#[test]
+fn truth_values_and_items_by_labels_are_edited() {
+    let items = "items:\n- {app.kubernetes.io/name: x, v: no}\n- {\"a=b\": \"c]\", v: True}\n";
+    let folder = folder(items.as_bytes());
+    let edited = edit(folder.path(), &["app.yaml", "--path", "items[app.kubernetes.io/name=x].v", "--value", "yes"]);
+    assert_eq!(String::from_utf8_lossy(&edited.stdout), items.replace("v: no", "v: yes"));
+    let edited = edit(folder.path(), &["app.yaml", "--path", "items[\"a=b\"=\"c]\"].v", "--value", "false"]);
+    assert_eq!(String::from_utf8_lossy(&edited.stdout), items.replace("v: True", "v: false"));
+}

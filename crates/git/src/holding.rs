@@ -1,8 +1,10 @@
 //! Which files of a tree hold a text: remembered a folder, so that a new tip costs what changed, not what there is.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use git2::{Oid, Repository};
 
 use super::GitError;
@@ -20,12 +22,50 @@ const DEEPEST: usize = 128;
 /// Which files are meant: one of some texts within, and how large they are at most, by the ends of their names, in any case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Held {
-    /// What a file must hold, as bytes: one of these; whatever it is if there are none.
-    pub texts: Vec<String>,
+    /// What a file must hold.
+    pub texts: Texts,
     /// Ends of names, and how large such a file is at most to be looked into.
     pub endings: Vec<(String, u64)>,
     /// How large every other file is at most.
     pub others: u64,
+}
+
+/// Texts of which a file must hold one, in capital or small letters; whatever it is if there are none.
+#[derive(Clone, Default)]
+pub struct Texts {
+    texts: Arc<[String]>,
+    /// Finds all of them at once; made once, because it is asked of every file.
+    search: Option<AhoCorasick>,
+}
+
+impl Texts {
+    /// These texts.
+    pub fn of(texts: impl IntoIterator<Item = String>) -> Self {
+        let texts: Arc<[String]> = texts.into_iter().collect();
+        let kind = Some(AhoCorasickKind::DFA);
+        let search = AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(texts.iter()).ok();
+        // Without a search, which only texts too large for it would cause, every file is looked into.
+        Self { search: search.filter(|_| !texts.is_empty()), texts }
+    }
+
+    /// Whether one of them is in a file.
+    pub fn are_in(&self, content: &[u8]) -> bool {
+        self.search.as_ref().is_none_or(|search| search.is_match(content))
+    }
+}
+
+impl PartialEq for Texts {
+    fn eq(&self, other: &Self) -> bool {
+        self.texts == other.texts
+    }
+}
+
+impl Eq for Texts {}
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.texts.fmt(f)
+    }
 }
 
 impl Held {
@@ -119,8 +159,7 @@ impl Holdings {
             return Ok(None);
         }
         let blob = repository.find_blob(id)?;
-        let holds_one = |text: &String| blob.content().windows(text.len().max(1)).any(|found| found == text.as_bytes());
-        let holds = self.of.texts.is_empty() || self.of.texts.iter().any(holds_one);
+        let holds = self.of.texts.are_in(blob.content());
         Ok(holds.then(|| TreeFile { path: name.to_owned(), blob: id.to_string(), size }))
     }
 }

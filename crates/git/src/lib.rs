@@ -46,7 +46,7 @@ pub use commit::CommitInfo;
 pub use difference::difference;
 pub use error::GitError;
 pub use export::{ExportLimits, SourceTree};
-pub use holding::Held;
+pub use holding::{Held, Texts};
 pub use lineage::{Touch, Traced};
 pub use mirror::Mirror;
 pub use naming::{check_branch, is_ssh};

@@ -9,8 +9,10 @@ use super::refusal::Refusal;
 use super::render::{double_quoted, invisible_in};
 use super::second_parser;
 use super::splice::{Meaning, Splice};
-use super::target::Candidate;
+use super::target::{Candidate, Sharing};
 
+/// Ends of documents that are tried as places: a file without values has one.
+const MOST_ENDS: usize = 8;
 /// How much deeper a mapping stands than the one that holds it, where it is new.
 const INDENTATION: &str = "  ";
 
@@ -22,6 +24,7 @@ pub(super) fn addition(
     keys: &[String],
     path: &Path,
     value: &str,
+    sharing: Sharing,
 ) -> Result<Splice, Refusal> {
     let node = parent.node;
     let at = tree.position(node.span.start);
@@ -29,8 +32,8 @@ pub(super) fn addition(
     let Kind::Mapping { flow, .. } = node.kind else {
         return Err(refuse("what would hold it is no mapping"));
     };
-    if parent.is_shared {
-        return Err(Refusal::aliased_anchor(file, at));
+    if parent.is_shared && sharing != Sharing::Asked {
+        return Err(Refusal::aliased_anchor(file, at, sharing));
     }
     visible(file, at, keys, value)?;
     let quoted = flow && last_key(node).is_some_and(is_double_quoted);
@@ -112,30 +115,53 @@ fn lines_of(indentation: &str, keys: &[String], value: &str, line_end: &str) -> 
     lines.join(line_end)
 }
 
-/// The text of a file without values, with its first one: a text under these keys, behind the comments that are there.
+/// The text of a file without values, with its first one: a text under these keys, behind the comments that are there and before
+/// the end of the document (`...`). With the place of the new lines.
 pub(super) fn first_entry(
     file: &str,
     tree: &Tree,
     path: &Path,
     keys: &[String],
     value: &str,
-) -> Result<String, Refusal> {
+) -> Result<(String, Position), Refusal> {
     let at = Position { line: 1, column: 1 };
     visible(file, at, keys, value)?;
     let text = tree.text();
     let line_end = line_break_after(text, 0).map_or("\n", |at| &text[at]);
-    let gap = if text.is_empty() || text.ends_with(line_end) { "" } else { line_end };
-    let new = format!("{text}{gap}{}{line_end}", lines_of("", keys, value, line_end));
-    let read = Tree::parse(file, &new).ok().filter(|read| {
-        let comments = |tree: &Tree| tree.comments().iter().map(|comment| comment.text.clone()).collect::<Vec<_>>();
-        read.documents().len() == 1
-            && comments(tree) == comments(read)
-            && read.find(0, path).and_then(|place| place.node.scalar()) == Some(value)
-    });
-    if read.is_some() && second_parser::holds_only(&new, keys, value) {
-        return Ok(new);
+    let lines = lines_of("", keys, value, line_end);
+    for place in std::iter::once(text.len()).chain(ends_of_documents(text)) {
+        let (before, after) = text.split_at(place);
+        let is_new_line = before.trim_start_matches('\u{feff}').is_empty() || before.ends_with(['\n', '\r']);
+        let gap = if is_new_line { "" } else { line_end };
+        let new = format!("{before}{gap}{lines}{line_end}{after}");
+        if is_first_entry(file, tree, &new, path, value) && second_parser::holds_only(&new, keys, value) {
+            let line = before.lines().count() + 1;
+            return Ok((new, Position { line, column: 1 }));
+        }
     }
     Err(Refusal::not_creatable(file, at, path, "what stands in the file leaves no place for it"))
+}
+
+/// Whether a text is one document with a text at a path, and with the comments of a tree.
+fn is_first_entry(file: &str, tree: &Tree, new: &str, path: &Path, value: &str) -> bool {
+    let comments = |tree: &Tree| tree.comments().iter().map(|comment| comment.text.clone()).collect::<Vec<_>>();
+    Tree::parse(file, new).is_ok_and(|read| {
+        read.documents().len() == 1
+            && comments(tree) == comments(&read)
+            && read.find(0, path).and_then(|place| place.node.scalar()) == Some(value)
+    })
+}
+
+/// Where lines begin that end a document.
+fn ends_of_documents(text: &str) -> impl Iterator<Item = usize> {
+    let lines = text.split_inclusive('\n').scan(0, |offset, line| {
+        let start = *offset;
+        *offset += line.len();
+        Some((start, line))
+    });
+    let ends =
+        lines.filter(|(_, line)| line.trim_start_matches('\u{feff}').trim_end().split(' ').next() == Some("..."));
+    ends.map(|(start, _)| start).take(MOST_ENDS)
 }
 
 /// Whether keys and a value may be written.

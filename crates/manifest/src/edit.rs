@@ -5,15 +5,16 @@ use std::borrow::Cow;
 use slipway_domain::Position;
 use slipway_yaml::{Kind, MAX_BYTES, Node, Reading, Style, Tree, reading_of};
 
+use super::encoding::is_utf16;
 use super::explicit::Place;
 use super::field::Values;
 use super::guard;
-use super::marker::{Asked, Mark, Marker, mark_of, may_hold_markers};
+use super::marked::{each_marked, marked};
+use super::marker::may_hold_markers;
 use super::refusal::Refusal;
 use super::render::{Unfit, render};
 use super::splice::{Meaning, Splice, apply};
-use super::target::{Target, Targets};
-use super::within::Around;
+use super::target::{Sharing, Target};
 
 /// A file after an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,20 +47,15 @@ pub(super) struct Wanted<'tree> {
     pub(super) new: String,
 }
 
-/// Every marker of a file, in its order. A file with one marker that cannot be followed is refused as a whole.
-pub fn markers(file: &str, content: &[u8]) -> Result<Vec<Marker>, Refusal> {
-    if !may_hold_markers(content) {
-        return Ok(Vec::new());
+impl Wanted<'_> {
+    /// The change that gives the scalar its new value; `None` if it has it already.
+    fn splice(&self, file: &str, tree: &Tree) -> Result<Option<Splice>, Refusal> {
+        let Self { place, target, new } = self;
+        if is_already(target, new) {
+            return Ok(None);
+        }
+        splice(file, tree.position(target.node.span.start), target, place.what(), new).map(Some)
     }
-    let tree = read(file, content)?;
-    // A value that holds more than its mark says is refused by whoever writes there, and keeps nobody else from reading.
-    let marker = |Marked { mark: Mark { model, field }, around, target }| Marker {
-        model,
-        field,
-        value: around.within(target.value).unwrap_or(target.value).to_owned(),
-        position: tree.position(target.node.span.start),
-    };
-    Ok(marked(file, &tree, |_| true)?.into_iter().map(marker).collect())
 }
 
 /// Writes the values of one model into all of its places in a file.
@@ -77,11 +73,29 @@ pub fn set<'content>(
     }
     let tree = read(file, content)?;
     let mut wanted = Vec::new();
-    for place in marked(file, &tree, |mark| mark.model == model)? {
+    for place in marked(file, &tree, Sharing::Never, |mark| mark.model == model)? {
         let new = values.of(place.mark.field);
         wanted.push(place.wanted(file, &tree, new)?);
     }
     replace(file, content, &tree, wanted)
+}
+
+/// Why marks of a file could not take such values: every reason of every mark that can be followed. What cannot be followed at
+/// all is told by [`inspect`](super::inspect).
+pub fn unfit(file: &str, content: &[u8], values: &Values) -> Vec<Refusal> {
+    let Ok(tree) = read(file, content) else { return Vec::new() };
+    let (mut refused, mut wanted) = (Vec::new(), Vec::new());
+    for place in each_marked(file, &tree, Sharing::Never, |_| true).into_iter().flatten() {
+        let new = values.of(place.mark.field);
+        match place.wanted(file, &tree, new).and_then(|one| one.splice(file, &tree).map(|_| one)) {
+            Ok(one) => wanted.push(one),
+            Err(refusal) => refused.push(refusal),
+        }
+    }
+    if refused.is_empty() {
+        refused.extend(replace(file, content, &tree, wanted).err());
+    }
+    refused
 }
 
 /// Gives scalars their new values; what is right already stays as it is written.
@@ -94,12 +108,11 @@ pub(super) fn replace<'content>(
     let places = wanted.len();
     let mut splices = Vec::new();
     let mut changes = Vec::new();
-    for Wanted { place, target, new } in wanted {
-        if is_already(&target, &new) {
-            continue;
-        }
+    for one in wanted {
+        let Some(splice) = one.splice(file, tree)? else { continue };
+        splices.push(splice);
+        let Wanted { place, target, new } = one;
         let position = tree.position(target.node.span.start);
-        splices.push(splice(file, position, &target, place.what(), &new)?);
         changes.push(Change { position, place, old: Some(target.value.to_owned()), new });
     }
     if splices.is_empty() {
@@ -114,6 +127,9 @@ pub(super) fn replace<'content>(
 pub(super) fn read(file: &str, content: &[u8]) -> Result<Tree, Refusal> {
     if content.len() > MAX_BYTES {
         return Err(Refusal::too_large(file));
+    }
+    if is_utf16(content) {
+        return Err(Refusal::utf16(file));
     }
     let text = std::str::from_utf8(content)
         .map_err(|error| Refusal::not_utf8(file, position_in(&content[..error.valid_up_to()])))?;
@@ -165,51 +181,6 @@ fn complex_key(node: &Node) -> Option<&Node> {
     }
 }
 
-/// A marker with the scalar it stands next to.
-pub(super) struct Marked<'tree> {
-    pub(super) mark: Mark,
-    /// What stands around the value in the scalar.
-    pub(super) around: Around,
-    pub(super) target: Target<'tree>,
-}
-
-impl<'tree> Marked<'tree> {
-    /// What its scalar is to become. One that holds more than its marker says is refused: the rest would be lost. One that holds
-    /// the new value already loses nothing.
-    pub(super) fn wanted(self, file: &str, tree: &Tree, new: &str) -> Result<Wanted<'tree>, Refusal> {
-        let Self { mark, around, target } = self;
-        let at = tree.position(target.node.span.start);
-        let Some(value) = around.within(target.value) else {
-            return Err(Refusal::not_around(file, at, &around, target.value));
-        };
-        if new != value
-            && let Some(more) = around.more(mark.field, value)
-        {
-            return Err(Refusal::part_of_value(file, at, &mark, &more, target.value));
-        }
-        Ok(Wanted { new: around.around(new), place: Place::Mark(mark), target })
-    }
-}
-
-/// The wanted markers with the scalars they stand next to.
-pub(super) fn marked<'tree>(
-    file: &'tree str,
-    tree: &'tree Tree,
-    is_wanted: impl Fn(&Mark) -> bool,
-) -> Result<Vec<Marked<'tree>>, Refusal> {
-    let targets = Targets::of(file, tree);
-    let mut places = Vec::new();
-    for comment in tree.comments() {
-        let at = tree.position(comment.span.start);
-        let Some(mark) = mark_of(comment) else { continue };
-        let Asked { mark, around } = mark.map_err(|bad| Refusal::bad_marker(file, at, &bad))?;
-        if is_wanted(&mark) {
-            places.push(Marked { mark, around, target: targets.beside(comment)? });
-        }
-    }
-    Ok(places)
-}
-
 /// Whether a value is there; a null without quotes is no value, even if the new one is the text `null`.
 fn is_already(target: &Target<'_>, new: &str) -> bool {
     let is_null = target.style == Style::Plain && reading_of(target.value) == Reading::Null;
@@ -220,6 +191,7 @@ fn splice(file: &str, at: Position, target: &Target<'_>, what: &str, new: &str) 
     let rendered = render(target.style, target.value, new).map_err(|unfit| match unfit {
         Unfit::Character(character) => Refusal::control_character(file, at, what, character),
         Unfit::Kind(kind) => Refusal::type_change(file, at, what, kind, new),
+        Unfit::HalfTruth => Refusal::half_truth(file, at, what, target.value, new),
     })?;
     Ok(Splice {
         document: target.document,

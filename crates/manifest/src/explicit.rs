@@ -7,14 +7,15 @@ use slipway_domain::Position;
 use slipway_yaml::{Kind, Node, Path, Tree};
 
 use super::addition::{addition, first_entry};
-use super::edit::{Change, Edited, Wanted, marked, read, replace};
+use super::edit::{Change, Edited, Wanted, read, replace};
 use super::guard;
 use super::locate::{Found, key_of, keys_of, locate};
+use super::marked::marked;
 use super::marker::Mark;
 use super::refusal::Refusal;
 use super::selector::Selector;
 use super::splice::apply;
-use super::target::{Candidate, Target, obstacle};
+use super::target::{Candidate, Sharing, Target, obstacle};
 
 /// Where an edit writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,25 +86,25 @@ fn at_path<'content>(
 ) -> Result<Edited<'content>, Refusal> {
     if edit.create
         && edit.selector == Selector::default()
+        && !path.segments().is_empty()
         && tree.documents().iter().all(Node::is_left_out)
-        && let Some(keys) = path.segments().iter().map(key_of).collect::<Option<Vec<String>>>()
-        && !keys.is_empty()
     {
-        let text = first_entry(file, tree, path, &keys, &edit.value)?;
-        let position = Position { line: text.lines().count() + 1 - keys.len(), column: 1 };
+        let keys: Option<Vec<String>> = path.segments().iter().map(key_of).collect();
+        let Some(keys) = keys else { return Err(Refusal::no_list_to_begin_with(file, path)) };
+        let (text, position) = first_entry(file, tree, path, &keys, &edit.value)?;
         let change = Change { position, place: edit.place.clone(), old: None, new: edit.value.clone() };
         return Ok(Edited { content: Cow::Owned(text.into_bytes()), changes: vec![change], places: 1 });
     }
     let document = edit.selector.choose(file, tree)?;
+    let sharing = edit.sharing();
     match locate(file, tree, document, path)? {
         Found::Value { value, at } => {
-            let value = Candidate { is_shared: value.is_shared && !edit.anchored, ..value };
-            let target = scalar(file, tree, path, &value, at)?;
+            let target = scalar(file, tree, path, &value, at, sharing)?;
             allowed(file, tree, document)?;
             replace(file, content, tree, vec![Wanted { place: edit.place.clone(), target, new: edit.value.clone() }])
         }
         Found::Missing { parent, keys, .. } if edit.create => {
-            let splice = addition(file, tree, &parent, &keys, path, &edit.value)?;
+            let splice = addition(file, tree, &parent, &keys, path, &edit.value, sharing)?;
             allowed(file, tree, document)?;
             let position = tree.position(splice.span.start);
             let splices = [splice];
@@ -129,7 +130,7 @@ fn at_marks<'content>(
     mark: &Mark,
     edit: &Edit,
 ) -> Result<Edited<'content>, Refusal> {
-    let mut targets = marked(file, tree, |found| found == mark)?;
+    let mut targets = marked(file, tree, edit.sharing(), |found| found == mark)?;
     targets.retain(|marked| edit.selector.matches(tree, marked.target.document));
     if targets.is_empty() {
         return Err(Refusal::no_such_mark(file, mark, &edit.selector));
@@ -145,6 +146,7 @@ fn scalar<'tree>(
     path: &Path,
     candidate: &Candidate<'tree>,
     at: Position,
+    sharing: Sharing,
 ) -> Result<Target<'tree>, Refusal> {
     match &candidate.node.kind {
         Kind::Mapping { .. } | Kind::Sequence { .. } => {
@@ -154,12 +156,18 @@ fn scalar<'tree>(
         Kind::Scalar { .. } if candidate.node.is_left_out() => return Err(Refusal::left_out(file, at, path)),
         Kind::Scalar { .. } | Kind::Alias(_) => {}
     }
-    candidate.editable(file, tree)
+    candidate.editable(file, tree, sharing)
 }
 
 /// Whether a document may be edited at all.
 fn allowed(file: &str, tree: &Tree, document: usize) -> Result<(), Refusal> {
     obstacle(file, tree, document).map_or(Ok(()), Err)
+}
+
+impl Edit {
+    fn sharing(&self) -> Sharing {
+        if self.anchored { Sharing::Asked } else { Sharing::Unasked }
+    }
 }
 
 impl Place {

@@ -2,12 +2,18 @@
 
 mod addition;
 mod edit;
+mod encoding;
 mod explicit;
+mod fault;
 mod field;
 mod guard;
+mod inspect;
 mod locate;
+mod marked;
 mod marker;
+mod names;
 mod near;
+mod parts;
 mod refusal;
 mod render;
 mod second_parser;
@@ -19,10 +25,12 @@ mod within;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{Change, Edited, markers, set};
+pub use edit::{Change, Edited, set, unfit};
 pub use explicit::{Edit, FileEdits, Place, edit, edit_all};
+pub use fault::MarkFault;
 pub use field::{Field, Values};
-pub use marker::{MARK_TOKEN, Mark, Marker, NotAMark};
-pub use near::{NearMiss, near_misses};
+pub use inspect::{Inspection, inspect, markers};
+pub use marker::{Mark, Marker, NotAMark};
+pub use names::is_slip_of;
 pub use refusal::Refusal;
 pub use selector::{NotASelector, Selector};

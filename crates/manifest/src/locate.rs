@@ -89,7 +89,10 @@ impl Way<'_, '_> {
                 let index = self.item(items, key, value)?;
                 (index, Place { key: None, node: &items[index] })
             }
-            (Kind::Alias(_), _) => return Err(Refusal::path_through_alias(self.file, self.at, &self.path)),
+            (Kind::Alias(anchor), _) => {
+                let anchor = self.tree.anchor_position(*anchor);
+                return Err(Refusal::path_through_alias(self.file, self.at, &self.path, anchor));
+            }
             _ => return Err(Refusal::wrong_step(self.file, self.at, &self.path, self.here.node, segment)),
         };
         self.path = self.path.then(segment.clone());

@@ -11,8 +11,8 @@ use slipway_yaml::Comment;
 use super::field::Field;
 use super::within::Around;
 
-/// What every file with a marker holds: a file without it is never parsed.
-pub const MARK_TOKEN: &str = "\"slipway\"";
+/// What every file with a marker holds.
+pub(super) const MARK_TOKEN: &str = "\"slipway\"";
 
 /// The longest name of a model, as of a Kubernetes label.
 const MAX_NAME: usize = 63;
@@ -28,6 +28,8 @@ pub struct Marker {
     pub value: String,
     /// Where the value begins.
     pub position: Position,
+    /// What the marker says stands around the value.
+    pub(super) around: Around,
 }
 
 /// What a marker asks for: `MODEL:FIELD`.
@@ -65,6 +67,25 @@ pub(super) struct Asked {
     pub(super) around: Around,
 }
 
+impl Marker {
+    /// The comment that marks the place for another model.
+    pub fn of_model(&self, model: &str) -> String {
+        written(Some(model), Some(self.field), &self.around)
+    }
+}
+
+/// A mark as it is written, with placeholders for what is not known.
+pub(super) fn written(model: Option<&str>, field: Option<Field>, around: &Around) -> String {
+    let model = model.unwrap_or("MODEL");
+    let field = field.map_or("FIELD", Field::as_str);
+    let part = |key: &str, text: &str| match text {
+        "" => String::new(),
+        text => format!(", \"{key}\": {}", serde_json::Value::from(text)),
+    };
+    let (prefix, suffix) = (part("prefix", &around.prefix), part("suffix", &around.suffix));
+    format!("# {{\"slipway\": \"{model}:{field}\"{prefix}{suffix}}}")
+}
+
 /// Whether a file may hold markers.
 pub(super) fn may_hold_markers(content: &[u8]) -> bool {
     content.windows(MARK_TOKEN.len()).any(|window| window == MARK_TOKEN.as_bytes())
@@ -95,6 +116,14 @@ pub(super) fn mark_of(comment: &Comment) -> Option<Result<Asked, NotAMark>> {
         let around = Around { prefix: part("`prefix`", prefix)?, suffix: part("`suffix`", suffix)? };
         Ok(Asked { mark: text.parse()?, around })
     }))
+}
+
+/// What a mark that cannot be read says stands around its value, as far as it says it.
+pub(super) fn around_of(comment: &str) -> Around {
+    let payload: Option<Payload> = serde_json::from_str(comment.trim()).ok();
+    let text = |part: Option<serde_json::Value>| part.and_then(|part| part.as_str().map(str::to_owned));
+    let (prefix, suffix) = payload.map_or((None, None), |payload| (payload.prefix, payload.suffix));
+    Around { prefix: text(prefix).unwrap_or_default(), suffix: text(suffix).unwrap_or_default() }
 }
 
 fn text_of(what: &str, value: serde_json::Value) -> Result<String, NotAMark> {
@@ -128,7 +157,7 @@ impl fmt::Display for Mark {
 }
 
 /// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`, up to 63 characters.
-fn is_model_name(name: &str) -> bool {
+pub(super) fn is_model_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
 }

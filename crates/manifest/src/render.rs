@@ -23,6 +23,8 @@ pub(super) enum Unfit {
     Character(char),
     /// The old value is of this kind, the new one is not.
     Kind(&'static str),
+    /// The old value is a truth value to some readers and a text to others; the new one is not that.
+    HalfTruth,
 }
 
 /// Writes `new` in place of the scalar `old`, written in `style`.
@@ -41,9 +43,9 @@ pub(super) fn render(style: Style, old: &str, new: &str) -> Result<Rendered, Unf
 fn plain(old: &str, new: &str) -> Result<Rendered, Unfit> {
     match reading_of(old) {
         Reading::Number if is_exact_number(new) => Ok(typed(new)),
-        // What YAML 1.2 takes for a truth value, every reader does; `yes` and `on` are texts to some.
-        Reading::Boolean if is_truth_value(old) && is_truth_value(new) => Ok(typed(new)),
+        Reading::Boolean if Truth::of(old).is_some() && Truth::of(old) == Truth::of(new) => Ok(typed(new)),
         Reading::Number => Err(Unfit::Kind("a number")),
+        Reading::Boolean if matches!(Truth::of(old), Some(Truth::Word | Truth::Letter)) => Err(Unfit::HalfTruth),
         Reading::Boolean => Err(Unfit::Kind("a truth value")),
         Reading::Special => Err(Unfit::Kind("a word with a meaning of its own")),
         Reading::Text | Reading::Null | Reading::Date if is_plain_text(new) => Ok(text(Style::Plain, new.to_owned())),
@@ -55,8 +57,32 @@ fn typed(new: &str) -> Rendered {
     Rendered { text: new.to_owned(), style: Style::Plain, is_typed: true }
 }
 
-fn is_truth_value(text: &str) -> bool {
-    matches!(text, "true" | "false")
+/// Who takes a text without quotes for a truth value. A reader that takes the old one for one takes a new one of the same kind for
+/// one, and whoever takes it for a text does so as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Truth {
+    /// Every reader: `true`, `False`.
+    All,
+    /// Readers of YAML 1.1: `yes`, `Off`. To those of 1.2 it is a text.
+    Word,
+    /// Some readers of YAML 1.1: `y`, `N`.
+    Letter,
+}
+
+impl Truth {
+    /// The kind of a text, in small or capital letters or with a capital first one, as YAML has them.
+    fn of(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        let rest = text.get(1..)?;
+        let is_spelt = text == lower || text == text.to_ascii_uppercase() || rest == rest.to_ascii_lowercase();
+        match lower.as_str() {
+            "true" | "false" => Some(Self::All),
+            "yes" | "no" | "on" | "off" => Some(Self::Word),
+            "y" | "n" => Some(Self::Letter),
+            _ => None,
+        }
+        .filter(|_| is_spelt)
+    }
 }
 
 fn text(style: Style, text: String) -> Rendered {

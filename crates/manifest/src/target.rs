@@ -25,9 +25,21 @@ pub(super) struct Target<'tree> {
 pub(super) struct Targets<'tree> {
     file: &'tree str,
     tree: &'tree Tree,
+    sharing: Sharing,
     by_line: HashMap<usize, Vec<Candidate<'tree>>>,
     /// Why a document cannot be edited at all.
     obstacles: Vec<Option<Refusal>>,
+}
+
+/// Whether a value may change that is used elsewhere through aliases, and so changes there as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// Never: a promotion changes the places that are marked, and no others.
+    Never,
+    /// If it is asked for, which it was not.
+    Unasked,
+    /// It was asked for.
+    Asked,
 }
 
 /// A value, with all that holds it.
@@ -53,17 +65,19 @@ pub(super) fn obstacle(file: &str, tree: &Tree, document: usize) -> Option<Refus
 
 impl<'tree> Candidate<'tree> {
     /// The scalar, if it may be edited; whether its document may be is not asked here.
-    pub(super) fn editable(&self, file: &str, tree: &Tree) -> Result<Target<'tree>, Refusal> {
+    pub(super) fn editable(&self, file: &str, tree: &Tree, sharing: Sharing) -> Result<Target<'tree>, Refusal> {
         let Self { document, steps, node, is_shared } = self;
         let at = tree.position(node.span.start);
-        let Kind::Scalar { value, style } = &node.kind else {
-            return Err(Refusal::alias(file, at));
+        let (value, style) = match &node.kind {
+            Kind::Scalar { value, style } => (value, style),
+            Kind::Alias(anchor) => return Err(Refusal::alias(file, at, tree.anchor_position(*anchor), sharing)),
+            Kind::Mapping { .. } | Kind::Sequence { .. } => return Err(Refusal::not_a_scalar(file, at)),
         };
         if let Some(tag) = &node.tag {
             return Err(Refusal::tagged(file, at, tag));
         }
-        if *is_shared {
-            return Err(Refusal::aliased_anchor(file, at));
+        if *is_shared && sharing != Sharing::Asked {
+            return Err(Refusal::aliased_anchor(file, at, sharing));
         }
         let next = tree.comments().partition_point(|comment| comment.span.start < node.span.start);
         if tree.comments().get(next).is_some_and(|comment| comment.span.start < node.span.end) {
@@ -75,8 +89,8 @@ impl<'tree> Candidate<'tree> {
 
 impl<'tree> Targets<'tree> {
     /// Collects what a marker could stand next to: neither blocks after `|` or `>`, nor values left out.
-    pub(super) fn of(file: &'tree str, tree: &'tree Tree) -> Self {
-        let mut targets = Self { file, tree, by_line: HashMap::new(), obstacles: Vec::new() };
+    pub(super) fn of(file: &'tree str, tree: &'tree Tree, sharing: Sharing) -> Self {
+        let mut targets = Self { file, tree, sharing, by_line: HashMap::new(), obstacles: Vec::new() };
         for (document, node) in tree.documents().iter().enumerate() {
             targets.obstacles.push(obstacle(file, tree, document));
             targets.collect(&Candidate { document, steps: Vec::new(), node, is_shared: tree.is_aliased(node) });
@@ -117,7 +131,7 @@ impl<'tree> Targets<'tree> {
         match (before.next(), before.count()) {
             (None, _) => Err(self.nothing_beside(comment)),
             (Some(candidate), 0) => {
-                let target = candidate.editable(self.file, self.tree)?;
+                let target = candidate.editable(self.file, self.tree, self.sharing)?;
                 self.obstacles[candidate.document].clone().map_or(Ok(target), Err)
             }
             (Some(_), more) => {

@@ -2,13 +2,12 @@
 //! that there is more, more is noticed, and nothing is overwritten.
 
 use super::field::Field;
+use super::parts::{Part, digest_in, run_in, uri_in, version_in};
 
 /// What stands in a marked place before anything was promoted.
 const NOTHING_YET: &str = "none";
-/// The letters of a SHA-256 as digests write it.
-const DIGEST_LETTERS: usize = 64;
-/// How digests begin.
-const DIGEST: &str = "sha256:";
+/// Algorithms of digests, which stand before a colon.
+const ALGORITHMS: [&str; 4] = ["sha256:", "sha512:", "sha1:", "md5:"];
 
 /// What stands before and after a marked value in the same scalar.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,52 +39,39 @@ impl Around {
 
 /// What stands before and after a value of the field.
 fn rest_of(field: Field, text: &str) -> Option<(&str, &str)> {
+    let rest = |(from, to): Part| (from > 0 || to < text.len()).then(|| (&text[..from], &text[to..]));
     let known = match field {
         Field::Digest => digest_in(text),
         Field::Uri => uri_in(text),
-        Field::Version | Field::Run => None,
+        Field::Version => version_in(text),
+        Field::Run => run_in(text),
     };
-    if let Some((from, to)) = known {
-        return (from > 0 || to < text.len()).then(|| (&text[..from], &text[to..]));
+    if let Some(part) = known.or_else(|| placeholder_in(text)) {
+        return rest(part);
     }
     if let Some(from) = after_assignment(text) {
         return Some((&text[..from], ""));
-    }
-    if let Some((from, to)) = placeholder_in(text) {
-        return (from > 0 || to < text.len()).then(|| (&text[..from], &text[to..]));
     }
     if text.starts_with('-')
         && let Some(from) = text.rfind(char::is_whitespace)
     {
         return Some((&text[..=from], ""));
     }
-    // A tag of an image: no version holds these signs.
-    let from = text.rfind([':', '@', '/']).filter(|_| field == Field::Version)?;
-    Some((&text[..=from], ""))
+    rest((begin_of_last(field, text)?, text.len()))
 }
 
-/// Where a digest stands.
-fn digest_in(text: &str) -> Option<(usize, usize)> {
-    let from = text.find(DIGEST)?;
-    let letters = text[from + DIGEST.len()..].bytes().take_while(u8::is_ascii_hexdigit).count().min(DIGEST_LETTERS);
-    Some((from, from + DIGEST.len() + letters))
-}
-
-/// Where an address with a scheme stands: up to a space, a quote or a comma. A text that begins with one holds whatever an
-/// address may hold (RFC 3986, section 2), and one of a file is a path, which may hold anything.
-fn uri_in(text: &str) -> Option<(usize, usize)> {
-    let colon = text.find("://")?;
-    let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
-    let scheme = text.as_bytes()[..colon].iter().rev().take_while(|byte| is_of_scheme(byte)).count();
-    let from = colon - scheme;
-    let ends = |c: char| match c {
-        _ if text.starts_with("file://") => false,
-        '\'' | ',' | ';' | ')' => from > 0,
-        '"' | '`' | '}' | ']' => true,
-        c => c.is_whitespace(),
+/// Where the last part of a text begins, divided at signs that a value of the field never holds: a tag or a digest of an image,
+/// the end of a path, one of several values.
+fn begin_of_last(field: Field, text: &str) -> Option<usize> {
+    let is_digest = ALGORITHMS.iter().any(|name| text.starts_with(name));
+    let divides = |c: char| match field {
+        // An address may hold anything.
+        Field::Uri => false,
+        Field::Digest if is_digest => false,
+        _ => matches!(c, ':' | '@' | '/' | ',' | ';' | '|' | '='),
     };
-    let to = text[colon..].find(ends).map_or(text.len(), |length| colon + length);
-    Some((from, to))
+    let (at, sign) = text.char_indices().rfind(|(at, c)| *at > 0 && divides(*c))?;
+    Some(at + sign.len_utf8())
 }
 
 /// Where the value of `NAME=value` or `--option=value` begins.
@@ -98,11 +84,22 @@ fn after_assignment(text: &str) -> Option<usize> {
     is_name.then_some(name.len() + 1)
 }
 
-/// Where the word stands that means that nothing was promoted yet.
-fn placeholder_in(text: &str) -> Option<(usize, usize)> {
-    let is_apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.' | '/'));
+/// Where the word stands that means that nothing was promoted yet: between any two signs, so that `none-gpu` holds it, and behind
+/// the `v` of versions. As the name of an option (`--none=x`) it does not mean that.
+fn placeholder_in(text: &str) -> Option<Part> {
+    let is_apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    let begins = |before: &str| {
+        let mut before = before.chars().rev();
+        match before.next() {
+            Some('v' | 'V') => is_apart(before.next()),
+            last => is_apart(last),
+        }
+    };
     let mut found = text.match_indices(NOTHING_YET).map(|(from, word)| (from, from + word.len()));
-    found.find(|(from, to)| is_apart(text[..*from].chars().next_back()) && is_apart(text[*to..].chars().next()))
+    found.find(|(from, to)| {
+        let next = text[*to..].chars().next();
+        begins(&text[..*from]) && is_apart(next) && next != Some('=')
+    })
 }
 
 #[cfg(test)]
@@ -128,6 +125,46 @@ mod tests {
             (Field::Digest, &format!("{digest}-x"), "", "-x"),
             (Field::Run, "RUN_ID=", "RUN_ID=", ""),
             (Field::Run, "run none", "run ", ""),
+            (Field::Uri, "none-gpu", "", "-gpu"),
+            (Field::Uri, "app-none", "app-", ""),
+            (Field::Uri, "app_none_gpu", "app_", "_gpu"),
+            (Field::Uri, "models/none", "models/", ""),
+            (Field::Uri, "none.tar.gz", "", ".tar.gz"),
+            (Field::Uri, "none/model.pt", "", "/model.pt"),
+            (Field::Uri, "--model=none --verbose", "--model=", " --verbose"),
+            (Field::Uri, "s3://a/b,s3://c/d", "", ",s3://c/d"),
+            (Field::Uri, "s3://a/b;s3://c/d", "", ";s3://c/d"),
+            (Field::Uri, "s3://a/b|s3://c/d", "", "|s3://c/d"),
+            (Field::Digest, "none+gpu", "", "+gpu"),
+            (Field::Digest, "app:latest", "app:", ""),
+            (Field::Digest, "registry/app:latest", "registry/app:", ""),
+            (Field::Digest, &format!("model-{}", "0f".repeat(32)), "model-", ""),
+            (Field::Digest, &format!("app-{digest}.json"), "app-", ".json"),
+            (Field::Version, "none-gpu", "", "-gpu"),
+            (Field::Version, "vnone", "v", ""),
+            (Field::Version, "app-vnone-gpu", "app-v", "-gpu"),
+            (Field::Version, "20260101-abcdefabcdef-gpu", "", "-gpu"),
+            (Field::Version, "20260101-abcdefabcdef_gpu", "", "_gpu"),
+            (Field::Version, "20260101-abcdefabcdef.gpu", "", ".gpu"),
+            (Field::Version, "20260101-abcdefabcdef+gpu", "", "+gpu"),
+            (Field::Version, "20260101-abcdefabcdefgpu", "", "gpu"),
+            (Field::Version, "app-20260101-abcdefabcdef", "app-", ""),
+            (Field::Version, "app_20260101-abcdefabcdef", "app_", ""),
+            (Field::Version, "app.20260101-abcdefabcdef~x", "app.", "~x"),
+            (Field::Version, "v20260101-abcdefabcdef", "v", ""),
+            (Field::Version, "registry/app:20260101-abcdefabcdef-gpu", "registry/app:", "-gpu"),
+            (Field::Version, "1.2.3-gpu", "", "-gpu"),
+            (Field::Version, "v12-cuda12", "", "-cuda12"),
+            (Field::Version, "app-1.2.3", "app-", ""),
+            (Field::Version, "app-1.2.3-gpu", "app-", "-gpu"),
+            (Field::Version, "registry/app:1.2.3-gpu", "registry/app:", "-gpu"),
+            (Field::Version, "release v12", "release ", ""),
+            (Field::Version, "v12,gpu", "", ",gpu"),
+            (Field::Version, "latest-gpu", "", "-gpu"),
+            (Field::Version, "gpu-stable", "gpu-", ""),
+            (Field::Run, "run-0190c7a2-7d3f-7aaa-8bbb-0123456789ab", "run-", ""),
+            (Field::Run, "0190c7a2-7d3f-7aaa-8bbb-0123456789ab/gpu", "", "/gpu"),
+            (Field::Run, "team/run-5", "team/", ""),
         ] {
             assert_eq!(rest_of(field, text), Some((before, after)), "{field} in `{text}`");
         }
@@ -146,6 +183,17 @@ mod tests {
             (Field::Version, "v12"),
             (Field::Version, "2026-11-24-9f86d081"),
             (Field::Version, "nonesuch"),
+            (Field::Version, "20260101-abcdefabcdef"),
+            (Field::Version, "1.2.3"),
+            (Field::Version, "v1.2.3-rc.1"),
+            (Field::Version, "1.2.3-beta2"),
+            (Field::Version, "1.2.3+20260101"),
+            (Field::Version, "1.2.3-9f86d081"),
+            (Field::Version, "latest"),
+            (Field::Version, "1.2.3-nightly"),
+            (Field::Digest, "md5:abc"),
+            (Field::Digest, ""),
+            (Field::Run, "0190c7a2-7d3f-7aaa-8bbb-0123456789ab"),
             (Field::Run, "0190c7a2-run"),
         ] {
             assert_eq!(rest_of(field, text), None, "{field} in `{text}`");

@@ -8,6 +8,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 use slipway_domain::Diagnostic;
 
 use super::lines::Lines;
+use super::syntax::{Advice, advice};
 use super::tree::{Comment, Entry, Kind, Node, Style, Tree};
 use super::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 
@@ -219,7 +220,13 @@ impl<'name> Builder<'name> {
 
     fn syntax(&self, error: &ScanError) -> Diagnostic {
         let offset = error.marker().byte_offset().unwrap_or_default();
-        self.mistake(format!("invalid YAML: {}", error.info()), offset)
+        let problem = error.info();
+        match advice(&self.lines, offset, &problem) {
+            Some(Advice { at, message, help }) => {
+                self.mistake(format!("invalid YAML: {}", message.unwrap_or(&problem)), at).help(help)
+            }
+            None => self.mistake(format!("invalid YAML: {problem}"), offset),
+        }
     }
 }
 

@@ -90,7 +90,7 @@ fn missing(message: &str) -> Option<Complaint> {
 fn mismatch(message: &str) -> Option<Complaint> {
     let rest = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix))?;
     let (came, expected) = rest.rsplit_once(", expected ")?;
-    let range = range_of(expected).filter(|_| came.starts_with("integer "));
+    let range = range_of(expected);
     let expected = range.map_or_else(|| expected_in_words(expected), |to| format!("a whole number from 0 to {to}"));
     Some(Complaint::Mismatch { expected, came: came_in_words(came) })
 }

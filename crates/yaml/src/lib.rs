@@ -8,6 +8,7 @@ mod build;
 mod complaint;
 mod draft;
 mod empty;
+mod hint;
 mod lines;
 mod merge;
 mod path;
@@ -16,6 +17,7 @@ mod read;
 mod recover;
 mod scalar;
 mod search;
+mod syntax;
 mod tree;
 mod written;
 

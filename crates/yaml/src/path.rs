@@ -10,7 +10,7 @@ pub enum Segment {
     Key(String),
     /// A list item by its number, from zero: `[0]`.
     Index(usize),
-    /// The one list item in which this key has this value: `[name=server]`, `[id=7]`.
+    /// The one list item in which this key has this value: `[name=server]`, `[app.kubernetes.io/name=api]`, `["a=b"="c]"]`.
     Item {
         /// The key.
         key: String,
@@ -79,7 +79,7 @@ impl FromStr for Path {
                 _ if after.is_empty() => return Ok(Self(segments)),
                 Some(next) if !next.starts_with('[') => next,
                 None if after.starts_with('[') => after,
-                _ => return Err(refuse("`.` and a key, or `[`, after each step")),
+                _ => return Err(refuse("`.` and a key, or `[`, after each step, with quotes around what holds `]`")),
             };
         }
     }
@@ -96,23 +96,31 @@ fn bare(text: &str) -> Result<(Segment, &str), &'static str> {
 
 /// What stands behind an opening bracket, with its closing one.
 fn bracketed(text: &str) -> Result<(Segment, &str), &'static str> {
-    const EXPECTED: &str = "`[0]`, `[name=server]` (with any key) or `[\"key\"]`";
+    const EXPECTED: &str = "`[0]`, `[name=server]` (with any key) or `[\"key\"]`, with quotes around what holds `]`";
     let (segment, rest) = if text.starts_with('"') {
         let (key, rest) = quoted(text).ok_or(EXPECTED)?;
-        (Segment::Key(key), rest)
-    } else if let Some((key, value)) = text.split_once('=').filter(|(key, _)| is_bare(key)) {
-        let (value, rest) = if value.starts_with('"') {
-            quoted(value).ok_or(EXPECTED)?
-        } else {
-            let end = value.find(']').filter(|end| *end > 0).ok_or(EXPECTED)?;
-            (value[..end].to_owned(), &value[end..])
-        };
-        (Segment::Item { key: key.to_owned(), value }, rest)
+        match rest.strip_prefix('=') {
+            Some(value) => item(key, value).ok_or(EXPECTED)?,
+            None => (Segment::Key(key), rest),
+        }
+    } else if let Some((key, value)) = text.split_once('=').filter(|(key, _)| is_bare_item_key(key)) {
+        item(key.to_owned(), value).ok_or(EXPECTED)?
     } else {
         let end = text.find(']').ok_or(EXPECTED)?;
         (Segment::Index(text[..end].parse().map_err(|_| EXPECTED)?), &text[end..])
     };
     Ok((segment, rest.strip_prefix(']').ok_or(EXPECTED)?))
+}
+
+/// An item whose key has the value that `text` begins with, in quotes or up to the closing bracket.
+fn item(key: String, text: &str) -> Option<(Segment, &str)> {
+    let (value, rest) = if text.starts_with('"') {
+        quoted(text)?
+    } else {
+        let end = text.find(']').filter(|end| *end > 0)?;
+        (text[..end].to_owned(), &text[end..])
+    };
+    Some((Segment::Item { key, value }, rest))
 }
 
 /// A text within double quotes, where `\` takes the next character as it is.
@@ -139,8 +147,11 @@ impl fmt::Display for Path {
                 Segment::Key(key) if is_bare(key) => write!(f, "{}{key}", if index == 0 { "" } else { "." })?,
                 Segment::Key(key) => write!(f, "[\"{}\"]", escaped(key))?,
                 Segment::Index(number) => write!(f, "[{number}]")?,
-                Segment::Item { key, value } if is_bare(value) => write!(f, "[{key}={value}]")?,
-                Segment::Item { key, value } => write!(f, "[{key}=\"{}\"]", escaped(value))?,
+                Segment::Item { key, value } => {
+                    let key = if is_bare_item_key(key) { key.clone() } else { format!("\"{}\"", escaped(key)) };
+                    let value = if is_bare(value) { value.clone() } else { format!("\"{}\"", escaped(value)) };
+                    write!(f, "[{key}={value}]")?;
+                }
             }
         }
         Ok(())
@@ -150,6 +161,11 @@ impl fmt::Display for Path {
 /// Whether a key can stand without quotes.
 fn is_bare(key: &str) -> bool {
     !key.is_empty() && !key.contains(|c: char| matches!(c, '.' | '[' | ']' | '"' | '\\') || c.is_whitespace())
+}
+
+/// Whether a key can stand without quotes before the `=` of an item: labels hold dots and slashes.
+fn is_bare_item_key(key: &str) -> bool {
+    !key.is_empty() && !key.contains(|c: char| matches!(c, '[' | ']' | '"' | '\\' | '=') || c.is_whitespace())
 }
 
 fn escaped(key: &str) -> String {

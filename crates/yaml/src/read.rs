@@ -8,8 +8,9 @@ use serde_path_to_error::Segment as Tracked;
 use slipway_domain::Diagnostic;
 use slipway_domain::Position;
 
-use super::complaint::{A_TEXT, Came, Complaint, SHOWN, suggestion};
+use super::complaint::{Came, Complaint, SHOWN, suggestion};
 use super::draft::Draft;
+use super::hint;
 use super::path::{Path, Segment};
 use super::search::Link;
 use super::tree::{Entry, Kind, Node, Tree};
@@ -176,8 +177,10 @@ fn unknown(file: &str, tree: &Tree, link: &Link<'_>, name: &str, expected: &[Str
         many => format!("expected one of `{}`", many.join("`, `")),
     };
     let diagnostic = Diagnostic::new(file, format!("unknown {what} `{name}`, {choices}")).at(at);
-    match suggestion(name, expected) {
-        Some(close) => diagnostic.help(format!("did you mean `{close}`?")),
+    let key = unknown_node(link, name, expected).filter(|(_, is_key)| *is_key);
+    let number = key.and_then(|(node, _)| hint::for_decimal_comma(tree, node));
+    match number.or_else(|| suggestion(name, expected).map(|close| format!("did you mean `{close}`?"))) {
+        Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
 }
@@ -246,20 +249,14 @@ fn mismatch(file: &str, tree: &Tree, relation: &str, link: &Link<'_>, expected: 
     };
     let message = format!("expected {expected} {relation} {}, came {came_words}", named(&link.path));
     let diagnostic = Diagnostic::new(file, message).at(tree.position_at(link.place));
-    match (written, came) {
-        (Some(written), Came::Scalar { .. }) if is_any_text(expected) => {
-            diagnostic.help(format!("YAML takes it for a number or a truth value; write it in quotes: `\"{written}\"`"))
-        }
-        (Some(written), Came::Nothing) if is_any_text(expected) && !link.place.node.is_left_out() => {
-            diagnostic.help(format!("YAML takes it for nothing; write it in quotes: `\"{written}\"`"))
-        }
-        _ => diagnostic,
+    let key = match link.path.segments().last() {
+        Some(Segment::Key(key)) => Some(key.as_str()),
+        _ => None,
+    };
+    match hint::for_mismatch(link.place, key, expected, came) {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
     }
-}
-
-/// Whether any text would do: messages of types that take a name, or something else in its place, begin with the name.
-fn is_any_text(expected: &str) -> bool {
-    expected == A_TEXT || expected.starts_with("the name of ")
 }
 
 /// Whether a plain scalar is the number or truth value that came, however it is spelt.

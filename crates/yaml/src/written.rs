@@ -1,5 +1,7 @@
 //! Texts exactly as a file writes them: `2.10` stays `2.10`, and `0x1F` is no 31.
 
+use slipway_domain::Position;
+
 use super::path::{Path, Segment};
 use super::tree::{Kind, Node, Tree};
 
@@ -23,6 +25,13 @@ impl Tree {
             (Kind::Sequence { items, .. }, Segment::Index(index)) => items.get(*index),
             _ => None,
         }
+    }
+
+    /// Where an anchor is written.
+    pub fn anchor_position(&self, anchor: usize) -> Option<Position> {
+        let node = self.documents().iter().find_map(|root| anchored(root, anchor))?;
+        let sign = self.text()[..node.span.start].rfind('&');
+        Some(self.position(sign.unwrap_or(node.span.start)))
     }
 
     /// The value that an alias stands for; any other value itself.

@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use super::form::{Severity, Told};
+use super::marks::models_of;
 use crate::cli::exit::{self, Failure};
-use crate::pipeline::{Checkout, largest_manifest, misnamed_model};
+use crate::pipeline::{
+    Checkout, LARGEST_MANIFEST, is_called_manifest, is_pointer, largest_manifest, may_be_marked, misnamed_model,
+    not_utf8,
+};
 use slipway_domain::Diagnostic;
-
-/// The largest file that is looked into. Larger ones are not written by hand.
-const LARGEST_FILE: u64 = 16 << 20;
-/// What every file holds that is about Slipway: the word, with whichever first letter.
-const MENTIONED: &[u8] = b"lipway";
+use slipway_manifest::{Inspection, inspect};
 
 /// Files of one repository, or of one folder that is in none.
 pub(super) struct Collected {
     pub(super) checkout: Checkout,
     pub(super) files: Vec<File>,
+    /// Whether folders were searched, so that all manifests of an environment are there.
+    pub(super) is_searched: bool,
     /// Where the command was started.
     here: PathBuf,
 }
@@ -32,8 +34,27 @@ pub(super) enum Subject {
     MisnamedModel,
     Policy,
     Server,
-    /// A file with marks, or with what looks like marks; its content.
-    Manifest(Vec<u8>),
+    /// A file with marks, or with what looks like marks.
+    Manifest(Box<Manifest>),
+    /// A manifest of which only a pointer of Git LFS is there.
+    Pointer,
+    /// A file with marks under a path that is not UTF-8, and what is said of it.
+    Unnameable(Diagnostic),
+}
+
+/// A file with marks.
+pub(super) struct Manifest {
+    pub(super) content: Vec<u8>,
+    pub(super) inspection: Inspection,
+}
+
+impl Manifest {
+    /// A file's content, if it says anything of marks.
+    fn of(path: &str, content: Vec<u8>) -> Option<Box<Self>> {
+        let inspection = inspect(path, &content);
+        let is_empty = inspection.markers.is_empty() && inspection.faults.is_empty();
+        (!is_empty).then(|| Box::new(Self { content, inspection }))
+    }
 }
 
 impl Collected {
@@ -51,7 +72,7 @@ impl Collected {
     }
 
     fn of(path: &Path, here: &Path) -> std::io::Result<Self> {
-        Ok(Self { checkout: Checkout::around(path)?, files: Vec::new(), here: here.to_owned() })
+        Ok(Self { checkout: Checkout::around(path)?, files: Vec::new(), is_searched: false, here: here.to_owned() })
     }
 
     fn add(&mut self, path: &Path) -> std::io::Result<()> {
@@ -63,14 +84,14 @@ impl Collected {
         if misnamed_model(&path).is_some() {
             self.files.push(File { path: path.clone(), subject: Subject::MisnamedModel });
         }
-        let content = read(&self.checkout.root().join(&path)).unwrap_or_default();
+        let content = read_up_to(&self.checkout.root().join(&path), LARGEST_MANIFEST).unwrap_or_default();
+        let is_model = path == "slipway.yaml" || path.ends_with("/slipway.yaml");
         let subject = match Head::of(&content) {
             Head { ours: _, kind: Kind::Policy } => Subject::Policy,
             Head { ours: _, kind: Kind::Server } => Subject::Server,
-            Head { ours: false, kind: Kind::Other }
-                if !path.ends_with("slipway.yaml") && is_marked(&path, &content) =>
-            {
-                Subject::Manifest(content)
+            Head { ours: false, .. } if is_pointer(&content) && is_called_manifest(&path) => Subject::Pointer,
+            Head { ours: false, kind: Kind::Other } if !is_model && may_be_marked(&content) => {
+                Manifest::of(&path, content).map_or(Subject::Model, Subject::Manifest)
             }
             _ => Subject::Model,
         };
@@ -81,8 +102,11 @@ impl Collected {
     /// Adds what a folder holds. Settings of a server are checked where they are named: their secrets are elsewhere.
     fn search(&mut self, folder: &Path) -> std::io::Result<()> {
         let folder = self.checkout.path_of(&folder.canonicalize()?)?;
-        let found =
-            self.checkout.find_below(&folder, &|path| largest_manifest(path) > 0 || misnamed_model(path).is_some())?;
+        self.is_searched = true;
+        let is_wanted = |path: &str| largest_manifest(path) > 0 || misnamed_model(path).is_some();
+        let (found, unnameable) = self.checkout.find_below(&folder, &is_wanted)?;
+        let unnameable: Vec<File> = unnameable.iter().filter_map(|path| self.unnameable(path)).collect();
+        self.files.extend(unnameable);
         for path in found {
             let is_model = path == "slipway.yaml" || path.ends_with("/slipway.yaml");
             let subject = if is_model {
@@ -91,16 +115,41 @@ impl Collected {
                 Some(Subject::MisnamedModel)
             } else {
                 let content = read_up_to(&self.checkout.root().join(&path), largest_manifest(&path));
-                let content = content.filter(|content| mentions_us(content));
+                let content = content.filter(|content| may_be_marked(content));
                 content.and_then(|content| match Head::of(&content) {
                     Head { ours: true, kind: Kind::Policy } => Some(Subject::Policy),
                     Head { ours: true, .. } => None,
-                    _ => is_marked(&path, &content).then_some(Subject::Manifest(content)),
+                    _ if is_pointer(&content) => is_called_manifest(&path).then_some(Subject::Pointer),
+                    _ => Manifest::of(&path, content).map(Subject::Manifest),
                 })
             };
             self.files.extend(subject.map(|subject| File { path, subject }));
         }
         Ok(())
+    }
+
+    /// A file under a path that is not UTF-8, if it is marked.
+    fn unnameable(&self, path: &Path) -> Option<File> {
+        let shown = path.to_string_lossy().into_owned();
+        let content = read_up_to(&self.checkout.root().join(path), largest_manifest(&shown))?;
+        let marked = may_be_marked(&content).then(|| Manifest::of(&shown, content)).flatten()?;
+        let diagnostic = not_utf8(&shown).filter(|_| !marked.inspection.markers.is_empty())?;
+        Some(File { path: shown, subject: Subject::Unnameable(diagnostic) })
+    }
+
+    /// Leaves out files that mention us in prose alone, and pointers beside models where nothing is marked: they are data.
+    fn leave_out_prose(&mut self) {
+        let known = models_of(self);
+        let has_models = self.files.iter().any(|file| matches!(file.subject, Subject::Model));
+        let is_environment = !known.is_empty() || !has_models;
+        self.files.retain(|file| match &file.subject {
+            Subject::Manifest(manifest) => {
+                let inspection = &manifest.inspection;
+                !inspection.markers.is_empty() || inspection.faults.iter().any(|fault| fault.among(&known).is_some())
+            }
+            Subject::Pointer => is_environment,
+            _ => true,
+        });
     }
 }
 
@@ -121,25 +170,13 @@ pub(super) fn collect(paths: &[PathBuf]) -> Result<Vec<Collected>, Failure> {
             collected.push(new);
         }
     }
+    collected.iter_mut().for_each(Collected::leave_out_prose);
     Ok(collected)
-}
-
-fn read(path: &Path) -> Option<Vec<u8>> {
-    read_up_to(path, LARGEST_FILE)
 }
 
 fn read_up_to(path: &Path, most: u64) -> Option<Vec<u8>> {
     let is_small = path.metadata().is_ok_and(|found| found.is_file() && found.len() <= most);
     is_small.then(|| std::fs::read(path).ok()).flatten()
-}
-
-fn mentions_us(content: &[u8]) -> bool {
-    content.windows(MENTIONED.len()).any(|window| window == MENTIONED)
-}
-
-fn is_marked(path: &str, content: &[u8]) -> bool {
-    let mark = slipway_manifest::MARK_TOKEN.as_bytes();
-    content.windows(mark.len()).any(|window| window == mark) || !slipway_manifest::near_misses(path, content).is_empty()
 }
 
 /// What a file says it is.

@@ -76,7 +76,11 @@ fn find(paths: &[PathBuf], with_data: bool) -> Result<(Vec<Told>, usize), Failur
     let collected = collect::collect(paths)?;
     let files: usize = collected.iter().map(|part| part.files.len()).sum();
     if files == 0 {
-        return Err(exit::invalid("no `slipway.yaml` was found\n  help: name the file, or its folder"));
+        let paths = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("`, `");
+        return Err(exit::invalid(format!(
+            "no model, policy or mark was found in `{paths}`\n  help: name a `slipway.yaml`, a policy or a manifest with marks, \
+             or a folder that holds one"
+        )));
     }
     let mut told = Vec::new();
     let reader = if with_data { DataReader::find()? } else { None };
@@ -102,14 +106,17 @@ fn examine(part: &Collected, reader: Option<&DataReader>, marks: &Marks) -> Resu
     let repository = Repository::open(&part.checkout)
         .map_err(|error| exit::invalid(format!("`{}` cannot be searched: {error}", part.checkout.root().display())))?;
     let mut told = Vec::new();
+    let known = marks::models_of(part);
     for file in &part.files {
-        let Findings { mistakes, warnings } = match file.subject {
+        let Findings { mistakes, warnings } = match &file.subject {
             Subject::Model => examine_model(&repository, part, &file.path, reader, marks)?,
-            _ => examine_file(&repository, part, file),
+            _ => examine_file(&repository, part, file, &known),
         };
         told.extend(mistakes.into_iter().map(|diagnostic| part.told(Severity::Error, diagnostic)));
         told.extend(warnings.into_iter().map(|diagnostic| part.told(Severity::Warning, diagnostic)));
     }
+    let together = marks::examine_together(part).into_iter();
+    told.extend(together.map(|(severity, diagnostic)| part.told(severity, diagnostic)));
     Ok(told)
 }
 
@@ -135,13 +142,23 @@ fn examine_model(
     Ok(findings)
 }
 
-fn examine_file(repository: &Repository<'_>, part: &Collected, File { path, subject }: &File) -> Findings {
+fn examine_file(
+    repository: &Repository<'_>,
+    part: &Collected,
+    File { path, subject }: &File,
+    known: &BTreeSet<String>,
+) -> Findings {
     let only = |mistakes| Findings { mistakes, warnings: Vec::new() };
     match subject {
         Subject::Model => repository.examine_model(path).0,
         Subject::MisnamedModel => only(misnamed_model(path).into_iter().collect()),
         Subject::Policy => repository.examine_policy(path),
-        Subject::Manifest(content) => only(examine_manifest(path, content)),
+        Subject::Manifest(manifest) => only(marks::examine_manifest(path, manifest, known)),
+        Subject::Pointer => only(vec![
+            Diagnostic::new(path, "there is only a pointer of Git LFS of this file, so that marks in it are not found")
+                .help("keep manifests out of Git LFS: what it holds is neither read nor written"),
+        ]),
+        Subject::Unnameable(diagnostic) => only(vec![diagnostic.clone()]),
         Subject::Server => {
             let whole = part.checkout.root().join(path);
             let name = whole.display().to_string();
@@ -152,22 +169,6 @@ fn examine_file(repository: &Repository<'_>, part: &Collected, File { path, subj
             only(config::check(&whole).into_iter().map(in_repository).collect())
         }
     }
-}
-
-/// Marks that could not be followed, and lines that only look like marks.
-fn examine_manifest(path: &str, content: &[u8]) -> Vec<Diagnostic> {
-    let mut found: Vec<Diagnostic> =
-        slipway_manifest::near_misses(path, content).into_iter().map(|near| near.diagnostic).collect();
-    match slipway_manifest::markers(path, content) {
-        Ok(markers) => {
-            let models: BTreeSet<String> = markers.into_iter().map(|marker| marker.model).collect();
-            let refused =
-                models.iter().filter_map(|model| slipway_manifest::set(path, content, model, &some_values()).err());
-            found.extend(refused.map(|refusal| refusal.diagnostic().clone()));
-        }
-        Err(refusal) => found.push(refusal.diagnostic().clone()),
-    }
-    found
 }
 
 /// Values of the forms that promotions write: whether a place can take one does not hang on which.

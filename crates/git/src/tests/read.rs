@@ -1,6 +1,6 @@
 //! Reading commits without a checkout.
 
-use crate::{GitError, Held, TreeFile};
+use crate::{GitError, Held, Texts, TreeFile};
 use slipway_domain::CommitSha;
 
 use super::world::{World, git_in};
@@ -118,14 +118,14 @@ fn files_that_hold_a_text_are_found_at_every_tip() {
     ]);
     let mirror = world.mirror();
     let held = Held {
-        texts: vec!["\"slipway\"".to_owned(), "elsewhere".to_owned()],
+        texts: Texts::of(["\"slipway\"".to_owned(), "elsewhere".to_owned()]),
         endings: vec![(".md".to_owned(), 0), (".yaml".to_owned(), 100)],
         others: 50,
     };
     let paths = |files: Vec<TreeFile>| files.into_iter().map(|file| file.path).collect::<Vec<_>>();
     let find = |held: &Held| paths(mirror.files_holding(&mirror.fetch().unwrap(), held).unwrap());
     assert_eq!(find(&held), ["apps/one/values.yaml", "apps/two/values.yml"]);
-    world.commit(&[("100644", "apps/two/values.yml", "a: b\n"), ("100644", "new.yaml", mark)]);
+    world.commit(&[("100644", "apps/two/values.yml", "a: b\n"), ("100644", "new.yaml", &mark.to_uppercase())]);
     assert_eq!(find(&held), ["apps/one/values.yaml", "new.yaml"]);
     assert_eq!(
         find(&Held { endings: vec![(".md".to_owned(), 0), (".yaml".to_owned(), 1_000)], ..held.clone() }),

@@ -3,9 +3,10 @@
 use crate::marker::Mark;
 use crate::selector::Selector;
 use slipway_domain::{Diagnostic, Position};
-use slipway_yaml::{Kind, Node, Path, Segment, suggestion};
+use slipway_yaml::{Kind, Node, Path, Reading, Segment, reading_of, suggestion};
 
 use super::Refusal;
+use super::of_file::on_line;
 
 /// How many names a message lists: enough to see the mistake.
 const MOST_NAMES: usize = 8;
@@ -14,12 +15,14 @@ impl Refusal {
     pub(crate) fn no_document(file: &str, selector: &Selector, found: &[String]) -> Self {
         let wanted = selector.to_string();
         let wanted = if wanted.is_empty() { "a document".to_owned() } else { format!("a document with {wanted}") };
-        let came = if found.is_empty() { "an empty file".to_owned() } else { listed(found) };
-        Self::NothingSelected(
-            Diagnostic::new(file, format!("expected {wanted}, came {came}"))
-                .at(Position { line: 1, column: 1 })
-                .help("select one of the file's documents, as in `--select kind=Deployment,name=api`"),
-        )
+        let (came, help) = if found.is_empty() {
+            let help = "the first key of an empty file is added with `--create`, and without `--select`";
+            ("an empty file".to_owned(), help)
+        } else {
+            (listed(found), "select one of the file's documents, as in `--select kind=Deployment,name=api`")
+        };
+        let diagnostic = Diagnostic::new(file, format!("expected {wanted}, came {came}"));
+        Self::NothingSelected(diagnostic.at(Position { line: 1, column: 1 }).help(help))
     }
 
     pub(crate) fn several_documents(file: &str, at: [Position; 2], selector: &Selector) -> Self {
@@ -98,12 +101,13 @@ impl Refusal {
         )
     }
 
-    pub(crate) fn path_through_alias(file: &str, at: Position, path: &Path) -> Self {
-        Self::Alias(
-            Diagnostic::new(file, format!("`{path}` is an alias, and the path goes on through it"))
-                .at(at)
-                .help("write the value out here, or edit the place of its anchor once nothing else uses it"),
-        )
+    pub(crate) fn path_through_alias(file: &str, at: Position, path: &Path, anchor: Option<Position>) -> Self {
+        let help = format!(
+            "write the value out here, or let the path lead to its anchor{} and change it for all with `--anchored`",
+            on_line(anchor)
+        );
+        let message = format!("`{path}` is an alias, and the path goes on through it");
+        Self::Alias(Diagnostic::new(file, message).at(at).help(help))
     }
 
     pub(crate) fn wrong_step(file: &str, at: Position, path: &Path, node: &Node, next: &Segment) -> Self {
@@ -113,7 +117,8 @@ impl Refusal {
             Segment::Item { key, value } => format!("a list with an item whose `{key}` is `{value}`"),
         };
         let help = match next {
-            Segment::Key(_) if node.is_left_out() => "write `{}` there first, which makes it a mapping",
+            Segment::Key(_) if is_nothing(node) => "write `{}` there first, which makes it a mapping",
+            _ if is_nothing(node) => "write the list there by hand first: items are not created",
             _ => "write keys with dots, and items as `[0]` or `[name=server]`, with any key",
         };
         let message = format!("`{path}` is {}, expected {wanted}", called(node));
@@ -144,6 +149,16 @@ impl Refusal {
         )
     }
 
+    /// A path through a list in a file that holds nothing.
+    pub(crate) fn no_list_to_begin_with(file: &str, path: &Path) -> Self {
+        let message = format!("`{path}` cannot be added: the file holds no values, and items of lists are not created");
+        Self::NotCreatable(
+            Diagnostic::new(file, message)
+                .at(Position { line: 1, column: 1 })
+                .help("write the list by hand first, or a path of keys alone"),
+        )
+    }
+
     pub(crate) fn not_creatable(file: &str, at: Position, path: &Path, problem: &str) -> Self {
         Self::NotCreatable(
             Diagnostic::new(file, format!("`{path}` cannot be added: {problem}"))
@@ -162,9 +177,15 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// Whether a value is left out, or says that there is none.
+fn is_nothing(node: &Node) -> bool {
+    node.scalar().is_some_and(|text| !node.is_quoted() && reading_of(text) == Reading::Null)
+}
+
 fn called(node: &Node) -> &'static str {
     match node.kind {
         _ if node.is_left_out() => "empty",
+        _ if is_nothing(node) => "`null`",
         Kind::Scalar { .. } => "a single value",
         Kind::Mapping { .. } => "a mapping",
         Kind::Sequence { .. } => "a list",

@@ -1,15 +1,22 @@
 //! The words of refusals that hold for every edit: what is wrong with the file, a mark, the old value or the new one.
 
-use crate::marker::{Mark, NotAMark};
+use crate::fault::mended;
+use crate::marker::{Mark, NotAMark, around_of, written};
+use crate::near::mention_of;
+use crate::target::Sharing;
 use crate::within::Around;
 use slipway_domain::{Diagnostic, Position};
-use slipway_yaml::MAX_BYTES;
+use slipway_yaml::{Comment, MAX_BYTES};
 
 use super::Refusal;
 
 impl Refusal {
     pub(crate) fn not_utf8(file: &str, at: Position) -> Self {
         Self::NotUtf8(Diagnostic::new(file, "the file is not UTF-8").at(at).help("save the file as UTF-8"))
+    }
+
+    pub(crate) fn utf16(file: &str) -> Self {
+        Self::NotUtf8(Diagnostic::new(file, "the file is UTF-16, expected UTF-8").help("save the file as UTF-8"))
     }
 
     pub(crate) fn too_large(file: &str) -> Self {
@@ -20,7 +27,8 @@ impl Refusal {
     }
 
     pub(crate) fn invalid_yaml(diagnostic: Diagnostic) -> Self {
-        Self::InvalidYaml(diagnostic.help("correct the file first; nothing was changed"))
+        let help = diagnostic.help.as_deref().unwrap_or("correct the file first").to_owned();
+        Self::InvalidYaml(diagnostic.help(format!("{help}; nothing was changed")))
     }
 
     pub(crate) fn unread_by_second_parser(file: &str, at: Position, problem: &str) -> Self {
@@ -57,18 +65,15 @@ impl Refusal {
         )
     }
 
-    pub(crate) fn bad_marker(file: &str, at: Position, bad: &NotAMark) -> Self {
+    pub(crate) fn bad_marker(file: &str, at: Position, comment: &Comment, bad: &NotAMark) -> Self {
+        let mention = mention_of(comment);
+        let mended = mended(mention.model.as_deref(), mention.field, &around_of(&comment.text));
+        let told = |message: String| {
+            Diagnostic::new(file, message).at(at).help(format!("write {mended} and nothing after it"))
+        };
         match bad {
-            NotAMark::Malformed(reason) => Self::MalformedMarker(
-                Diagnostic::new(file, format!("this marker cannot be read, {reason}"))
-                    .at(at)
-                    .help("write `# {\"slipway\": \"MODEL:FIELD\"}` and nothing after it"),
-            ),
-            NotAMark::UnknownField(_) => Self::UnknownField(
-                Diagnostic::new(file, bad.to_string())
-                    .at(at)
-                    .help("name one of these fields after the `:` of the marker"),
-            ),
+            NotAMark::Malformed(reason) => Self::MalformedMarker(told(format!("this marker cannot be read, {reason}"))),
+            NotAMark::UnknownField(_) => Self::UnknownField(told(bad.to_string())),
         }
     }
 
@@ -114,34 +119,39 @@ impl Refusal {
 
     /// The scalar holds more than a value of the field, and the rest would be lost.
     pub(crate) fn part_of_value(file: &str, at: Position, mark: &Mark, around: &Around, value: &str) -> Self {
-        let Around { prefix, suffix } = around;
-        let part = |key: &str, text: &str| match text {
-            "" => String::new(),
-            text => format!(", \"{key}\": {}", serde_json::Value::from(text)),
-        };
-        let (prefix, suffix) = (part("prefix", prefix), part("suffix", suffix));
+        let Mark { model, field } = mark;
+        let mended = written(Some(model), Some(*field), around);
         let message =
-            format!("`{value}` holds more than the {} that this marker is for, and the rest would be lost", mark.field);
-        Self::PartOfValue(Diagnostic::new(file, message).at(at).help(format!(
-            "say what stays: `# {{\"slipway\": \"{mark}\"{prefix}{suffix}}}`, or give the {} a scalar of its own",
-            mark.field
-        )))
-    }
-
-    pub(crate) fn alias(file: &str, at: Position) -> Self {
-        Self::Alias(
-            Diagnostic::new(file, "this value is an alias of a value elsewhere")
+            format!("`{value}` holds more than the {field} that this marker is for, and the rest would be lost");
+        Self::PartOfValue(
+            Diagnostic::new(file, message)
                 .at(at)
-                .help("write the value out here, or edit the place of its anchor once nothing else uses it"),
+                .help(format!("say what stays: `{mended}`, or write `none` for the value if nothing does")),
         )
     }
 
-    pub(crate) fn aliased_anchor(file: &str, at: Position) -> Self {
-        Self::AliasedAnchor(
-            Diagnostic::new(file, "this value is used elsewhere through an alias and would change there too")
-                .at(at)
-                .help("write the value out where the alias is, or change it for all with `--anchored`"),
-        )
+    pub(crate) fn alias(file: &str, at: Position, anchor: Option<Position>, sharing: Sharing) -> Self {
+        let help = match sharing {
+            Sharing::Never => "write the value out here: a promotion changes marked places alone".to_owned(),
+            Sharing::Unasked | Sharing::Asked => format!(
+                "write the value out here, or change it for all at its anchor{} with `--anchored`",
+                on_line(anchor)
+            ),
+        };
+        Self::Alias(Diagnostic::new(file, "this value is an alias of a value elsewhere").at(at).help(help))
+    }
+
+    pub(crate) fn aliased_anchor(file: &str, at: Position, sharing: Sharing) -> Self {
+        let help = match sharing {
+            Sharing::Never => {
+                "write the value out where the alias is, and mark it there: a promotion changes marked places alone"
+            }
+            Sharing::Unasked | Sharing::Asked => {
+                "write the value out where the alias is, or change it for all with `--anchored`"
+            }
+        };
+        let message = "this value is used elsewhere through an alias and would change there too";
+        Self::AliasedAnchor(Diagnostic::new(file, message).at(at).help(help))
     }
 
     pub(crate) fn tagged(file: &str, at: Position, tag: &str) -> Self {
@@ -192,8 +202,24 @@ impl Refusal {
                 format!("this value is {kind} without quotes, and the new {what} `{new}` is not one to every reader"),
             )
             .at(at)
-            .help("put the old value into quotes if a text is meant"),
+            .help(match kind {
+                "a truth value" => "write `true` or `false`, or put the old value into quotes if a text is meant",
+                _ => "put the old value into quotes if a text is meant",
+            }),
         )
+    }
+
+    /// A word such as `yes` is replaced by something that is not both to its readers.
+    pub(crate) fn half_truth(file: &str, at: Position, what: &str, old: &str, new: &str) -> Self {
+        let (readers, fitting) = match old.len() {
+            1 => ("some readers of YAML 1.1", "`y` or `n`"),
+            _ => ("readers of YAML 1.1", "`yes`, `no`, `on` or `off`"),
+        };
+        let message = format!(
+            "`{old}` is a truth value to {readers} and a text to all others, and the new {what} `{new}` is not"
+        );
+        let help = format!("write {fitting}, or make the old value `true` or `false`, or put it into quotes, by hand");
+        Self::TypeChange(Diagnostic::new(file, message).at(at).help(help))
     }
 
     pub(crate) fn guard(file: &str, at: Position, problem: &str) -> Self {
@@ -203,4 +229,9 @@ impl Refusal {
                 .help("nothing was changed; please report this file as a bug of slipway"),
         )
     }
+}
+
+/// Where something stands, as a message goes on with it.
+pub(super) fn on_line(at: Option<Position>) -> String {
+    at.map_or_else(String::new, |at| format!(" on line {}", at.line))
 }

@@ -1,6 +1,7 @@
 //! Edits that name their place: what is said of them, and that several are one.
 
-use crate::{Edit, FileEdits, Mark, NotAMark, NotASelector, Place, Refusal, Selector, edit, edit_all};
+use crate::tests::values;
+use crate::{Edit, FileEdits, Mark, NotAMark, NotASelector, Place, Refusal, Selector, edit, edit_all, set};
 
 fn at(path: &str, value: &str) -> Edit {
     Edit {
@@ -92,15 +93,36 @@ fn a_truth_value_takes_another_one_and_nothing_else() {
         let edited = edit("app.yaml", content.as_bytes(), &at("on", value));
         edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
     };
-    assert_eq!(change("on: true # x\n", "false").unwrap(), "on: false # x\n");
-    for (content, value) in
-        [("on: true\n", "no"), ("on: yes\n", "false"), ("on: true\n", "\"false\""), ("on: true\n", "1")]
-    {
-        assert!(
-            change(content, value).unwrap_err().contains("this value is a truth value without quotes"),
-            "{content}"
-        );
+    for (old, new) in [
+        ("true", "false"),
+        ("True", "false"),
+        ("TRUE", "false"),
+        ("False", "true"),
+        ("true", "False"),
+        ("yes", "no"),
+        ("no", "yes"),
+        ("Yes", "no"),
+        ("on", "off"),
+        ("off", "on"),
+        ("OFF", "On"),
+        ("yes", "off"),
+        ("y", "n"),
+        ("N", "y"),
+    ] {
+        assert_eq!(change(&format!("on: {old} # x\n"), new).unwrap(), format!("on: {new} # x\n"), "{old}");
     }
+    for (old, new) in [("true", "no"), ("True", "yes"), ("true", "\"false\""), ("true", "1"), ("false", "tRue")] {
+        let refused = change(&format!("on: {old}\n"), new).unwrap_err();
+        assert!(refused.contains("this value is a truth value without quotes"), "{refused}");
+        assert!(refused.contains("write `true` or `false`"), "{refused}");
+    }
+    for (old, new) in [("yes", "false"), ("on", "true"), ("no", "n"), ("off", "0")] {
+        let refused = change(&format!("on: {old}\n"), new).unwrap_err();
+        let expected = format!("`{old}` is a truth value to readers of YAML 1.1 and a text to all others, and");
+        assert!(refused.contains(&expected) && refused.contains("write `yes`, `no`, `on` or `off`"), "{refused}");
+    }
+    let refused = change("on: y\n", "no").unwrap_err();
+    assert!(refused.contains("some readers of YAML 1.1") && refused.contains("write `y` or `n`"), "{refused}");
 }
 
 #[test]
@@ -111,6 +133,9 @@ fn an_item_is_found_by_any_key_of_it() {
         edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
     };
     assert!(changed("items[id=a].v").unwrap().contains("{id: a, v: new}"));
+    for path in ["items[\"id\"=\"b.c\"].v", "items[\"id\"=b.c].v", "items[id=b.c].v"] {
+        assert!(changed(path).unwrap().contains("id: b.c\n  v: new"), "{path}");
+    }
     assert!(changed("items[id=\"b.c\"].v").unwrap().contains("id: b.c\n  v: new"));
     let missing = changed("items[id=z].v").unwrap_err();
     assert!(missing.contains("no item whose `id` is `z`, it holds `a`, `b.c`"), "{missing}");
@@ -125,7 +150,32 @@ fn an_anchored_value_changes_for_all_its_aliases_when_that_is_asked_for() {
     let edited = edit("app.yaml", content, &Edit { anchored: true, ..wanted }).unwrap();
     assert_eq!(&*edited.content, b"base: &base\n  tag: &tag 2.0.0 # x\nweb: {image: *tag}\nworker:\n  <<: *base\n");
     // An alias itself is no place to write to.
-    assert!(edit("app.yaml", content, &Edit { anchored: true, ..at("web.image", "2.0.0") }).is_err());
+    for path in ["web.image", "worker.<<.tag"] {
+        let refused = edit("app.yaml", content, &Edit { anchored: true, ..at(path, "2.0.0") }).unwrap_err().to_string();
+        let line = if path == "web.image" { 2 } else { 1 };
+        assert!(refused.contains(&format!("its anchor on line {line}")), "{refused}");
+        assert!(refused.contains("with `--anchored`"), "{refused}");
+    }
+    let added = edit("app.yaml", content, &Edit { anchored: true, create: true, ..at("base.new", "x") }).unwrap();
+    let expected = "base: &base\n  tag: &tag 1.0.0 # x\n  new: x\nweb: {image: *tag}\nworker:\n  <<: *base\n";
+    assert_eq!(String::from_utf8_lossy(&added.content), expected);
+}
+
+#[test]
+fn a_marked_value_changes_for_all_its_aliases_when_that_is_asked_for() {
+    let content = b"tag: &tag old # {\"slipway\": \"fashion:version\"}\nimage: *tag\n";
+    let wanted = Edit { place: Place::Mark("fashion:version".parse().unwrap()), ..at("x", "v2") };
+    let refused = edit("app.yaml", content, &wanted).unwrap_err().to_string();
+    assert!(refused.contains("change it for all with `--anchored`"), "{refused}");
+    let edited = edit("app.yaml", content, &Edit { anchored: true, ..wanted }).unwrap();
+    let expected = "tag: &tag v2 # {\"slipway\": \"fashion:version\"}\nimage: *tag\n";
+    assert_eq!(String::from_utf8_lossy(&edited.content), expected);
+    // A promotion asks nobody, and is not told of an option that it has not.
+    let refused = set("app.yaml", content, "fashion", &values()).unwrap_err().to_string();
+    assert!(
+        !refused.contains("--anchored") && refused.contains("a promotion changes marked places alone"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -138,6 +188,38 @@ fn a_file_without_values_gets_its_first_one_where_that_is_asked_for() {
     assert_eq!(create("# only this", "a").unwrap(), "# only this\na: \"1.10\"\n");
     assert_eq!(create("# one\r\n---\r\n", "a.b").unwrap(), "# one\r\n---\r\na:\r\n  b: \"1.10\"\r\n");
     assert!(edit("app.yaml", b"", &at("a", "1")).is_err(), "only where it is asked for");
-    assert!(create("", "a[0]").is_err());
+    for (content, expected) in [
+        ("# c\n", "# c\na: \"1.10\"\n"),
+        ("---\n", "---\na: \"1.10\"\n"),
+        ("---", "---\na: \"1.10\"\n"),
+        ("...\n", "a: \"1.10\"\n...\n"),
+        ("# c\n---\n...\n", "# c\n---\na: \"1.10\"\n...\n"),
+        ("---\n# c\n...\n# d\n", "---\n# c\na: \"1.10\"\n...\n# d\n"),
+        ("# c\r\n---\r\n...\r\n", "# c\r\n---\r\na: \"1.10\"\r\n...\r\n"),
+        ("\u{feff}", "\u{feff}a: \"1.10\"\n"),
+        ("\n\n", "\n\na: \"1.10\"\n"),
+    ] {
+        assert_eq!(create(content, "a").as_deref(), Ok(expected), "{content:?}");
+    }
+    let place = edit("app.yaml", b"# c\n---\n...\n", &Edit { create: true, ..at("a.b", "x") }).unwrap();
+    assert_eq!(place.changes[0].position.line, 3);
+    for (content, path, said) in [
+        ("", "a[0]", "the file holds no values, and items of lists are not created"),
+        ("# c\n", "items[name=x].v", "write the list by hand first"),
+        ("null\n", "a", "write `{}` there first, which makes it a mapping"),
+        ("~\n", "a.b", "write `{}` there first, which makes it a mapping"),
+        ("a:\n", "a.b", "write `{}` there first, which makes it a mapping"),
+        ("a: null\n", "a.b", "`a` is `null`, expected a mapping with the key `b`"),
+        ("a:\n", "a", "write a first value there"),
+        ("a:\n", "a[0]", "write the list there by hand first"),
+        ("a: ~\n", "a[x=y].b", "write the list there by hand first"),
+    ] {
+        let refused = create(content, path).unwrap_err();
+        assert!(refused.contains(said), "{content:?} {path}: {refused}");
+    }
+    assert_eq!(create("a:\n", "b").unwrap(), "a:\nb: \"1.10\"\n");
+    let select = Edit { create: true, selector: "kind=X".parse().unwrap(), ..at("a", "1") };
+    let refused = edit("app.yaml", b"", &select).unwrap_err().to_string();
+    assert!(refused.contains("added with `--create`, and without `--select`"), "{refused}");
     assert!(create("---\n---\n", "a").is_err(), "in which of the two?");
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_yaml::Value;
 
-use crate::{Field, Refusal, Values, markers, set};
+use crate::{Field, Refusal, Values, inspect, markers, set, unfit};
 
 /// A piece of a generated manifest: fixed text, or a marked value.
 #[derive(Debug, Clone)]
@@ -186,8 +186,29 @@ proptest! {
     }
 
     #[test]
+    fn whatever_mentions_us_is_read_without_a_panic(
+        text in "([-a-z:#\"'{}=>/.,_é ]|slipway|SLIPWAY|slipwya|churn|:uri|digest|none|a: b # |: \\|\n  |\n){0,40}",
+        value in "([-a-z0-9:/@=,;.%_é ]|none|sha256:|s3://|20261124-3f9a1c2b7d10){0,8}",
+        values in values(),
+    ) {
+        let inspected = inspect("app.yaml", text.as_bytes());
+        let known = ["churn".to_owned()].into_iter().collect();
+        for fault in &inspected.faults {
+            prop_assert!(fault.among(&known).is_none_or(|told| told.help.is_some()));
+            let _ = (fault.concerning("churn", &|_| false), fault.hides_a_digest(), fault.mentions("churn"));
+        }
+        for field in Field::ALL {
+            let marked = format!("a: {} # {{\"slipway\": \"m:{field}\"}}\n", serde_json::to_string(&value).unwrap());
+            for refusal in unfit("app.yaml", marked.as_bytes(), &values) {
+                prop_assert!(refusal.diagnostic().help.is_some());
+            }
+        }
+    }
+
+    #[test]
     fn no_bytes_make_an_edit_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..64), values in values()) {
         bytes.extend_from_slice(b"\na: b # {\"slipway\": \"m:uri\"}\n");
         let _ = set("app.yaml", &bytes, "m", &values);
+        let _ = inspect("app.yaml", &bytes);
     }
 }

@@ -25,11 +25,11 @@ fn refusal_to_write(new: &str, line: &str) -> String {
 fn malformed_markers() {
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:digest\""), @"
     app.yaml:1:6: this marker cannot be read, it is not JSON: EOF while parsing an object
-      help: write `# {\"slipway\": \"MODEL:FIELD\"}` and nothing after it
+      help: write `# {\"slipway\": \"fashion:digest\"}` and nothing after it
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:digest\"} note"), @"
     app.yaml:1:6: this marker cannot be read, it is not JSON: trailing characters
-      help: write `# {\"slipway\": \"MODEL:FIELD\"}` and nothing after it
+      help: write `# {\"slipway\": \"fashion:digest\"}` and nothing after it
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": [1]}"), @"
     app.yaml:1:6: this marker cannot be read, its value is `[1]`, not a text
@@ -37,15 +37,15 @@ fn malformed_markers() {
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion\"}"), @"
     app.yaml:1:6: this marker cannot be read, `fashion` holds no `:`
-      help: write `# {\"slipway\": \"MODEL:FIELD\"}` and nothing after it
+      help: write `# {\"slipway\": \"fashion:FIELD\"}` with `uri`, `digest`, `version` or `run` for `FIELD` and nothing after it
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"Fashion:digest\"}"), @"
     app.yaml:1:6: this marker cannot be read, `Fashion` is no model name: lower-case letters, digits and inner `-`, at most 63
-      help: write `# {\"slipway\": \"MODEL:FIELD\"}` and nothing after it
+      help: write `# {\"slipway\": \"fashion:digest\"}` and nothing after it
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"a:run\", \"slipway\": \"b:run\"}"), @"
     app.yaml:1:6: this marker cannot be read, it is not JSON: duplicate field `slipway`
-      help: write `# {\"slipway\": \"MODEL:FIELD\"}` and nothing after it
+      help: write `# {\"slipway\": \"a:run\"}` and nothing after it
     ");
 }
 
@@ -53,15 +53,15 @@ fn malformed_markers() {
 fn markers_of_a_part_of_a_value() {
     insta::assert_snapshot!(refusal("env: MODEL=none # {\"slipway\": \"fashion:uri\"}\n"), @r#"
     app.yaml:1:6: `MODEL=none` holds more than the uri that this marker is for, and the rest would be lost
-      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "MODEL="}`, or give the uri a scalar of its own
+      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "MODEL="}`, or write `none` for the value if nothing does
     "#);
     insta::assert_snapshot!(refusal("image: repo:none # {\"slipway\": \"fashion:version\"}\n"), @r#"
     app.yaml:1:8: `repo:none` holds more than the version that this marker is for, and the rest would be lost
-      help: say what stays: `# {"slipway": "fashion:version", "prefix": "repo:"}`, or give the version a scalar of its own
+      help: say what stays: `# {"slipway": "fashion:version", "prefix": "repo:"}`, or write `none` for the value if nothing does
     "#);
     insta::assert_snapshot!(refusal("a: '{\"uri\": \"none\"}' # {\"slipway\": \"fashion:uri\"}\n"), @r##"
     app.yaml:1:4: `{"uri": "none"}` holds more than the uri that this marker is for, and the rest would be lost
-      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "{\"uri\": \"", "suffix": "\"}"}`, or give the uri a scalar of its own
+      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "{\"uri\": \"", "suffix": "\"}"}`, or write `none` for the value if nothing does
     "##);
     insta::assert_snapshot!(refusal("a: none # {\"slipway\": \"fashion:uri\", \"prefix\": \"MODEL=\"}\n"), @"
     app.yaml:1:4: this marker is for a value that begins with `MODEL=`, came `none`
@@ -69,11 +69,11 @@ fn markers_of_a_part_of_a_value() {
     ");
     insta::assert_snapshot!(refusal("a: MODEL=none;X=none # {\"slipway\": \"fashion:uri\", \"prefix\": \"MODEL=\"}\n"), @r#"
     app.yaml:1:4: `MODEL=none;X=none` holds more than the uri that this marker is for, and the rest would be lost
-      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "MODEL=", "suffix": ";X=none"}`, or give the uri a scalar of its own
+      help: say what stays: `# {"slipway": "fashion:uri", "prefix": "MODEL=", "suffix": ";X=none"}`, or write `none` for the value if nothing does
     "#);
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:uri\", \"prefix\": 1}\n"), @r#"
     app.yaml:1:6: this marker cannot be read, its `prefix` is `1`, not a text
-      help: write `# {"slipway": "MODEL:FIELD"}` and nothing after it
+      help: write `# {"slipway": "fashion:uri"}` and nothing after it
     "#);
     // It is refused to whoever writes there, and to nobody else who reads the file.
     let listed = markers("app.yaml", b"a: MODEL=none # {\"slipway\": \"fashion:uri\"}\n").unwrap();
@@ -84,7 +84,7 @@ fn markers_of_a_part_of_a_value() {
 fn unknown_fields() {
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"other:tag\"}"), @"
     app.yaml:1:6: unknown field `tag`, expected one of `uri`, `digest`, `version`, `run`
-      help: name one of these fields after the `:` of the marker
+      help: write `# {\"slipway\": \"other:FIELD\"}` with `uri`, `digest`, `version` or `run` for `FIELD` and nothing after it
     ");
 }
 
@@ -136,15 +136,15 @@ fn markers_next_to_collections() {
 fn aliases_and_anchors_that_are_aliased() {
     insta::assert_snapshot!(refusal("a: &a x\nb: *a # {\"slipway\": \"fashion:digest\"}\n"), @"
     app.yaml:2:4: this value is an alias of a value elsewhere
-      help: write the value out here, or edit the place of its anchor once nothing else uses it
+      help: write the value out here: a promotion changes marked places alone
     ");
     insta::assert_snapshot!(refusal("a: &a x # {\"slipway\": \"fashion:digest\"}\nb: *a\n"), @"
     app.yaml:1:7: this value is used elsewhere through an alias and would change there too
-      help: write the value out where the alias is, or change it for all with `--anchored`
+      help: write the value out where the alias is, and mark it there: a promotion changes marked places alone
     ");
     insta::assert_snapshot!(refusal("a: &a\n  b: x # {\"slipway\": \"fashion:digest\"}\nc: {<<: *a}\n"), @"
     app.yaml:2:6: this value is used elsewhere through an alias and would change there too
-      help: write the value out where the alias is, or change it for all with `--anchored`
+      help: write the value out where the alias is, and mark it there: a promotion changes marked places alone
     ");
 }
 
@@ -191,8 +191,8 @@ fn changes_of_type() {
       help: put the old value into quotes if a text is meant
     ");
     insta::assert_snapshot!(refusal_to_write("abc", "a: yes"), @"
-    app.yaml:1:4: this value is a truth value without quotes, and the new digest `abc` is not one to every reader
-      help: put the old value into quotes if a text is meant
+    app.yaml:1:4: `yes` is a truth value to readers of YAML 1.1 and a text to all others, and the new digest `abc` is not
+      help: write `yes`, `no`, `on` or `off`, or make the old value `true` or `false`, or put it into quotes, by hand
     ");
     insta::assert_snapshot!(refusal_to_write("abc", "a: ="), @"
     app.yaml:1:4: this value is a word with a meaning of its own without quotes, and the new digest `abc` is not one to every reader
@@ -222,8 +222,8 @@ fn files_that_are_no_yaml() {
       help: correct the file first; nothing was changed
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:digest\"}\n\tb: y\n"), @"
-    app.yaml:1:6: invalid YAML: comment intercepting the multiline text
-      help: correct the file first; nothing was changed
+    app.yaml:2:1: invalid YAML: a tab stands in the indentation
+      help: indent with spaces: YAML takes no tabs there; nothing was changed
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:digest\"}\nb: \"\\q\"\n"), @"
     app.yaml:2:4: invalid YAML: while parsing a quoted scalar, found unknown escape character

@@ -78,17 +78,39 @@ fn a_path_is_printed_as_it_is_read() {
         "[\"key.with.dots\"].b",
         "m[\"slipway.dev/digest\"]",
         "a[name=\"x]y\"]",
+        "items[app.kubernetes.io/name=x].v",
+        "items[a.b=\"c d\"].v",
+        "items[\"a=b\"=\"c]\"].v",
+        "items[\"a]b\"=x].v",
+        "args[flag=--x=y]",
         "[0][1]",
     ] {
         assert_eq!(text.parse::<Path>().unwrap().to_string(), text);
     }
-    for text in ["", "a..b", "a.", "a[", "a[x]", "a[0", "a.[0]", "a[\"b]", "a[name=]", "a[0]b"] {
+    for text in [
+        "",
+        "a..b",
+        "a.",
+        "a[",
+        "a[x]",
+        "a[0",
+        "a.[0]",
+        "a[\"b]",
+        "a[name=]",
+        "a[0]b",
+        "a[n=x]y]",
+        "a[\"n\"=]",
+        "a[\"n\"=\"x]",
+    ] {
         assert!(text.parse::<Path>().is_err(), "{text}");
+    }
+    for (text, same) in [("a[\"b.c\"=x]", "a[b.c=x]"), ("a[\"b\"=\"x\"].c", "a[b=x].c")] {
+        assert_eq!(text.parse::<Path>().unwrap().to_string(), same);
     }
     let error: NotAPath = "a[x]".parse::<Path>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`a[x]` is not a path: expected `[0]`, `[name=server]` (with any key) or `[\"key\"]`, as in `spec.containers[name=server].image`"
+        "`a[x]` is not a path: expected `[0]`, `[name=server]` (with any key) or `[\"key\"]`, with quotes around what holds `]`, as in `spec.containers[name=server].image`"
     );
 }
 

@@ -1,0 +1,79 @@
+//! The marks of a file with the scalars that they stand next to.
+
+use slipway_yaml::{Comment, Tree};
+
+use super::edit::Wanted;
+use super::explicit::Place;
+use super::marker::{Asked, Mark, mark_of};
+use super::refusal::Refusal;
+use super::target::{Sharing, Target, Targets};
+use super::within::Around;
+
+/// A marker with the scalar it stands next to.
+pub(super) struct Marked<'tree> {
+    pub(super) mark: Mark,
+    /// What stands around the value in the scalar.
+    pub(super) around: Around,
+    pub(super) target: Target<'tree>,
+}
+
+/// A marker that cannot be followed.
+pub(super) struct Unfollowed<'tree> {
+    pub(super) comment: &'tree Comment,
+    /// What it asks for, if that can be read.
+    pub(super) mark: Option<Mark>,
+    pub(super) refusal: Refusal,
+}
+
+impl<'tree> Marked<'tree> {
+    /// What its scalar is to become. One that holds more than its marker says is refused: the rest would be lost. One that holds
+    /// the new value already loses nothing.
+    pub(super) fn wanted(self, file: &str, tree: &Tree, new: &str) -> Result<Wanted<'tree>, Refusal> {
+        let Self { mark, around, target } = self;
+        let at = tree.position(target.node.span.start);
+        let Some(value) = around.within(target.value) else {
+            return Err(Refusal::not_around(file, at, &around, target.value));
+        };
+        if new != value
+            && let Some(more) = around.more(mark.field, value)
+        {
+            return Err(Refusal::part_of_value(file, at, &mark, &more, target.value));
+        }
+        Ok(Wanted { new: around.around(new), place: Place::Mark(mark), target })
+    }
+}
+
+/// The wanted markers with the scalars they stand next to, if all of them can be followed.
+pub(super) fn marked<'tree>(
+    file: &'tree str,
+    tree: &'tree Tree,
+    sharing: Sharing,
+    is_wanted: impl Fn(&Mark) -> bool,
+) -> Result<Vec<Marked<'tree>>, Refusal> {
+    each_marked(file, tree, sharing, is_wanted).into_iter().collect::<Result<_, _>>().map_err(|one| one.refusal)
+}
+
+/// Each wanted marker, and each that cannot be read, in the order of the file.
+pub(super) fn each_marked<'tree>(
+    file: &'tree str,
+    tree: &'tree Tree,
+    sharing: Sharing,
+    is_wanted: impl Fn(&Mark) -> bool,
+) -> Vec<Result<Marked<'tree>, Unfollowed<'tree>>> {
+    let targets = Targets::of(file, tree, sharing);
+    let follow = |comment: &'tree Comment| {
+        let unfollowed = |mark, refusal| Unfollowed { comment, mark, refusal };
+        match mark_of(comment)? {
+            Err(bad) => {
+                let at = tree.position(comment.span.start);
+                Some(Err(unfollowed(None, Refusal::bad_marker(file, at, comment, &bad))))
+            }
+            Ok(Asked { mark, .. }) if !is_wanted(&mark) => None,
+            Ok(Asked { mark, around }) => Some(match targets.beside(comment) {
+                Ok(target) => Ok(Marked { mark, around, target }),
+                Err(refusal) => Err(unfollowed(Some(mark), refusal)),
+            }),
+        }
+    };
+    tree.comments().iter().filter_map(follow).collect()
+}

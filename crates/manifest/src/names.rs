@@ -1,0 +1,104 @@
+//! Which names of models are slips of one another: `chrun` of `churn`, and not `churn-us` of `churn-eu`.
+
+/// The longest name that is compared, in bytes: names of models have 63 characters at most.
+const LONGEST: usize = 160;
+/// Letters that only one of two names holds: two slips in each of two long parts change eight.
+const MOST_OTHER_LETTERS: u32 = 8;
+
+/// Letters that look like others in many fonts, each with what it is taken for.
+const ALIKE: [(&str, &str); 4] = [("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l")];
+
+/// Whether a name is likely to be `known` with a slip in it. Names of a family, which differ in numbers or in short parts, are
+/// names of their own: `churn-1` and `churn-2`, `churn-eu` and `churn-us`. A name is no slip of itself.
+pub fn is_slip_of(name: &str, known: &str) -> bool {
+    if name == known || name.len() > LONGEST || known.len() > LONGEST || are_far(name, known) {
+        return false;
+    }
+    let (name, known) = (spelt(name), spelt(known));
+    if name == known || bare(&name) == bare(&known) || alike(&name) == alike(&known) {
+        return true;
+    }
+    if digits(&name) != digits(&known) {
+        return false;
+    }
+    let (parts, known_parts): (Vec<&str>, Vec<&str>) = (name.split('-').collect(), known.split('-').collect());
+    if parts.len() != known_parts.len() {
+        return is_close(&bare(&name), &bare(&known));
+    }
+    parts.iter().zip(&known_parts).all(|(part, known)| part == known || is_close(part, known))
+}
+
+/// Whether two names hold so many other letters that no slip makes one of the other. Most names are told apart by that, at
+/// little cost.
+fn are_far(name: &str, known: &str) -> bool {
+    let letters = |text: &str| {
+        let letters = text.bytes().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase() - b'a');
+        letters.fold(0_u32, |set, letter| set | 1 << letter)
+    };
+    (letters(name) ^ letters(known)).count_ones() > MOST_OTHER_LETTERS
+}
+
+/// Lower case, with one sign between parts.
+fn spelt(name: &str) -> String {
+    name.to_lowercase().replace(['_', '.', ' '], "-")
+}
+
+fn bare(name: &str) -> String {
+    name.replace('-', "")
+}
+
+fn alike(name: &str) -> String {
+    ALIKE.iter().fold(name.to_owned(), |name, (pair, letter)| name.replace(pair, letter))
+}
+
+fn digits(name: &str) -> String {
+    name.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// Whether a word is another with one slip, or with two if it is long. Short words are too near to one another to tell.
+fn is_close(word: &str, known: &str) -> bool {
+    let allowed = match word.chars().count().min(known.chars().count()) {
+        0..=3 => 0,
+        4..=7 => 1,
+        _ => 2,
+    };
+    allowed > 0 && strsim::osa_distance(word, known) <= allowed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_told_from_names_of_a_family() {
+        for (slip, known) in [
+            ("chrun", "churn"),
+            ("chum", "churn"),
+            ("churns", "churn"),
+            ("Churn", "churn"),
+            ("churn_model", "churn-model"),
+            ("churnmodel", "churn-model"),
+            ("chrun-v2", "churn-v2"),
+            ("recomender-eu", "recommender-eu"),
+            ("f00d-risk", "food-risk"),
+            ("сhurn", "churn"),
+        ] {
+            assert!(is_slip_of(slip, known), "{slip} {known}");
+        }
+        for (name, other) in [
+            ("churn", "churn"),
+            ("churn-1", "churn-2"),
+            ("churn", "churn2"),
+            ("churn-eu", "churn-us"),
+            ("churn", "churn-eu"),
+            ("fraud-a", "fraud-b"),
+            ("digits", "churn"),
+            ("a", "b"),
+            ("eta", "beta"),
+            ("", "churn"),
+        ] {
+            assert!(!is_slip_of(name, other), "{name} {other}");
+        }
+        assert!(!is_slip_of(&"a".repeat(1 << 20), "churn"));
+    }
+}

@@ -1,0 +1,177 @@
+//! The words of a line, and the signs between them.
+
+use super::mention::WORD;
+
+/// Quotes as people and their programs write them.
+const QUOTES: [char; 18] =
+    ['"', '\'', '`', '“', '”', '„', '‟', '‘', '’', '‚', '«', '»', '‹', '›', '＂', '＇', '′', '″'];
+/// Colons and their like, equals signs, arrows.
+const JOINTS: [char; 12] = [':', '：', '﹕', '꞉', '∶', '=', '＝', '>', '→', '⇒', '⟶', '➔'];
+const BRACES: [char; 4] = ['{', '}', '｛', '｝'];
+/// Ends of names of files, which are mentioned in prose.
+const FILES: [&str; 5] = [".yaml", ".yml", ".md", ".html", ".json"];
+/// What is looked at of a text: no person writes more behind a value.
+const MOST_CHARACTERS: usize = 1_000;
+const MOST_WORDS: usize = 64;
+/// The longest word that can mean something: a name of a model has 63 letters at most.
+const LONGEST_WORD: usize = 80;
+
+/// A word in lower case.
+pub(super) struct Word {
+    pub(super) text: String,
+    /// Its first character and the one behind its last, among those of the text.
+    from: usize,
+    to: usize,
+}
+
+/// The words of a text.
+pub(super) struct Words {
+    characters: Vec<char>,
+    words: Vec<Word>,
+}
+
+impl Words {
+    /// The words of a text's beginning: letters, digits and `-_` within. Addresses and names of files are none.
+    pub(super) fn of(text: &str) -> Self {
+        let characters: Vec<char> = without_addresses(text).chars().take(MOST_CHARACTERS).collect();
+        let is_letter = |at: usize| characters.get(at).is_some_and(|c| c.is_alphanumeric());
+        let is_within = |at: usize| match characters[at] {
+            '-' | '_' => true,
+            // An apostrophe is no quote.
+            '\'' | '’' => at > 0 && is_letter(at - 1) && is_letter(at + 1),
+            c => c.is_alphanumeric(),
+        };
+        let mut words = Vec::new();
+        let mut at = 0;
+        while at < characters.len() && words.len() < MOST_WORDS {
+            let from = at;
+            while at < characters.len() && is_within(at) {
+                at += 1;
+            }
+            words.extend(Word::within(&characters, from, at));
+            at += 1;
+        }
+        let mut words = Self { characters, words };
+        words.part_product();
+        words
+    }
+
+    /// Takes the product's name out of the word that holds it: `slipway-churn` is two words.
+    fn part_product(&mut self) {
+        let Some(index) = self.words.iter().position(|word| word.text.contains(WORD)) else { return };
+        let Word { text, from, to } = &self.words[index];
+        let (from, to) = (*from, *to);
+        let rest = text.replacen(WORD, " ", 1);
+        let parts = rest.split([' ', '-', '_']).filter(|part| part.starts_with(char::is_alphanumeric));
+        let parts: Vec<Word> = parts.map(|part| Word { text: part.to_owned(), from: to, to }).collect();
+        self.words[index] = Word { text: WORD.to_owned(), from, to };
+        self.words.splice(index + 1..index + 1, parts);
+    }
+
+    /// Which word is the product's name, and whether it is spelt so.
+    pub(super) fn product(&self) -> Option<(usize, bool)> {
+        let exact = self.words.iter().position(|word| word.text == WORD).map(|index| (index, true));
+        let is_slip = |word: &Word| strsim::osa_distance(&word.text, WORD) == 1;
+        exact.or_else(|| self.words.iter().position(is_slip).map(|index| (index, false)))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    pub(super) fn get(&self, index: usize) -> &Word {
+        &self.words[index]
+    }
+
+    pub(super) fn text(&self, index: usize) -> String {
+        self.words[index].text.clone()
+    }
+
+    /// All words but one.
+    pub(super) fn all_but(&self, index: usize) -> Vec<String> {
+        let others = self.words.iter().enumerate().filter(|(at, _)| *at != index);
+        others.map(|(_, word)| word.text.clone()).collect()
+    }
+
+    /// Whether the text begins with one brace; with two it is a template.
+    pub(super) fn text_begins_with_brace(&self) -> bool {
+        let mut begins = self.characters.iter().skip_while(|c| c.is_whitespace());
+        let opens = begins.next().is_some_and(|c| BRACES.contains(c) || *c == '[');
+        opens && begins.next() != Some(&'{')
+    }
+
+    /// What stands between a word and the next one.
+    fn behind(&self, index: usize) -> &[char] {
+        let to = self.words.get(index + 1).map_or(self.characters.len(), |next| next.from);
+        self.characters.get(self.words[index].to..to).unwrap_or_default()
+    }
+
+    fn before(&self, index: usize) -> &[char] {
+        let from = index.checked_sub(1).map_or(0, |before| self.words[before].to);
+        self.characters.get(from..self.words[index].from).unwrap_or_default()
+    }
+
+    /// Whether a sign of marks stands right beside a word.
+    pub(super) fn is_attached(&self, index: usize) -> bool {
+        let is_sign = |c: &char| QUOTES.contains(c) || JOINTS.contains(c) || BRACES.contains(c);
+        let opens = |c: &char| QUOTES.contains(c) || BRACES.contains(c);
+        self.behind(index).iter().any(is_sign) || self.before(index).iter().any(opens)
+    }
+
+    /// Whether a colon or its like stands behind a word.
+    pub(super) fn is_joined(&self, index: usize) -> bool {
+        self.behind(index).iter().any(|c| JOINTS.contains(c))
+    }
+
+    /// Whether a colon or its like, and no space, stands between two words that follow one another.
+    pub(super) fn are_joined(&self, one: usize, other: usize) -> bool {
+        self.touch(one, other) && self.is_joined(one)
+    }
+
+    /// Whether two words follow one another with nothing but spaces between them.
+    pub(super) fn are_spaced(&self, one: usize, other: usize) -> bool {
+        other == one + 1 && self.behind(one).iter().all(|c| c.is_whitespace())
+    }
+
+    /// Whether two words that follow one another have no space between them.
+    pub(super) fn touch(&self, one: usize, other: usize) -> bool {
+        other == one + 1 && !self.behind(one).iter().any(|c| c.is_whitespace())
+    }
+
+    /// Whether nothing but a dot stands before a word.
+    pub(super) fn follows_dot(&self, index: usize) -> bool {
+        self.before(index) == ['.']
+    }
+
+    /// Whether a word is the name of an image, with a tag that begins with a digit: `slipway:1.2`.
+    pub(super) fn is_image_tag(&self, index: usize) -> bool {
+        let next = self.words.get(index + 1);
+        self.behind(index) == [':'] && next.is_some_and(|next| next.text.starts_with(|c: char| c.is_ascii_digit()))
+    }
+}
+
+impl Word {
+    /// The word between two characters, without what joins words at its ends.
+    fn within(characters: &[char], from: usize, to: usize) -> Option<Self> {
+        let is_joint = |at: &usize| matches!(characters[*at], '-' | '_');
+        let from = (from..to).find(|at| !is_joint(at))?;
+        let to = (from..to).rev().find(|at| !is_joint(at))? + 1;
+        let text: String = characters[from..to].iter().flat_map(|c| c.to_lowercase()).collect();
+        (to - from <= LONGEST_WORD).then_some(Self { text, from, to })
+    }
+}
+
+/// A text without addresses (`https://slipway.dev/docs`) and names of files.
+fn without_addresses(text: &str) -> String {
+    let end = text.char_indices().nth(MOST_CHARACTERS).map_or(text.len(), |(end, _)| end);
+    let text = &text[..end];
+    let is_left_out = |word: &str| {
+        let lower = word.to_lowercase();
+        let scheme = lower.split_once("://").map(|(scheme, _)| scheme);
+        let name = lower.trim_matches(|c: char| !c.is_alphanumeric());
+        let is_file = name.contains(WORD) && !name.contains(JOINTS) && FILES.iter().any(|end| name.ends_with(end));
+        scheme.is_some_and(|scheme| !scheme.contains(WORD)) || is_file
+    };
+    let words = text.split_inclusive(char::is_whitespace);
+    words.map(|word| if is_left_out(word.trim()) { " " } else { word }).collect()
+}
