@@ -84,7 +84,9 @@ fn for_number(written: &str, expected: &str, is_quoted: bool) -> Option<String> 
     let meant = number_meant(written.trim(), is_whole).filter(|number| is_quoted || number != written);
     let is_number = written.trim().parse::<f64>().is_ok();
     match meant {
-        Some(number) => Some(format!("write `{number}`, without quotes")),
+        Some(number) if is_quoted => Some(format!("write `{number}`, without quotes")),
+        Some(number) => Some(format!("write `{number}`")),
+        None if written.ends_with('%') => Some("write a number without `%`".to_owned()),
         None if is_number && written.contains('.') => Some("write a whole number".to_owned()),
         None => is_number.then(|| "write a number in that range".to_owned()),
     }

@@ -238,7 +238,14 @@ fn meant<'tree>(link: &Link<'tree>, came: &Came) -> (&'static str, Link<'tree>) 
 }
 
 fn mismatch(file: &str, tree: &Tree, relation: &str, link: &Link<'_>, expected: &str, came: &Came) -> Diagnostic {
-    let message = format!("expected {expected} {relation} {}, came {}", named(&link.path), came.words());
+    let came_words = match (link.place.node.scalar(), came) {
+        // The file's own spelling: `1e3`, not the thousand that it stands for.
+        (Some(written), Came::Scalar { words, text }) if is_same_value(link.place.node, text) => {
+            words.replace(&format!("`{text}`"), &format!("`{written}`"))
+        }
+        _ => came.words().to_owned(),
+    };
+    let message = format!("expected {expected} {relation} {}, came {came_words}", named(&link.path));
     let diagnostic = Diagnostic::new(file, message).at(tree.position_at(link.place));
     let key = match link.path.segments().last() {
         Some(Segment::Key(key)) => Some(key.as_str()),
