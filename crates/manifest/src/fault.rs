@@ -72,11 +72,12 @@ impl MarkFault {
         let named = named.or_else(|| known.iter().map(String::as_str).find(|model| line.mention.names(model)));
         match named {
             Some(model) => (line.is_sure || line.is_sure_of_a_model).then(|| self.told(line, Some(model))),
-            None => line.is_sure.then(|| {
+            None if line.is_sure => {
                 let meant = by_form.and_then(|name| known.iter().find(|known| is_slip_of(name, known)));
                 let meant = meant.map(String::as_str).or(by_form.filter(|model| is_model_name(model)));
-                self.told(line, meant)
-            }),
+                Some(self.told(line, meant))
+            }
+            None => known.iter().find(|model| line.is_misspelt_prose(model)).map(|model| self.told(line, Some(model))),
         }
     }
 
@@ -131,18 +132,25 @@ impl Line {
         if self.mention.names(model) {
             return self.is_sure || self.is_sure_of_a_model;
         }
-        self.is_sure
-            && match &self.mention.model {
-                Some(named) => !is_known(named) && is_slip_of(named, model),
-                None => !self.mention.words.iter().any(|word| is_known(word)),
-            }
+        let names_another = || self.mention.words.iter().any(|word| is_known(word));
+        match &self.mention.model {
+            Some(named) => self.is_sure && !is_known(named) && is_slip_of(named, model),
+            None if self.is_sure => !names_another(),
+            None => self.is_misspelt_prose(model) && !names_another(),
+        }
+    }
+
+    /// Whether it is prose with a sign of marks behind a value, and one of its words is nearly a model's name.
+    fn is_misspelt_prose(&self, model: &str) -> bool {
+        let is_prose = !self.is_sure && self.is_sure_of_a_model && self.mention.manner == Manner::Prose;
+        is_prose && self.mention.has_signs && self.mention.misspells(model)
     }
 
     /// The field that it names, or else the one that the key of its value is called by.
     fn field(&self) -> Option<Field> {
         let key = self.key.as_deref().unwrap_or_default();
         let called = || Field::ALL.into_iter().find(|field| key.ends_with(field.as_str()));
-        self.mention.field.or_else(called).or_else(|| key.ends_with("tag").then_some(Field::Version))
+        self.mention.only_field().or_else(called).or_else(|| key.ends_with("tag").then_some(Field::Version))
     }
 }
 

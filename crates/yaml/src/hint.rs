@@ -71,7 +71,7 @@ fn for_scalar(node: &Node, written: &str, expected: &str) -> Option<String> {
         "`true` or `false`" => truth_of(written).map(|truth| format!("write `{truth}`, without quotes")),
         "a list" => Some(format!("write a list: `[{written}]`")),
         "a mapping" => Some("write keys with their values beneath it".to_owned()),
-        _ if is_number(expected) => Some(for_number(written, expected, node.is_quoted())),
+        _ if is_number(expected) => for_number(written, expected, node.is_quoted()),
         _ => None,
     }
 }
@@ -84,13 +84,16 @@ fn truth_of(written: &str) -> Option<bool> {
     }
 }
 
-fn for_number(written: &str, expected: &str, is_quoted: bool) -> String {
+fn for_number(written: &str, expected: &str, is_quoted: bool) -> Option<String> {
     let is_whole = expected.starts_with("a whole number");
-    match number_meant(written.trim(), is_whole).filter(|number| is_quoted || number != written) {
-        Some(number) => format!("write `{number}`, without quotes"),
-        None if written.contains('.') && written.trim().parse::<f64>().is_ok() => "write a whole number".to_owned(),
-        None if written.trim().parse::<f64>().is_ok() => "write a number in that range".to_owned(),
-        None => "write a number in digits".to_owned(),
+    let meant = number_meant(written.trim(), is_whole).filter(|number| is_quoted || number != written);
+    let is_number = written.trim().parse::<f64>().is_ok();
+    match meant {
+        Some(number) if is_quoted => Some(format!("write `{number}`, without quotes")),
+        Some(number) => Some(format!("write `{number}`")),
+        None if written.ends_with('%') => Some("write a number without `%`".to_owned()),
+        None if is_number && written.contains('.') => Some("write a whole number".to_owned()),
+        None => is_number.then(|| "write a number in that range".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a text that names Slipway seems to ask for, however it is written: which model, and which of its values.
 
 use crate::field::Field;
+use crate::names::is_slip_of;
 
 use super::words::{Word, Words};
 
@@ -32,6 +33,8 @@ pub(crate) struct Mention {
     /// The field that it names.
     pub(crate) field: Option<Field>,
     pub(crate) manner: Manner,
+    /// Whether it holds a sign of marks: a quote, a brace, a colon, an equals sign.
+    pub(crate) has_signs: bool,
     /// Whether `MODEL:FIELD` comes right behind the product's name and a colon.
     pub(crate) is_strict: bool,
     /// Whether nothing but spaces joins model and field, as two words of a sentence.
@@ -78,13 +81,26 @@ impl Mention {
             None if manner == Manner::Written => lone_names(&words, product, is_braced),
             None => (None, None),
         };
-        Some(Self { words: words.all_but(product), model, field, manner, is_strict, is_loose })
+        let has_signs = words.has_signs() && !is_foreign;
+        Some(Self { words: words.all_but(product), model, field, manner, has_signs, is_strict, is_loose })
     }
 
     /// Of a mark of which nothing can be read.
     pub(crate) fn of_nobody() -> Self {
         let (words, manner) = (Vec::new(), Manner::Written);
-        Self { words, model: None, field: None, manner, is_strict: false, is_loose: false }
+        Self { words, model: None, field: None, manner, has_signs: true, is_strict: false, is_loose: false }
+    }
+
+    /// The field that it names by its form, or else the only one among its words.
+    pub(crate) fn only_field(&self) -> Option<Field> {
+        let mut fields = self.words.iter().filter_map(|word| Field::named(word));
+        let only = fields.next().filter(|_| fields.next().is_none());
+        self.field.or(only)
+    }
+
+    /// Whether a misspelt name is among its words.
+    pub(crate) fn misspells(&self, model: &str) -> bool {
+        self.words.iter().any(|word| is_slip_of(word, model))
     }
 
     /// Whether a name is among its words, written as one or as two.

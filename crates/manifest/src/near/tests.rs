@@ -97,6 +97,9 @@ fn a_near_miss_of_a_misspelt_model_stops_that_model() {
         assert!(stops(&text, "churn"), "{comment}");
         assert!(told(&text, &["churn"])[0].contains("`# {\"slipway\": \"churn:uri\"}`"), "{comment}");
     }
+    let prose = "uri: none # managed by slipway: the chrun model\n";
+    assert!(stops(prose, "churn") && told(prose, &["churn"])[0].contains("`# {\"slipway\": \"churn:uri\"}`"));
+    assert!(!stops("uri: none # managed by slipway, the chrun model\n", "churn"), "without a sign it is prose");
     let inspected = inspect("app.yaml", b"uri: none # {'slipway': 'chrun:uri'}\n");
     let is_chrun = |name: &str| name == "chrun";
     assert!(inspected.faults[0].concerning("churn", &is_chrun).is_none(), "a model of that name is known");

@@ -111,9 +111,13 @@ impl Words {
         self.characters.get(from..self.words[index].from).unwrap_or_default()
     }
 
+    /// Whether a sign of marks stands anywhere between words.
+    pub(super) fn has_signs(&self) -> bool {
+        !self.words.is_empty() && (self.before(0).iter().any(is_sign) || (0..self.len()).any(|at| self.is_attached(at)))
+    }
+
     /// Whether a sign of marks stands right beside a word.
     pub(super) fn is_attached(&self, index: usize) -> bool {
-        let is_sign = |c: &char| QUOTES.contains(c) || JOINTS.contains(c) || BRACES.contains(c);
         let opens = |c: &char| QUOTES.contains(c) || BRACES.contains(c);
         self.behind(index).iter().any(is_sign) || self.before(index).iter().any(opens)
     }
@@ -148,6 +152,10 @@ impl Words {
         let next = self.words.get(index + 1);
         self.behind(index) == [':'] && next.is_some_and(|next| next.text.starts_with(|c: char| c.is_ascii_digit()))
     }
+}
+
+fn is_sign(c: &char) -> bool {
+    QUOTES.contains(c) || JOINTS.contains(c) || BRACES.contains(c)
 }
 
 impl Word {
