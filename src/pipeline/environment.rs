@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::branch_writer::BranchWriter;
 use super::marks::{Marked, Marks};
 use super::request::Requests;
-use super::{Pipeline, StepError, blocking};
+use super::{Pipeline, StepError, blocking, texts};
 use slipway_domain::{CommitSha, CommitWords, Named, Retry, Rules, Run, SourceName};
 use slipway_git::Mirror;
 
@@ -142,6 +142,15 @@ impl Pipeline {
     ) -> Result<Vec<(String, Named)>, StepError> {
         let (mirror, marks, commit) = (environment.mirror().clone(), environment.marks().clone(), commit.clone());
         blocking(move || named_in(&mirror, &marks, &commit)).await?
+    }
+}
+
+/// What an environment names of a run's model, if that is an artifact or nothing. No candidate is compared with anything else, and
+/// none takes its place.
+pub(super) fn readable(run: &Run, named: Named) -> Result<Named, StepError> {
+    match named {
+        Named::Unclear(reason) => Err(StepError::Environment { reason: texts::unreadable(run, &reason) }),
+        named => Ok(named),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork, SampleRequest};
 use tokio_util::sync::CancellationToken;
 
+use super::environment::readable;
 use super::train::{SOURCE, read_output};
 use super::{Pipeline, StepError, texts};
 use slipway_artifacts::ArtifactError;
@@ -45,7 +46,7 @@ impl Pipeline {
     ) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
-        let named = self.named_now(run).await?;
+        let named = readable(run, self.named_now(run).await?)?;
         let artifact = artifact_of(run)?;
         if named.artifact() == Some(&artifact) {
             run.champion = Some(artifact);

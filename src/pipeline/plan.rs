@@ -1,5 +1,6 @@
 //! First step: the specification, its policy and its files are read and checked before anything costs time.
 
+use super::environment::readable;
 use super::examine;
 use super::files::Revision;
 use super::marks::refusal_of;
@@ -7,7 +8,7 @@ use super::promote::held_up;
 use super::source::{self, ModelFiles};
 use super::{Environment, Pipeline, StepError, blocking, texts};
 use slipway_contract::{Digest, Model};
-use slipway_domain::{CommitSha, Diagnostic, Run, RunEvent, version_of};
+use slipway_domain::{CommitSha, Diagnostic, Retry, Run, RunEvent, version_of};
 use slipway_git::GitError;
 use slipway_manifest::Values;
 
@@ -90,7 +91,14 @@ impl Pipeline {
     /// promoted. An environment that cannot be reached now is no reason to wait: it is read again before it is written.
     async fn check_environment(&self, run: &Run) -> Result<(), StepError> {
         let environment = self.environment(run)?;
-        let Ok(Ok(tip)) = self.remotes.fetch(environment.mirror()).await else { return Ok(()) };
+        let tip = match self.remotes.fetch(environment.mirror()).await {
+            Ok(Ok(tip)) => tip,
+            // Its branch is missing, or its login is wrong: training would be for nothing.
+            Ok(Err(error)) if error.retry() == Retry::Never => {
+                return Err(StepError::Environment { reason: error.to_string() });
+            }
+            Ok(Err(_)) | Err(_) => return Ok(()),
+        };
         match self.rehearse(run, tip).await {
             Err(error @ StepError::Environment { .. }) => Err(error),
             Ok(()) | Err(_) => Ok(()),
@@ -109,8 +117,12 @@ impl Pipeline {
             version: version_of(run.created_at, &artifact),
             run: run.id.to_string(),
         };
-        let rehearsed = tip.clone();
-        blocking(move || marks.rehearse(&(&mirror, &rehearsed), &model, &values)).await?.map_err(held_up)?;
+        let at = tip.clone();
+        let named = blocking(move || {
+            marks.rehearse(&(&mirror, &at), &model, &values)?;
+            Ok::<_, StepError>(marks.find(&(&mirror, &at), &model)?.named)
+        });
+        readable(run, named.await?.map_err(held_up)?)?;
         self.check_close_names(run, environment, tip).await
     }
 

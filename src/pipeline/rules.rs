@@ -6,7 +6,7 @@ use super::evaluate::artifact_of;
 use super::promote::{has_moved, held_up};
 use super::step::Step;
 use super::{Pipeline, SteerError, StepError, texts};
-use slipway_domain::{Candidate, Holdback, Named, PromotionRequest, Rule, Run, RunEvent, RunState, Upstream};
+use slipway_domain::{Candidate, Holdback, Named, PromotionRequest, Retry, Rule, Run, RunEvent, RunState, Upstream};
 use slipway_store::StoreError;
 
 /// How long a run that waits is left alone at most: people and other servers wake it, and if that is missed it looks
@@ -161,9 +161,13 @@ impl Pipeline {
         Ok(hold_back(run, open.into_iter().collect(), Timestamp::now() + REQUEST_LOOK))
     }
 
-    /// What a run's environment names of its model now.
+    /// What a run's environment names of its model now. An environment that no other attempt would reach has to be mended.
     pub(super) async fn named_now(&self, run: &Run) -> Result<Named, StepError> {
-        Ok(self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up)?.named)
+        match self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up) {
+            Ok(marked) => Ok(marked.named),
+            Err(StepError::Again { retry: Retry::Never, reason }) => Err(StepError::Environment { reason }),
+            Err(error) => Err(error),
+        }
     }
 
     /// Has runs that wait for something looked at again.

@@ -214,8 +214,10 @@ pub(super) fn first_mistake(file: &ModelFile) -> Option<String> {
 /// `null` are names.
 pub(super) fn name_in(file: &ModelFile) -> Option<String> {
     let text = file.text.as_deref().unwrap_or_default();
-    let place: slipway_yaml::Path = "metadata.name".parse().unwrap_or_default();
-    let texts = slipway_yaml::Tree::parse(&file.path, text).ok().and_then(|tree| tree.texts(&place));
+    let tree = slipway_yaml::Tree::parse(&file.path, text).ok()?;
+    let texts = |place: &str| tree.texts(&place.parse().ok()?);
+    // A list of names is no name.
+    let texts = texts("metadata.name").filter(|_| texts("metadata.name[0]").is_none());
     let name: slipway_contract::ModelName = texts?.first()?.parse().ok()?;
     Some(name.as_str().to_owned())
 }

@@ -53,6 +53,15 @@ pub(super) fn awaits(run: &Run, reason: &str) -> String {
     )
 }
 
+/// What the environment names cannot be read.
+pub(super) fn unreadable(run: &Run, reason: &str) -> String {
+    format!(
+        "what `{}` names of `{}` cannot be read: {reason}\n  help: put the digest of an artifact into the marked place, or `none` to \
+         begin anew",
+        run.environment, run.model
+    )
+}
+
 /// Its environment was mended.
 pub(super) fn mended(run: &Run) -> String {
     format!("`{}` was mended", run.environment)

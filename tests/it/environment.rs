@@ -173,6 +173,28 @@ async fn a_run_that_waits_for_its_environment_goes_on_by_itself_once_that_is_men
     bench.finish().await;
 }
 
+#[tokio::test]
+async fn a_run_waits_for_an_environment_whose_champion_cannot_be_read_before_anything_is_trained() {
+    let bench = Bench::start().await;
+    let clone = by_hand(&bench).await;
+    let file = "staging/inferenceservice.yaml";
+    let manifest = bench.world.environment.show("main", file).await.expect("a manifest");
+    let (old, new) = ("slipway.dev/digest: none", "slipway.dev/digest: v1");
+    assert!(manifest.contains(old), "{manifest}");
+    clone.write(file, manifest.replace(old, new)).expect("written");
+    clone.commit("A tag instead of a digest").await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let head = bench.push("a first model").await;
+    let run = bench.end_of(&head).await;
+    assert_eq!((text(&run, "state"), &run["awaits_environment"]), ("queued", &true.into()), "{run:#}");
+    assert!(text(&run, "reason").contains("`v1` is not a digest"), "{run:#}");
+    clone.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted");
+    assert!(clone.push("main").await.expect("pushed").success());
+    done(&bench, &["runs", "retry", text(&run, "id")]).await;
+    assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
+    bench.finish().await;
+}
+
 /// Marks the model `letters` in the environment, as a person would.
 async fn mark_letters(bench: &Bench) {
     let clone = WorkTree::clone(&bench.world.git.url("environment.git"), bench.world.folder.join("to-mend")).await;

@@ -122,8 +122,9 @@ pub(super) struct Listing {
     cursor: Option<String>,
 }
 
-/// Lists models, each with its newest run and what was promoted last. A model that stood on the served branch before the server
-/// did has had no run: its first is offered.
+/// Lists models, each with its newest run and what was promoted last.
+///
+/// A model that stood on the served branch before the server did has had no run: its first is offered.
 #[utoipa::path(
     get,
     path = "/models",
