@@ -3,6 +3,7 @@
 mod checking;
 mod closed;
 mod data;
+mod expecting;
 mod extending;
 mod fitting;
 mod judging;
