@@ -35,6 +35,7 @@ pub(super) const SQLITE: &[Version] = &[
     (13, "storage", include_str!("migrations/sqlite/0013_storage.sql")),
     (14, "scale", include_str!("migrations/sqlite/0014_scale.sql")),
     (15, "test sets", include_str!("migrations/sqlite/0015_test_sets.sql")),
+    (16, "test columns", include_str!("migrations/sqlite/0016_test_columns.sql")),
 ];
 
 pub(super) const POSTGRES: &[Version] = &[
@@ -52,6 +53,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (13, "storage", include_str!("migrations/postgres/0013_storage.sql")),
     (14, "scale", include_str!("migrations/postgres/0014_scale.sql")),
     (15, "test sets", include_str!("migrations/postgres/0015_test_sets.sql")),
+    (16, "test columns", include_str!("migrations/postgres/0016_test_columns.sql")),
 ];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.
