@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use slipway_contract::{
-    DevicePreference, EvaluationJob, EvaluationReport, Job, JobWork, Model, Progress, SampleRequest, TrainingJob,
+    DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress, SampleRequest,
+    TrainingJob,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -93,7 +94,10 @@ impl Train {
         let folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let spec_folder = self.spec.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let source = spec_folder.canonicalize().map_err(broken(spec_folder))?.display().to_string();
-        let training = TrainingJob { model: model.clone(), source: source.clone() };
+        // What the policy asks for in vain is told; whoever tries something out may train all the same.
+        let expects = super::check::expected_of(&self.spec).into_iter();
+        let expects = expects.map(|expected| Expectation { refuses: false, ..expected }).collect();
+        let training = TrainingJob { model: model.clone(), source: source.clone(), expects };
         let output = self.do_job(executor, folder.path(), JobWork::Train(training)).await?.map_err(&in_words)?;
         std::fs::create_dir_all(&self.out).map_err(broken(&self.out))?;
         let weights = self.out.join("model.safetensors");
@@ -176,6 +180,8 @@ impl Bar {
                 }
             }
             (Progress::Stage { text }, bar) => match bar {
+                // What is said once is not to be written over.
+                Some(bar) if text.starts_with("warning: ") || text.starts_with("also: ") => bar.println(text),
                 Some(bar) => bar.set_message(text.clone()),
                 None => output::note(text),
             },

@@ -88,7 +88,7 @@ pub use branch_writer::BranchWriter;
 pub use checkout::Checkout;
 pub use crash_point::CrashPoint;
 pub use environment::Environment;
-pub use examine::{Findings, Repository, misnamed_model};
+pub use examine::{Findings, Readable, Repository, misnamed_model};
 pub use explain::{Explanation, KeyPart};
 pub use marks::largest_manifest;
 pub use page::page_of;
