@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use slipway_contract::{
-    DataSpec, DevicePreference, EvaluationJob, EvaluationReport, Job, JobWork, Model, Progress, SampleRequest,
-    TrainingJob,
+    DataSpec, DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress,
+    SampleRequest, TrainingJob,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -100,7 +100,10 @@ impl Train {
         let folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let spec_folder = self.spec.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let source = spec_folder.canonicalize().map_err(broken(spec_folder))?.display().to_string();
-        let training = TrainingJob { model: model.clone(), source: source.clone() };
+        // What the policy asks for in vain is told; whoever tries something out may train all the same.
+        let expects = super::check::expected_of(&self.spec).into_iter();
+        let expects = expects.map(|expected| Expectation { refuses: false, ..expected }).collect();
+        let training = TrainingJob { model: model.clone(), source: source.clone(), expects };
         let output = self.do_job(executor, folder.path(), JobWork::Train(training)).await?.map_err(&in_words)?;
         std::fs::create_dir_all(&self.out).map_err(broken(&self.out))?;
         let weights = self.out.join("model.safetensors");
@@ -161,7 +164,7 @@ fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
     let Asks { leakage, drift, .. } = read_policy(policy).map(|policy| Policy::asks(&policy)).unwrap_or_default();
     let has_recent = matches!(&model.spec.data, DataSpec::Csv { recent: Some(_), .. });
     let drift = if has_recent { drift.into_iter().collect() } else { Vec::new() };
-    SampleRequest { leakage, drift, rows: false }
+    SampleRequest { leakage, drift, ..SampleRequest::default() }
 }
 
 /// Keeps those samples that were taken, and none that an earlier training left.
@@ -209,6 +212,8 @@ impl Bar {
                 }
             }
             (Progress::Stage { text }, bar) => match bar {
+                // What is said once is not to be written over.
+                Some(bar) if text.starts_with("warning: ") || text.starts_with("also: ") => bar.println(text),
                 Some(bar) => bar.set_message(text.clone()),
                 None => output::note(text),
             },

@@ -19,14 +19,16 @@ impl Pipeline {
         cancel: &CancellationToken,
     ) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
-        let wanted = self.read_policies(run, &plan.model).await?.asks().training_runs;
+        let policies = self.read_policies(run, &plan.model).await?;
+        let wanted = policies.asks().training_runs;
         if run.training.is_none() {
             run.training = self.training_of(run, artifact).await?;
         }
         run.seeds = if wanted > 1 {
             let folder = self.fresh_folder(run.id, "train").await?;
             let exported = self.export(run, &plan, &folder).await?;
-            let place = Workplace { plan: &plan, folder: &folder, exported: &exported, cancel };
+            let expected = policies.expected(run, plan.model.metadata.name.as_str());
+            let place = Workplace { plan: &plan, folder: &folder, exported: &exported, expected: &expected, cancel };
             let known = self.known_seeds(run, artifact).await?;
             self.train_seeds(run, wanted, &known, &place).await?
         } else {

@@ -4,8 +4,10 @@ use std::fs::{File, Metadata};
 use std::io::{Error, ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 
+use slipway_contract::table::LFS_POINTER;
+
 use super::files::{Entry, Files};
-use slipway_git::WorkTree;
+use slipway_git::{Committed, WorkTree};
 
 /// Entries that are visited in one search, and how deep: a link to a whole machine ends there.
 const MOST_ENTRIES: usize = 1_000_000;
@@ -100,6 +102,17 @@ impl Checkout {
             None => SKIPPED.into_iter().any(is_called),
         };
         !is_other && !is_left_out
+    }
+
+    /// How a file stands to what is committed; nothing where that is not known, or there is no repository.
+    pub(super) fn held(&self, path: &str) -> Option<Committed> {
+        self.git.as_ref().and_then(|git| git.held(path))
+    }
+
+    /// Whether git holds a pointer of Git LFS in the place of a file.
+    pub(super) fn commits_pointer(&self, path: &str) -> bool {
+        let committed = self.git.as_ref().and_then(|git| git.committed_small(path));
+        committed.is_some_and(|content| content.starts_with(LFS_POINTER))
     }
 
     fn ignores(&self, path: &str) -> bool {

@@ -7,7 +7,7 @@ use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork, SampleRequest
 use tokio_util::sync::CancellationToken;
 
 use super::environment::readable;
-use super::train::{SOURCE, read_output};
+use super::train::{SOURCE, Workplace, read_output};
 use super::{Pipeline, StepError, texts};
 use slipway_artifacts::ArtifactError;
 use slipway_domain::{EvaluationDigests, EvaluationRecord, Named, Run, RunEvent, RunId};
@@ -56,9 +56,10 @@ impl Pipeline {
             }
         }
         let Asks { latencies, leakage, drift, training_runs: _ } = policies.asks();
-        let samples = SampleRequest { leakage, drift: drift.into_iter().collect(), rows: true };
+        let columns = self.store.test_columns(&run.source, &run.model).await?;
+        let samples = SampleRequest { leakage, drift: drift.into_iter().collect(), rows: true, columns };
         let folder = self.fresh_folder(run.id, "evaluate").await?;
-        self.export(run, &plan, &folder).await?;
+        let exported = self.export(run, &plan, &folder).await?;
         match self.fetch_trained(run, &folder).await {
             // Lost since they were trained: they are trained again. What comes from another environment has to be exactly
             // what was promoted there.
@@ -86,7 +87,8 @@ impl Pipeline {
             threads: self.settings.threads,
             device: self.settings.device,
         };
-        self.run_job(run, &plan, &folder, &job, cancel).await?;
+        let place = Workplace { plan: &plan, folder: &folder, exported: &exported, expected: &[], cancel };
+        self.run_job(run, &place, &job).await?;
         let output = folder.join(Job::OUTPUT);
         let candidate = self.keep_evaluation(run.id, &artifact, &output, "candidate").await?;
         let mut compared = None;

@@ -7,10 +7,11 @@ use super::checkout::Checkout;
 use super::files::{Entry, Files};
 use super::policies::folder_path;
 use super::policy_file;
-use super::source::{self, ModelFile, ModelFiles};
+use super::source::{self, ModelFile, ModelFiles, Read};
 use super::test_rows::{MOST_COUNTED, count_rows, counted_file};
 use slipway_domain::Diagnostic;
-use slipway_gate::policy::{Policy, Shortage};
+use slipway_gate::policy::{Expected, Policy, Shortage};
+use slipway_git::Committed;
 
 /// What was found in files.
 #[derive(Debug, Default)]
@@ -19,6 +20,39 @@ pub struct Findings {
     pub mistakes: Vec<Diagnostic>,
     /// What a server would say, and go on.
     pub warnings: Vec<Diagnostic>,
+    /// What a server would not find as it lies here, because it is not committed so.
+    pub uncommitted: Vec<Diagnostic>,
+}
+
+/// A model whose data can be read, as far as its file says what they are.
+pub struct Readable {
+    /// The model. Parts of its file that are mistakes are those of a sample.
+    pub model: Model,
+    /// What its policy asks of the rows.
+    pub expected: Vec<Expected>,
+    /// Keys of data files that were told to be no files for a server.
+    unusable: Vec<&'static str>,
+    /// Whether and where the model's file has mistakes.
+    guesses: Option<slipway_yaml::Guesses>,
+}
+
+impl Readable {
+    /// Whether something that was found in the data is told: not what follows from a mistake in the model's file, and not what was
+    /// told before.
+    pub fn tells(&self, fault: &Fault) -> bool {
+        let key = fault.key.as_deref();
+        let is_told = fault.file.is_none() && key.is_some_and(|key| self.unusable.contains(&key));
+        let follows = self.guesses.as_ref().is_some_and(|guesses| {
+            let of_data = fault.file.is_some() || key.is_some_and(|key| key.starts_with("spec.data"));
+            !of_data || key.is_some_and(|key| guesses.touch(key))
+        });
+        !is_told && !follows
+    }
+
+    /// A finding in the data at its place: a line of a policy, a line of a data file, or a key of the model's file.
+    pub fn locate(&self, file: &str, text: &str, fault: &Fault) -> Diagnostic {
+        source::locate_expected(file, text, fault, &self.expected)
+    }
 }
 
 /// Two models of one name would write the same places of an environment. A name is compared however broken the rest of a file is.
@@ -39,6 +73,16 @@ pub(super) fn data_files<F: Files>(
     text: &str,
     model: &Model,
 ) -> Result<Vec<Diagnostic>, F::Error> {
+    Ok(unusable_files(files, file, text, model)?.into_iter().map(|(_, diagnostic)| diagnostic).collect())
+}
+
+/// The same, each with the key that names the file.
+fn unusable_files<F: Files>(
+    files: &F,
+    file: &str,
+    text: &str,
+    model: &Model,
+) -> Result<Vec<(&'static str, Diagnostic)>, F::Error> {
     let own = ModelFiles::of(file, model);
     let mut problems = Vec::new();
     for (key, path) in model.spec.data.files() {
@@ -59,7 +103,7 @@ pub(super) fn data_files<F: Files>(
             }
         };
         let fault = Fault::new(FaultKind::Specification, message).help(help);
-        problems.push(source::locate(file, text, &fault.key(key)));
+        problems.push((key, source::locate(file, text, &fault.key(key))));
     }
     Ok(problems)
 }
@@ -106,27 +150,35 @@ impl<'a> Repository<'a> {
         Ok(Self { checkout, models })
     }
 
-    /// All that is wrong with the model at a path, and the model if it can be trained as far as that shows.
-    pub fn examine_model(&self, file: &str) -> (Findings, Option<Model>) {
+    /// All that is wrong with the model at a path, and the model if its data can be read as far as that shows.
+    pub fn examine_model(&self, file: &str) -> (Findings, Option<Readable>) {
         let mut findings = Findings::default();
         // A file of another name is no model of the repository.
         let taken = source::is_model(file).then(|| taken_name(self.checkout, file, &self.models)).flatten();
-        let model = match self.read_model(file) {
-            Ok((text, model)) => {
+        match self.read_model(file) {
+            Ok((text, Read { model: Some(model), guesses, problems })) => {
+                let is_sound = problems.is_empty();
+                findings.mistakes = problems;
                 findings.mistakes.extend(taken);
-                self.examine_files(file, &text, &model, &mut findings);
-                Some(model)
+                let mut readable = Readable { model, expected: Vec::new(), unusable: Vec::new(), guesses: None };
+                if is_sound {
+                    self.examine_files(file, &text, &mut readable, &mut findings);
+                } else if guesses.touch("spec.data") {
+                    return (findings, None);
+                } else {
+                    readable.guesses = Some(guesses);
+                }
+                (findings, Some(readable))
             }
-            Err(mistakes) => {
-                findings.mistakes = mistakes;
+            Ok((_, Read { problems, .. })) | Err(problems) => {
+                findings.mistakes = problems;
                 findings.mistakes.extend(taken);
-                None
+                (findings, None)
             }
-        };
-        (findings, model)
+        }
     }
 
-    fn read_model(&self, file: &str) -> Result<(String, Model), Vec<Diagnostic>> {
+    fn read_model(&self, file: &str) -> Result<(String, Read), Vec<Diagnostic>> {
         let text = match self.checkout.entry(file) {
             Ok(Some(Entry::Other(kind))) => {
                 let message = format!("this is {kind}, expected a plain file: a server would not see it");
@@ -137,15 +189,20 @@ impl<'a> Repository<'a> {
         };
         let text = text.unwrap_or_else(|| Err(Diagnostic::new(file, "the file is gone")));
         let text = text.map_err(|diagnostic| vec![diagnostic])?;
-        let model = source::read_model(file, &text)?;
-        Ok((text, model))
+        let read = source::read_as_far(file, &text);
+        Ok((text, read))
     }
 
-    fn examine_files(&self, file: &str, text: &str, model: &Model, findings: &mut Findings) {
-        match data_files(self.checkout, file, text, model) {
-            Ok(mistakes) => findings.mistakes.extend(mistakes),
+    fn examine_files(&self, file: &str, text: &str, readable: &mut Readable, findings: &mut Findings) {
+        let model = &readable.model;
+        match unusable_files(self.checkout, file, text, model) {
+            Ok(unusable) => {
+                readable.unusable = unusable.iter().map(|(key, _)| *key).collect();
+                findings.mistakes.extend(unusable.into_iter().map(|(_, diagnostic)| diagnostic));
+            }
             Err(error) => findings.mistakes.push(unreadable(file, &error)),
         }
+        self.examine_commits(file, text, readable, findings);
         let path = folder_path(file, &model.spec.policy);
         if matches!(self.checkout.entry(&path), Ok(None)) {
             let message = format!("there is no file `{}` {}", self.checkout.shown(&path), self.checkout.place());
@@ -156,12 +213,48 @@ impl<'a> Repository<'a> {
         }
         let Some(policy) = self.policy(&path, &mut findings.mistakes) else { return };
         findings.mistakes.extend(policy.unfit_for(model));
+        readable.expected = policy.expects(model.metadata.name.as_str(), Timestamp::now());
         let rows = test_rows(self.checkout, file, model);
         let (name, now) = (model.metadata.name.as_str(), Timestamp::now());
         let short = rows.map(|rows| policy.short_of_rows(rows, name, now));
         for Shortage { diagnostic, hopeless } in short.unwrap_or_default() {
             let list = if hopeless { &mut findings.mistakes } else { &mut findings.warnings };
             list.push(diagnostic);
+        }
+    }
+
+    /// Files of a model that a server would not find as they lie here.
+    fn examine_commits(&self, file: &str, text: &str, readable: &Readable, findings: &mut Findings) {
+        let policy = ("spec.policy", readable.model.spec.policy.as_str());
+        let usable = readable.model.spec.data.files().into_iter().filter(|(key, _)| !readable.unusable.contains(key));
+        for (key, path) in usable.chain([policy]) {
+            let whole = folder_path(file, path);
+            let located = |message: String, help: String| {
+                let fault = Fault::new(FaultKind::Specification, message).key(key).help(help);
+                source::locate(file, text, &fault)
+            };
+            if self.checkout.commits_pointer(&whole) {
+                let message =
+                    format!("git holds a Git LFS pointer in the place of `{path}`, and a server reads what git holds");
+                let help = "Slipway reads git's own objects: commit the data themselves (gzip is unpacked)";
+                findings.mistakes.push(located(message, help.to_owned()));
+                continue;
+            }
+            let (message, help) = match self.checkout.held(&whole) {
+                Some(Committed::Nowhere) => (
+                    format!("`{path}` is not in git: a server will not find it"),
+                    format!("`git add {whole}`, and commit it"),
+                ),
+                Some(Committed::OnlyAdded) => {
+                    (format!("`{path}` is not committed yet: a server reads commits"), "commit it".to_owned())
+                }
+                Some(Committed::Otherwise) => (
+                    format!("`{path}` differs from its commit: a server reads what is committed"),
+                    "commit it, or take back what was changed".to_owned(),
+                ),
+                Some(Committed::AsHere) | None => continue,
+            };
+            findings.uncommitted.push(located(message, help));
         }
     }
 

@@ -14,7 +14,7 @@ use super::source::{self, ModelFile, folder_of};
 use super::{Pipeline, StepError, blocking};
 use slipway_domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
 use slipway_gate::evaluation::{Columns, Evaluation};
-use slipway_gate::policy::{Asks, Evidence, Policy, Shortage, TestSet};
+use slipway_gate::policy::{Asks, Evidence, Expected, Policy, Shortage, TestSet};
 use slipway_git::{GitError, Mirror};
 
 /// What a run is judged by.
@@ -53,6 +53,13 @@ impl Policies {
     /// What they need to see besides predictions.
     pub(super) fn asks(&self) -> Asks {
         self.all().map(Policy::asks).fold(Asks::default(), Asks::and)
+    }
+
+    /// What they will ask of the rows of a model: what no row answers is told before training.
+    pub(super) fn expected(&self, run: &Run, model: &str) -> Vec<Expected> {
+        let (now, note) = (Timestamp::now(), read_where(&self.place.revision, run));
+        let floors = self.floors.iter().flat_map(|policy| policy.expects(model, now));
+        floors.chain(self.own.expects(model, now).into_iter().map(|expected| expected.noted(&note))).collect()
     }
 
     /// How often a test set may be used, as the strictest of them says.
@@ -152,18 +159,21 @@ impl Pipeline {
 /// Mistakes in a policy, with the revision it was read at where that is not the run's own: its lines are those of that
 /// revision.
 fn read_at(revision: &CommitSha, run: &Run, mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let note = read_where(revision, run);
+    let told = |mistake: Diagnostic| Diagnostic { message: format!("{}{note}", mistake.message), ..mistake };
+    mistakes.into_iter().map(told).collect()
+}
+
+/// Where a policy was read, behind a message; nothing where that is the run's own revision.
+fn read_where(revision: &CommitSha, run: &Run) -> String {
     if *revision == run.head {
-        return mistakes;
+        return String::new();
     }
     let before = match &run.change {
         Some(_) => "where this change left its branch",
         None => "the revision before this push",
     };
-    let told = |mistake: Diagnostic| {
-        let message = format!("{} (read at {}, {before})", mistake.message, revision.short());
-        Diagnostic { message, ..mistake }
-    };
-    mistakes.into_iter().map(told).collect()
+    format!(" (read at {}, {before})", revision.short())
 }
 
 /// Of models that a push does not rebuild, those whose policy it breaks: whoever pushed it hears of that now, not with the next

@@ -4,7 +4,8 @@ use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use slipway_contract::{Fault, Model};
 
 use super::files::{Files, Revision};
-use slipway_domain::{CommitSha, Diagnostic};
+use slipway_domain::{CommitSha, Diagnostic, Position};
+use slipway_gate::policy::Expected;
 use slipway_git::{GitError, Mirror};
 
 /// Name of the file that describes a model.
@@ -31,15 +32,31 @@ spec:
   policy: policy.yaml
 ";
 
+/// A model file as far as it can be read.
+pub(super) struct Read {
+    /// The model; parts that are mistakes are those of a sample. Nothing where it is no model file at all.
+    pub(super) model: Option<Model>,
+    /// Which parts those are.
+    pub(super) guesses: slipway_yaml::Guesses,
+    /// All of its mistakes that need no data.
+    pub(super) problems: Vec<Diagnostic>,
+}
+
 /// Reads a model file and finds all of its mistakes that need no data. `file` is its name in messages.
-pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
+pub(super) fn read_as_far(file: &str, text: &str) -> Read {
     let slipway_yaml::Recovered { value, mistakes: mut problems, guesses } =
         slipway_yaml::read_all::<Model>(file, text, SAMPLE, &may_be_empty);
-    let Some(model) = value else { return Err(problems) };
+    let Some(model) = value else { return Read { model: None, guesses, problems } };
     let mut faults = faults_of(&model);
     faults.retain(|fault| fault.key.as_deref().is_none_or(|key| !guesses.touch(key)));
     problems.extend(faults.iter().map(|fault| locate(file, text, fault)));
-    if problems.is_empty() { Ok(model.with_plain_paths()) } else { Err(problems) }
+    Read { model: Some(model.with_plain_paths()), guesses, problems }
+}
+
+/// Reads a model file without mistakes, or finds all of them that need no data.
+pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
+    let Read { model, problems, .. } = read_as_far(file, text);
+    model.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
 /// Whether a key without a value says something all the same: `- relu:` names a layer, and a model may be called `null`.
@@ -65,18 +82,34 @@ fn faults_of(model: &Model) -> Vec<Fault> {
     faults
 }
 
-/// A fault of a model file at its place in the text.
+/// A fault of a model at its place: a line of a data file, or a key in the text of the model's file.
 pub fn locate(file: &str, text: &str, fault: &Fault) -> Diagnostic {
+    let line = fault.line.and_then(|line| usize::try_from(line).ok());
+    if let (Some(data), Some(line)) = (&fault.file, line) {
+        let diagnostic = Diagnostic::new(format!("{}{data}", folder_of(file)), &fault.message);
+        return with_help(diagnostic.at(Position { line, column: 1 }), fault);
+    }
     let position = fault.key.as_deref().and_then(|key| slipway_yaml::nearest_position(text, key));
     let message = match (&fault.key, &fault.file) {
         (_, Some(data)) => format!("{data}: {}", fault.message),
         (Some(key), None) => format!("{key}: {}", fault.message),
         (None, None) => fault.message.clone(),
     };
-    let diagnostic = Diagnostic::new(file, message).at(position);
+    with_help(Diagnostic::new(file, message).at(position), fault)
+}
+
+fn with_help(diagnostic: Diagnostic, fault: &Fault) -> Diagnostic {
     match &fault.help {
         Some(help) => diagnostic.help(help.clone()),
         None => diagnostic,
+    }
+}
+
+/// The same where the fault may be of what policies ask.
+pub(super) fn locate_expected(file: &str, text: &str, fault: &Fault, expected: &[Expected]) -> Diagnostic {
+    match fault.expectation.and_then(|place| expected.get(place)) {
+        Some(expected) => expected.told(&fault.message, fault.help.as_deref()),
+        None => locate(file, text, fault),
     }
 }
 

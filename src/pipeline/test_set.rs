@@ -12,7 +12,7 @@ use slipway_domain::{
 };
 use slipway_gate::evaluation::Evaluation;
 use slipway_gate::policy::{TestSet, Uses};
-use slipway_store::NewUse;
+use slipway_store::{Alike, NewUse};
 
 /// How a use may be judged.
 pub(super) struct Standing {
@@ -26,6 +26,8 @@ pub(super) struct Standing {
 pub(super) struct Counted {
     set: Digest,
     rows: Vec<u64>,
+    alike: Alike,
+    columns: Vec<String>,
     question: Digest,
     candidate: Digest,
     rule: Option<TestSet>,
@@ -41,16 +43,19 @@ impl Pipeline {
         policies: &Policies,
         candidate: &Evaluation,
     ) -> Result<Counted, StepError> {
-        let mut rows = self.row_digests(run, record).await?;
+        let mut rows = numbers(&self.sample(run, record, SampleRequest::ROWS).await?);
         if rows.len() != candidate.table.len() {
             // An evaluation of an earlier version, or more rows than are told apart: only the whole is known.
             rows.clear();
         }
+        let alike = alike_of(&rows, &self.sample(run, record, SampleRequest::ALIKE).await?);
+        let columns = self.sample(run, record, SampleRequest::COLUMNS).await?;
+        let columns = serde_json::from_slice(&columns).unwrap_or_default();
         let set = set_of(&rows, &candidate.report.data);
         let question = question_of(record, &set, policies);
         let (candidate, rule) = (candidate_of(record), policies.test_set());
         let wear = Wear { parts: Vec::new(), of_row: Vec::new() };
-        let counted = Counted { set, rows, question, candidate, rule, wear };
+        let counted = Counted { set, rows, alike, columns, question, candidate, rule, wear };
         let wear = self.store.record_use(&counted.new_use(run)).await?;
         Ok(Counted { wear, ..counted })
     }
@@ -62,15 +67,30 @@ impl Pipeline {
         Ok(())
     }
 
-    async fn row_digests(&self, run: &Run, record: &EvaluationRecord) -> Result<Vec<u64>, StepError> {
-        let (Some(artifact), Some(digest)) = (&run.artifact, record.samples.get(SampleRequest::ROWS)) else {
+    /// A sample that the run's evaluation has left; nothing where an earlier version left none.
+    async fn sample(&self, run: &Run, record: &EvaluationRecord, file: &str) -> Result<Vec<u8>, StepError> {
+        let (Some(artifact), Some(digest)) = (&run.artifact, record.samples.get(file)) else {
             return Ok(Vec::new());
         };
-        let name = document_name(run.id, SAMPLES, SampleRequest::ROWS);
-        let bytes = self.artifacts.get_document(artifact, &name, digest).await?;
-        let hash = |bytes: &[u8]| bytes.iter().fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
-        Ok(bytes.chunks_exact(SampleRequest::ROW_BYTES).map(hash).collect())
+        let name = document_name(run.id, SAMPLES, file);
+        Ok(self.artifacts.get_document(artifact, &name, digest).await?)
     }
+}
+
+fn numbers(bytes: &[u8]) -> Vec<u64> {
+    let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    bytes.chunks_exact(SampleRequest::ROW_BYTES).map(number).collect()
+}
+
+/// Other digests of the rows, list by list.
+fn alike_of(rows: &[u64], bytes: &[u8]) -> Alike {
+    let all = numbers(bytes);
+    if rows.is_empty() || !all.len().is_multiple_of(rows.len()) {
+        return Alike::default();
+    }
+    let mut kept: Vec<Vec<u64>> = all.chunks(rows.len()).map(<[u64]>::to_vec).collect();
+    let sought = kept.split_off(kept.len().min(SampleRequest::ALIKE_KEPT));
+    Alike { kept, sought }
 }
 
 impl Counted {
@@ -81,6 +101,8 @@ impl Counted {
             model: &run.model,
             set: &self.set,
             rows: &self.rows,
+            alike: &self.alike,
+            columns: &self.columns,
             question: &self.question,
             candidate: &self.candidate,
             figures: self.feedback() == Feedback::Figures,
@@ -184,7 +206,17 @@ mod tests {
         let policy = Policy::read("p.yaml", &format!("{text}{rule}")).expect("a policy");
         let [set, question, candidate] = [&b"set"[..], b"question", b"candidate"].map(Digest::of);
         let rows = (0..of_row.len() as u64).collect();
-        Counted { set, rows, question, candidate, rule: policy.test_set(), wear: Wear { parts, of_row } }
+        let (alike, columns) = (Alike::default(), Vec::new());
+        Counted {
+            set,
+            rows,
+            alike,
+            columns,
+            question,
+            candidate,
+            rule: policy.test_set(),
+            wear: Wear { parts, of_row },
+        }
     }
 
     impl Counted {
@@ -267,6 +299,16 @@ mod tests {
         let other = EvaluationRecord { candidate: digests(b"other"), ..record.clone() };
         let other_seeds = EvaluationRecord { seeds: vec![digests(b"seed")], ..record.clone() };
         assert!(![other, other_seeds].iter().map(candidate_of).any(|digest| digest == candidate_of(&record)));
+    }
+
+    #[test]
+    fn other_digests_of_rows_are_lists_of_which_the_first_are_kept() {
+        let bytes: Vec<u8> = (1..=8_u64).flat_map(u64::to_be_bytes).collect();
+        let alike = alike_of(&[70, 80], &bytes);
+        assert_eq!((alike.kept, alike.sought), (vec![vec![1, 2], vec![3, 4]], vec![vec![5, 6], vec![7, 8]]));
+        for (rows, bytes) in [(&[70, 80][..], &bytes[..24]), (&[], &bytes[..]), (&[1], &[])] {
+            assert_eq!(alike_of(rows, bytes), Alike::default());
+        }
     }
 
     #[test]

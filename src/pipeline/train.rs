@@ -12,6 +12,7 @@ use super::plan::{Plan, refused};
 use super::{Pipeline, StepError, blocking, source, texts};
 use slipway_domain::{Document, Retry, Run, RunEvent};
 use slipway_executor::{JobError, Provenance};
+use slipway_gate::policy::Expected;
 use slipway_git::{ExportLimits, SourceTree};
 use slipway_store::Trained;
 
@@ -31,6 +32,8 @@ pub(super) struct Workplace<'step> {
     pub(super) folder: &'step Path,
     /// The model's files in it.
     pub(super) exported: &'step SourceTree,
+    /// What policies will ask of the rows.
+    pub(super) expected: &'step [Expected],
     pub(super) cancel: &'step CancellationToken,
 }
 
@@ -49,10 +52,11 @@ impl Pipeline {
             return self.gather(run, &artifact, cancel).await;
         }
         let plan = self.read_plan(run).await?;
-        let asks = self.read_policies(run, &plan.model).await?.asks();
+        let policies = self.read_policies(run, &plan.model).await?;
+        let (asks, expected) = (policies.asks(), policies.expected(run, plan.model.metadata.name.as_str()));
         let folder = self.fresh_folder(run.id, "train").await?;
         let exported = self.export(run, &plan, &folder).await?;
-        let place = Workplace { plan: &plan, folder: &folder, exported: &exported, cancel };
+        let place = Workplace { plan: &plan, folder: &folder, exported: &exported, expected: &expected, cancel };
         run.run_key_parts = self.run_key_parts(&exported, &plan.model);
         let key = key_of(&run.run_key_parts);
         run.run_key = Some(key.clone());
@@ -112,12 +116,13 @@ impl Pipeline {
         key: &Digest,
         place: &Workplace<'_>,
     ) -> Result<Trained, StepError> {
+        let expects = place.expected.iter().map(|expected| expected.expectation.clone()).collect();
         let job = Job {
-            work: JobWork::Train(TrainingJob { model: model.clone(), source: SOURCE.to_owned() }),
+            work: JobWork::Train(TrainingJob { model: model.clone(), source: SOURCE.to_owned(), expects }),
             threads: self.settings.threads,
             device: self.settings.device,
         };
-        self.run_job(run, place.plan, place.folder, &job, place.cancel).await?;
+        self.run_job(run, place, &job).await?;
         let output = place.folder.join(Job::OUTPUT);
         let (card, report) = (read_output(&output.join(CARD)).await?, read_output(&output.join(REPORT)).await?);
         let (weights, artifacts) = (output.join(WEIGHTS), &self.artifacts);
@@ -166,14 +171,8 @@ impl Pipeline {
     }
 
     /// Runs a job; what the trainer says goes into the run's log as it comes.
-    pub(super) async fn run_job(
-        &self,
-        run: &Run,
-        plan: &Plan,
-        folder: &Path,
-        job: &Job,
-        cancel: &CancellationToken,
-    ) -> Result<(), StepError> {
+    pub(super) async fn run_job(&self, run: &Run, place: &Workplace<'_>, job: &Job) -> Result<(), StepError> {
+        let Workplace { folder, cancel, .. } = *place;
         let file = folder.join(Job::FILE);
         let content = serde_json::to_vec(job).expect("a job holds only texts and numbers");
         tokio::fs::write(&file, content).await.map_err(|error| StepError::local("the job cannot be written", error))?;
@@ -193,21 +192,28 @@ impl Pipeline {
             ended
         };
         let (ended, ()) = tokio::join!(work, self.write_log(run.id, said));
-        ended.map_err(|error| match error {
-            JobError::Fault(fault) => of_fault(run, plan, &fault),
-            error => StepError::from(error),
-        })
+        match ended {
+            Err(JobError::Fault(fault)) => Err(of_faults(run, place, &faults_of(folder, fault).await)),
+            ended => ended.map_err(StepError::from),
+        }
     }
 }
 
-/// What a fault that the trainer named means for the run.
-fn of_fault(run: &Run, plan: &Plan, fault: &Fault) -> StepError {
-    match fault.kind {
-        FaultKind::Specification => refused(vec![source::locate(&run.file, &plan.text, fault)]),
-        FaultKind::Data | FaultKind::Artifact | FaultKind::Memory | FaultKind::Internal => {
-            StepError::Failed { reason: fault.to_string() }
-        }
+/// All faults that a trainer notes before it trains, the one it ended with among them.
+async fn faults_of(folder: &Path, ended_with: Fault) -> Vec<Fault> {
+    let noted = read_output(&folder.join(Job::OUTPUT).join(Job::FAULTS)).await;
+    let noted = noted.ok().and_then(|noted| serde_json::from_slice::<Vec<Fault>>(&noted).ok()).unwrap_or_default();
+    if noted.contains(&ended_with) { noted } else { vec![ended_with] }
+}
+
+/// What faults that the trainer named mean for the run.
+fn of_faults(run: &Run, place: &Workplace<'_>, faults: &[Fault]) -> StepError {
+    if faults.iter().any(|fault| fault.kind == FaultKind::Specification) {
+        let located = |fault| source::locate_expected(&run.file, &place.plan.text, fault, place.expected);
+        return refused(faults.iter().map(located).collect());
     }
+    let reason = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    StepError::Failed { reason }
 }
 
 /// The largest document of the trainer that is kept, in bytes: it is held in memory.

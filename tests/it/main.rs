@@ -5,6 +5,7 @@ mod architecture;
 mod bad_input;
 mod change;
 mod check;
+mod check_data;
 mod command_line;
 mod crashes;
 mod documentation;

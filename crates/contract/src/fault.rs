@@ -23,16 +23,21 @@ pub enum FaultKind {
 
 /// One thing that went wrong in the trainer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Whose mistake it is.
     pub kind: FaultKind,
     /// The key of `slipway.yaml` it is about, such as `spec.model.sequential[3]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The data file it is about, with row or byte where known in the message.
+    /// The data file it is about, by its path from the model's folder; row or byte are in the message where they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The line of that file, from one, if it is a table and the fault is of one row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Which of the job's expectations it is about, by its place among them: its own place is in a policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expectation: Option<usize>,
     /// What was expected and what came: lower case, no full stop.
     pub message: String,
     /// What to do next.
@@ -43,7 +48,7 @@ pub struct Fault {
 impl Fault {
     /// A fault of `kind`, with nothing but its message.
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { kind, key: None, file: None, message: message.into(), help: None }
+        Self { kind, key: None, file: None, line: None, expectation: None, message: message.into(), help: None }
     }
 
     /// The same fault, about a key of `slipway.yaml`.
@@ -60,6 +65,13 @@ impl Fault {
         self
     }
 
+    /// The same fault, at a line of its data file, from one.
+    #[must_use]
+    pub fn line(mut self, line: u64) -> Self {
+        self.line = Some(line);
+        self
+    }
+
     /// The same fault, with a hint.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -70,7 +82,8 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for place in [&self.key, &self.file].into_iter().flatten() {
+        // The key that names a file says less than the file.
+        if let Some(place) = self.file.as_ref().or(self.key.as_ref()) {
             write!(f, "{place}: ")?;
         }
         f.write_str(&self.message)?;

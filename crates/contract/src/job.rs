@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Model, Progress};
+use crate::{Expectation, Model, Progress};
 
 /// `job.json`. All paths in it are relative to the job's folder.
 ///
@@ -26,9 +26,11 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobWork {
-    /// Train: writes `out/model.safetensors`, `out/training.json` (a training report) and `out/card.json`.
+    /// Train: writes `out/model.safetensors`, `out/training.json` (a training report) and `out/card.json`. Where the data or the
+    /// specification are at fault, nothing is trained and `out/faults.json` lists what is.
     Train(TrainingJob),
-    /// Read everything that training would read and train nothing: writes `out/faults.json`, a list of faults.
+    /// Read everything that training would read and train nothing: writes `out/faults.json` and `out/warnings.json`, lists of
+    /// faults.
     Check(TrainingJob),
     /// Evaluate one or two artifacts on the same rows: writes an evaluation folder `out/<name>/` for each.
     Evaluate(EvaluationJob),
@@ -42,6 +44,9 @@ pub struct TrainingJob {
     pub model: Model,
     /// Folder of the model's files.
     pub source: String,
+    /// What policies will ask of the rows: what none of them can answer is a fault, found before anything is trained.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expects: Vec<Expectation>,
 }
 
 /// Evaluate artifacts on a model's test rows.
@@ -81,12 +86,25 @@ pub struct SampleRequest {
     /// Whether test rows are told apart by what is in them: a digest of each, whatever a model looks at.
     #[serde(default)]
     pub rows: bool,
+    /// Columns that test tables of the model had before, by which their rows are known again once columns were added: each a list
+    /// of names in rising order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<Vec<String>>,
 }
 
 impl SampleRequest {
     /// The file of digests of test rows: [`Self::ROW_BYTES`] a row, in the order of the predictions, most significant first. It
     /// is empty where there are more than [`Self::MOST_ROWS`].
     pub const ROWS: &'static str = "rows.bin";
+    /// The file of other digests of the same rows, which stay the same where only the form of a row changes; lists as in
+    /// [`Self::ROWS`], one behind the other. The first are of numbers in one form, with the names of their columns in rising order;
+    /// the second are of numbers in one form in the order of the table, whatever the columns are called; then come those of the
+    /// first kind of each list of [`Self::columns`] that is a part of the table's. Empty where rows have no columns.
+    pub const ALIKE: &'static str = "rows-alike.bin";
+    /// Lists in that file that are kept with new rows: those that are of all columns.
+    pub const ALIKE_KEPT: usize = 2;
+    /// The file of the names of the test table's columns, a list in rising order as JSON.
+    pub const COLUMNS: &'static str = "columns.json";
     /// Bytes of a row's digest that are kept: enough that rows that differ have different ones.
     pub const ROW_BYTES: usize = 8;
     /// Rows that are told apart; of larger sets only the whole is known.
@@ -100,6 +118,8 @@ impl SampleRequest {
             ("test.parquet", self.leakage),
             ("recent.parquet", drift),
             (Self::ROWS, self.rows),
+            (Self::ALIKE, self.rows),
+            (Self::COLUMNS, self.rows),
         ];
         files.into_iter().filter_map(|(file, is_wanted)| is_wanted.then_some(file)).collect()
     }
@@ -123,8 +143,10 @@ impl Job {
     pub const FILE: &'static str = "job.json";
     /// Name of the folder that holds what the job made.
     pub const OUTPUT: &'static str = "out";
-    /// Name of the list of faults that a check leaves in that folder.
+    /// Name of the list of faults that a check leaves in that folder, and a training that did not begin.
     pub const FAULTS: &'static str = "faults.json";
+    /// Name of the list of what is warned of, that a check leaves there. Nothing is trained otherwise for it.
+    pub const WARNINGS: &'static str = "warnings.json";
 }
 
 impl Progress {

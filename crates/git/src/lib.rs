@@ -60,5 +60,5 @@ pub use request::{Identity, Outcome, Proposal, Trailer, WriteRequest};
 pub use signing::{NotASigningKey, SigningKey};
 pub use snapshot::Snapshot;
 pub use ssh::{KnownHosts, NotAnSshKey, NotKnownHosts, SshKey, SshLogin};
-pub use work_tree::WorkTree;
+pub use work_tree::{Committed, WorkTree};
 pub use writer::{Built, Order, Propose, TakeTurn, Writer};

@@ -2,7 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::Repository;
+use git2::{Repository, Status};
+
+/// How a file of the working folder stands to what is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// As it is here.
+    AsHere,
+    /// Not at all: it was never added, or was taken out.
+    Nowhere,
+    /// It was added, and there is no commit of it yet.
+    OnlyAdded,
+    /// With another content.
+    Otherwise,
+}
+
+/// The most bytes that a committed file may have to be read.
+const MOST_COMMITTED: usize = 1024;
 
 /// The working folder of a repository.
 pub struct WorkTree {
@@ -33,5 +49,71 @@ impl WorkTree {
             }
         });
         !added && self.repository.status_should_ignore(Path::new(path)).unwrap_or(false)
+    }
+
+    /// How a file stands to what the checked out branch has of it; `None` if git cannot say. Where content is filtered on the way
+    /// into git, that is no difference.
+    pub fn held(&self, path: &str) -> Option<Committed> {
+        let status = self.repository.status_file(Path::new(path)).ok()?;
+        // A file that was taken out of the index and still lies here is both new and deleted.
+        if status.contains(Status::WT_NEW) {
+            return Some(Committed::Nowhere);
+        }
+        if status.contains(Status::INDEX_NEW) {
+            return Some(Committed::OnlyAdded);
+        }
+        let changed = Status::INDEX_MODIFIED | Status::INDEX_RENAMED | Status::INDEX_TYPECHANGE;
+        let changed = changed | Status::WT_MODIFIED | Status::WT_RENAMED | Status::WT_TYPECHANGE;
+        Some(if status.intersects(changed) { Committed::Otherwise } else { Committed::AsHere })
+    }
+
+    /// The committed content of a file that has at most a kilobyte, such as a pointer in the place of another file.
+    pub fn committed_small(&self, path: &str) -> Option<Vec<u8>> {
+        let tree = self.repository.head().ok()?.peel_to_tree().ok()?;
+        let id = tree.get_path(Path::new(path)).ok()?.id();
+        let (size, _) = self.repository.odb().ok()?.read_header(id).ok()?;
+        (size <= MOST_COMMITTED)
+            .then(|| self.repository.find_blob(id).ok())
+            .flatten()
+            .map(|blob| blob.content().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_stands_to_its_commit_as_it_was_added_changed_and_taken_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let repository = Repository::init(folder.path()).expect("a repository");
+        let write = |text: &str| std::fs::write(folder.path().join("a.csv"), text).expect("written");
+        let add = || {
+            let mut index = repository.index().expect("an index");
+            index.add_path(Path::new("a.csv")).expect("added");
+            index.write().expect("written");
+            index.write_tree().expect("a tree")
+        };
+        let tree = WorkTree::around(folder.path()).expect("a work tree");
+        write("1\n");
+        assert_eq!(tree.held("a.csv"), Some(Committed::Nowhere));
+        let id = add();
+        assert_eq!((tree.held("a.csv"), tree.committed_small("a.csv")), (Some(Committed::OnlyAdded), None));
+        let author = git2::Signature::new("kim", "kim@example.org", &git2::Time::new(0, 0)).expect("a signature");
+        let of = repository.find_tree(id).expect("a tree");
+        repository.commit(Some("HEAD"), &author, &author, "data", &of, &[]).expect("a commit");
+        assert_eq!(
+            (tree.held("a.csv"), tree.committed_small("a.csv")),
+            (Some(Committed::AsHere), Some(b"1\n".to_vec()))
+        );
+        write("1\n2\n");
+        assert_eq!(tree.held("a.csv"), Some(Committed::Otherwise));
+        add();
+        assert_eq!(tree.held("a.csv"), Some(Committed::Otherwise));
+        let mut index = repository.index().expect("an index");
+        index.remove_path(Path::new("a.csv")).expect("removed");
+        index.write().expect("written");
+        assert_eq!(tree.held("a.csv"), Some(Committed::Nowhere));
+        assert_eq!(tree.held("none.csv"), None);
     }
 }

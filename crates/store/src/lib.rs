@@ -76,7 +76,7 @@ pub use repositories::{Learned, PinnedRepository};
 pub use retention::{AuditRetention, LogRetention, Removal, Removed, RemovedRun, Retention, RunRetention};
 pub use revisions::Again;
 pub use runs::{QueuePlace, RunCursor, RunFilter};
-pub use test_sets::NewUse;
+pub use test_sets::{Alike, NewUse};
 pub use tokens::{Role, Token, TokenSecret};
 pub use trained::Trained;
 pub use turns::BranchTurn;

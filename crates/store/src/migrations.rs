@@ -37,6 +37,7 @@ pub(super) const SQLITE: &[Version] = &[
     (15, "test sets", include_str!("migrations/sqlite/0015_test_sets.sql")),
     (16, "claims", include_str!("migrations/sqlite/0016_claims.sql")),
     (17, "branch models", include_str!("migrations/sqlite/0017_branch_models.sql")),
+    (18, "test columns", include_str!("migrations/sqlite/0018_test_columns.sql")),
 ];
 
 pub(super) const POSTGRES: &[Version] = &[
@@ -56,6 +57,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (15, "test sets", include_str!("migrations/postgres/0015_test_sets.sql")),
     (16, "claims", include_str!("migrations/postgres/0016_claims.sql")),
     (17, "branch models", include_str!("migrations/postgres/0017_branch_models.sql")),
+    (18, "test columns", include_str!("migrations/postgres/0018_test_columns.sql")),
 ];
 
 /// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::millis;
-use super::test_sets::NewUse;
+use super::test_sets::{Alike, NewUse};
 use super::written::text;
 use super::{Store, StoreError};
 
-/// Distinct rows of a model that are remembered; the oldest parts beyond them are forgotten.
-const MOST_ROWS: usize = 8_000_000;
+/// Digests of rows of a model that are remembered, three a row of a table; the oldest parts beyond them are forgotten.
+const MOST_ROWS: usize = 24_000_000;
 
 /// Bytes of a row's digest.
 const ROW_BYTES: usize = 8;
@@ -44,8 +44,8 @@ impl Store {
         }
         let stored = stored_parts(&mut connection, new).await?;
         drop(connection);
-        let rows = new.rows.to_vec();
-        let lined_up = tokio::task::spawn_blocking(move || line_up(known, &stored, &rows));
+        let (rows, alike) = (new.rows.to_vec(), new.alike.clone());
+        let lined_up = tokio::task::spawn_blocking(move || line_up(known, &stored, &rows, &alike));
         lined_up.await.map_err(|error| StoreError::Unreadable(format!("rows of a test set: {error}")))
     }
 }
@@ -91,30 +91,21 @@ impl Look {
     }
 }
 
-/// Finds the part of each row. Both sides are sorted, so that each part is gone through once.
-fn line_up(known: Vec<i64>, stored: &[Stored], rows: &[u64]) -> Look {
-    let mut sorted: Vec<(u64, u32)> = rows.iter().copied().zip(0..).collect();
-    sorted.sort_unstable();
+/// Finds the part of each row, by its own digest or else by one that it shares with a row that was written otherwise.
+fn line_up(known: Vec<i64>, stored: &[Stored], rows: &[u64], alike: &Alike) -> Look {
     let mut found: Vec<Option<i64>> = vec![None; rows.len()];
-    for (number, hashes) in stored {
-        let mut rest = sorted.as_slice();
-        for hash in hashes.chunks_exact(ROW_BYTES).map(unpacked) {
-            rest = &rest[before(rest, hash)..];
-            let same = rest.iter().take_while(|(row, _)| *row == hash).count();
-            for (_, row) in &rest[..same] {
-                found[*row as usize] = Some(*number);
-            }
-            rest = &rest[same..];
-            if rest.is_empty() {
-                break;
-            }
-        }
+    // The digests that say most first: those by which a row is only taken for another are for rows that no other finds.
+    for digests in std::iter::once(rows).chain(alike.kept.iter().chain(&alike.sought).map(Vec::as_slice)) {
+        find(stored, digests, &mut found);
     }
+
     let (mut fresh, mut seen) = (None, None);
     if known.is_empty() {
         seen = Some(stored.iter().map(|(number, hashes)| (*number, hashes.len() / ROW_BYTES)).collect());
-        let unseen = sorted.iter().filter(|(_, row)| found[*row as usize].is_none());
+        let digests = std::iter::once(rows).chain(alike.kept.iter().map(Vec::as_slice));
+        let unseen = digests.flat_map(|digests| digests.iter().zip(&found).filter(|(_, part)| part.is_none()));
         let mut unseen: Vec<u64> = unseen.map(|(hash, _)| *hash).collect();
+        unseen.sort_unstable();
         unseen.dedup();
         // A set whose rows are not told apart is a part without rows.
         let is_part = !unseen.is_empty() || rows.is_empty();
@@ -137,6 +128,27 @@ fn line_up(known: Vec<i64>, stored: &[Stored], rows: &[u64]) -> Look {
         parts.push(None);
     }
     Look { known, seen, fresh, parts, of_row }
+}
+
+/// Finds the parts of those rows that have none yet. Both sides are sorted, so that each part is gone through once.
+fn find(stored: &[Stored], rows: &[u64], found: &mut [Option<i64>]) {
+    let missing = rows.iter().copied().zip(0_u32..).filter(|(_, row)| found.get(*row as usize) == Some(&None));
+    let mut sorted: Vec<(u64, u32)> = missing.collect();
+    sorted.sort_unstable();
+    for (number, hashes) in stored {
+        let mut rest = sorted.as_slice();
+        for hash in hashes.chunks_exact(ROW_BYTES).map(unpacked) {
+            rest = &rest[before(rest, hash)..];
+            let same = rest.iter().take_while(|(row, _)| *row == hash).count();
+            for (_, row) in &rest[..same] {
+                found[*row as usize] = Some(*number);
+            }
+            rest = &rest[same..];
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
 }
 
 /// How many of the rows are below a hash. Looks ahead in growing steps: the next one is near where much is the same, and far
@@ -225,16 +237,16 @@ mod tests {
     #[test]
     fn each_row_is_found_in_its_part_and_those_that_are_new_are_one_more() {
         let stored = [(3, packed([0, 5, u64::MAX])), (7, packed([2, 9])), (8, Vec::new())];
-        let look = line_up(Vec::new(), &stored, &[9, 4, u64::MAX, 4, 0, 1, 2]);
+        let look = line_up(Vec::new(), &stored, &[9, 4, u64::MAX, 4, 0, 1, 2], &Alike::default());
         assert_eq!((look.parts, look.of_row), (vec![Some(7), None, Some(3)], vec![0, 1, 2, 1, 2, 1, 0]));
         assert_eq!((look.fresh, look.seen), (Some(packed([1, 4])), Some(vec![(3, 3), (7, 2), (8, 0)])));
-        let old = line_up(Vec::new(), &stored, &[2, 9]);
+        let old = line_up(Vec::new(), &stored, &[2, 9], &Alike::default());
         assert_eq!((old.parts, old.of_row, old.fresh), (vec![Some(7)], vec![0, 0], None));
     }
 
     #[test]
     fn rows_that_were_forgotten_are_as_old_as_the_oldest_of_their_set() {
-        let look = line_up(vec![3, 7], &[(7, packed([2, 9]))], &[2, 5, 9]);
+        let look = line_up(vec![3, 7], &[(7, packed([2, 9]))], &[2, 5, 9], &Alike::default());
         assert_eq!((look.parts, look.of_row, look.fresh), (vec![Some(7), Some(3)], vec![0, 1, 0], None));
     }
 
@@ -242,11 +254,23 @@ mod tests {
     fn parts_far_larger_and_far_smaller_than_a_set_are_gone_through() {
         let stored = [(1, packed((0..10_000).map(|row| row * 2))), (2, packed([1, 19_999]))];
         let rows: Vec<u64> = (0..20_000).rev().collect();
-        let look = line_up(Vec::new(), &stored, &rows);
+        let look = line_up(Vec::new(), &stored, &rows, &Alike::default());
         assert_eq!(look.parts, [Some(2), Some(1), None]);
         let of_part = |part| look.of_row.iter().filter(|place| **place == part).count();
         assert_eq!([0, 1, 2].map(of_part), [2, 10_000, 9_998]);
-        let few = line_up(Vec::new(), &stored, &[19_998, 19_999, 6]);
+        let few = line_up(Vec::new(), &stored, &[19_998, 19_999, 6], &Alike::default());
         assert_eq!((few.parts, few.of_row), (vec![Some(1), Some(2)], vec![0, 1, 0]));
+    }
+
+    #[test]
+    fn a_row_that_is_written_otherwise_is_found_by_what_it_shares_and_new_rows_keep_all_of_their_digests() {
+        let stored = [(3, packed([10, 20, 30, 40]))];
+        let alike = Alike { kept: vec![vec![20, 50], vec![21, 60]], sought: vec![vec![99, 98]] };
+        let look = line_up(Vec::new(), &stored, &[11, 12], &alike);
+        assert_eq!((look.parts, look.of_row), (vec![Some(3), None], vec![0, 1]));
+        assert_eq!(look.fresh, Some(packed([12, 50, 60])), "what is only sought is not kept");
+        let sought = Alike { kept: Vec::new(), sought: vec![vec![99, 98], vec![40, 97]] };
+        let look = line_up(Vec::new(), &stored, &[11, 12], &sought);
+        assert_eq!((look.parts, look.fresh), (vec![Some(3), None], Some(packed([12]))));
     }
 }

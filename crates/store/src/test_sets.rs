@@ -26,6 +26,11 @@ pub struct NewUse<'a> {
     pub set: &'a Digest,
     /// Digests of the rows, in the order of the set; none if rows are not told apart.
     pub rows: &'a [u64],
+    /// Other digests of the same rows, in the same order, by which a row that is written otherwise is known again: first those
+    /// that are kept with new rows, then those that are only looked for.
+    pub alike: &'a Alike,
+    /// Names of the columns of their table, in rising order; none where rows have no columns.
+    pub columns: &'a [String],
     /// What is asked of them: the same for the same candidate, champion and policies.
     pub question: &'a Digest,
     /// Digest of what the candidate says of the rows: whoever says the same is the same candidate.
@@ -34,7 +39,33 @@ pub struct NewUse<'a> {
     pub figures: bool,
 }
 
+/// Digests of rows that stay the same where only their form changes, a list of all rows each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alike {
+    /// Kept with rows that are new.
+    pub kept: Vec<Vec<u64>>,
+    /// Looked for alone: of some columns of the rows.
+    pub sought: Vec<Vec<u64>>,
+}
+
+/// Lists of columns that are remembered of a model.
+const MOST_COLUMN_LISTS: i64 = 8;
+
 impl Store {
+    /// Columns that the test tables of a model had before, the latest first: each a list of names in rising order.
+    pub async fn test_columns(&self, source: &SourceName, model: &str) -> Result<Vec<Vec<String>>, StoreError> {
+        let select = "SELECT names FROM test_set_columns WHERE source = $1 AND model = $2 ORDER BY used DESC LIMIT $3";
+        let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(text(model)).bind(MOST_COLUMN_LISTS);
+        let rows = rows.fetch_all(&self.database.pool).await?;
+        let mut lists = Vec::with_capacity(rows.len());
+        for row in rows {
+            let names: String = row.try_get("names")?;
+            // What cannot be read is only not looked for.
+            lists.extend(serde_json::from_str::<Vec<String>>(&names));
+        }
+        Ok(lists)
+    }
+
     /// Notes a use, and answers what was known of the set's rows before. The same run with the same question is one use, however
     /// often it is noted and by however many servers.
     pub async fn record_use(&self, new: &NewUse<'_>) -> Result<Wear, StoreError> {
@@ -53,6 +84,7 @@ impl Store {
         self.database.take_turn(&mut transaction, Turn::TestSet).await?;
         let Some(parts) = look.settle(&mut transaction, new).await? else { return Ok(None) };
         insert(&mut transaction, new).await?;
+        note_columns(&mut transaction, new).await?;
         let parts = wear_of(&mut transaction, new, &parts).await?;
         transaction.commit().await?;
         Ok(Some(Wear { parts, of_row: look.into_of_row() }))
@@ -102,6 +134,25 @@ async fn insert(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(), 
     let insert = insert.bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(new.set.to_string());
     let insert = insert.bind(i64::from(new.figures)).bind(millis(Timestamp::now())).bind(new.candidate.to_string());
     insert.execute(connection).await?;
+    Ok(())
+}
+
+async fn note_columns(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(), StoreError> {
+    if new.columns.is_empty() {
+        return Ok(());
+    }
+    let names = serde_json::to_string(new.columns).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+    let insert = "INSERT INTO test_set_columns (source, model, digest, names, used)
+                  SELECT $1, $2, $3, $4, COALESCE(MAX(used), 0) + 1 FROM test_set_columns WHERE source = $1 AND model = $2
+                  ON CONFLICT (source, model, digest) DO UPDATE SET used = excluded.used";
+    let insert = sqlx::query(insert).bind(new.source.as_str().to_owned()).bind(text(new.model));
+    let insert = insert.bind(Digest::of(names.as_bytes()).to_string()).bind(text(&names));
+    insert.execute(&mut *connection).await?;
+    let delete = "DELETE FROM test_set_columns WHERE source = $1 AND model = $2 AND digest NOT IN (
+                      SELECT digest FROM test_set_columns WHERE source = $1 AND model = $2
+                      ORDER BY used DESC LIMIT $3)";
+    let delete = sqlx::query(delete).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(MOST_COLUMN_LISTS);
+    delete.execute(connection).await?;
     Ok(())
 }
 

@@ -1,7 +1,8 @@
-//! Whether the metrics that a model asks for are defined on its test rows, whatever will be predicted: found before anything
-//! is trained.
+//! Whether the metrics that are asked for are defined on the test rows, whatever will be predicted: found before anything is
+//! trained.
 
-use slipway_contract::metrics::{Average, Pair, Predictions};
+use slipway_contract::metrics::{Attributes, Average, Pair, Predictions, RowScores, Rows as Judged, View, all};
+use slipway_contract::table::{did_you_mean, shown};
 use slipway_contract::{Fault, FaultKind, Metric, Model};
 
 use crate::data::Rows;
@@ -9,58 +10,173 @@ use crate::data::Rows;
 /// Labels that a message names.
 const MOST_NAMED: usize = 10;
 
-/// Refuses the first metric that the test rows leave undefined, or that is of a class, or an average over classes, of which one
-/// has no row.
-pub(crate) fn check(model: &Model, test: &Rows) -> Result<(), Fault> {
-    let perfect = perfect_predictions(test);
-    let mut counts = vec![0_u64; test.classes.len()];
-    for label in &perfect.labels {
-        counts[*label as usize] += 1;
-    }
-    for (index, metric) in model.spec.evaluation.metrics.iter().enumerate() {
-        if let Some((message, help)) = complaint(metric, &perfect, &counts) {
-            let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.evaluation.metrics[{index}]"));
-            return Err(if help.is_empty() { fault } else { fault.help(help) });
-        }
-    }
-    Ok(())
+/// Why no row answers a question, and what to do.
+pub(crate) struct Complaint {
+    pub(crate) message: String,
+    /// Empty where there is nothing to do.
+    pub(crate) help: String,
+    /// Whether the question is answered in part.
+    pub(crate) only_warns: bool,
 }
 
-/// What is wrong with a metric, and what to do.
-fn complaint(metric: &Metric, perfect: &Predictions, counts: &[u64]) -> Option<(String, String)> {
-    let classes = &perfect.classes;
-    for (class, has_rows) in classes_of(metric) {
-        let Some(place) = perfect.class(class) else {
-            let alike = classes.iter().find(|known| known.trim().to_lowercase() == class.trim().to_lowercase());
-            let help = alike.map(|known| format!("did you mean `{known}`?")).unwrap_or_default();
-            return Some((
-                format!("{metric}: no row has the label `{class}`; the labels are {}", listed(classes)),
-                help,
-            ));
-        };
-        if has_rows && counts[place] == 0 {
-            return Some((format!("{metric}: no test row has the label `{class}`"), no_rows(&[class])));
+impl Complaint {
+    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into(), only_warns: false }
+    }
+}
+
+/// Finds every metric that the test rows leave undefined, or that is of a class that no row has.
+pub(crate) fn check(model: &Model, rows: &TestRows<'_>) -> Vec<Fault> {
+    let metrics = model.spec.evaluation.metrics.iter().enumerate();
+    let complaints = metrics.filter_map(|(index, metric)| Some((index, rows.complaint(metric)?)));
+    let fault = |(index, Complaint { message, help, .. }): (usize, Complaint)| {
+        let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.evaluation.metrics[{index}]"));
+        if help.is_empty() { fault } else { fault.help(help) }
+    };
+    complaints.map(fault).collect()
+}
+
+/// Test rows as a model would predict them that is always right and sure: a metric that is undefined for it is undefined for
+/// every model.
+pub(crate) struct TestRows<'rows> {
+    test: &'rows Rows,
+    perfect: Predictions,
+    /// The rows of each class.
+    counts: Vec<u64>,
+}
+
+impl<'rows> TestRows<'rows> {
+    pub(crate) fn of(test: &'rows Rows) -> Self {
+        let perfect = perfect_predictions(test);
+        let mut counts = vec![0_u64; test.classes.len()];
+        for label in &perfect.labels {
+            counts[*label as usize] += 1;
+        }
+        Self { test, perfect, counts }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.perfect.labels.len()
+    }
+
+    /// The class of each row.
+    pub(crate) fn labels(&self) -> &[u32] {
+        &self.perfect.labels
+    }
+
+    /// The classes that the training rows have.
+    pub(crate) fn classes(&self) -> &[String] {
+        &self.perfect.classes
+    }
+
+    /// Classes that no row has.
+    pub(crate) fn missing(&self) -> Vec<&'rows str> {
+        let without = self.counts.iter().zip(&self.test.classes).filter(|(count, _)| **count == 0);
+        without.map(|(_, class)| class.as_str()).collect()
+    }
+
+    /// What is wrong with a metric of the specification.
+    fn complaint(&self, metric: &Metric) -> Option<Complaint> {
+        let classes = &self.perfect.classes;
+        for (class, has_rows) in classes_of(metric) {
+            let Some(place) = self.perfect.class(class) else {
+                let message = format!("{metric}: no row has the label `{class}`; the labels are {}", listed(classes));
+                return Some(Complaint::new(message, self.meant(class)));
+            };
+            if has_rows && self.counts[place] == 0 {
+                let message = format!("{metric}: no test row has the label `{class}`");
+                return Some(Complaint::new(message, no_rows(&[class])));
+            }
+        }
+        if metric.of(&self.perfect).is_some_and(f64::is_finite) {
+            self.passes_over_classes(metric)
+        } else {
+            Some(self.undefined(metric))
         }
     }
-    let missing: Vec<&str> =
-        counts.iter().zip(classes).filter(|(count, _)| **count == 0).map(|(_, class)| class.as_str()).collect();
-    if metric.of(perfect).is_some_and(f64::is_finite) {
-        let passes_over = metric.averages_classes() && !missing.is_empty();
+
+    /// An average over classes says nothing of a class without rows.
+    fn passes_over_classes(&self, metric: &Metric) -> Option<Complaint> {
+        let missing = self.missing();
         let message =
             || format!("{metric} averages over all classes, but no test row has the label {}", listed(&missing));
-        return passes_over.then(|| (message(), no_rows(&missing)));
+        let passes_over = metric.averages_classes() && !missing.is_empty();
+        passes_over.then(|| Complaint::new(message(), no_rows(&missing)))
     }
-    let present: Vec<&String> =
-        counts.iter().zip(classes).filter(|(count, _)| **count > 0).map(|(_, class)| class).collect();
-    match (present.as_slice(), missing.is_empty()) {
-        ([only], _) => Some((
-            format!("{metric} is undefined: all test rows have the label `{only}`"),
-            "add test rows with other labels, or ask for another metric".to_owned(),
-        )),
-        (_, false) => {
-            Some((format!("{metric} is undefined: no test row has the label {}", listed(&missing)), no_rows(&missing)))
+
+    /// What is wrong with a metric of a policy: `columns` are those by which it may group rows.
+    pub(crate) fn judge_by_policy(&self, metric: &Metric, columns: &Attributes) -> Option<Complaint> {
+        for class in metric.classes() {
+            let Some(place) = self.perfect.class(class) else {
+                let all = listed(&self.perfect.classes);
+                let message = format!("{metric}: no test row has the label `{}`; the labels are {all}", shown(class));
+                return Some(Complaint::new(message, self.meant(class)));
+            };
+            let is_only_predicted = classes_of(metric).any(|(named, has_rows)| named == class && !has_rows);
+            if self.counts[place] == 0 && !is_only_predicted {
+                let message = format!("{metric}: no test row has the label `{}`", shown(class));
+                return Some(Complaint::new(message, no_rows(&[class])));
+            }
         }
-        (_, true) => Some((format!("{metric} is undefined on the test rows"), String::new())),
+        match metric.column() {
+            None if metric.unit().is_some() => None,
+            None if metric.of(&self.perfect).is_some_and(f64::is_finite) => self.passes_over_classes(metric),
+            None => Some(self.undefined(metric)),
+            Some(column) => self.undefined_of_groups(metric, column, columns),
+        }
+    }
+
+    /// A metric of groups is undefined while a group lacks the rows that its rate is taken over.
+    fn undefined_of_groups(&self, metric: &Metric, column: &str, columns: &Attributes) -> Option<Complaint> {
+        // A column that predictions do not have was refused with the policy.
+        let groups = columns.get(column)?;
+        let scores = RowScores::new();
+        let rows = Judged { table: View::Classes(&self.perfect), attributes: columns, row_scores: &scores };
+        if metric.over(rows, &all(self.len())).is_ok_and(|value| value.is_some_and(f64::is_finite)) {
+            return None;
+        }
+        let class = metric.classes().next().and_then(|class| Some((class, self.perfect.class(class)?)));
+        let group_without = class.and_then(|(class, place)| {
+            let mut has_rows = vec![[false; 2]; groups.values.len()];
+            for (group, label) in groups.of_row.iter().zip(&self.perfect.labels) {
+                has_rows[*group as usize][usize::from(*label as usize == place)] = true;
+            }
+            let found = has_rows.iter().zip(&groups.values).find(|(has, _)| **has != [true; 2])?;
+            Some((class, found.0[1], shown(found.1)))
+        });
+        let Some((class, has_class, group)) = group_without else { return Some(self.undefined(metric)) };
+        let which = if has_class { "another label than" } else { "the label" };
+        let message =
+            format!("{metric} is undefined: no test row of {column} `{group}` has {which} `{}`", shown(class));
+        Some(Complaint::new(message, format!("add such rows, or leave out those of {column} `{group}`")))
+    }
+
+    fn meant(&self, class: &str) -> String {
+        let known: Vec<&str> = self.perfect.classes.iter().map(String::as_str).collect();
+        did_you_mean(class, &known).unwrap_or_default()
+    }
+
+    fn undefined(&self, metric: &Metric) -> Complaint {
+        let missing = self.missing();
+        let present: Vec<&String> = self
+            .counts
+            .iter()
+            .zip(&self.perfect.classes)
+            .filter(|(count, _)| **count > 0)
+            .map(|(_, class)| class)
+            .collect();
+        match (present.as_slice(), missing.is_empty()) {
+            ([only], _) => Complaint::new(
+                format!("{metric} is undefined: all test rows have the label `{only}`"),
+                "add test rows with other labels, or ask for another metric",
+            ),
+            (_, false) => Complaint::new(
+                format!("{metric} is undefined: no test row has the label {}", listed(&missing)),
+                no_rows(&missing),
+            ),
+            (_, true) => Complaint::new(format!("{metric} is undefined on the test rows"), ""),
+        }
     }
 }
 
@@ -88,7 +204,6 @@ fn classes_of(metric: &Metric) -> impl Iterator<Item = (&str, bool)> {
     one.map(|class| (class, true)).into_iter().chain(taken_for.map(|class| (class, false)))
 }
 
-/// What a model that is always right and sure would predict: a metric that is undefined for it is undefined for every model.
 fn perfect_predictions(test: &Rows) -> Predictions {
     let labels: Vec<u32> = test.labels.iter().map(|label| u32::try_from(*label).unwrap_or(0)).collect();
     let width = test.classes.len();
@@ -106,6 +221,6 @@ fn perfect_predictions(test: &Rows) -> Predictions {
 }
 
 fn listed<T: AsRef<str>>(names: &[T]) -> String {
-    let first: Vec<&str> = names.iter().take(MOST_NAMED).map(AsRef::as_ref).collect();
+    let first: Vec<String> = names.iter().take(MOST_NAMED).map(|name| shown(name.as_ref())).collect();
     format!("`{}`{}", first.join("`, `"), if names.len() > MOST_NAMED { ", …" } else { "" })
 }

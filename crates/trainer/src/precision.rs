@@ -1,91 +1,198 @@
-//! What is lost between the numbers of a table and the 32-bit floats that a network computes with.
+//! What is lost between the numbers of a table, the 64-bit floats that they are read as, and the 32-bit floats that a network
+//! computes with.
 
 use std::collections::HashSet;
 
-use slipway_contract::{Fault, FaultKind};
+use slipway_contract::table::{fault_at, shown};
+use slipway_contract::{Fault, FaultKind, Preprocess};
 use tch::{Kind, Tensor};
 
-use crate::data::Rows;
+use crate::data::{Faults, Inexact, Rows};
 use crate::network::Preprocessing;
 
 /// Rows that are looked at together.
 const CHUNK: i64 = 65_536;
 /// Rows whose values are compared: enough to see that a column loses its differences.
 const MOST_COMPARED: i64 = 131_072;
-
-/// Refuses values that are no finite 32-bit floats after preprocessing. Answers a warning for each column that has fewer
-/// different values then than in the table.
-pub(crate) fn check(rows: &Rows, preprocessing: &Preprocessing) -> Result<Vec<String>, Fault> {
-    let Some(columns) = rows.columns.as_ref().filter(|_| rows.features.kind() == Kind::Double) else {
-        return Ok(Vec::new());
-    };
-    let _guard = tch::no_grad_guard();
-    let count = rows.features.size()[0];
-    let mut different: Vec<[HashSet<u64>; 2]> = columns.iter().map(|_| Default::default()).collect();
-    let mut start = 0;
-    while start < count {
-        let before = rows.features.narrow(0, start, CHUNK.min(count - start));
-        let after = preprocessing.apply(&before).reshape([before.size()[0], -1]);
-        every_value_is_finite(&before, &after, columns)?;
-        // Steps that change the number of values leave no column to be compared.
-        if start < MOST_COMPARED && after.size() == before.size() {
-            for (index, [table, network]) in (0..).zip(&mut different) {
-                table.extend(bits(&before.select(1, index))?);
-                network.extend(bits(&after.select(1, index).to_kind(Kind::Double))?);
-            }
-        }
-        start += CHUNK;
-    }
-    let lost = columns.iter().zip(&different).filter(|(_, [table, network])| network.len() < table.len());
-    Ok(lost
-        .map(|(column, [table, network])| {
-            format!(
-                "warning: column `{column}` has {} different values, of which 32-bit floats keep {} apart; \
-                 add `standardize` to `preprocess`, or leave the column out",
-                table.len(),
-                network.len()
-            )
-        })
-        .collect())
-}
-
-/// Values beyond this overflow 32-bit floats as soon as a network multiplies them with each other.
+/// Values beyond this overflow 32-bit floats as soon as a network multiplies them with each other: the square of it is 1e36.
 const LARGE: f64 = 1e18;
 
+/// Refuses values that are no finite 32-bit floats after preprocessing, at their places.
+pub(crate) fn every_value_fits(rows: &Rows, preprocessing: &Preprocessing) -> Vec<Fault> {
+    let Some(columns) = columns_of(rows) else { return Vec::new() };
+    let (file, key) = rows.origin.as_ref().map_or(("", ""), |origin| (origin.file.as_str(), origin.key.as_str()));
+    let mut faults = Faults::of(file, key);
+    let _guard = tch::no_grad_guard();
+    for (start, before, after) in chunks(rows, preprocessing) {
+        let beyond = after.isfinite().logical_not();
+        if beyond.any().int64_value(&[]) == 0 {
+            continue;
+        }
+        let width = i64::try_from(columns.len()).unwrap_or(1).max(1);
+        let values = before.contiguous().view([-1]);
+        let Ok(places) = Vec::<i64>::try_from(&beyond.view([-1]).nonzero().view([-1])) else { continue };
+        for place in places {
+            let place = place.min(values.size()[0] - 1);
+            faults.add(|| {
+                beyond_floats(rows, columns, start + place / width, place % width, values.double_value(&[place]))
+            });
+        }
+    }
+    if faults.is_empty() { Vec::new() } else { faults.into_all() }
+}
+
+fn beyond_floats(rows: &Rows, columns: &[String], row: i64, column: i64, value: f64) -> Fault {
+    let column = usize::try_from(column).ok().and_then(|column| columns.get(column)).map_or("?", String::as_str);
+    let line = rows.origin.as_ref().and_then(|origin| origin.lines.get(usize::try_from(row).ok()?).copied());
+    let what = format!("column `{}`: {value:e} is beyond 32-bit floats, which end at 3.4e38", shown(column));
+    let file = rows.origin.as_ref().map_or("", |origin| origin.file.as_str());
+    let fault = match line {
+        Some(line) => fault_at(file, line, format!("line {line}, {what}")),
+        None => Fault::new(FaultKind::Data, what),
+    };
+    fault.help(
+        "add `standardize` to `preprocess`, or divide the column; a value that stands for a missing one is no number",
+    )
+}
+
+/// Warns of columns whose numbers are not told apart as floats, or are too large to compute with.
+pub(crate) fn warnings(rows: &Rows, steps: &[Preprocess], preprocessing: &Preprocessing) -> Result<Vec<Fault>, Fault> {
+    let Some(columns) = columns_of(rows) else { return Ok(Vec::new()) };
+    let mut warnings = lost_digits(rows, columns);
+    warnings.extend(lost_differences(rows, columns, steps, preprocessing)?);
+    if let Some((column, value)) = too_large(rows, preprocessing) {
+        let message = format!(
+            "column `{}` holds values up to {value:.1e}, which overflow 32-bit floats when they are computed with",
+            shown(&column)
+        );
+        warnings.push(at_key(rows, message).help(scaled(steps)));
+    }
+    Ok(warnings)
+}
+
+fn at_key(rows: &Rows, message: String) -> Fault {
+    let fault = Fault::new(FaultKind::Data, message);
+    match &rows.origin {
+        Some(origin) => fault.file(origin.file.clone()).key(origin.key.clone()),
+        None => fault.key("spec.data.train"),
+    }
+}
+
+fn standardizes(steps: &[Preprocess]) -> bool {
+    steps.iter().any(|step| matches!(step, Preprocess::Standardize))
+}
+
+/// How values come into a range that can be computed with.
+pub(crate) fn scaled(steps: &[Preprocess]) -> &'static str {
+    if standardizes(steps) {
+        "scale the column in the table"
+    } else {
+        "add `standardize` to `preprocess`, or scale the column"
+    }
+}
+
+/// Numbers with more digits than 64-bit floats keep: identifiers, most often.
+fn lost_digits(rows: &Rows, columns: &[String]) -> Vec<Fault> {
+    let Some(origin) = &rows.origin else { return Vec::new() };
+    let mut warnings = Vec::new();
+    for (column, first) in &origin.lost {
+        let of_column = || origin.inexact.iter().filter(|inexact| inexact.column == *column);
+        let count = of_column().count();
+        let written = of_column().map(|Inexact { digest, .. }| digest).collect::<HashSet<_>>().len();
+        let kept = of_column().map(|Inexact { value, .. }| value.to_bits()).collect::<HashSet<_>>().len();
+        // A fraction with more digits than can be kept is none the worse for it, unless two become one.
+        if count == 0 || (!first.whole && kept == written) {
+            continue;
+        }
+        let name = columns.get(*column as usize).map_or("?", String::as_str);
+        let message = format!(
+            "column `{}` has {written} different values of more digits than 64-bit floats keep, of which they keep {kept} apart \
+             (`{}` on line {} is the first)",
+            shown(name),
+            first.text,
+            first.line
+        );
+        warnings.push(
+            at_key(rows, message)
+                .help("leave the column out if it is an identifier, or subtract an offset from it in the table"),
+        );
+    }
+    warnings
+}
+
+fn lost_differences(
+    rows: &Rows,
+    columns: &[String],
+    steps: &[Preprocess],
+    preprocessing: &Preprocessing,
+) -> Result<Vec<Fault>, Fault> {
+    let _guard = tch::no_grad_guard();
+    let mut different: Vec<[HashSet<u64>; 2]> = columns.iter().map(|_| Default::default()).collect();
+    for (start, before, after) in chunks(rows, preprocessing) {
+        // Steps that change the number of values leave no column to be compared.
+        if start >= MOST_COMPARED || after.size() != before.size() {
+            break;
+        }
+        for (index, [table, network]) in (0..).zip(&mut different) {
+            table.extend(bits(&before.select(1, index))?);
+            network.extend(bits(&after.select(1, index).to_kind(Kind::Double))?);
+        }
+    }
+    let lost = columns.iter().zip(&different).filter(|(_, [table, network])| network.len() < table.len());
+    let help = if standardizes(steps) {
+        "subtract an offset from the column in the table, or leave it out"
+    } else {
+        "add `standardize` to `preprocess`, or leave the column out"
+    };
+    let warning = |(column, [table, network]): (&String, &[HashSet<u64>; 2])| {
+        let message = format!(
+            "column `{}` has {} different values, of which 32-bit floats keep {} apart",
+            shown(column),
+            table.len(),
+            network.len()
+        );
+        at_key(rows, message).help(help)
+    };
+    Ok(lost.map(warning).collect())
+}
+
 /// The column with the largest value after preprocessing, and that value, if it is so large that a network cannot compute with
-/// it. Only the first rows are looked at.
+/// it.
 pub(crate) fn too_large(rows: &Rows, preprocessing: &Preprocessing) -> Option<(String, f64)> {
     let columns = rows.columns.as_ref()?;
     let _guard = tch::no_grad_guard();
-    let before = rows.features.narrow(0, 0, CHUNK.min(rows.features.size()[0]));
-    let after = preprocessing.apply(&before).reshape([before.size()[0], -1]).to_kind(Kind::Double).abs();
-    if after.size()[1] != before.size()[1] {
-        return None;
+    let mut largest: Vec<f64> = vec![0.0; columns.len()];
+    for (_, before, after) in chunks(rows, preprocessing) {
+        if after.size() != before.size() {
+            return None;
+        }
+        let of_chunk = Vec::<f64>::try_from(&after.to_kind(Kind::Double).abs().amax([0_i64], false)).ok()?;
+        largest.iter_mut().zip(of_chunk).for_each(|(largest, value)| *largest = largest.max(value));
     }
-    let largest = Vec::<f64>::try_from(&after.amax([0_i64], false)).ok()?;
     let (value, column) = largest.into_iter().zip(columns).max_by(|one, other| one.0.total_cmp(&other.0))?;
     (value > LARGE).then(|| (column.clone(), value))
+}
+
+/// The columns of a table of numbers.
+fn columns_of(rows: &Rows) -> Option<&Vec<String>> {
+    rows.columns.as_ref().filter(|_| rows.features.kind() == Kind::Double)
+}
+
+/// The rows part by part: the first row of each, and its values before and after preprocessing.
+fn chunks<'rows>(
+    rows: &'rows Rows,
+    preprocessing: &'rows Preprocessing,
+) -> impl Iterator<Item = (i64, Tensor, Tensor)> + 'rows {
+    let count = rows.features.size()[0];
+    (0..count).step_by(usize::try_from(CHUNK).unwrap_or(1)).map(move |start| {
+        let before = rows.features.narrow(0, start, CHUNK.min(count - start));
+        let after = preprocessing.apply(&before).reshape([before.size()[0], -1]);
+        (start, before, after)
+    })
 }
 
 /// The values of a column as bits; both zeros are one.
 fn bits(column: &Tensor) -> Result<Vec<u64>, Fault> {
     let values = Vec::<f64>::try_from(&column.contiguous()).map_err(|error| crate::failure::of_torch(&error))?;
     Ok(values.into_iter().map(|value| (value + 0.0).to_bits()).collect())
-}
-
-fn every_value_is_finite(before: &Tensor, after: &Tensor, columns: &[String]) -> Result<(), Fault> {
-    let finite = after.isfinite();
-    if finite.all().int64_value(&[]) == 1 {
-        return Ok(());
-    }
-    let place = finite.reshape([-1]).to_kind(Kind::Int64).argmin(None, false).int64_value(&[]);
-    let width = i64::try_from(columns.len()).unwrap_or(1).max(1);
-    let last = before.size().iter().product::<i64>() - 1;
-    let value = before.contiguous().view([-1]).double_value(&[place.min(last)]);
-    let column = usize::try_from(place % width).ok().and_then(|place| columns.get(place));
-    let message = format!(
-        "column `{}`: {value} is beyond 32-bit floats, which end at 3.4e38",
-        column.map_or("?", String::as_str)
-    );
-    Err(Fault::new(FaultKind::Data, message).key("spec.preprocess").help("add `standardize`, or scale the column"))
 }

@@ -33,7 +33,7 @@ type Sample = Vec<(String, Values)>;
 
 /// Writes the samples that are asked for. Rows are read in terms of the candidate's classes and columns.
 pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, workplace: &Workplace<'_>) -> Result<(), Fault> {
-    let SampleRequest { leakage, drift, rows } = &job.samples;
+    let SampleRequest { leakage, drift, rows, columns } = &job.samples;
     if job.samples.files().is_empty() {
         return Ok(());
     }
@@ -58,11 +58,14 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, workplace: &W
     let folder = workplace.output.join("samples");
     std::fs::create_dir_all(&folder).map_err(|error| failure::of_file(&folder, &error))?;
     if *rows {
-        let digests = data::row_digests(&job.model, &source)?;
-        let content: Vec<u8> = digests.iter().flat_map(|digest| digest.to_be_bytes()).collect();
-        output::write(&folder.join(SampleRequest::ROWS), &content)?;
+        let digests = data::row_digests(&job.model, &source, columns)?;
+        let packed = |digests: &[u64]| digests.iter().flat_map(|digest| digest.to_be_bytes()).collect::<Vec<u8>>();
+        output::write(&folder.join(SampleRequest::ROWS), &packed(&digests.exact))?;
+        output::write(&folder.join(SampleRequest::ALIKE), &packed(&digests.alike.concat()))?;
+        output::write_json(&folder.join(SampleRequest::COLUMNS), &digests.columns)?;
     }
-    for file in job.samples.files().into_iter().filter(|file| *file != SampleRequest::ROWS) {
+    let of_rows = [SampleRequest::ROWS, SampleRequest::ALIKE, SampleRequest::COLUMNS];
+    for file in job.samples.files().into_iter().filter(|file| !of_rows.contains(file)) {
         let sample = match file {
             "training.parquet" => &training,
             "test.parquet" => &test,
@@ -99,13 +102,19 @@ fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
         values.iter().flat_map(|value| (value + 0.0).to_le_bytes()).collect()
     };
     let width = bytes.len() / rows.len().max(1);
-    let digest = |(row, label): (&[u8], &i64)| {
+    // Rows whose numbers differ only in digits that floats do not keep are different rows.
+    let mut inexact = rows.origin.iter().flat_map(|origin| &origin.inexact).peekable();
+    let digest = |(number, (row, label)): (u32, (&[u8], &i64))| {
         let mut hasher = Sha256::new();
         hasher.update(label.to_le_bytes());
         hasher.update(row);
+        while let Some(digits) = inexact.next_if(|inexact| inexact.row == number) {
+            hasher.update(digits.column.to_le_bytes());
+            hasher.update(digits.digest.to_le_bytes());
+        }
         hex::encode(&hasher.finalize()[..DIGEST_BYTES])
     };
-    Ok(bytes.chunks(width.max(1)).zip(&rows.labels).map(digest).collect())
+    Ok((0..).zip(bytes.chunks(width.max(1)).zip(&rows.labels)).map(digest).collect())
 }
 
 fn encode(sample: &Sample) -> Result<Vec<u8>, ParquetError> {

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use slipway_contract::{
-    API_VERSION, Architecture, Fault, FaultKind, Job, Layer, Model, ModelCard, Progress, TrainingJob, TrainingReport,
-    TrainingSpec,
+    API_VERSION, Architecture, Fault, FaultKind, Job, Layer, Model, ModelCard, Progress, Shape, TrainingJob,
+    TrainingReport, TrainingSpec,
 };
 use tch::{Kind, Tensor, nn};
 
-use crate::data::{self, Half, Rows};
+use crate::data::{self, Examined, Half, Rows};
 use crate::job::Workplace;
 use crate::network::{self, Network, Preprocessing};
 use crate::progress::Reporter;
@@ -26,19 +26,14 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
     }
     let source = workplace.folder.join(&job.source);
     Reporter::stage("reading data");
-    let rows = data::read_training(model, &source, outputs_of(model))?;
-    data::check_test(model, &source, &rows)?;
+    let (prepared, said) = prepare(job, workplace);
+    said.faults.iter().skip(1).for_each(|fault| Reporter::stage(&format!("also: {fault}")));
+    said.warnings.iter().for_each(warn);
+    let Some(Prepared { rows, network, store, training, validation, preprocessing }) = prepared else {
+        return Err(refuse(said.faults, workplace));
+    };
     let digest_of_data = data::digest(model, &source, &[Half::Train, Half::Test])?;
     let spec = &model.spec.training;
-    let input = network::shape_after(&model.spec.preprocess, &rows.shape)?;
-    tch::manual_seed(i64::from(spec.seed));
-    let store = nn::VarStore::new(workplace.device);
-    let network = network_of(model, &store, &input)?;
-    let (training, validation) = split::stratified(&rows.labels, &rows.classes, model.spec.data.validation_split())?;
-    let preprocessing = fit(model, &rows, &training);
-    for warning in precision::check(&rows, &preprocessing)? {
-        Reporter::stage(&warning);
-    }
     let course = Course {
         rows: &rows,
         labels: rows.label_tensor(),
@@ -48,7 +43,7 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
     };
     Reporter::stage(&format!("training on {} rows ({})", training.size()[0], device::name(workplace.device)));
     let begun = Instant::now();
-    let (training_loss, validation_accuracy) = course.run(spec, &store, &training, &validation, &mut reporter)?;
+    let (training_loss, validation_accuracy) = course.run(model, &store, &training, &validation, &mut reporter)?;
     let seconds = begun.elapsed().as_secs_f64();
     Reporter::stage("writing weights");
     let architecture = Architecture {
@@ -99,28 +94,126 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
 
 /// Finds what would end a training before its first step. Faults of independent parts are found together.
 pub(crate) fn check(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), Fault> {
-    let model = &job.model;
-    let source = workplace.folder.join(&job.source);
-    let mut faults = model.problems();
-    match data::read_training(model, &source, outputs_of(model)) {
-        Err(fault) => faults.push(fault),
-        Ok(rows) => {
-            faults.extend(data::check_test(model, &source, &rows).err());
-            faults.extend(check_network(model, &rows, workplace.device).err());
-        }
-    }
-    output::write_json(&workplace.output.join(Job::FAULTS), &faults)
+    let mut faults = job.model.problems();
+    // A specification with mistakes describes no network.
+    let said = if faults.is_empty() {
+        let (prepared, mut said) = prepare(job, workplace);
+        said.warnings.extend(prepared.and_then(|prepared| prepared.absurd_at_first(&job.model, workplace.device)));
+        said
+    } else {
+        let Examined { faults, warnings, .. } =
+            data::examine(job, &workplace.folder.join(&job.source), outputs_of(&job.model));
+        Said { faults, warnings }
+    };
+    faults.extend(said.faults);
+    output::write_json(&workplace.output.join(Job::FAULTS), &faults)?;
+    output::write_json(&workplace.output.join(Job::WARNINGS), &said.warnings)
 }
 
-fn check_network(model: &Model, rows: &Rows, device: tch::Device) -> Result<(), Fault> {
-    let input = network::shape_after(&model.spec.preprocess, &rows.shape)?;
-    network_of(model, &nn::VarStore::new(device), &input)?;
-    let (training, _) = split::stratified(&rows.labels, &rows.classes, model.spec.data.validation_split())?;
-    precision::check(rows, &fit(model, rows, &training)).map(|_| ())
+/// What was found on the way to a training.
+struct Said {
+    faults: Vec<Fault>,
+    warnings: Vec<Fault>,
+}
+
+/// Everything that a training begins with.
+struct Prepared {
+    rows: Rows,
+    network: Network,
+    store: nn::VarStore,
+    /// Rows to learn from, and those kept aside.
+    training: Tensor,
+    validation: Tensor,
+    preprocessing: Preprocessing,
+}
+
+/// Reads the data and builds the network. Where anything is at fault nothing is prepared, and everything that can be found is.
+fn prepare(job: &TrainingJob, workplace: &Workplace<'_>) -> (Option<Prepared>, Said) {
+    let model = &job.model;
+    let Examined { training, shape, test, faults, warnings } =
+        data::examine(job, &workplace.folder.join(&job.source), outputs_of(model));
+    let mut said = Said { faults, warnings };
+    let Some(rows) = training else {
+        // Layers can be looked at all the same.
+        let built = shape.map(|shape| built(model, &nn::VarStore::new(workplace.device), &shape));
+        said.faults.extend(built.and_then(Result::err));
+        return (None, said);
+    };
+    let prepared = build(model, rows, test.as_ref(), workplace.device, &mut said);
+    (prepared.filter(|_| said.faults.is_empty()), said)
+}
+
+fn build(model: &Model, rows: Rows, test: Option<&Rows>, device: tch::Device, said: &mut Said) -> Option<Prepared> {
+    // The order of what is drawn from the generator decides the weights: the network, then the split.
+    tch::manual_seed(i64::from(model.spec.training.seed));
+    let store = nn::VarStore::new(device);
+    let network = built(model, &store, &rows.shape).map_err(|fault| said.faults.push(fault)).ok()?;
+    let split = split::stratified(&rows.labels, &rows.classes, model.spec.data.validation_split());
+    let (training, validation) = split.map_err(|fault| said.faults.push(fault)).ok()?;
+    let preprocessing = fit(model, &rows, &training);
+    let before = said.faults.len();
+    said.faults.extend(precision::every_value_fits(&rows, &preprocessing));
+    said.faults.extend(test.into_iter().flat_map(|test| precision::every_value_fits(test, &preprocessing)));
+    if said.faults.len() == before {
+        match precision::warnings(&rows, &model.spec.preprocess, &preprocessing) {
+            Ok(warnings) => said.warnings.extend(warnings),
+            Err(fault) => said.faults.push(fault),
+        }
+    }
+    Some(Prepared { rows, network, store, training, validation, preprocessing })
+}
+
+/// Notes all faults for whoever started the job, and answers the first.
+fn refuse(faults: Vec<Fault>, workplace: &Workplace<'_>) -> Fault {
+    let unknown = || Fault::new(FaultKind::Internal, "the training cannot begin, and nothing says why");
+    match output::write_json(&workplace.output.join(Job::FAULTS), &faults) {
+        Ok(()) => faults.into_iter().next().unwrap_or_else(unknown),
+        Err(fault) => fault,
+    }
+}
+
+fn warn(warning: &Fault) {
+    let help = warning.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+    Reporter::stage(&format!("warning: {}{help}", warning.message));
+}
+
+/// A loss that no scaled data give: a network that knows nothing loses the logarithm of the number of classes, which is at most 9.2
+/// for 10,000. A hundred thousand times as much means that values are far from the range in which weights begin.
+const ABSURD_LOSS: f64 = 1e6;
+
+fn absurd(loss: f64, when: &str, model: &Model) -> Option<Fault> {
+    if loss <= ABSURD_LOSS {
+        return None;
+    }
+    let message = format!(
+        "the loss is {loss:.1e} {when}, where a network that only guesses has less than 10: the values are too large"
+    );
+    Some(Fault::new(FaultKind::Data, message).key("spec.preprocess").help(precision::scaled(&model.spec.preprocess)))
+}
+
+impl Prepared {
+    /// A warning if the first rows give an absurd loss before anything is learnt.
+    fn absurd_at_first(self, model: &Model, device: tch::Device) -> Option<Fault> {
+        let Self { rows, network, training, preprocessing, .. } = self;
+        let _guard = tch::no_grad_guard();
+        let indices = training.narrow(0, 0, WATCH_BATCH.min(training.size()[0]));
+        if indices.size()[0] < 2 && network.needs_two_rows() {
+            return None;
+        }
+        let batch = preprocessing.to_device(device).apply(&rows.batch(&indices).to_device(device));
+        let labels = rows.label_tensor().index_select(0, &indices).to_device(device);
+        let loss = network.forward(&batch, true).cross_entropy_for_logits(&labels).double_value(&[]);
+        absurd(loss, "before anything is learnt", model)
+    }
+}
+
+/// The network for rows of a shape before preprocessing.
+fn built(model: &Model, store: &nn::VarStore, rows: &Shape) -> Result<Network, Fault> {
+    network_of(model, store, &network::shape_after(&model.spec.preprocess, rows)?)
 }
 
 /// The network for rows of shape `input`.
-fn network_of(model: &Model, store: &nn::VarStore, input: &slipway_contract::Shape) -> Result<Network, Fault> {
+fn network_of(model: &Model, store: &nn::VarStore, input: &Shape) -> Result<Network, Fault> {
     let network = Network::build(&store.root(), &model.spec.model, input)?;
     if network.needs_two_rows() && model.spec.training.batch_size == 1 {
         let message = "batches of one row have no variance for `batch_norm` to divide by, expected at least 2";
@@ -169,19 +262,24 @@ struct Course<'a> {
 impl Course<'_> {
     fn run(
         &self,
-        spec: &TrainingSpec,
+        model: &Model,
         store: &nn::VarStore,
         training: &Tensor,
         validation: &Tensor,
         reporter: &mut Reporter,
     ) -> Result<(f64, Option<f64>), Fault> {
+        let spec = &model.spec.training;
         let mut optimizer = optimizer::build(spec.optimizer, store)?;
-        let mut last = (f64::NAN, None);
+        let (mut last, mut warned) = ((f64::NAN, None), false);
         for epoch in 1..=spec.epochs {
             let begun = Instant::now();
             // Every epoch has a seed of its own, so that its order depends on nothing but the seed and its number.
             tch::manual_seed(i64::from(spec.seed) * 1_000_003 + i64::from(epoch));
             let training_loss = self.epoch(spec, epoch, training, &mut optimizer, reporter)?;
+            if let Some(warning) = absurd(training_loss, &format!("in epoch {epoch}"), model).filter(|_| !warned) {
+                warn(&warning);
+                warned = true;
+            }
             let validation_accuracy = (validation.size()[0] > 0).then(|| self.accuracy(validation));
             let seconds = begun.elapsed().as_secs_f64();
             Reporter::say(&Progress::Epoch { epoch, epochs: spec.epochs, training_loss, validation_accuracy, seconds });

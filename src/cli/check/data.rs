@@ -3,14 +3,23 @@
 use std::path::Path;
 use std::time::Duration;
 
-use slipway_contract::{DevicePreference, Fault, Job, JobWork, Model, TrainingJob};
+use slipway_contract::{DevicePreference, Fault, Job, JobWork, TrainingJob};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::exit::{self, Failure};
+use crate::pipeline::Readable;
 use slipway_executor::{Executor, JobError, Limits, Provenance};
 
 /// How long the data of one model may take to be read.
 const DEADLINE: Duration = Duration::from_hours(1);
+
+/// What is found in the data of a model.
+pub(super) struct Found {
+    /// What a training would end with.
+    pub(super) faults: Vec<Fault>,
+    /// What it would warn of.
+    pub(super) warnings: Vec<Fault>,
+}
 
 /// Reads data of models.
 pub(super) struct DataReader {
@@ -32,10 +41,11 @@ impl DataReader {
         Ok(Some(Self { executor, runtime }))
     }
 
-    /// The faults of a model in `folder`; or why the trainer could not look for them.
-    pub(super) fn faults(&self, model: &Model, folder: &Path) -> Result<Result<Vec<Fault>, String>, Failure> {
+    /// What is found in the data of a model in `folder`; or why the trainer could not look for it.
+    pub(super) fn read(&self, readable: &Readable, folder: &Path) -> Result<Result<Found, String>, Failure> {
         let workplace = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
-        let work = TrainingJob { model: model.clone(), source: folder.display().to_string() };
+        let expects = readable.expected.iter().map(|expected| expected.expectation.clone()).collect();
+        let work = TrainingJob { model: readable.model.clone(), source: folder.display().to_string(), expects };
         let job = Job { work: JobWork::Check(work), threads: 1, device: DevicePreference::Cpu };
         let job = serde_json::to_vec(&job).map_err(exit::defect)?;
         std::fs::write(workplace.path().join(Job::FILE), job).map_err(exit::defect)?;
@@ -44,11 +54,13 @@ impl DataReader {
         let run = self.executor.run(workplace.path(), Provenance::Repository, &mut unheard, &cancel);
         match self.runtime.block_on(run) {
             Ok(()) => {
-                let faults =
-                    std::fs::read(workplace.path().join(Job::OUTPUT).join(Job::FAULTS)).map_err(exit::defect)?;
-                serde_json::from_slice(&faults).map(Ok).map_err(exit::defect)
+                let list = |name: &str| -> Result<Vec<Fault>, Failure> {
+                    let list = std::fs::read(workplace.path().join(Job::OUTPUT).join(name)).map_err(exit::defect)?;
+                    serde_json::from_slice(&list).map_err(exit::defect)
+                };
+                Ok(Ok(Found { faults: list(Job::FAULTS)?, warnings: list(Job::WARNINGS)? }))
             }
-            Err(JobError::Fault(fault)) => Ok(Ok(vec![fault])),
+            Err(JobError::Fault(fault)) => Ok(Ok(Found { faults: vec![fault], warnings: Vec::new() })),
             Err(error) => Ok(Err(error.to_string())),
         }
     }

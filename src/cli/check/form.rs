@@ -97,9 +97,11 @@ fn whole_message(diagnostic: &Diagnostic) -> String {
 fn sarif(told: &[Told]) -> serde_json::Value {
     let results = told.iter().map(|Told { severity, file, diagnostic }| {
         let uri = file.split('/').map(encoded).collect::<Vec<_>>().join("/");
-        // Without a place the finding is shown at the top of its file.
-        let Position { line, column } = diagnostic.position.unwrap_or(Position { line: 1, column: 1 });
-        let place = json!({"artifactLocation": {"uri": uri}, "region": {"startLine": line, "startColumn": column}});
+        let mut place = json!({"artifactLocation": {"uri": uri}});
+        // Without a place the finding is of its whole file.
+        if let Some(Position { line, column }) = diagnostic.position {
+            place["region"] = json!({"startLine": line, "startColumn": column});
+        }
         json!({
             "ruleId": "slipway/check",
             "level": severity,
@@ -158,7 +160,9 @@ mod tests {
         let place = &result["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "a%20b/slipway.yaml");
         assert_eq!((&place["region"]["startLine"], &result["level"]), (&3.into(), &"error".into()));
-        assert_eq!(log["runs"][0]["results"][1]["level"], "warning");
+        let without_place = &log["runs"][0]["results"][1];
+        assert_eq!(without_place["level"], "warning");
+        assert!(without_place["locations"][0]["physicalLocation"].get("region").is_none(), "{without_place}");
     }
 
     #[test]

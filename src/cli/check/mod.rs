@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
-use slipway_contract::Digest;
+use slipway_contract::{Digest, Expectation, Fault, FaultKind};
 
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config;
-use crate::pipeline::{Findings, Repository, fault_place as locate, misnamed_model};
+use crate::pipeline::{Checkout, Findings, Repository, fault_place as locate, misnamed_model};
 use collect::{Collected, File, Subject};
-use data::DataReader;
+use data::{DataReader, Found};
 use form::{Form, Severity, Told};
 use marks::Marks;
 use slipway_domain::{Diagnostic, version_of};
@@ -43,7 +43,7 @@ pub(super) fn join(problems: &[Diagnostic]) -> String {
 
 impl Check {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let (told, files) = find(&self.paths, !self.no_data)?;
+        let (told, files) = find(&self.paths, !self.no_data, true)?;
         let mistakes = told.iter().filter(|one| one.severity == Severity::Error).count();
         match form::write(self.output, &told, files)? {
             Some(text) if matches!(self.output, Form::Text) => output::say_painted(&text),
@@ -62,17 +62,29 @@ pub(super) fn mistakes_in(path: &Path, with_data: bool) -> Result<Vec<Diagnostic
     Ok(found_in(path, with_data)?.0)
 }
 
-/// The same, and what a server would warn of.
+/// The same, and what a server would warn of; not that files are not committed yet, which whoever just wrote them knows.
 pub(super) fn found_in(path: &Path, with_data: bool) -> Result<(Vec<Diagnostic>, Vec<Diagnostic>), Failure> {
-    let (told, _) = find(&[path.to_owned()], with_data)?;
+    let (told, _) = find(&[path.to_owned()], with_data, false)?;
     let (mistakes, warnings): (Vec<Told>, Vec<Told>) =
         told.into_iter().partition(|one| one.severity == Severity::Error);
     let diagnostics = |told: Vec<Told>| told.into_iter().map(|one| one.diagnostic).collect();
     Ok((diagnostics(mistakes), diagnostics(warnings)))
 }
 
-/// All that is found in some files, and how many of them there are.
-fn find(paths: &[PathBuf], with_data: bool) -> Result<(Vec<Told>, usize), Failure> {
+/// What the policy of a model asks of its rows, as far as model and policy can be read.
+pub(super) fn expected_of(path: &Path) -> Vec<Expectation> {
+    let expected = || {
+        let checkout = Checkout::around(path).ok()?;
+        let file = checkout.path_of(path).ok()?;
+        let (_, readable) = Repository::open(&checkout).ok()?.examine_model(&file);
+        Some(readable?.expected.into_iter().map(|expected| expected.expectation).collect())
+    };
+    expected().unwrap_or_default()
+}
+
+/// All that is found in some files, and how many of them there are. `committed` says whether files that are not committed as they
+/// lie here are told.
+fn find(paths: &[PathBuf], with_data: bool, committed: bool) -> Result<(Vec<Told>, usize), Failure> {
     let collected = collect::collect(paths)?;
     let files: usize = collected.iter().map(|part| part.files.len()).sum();
     if files == 0 {
@@ -89,7 +101,7 @@ fn find(paths: &[PathBuf], with_data: bool) -> Result<(Vec<Told>, usize), Failur
     }
     let marks = Marks::of(&collected);
     for part in &collected {
-        told.extend(examine(part, reader.as_ref(), &marks)?);
+        told.extend(examine(part, reader.as_ref(), &marks, committed)?);
     }
     // A policy is found by itself and by each model that names it.
     let mut seen = Vec::new();
@@ -102,16 +114,22 @@ fn find(paths: &[PathBuf], with_data: bool) -> Result<(Vec<Told>, usize), Failur
 }
 
 /// What is found in files of one repository.
-fn examine(part: &Collected, reader: Option<&DataReader>, marks: &Marks) -> Result<Vec<Told>, Failure> {
+fn examine(
+    part: &Collected,
+    reader: Option<&DataReader>,
+    marks: &Marks,
+    committed: bool,
+) -> Result<Vec<Told>, Failure> {
     let repository = Repository::open(&part.checkout)
         .map_err(|error| exit::invalid(format!("`{}` cannot be searched: {error}", part.checkout.root().display())))?;
     let mut told = Vec::new();
     let known = marks::models_of(part);
     for file in &part.files {
-        let Findings { mistakes, warnings } = match &file.subject {
+        let Findings { mistakes, mut warnings, uncommitted } = match &file.subject {
             Subject::Model => examine_model(&repository, part, &file.path, reader, marks)?,
             _ => examine_file(&repository, part, file, &known),
         };
+        warnings.extend(uncommitted.into_iter().filter(|_| committed));
         told.extend(mistakes.into_iter().map(|diagnostic| part.told(Severity::Error, diagnostic)));
         told.extend(warnings.into_iter().map(|diagnostic| part.told(Severity::Warning, diagnostic)));
     }
@@ -120,7 +138,7 @@ fn examine(part: &Collected, reader: Option<&DataReader>, marks: &Marks) -> Resu
     Ok(told)
 }
 
-/// A model with its marks, and with its data, which are read once nothing else is wrong with it.
+/// A model with its marks, and with its data, whatever else is wrong with it.
 fn examine_model(
     repository: &Repository<'_>,
     part: &Collected,
@@ -128,16 +146,23 @@ fn examine_model(
     reader: Option<&DataReader>,
     marks: &Marks,
 ) -> Result<Findings, Failure> {
-    let (mut findings, model) = repository.examine_model(path);
-    let Some(model) = model else { return Ok(findings) };
+    let (mut findings, readable) = repository.examine_model(path);
+    let Some(readable) = readable else { return Ok(findings) };
     let whole = part.checkout.root().join(path);
     let text = std::fs::read_to_string(&whole).unwrap_or_default();
-    let lacking = marks.lacking(model.metadata.name.as_str());
+    let lacking = marks.lacking(readable.model.metadata.name.as_str());
     findings.warnings.extend(lacking.map(|fault| locate(path, &text, &fault)));
-    let Some(reader) = reader.filter(|_| findings.mistakes.is_empty()) else { return Ok(findings) };
-    match reader.faults(&model, whole.parent().unwrap_or(&whole))? {
-        Ok(faults) => findings.mistakes.extend(faults.iter().map(|fault| locate(path, &text, fault))),
-        Err(reason) => findings.warnings.push(Diagnostic::new(path, format!("its data could not be read: {reason}"))),
+    let Some(reader) = reader else { return Ok(findings) };
+    match reader.read(&readable, whole.parent().unwrap_or(&whole))? {
+        Ok(Found { faults, warnings }) => {
+            let located = |fault: &Fault| readable.tells(fault).then(|| readable.locate(path, &text, fault));
+            findings.mistakes.extend(faults.iter().filter_map(located));
+            findings.warnings.extend(warnings.iter().filter_map(located));
+        }
+        Err(reason) => {
+            let fault = Fault::new(FaultKind::Internal, format!("the data could not be read: {reason}"));
+            findings.warnings.push(locate(path, &text, &fault.key("spec.data")));
+        }
     }
     Ok(findings)
 }
@@ -148,7 +173,7 @@ fn examine_file(
     File { path, subject }: &File,
     known: &BTreeSet<String>,
 ) -> Findings {
-    let only = |mistakes| Findings { mistakes, warnings: Vec::new() };
+    let only = |mistakes| Findings { mistakes, ..Findings::default() };
     match subject {
         Subject::Model => repository.examine_model(path).0,
         Subject::MisnamedModel => only(misnamed_model(path).into_iter().collect()),

@@ -52,8 +52,8 @@ impl Labels {
         let mut rows = Vec::new();
         opened.each(|line, row| {
             let class = row.get(label_at).unwrap_or_default().trim();
-            if class.is_empty() {
-                return Err(table::no_label(line, label));
+            if table::is_missing(class) {
+                return Err(table::missing_label(name, line, label, class).message);
             }
             let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             let class = match numbers.get(class) {
@@ -80,7 +80,7 @@ impl Labels {
         if let [only] = &classes[..] {
             return Err(Fault { key: None, ..table::one_label(&shown(only)) }.file(name));
         }
-        if are_numbers(&classes, rows.len()) {
+        if table::are_measured(&classes, rows.len() as u64) {
             let message = format!("the column `{label}` has {} labels: {}", classes.len(), table::first_of(&classes));
             let help = format!(
                 "{}, and models of today learn classes; for classes, group the numbers in a column of \
@@ -210,15 +210,6 @@ fn chosen(own: &[(u64, usize)], wanted: usize, keep_together: bool) -> Vec<usize
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a number of rows")]
 fn whole(rows: f64) -> usize {
     rows.round() as usize
-}
-
-/// More than a few numbers are a number to be predicted, unless they are whole and each has rows enough for a class.
-fn are_numbers(classes: &[String], rows: usize) -> bool {
-    const ROWS_OF_A_CLASS: usize = 20;
-    const MOST_NUMBERED: usize = 100;
-    let whole = classes.iter().all(|class| class.parse::<i64>().is_ok());
-    let plenty = classes.len() <= MOST_NUMBERED && rows / classes.len().max(1) >= ROWS_OF_A_CLASS;
-    table::many_numbers(classes) && !(whole && plenty)
 }
 
 /// A number that equal texts share.

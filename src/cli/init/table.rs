@@ -146,8 +146,5 @@ fn is_code(value: &str) -> bool {
     value.len() > 1 && value.starts_with('0') && value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A text of a table as messages and comments show it: its beginning, on one line.
-pub(super) fn shown(text: &str) -> String {
-    const LONGEST: usize = 60;
-    text.chars().filter(|c| !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}')).take(LONGEST).collect()
-}
+/// A text of a table as messages and comments show it.
+pub(super) use slipway_contract::table::shown;

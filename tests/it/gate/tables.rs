@@ -69,3 +69,45 @@ async fn a_slice_by_a_column_that_is_not_learnt_from_and_the_drift_of_another_ar
     is_refused(&bench.end_of(&head).await, "the policy asks for at most 0.3 (policy.yaml:8)");
     bench.finish().await;
 }
+
+#[tokio::test]
+async fn rows_in_another_form_are_no_fresh_ones_and_a_policy_that_no_row_answers_refuses_before_training() {
+    let bench = Bench::start().await;
+    let write = |path: &str, content: &str| bench.world.work.write(path, content).expect("written");
+    let uses = |run: &serde_json::Value| run["verdict"]["test_set"]["use"].as_u64();
+    let model = |seed: u32| model("region").replace("seed: 7", &format!("seed: {seed}"));
+    let rows = table(400, 0, 0.0);
+    write("data/train.csv", &rows);
+    write("data/test.csv", &rows);
+    write("data/recent.csv", &rows);
+    write("policy.yaml", &policy(&CHECKS[..1]));
+    write("slipway.yaml", &model(7));
+    let run = bench.end_of(&bench.push("a table").await).await;
+    is_done(&run);
+    assert_eq!(uses(&run), Some(1));
+
+    let changed = |change: &dyn Fn(usize, &str) -> String| {
+        rows.lines().enumerate().map(|(line, text)| change(line, text)).collect::<Vec<_>>().join("\r\n")
+    };
+    let padded = changed(&|line, text| if line == 0 { text.to_owned() } else { text.replacen(',', "00,", 1) });
+    let renamed =
+        changed(&|line, text| if line == 0 { "x,kind,region".replace("region", "area") } else { text.to_owned() });
+    let more = changed(&|line, text| if line == 0 { format!("age,{text}") } else { format!("{line},{text}") });
+    for (seed, expected, test, slices) in
+        [(8, 2, &padded, "region"), (9, 3, &renamed, "area"), (10, 4, &more, "region")]
+    {
+        write("data/test.csv", test);
+        write("slipway.yaml", &model(seed).replace("slices: [region]", &format!("slices: [{slices}]")));
+        let run = bench.end_of(&bench.push("the same rows").await).await;
+        is_done(&run);
+        assert_eq!(uses(&run), Some(expected), "{test}");
+    }
+
+    write("policy.yaml", &policy(&["metric: accuracy, at_least: 0.6, slice: {where: {region: North}}"]));
+    bench.end_of(&bench.push("a policy").await).await;
+    write("slipway.yaml", &model(11));
+    let run = bench.end_of(&bench.push("a model").await).await;
+    is_refused(&run, "policy.yaml:6:43: no test row has region `North`; it is `north` (read at ");
+    is_refused(&run, "help: did you mean `north`?");
+    bench.finish().await;
+}

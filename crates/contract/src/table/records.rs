@@ -1,32 +1,91 @@
 //! Comma-separated values with a header (RFC 4180), read record by record within bounds.
 
-use std::cell::Cell;
-use std::io::Read;
+use std::cell::RefCell;
+use std::io::{Cursor, Read};
 use std::rc::Rc;
 
-use super::{LARGEST_FILE, LARGEST_RECORD, fault, not_utf8, nul_in_row, unequal_lengths, unusable_header};
+use csv::{ByteRecord, StringRecord};
+
+use super::lines::Lines;
+use super::{LARGEST_FILE, LARGEST_RECORD, fault, fault_at, nul_in_row, unusable_header};
 use crate::Fault;
+
+/// Programs that write UTF-8 may put this before the text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The bytes that were read, up to the end of the last record that was taken.
+#[derive(Default)]
+struct Seen {
+    lines: Lines,
+    /// Bytes that the parser was given, from the place `next` on not counted yet.
+    bytes: Vec<u8>,
+    next: usize,
+    /// How many bytes were counted in all.
+    counted: u64,
+}
+
+impl Seen {
+    fn left(&self) -> &[u8] {
+        &self.bytes[self.next..]
+    }
+
+    /// Counts line ends up to the next record, and answers its line.
+    fn begin(&mut self) -> u64 {
+        let ends = self.lines.skip_ends(&self.bytes[self.next..]);
+        self.forward(ends);
+        self.lines.line()
+    }
+
+    /// Counts up to a place of the file.
+    fn pass_to(&mut self, place: u64) {
+        let count = usize::try_from(place.saturating_sub(self.counted)).unwrap_or(usize::MAX).min(self.left().len());
+        self.lines.pass(&self.bytes[self.next..self.next + count]);
+        self.forward(count);
+    }
+
+    fn forward(&mut self, count: usize) {
+        self.next += count;
+        self.counted += count as u64;
+        if self.next == self.bytes.len() {
+            self.bytes.clear();
+            self.next = 0;
+        }
+    }
+
+    /// Takes bytes as they are read.
+    fn add(&mut self, read: &[u8]) {
+        if self.next > 0 {
+            self.bytes.drain(..self.next);
+            self.next = 0;
+        }
+        self.bytes.extend_from_slice(read);
+    }
+}
 
 /// A reader that fails beyond a bound, instead of ending there as if all was read.
 struct Bounded<R> {
     reader: R,
     left: u64,
-    /// Bytes read since the last whole record; the loop over the records puts it back to zero.
-    record: Rc<Cell<u64>>,
+    seen: Rc<RefCell<Seen>>,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.reader.read(buffer)?;
-        let too_large = |what: &str, most: u64| std::io::Error::other(format!("{what} more than {most} bytes"));
-        let left = self.left.checked_sub(read as u64).ok_or_else(|| too_large("unpacked, it has", LARGEST_FILE))?;
-        self.left = left;
-        self.record.set(self.record.get() + read as u64);
-        if self.record.get() > LARGEST_RECORD {
+        let left = self.left.checked_sub(read as u64);
+        self.left = left.ok_or_else(|| too_large("unpacked, it has", LARGEST_FILE))?;
+        let mut seen = self.seen.borrow_mut();
+        seen.add(&buffer[..read]);
+        // What was not counted yet belongs to one record, but for the rest of a buffer.
+        if seen.left().len() as u64 > LARGEST_RECORD {
             return Err(too_large("one row has", LARGEST_RECORD));
         }
         Ok(read)
     }
+}
+
+fn too_large(what: &str, most: u64) -> std::io::Error {
+    std::io::Error::other(format!("{what} more than {most} bytes"))
 }
 
 /// A table whose header has been read.
@@ -35,48 +94,140 @@ pub struct Records<R> {
     pub name: String,
     /// The names of its columns, without white space around them.
     pub header: Vec<String>,
-    reader: csv::Reader<Bounded<R>>,
-    record: Rc<Cell<u64>>,
+    reader: csv::Reader<Bounded<std::io::Chain<Cursor<Vec<u8>>, R>>>,
+    seen: Rc<RefCell<Seen>>,
+    row: StringRecord,
+}
+
+/// What stands next in a table.
+pub enum Row<'table> {
+    /// A record with as many values as the header has names; the line in which it begins, from one.
+    Values(u64, &'table StringRecord),
+    /// A record that cannot be read. Those behind it can.
+    Broken(Fault),
 }
 
 impl<R: Read> Records<R> {
     /// Reads the header of an unpacked table. `name` is how messages call the file.
-    pub fn open(reader: R, name: &str) -> Result<Self, Fault> {
-        let record = Rc::new(Cell::new(0));
-        let bounded = Bounded { reader, left: LARGEST_FILE, record: Rc::clone(&record) };
-        let mut reader = csv::ReaderBuilder::new().from_reader(bounded);
-        let header = reader.headers().map_err(|error| broken(name, &error))?;
-        let header: Vec<String> = header.iter().map(|name| name.trim().to_owned()).collect();
-        match unusable_header(name, &header) {
+    pub fn open(mut reader: R, name: &str) -> Result<Self, Fault> {
+        let mut start = Vec::with_capacity(BYTE_ORDER_MARK.len());
+        let read = (&mut reader).take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut start);
+        read.map_err(|error| unreadable(name, &error))?;
+        if start == BYTE_ORDER_MARK {
+            start.clear();
+        }
+        let seen = Rc::new(RefCell::new(Seen::default()));
+        let bounded = Bounded { reader: Cursor::new(start).chain(reader), left: LARGEST_FILE, seen: Rc::clone(&seen) };
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bounded);
+        let mut table = Self { name: name.to_owned(), header: Vec::new(), reader, seen, row: StringRecord::new() };
+        if let Some((line, read)) = table.read()? {
+            read.map_err(|_| not_utf8(name, line))?;
+            table.header = table.row.iter().map(|name| name.trim().to_owned()).collect();
+        }
+        match unusable_header(name, &table.header) {
             Some(fault) => Err(fault),
-            None => Ok(Self { name: name.to_owned(), header, reader, record }),
+            None => Ok(table),
         }
     }
 
-    /// Shows every record with the number of its line in the file, or says what is wrong with it.
-    pub fn each(mut self, mut visit: impl FnMut(u64, &csv::StringRecord) -> Result<(), String>) -> Result<(), Fault> {
-        let mut row = csv::StringRecord::new();
-        self.record.set(0);
-        while self.reader.read_record(&mut row).map_err(|error| broken(&self.name, &error))? {
-            self.record.set(0);
-            let line = row.position().map_or(0, csv::Position::line);
-            if row.as_slice().as_bytes().contains(&0) {
-                return Err(nul_in_row(&self.name, line));
+    /// Reads a record into `row`, and answers its line; nothing at the end of the file. The inner error is that of bytes that are
+    /// no text. The outer one says why nothing more can be read.
+    fn read(&mut self) -> Result<Option<(u64, Result<(), csv::FromUtf8Error>)>, Fault> {
+        let mut record = std::mem::take(&mut self.row).into_byte_record();
+        // The parser skips line ends when it looks for the next record; by then they may not have been read.
+        let is_there = self.fill(&mut record)?;
+        if !is_there {
+            return Ok(None);
+        }
+        let line = {
+            let mut seen = self.seen.borrow_mut();
+            let line = seen.begin();
+            seen.pass_to(self.reader.position().byte());
+            if let Some(opened) = seen.lines.open_quote() {
+                return Err(never_closed(&self.name, opened));
             }
-            visit(line, &row).map_err(|message| fault(&self.name, message))?;
+            line
+        };
+        let text = StringRecord::from_byte_record(record);
+        Ok(Some((line, text.map(|row| self.row = row))))
+    }
+
+    fn fill(&mut self, record: &mut ByteRecord) -> Result<bool, Fault> {
+        self.reader.read_byte_record(record).map_err(|error| {
+            let csv::ErrorKind::Io(cause) = error.kind() else { return fault(&self.name, error.to_string()) };
+            let mut seen = self.seen.borrow_mut();
+            let line = seen.begin();
+            seen.pass_to(u64::MAX);
+            let broken = unreadable(&self.name, cause);
+            match seen.lines.open_quote() {
+                Some(opened) if opened >= line => broken.line(opened).help(OPEN_QUOTE),
+                _ => broken,
+            }
+        })
+    }
+
+    /// The next record; nothing at the end of the file. An error ends the reading.
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Fault> {
+        let Some((line, read)) = self.read()? else { return Ok(None) };
+        if read.is_err() {
+            return Ok(Some(Row::Broken(not_utf8(&self.name, line))));
+        }
+        if self.row.as_slice().as_bytes().contains(&0) {
+            return Ok(Some(Row::Broken(nul_in_row(&self.name, line))));
+        }
+        if self.row.len() != self.header.len() {
+            let last = self.seen.borrow().lines.last_line();
+            return Ok(Some(Row::Broken(self.unequal_lengths(line, last))));
+        }
+        Ok(Some(Row::Values(line, &self.row)))
+    }
+
+    /// Shows every record with the number of its line in the file, or says what is wrong with the first that cannot be read.
+    pub fn each(mut self, mut visit: impl FnMut(u64, &StringRecord) -> Result<(), String>) -> Result<(), Fault> {
+        let name = self.name.clone();
+        while let Some(row) = self.next_row()? {
+            match row {
+                Row::Values(line, values) => visit(line, values).map_err(|message| fault_at(&name, line, message))?,
+                Row::Broken(fault) => return Err(fault),
+            }
         }
         Ok(())
     }
+
+    /// A record with more or fewer values than the header, from one line to another.
+    fn unequal_lengths(&self, line: u64, last: u64) -> Fault {
+        let (len, expected) = (self.row.len(), self.header.len());
+        let fault =
+            fault_at(&self.name, line, format!("line {line}: {len} values, expected {expected} as in the header"));
+        if last > line {
+            return fault.help(format!(
+                "the row goes on to line {last}, between quotes: is a quote there that opens or closes no text?"
+            ));
+        }
+        match self.row.iter().nth(expected) {
+            Some("") if len == expected + 1 => {
+                fault.help("the line ends with a comma: take it away, or end the header with one")
+            }
+            Some(_) => fault.help("a text with a comma in it stands in quotes"),
+            None => fault,
+        }
+    }
 }
 
-/// What the parser says about a file.
-fn broken(file: &str, error: &csv::Error) -> Fault {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            unequal_lengths(file, pos.as_ref().map(csv::Position::line), *len, *expected_len)
-        }
-        csv::ErrorKind::Io(error) => fault(file, format!("cannot be read: {error}")),
-        csv::ErrorKind::Utf8 { pos, .. } => not_utf8(file, pos.as_ref().map(csv::Position::line)),
-        _ => fault(file, error.to_string()),
-    }
+/// What to do about a quote that is open.
+const OPEN_QUOTE: &str =
+    "close the text with another quote; a quote that is part of a text is written twice, within quotes";
+
+fn never_closed(file: &str, opened: u64) -> Fault {
+    let message = format!("a text was opened by a quote on line {opened}, and is never closed");
+    fault_at(file, opened, message).help(OPEN_QUOTE)
+}
+
+fn unreadable(file: &str, error: &std::io::Error) -> Fault {
+    fault(file, format!("cannot be read: {error}"))
+}
+
+/// Bytes that are no text.
+fn not_utf8(file: &str, line: u64) -> Fault {
+    fault_at(file, line, format!("line {line}: bytes that are not UTF-8")).help("save the table as UTF-8")
 }

@@ -1,7 +1,7 @@
 //! Reads a CSV file whole: the cells of each column one behind the other, so that columns can be read one by one.
 
 use csv_core::{ReadRecordResult, Reader};
-use slipway_contract::table;
+use slipway_contract::table::{self, Lines};
 
 use super::EvaluationError;
 use super::cell::{Cell, Kind};
@@ -123,6 +123,7 @@ struct Records<'file> {
     text: Vec<u8>,
     ends: Vec<usize>,
     cells: usize,
+    lines: Lines,
     /// The line in which the record begins, from one.
     line: u64,
 }
@@ -130,16 +131,19 @@ struct Records<'file> {
 impl<'file> Records<'file> {
     fn of(bytes: &'file [u8]) -> Self {
         let left = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        Self { reader: Reader::new(), left, text: vec![0; 4_096], ends: vec![0; MOST_COLUMNS], cells: 0, line: 1 }
+        let (text, ends) = (vec![0; 4_096], vec![0; MOST_COLUMNS]);
+        Self { reader: Reader::new(), left, text, ends, cells: 0, lines: Lines::default(), line: 1 }
     }
 
     /// Goes on to the next record; false at the end.
     fn advance(&mut self, file: &'static str) -> Result<bool, EvaluationError> {
-        self.line = self.reader.line();
+        self.left = &self.left[self.lines.skip_ends(self.left)..];
+        self.line = self.lines.line();
         let (mut written, mut cells) = (0, 0);
         loop {
             let (result, read, wrote, ended) =
                 self.reader.read_record(self.left, &mut self.text[written..], &mut self.ends[cells..]);
+            self.lines.pass(&self.left[..read]);
             self.left = &self.left[read..];
             (written, cells) = (written + wrote, cells + ended);
             match result {
@@ -150,6 +154,10 @@ impl<'file> Records<'file> {
                     return Err(too_large(file, "columns", cells as u64 + 1, MOST_COLUMNS as u64));
                 }
                 ReadRecordResult::Record => {
+                    if let Some(line) = self.lines.open_quote() {
+                        let why = "a text was opened by a quote here, and is never closed".to_owned();
+                        return Err(EvaluationError::Csv { line, why });
+                    }
                     self.cells = cells;
                     return Ok(true);
                 }
@@ -168,5 +176,35 @@ impl<'file> Records<'file> {
             line: self.line,
             why: format!("cell {} holds bytes that are no text, expected UTF-8", index + 1),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        CsvFile::open(text.as_bytes(), "predictions.csv", 2).map(|_| ()).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_has_the_line_that_an_editor_shows() {
+        for (text, line) in [
+            ("row,label\r\na,0\r\nb\r\n", 3),
+            ("row,label\r\n\r\n\r\na,0\r\nb\r\n", 5),
+            ("row,label\n\na,0\n\nb\n", 5),
+            ("row,label\ra,0\rb\r", 3),
+            ("\u{feff}row,label\r\n\"a\r\n\",0\r\nb\r\n", 4),
+            ("\"row\",\"la\rbel\"\n\"a\n\n\",0\n\nb\n", 7),
+        ] {
+            let said = refusal(text);
+            assert!(said.contains(&format!("line {line}")), "{text:?}: expected {line}, came {said}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_named_by_its_line() {
+        let said = refusal("row,label\r\na,0\r\n\"b,1\r\nc,2\r\n");
+        assert!(said.contains("line 3") && said.contains("never closed"), "{said}");
     }
 }

@@ -11,6 +11,7 @@ mod drift;
 mod entry;
 mod evidence;
 mod exception;
+mod expects;
 mod expression;
 mod file;
 mod fit;
@@ -43,6 +44,7 @@ use exception::Exception;
 
 pub use asks::Asks;
 pub use evidence::{Champion, Data, Evidence, Facts, Uses};
+pub use expects::Expected;
 pub use plan::{Assumptions, AtDifference, AtUses, CheckPlan, Plan};
 pub use read::{Find, schema};
 pub use rows::{Shortage, in_thousands};

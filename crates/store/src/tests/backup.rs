@@ -9,7 +9,9 @@ use slipway_contract::Digest;
 use sqlx::AssertSqlSafe;
 
 use super::{World, delivery_named, head, name, on_both_databases, postgres, run};
-use crate::{BackupError, Dump, NewAuditEntry, NewUse, PostgresUrl, Role, Settings, Settled, Store, Trained, restore};
+use crate::{
+    Alike, BackupError, Dump, NewAuditEntry, NewUse, PostgresUrl, Role, Settings, Settled, Store, Trained, restore,
+};
 use slipway_domain::{Actor, Approval, DeliveryState, Document, Hold, RunId};
 
 /// Rows of every kind.
@@ -51,7 +53,10 @@ async fn filled(world: &World) {
     world.store.identity().await.expect("made");
     let (run, source, digest) = (RunId::new(), name("models"), Digest::of(b"rows"));
     let (set, question, candidate) = (&digest, &digest, &digest);
-    let new = NewUse { run, source: &source, model: "m", set, rows: &[1, 2], question, candidate, figures: true };
+    let (alike, columns) = (&Alike::default(), &["x".to_owned()]);
+    let rows = &[1, 2];
+    let new =
+        NewUse { run, source: &source, model: "m", set, rows, alike, columns, question, candidate, figures: true };
     world.store.record_use(&new).await.expect("recorded");
     fill_the_rest(&world.store).await;
 }

@@ -3,7 +3,7 @@
 use slipway_contract::Digest;
 
 use super::{World, name, on_both_databases};
-use crate::{NewUse, Store};
+use crate::{Alike, NewUse, Store};
 use slipway_domain::{PartWear, RowsEnd, RunId, SourceName, Wear};
 
 /// A use of rows by a run.
@@ -12,6 +12,8 @@ struct Asked {
     source: SourceName,
     set: Digest,
     rows: Vec<u64>,
+    alike: Alike,
+    columns: Vec<String>,
     question: Digest,
     candidate: Digest,
     figures: bool,
@@ -24,7 +26,17 @@ impl Asked {
         let set = Digest::of(format!("{sorted:?}").as_bytes());
         let (run, question) = (RunId::new(), Digest::of(question.as_bytes()));
         let candidate = question.clone();
-        Self { run, source: name("models"), set, rows: rows.to_vec(), question, candidate, figures: true }
+        Self {
+            run,
+            source: name("models"),
+            set,
+            rows: rows.to_vec(),
+            alike: Alike::default(),
+            columns: Vec::new(),
+            question,
+            candidate,
+            figures: true,
+        }
     }
 
     /// The same candidate as another asks about.
@@ -33,8 +45,8 @@ impl Asked {
     }
 
     fn of_model<'a>(&'a self, model: &'a str) -> NewUse<'a> {
-        let Self { run, source, set, rows, question, candidate, figures } = self;
-        NewUse { run: *run, source, model, set, rows, question, candidate, figures: *figures }
+        let Self { run, source, set, rows, alike, columns, question, candidate, figures } = self;
+        NewUse { run: *run, source, model, set, rows, alike, columns, question, candidate, figures: *figures }
     }
 
     async fn noted(&self, store: &Store) -> Wear {
@@ -75,6 +87,36 @@ on_both_databases! {
         assert_eq!(uses(&Asked::new("fifth", &[8]).noted(&world.store).await), [1]);
         let fresh = Asked::new("sixth", &[70, 71, 70]).noted(&world.store).await;
         assert_eq!((uses(&fresh), fresh.of_row), (vec![0], vec![0, 0, 0]));
+    }
+
+    async fn rows_that_are_written_otherwise_are_as_old_as_they_were_also_beside_an_older_server(world: World) {
+        // An older server notes rows by their first digests alone.
+        Asked::new("by an older server", &[1, 2]).noted(&world.store).await;
+        let alike = |first: u64| Alike { kept: vec![vec![first, first + 1]], sought: Vec::new() };
+        let same = Asked { alike: alike(100), ..Asked::new("the same rows", &[1, 2]) };
+        assert_eq!(uses(&same.noted(&world.store).await), [1]);
+        let fresh = Asked { alike: alike(200), ..Asked::new("other rows", &[3, 4]) };
+        assert_eq!(uses(&fresh.noted(&world.store).await), [0]);
+        let other_form = Asked { alike: alike(200), ..Asked::new("written otherwise", &[13, 14]) };
+        assert_eq!(uses(&other_form.noted(&world.store).await), [1]);
+        let sought = Alike { kept: vec![vec![300, 301]], sought: vec![vec![200, 201]] };
+        let more_columns = Asked { alike: sought, ..Asked::new("with a column more", &[23, 24]) };
+        assert_eq!(uses(&more_columns.noted(&world.store).await), [2]);
+        assert_eq!(uses(&Asked::new("by an older server again", &[3, 4]).noted(&world.store).await), [3]);
+    }
+
+    async fn columns_of_test_tables_are_remembered_the_latest_first(world: World) {
+        let columns = async || world.store.test_columns(&name("models"), "churn").await.expect("read");
+        assert_eq!(columns().await, [[""; 0]; 0]);
+        for number in 0..12_u64 {
+            let names: Vec<String> = (0..=number).map(|column| format!("c{column:02}")).collect();
+            let rows = [number * 10];
+            Asked { columns: names, ..Asked::new(&format!("question {number}"), &rows) }.noted(&world.store).await;
+        }
+        let known = columns().await;
+        assert_eq!(known.len(), 8, "{known:?}");
+        assert!(known.iter().any(|names| names.len() == 12) && known.iter().all(|names| names.len() > 1), "{known:?}");
+        assert!(world.store.test_columns(&name("others"), "churn").await.expect("read").is_empty());
     }
 
     async fn models_and_sources_wear_their_own_test_sets(world: World) {

@@ -1,86 +1,172 @@
 //! Tables of comma-separated values: numbers to learn from, one column to predict.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
-use slipway_contract::table::{self, fault, position};
+use sha2::{Digest as _, Sha256};
+use slipway_contract::table::{self, Counted, Row, number, position};
 use slipway_contract::{CsvFile, Fault, FaultKind, Shape};
 use tch::Tensor;
 
-use super::csv_file;
+use super::csv_file::{self, CsvReader};
+use super::faults::Faults;
 use super::file::Source;
-use super::{Half, Rows};
+use super::row_digests::first_bytes;
+use super::{Half, Inexact, LostDigits, Origin, Rows};
 
 /// Rows a table may have.
 const MOST_ROWS: usize = 50_000_000;
 /// Values a table may have in all: 8 GiB as 64-bit floats.
 const MOST_VALUES: usize = 1 << 30;
 
-/// A table as it was read.
-struct Table {
-    columns: Vec<String>,
+/// A table as it was read: rows without a fault, and the labels of all.
+pub(super) struct Table {
+    /// Names of the columns that are learnt from; none where the header does not fit.
+    pub(super) columns: Option<Vec<String>>,
+    /// What cannot be read of it.
+    pub(super) faults: Faults,
     values: Vec<f64>,
-    labels: Vec<String>,
-    /// The line of each row in the file.
-    lines: Vec<u64>,
+    /// The label of each row, as a place in `names`.
+    labels: Vec<u32>,
+    names: Names,
+    origin: Origin,
 }
 
-/// A table that says its own classes and, unless they are named, its own columns.
-pub(super) fn read_new(
-    source: &Source,
-    file: &CsvFile,
-    half: Half,
-    label: &str,
-    columns: Option<&[String]>,
-) -> Result<Rows, Fault> {
-    let table = read(source, file, half, label, columns)?;
-    let names: BTreeSet<&String> = table.labels.iter().collect();
-    let mut classes: Vec<String> = names.into_iter().cloned().collect();
-    table::sort_classes(&mut classes);
-    numbered(table, &classes, &file.file)
+/// Every label that a row has, in the order of their first rows.
+#[derive(Default)]
+struct Names {
+    places: HashMap<String, u32>,
+    found: Vec<Name>,
 }
 
-/// A table in terms of known columns and classes.
-pub(super) fn read_known(
-    source: &Source,
-    file: &CsvFile,
-    half: Half,
-    label: &str,
-    columns: &[String],
-    classes: &[String],
-) -> Result<Rows, Fault> {
-    numbered(read(source, file, half, label, Some(columns))?, classes, &file.file)
+struct Name {
+    label: String,
+    rows: u64,
+    /// The line of its first row.
+    line: u64,
 }
 
-fn numbered(table: Table, classes: &[String], file: &str) -> Result<Rows, Fault> {
-    let index: HashMap<&str, i64> = classes.iter().map(String::as_str).zip(0..).collect();
-    let mut labels = Vec::with_capacity(table.labels.len());
-    for (label, line) in table.labels.iter().zip(&table.lines) {
-        let Some(class) = index.get(label.as_str()) else {
-            return Err(table::unknown_label(file, *line, label, classes));
-        };
-        labels.push(*class);
+impl Names {
+    fn add(&mut self, label: &str, line: u64) -> u32 {
+        if let Some(place) = self.places.get(label) {
+            self.found[*place as usize].rows += 1;
+            return *place;
+        }
+        let place = u32::try_from(self.found.len()).unwrap_or(u32::MAX);
+        self.places.insert(label.to_owned(), place);
+        self.found.push(Name { label: label.to_owned(), rows: 1, line });
+        place
     }
-    let width = table.columns.len();
-    let sizes = [i64::try_from(labels.len()).unwrap_or(i64::MAX), i64::try_from(width).unwrap_or(i64::MAX)];
-    let features = Tensor::from_slice(&table.values).reshape(sizes);
-    let shape = Shape(vec![u32::try_from(width).unwrap_or(u32::MAX)]);
-    Ok(Rows { features, shape, labels, classes: classes.to_vec(), columns: Some(table.columns) })
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(60).collect()
-}
-
-fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Option<&[String]>) -> Result<Table, Fault> {
-    let mut opened = csv_file::open(source, &format!("spec.data.{}.file", half.key()), &file.file)?;
-    let name = opened.name.clone();
-    let places = Places::find(std::mem::take(&mut opened.header), label, columns, &name)?;
-    let mut table = Table { columns: places.names(), values: Vec::new(), labels: Vec::new(), lines: Vec::new() };
-    opened.each(|line, row| places.add(line, row, &mut table))?;
-    if table.labels.is_empty() {
-        return Err(table::no_rows(&name));
+impl Table {
+    fn new(file: &CsvFile, half: Half) -> Self {
+        let key = format!("spec.data.{}.file", half.key());
+        Self {
+            columns: None,
+            faults: Faults::of(&file.file, &key),
+            values: Vec::new(),
+            labels: Vec::new(),
+            names: Names::default(),
+            origin: Origin { file: file.file.clone(), key, ..Origin::default() },
+        }
     }
-    Ok(table)
+
+    /// The labels in the order of classes, with the rows of each.
+    pub(super) fn classes(&self) -> Vec<Counted> {
+        let mut classes: Vec<String> = self.names.places.keys().cloned().collect();
+        table::sort_classes(&mut classes);
+        let rows = |class: &String| self.names.found[self.names.places[class] as usize].rows;
+        let rows: Vec<u64> = classes.iter().map(rows).collect();
+        classes.into_iter().zip(rows).collect()
+    }
+
+    /// A fault for each label that is no class.
+    pub(super) fn unknown_labels(&mut self, classes: &[String]) {
+        let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
+        for Name { label, rows, line } in &self.names.found {
+            if !known.contains(label.as_str()) {
+                let file = &self.origin.file;
+                self.faults.add(|| table::unknown_label(file, *line, label, *rows, classes));
+            }
+        }
+    }
+
+    /// Columns that are called as programs call row numbers, and hold numbers that rows are counted by.
+    pub(super) fn row_numbers(&self) -> Vec<String> {
+        let columns = self.columns.as_deref().unwrap_or_default();
+        let called = columns.iter().enumerate().filter(|(_, column)| table::is_called_row_number(column));
+        let counting = called.filter(|(place, column)| {
+            table::is_index_level(column)
+                || counts_rows(self.values.iter().skip(*place).step_by(columns.len()).copied())
+        });
+        counting.map(|(_, column)| column.clone()).collect()
+    }
+
+    /// The rows in terms of classes; nothing where there is a fault.
+    pub(super) fn into_rows(self, classes: &[String]) -> Result<Rows, Vec<Fault>> {
+        let Self { columns, faults, values, labels, names, origin } = self;
+        let faults = faults.into_all();
+        let (true, Some(columns)) = (faults.is_empty(), columns) else { return Err(faults) };
+        let index: HashMap<&str, i64> = classes.iter().map(String::as_str).zip(0..).collect();
+        let of_name: Vec<i64> =
+            names.found.iter().map(|name| index.get(name.label.as_str()).copied().unwrap_or(0)).collect();
+        let labels: Vec<i64> = labels.into_iter().map(|label| of_name[label as usize]).collect();
+        let width = columns.len();
+        let sizes = [i64::try_from(labels.len()).unwrap_or(i64::MAX), i64::try_from(width).unwrap_or(i64::MAX)];
+        let features = Tensor::from_slice(&values).reshape(sizes);
+        let shape = Shape(vec![u32::try_from(width).unwrap_or(u32::MAX)]);
+        let (classes, columns, origin) = (classes.to_vec(), Some(columns), Some(origin));
+        Ok(Rows { features, shape, labels, classes, columns, origin })
+    }
+}
+
+/// Whether whole numbers are different in every row, and lie as close together as those of a part of a table do that counts its
+/// rows.
+fn counts_rows(values: impl Iterator<Item = f64>) -> bool {
+    const LARGEST: f64 = 1e15;
+    let mut numbers = Vec::new();
+    for value in values {
+        if value.fract() != 0.0 || !(0.0..LARGEST).contains(&value) {
+            return false;
+        }
+        numbers.push(value);
+    }
+    let rows = numbers.len();
+    numbers.sort_by(f64::total_cmp);
+    numbers.dedup();
+    #[expect(clippy::cast_precision_loss, reason = "a row count")]
+    let most = 10.0 * rows as f64;
+    rows > 1
+        && numbers.len() == rows
+        && numbers.last().zip(numbers.first()).is_some_and(|(last, first)| last - first < most)
+}
+
+/// Reads a table whole, faults and all. `columns` are those to learn from: all but the label where none are named.
+pub(super) fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Option<&[String]>) -> Table {
+    let mut table = Table::new(file, half);
+    let key = table.origin.key.clone();
+    let mut opened = match csv_file::open(source, &key, &file.file) {
+        Ok(opened) => opened,
+        Err(fault) => {
+            table.faults.add(|| fault);
+            return table;
+        }
+    };
+    let places = Places::find(&opened.header, label, columns, &opened.name);
+    let places = match places {
+        Ok(places) => places,
+        Err(faults) => {
+            faults.into_iter().for_each(|fault| table.faults.add(|| fault));
+            return table;
+        }
+    };
+    table.columns = Some(places.features.iter().map(|place| opened.header[*place].clone()).collect());
+    if let Err(fault) = places.read_rows(&mut opened, &mut table) {
+        table.faults.add(|| fault);
+    } else if table.labels.is_empty() && table.faults.is_empty() {
+        table.faults.add(|| table::no_rows(&file.file));
+    }
+    table
 }
 
 /// The texts of some columns of a table. `asked` is the key that asks for them.
@@ -107,69 +193,125 @@ pub(super) fn read_texts(
 
 /// Which columns of a table are used.
 struct Places {
-    header: Vec<String>,
     label: usize,
     features: Vec<usize>,
 }
 
 impl Places {
     /// The columns named, or all but the label.
-    fn find(header: Vec<String>, label: &str, columns: Option<&[String]>, file: &str) -> Result<Self, Fault> {
-        let label_at = position(&header, label, "spec.data.label", file)?;
+    fn find(header: &[String], label: &str, columns: Option<&[String]>, file: &str) -> Result<Self, Vec<Fault>> {
+        let label_at = position(header, label, "spec.data.label", file);
+        if header.len() < 2 && label_at.is_err() {
+            // A file without a header, or with another separator: nothing else can be said of it.
+            return Err(label_at.err().into_iter().collect());
+        }
+        let mut faults = Vec::new();
+        let label_at = label_at.map_err(|fault| faults.push(fault)).ok();
         if columns.is_none() {
-            every_column_has_a_name(&header, file)?;
+            faults.extend(table::unnamed_column(header, file));
         }
         let others = || header.iter().filter(|column| *column != label).cloned().collect();
         let columns: Vec<String> = columns.map_or_else(others, <[String]>::to_vec);
-        let find = |column: &String| position(&header, column, "spec.data.features", file);
-        let features: Vec<usize> = columns.iter().map(find).collect::<Result<_, _>>()?;
+        let mut features: Vec<usize> = Vec::with_capacity(columns.len());
         let refused = |message: String| Fault::new(FaultKind::Specification, message).key("spec.data.features");
-        let twice = (1..features.len()).find(|index| features[..*index].contains(&features[*index]));
-        if let Some(index) = twice {
-            return Err(refused(format!("the column `{}` is named twice", header[features[index]])));
+        let mut twice = Vec::new();
+        for column in &columns {
+            match position(header, column, "spec.data.features", file) {
+                Ok(place) if features.contains(&place) => twice.push(column.as_str()),
+                Ok(place) => features.push(place),
+                Err(fault) if faults.contains(&fault) => {}
+                Err(fault) => faults.push(fault),
+            }
         }
-        if features.is_empty() || features.contains(&label_at) {
-            return Err(refused("the columns to learn from are none, or the label is among them".to_owned()));
+        if !twice.is_empty() {
+            faults.push(refused(format!("the column `{}` is named twice", twice.join("`, `"))));
         }
-        Ok(Self { header, label: label_at, features })
+        if columns.is_empty() {
+            faults.push(refused(
+                "the columns to learn from are none, expected at least one besides the label".to_owned(),
+            ));
+        }
+        if columns.iter().any(|column| column == label) {
+            let help = "take it out of `features`: it is what is predicted";
+            faults.push(refused(format!("the label `{label}` is among the columns to learn from")).help(help));
+        }
+        match label_at {
+            Some(label) if faults.is_empty() => Ok(Self { label, features }),
+            _ => Err(faults),
+        }
     }
 
-    fn names(&self) -> Vec<String> {
-        self.features.iter().map(|place| self.header[*place].clone()).collect()
+    /// Reads all rows; an error ends that.
+    fn read_rows(&self, opened: &mut CsvReader, table: &mut Table) -> Result<(), Fault> {
+        let (header, name) = (opened.header.clone(), opened.name.clone());
+        while let Some(row) = opened.next_row()? {
+            match row {
+                Row::Values(line, values) => {
+                    self.add(line, values, &header, table).map_err(|message| table::fault(&name, message))?;
+                }
+                Row::Broken(fault) => table.faults.add(|| fault),
+            }
+        }
+        Ok(())
     }
 
-    /// Adds the row at a line to a table, or says what is wrong with it.
-    fn add(&self, line: u64, record: &csv::StringRecord, table: &mut Table) -> Result<(), String> {
-        if table.labels.len() == MOST_ROWS || table.values.len() + self.features.len() > MOST_VALUES {
+    /// Adds the row at a line to a table, with what is wrong with it. An error says why no more are read.
+    fn add(&self, line: u64, record: &csv::StringRecord, header: &[String], table: &mut Table) -> Result<(), String> {
+        let Table { values, faults, origin, labels, names, columns: _ } = table;
+        if labels.len() == MOST_ROWS || values.len() + self.features.len() > MOST_VALUES {
             return Err(format!("more than {MOST_ROWS} rows, or {MOST_VALUES} values in all"));
         }
-        for place in &self.features {
+        let (begin, mut is_whole) = (values.len(), true);
+        for (column, place) in self.features.iter().enumerate() {
             let text = record.get(*place).unwrap_or_default();
-            let value = text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
-            let column = &self.header[*place];
-            let value = value.ok_or_else(|| {
-                format!("line {line}, column `{column}`: `{}` is not a finite number", shortened(text))
-            })?;
-            table.values.push(value);
+            if let Some(value) = number::parse(text) {
+                origin.note_lost_digits(text, value, line, column);
+                values.push(value);
+            } else {
+                is_whole = false;
+                faults.add(|| not_a_number(&origin.file, line, &header[*place], text));
+            }
         }
         let label = record.get(self.label).unwrap_or_default().trim();
-        if label.is_empty() {
-            return Err(table::no_label(line, &self.header[self.label]));
+        let place = if table::is_missing(label) {
+            faults.add(|| table::missing_label(&origin.file, line, &header[self.label], label));
+            None
+        } else {
+            Some(names.add(label, line)).filter(|_| is_whole)
+        };
+        if let Some(place) = place {
+            labels.push(place);
+            origin.lines.push(line);
+        } else {
+            values.truncate(begin);
+            origin.forget_last_row();
         }
-        table.labels.push(label.to_owned());
-        table.lines.push(line);
         Ok(())
     }
 }
 
-/// Refuses a table that has a column without a name where all columns are learnt from: it is the row numbers that pandas
-/// writes, which tell the label as soon as the rows are sorted by it.
-fn every_column_has_a_name(header: &[String], file: &str) -> Result<(), Fault> {
-    let unnamed = header.iter().position(|name| table::is_unnamed(name));
-    let Some(place) = unnamed else { return Ok(()) };
-    let message =
-        format!("column {} of the header has no name: it looks like the row numbers of a data frame", place + 1);
-    Err(fault(file, message).help(
-        "write the table without its index (pandas: `to_csv(…, index=False)`), or list the columns in `spec.data.features`",
-    ))
+fn not_a_number(file: &str, line: u64, column: &str, text: &str) -> Fault {
+    let (message, help) = number::not_a_number(text);
+    table::fault_at(file, line, format!("line {line}, column `{}`: {message}", table::shown(column))).help(help)
+}
+
+impl Origin {
+    /// Remembers digits that a 64-bit float does not keep, so that rows which differ in them stay different rows.
+    fn note_lost_digits(&mut self, text: &str, value: f64, line: u64, column: usize) {
+        let Some(digits) = number::lost_digits(text, value) else { return };
+        let (row, column) = (u32::try_from(self.lines.len()), u32::try_from(column));
+        let (Ok(row), Ok(column)) = (row, column) else { return };
+        let whole = !digits.contains("e-");
+        self.inexact.push(Inexact { row, column, value, digest: first_bytes(Sha256::new().chain_update(digits)) });
+        let seen = self.lost.entry(column);
+        seen.or_insert_with(|| LostDigits { line, text: table::shown(text.trim()), whole }).whole |= whole;
+    }
+
+    /// Forgets what was noted of a row with a fault, which is none.
+    fn forget_last_row(&mut self) {
+        let row = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
+        while self.inexact.last().is_some_and(|inexact| inexact.row == row) {
+            self.inexact.pop();
+        }
+    }
 }

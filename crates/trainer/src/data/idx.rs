@@ -21,9 +21,20 @@ struct Array {
     values: Vec<u8>,
 }
 
-/// Reads images and labels; a label is the number of its class.
+/// Reads images and labels; a label is the number of its class. A fault of a file has the key that names it.
 pub(super) fn read(source: &Source, files: &IdxFiles, half: Half, classes: &[String]) -> Result<Rows, Fault> {
-    let open = |which: &str, path| source.read(&format!("spec.data.{}.{which}", half.key()), path);
+    read_files(source, files, half, classes).map_err(|fault| {
+        let which = if fault.file.as_ref() == Some(&files.labels) { "labels" } else { "features" };
+        if fault.key.is_none() { fault.key(key_of(half, which)) } else { fault }
+    })
+}
+
+fn key_of(half: Half, which: &str) -> String {
+    format!("spec.data.{}.{which}", half.key())
+}
+
+fn read_files(source: &Source, files: &IdxFiles, half: Half, classes: &[String]) -> Result<Rows, Fault> {
+    let open = |which: &str, path| source.read(&key_of(half, which), path);
     let features = read_array(open("features", &files.features)?)?;
     let labels = read_array(open("labels", &files.labels)?)?;
     let shape = match features.dimensions[1..] {
@@ -56,7 +67,7 @@ pub(super) fn read(source: &Source, files: &IdxFiles, half: Half, classes: &[Str
     let mut sizes = vec![i64::try_from(rows).unwrap_or(i64::MAX)];
     sizes.extend(shape.iter().map(|size| i64::from(*size)));
     let features = Tensor::from_slice(&features.values).reshape(sizes.as_slice());
-    Ok(Rows { features, shape: Shape(shape), labels, classes: classes.to_vec(), columns: None })
+    Ok(Rows { features, shape: Shape(shape), labels, classes: classes.to_vec(), columns: None, origin: None })
 }
 
 fn data_fault(file: &str, message: String) -> Fault {

@@ -1,20 +1,25 @@
 //! Rows for training and evaluation, checked before anything is computed from them.
 
+mod classes;
 mod csv_file;
 mod csv_table;
+mod examine;
+mod expected;
+mod faults;
 mod file;
 mod idx;
 mod row_digests;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use slipway_contract::table::{self, MOST_CLASSES, first_of, many_numbers};
+use slipway_contract::table::{Counted, first_of};
 use slipway_contract::{DataSpec, Digest, Fault, FaultKind, Model, Shape};
 use tch::{Kind, Tensor};
 
-use crate::definable;
+pub(crate) use examine::{Examined, examine};
+pub(crate) use faults::Faults;
 use file::Source;
 pub(crate) use row_digests::row_digests;
 
@@ -30,12 +35,62 @@ pub(crate) struct Rows {
     pub(crate) classes: Vec<String>,
     /// Names of the columns, for tables.
     pub(crate) columns: Option<Vec<String>>,
+    /// Where the rows stand, for tables.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// Where the rows of a table stand, and what of their numbers a 64-bit float does not keep.
+#[derive(Default)]
+pub(crate) struct Origin {
+    /// The file, by its path from the model's folder.
+    pub(crate) file: String,
+    /// The key of the specification that names it.
+    pub(crate) key: String,
+    /// The line of each row.
+    pub(crate) lines: Vec<u64>,
+    /// Numbers with more digits than are kept, in the order of their rows.
+    pub(crate) inexact: Vec<Inexact>,
+    /// The columns that hold them.
+    pub(crate) lost: BTreeMap<u32, LostDigits>,
+}
+
+/// A number with more digits than a 64-bit float keeps.
+pub(crate) struct Inexact {
+    /// Its row, from zero.
+    pub(crate) row: u32,
+    /// Its column among those that are learnt from, from zero.
+    pub(crate) column: u32,
+    /// What is kept.
+    pub(crate) value: f64,
+    /// The beginning of the digest of all of its digits.
+    pub(crate) digest: u64,
+}
+
+/// The first number of a column with more digits than are kept.
+pub(crate) struct LostDigits {
+    /// Its line.
+    pub(crate) line: u64,
+    /// Its text.
+    pub(crate) text: String,
+    /// Whether a whole number of the column is among them.
+    pub(crate) whole: bool,
 }
 
 impl Rows {
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.labels.len()
+    }
+
+    /// The classes with the rows of each.
+    pub(crate) fn counts(&self) -> Vec<Counted> {
+        let mut counts = vec![0; self.classes.len()];
+        for label in &self.labels {
+            if let Some(count) = usize::try_from(*label).ok().and_then(|label| counts.get_mut(label)) {
+                *count += 1;
+            }
+        }
+        self.classes.iter().cloned().zip(counts).collect()
     }
 
     /// Labels as a tensor, `[rows]`.
@@ -75,43 +130,6 @@ impl Half {
     }
 }
 
-/// Rows to learn from. `outputs` is the width of the network's last layer: an IDX file does not say its classes.
-pub(crate) fn read_training(model: &Model, source: &Path, outputs: u32) -> Result<Rows, Fault> {
-    let source = Source::open(source)?;
-    let rows = match &model.spec.data {
-        DataSpec::Idx { train, .. } => {
-            // A label is a byte, so no file has more classes, whatever the network could tell apart.
-            let classes: Vec<String> = (0..outputs.min(256)).map(|class| class.to_string()).collect();
-            idx::read(&source, train, Half::Train, &classes)?
-        }
-        DataSpec::Csv { train, label, features, .. } => {
-            csv_table::read_new(&source, train, Half::Train, label, features.as_deref())?
-        }
-    };
-    let classes = rows.classes.len();
-    let present: BTreeSet<&i64> = rows.labels.iter().collect();
-    if present.len() < 2 {
-        let name = |label: &&i64| usize::try_from(**label).ok().and_then(|label| rows.classes.get(label)).cloned();
-        let names = present.iter().filter_map(name).collect::<Vec<_>>().join(", ");
-        return Err(table::one_label(&names));
-    }
-    let last = model.spec.model.sequential.len().saturating_sub(1);
-    if classes > MOST_CLASSES {
-        return Err(table::too_many_classes(classes));
-    }
-    if classes > outputs as usize {
-        let message = format!(
-            "the last layer has {outputs} outputs, but the training rows have {classes} labels: {}",
-            first_of(&rows.classes)
-        );
-        let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.model.sequential[{last}]"));
-        let regression =
-            if many_numbers(&rows.classes) { format!("{}; for classes, ", table::REGRESSION) } else { String::new() };
-        return Err(fault.help(format!("{regression}end with `- linear: {classes}`")));
-    }
-    Ok(rows)
-}
-
 /// Columns that an artifact learnt from and the test rows lack, with the name of the file and those it has.
 pub(crate) fn missing_columns(
     model: &Model,
@@ -142,9 +160,17 @@ pub(crate) fn read_known(
                 Fault::new(FaultKind::Artifact, "the artifact was not trained on a table, but the test rows are one")
             })?;
             let file = if half == Half::Train { train } else { test };
-            csv_table::read_known(&source, file, half, label, columns, classes)
+            let mut table = csv_table::read(&source, file, half, label, Some(columns));
+            table.unknown_labels(classes);
+            table.into_rows(classes).map_err(first)
         }
     }
+}
+
+/// The first of some faults.
+fn first(faults: Vec<Fault>) -> Fault {
+    let unknown = || Fault::new(FaultKind::Internal, "a table that cannot be used came without a fault");
+    faults.into_iter().next().unwrap_or_else(unknown)
 }
 
 /// Columns of a table as their texts, each with its name.
@@ -175,18 +201,6 @@ pub(crate) fn read_columns(
 pub(crate) fn read_attributes(model: &Model, source: &Path) -> Result<Vec<(String, Vec<String>)>, Fault> {
     let columns: Vec<String> = model.spec.evaluation.attributes().map(str::to_owned).collect();
     if columns.is_empty() { Ok(Vec::new()) } else { read_columns(model, source, Table::Test, &columns) }
-}
-
-/// Whether the test rows fit the training rows, and define the metrics. Training learns nothing from them, but it need not
-/// begin if the evaluation after it can only fail.
-pub(crate) fn check_test(model: &Model, source: &Path, training: &Rows) -> Result<(), Fault> {
-    read_attributes(model, source)?;
-    let test = read_known(model, source, Half::Test, &training.classes, training.columns.as_deref())?;
-    if test.shape == training.shape {
-        return definable::check(model, &test);
-    }
-    let message = format!("the test rows have the shape {}, but the training rows {}", test.shape, training.shape);
-    Err(Fault::new(FaultKind::Data, message).key("spec.data.test"))
 }
 
 /// SHA-256 over the bytes of the data files, in the order in which the specification names them.

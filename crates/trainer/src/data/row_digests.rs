@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
+use slipway_contract::table::number::canonical;
 use slipway_contract::{DataSpec, Fault, Model, SampleRequest};
 use tch::Kind;
 
@@ -12,40 +13,91 @@ use super::file::Source;
 use super::{Half, idx};
 use crate::failure;
 
-/// A digest of each test row, in their order; none if there are too many to be told apart.
-pub(crate) fn row_digests(model: &Model, source: &Path) -> Result<Vec<u64>, Fault> {
+/// Digests beside the exact ones, of all rows together: eight bytes each.
+const MOST_ALIKE: usize = 10_000_000;
+
+/// Digests of the test rows, each list in their order.
+#[derive(Default)]
+pub(crate) struct RowDigests {
+    /// Of every cell as it is written, or of every byte of a picture; none if there are too many rows to be told apart.
+    pub(crate) exact: Vec<u64>,
+    /// Of the same rows whatever form their numbers have (see [`SampleRequest::ALIKE`]).
+    pub(crate) alike: Vec<Vec<u64>>,
+    /// Names of the columns, in rising order.
+    pub(crate) columns: Vec<String>,
+}
+
+/// Digests of each test row. `known` are columns that test tables had before.
+pub(crate) fn row_digests(model: &Model, source: &Path, known: &[Vec<String>]) -> Result<RowDigests, Fault> {
     let source = Source::open(source)?;
     let digests = match &model.spec.data {
-        DataSpec::Csv { test, .. } => of_table(&source, &test.file)?,
+        DataSpec::Csv { test, .. } => of_table(&source, &test.file, known)?,
         DataSpec::Idx { test, .. } => {
             // A label is a byte: every one is known.
             let classes: Vec<String> = (0..256).map(|class| class.to_string()).collect();
-            of_pictures(&idx::read(&source, test, Half::Test, &classes)?)?
+            let exact = of_pictures(&idx::read(&source, test, Half::Test, &classes)?)?;
+            RowDigests { exact, ..RowDigests::default() }
         }
     };
-    Ok(if digests.len() > SampleRequest::MOST_ROWS { Vec::new() } else { digests })
+    Ok(if digests.exact.len() > SampleRequest::MOST_ROWS { RowDigests::default() } else { digests })
 }
 
-fn of_table(source: &Source, file: &str) -> Result<Vec<u64>, Fault> {
+fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDigests, Fault> {
     let opened = csv_file::open(source, "spec.data.test.file", file)?;
     let mut columns: Vec<(String, usize)> = opened.header.iter().cloned().zip(0..).collect();
     columns.sort();
-    let mut digests = Vec::new();
+    let all: Vec<usize> = columns.iter().map(|(_, place)| *place).collect();
+    let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+    let parts: Vec<Vec<usize>> = known.iter().filter_map(|known| part_of(&columns, known)).collect();
+    let mut digests = RowDigests {
+        alike: vec![Vec::new(); SampleRequest::ALIKE_KEPT + parts.len()],
+        columns: names,
+        ..RowDigests::default()
+    };
+    let header = opened.header.clone();
     opened.each(|_, row| {
-        let mut hasher = Sha256::new();
-        for (name, place) in &columns {
-            for text in [name.as_str(), row.get(*place).unwrap_or_default().trim()] {
-                hasher.update((text.len() as u64).to_le_bytes());
-                hasher.update(text);
-            }
-        }
         // One more than is kept says that there are too many.
-        if digests.len() <= SampleRequest::MOST_ROWS {
-            digests.push(shortened(hasher));
+        if digests.exact.len() > SampleRequest::MOST_ROWS {
+            return Ok(());
         }
+        let cells: Vec<&str> = row.iter().map(str::trim).collect();
+        digests.exact.push(first_bytes(
+            all.iter()
+                .fold(Sha256::new(), |hasher, place| with_text(with_text(hasher, &header[*place]), cells[*place])),
+        ));
+        let forms: Vec<String> =
+            cells.iter().map(|cell| canonical(cell).unwrap_or_else(|| (*cell).to_owned())).collect();
+        let named = |places: &[usize]| {
+            let hasher = Sha256::new_with_prefix(b"named cells in one form");
+            let add = |hasher, place: &usize| with_text(with_text(hasher, &header[*place]), &forms[*place]);
+            first_bytes(places.iter().fold(hasher, add))
+        };
+        let in_order =
+            forms.iter().fold(Sha256::new_with_prefix(b"cells in one form"), |hasher, form| with_text(hasher, form));
+        let alike = [named(&all), first_bytes(in_order)].into_iter().chain(parts.iter().map(|part| named(part)));
+        digests.alike.iter_mut().zip(alike).for_each(|(list, digest)| list.push(digest));
         Ok(())
     })?;
+    // The columns that were used last are looked for first.
+    digests.alike.truncate((MOST_ALIKE / digests.exact.len().max(1)).max(SampleRequest::ALIKE_KEPT));
     Ok(digests)
+}
+
+/// The places of columns that a table had before, if it has all of them and others.
+fn part_of(columns: &[(String, usize)], known: &[String]) -> Option<Vec<usize>> {
+    let mut known: Vec<&String> = known.iter().collect();
+    known.sort();
+    known.dedup();
+    if known.is_empty() || known.len() >= columns.len() {
+        return None;
+    }
+    let place = |name: &&String| columns.iter().find(|(column, _)| column == *name).map(|(_, place)| *place);
+    known.iter().map(place).collect()
+}
+
+/// A digest that goes on with a text, whatever stands before and behind it.
+fn with_text(hasher: Sha256, text: &str) -> Sha256 {
+    hasher.chain_update((text.len() as u64).to_le_bytes()).chain_update(text)
 }
 
 fn of_pictures(rows: &super::Rows) -> Result<Vec<u64>, Fault> {
@@ -57,13 +109,13 @@ fn of_pictures(rows: &super::Rows) -> Result<Vec<u64>, Fault> {
         let mut hasher = Sha256::new();
         hasher.update(label.to_le_bytes());
         hasher.update(picture);
-        shortened(hasher)
+        first_bytes(hasher)
     };
     Ok(bytes.chunks(width).zip(&rows.labels).map(digest).collect())
 }
 
-/// The first bytes of a digest.
-fn shortened(hasher: Sha256) -> u64 {
+/// The first bytes of a digest, as a number.
+pub(super) fn first_bytes(hasher: Sha256) -> u64 {
     let digest: [u8; 32] = hasher.finalize().into();
     let mut first = [0; SampleRequest::ROW_BYTES];
     first.copy_from_slice(&digest[..SampleRequest::ROW_BYTES]);

@@ -90,7 +90,11 @@ fn damaged_tables_are_named_with_row_and_column() {
             FaultKind::Data,
             "line 3, column `height`: `-inf` is not a finite number",
         ),
-        ("height,weight,kind\n1,,cat\n", FaultKind::Data, "line 2, column `weight`: `` is not a finite number"),
+        (
+            "height,weight,kind\n1,,cat\n",
+            FaultKind::Data,
+            "line 2, column `weight`: the cell is empty, which is a missing value",
+        ),
         ("height,weight,kind\n1,2,cat\n3,4,\n", FaultKind::Data, "line 3 has no label: the column `kind` is empty"),
         ("height,weight,kind\n1,2,cat\n3,4,cat\n", FaultKind::Data, "all rows have one label (cat)"),
         ("height,kind,kind\n1,cat,cat\n", FaultKind::Data, "the column `kind` stands twice in the header"),

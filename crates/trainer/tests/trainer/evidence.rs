@@ -33,7 +33,7 @@ fn bench() -> Bench {
 }
 
 /// The values of a column of a parquet file.
-fn column(bench: &Bench, file: &str, name: &str) -> Vec<Field> {
+pub(crate) fn column(bench: &Bench, file: &str, name: &str) -> Vec<Field> {
     let opened = std::fs::File::open(bench.path().join("out").join(file)).expect("a file");
     let reader = SerializedFileReader::new(opened).expect("parquet");
     let rows = reader.get_row_iter(None).expect("rows");
@@ -146,4 +146,44 @@ fn rows_are_told_apart_by_all_of_their_cells_whatever_their_order() {
     after.reverse();
     assert_eq!(after[..39], before[..39]);
     assert_ne!(after[39], before[39]);
+}
+
+/// All digests of the test rows, a list of each kind: exact, by name, by place, and by the columns that are known.
+fn all_digests(bench: &Bench, known: &Value) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let exact = {
+        let samples = json!({"samples": {"rows": true, "columns": known}});
+        let ended = bench.evaluate_with(&model(), "candidate.safetensors", &samples);
+        assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
+        bench.output("samples/rows.bin")
+    };
+    let alike = bench.output("samples/rows-alike.bin");
+    let lists = |bytes: &[u8]| bytes.chunks(exact.len()).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    (lists(&exact), lists(&alike))
+}
+
+#[test]
+fn a_row_that_is_written_otherwise_shares_a_digest_with_what_it_was() {
+    let bench = bench();
+    bench.train(&model(), 1);
+    bench.keep_weights("candidate.safetensors");
+    let text = "height,weight,kind,region\n0.5,1200,cat,north\n1,-7,dog,south\n";
+    bench.write("test.csv", text);
+    let (exact, before) = all_digests(&bench, &json!([]));
+    assert_eq!(before.len(), 2);
+    let columns: Vec<String> = serde_json::from_slice(&bench.output("samples/columns.json")).expect("names");
+    assert_eq!(columns, ["height", "kind", "region", "weight"]);
+
+    bench.write("test.csv", "weight,height,kind,region\n1.2e3,0.50,cat,north\n-7.0,+1,dog,south\n");
+    let (other, after) = all_digests(&bench, &json!([]));
+    assert!(exact != other && before[0] == after[0] && before[1] != after[1], "another order and form");
+
+    bench.write("test.csv", "age,height,weight,kind,region\n9,0.5,1200,cat,north\n8,1,-7,dog,south\n");
+    let (_, after) = all_digests(&bench, &json!([columns, ["none"], ["age", "height", "kind", "region", "weight"]]));
+    assert_eq!(after.len(), 3, "of all columns by name and by place, and of the four that are known");
+    assert!(before[0] == after[2] && before[0] != after[0] && before[1] != after[1], "a column more");
+
+    bench.write("test.csv", "height,weight,kind,region\n0.5,1200,cat,north\n1,-8,dog,south\n");
+    let (_, after) = all_digests(&bench, &json!([]));
+    assert!(before[0][..8] == after[0][..8] && before[0][8..] != after[0][8..], "another row");
+    assert!(before[1][..8] == after[1][..8] && before[1][8..] != after[1][8..], "another row");
 }

@@ -75,7 +75,8 @@ fn a_value_beyond_32_bit_floats_is_named_before_training_unless_it_is_scaled() {
     let ended = bench.try_train(&model, 1);
     let fault = ended.fault();
     assert_eq!(fault.kind, FaultKind::Data);
-    assert!(fault.message.starts_with("column `a`: 1000000000000000000000000000000000000000 is beyond"), "{fault}");
+    assert!(fault.message.starts_with("line 2, column `a`: 1e39 is beyond 32-bit floats"), "{fault}");
+    assert_eq!((fault.file.as_deref(), fault.line), (Some("data/train.csv"), Some(2)));
     assert!(!has_trained(&ended.said));
 }
 

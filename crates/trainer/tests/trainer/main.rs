@@ -5,6 +5,8 @@ mod bad_specification;
 mod ends;
 mod evaluation;
 mod evidence;
+mod expected;
+mod found;
 mod inputs;
 mod learning;
 mod support;

@@ -154,9 +154,22 @@ impl Bench {
         self.run(&json!({"train": {"model": model, "source": "source"}}), threads)
     }
 
+    /// Trains for policies that ask something of the rows.
+    pub(crate) fn train_for(&self, model: &Value, expects: &Value) -> Ended {
+        self.run(&json!({"train": {"model": model, "source": "source", "expects": expects}}), 1)
+    }
+
     /// Reads the data as training would, and trains nothing.
     pub(crate) fn try_check(&self, model: &Value) -> Ended {
         self.run(&json!({"check": {"model": model, "source": "source"}}), 1)
+    }
+
+    /// What reading the data as training would finds at fault, and what it warns of. `expects` are the questions of policies.
+    pub(crate) fn found(&self, model: &Value, expects: &Value) -> (Vec<Fault>, Vec<Fault>) {
+        let ended = self.run(&json!({"check": {"model": model, "source": "source", "expects": expects}}), 1);
+        assert_eq!(ended.code, Some(0), "{:?}", ended.said);
+        let list = |name: &str| serde_json::from_slice(&self.output(name)).expect("a list of faults");
+        (list("faults.json"), list("warnings.json"))
     }
 
     /// Evaluates artifacts, whose names are relative to the job's folder.

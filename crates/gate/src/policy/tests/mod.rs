@@ -4,6 +4,7 @@ mod checking;
 mod closed;
 mod data;
 mod empty;
+mod expecting;
 mod extending;
 mod fitting;
 mod judging;

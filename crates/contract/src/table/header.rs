@@ -1,0 +1,165 @@
+//! The header of a table: where a column is, and what is wrong with names.
+
+use super::labels::alike_or_near;
+use super::{MOST_COLUMNS, fault, shown};
+use crate::{Fault, FaultKind};
+
+/// Separators that are recognised, to say that they are not read, with their names.
+const OTHER_SEPARATORS: [(char, &str); 3] = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
+/// Names that programs give to the row numbers they write, in lower case: pandas, polars and R, and people.
+const ROW_NUMBERS: [&str; 12] = [
+    "index",
+    "level_0",
+    "idx",
+    "row",
+    "row_nr",
+    "row_number",
+    "rownum",
+    "rownames",
+    "row.names",
+    "row_names",
+    "...1",
+    "x",
+];
+
+/// More columns than a table may have, or a header that is no text; `None` if it is well.
+pub(super) fn unusable_header(file: &str, header: &[String]) -> Option<Fault> {
+    if header.len() > MOST_COLUMNS {
+        return Some(fault(file, format!("{} columns, expected at most {MOST_COLUMNS}", header.len())));
+    }
+    let nul = header.iter().any(|name| name.contains('\0'));
+    nul.then(|| fault(file, "the header holds NUL bytes, expected text").help("save the table as UTF-8"))
+}
+
+/// There is not even a header.
+pub fn empty(file: &str) -> Fault {
+    fault(file, "the file is empty, expected a header and rows below it")
+}
+
+/// The place of a column. `key` is the key of the specification that asks for it.
+pub fn position(header: &[String], column: &str, key: &str, file: &str) -> Result<usize, Fault> {
+    if header.is_empty() {
+        return Err(empty(file));
+    }
+    let mut places = header.iter().enumerate().filter(|(_, name)| *name == column).map(|(place, _)| place);
+    match (places.next(), places.next()) {
+        (Some(place), None) => Ok(place),
+        (Some(_), Some(_)) => Err(fault(file, format!("the column `{column}` stands twice in the header"))),
+        (None, _) => Err(wrong_delimiter(header, file).unwrap_or_else(|| no_such_column(header, column, key, file))),
+    }
+}
+
+/// A header that is one column with another separator in it.
+pub fn wrong_delimiter(header: &[String], file: &str) -> Option<Fault> {
+    let [only] = header else { return None };
+    let (_, name) = OTHER_SEPARATORS.iter().find(|(separator, _)| only.contains(*separator))?;
+    let message = format!("the header is one column with {name} in it, expected columns separated by commas");
+    Some(fault(file, message).help("write the table with commas between its columns"))
+}
+
+fn no_such_column(header: &[String], column: &str, key: &str, file: &str) -> Fault {
+    let names = header.iter().take(12).map(|name| shown(name)).collect::<Vec<_>>().join("`, `");
+    let more = if header.len() > 12 { ", …" } else { "" };
+    let message = format!("`{file}` has no column `{column}`; it has `{names}`{more}");
+    let fault = Fault::new(FaultKind::Specification, message).key(key);
+    let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    match alike_or_near(column, &names) {
+        Some((name, _)) => fault.help(format!("did you mean `{}`?", shown(name))),
+        None => fault,
+    }
+}
+
+/// Whether a column of the header has no name: it is the row numbers that pandas writes, which tell the label as soon as the
+/// rows are sorted by it.
+pub fn is_unnamed(column: &str) -> bool {
+    column.is_empty() || column.starts_with("Unnamed: ")
+}
+
+/// What is said of the first column without a name, where all columns would be learnt from; nothing where all have one.
+pub fn unnamed_column(header: &[String], file: &str) -> Option<Fault> {
+    let place = header.iter().position(|name| is_unnamed(name))?;
+    if place > 0 && place + 1 == header.len() && header[place].is_empty() {
+        let message = format!("the header ends with a comma, which makes a last column ({}) without a name", place + 1);
+        let help = "take the comma at the end of every line away, or list the columns in `spec.data.features`";
+        return Some(fault(file, message).help(help));
+    }
+    let message =
+        format!("column {} of the header has no name: it looks like the row numbers of a data frame", place + 1);
+    Some(fault(file, message).help(
+        "write the table without its index (pandas: `to_csv(…, index=False)`), or list the columns in `spec.data.features`",
+    ))
+}
+
+/// Whether a column is called as programs call the row numbers that they write. `__index_level_0__` is so by its name alone; of
+/// others it is for their values to say.
+pub fn is_called_row_number(column: &str) -> bool {
+    is_index_level(column) || ROW_NUMBERS.contains(&column.to_lowercase().as_str())
+}
+
+/// Whether a column is called as pandas calls the index of a data frame that it writes as a column.
+pub fn is_index_level(column: &str) -> bool {
+    let level = column.strip_prefix("__index_level_").and_then(|rest| rest.strip_suffix("__"));
+    level.is_some_and(|level| !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_column_is_found_once_or_said_to_be_missing_twice_or_hidden_by_a_separator() {
+        let said =
+            |names: &[&str]| position(&header(names), "y", "spec.data.label", "t.csv").map_err(|f| f.to_string());
+        assert_eq!(said(&["x", "y"]), Ok(1));
+        for (names, expected) in [
+            (&["y", "x", "y"][..], "stands twice"),
+            (&["x;y"][..], "semicolons"),
+            (&["x", "Y"][..], "has no column `y`"),
+            (&[][..], "the file is empty"),
+        ] {
+            assert!(said(names).expect_err("a fault").contains(expected), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_nearly_called_so_is_named() {
+        let help = |column: &str| {
+            position(&header(&["Customer ID", "churned", "région"]), column, "", "t.csv").expect_err("none").help
+        };
+        assert_eq!(help("customer id").as_deref(), Some("did you mean `Customer ID`?"));
+        assert_eq!(help("churnde").as_deref(), Some("did you mean `churned`?"));
+        assert_eq!(help("re\u{301}gion").as_deref(), Some("did you mean `région`?"));
+        assert_eq!(help("weight"), None);
+    }
+
+    #[test]
+    fn a_header_of_bytes_that_are_no_text_is_told() {
+        assert!(unusable_header("t.csv", &header(&["a\0b"])).is_some());
+        assert!(unusable_header("t.csv", &header(&["a", ""])).is_none());
+    }
+
+    #[test]
+    fn a_column_without_a_name_is_an_index_but_for_the_last_behind_a_comma() {
+        let said = |names: &[&str]| unnamed_column(&header(names), "t.csv").map(|fault| fault.message);
+        assert_eq!(said(&["a", "b"]), None);
+        for names in [&["", "a"][..], &["Unnamed: 0", "a"], &["a", "Unnamed: 3"], &["", "a", ""]] {
+            assert!(said(names).expect("a fault").contains("row numbers of a data frame"), "{names:?}");
+        }
+        let last = said(&["a", "b", ""]).expect("a fault");
+        assert!(last.starts_with("the header ends with a comma") && !last.contains("data frame"), "{last}");
+    }
+
+    #[test]
+    fn names_of_row_numbers_are_known() {
+        assert!(is_index_level("__index_level_0__") && is_index_level("__index_level_12__"));
+        assert!(!is_index_level("__index_level___") && !is_index_level("index"));
+        for name in ["index", "Index", "level_0", "__index_level_1__", "X", "rownames"] {
+            assert!(is_called_row_number(name), "{name}");
+        }
+        assert!(!is_called_row_number("age") && !is_called_row_number("level_1x"));
+    }
+}

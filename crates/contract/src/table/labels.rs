@@ -1,0 +1,295 @@
+//! Labels as people spell them: which are missing, which look alike, and which are numbers to be predicted.
+
+use std::collections::HashMap;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::number::canonical;
+use super::{MOST_CLASSES, fault_at, shown};
+use crate::{Fault, FaultKind};
+
+/// More numbers than this as labels are a number to be predicted, more likely than not.
+const MANY_NUMBERS: usize = 20;
+/// Whole numbers are classes all the same if there are no more than this, with so many rows each.
+const MOST_NUMBERED: usize = 100;
+const ROWS_OF_A_CLASS: u64 = 20;
+/// Labels that a message names.
+const MOST_NAMED: usize = 10;
+
+/// Spellings of a label that is not there, in lower case. They are no names of classes in any language.
+const MISSING: [&str; 8] = ["nan", "-nan", "+nan", "<na>", "#n/a", "#na", "nat", "(null)"];
+/// Spellings that are mostly those of a missing label, and may be names.
+const DOUBTFUL: [&str; 10] = ["NA", "N/A", "n/a", "null", "NULL", "None", "?", "-", "--", "\\N"];
+
+/// A label and how many rows have it.
+pub type Counted = (String, u64);
+
+/// Whether a label is missing: the cell is empty, or holds what programs write for that.
+pub fn is_missing(label: &str) -> bool {
+    let label = label.trim();
+    label.is_empty() || MISSING.contains(&label.to_lowercase().as_str())
+}
+
+/// What is said of a row without a label.
+pub fn no_label(line: u64, column: &str) -> String {
+    format!("line {line} has no label: the column `{column}` is empty")
+}
+
+/// What is said of a row whose label stands for a missing one.
+pub fn missing_label(file: &str, line: u64, column: &str, label: &str) -> Fault {
+    let message = if label.trim().is_empty() {
+        no_label(line, column)
+    } else {
+        format!("line {line} has no label: `{}` in the column `{column}` stands for a missing one", shown(label))
+    };
+    fault_at(file, line, message).help("write its label, or drop the row")
+}
+
+/// What is said of test rows whose label no training row has; `known` are the labels that do. `rows` have it, the first of them on
+/// this line.
+pub fn unknown_label(file: &str, line: u64, label: &str, rows: u64, known: &[String]) -> Fault {
+    let more = if rows > 1 { format!(" (as have {} more rows)", rows - 1) } else { String::new() };
+    let message = format!("line {line} has the label `{}`, which is none of those learnt{more}", shown(label));
+    let unknown = fault_at(file, line, message);
+    let learnt: Vec<&str> = known.iter().map(String::as_str).collect();
+    match alike_or_near(label, &learnt) {
+        Some((other, true)) => unknown
+            .help(format!("the training rows have {}: write a label in one way everywhere", told_apart(other, label))),
+        Some((other, false)) => unknown.help(format!("did you mean `{}`?", shown(other))),
+        None => unknown.help("add training rows with this label, or drop the test rows that have it"),
+    }
+}
+
+/// What labels have in common that people take for one: the same number, or the same letters in upper or lower case, in whatever
+/// form of Unicode, and with whatever white space between them.
+fn likeness(label: &str) -> String {
+    if let Some(number) = canonical(label) {
+        return format!("#{number}");
+    }
+    let letters: String = label.nfkc().flat_map(char::to_lowercase).nfkc().filter(|c| !is_invisible(*c)).collect();
+    letters.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a character takes no room.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+        || (c.is_control() && !c.is_whitespace())
+}
+
+/// Whether two labels are one to people.
+pub fn are_alike(one: &str, other: &str) -> bool {
+    likeness(one) == likeness(other)
+}
+
+/// The name among those known that is most likely meant: one that is alike, which is true, or one that differs in few letters.
+pub fn alike_or_near<'known>(name: &str, known: &[&'known str]) -> Option<(&'known str, bool)> {
+    let meant = likeness(name);
+    let others = || known.iter().copied().filter(|other| *other != name).take(MOST_CLASSES);
+    if let Some(other) = others().find(|other| likeness(other) == meant) {
+        return Some((other, true));
+    }
+    let length = meant.chars().count();
+    let most = length / 3;
+    // Long texts are no names that anybody mistypes, and comparing them takes the square of their length.
+    if most == 0 || length > 60 || meant.starts_with('#') {
+        return None;
+    }
+    let near = others()
+        .filter(|other| other.len() <= 4 * 60)
+        .map(|other| (strsim::osa_distance(&meant, &likeness(other)), other));
+    near.filter(|(distance, _)| *distance <= most)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, other)| (other, false))
+}
+
+/// What to say of names of classes that are not known.
+pub fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
+    alike_or_near(name, known).map(|(other, _)| format!("did you mean {}?", told_apart(other, name)))
+}
+
+/// A label as messages show it; where it looks as another does, with its characters in numbers.
+fn told_apart(label: &str, other: &str) -> String {
+    let visible = |text: &str| text.nfkc().filter(|c| !is_invisible(*c)).collect::<String>();
+    let (seen, of_other) = (visible(label), visible(other));
+    if seen != of_other || label.is_ascii() {
+        return format!("`{}`", shown(label));
+    }
+    let numbered: String = label
+        .chars()
+        .take(60)
+        .map(|c| if c.is_ascii() { c.to_string() } else { c.escape_unicode().to_string() })
+        .collect();
+    format!("`{}` (written `{numbered}`)", shown(label))
+}
+
+/// What is warned of labels that people take for one: a message for each such group, naming every spelling with its rows.
+pub fn alike_labels(classes: &[Counted]) -> Vec<String> {
+    let mut groups: HashMap<String, Vec<usize>> = HashMap::new();
+    for (place, (label, _)) in classes.iter().enumerate() {
+        groups.entry(likeness(label)).or_default().push(place);
+    }
+    let mut groups: Vec<Vec<usize>> = groups.into_values().filter(|places| places.len() > 1).collect();
+    groups.sort();
+    groups.iter().map(|places| alike_message(places, classes)).collect()
+}
+
+fn alike_message(places: &[usize], classes: &[Counted]) -> String {
+    let spellings = places.iter().take(MOST_NAMED).map(|place| {
+        let (label, rows) = &classes[*place];
+        let other = places.iter().find(|other| *other != place).map_or("", |other| &classes[*other].0);
+        let is_same = |other: &&usize| *other != place && looks_as(label, &classes[**other].0);
+        let other = places.iter().find(is_same).map_or(other, |other| &classes[*other].0);
+        format!("{} ({rows} {})", told_apart(label, other), if *rows == 1 { "row" } else { "rows" })
+    });
+    let spellings: Vec<String> = spellings.collect();
+    let more = places.len() - spellings.len();
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    format!("the labels {}{more} look like one, and are {} classes", spellings.join(" and "), places.len())
+}
+
+fn looks_as(one: &str, other: &str) -> bool {
+    one.nfkc().filter(|c| !is_invisible(*c)).eq(other.nfkc().filter(|c| !is_invisible(*c)))
+}
+
+/// What to do about [`alike_labels`].
+pub const ONE_WAY: &str = "write a label in one way everywhere, in the training and the test rows";
+
+/// Labels that may stand for a missing one, with their rows.
+pub fn doubtful_labels(classes: &[Counted]) -> Vec<String> {
+    let doubtful = classes.iter().filter(|(label, _)| DOUBTFUL.contains(&label.as_str()));
+    doubtful
+        .map(|(label, rows)| {
+            let have = if *rows == 1 { "training row has" } else { "training rows have" };
+            format!("{rows} {have} the label `{label}`, which mostly stands for a missing one")
+        })
+        .collect()
+}
+
+/// Rows of one class teach nothing.
+pub fn one_label(names: &str) -> Fault {
+    let message = format!("all rows have one label ({names}), expected at least two classes");
+    Fault::new(FaultKind::Data, message).key("spec.data.train")
+}
+
+/// More labels than a model can tell apart.
+pub fn too_many_classes(classes: usize) -> Fault {
+    let message = format!("the training rows have {classes} classes, expected at most {MOST_CLASSES}");
+    let fault = Fault::new(FaultKind::Data, message).key("spec.data.label");
+    fault.help("is the label a number to be predicted, or a name of each row?")
+}
+
+/// The first labels, for a message.
+pub fn first_of(classes: &[String]) -> String {
+    let first: Vec<String> = classes.iter().take(8).map(|class| shown(class)).collect();
+    format!("`{}`{}", first.join("`, `"), if classes.len() > first.len() { ", …" } else { "" })
+}
+
+/// Whether the labels look like a number to be predicted instead of a few classes.
+pub fn many_numbers(classes: &[String]) -> bool {
+    classes.len() > MANY_NUMBERS && classes.iter().all(|class| class.parse::<f64>().is_ok())
+}
+
+/// Whether the labels of so many rows are a number to be predicted, more likely than not: more than a few numbers, unless they are
+/// whole and each has rows enough for a class.
+pub fn are_measured(classes: &[String], rows: u64) -> bool {
+    let whole = classes.iter().all(|class| class.parse::<i64>().is_ok());
+    let plenty = classes.len() <= MOST_NUMBERED && rows / classes.len().max(1) as u64 >= ROWS_OF_A_CLASS;
+    many_numbers(classes) && !(whole && plenty)
+}
+
+/// What is asked where [`many_numbers`] are labels.
+pub const REGRESSION: &str = "are the labels numbers to be predicted? That is regression";
+
+/// Classes in their order: as numbers where all are whole numbers, else as texts.
+pub fn sort_classes(classes: &mut [String]) {
+    classes.sort();
+    if classes.iter().all(|class| class.parse::<i64>().is_ok()) {
+        classes.sort_by_key(|class| class.parse::<i64>().unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(labels: &[(&str, u64)]) -> Vec<Counted> {
+        labels.iter().map(|(label, rows)| ((*label).to_owned(), *rows)).collect()
+    }
+
+    #[test]
+    fn labels_that_people_take_for_one_are_told_with_the_rows_of_each() {
+        let of = |labels: &[(&str, u64)]| alike_labels(&counted(labels));
+        assert_eq!(
+            of(&[("No", 4), ("Yes", 120), ("maybe", 2), ("no", 1), ("yes", 3)]),
+            [
+                "the labels `No` (4 rows) and `no` (1 row) look like one, and are 2 classes",
+                "the labels `Yes` (120 rows) and `yes` (3 rows) look like one, and are 2 classes",
+            ]
+        );
+        for pair in [
+            ["0", "0.0"],
+            ["1", "01"],
+            ["1e3", "1000"],
+            ["True", "true"],
+            ["caf\u{e9}", "cafe\u{301}"],
+            ["ＹＥＳ", "yes"],
+            ["a b", "a  b"],
+            ["a b", "a\u{a0}b"],
+            ["cat", "cat\u{200b}"],
+            ["ﬁne", "fine"],
+        ] {
+            assert_eq!(of(&[(pair[0], 1), (pair[1], 2)]).len(), 1, "{pair:?}");
+        }
+        for pair in [["1", "-1"], ["9007199254740993", "9007199254740992"], ["cat", "cats"], ["é", "e"], ["0", "O"]] {
+            assert_eq!(of(&[(pair[0], 1), (pair[1], 2)]), [""; 0], "{pair:?}");
+        }
+        assert_eq!(
+            of(&[("caf\u{e9}", 5), ("cafe\u{301}", 1)]),
+            [
+                "the labels `café` (written `caf\\u{e9}`) (5 rows) and `cafe\u{301}` (written `cafe\\u{301}`) (1 row) look like one, \
+              and are 2 classes"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_label_that_is_missing_is_no_class_and_one_that_may_be_is_warned_of() {
+        for label in ["", "  ", "NaN", "nan", "-nan", "<NA>", "#N/A", "NaT"] {
+            assert!(is_missing(label), "{label}");
+        }
+        for label in ["NA", "none", "None", "null", "0", "Nan's", "unknown"] {
+            assert!(!is_missing(label), "{label}");
+        }
+        let said = doubtful_labels(&counted(&[("None", 3), ("none", 4), ("NA", 1)]));
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert_eq!(said[1], "1 training row has the label `NA`, which mostly stands for a missing one");
+    }
+
+    #[test]
+    fn a_label_that_is_only_spelt_otherwise_is_named() {
+        let known: Vec<String> = ["0.0", "Yes", "caf\u{e9}", "setosa"].map(str::to_owned).to_vec();
+        for (label, expected) in [
+            ("0", "`0.0`"),
+            ("yes", "`Yes`"),
+            ("CAFÉ", "`café`"),
+            ("cafe\u{301}", "`café` (written `caf\\u{e9}`)"),
+            ("setsoa", "did you mean `setosa`?"),
+            ("1", "add training rows"),
+        ] {
+            let help = unknown_label("t.csv", 2, label, 1, &known).help.unwrap_or_default();
+            assert!(help.contains(expected), "{label}: {help}");
+        }
+        let fault = unknown_label("t.csv", 7, "emu", 3, &known);
+        assert_eq!(fault.message, "line 7 has the label `emu`, which is none of those learnt (as have 2 more rows)");
+        assert_eq!((fault.line, fault.file.as_deref()), (Some(7), Some("t.csv")));
+    }
+
+    #[test]
+    fn measured_numbers_are_told_from_classes_that_are_numbered() {
+        let numbers = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
+        assert!(are_measured(&numbers(50), 100) && !are_measured(&numbers(50), 5_000));
+        assert!(!are_measured(&numbers(20), 20) && are_measured(&numbers(101), 1_000_000));
+        let fractions: Vec<String> = (0..30).map(|number| format!("{number}.5")).collect();
+        assert!(are_measured(&fractions, 1_000_000));
+    }
+}

@@ -1,0 +1,338 @@
+//! Numbers as tables write them: what is one, whether its digits survive as a 64-bit float, and what people meant by what is
+//! none.
+
+use super::shown;
+
+/// Digits that every 64-bit float keeps apart (IEEE 754: 15), and those of a fraction that differs from its neighbours by more
+/// than can be told.
+const KEPT_DIGITS: usize = 15;
+const KEPT_DIGITS_OF_FRACTIONS: usize = 17;
+
+/// Spellings of a value that is not there, in lower case: those that pandas reads as missing, and those of other programs.
+const MISSING: [&str; 24] = [
+    "nan", "-nan", "+nan", "na", "n/a", "n.a.", "#n/a", "#n/a n/a", "#na", "<na>", "<n/a>", "nat", "null", "(null)",
+    "<null>", "nil", "none", "missing", "\\n", "?", "-", "--", ".", "1.#qnan",
+];
+/// Results of spreadsheets that could not be computed, in lower case.
+const SPREADSHEET_ERRORS: [&str; 6] = ["#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!"];
+const INFINITE: [&str; 4] = ["inf", "infinity", "∞", "1.#inf"];
+/// Truth values in words.
+const TRUTHS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "t", "f", "y", "n"];
+const CURRENCIES: [char; 9] = ['$', '€', '£', '¥', '₹', '₩', '₽', '₺', '¢'];
+
+/// What to do about a value that is not there.
+const FILL: &str = "fill it with a number in every such row, or drop the row";
+
+/// The finite number that a text is; white space around it does not matter.
+pub fn parse(text: &str) -> Option<f64> {
+    text.trim().parse::<f64>().ok().filter(|value| value.is_finite())
+}
+
+/// A number in the one form that all spellings of it share: `0.50`, `+.5` and `5e-1` are `5e-1`. Every digit counts.
+/// Nothing for what is no number.
+pub fn canonical(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let (negative, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let exponent = exponent.checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let significant = digits.trim_end_matches('0');
+    let exponent = exponent.checked_add(i64::try_from(digits.len() - significant.len()).ok()?)?;
+    let significant = significant.trim_start_matches('0');
+    if significant.is_empty() {
+        return Some("0e0".to_owned());
+    }
+    Some(format!("{}{significant}e{exponent}", if negative { "-" } else { "" }))
+}
+
+/// The form of a number that a 64-bit float does not keep. Nothing where all digits are kept.
+pub fn lost_digits(text: &str, value: f64) -> Option<String> {
+    let text = text.trim();
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let is_fraction = text.contains('.');
+    if digits <= KEPT_DIGITS || (is_fraction && digits <= KEPT_DIGITS_OF_FRACTIONS) {
+        return None;
+    }
+    let written = canonical(text)?;
+    // A whole number that is written out means itself; else what counts is that the float is written so.
+    let is_whole = !is_fraction && !text.contains(['e', 'E']);
+    let kept = if is_whole { format!("{value:.0}") } else { format!("{value:e}") };
+    (canonical(&kept).as_ref() != Some(&written)).then_some(written)
+}
+
+/// What is said of a text that is no finite number, and what to do.
+pub fn not_a_number(text: &str) -> (String, String) {
+    let (trimmed, shown) = (text.trim(), shown(text));
+    let lower = trimmed.to_lowercase();
+    let is_none = format!("`{shown}` is not a finite number");
+    if trimmed.is_empty() {
+        return ("the cell is empty, which is a missing value, expected a number".to_owned(), FILL.to_owned());
+    }
+    if MISSING.contains(&lower.as_str()) {
+        return (format!("{is_none}: it stands for a missing value"), FILL.to_owned());
+    }
+    if SPREADSHEET_ERRORS.contains(&lower.as_str()) {
+        return (format!("{is_none}: it is an error of a spreadsheet, which is a missing value"), FILL.to_owned());
+    }
+    if INFINITE.contains(&lower.trim_start_matches(['+', '-'])) {
+        return (format!("{is_none}: treat it as a missing value"), FILL.to_owned());
+    }
+    (is_none, help_for(trimmed, &lower))
+}
+
+/// What to do about a text that says something else than a missing value.
+fn help_for(text: &str, lower: &str) -> String {
+    if text.parse::<f64>().is_ok_and(f64::is_infinite) {
+        return "it is beyond 64-bit floats, which end at 1.8e308: divide the column".to_owned();
+    }
+    if TRUTHS.contains(&lower) {
+        return "write truth values as 1 and 0".to_owned();
+    }
+    if looks_like_time(text) {
+        return "make numbers of dates and times, such as days since a fixed day, or leave the column out of `spec.data.features`"
+            .to_owned();
+    }
+    if let Some(number) = text.strip_suffix('%').and_then(plain) {
+        return format!("leave the sign of percent out in every row: `{number}`");
+    }
+    if let Some(number) = without_currency(text).and_then(|text| plain(&text)) {
+        return format!("leave the currency out in every row: `{number}`");
+    }
+    if let Some(number) = plain(text).filter(|number| number != text) {
+        let separator =
+            if has_decimal_comma(text) { "write a decimal point" } else { "leave separators of thousands out" };
+        return format!("{separator}: `{number}`");
+    }
+    if is_hexadecimal(lower) {
+        return "write whole numbers with decimal digits".to_owned();
+    }
+    if let Some((number, unit)) = with_unit(text) {
+        return format!("leave the unit `{}` out in every row: `{number}`", shown(unit));
+    }
+    "models learn from numbers: make a column of 0 and 1 for each value, or leave the column out of `spec.data.features`".to_owned()
+}
+
+fn is_hexadecimal(lower: &str) -> bool {
+    lower
+        .strip_prefix("0x")
+        .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// A number without what people set between digits, and with a plain sign: `1,234.5`, `1.234,5`, `1 234`, `1'234`, `1,5`, `−5`,
+/// `(45)`. The number as it is written without separators.
+fn plain(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = match text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
+        // Bookkeepers write what is below zero so.
+        Some(inner) => format!("-{}", inner.trim()),
+        None => text.trim_start_matches('\'').to_owned(),
+    };
+    let text: String = text
+        .chars()
+        .filter(|c| !matches!(c, '\'' | '’' | '_' | ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}'))
+        .map(|c| if matches!(c, '−' | '–') { '-' } else { c })
+        .collect();
+    let text = match (text.matches(',').count(), text.matches('.').count()) {
+        (0, 0 | 1) => text,
+        (0, _) if groups_of_three(&text, '.') => text.replace('.', ""),
+        (1, 0) if !groups_of_three(&text, ',') => text.replace(',', "."),
+        (1, 1..) if text.rfind(',') > text.rfind('.') => text.replace('.', "").replace(',', "."),
+        (_, 0 | 1) => text.replace(',', ""),
+        _ => return None,
+    };
+    parse(&text).map(|_| text)
+}
+
+/// Whether a comma in a text separates a fraction.
+fn has_decimal_comma(text: &str) -> bool {
+    text.matches(',').count() == 1 && !groups_of_three(text, ',') && text.rfind(',') > text.rfind('.')
+}
+
+/// Whether every part behind a separator has three digits, as thousands have.
+fn groups_of_three(text: &str, separator: char) -> bool {
+    let mut parts = text.trim_start_matches(['+', '-']).split(separator);
+    let is_short = |part: &str| (1..=3).contains(&part.len()) && part != "0";
+    parts.next().is_some_and(is_short)
+        && parts.all(|part| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A text without the sign or the three letters of a currency.
+fn without_currency(text: &str) -> Option<String> {
+    const CODES: [&str; 8] = ["USD", "EUR", "GBP", "JPY", "CHF", "CNY", "INR", "kr"];
+    let signs = |text: &str| {
+        text.contains(CURRENCIES) || CODES.iter().any(|code| text.starts_with(code) || text.ends_with(code))
+    };
+    if !signs(text) {
+        return None;
+    }
+    let inner = CODES.iter().fold(text, |text, code| {
+        let text = text.strip_prefix(code).unwrap_or(text);
+        text.strip_suffix(code).unwrap_or(text)
+    });
+    Some(inner.chars().filter(|c| !CURRENCIES.contains(c)).collect())
+}
+
+/// A number and the letters behind it.
+fn with_unit(text: &str) -> Option<(String, &str)> {
+    let start = text.find(|c: char| c.is_alphabetic() || c == '°')?;
+    let (number, unit) = text.split_at(start);
+    let letters =
+        unit.chars().count() <= 8 && unit.chars().all(|c| c.is_alphabetic() || matches!(c, '°' | '/' | '²' | '³'));
+    Some((plain(number).filter(|_| letters)?, unit))
+}
+
+/// Whether a text is made like a date, a time of day, or both.
+fn looks_like_time(text: &str) -> bool {
+    let date = text.split(['T', ' ']).next().unwrap_or_default();
+    let is_date = ['-', '/', '.'].iter().any(|separator| {
+        let parts: Vec<&str> = date.split(*separator).collect();
+        let digits = |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_month = |part: &&str| part.len() >= 3 && part.chars().all(char::is_alphabetic);
+        match parts.as_slice() {
+            [one, two, three] => {
+                let (days, month) = ([one, two, three].iter().filter(|part| digits(part)).count(), is_month(two));
+                let years = [one, three].iter().any(|part| part.len() == 4) || two.len() <= 2;
+                (days == 3 && years) || (days == 2 && month)
+            }
+            [one, two] => *separator != '.' && one.len() == 4 && two.len() <= 2 && digits(one) && digits(two),
+            _ => false,
+        }
+    });
+    is_date || is_time_of_day(text) || names_a_month(text)
+}
+
+fn is_time_of_day(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let is_part = |part: &&str| {
+        let part = part.split(['.', ' ']).next().unwrap_or_default();
+        (1..=2).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    (2..=3).contains(&parts.len()) && parts.iter().all(is_part)
+}
+
+/// `Jan 5, 2026`, `5 January 2026`.
+fn names_a_month(text: &str) -> bool {
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let words: Vec<String> =
+        text.split([' ', ',', '-']).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    let is_month =
+        |word: &String| MONTHS.iter().any(|month| word.starts_with(month)) && word.chars().all(char::is_alphabetic);
+    let is_number = |word: &String| word.bytes().all(|byte| byte.is_ascii_digit());
+    (2..=4).contains(&words.len()) && words.iter().any(is_month) && words.iter().any(is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_number_have_one_form_and_every_digit_counts() {
+        for (texts, expected) in [
+            (&["0.5", "0.50", ".5", "+5e-1", "0050e-2", " 0.5 "][..], "5e-1"),
+            (&["1200", "1.2e3", "+1200.0", "12E2"], "12e2"),
+            (&["0", "-0", "0.000", "0e9"], "0e0"),
+            (&["-3", "-3.0"], "-3e0"),
+            (&["9007199254740993"], "9007199254740993e0"),
+        ] {
+            for text in texts {
+                assert_eq!(canonical(text).as_deref(), Some(expected), "{text}");
+            }
+        }
+        for text in ["", "e5", ".", "1e", "1e99999999999999999999", "nan", "0x1F", "1_0", "1 0", "--1", "1e1.5"] {
+            assert_eq!(canonical(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_are_lost_where_the_float_is_another_number_and_is_written_otherwise() {
+        let lost = |text: &str| lost_digits(text, parse(text).expect("a number")).is_some();
+        for text in [
+            "9007199254740993",
+            "1445078208190291969",
+            "1445078208190292000",
+            "-9007199254740993",
+            "12345678901234567890",
+            "0.1234567890123456789",
+        ] {
+            assert!(lost(text), "{text}");
+        }
+        for text in [
+            "9007199254740992",
+            "1445078208190291968",
+            "0.1",
+            "1e300",
+            "0.30000000000000004",
+            "123456789012345",
+            "1e22",
+        ] {
+            assert!(!lost(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_missing_value_is_said_to_be_one() {
+        for text in [
+            "", " ", "NaN", "nan", "NA", "N/A", "null", "NULL", "None", "<NA>", "#N/A", "?", "-", "inf", "-inf",
+            "Infinity", "NaT", "\\N", "#DIV/0!", "1.#QNAN", "-∞",
+        ] {
+            let (message, help) = not_a_number(text);
+            assert!(message.contains("a missing value"), "{text}: {message}");
+            assert!(help.contains("fill it") && help.contains("drop the row"), "{text}: {help}");
+        }
+    }
+
+    #[test]
+    fn what_people_write_for_numbers_has_a_help_of_its_own() {
+        for (text, expected) in [
+            ("1,234", "thousands out: `1234`"),
+            ("-1,234,567.89", "thousands out: `-1234567.89`"),
+            ("1.234.567", "thousands out: `1234567`"),
+            ("1.234,5", "decimal point: `1234.5`"),
+            ("1 234", "thousands out: `1234`"),
+            ("1'234", "thousands out: `1234`"),
+            ("1_234", "thousands out: `1234`"),
+            ("1,5", "decimal point: `1.5`"),
+            ("0,123", "decimal point: `0.123`"),
+            ("31%", "percent out in every row: `31`"),
+            ("31.5 %", "percent out in every row: `31.5`"),
+            ("$45", "currency out in every row: `45`"),
+            ("-$1,045.50", "currency out"),
+            ("45 €", "currency out in every row: `45`"),
+            ("EUR 45", "currency out in every row: `45`"),
+            ("(45)", "`-45`"),
+            ("−5", "`-5`"),
+            ("True", "1 and 0"),
+            ("no", "1 and 0"),
+            ("2026-01-31", "dates"),
+            ("31.01.2026", "dates"),
+            ("1/31/26", "dates"),
+            ("2026-01-31T12:30:00Z", "dates"),
+            ("2026-01", "dates"),
+            ("12:30", "dates"),
+            ("12:30:59.5", "dates"),
+            ("Jan 5, 2026", "dates"),
+            ("5-Jan-2026", "dates"),
+            ("0x1F", "decimal digits"),
+            ("5kg", "unit `kg` out in every row: `5`"),
+            ("21.5 °C", "unit `°C` out"),
+            ("1e999", "1.8e308"),
+            ("tall", "a column of 0 and 1"),
+            ("1.2.3", "dates"),
+            ("a,b", "a column of 0 and 1"),
+        ] {
+            let (message, help) = not_a_number(text);
+            assert!(message.contains("is not a finite number"), "{message}");
+            assert!(help.contains(expected), "{text}: expected `{expected}`, came `{help}`");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Whether the labels of the training rows can be learnt with a network: their number, their spellings, and what they look like.
+
+use slipway_contract::table::{self, Counted, MOST_CLASSES};
+use slipway_contract::{Fault, FaultKind, Model};
+
+/// Groups of labels that are warned of in full.
+const MOST_TOLD: usize = 10;
+
+/// What labels are at fault for, and what is warned of.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) faults: Vec<Fault>,
+    pub(super) warnings: Vec<Fault>,
+}
+
+/// Looks at the labels that the training rows of a table have, with the rows of each.
+pub(super) fn of_table(model: &Model, classes: &[Counted], outputs: u32) -> Said {
+    let mut said = Said::default();
+    let names: Vec<String> = classes.iter().map(|(class, _)| class.clone()).collect();
+    match classes.len() {
+        0 => return said,
+        1 => said.faults.push(table::one_label(&table::shown(&names[0]))),
+        count if count > MOST_CLASSES => {
+            said.faults.push(table::too_many_classes(count));
+            return said;
+        }
+        _ => {}
+    }
+    let rows: u64 = classes.iter().map(|(_, rows)| rows).sum();
+    let is_number = table::are_measured(&names, rows);
+    if classes.len() > outputs as usize {
+        said.faults.push(too_few_outputs(model, &names, outputs, is_number));
+    } else if classes.len() > 1 {
+        let last = last_layer(model);
+        if classes.len() < outputs as usize {
+            said.warnings.push(too_many_outputs(&names, outputs, last.clone()));
+        }
+        if is_number {
+            let message = format!(
+                "the training rows have {} labels, all of them numbers: {}",
+                names.len(),
+                table::first_of(&names)
+            );
+            let help = format!("{}; a class for each number knows nothing of which are near", table::REGRESSION);
+            said.warnings.push(Fault::new(FaultKind::Data, message).key("spec.data.label").help(help));
+        }
+    }
+    said.warnings.extend(of_spellings(classes));
+    said
+}
+
+/// Looks at the labels of pictures, which are numbers from zero on.
+pub(super) fn of_pictures(model: &Model, present: &[Counted], outputs: u32) -> Said {
+    let mut said = Said::default();
+    if let [(only, _)] = present {
+        said.faults.push(table::one_label(only));
+        return said;
+    }
+    let needed =
+        present.iter().filter_map(|(class, _)| class.parse::<u32>().ok()).max().map_or(0, |largest| largest + 1);
+    if needed > 0 && needed < outputs {
+        let message = format!(
+            "the last layer has {outputs} outputs, but the largest label of the training rows is {}",
+            needed - 1
+        );
+        let fault = Fault::new(FaultKind::Specification, message).key(last_layer(model));
+        said.warnings.push(fault.help(format!("end with `- linear: {needed}`, an output for each class")));
+    }
+    said
+}
+
+fn last_layer(model: &Model) -> String {
+    format!("spec.model.sequential[{}]", model.spec.model.sequential.len().saturating_sub(1))
+}
+
+fn too_few_outputs(model: &Model, names: &[String], outputs: u32, is_number: bool) -> Fault {
+    let classes = names.len();
+    let message = format!(
+        "the last layer has {outputs} outputs, but the training rows have {classes} labels: {}",
+        table::first_of(names)
+    );
+    let regression = if is_number || table::many_numbers(names) {
+        format!("{}; for classes, ", table::REGRESSION)
+    } else {
+        String::new()
+    };
+    let fault = Fault::new(FaultKind::Specification, message).key(last_layer(model));
+    fault.help(format!("{regression}end with `- linear: {classes}`"))
+}
+
+fn too_many_outputs(names: &[String], outputs: u32, key: String) -> Fault {
+    let classes = names.len();
+    let message = format!(
+        "the last layer has {outputs} outputs, but the training rows have only {classes} labels: {}",
+        table::first_of(names)
+    );
+    let help = format!("end with `- linear: {classes}`, or see whether rows of a class are missing");
+    Fault::new(FaultKind::Specification, message).key(key).help(help)
+}
+
+fn of_spellings(classes: &[Counted]) -> Vec<Fault> {
+    let alike = table::alike_labels(classes);
+    let more = alike.len().saturating_sub(MOST_TOLD);
+    let warning = |message: String, help: &str| Fault::new(FaultKind::Data, message).key("spec.data.label").help(help);
+    let mut warnings: Vec<Fault> =
+        alike.into_iter().take(MOST_TOLD).map(|message| warning(message, table::ONE_WAY)).collect();
+    if more > 0 {
+        warnings.push(warning(format!("and {more} more labels are spelt in several ways"), table::ONE_WAY));
+    }
+    let help = "drop these rows if their label is missing; rename it if it is a class";
+    warnings.extend(table::doubtful_labels(classes).into_iter().map(|message| warning(message, help)));
+    warnings
+}

@@ -1,0 +1,47 @@
+//! Faults of one data file: the first of them in full, the others by their number.
+
+use slipway_contract::Fault;
+use slipway_contract::table;
+
+/// Faults of one file that are told in full.
+const MOST_TOLD: usize = 10;
+
+/// What is wrong with one file.
+pub(crate) struct Faults {
+    file: String,
+    /// The key of the specification that names the file.
+    key: String,
+    told: Vec<Fault>,
+    more: u64,
+}
+
+impl Faults {
+    /// Nothing yet.
+    pub(crate) fn of(file: &str, key: &str) -> Self {
+        Self { file: file.to_owned(), key: key.to_owned(), told: Vec::new(), more: 0 }
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
+    /// Adds one, which is made only if it is told.
+    pub(crate) fn add(&mut self, fault: impl FnOnce() -> Fault) {
+        if self.told.len() < MOST_TOLD {
+            self.told.push(fault());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// All of them, each with the key that names the file. The last one says how many more there are.
+    pub(crate) fn into_all(self) -> Vec<Fault> {
+        let Self { file, key, mut told, more } = self;
+        if more > 0 {
+            told.push(table::fault(&file, format!("and {more} more faults of this file")));
+        }
+        let keyed = |fault: Fault| if fault.key.is_none() { fault.key(&key) } else { fault };
+        told.into_iter().map(keyed).collect()
+    }
+}

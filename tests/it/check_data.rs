@@ -1,0 +1,218 @@
+//! `slipway check` of models whose data are tables: everything is found at once, each at its own place, and as a server has it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::support::slipway;
+
+const MODEL: &str = "apiVersion: slipway.dev/v1alpha1
+kind: Model
+metadata: {name: churn}
+spec:
+  paths: [\"slipway.yaml\", \"data/**\"]
+  task: classification
+  data:
+    format: csv
+    label: churned
+    train: {file: data/train.csv}
+    test: {file: data/test.csv}
+  model: {sequential: [{linear: 2}]}
+  preprocess: [standardize]
+  evaluation: {slices: [region]}
+  training: {optimizer: {adam: {learning_rate: 1e-2}}, epochs: 1, batch_size: 8}
+  policy: policy.yaml
+";
+const POLICY: &str = "apiVersion: slipway.dev/v1alpha1
+kind: Policy
+metadata: {name: churn}
+spec:
+  checks:
+    - {metric: accuracy, at_least: 0.5}
+";
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let mut git = Command::new("git");
+    git.args(["-c", "user.name=kim", "-c", "user.email=kim@example.org"]).args(arguments).current_dir(folder);
+    let output = git.output().expect("git");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+}
+
+/// A repository with a model of a table, all of it committed.
+fn repository() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    git(folder.path(), &["init", "-q", "."]);
+    std::fs::create_dir(folder.path().join("data")).expect("a folder");
+    write(folder.path(), "slipway.yaml", MODEL);
+    write(folder.path(), "policy.yaml", POLICY);
+    let rows = "age,months,region,churned\r\n".to_owned() + &"1,2,north,yes\r\n3,4,south,no\r\n".repeat(50);
+    write(folder.path(), "data/train.csv", &rows);
+    write(folder.path(), "data/test.csv", &rows);
+    features(folder.path(), "[age, months]");
+    git(folder.path(), &["add", "."]);
+    git(folder.path(), &["commit", "-q", "-m", "a model"]);
+    folder
+}
+
+fn write(folder: &Path, file: &str, content: &str) {
+    std::fs::write(folder.join(file), content).expect("written");
+}
+
+fn features(folder: &Path, features: &str) {
+    let model = MODEL.replace("    label: churned\n", &format!("    label: churned\n    features: {features}\n"));
+    write(folder, "slipway.yaml", &model);
+}
+
+fn rewrite(folder: &Path, file: &str, old: &str, new: &str) {
+    let text = std::fs::read_to_string(folder.join(file)).expect("a text");
+    assert!(text.contains(old), "{old}");
+    write(folder, file, &text.replacen(old, new, 1));
+}
+
+fn check(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(slipway()).arg("check").args(arguments).current_dir(folder).output().expect("it ran")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn findings(folder: &Path) -> Vec<serde_json::Value> {
+    let output = check(folder, &["--output", "json"]);
+    let log: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    log["findings"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn mistakes_of_data_policy_and_model_are_found_at_once_each_at_its_place() {
+    let folder = repository();
+    let sound = check(folder.path(), &[]);
+    assert_eq!(sound.status.code(), Some(0), "{}", said(&sound));
+    assert!(!said(&sound).contains("warning"), "{}", said(&sound));
+    rewrite(folder.path(), "data/train.csv", "3,4,south,no", "3,x,south,no");
+    std::fs::remove_file(folder.path().join("data/test.csv")).expect("removed");
+    rewrite(folder.path(), "policy.yaml", "at_least: 0.5", "at_least: 0.5, slice: {by: area}");
+    features(folder.path(), "[age, nope, churned, months, nix]");
+    let checked = check(folder.path(), &[]);
+    assert_eq!(checked.status.code(), Some(2));
+    let told = said(&checked);
+    for expected in [
+        "slipway.yaml:12:18: spec.data.test.file: there is no file `data/test.csv`",
+        "policy.yaml:6:50: the model's predictions have no column `area`",
+        "slipway.yaml:10:15: spec.data.features: `data/train.csv` has no column `nope`",
+        "spec.data.features: the label `churned` is among the columns",
+        "`data/train.csv` has no column `nix`",
+    ] {
+        assert!(told.contains(expected), "expected `{expected}`, came: {told}");
+    }
+    assert!(!told.contains("`data/test.csv` cannot be read"), "told twice: {told}");
+    features(folder.path(), "[age, months]");
+    let told = said(&check(folder.path(), &[]));
+    assert!(told.contains("data/train.csv:3:1: line 3, column `months`: `x` is not a finite number"), "{told}");
+    rewrite(folder.path(), "slipway.yaml", "epochs: 1", "epochs: 0");
+    let told = said(&check(folder.path(), &[]));
+    assert!(told.contains("data/train.csv:3:1: ") && told.contains("spec.training.epochs: 0 is"), "{told}");
+    assert_eq!(told.matches("epochs: 0 is").count(), 1, "{told}");
+}
+
+#[test]
+fn annotations_stand_at_the_row_and_nowhere_else() {
+    let folder = repository();
+    rewrite(folder.path(), "data/test.csv", "3,4,south,no", "3,NaN,south,NO");
+    let found = findings(folder.path());
+    let mistakes: Vec<&serde_json::Value> = found.iter().filter(|finding| finding["severity"] == "error").collect();
+    assert_eq!(mistakes.len(), 2, "{found:#?}");
+    for mistake in mistakes {
+        assert_eq!((&mistake["file"], &mistake["line"]), (&"data/test.csv".into(), &3.into()), "{mistake:#}");
+    }
+    let sarif = check(folder.path(), &["--output", "sarif"]);
+    let log: serde_json::Value = serde_json::from_slice(&sarif.stdout).expect("JSON");
+    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "data/test.csv", "{log:#}");
+    assert_eq!(place["region"]["startLine"], 3, "{log:#}");
+    // What is of a whole file stands at the key that names it.
+    write(folder.path(), "data/test.csv", "");
+    let found = findings(folder.path());
+    let empty = found.iter().find(|finding| finding["message"].as_str().is_some_and(|said| said.contains("is empty")));
+    let empty = empty.unwrap_or_else(|| panic!("{found:#?}"));
+    assert_eq!((&empty["file"], &empty["line"]), (&"slipway.yaml".into(), &12.into()));
+}
+
+#[test]
+fn files_that_a_server_would_not_find_as_they_are_here_are_warned_of() {
+    let folder = repository();
+    let warned = |expected: &str| {
+        let checked = check(folder.path(), &[]);
+        let told = said(&checked);
+        assert_eq!(checked.status.code(), Some(0), "{told}");
+        assert!(told.contains(expected), "expected `{expected}`, came: {told}");
+        assert_eq!(told.matches("warning").count(), usize::from(!expected.contains("no mistakes")), "{told}");
+    };
+    rewrite(folder.path(), "data/train.csv", "1,2,north", "1,5,north");
+    warned("warning: slipway.yaml:11:19: spec.data.train.file: `data/train.csv` differs from its commit");
+    git(folder.path(), &["commit", "-q", "-a", "-m", "more"]);
+    warned("no mistakes");
+    git(folder.path(), &["rm", "-q", "--cached", "data/test.csv"]);
+    warned("`data/test.csv` is not in git: a server will not find it\n  help: `git add data/test.csv`, and commit it");
+    git(folder.path(), &["commit", "-q", "-m", "without"]);
+    warned("`data/test.csv` is not in git");
+    git(folder.path(), &["add", "data/test.csv"]);
+    warned("`data/test.csv` is not committed yet");
+    git(folder.path(), &["commit", "-q", "-m", "with"]);
+    std::fs::create_dir(folder.path().join("below")).expect("a folder");
+    warned("no mistakes");
+    write(
+        folder.path(),
+        "data/train.csv",
+        &format!("version https://git-lfs.github.com/spec/v1\noid sha256:{:064}\nsize 1\n", 1),
+    );
+    git(folder.path(), &["commit", "-q", "-a", "-m", "a pointer"]);
+    let rows = std::fs::read(folder.path().join("data/test.csv")).expect("rows");
+    std::fs::write(folder.path().join("data/train.csv"), rows).expect("written");
+    let told = said(&check(folder.path(), &[]));
+    assert!(told.contains("git holds a Git LFS pointer in the place of `data/train.csv`"), "{told}");
+}
+
+#[test]
+fn what_a_policy_asks_of_rows_is_told_at_its_line_before_training() {
+    let folder = repository();
+    for (file, more) in [("data/train.csv", "5,6,north,maybe\r\n"), ("data/test.csv", "")] {
+        let rows = std::fs::read_to_string(folder.path().join(file)).expect("rows");
+        write(folder.path(), file, &format!("{rows}{}", more.repeat(20)));
+    }
+    rewrite(folder.path(), "slipway.yaml", "linear: 2", "linear: 3");
+    rewrite(folder.path(), "slipway.yaml", "slices: [region]", "slices: [region], metrics: [{recall: {class: Yes}}]");
+    for (check_of_policy, expected, help) in [
+        (
+            "metric: accuracy, at_least: 0.5, slice: {by: label}",
+            "6:43: no test row has the label `maybe`",
+            "add test rows",
+        ),
+        (
+            "metric: accuracy, at_least: 0.5, slice: {where: {label: Maybe}}",
+            "6:43: no test row has the label `Maybe`",
+            "did you mean `maybe`?",
+        ),
+        (
+            "metric: accuracy, at_least: 0.5, slice: {where: {region: North}}",
+            "6:43: no test row has region `North`",
+            "did you mean `north`?",
+        ),
+        (
+            "metric: {recall: {class: Yes}}, at_least: 0.5",
+            "6:16: recall(class=\"Yes\"): no test row has the label `Yes`",
+            "did you mean `yes`?",
+        ),
+        (
+            "metric: {equal_opportunity_difference: {class: maybe, by: region}}, at_most: 0.5",
+            "6:16: equal_opportunity_difference(by=\"region\", class=\"maybe\"): no test row has the label `maybe`",
+            "add test rows",
+        ),
+    ] {
+        write(folder.path(), "policy.yaml", &POLICY.replace("metric: accuracy, at_least: 0.5", check_of_policy));
+        let checked = check(folder.path(), &[]);
+        let told = said(&checked);
+        assert_eq!(checked.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("policy.yaml:{expected}")), "expected `{expected}`, came: {told}");
+        assert!(told.contains(help), "expected `{help}`, came: {told}");
+    }
+}
