@@ -45,6 +45,11 @@ fn complaint(metric: &Metric, perfect: &Predictions, counts: &[u64]) -> Option<(
     let missing: Vec<&str> =
         counts.iter().zip(classes).filter(|(count, _)| **count == 0).map(|(_, class)| class.as_str()).collect();
     if metric.of(perfect).is_some_and(f64::is_finite) {
+        if metric.needs_two_classes() && counts.len() - missing.len() < 2 {
+            let message =
+                format!("{metric} says nothing of one class, and no test row has the label {}", listed(&missing));
+            return Some((message, no_rows(&missing)));
+        }
         let passes_over = metric.averages_classes() && !missing.is_empty();
         let message =
             || format!("{metric} averages over all classes, but no test row has the label {}", listed(&missing));
