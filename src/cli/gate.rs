@@ -1,4 +1,4 @@
-//! `slipway gate`: judges an evaluation folder, as a server would.
+//! `slipway gate`: judges what `slipway train` wrote, or any evaluation folder, as a server would.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -228,9 +228,9 @@ mod tests {
     #[test]
     fn schemas_of_files_allow_no_key_without_a_value() {
         let schemas = schemas().expect("schemas");
-        for (name, text) in
-            schemas.iter().filter(|(name, _)| ["model", "policy", "server"].iter().any(|kind| name.starts_with(kind)))
-        {
+        for kind in ["model", "policy", "server"] {
+            let name = format!("{kind}.schema.json");
+            let (_, text) = schemas.iter().find(|(file, _)| *file == name).expect("a schema");
             assert_eq!(text.matches("null").count(), text.matches("`null`").count(), "{name}");
         }
         let policy = schemas.iter().find(|(name, _)| *name == "policy.schema.json").map(|(_, text)| text);

@@ -73,7 +73,7 @@ enum Command {
     Check(check::Check),
     /// Train a model here and evaluate it on its test rows
     Train(train::Train),
-    /// Judge an evaluation folder against a policy
+    /// Judge a trained model or an evaluation folder against a policy
     Gate(Box<gate::Gate>),
     /// Plan test sets: how many labelled rows a policy needs, and what rows can show
     Policy(policy::PolicyCommand),

@@ -127,8 +127,8 @@ impl Train {
         for name in [REPORT_FILE, PREDICTIONS_FILE, LATENCIES] {
             std::fs::copy(output.join("candidate").join(name), kept.join(name)).map_err(broken(&kept))?;
         }
-        let sampled = self.out.join(SAMPLES);
-        keep_samples(&output.join(SAMPLES), &sampled, &samples.files()).map_err(broken(&sampled))?;
+        let beside = self.out.join(SAMPLES);
+        keep_samples(&output.join(SAMPLES), &beside, &samples.files()).map_err(broken(&beside))?;
         let report = std::fs::read(kept.join(REPORT_FILE)).map_err(broken(&kept))?;
         serde_json::from_slice(&report).map_err(|error| exit::defect(format!("the report cannot be read: {error}")))
     }

@@ -7,7 +7,8 @@ use crate::support::{MODEL, slipway, small_files};
 
 /// The policy with these checks.
 fn policy(checks: &[&str]) -> String {
-    let checks: String = checks.iter().map(|check| format!("    - {{{check}}}\n")).collect();
+    let checks: Vec<String> = checks.iter().map(|check| format!("    - {{{check}}}\n")).collect();
+    let checks = checks.concat();
     format!("apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {{name: digits}}\nspec:\n  checks:\n{checks}")
 }
 
@@ -101,11 +102,11 @@ fn a_test_row_that_was_learnt_from_is_found_by_hand() {
 fn drift_is_judged_from_what_training_sampled() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");
-    let rows = |shift: u32| -> String {
-        (0..400)
-            .map(|row| format!("{},{},{}\n", row % 7 + shift, row % 2, if row % 2 == 0 { "no" } else { "yes" }))
-            .collect()
+    let row = |row: u32, shift: u32| {
+        let label = if row.is_multiple_of(2) { "no" } else { "yes" };
+        format!("{},{},{label}\n", row % 7 + shift, row % 2)
     };
+    let rows = |shift: u32| (0..400).map(|number| row(number, shift)).collect::<Vec<String>>().concat();
     let table = |shift: u32| format!("age,sign,churned\n{}", rows(shift));
     for (file, shift) in [("train.csv", 0), ("test.csv", 0), ("recent.csv", 5)] {
         write(file, &table(shift));

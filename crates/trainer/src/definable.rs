@@ -96,9 +96,14 @@ impl<'rows> TestRows<'rows> {
         }
     }
 
-    /// An average over classes says nothing of a class without rows.
+    /// An average over classes says nothing of a class without rows, and an agreement nothing of rows of one class.
     fn passes_over_classes(&self, metric: &Metric) -> Option<Complaint> {
         let missing = self.missing();
+        if metric.needs_two_classes() && self.counts.len() - missing.len() < 2 {
+            let message =
+                format!("{metric} says nothing of one class, and no test row has the label {}", listed(&missing));
+            return Some(Complaint::new(message, no_rows(&missing)));
+        }
         let message =
             || format!("{metric} averages over all classes, but no test row has the label {}", listed(&missing));
         let passes_over = metric.averages_classes() && !missing.is_empty();

@@ -18,6 +18,12 @@ impl Metric {
         )
     }
 
+    /// Whether it measures how labels and predictions go together, of which rows of one class say nothing: whatever is predicted,
+    /// its value is zero.
+    pub fn needs_two_classes(&self) -> bool {
+        matches!(self, Self::MatthewsCorrelation | Self::CohenKappa)
+    }
+
     /// Of a model's classes those that need rows for the metric to say what its name promises: all of them if it averages over
     /// classes, else the one that it is about. The metric itself may have a value without: scikit-learn's is zero, or the mean of
     /// the other classes.
@@ -72,6 +78,8 @@ mod tests {
         ] {
             assert_eq!(needed(metric), "", "{metric}");
         }
+        let two = |metric: &str| metric.parse::<Metric>().expect("a metric").needs_two_classes();
+        assert!(two("cohen_kappa") && two("matthews_correlation") && !two("accuracy"));
         assert_eq!(needed("selection_rate_ratio(class=\"owl\", by=\"sex\")"), "");
     }
 }

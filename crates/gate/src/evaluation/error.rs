@@ -202,9 +202,9 @@ const MOST_LISTED: usize = 10;
 
 /// Names as a sentence lists them, the last after `word`: a stranger may have chosen them, and there may be thousands.
 pub(crate) fn listed<Name: AsRef<str>>(names: &[Name], word: &str) -> String {
-    let named = names.iter().take(MOST_LISTED).map(|name| shown(name.as_ref()));
+    let first = names.iter().take(MOST_LISTED).map(|name| shown(name.as_ref()));
     let more = names.len().saturating_sub(MOST_LISTED);
-    let mut parts: Vec<String> = named.chain((more > 0).then(|| format!("{more} more"))).collect();
+    let mut parts: Vec<String> = first.chain((more > 0).then(|| format!("{more} more"))).collect();
     match parts.pop() {
         Some(last) if !parts.is_empty() => format!("{} {word} {last}", parts.join(", ")),
         last => last.unwrap_or_default(),

@@ -87,7 +87,7 @@ fn is_unsigned(column: &ColumnDescriptor) -> bool {
 fn kind_of(column: &ColumnDescriptor) -> Kind {
     use ConvertedType as Converted;
     match (column.physical_type(), column.converted_type()) {
-        (Type::BYTE_ARRAY, Converted::DECIMAL) => Kind::Other("DECIMAL".to_owned()),
+        (Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY, Converted::DECIMAL) => Kind::Other("DECIMAL".to_owned()),
         (Type::BYTE_ARRAY, _) => Kind::Text,
         (
             Type::INT32 | Type::INT64,
@@ -105,7 +105,6 @@ fn kind_of(column: &ColumnDescriptor) -> Kind {
         (Type::INT32 | Type::INT64, converted) => Kind::Coded(converted.to_string()),
         (Type::FLOAT | Type::DOUBLE, _) => Kind::Float,
         (Type::BOOLEAN, _) => Kind::Truth,
-        (Type::FIXED_LEN_BYTE_ARRAY, Converted::DECIMAL) => Kind::Other("DECIMAL".to_owned()),
         (Type::FIXED_LEN_BYTE_ARRAY, _) if matches!(column.logical_type_ref(), Some(LogicalType::Float16)) => {
             Kind::Half
         }

@@ -65,13 +65,15 @@ impl Policy {
 fn is_a_name(key: &EmptyKey) -> bool {
     let Some(Segment::Key(name)) = key.path.segments().last() else { return false };
     let above: Vec<&str> = key.path.segments().iter().rev().skip(1).filter_map(Segment::key).collect();
-    let is_name = match (name.as_str(), above.as_slice()) {
-        (_, ["where", "slice", "checks", "spec"]) => true,
-        ("by", ["slice", "checks", "spec"]) | ("column", ["drift", "checks", "spec"]) => true,
-        ("group_by", ["checks", "spec"]) | ("model" | "check", ["exceptions", "spec"]) => true,
-        ("name", ["metadata"]) => true,
-        _ => false,
-    };
+    let is_name = matches!(
+        (name.as_str(), above.as_slice()),
+        (_, ["where", "slice", "checks", "spec"])
+            | ("by", ["slice", "checks", "spec"])
+            | ("column", ["drift", "checks", "spec"])
+            | ("group_by", ["checks", "spec"])
+            | ("model" | "check", ["exceptions", "spec"])
+            | ("name", ["metadata"])
+    );
     is_name && !key.is_left_out()
 }
 

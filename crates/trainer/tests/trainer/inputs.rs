@@ -116,6 +116,11 @@ fn metrics_that_the_test_rows_leave_undefined_are_found_before_training() {
             json!({"confusion": {"actual": "owl", "predicted": "emu"}}),
             "confusion(actual=\"owl\", predicted=\"emu\"): no row has the label `emu`; the labels are `cat`, `dog`, `owl`",
         ),
+        (
+            only_cats,
+            json!("matthews_correlation"),
+            "matthews_correlation says nothing of one class, and no test row has the label `dog`, `owl`",
+        ),
         (only_cats, json!("cohen_kappa"), "cohen_kappa is undefined: all test rows have the label `cat`"),
     ] {
         let bench = Bench::with_tables();

@@ -32,12 +32,12 @@ fn every_key_of_a_check_has_a_value_or_is_refused() {
             if NAMES.contains(&key.as_str()) && !matches!(written, "" | "# by: label") {
                 continue;
             }
-            let others: String = SOUND
+            let others: Vec<String> = SOUND
                 .split(", ")
                 .filter(|pair| !pair.starts_with(&format!("{key}:")))
                 .map(|pair| format!("      {pair}\n"))
                 .collect();
-            let text = policy_text(&[]) + &format!("    - {key}: {written}\n{others}");
+            let text = policy_text(&[]) + &format!("    - {key}: {written}\n{}", others.concat());
             let mistakes = mistakes_in(&text);
             assert_eq!(mistakes.len(), 1, "{key}: {written}: {mistakes:?}");
             let expected =

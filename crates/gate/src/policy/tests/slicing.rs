@@ -153,3 +153,20 @@ fn every_value_that_a_condition_lists_has_rows() {
         assert_eq!(verdict(&[&check], &parted, Champion::None).outcome, Outcome::Pass, "{sound}");
     }
 }
+
+#[test]
+fn how_labels_and_predictions_go_together_is_not_judged_on_rows_of_one_class() {
+    let metrics = ["matthews_correlation", "cohen_kappa"];
+    let of_two = stating(without_foxes(with_column("region", &["north", "south"])), &metrics);
+    let mut of_one = of_two.clone();
+    classes_of(&mut of_one).labels.fill(0);
+    let of_one = stating(of_one, &metrics);
+    for metric in metrics {
+        let check = format!("metric: {metric}, no_worse_than_champion: {{margin: 0.5}}");
+        let unknown = verdict(&[&check], &of_one, Champion::Evaluated(&of_one));
+        assert_eq!(unknown.outcome, Outcome::Inconclusive, "{metric}: {}", said(&unknown));
+        assert!(said(&unknown).contains("no row has the label `dog` or `fox`"), "{}", said(&unknown));
+        let known = verdict(&[&check], &of_two, Champion::Evaluated(&of_two));
+        assert_eq!(known.outcome, Outcome::Pass, "{metric}: {}", said(&known));
+    }
+}
