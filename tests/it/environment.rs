@@ -295,3 +295,20 @@ async fn a_delivery_whose_repository_refuses_the_login_waits_until_the_login_is_
     bench.finish().await;
     door.stop().await;
 }
+
+#[tokio::test]
+async fn a_place_that_would_stay_behind_is_told_before_anything_is_trained() {
+    let bench = Bench::start().await;
+    let clone = by_hand(&bench).await;
+    clone.write("staging/uri.yaml", "uri: none # {\"slipway\": \"digtis:uri\"}\n").expect("written");
+    clone.commit("a slip").await.expect("a commit");
+    assert!(clone.push("main").await.expect("pushed").success());
+    let head = bench.push("a first model").await;
+    let run = bench.end_of(&head).await;
+    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    let reason = text(&run, "reason");
+    assert!(reason.contains("staging/uri.yaml:1:6: no model `digtis` is known here"), "{reason}");
+    assert!(reason.contains("`# {\"slipway\": \"digits:uri\"}`"), "{reason}");
+    assert_eq!((bench.promotions().await, run["artifact"].is_null()), (0, true));
+    bench.finish().await;
+}

@@ -43,10 +43,18 @@ pub(super) struct Line {
     pub(super) around: Around,
     /// The key that the line's value belongs to.
     pub(super) key: Option<String>,
-    /// Whether it is written as marks are, and wrong within.
-    pub(super) is_mark: bool,
-    /// Whether it is right, and stands where nothing is a comment.
-    pub(super) is_sound_text: bool,
+    pub(super) fault: Fault,
+}
+
+/// What is wrong with a line that seems to be a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is written as marks are, and wrong within.
+    Within,
+    /// It is right, and stands where nothing is a comment.
+    InText,
+    /// It is written otherwise.
+    Form,
 }
 
 impl MarkFault {
@@ -94,7 +102,7 @@ impl MarkFault {
     pub fn hides_a_digest(&self) -> bool {
         match &self.about {
             About::Mark(mark) => mark.field == Field::Digest,
-            About::Line(line) => line.field().map_or(line.is_mark, |field| field == Field::Digest),
+            About::Line(line) => line.field().map_or(line.fault == Fault::Within, |field| field == Field::Digest),
             About::File(_) | About::Everybody => true,
         }
     }
@@ -115,13 +123,13 @@ impl MarkFault {
 
     fn told(&self, line: &Line, model: Option<&str>) -> Diagnostic {
         let mended = mended(model, line.field(), &line.around);
-        let help = match (line.is_mark, line.is_sound_text, line.mention.manner) {
-            (true, ..) => format!("write {mended} and nothing after it"),
-            (false, true, _) => format!("give the value a line of its own in YAML, with {mended} behind it"),
-            (false, false, Manner::Prose) => {
+        let help = match (line.fault, line.mention.manner) {
+            (Fault::Within, _) => format!("write {mended} and nothing after it"),
+            (Fault::InText, _) => format!("give the value a line of its own in YAML, with {mended} behind it"),
+            (Fault::Form, Manner::Prose) => {
                 format!("write {mended} behind the value, on its line, or leave out `slipway` if no mark is meant")
             }
-            (false, false, _) => format!("write {mended} behind the value, on its line"),
+            (Fault::Form, _) => format!("write {mended} behind the value, on its line"),
         };
         self.diagnostic.clone().help(help)
     }

@@ -5,7 +5,7 @@ use slipway_yaml::Tree;
 
 use super::edit::read;
 use super::encoding::{from_utf16, is_utf16};
-use super::fault::{About, Line, MarkFault};
+use super::fault::{About, Fault, Line, MarkFault};
 use super::marked::{Marked, Unfollowed, each_marked};
 use super::marker::{Mark, Marker, around_of, may_hold_markers};
 use super::near::{Near, Standing, lines_near, mention_of, words_of_unread};
@@ -81,8 +81,7 @@ fn fault_of(tree: &Tree, Unfollowed { comment, mark, refusal }: Unfollowed<'_>) 
             is_sure_of_a_model: true,
             around: around_of(&comment.text),
             key: key_before(tree, comment.span.start),
-            is_mark: true,
-            is_sound_text: false,
+            fault: Fault::Within,
         })),
     };
     MarkFault { diagnostic: refusal.diagnostic().clone(), about }
@@ -105,8 +104,7 @@ fn fault_near(file: &str, tree: &Tree, near: Near) -> MarkFault {
         is_sure_of_a_model,
         around: Around::default(),
         key,
-        is_mark: false,
-        is_sound_text: near.is_sound_text,
+        fault: if near.is_sound_text { Fault::InText } else { Fault::Form },
     };
     MarkFault {
         diagnostic: Diagnostic::new(file, message).at(tree.position(near.offset)),

@@ -105,12 +105,14 @@ fn no_digest(file: &File, marker: &Marker) -> Diagnostic {
     Diagnostic::new(&file.path, message).at(marker.position).help(put_digest(&marker.model))
 }
 
-/// Of two models that are marked in full, and whose names are close, the one with fewer places may be a slip.
+/// Of two models that are marked in full, and whose names are close, the one with fewer places may be a slip, or else the later.
 fn alike(places: &Places<'_>, whole: &BTreeSet<&str>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for (index, one) in whole.iter().enumerate() {
         for other in whole.iter().skip(index + 1).filter(|other| is_slip_of(one, other)) {
-            let (rare, usual) = if places[one].len() < places[other].len() { (one, other) } else { (other, one) };
+            let first = |model: &str| places[model].first().map(|(file, marker)| (&file.path, marker.position));
+            let rank = |model: &&str| (std::cmp::Reverse(places[*model].len()), first(model));
+            let (rare, usual) = if rank(one) > rank(other) { (one, other) } else { (other, one) };
             found.extend(places[rare].first().map(|(file, marker)| {
                 let message = format!("the name `{rare}` is close to `{usual}`, which is marked too");
                 let help = format!("write `{}` if that is meant", marker.of_model(usual));

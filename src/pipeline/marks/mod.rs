@@ -36,6 +36,9 @@ pub(super) struct Marked {
     pub(super) named: Named,
 }
 
+/// A file by its path, with what it says of marks.
+type Searched = (String, Arc<FileMarks>);
+
 /// Finds the marks of an environment.
 pub(super) struct Marks {
     /// The folder of the environment in its repository, with a slash at its end; empty for all of it.
@@ -88,14 +91,15 @@ impl Marks {
         model: &str,
     ) -> Result<Result<Marked, Unmarked>, StepError> {
         let all = self.all(manifests)?;
-        let here: Vec<&(String, Arc<FileMarks>)> = self.in_folder(&all).collect();
+        let here: Vec<&Searched> = self.in_folder(&all).collect();
         let known: BTreeSet<&str> = here.iter().flat_map(|(_, marks)| digests(marks)).map(|it| &*it.model).collect();
         let is_marked = here.iter().any(|(_, marks)| marks.of_model(model).next().is_some());
         for (path, marks) in &here {
             if let Some(fault) = marks.fault_for(model, &|name| known.contains(name), is_marked) {
                 return Err(refusal_of(&fault));
             }
-            let is_slip = |marker: &&Marker| !known.contains(&*marker.model) && is_slip_of(&marker.model, model);
+            let is_slip =
+                |marker: &&Marker| is_marked && !known.contains(&*marker.model) && is_slip_of(&marker.model, model);
             if let Some(marker) = marks.inspection.markers.iter().find(is_slip) {
                 return Err(refusal_of(&misspelt(path, marker, model)));
             }
@@ -109,7 +113,7 @@ impl Marks {
     /// What a revision names of a model, whatever else is wrong there.
     pub(super) fn named(&self, manifests: &impl Manifests, model: &str) -> Result<Named, StepError> {
         let all = self.all(manifests)?;
-        let here: Vec<&(String, Arc<FileMarks>)> = self.in_folder(&all).collect();
+        let here: Vec<&Searched> = self.in_folder(&all).collect();
         if let Some(fault) = here.iter().find_map(|(_, marks)| marks.hides_digest(model)) {
             return Err(refusal_of(&fault));
         }
@@ -125,7 +129,7 @@ impl Marks {
         model: &str,
     ) -> Result<Vec<(String, Diagnostic)>, GitError> {
         let all = self.all(manifests)?;
-        let here: Vec<&(String, Arc<FileMarks>)> = self.in_folder(&all).collect();
+        let here: Vec<&Searched> = self.in_folder(&all).collect();
         let is_in_use = |name: &str| {
             let mut values = here.iter().flat_map(|(_, marks)| digests(marks)).filter(|marker| marker.model == name);
             values.any(|marker| !NOTHING_YET.contains(&marker.value.as_str()))
@@ -136,7 +140,7 @@ impl Marks {
     }
 
     /// The files of a model with what they name together; `None` if none marks its digest.
-    fn named_in(&self, here: &[&(String, Arc<FileMarks>)], model: &str) -> Option<Marked> {
+    fn named_in(&self, here: &[&Searched], model: &str) -> Option<Marked> {
         let mut named: Vec<String> = Vec::new();
         let mut has_digest = false;
         for marker in here.iter().flat_map(|(_, marks)| digests(marks)).filter(|marker| marker.model == model) {
@@ -150,9 +154,9 @@ impl Marks {
         has_digest.then(|| Marked { files, named: named_by(&named) })
     }
 
-    fn why_unmarked(&self, all: &[(String, Arc<FileMarks>)], model: &str) -> Unmarked {
+    fn why_unmarked(&self, all: &[Searched], model: &str) -> Unmarked {
         let (mut here, mut elsewhere): (Vec<_>, Vec<_>) = all.iter().partition(|(path, _)| self.holds(path));
-        let is_of_model = |(_, marks): &&(String, Arc<FileMarks>)| marks.of_model(model).next().is_some();
+        let is_of_model = |(_, marks): &&Searched| marks.of_model(model).next().is_some();
         let markers = here.iter().flat_map(|(path, marks)| marks.inspection.markers.iter().map(move |it| (path, it)));
         let close = markers.into_iter().find(|(_, marker)| is_slip_of(&marker.model, model)).map(|(path, marker)| {
             let at = marker.position.line;
@@ -177,10 +181,7 @@ impl Marks {
         path.starts_with(&self.folder)
     }
 
-    fn in_folder<'all>(
-        &self,
-        all: &'all [(String, Arc<FileMarks>)],
-    ) -> impl Iterator<Item = &'all (String, Arc<FileMarks>)> {
+    fn in_folder<'all>(&self, all: &'all [Searched]) -> impl Iterator<Item = &'all Searched> {
         all.iter().filter(|(path, _)| self.holds(path))
     }
 
@@ -205,7 +206,7 @@ impl Marks {
     }
 
     /// The marks of every file, those outside of the folder included.
-    fn all(&self, manifests: &impl Manifests) -> Result<Vec<(String, Arc<FileMarks>)>, GitError> {
+    fn all(&self, manifests: &impl Manifests) -> Result<Vec<Searched>, GitError> {
         let marks = |file: TreeFile| {
             let marks = self.marks_of(manifests, &file)?;
             Ok((file.path, marks))

@@ -65,7 +65,8 @@ impl Words {
         let parts = rest.split([' ', '-', '_']).filter(|part| part.starts_with(char::is_alphanumeric));
         let parts: Vec<Word> = parts.map(|part| Word { text: part.to_owned(), from: to, to }).collect();
         self.words[index] = Word { text: WORD.to_owned(), from, to };
-        self.words.splice(index + 1..index + 1, parts);
+        let behind = self.words.split_off(index + 1);
+        self.words.extend(parts.into_iter().chain(behind));
     }
 
     /// Which word is the product's name, and whether it is spelt so.
@@ -113,13 +114,14 @@ impl Words {
 
     /// Whether a sign of marks stands anywhere between words.
     pub(super) fn has_signs(&self) -> bool {
-        !self.words.is_empty() && (self.before(0).iter().any(is_sign) || (0..self.len()).any(|at| self.is_attached(at)))
+        !self.words.is_empty()
+            && (self.before(0).iter().any(|c| is_sign(*c)) || (0..self.len()).any(|at| self.is_attached(at)))
     }
 
     /// Whether a sign of marks stands right beside a word.
     pub(super) fn is_attached(&self, index: usize) -> bool {
         let opens = |c: &char| QUOTES.contains(c) || BRACES.contains(c);
-        self.behind(index).iter().any(is_sign) || self.before(index).iter().any(opens)
+        self.behind(index).iter().any(|c| is_sign(*c)) || self.before(index).iter().any(opens)
     }
 
     /// Whether a colon or its like stands behind a word.
@@ -154,8 +156,8 @@ impl Words {
     }
 }
 
-fn is_sign(c: &char) -> bool {
-    QUOTES.contains(c) || JOINTS.contains(c) || BRACES.contains(c)
+fn is_sign(c: char) -> bool {
+    QUOTES.contains(&c) || JOINTS.contains(&c) || BRACES.contains(&c)
 }
 
 impl Word {

@@ -94,8 +94,7 @@ fn every_mistake_of_a_file_is_found_beside_its_good_marks() {
 fn every_place_that_could_not_take_a_value_is_found() {
     let text = "a: 1 # {\"slipway\": \"churn:version\"}\nb: none-gpu # {\"slipway\": \"churn:uri\"}\n\
                 c: true # {\"slipway\": \"digits:run\"}\nd: none # {\"slipway\": \"digits:digest\"}\n";
-    let refused: Vec<String> =
-        unfit("app.yaml", text.as_bytes(), &values()).iter().map(|refusal| refusal.to_string()).collect();
+    let refused: Vec<String> = unfit("app.yaml", text.as_bytes(), &values()).iter().map(ToString::to_string).collect();
     assert_eq!(refused.len(), 3, "{refused:#?}");
     for (refusal, said) in refused.iter().zip(["1:4: this value is a number", "2:4: `none-gpu`", "3:4: this value"]) {
         assert!(refusal.contains(said), "{refusal}");
