@@ -130,6 +130,15 @@ fn drift_is_judged_from_what_training_sampled() {
     let moved = run(folder.path(), &["gate"], &[]);
     assert_eq!(moved.status.code(), Some(1), "{}", said(&moved));
     assert!(said(&moved).contains("population_stability_index of `age` since training"), "{}", said(&moved));
+    // What cannot be sampled keeps nobody from trying a model out, and passes nothing.
+    write("policy.yaml", &policy(&["metric: accuracy, at_least: 0.6", &drift("income")]));
+    let trained = run(folder.path(), &["train", "--out", "out", "--threads", "1"], &[]);
+    assert_eq!(trained.status.code(), Some(0), "{}", said(&trained));
+    assert!(said(&trained).contains("warning: a server would refuse this:"), "{}", said(&trained));
+    assert!(said(&trained).contains("`income`"), "{}", said(&trained));
+    assert!(!folder.path().join("out/samples/recent.parquet").exists());
+    let unknown = run(folder.path(), &["gate"], &[]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", said(&unknown));
 }
 
 #[test]
