@@ -63,11 +63,11 @@ impl Pipeline {
 
 /// What is said of models without a run.
 fn told(source: &SourceName, models: &BTreeSet<String>) -> String {
-    let named: Vec<&str> = models.iter().take(MOST_NAMED).map(String::as_str).collect();
-    let more = models.len() - named.len();
+    let shown: Vec<&str> = models.iter().take(MOST_NAMED).map(String::as_str).collect();
+    let more = models.len() - shown.len();
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    let first = named.first().copied().unwrap_or("MODEL");
-    let names = named.join(", ");
+    let first = shown.first().copied().unwrap_or("MODEL");
+    let names = shown.join(", ");
     format!(
         "models of `{source}` have had no run yet: {names}{more}\n  help: `slipway runs start {source} {first}` begins the \
          first run of one"

@@ -36,10 +36,9 @@ impl Pipeline {
         for run in stalled {
             match self.is_taken(&run, &tip).await {
                 Ok(()) if resumed.admit(run.id, &tip) => self.resume(&run).await?,
-                Ok(()) => {}
                 Err(StepError::Store(error)) => return Err(error.into()),
                 // It waits on, for the same reason or for another one.
-                Err(_) => {}
+                Ok(()) | Err(_) => {}
             }
         }
         Ok(())

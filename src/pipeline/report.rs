@@ -52,8 +52,8 @@ impl From<StepError> for NotReported {
         match error {
             StepError::Store(error) => Self::Store(error),
             StepError::Again { retry, reason } => Self::Note { retry, reason },
-            StepError::Interrupted { reason } => Self::Note { retry: Retry::Backoff, reason },
-            StepError::Refused { reason, .. }
+            StepError::Interrupted { reason }
+            | StepError::Refused { reason, .. }
             | StepError::Environment { reason }
             | StepError::Failed { reason }
             | StepError::TimedOut { reason } => Self::Note { retry: Retry::Backoff, reason },

@@ -52,19 +52,19 @@ pub(super) struct Cause {
 pub(super) fn told(head: &CommitSha, files: &[ModelFile]) -> String {
     /// Files that are told of one by one.
     const MOST: usize = 5;
-    let (named, nameless): (Vec<_>, Vec<_>) = files.iter().partition(|file| source::name_in(file).is_some());
-    let names: Vec<String> = named.into_iter().filter_map(source::name_in).collect();
-    let mut told = match (names.as_slice(), nameless.as_slice()) {
+    let (models, broken): (Vec<_>, Vec<_>) = files.iter().partition(|file| source::name_in(file).is_some());
+    let names: Vec<String> = models.into_iter().filter_map(source::name_in).collect();
+    let mut told = match (names.as_slice(), broken.as_slice()) {
         ([], []) => format!("no model is touched up to {}", head.short()),
         ([], _) => format!("{} touches no model that can be read", head.short()),
         (names, _) => format!("{} touches {}", head.short(), names.join(", ")),
     };
-    for file in nameless.iter().take(MOST) {
+    for file in broken.iter().take(MOST) {
         let mistake = source::first_mistake(file).unwrap_or_else(|| file.path.clone());
         told = format!("{told}; a mistake in {mistake}");
     }
-    if nameless.len() > MOST {
-        told = format!("{told}; mistakes in {} files more", nameless.len() - MOST);
+    if broken.len() > MOST {
+        told = format!("{told}; mistakes in {} files more", broken.len() - MOST);
     }
     told
 }

@@ -41,10 +41,7 @@ fn describe() {
     describe_counter!("slipway_missed_deliveries_total", "Deliveries sent in vain that were fetched from a list.");
     describe_counter!("slipway_missed_pushes_total", "Pushes that were found on a branch and never delivered.");
     describe_gauge!("slipway_runs", "Runs in the store, by their state.");
-    describe_gauge!(
-        "slipway_models_without_runs",
-        "Models on a source's branch that had had no run there when it was last looked at."
-    );
+    describe_gauge!("slipway_models_without_runs", "Models on a source's branch without a run, at the last look.");
     describe_gauge!("slipway_quarantined", "Rows that cannot be read and are passed over, by what they are.");
     describe_counter!("slipway_quarantined_total", "Rows and steps that were taken out of the way, by what they are.");
     describe_counter!("slipway_store_errors_total", "Failures of the store that loops outlived.");

@@ -15,10 +15,10 @@ async fn bench() -> Bench {
     bench
 }
 
-/// Waits until the run of a model at a revision has ended.
+/// Waits until the run of a model at a revision has ended, or waits for a person.
 async fn end_of(bench: &Bench, head: &str, model: &str) {
     let ended = |run: &serde_json::Value| {
-        run["head"] == head && run["model"] == model && (run["state"] == "done" || run["state"] == "refused")
+        run["head"] == head && run["model"] == model && (run["state"] == "done" || run["stalled"] == true)
     };
     bench.api().wait_for_run(&format!("the end of `{model}`"), DEADLINE, ended).await.expect("it ends");
 }
@@ -55,7 +55,7 @@ async fn a_revision_is_noted_with_a_line_a_model_beside_what_others_noted() {
     assert_eq!(by_hand, "looked at");
     assert!(digits.starts_with("slipway/digits: done: `staging` names the artifact since "), "{note}");
     // The environment has no place for it.
-    assert!(other.starts_with("slipway/other: refused: ") && !other.contains("refused: refused"), "{note}");
+    assert!(other.starts_with("slipway/other: stalled: no manifest ") && !other.contains("stalled: stalled"), "{note}");
 
     // People see it where they look at commits, after the fetch that git-notes(1) asks for.
     bench.world.work.git(&["fetch", "-q", "origin", &format!("{NOTES}:{NOTES}")]).await.expect("fetched");

@@ -11,6 +11,7 @@ use super::{CommitSha, Contributor, Diagnostic, Holdback, Outcome, PromotionRequ
 
 /// One run with everything known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "stored documents hold them one by one")]
 pub struct Run {
     /// Its identifier.
     pub id: RunId,

@@ -20,12 +20,12 @@ pub(super) struct Places(Option<(SourceName, String)>, Option<(SourceName, Strin
 
 impl Places {
     /// The place among the models with runs.
-    pub(super) fn known(&self) -> Option<ModelCursor> {
+    pub(super) fn with_runs(&self) -> Option<ModelCursor> {
         place(self.0.as_ref())
     }
 
     /// The place among those without.
-    pub(super) fn new(&self) -> Option<ModelCursor> {
+    pub(super) fn without(&self) -> Option<ModelCursor> {
         place(self.1.as_ref())
     }
 }
@@ -103,8 +103,8 @@ mod tests {
             names.iter().filter(is_behind).take(limit as usize + 1).map(|name| (*name).to_owned()).collect()
         };
         loop {
-            let known = rest(with_runs, behind.known()).iter().map(|name| known(name)).collect();
-            let new = rest(without, behind.new()).iter().map(|name| new(name)).collect();
+            let known = rest(with_runs, behind.with_runs()).iter().map(|name| known(name)).collect();
+            let new = rest(without, behind.without()).iter().map(|name| new(name)).collect();
             let (page, next) = page_of(known, new, behind, limit);
             pages.push(
                 page.iter()

@@ -140,7 +140,7 @@ pub(super) async fn list(
 ) -> Answer<ModelList> {
     let limit = page(limit)?;
     let behind = cursor::read::<Places>(cursor.as_deref())?.unwrap_or_default();
-    let (known, new) = (behind.known(), behind.new());
+    let (known, new) = (behind.with_runs(), behind.without());
     let known = shared.store.models(caller.scope().as_deref(), known.as_ref(), limit + 1).await?;
     let served = shared.pipeline.sources().map(|(name, _)| name);
     let served: Vec<SourceName> = served.filter(|name| caller.covers(name)).cloned().collect();

@@ -59,7 +59,7 @@ pub(super) struct ReportSummary {
     source: String,
     /// The revision; null where the forge does not name it in full.
     revision: Option<String>,
-    /// The model; null for a revision that no run is about.
+    /// The model; null for a revision that no run is about, and where the run's file names none.
     model: Option<String>,
     /// The run that it is of, if it is of one.
     run: Option<uuid::Uuid>,
@@ -102,7 +102,7 @@ impl From<ReportHead> for ReportSummary {
             id,
             source: source.into(),
             revision: Some(revision).filter(|revision| !revision.is_empty()),
-            model,
+            model: model.filter(|model| slipway_domain::model_name(model).is_some()),
             run,
             pull_request: change,
             state: status.into(),

@@ -64,7 +64,7 @@ async fn reports_are_listed_in_pages_and_what_is_no_state_is_refused() {
     }
     assert_eq!(models, ["two", "one", "zero"]);
     for (query, part) in
-        [("state=dead", "unknown variant"), ("limit=0", "`limit` is 0"), ("cursor=x", "`cursor` is none")]
+        [("state=dead", "`dead` is not known"), ("limit=0", "`limit` is 0"), ("cursor=x", "`cursor` is none")]
     {
         let answer = world.admin().get(&format!("/api/v1/reports?{query}")).await.expect("an answer");
         assert_eq!(answer.status, 400, "{}", answer.text);
