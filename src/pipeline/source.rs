@@ -107,7 +107,7 @@ fn with_help(diagnostic: Diagnostic, fault: &Fault) -> Diagnostic {
 
 /// The same where the fault may be of what policies ask.
 pub(super) fn locate_expected(file: &str, text: &str, fault: &Fault, expected: &[Expected]) -> Diagnostic {
-    match fault.expectation.and_then(|place| expected.get(place)) {
+    match fault.expectation.and_then(|place| expected.get(usize::try_from(place).ok()?)) {
         Some(expected) => expected.told(&fault.message, fault.help.as_deref()),
         None => locate(file, text, fault),
     }

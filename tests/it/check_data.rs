@@ -97,7 +97,7 @@ fn mistakes_of_data_policy_and_model_are_found_at_once_each_at_its_place() {
     let told = said(&checked);
     for expected in [
         "slipway.yaml:12:18: spec.data.test.file: there is no file `data/test.csv`",
-        "policy.yaml:6:50: the model's predictions have no column `area`",
+        "policy.yaml:6:48: the model's predictions have no column `area`",
         "slipway.yaml:10:15: spec.data.features: `data/train.csv` has no column `nope`",
         "spec.data.features: the label `churned` is among the columns",
         "`data/train.csv` has no column `nix`",
@@ -184,17 +184,17 @@ fn what_a_policy_asks_of_rows_is_told_at_its_line_before_training() {
     for (check_of_policy, expected, help) in [
         (
             "metric: accuracy, at_least: 0.5, slice: {by: label}",
-            "6:43: no test row has the label `maybe`",
+            "6:48: no test row has the label `maybe`",
             "add test rows",
         ),
         (
             "metric: accuracy, at_least: 0.5, slice: {where: {label: Maybe}}",
-            "6:43: no test row has the label `Maybe`",
+            "6:48: no test row has the label `Maybe`",
             "did you mean `maybe`?",
         ),
         (
             "metric: accuracy, at_least: 0.5, slice: {where: {region: North}}",
-            "6:43: no test row has region `North`",
+            "6:48: no test row has region `North`",
             "did you mean `north`?",
         ),
         (

@@ -34,10 +34,10 @@ pub struct Fault {
     pub file: Option<String>,
     /// The line of that file, from one, if it is a table and the fault is of one row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
+    pub line: Option<u32>,
     /// Which of the job's expectations it is about, by its place among them: its own place is in a policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expectation: Option<usize>,
+    pub expectation: Option<u32>,
     /// What was expected and what came: lower case, no full stop.
     pub message: String,
     /// What to do next.
@@ -68,7 +68,8 @@ impl Fault {
     /// The same fault, at a line of its data file, from one.
     #[must_use]
     pub fn line(mut self, line: u64) -> Self {
-        self.line = Some(line);
+        // No file that is read has as many lines as would not fit.
+        self.line = u32::try_from(line).ok();
         self
     }
 

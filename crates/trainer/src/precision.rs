@@ -1,13 +1,13 @@
 //! What is lost between the numbers of a table, the 64-bit floats that they are read as, and the 32-bit floats that a network
 //! computes with.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use slipway_contract::table::{fault_at, shown};
 use slipway_contract::{Fault, FaultKind, Preprocess};
 use tch::{Kind, Tensor};
 
-use crate::data::{Faults, Inexact, Rows};
+use crate::data::{Faults, Rows};
 use crate::network::Preprocessing;
 
 /// Rows that are looked at together.
@@ -58,7 +58,7 @@ fn beyond_floats(rows: &Rows, columns: &[String], row: i64, column: i64, value: 
 /// Warns of columns whose numbers are not told apart as floats, or are too large to compute with.
 pub(crate) fn warnings(rows: &Rows, steps: &[Preprocess], preprocessing: &Preprocessing) -> Result<Vec<Fault>, Fault> {
     let Some(columns) = columns_of(rows) else { return Ok(Vec::new()) };
-    let mut warnings = lost_digits(rows, columns);
+    let mut warnings = lost_digits(rows, columns)?;
     warnings.extend(lost_differences(rows, columns, steps, preprocessing)?);
     if let Some((column, value)) = too_large(rows, preprocessing) {
         let message = format!(
@@ -92,32 +92,38 @@ pub(crate) fn scaled(steps: &[Preprocess]) -> &'static str {
 }
 
 /// Numbers with more digits than 64-bit floats keep: identifiers, most often.
-fn lost_digits(rows: &Rows, columns: &[String]) -> Vec<Fault> {
-    let Some(origin) = &rows.origin else { return Vec::new() };
+fn lost_digits(rows: &Rows, columns: &[String]) -> Result<Vec<Fault>, Fault> {
+    let Some(origin) = &rows.origin else { return Ok(Vec::new()) };
     let mut warnings = Vec::new();
     for (column, first) in &origin.lost {
-        let of_column = || origin.inexact.iter().filter(|inexact| inexact.column == *column);
-        let count = of_column().count();
-        let written = of_column().map(|Inexact { digest, .. }| digest).collect::<HashSet<_>>().len();
-        let kept = of_column().map(|Inexact { value, .. }| value.to_bits()).collect::<HashSet<_>>().len();
+        let inexact: HashMap<u32, u64> = origin
+            .inexact
+            .iter()
+            .filter(|inexact| inexact.column == *column)
+            .map(|inexact| (inexact.row, inexact.digest))
+            .collect();
+        let read = bits(&rows.features.select(1, i64::from(*column)))?;
+        let kept = read.iter().collect::<HashSet<_>>().len();
+        // A number is told apart by its digits where they are lost, and else by what is kept of it.
+        let written =
+            (0..).zip(&read).map(|(row, bits)| inexact.get(&row).map_or((false, *bits), |digest| (true, *digest)));
+        let written = written.collect::<HashSet<_>>().len();
         // A fraction with more digits than can be kept is none the worse for it, unless two become one.
-        if count == 0 || (!first.whole && kept == written) {
+        if inexact.is_empty() || (!first.whole && kept == written) {
             continue;
         }
-        let name = columns.get(*column as usize).map_or("?", String::as_str);
-        let message = format!(
-            "column `{}` has {written} different values of more digits than 64-bit floats keep, of which they keep {kept} apart \
-             (`{}` on line {} is the first)",
-            shown(name),
-            first.text,
-            first.line
-        );
-        warnings.push(
-            at_key(rows, message)
-                .help("leave the column out if it is an identifier, or subtract an offset from it in the table"),
-        );
+        let name = shown(columns.get(*column as usize).map_or("?", String::as_str));
+        let what = if kept < written {
+            format!("has {written} different values, of which 64-bit floats keep {kept} apart")
+        } else {
+            format!("holds {} numbers that are rounded to 64-bit floats", inexact.len())
+        };
+        let message =
+            format!("column `{name}` {what}: `{}` on line {} has more digits than they hold", first.text, first.line);
+        let help = "leave the column out if it is an identifier, or subtract an offset from it in the table";
+        warnings.push(at_key(rows, message).help(help));
     }
-    warnings
+    Ok(warnings)
 }
 
 fn lost_differences(

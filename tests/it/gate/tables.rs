@@ -107,7 +107,7 @@ async fn rows_in_another_form_are_no_fresh_ones_and_a_policy_that_no_row_answers
     bench.end_of(&bench.push("a policy").await).await;
     write("slipway.yaml", &model(11));
     let run = bench.end_of(&bench.push("a model").await).await;
-    is_refused(&run, "policy.yaml:6:43: no test row has region `North`; it is `north` (read at ");
+    is_refused(&run, "policy.yaml:6:48: no test row has region `North`; it is `north` (read at ");
     is_refused(&run, "help: did you mean `north`?");
     bench.finish().await;
 }

@@ -120,8 +120,10 @@ impl<R: Read> Records<R> {
         let bounded = Bounded { reader: Cursor::new(start).chain(reader), left: LARGEST_FILE, seen: Rc::clone(&seen) };
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bounded);
         let mut table = Self { name: name.to_owned(), header: Vec::new(), reader, seen, row: StringRecord::new() };
-        if let Some((line, read)) = table.read()? {
-            read.map_err(|_| not_utf8(name, line))?;
+        if let Some((line, is_text)) = table.read()? {
+            if !is_text {
+                return Err(not_utf8(name, line));
+            }
             table.header = table.row.iter().map(|name| name.trim().to_owned()).collect();
         }
         match unusable_header(name, &table.header) {
@@ -130,9 +132,9 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Reads a record into `row`, and answers its line; nothing at the end of the file. The inner error is that of bytes that are
-    /// no text. The outer one says why nothing more can be read.
-    fn read(&mut self) -> Result<Option<(u64, Result<(), csv::FromUtf8Error>)>, Fault> {
+    /// Reads a record into `row`, and answers its line and whether it is text; nothing at the end of the file. An error says why
+    /// nothing more can be read.
+    fn read(&mut self) -> Result<Option<(u64, bool)>, Fault> {
         let mut record = std::mem::take(&mut self.row).into_byte_record();
         // The parser skips line ends when it looks for the next record; by then they may not have been read.
         let is_there = self.fill(&mut record)?;
@@ -149,7 +151,7 @@ impl<R: Read> Records<R> {
             line
         };
         let text = StringRecord::from_byte_record(record);
-        Ok(Some((line, text.map(|row| self.row = row))))
+        Ok(Some((line, text.map(|row| self.row = row).is_ok())))
     }
 
     fn fill(&mut self, record: &mut ByteRecord) -> Result<bool, Fault> {
@@ -168,8 +170,8 @@ impl<R: Read> Records<R> {
 
     /// The next record; nothing at the end of the file. An error ends the reading.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Fault> {
-        let Some((line, read)) = self.read()? else { return Ok(None) };
-        if read.is_err() {
+        let Some((line, is_text)) = self.read()? else { return Ok(None) };
+        if !is_text {
             return Ok(Some(Row::Broken(not_utf8(&self.name, line))));
         }
         if self.row.as_slice().as_bytes().contains(&0) {

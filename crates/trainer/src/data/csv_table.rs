@@ -156,7 +156,9 @@ pub(super) fn read(source: &Source, file: &CsvFile, half: Half, label: &str, col
     let places = match places {
         Ok(places) => places,
         Err(faults) => {
-            faults.into_iter().for_each(|fault| table.faults.add(|| fault));
+            for fault in faults {
+                table.faults.add(|| fault);
+            }
             return table;
         }
     };
@@ -302,7 +304,7 @@ impl Origin {
         let (row, column) = (u32::try_from(self.lines.len()), u32::try_from(column));
         let (Ok(row), Ok(column)) = (row, column) else { return };
         let whole = !digits.contains("e-");
-        self.inexact.push(Inexact { row, column, value, digest: first_bytes(Sha256::new().chain_update(digits)) });
+        self.inexact.push(Inexact { row, column, digest: first_bytes(Sha256::new().chain_update(digits)) });
         let seen = self.lost.entry(column);
         seen.or_insert_with(|| LostDigits { line, text: table::shown(text.trim()), whole }).whole |= whole;
     }

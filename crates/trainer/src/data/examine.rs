@@ -161,7 +161,7 @@ impl Examined {
                 // Files that cannot be read were told.
                 let Ok(opened) = csv_file::open(source, key, &file.file) else { continue };
                 let Err(fault) = table::position(&opened.header, column, key, &file.file) else { continue };
-                let fault = Fault { expectation: Some(place), key: None, file: None, ..fault };
+                let fault = Fault { expectation: u32::try_from(place).ok(), key: None, file: None, ..fault };
                 if expectation.refuses { self.faults.push(fault) } else { self.warnings.push(fault) }
             }
         }

@@ -28,7 +28,8 @@ impl<'rows> Judged<'rows> {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
         for (place, Expectation { asked, refuses }) in expects.iter().enumerate() {
             for Complaint { message, help, only_warns } in self.complaints(asked) {
-                let fault = Fault { expectation: Some(place), ..Fault::new(FaultKind::Specification, message) };
+                let fault =
+                    Fault { expectation: u32::try_from(place).ok(), ..Fault::new(FaultKind::Specification, message) };
                 let fault = if help.is_empty() { fault } else { fault.help(help) };
                 if *refuses && !only_warns { faults.push(fault) } else { warnings.push(fault) }
             }
@@ -72,7 +73,7 @@ impl<'rows> Judged<'rows> {
             };
             let missing: Vec<&String> = wanted.iter().filter(|value| !has_rows(value)).collect();
             let all_miss = missing.len() == wanted.len();
-            let told = missing.iter().map(|value| self.without_rows(column, value, &found));
+            let told = missing.iter().map(|value| without_rows(column, value, &found));
             complaints.extend(told.map(|complaint| Complaint { only_warns: !all_miss, ..complaint }));
             if !is_predicted {
                 let is_wanted: Vec<bool> = found.values.iter().map(|value| wanted.contains(value)).collect();
@@ -88,27 +89,6 @@ impl<'rows> Judged<'rows> {
         complaints
     }
 
-    /// What is said of a value that no test row has.
-    fn without_rows(&self, column: &str, value: &str, found: &Attribute) -> Complaint {
-        let known: Vec<&str> = found.values.iter().map(String::as_str).collect();
-        let of_classes = ["label", "prediction"].contains(&column);
-        let what =
-            if of_classes { format!("the label `{}`", shown(value)) } else { format!("{column} `{}`", shown(value)) };
-        let is_class = of_classes && known.contains(&value);
-        let all = if is_class || known.is_empty() {
-            String::new()
-        } else if of_classes {
-            format!("; the labels are {}", listed(&known))
-        } else {
-            format!("; it is {}", listed(&known))
-        };
-        let help = match table::did_you_mean(value, &known).filter(|_| !is_class) {
-            Some(help) => help,
-            None => format!("add test rows with {what}, or take it out of the policy"),
-        };
-        Complaint::new(format!("no test row has {what}{all}"), help)
-    }
-
     /// A column by which rows can be grouped.
     fn column(&self, column: &str) -> Option<Attribute> {
         match column {
@@ -119,6 +99,27 @@ impl<'rows> Judged<'rows> {
             column => self.attributes.get(column).cloned(),
         }
     }
+}
+
+/// What is said of a value that no test row has.
+fn without_rows(column: &str, value: &str, found: &Attribute) -> Complaint {
+    let known: Vec<&str> = found.values.iter().map(String::as_str).collect();
+    let of_classes = ["label", "prediction"].contains(&column);
+    let what =
+        if of_classes { format!("the label `{}`", shown(value)) } else { format!("{column} `{}`", shown(value)) };
+    let is_class = of_classes && known.contains(&value);
+    let all = if is_class || known.is_empty() {
+        String::new()
+    } else if of_classes {
+        format!("; the labels are {}", listed(&known))
+    } else {
+        format!("; it is {}", listed(&known))
+    };
+    let help = match table::did_you_mean(value, &known).filter(|_| !is_class) {
+        Some(help) => help,
+        None => format!("add test rows with {what}, or take it out of the policy"),
+    };
+    Complaint::new(format!("no test row has {what}{all}"), help)
 }
 
 /// Classes that a policy names and no training row has, where the test rows cannot be read.
@@ -137,7 +138,8 @@ pub(super) fn unknown_classes(expects: &[Expectation], classes: &[String]) -> (V
         for class in named.into_iter().filter(|class| !known.contains(class)) {
             let message =
                 format!("no training row has the label `{}`; the labels are {}", shown(class), listed(&known));
-            let mut fault = Fault { expectation: Some(place), ..Fault::new(FaultKind::Specification, message) };
+            let mut fault =
+                Fault { expectation: u32::try_from(place).ok(), ..Fault::new(FaultKind::Specification, message) };
             fault.help = table::did_you_mean(class, &known);
             if *refuses { faults.push(fault) } else { warnings.push(fault) }
         }

@@ -60,8 +60,6 @@ pub(crate) struct Inexact {
     pub(crate) row: u32,
     /// Its column among those that are learnt from, from zero.
     pub(crate) column: u32,
-    /// What is kept.
-    pub(crate) value: f64,
     /// The beginning of the digest of all of its digits.
     pub(crate) digest: u64,
 }

@@ -67,14 +67,15 @@ fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDig
         ));
         let forms: Vec<String> =
             cells.iter().map(|cell| canonical(cell).unwrap_or_else(|| (*cell).to_owned())).collect();
-        let named = |places: &[usize]| {
+        let of_columns = |places: &[usize]| {
             let hasher = Sha256::new_with_prefix(b"named cells in one form");
             let add = |hasher, place: &usize| with_text(with_text(hasher, &header[*place]), &forms[*place]);
             first_bytes(places.iter().fold(hasher, add))
         };
         let in_order =
             forms.iter().fold(Sha256::new_with_prefix(b"cells in one form"), |hasher, form| with_text(hasher, form));
-        let alike = [named(&all), first_bytes(in_order)].into_iter().chain(parts.iter().map(|part| named(part)));
+        let alike =
+            [of_columns(&all), first_bytes(in_order)].into_iter().chain(parts.iter().map(|part| of_columns(part)));
         digests.alike.iter_mut().zip(alike).for_each(|(list, digest)| list.push(digest));
         Ok(())
     })?;

@@ -52,13 +52,13 @@ fn all_bad_rows_of_both_tables_are_named_with_their_lines_up_to_a_number() {
         |file: &str| -> Vec<&Fault> { faults.iter().filter(|fault| fault.file.as_deref() == Some(file)).collect() };
     let train = of("data/train.csv");
     assert_eq!(train.len(), 11, "{faults:#?}");
-    let lines: Vec<Option<u64>> = train.iter().map(|fault| fault.line).collect();
+    let lines: Vec<Option<u32>> = train.iter().map(|fault| fault.line).collect();
     assert_eq!(lines[..6], [Some(5), Some(6), Some(7), Some(7), Some(10), Some(11)], "{train:#?}");
     assert_eq!(train[10].message, "and 5 more faults of this file");
     assert!(train.iter().all(|fault| fault.key.as_deref() == Some("spec.data.train.file")));
-    let test = of("data/test.csv");
-    assert_eq!(test.iter().map(|fault| fault.line).collect::<Vec<_>>(), [Some(3), Some(2)], "{test:#?}");
-    assert!(test[1].message.ends_with("(as have 1 more rows)"), "{}", test[1].message);
+    let judged = of("data/test.csv");
+    assert_eq!(judged.iter().map(|fault| fault.line).collect::<Vec<_>>(), [Some(3), Some(2)], "{judged:#?}");
+    assert!(judged[1].message.ends_with("(as have 1 more rows)"), "{}", judged[1].message);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn values_that_no_network_computes_with_are_refused_or_warned_of_at_their_places
     model["spec"]["preprocess"] = json!([]);
     model["spec"]["model"]["sequential"] = json!([{"linear": 2}]);
     let (faults, _) = bench.found(&model, &none());
-    let lines: Vec<Option<u64>> = faults.iter().map(|fault| fault.line).collect();
+    let lines: Vec<Option<u32>> = faults.iter().map(|fault| fault.line).collect();
     assert_eq!((lines, faults[0].file.as_deref()), (vec![Some(4), Some(5)], Some("data/test.csv")));
     assert!(faults[0].message.starts_with("line 4, column `a`: 1e39 is beyond"), "{}", faults[0]);
     let ended = bench.try_train(&model, 1);
@@ -218,8 +218,8 @@ fn whole_numbers_beyond_64_bit_floats_are_warned_of_and_stay_different_rows() {
     let model = table_model();
     let warnings = warned(&bench, &model);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    let expected = "column `id` has 63 different values of more digits than 64-bit floats keep, of which they keep 1 apart \
-                    (`1445078208190291969` on line 3 is the first)";
+    let expected = "column `id` has 64 different values, of which 64-bit floats keep 1 apart: `1445078208190291969` on line 3 has \
+                    more digits than they hold";
     assert_eq!(warnings[0].message, expected);
     assert!(!warnings[0].help.as_deref().unwrap_or_default().contains("standardize"), "it is there");
 
