@@ -100,9 +100,9 @@ impl Pipeline {
             run: run.id.to_string(),
         };
         let rehearsed = tip.clone();
-        match blocking(move || marks.rehearse(&(&mirror, &rehearsed), &model, &values)).await? {
-            Err(error @ StepError::Refused { .. }) => return Err(error),
-            Ok(()) | Err(_) => {}
+        let refused = blocking(move || marks.rehearse(&(&mirror, &rehearsed), &model, &values)).await?;
+        if let Err(error @ StepError::Refused { .. }) = refused {
+            return Err(error);
         }
         self.check_close_names(run, environment, tip).await
     }

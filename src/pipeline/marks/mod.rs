@@ -107,7 +107,7 @@ impl Marks {
                 return Err(refusal_of(&kept_away(path, model)));
             }
         }
-        Ok(self.named_in(&here, model).ok_or_else(|| self.why_unmarked(&all, model)))
+        Ok(named_in(&here, model).ok_or_else(|| self.why_unmarked(&all, model)))
     }
 
     /// What a revision names of a model, whatever else is wrong there.
@@ -117,7 +117,7 @@ impl Marks {
         if let Some(fault) = here.iter().find_map(|(_, marks)| marks.hides_digest(model)) {
             return Err(refusal_of(&fault));
         }
-        let marked = self.named_in(&here, model);
+        let marked = named_in(&here, model);
         marked.map(|marked| marked.named).ok_or_else(|| self.why_unmarked(&all, model).refusal(model))
     }
 
@@ -137,21 +137,6 @@ impl Marks {
         let markers = here.iter().flat_map(|(path, marks)| marks.inspection.markers.iter().map(move |it| (path, it)));
         let close = markers.filter(|(_, marker)| is_slip_of(&marker.model, model) && !is_in_use(&marker.model));
         Ok(close.map(|(path, marker)| (marker.model.clone(), misspelt(path, marker, model))).collect())
-    }
-
-    /// The files of a model with what they name together; `None` if none marks its digest.
-    fn named_in(&self, here: &[&Searched], model: &str) -> Option<Marked> {
-        let mut named: Vec<String> = Vec::new();
-        let mut has_digest = false;
-        for marker in here.iter().flat_map(|(_, marks)| digests(marks)).filter(|marker| marker.model == model) {
-            has_digest = true;
-            if !NOTHING_YET.contains(&marker.value.as_str()) && !named.contains(&marker.value) {
-                named.push(marker.value.clone());
-            }
-        }
-        let files = here.iter().filter(|(_, marks)| marks.of_model(model).next().is_some());
-        let files = files.map(|(path, _)| path.clone()).collect();
-        has_digest.then(|| Marked { files, named: named_by(&named) })
     }
 
     fn why_unmarked(&self, all: &[Searched], model: &str) -> Unmarked {
@@ -241,6 +226,21 @@ fn digests(marks: &FileMarks) -> impl Iterator<Item = &Marker> {
 pub(super) fn refusal_of(diagnostic: &Diagnostic) -> StepError {
     let reason = format!("the environment cannot be edited: {diagnostic}");
     StepError::Refused { reason, diagnostics: Vec::new() }
+}
+
+/// The files of a model with what they name together; `None` if none marks its digest.
+fn named_in(here: &[&Searched], model: &str) -> Option<Marked> {
+    let mut named: Vec<String> = Vec::new();
+    let mut has_digest = false;
+    for marker in here.iter().flat_map(|(_, marks)| digests(marks)).filter(|marker| marker.model == model) {
+        has_digest = true;
+        if !NOTHING_YET.contains(&marker.value.as_str()) && !named.contains(&marker.value) {
+            named.push(marker.value.clone());
+        }
+    }
+    let files = here.iter().filter(|(_, marks)| marks.of_model(model).next().is_some());
+    let files = files.map(|(path, _)| path.clone()).collect();
+    has_digest.then(|| Marked { files, named: named_by(&named) })
 }
 
 fn named_by(named: &[String]) -> Named {
