@@ -157,6 +157,14 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_nobody_knows_is_told_as_such_too() {
+        let found = mistakes("checks: [{slise: , name: a, columns: ~}]\n");
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[0].contains("`slise` has no value") && found[1].contains("`columns` has no value"), "{found:?}");
+        assert!(found[2].contains("unknown key `slise`") && found[2].contains("did you mean `slice`?"), "{found:?}");
+    }
+
+    #[test]
     fn whoever_reads_may_take_nothing_for_something() {
         let names =
             |key: &EmptyKey| !key.is_left_out() && key.path.segments().last().and_then(Segment::key) == Some("name");

@@ -173,10 +173,10 @@ impl Mending {
         if !self.mistakes.contains(&mistake) {
             self.mistakes.push(mistake);
         }
-        match self.sample.at(&path).cloned() {
-            Some(guess) => self.draft.put(&path, guess),
-            None => self.draft.remove(&path),
-        };
+        // Without a guess it stays: whether its name is known shows when it is read.
+        if let Some(guess) = self.sample.at(&path).cloned() {
+            self.draft.put(&path, guess);
+        }
         self.guesses.0.push(path);
     }
 
