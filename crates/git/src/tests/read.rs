@@ -25,6 +25,20 @@ fn commits_parents_and_words_are_read() {
 }
 
 #[test]
+fn commits_are_found_by_their_first_digits_on_the_branch_alone() {
+    let world = World::new();
+    let first = world.tip();
+    let second = world.commit(&[("100644", "new", "x")]);
+    let mirror = world.mirror();
+    let found = |tip: &CommitSha, digits: &str| mirror.commits_beginning(tip, digits, 5).unwrap();
+    assert_eq!(found(&second, &first.as_str()[..10]), std::slice::from_ref(&first));
+    assert_eq!(found(&second, ""), [second.clone(), first.clone()], "all that begin so, newest first");
+    assert_eq!(mirror.commits_beginning(&second, "", 1).unwrap().len(), 1, "as many as were asked for");
+    assert!(found(&first, &second.as_str()[..10]).is_empty(), "it came later");
+    assert!(mirror.commits_beginning(&nobody(), "1234567", 5).is_err());
+}
+
+#[test]
 fn words_that_are_not_text_are_shown_bounded() {
     let world = World::new();
     let message = format!("\u{1b}[31mred \u{7} {}", "x".repeat(100_000));
