@@ -305,7 +305,7 @@ async fn a_place_that_would_stay_behind_is_told_before_anything_is_trained() {
     assert!(clone.push("main").await.expect("pushed").success());
     let head = bench.push("a first model").await;
     let run = bench.end_of(&head).await;
-    assert_eq!(text(&run, "state"), "refused", "{run:#}");
+    assert_eq!((text(&run, "state"), &run["awaits_environment"]), ("queued", &true.into()), "{run:#}");
     let reason = text(&run, "reason");
     assert!(reason.contains("staging/uri.yaml:1:6: no model `digtis` is known here"), "{reason}");
     assert!(reason.contains("`# {\"slipway\": \"digits:uri\"}`"), "{reason}");

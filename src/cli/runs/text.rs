@@ -210,12 +210,15 @@ mod tests {
             assert!(shown.contains(expected), "expected `{expected}`, came:\n{shown}");
         }
         let stalled = json!({"id": "7", "state": "queued", "stalled": true});
-        assert!(show(&stalled).contains("mend what the reason names, then `slipway runs retry 7`"));
+        assert!(colour::plain(&show(&stalled)).contains("mend what the reason names, then `slipway runs retry 7`"));
         let awaits = json!({"id": "7", "environment": "staging", "state": "queued", "stalled": true,
                             "awaits_environment": true});
-        assert!(show(&awaits).contains("next: mend the environment, then `slipway runs retry 7`"));
+        assert!(colour::plain(&show(&awaits)).contains("next: mend the environment, then `slipway runs retry 7`"));
         let broken = json!({"id": "7", "model": null, "file": "m/slipway.yaml", "state": "refused", "stalled": false});
-        assert!(show(&broken).starts_with("run 7 of the file m/slipway.yaml, which names no model: refused"));
+        assert!(
+            colour::plain(&show(&broken))
+                .starts_with("run 7 of the file m/slipway.yaml, which names no model: refused")
+        );
     }
 
     #[test]
