@@ -34,7 +34,8 @@ struct Matrix {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Feature {
-    feature: String,
+    #[serde(rename = "feature")]
+    title: String,
     section: String,
     forges: BTreeMap<String, Support>,
 }
@@ -42,7 +43,8 @@ struct Feature {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Support {
-    support: bool,
+    #[serde(rename = "support")]
+    is_supported: bool,
     note: Option<String>,
     #[serde(default)]
     tests: Vec<String>,
@@ -50,7 +52,7 @@ struct Support {
 
 impl Support {
     fn cell(&self) -> String {
-        match (self.support, &self.note) {
+        match (self.is_supported, &self.note) {
             (false, _) => "–".to_owned(),
             (true, None) => "✓".to_owned(),
             (true, Some(note)) => note.clone(),
@@ -73,9 +75,9 @@ fn the_matrix_of_forges_shows_its_data() {
         let features = matrix.features.iter().filter(|feature| feature.section == section);
         let rows: Vec<Vec<String>> = features
             .map(|feature| {
-                assert_eq!(feature.forges.len(), FORGES.len(), "`{}` leaves a forge out", feature.feature);
+                assert_eq!(feature.forges.len(), FORGES.len(), "`{}` leaves a forge out", feature.title);
                 let cells = FORGES.iter().map(|(forge, _)| feature.forges[*forge].cell());
-                std::iter::once(feature.feature.clone()).chain(cells).collect()
+                std::iter::once(feature.title.clone()).chain(cells).collect()
             })
             .collect();
         format!("### {title}\n\n{}", table(&head, &rows))

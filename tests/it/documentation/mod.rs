@@ -18,9 +18,9 @@ fn pages() -> Vec<String> {
     let mut pages: Vec<String> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"].map(str::to_owned).into();
     for entry in std::fs::read_dir(root.join("docs")).expect("a folder") {
-        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
-        if name.ends_with(".md") && name != "cli.md" {
-            pages.push(format!("docs/{name}"));
+        let name = entry.expect("an entry").file_name();
+        if Path::new(&name).extension().is_some_and(|extension| extension == "md") && name != "cli.md" {
+            pages.push(format!("docs/{}", name.to_string_lossy()));
         }
     }
     pages.sort();
