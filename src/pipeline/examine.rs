@@ -213,9 +213,9 @@ impl<'a> Repository<'a> {
         }
         let Some(policy) = self.policy(&path, &mut findings.mistakes) else { return };
         findings.mistakes.extend(policy.unfit_for(model));
-        readable.expected = policy.expects(model.metadata.name.as_str(), Timestamp::now());
-        let rows = test_rows(self.checkout, file, model);
         let (name, now) = (model.metadata.name.as_str(), Timestamp::now());
+        readable.expected = policy.expects(name, now);
+        let rows = test_rows(self.checkout, file, model);
         let short = rows.map(|rows| policy.short_of_rows(rows, name, now));
         for Shortage { diagnostic, hopeless } in short.unwrap_or_default() {
             let list = if hopeless { &mut findings.mistakes } else { &mut findings.warnings };

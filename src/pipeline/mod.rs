@@ -94,7 +94,7 @@ pub use crash_point::CrashPoint;
 pub use environment::Environment;
 pub use examine::{Findings, Readable, Repository, misnamed_model};
 pub use explain::{Explanation, KeyPart};
-pub use marks::{LARGEST_MANIFEST, is_called_manifest, is_pointer, largest_manifest, may_be_marked, not_utf8};
+pub use marks::{LARGEST_MANIFEST, NO_LFS, is_called_manifest, is_pointer, largest_manifest, may_be_marked, not_utf8};
 pub use onward::FirstPromotion;
 pub use page::page_of;
 use remotes::Remotes;

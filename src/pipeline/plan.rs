@@ -118,11 +118,8 @@ impl Pipeline {
             run: run.id.to_string(),
         };
         let at = tip.clone();
-        let named = blocking(move || {
-            marks.rehearse(&(&mirror, &at), &model, &values)?;
-            Ok::<_, StepError>(marks.find(&(&mirror, &at), &model)?.named)
-        });
-        readable(run, named.await?.map_err(held_up)?)?;
+        let marked = blocking(move || marks.rehearse(&(&mirror, &at), &model, &values)).await?.map_err(held_up)?;
+        readable(run, marked.named)?;
         self.check_close_names(run, environment, tip).await
     }
 

@@ -1,7 +1,7 @@
 //! Whether the metrics that are asked for are defined on the test rows, whatever will be predicted: found before anything is
 //! trained.
 
-use slipway_contract::metrics::{Attributes, Average, Pair, Predictions, RowScores, Rows as Judged, View, all};
+use slipway_contract::metrics::{Attributes, Pair, Predictions, RowScores, Rows as Judged, View, all};
 use slipway_contract::table::{did_you_mean, shown};
 use slipway_contract::{Fault, FaultKind, Metric, Model};
 
@@ -78,16 +78,11 @@ impl<'rows> TestRows<'rows> {
 
     /// What is wrong with a metric of the specification.
     fn complaint(&self, metric: &Metric) -> Option<Complaint> {
-        let classes = &self.perfect.classes;
-        for (class, has_rows) in classes_of(metric) {
-            let Some(place) = self.perfect.class(class) else {
-                let message = format!("{metric}: no row has the label `{class}`; the labels are {}", listed(classes));
-                return Some(Complaint::new(message, self.meant(class)));
-            };
-            if has_rows && self.counts[place] == 0 {
-                let message = format!("{metric}: no test row has the label `{class}`");
-                return Some(Complaint::new(message, no_rows(&[class])));
-            }
+        // A metric of groups has no value without their column, which only a policy's answer has.
+        if metric.column().is_none()
+            && let Some(complaint) = self.unanswered_class(metric, "row")
+        {
+            return Some(complaint);
         }
         if metric.of(&self.perfect).is_some_and(f64::is_finite) {
             self.passes_over_classes(metric)
@@ -112,17 +107,8 @@ impl<'rows> TestRows<'rows> {
 
     /// What is wrong with a metric of a policy: `columns` are those by which it may group rows.
     pub(crate) fn judge_by_policy(&self, metric: &Metric, columns: &Attributes) -> Option<Complaint> {
-        for class in metric.classes() {
-            let Some(place) = self.perfect.class(class) else {
-                let all = listed(&self.perfect.classes);
-                let message = format!("{metric}: no test row has the label `{}`; the labels are {all}", shown(class));
-                return Some(Complaint::new(message, self.meant(class)));
-            };
-            let is_only_predicted = classes_of(metric).any(|(named, has_rows)| named == class && !has_rows);
-            if self.counts[place] == 0 && !is_only_predicted {
-                let message = format!("{metric}: no test row has the label `{}`", shown(class));
-                return Some(Complaint::new(message, no_rows(&[class])));
-            }
+        if let Some(complaint) = self.unanswered_class(metric, "test row") {
+            return Some(complaint);
         }
         match metric.column() {
             None if metric.unit().is_some() => None,
@@ -130,6 +116,25 @@ impl<'rows> TestRows<'rows> {
             None => Some(self.undefined(metric)),
             Some(column) => self.undefined_of_groups(metric, column, columns),
         }
+    }
+
+    /// A class of the metric that no row has: `row` says which rows are meant where it is none of the classes at all. Of the class
+    /// that others are taken for no rows are needed.
+    fn unanswered_class(&self, metric: &Metric, row: &str) -> Option<Complaint> {
+        let is_taken_for =
+            |class: &str| matches!(metric, Metric::Confusion(Pair { predicted, .. }) if predicted == class);
+        metric.classes().find_map(|class| match self.perfect.class(class) {
+            None => {
+                let all = listed(&self.perfect.classes);
+                let message = format!("{metric}: no {row} has the label `{}`; the labels are {all}", shown(class));
+                Some(Complaint::new(message, self.meant(class)))
+            }
+            Some(place) if self.counts[place] == 0 && !is_taken_for(class) => {
+                let message = format!("{metric}: no test row has the label `{}`", shown(class));
+                Some(Complaint::new(message, no_rows(&[class])))
+            }
+            Some(_) => None,
+        })
     }
 
     /// A metric of groups is undefined while a group lacks the rows that its rate is taken over.
@@ -189,26 +194,6 @@ fn no_rows(missing: &[&str]) -> String {
     format!("add test rows with the label {}, or ask for another metric", listed(missing))
 }
 
-/// The classes that a metric is about, and whether it is undefined without rows of each.
-fn classes_of(metric: &Metric) -> impl Iterator<Item = (&str, bool)> {
-    let one = match metric {
-        Metric::Precision(Average::Class(class))
-        | Metric::Recall(Average::Class(class))
-        | Metric::F1(Average::Class(class))
-        | Metric::FBeta { average: Average::Class(class), .. }
-        | Metric::RocAuc(Average::Class(class))
-        | Metric::PrAuc(Average::Class(class)) => Some(class.as_str()),
-        Metric::BrierScore { class } => class.as_deref(),
-        Metric::Confusion(Pair { actual, .. }) => Some(actual.as_str()),
-        _ => None,
-    };
-    let taken_for = match metric {
-        Metric::Confusion(Pair { predicted, .. }) => Some(predicted.as_str()),
-        _ => None,
-    };
-    one.map(|class| (class, true)).into_iter().chain(taken_for.map(|class| (class, false)))
-}
-
 fn perfect_predictions(test: &Rows) -> Predictions {
     let labels: Vec<u32> = test.labels.iter().map(|label| u32::try_from(*label).unwrap_or(0)).collect();
     let width = test.classes.len();
@@ -225,7 +210,8 @@ fn perfect_predictions(test: &Rows) -> Predictions {
     }
 }
 
-fn listed<T: AsRef<str>>(names: &[T]) -> String {
+/// The first of some names.
+pub(crate) fn listed<T: AsRef<str>>(names: &[T]) -> String {
     let first: Vec<String> = names.iter().take(MOST_NAMED).map(|name| shown(name.as_ref())).collect();
     format!("`{}`{}", first.join("`, `"), if names.len() > MOST_NAMED { ", …" } else { "" })
 }

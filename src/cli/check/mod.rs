@@ -15,7 +15,7 @@ use slipway_contract::{Digest, Expectation, Fault, FaultKind};
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config;
-use crate::pipeline::{Checkout, Findings, Repository, fault_place as locate, misnamed_model};
+use crate::pipeline::{Checkout, Findings, NO_LFS, Repository, fault_place as locate, misnamed_model};
 use collect::{Collected, File, Subject};
 use data::{DataReader, Found};
 use form::{Form, Severity, Told};
@@ -181,7 +181,7 @@ fn examine_file(
         Subject::Manifest(manifest) => only(marks::examine_manifest(path, manifest, known)),
         Subject::Pointer => only(vec![
             Diagnostic::new(path, "there is only a pointer of Git LFS of this file, so that marks in it are not found")
-                .help("keep manifests out of Git LFS: what it holds is neither read nor written"),
+                .help(NO_LFS),
         ]),
         Subject::Unnameable(diagnostic) => only(vec![diagnostic.clone()]),
         Subject::Server => {

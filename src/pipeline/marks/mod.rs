@@ -19,6 +19,7 @@ use slipway_manifest::{Field, Marker, Values, is_slip_of};
 pub use file::not_utf8;
 pub(super) use manifests::Manifests;
 pub use searched::{LARGEST_MANIFEST, is_called_manifest, is_pointer, largest_manifest, may_be_marked};
+pub use unmarked::NO_LFS;
 pub(super) use unmarked::Unmarked;
 use unmarked::{kept_away, misspelt};
 
@@ -66,10 +67,15 @@ impl Marks {
     }
 
     /// Writes values into a model's marked places without keeping the result: what would refuse its promotion is told before
-    /// anything is trained.
-    pub(super) fn rehearse(&self, manifests: &impl Manifests, model: &str, values: &Values) -> Result<(), StepError> {
-        let marked = self.find(manifests, model)?.files;
-        for file in manifests.files(&self.held)?.iter().filter(|file| marked.contains(&file.path)) {
+    /// anything is trained. Answers the places and what they name now.
+    pub(super) fn rehearse(
+        &self,
+        manifests: &impl Manifests,
+        model: &str,
+        values: &Values,
+    ) -> Result<Marked, StepError> {
+        let marked = self.find(manifests, model)?;
+        for file in manifests.files(&self.held)?.iter().filter(|file| marked.files.contains(&file.path)) {
             match manifests.check_unfiltered(file) {
                 Err(GitError::UnusablePath { path, problem, help, .. }) => {
                     return Err(refusal_of(&Diagnostic::new(path, format!("this file {problem}")).help(help)));
@@ -80,7 +86,7 @@ impl Marks {
             slipway_manifest::set(&file.path, &content, model, values)
                 .map_err(|refusal| refusal_of(refusal.diagnostic()))?;
         }
-        Ok(())
+        Ok(marked)
     }
 
     /// The model's marks at a revision; if it has none that name its champion, why. Refused if something of it would stay behind:

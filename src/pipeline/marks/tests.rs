@@ -131,7 +131,7 @@ fn a_place_that_could_not_take_its_value_stops_its_model_before_anything_is_trai
         let texts = [&*marked("none"), text];
         match Marks::below(None).rehearse(&Texts(&texts), "digits", &values) {
             Err(StepError::Refused { reason, .. }) => reason,
-            other => format!("{other:?}"),
+            done => format!("{:?}", done.map(drop)),
         }
     };
     for (text, said) in [

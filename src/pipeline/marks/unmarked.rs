@@ -4,6 +4,9 @@ use super::StepError;
 use slipway_domain::Diagnostic;
 use slipway_manifest::Marker;
 
+/// What to do about a manifest in whose place git has a pointer of Git LFS.
+pub const NO_LFS: &str = "keep manifests out of Git LFS: what it holds is neither read nor written";
+
 /// Why there is nothing to promote a model to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::pipeline) enum Unmarked {
@@ -44,7 +47,7 @@ impl Unmarked {
                     "no manifest of the environment has a mark for `{model}`, and of `{file}` git has only a pointer of Git \
                      LFS, {nothing}"
                 ),
-                "keep manifests out of Git LFS: what it holds is neither read nor written".to_owned(),
+                NO_LFS.to_owned(),
             ),
             Self::NoDigest { file, close } => (
                 format!("the environment marks `{model}` in `{file}`, but no `digest`, so its champion is unknown"),
@@ -67,5 +70,5 @@ pub(super) fn misspelt(file: &str, marker: &Marker, model: &str) -> Diagnostic {
 pub(super) fn kept_away(file: &str, model: &str) -> Diagnostic {
     let message =
         format!("git has only a pointer of Git LFS of this file, so that marks of `{model}` in it would stay behind");
-    Diagnostic::new(file, message).help("keep manifests out of Git LFS: what it holds is neither read nor written")
+    Diagnostic::new(file, message).help(NO_LFS)
 }

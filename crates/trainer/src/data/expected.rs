@@ -6,10 +6,7 @@ use slipway_contract::metrics::{Attribute, Attributes};
 use slipway_contract::table::{self, shown};
 use slipway_contract::{Asked, Expectation, Fault, FaultKind};
 
-use crate::definable::{Complaint, TestRows};
-
-/// Names that a message lists.
-const MOST_NAMED: usize = 10;
+use crate::definable::{Complaint, TestRows, listed};
 
 /// The test rows, as policies look at them.
 pub(super) struct Judged<'rows> {
@@ -153,10 +150,4 @@ fn attribute(texts: &[String]) -> Attribute {
     let places: BTreeMap<&String, u32> = values.iter().copied().zip(0..).collect();
     let of_row = texts.iter().map(|text| places[text]).collect();
     Attribute { values: values.into_iter().cloned().collect(), of_row }
-}
-
-/// The first of some names.
-pub(super) fn listed<T: AsRef<str>>(names: &[T]) -> String {
-    let first: Vec<String> = names.iter().take(MOST_NAMED).map(|name| shown(name.as_ref())).collect();
-    format!("`{}`{}", first.join("`, `"), if names.len() > MOST_NAMED { ", …" } else { "" })
 }
