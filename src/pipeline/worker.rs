@@ -135,6 +135,9 @@ impl Pipeline {
             carried = Box::pin(self.carry_held(run, lease, station, stop)) => carried,
             lost = self.keep_lease(lease) => Err(lost),
         };
+        // Before the run is released, because whoever carries it next may be this server. What was trained and evaluated is
+        // kept elsewhere by now, and every step starts from an empty folder: a run that waits for a person occupies no disk.
+        self.clear_work(lease.run()).await;
         let released = match carried {
             Ok(carried) => self.store.release_run(lease, carried.due_at).await.map(|()| carried.goes_on),
             Err(error) => Err(error),
@@ -149,7 +152,6 @@ impl Pipeline {
             }
             Err(StoreError::LeaseLost { run }) => {
                 tracing::info!(run.id = %run, "run {run} was called off or taken over");
-                self.clear_work(run).await;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -216,10 +218,6 @@ impl Pipeline {
             if (stop.is_cancelled() || self.retired.is_cancelled()) && run.state.is_active() {
                 return Ok(Carried::until(Timestamp::now()));
             }
-        }
-        // What was trained and evaluated is kept elsewhere by now.
-        if !run.state.is_active() || run.state == RunState::Waiting {
-            self.clear_work(run.id).await;
         }
         Ok(Carried { due_at: Timestamp::now(), goes_on: run.state.is_active() })
     }

@@ -39,6 +39,16 @@ async fn a_push_refused_by_a_hook_stalls_with_the_servers_words_and_lands_after_
 }
 
 #[tokio::test]
+async fn a_run_that_waits_for_a_person_keeps_nothing_in_the_work_folder() {
+    let bench = Bench::start().await;
+    bench.world.environment.install_hook("pre-receive", "#!/bin/sh\nexit 1\n").expect("installed");
+    let run = bench.end_of(&bench.push("a first model").await).await;
+    assert_eq!((text(&run, "state"), run["stalled"].as_bool()), ("promoting", Some(true)), "{run:#}");
+    bench.world.environment.remove_hook("pre-receive").expect("removed");
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn an_environment_that_is_down_is_tried_again_until_it_is_back() {
     let mut bench = Bench::without_server(USUAL).await;
     let door = door_to(&bench, "environment.git").await;
