@@ -45,13 +45,8 @@ fn start() -> SocketAddr {
         let settings = slipway::config::load(&folder.path().join("server.yaml")).expect("settings");
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let listening = move |address| sender.send(address).expect("somebody waits");
-        let serve = slipway::app::serve(
-            settings,
-            Box::new(|| Err("not here".to_owned())),
-            None,
-            Arc::new(String::new),
-            listening,
-        );
+        let serve =
+            slipway::app::serve(settings, Box::new(|| Err("not here".to_owned())), Arc::new(String::new), listening);
         runtime.expect("a runtime").block_on(serve).expect("the server serves");
     });
     receiver.recv_timeout(PATIENCE).expect("the server listens")

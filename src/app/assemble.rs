@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::WORK;
 use crate::config::{self, Settings};
-use crate::pipeline::{self, BranchWriter, CrashPoint, Pipeline};
+use crate::pipeline::{self, BranchWriter, Pipeline};
 use crate::telemetry::RenderMetrics;
 use crate::web::{Hook, Shared};
 use slipway_domain::SourceName;
@@ -41,7 +41,6 @@ fn assemble_environments(
 pub(super) fn assemble(
     settings: Settings,
     store: Arc<Store>,
-    crash_at: Option<CrashPoint>,
     render_metrics: RenderMetrics,
     stop: CancellationToken,
 ) -> anyhow::Result<(Arc<Pipeline>, Arc<Shared>)> {
@@ -140,7 +139,6 @@ pub(super) fn assemble(
         device,
         most_of_a_source: limits.most_of_a_source,
         lease: limits.lease,
-        crash_at,
     };
     let artifacts = slipway_artifacts::connect(&artifacts)?;
     let pipeline = Arc::new(Pipeline::new(store.clone(), slipway_executor::connect(&executor), artifacts, settings));

@@ -22,7 +22,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Settings;
-use crate::pipeline::CrashPoint;
 use crate::telemetry::RenderMetrics;
 use crate::web;
 use crate::web::{GitServerSettings, Served};
@@ -69,7 +68,6 @@ const LET_GO: Duration = Duration::from_secs(2);
 /// What outlives a reading of the settings.
 struct Process {
     store: Arc<Store>,
-    crash_at: Option<CrashPoint>,
     render_metrics: RenderMetrics,
     fixed: Fixed,
     /// Places for workers.
@@ -92,7 +90,6 @@ impl Process {
 pub async fn serve(
     settings: Settings,
     read_again: ReadSettings,
-    crash_at: Option<CrashPoint>,
     render_metrics: RenderMetrics,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
@@ -117,7 +114,6 @@ pub async fn serve(
     }
     let process = Process {
         store: store.clone(),
-        crash_at,
         render_metrics,
         fixed: Fixed::of(&settings),
         places: Arc::new(Semaphore::new(0)),

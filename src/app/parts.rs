@@ -34,7 +34,7 @@ impl Generation {
         let (workers, upkeep, limits) = (settings.workers, settings.upkeep, settings.limits);
         let stop = process.stop.child_token();
         let (pipeline, shared) =
-            assemble(settings, process.store.clone(), process.crash_at, process.render_metrics.clone(), stop.clone())?;
+            assemble(settings, process.store.clone(), process.render_metrics.clone(), stop.clone())?;
         let generation = Self { shared, pipeline, parts: JoinSet::new(), workers: JoinSet::new(), stop };
         Ok(Made { generation, workers, upkeep, limits })
     }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde_json::Value;
 
+use super::address::Address;
 use super::exit::{self, Failure};
 use super::form::{Format, Width};
 use super::output;
@@ -33,15 +35,8 @@ pub(super) fn agent(patience: Duration) -> ureq::Agent {
 /// The server that is asked, and how its answers are shown.
 #[derive(Debug, Args)]
 pub(super) struct Server {
-    /// The server's address
-    #[arg(
-        long = "server",
-        global = true,
-        env = "SLIPWAY_SERVER",
-        default_value = "http://127.0.0.1:8420",
-        value_name = "URL"
-    )]
-    address: String,
+    #[command(flatten)]
+    address: Address,
     /// File with a token of the server's API
     #[arg(long, global = true, env = "SLIPWAY_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -80,7 +75,7 @@ impl Server {
 
     /// A request to an address below `/api/v1/`, with the token.
     pub(super) fn request(&self, method: &str, path: &str) -> Result<ureq::http::request::Builder, Failure> {
-        let url = self.url(path);
+        let url = self.url(path)?;
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         if let Some(file) = &self.token_file {
             let token = std::fs::read_to_string(file)
@@ -90,8 +85,8 @@ impl Server {
         Ok(request)
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("{}/api/v1/{path}", self.address.trim_end_matches('/'))
+    fn url(&self, path: &str) -> Result<String, Failure> {
+        Ok(format!("{}/api/v1/{path}", self.address.url()?))
     }
 
     /// Asks the server, and answers what it says; a refusal is a failure with its reason.
@@ -105,7 +100,7 @@ impl Server {
     }
 
     fn answer(&self, method: &str, path: &str, document: Option<&Value>) -> Result<Value, Failure> {
-        let url = self.url(path);
+        let url = self.url(path)?;
         let mut request = self.request(method, path)?;
         if document.is_some() {
             request = request.header("content-type", "application/json");
@@ -162,8 +157,10 @@ impl Server {
     }
 
     pub(super) fn unreachable(&self, error: &ureq::Error) -> Failure {
-        let help = "is `slipway serve` running there? `--server` or SLIPWAY_SERVER names another";
-        exit::unreachable(format!("{}: {error}\n  help: {help}", self.address))
+        let help =
+            "is `slipway serve` running there? `--server` or SLIPWAY_SERVER names another, `--config` its settings";
+        let address = self.address.url().unwrap_or_default();
+        exit::unreachable(format!("{address}: {error}\n  help: {help}"))
     }
 }
 
@@ -201,13 +198,12 @@ impl std::fmt::Display for Query {
     }
 }
 
-/// A text as it may stand in an address: every byte but those without a meaning is written as `%XX` (RFC 3986, 2.1).
+/// Every byte but the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A text as it may stand in an address: every byte but the unreserved ones is written as `%XX` (RFC 3986, section 2.1).
 pub(super) fn encoded(text: &str) -> String {
-    let encode = |byte| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
+    percent_encoding::utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::Args;
+use serde_json::{Value, json};
 
-use super::exit::Exit;
-use super::output;
+use super::exit::{Exit, Failure};
+use super::form::LocalFormat;
+use super::output::{text, things};
 
 /// Say what is missing on this machine, and how to get it.
 #[derive(Debug, Args)]
@@ -14,6 +16,8 @@ pub(super) struct Doctor {
     /// The trainer's program; the one beside `slipway` when absent
     #[arg(long, value_name = "FILE")]
     trainer: Option<PathBuf>,
+    #[command(flatten)]
+    format: LocalFormat,
 }
 
 /// A program that something needs.
@@ -44,30 +48,46 @@ const TOOLS: [Tool; 5] = [
 ];
 
 impl Doctor {
-    pub(super) fn run(self) -> Exit {
-        let mut missing = 0;
-        for tool in TOOLS {
-            let Tool { program, arguments, needed_for, how_to_get_it } = tool;
-            match first_line(Command::new(program).args(arguments)) {
-                Ok(version) => output::say(&format!("found    {program}: {version}")),
-                Err(reason) => {
-                    missing += 1;
-                    output::say(&format!("missing  {program} ({reason}), for {needed_for}: {how_to_get_it}"));
-                }
-            }
+    pub(super) fn run(self) -> Result<Exit, Failure> {
+        let mut programs = Vec::new();
+        for Tool { program, arguments, needed_for, how_to_get_it } in TOOLS {
+            programs.push(report(
+                program,
+                first_line(Command::new(program).args(arguments)),
+                needed_for,
+                how_to_get_it,
+            ));
         }
         let trainer = self.trainer.map_or_else(slipway_executor::trainer_beside_us, Ok);
         let probed = trainer
             .map_err(|error| error.to_string())
             .and_then(|trainer| first_line(Command::new(trainer).arg("--probe")));
-        match probed {
-            Ok(answer) => output::say(&format!("found    slipway-trainer: {answer}")),
-            Err(reason) => {
-                missing += 1;
-                output::say(&format!("missing  slipway-trainer ({reason}), for training: make build"));
-            }
-        }
-        if missing == 0 { Exit::Done } else { Exit::Refused }
+        programs.push(report("slipway-trainer", probed, "training", "make build"));
+        let is_complete = programs.iter().all(|program| program["found"] == true);
+        self.format.show(&json!({"complete": is_complete, "programs": programs}), |answer, _| {
+            things(answer, "programs").iter().map(line).collect::<Vec<_>>().join("\n")
+        })?;
+        Ok(if is_complete { Exit::Done } else { Exit::Refused })
+    }
+}
+
+/// What is said of a program.
+fn report(program: &str, probed: Result<String, String>, needed_for: &str, how_to_get_it: &str) -> Value {
+    match probed {
+        Ok(version) => json!({"program": program, "found": true, "version": version, "needed_for": needed_for}),
+        Err(reason) => json!({
+            "program": program, "found": false, "reason": reason, "needed_for": needed_for, "help": how_to_get_it
+        }),
+    }
+}
+
+fn line(report: &Value) -> String {
+    let [program, version, reason, needed_for, help] =
+        ["program", "version", "reason", "needed_for", "help"].map(|key| text(report, key));
+    if report["found"] == true {
+        format!("found    {program}: {version}")
+    } else {
+        format!("missing  {program} ({reason}), for {needed_for}: {help}")
     }
 }
 

@@ -4,9 +4,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
 
 use super::exit::{self, Exit, Failure};
-use super::output;
+use super::form::LocalFormat;
+use super::output::{text, things};
 use slipway_manifest::{Edit as Wanted, Edited, Mark, Place, Refusal, Selector};
 
 /// Change one value of a YAML file and keep every other byte, or refuse and say why.
@@ -33,9 +35,11 @@ pub(super) struct Edit {
     /// Change a value that is used elsewhere through aliases, there as well
     #[arg(long)]
     anchored: bool,
-    /// Change the file instead of printing the result
+    /// Change the file instead of printing the result; as JSON or YAML, the changes are printed either way
     #[arg(long)]
     write: bool,
+    #[command(flatten)]
+    format: LocalFormat,
 }
 
 fn selector(text: &str) -> Result<Selector, slipway_manifest::NotASelector> {
@@ -44,7 +48,7 @@ fn selector(text: &str) -> Result<Selector, slipway_manifest::NotASelector> {
 
 impl Edit {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let Self { file, select, path, marker, value, create, anchored, write } = self;
+        let Self { file, select, path, marker, value, create, anchored, write, format } = self;
         let place = match (path, marker) {
             (Some(path), _) => Place::Path(path),
             (None, Some(mark)) => Place::Mark(mark),
@@ -54,11 +58,12 @@ impl Edit {
         let content = read(&file).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
         let wanted = Wanted { selector: select, place, value, create, anchored };
         let edited = slipway_manifest::edit(&name, &content, &wanted).map_err(refused)?;
-        if write {
-            if !edited.changes.is_empty() {
-                replace(&file, &edited.content).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
-            }
-            tell(&name, &edited);
+        let written = write && !edited.changes.is_empty();
+        if written {
+            replace(&file, &edited.content).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
+        }
+        if write || !format.is_text() {
+            format.show(&document(&name, &edited, written), |document, _| as_text(document))?;
         } else {
             let printed = std::io::stdout().lock().write_all(&edited.content);
             printed.map_err(|error| exit::invalid(format!("standard output: {error}")))?;
@@ -97,16 +102,27 @@ fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn tell(name: &str, edited: &Edited<'_>) {
-    if edited.changes.is_empty() {
-        output::say(&format!("{name}: nothing to change"));
-    }
-    for change in &edited.changes {
-        let at = format!("{name}:{}:{}", change.position.line, change.position.column);
-        let line = match &change.old {
-            Some(old) => format!("{at}: {} was `{old}`, is `{}`", change.place, change.new),
-            None => format!("{at}: {} is new: `{}`", change.place, change.new),
-        };
-        output::say(&line);
-    }
+/// What was changed, or would be.
+fn document(name: &str, edited: &Edited<'_>, written: bool) -> Value {
+    let changes = edited.changes.iter().map(|change| {
+        json!({
+            "line": change.position.line, "column": change.position.column,
+            "place": change.place.to_string(), "old": change.old, "new": change.new
+        })
+    });
+    json!({"file": name, "written": written, "changes": changes.collect::<Vec<_>>()})
+}
+
+fn as_text(document: &Value) -> String {
+    let name = text(document, "file");
+    let line = |change: &Value| {
+        let at = format!("{name}:{}:{}", change["line"], change["column"]);
+        let [place, new] = ["place", "new"].map(|key| text(change, key));
+        match change["old"].as_str() {
+            Some(old) => format!("{at}: {place} was `{old}`, is `{new}`"),
+            None => format!("{at}: {place} is new: `{new}`"),
+        }
+    };
+    let lines: Vec<String> = things(document, "changes").iter().map(line).collect();
+    if lines.is_empty() { format!("{name}: nothing to change") } else { lines.join("\n") }
 }

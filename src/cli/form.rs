@@ -111,6 +111,26 @@ impl Format {
     }
 }
 
+/// The form of what a command finds or does on this machine: text unless another is asked for, in a pipe as well.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct LocalFormat {
+    /// The form of the result
+    #[arg(long, short = 'o', value_enum, default_value_t = Form::Text, value_name = "FORM")]
+    output: Form,
+}
+
+impl LocalFormat {
+    /// Whether people read it, who may be shown other things than a document.
+    pub(super) fn is_text(self) -> bool {
+        matches!(self.output, Form::Text | Form::Wide)
+    }
+
+    /// Shows a document.
+    pub(super) fn show(self, document: &Value, as_text: impl FnOnce(&Value, Width) -> String) -> Result<(), Failure> {
+        self.output.show(document, as_text)
+    }
+}
+
 /// A document as YAML.
 pub(super) fn yaml(document: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_yaml::to_string(document).map_err(exit::defect)?;

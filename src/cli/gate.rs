@@ -69,7 +69,7 @@ pub(super) struct Gate {
     #[arg(long = "use", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     number: Option<u32>,
     /// The form of the verdict
-    #[arg(long, value_enum, default_value_t = Form::Text)]
+    #[arg(long, short = 'o', value_enum, default_value_t = Form::Text)]
     output: Form,
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod address;
 mod audit;
 mod backup;
 mod beside;
@@ -200,6 +201,6 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Forge(command) => command.run(),
         Command::Generate(command) => command.run(Cli::command()),
         Command::Completions(command) => command.run(Cli::command()),
-        Command::Doctor(command) => Ok(command.run()),
+        Command::Doctor(command) => command.run(),
     }
 }

@@ -54,6 +54,9 @@ pub(super) struct Approve {
     /// The digest of the artifact that was looked at, or its first digits; what waits now when absent
     #[arg(long)]
     artifact: Option<DigestPrefix>,
+    /// Go on until the run has ended; exit 1 if it was not promoted
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     server: Server,
 }
@@ -103,11 +106,7 @@ impl Promote {
         let Self { target, run, watch, server } = self;
         let target = target.meant(&server)?;
         let begun = server.send(&target.path("promote"), &json!({"run": run_of(run.as_ref(), &server)?}))?;
-        if watch {
-            return watch::begun(&server, &begun);
-        }
-        server.show(&begun, under_way)?;
-        Ok(Exit::Done)
+        watch::after(&server, &begun, watch, under_way)
     }
 }
 
@@ -117,30 +116,25 @@ impl Rollback {
         let target = target.meant(&server)?;
         let wish = json!({"reason": reason, "to": run_of(to.as_ref(), &server)?});
         let begun = server.send(&target.path("rollback"), &wish)?;
-        if watch {
-            return watch::begun(&server, &begun);
-        }
-        server.show(&begun, |run| {
+        watch::after(&server, &begun, watch, |run| {
             format!("{}\n  held until `slipway release {} {}`", under_way(run), target.model, target.environment)
-        })?;
-        Ok(Exit::Done)
+        })
     }
 }
 
 impl Approve {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let Self { target, artifact, server } = self;
+        let Self { target, artifact, watch, server } = self;
         let target = target.meant(&server)?;
         let artifact = match artifact {
             Some(artifact) => artifact.of_model(&server, None, &target.model)?,
             None => waiting(&server, &target)?,
         };
         let approved = server.send(&target.path("approve"), &json!({"artifact": artifact}))?;
-        server.show(&approved, |run| format!("approved {artifact}\n{}", under_way(run)))?;
         if let Some(objection) = approved["objection"].as_str() {
             output::complain(&format!("the approval is noted, but it does not count alone: {objection}"));
         }
-        Ok(Exit::Done)
+        watch::after(&server, &approved, watch, |run| format!("approved {artifact}\n{}", under_way(run)))
     }
 }
 

@@ -10,7 +10,8 @@ use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::app;
 use crate::config;
-use crate::pipeline::CrashPoint;
+#[cfg(debug_assertions)]
+use crate::pipeline::{Failpoint, set_failpoint};
 use crate::telemetry;
 use slipway_store::StoreError;
 
@@ -24,13 +25,16 @@ pub(super) struct Serve {
     #[arg(long, env = "SLIPWAY_CONFIG", default_value = "slipway-server.yaml", value_name = "FILE")]
     config: PathBuf,
     /// End as if killed, `before:STATE` or `after:STATE` was recorded of a run (for tests of crashes)
+    #[cfg(debug_assertions)]
     #[arg(long, value_name = "POINT", hide = true)]
-    crash_at: Option<CrashPoint>,
+    crash_at: Option<Failpoint>,
 }
 
 impl Serve {
     pub(super) fn run(self, logging: &Logging) -> Result<Exit, Failure> {
         app::keep_little_memory();
+        #[cfg(debug_assertions)]
+        self.crash_at.into_iter().for_each(set_failpoint);
         let settings = config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
         let _traces = logging.start(telemetry::USUAL_FILTER, &settings.telemetry)?;
         for problem in config::check(&self.config) {
@@ -43,7 +47,7 @@ impl Serve {
             .map_err(|error| exit::defect(format!("no threads could be started: {error}")))?;
         let config = self.config;
         let read_again = Box::new(move || config::load(&config).map_err(|problems| super::check::join(&problems)));
-        let served = runtime.block_on(app::serve(settings, read_again, self.crash_at, render_metrics, |address| {
+        let served = runtime.block_on(app::serve(settings, read_again, render_metrics, |address| {
             output::say(&format!("listening on http://{address}"));
         }));
         // A thread that still waits for a git server does not hold up the end.

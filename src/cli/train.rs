@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use slipway_contract::{
     DataSpec, DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress,
     SampleRequest, TrainingJob,
@@ -13,6 +14,7 @@ use slipway_contract::{
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Exit, Failure};
+use super::form::LocalFormat;
 use super::output;
 use super::policy::read_policy;
 use super::trained::{
@@ -41,6 +43,8 @@ pub(super) struct Train {
     /// The trainer's program; the one beside `slipway` when absent
     #[arg(long, value_name = "FILE")]
     trainer: Option<PathBuf>,
+    #[command(flatten)]
+    format: LocalFormat,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -73,10 +77,14 @@ impl Train {
             error => exit::defect(error),
         };
         let report = runtime.block_on(self.train(&model, &*executor, in_words))?;
-        for (metric, value) in &report.metrics {
-            output::say(&format!("{metric}: {value:.4} on {} test rows", report.rows));
-        }
-        output::say(&format!("{} in {}", report.artifact, self.out.display()));
+        let document = json!({
+            "artifact": report.artifact, "folder": self.out, "rows": report.rows, "metrics": report.metrics
+        });
+        self.format.show(&document, |_, _| {
+            let figures = report.metrics.iter();
+            let figures = figures.map(|(metric, value)| format!("{metric}: {value:.4} on {} test rows\n", report.rows));
+            format!("{}{} in {}", figures.collect::<String>(), report.artifact, self.out.display())
+        })?;
         Ok(Exit::Done)
     }
 

@@ -59,8 +59,17 @@ pub(super) fn run(server: &Server, run: RunId, as_text: impl Fn(&Value) -> Strin
     })
 }
 
-/// Shows a run that was just begun, as the server's answer names it, then its moves until it has ended.
-pub(super) fn begun(server: &Server, run: &Value) -> Result<Exit, Failure> {
+/// Shows what the server answered of a run that was steered; if it is to be followed, its moves until it has ended as well.
+pub(super) fn after(
+    server: &Server,
+    run: &Value,
+    follow: bool,
+    as_text: impl FnOnce(&Value) -> String,
+) -> Result<Exit, Failure> {
+    if !follow {
+        server.show(run, as_text)?;
+        return Ok(Exit::Done);
+    }
     let id = text(run, "id").parse().map_err(|_| exit::unreachable("the server's answer names no run"))?;
     self::run(server, id, show_run)
 }

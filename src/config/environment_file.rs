@@ -70,9 +70,12 @@ pub(super) struct EnvironmentFile {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommitFile {
-    /// The first line; `Promote {model} to {environment}` when absent. A rollback says that it is one.
+    /// The first line; `Promote {model} to {environment}` when absent.
     #[serde(default)]
     pub(super) subject: Option<String>,
+    /// The first line of a rollback; `Roll {model} in {environment} back` when absent.
+    #[serde(default)]
+    pub(super) rollback_subject: Option<String>,
     /// A paragraph behind what the checks say.
     #[serde(default)]
     pub(super) body: Option<String>,

@@ -218,11 +218,14 @@ fn settle_freezes(files: Vec<FreezeFile>, key: &str, problems: &mut Problems) ->
 }
 
 fn settle_commit(file: &CommitFile, key: &str, problems: &mut Problems) -> CommitWords {
-    let CommitFile { subject, body, sign_off } = file;
+    let CommitFile { subject, rollback_subject, body, sign_off } = file;
     let subject = subject.as_deref().map(Template::subject);
+    let rollback_subject = rollback_subject.as_deref().map(Template::subject);
     let body = body.as_deref().map(Template::body);
     CommitWords {
         subject: subject.and_then(|subject| problems.take(&format!("{key}.commit.subject"), subject)),
+        rollback_subject: rollback_subject
+            .and_then(|subject| problems.take(&format!("{key}.commit.rollback_subject"), subject)),
         body: body.and_then(|body| problems.take(&format!("{key}.commit.body"), body)),
         sign_off: *sign_off,
     }

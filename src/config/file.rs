@@ -311,7 +311,7 @@ impl Default for WebFile {
 }
 
 /// An address to listen at. Of names only `localhost` is taken: any other could mean another machine.
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(deserializer)?;
     let spelt = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
@@ -326,7 +326,7 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::
     })
 }
 
-fn usual_address() -> SocketAddr {
+pub(super) fn usual_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8420))
 }
 

@@ -6,7 +6,9 @@ mod environments;
 mod executor;
 mod file;
 mod floors;
+mod listening;
 mod remote;
+mod remotes;
 mod retention;
 mod secret;
 mod settle;
@@ -32,6 +34,7 @@ use slipway_gate::policy::Policy;
 use slipway_git::{Identity, Remote};
 
 pub use file::ServerFile;
+pub use listening::address_on_this_machine;
 
 /// Everything the server is started with.
 #[derive(Debug)]
@@ -170,6 +173,20 @@ pub fn check(path: &Path) -> Vec<Diagnostic> {
         Ok((settings, mut problems)) => {
             if let Some(settings) = settings {
                 surroundings::check(&settings, &mut problems);
+            }
+            problems.found
+        }
+        Err(mistakes) => mistakes,
+    }
+}
+
+/// The same, and what is wrong with the repositories that it names: their servers are asked.
+pub fn check_with_remotes(path: &Path) -> Vec<Diagnostic> {
+    match read(path) {
+        Ok((settings, mut problems)) => {
+            if let Some(settings) = settings {
+                surroundings::check(&settings, &mut problems);
+                remotes::check(&settings, &mut problems);
             }
             problems.found
         }

@@ -127,7 +127,8 @@ impl Pipeline {
             }
         };
         let fork = matches!(change.head_repository, HeadRepository::Fork(_));
-        self.look_at_head(name, source, ChangeHead { number, reference, fork }, fetched, arrived).await
+        let head = ChangeHead { number, reference, fork };
+        self.look_at_head(name, source, head, SkipMarks::Heeded, fetched, arrived).await
     }
 
     /// Looks at where a change's head is now, whichever revision that is.
@@ -136,6 +137,7 @@ impl Pipeline {
         name: &SourceName,
         source: &Source,
         change: ChangeHead,
+        marks: SkipMarks,
         fetched: &Fetched,
         arrived: Timestamp,
     ) -> Result<Settled, StepError> {
@@ -148,7 +150,9 @@ impl Pipeline {
             }
             found => {
                 let found = found?;
-                Ok(match found.skipped {
+                // Where no model is touched there is nothing to skip.
+                let skipped = found.skipped.filter(|_| marks == SkipMarks::Heeded && !found.touched.is_empty());
+                Ok(match skipped {
                     Some(mark) => skipped_head(source, number, &found.head, mark),
                     None => judge_head(name, source, change, found, arrived),
                 })
@@ -157,14 +161,22 @@ impl Pipeline {
     }
 }
 
-/// What follows from a revision whose message asks for nothing to be built: its check says so.
+/// Whether a message can ask for nothing to be built. What a merge queue would merge is judged whatever it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SkipMarks {
+    Heeded,
+    Ignored,
+}
+
+/// What follows from a revision whose message asks for nothing to be built, though models are touched: its check says so. It does
+/// not pass, because whoever proposes a change writes its messages, and would decide alone that it need not be judged.
 fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> Settled {
     let title = skip::skipped(head, mark);
     let note = format!("change {number}: {title}");
     let unjudged = source.api.is_some().then(|| Unjudged {
         revision: Some(head.clone()),
         change: Some(number),
-        needs: Needs::Nobody,
+        needs: Needs::Person,
         title,
     });
     Settled { unjudged, ..Settled::nothing(DeliveryState::Done, note) }

@@ -215,7 +215,7 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
         add(&mut text, format_args!("\n![The interval of every check]({})\n", pages.picture_of(run.id)));
     }
     if let Some(cost) = run.cost.as_ref().filter(|_| ended) {
-        add(&mut text, format_args!("\n{}\n", cost_in_words(cost)));
+        add(&mut text, format_args!("\n{}\n", cost_in_words(cost, &escaped(&cost.device))));
     }
     match pages {
         Some(pages) => format!("{text}\nRun [`{}`]({}).\n", run.id, pages.of(run.id)),
@@ -223,11 +223,11 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     }
 }
 
-/// What a candidate took to train, and what it takes.
-pub(super) fn cost_in_words(cost: &TrainingCost) -> String {
-    let TrainingCost { seconds, device, parameters, bytes } = cost;
+/// What a candidate took to train, and what it takes. The device is given as it is to be shown.
+pub fn cost_in_words(cost: &TrainingCost, device: &str) -> String {
+    let TrainingCost { seconds, device: _, parameters, bytes } = cost;
     let size = bytesize::ByteSize::b(*bytes).display().si();
-    format!("Trained in {seconds:.1} s on {}; {parameters} parameters, {size}.", escaped(device))
+    format!("Trained in {seconds:.1} s on {device}; {parameters} parameters, {size}.")
 }
 
 fn state_of(run: &Run) -> ReportState {

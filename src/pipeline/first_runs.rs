@@ -48,6 +48,7 @@ impl Pipeline {
             self.store.note_branch_models(name, &models.await??, Timestamp::now()).await?;
             offered.tip = Some(tip.clone());
         }
+        self.store.note_first_runs(name).await?;
         let found = self.store.models_without_runs(std::slice::from_ref(name), None, MOST_MODELS).await?;
         let models: BTreeSet<String> = found.into_iter().map(|found| found.model).collect();
         let count = f64::from(u32::try_from(models.len()).unwrap_or(u32::MAX));

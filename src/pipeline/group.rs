@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::change::SkipMarks;
 use super::{ChangePolicy, Pipeline, Source, StepError};
 use slipway_domain::{ChangeHead, CommitSha, DeliveryState, MergeGroup, Needs, Retry, SourceName, Unjudged};
 use slipway_git::{GitError, Heads, Mirror};
@@ -74,7 +75,7 @@ impl Pipeline {
                 ChangePolicy::AfterApproval | ChangePolicy::All | ChangePolicy::Ignore => {}
             }
         }
-        self.look_at_head(name, source, change, &None, arrived).await
+        self.look_at_head(name, source, change, SkipMarks::Ignored, &None, arrived).await
     }
 
     /// Whether a change is from a fork: as its deliveries told, else as the forge says. Nobody who could tell means yes.

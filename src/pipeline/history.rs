@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::environment::{named_in, named_of};
 use super::marks::Marks;
-use super::mended::Resumed;
+use super::mended::Examined;
 use super::promote::TRAILER;
 use super::worker::{chance, outlive};
 use super::{Pipeline, SteerError, StepError, blocking, texts};
@@ -32,10 +32,10 @@ impl Pipeline {
         interval: Duration,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let mut resumed = Resumed::default();
+        let mut examined = Examined::default();
         while !stop.is_cancelled() {
             let looked = tokio::select! {
-                looked = self.look_at_environment(name, &mut resumed) => looked,
+                looked = self.look_at_environment(name, &mut examined) => looked,
                 () = stop.cancelled() => return Ok(()),
             };
             match looked {
@@ -54,9 +54,9 @@ impl Pipeline {
     }
 
     /// Reads what is new in the history of an environment, and goes on with the runs that it held up.
-    async fn look_at_environment(&self, name: &SourceName, resumed: &mut Resumed) -> Result<(), StepError> {
+    async fn look_at_environment(&self, name: &SourceName, examined: &mut Examined) -> Result<(), StepError> {
         self.read_history(name, true).await?;
-        self.resume_mended(name, resumed).await
+        self.resume_mended(name, examined).await
     }
 
     /// Reads what is new in an environment's history: after a fetch, or as far as it is known here.

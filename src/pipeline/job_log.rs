@@ -16,13 +16,16 @@ impl Pipeline {
     pub(super) async fn write_log(&self, run: RunId, mut said: Receiver<String>) {
         while let Some(line) = said.recv().await {
             let mut attempts = 0;
-            while let Err(error) = self.store.append_log(run, &line).await {
+            let mut written = self.store.append_log(run, &line).await;
+            while let Err(error) = written {
                 attempts += 1;
                 if error.retry() == Retry::Never || (said.is_closed() && attempts > LAST_ATTEMPTS) {
                     tracing::warn!(run.id = %run, %error, "the log of run {run} ends early: {error}");
                     return;
                 }
                 tokio::time::sleep(pause_before(attempts, chance())).await;
+                // Perhaps only the answer was lost.
+                written = self.store.append_log_again(run, &line).await;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Runs that wait for their environment to be mended: whenever the environment is looked at, those that it takes now go on.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use super::{Pipeline, StepError, texts};
 use slipway_domain::{Actor, CommitSha, Run, RunId, SourceName};
@@ -8,37 +9,87 @@ use slipway_store::StoreError;
 
 /// Runs that are remembered; beyond that, remembering begins anew.
 const MOST_REMEMBERED: usize = 10_000;
+/// How long a run is not examined again while its environment has not changed: what else it waits for, such as a model that gets
+/// known, is noticed no later.
+const AGAIN: Duration = Duration::from_mins(10);
 
-/// At which commit of an environment each run went on. One that was held up there once more waits for the next commit.
+/// What an environment was when a run was examined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Circumstances {
+    tip: CommitSha,
+    /// Whose the run's model is there.
+    owner: Option<SourceName>,
+}
+
+/// When each run was examined last, and what came of it.
 #[derive(Debug, Default)]
-pub(super) struct Resumed(HashMap<RunId, CommitSha>);
+pub(super) struct Examined(HashMap<RunId, (Circumstances, Instant, Outcome)>);
 
-impl Resumed {
-    /// Whether a run may go on at a commit, which is noted.
-    fn admit(&mut self, run: RunId, tip: &CommitSha) -> bool {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It went on. Held up once more, it waits for other circumstances.
+    Resumed,
+    /// It was not taken.
+    HeldUp,
+}
+
+impl Examined {
+    fn is_due(&self, run: RunId, now: &Circumstances, at: Instant) -> bool {
+        self.0.get(&run).is_none_or(|(then, when, outcome)| {
+            then != now || (*outcome == Outcome::HeldUp && at.saturating_duration_since(*when) >= AGAIN)
+        })
+    }
+
+    fn note(&mut self, run: RunId, circumstances: Circumstances, at: Instant, outcome: Outcome) {
         if self.0.len() >= MOST_REMEMBERED {
             self.0.clear();
         }
-        self.0.insert(run, tip.clone()).as_ref() != Some(tip)
+        self.0.insert(run, (circumstances, at, outcome));
     }
 }
 
 impl Pipeline {
     /// Makes the runs due again that waited for an environment to be mended and could be promoted to it now.
-    pub(super) async fn resume_mended(&self, name: &SourceName, resumed: &mut Resumed) -> Result<(), StepError> {
+    pub(super) async fn resume_mended(&self, name: &SourceName, examined: &mut Examined) -> Result<(), StepError> {
         let Some(environment) = self.environment_named(name) else { return Ok(()) };
-        let mut stalled = self.store.stalled_runs(name).await?;
-        stalled.retain(|run| run.awaits_environment && self.settings.sources.contains_key(&run.source));
-        if stalled.is_empty() {
+        let mut tip = None;
+        let mut last: Option<Run> = None;
+        loop {
+            let page = self.store.stalled_runs(name, last.as_ref()).await?;
+            let Some(end) = page.last().cloned() else { return Ok(()) };
+            last = Some(end);
+            for run in page {
+                if !run.awaits_environment || !self.settings.sources.contains_key(&run.source) {
+                    continue;
+                }
+                if tip.is_none() {
+                    tip = Some(self.remotes.fetch(environment.mirror()).await??);
+                }
+                if let Some(tip) = &tip {
+                    self.resume_if_taken(&run, tip, examined).await?;
+                }
+            }
+        }
+    }
+
+    async fn resume_if_taken(&self, run: &Run, tip: &CommitSha, examined: &mut Examined) -> Result<(), StepError> {
+        let owner = self.owner_of(&run.environment, &run.model).await?;
+        let circumstances = Circumstances { tip: tip.clone(), owner };
+        let now = Instant::now();
+        if !examined.is_due(run.id, &circumstances, now) {
             return Ok(());
         }
-        let tip = self.remotes.fetch(environment.mirror()).await??;
-        for run in stalled {
-            match self.is_taken(&run, &tip).await {
-                Ok(()) if resumed.admit(run.id, &tip) => self.resume(&run).await?,
-                Err(StepError::Store(error)) => return Err(error.into()),
-                // It waits on, for the same reason or for another one.
-                Ok(()) | Err(_) => {}
+        match self.is_taken(run, tip).await {
+            Ok(()) => {
+                examined.note(run.id, circumstances, now, Outcome::Resumed);
+                self.resume(run).await?;
+            }
+            Err(StepError::Store(error)) => return Err(error.into()),
+            // Nothing is known of it: it is examined next time.
+            Err(StepError::Again { .. } | StepError::Interrupted { .. } | StepError::TimedOut { .. }) => {}
+            // It waits on, for the same reason or for another one.
+            Err(StepError::Environment { .. } | StepError::Refused { .. } | StepError::Failed { .. }) => {
+                examined.note(run.id, circumstances, now, Outcome::HeldUp);
             }
         }
         Ok(())
@@ -70,11 +121,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_run_is_examined_again_once_its_environment_has_changed_or_after_a_while() {
+        let at_commit = |digit: &str| Circumstances { tip: digit.repeat(40).parse().expect("a commit"), owner: None };
+        let (mut examined, run, begin) = (Examined::default(), RunId::new(), Instant::now());
+        assert!(examined.is_due(run, &at_commit("1"), begin));
+        examined.note(run, at_commit("1"), begin, Outcome::HeldUp);
+        assert!(!examined.is_due(run, &at_commit("1"), begin + AGAIN / 2));
+        assert!(examined.is_due(run, &at_commit("1"), begin + AGAIN), "something else may have been mended");
+        assert!(examined.is_due(run, &at_commit("2"), begin) && examined.is_due(RunId::new(), &at_commit("1"), begin));
+        let owned =
+            Circumstances { owner: Some(SourceName::try_from("team-a".to_owned()).expect("a name")), ..at_commit("1") };
+        assert!(examined.is_due(run, &owned, begin));
+    }
+
+    #[test]
     fn a_run_goes_on_once_a_commit() {
-        let commit = |digit: &str| digit.repeat(40).parse::<CommitSha>().expect("a commit");
-        let (mut resumed, run) = (Resumed::default(), RunId::new());
-        assert!(resumed.admit(run, &commit("1")));
-        assert!(!resumed.admit(run, &commit("1")), "it was held up there again");
-        assert!(resumed.admit(run, &commit("2")) && resumed.admit(RunId::new(), &commit("2")));
+        let commit = Circumstances { tip: "1".repeat(40).parse().expect("a commit"), owner: None };
+        let (mut examined, run, begin) = (Examined::default(), RunId::new(), Instant::now());
+        examined.note(run, commit.clone(), begin, Outcome::Resumed);
+        assert!(!examined.is_due(run, &commit, begin + AGAIN), "it was held up there again");
     }
 }

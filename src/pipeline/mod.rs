@@ -12,13 +12,13 @@ mod command_effects;
 mod commands;
 mod comment;
 mod contributors;
-mod crash_point;
 mod deployment;
 mod due;
 mod environment;
 mod evaluate;
 mod examine;
 mod explain;
+mod failpoint;
 mod files;
 mod first_runs;
 mod follow_up;
@@ -39,7 +39,6 @@ mod note;
 mod onward;
 mod outage;
 mod owners;
-mod page;
 mod plan;
 mod policies;
 mod policy_file;
@@ -90,13 +89,14 @@ use slipway_store::{ReportHead, Store, StoreError, StoredDelivery};
 
 pub use branch_writer::BranchWriter;
 pub use checkout::Checkout;
-pub use crash_point::CrashPoint;
+pub use comment::cost_in_words;
 pub use environment::Environment;
 pub use examine::{Findings, Readable, Repository, misnamed_model};
 pub use explain::{Explanation, KeyPart};
+#[cfg(debug_assertions)]
+pub use failpoint::{Failpoint, set as set_failpoint};
 pub use marks::{LARGEST_MANIFEST, NO_LFS, is_called_manifest, is_pointer, largest_manifest, may_be_marked, not_utf8};
 pub use onward::FirstPromotion;
-pub use page::page_of;
 use remotes::Remotes;
 pub use request::{Merge, Requests};
 pub use skip::skipped;
@@ -128,8 +128,6 @@ pub struct Settings {
     pub most_of_a_source: u32,
     /// How long a claim holds without being extended. A worker that died is replaced after this.
     pub lease: Duration,
-    /// Where to end the process abruptly, for tests of crashes.
-    pub crash_at: Option<CrashPoint>,
 }
 
 /// A repository that is served.
@@ -370,10 +368,13 @@ impl Pipeline {
         Ok(folder)
     }
 
-    /// Removes what a run left in the work folder. Failing to is no reason to fail a run.
+    /// Removes what a run left in the work folder. Failing to is no reason to fail a run. It is moved aside first: whoever carries
+    /// the run next meets all of the folder or nothing.
     async fn clear_work(&self, run: RunId) {
         let folder = self.settings.work.join(run.to_string());
-        if let Ok(Err(error)) = blocking(move || std::fs::remove_dir_all(folder)).await
+        let aside = self.settings.work.join(format!("removed-{}", uuid::Uuid::now_v7()));
+        let remove = move || std::fs::rename(folder, &aside).and_then(|()| std::fs::remove_dir_all(aside));
+        if let Ok(Err(error)) = blocking(remove).await
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(run.id = %run, %error, "the work folder of run {run} cannot be removed");

@@ -24,20 +24,22 @@ pub struct FirstPromotion {
 }
 
 impl Pipeline {
-    /// The newest run of a source's model that passed its policy; where the environment comes after others, the newest with the
-    /// artifact that they name, if there is one. A run that found its artifact named already was not judged: an older one was.
+    /// The newest run of a source's model that passed its policy; where the environment comes after others that name an artifact,
+    /// the newest with that artifact, or else what they name. A run that found its artifact named already was not judged: an older
+    /// one was.
     pub(super) async fn newest_passed(
         &self,
         environment: &SourceName,
         model: &str,
         source: &SourceName,
-    ) -> Result<Option<Run>, StoreError> {
-        if let Some(before) = self.named_before(environment, model).await?
-            && let Some(run) = self.passed_with(model, source, before.named.artifact()).await?
-        {
-            return Ok(Some(run));
-        }
-        self.passed_with(model, source, None).await
+    ) -> Result<Result<Option<Run>, Placement>, StoreError> {
+        let Some(before) = self.named_before(environment, model).await? else {
+            return Ok(Ok(self.passed_with(model, source, None).await?));
+        };
+        Ok(match self.passed_with(model, source, before.named.artifact()).await? {
+            Some(run) => Ok(Some(run)),
+            None => Err(before),
+        })
     }
 
     async fn passed_with(

@@ -130,7 +130,8 @@ impl Pipeline {
         let Ok(close) = blocking(move || marks.close_names(&(&mirror, &tip), &model)).await? else { return Ok(()) };
         for (name, diagnostic) in close {
             let is_known = self.owner_of(&run.environment, &name).await?.is_some()
-                || !self.store.sources_of_model(None, &name).await?.is_empty();
+                || !self.store.sources_of_model(None, &name).await?.is_empty()
+                || self.store.is_on_a_branch(&name).await?;
             if !is_known {
                 return Err(held_up(refusal_of(&diagnostic)));
             }

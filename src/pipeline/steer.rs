@@ -360,7 +360,13 @@ impl Pipeline {
             sources.pop()
         };
         let newest = match source {
-            Some(source) => self.newest_passed(environment, model, &source).await?,
+            Some(source) => self.newest_passed(environment, model, &source).await?.map_err(|before| {
+                let named = before.named.artifact().map_or("nothing", Digest::as_str);
+                SteerError::Conflict(format!(
+                    "`{}` names {named} of `{model}`, and no run of that artifact is known that passed its policy: name the run",
+                    before.environment
+                ))
+            })?,
             None => None,
         };
         newest.ok_or_else(|| SteerError::Missing(format!("no run of `{model}` has passed its policy yet")))

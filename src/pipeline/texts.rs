@@ -5,7 +5,7 @@ use slipway_contract::{Digest, Fault};
 use super::explain;
 use slipway_domain::{
     Approval, CheckResult, CommitSha, CommitValues, CommitWords, Diagnostic, ExceptionNote, Holdback, Named, Origin,
-    PlacedBy, Placement, Promotion, Rejection, Run, RunId, Verdict,
+    PlacedBy, Placement, Promotion, Rejection, Run, RunId, Template, Verdict,
 };
 use slipway_git::Identity;
 use slipway_manifest::Values;
@@ -279,12 +279,15 @@ pub(super) fn promotion_message(run: &Run, promotion: &Promotion, saying: &Sayin
         source: run.source.as_str(),
         revision: head.as_str(),
     };
-    let opening = match (&run.origin, &words.subject) {
-        (Some(Origin::Rollback { to, reason }), _) => {
-            format!("Roll {model} in {environment} back\n\nTo run {to}: {}\n\nAs it was judged then:", one_line(reason))
+    let subject = |template: &Option<Template>, usual: String| {
+        template.as_ref().map_or(usual, |template| template.fill(&of_team))
+    };
+    let opening = match &run.origin {
+        Some(Origin::Rollback { to, reason }) => {
+            let subject = subject(&words.rollback_subject, format!("Roll {model} in {environment} back"));
+            format!("{subject}\n\nTo run {to}: {}\n\nAs it was judged then:", one_line(reason))
         }
-        (Some(Origin::Promotion { .. }) | None, Some(subject)) => subject.fill(&of_team),
-        (Some(Origin::Promotion { .. }) | None, None) => format!("Promote {model} to {environment}"),
+        Some(Origin::Promotion { .. }) | None => subject(&words.subject, format!("Promote {model} to {environment}")),
     };
     let paragraph = words.body.as_ref().map_or_else(String::new, |body| format!("{}\n\n", body.fill(&of_team)));
     let Identity { name, email } = author;

@@ -8,9 +8,8 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::crash_point::CrashPoint;
 use super::step::Step;
-use super::{Pipeline, StepError, texts};
+use super::{Pipeline, StepError, failpoint, texts};
 use slipway_domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before, spoken};
 use slipway_store::{Claim, Lease, StoreError};
 
@@ -130,14 +129,18 @@ impl Pipeline {
         station: Station,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        // The lease is kept until all is recorded, whatever has to be waited for in between.
+        // What was trained and evaluated is kept elsewhere by then, and every step starts from an empty folder: a run that waits
+        // for a person occupies no disk. It is cleared before the run is released, as this server may carry it next.
+        let carry = async {
+            let carried = Box::pin(self.carry_held(run, lease, station, stop)).await;
+            self.clear_work(lease.run()).await;
+            carried
+        };
+        // The lease is kept until all is recorded and cleared, whatever has to be waited for in between.
         let carried = tokio::select! {
-            carried = Box::pin(self.carry_held(run, lease, station, stop)) => carried,
+            carried = carry => carried,
             lost = self.keep_lease(lease) => Err(lost),
         };
-        // Before the run is released, because whoever carries it next may be this server. What was trained and evaluated is
-        // kept elsewhere by now, and every step starts from an empty folder: a run that waits for a person occupies no disk.
-        self.clear_work(lease.run()).await;
         let released = match carried {
             Ok(carried) => self.store.release_run(lease, carried.due_at).await.map(|()| carried.goes_on),
             Err(error) => Err(error),
@@ -152,6 +155,7 @@ impl Pipeline {
             }
             Err(StoreError::LeaseLost { run }) => {
                 tracing::info!(run.id = %run, "run {run} was called off or taken over");
+                self.clear_work(run).await;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -288,9 +292,9 @@ impl Pipeline {
         let since = self.store.in_state_since(run.id).await;
         let promoted = matches!(event, RunEvent::Promoted | RunEvent::Found);
         let concerned = if promoted { self.concerned_by(&run).await } else { Vec::new() };
-        self.crash_if(run.state, false);
+        failpoint::reach(run.state, false);
         self.store.record_moved(lease, &run, &transition, &concerned).await?;
-        self.crash_if(run.state, true);
+        failpoint::reach(run.state, true);
         if !concerned.is_empty() {
             self.promoted.notify_waiters();
         }
@@ -348,12 +352,5 @@ impl Pipeline {
         self.store.record_run(lease, &run, said.as_ref()).await?;
         self.tell_change(&run.source);
         Ok(Carried::until(Timestamp::now() + pause.unwrap_or_default()))
-    }
-
-    fn crash_if(&self, state: RunState, recorded: bool) {
-        if self.settings.crash_at == Some(CrashPoint { state, recorded }) {
-            let ourselves = rustix::process::getpid();
-            let _ = rustix::process::kill_process(ourselves, rustix::process::Signal::KILL);
-        }
     }
 }

@@ -11,7 +11,7 @@ mod health;
 mod known;
 mod measure;
 mod outcome;
-mod page;
+mod pages;
 mod panics;
 mod peer;
 mod problem;
@@ -178,8 +178,8 @@ fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .nest("/api/v1", api::router(shared.clone()))
         .route("/webhooks/{source}", post(webhook::receive))
-        .route("/runs/{id}", get(page::show))
-        .route("/runs/{id}/verdict.svg", get(page::picture))
+        .route("/runs/{id}", get(pages::show))
+        .route("/runs/{id}/verdict.svg", get(pages::picture))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))

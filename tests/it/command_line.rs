@@ -31,8 +31,11 @@ fn a_model_is_checked_trained_and_judged_by_hand() {
     let folder = small_model();
     let checked = run(folder.path(), &["check"]);
     assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
-    let trained = run(folder.path(), &["train", "--out", "out", "--threads", "1"]);
+    let trained = run(folder.path(), &["train", "--out", "out", "--threads", "1", "-o", "json"]);
     assert_eq!(trained.status.code(), Some(0), "{}", said(&trained));
+    let result: serde_json::Value = serde_json::from_slice(&trained.stdout).expect("one JSON document");
+    assert_eq!((&result["rows"], &result["folder"]), (&500.into(), &"out".into()), "{result:#}");
+    assert!(result["metrics"]["accuracy"].is_f64() && text(&result, "artifact").starts_with("sha256:"), "{result:#}");
     assert!(said(&trained).contains("epoch 4 of 4: loss"), "{}", said(&trained));
     for file in
         ["model.safetensors", "training.json", "card.json", "evaluation/report.json", "evaluation/predictions.parquet"]
@@ -111,7 +114,7 @@ fn the_examples_are_sound() {
         for file in ["train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"] {
             std::fs::write(copy.join(format!("data/{file}-ubyte.gz")), "fetched by make data").expect("written");
         }
-        let checked = run(&copy, &["check", "--no-data"]);
+        let checked = run(&copy, &["check", "--no-data", "--offline"]);
         assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
     }
 }
@@ -152,9 +155,40 @@ async fn runs_are_read_and_steered_through_the_api() {
         assert_eq!(ask(&["runs", "show", "../secrets"]).status.code(), Some(2));
         let nobody = run(&here, &["runs", "list", "--server", "http://127.0.0.1:1"]);
         assert_eq!(nobody.status.code(), Some(4), "{}", said(&nobody));
+        asks_the_server_of_its_settings(&address, &token);
     });
     asked.await.expect("asked");
     bench.finish().await;
+}
+
+/// A command finds the server by the settings that are named, or by those in its folder unless they lead to another machine.
+fn asks_the_server_of_its_settings(address: &str, token: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = |listen: &str| {
+        let text = format!("listen: {listen}\n");
+        std::fs::write(folder.path().join("slipway-server.yaml"), text).expect("written");
+    };
+    let ask = |folder: &Path, arguments: &[&str]| {
+        let arguments = [&["runs", "list", "--token-file", token], arguments].concat();
+        Command::new(slipway())
+            .args(arguments)
+            .current_dir(folder)
+            .env_remove("SLIPWAY_SERVER")
+            .output()
+            .expect("it ran")
+    };
+    settings(address.trim_start_matches("http://"));
+    let here = ask(folder.path(), &[]);
+    assert_eq!(here.status.code(), Some(0), "{}", said(&here));
+    let named = folder.path().join("slipway-server.yaml").display().to_string();
+    let elsewhere = ask(&std::env::temp_dir(), &["--config", &named]);
+    assert_eq!(elsewhere.status.code(), Some(0), "{}", said(&elsewhere));
+    let missing = ask(folder.path(), &["--config", "nothing.yaml"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", said(&missing));
+    // An address for documentation (RFC 5737): were it asked, the command would wait for it.
+    settings("192.0.2.1:8420");
+    let shown = said(&ask(folder.path(), &[]));
+    assert!(!shown.contains("192.0.2.1"), "{shown}");
 }
 
 #[test]
@@ -192,6 +226,12 @@ fn doctor_says_what_is_there_and_what_is_missing() {
         "{}",
         said(&missing)
     );
+    let document = run(&root(), &["doctor", "-o", "json", "--trainer", "/nonexistent/trainer"]);
+    assert_eq!(document.status.code(), Some(1));
+    let document: serde_json::Value = serde_json::from_slice(&document.stdout).expect("JSON");
+    let trainer = document["programs"].as_array().expect("programs").last().expect("the trainer");
+    assert_eq!((&document["complete"], &trainer["found"]), (&false.into(), &false.into()), "{document:#}");
+    assert_eq!(trainer["help"], "make build");
 }
 
 #[test]

@@ -34,6 +34,12 @@ fn the_edited_file_is_printed_and_the_file_left_alone() {
     assert_eq!(content(folder.path()), DEPLOYMENT);
     let by_marker = edit(folder.path(), &["app.yaml", "--marker", "fashion:uri", "--value", "app:v2"]);
     assert_eq!(by_marker.stdout, output.stdout);
+    let changes = edit(folder.path(), &["app.yaml", "--marker", "fashion:uri", "--value", "app:v2", "-o", "json"]);
+    let changes: serde_json::Value = serde_json::from_slice(&changes.stdout).expect("JSON");
+    let expected =
+        serde_json::json!({"line": 6, "column": 12, "place": "fashion:uri", "old": "app:v1", "new": "app:v2"});
+    assert_eq!(changes, serde_json::json!({"file": "app.yaml", "written": false, "changes": [expected]}));
+    assert_eq!(content(folder.path()), DEPLOYMENT);
 }
 
 #[test]

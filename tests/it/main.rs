@@ -6,6 +6,7 @@ mod bad_input;
 mod change;
 mod check;
 mod check_data;
+mod check_settings;
 mod command_line;
 mod crashes;
 mod documentation;

@@ -60,6 +60,8 @@ async fn what_is_watched_is_shown_again_as_it_changes_and_no_longer_than_somebod
     environment.until(&artifact).await;
     runs.until("\"to\":\"done\"").await;
     lists.until("staging").await;
+    let mut explained = Watcher::start(&bench, &["runs", "explain", text(&done, "id")]);
+    explained.until("sentence").await;
     let Watcher { lines, mut child } = runs;
     drop(lines);
     bench.promote_a_first_model_again().await;

@@ -44,7 +44,7 @@ pub struct CommitValues<'a> {
     pub revision: &'a str,
 }
 
-/// A text with places for values, as in `deploy({environment}): {model} {version}`.
+/// A text with places for values, as in `deploy({environment}): {model} {version}`. `{{` and `}}` stand for braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
@@ -90,9 +90,18 @@ impl Template {
         }
         let mut parts = Vec::new();
         let mut rest = text;
-        while let Some((before, inner)) = rest.split_once('{') {
-            let (name, after) =
-                inner.split_once('}').ok_or_else(|| NotATemplate("a `{` has no `}` behind it".to_owned()))?;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, brace) = rest.split_at(at);
+            if let Some(after) = brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}")) {
+                parts.push(Part::Text(format!("{before}{}", &brace[..1])));
+                rest = after;
+                continue;
+            }
+            let Some(inner) = brace.strip_prefix('{') else {
+                return Err(NotATemplate("a `}` has no `{` before it; a brace itself is written `}}`".to_owned()));
+            };
+            let unclosed = || NotATemplate("a `{` has no `}` behind it; a brace itself is written `{{`".to_owned());
+            let (name, after) = inner.split_once('}').ok_or_else(unclosed)?;
             let value = Value::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value);
             let value = value.ok_or_else(|| {
                 let known = Value::ALL.map(|(known, _)| format!("`{{{known}}}`")).join(", ");
@@ -129,8 +138,10 @@ impl Template {
 /// What the commits of promotions to an environment say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommitWords {
-    /// The first line, instead of `Promote MODEL to ENVIRONMENT`. A rollback says that it is one.
+    /// The first line, instead of `Promote MODEL to ENVIRONMENT`.
     pub subject: Option<Template>,
+    /// The first line of a rollback, instead of `Roll MODEL in ENVIRONMENT back`.
+    pub rollback_subject: Option<Template>,
     /// A paragraph behind what the checks say.
     pub body: Option<Template>,
     /// Whether a line `Signed-off-by` names the author (Developer Certificate of Origin).
@@ -157,6 +168,7 @@ mod tests {
             Template::subject("deploy({environment}): {model} {version} [{source}@{revision}]").expect("one");
         assert_eq!(template.fill(&VALUES), "deploy(staging): churn 20261124-3f9a1c2b7d10 [team-a@abc]");
         assert_eq!(Template::subject("as it is").expect("one").fill(&VALUES), "as it is");
+        assert_eq!(Template::subject("{{{model}}} {{}}").expect("one").fill(&VALUES), "{churn} {}");
     }
 
     #[test]
@@ -166,6 +178,7 @@ mod tests {
             (Template::subject("a\nb"), "one line"),
             (Template::subject("{modell}"), "`{modell}` is none of `{model}`, `{environment}`"),
             (Template::subject("{model"), "has no `}` behind it"),
+            (Template::subject("model}"), "has no `{` before it"),
             (Template::subject(&"x".repeat(201)), "201 characters, expected at most 200"),
             (Template::body("x\n Slipway-Run: 1"), "looks like a line that only Slipway writes"),
             (Template::body("\u{7}"), "control characters"),

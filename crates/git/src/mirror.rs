@@ -89,6 +89,11 @@ impl Mirror {
             .map_err(|fault| self.beyond_repair(fault))
     }
 
+    /// The branch's tip as the server names it. Nothing is fetched; the empty folder only serves to ask.
+    pub(super) fn ask_for_tip(&self, empty: &Path) -> Result<Oid, GitError> {
+        fetch::probe(empty, &self.remote, &self.connection).map_err(|fault| self.beyond_repair(fault))
+    }
+
     /// As [`Self::fetch`], where the server has just named the tip: with one request less. If that cannot be had in this
     /// way, for example because the branch has moved on, everything is asked anew.
     pub(super) fn catch_up(&self, tip: Oid) -> Result<CommitSha, GitError> {
@@ -163,6 +168,15 @@ impl Mirror {
         match fault {
             Fault::Final(error) => error,
             Fault::Damaged(damage) => self.unusable(&damage),
+        }
+    }
+
+    /// The error where a folder for a while cannot be made.
+    pub(super) fn no_folder(&self, error: &std::io::Error) -> GitError {
+        GitError::Mirror {
+            repository: self.remote.url().to_owned(),
+            folder: std::env::temp_dir().display().to_string(),
+            problem: error.to_string(),
         }
     }
 

@@ -46,8 +46,19 @@ impl Mirror {
     /// through so far that no repository of people is longer.
     pub fn commits_beginning(&self, tip: &CommitSha, digits: &str, most: usize) -> Result<Vec<CommitSha>, GitError> {
         self.reading(|repository| {
+            let tip = self.commit(repository, tip)?.id();
+            // Most names begin those of one object alone, or of none: no history needs to be walked for that.
+            match repository.find_commit_by_prefix(digits) {
+                Ok(only) => {
+                    let is_within = only.id() == tip || repository.graph_descendant_of(tip, only.id())?;
+                    return Ok(if is_within { vec![name_of(only.id())] } else { Vec::new() });
+                }
+                Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
+                Err(error) if error.code() == git2::ErrorCode::Ambiguous => {}
+                Err(error) => return Err(error.into()),
+            }
             let mut walk = repository.revwalk()?;
-            walk.push(self.commit(repository, tip)?.id())?;
+            walk.push(tip)?;
             let mut found = Vec::new();
             for id in walk.take(MOST_WALKED) {
                 let name = name_of(id?);

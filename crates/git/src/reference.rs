@@ -35,6 +35,16 @@ impl Mirror {
         Ok(self.named(reference)?.map(name_of))
     }
 
+    /// Asks the server whether the branch is there, and what it points to. Nothing is fetched, and nothing kept.
+    ///
+    /// # Errors
+    ///
+    /// The server cannot be reached or refuses the credentials, or lacks the repository or the branch.
+    pub fn probe(&self) -> Result<CommitSha, GitError> {
+        let folder = tempfile::tempdir().map_err(|error| self.no_folder(&error))?;
+        self.ask_for_tip(folder.path()).map(name_of)
+    }
+
     /// The error for a reference that the server does not have.
     pub fn lacks(&self, reference: &str) -> GitError {
         let (repository, branch) = (self.remote().url().to_owned(), reference.to_owned());

@@ -1,15 +1,21 @@
 //! Models that stand on served branches, as the last look at each branch found them. Those without a run are offered their first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::database::{millis, time_of};
 use super::written::text;
 use super::{ModelCursor, Store, StoreError};
 use slipway_domain::SourceName;
+
+/// That a model of a branch has a run there. A change's runs judge what is not part of the branch yet.
+const HAS_RUN: &str = "EXISTS (SELECT 1 FROM runs WHERE runs.source = branch_models.source
+                                 AND runs.model = branch_models.model AND runs.change_id IS NULL)";
+/// Models that are read at a time.
+const MOST_PAGE: i64 = 500;
 
 /// A model that stands on a served branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +38,18 @@ impl Store {
         models: &BTreeMap<String, String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin().await?;
         let select = sqlx::query("SELECT model, file FROM branch_models WHERE source = $1");
-        let rows = select.bind(source.as_str().to_owned()).fetch_all(&mut *transaction).await?;
+        let rows = select.bind(source.as_str().to_owned()).fetch_all(&self.database.pool).await?;
         let mut known = BTreeMap::new();
         for row in &rows {
             known.insert(row.try_get::<String, _>("model")?, row.try_get::<String, _>("file")?);
         }
+        // Hardly ever has anything changed, and a transaction would wait for the writer. Two servers that note at once write the
+        // same.
+        if known == *models {
+            return Ok(());
+        }
+        let mut transaction = self.database.begin().await?;
         for model in known.keys().filter(|model| !models.contains_key(*model)) {
             let delete = sqlx::query("DELETE FROM branch_models WHERE source = $1 AND model = $2");
             delete.bind(source.as_str().to_owned()).bind(text(&**model)).execute(&mut *transaction).await?;
@@ -58,6 +69,28 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a model of this name stands on the branch of any source.
+    pub async fn is_on_a_branch(&self, model: &str) -> Result<bool, StoreError> {
+        let select = sqlx::query("SELECT 1 AS found FROM branch_models WHERE model = $1 LIMIT 1");
+        Ok(select.bind(text(model)).fetch_optional(&self.database.pool).await?.is_some())
+    }
+
+    /// Notes which models of a source have had a run by now, so that it is known when retention has removed that run.
+    pub async fn note_first_runs(&self, source: &SourceName) -> Result<(), StoreError> {
+        // Hardly ever has one begun since, and an update would wait for the writer.
+        let select =
+            format!("SELECT 1 AS found FROM branch_models WHERE source = $1 AND had_run = 0 AND {HAS_RUN} LIMIT 1");
+        let select = sqlx::query(AssertSqlSafe(select)).bind(source.as_str().to_owned());
+        if select.fetch_optional(&self.database.pool).await?.is_none() {
+            return Ok(());
+        }
+        let update = format!("UPDATE branch_models SET had_run = 1 WHERE source = $1 AND had_run = 0 AND {HAS_RUN}");
+        let mut transaction = self.database.begin().await?;
+        sqlx::query(AssertSqlSafe(update)).bind(source.as_str().to_owned()).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Models of these sources that stand on their branches and have had no run there, by source and name, behind a place in
     /// the list.
     pub async fn models_without_runs(
@@ -67,32 +100,37 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<BranchModel>, StoreError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut sources: Vec<&SourceName> = sources.iter().collect();
-        sources.sort();
-        sources.dedup();
-        // A change's runs judge what is not part of the branch yet.
-        let select = "SELECT source, model, file, at FROM branch_models
-                      WHERE source = $1 AND model > $2
-                        AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.source = branch_models.source
-                                          AND runs.model = branch_models.model AND runs.change_id IS NULL)
-                      ORDER BY model LIMIT $3";
+        let sources: BTreeSet<&SourceName> = sources.iter().collect();
+        let select = format!(
+            "SELECT source, model, file, at FROM branch_models
+             WHERE had_run = 0 AND source >= $1 AND (source, model) > ($1, $2) AND NOT {HAS_RUN}
+             ORDER BY source, model LIMIT $3"
+        );
+        let mut place =
+            after.map_or_else(Default::default, |after| (after.source.as_str().to_owned(), after.model.clone()));
         let mut found = Vec::new();
-        for source in sources {
-            if found.len() >= limit || after.is_some_and(|after| *source < after.source) {
-                continue;
-            }
-            let behind = after.filter(|after| after.source == *source).map_or("", |after| &after.model);
-            let rows = sqlx::query(select)
-                .bind(source.as_str().to_owned())
-                .bind(text(behind))
-                .bind(super::database::stored((limit - found.len()) as u64))
+        // There are few of them, so that what other sources have is passed over here.
+        loop {
+            let rows = sqlx::query(AssertSqlSafe(select.clone()))
+                .bind(place.0.clone())
+                .bind(text(&*place.1))
+                .bind(MOST_PAGE)
                 .fetch_all(&self.database.pool)
                 .await?;
             for row in &rows {
-                found.push(read(row)?);
+                let model = read(row)?;
+                place = (model.source.as_str().to_owned(), model.model.clone());
+                if sources.contains(&model.source) {
+                    found.push(model);
+                }
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+            }
+            if i64::try_from(rows.len()).is_ok_and(|rows| rows < MOST_PAGE) {
+                return Ok(found);
             }
         }
-        Ok(found)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The two databases behind one pool, and the few things in which they differ.
 
-use std::fmt::Write as _;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Row as _, Transaction};
 
@@ -207,23 +207,16 @@ impl Database {
     }
 }
 
+/// Every byte of a path but slashes and the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// The file as an address: what has a meaning in addresses is written as `%XX`.
 fn sqlite_url(file: &Path) -> Result<String, StoreError> {
     let path = file.to_str().ok_or_else(|| {
         let reason = format!("the path `{}` is not UTF-8", file.display());
         StoreError::Incompatible { reason, help: "give the server another `state` folder" }
     })?;
-    let mut url = String::from("sqlite://");
-    for byte in path.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
-            _ => {
-                let _ = write!(url, "%{byte:02X}"); // a text takes everything
-            }
-        }
-    }
-    url.push_str("?mode=rwc");
-    Ok(url)
+    Ok(format!("sqlite://{}?mode=rwc", percent_encoding::utf8_percent_encode(path, RESERVED)))
 }
 
 /// A time as it is stored: milliseconds since 1970-01-01 UTC.

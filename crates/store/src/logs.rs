@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::database::{Database, Turn, count_of, millis, stored, time_of};
 use super::reports;
@@ -143,10 +143,23 @@ impl Store {
 
     /// Adds a line to a run's log.
     pub async fn append_log(&self, run: RunId, line: &str) -> Result<(), StoreError> {
-        let insert = "INSERT INTO log_lines (run, number, at, line)
-                      SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3 FROM log_lines WHERE run = $1
-                      HAVING COALESCE(MAX(number), 0) < $4";
-        sqlx::query(insert)
+        self.append(run, line, "").await
+    }
+
+    /// Adds a line to a run's log after an attempt that failed, unless that attempt did it: the log ends with the line then.
+    pub async fn append_log_again(&self, run: RunId, line: &str) -> Result<(), StoreError> {
+        let unless = "AND NOT EXISTS (SELECT 1 FROM log_lines AS last WHERE last.run = $1 AND last.line = $3
+                        AND last.number = (SELECT MAX(number) FROM log_lines WHERE run = $1))";
+        self.append(run, line, unless).await
+    }
+
+    async fn append(&self, run: RunId, line: &str, condition: &str) -> Result<(), StoreError> {
+        let insert = format!(
+            "INSERT INTO log_lines (run, number, at, line)
+             SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3 FROM log_lines WHERE run = $1
+             HAVING COALESCE(MAX(number), 0) < $4 {condition}"
+        );
+        sqlx::query(AssertSqlSafe(insert))
             .bind(run.to_string())
             .bind(millis(Timestamp::now()))
             .bind(text(line))

@@ -166,11 +166,16 @@ impl Store {
         self.readable_of(quarantine::RUN, &rows, read_document).await
     }
 
-    /// Runs to an environment that wait for a person, those of changes included, oldest first.
-    pub async fn stalled_runs(&self, environment: &SourceName) -> Result<Vec<Run>, StoreError> {
+    /// Runs to an environment that wait for a person, those of changes included, oldest first: at most 500 that come after another
+    /// run in this order.
+    pub async fn stalled_runs(&self, environment: &SourceName, after: Option<&Run>) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT id AS key, source, document FROM runs
-                      WHERE environment = $1 AND active = 1 AND stalled = 1 ORDER BY created_at, id LIMIT $2";
-        let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(MOST_STALLED);
+                      WHERE environment = $1 AND active = 1 AND stalled = 1 AND (created_at, id) > ($2, $3)
+                      ORDER BY created_at, id LIMIT $4";
+        let (created_at, id) =
+            after.map_or((i64::MIN, String::new()), |run| (millis(run.created_at), run.id.to_string()));
+        let rows =
+            sqlx::query(select).bind(environment.as_str().to_owned()).bind(created_at).bind(id).bind(MOST_STALLED);
         let rows = rows.fetch_all(&self.database.pool).await?;
         self.readable_of(quarantine::RUN, &rows, read_document).await
     }

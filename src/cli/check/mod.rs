@@ -29,11 +29,25 @@ pub(super) struct Check {
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
     /// The form of the findings: `sarif` and `github` are for annotations of changes
-    #[arg(long, value_enum, default_value_t = Form::Text)]
+    #[arg(long, short = 'o', value_enum, default_value_t = Form::Text)]
     output: Form,
     /// Leave the rows of data unread: only look whether their files are there
     #[arg(long)]
     no_data: bool,
+    /// Do not ask git servers whether the repositories, branches and folders of server settings are there
+    #[arg(long)]
+    offline: bool,
+}
+
+/// How closely files are looked at.
+#[derive(Debug, Clone, Copy)]
+struct Depth {
+    /// Rows of data are read.
+    data: bool,
+    /// Files that are not committed as they lie here are told.
+    committed: bool,
+    /// Git servers are asked for what server settings name.
+    remotes: bool,
 }
 
 /// All diagnostics, a paragraph each.
@@ -43,7 +57,8 @@ pub(super) fn join(problems: &[Diagnostic]) -> String {
 
 impl Check {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let (told, files) = find(&self.paths, !self.no_data, true)?;
+        let depth = Depth { data: !self.no_data, committed: true, remotes: !self.offline };
+        let (told, files) = find(&self.paths, depth)?;
         let mistakes = told.iter().filter(|one| one.severity == Severity::Error).count();
         match form::write(self.output, &told, files)? {
             Some(text) if matches!(self.output, Form::Text) => output::say_painted(&text),
@@ -64,7 +79,7 @@ pub(super) fn mistakes_in(path: &Path, with_data: bool) -> Result<Vec<Diagnostic
 
 /// The same, and what a server would warn of; not that files are not committed yet, which whoever just wrote them knows.
 pub(super) fn found_in(path: &Path, with_data: bool) -> Result<(Vec<Diagnostic>, Vec<Diagnostic>), Failure> {
-    let (told, _) = find(&[path.to_owned()], with_data, false)?;
+    let (told, _) = find(&[path.to_owned()], Depth { data: with_data, committed: false, remotes: false })?;
     let (mistakes, warnings): (Vec<Told>, Vec<Told>) =
         told.into_iter().partition(|one| one.severity == Severity::Error);
     let diagnostics = |told: Vec<Told>| told.into_iter().map(|one| one.diagnostic).collect();
@@ -82,9 +97,8 @@ pub(super) fn expected_of(path: &Path) -> Vec<Expectation> {
     expected().unwrap_or_default()
 }
 
-/// All that is found in some files, and how many of them there are. `committed` says whether files that are not committed as they
-/// lie here are told.
-fn find(paths: &[PathBuf], with_data: bool, committed: bool) -> Result<(Vec<Told>, usize), Failure> {
+/// All that is found in some files, and how many of them there are.
+fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<Told>, usize), Failure> {
     let collected = collect::collect(paths)?;
     let files: usize = collected.iter().map(|part| part.files.len()).sum();
     if files == 0 {
@@ -95,13 +109,13 @@ fn find(paths: &[PathBuf], with_data: bool, committed: bool) -> Result<(Vec<Told
         )));
     }
     let mut told = Vec::new();
-    let reader = if with_data { DataReader::find()? } else { None };
-    if reader.is_none() && with_data {
+    let reader = if depth.data { DataReader::find()? } else { None };
+    if reader.is_none() && depth.data {
         output::note("rows of data are not read: there is no `slipway-trainer` beside `slipway`");
     }
     let marks = Marks::of(&collected);
     for part in &collected {
-        told.extend(examine(part, reader.as_ref(), &marks, committed)?);
+        told.extend(examine(part, reader.as_ref(), &marks, depth)?);
     }
     // A policy is found by itself and by each model that names it.
     let mut seen = Vec::new();
@@ -114,12 +128,7 @@ fn find(paths: &[PathBuf], with_data: bool, committed: bool) -> Result<(Vec<Told
 }
 
 /// What is found in files of one repository.
-fn examine(
-    part: &Collected,
-    reader: Option<&DataReader>,
-    marks: &Marks,
-    committed: bool,
-) -> Result<Vec<Told>, Failure> {
+fn examine(part: &Collected, reader: Option<&DataReader>, marks: &Marks, depth: Depth) -> Result<Vec<Told>, Failure> {
     let repository = Repository::open(&part.checkout)
         .map_err(|error| exit::invalid(format!("`{}` cannot be searched: {error}", part.checkout.root().display())))?;
     let mut told = Vec::new();
@@ -127,9 +136,9 @@ fn examine(
     for file in &part.files {
         let Findings { mistakes, mut warnings, uncommitted } = match &file.subject {
             Subject::Model => examine_model(&repository, part, &file.path, reader, marks)?,
-            _ => examine_file(&repository, part, file, &known),
+            _ => examine_file(&repository, part, file, &known, depth),
         };
-        warnings.extend(uncommitted.into_iter().filter(|_| committed));
+        warnings.extend(uncommitted.into_iter().filter(|_| depth.committed));
         told.extend(mistakes.into_iter().map(|diagnostic| part.told(Severity::Error, diagnostic)));
         told.extend(warnings.into_iter().map(|diagnostic| part.told(Severity::Warning, diagnostic)));
     }
@@ -172,6 +181,7 @@ fn examine_file(
     part: &Collected,
     File { path, subject }: &File,
     known: &BTreeSet<String>,
+    depth: Depth,
 ) -> Findings {
     let only = |mistakes| Findings { mistakes, ..Findings::default() };
     match subject {
@@ -191,7 +201,8 @@ fn examine_file(
                 let file = if mistake.file == name { path.clone() } else { mistake.file };
                 Diagnostic { file, ..mistake }
             };
-            only(config::check(&whole).into_iter().map(in_repository).collect())
+            let mistakes = if depth.remotes { config::check_with_remotes(&whole) } else { config::check(&whole) };
+            only(mistakes.into_iter().map(in_repository).collect())
         }
     }
 }

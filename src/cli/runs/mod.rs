@@ -8,6 +8,7 @@ mod text;
 use super::client::{Query, Server};
 use super::exit::{self, Exit, Failure};
 use super::output;
+use super::repeat::Watch;
 use super::run_name::RunName;
 use super::watch;
 use slipway_domain::{RunId, RunState};
@@ -35,11 +36,11 @@ enum Action {
     /// What the trainer said
     Log(Watched),
     /// Why a run trained, or why it did not have to
-    Explain(One),
+    Explain(Explained),
     /// Train and judge a model without a push, as it stands on its branch
     Start(Start),
     /// End a run that has not begun to change its environment
-    Cancel(One),
+    Cancel(Watched),
     /// Make a stalled run due again, or all of them
     Retry(Retry),
 }
@@ -70,9 +71,11 @@ struct List {
 }
 
 #[derive(Debug, Args)]
-struct One {
+struct Explained {
     /// The run's identifier, or its first eight digits or more
     run: RunName,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +106,9 @@ struct Retry {
     /// With `--all`: only runs of this model
     #[arg(long, requires = "all")]
     model: Option<String>,
+    /// Go on until the run has ended; exit 1 if it was not promoted
+    #[arg(long, conflicts_with = "all")]
+    watch: bool,
 }
 
 #[derive(Debug, Args)]
@@ -131,20 +137,21 @@ impl Runs {
             Action::Log(Watched { run, watch: true }) => return watch::log(&server, run.whole(&server)?),
             Action::Show(Watched { run, .. }) => server.show(&server.ask("GET", &format!("runs/{run}"))?, show),
             Action::Log(Watched { run, .. }) => server.show(&whole_log(&server, run.whole(&server)?)?, log),
-            Action::Explain(One { run }) => {
-                server.show_wide(&server.ask("GET", &format!("runs/{run}/explain"))?, explain)
+            Action::Explain(Explained { run, watch }) => {
+                let path = format!("runs/{run}/explain");
+                server.show_or_watch(watch, || server.ask("GET", &path), explain)
             }
             Action::Start(Start { source, model, revision, watch }) => {
                 let wish = serde_json::json!({"source": source, "model": model, "revision": revision});
-                let run = server.send("runs", &wish)?;
-                if watch {
-                    return watch::begun(&server, &run);
-                }
-                server.show(&run, show)
+                return watch::after(&server, &server.send("runs", &wish)?, watch, show);
             }
-            Action::Cancel(One { run }) => server.show(&server.ask("POST", &format!("runs/{run}/cancel"))?, show),
-            Action::Retry(Retry { run: Some(run), .. }) => {
-                server.show(&server.ask("POST", &format!("runs/{run}/retry"))?, show)
+            Action::Cancel(Watched { run, watch }) => {
+                let run = server.ask("POST", &format!("runs/{run}/cancel"))?;
+                return watch::after(&server, &run, watch, show);
+            }
+            Action::Retry(Retry { run: Some(run), watch, .. }) => {
+                let run = server.ask("POST", &format!("runs/{run}/retry"))?;
+                return watch::after(&server, &run, watch, show);
             }
             Action::Retry(retry) => return retry.all(&server),
         }?;

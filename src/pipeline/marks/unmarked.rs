@@ -61,8 +61,12 @@ impl Unmarked {
 /// What is told of a mark of a model that nobody knows, where this one is meant.
 pub(super) fn misspelt(file: &str, marker: &Marker, model: &str) -> Diagnostic {
     let message = format!("no model `{}` is known here, and its name is close to `{model}`", marker.model);
-    let help =
-        format!("write `{}` if that is meant, or mark a `digest` of `{}` too", marker.of_model(model), marker.model);
+    let help = format!(
+        "write `{}` if that is meant; `{other}` is known once a served branch has its `slipway.yaml`, or once a digest that is \
+         marked with it has a value",
+        marker.of_model(model),
+        other = marker.model
+    );
     Diagnostic::new(file, message).at(marker.position).help(help)
 }
 

@@ -1,11 +1,11 @@
 //! The order of environments, soak, freezes: what holds a promotion back, and that it goes on by itself.
 
-use super::world::{digits_in, named, run_to, settle, start, waiting_for};
+use super::world::{digits_in, done, named, run_to, settle, start, waiting_for};
 use crate::support::{DEADLINE, text};
 
 #[tokio::test]
 async fn an_artifact_goes_onward_after_its_soak_and_is_compared_with_what_is_there() {
-    let environments = [("staging", ""), ("production", "after: {all: [staging], soak: 3s}")];
+    let environments = [("staging", ""), ("production", "after: {all: [staging], soak: 6s}")];
     let bench = start(&environments, "").await;
     let first = bench.promote_a_first_model().await;
     let onward = run_to(&bench, "production", "the promotion to production", |run| text(run, "state") == "done").await;
@@ -16,10 +16,10 @@ async fn an_artifact_goes_onward_after_its_soak_and_is_compared_with_what_is_the
     let way = ["queued", "training", "evaluating", "gating", "publishing", "promoting", "waiting", "promoting", "done"];
     assert_eq!(ways, way, "{onward:#}");
     let waited = &onward["transitions"][6];
-    assert!(text(waited, "cause").contains("held back: `staging` has not named it for 3s yet, until "), "{waited:#}");
+    assert!(text(waited, "cause").contains("held back: `staging` has not named it for 6s yet, until "), "{waited:#}");
     let (staged, promoted) = (digits_in(&bench, "staging").await, digits_in(&bench, "production").await);
     let time = |model: &serde_json::Value| -> jiff::Timestamp { text(&model["now"], "since").parse().expect("a time") };
-    assert!(time(&promoted).duration_since(time(&staged)) >= jiff::SignedDuration::from_secs(3));
+    assert!(time(&promoted).duration_since(time(&staged)) >= jiff::SignedDuration::from_secs(6));
     assert_eq!(promoted["now"]["run"], onward["id"]);
     assert_eq!(named(&bench, "production").await, text(&first, "artifact"));
 
@@ -168,8 +168,8 @@ async fn a_commit_that_says_it_is_years_old_has_not_soaked() {
 
 #[tokio::test]
 async fn the_commit_of_a_promotion_says_what_the_team_wants_and_is_known_again() {
-    let words =
-        "commit: {subject: \"deploy({environment}): {model} {version}\", body: \"Ticket: OPS-42\", sign_off: true}";
+    let words = "commit: {subject: \"deploy({environment}): {model} {version}\", \
+                 rollback_subject: \"revert({environment}): {model}\", body: \"Ticket: OPS-42\", sign_off: true}";
     let bench = start(&[("staging", words)], "").await;
     let run = bench.promote_a_first_model().await;
     let message = bench.world.environment.message("main").await.expect("a message");
@@ -178,5 +178,12 @@ async fn the_commit_of_a_promotion_says_what_the_team_wants_and_is_known_again()
     let trailers = message.trim_end().rsplit("\n\n").next().expect("a last paragraph");
     assert!(trailers.contains("\nSigned-off-by: ") && trailers.contains("\nSlipway-Promotion: "), "{message}");
     assert_eq!(digits_in(&bench, "staging").await["now"]["run"], run["id"]);
+    let second = bench.end_of(&bench.push_with("epochs: 4", "epochs: 6").await).await;
+    assert_eq!(text(&second, "state"), "done", "{second:#}");
+    let back = done(&bench, &["rollback", "digits", "staging", "--reason", "odd answers"]).await;
+    let is_back = |run: &serde_json::Value| run["id"] == back["id"] && text(run, "state") == "done";
+    run_to(&bench, "staging", "the rollback", is_back).await;
+    let message = bench.world.environment.message("main").await.expect("a message");
+    assert!(message.starts_with("revert(staging): digits\n\nTo run "), "{message}");
     bench.finish().await;
 }

@@ -1,7 +1,8 @@
 //! Where a repository's API is, checked once: nothing that is put into an address later can lead elsewhere.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use super::github::AppLogin;
 
@@ -65,18 +66,12 @@ pub(super) fn is_plain(url: &str) -> bool {
     !url.contains(['@', '?', '#']) && !url.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
+/// Every byte but the unreserved characters of RFC 3986, section 2.3.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// A text as one part of a path or a value of a query.
 pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a text cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    percent_encoding::utf8_percent_encode(text, RESERVED).to_string()
 }
 
 #[cfg(test)]

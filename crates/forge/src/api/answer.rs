@@ -40,7 +40,9 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
         StatusCode::UNAUTHORIZED => {
             refused(RefusalOf::Login, reason, "the login in `api` of the source is wrong or has expired")
         }
-        StatusCode::FORBIDDEN => refused(RefusalOf::Login, reason, "the login in `api` of the source may not do this"),
+        StatusCode::FORBIDDEN => {
+            refused(RefusalOf::Permission, reason, "the login in `api` of the source may not do this")
+        }
         StatusCode::GONE => refused(RefusalOf::Content, reason, "it was deleted at the forge"),
         StatusCode::NOT_FOUND => Err(ApiError::Missing {
             reason,

@@ -7,8 +7,10 @@ use slipway_domain::{Retry, spoken};
 /// What a refusal is about: it says what would have to change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalOf {
-    /// Who asks: the login is wrong, has ended, or may not do this. It is given another one, or more rights.
+    /// Who asks: the login is wrong or has ended (401). It is given another one.
     Login,
+    /// What who asks may do (403). It is given more rights.
+    Permission,
     /// Where it is asked: the settings name another place.
     Settings,
     /// How things stand there now.

@@ -148,13 +148,7 @@ fn fetch(
     let mut connected = server.connect_auth(Direction::Fetch, None, None)?;
     let heads = connected.list()?;
     let reference = remote.reference();
-    let Some(tip) = heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid) else {
-        return Err(Fault::Final(GitError::BranchMissing {
-            repository: remote.url().to_owned(),
-            branch: remote.branch().to_owned(),
-            empty: heads.iter().all(|head| head.oid().is_zero()),
-        }));
-    };
+    let tip = tip_among(heads, remote)?;
     let beside: BTreeMap<String, Oid> = heads
         .iter()
         .filter(|head| beside.contains(head.name()))
@@ -176,6 +170,29 @@ fn fetch(
         is_whole(repository, *commit)?;
     }
     Ok(Fetched { tip, beside })
+}
+
+/// The tip of the branch among what a server lists.
+fn tip_among(heads: &[git2::RemoteHead<'_>], remote: &Remote) -> Result<Oid, GitError> {
+    let reference = remote.reference();
+    let missing = || GitError::BranchMissing {
+        repository: remote.url().to_owned(),
+        branch: remote.branch().to_owned(),
+        empty: heads.iter().all(|head| head.oid().is_zero()),
+    };
+    heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid).ok_or_else(missing)
+}
+
+/// The tip of the branch as the server names it. Nothing is fetched; the empty folder only serves to ask.
+pub(super) fn probe(empty: &Path, remote: &Remote, connection: &Arc<Connection>) -> Result<Oid, Fault> {
+    let repository = Repository::init_bare(empty)?;
+    let channel = Channel::open(connection)?;
+    let ask = || {
+        let mut server = repository.remote_anonymous(&channel.address())?;
+        let connected = server.connect_auth(Direction::Fetch, None, None)?;
+        Ok(tip_among(connected.list()?, remote)?)
+    };
+    ask().map_err(|fault| explained(fault, &channel, remote))
 }
 
 /// What a reference of the server points to, of which nothing is fetched; `None` if the server lacks it.

@@ -35,6 +35,19 @@ on_both_databases! {
         assert_eq!(without_runs(&world).await.len(), 3, "it outlives the server");
     }
 
+    async fn a_model_whose_run_retention_removed_is_not_offered_again(world: World) {
+        world.store.note_branch_models(&name("models"), &models(&["a", "b"]), at(1)).await.expect("noted");
+        world.open("d-1", vec![run("a", '1', 0)]).await;
+        world.store.note_first_runs(&name("models")).await.expect("noted");
+        for remove in ["DELETE FROM transitions", "DELETE FROM runs"] {
+            world.tamper(remove).await;
+        }
+        assert_eq!(without_runs(&world).await, ["models/b"]);
+        world.store.note_branch_models(&name("models"), &models(&["a", "b", "c"]), at(2)).await.expect("noted");
+        assert_eq!(without_runs(&world).await, ["models/b", "models/c"], "what is noted again keeps it");
+        assert!(world.store.is_on_a_branch("a").await.expect("asked") && !world.store.is_on_a_branch("x").await.expect("asked"));
+    }
+
     async fn what_is_noted_again_keeps_its_time_and_what_is_gone_is_gone(world: World) {
         let source = name("models");
         world.store.note_branch_models(&source, &models(&["a", "b"]), at(1)).await.expect("noted");

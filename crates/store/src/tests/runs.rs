@@ -116,6 +116,17 @@ on_both_databases! {
         assert_eq!(lines, [(2, "two"), (3, "three")]);
     }
 
+    async fn a_line_whose_answer_was_lost_is_in_the_log_once(world: World) {
+        let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
+        world.store.append_log(id, "one").await.expect("written");
+        for line in ["one", "two", "two"] {
+            world.store.append_log_again(id, line).await.expect("written");
+        }
+        world.store.append_log(id, "two").await.expect("written");
+        let lines: Vec<String> = world.store.log(id, 0, 10).await.expect("read").into_iter().map(|line| line.line).collect();
+        assert_eq!(lines, ["one", "two", "two"], "a line that is said twice is there twice");
+    }
+
     async fn runs_are_listed_by_what_is_asked_for_page_by_page(world: World) {
         let other = Run { source: name("other"), ..run("a", '3', 9) };
         world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0), run("c", '2', 4), other]).await;
@@ -177,9 +188,10 @@ on_both_databases! {
         let stays = super::transition(stalled.state, stalled.state);
         world.store.record_run(&lease, &stalled, Some(&stays)).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
-        let found = world.store.stalled_runs(&name("staging")).await.expect("asked");
+        let found = world.store.stalled_runs(&name("staging"), None).await.expect("asked");
         assert_eq!(found.iter().map(|run| (run.id, run.awaits_environment)).collect::<Vec<_>>(), [(stalled.id, true)]);
-        assert!(world.store.stalled_runs(&name("production")).await.expect("asked").is_empty());
+        assert!(world.store.stalled_runs(&name("production"), None).await.expect("asked").is_empty());
+        assert!(world.store.stalled_runs(&name("staging"), Some(&stalled)).await.expect("asked").is_empty(), "the next page");
         let goes_on = world.store.retry_run(stalled.id, "mended", &Actor::controller()).await.expect("retried");
         assert!(!goes_on.stalled && !goes_on.awaits_environment);
         assert!(world.store.retry_run(stalled.id, "mended", &Actor::controller()).await.is_err(), "once");

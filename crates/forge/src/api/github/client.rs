@@ -261,8 +261,7 @@ impl Calls for Client {
             answered => return answered,
         };
         // A token can end before its time: it was revoked, or the clocks differ. What was refused for it was not done.
-        let unauthorized = matches!(&refused, ApiError::Refused { reason, .. } if reason.starts_with("401"));
-        if !unauthorized {
+        if !matches!(refused, ApiError::Refused { of: RefusalOf::Login, .. }) {
             return Err(refused);
         }
         self.token.lock().await.take_if(|token| token.text == bearer);

@@ -6,5 +6,8 @@ CREATE TABLE branch_models (
     file   TEXT    NOT NULL,
     -- When it was first seen there.
     at     BIGINT  NOT NULL,
+    -- 1 once it was seen to have had a run: retention removes runs.
+    had_run BIGINT  NOT NULL DEFAULT 0,
     PRIMARY KEY (source, model)
 );
+CREATE INDEX branch_models_without_runs ON branch_models (source, model) WHERE had_run = 0;

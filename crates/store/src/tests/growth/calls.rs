@@ -86,9 +86,10 @@ fn look_ups(store: &Store) -> Vec<Call<'_>> {
             store.models(None, Some(&after), 50).await.expect("models")
         };
         "models_of_sources" => store.models_of_sources(&[name("models")], &name("staging")).await.expect("models");
+        "note_first_runs" => store.note_first_runs(&name("models")).await.expect("noted");
         "models_without_runs" => store.models_without_runs(&[name("models")], None, 50).await.expect("models");
         "passed_runs" => store.passed_runs(FILE, &name("models"), None).await.expect("runs");
-        "stalled_runs" => store.stalled_runs(&name("staging")).await.expect("runs");
+        "stalled_runs" => store.stalled_runs(&name("staging"), None).await.expect("runs");
         "knows_model" => store.knows_model(&name("models"), FILE).await.expect("an answer");
         "newest_at" => store.newest_at(&name("models"), &a_head(8)).await.expect("runs");
         "newest_of_change" => store.newest_of_change(&name("models"), 7).await.expect("runs");

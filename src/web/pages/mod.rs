@@ -1,5 +1,7 @@
 //! The pages of runs. A link that a forge was given opens its one page; who has a token uses the API.
 
+mod run;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,7 +49,7 @@ pub(super) async fn show(
     let transitions = shared.store.transitions(run.id).await?;
     let picture = format!("{}/verdict.svg?key={}", run.id, link.key);
     let run = shared.as_authors_see(run).await?;
-    let page = pipeline::page_of(&run, &transitions, &picture);
+    let page = run::page_of(&run, &transitions, &picture);
     Ok((HEADERS, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::comment::cost_in_words;
+use crate::pipeline::cost_in_words;
 use slipway_domain::{ProposedPolicy, Run, Transition};
 use slipway_gate::policy::render::xml;
 
@@ -14,7 +14,7 @@ table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left
 img{max-width:100%}code{font-size:.9em}";
 
 /// The page as HTML. `picture` is the address of the verdict's picture. Whatever a change could have chosen is escaped.
-pub fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> String {
+pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> String {
     let (model, source) = (xml(&run.model), xml(run.source.as_str()));
     let state = run.state.as_str();
     let mut page = format!(
@@ -62,7 +62,7 @@ pub fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> String {
         );
     }
     if let Some(cost) = &run.cost {
-        add(&mut page, format_args!("<h2>Cost</h2>\n<p>{}</p>\n", xml(&cost_in_words(cost))));
+        add(&mut page, format_args!("<h2>Cost</h2>\n<p>{}</p>\n", xml(&cost_in_words(cost, &cost.device))));
     }
     page += "<h2>History</h2>\n<table>\n<tr><th>when</th><th>state</th><th>why</th><th>who</th></tr>\n";
     for Transition { to, at, cause, actor, .. } in transitions.iter().take(MOST_TRANSITIONS) {

@@ -1,0 +1,130 @@
+//! The repositories that settings name, asked whether they, their branches and their folders are there: what a server would
+//! find out by its first reconciliation.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde::Deserialize;
+use slipway_git::{Deadlines, GitError, Mirror, Remote};
+
+use super::{Problems, Settings};
+
+/// Repositories that are asked at a time.
+const AT_A_TIME: usize = 8;
+/// Whoever checks settings waits for the slowest server: it is given up sooner than by a server.
+const DEADLINES: Deadlines =
+    Deadlines { connect: Duration::from_secs(5), read: Duration::from_secs(30), overall: Duration::from_mins(2) };
+
+/// A branch that settings name.
+struct Named<'a> {
+    /// The key of its source or environment, such as `sources[0]`.
+    key: String,
+    remote: &'a Remote,
+    /// The folder of an environment.
+    folder: Option<&'a str>,
+    /// Whether there may be nothing yet: models are pushed once their server is there.
+    may_be_empty: bool,
+}
+
+/// Adds what cannot be reached, or is not there, to the problems, each at its key.
+pub(super) fn check(settings: &Settings, problems: &mut Problems) {
+    let named = named(settings, &problems.text);
+    let next = Mutex::new(named.iter());
+    let found = Mutex::new(Vec::new());
+    let ask = || {
+        while let Some(one) = next.lock().ok().and_then(|mut next| next.next()) {
+            if let Some((key, problem)) = one.problem(settings)
+                && let Ok(mut found) = found.lock()
+            {
+                found.push((key, problem));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME.min(named.len()) {
+            scope.spawn(ask);
+        }
+    });
+    let mut found = found.into_inner().unwrap_or_default();
+    found.sort();
+    for (key, problem) in found {
+        problems.add(&key, problem);
+    }
+}
+
+/// What the settings name, each with its key in the file.
+fn named<'a>(settings: &'a Settings, text: &str) -> Vec<Named<'a>> {
+    #[derive(Deserialize)]
+    struct Name {
+        name: String,
+    }
+    #[derive(Deserialize)]
+    struct Names {
+        sources: Vec<Name>,
+        environments: Vec<Name>,
+    }
+    let Ok(Names { sources, environments }) = slipway_yaml::read::<Names>("", text) else { return Vec::new() };
+    let key_of = |list: &str, names: &[Name], name: &str| {
+        let index = names.iter().position(|one| one.name == name).unwrap_or_default();
+        format!("{list}[{index}]")
+    };
+    let sources = settings.sources.iter().map(|(name, source)| Named {
+        key: key_of("sources", &sources, name.as_str()),
+        remote: &source.remote,
+        folder: None,
+        may_be_empty: true,
+    });
+    let environments = settings.environments.iter().map(|(name, environment)| Named {
+        key: key_of("environments", &environments, name.as_str()),
+        remote: &environment.remote,
+        folder: environment.folder.as_deref(),
+        may_be_empty: false,
+    });
+    sources.chain(environments).collect()
+}
+
+impl Named<'_> {
+    /// What is wrong with it, and the key at which that is said.
+    fn problem(&self, settings: &Settings) -> Option<(String, String)> {
+        let at = |key: &str, problem: String| Some((format!("{}.{key}", self.key), problem));
+        if let Some(repository) = self.of_our_git_server(settings) {
+            let missing =
+                || format!("there is no repository `{}`, which `git_server` is to serve", repository.display());
+            // Its server does not run while its settings are written: whether it is there is all that can be asked.
+            return if repository.is_dir() { None } else { at("url", missing()) };
+        }
+        match self.ask() {
+            Ok(true) => None,
+            Ok(false) => {
+                let folder = self.folder.unwrap_or_default();
+                at("folder", format!("branch `{}` has no folder `{folder}`", self.remote.branch()))
+            }
+            Err(GitError::BranchMissing { empty: true, .. }) if self.may_be_empty => None,
+            Err(error @ GitError::BranchMissing { .. }) => at("branch", error.to_string()),
+            Err(error) => at("url", error.to_string()),
+        }
+    }
+
+    /// The repository, if the server of these settings serves it itself.
+    fn of_our_git_server(&self, settings: &Settings) -> Option<std::path::PathBuf> {
+        let git = settings.git_server.as_ref()?;
+        let path = self.remote.url().strip_prefix(&format!("http://{}/", git.listen))?;
+        Some(git.folder.join(path))
+    }
+
+    /// Whether the folder is there; an error if not even the branch is.
+    fn ask(&self) -> Result<bool, GitError> {
+        let work = tempfile::tempdir().map_err(|error| GitError::Mirror {
+            repository: self.remote.url().to_owned(),
+            folder: std::env::temp_dir().display().to_string(),
+            problem: error.to_string(),
+        })?;
+        let mirror = Mirror::open(work.path(), self.remote.clone().with_deadlines(DEADLINES))?;
+        let Some(folder) = self.folder.filter(|folder| !Path::new(folder).as_os_str().is_empty()) else {
+            return mirror.probe().map(|_| true);
+        };
+        let tip = mirror.fetch()?;
+        mirror.entry(&tip, folder).map(|entry| entry.is_some())
+    }
+}
