@@ -109,6 +109,14 @@ impl Checkout {
         self.git.as_ref().and_then(|git| git.held(path))
     }
 
+    /// A regular file, to be read piece by piece; `None` where none is.
+    pub(super) fn open(&self, path: &str) -> Result<Option<File>, Error> {
+        match self.entry(path)? {
+            Some(Entry::File | Entry::Ignored) => File::open(self.root.join(path)).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Whether git holds a pointer of Git LFS in the place of a file.
     pub(super) fn commits_pointer(&self, path: &str) -> bool {
         let committed = self.git.as_ref().and_then(|git| git.committed_small(path));
@@ -167,9 +175,9 @@ impl Files for Checkout {
     }
 
     fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
-        let Some(Entry::File | Entry::Ignored) = self.entry(path)? else { return Ok(None) };
+        let Some(file) = self.open(path)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        File::open(self.root.join(path))?.take(most + 1).read_to_end(&mut bytes)?;
+        file.take(most + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > most {
             return Err(Error::other(format!("`{}` has more than {most} bytes", self.shown(path))));
         }

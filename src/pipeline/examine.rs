@@ -5,6 +5,7 @@ use slipway_contract::{Fault, FaultKind, Model};
 
 use super::checkout::Checkout;
 use super::files::{Entry, Files};
+use super::labels;
 use super::policies::folder_path;
 use super::policy_file;
 use super::source::{self, ModelFile, ModelFiles, Read};
@@ -176,6 +177,12 @@ impl<'a> Repository<'a> {
                 (findings, None)
             }
         }
+    }
+
+    /// Classes that the model at a path or its policy name and that no training row has, where no trainer reads the data: faults,
+    /// and what is only warned of.
+    pub fn examine_labels(&self, file: &str, readable: &Readable) -> (Vec<Fault>, Vec<Fault>) {
+        labels::unknown_names(self.checkout, file, readable)
     }
 
     fn read_model(&self, file: &str) -> Result<(String, Read), Vec<Diagnostic>> {

@@ -32,6 +32,7 @@ mod identity;
 mod insist;
 mod intake;
 mod job_log;
+mod labels;
 mod marks;
 mod mended;
 mod missed;

@@ -216,3 +216,25 @@ fn what_a_policy_asks_of_rows_is_told_at_its_line_before_training() {
         assert!(told.contains(help), "expected `{help}`, came: {told}");
     }
 }
+
+#[test]
+fn classes_that_no_training_row_has_are_told_where_no_trainer_is_beside() {
+    let folder = repository();
+    let alone = tempfile::tempdir().expect("a folder");
+    let program = alone.path().join("slipway");
+    std::fs::copy(slipway(), &program).expect("copied");
+    let check = |arguments: &[&str]| {
+        Command::new(&program).arg("check").args(arguments).current_dir(folder.path()).output().expect("it ran")
+    };
+    let sound = check(&[]);
+    assert_eq!(sound.status.code(), Some(0), "{}", said(&sound));
+    assert!(said(&sound).contains("only the labels of training rows are read"), "{}", said(&sound));
+    rewrite(folder.path(), "policy.yaml", "at_least: 0.5", "at_least: 0.5, slice: {where: {label: [yes, nope]}}");
+    let told = said(&check(&[]));
+    assert!(
+        told.contains("policy.yaml:6:48: no training row has the label `nope`; the labels are `no`, `yes`"),
+        "{told}"
+    );
+    let unread = check(&["--no-data"]);
+    assert_eq!(unread.status.code(), Some(0), "{}", said(&unread));
+}

@@ -1,12 +1,14 @@
 //! What policies will ask of the rows of a model: handed to whoever reads the rows, so that a question that no row can answer is
 //! found before anything is trained.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Metric;
+use crate::metrics::PREDICTION;
+use crate::table::{did_you_mean, first_of, shown};
+use crate::{Fault, FaultKind, Metric};
 
 /// One question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,4 +31,80 @@ pub enum Asked {
     EachLabel,
     /// A column of both the training and the recent rows.
     Drift(String),
+}
+
+impl Asked {
+    /// The classes that it names, each once.
+    pub fn classes(&self) -> BTreeSet<&str> {
+        match self {
+            Self::Metric(metric) => metric.classes().collect(),
+            Self::Where(values) => {
+                let of_classes = values.iter().filter(|(column, _)| ["label", PREDICTION].contains(&column.as_str()));
+                of_classes.flat_map(|(_, values)| values.iter().map(String::as_str)).collect()
+            }
+            Self::EachLabel | Self::Drift(_) => BTreeSet::new(),
+        }
+    }
+}
+
+/// Classes that policies name and no training row has: faults, and what is only warned of. `classes` are those of the training
+/// rows. For whoever cannot look at the test rows, of which more can be said.
+pub fn unknown_classes(expects: &[Expectation], classes: &[String]) -> (Vec<Fault>, Vec<Fault>) {
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    for (place, Expectation { asked, refuses }) in expects.iter().enumerate() {
+        for fault in asked.classes().into_iter().filter_map(|class| unknown_class(class, classes)) {
+            let fault = Fault { expectation: u32::try_from(place).ok(), ..fault };
+            if *refuses { faults.push(fault) } else { warnings.push(fault) }
+        }
+    }
+    (faults, warnings)
+}
+
+/// What is said of a class that no training row has; nothing if one has it.
+pub fn unknown_class(class: &str, classes: &[String]) -> Option<Fault> {
+    if classes.iter().any(|known| known == class) {
+        return None;
+    }
+    let known: Vec<&str> = classes.iter().map(String::as_str).collect();
+    let message = format!("no training row has the label `{}`; the labels are {}", shown(class), first_of(classes));
+    Some(Fault { help: did_you_mean(class, &known), ..Fault::new(FaultKind::Specification, message) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn classes_that_no_training_row_has_are_told_wherever_a_policy_names_them() {
+        let wanted = |column: &str, values: &[&str]| {
+            Asked::Where(BTreeMap::from([(
+                column.to_owned(),
+                values.iter().map(|value| (*value).to_owned()).collect(),
+            )]))
+        };
+        let metric: Metric = "selection_rate_ratio(class=\"Dog\", by=\"sex\")".parse().expect("a metric");
+        let asked = [
+            wanted("label", &["cat", "emu"]),
+            wanted("prediction", &["dgo"]),
+            wanted("region", &["north"]),
+            Asked::Metric(metric),
+            Asked::EachLabel,
+        ];
+        let expects: Vec<Expectation> = asked
+            .into_iter()
+            .zip([true, false, true, true, true])
+            .map(|(asked, refuses)| Expectation { asked, refuses })
+            .collect();
+        let (faults, warnings) = unknown_classes(&expects, &["cat", "dog"].map(str::to_owned));
+        let told = |faults: &[Fault]| -> Vec<(Option<u32>, String)> {
+            faults.iter().map(|fault| (fault.expectation, fault.to_string())).collect()
+        };
+        let (faults, warnings) = (told(&faults), told(&warnings));
+        assert_eq!(faults.iter().map(|fault| fault.0).collect::<Vec<_>>(), [Some(0), Some(3)]);
+        assert!(faults[0].1.contains("no training row has the label `emu`; the labels are `cat`, `dog`"), "{faults:?}");
+        assert!(faults[1].1.contains("`Dog`"), "{faults:?}");
+        assert!(warnings.len() == 1 && warnings[0].0 == Some(1) && warnings[0].1.contains("`dgo`"), "{warnings:?}");
+    }
 }

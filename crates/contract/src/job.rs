@@ -99,7 +99,8 @@ impl SampleRequest {
     /// The file of other digests of the same rows, which stay the same where only the form of a row changes; lists as in
     /// [`Self::ROWS`], one behind the other. The first are of numbers in one form, with the names of their columns in rising order;
     /// the second are of numbers in one form in the order of the table, whatever the columns are called; then come those of the
-    /// first kind of each list of [`Self::columns`] that is a part of the table's. Empty where rows have no columns.
+    /// first kind of each list of [`Self::columns`] that is a part of the table's, and tells nearly as many rows apart as all of its
+    /// columns do. Empty where rows have no columns.
     pub const ALIKE: &'static str = "rows-alike.bin";
     /// Lists in that file that are kept with new rows: those that are of all columns.
     pub const ALIKE_KEPT: usize = 2;

@@ -20,6 +20,7 @@ mod group_commit;
 mod identity;
 mod inbox;
 mod logs;
+mod matched_rows;
 mod migrations;
 mod models;
 mod outbox;
@@ -36,6 +37,7 @@ mod revisions;
 mod runs;
 mod settling;
 mod steering;
+mod test_memory;
 mod test_parts;
 mod test_sets;
 #[cfg(test)]

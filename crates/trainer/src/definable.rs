@@ -1,7 +1,7 @@
 //! Whether the metrics that are asked for are defined on the test rows, whatever will be predicted: found before anything is
 //! trained.
 
-use slipway_contract::metrics::{Attributes, Pair, Predictions, RowScores, Rows as Judged, View, all};
+use slipway_contract::metrics::{Attributes, Predictions, RowScores, Rows as Judged, View, all};
 use slipway_contract::table::{did_you_mean, shown};
 use slipway_contract::{Fault, FaultKind, Metric, Model};
 
@@ -15,13 +15,11 @@ pub(crate) struct Complaint {
     pub(crate) message: String,
     /// Empty where there is nothing to do.
     pub(crate) help: String,
-    /// Whether the question is answered in part.
-    pub(crate) only_warns: bool,
 }
 
 impl Complaint {
     pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into(), only_warns: false }
+        Self { message: message.into(), help: help.into() }
     }
 }
 
@@ -29,7 +27,7 @@ impl Complaint {
 pub(crate) fn check(model: &Model, rows: &TestRows<'_>) -> Vec<Fault> {
     let metrics = model.spec.evaluation.metrics.iter().enumerate();
     let complaints = metrics.filter_map(|(index, metric)| Some((index, rows.complaint(metric)?)));
-    let fault = |(index, Complaint { message, help, .. }): (usize, Complaint)| {
+    let fault = |(index, Complaint { message, help }): (usize, Complaint)| {
         let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.evaluation.metrics[{index}]"));
         if help.is_empty() { fault } else { fault.help(help) }
     };
@@ -93,16 +91,19 @@ impl<'rows> TestRows<'rows> {
 
     /// An average over classes says nothing of a class without rows, and an agreement nothing of rows of one class.
     fn passes_over_classes(&self, metric: &Metric) -> Option<Complaint> {
-        let missing = self.missing();
-        if metric.needs_two_classes() && self.counts.len() - missing.len() < 2 {
-            let message =
-                format!("{metric} says nothing of one class, and no test row has the label {}", listed(&missing));
-            return Some(Complaint::new(message, no_rows(&missing)));
+        let missing = self.lacking(metric);
+        if missing.is_empty() {
+            return None;
         }
-        let message =
-            || format!("{metric} averages over all classes, but no test row has the label {}", listed(&missing));
-        let passes_over = metric.averages_classes() && !missing.is_empty();
-        passes_over.then(|| Complaint::new(message(), no_rows(&missing)))
+        let says =
+            if metric.averages_classes() { "averages over all classes, but" } else { "says nothing of one class, and" };
+        let message = format!("{metric} {says} no test row has the label {}", listed(&missing));
+        Some(Complaint::new(message, no_rows(&missing)))
+    }
+
+    /// Classes that a metric needs rows of and that no row has.
+    fn lacking<'names>(&'names self, metric: &'names Metric) -> Vec<&'names str> {
+        metric.lacks_rows_of(&self.perfect.classes, &self.counts)
     }
 
     /// What is wrong with a metric of a policy: `columns` are those by which it may group rows.
@@ -118,27 +119,26 @@ impl<'rows> TestRows<'rows> {
         }
     }
 
-    /// A class of the metric that no row has: `row` says which rows are meant where it is none of the classes at all. Of the class
-    /// that others are taken for no rows are needed.
+    /// A class of the metric that is none at all, or that it needs rows of and that no row has: `row` says which rows are meant
+    /// where it is none.
     fn unanswered_class(&self, metric: &Metric, row: &str) -> Option<Complaint> {
-        let is_taken_for =
-            |class: &str| matches!(metric, Metric::Confusion(Pair { predicted, .. }) if predicted == class);
-        metric.classes().find_map(|class| match self.perfect.class(class) {
-            None => {
-                let all = listed(&self.perfect.classes);
-                let message = format!("{metric}: no {row} has the label `{}`; the labels are {all}", shown(class));
-                Some(Complaint::new(message, self.meant(class)))
-            }
-            Some(place) if self.counts[place] == 0 && !is_taken_for(class) => {
-                let message = format!("{metric}: no test row has the label `{}`", shown(class));
-                Some(Complaint::new(message, no_rows(&[class])))
-            }
-            Some(_) => None,
-        })
+        if let Some(class) = metric.classes().find(|class| self.perfect.class(class).is_none()) {
+            let all = listed(&self.perfect.classes);
+            let message = format!("{metric}: no {row} has the label `{}`; the labels are {all}", shown(class));
+            return Some(Complaint::new(message, self.meant(class)));
+        }
+        let lacking = self.lacking(metric);
+        let class = metric.classes().find(|class| lacking.contains(class))?;
+        let message = format!("{metric}: no test row has the label `{}`", shown(class));
+        Some(Complaint::new(message, no_rows(&[class])))
     }
 
     /// A metric of groups is undefined while a group lacks the rows that its rate is taken over.
     fn undefined_of_groups(&self, metric: &Metric, column: &str, columns: &Attributes) -> Option<Complaint> {
+        if metric.needs_rows_of(&self.perfect.classes).is_empty() {
+            // A rate of predictions, which labels say nothing of.
+            return None;
+        }
         // A column that predictions do not have was refused with the policy.
         let groups = columns.get(column)?;
         let scores = RowScores::new();

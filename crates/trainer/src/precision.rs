@@ -1,7 +1,7 @@
 //! What is lost between the numbers of a table, the 64-bit floats that they are read as, and the 32-bit floats that a network
 //! computes with.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use slipway_contract::table::{fault_at, shown};
 use slipway_contract::{Fault, FaultKind, Preprocess};
@@ -91,35 +91,34 @@ pub(crate) fn scaled(steps: &[Preprocess]) -> &'static str {
     }
 }
 
-/// Numbers with more digits than 64-bit floats keep: identifiers, most often.
+/// Whole numbers with more digits than 64-bit floats keep: identifiers, most often.
 fn lost_digits(rows: &Rows, columns: &[String]) -> Result<Vec<Fault>, Fault> {
     let Some(origin) = &rows.origin else { return Ok(Vec::new()) };
     let mut warnings = Vec::new();
-    for (column, first) in &origin.lost {
-        let inexact: HashMap<u32, u64> = origin
-            .inexact
-            .iter()
-            .filter(|inexact| inexact.column == *column)
-            .map(|inexact| (inexact.row, inexact.digest))
-            .collect();
-        let read = bits(&rows.features.select(1, i64::from(*column)))?;
+    for (column, lost) in &origin.lost {
+        let values = rows.features.select(1, i64::from(*column));
+        let values = match lost.noted_rows() {
+            Some(rows) => values.narrow(0, 0, i64::try_from(rows).unwrap_or(0)),
+            None => values,
+        };
+        let read = bits(&values)?;
         let kept = read.iter().collect::<HashSet<_>>().len();
         // A number is told apart by its digits where they are lost, and else by what is kept of it.
-        let written =
-            (0..).zip(&read).map(|(row, bits)| inexact.get(&row).map_or((false, *bits), |digest| (true, *digest)));
+        let mut noted = lost.noted.iter().peekable();
+        let written = (0..).zip(&read).map(|(row, bits)| match noted.next_if(|(noted, _)| *noted == row) {
+            Some((_, digits)) => (true, *digits),
+            None => (false, *bits),
+        });
         let written = written.collect::<HashSet<_>>().len();
-        // A fraction with more digits than can be kept is none the worse for it, unless two become one.
-        if inexact.is_empty() || (!first.whole && kept == written) {
-            continue;
-        }
         let name = shown(columns.get(*column as usize).map_or("?", String::as_str));
         let what = if kept < written {
-            format!("has {written} different values, of which 64-bit floats keep {kept} apart")
+            let first = lost.noted_rows().map(|rows| format!(" in its first {rows} rows")).unwrap_or_default();
+            format!("has {written} different values{first}, of which 64-bit floats keep {kept} apart")
         } else {
-            format!("holds {} numbers that are rounded to 64-bit floats", inexact.len())
+            format!("holds {} numbers that are rounded to 64-bit floats", lost.count)
         };
         let message =
-            format!("column `{name}` {what}: `{}` on line {} has more digits than they hold", first.text, first.line);
+            format!("column `{name}` {what}: `{}` on line {} has more digits than they hold", lost.text, lost.line);
         let help = "leave the column out if it is an identifier, or subtract an offset from it in the table";
         warnings.push(at_key(rows, message).help(help));
     }

@@ -102,15 +102,14 @@ fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
         values.iter().flat_map(|value| (value + 0.0).to_le_bytes()).collect()
     };
     let width = bytes.len() / rows.len().max(1);
-    // Rows whose numbers differ only in digits that floats do not keep are different rows.
+    // Rows whose whole numbers differ only in digits that floats do not keep are different rows.
     let mut inexact = rows.origin.iter().flat_map(|origin| &origin.inexact).peekable();
     let digest = |(number, (row, label)): (u32, (&[u8], &i64))| {
         let mut hasher = Sha256::new();
         hasher.update(label.to_le_bytes());
         hasher.update(row);
-        while let Some(digits) = inexact.next_if(|inexact| inexact.row == number) {
-            hasher.update(digits.column.to_le_bytes());
-            hasher.update(digits.digest.to_le_bytes());
+        if let Some(inexact) = inexact.next_if(|inexact| inexact.row == number) {
+            hasher.update(inexact.digest.to_le_bytes());
         }
         hex::encode(&hasher.finalize()[..DIGEST_BYTES])
     };

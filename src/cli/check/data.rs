@@ -13,6 +13,26 @@ use slipway_executor::{Executor, JobError, Limits, Provenance};
 /// How long the data of one model may take to be read.
 const DEADLINE: Duration = Duration::from_hours(1);
 
+/// How the data of models are read.
+pub(super) enum Reading {
+    /// Not at all.
+    Nothing,
+    /// Without a trainer: the labels alone.
+    Labels,
+    /// As for training.
+    Whole(DataReader),
+}
+
+impl Reading {
+    /// As much as can be read here, where data are to be read at all.
+    pub(super) fn find(with_data: bool) -> Result<Self, Failure> {
+        if !with_data {
+            return Ok(Self::Nothing);
+        }
+        Ok(DataReader::find()?.map_or(Self::Labels, Self::Whole))
+    }
+}
+
 /// What is found in the data of a model.
 pub(super) struct Found {
     /// What a training would end with.
@@ -29,7 +49,7 @@ pub(super) struct DataReader {
 
 impl DataReader {
     /// A reader, or nothing where there is no trainer to do it.
-    pub(super) fn find() -> Result<Option<Self>, Failure> {
+    fn find() -> Result<Option<Self>, Failure> {
         let trainer = slipway_executor::trainer_beside_us().map_err(exit::defect)?;
         if !trainer.is_file() {
             return Ok(None);

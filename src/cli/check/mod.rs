@@ -17,7 +17,7 @@ use super::output;
 use crate::config;
 use crate::pipeline::{Checkout, Findings, NO_LFS, Repository, fault_place as locate, misnamed_model};
 use collect::{Collected, File, Subject};
-use data::{DataReader, Found};
+use data::{Found, Reading};
 use form::{Form, Severity, Told};
 use marks::Marks;
 use slipway_domain::{Diagnostic, version_of};
@@ -109,13 +109,15 @@ fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<Told>, usize), Failure> 
         )));
     }
     let mut told = Vec::new();
-    let reader = if depth.data { DataReader::find()? } else { None };
-    if reader.is_none() && depth.data {
-        output::note("rows of data are not read: there is no `slipway-trainer` beside `slipway`");
+    let reading = Reading::find(depth.data)?;
+    if let Reading::Labels = reading {
+        output::note(
+            "of the data only the labels of training rows are read: there is no `slipway-trainer` beside `slipway`",
+        );
     }
     let marks = Marks::of(&collected);
     for part in &collected {
-        told.extend(examine(part, reader.as_ref(), &marks, depth)?);
+        told.extend(examine(part, &reading, &marks, depth)?);
     }
     // A policy is found by itself and by each model that names it.
     let mut seen = Vec::new();
@@ -128,14 +130,14 @@ fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<Told>, usize), Failure> 
 }
 
 /// What is found in files of one repository.
-fn examine(part: &Collected, reader: Option<&DataReader>, marks: &Marks, depth: Depth) -> Result<Vec<Told>, Failure> {
+fn examine(part: &Collected, reading: &Reading, marks: &Marks, depth: Depth) -> Result<Vec<Told>, Failure> {
     let repository = Repository::open(&part.checkout)
         .map_err(|error| exit::invalid(format!("`{}` cannot be searched: {error}", part.checkout.root().display())))?;
     let mut told = Vec::new();
     let known = marks::models_of(part);
     for file in &part.files {
         let Findings { mistakes, mut warnings, uncommitted } = match &file.subject {
-            Subject::Model => examine_model(&repository, part, &file.path, reader, marks)?,
+            Subject::Model => examine_model(&repository, part, &file.path, reading, marks)?,
             _ => examine_file(&repository, part, file, &known, depth),
         };
         warnings.extend(uncommitted.into_iter().filter(|_| depth.committed));
@@ -152,7 +154,7 @@ fn examine_model(
     repository: &Repository<'_>,
     part: &Collected,
     path: &str,
-    reader: Option<&DataReader>,
+    reading: &Reading,
     marks: &Marks,
 ) -> Result<Findings, Failure> {
     let (mut findings, readable) = repository.examine_model(path);
@@ -161,8 +163,15 @@ fn examine_model(
     let text = std::fs::read_to_string(&whole).unwrap_or_default();
     let lacking = marks.lacking(readable.model.metadata.name.as_str());
     findings.warnings.extend(lacking.map(|fault| locate(path, &text, &fault)));
-    let Some(reader) = reader else { return Ok(findings) };
-    match reader.read(&readable, whole.parent().unwrap_or(&whole))? {
+    let found = match reading {
+        Reading::Nothing => return Ok(findings),
+        Reading::Labels => {
+            let (faults, warnings) = repository.examine_labels(path, &readable);
+            Ok(Found { faults, warnings })
+        }
+        Reading::Whole(reader) => reader.read(&readable, whole.parent().unwrap_or(&whole))?,
+    };
+    match found {
         Ok(Found { faults, warnings }) => {
             let located = |fault: &Fault| readable.tells(fault).then(|| readable.locate(path, &text, fault));
             findings.mistakes.extend(faults.iter().filter_map(located));

@@ -2,6 +2,7 @@
 
 mod area;
 mod class;
+mod condition;
 pub mod drift;
 mod fairness;
 mod forecast;
@@ -32,6 +33,7 @@ mod unit_tests;
 
 pub use area::{Areas, Ranked, average_precision, roc_area};
 pub use class::{ConfusionOf, Pair};
+pub use condition::{PREDICTION, Wanted, rows_meeting};
 pub use forecast::Scaled;
 pub use kind::{Average, Cost, Groups, Metric, Subject};
 pub use name::{NAMES, NotAMetric};

@@ -1,5 +1,7 @@
 //! Which classes a metric says nothing of without rows: a class that no test row has is not known to be told apart.
 
+use std::collections::HashSet;
+
 use super::{Average, Metric, Pair};
 
 impl Metric {
@@ -39,6 +41,19 @@ impl Metric {
             other => other.classes().next(),
         };
         class.into_iter().collect()
+    }
+
+    /// Of a model's classes those that the metric needs rows of, and has none of: `rows` are those of each class. A class that is
+    /// none of the model's is not among them.
+    pub fn lacks_rows_of<'names>(&'names self, classes: &'names [String], rows: &[u64]) -> Vec<&'names str> {
+        let without = classes.iter().zip(rows).filter(|(_, rows)| **rows == 0).map(|(class, _)| class.as_str());
+        if self.needs_two_classes() && rows.iter().filter(|rows| **rows > 0).count() < 2 {
+            return without.collect();
+        }
+        let without: HashSet<&str> = without.collect();
+        let mut needed = self.needs_rows_of(classes);
+        needed.retain(|class| without.contains(class));
+        needed
     }
 }
 
@@ -81,5 +96,21 @@ mod tests {
         let two = |metric: &str| metric.parse::<Metric>().expect("a metric").needs_two_classes();
         assert!(two("cohen_kappa") && two("matthews_correlation") && !two("accuracy"));
         assert_eq!(needed("selection_rate_ratio(class=\"owl\", by=\"sex\")"), "");
+    }
+
+    #[test]
+    fn classes_are_lacking_that_a_metric_needs_and_no_row_has() {
+        let classes = ["cat", "dog", "owl"].map(str::to_owned);
+        let lacking = |metric: &str, rows: &[u64]| {
+            metric.parse::<Metric>().expect("a metric").lacks_rows_of(&classes, rows).join(" ")
+        };
+        assert_eq!(lacking("macro_f1", &[3, 0, 0]), "dog owl");
+        assert_eq!(lacking("recall(class=\"owl\")", &[3, 0, 0]), "owl");
+        assert_eq!(lacking("recall(class=\"cat\")", &[3, 0, 0]), "");
+        assert_eq!(lacking("recall(class=\"emu\")", &[3, 0, 0]), "", "no class at all");
+        assert_eq!(lacking("cohen_kappa", &[3, 0, 0]), "dog owl", "two are enough, and there is one");
+        assert_eq!(lacking("cohen_kappa", &[3, 0, 1]), "");
+        assert_eq!(lacking("selection_rate_ratio(class=\"owl\", by=\"sex\")", &[3, 0, 0]), "");
+        assert_eq!(lacking("accuracy", &[0, 0, 0]), "");
     }
 }

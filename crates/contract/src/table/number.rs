@@ -3,10 +3,8 @@
 
 use super::shown;
 
-/// Digits that every 64-bit float keeps apart (IEEE 754: 15), and those of a fraction that differs from its neighbours by more
-/// than can be told.
+/// Digits that every 64-bit float keeps apart (IEEE 754).
 const KEPT_DIGITS: usize = 15;
-const KEPT_DIGITS_OF_FRACTIONS: usize = 17;
 
 /// Spellings of a value that is not there, in lower case: those that pandas reads as missing, and those of other programs.
 const MISSING: [&str; 24] = [
@@ -55,19 +53,18 @@ pub fn canonical(text: &str) -> Option<String> {
     Some(format!("{}{significant}e{exponent}", if negative { "-" } else { "" }))
 }
 
-/// The form of a number that a 64-bit float does not keep. Nothing where all digits are kept.
+/// The form of a whole number that is another one as a 64-bit float: an identifier beyond 2^53, most often. Nothing where all
+/// digits are kept, and for numbers with a fraction or an exponent: programs write the same float with 17 or with 25 digits.
 pub fn lost_digits(text: &str, value: f64) -> Option<String> {
     let text = text.trim();
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let is_fraction = text.contains('.');
-    if digits <= KEPT_DIGITS || (is_fraction && digits <= KEPT_DIGITS_OF_FRACTIONS) {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let is_whole = whole.bytes().all(|byte| byte.is_ascii_digit()) && fraction.bytes().all(|byte| byte == b'0');
+    if !is_whole || whole.len() <= KEPT_DIGITS {
         return None;
     }
     let written = canonical(text)?;
-    // A whole number that is written out means itself; else what counts is that the float is written so.
-    let is_whole = !is_fraction && !text.contains(['e', 'E']);
-    let kept = if is_whole { format!("{value:.0}") } else { format!("{value:e}") };
-    (canonical(&kept).as_ref() != Some(&written)).then_some(written)
+    (canonical(&format!("{value:.0}")).as_ref() != Some(&written)).then_some(written)
 }
 
 /// What is said of a text that is no finite number, and what to do.
@@ -254,20 +251,23 @@ mod tests {
     }
 
     #[test]
-    fn digits_are_lost_where_the_float_is_another_number_and_is_written_otherwise() {
+    fn digits_of_a_whole_number_are_lost_where_the_float_is_another_number() {
         let lost = |text: &str| lost_digits(text, parse(text).expect("a number")).is_some();
         for text in [
             "9007199254740993",
             "1445078208190291969",
             "1445078208190292000",
             "-9007199254740993",
+            "+9007199254740993",
+            "9007199254740993.0",
             "12345678901234567890",
-            "0.1234567890123456789",
         ] {
             assert!(lost(text), "{text}");
         }
         for text in [
             "9007199254740992",
+            "9007199254740992.000000",
+            "0000000000000000000000042",
             "1445078208190291968",
             "0.1",
             "1e300",
@@ -276,6 +276,21 @@ mod tests {
             "1e22",
         ] {
             assert!(!lost(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_with_a_fraction_or_an_exponent_are_what_the_float_is_however_many_digits_are_written() {
+        for (one, other) in [
+            ("1.234499999999999931e+00", "1.2345"),
+            ("1.00000000000000005551e-01", "0.1"),
+            ("9.999999999999999161e+22", "1e+23"),
+            ("1.445078208190291968e+18", "1.445078208190292e+18"),
+            ("0.1234567890123456789", "0.12345678901234568"),
+        ] {
+            let values = [one, other].map(|text| parse(text).expect("a number"));
+            assert_eq!(values[0].to_bits(), values[1].to_bits(), "{one} and {other}");
+            assert_eq!([lost_digits(one, values[0]), lost_digits(other, values[1])], [None, None], "{one} and {other}");
         }
     }
 

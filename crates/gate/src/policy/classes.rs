@@ -9,16 +9,11 @@ use crate::evaluation::{Evaluation, listed};
 /// evaluation does not know is told of when the metric is computed.
 pub(super) fn without_rows(metric: &Metric, candidate: &Evaluation, rows: &[u32]) -> Option<String> {
     let Table::Classes(table) = &candidate.table else { return None };
-    let mut needed = metric.needs_rows_of(&table.classes);
-    if (needed.is_empty() && !metric.needs_two_classes()) || rows.is_empty() {
+    if rows.is_empty() || (metric.needs_rows_of(&table.classes).is_empty() && !metric.needs_two_classes()) {
         return None;
     }
-    let counts = counts(table, rows)?;
-    if metric.needs_two_classes() && counts.iter().filter(|count| **count > 0).count() < 2 {
-        needed = table.classes.iter().map(String::as_str).collect();
-    }
-    needed.retain(|class| table.class(class).is_some_and(|place| counts[place] == 0));
-    (!needed.is_empty()).then(|| listed(&needed, "or"))
+    let missing = metric.lacks_rows_of(&table.classes, &counts(table, rows)?);
+    (!missing.is_empty()).then(|| listed(&missing, "or"))
 }
 
 /// Why a metric is not judged without rows of these classes.

@@ -46,8 +46,8 @@ impl Expected {
 }
 
 impl Policy {
-    /// Everything that its checks ask of the rows of a model. Checks that only warn, that leave what is undecided to a person, or
-    /// that the model is excepted from today, refuse no rows.
+    /// Everything that its checks ask of the rows of a model. Checks that only warn, that leave to a person what the rows do not
+    /// decide, or that the model is excepted from today, refuse no rows.
     pub fn expects(&self, model: &str, now: Timestamp) -> Vec<Expected> {
         let today = TimeZone::UTC.to_datetime(now).date();
         let is_excepted = |check: &Check| {
@@ -60,8 +60,10 @@ impl Policy {
 
 impl Check {
     fn expects(&self, is_excepted: bool) -> Vec<Expected> {
-        let refuses = !self.only_warns && !is_excepted && self.undecided == CheckOutcome::Inconclusive;
         let expected = |(key, asked): (&str, Asked)| {
+            // A condition whose values no row has fails its check, and leaves nothing for a person to decide.
+            let fails = matches!(asked, Asked::Where(_)) || self.undecided == CheckOutcome::Inconclusive;
+            let refuses = !self.only_warns && !is_excepted && fails;
             let position = self.places.get(key).copied();
             let (file, note) = (self.file.clone(), String::new());
             Expected { expectation: Expectation { asked, refuses }, file, position, note }

@@ -44,13 +44,15 @@ impl Check {
             return vec![self.unfit("metric", message, "name a metric of predicted classes or of their scores")];
         }
         let mut unfit = Vec::new();
-        for class in metric.classes() {
+        let of_metric = metric.classes().map(|class| ("metric", class));
+        let of_slice = slicing.iter().flat_map(Slicing::classes).map(|class| ("slice", class));
+        for (key, class) in of_metric.chain(of_slice) {
             if let Some(classes) = classes_of(model)
                 && !class.parse::<u32>().is_ok_and(|number| number < classes && number.to_string() == class)
             {
                 let labels = format!("its rows have the labels 0 to {}", classes - 1);
                 let message = format!("the model has no class `{class}`: {labels}");
-                unfit.push(self.unfit("metric", message, "name one of them"));
+                unfit.push(self.unfit(key, message, "name one of them"));
             }
         }
         if metric.is_stated() && !states(model, |stated| stated == metric) {

@@ -1,9 +1,9 @@
 //! Which parts of the rows a check judges one by one.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use slipway_contract::metrics::{Attribute, View};
+use slipway_contract::metrics::{Attribute, PREDICTION, View, Wanted, rows_meeting};
 
 use crate::evaluation::{Evaluation, listed};
 
@@ -50,6 +50,16 @@ impl Slicing {
         by.iter().chain(conditions.into_iter().flat_map(BTreeMap::keys)).map(String::as_str)
     }
 
+    /// The classes that its condition names, as labels or as predictions.
+    pub(super) fn classes(&self) -> impl Iterator<Item = &str> {
+        let conditions = match self {
+            Self::By { .. } => None,
+            Self::Where { values, .. } => Some(values),
+        };
+        let of_classes = ["label", PREDICTION].into_iter().filter_map(move |column| conditions?.get(column));
+        of_classes.flatten().map(String::as_str)
+    }
+
     /// Fewer rows than this in a slice decide nothing.
     pub(super) fn minimum_rows(&self) -> u64 {
         match self {
@@ -74,9 +84,9 @@ impl Slicing {
     }
 }
 
-fn condition(values: &BTreeMap<String, Vec<String>>) -> String {
+fn condition<'values>(values: impl IntoIterator<Item = (&'values String, &'values Vec<String>)>) -> String {
     let of_column = |(column, values): (&String, &Vec<String>)| format!("{column} `{}`", values.join("` or `"));
-    values.iter().map(of_column).collect::<Vec<_>>().join(" and ")
+    values.into_iter().map(of_column).collect::<Vec<_>>().join(" and ")
 }
 
 /// A column by which rows can be grouped. Labels and predicted classes are columns as well.
@@ -164,38 +174,39 @@ fn meeting(
     values: &BTreeMap<String, Vec<String>>,
 ) -> Result<Slice, String> {
     let attributes = values.keys().map(|column| attribute(evaluation, column)).collect::<Result<Vec<_>, String>>()?;
-    let mut meets = vec![true; evaluation.table.len()];
-    for (attribute, wanted) in attributes.iter().zip(values.values()) {
-        let is_wanted: Vec<bool> = attribute.values.iter().map(|value| wanted.contains(value)).collect();
-        for (meets, value) in meets.iter_mut().zip(&attribute.of_row) {
-            *meets &= is_wanted[*value as usize];
-        }
+    let wanted = values.iter().zip(&attributes).map(|((column, values), found)| Wanted { column, values, found });
+    let (predicted, given): (Vec<Wanted<'_>>, Vec<Wanted<'_>>) = wanted.partition(|wanted| wanted.column == PREDICTION);
+    // What is not there would pass with the rest. Of predictions that is no mistake of the rows: a model may well predict none.
+    let rows = rows_meeting(&given, evaluation.table.len());
+    if rows.is_empty() && !given.is_empty() {
+        let of_rows = values.iter().filter(|(column, _)| *column != PREDICTION);
+        return Err(format!("no row has {}", condition(of_rows)));
     }
-    let rows: Vec<u32> = (0..).zip(meets).filter_map(|(row, meets)| meets.then_some(row)).collect();
-    if rows.is_empty() {
-        return Err(format!("no row has {}", condition(values)));
-    }
-    for (attribute, (column, wanted)) in attributes.iter().zip(values) {
-        all_occur(attribute, column, wanted, &rows)?;
-    }
+    given.iter().try_for_each(|wanted| all_occur(wanted, &rows))?;
+    predicted.iter().try_for_each(|wanted| all_are_classes(wanted, evaluation))?;
+    let rows = rows_meeting(&[given, predicted].concat(), evaluation.table.len());
     let name = name.map_or_else(|| condition(values), |name| format!("{name} ({})", condition(values)));
     Ok(Slice { name, rows })
 }
 
-/// Refuses values that a condition lists and that none of its rows has: what is not there would pass with the others.
-fn all_occur(attribute: &Attribute, column: &str, wanted: &[String], rows: &[u32]) -> Result<(), String> {
-    let mut occurs = vec![false; attribute.values.len()];
-    for row in rows {
-        occurs[attribute.of_row[*row as usize] as usize] = true;
-    }
-    let present: HashSet<&String> =
-        attribute.values.iter().zip(occurs).filter(|(_, occurs)| *occurs).map(|(value, _)| value).collect();
-    let missing: Vec<&String> = wanted.iter().filter(|value| !present.contains(value)).collect();
+/// Refuses values that a condition lists and that none of its rows has.
+fn all_occur(wanted: &Wanted<'_>, rows: &[u32]) -> Result<(), String> {
+    let missing = wanted.without_rows(rows);
     if missing.is_empty() {
         return Ok(());
     }
-    let missing = listed(&missing, "or");
+    let (column, missing) = (wanted.column, listed(&missing, "or"));
     Err(format!(
         "no row of the condition has {column} {missing}; add test rows that have it, or take it out of the condition"
     ))
+}
+
+/// Refuses predictions that no model could make, such as a class that is spelt otherwise.
+fn all_are_classes(wanted: &Wanted<'_>, evaluation: &Evaluation) -> Result<(), String> {
+    let View::Classes(table) = evaluation.table.view() else { return Ok(()) };
+    let unknown: Vec<&String> = wanted.values.iter().filter(|value| table.class(value).is_none()).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the model has no class {}; its classes are {}", listed(&unknown, "or"), listed(&table.classes, "and")))
 }

@@ -53,7 +53,7 @@ async fn filled(world: &World) {
     world.store.identity().await.expect("made");
     let (run, source, digest) = (RunId::new(), name("models"), Digest::of(b"rows"));
     let (set, question, candidate) = (&digest, &digest, &digest);
-    let (alike, columns) = (&Alike::default(), &["x".to_owned()]);
+    let (alike, columns) = (&Alike { kept: vec![vec![3, 4]], sought: Vec::new() }, &["x".to_owned()]);
     let rows = &[1, 2];
     let new =
         NewUse { run, source: &source, model: "m", set, rows, alike, columns, question, candidate, figures: true };

@@ -1,6 +1,7 @@
 //! Uses of test sets are counted once for each question, whoever asks, and by what is in the rows.
 
 use slipway_contract::Digest;
+use sqlx::Row as _;
 
 use super::{World, name, on_both_databases};
 use crate::{Alike, NewUse, Store};
@@ -54,6 +55,11 @@ impl Asked {
     }
 }
 
+async fn rows_stored(world: &World, select: &'static str) -> i64 {
+    let row = sqlx::query(select).fetch_one(&world.store.database.pool).await.expect("counted");
+    row.try_get("count").expect("a count")
+}
+
 fn uses(wear: &Wear) -> Vec<u32> {
     wear.parts.iter().map(|part| part.uses).collect()
 }
@@ -103,6 +109,79 @@ on_both_databases! {
         let more_columns = Asked { alike: sought, ..Asked::new("with a column more", &[23, 24]) };
         assert_eq!(uses(&more_columns.noted(&world.store).await), [2]);
         assert_eq!(uses(&Asked::new("by an older server again", &[3, 4]).noted(&world.store).await), [3]);
+        // The rows that the older server noted have their other digests since they were used again.
+        let renamed = Asked { alike: alike(100), ..Asked::new("the same rows, written otherwise", &[51, 52]) };
+        assert_eq!(uses(&renamed.noted(&world.store).await), [2]);
+    }
+
+    async fn rows_that_are_changed_again_and_again_are_as_old_as_they_were(world: World) {
+        // By name, and by place. A column is renamed: the places stay.
+        let alike = |named: u64, placed: u64, sought: &[u64]| Alike {
+            kept: [named, placed].map(|first| vec![first, first + 1]).to_vec(),
+            sought: sought.iter().map(|first| vec![*first, first + 1]).collect(),
+        };
+        let first = Asked { alike: alike(10, 20, &[]), ..Asked::new("a, b", &[1, 2]) };
+        assert_eq!(uses(&first.noted(&world.store).await), [0]);
+        let renamed = Asked { alike: alike(110, 20, &[]), ..Asked::new("x, b", &[101, 102]) };
+        assert_eq!(uses(&renamed.noted(&world.store).await), [1]);
+        // A column is added: what is sought is the digest by name of the renamed table.
+        let added = Asked { alike: alike(210, 220, &[110]), ..Asked::new("x, b, c", &[201, 202]) };
+        assert_eq!(uses(&added.noted(&world.store).await), [2]);
+        let world = world.reopened().await;
+        let renamed = Asked { alike: alike(310, 220, &[]), ..Asked::new("x, b, d", &[301, 302]) };
+        assert_eq!(uses(&renamed.noted(&world.store).await), [3]);
+        let with_more = Asked { alike: alike(410, 420, &[310]), ..Asked::new("x, b, d, e", &[401, 402]) };
+        assert_eq!(uses(&with_more.noted(&world.store).await), [4]);
+        // Each set has its digests once, however often it is used.
+        let rows = rows_stored(&world, "SELECT COUNT(*) AS count FROM test_row_forms").await;
+        let again = Asked { alike: alike(410, 420, &[310]), ..Asked::new("again", &[401, 402]) };
+        assert_eq!(uses(&again.noted(&world.store).await), [5]);
+        assert_eq!((rows, rows_stored(&world, "SELECT COUNT(*) AS count FROM test_row_forms").await), (5, 5));
+    }
+
+    async fn rows_that_an_earlier_version_counted_keep_their_uses_and_are_known_again(world: World) {
+        Asked::new("first", &[1, 2]).noted(&world.store).await;
+        Asked::new("second", &[1, 2, 3]).noted(&world.store).await;
+        for undo in [
+            "DROP TABLE test_row_forms", "DROP TABLE test_set_columns",
+            "DELETE FROM _sqlx_migrations WHERE version = 18",
+        ] {
+            world.tamper(undo).await;
+        }
+        let world = world.reopened().await;
+        let alike = |first: u64| Alike { kept: vec![vec![first, first + 1, first + 2]], sought: Vec::new() };
+        let again = Asked { alike: alike(10), ..Asked::new("third", &[1, 2, 3]) };
+        let wear = again.noted(&world.store).await;
+        assert_eq!((uses(&wear), wear.of_row), (vec![2, 1], vec![0, 0, 1]));
+        let renamed = Asked { alike: alike(10), ..Asked::new("written otherwise", &[51, 52, 53]) };
+        let wear = renamed.noted(&world.store).await;
+        assert_eq!((uses(&wear), wear.of_row), (vec![3, 2], vec![0, 0, 1]));
+    }
+
+    async fn older_servers_count_one_digest_for_each_row(world: World) {
+        let alike = |first: u64| Alike { kept: vec![vec![first, first + 1], vec![first + 2, first + 3]], sought: vec![] };
+        let fresh = Asked { alike: alike(10), ..Asked::new("first", &[1, 2]) };
+        fresh.noted(&world.store).await;
+        Asked { alike: alike(10), ..Asked::new("written otherwise", &[5, 6]) }.noted(&world.store).await;
+        let rows = "SELECT CAST(SUM(LENGTH(hashes)) / 8 AS BIGINT) AS count FROM test_rows";
+        assert_eq!(rows_stored(&world, rows).await, 2);
+        let forms = "SELECT CAST(SUM(LENGTH(hashes)) / 8 AS BIGINT) AS count FROM test_row_forms";
+        assert_eq!(rows_stored(&world, forms).await, 4 + 2);
+    }
+
+    async fn other_digests_that_another_server_stores_after_the_look_are_seen_before_any_rows_are_added(world: World) {
+        let alike = |named: u64, placed: u64| Alike { kept: vec![vec![named], vec![placed]], sought: vec![] };
+        Asked { alike: alike(10, 20), ..Asked::new("a", &[1]) }.noted(&world.store).await;
+        // Shares nothing with the first table, and the name digest with the second.
+        let third = Asked { alike: alike(11, 21), ..Asked::new("third", &[3]) };
+        let look = world.store.look_up_rows(&third.of_model("churn")).await.expect("looked up");
+        let other = world.another().await;
+        let second = Asked { alike: alike(11, 20), ..Asked::new("second", &[2]) };
+        assert_eq!(uses(&second.noted(&other).await), [1]);
+        let stale = world.store.record_use_after(look, &third.of_model("churn")).await.expect("asked");
+        assert_eq!(stale, None);
+        assert_eq!(uses(&third.noted(&world.store).await), [2]);
+        other.close().await;
     }
 
     async fn columns_of_test_tables_are_remembered_the_latest_first(world: World) {

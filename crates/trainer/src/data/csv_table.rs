@@ -264,10 +264,11 @@ impl Places {
             return Err(format!("more than {MOST_ROWS} rows, or {MOST_VALUES} values in all"));
         }
         let (begin, mut is_whole) = (values.len(), true);
+        let mut lost = Vec::new();
         for (column, place) in self.features.iter().enumerate() {
             let text = record.get(*place).unwrap_or_default();
             if let Some(value) = number::parse(text) {
-                origin.note_lost_digits(text, value, line, column);
+                lost.extend(number::lost_digits(text, value).map(|digits| (column, text, digits)));
                 values.push(value);
             } else {
                 is_whole = false;
@@ -283,10 +284,10 @@ impl Places {
         };
         if let Some(place) = place {
             labels.push(place);
+            origin.note_lost_digits(line, &lost);
             origin.lines.push(line);
         } else {
             values.truncate(begin);
-            origin.forget_last_row();
         }
         Ok(())
     }
@@ -298,22 +299,30 @@ fn not_a_number(file: &str, line: u64, column: &str, text: &str) -> Fault {
 }
 
 impl Origin {
-    /// Remembers digits that a 64-bit float does not keep, so that rows which differ in them stay different rows.
-    fn note_lost_digits(&mut self, text: &str, value: f64, line: u64, column: usize) {
-        let Some(digits) = number::lost_digits(text, value) else { return };
-        let (row, column) = (u32::try_from(self.lines.len()), u32::try_from(column));
-        let (Ok(row), Ok(column)) = (row, column) else { return };
-        let whole = !digits.contains("e-");
-        self.inexact.push(Inexact { row, column, digest: first_bytes(Sha256::new().chain_update(digits)) });
-        let seen = self.lost.entry(column);
-        seen.or_insert_with(|| LostDigits { line, text: table::shown(text.trim()), whole }).whole |= whole;
-    }
-
-    /// Forgets what was noted of a row with a fault, which is none.
-    fn forget_last_row(&mut self) {
-        let row = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
-        while self.inexact.last().is_some_and(|inexact| inexact.row == row) {
-            self.inexact.pop();
+    /// Remembers the whole numbers of the next row that a 64-bit float does not keep, so that rows which differ in them stay
+    /// different rows: the column, the text and the digits of each.
+    fn note_lost_digits(&mut self, line: u64, lost: &[(usize, &str, String)]) {
+        let Ok(row) = u32::try_from(self.lines.len()) else { return };
+        if lost.is_empty() {
+            return;
         }
+        let mut of_row = Sha256::new();
+        for (column, text, digits) in lost {
+            let Ok(column) = u32::try_from(*column) else { continue };
+            of_row.update(column.to_le_bytes());
+            of_row.update((digits.len() as u64).to_le_bytes());
+            of_row.update(digits);
+            let seen = self.lost.entry(column).or_insert_with(|| LostDigits {
+                line,
+                text: table::shown(text.trim()),
+                count: 0,
+                noted: Vec::new(),
+            });
+            seen.count += 1;
+            if seen.noted.len() < LostDigits::MOST_NOTED {
+                seen.noted.push((row, first_bytes(Sha256::new().chain_update(digits))));
+            }
+        }
+        self.inexact.push(Inexact { row, digest: first_bytes(of_row) });
     }
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use slipway_contract::table::{self, Counted};
-use slipway_contract::{Asked, DataSpec, Fault, FaultKind, Shape, TrainingJob};
+use slipway_contract::{Asked, DataSpec, Fault, FaultKind, Shape, TrainingJob, unknown_classes};
 
 use super::classes::{self, Said};
 use super::csv_table;
-use super::expected::{self, Judged};
+use super::expected::Judged;
 use super::file::Source;
 use super::{Half, Rows, csv_file, idx};
 use crate::definable::{self, TestRows};
@@ -122,7 +122,7 @@ impl Examined {
                 self.faults.extend(definable::check(model, &rows));
                 Judged::of(&rows, columns).judge(&job.expects)
             }
-            (None, Some(training)) => expected::unknown_classes(&job.expects, &training.classes),
+            (None, Some(training)) => unknown_classes(&job.expects, &training.classes),
             (None, None) => (Vec::new(), Vec::new()),
         };
         self.faults.extend(faults);

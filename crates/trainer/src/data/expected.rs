@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use slipway_contract::metrics::{Attribute, Attributes};
+use slipway_contract::metrics::{Attribute, Attributes, PREDICTION, Wanted, all, rows_meeting};
 use slipway_contract::table::{self, shown};
 use slipway_contract::{Asked, Expectation, Fault, FaultKind};
 
@@ -24,11 +24,11 @@ impl<'rows> Judged<'rows> {
     pub(super) fn judge(&self, expects: &[Expectation]) -> (Vec<Fault>, Vec<Fault>) {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
         for (place, Expectation { asked, refuses }) in expects.iter().enumerate() {
-            for Complaint { message, help, only_warns } in self.complaints(asked) {
+            for Complaint { message, help } in self.complaints(asked) {
                 let fault =
                     Fault { expectation: u32::try_from(place).ok(), ..Fault::new(FaultKind::Specification, message) };
                 let fault = if help.is_empty() { fault } else { fault.help(help) };
-                if *refuses && !only_warns { faults.push(fault) } else { warnings.push(fault) }
+                if *refuses { faults.push(fault) } else { warnings.push(fault) }
             }
         }
         (faults, warnings)
@@ -54,44 +54,40 @@ impl<'rows> Judged<'rows> {
         ))
     }
 
-    /// What is wrong with a condition on columns.
+    /// What is wrong with a condition on columns, as the gate will judge it: each value that it lists has to be in the rows that
+    /// meet all of it. Of predictions only the classes are known.
     fn meeting(&self, values: &BTreeMap<String, Vec<String>>) -> Vec<Complaint> {
+        let (predicted, given): (Vec<_>, Vec<_>) = values.iter().partition(|(column, _)| *column == PREDICTION);
+        let columns: Vec<_> =
+            given.iter().filter_map(|(column, values)| Some((*column, *values, self.column(column)?))).collect();
+        let wanted: Vec<Wanted<'_>> =
+            columns.iter().map(|(column, values, found)| Wanted { column, values, found }).collect();
+        let every: Vec<u32> = all(self.rows.len());
+        let rows = rows_meeting(&wanted, self.rows.len());
         let mut complaints = Vec::new();
-        let mut meets = vec![true; self.rows.len()];
-        for (column, wanted) in values {
-            let Some(found) = self.column(column) else { continue };
-            // Which class will be predicted is not known; that it is one is.
-            let is_predicted = column == "prediction";
-            let mut counts = vec![0_u64; found.values.len()];
-            found.of_row.iter().for_each(|value| counts[*value as usize] += 1);
-            let has_rows = |value: &&String| {
-                let place = found.values.iter().position(|known| known == *value);
-                place.is_some_and(|place| is_predicted || counts[place] > 0)
-            };
-            let missing: Vec<&String> = wanted.iter().filter(|value| !has_rows(value)).collect();
-            let all_miss = missing.len() == wanted.len();
-            let told = missing.iter().map(|value| without_rows(column, value, &found));
-            complaints.extend(told.map(|complaint| Complaint { only_warns: !all_miss, ..complaint }));
-            if !is_predicted {
-                let is_wanted: Vec<bool> = found.values.iter().map(|value| wanted.contains(value)).collect();
-                meets.iter_mut().zip(&found.of_row).for_each(|(meets, value)| *meets &= is_wanted[*value as usize]);
+        for wanted in &wanted {
+            let nowhere = wanted.without_rows(&every);
+            complaints.extend(nowhere.iter().map(|value| without_rows(wanted.column, value, &wanted.found.values)));
+            if !rows.is_empty() {
+                let here = wanted.without_rows(&rows).into_iter().filter(|value| !nowhere.contains(value));
+                complaints.extend(here.map(|value| without_rows_here(wanted.column, value, values)));
             }
         }
-        let refused = complaints.iter().any(|complaint| !complaint.only_warns);
-        if !refused && !meets.contains(&true) {
-            let all = values.iter().map(|(column, values)| format!("{column} {}", listed(values)));
-            let message = format!("no test row has {}", all.collect::<Vec<_>>().join(" and "));
+        if rows.is_empty() && complaints.is_empty() && !wanted.is_empty() {
+            let message = format!("no test row has {}", in_words(given.iter().copied()));
             complaints.push(Complaint::new(message, "add such rows, or ask for fewer conditions"));
         }
+        let classes = self.rows.classes();
+        let predicted = predicted.iter().flat_map(|(_, values)| values.iter());
+        let unknown = predicted.filter(|value| !classes.contains(value));
+        complaints.extend(unknown.map(|value| never_predicted(value, classes)));
         complaints
     }
 
     /// A column by which rows can be grouped.
     fn column(&self, column: &str) -> Option<Attribute> {
         match column {
-            "label" | "prediction" => {
-                Some(Attribute { values: self.rows.classes().to_vec(), of_row: self.rows.labels().to_vec() })
-            }
+            "label" => Some(Attribute { values: self.rows.classes().to_vec(), of_row: self.rows.labels().to_vec() }),
             // A column that predictions do not have was refused with the policy.
             column => self.attributes.get(column).cloned(),
         }
@@ -99,9 +95,9 @@ impl<'rows> Judged<'rows> {
 }
 
 /// What is said of a value that no test row has.
-fn without_rows(column: &str, value: &str, found: &Attribute) -> Complaint {
-    let known: Vec<&str> = found.values.iter().map(String::as_str).collect();
-    let of_classes = ["label", "prediction"].contains(&column);
+fn without_rows(column: &str, value: &str, known: &[String]) -> Complaint {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let of_classes = column == "label";
     let what =
         if of_classes { format!("the label `{}`", shown(value)) } else { format!("{column} `{}`", shown(value)) };
     let is_class = of_classes && known.contains(&value);
@@ -119,29 +115,28 @@ fn without_rows(column: &str, value: &str, found: &Attribute) -> Complaint {
     Complaint::new(format!("no test row has {what}{all}"), help)
 }
 
-/// Classes that a policy names and no training row has, where the test rows cannot be read.
-pub(super) fn unknown_classes(expects: &[Expectation], classes: &[String]) -> (Vec<Fault>, Vec<Fault>) {
+/// What is said of a prediction that no model of these rows makes.
+fn never_predicted(value: &str, classes: &[String]) -> Complaint {
     let known: Vec<&str> = classes.iter().map(String::as_str).collect();
-    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-    for (place, Expectation { asked, refuses }) in expects.iter().enumerate() {
-        let named: BTreeSet<&str> = match asked {
-            Asked::Metric(metric) => metric.classes().collect(),
-            Asked::Where(values) => {
-                let of_classes = values.iter().filter(|(column, _)| ["label", "prediction"].contains(&column.as_str()));
-                of_classes.flat_map(|(_, values)| values.iter().map(String::as_str)).collect()
-            }
-            Asked::EachLabel | Asked::Drift(_) => BTreeSet::new(),
-        };
-        for class in named.into_iter().filter(|class| !known.contains(class)) {
-            let message =
-                format!("no training row has the label `{}`; the labels are {}", shown(class), listed(&known));
-            let mut fault =
-                Fault { expectation: u32::try_from(place).ok(), ..Fault::new(FaultKind::Specification, message) };
-            fault.help = table::did_you_mean(class, &known);
-            if *refuses { faults.push(fault) } else { warnings.push(fault) }
-        }
-    }
-    (faults, warnings)
+    let message =
+        format!("no model predicts `{}`: the labels of the training rows are {}", shown(value), listed(&known));
+    let help = table::did_you_mean(value, &known);
+    Complaint::new(
+        message,
+        help.unwrap_or_else(|| "take it out of the policy, or add training rows with it".to_owned()),
+    )
+}
+
+/// What is said of a value that test rows have, but none of those that meet the rest of the condition.
+fn without_rows_here(column: &str, value: &str, condition: &BTreeMap<String, Vec<String>>) -> Complaint {
+    let others = in_words(condition.iter().filter(|(other, _)| *other != column && *other != PREDICTION));
+    let message = format!("no test row with {others} has {column} `{}`", shown(value));
+    Complaint::new(message, "add such rows, or take the value out of the condition")
+}
+
+/// Conditions in words.
+fn in_words<'values>(conditions: impl Iterator<Item = (&'values String, &'values Vec<String>)>) -> String {
+    conditions.map(|(column, values)| format!("{column} {}", listed(values))).collect::<Vec<_>>().join(" and ")
 }
 
 /// A column as its different texts.

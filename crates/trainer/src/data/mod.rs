@@ -48,30 +48,41 @@ pub(crate) struct Origin {
     pub(crate) key: String,
     /// The line of each row.
     pub(crate) lines: Vec<u64>,
-    /// Numbers with more digits than are kept, in the order of their rows.
+    /// Rows with whole numbers that floats do not keep, in their order.
     pub(crate) inexact: Vec<Inexact>,
-    /// The columns that hold them.
+    /// The columns that hold such numbers.
     pub(crate) lost: BTreeMap<u32, LostDigits>,
 }
 
-/// A number with more digits than a 64-bit float keeps.
+/// A row with whole numbers of more digits than a 64-bit float keeps.
 pub(crate) struct Inexact {
-    /// Its row, from zero.
+    /// The row, from zero.
     pub(crate) row: u32,
-    /// Its column among those that are learnt from, from zero.
-    pub(crate) column: u32,
-    /// The beginning of the digest of all of its digits.
+    /// The beginning of the digest of all digits of these numbers, with their columns.
     pub(crate) digest: u64,
 }
 
-/// The first number of a column with more digits than are kept.
+/// Whole numbers of a column with more digits than a 64-bit float keeps.
 pub(crate) struct LostDigits {
-    /// Its line.
+    /// The line of the first.
     pub(crate) line: u64,
-    /// Its text.
+    /// The text of the first.
     pub(crate) text: String,
-    /// Whether a whole number of the column is among them.
-    pub(crate) whole: bool,
+    /// How many there are.
+    pub(crate) count: u64,
+    /// The first of them: the row, from zero, and the beginning of the digest of all digits.
+    pub(crate) noted: Vec<(u32, u64)>,
+}
+
+impl LostDigits {
+    /// Numbers of a column that are noted: enough to tell that it loses its differences. A table may have a billion of them.
+    pub(crate) const MOST_NOTED: usize = 4_096;
+
+    /// The rows, from the first on, of which every such number is noted; `None` if it is of all.
+    pub(crate) fn noted_rows(&self) -> Option<usize> {
+        let last = self.noted.last().filter(|_| self.count > self.noted.len() as u64)?;
+        Some(last.0 as usize + 1)
+    }
 }
 
 impl Rows {

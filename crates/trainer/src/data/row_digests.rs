@@ -16,6 +16,11 @@ use crate::failure;
 /// Digests beside the exact ones, of all rows together: eight bytes each.
 const MOST_ALIKE: usize = 10_000_000;
 
+/// Rows are sought by the columns of an earlier table if these tell apart so many of a hundred rows that all columns tell apart.
+/// Where N rows have one of K equally likely combinations of values, about N/2K of them share it with another row, and a new row
+/// has the combination of an old one with a probability of about N/K: of one in ten at this limit.
+const FEWEST_TOLD_APART: usize = 95;
+
 /// Digests of the test rows, each list in their order.
 #[derive(Default)]
 pub(crate) struct RowDigests {
@@ -79,9 +84,31 @@ fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDig
         digests.alike.iter_mut().zip(alike).for_each(|(list, digest)| list.push(digest));
         Ok(())
     })?;
+    digests.drop_vague();
     // The columns that were used last are looked for first.
     digests.alike.truncate((MOST_ALIKE / digests.exact.len().max(1)).max(SampleRequest::ALIKE_KEPT));
     Ok(digests)
+}
+
+impl RowDigests {
+    /// Drops the lists of earlier columns in which many different rows are alike: new people would be taken for others of the same
+    /// sex and age.
+    fn drop_vague(&mut self) {
+        // By all columns, whatever form their numbers have.
+        let whole = self.alike.first().map_or(0, |list| distinct(list));
+        let mut place = 0;
+        self.alike.retain(|list| {
+            place += 1;
+            place <= SampleRequest::ALIKE_KEPT || distinct(list) * 100 >= whole * FEWEST_TOLD_APART
+        });
+    }
+}
+
+fn distinct(digests: &[u64]) -> usize {
+    let mut sorted = digests.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    sorted.len()
 }
 
 /// The places of columns that a table had before, if it has all of them and others.

@@ -1,5 +1,7 @@
 //! What evaluation leaves for policies besides figures: columns to slice by, times, other seeds, samples of the data.
 
+use std::fmt::Write as _;
+
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
@@ -186,4 +188,22 @@ fn a_row_that_is_written_otherwise_shares_a_digest_with_what_it_was() {
     let (_, after) = all_digests(&bench, &json!([]));
     assert!(before[0][..8] == after[0][..8] && before[0][8..] != after[0][8..], "another row");
     assert!(before[1][..8] == after[1][..8] && before[1][8..] != after[1][8..], "another row");
+}
+
+#[test]
+fn rows_are_not_sought_by_columns_that_hardly_tell_them_apart() {
+    let bench = bench();
+    bench.train(&model(), 1);
+    bench.keep_weights("candidate.safetensors");
+    let mut people = "height,weight,kind,region,sex\n".to_owned();
+    for row in 0..200 {
+        let (kind, region, sex) = (["cat", "dog"][row % 2], ["north", "south"][row / 2 % 2], ["f", "m"][row / 4 % 2]);
+        // Every twentieth has the height of the one before.
+        writeln!(people, "{},{row},{kind},{region},{sex}", row - usize::from(row % 20 == 19)).expect("a text");
+    }
+    bench.write("test.csv", people);
+    let lists = |known: &Value| all_digests(&bench, known).1.len() - 2;
+    assert_eq!(lists(&json!([["kind", "region", "sex"], ["sex"], ["kind"]])), 0, "eight kinds of people");
+    assert_eq!(lists(&json!([["kind", "sex"], ["height"], ["kind", "weight"]])), 2, "in one column or in two");
+    assert_eq!(lists(&json!([["height", "sex"], ["region"]])), 1);
 }

@@ -55,7 +55,11 @@ fn a_question_that_no_row_answers_is_a_fault_with_the_name_that_may_be_meant() {
             "no test row has label `dog` and region `east`",
             "ask for fewer conditions",
         ),
-        (json!({"where": {"prediction": ["emu"]}}), "no test row has the label `emu`", "add test rows"),
+        (
+            json!({"where": {"prediction": ["emu"]}}),
+            "no model predicts `emu`: the labels of the training rows are `cat`, `dog`, `owl`",
+            "add training rows",
+        ),
         (
             groups("selection_rate_ratio", "Owl"),
             "selection_rate_ratio(by=\"region\", class=\"Owl\"): no test row has the label `Owl`",
@@ -102,12 +106,51 @@ fn a_question_that_no_row_answers_is_a_fault_with_the_name_that_may_be_meant() {
 }
 
 #[test]
-fn a_value_beside_others_that_rows_have_is_only_warned_of_as_is_a_check_that_refuses_nothing() {
+fn each_value_of_a_condition_is_looked_for_in_the_rows_that_meet_it_as_the_gate_does() {
     let bench = bench();
-    let (faults, warnings) = bench.found(&model(), &asked(&json!({"where": {"region": ["south", "north"]}})));
-    assert_eq!((faults.len(), warnings.len()), (0, 1), "{faults:?} {warnings:?}");
+    for (condition, expected) in [
+        (json!({"region": ["south", "north"]}), vec!["no test row has region `north`; it is `east`, `south`"]),
+        (json!({"label": ["cat", "owl"]}), vec!["no test row has the label `owl`"]),
+        (
+            json!({"region": ["east", "south"], "label": ["dog"]}),
+            vec!["no test row with label `dog` has region `east`"],
+        ),
+        (
+            json!({"region": ["east", "south", "west"], "label": ["dog", "owl"]}),
+            vec![
+                "no test row has the label `owl`",
+                "no test row has region `west`; it is `east`, `south`",
+                "no test row with label `dog`, `owl` has region `east`",
+            ],
+        ),
+        (json!({"region": ["east"], "prediction": ["dog", "owl"]}), vec![]),
+        (
+            json!({"region": ["east", "north"], "prediction": ["dog"]}),
+            vec!["no test row has region `north`; it is `east`, `south`"],
+        ),
+    ] {
+        let (faults, warnings) = bench.found(&model(), &asked(&json!({"where": condition})));
+        for fault in &faults {
+            assert_eq!(fault.expectation, Some(0));
+        }
+        let said: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
+        assert_eq!((said, warnings), (expected, vec![]), "{condition}");
+    }
+}
+
+#[test]
+fn a_rate_of_predictions_needs_no_row_with_the_label_but_a_class() {
+    let bench = bench();
+    let ratio = |class: &str| json!({"metric": {"selection_rate_ratio": {"class": class, "by": "region"}}});
+    assert_eq!(bench.found(&model(), &asked(&ratio("owl"))), (vec![], vec![]), "a class without test rows");
+    let (faults, _) = bench.found(&model(), &asked(&ratio("emu")));
+    assert!(faults.len() == 1 && faults[0].message.contains("has the label `emu`"), "{faults:?}");
+}
+
+#[test]
+fn a_check_that_refuses_nothing_is_only_warned_of() {
     let only_warns = json!([{"asked": "each_label", "refuses": false}]);
-    let (faults, warnings) = bench.found(&model(), &only_warns);
+    let (faults, warnings) = bench().found(&model(), &only_warns);
     assert_eq!((faults.len(), warnings.len()), (0, 1), "{faults:?} {warnings:?}");
 }
 

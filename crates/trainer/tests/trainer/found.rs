@@ -223,14 +223,56 @@ fn whole_numbers_beyond_64_bit_floats_are_warned_of_and_stay_different_rows() {
     assert_eq!(warnings[0].message, expected);
     assert!(!warnings[0].help.as_deref().unwrap_or_default().contains("standardize"), "it is there");
 
-    bench.train(&model, 1);
-    bench.keep_weights("candidate.safetensors");
-    let ended = bench.evaluate_with(&model, "candidate.safetensors", &json!({"samples": {"leakage": true}}));
-    assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
-    let digests = |file: &str| crate::evidence::column(&bench, file, "sha256(row)");
-    let (training, test) = (digests("samples/training.parquet"), digests("samples/test.parquet"));
+    let [training, test] = leakage_digests(&bench, &model);
     let leaked = test.iter().filter(|digest| training.contains(digest)).count();
     assert_eq!(leaked, 0, "all rows differ");
+}
+
+/// The digests of the training rows and of the test rows, as leakage compares them.
+fn leakage_digests(bench: &Bench, model: &serde_json::Value) -> [Vec<parquet::record::Field>; 2] {
+    bench.train(model, 1);
+    bench.keep_weights("candidate.safetensors");
+    let ended = bench.evaluate_with(model, "candidate.safetensors", &json!({"samples": {"leakage": true}}));
+    assert_eq!(ended.code, Some(0), "{:?}", ended.said.last());
+    ["samples/training.parquet", "samples/test.parquet"].map(|file| crate::evidence::column(bench, file, "sha256(row)"))
+}
+
+#[test]
+fn one_row_that_two_programs_have_written_is_one_row() {
+    let bench = Bench::with_tables();
+    let (mut plain, mut long) = ("height,weight,kind\n".to_owned(), "height,weight,kind\n".to_owned());
+    for row in 0..40 {
+        let (height, weight, kind) =
+            (1.2345 + f64::from(row) / 7.0, 1e23 * f64::from(row + 1), ["cat", "dog"][usize::from(row % 2 == 1)]);
+        writeln!(plain, "{height},{weight:e},{kind}").expect("a text");
+        // As `numpy.savetxt` writes them: the digits of the float itself, of which 17 are enough.
+        writeln!(long, "{height:.18e},{weight:.18e},{kind}").expect("a text");
+    }
+    bench.write("train.csv", long);
+    bench.write("test.csv", plain);
+    let mut model = table_model();
+    model["spec"]["preprocess"] = json!(["standardize"]);
+    let warnings = warned(&bench, &model);
+    assert!(!messages(&warnings).iter().any(|message| message.contains("more digits")), "{warnings:?}");
+    let [training, test] = leakage_digests(&bench, &model);
+    assert_eq!(training, test, "all rows are the same");
+}
+
+#[test]
+fn of_long_columns_of_identifiers_the_first_rows_say_that_differences_are_lost() {
+    let bench = Bench::with_tables();
+    let first = 1_445_078_208_190_291_969;
+    bench.write("train.csv", identifiers(first, 6_000));
+    bench.write("test.csv", identifiers(first + 3_000, 6_000));
+    let model = table_model();
+    let warnings = warned(&bench, &model);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let said = &warnings[0].message;
+    assert!(said.starts_with("column `id` has 4112 different values in its first 4112 rows"), "{said}");
+    let [training, test] = leakage_digests(&bench, &model);
+    let training: std::collections::HashSet<String> = training.iter().map(ToString::to_string).collect();
+    let leaked = test.iter().filter(|digest| training.contains(&digest.to_string())).count();
+    assert_eq!(leaked, 3_000, "digits tell all rows apart, also those behind the first");
 }
 
 #[test]

@@ -56,6 +56,18 @@ fn a_check_that_may_stay_undecided_or_that_the_model_is_excepted_from_refuses_no
 }
 
 #[test]
+fn a_condition_that_no_row_meets_is_no_question_for_a_person() {
+    let check = "metric: accuracy, at_least: 0.8, slice: {where: {region: north}}, when_inconclusive: require_approval";
+    let refuses = |check: &str| -> Vec<bool> {
+        let policy = policy(&[check, "metric: accuracy, at_least: 0.1"]);
+        let expected = policy.expects("digits", now());
+        expected[..2].iter().map(|expected| expected.expectation.refuses).collect()
+    };
+    assert_eq!(refuses(check), [false, true]);
+    assert_eq!(refuses(&format!("{check}, severity: warn")), [false, false]);
+}
+
+#[test]
 fn a_message_says_where_a_policy_was_read_that_is_not_the_runs_own() {
     let expected = policy(&["metric: {recall: {class: owl}}, at_least: 0.9"]).expects("digits", now());
     let noted = expected[0].clone().noted(" (read at 1234567)");

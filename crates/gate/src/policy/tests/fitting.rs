@@ -215,6 +215,20 @@ policies/digits.yaml:6:16: mean_of(column="profit") needs columns that an evalua
 }
 
 #[test]
+fn classes_of_a_condition_are_known_before_training() {
+    let checks = [
+        "metric: accuracy, at_least: 0.5, slice: {where: {label: ['2', '7']}}",
+        "metric: accuracy, at_least: 0.5, slice: {where: {prediction: cat}}",
+    ];
+    assert_snapshot!(unfit(&checks, &of_pictures()), @r"
+policies/digits.yaml:6:48: the model has no class `7`: its rows have the labels 0 to 2
+  help: name one of them
+policies/digits.yaml:7:48: the model has no class `cat`: its rows have the labels 0 to 2
+  help: name one of them
+");
+}
+
+#[test]
 fn both_classes_of_a_pair_are_known_before_training() {
     let check = "metric: {confusion: {actual: '1', predicted: '7'}}, at_most: 0.1";
     assert_snapshot!(unfit(&[check], &of_pictures()), @r#"

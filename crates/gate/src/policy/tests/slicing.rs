@@ -155,6 +155,39 @@ fn every_value_that_a_condition_lists_has_rows() {
 }
 
 #[test]
+fn a_condition_on_predictions_takes_the_rows_that_there_are_and_none_decide_nothing() {
+    let regions = with_column("region", &["north", "south"]);
+    let mut no_fox = regions.clone();
+    for class in &mut classes_of(&mut no_fox).predictions {
+        *class = (*class).min(1);
+    }
+    let judged = |condition: &str, evaluation: &Evaluation| {
+        let check = format!("metric: accuracy, at_least: 0.4, slice: {{where: {condition}}}");
+        let verdict = verdict(&[&check], evaluation, Champion::None);
+        (verdict.outcome, said(&verdict))
+    };
+    for condition in ["{prediction: [cat, fox]}", "{prediction: [cat, fox], region: [north, south], label: [cat, fox]}"]
+    {
+        let (outcome, said) = judged(condition, &no_fox);
+        assert_eq!(outcome, Outcome::Pass, "{condition}: {said}");
+    }
+    for condition in ["{prediction: fox}", "{prediction: fox, region: north}"] {
+        let (outcome, said) = judged(condition, &no_fox);
+        assert_eq!(outcome, Outcome::Inconclusive, "{condition}: {said}");
+        assert!(said.contains("cannot be bounded on 0 rows") && !said.contains("add test rows"), "{said}");
+        assert_eq!(judged(condition, &regions).0, Outcome::Pass, "{condition}");
+    }
+    for (condition, expected) in [
+        ("{prediction: [cat, emu]}", "the model has no class `emu`; its classes are `cat`, `dog` and `fox`"),
+        ("{prediction: fox, region: [north, east]}", "no row of the condition has region `east`"),
+        ("{prediction: fox, region: east}", "no row has region `east`;"),
+    ] {
+        let (outcome, said) = judged(condition, &no_fox);
+        assert!(outcome == Outcome::Fail && said.contains(expected), "{condition}: {said}");
+    }
+}
+
+#[test]
 fn how_labels_and_predictions_go_together_is_not_judged_on_rows_of_one_class() {
     let metrics = ["matthews_correlation", "cohen_kappa"];
     let of_two = stating(without_foxes(with_column("region", &["north", "south"])), &metrics);

@@ -10,3 +10,20 @@ CREATE TABLE test_set_columns (
     used   BIGINT NOT NULL,
     PRIMARY KEY (source, model, digest)
 );
+
+-- Digests of rows beside those in `test_rows`, by which rows that are written otherwise are known again: of each part of a set those
+-- that were not stored before, eight bytes each, in rising order. A set whose digests are all stored has one row without any. Servers
+-- that do not know this table count the digests in `test_rows`, which remain one for each row.
+CREATE TABLE test_row_forms (
+    source TEXT    NOT NULL,
+    model  TEXT    NOT NULL,
+    -- Rises: the smallest was added first.
+    number BIGINT NOT NULL,
+    -- Of the set.
+    digest TEXT    NOT NULL,
+    part   BIGINT NOT NULL,
+    hashes BYTEA   NOT NULL,
+    at     BIGINT NOT NULL,
+    PRIMARY KEY (source, model, number)
+);
+CREATE INDEX test_row_forms_of_a_set ON test_row_forms (source, model, digest);
