@@ -16,6 +16,8 @@ use super::mirror::{id_of, name_of};
 use super::tree;
 use super::words::short_words;
 
+/// The fewest digits that libgit2 looks an object up by (`GIT_OID_MINPREFIXLEN`).
+const SHORTEST_PREFIX: usize = 4;
 /// Commits among which one is looked for by its first digits. Linux has about 1.4 million.
 const MOST_WALKED: usize = 3_000_000;
 
@@ -48,14 +50,16 @@ impl Mirror {
         self.reading(|repository| {
             let tip = self.commit(repository, tip)?.id();
             // Most names begin those of one object alone, or of none: no history needs to be walked for that.
-            match repository.find_commit_by_prefix(digits) {
-                Ok(only) => {
-                    let is_within = only.id() == tip || repository.graph_descendant_of(tip, only.id())?;
-                    return Ok(if is_within { vec![name_of(only.id())] } else { Vec::new() });
+            if digits.len() >= SHORTEST_PREFIX {
+                match repository.find_commit_by_prefix(digits) {
+                    Ok(only) => {
+                        let is_within = only.id() == tip || repository.graph_descendant_of(tip, only.id())?;
+                        return Ok(if is_within { vec![name_of(only.id())] } else { Vec::new() });
+                    }
+                    Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
+                    Err(error) if error.code() == git2::ErrorCode::Ambiguous => {}
+                    Err(error) => return Err(error.into()),
                 }
-                Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(Vec::new()),
-                Err(error) if error.code() == git2::ErrorCode::Ambiguous => {}
-                Err(error) => return Err(error.into()),
             }
             let mut walk = repository.revwalk()?;
             walk.push(tip)?;
