@@ -2,16 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use clap::Args;
 
 use super::exit::{self, Failure};
 use crate::config;
-
-/// The address of a server on this machine whose settings do not say another.
-const LOCAL: &str = "http://127.0.0.1:8420";
-/// The settings of the server in whose folder a command is run.
-const SETTINGS: &str = "slipway-server.yaml";
 
 /// Where the server answers.
 #[derive(Debug, Args)]
@@ -22,21 +18,27 @@ pub(super) struct Address {
     /// The settings of a server on this machine; `./slipway-server.yaml`, if it is there, when absent
     #[arg(long, global = true, env = "SLIPWAY_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// The address as it was found for the first request: the others go there as well.
+    #[arg(skip)]
+    found: OnceLock<String>,
 }
 
 impl Address {
     /// The address, without a slash at its end.
-    pub(super) fn url(&self) -> Result<String, Failure> {
+    pub(super) fn url(&self) -> Result<&str, Failure> {
+        if let Some(found) = self.found.get() {
+            return Ok(found);
+        }
         let url = match (&self.server, &self.config) {
-            (Some(server), _) => server.clone(),
+            (Some(server), _) => server.trim_end_matches('/').to_owned(),
             (None, Some(config)) => http(config::address_on_this_machine(config).map_err(exit::invalid)?),
             // Nobody named this file, which may come from somebody else's repository: it cannot send a token to another machine.
-            (None, None) => config::address_on_this_machine(Path::new(SETTINGS))
-                .ok()
-                .filter(|address| address.ip().is_loopback())
-                .map_or_else(|| LOCAL.to_owned(), http),
+            (None, None) => {
+                let address = config::address_on_this_machine(Path::new(config::FILE)).ok();
+                http(address.filter(|address| address.ip().is_loopback()).unwrap_or_else(config::default_address))
+            }
         };
-        Ok(url.trim_end_matches('/').to_owned())
+        Ok(self.found.get_or_init(|| url))
     }
 }
 

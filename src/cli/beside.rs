@@ -13,7 +13,7 @@ use slipway_store::{Store, StoreError};
 #[derive(Debug, Args)]
 pub(super) struct Beside {
     /// The server's settings, which say where its store is
-    #[arg(long, global = true, env = "SLIPWAY_CONFIG", default_value = "slipway-server.yaml", value_name = "FILE")]
+    #[arg(long, global = true, env = "SLIPWAY_CONFIG", default_value = config::FILE, value_name = "FILE")]
     config: PathBuf,
 }
 

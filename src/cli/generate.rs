@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::exit::{self, Exit, Failure};
 use super::output;
-use crate::config::ServerFile;
+use crate::config::{self, ServerFile};
 use crate::web;
 use slipway_domain::Verdict;
 use slipway_gate::policy;
@@ -173,7 +173,7 @@ fn catalog() -> Value {
         "schemas": [
             entry("Slipway model", "A model that Slipway trains, judges and promotes", &["slipway.yaml"], "model"),
             entry("Slipway policy", "What a model has to show before Slipway promotes it", &["slipway-policy.yaml", "*.slipway-policy.yaml"], "policy"),
-            entry("Slipway server", "Settings of a Slipway server", &["slipway-server.yaml"], "server"),
+            entry("Slipway server", "Settings of a Slipway server", &[config::FILE], "server"),
         ],
     })
 }

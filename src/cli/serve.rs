@@ -22,7 +22,7 @@ const LAST_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// The server's settings
-    #[arg(long, env = "SLIPWAY_CONFIG", default_value = "slipway-server.yaml", value_name = "FILE")]
+    #[arg(long, env = "SLIPWAY_CONFIG", default_value = config::FILE, value_name = "FILE")]
     config: PathBuf,
     /// End as if killed, `before:STATE` or `after:STATE` was recorded of a run (for tests of crashes)
     #[cfg(debug_assertions)]

@@ -326,7 +326,8 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     })
 }
 
-pub(super) fn usual_address() -> SocketAddr {
+/// The address of a server whose settings do not say another.
+pub fn usual_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8420))
 }
 

@@ -33,8 +33,11 @@ use slipway_forge::Secret;
 use slipway_gate::policy::Policy;
 use slipway_git::{Identity, Remote};
 
-pub use file::ServerFile;
+pub use file::{ServerFile, usual_address as default_address};
 pub use listening::address_on_this_machine;
+
+/// The server's file where no other is named.
+pub const FILE: &str = "slipway-server.yaml";
 
 /// Everything the server is started with.
 #[derive(Debug)]
@@ -169,24 +172,23 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Diagnostic>> {
 
 /// All that is wrong with the server's file, and with what it names on this machine: a server would start, and could not work.
 pub fn check(path: &Path) -> Vec<Diagnostic> {
-    match read(path) {
-        Ok((settings, mut problems)) => {
-            if let Some(settings) = settings {
-                surroundings::check(&settings, &mut problems);
-            }
-            problems.found
-        }
-        Err(mistakes) => mistakes,
-    }
+    found(path, surroundings::check)
 }
 
 /// The same, and what is wrong with the repositories that it names: their servers are asked.
 pub fn check_with_remotes(path: &Path) -> Vec<Diagnostic> {
+    found(path, |settings, problems| {
+        surroundings::check(settings, problems);
+        remotes::check(settings, problems);
+    })
+}
+
+/// The mistakes in the file, and those that `check` adds of settings that could be made.
+fn found(path: &Path, check: impl FnOnce(&Settings, &mut Problems)) -> Vec<Diagnostic> {
     match read(path) {
         Ok((settings, mut problems)) => {
             if let Some(settings) = settings {
-                surroundings::check(&settings, &mut problems);
-                remotes::check(&settings, &mut problems);
+                check(&settings, &mut problems);
             }
             problems.found
         }

@@ -29,12 +29,20 @@ struct Named<'a> {
 
 /// Adds what cannot be reached, or is not there, to the problems, each at its key.
 pub(super) fn check(settings: &Settings, problems: &mut Problems) {
+    // For mirrors of environments whose folders are looked for; it is removed again.
+    let work = match tempfile::tempdir() {
+        Ok(work) => work,
+        Err(error) => {
+            problems.add("sources", format!("git servers are not asked: a temporary folder cannot be made: {error}"));
+            return;
+        }
+    };
     let named = named(settings, &problems.text);
     let next = Mutex::new(named.iter());
     let found = Mutex::new(Vec::new());
     let ask = || {
         while let Some(one) = next.lock().ok().and_then(|mut next| next.next()) {
-            if let Some((key, problem)) = one.problem(settings)
+            if let Some((key, problem)) = one.problem(settings, work.path())
                 && let Ok(mut found) = found.lock()
             {
                 found.push((key, problem));
@@ -86,7 +94,7 @@ fn named<'a>(settings: &'a Settings, text: &str) -> Vec<Named<'a>> {
 
 impl Named<'_> {
     /// What is wrong with it, and the key at which that is said.
-    fn problem(&self, settings: &Settings) -> Option<(String, String)> {
+    fn problem(&self, settings: &Settings, work: &Path) -> Option<(String, String)> {
         let at = |key: &str, problem: String| Some((format!("{}.{key}", self.key), problem));
         if let Some(repository) = self.of_our_git_server(settings) {
             let missing =
@@ -94,7 +102,7 @@ impl Named<'_> {
             // Its server does not run while its settings are written: whether it is there is all that can be asked.
             return if repository.is_dir() { None } else { at("url", missing()) };
         }
-        match self.ask() {
+        match self.ask(work) {
             Ok(true) => None,
             Ok(false) => {
                 let folder = self.folder.unwrap_or_default();
@@ -114,14 +122,9 @@ impl Named<'_> {
     }
 
     /// Whether the folder is there; an error if not even the branch is.
-    fn ask(&self) -> Result<bool, GitError> {
-        let work = tempfile::tempdir().map_err(|error| GitError::Mirror {
-            repository: self.remote.url().to_owned(),
-            folder: std::env::temp_dir().display().to_string(),
-            problem: error.to_string(),
-        })?;
-        let mirror = Mirror::open(work.path(), self.remote.clone().with_deadlines(DEADLINES))?;
-        let Some(folder) = self.folder.filter(|folder| !Path::new(folder).as_os_str().is_empty()) else {
+    fn ask(&self, work: &Path) -> Result<bool, GitError> {
+        let mirror = Mirror::open(work, self.remote.clone().with_deadlines(DEADLINES))?;
+        let Some(folder) = self.folder else {
             return mirror.probe().map(|_| true);
         };
         let tip = mirror.fetch()?;

@@ -139,7 +139,10 @@ impl Pipeline {
         // The lease is kept until all is recorded and cleared, whatever has to be waited for in between.
         let carried = tokio::select! {
             carried = carry => carried,
-            lost = self.keep_lease(lease) => Err(lost),
+            lost = self.keep_lease(lease) => {
+                self.clear_work(lease.run()).await;
+                Err(lost)
+            }
         };
         let released = match carried {
             Ok(carried) => self.store.release_run(lease, carried.due_at).await.map(|()| carried.goes_on),
@@ -155,7 +158,6 @@ impl Pipeline {
             }
             Err(StoreError::LeaseLost { run }) => {
                 tracing::info!(run.id = %run, "run {run} was called off or taken over");
-                self.clear_work(run).await;
                 Ok(())
             }
             Err(error) => Err(error),

@@ -80,18 +80,12 @@ impl Mirror {
 
     /// What a reference of the server points to. Nothing of it is fetched.
     pub(super) fn named(&self, reference: &str) -> Result<Option<Oid>, GitError> {
-        if self.folder.current().is_none() {
-            self.fetch()?;
-        }
-        let _turn = self.folder.fetching();
-        let Some(generation) = self.folder.current() else { return Ok(None) };
-        fetch::named(generation.path(), &self.remote, &self.connection, reference)
-            .map_err(|fault| self.beyond_repair(fault))
+        fetch::named(&self.remote, &self.connection, reference).map_err(|fault| self.beyond_repair(fault))
     }
 
-    /// The branch's tip as the server names it. Nothing is fetched; the empty folder only serves to ask.
-    pub(super) fn ask_for_tip(&self, empty: &Path) -> Result<Oid, GitError> {
-        fetch::probe(empty, &self.remote, &self.connection).map_err(|fault| self.beyond_repair(fault))
+    /// The branch's tip as the server names it. Nothing is fetched.
+    pub(super) fn named_tip(&self) -> Result<Oid, GitError> {
+        fetch::probe(&self.remote, &self.connection).map_err(|fault| self.beyond_repair(fault))
     }
 
     /// As [`Self::fetch`], where the server has just named the tip: with one request less. If that cannot be had in this
@@ -168,15 +162,6 @@ impl Mirror {
         match fault {
             Fault::Final(error) => error,
             Fault::Damaged(damage) => self.unusable(&damage),
-        }
-    }
-
-    /// The error where a folder for a while cannot be made.
-    pub(super) fn no_folder(&self, error: &std::io::Error) -> GitError {
-        GitError::Mirror {
-            repository: self.remote.url().to_owned(),
-            folder: std::env::temp_dir().display().to_string(),
-            problem: error.to_string(),
         }
     }
 

@@ -41,8 +41,7 @@ impl Mirror {
     ///
     /// The server cannot be reached or refuses the credentials, or lacks the repository or the branch.
     pub fn probe(&self) -> Result<CommitSha, GitError> {
-        let folder = tempfile::tempdir().map_err(|error| self.no_folder(&error))?;
-        self.ask_for_tip(folder.path()).map(name_of)
+        self.named_tip().map(name_of)
     }
 
     /// The error for a reference that the server does not have.

@@ -22,7 +22,7 @@ pub(super) const TOKEN: &str = "api-token";
 /// The files with secrets: of the webhook, of the git server, of the API.
 const SECRETS: [&str; 3] = [WEBHOOK_SECRET, "git-password", TOKEN];
 /// The settings, as the other commands look for them.
-pub(super) const SETTINGS: &str = "slipway-server.yaml";
+pub(super) const SETTINGS: &str = crate::config::FILE;
 /// How much of settings that are there is read, in bytes: as much as servers read.
 const LARGEST_SETTINGS: u64 = slipway_yaml::MAX_BYTES as u64;
 /// The one environment.

@@ -183,37 +183,34 @@ fn tip_among(heads: &[git2::RemoteHead<'_>], remote: &Remote) -> Result<Oid, Git
     heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid).ok_or_else(missing)
 }
 
-/// The tip of the branch as the server names it. Nothing is fetched; the empty folder only serves to ask.
-pub(super) fn probe(empty: &Path, remote: &Remote, connection: &Arc<Connection>) -> Result<Oid, Fault> {
-    let repository = Repository::init_bare(empty)?;
-    let channel = Channel::open(connection)?;
-    let ask = || {
-        let mut server = repository.remote_anonymous(&channel.address())?;
-        let connected = server.connect_auth(Direction::Fetch, None, None)?;
-        Ok(tip_among(connected.list()?, remote)?)
-    };
-    ask().map_err(|fault| explained(fault, &channel, remote))
+/// The tip of the branch as the server names it. Nothing is fetched.
+pub(super) fn probe(remote: &Remote, connection: &Arc<Connection>) -> Result<Oid, Fault> {
+    listed(remote, connection, |heads| Ok(tip_among(heads, remote)?))
 }
 
 /// What a reference of the server points to, of which nothing is fetched; `None` if the server lacks it.
-pub(super) fn named(
-    path: &Path,
-    remote: &Remote,
-    connection: &Arc<Connection>,
-    reference: &str,
-) -> Result<Option<Oid>, Fault> {
-    let repository = open(path, remote)?;
+pub(super) fn named(remote: &Remote, connection: &Arc<Connection>, reference: &str) -> Result<Option<Oid>, Fault> {
     if !connection.is_ssh()
         && let Some(heads) = listing::heads(connection, &[reference])?
     {
         return Ok(heads.get(reference).copied());
     }
+    listed(remote, connection, |heads| {
+        Ok(heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid))
+    })
+}
+
+/// Reads what a server lists. No repository on disk is needed for that.
+fn listed<T>(
+    remote: &Remote,
+    connection: &Arc<Connection>,
+    read: impl FnOnce(&[git2::RemoteHead<'_>]) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     let channel = Channel::open(connection)?;
     let ask = || {
-        let mut server = repository.remote_anonymous(&channel.address())?;
+        let mut server = git2::Remote::create_detached(channel.address())?;
         let connected = server.connect_auth(Direction::Fetch, None, None)?;
-        let heads = connected.list()?;
-        Ok(heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid))
+        read(connected.list()?)
     };
     ask().map_err(|fault| explained(fault, &channel, remote))
 }
