@@ -16,24 +16,24 @@ use anyhow::Result;
 /// How much is done.
 #[derive(Debug, Clone, Copy)]
 struct Size {
-    changes: usize,
+    pull_requests: usize,
     models: usize,
 }
 
 /// What is measured unless something else is asked for.
-const USUAL: Size = Size { changes: 500, models: 20 };
+const DEFAULT_SIZE: Size = Size { pull_requests: 500, models: 20 };
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (size, record) = match words[..] {
-        [] => (USUAL, false),
-        ["--record"] => (USUAL, true),
-        ["--quick"] => (Size { changes: 24, models: 4 }, false),
+        [] => (DEFAULT_SIZE, false),
+        ["--record"] => (DEFAULT_SIZE, true),
+        ["--quick"] => (Size { pull_requests: 24, models: 4 }, false),
         // What the limits decide alone, where other work would spoil the times of the other part.
         ["--storm"] => {
-            let storm = tokio::runtime::Runtime::new()?.block_on(storm::measure(USUAL))?;
-            report::say_storm(USUAL, &storm);
+            let storm = tokio::runtime::Runtime::new()?.block_on(storm::measure(DEFAULT_SIZE))?;
+            report::say_storm(DEFAULT_SIZE, &storm);
             return Ok(());
         }
         _ => anyhow::bail!("expected nothing, `--quick`, `--storm` or `--record`, came {words:?}"),

@@ -17,8 +17,8 @@ pub(crate) fn finish(size: Size, storm: &Storm, visible: &Visible, record: bool)
     let commit = benchmark::commit(root)?;
     let date = jiff::Timestamp::now().to_string()[..10].to_owned();
     let cpus = std::thread::available_parallelism()?.get();
-    let Size { changes, models } = size;
-    let a_change = calls_a_change(size, storm);
+    let Size { pull_requests, models } = size;
+    let a_change = calls_per_pull_request(size, storm);
     let [half, most] = [500, 990].map(|per_mille| visible.quantile(per_mille));
     let mut rows = rows_of_storm(size, storm);
     rows.extend([
@@ -30,14 +30,14 @@ pub(crate) fn finish(size: Size, storm: &Storm, visible: &Visible, record: bool)
         ),
     ]);
     let text = format!(
-        "{changes} changes of {models} models opened within a minute, the forge answering after 100 ms, {cpus} processors \
+        "{pull_requests} changes of {models} models opened within a minute, the forge answering after 100 ms, {cpus} processors \
          for everything; commit {commit}, {date}. The load: {:.0} deliveries a second of another source.\n\n\
          | | measured | asked | |\n| --- | --- | --- | --- |\n{}\n",
         visible.load,
         rows.join("\n")
     );
     let all = json!({
-        "commit": commit, "date": date, "cpus": cpus, "changes": changes, "models": models,
+        "commit": commit, "date": date, "cpus": cpus, "changes": pull_requests, "models": models,
         "refused": storm.refused, "calls": storm.calls, "calls_a_change": a_change, "most_at_once": storm.most_at_once,
         "shown_seconds": storm.shown.as_secs_f64(), "ended_seconds": storm.ended.as_secs_f64(),
         "commented_seconds": storm.commented.as_secs_f64(), "load_per_second": visible.load,
@@ -55,7 +55,7 @@ pub(crate) fn say_storm(size: Size, storm: &Storm) {
 
 fn rows_of_storm(size: Size, storm: &Storm) -> Vec<String> {
     let Storm { refused, most_at_once, shown, ended, commented, .. } = storm;
-    let a_change = calls_a_change(size, storm);
+    let a_change = calls_per_pull_request(size, storm);
     let stated = |what: &str, after: &Duration| format!("| {what} after | {:.0} s | stated | |", after.as_secs_f64());
     vec![
         format!("| calls refused for a limit | {refused} | 0 | {} |", held(*refused == 0)),
@@ -69,8 +69,8 @@ fn rows_of_storm(size: Size, storm: &Storm) -> Vec<String> {
 
 // Both are far below what a fraction holds.
 #[expect(clippy::cast_precision_loss, reason = "both are small numbers")]
-fn calls_a_change(size: Size, storm: &Storm) -> f64 {
-    storm.calls as f64 / size.changes as f64
+fn calls_per_pull_request(size: Size, storm: &Storm) -> f64 {
+    storm.calls as f64 / size.pull_requests as f64
 }
 
 fn held(holds: bool) -> &'static str {

@@ -35,7 +35,7 @@ pub(crate) async fn measure(size: Size) -> Result<Storm> {
     let begun = Instant::now();
     let opened = round.open_all().await?;
     let github = &round.github;
-    let all = |count: usize| (count >= size.changes).then_some(());
+    let all = |count: usize| (count >= size.pull_requests).then_some(());
     let summaries = |github: &GitHub| all(github.count_checks(|check| check["name"] == "slipway"));
     let ended_summaries = |github: &GitHub| {
         all(github.count_checks(|check| check["name"] == "slipway" && check["status"] == "completed"))
@@ -46,21 +46,30 @@ pub(crate) async fn measure(size: Size) -> Result<Storm> {
     github.wait_for("the end of every check", DEADLINE, ended_summaries).await?;
     let ended = begun.elapsed();
     say(&format!("storm: every check has ended after {ended:.0?}"));
-    let told = |github: &GitHub| {
+    let all_commented = |github: &GitHub| {
         all(opened
             .iter()
-            .filter(|change| github.our_comments(change.number).iter().any(|text| text.contains("passed")))
+            .filter(|pull_request| github.our_comments(pull_request.number).iter().any(|text| text.contains("passed")))
             .count())
     };
-    github.wait_for("every comment", DEADLINE, told).await?;
+    github.wait_for("every comment", DEADLINE, all_commented).await?;
     let commented = begun.elapsed();
     say(&format!("storm: every comment is written after {commented:.0?}"));
-    for change in &opened {
-        let passed =
-            github.count_checks(|check| check["head_sha"] == change.head.as_str() && check["conclusion"] == "success");
+    for pull_request in &opened {
+        let passed = github
+            .count_checks(|check| check["head_sha"] == pull_request.head.as_str() && check["conclusion"] == "success");
         // Its model's check, and the summary.
-        ensure!(passed == 2, "change {} did not pass: {:?}", change.number, github.our_comments(change.number));
-        ensure!(github.our_comments(change.number).len() == 1, "change {} has not one comment", change.number);
+        ensure!(
+            passed == 2,
+            "change {} did not pass: {:?}",
+            pull_request.number,
+            github.our_comments(pull_request.number)
+        );
+        ensure!(
+            github.our_comments(pull_request.number).len() == 1,
+            "change {} has not one comment",
+            pull_request.number
+        );
     }
     let (refused, most_at_once) = github.limited();
     let calls = github.requests();

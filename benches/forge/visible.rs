@@ -48,10 +48,10 @@ pub(crate) async fn measure(size: Size) -> Result<Visible> {
     ));
     ensure!(ended.refused + ended.cut == 0, "{} of the load's deliveries were refused", ended.refused + ended.cut);
     let mut times = Vec::new();
-    for change in &opened {
-        let begun = |github: &slipway_testkit::github::GitHub| github.begun(&change.head, "slipway");
+    for pull_request in &opened {
+        let begun = |github: &slipway_testkit::github::GitHub| github.begun(&pull_request.head, "slipway");
         let at = round.github.wait_for("a check in progress", DEADLINE, begun).await?;
-        times.push(at.duration_since(change.sent.into_std()));
+        times.push(at.duration_since(pull_request.sent.into_std()));
     }
     times.sort();
     let visible = Visible { times, load: ended.rate() };

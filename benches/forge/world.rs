@@ -79,9 +79,10 @@ impl Round {
         let begun = Instant::now();
         let mut sending = JoinSet::new();
         let mut opened = Vec::new();
-        for change in 0..self.size.changes {
-            sleep_until(begun + OPENED_WITHIN * u32::try_from(change)? / u32::try_from(self.size.changes)?).await;
-            let number = self.github.open_pull(&branch_of(change), AUTHOR).await?;
+        for pull_request in 0..self.size.pull_requests {
+            sleep_until(begun + OPENED_WITHIN * u32::try_from(pull_request)? / u32::try_from(self.size.pull_requests)?)
+                .await;
+            let number = self.github.open_pull(&branch_of(pull_request), AUTHOR).await?;
             let head = self.github.pull(number)["head"]["sha"].as_str().context("a head")?.to_owned();
             let sent = Instant::now();
             for delivery in self.github.waiting() {
@@ -111,8 +112,8 @@ fn name_of(number: usize) -> String {
     format!("model-{:02}", number + 1)
 }
 
-fn branch_of(change: usize) -> String {
-    format!("change-{}", change + 1)
+fn branch_of(pull_request: usize) -> String {
+    format!("change-{}", pull_request + 1)
 }
 
 /// What is trained does not depend on the text of the model's file, so that weights are used again: what is measured is
@@ -125,15 +126,15 @@ fn model(number: usize) -> String {
 /// A branch for each change, with a line more in the file of one model.
 fn branch_off(models: &Repository, size: Size) -> Result<()> {
     let mut stream = String::new();
-    for change in 0..size.changes {
-        let file = format!("{}# change {change}\n", model(change % size.models));
+    for pull_request in 0..size.pull_requests {
+        let file = format!("{}# change {pull_request}\n", model(pull_request % size.models));
         write!(
             stream,
             "commit refs/heads/{}\ncommitter Ada <ada@example.com> {} +0000\ndata 8\na change\nfrom refs/heads/main^0\n\
              M 100644 inline {}/slipway.yaml\ndata {}\n{file}\n",
-            branch_of(change),
-            1_700_000_000 + change,
-            name_of(change % size.models),
+            branch_of(pull_request),
+            1_700_000_000 + pull_request,
+            name_of(pull_request % size.models),
             file.len(),
         )?;
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use slipway_contract::Digest;
 use slipway_contract::metrics::Table;
-use slipway_domain::{Adaptivity, Feedback, Outcome, PartWear, TestSetUse, Verdict};
+use slipway_domain::{Adaptivity, Feedback, Outcome, PartUsage, TestSetUse, Verdict};
 use slipway_gate::evaluation::Evaluation;
 use slipway_gate::policy::{Champion, Evidence, Policy, Uses};
 
@@ -62,37 +62,37 @@ struct Heard {
 
 /// A test set as a server would count it.
 struct Counted {
-    wear: PartWear,
+    usage: PartUsage,
 }
 
 impl Counted {
     fn new() -> Self {
-        Self { wear: PartWear { part: 1, uses: 0, figures: false, passed: false, retired: false } }
+        Self { usage: PartUsage { part: 1, uses: 0, figures: false, passed: false, retired: false } }
     }
 
     /// Has a candidate judged, and counts that.
     fn judge(&mut self, gate: &Gate, candidate: &Evaluation, champion: &Evaluation) -> Heard {
         let rule = gate.policy.test_set();
-        let is_used_up = rule.is_some_and(|rule| self.wear.is_used_up(rule.uses(), rule.adaptivity()));
-        let told = TestSetUse {
+        let is_used_up = rule.is_some_and(|rule| self.usage.is_used_up(rule.uses(), rule.adaptivity()));
+        let this_use = TestSetUse {
             rows: Digest::of(b"rows"),
-            number: self.wear.uses + 1,
+            number: self.usage.uses + 1,
             allowed: rule.map(slipway_gate::policy::TestSet::uses),
             feedback: rule.map_or(Feedback::Figures, slipway_gate::policy::TestSet::feedback),
             used_up: 0,
         };
-        let shows_figures = told.feedback == Feedback::Figures;
+        let shows_figures = this_use.feedback == Feedback::Figures;
         let evidence = Evidence {
-            uses: Some(Uses { told, is_used_up }),
+            uses: Some(Uses { this_use, is_used_up }),
             ..Evidence::new(candidate, Champion::Evaluated(champion), Timestamp::UNIX_EPOCH)
         };
         let verdict = gate.policy.judge(&evidence);
         let figure = estimate(&verdict);
         let passed =
             if gate.by_estimate { figure.is_some_and(|figure| figure > 0.0) } else { verdict.outcome == Outcome::Pass };
-        self.wear.uses += 1;
-        self.wear.figures |= shows_figures;
-        self.wear.passed |= passed;
+        self.usage.uses += 1;
+        self.usage.figures |= shows_figures;
+        self.usage.passed |= passed;
         // What is shown to authors, as they are shown it.
         let shown = verdict.for_authors();
         Heard { passed, accuracy: estimate(&shown).map(|_| accuracy(candidate)) }

@@ -69,8 +69,8 @@ impl Bench {
         };
         let candidate = match read(&case.report, &case.predictions) {
             Ok(candidate) => candidate,
-            Err(words) => {
-                assert!(words.contains(':'), "{}: an error names its file: {words}", case.what);
+            Err(message) => {
+                assert!(message.contains(':'), "{}: an error names its file: {message}", case.what);
                 return End::Refused;
             }
         };

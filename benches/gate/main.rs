@@ -43,7 +43,8 @@ fn everything(options: &[String]) -> ExitCode {
 
 /// Runs one part and prints its JSON.
 fn one_part(arguments: &[String]) {
-    let number = |place: usize, usual: u32| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let number =
+        |place: usize, default: u32| arguments.get(place).and_then(|text| text.parse().ok()).unwrap_or(default);
     let said = match arguments.first().map(String::as_str) {
         Some("calibration") => calibration::run(number(1, 10_000), arguments.get(2).map(String::as_str)),
         Some("adaptive") => adaptive::run(number(1, 2_000)),

@@ -118,7 +118,7 @@ pub(crate) fn isolated() -> Command {
 /// Runs git and returns what it prints.
 pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
     let output = isolated().current_dir(folder).args(arguments).output().context("git did not start")?;
-    let words = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "git {arguments:?}: {words}");
+    let message = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "git {arguments:?}: {message}");
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

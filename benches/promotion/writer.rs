@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 use slipway_git::{
-    Authorities, GitError, Identity, Mirror, Order, Outcome, Proposal, Remote, Snapshot, Trailer, WriteRequest, Writer,
+    Authorities, GitError, Identity, Mirror, Outcome, PendingPromotion, Proposal, Remote, Snapshot, Trailer,
+    WriteRequest, Writer,
 };
 
 use slipway_testkit::benchmark;
@@ -30,10 +31,12 @@ pub(crate) fn run(url: &str, folder: &Path) -> Result<()> {
         let words: Vec<&str> = line.split(' ').collect();
         let answer = match words[..] {
             ["fetch"] => timed(|| Ok(vec![main.mirror().fetch().map(|_| Outcome::NothingToDo)])),
-            ["one", id, path] => timed(|| Ok(vec![main.write(order(id, path))])),
+            ["one", id, path] => timed(|| Ok(vec![main.write(pending_promotion(id, path))])),
             ["many", count, id, path] => {
-                let orders = (0..count.parse()?).map(|number: usize| order(&format!("{id}-{number}"), path)).collect();
-                timed(|| Ok(main.write_all(orders)))
+                let pending_promotions = (0..count.parse()?)
+                    .map(|number: usize| pending_promotion(&format!("{id}-{number}"), path))
+                    .collect();
+                timed(|| Ok(main.write_all(pending_promotions)))
             }
             ["branches", count, each, id, path] => {
                 let writers = (0..count.parse()?).map(|number: usize| open(&format!("environment-{number}")));
@@ -60,8 +63,9 @@ fn on_branches(writers: &[Writer<GitError>], each: usize, id: &str, path: &str) 
         let threads: Vec<_> = writers
             .iter()
             .map(|writer| {
-                let orders = (0..each).map(|number| order(&format!("{id}-{number}"), path)).collect();
-                scope.spawn(move || writer.write_all(orders))
+                let pending_promotions =
+                    (0..each).map(|number| pending_promotion(&format!("{id}-{number}"), path)).collect();
+                scope.spawn(move || writer.write_all(pending_promotions))
             })
             .collect();
         let results = threads.into_iter().map(|thread| thread.join().ok().context("a writer panicked"));
@@ -86,7 +90,7 @@ fn timed(work: impl FnOnce() -> Result<Landed>) -> Result<serde_json::Value> {
 }
 
 /// Writes its identifier into a file as the tag: a change that is made anew on each tip.
-fn order(id: &str, path: &str) -> Order<GitError> {
+fn pending_promotion(id: &str, path: &str) -> PendingPromotion<GitError> {
     let slipway = Identity { name: "Slipway".to_owned(), email: "slipway@example.org".to_owned() };
     let trailer = Trailer { key: "Slipway-Promotion".to_owned(), value: id.to_owned() };
     let (id, path) = (id.to_owned(), path.to_owned());
@@ -101,7 +105,7 @@ fn order(id: &str, path: &str) -> Order<GitError> {
         Ok(Proposal::Change { changes, message: format!("promote {id}") })
     };
     let request = WriteRequest { author: slipway.clone(), committer: slipway, at: jiff::Timestamp::now(), trailer };
-    Order::new(request, Box::new(propose))
+    PendingPromotion::new(request, Box::new(propose))
 }
 
 fn processor_time() -> Duration {

@@ -34,7 +34,7 @@ pub(crate) async fn measure(world: &World) -> Result<(f64, f64)> {
     }
     let mut times = Vec::with_capacity(CLAIMS);
     for _ in 0..CLAIMS {
-        let claim = Claim { now: Timestamp::now(), hold_for: Duration::from_secs(30), most_of_a_source: 64 };
+        let claim = Claim { now: Timestamp::now(), lease_duration: Duration::from_secs(30), max_runs_per_source: 64 };
         let begun = Instant::now();
         let (claimed, lease) = store.claim_run(claim).await?.context("a run that waits")?;
         times.push(begun.elapsed());

@@ -27,7 +27,7 @@ const LISTS: [&str; 8] = [
     "/api/v1/deliveries?source=team-1&limit=50",
     "/api/v1/environments",
 ];
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What was measured. Times are 99th percentiles in milliseconds.
 #[derive(Debug, Serialize)]
@@ -49,10 +49,10 @@ pub(crate) async fn pass(world: &World) -> Result<Hour> {
     let target: SocketAddr = world.server().address().trim_start_matches("http://").parse()?;
     let loads: Vec<Load> = (0..world.size.repositories).map(|number| load_of(world, target, number)).collect();
     let stop = CancellationToken::new();
-    let mut looking = JoinSet::new();
+    let mut polling = JoinSet::new();
     for path in LISTS.into_iter().chain(["/metrics"]) {
         let (api, stop) = (world.server().api(), stop.clone());
-        looking.spawn(async move { look(&api, path, &stop).await });
+        polling.spawn(async move { poll(&api, path, &stop).await });
     }
     let begun = Instant::now();
     let mut sending = JoinSet::new();
@@ -90,8 +90,8 @@ pub(crate) async fn pass(world: &World) -> Result<Hour> {
     stop.cancel();
     let mut lists = Vec::new();
     let mut metrics_p99_ms = 0.0;
-    while let Some(looked) = looking.join_next().await {
-        let (path, times) = looked??;
+    while let Some(polled) = polling.join_next().await {
+        let (path, times) = polled??;
         match path {
             "/metrics" => metrics_p99_ms = percentile(&times, 990),
             path => lists.push((percentile(&times, 990), path)),
@@ -128,7 +128,7 @@ fn load_of(world: &World, target: SocketAddr, number: usize) -> Load {
 }
 
 /// Looks at a path until `stop`; answers how long each look took.
-async fn look(
+async fn poll(
     api: &slipway_testkit::Api,
     path: &'static str,
     stop: &CancellationToken,
@@ -139,7 +139,7 @@ async fn look(
         let answer = api.get(path).await?;
         times.push(begun.elapsed());
         ensure!(answer.status == 200, "{path}: {} {}", answer.status, answer.text);
-        sleep_until(begun + LOOK).await;
+        sleep_until(begun + POLL_INTERVAL).await;
     }
     Ok((path, times))
 }

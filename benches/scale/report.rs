@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::Measured;
 
 /// The most resident memory of an idle server, in MB.
-const MOST_IDLE_MB: f64 = 30.0;
+const MAX_IDLE_MB: f64 = 30.0;
 /// How much slower ten times as much may make an answer.
-const MOST_GROWTH: f64 = 2.0;
+const MAX_GROWTH: f64 = 2.0;
 /// The longest acknowledgement in the hour, by its 99th percentile, in milliseconds. Forges give up after 10 s.
-const LONGEST_ACKNOWLEDGEMENT_MS: f64 = 100.0;
+const MAX_ACKNOWLEDGEMENT_MS: f64 = 100.0;
 
 /// A row of the table: what it is, its unit, and the figure.
 type Row = (&'static str, &'static str, fn(&Measured) -> f64);
@@ -39,12 +39,12 @@ pub(crate) fn of(root: &Path, measured: &[Measured]) -> Result<(Value, String)> 
     let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
     let (tenth, full) = (&measured[0], &measured[1]);
     let growth = |of: fn(&Measured) -> f64| of(full) / of(tenth).max(0.001);
-    let mut bars = vec![bar("idle_memory", full.idle_mb, "MB", MOST_IDLE_MB)];
-    bars.push(bar("acknowledgement_p99", full.hour.acknowledgement_p99_ms, "ms", LONGEST_ACKNOWLEDGEMENT_MS));
+    let mut bars = vec![bar("idle_memory", full.idle_mb, "MB", MAX_IDLE_MB)];
+    bars.push(bar("acknowledgement_p99", full.hour.acknowledgement_p99_ms, "ms", MAX_ACKNOWLEDGEMENT_MS));
     bars.push(bar("refused_deliveries", f64::from(u32::try_from(full.hour.refused)?), "deliveries", 0.0));
-    bars.push(bar("claim_p99_growth", growth(|m| m.claim_p99_ms), "times", MOST_GROWTH));
-    bars.push(bar("metrics_p99_growth", growth(|m| m.hour.metrics_p99_ms), "times", MOST_GROWTH));
-    bars.push(bar("lists_p99_growth", growth(|m| m.hour.lists_p99_ms), "times", MOST_GROWTH));
+    bars.push(bar("claim_p99_growth", growth(|m| m.claim_p99_ms), "times", MAX_GROWTH));
+    bars.push(bar("metrics_p99_growth", growth(|m| m.hour.metrics_p99_ms), "times", MAX_GROWTH));
+    bars.push(bar("lists_p99_growth", growth(|m| m.hour.lists_p99_ms), "times", MAX_GROWTH));
     let figures = json!({"commit": commit, "date": date, "cpus": cpus, "results": measured, "bars": bars});
 
     let mut text = format!(

@@ -26,7 +26,7 @@ pub(super) fn edit(input: &[u8]) {
     let after = std::str::from_utf8(&edited.content).expect("an edit leaves text");
     if !edited.changes.is_empty() {
         same_bytes_outside(before, after, &edited.changes);
-        same_meaning_elsewhere(before, after, &edited.changes);
+        reads_the_same_elsewhere(before, after, &edited.changes);
     }
     match slipway_manifest::edit(FILE, &edited.content, &wanted) {
         Ok(again) => assert!(again.changes.is_empty(), "the second edit changed something"),
@@ -94,7 +94,7 @@ fn collect<'tree>(node: &'tree Node, into: &mut Vec<&'tree Node>) {
 }
 
 /// Another parser finds no more differences than changes, and each of them is the wanted value.
-fn same_meaning_elsewhere(before: &str, after: &str, changes: &[Change]) {
+fn reads_the_same_elsewhere(before: &str, after: &str, changes: &[Change]) {
     let (before, after) = (documents(before), documents(after));
     assert_eq!(before.len(), after.len(), "the number of documents changed");
     let mut differences = Vec::new();

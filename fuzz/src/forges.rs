@@ -13,9 +13,9 @@ const SECRET: &str = "s3cr3t-for-tests";
 /// When the recorded deliveries of GitLab were signed, in seconds of Unix time.
 const SIGNED_AT: i64 = 1_790_000_000;
 /// No name in an event is longer, in bytes: the bound of `crates/forge/src/payload.rs`.
-const LONGEST_NAME: usize = 1_024;
+const MAX_NAME_LENGTH: usize = 1_024;
 /// No explanation is longer, in characters.
-const LONGEST_EXPLANATION: usize = 2_000;
+const MAX_EXPLANATION_LENGTH: usize = 2_000;
 
 const FORGES: [Settings; 6] =
     [Settings::GitHub, Settings::GitLab, Settings::Gitea, Settings::Forgejo, Settings::Bitbucket, Settings::Plain];
@@ -109,7 +109,7 @@ fn read(settings: Settings, input: &[u8]) {
         }
         Err(error) => {
             let text = error.to_string();
-            assert!(text.chars().count() <= LONGEST_EXPLANATION && !text.contains('\n'), "{text}");
+            assert!(text.chars().count() <= MAX_EXPLANATION_LENGTH && !text.contains('\n'), "{text}");
         }
     }
 }
@@ -125,11 +125,11 @@ fn check(event: &Event) {
     match kind {
         EventKind::Push(push) => {
             let (Reference::Branch(name) | Reference::Tag(name)) = &push.reference;
-            assert!(name.len() <= LONGEST_NAME && !name.chars().any(char::is_control), "{name:?}");
+            assert!(name.len() <= MAX_NAME_LENGTH && !name.chars().any(char::is_control), "{name:?}");
             assert!(push.movement.before().is_none_or(|sha| !sha.is_zero()), "was at no commit");
             assert!(push.movement.after().is_none_or(|sha| !sha.is_zero()), "is at no commit");
         }
-        EventKind::Change(change) => {
+        EventKind::PullRequest(change) => {
             check_name(&change.head_branch);
             check_name(&change.base_branch);
             if let Some(author) = &change.author {
@@ -162,5 +162,5 @@ fn check_account(account: &Account) {
 }
 
 fn check_name(name: &str) {
-    assert!((1..=LONGEST_NAME).contains(&name.len()) && !name.chars().any(char::is_control), "{name:?}");
+    assert!((1..=MAX_NAME_LENGTH).contains(&name.len()) && !name.chars().any(char::is_control), "{name:?}");
 }

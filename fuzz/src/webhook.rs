@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 /// Longer than an answer takes, also with everything instrumented.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 /// The longest input that is sent.
-const LONGEST: usize = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 const FORGES: [&str; 6] = ["github", "gitlab", "gitea", "forgejo", "bitbucket", "plain"];
 
 /// Input: what a client sends. The server answers only what it is meant to answer: it never fails.
@@ -17,15 +17,15 @@ pub(super) fn deliver(input: &[u8]) {
     static SERVER: OnceLock<SocketAddr> = OnceLock::new();
     let server = SERVER.get_or_init(start);
     let Ok(mut stream) = TcpStream::connect(server) else { panic!("the server is gone") };
-    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-    stream.set_write_timeout(Some(PATIENCE)).expect("a time-out");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a time-out");
+    stream.set_write_timeout(Some(TIMEOUT)).expect("a time-out");
     // The server may refuse and close before all of it is sent.
-    stream.write_all(&input[..input.len().min(LONGEST)]).ok();
+    stream.write_all(&input[..input.len().min(MAX_BYTES)]).ok();
     stream.shutdown(Shutdown::Write).ok();
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
         Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
-            panic!("no answer within {PATIENCE:?}")
+            panic!("no answer within {TIMEOUT:?}")
         }
         _ => {}
     }
@@ -49,7 +49,7 @@ fn start() -> SocketAddr {
             slipway::app::serve(settings, Box::new(|| Err("not here".to_owned())), Arc::new(String::new), listening);
         runtime.expect("a runtime").block_on(serve).expect("the server serves");
     });
-    receiver.recv_timeout(PATIENCE).expect("the server listens")
+    receiver.recv_timeout(TIMEOUT).expect("the server listens")
 }
 
 fn settings() -> String {

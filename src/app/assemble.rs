@@ -30,8 +30,9 @@ fn assemble_environments(
             None => BranchWriter::new(Mirror::open(mirrors, remote)?, store.clone()),
         };
         writers.push(writer.clone());
-        let environment =
-            pipeline::Environment::new(writer, folder, rules, requests).owned(owners, operators).saying(commit);
+        let environment = pipeline::Environment::new(writer, folder, rules, requests)
+            .owned(owners, operators)
+            .with_commit_templates(commit);
         environments.insert(name, environment);
     }
     Ok(environments)
@@ -57,9 +58,9 @@ pub(super) fn assemble(
         sources,
         webhooks,
         environments,
-        floors,
+        mandatory_policies,
         people,
-        upkeep: _,
+        garbage_collection: _,
         git_server: _,
         limits,
         telemetry: _,
@@ -132,12 +133,12 @@ pub(super) fn assemble(
         sources: served,
         environments,
         work: state.join(WORK),
-        floors: floors.into(),
+        mandatory_policies: mandatory_policies.into(),
         committer,
         people,
         threads,
         device,
-        most_of_a_source: limits.most_of_a_source,
+        max_runs_per_source: limits.max_runs_per_source,
         lease: limits.lease,
     };
     let artifacts = slipway_artifacts::connect(&artifacts)?;

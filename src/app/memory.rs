@@ -9,7 +9,7 @@ const ARENAS: libc::c_int = 2;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const BLOCK: libc::c_int = 1 << 20;
 /// So much may be free at the end of an arena until it is given back at once: less would be asked for again under load, page by
-/// page. The rest goes back by [`give_back`].
+/// page. The rest goes back by [`trim`].
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const FREE_AT_END: libc::c_int = 16 << 20;
 
@@ -28,7 +28,7 @@ pub fn keep_little_memory() {
 /// Gives free pages back to the system, those between blocks in use as well.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library has no safe way to be told this")]
-pub(super) fn give_back() {
+pub(super) fn trim() {
     // SAFETY: `malloc_trim(3)` takes the allocator's own locks, and touches nothing that is in use.
     unsafe {
         libc::malloc_trim(0);
@@ -41,4 +41,4 @@ pub fn keep_little_memory() {}
 
 /// Other C libraries give back by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(super) fn give_back() {}
+pub(super) fn trim() {}

@@ -132,7 +132,7 @@ pub async fn serve(
         web::serve(listener, served, stop).await;
         Ok(())
     });
-    parts.spawn(give_memory_back(process.stop.clone()));
+    parts.spawn(trim_memory(process.stop.clone()));
     if let Some((listener, git, backend)) = repositories {
         let stop = process.stop.clone();
         parts.spawn(async move {
@@ -198,10 +198,10 @@ async fn run_together(
 }
 
 /// Gives memory that is free back to the system, from time to time.
-async fn give_memory_back(stop: CancellationToken) -> anyhow::Result<()> {
+async fn trim_memory(stop: CancellationToken) -> anyhow::Result<()> {
     while !stop.is_cancelled() {
         tokio::select! {
-            () = tokio::time::sleep(TIDY) => tokio::task::spawn_blocking(memory::give_back).await?,
+            () = tokio::time::sleep(TIDY) => tokio::task::spawn_blocking(memory::trim).await?,
             () = stop.cancelled() => {}
         }
     }

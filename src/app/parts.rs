@@ -31,12 +31,12 @@ pub(super) struct Generation {
 impl Generation {
     /// Makes the parts; nothing is started yet.
     pub(super) fn make(settings: Settings, process: &Process) -> anyhow::Result<Made> {
-        let (workers, upkeep, limits) = (settings.workers, settings.upkeep, settings.limits);
+        let (workers, garbage_collection, limits) = (settings.workers, settings.garbage_collection, settings.limits);
         let stop = process.stop.child_token();
         let (pipeline, shared) =
             assemble(settings, process.store.clone(), process.render_metrics.clone(), stop.clone())?;
         let generation = Self { shared, pipeline, parts: JoinSet::new(), workers: JoinSet::new(), stop };
-        Ok(Made { generation, workers, upkeep, limits })
+        Ok(Made { generation, workers, garbage_collection, limits })
     }
 
     fn start<W>(&mut self, what: &'static str, work: impl FnOnce(Arc<Pipeline>, CancellationToken) -> W)
@@ -82,24 +82,24 @@ impl Generation {
 pub(super) struct Made {
     generation: Generation,
     workers: usize,
-    upkeep: crate::pipeline::Upkeep,
+    garbage_collection: crate::pipeline::GarbageCollection,
     limits: crate::config::Limits,
 }
 
 impl Made {
     /// Starts all parts.
     pub(super) async fn start(self, process: &Process) -> Generation {
-        let Self { generation: mut parts, workers, upkeep, limits } = self;
+        let Self { generation: mut parts, workers, garbage_collection, limits } = self;
         let served: Vec<SourceName> = parts.pipeline.sources().map(|(name, _)| name.clone()).collect();
         let written: Vec<SourceName> = parts.pipeline.environments().map(|(name, _)| name.clone()).collect();
         process.store.serve_only(&served, &written);
-        parts.pipeline.tell_of_sources_that_are_not_served().await;
+        parts.pipeline.warn_of_unserved_sources().await;
         process.grant_places(workers);
         parts.start_workers(workers, process);
         for name in served {
-            let (reported, missed) = (name.clone(), name.clone());
+            let (reported, reconciled) = (name.clone(), name.clone());
             parts.start("the look for missed pushes", |pipeline, stop| async move {
-                pipeline.find_missed(&missed, limits.look_for_missed, &stop).await
+                pipeline.reconcile(&reconciled, limits.reconcile_interval, &stop).await
             });
             parts.start("a teller of reports", |pipeline, stop| async move { pipeline.report(&reported, &stop).await });
             parts.start("a reader of deliveries", |pipeline, stop| async move {
@@ -119,11 +119,11 @@ impl Made {
                 pipeline.watch_environment(&watched, limits.look_at_environments, &stop).await
             });
         }
+        parts.start("the look at what is due", |pipeline, stop| async move { pipeline.wake_due(&stop).await });
         parts.start(
-            "the look at what is due",
-            |pipeline, stop| async move { pipeline.wake_for_what_is_due(&stop).await },
+            "the upkeep",
+            |pipeline, stop| async move { pipeline.collect_garbage(garbage_collection, &stop).await },
         );
-        parts.start("the upkeep", |pipeline, stop| async move { pipeline.keep_up(upkeep, &stop).await });
         let (shared, stop) = (parts.shared.clone(), parts.stop.clone());
         parts.parts.spawn(async move {
             web::write_refusals(shared, stop).await;

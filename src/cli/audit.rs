@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::beside::{Beside, failed, work};
+use super::beside::{SettingsArgs, failed, work};
 use super::exit::{Exit, Failure};
 use super::form::{Format, Width};
 use super::output;
@@ -17,7 +17,7 @@ pub(super) struct Audit {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
-    beside: Beside,
+    beside: SettingsArgs,
     #[command(flatten)]
     format: Format,
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
 
-use super::beside::{Beside, failed, work};
+use super::beside::{SettingsArgs, failed, work};
 use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output;
@@ -31,7 +31,7 @@ pub(super) struct Backup {
     #[arg(long, value_enum, default_value_t = How::Copy)]
     artifacts: How,
     #[command(flatten)]
-    beside: Beside,
+    beside: SettingsArgs,
     #[command(flatten)]
     format: Format,
 }
@@ -46,7 +46,7 @@ pub(super) struct Restore {
     #[arg(long)]
     check: bool,
     #[command(flatten)]
-    beside: Beside,
+    beside: SettingsArgs,
     #[command(flatten)]
     format: Format,
 }
@@ -84,7 +84,7 @@ impl Manifest {
         self.store.tables.iter().map(|table| table.rows).sum()
     }
 
-    fn tell(&self, what: &str, format: &Format) -> Result<(), Failure> {
+    fn print_outcome(&self, what: &str, format: &Format) -> Result<(), Failure> {
         let (tables, artifacts) = (self.store.tables.len(), &self.artifacts);
         let how = match self.included {
             Inclusion::Copy => "copied",
@@ -117,7 +117,7 @@ impl Backup {
         make_private(&partial)?;
         let manifest = work(&settings, async |store| write(store, &settings, &partial, self.artifacts.into()).await)?;
         std::fs::rename(&partial, &self.folder).map_err(|error| of_file(&self.folder, &error))?;
-        manifest.tell(&format!("`{}` is whole", self.folder.display()), &self.format)?;
+        manifest.print_outcome(&format!("`{}` is whole", self.folder.display()), &self.format)?;
         Ok(complain_of(&manifest.artifacts, "damaged, and not in the backup"))
     }
 }
@@ -149,7 +149,7 @@ impl Restore {
             }
             let found = slipway_artifacts::verify(&settings.artifacts, &self.folder, manifest.included)
                 .map_err(of_artifacts)?;
-            manifest.tell(&format!("`{}` is a backup", self.folder.display()), &self.format)?;
+            manifest.print_outcome(&format!("`{}` is a backup", self.folder.display()), &self.format)?;
             return Ok(complain_of(&found, "damaged or missing"));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
@@ -161,7 +161,7 @@ impl Restore {
             slipway_store::restore(&settings.store, &self.folder, &manifest.store).await.map_err(of_backup)?;
             Ok(restored)
         })?;
-        manifest.tell("restored", &self.format)?;
+        manifest.print_outcome("restored", &self.format)?;
         Ok(complain_of(&restored, "damaged or missing: runs that need them train them again"))
     }
 }

@@ -11,13 +11,13 @@ use slipway_store::{Store, StoreError};
 
 /// Where the store is.
 #[derive(Debug, Args)]
-pub(super) struct Beside {
+pub(super) struct SettingsArgs {
     /// The server's settings, which say where its store is
     #[arg(long, global = true, env = "SLIPWAY_CONFIG", default_value = config::FILE, value_name = "FILE")]
     config: PathBuf,
 }
 
-impl Beside {
+impl SettingsArgs {
     /// The server's settings.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))

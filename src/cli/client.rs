@@ -15,17 +15,17 @@ use super::output;
 use super::repeat::Watch;
 
 /// How long a server may take for an answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// The largest answer that is read: a delivery of 25 MiB, written as JSON, is the largest there is.
-const LARGEST_ANSWER: u64 = 256 << 20;
+const MAX_ANSWER_BYTES: u64 = 256 << 20;
 /// The longest page that the API answers.
-const LONGEST_PAGE: usize = 500;
+const MAX_PAGE_LENGTH: usize = 500;
 
 /// A client that waits so long for a whole answer, follows no redirects (they could carry a token elsewhere), and takes
 /// every status for an answer.
-pub(super) fn agent(patience: Duration) -> ureq::Agent {
+pub(super) fn agent(timeout: Duration) -> ureq::Agent {
     ureq::Agent::config_builder()
-        .timeout_global(Some(patience))
+        .timeout_global(Some(timeout))
         .max_redirects(0)
         .http_status_as_error(false)
         .build()
@@ -90,7 +90,7 @@ impl Server {
     }
 
     /// Asks the server, and answers what it says; a refusal is a failure with its reason.
-    pub(super) fn ask(&self, method: &str, path: &str) -> Result<Value, Failure> {
+    pub(super) fn call(&self, method: &str, path: &str) -> Result<Value, Failure> {
         self.answer(method, path, None)
     }
 
@@ -107,10 +107,10 @@ impl Server {
         }
         let body = document.map(Value::to_string).unwrap_or_default();
         let request = request.body(body).map_err(|error| exit::invalid(format!("`{url}`: {error}")))?;
-        let response = agent(PATIENCE).run(request).map_err(|error| self.unreachable(&error))?;
+        let response = agent(TIMEOUT).run(request).map_err(|error| self.unreachable(&error))?;
         let status = response.status().as_u16();
         let mut body = String::new();
-        let read = response.into_body().into_reader().take(LARGEST_ANSWER).read_to_string(&mut body);
+        let read = response.into_body().into_reader().take(MAX_ANSWER_BYTES).read_to_string(&mut body);
         read.map_err(|error| exit::unreachable(format!("{url}: {error}")))?;
         let answer: Value = serde_json::from_str(&body).unwrap_or_default();
         if (200..300).contains(&status) { Ok(answer) } else { Err(refusal(status, &answer)) }
@@ -121,9 +121,9 @@ impl Server {
         let mut listed: Vec<Value> = Vec::new();
         let mut next = Value::Null;
         loop {
-            let page = LONGEST_PAGE.min(limit - listed.len());
+            let page = MAX_PAGE_LENGTH.min(limit - listed.len());
             let query = filters.clone().with("limit", Some(&page.to_string())).with("cursor", next.as_str());
-            let mut answer = self.ask("GET", &format!("{path}{query}"))?;
+            let mut answer = self.call("GET", &format!("{path}{query}"))?;
             if let Some(things) = answer[key].as_array_mut() {
                 listed.append(things);
             }

@@ -53,7 +53,7 @@ struct One {
 }
 
 fn state_of(word: &str) -> Result<DeliveryState, String> {
-    DeliveryState::named(word)
+    DeliveryState::from_name(word)
         .ok_or_else(|| format!("expected one of {}", DeliveryState::ALL.map(DeliveryState::as_str).join(", ")))
 }
 
@@ -62,8 +62,8 @@ impl Deliveries {
         let Self { action, server } = self;
         match action {
             Action::List(list) => list.show(&server),
-            Action::Show(one) => server.show(&server.ask("GET", &one.path())?, show),
-            Action::Replay(one) => server.show(&server.ask("POST", &format!("{}/replay", one.path()))?, headline),
+            Action::Show(one) => server.show(&server.call("GET", &one.path())?, show),
+            Action::Replay(one) => server.show(&server.call("POST", &format!("{}/replay", one.path()))?, headline),
         }?;
         Ok(Exit::Done)
     }

@@ -95,9 +95,9 @@ fn line(report: &Value) -> String {
 fn first_line(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        return Err(words.lines().next().unwrap_or("it failed without a word").to_owned());
+        let message = String::from_utf8_lossy(&output.stderr);
+        return Err(message.lines().next().unwrap_or("it failed without a word").to_owned());
     }
-    let words = String::from_utf8_lossy(&output.stdout);
-    Ok(words.lines().next().unwrap_or_default().to_owned())
+    let message = String::from_utf8_lossy(&output.stdout);
+    Ok(message.lines().next().unwrap_or_default().to_owned())
 }

@@ -53,20 +53,20 @@ impl Environments {
         let Self { action, server } = self;
         match action {
             Action::List(watch) => {
-                server.show_or_watch(watch, || server.ask("GET", "environments"), |answer, _| list(answer))
+                server.show_or_watch(watch, || server.call("GET", "environments"), |answer, _| list(answer))
             }
             Action::Show(Show { environment, at: None, watch }) => {
                 let path = format!("environments/{}", encoded(&environment));
-                server.show_or_watch(watch, || server.ask("GET", &path), |answer, _| show(answer))
+                server.show_or_watch(watch, || server.call("GET", &path), |answer, _| show(answer))
             }
             // What was in it then does not change any more.
             Action::Show(Show { environment, at: Some(at), watch: _ }) => {
                 let query = Query::default().with("time", Some(&at.to_string()));
-                server.show(&server.ask("GET", &format!("environments/{}/at{query}", encoded(&environment)))?, then)
+                server.show(&server.call("GET", &format!("environments/{}/at{query}", encoded(&environment)))?, then)
             }
             Action::History(History { target, watch }) => {
                 let path = target.meant(&server)?.path("history");
-                server.show_or_watch(watch, || server.ask("GET", &path), |answer, _| history(answer))
+                server.show_or_watch(watch, || server.call("GET", &path), |answer, _| history(answer))
             }
         }?;
         Ok(Exit::Done)
@@ -125,17 +125,17 @@ fn short(artifact: &str) -> String {
 }
 
 /// Who wrote what an environment names.
-fn writer(placed: &Value) -> String {
-    match (placed["run"].as_str(), placed["hand"].as_str()) {
+fn writer(record: &Value) -> String {
+    match (record["run"].as_str(), record["hand"].as_str()) {
         (Some(run), _) => format!("run {run}"),
         (None, Some(author)) => format!("by hand: {author}"),
         (None, None) => "before the history that was read".to_owned(),
     }
 }
 
-fn placed(placed: &Value) -> Vec<String> {
-    let commit = text(placed, "commit").chars().take(12).collect();
-    vec![named(&placed["named"]), text(placed, "since").to_owned(), commit, writer(placed)]
+fn record(record: &Value) -> Vec<String> {
+    let commit = text(record, "commit").chars().take(12).collect();
+    vec![named(&record["named"]), text(record, "since").to_owned(), commit, writer(record)]
 }
 
 fn show(environment: &Value) -> String {
@@ -149,7 +149,7 @@ fn show(environment: &Value) -> String {
     for model in output::things(environment, "models") {
         let name = text(model, "model");
         lines.push(if model["now"].is_object() {
-            let [named, since, commit, writer] = &placed(&model["now"])[..] else { continue };
+            let [named, since, commit, writer] = &record(&model["now"])[..] else { continue };
             format!("{name}: {named} since {since}, commit {commit}, {writer}")
         } else {
             format!("{name}: not read yet")
@@ -161,13 +161,13 @@ fn show(environment: &Value) -> String {
         for run in output::things(model, "under_way") {
             lines.extend(under_way(run));
         }
-        lines.extend(offer(environment, model));
+        lines.extend(first_promotion(environment, model));
     }
     lines.join("\n")
 }
 
 /// The first promotion of a model that was never on its way here.
-fn offer(environment: &Value, model: &Value) -> Option<String> {
+fn first_promotion(environment: &Value, model: &Value) -> Option<String> {
     let (from, version) = (model["offer"]["from"].as_str()?, text(&model["offer"], "version"));
     let (name, here) = (text(model, "model"), text(environment, "name"));
     Some(format!("  {name}: {from} holds {version}; slipway promote {name} {here}"))
@@ -202,7 +202,7 @@ fn then(answer: &Value) -> String {
 }
 
 fn history(answer: &Value) -> String {
-    let rows: Vec<Vec<String>> = output::things(answer, "placements").iter().map(placed).collect();
+    let rows: Vec<Vec<String>> = output::things(answer, "placements").iter().map(record).collect();
     output::table(&["ARTIFACT", "SINCE", "COMMIT", "WRITTEN BY"], &rows)
 }
 
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_environment_behind_a_filled_one_offers_the_first_promotion() {
+    fn an_environment_downstream_of_a_filled_one_shows_the_first_promotion() {
         let environment = serde_json::json!({
             "name": "production", "branch": "main", "rules": {"after": null, "approvals": null}, "holds": [],
             "models": [
@@ -227,8 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_told_in_a_few_words() {
-        let told = rules(&serde_json::json!({
+    fn rules_are_shown_in_short() {
+        let lines = rules(&serde_json::json!({
             "after": {"environments": ["staging"], "need": "all", "soak_seconds": 86_400},
             "approvals": {"number": 2, "by": ["kim", "lee"]},
             "windows": ["0 9 * * MON-FRI UTC for 8h"],
@@ -236,7 +236,7 @@ mod tests {
         }));
         let expected = "after all of staging for 24h; 2 approvals of kim, lee; open 0 9 * * MON-FRI UTC for 8h; \
                         frozen until 2027-01-02T00:00:00Z: holidays";
-        assert_eq!(told, expected);
+        assert_eq!(lines, expected);
         let none = serde_json::json!({"after": null, "approvals": null, "windows": [], "freezes": []});
         assert_eq!(rules(&none), "–");
     }

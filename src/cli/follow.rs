@@ -11,18 +11,18 @@ use super::exit::{self, Exit, Failure};
 use super::output;
 
 /// How long the server may take to begin.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one connection is kept. A server that vanished without a word is noticed after this.
 const CONNECTION: Duration = Duration::from_mins(5);
 /// The longest line of an event.
-const LONGEST_LINE: u64 = 1 << 20;
+const MAX_LINE_LENGTH: u64 = 1 << 20;
 /// The pause before a connection is made anew, and how often that is tried in vain.
 const PAUSE: Duration = Duration::from_secs(1);
-const MOST_ATTEMPTS: u32 = 60;
+const MAX_ATTEMPTS: u32 = 60;
 
 /// An event.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Told {
+pub(super) struct ServerEvent {
     /// Its type.
     pub(super) event: String,
     /// What it carries.
@@ -35,15 +35,15 @@ pub(super) type Next = Result<ControlFlow<Exit>, Failure>;
 
 impl Server {
     /// Follows an address until `told` ends it.
-    pub(super) fn follow(&self, path: &str, mut told: impl FnMut(&Told) -> Next) -> Result<Exit, Failure> {
+    pub(super) fn follow(&self, path: &str, mut received: impl FnMut(&ServerEvent) -> Next) -> Result<Exit, Failure> {
         let mut last: Option<String> = None;
         let mut attempts = 0;
         loop {
             let before = last.clone();
-            match self.follow_once(path, &mut last, &mut told) {
+            match self.follow_once(path, &mut last, &mut received) {
                 Ok(ControlFlow::Break(exit)) => return Ok(exit),
                 Err(Broken::ForGood(failure)) => return Err(failure),
-                Err(Broken::ForNow(failure)) if last.is_none() || attempts >= MOST_ATTEMPTS => return Err(failure),
+                Err(Broken::ForNow(failure)) if last.is_none() || attempts >= MAX_ATTEMPTS => return Err(failure),
                 Ok(ControlFlow::Continue(())) | Err(Broken::ForNow(_)) => {}
             }
             attempts = if before == last { attempts + 1 } else { 0 };
@@ -55,15 +55,15 @@ impl Server {
         &self,
         path: &str,
         last: &mut Option<String>,
-        told: &mut impl FnMut(&Told) -> Next,
+        received: &mut impl FnMut(&ServerEvent) -> Next,
     ) -> Result<ControlFlow<Exit>, Broken> {
         let query = Query::default().with("after", last.as_deref());
         let request = self.request("GET", &format!("{path}{query}")).map_err(Broken::ForGood)?;
         let request = request.header("accept", "text/event-stream").body(());
         let request = request.map_err(|error| Broken::ForGood(exit::invalid(error)))?;
         let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_connect(Some(PATIENCE))
-            .timeout_recv_response(Some(PATIENCE))
+            .timeout_connect(Some(TIMEOUT))
+            .timeout_recv_response(Some(TIMEOUT))
             .timeout_recv_body(Some(CONNECTION))
             .max_redirects(0)
             .http_status_as_error(false)
@@ -74,7 +74,7 @@ impl Server {
         let mut reader = BufReader::new(response.into_body().into_reader());
         if status != 200 {
             let mut body = String::new();
-            let _ = reader.take(LONGEST_LINE).read_to_string(&mut body);
+            let _ = reader.take(MAX_LINE_LENGTH).read_to_string(&mut body);
             let failure = refusal(status, &serde_json::from_str(&body).unwrap_or_default());
             return Err(if matches!(status, 429 | 500..) { Broken::ForNow(failure) } else { Broken::ForGood(failure) });
         }
@@ -82,7 +82,7 @@ impl Server {
             if event.id.is_some() {
                 last.clone_from(&event.id);
             }
-            if let ControlFlow::Break(exit) = told(&event).map_err(Broken::ForGood)? {
+            if let ControlFlow::Break(exit) = received(&event).map_err(Broken::ForGood)? {
                 return Ok(ControlFlow::Break(exit));
             }
             if output::nobody_reads() {
@@ -102,25 +102,25 @@ enum Broken {
 }
 
 /// The next event; nothing if the connection ends before it is whole.
-fn read_event(reader: &mut impl std::io::BufRead) -> Option<Told> {
-    let mut told = Told::default();
+fn read_event(reader: &mut impl std::io::BufRead) -> Option<ServerEvent> {
+    let mut received = ServerEvent::default();
     let mut text = String::new();
     loop {
         let mut line = String::new();
-        reader.by_ref().take(LONGEST_LINE).read_line(&mut line).ok()?;
+        reader.by_ref().take(MAX_LINE_LENGTH).read_line(&mut line).ok()?;
         let line = line.strip_suffix('\n')?.trim_end_matches('\r');
         if line.is_empty() {
-            if told.event.is_empty() && text.is_empty() {
+            if received.event.is_empty() && text.is_empty() {
                 continue;
             }
-            told.data = serde_json::from_str(&text).unwrap_or_default();
-            return Some(told);
+            received.data = serde_json::from_str(&text).unwrap_or_default();
+            return Some(received);
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
-            "event" => value.clone_into(&mut told.event),
-            "id" => told.id = Some(value.to_owned()),
+            "event" => value.clone_into(&mut received.event),
+            "id" => received.id = Some(value.to_owned()),
             "data" => text.push_str(value),
             // A comment keeps the connection alive; other fields are none of ours.
             _ => {}
@@ -139,7 +139,10 @@ mod tests {
         let mut reader = BufReader::new(text.as_bytes());
         let first = read_event(&mut reader).expect("an event");
         assert_eq!((&*first.event, first.id.as_deref(), &first.data["to"]), ("run", Some("7"), &"done".into()));
-        assert_eq!(read_event(&mut reader).map(|told| (told.event, told.id)), Some(("end".to_owned(), None)));
+        assert_eq!(
+            read_event(&mut reader).map(|received| (received.event, received.id)),
+            Some(("end".to_owned(), None))
+        );
         assert_eq!(read_event(&mut reader), None);
     }
 }

@@ -10,18 +10,18 @@ use slipway_contract::{Digest, TrainingReport};
 
 use super::exit::{self, Exit, Failure};
 use super::policy::read_policy;
-use super::trained::{Beside, RECENT_SAMPLE, TEST_SAMPLE, TRAINING_SAMPLE, evaluation_in};
+use super::trained::{EvaluationInputs, RECENT_SAMPLE, TEST_SAMPLE, TRAINING_SAMPLE, evaluation_in};
 use super::{colour, output};
 use crate::pipeline::read_model;
 use slipway_domain::{Feedback, Outcome, TestSetUse, Verdict};
 use slipway_gate::evaluation::{self, Columns, Evaluation, Samples};
-use slipway_gate::policy::{Asks, Champion, Data, Evidence, Facts, Policy, TestSet, Uses, render};
+use slipway_gate::policy::{Champion, Data, Evidence, Facts, Policy, RequiredEvidence, TestSet, Uses, render};
 
 /// Bytes a file of the artifact or a sample may have.
-const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Bytes a training report or a list of times may have: ten million times at most.
-const MOST_JSON_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_JSON_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The file that describes a model.
 const MODEL_FILE: &str = "slipway.yaml";
@@ -87,10 +87,12 @@ impl Gate {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let named = self.policy.clone().map_or_else(policy_of_model, Ok)?;
         let policy = read_policy(&named)?;
-        let floors = self.floor.iter().map(|path| read_policy(path)).collect::<Result<Vec<Policy>, Failure>>()?;
-        let all = || [&policy].into_iter().chain(&floors);
+        let mandatory_policies =
+            self.floor.iter().map(|path| read_policy(path)).collect::<Result<Vec<Policy>, Failure>>()?;
+        let all = || [&policy].into_iter().chain(&mandatory_policies);
         let columns = all().map(Policy::columns).fold(Columns::default(), Columns::and);
-        let asks = all().map(Policy::asks).fold(Asks::default(), Asks::and);
+        let required_evidence =
+            all().map(Policy::required_evidence).fold(RequiredEvidence::default(), RequiredEvidence::and);
         let read = |folder: &Path| {
             let folder = evaluation_in(folder);
             evaluation::read_folder(&folder, &columns)
@@ -101,19 +103,19 @@ impl Gate {
         if self.policy.is_none() {
             output::note(&format!("{} is judged by {}", folder.display(), named.display()));
         }
-        let beside = Beside::find(&folder, &candidate.report.artifact);
+        let beside = EvaluationInputs::find(&folder, &candidate.report.artifact);
         let champion = self.champion.as_deref().map(read).transpose()?;
         let seeds = self.seed_run.iter().map(|folder| read(folder)).collect::<Result<Vec<Evaluation>, Failure>>()?;
         let champion = champion.as_ref().map_or(Champion::None, Champion::Evaluated);
         let evidence = Evidence {
             seeds: &seeds,
-            facts: self.facts(&asks, &beside)?,
-            data: self.data(&asks, &beside)?,
-            uses: self.number.map(|number| uses(number, &policy, &floors, &candidate)),
+            facts: self.facts(&required_evidence, &beside)?,
+            data: self.data(&required_evidence, &beside)?,
+            uses: self.number.map(|number| uses(number, &policy, &mandatory_policies, &candidate)),
             ..Evidence::new(&candidate, champion, Timestamp::now())
         };
-        let mut verdict = policy.judge_over(&floors, &evidence);
-        if let (None, Some(rule)) = (self.number, policy.test_set_over(&floors)) {
+        let mut verdict = policy.judge_over(&mandatory_policies, &evidence);
+        if let (None, Some(rule)) = (self.number, policy.test_set_over(&mandatory_policies)) {
             verdict.notes.push(format!(
                 "the policy lets a test set judge {} candidates, and the bounds are wide enough for all of them; uses are not \
                  counted here: `--use N` says which one this is",
@@ -156,13 +158,13 @@ impl Gate {
     }
 
     /// What is known of the artifact: what is named, else what was written beside the evaluation.
-    fn facts(&self, asks: &Asks, beside: &Beside) -> Result<Facts, Failure> {
+    fn facts(&self, required_evidence: &RequiredEvidence, beside: &EvaluationInputs) -> Result<Facts, Failure> {
         let mut facts = Facts::default();
         match &self.training_report {
             Some(path) => facts.add_training(&read_json::<TrainingReport>(path)?),
             None => beside.report.iter().for_each(|report| facts.add_training(report)),
         }
-        let found = beside.latencies.as_ref().filter(|_| asks.latencies);
+        let found = beside.latencies.as_ref().filter(|_| required_evidence.latencies);
         if let Some(path) = self.latencies.as_ref().or(found) {
             facts.add_latencies(read_json(path)?);
         }
@@ -173,10 +175,10 @@ impl Gate {
     }
 
     /// Rows of the data: those that are named, else those that training sampled for checks such as the policy's.
-    fn data(&self, asks: &Asks, beside: &Beside) -> Result<Data, Failure> {
-        let is_asked = asks.leakage || !asks.drift.is_empty();
+    fn data(&self, required_evidence: &RequiredEvidence, beside: &EvaluationInputs) -> Result<Data, Failure> {
+        let is_required = required_evidence.leakage || !required_evidence.drift.is_empty();
         let read = |named: &Option<PathBuf>, sample: &str| {
-            let found = || beside.sample(sample).filter(|_| is_asked);
+            let found = || beside.sample(sample).filter(|_| is_required);
             named.clone().or_else(found).as_deref().map(read_samples).transpose()
         };
         Ok(Data {
@@ -198,11 +200,11 @@ fn policy_of_model() -> Result<PathBuf, Failure> {
 }
 
 /// The use of a test set that is said to be this one. Rows are known by their names here.
-fn uses(number: u32, policy: &Policy, floors: &[Policy], candidate: &Evaluation) -> Uses {
-    let rule = policy.test_set_over(floors);
+fn uses(number: u32, policy: &Policy, mandatory_policies: &[Policy], candidate: &Evaluation) -> Uses {
+    let rule = policy.test_set_over(mandatory_policies);
     let mut names: Vec<&str> = candidate.table.rows().iter().map(String::as_str).collect();
     names.sort_unstable();
-    let told = TestSetUse {
+    let this_use = TestSetUse {
         rows: Digest::of(names.join("\n").as_bytes()),
         number,
         allowed: rule.map(TestSet::uses),
@@ -210,22 +212,22 @@ fn uses(number: u32, policy: &Policy, floors: &[Policy], candidate: &Evaluation)
         feedback: Feedback::Figures,
         used_up: 0,
     };
-    Uses { told, is_used_up: rule.is_some_and(|rule| number > rule.uses()) }
+    Uses { this_use, is_used_up: rule.is_some_and(|rule| number > rule.uses()) }
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Failure> {
-    serde_json::from_slice(&bytes_of(path, MOST_JSON_BYTES)?)
+    serde_json::from_slice(&bytes_of(path, MAX_JSON_BYTES)?)
         .map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
 }
 
 fn read_samples(path: &Path) -> Result<Samples, Failure> {
-    evaluation::read_samples(&bytes_of(path, MOST_BYTES)?)
+    evaluation::read_samples(&bytes_of(path, MAX_BYTES)?)
         .map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
 }
 
 /// The bytes of a file, if there are no more than may be.
 fn bytes_of(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
-    let refuse = |words: String| exit::invalid(format!("{}: {words}", path.display()));
+    let refuse = |message: String| exit::invalid(format!("{}: {message}", path.display()));
     let mut bytes = Vec::new();
     // One byte more than allowed is enough to see that there are too many, whatever the file claims to hold.
     let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));

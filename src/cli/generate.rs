@@ -46,17 +46,17 @@ struct Files {
 impl Generate {
     pub(super) fn run(self, command: clap::Command) -> Result<Exit, Failure> {
         match self.what {
-            What::Schema(files) => files.settle("schemas", &schemas()?),
-            What::Cli(files) => files.settle("docs", &[("cli.md", describe(command))]),
-            What::Openapi(files) => files.settle("docs", &[("openapi.json", web::openapi().to_owned())]),
-            What::Man(files) => files.settle("man", &pages(command)?),
+            What::Schema(files) => files.write_or_check("schemas", &schemas()?),
+            What::Cli(files) => files.write_or_check("docs", &[("cli.md", describe(command))]),
+            What::Openapi(files) => files.write_or_check("docs", &[("openapi.json", web::openapi().to_owned())]),
+            What::Man(files) => files.write_or_check("man", &pages(command)?),
         }
     }
 }
 
 impl Files {
-    fn settle(&self, usual: &str, contents: &[(impl AsRef<Path>, String)]) -> Result<Exit, Failure> {
-        let folder = self.folder.as_deref().unwrap_or(Path::new(usual));
+    fn write_or_check(&self, default: &str, contents: &[(impl AsRef<Path>, String)]) -> Result<Exit, Failure> {
+        let folder = self.folder.as_deref().unwrap_or(Path::new(default));
         let mut stale = 0;
         for (name, content) in contents {
             let path = folder.join(name);
@@ -150,8 +150,8 @@ fn without_null(schema: &mut schemars::Schema) {
     if keys.get("default") == Some(&Value::Null) {
         keys.remove("default");
     }
-    if let Some(usual) = keys.get_mut("default") {
-        without_null_keys(usual);
+    if let Some(default) = keys.get_mut("default") {
+        without_null_keys(default);
     }
 }
 

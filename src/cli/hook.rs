@@ -14,15 +14,15 @@ use slipway_domain::RunId;
 use slipway_forge::Secret;
 
 /// How long the person who pushes waits for the server, at most.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the server is asked to wait until it has read what a push delivers.
 const WAIT: Duration = Duration::from_secs(3);
 /// The largest answer that is read, in bytes.
-const LARGEST_ANSWER: u64 = 64 << 10;
+const MAX_ANSWER_BYTES: u64 = 64 << 10;
 /// Where git keeps notes.
 const NOTES: &str = "refs/notes/";
 /// References one push may move; git itself has no limit, a terminal has.
-const MOST_REFERENCES: usize = 1_000;
+const MAX_REFERENCES: usize = 1_000;
 
 /// Turn git's own hooks into signed deliveries.
 #[derive(Debug, Args)]
@@ -118,12 +118,12 @@ impl PostReceive {
         let text = std::fs::read_to_string(&self.secret_file)
             .map_err(|error| exit::invalid(format!("the secret `{file}` cannot be read: {error}")))?;
         let secret = Secret::new(&text).map_err(|error| exit::invalid(format!("`{file}`: {error}")))?;
-        let agent = client::agent(PATIENCE);
+        let agent = client::agent(TIMEOUT);
         let mut undelivered = None;
         // The person who pushes waits so long for all references together.
         let begun = Instant::now();
         let mut is_read = true;
-        for line in std::io::stdin().lock().lines().take(MOST_REFERENCES) {
+        for line in std::io::stdin().lock().lines().take(MAX_REFERENCES) {
             let line = line.map_err(|error| exit::invalid(format!("standard input: {error}")))?;
             let [before, after, name] = line.split(' ').collect::<Vec<_>>()[..] else {
                 return Err(exit::invalid(format!(
@@ -178,7 +178,8 @@ impl PostReceive {
         match response {
             Ok(mut response) if response.status().as_u16() == 202 => {
                 // An older server answers without a body.
-                let answer = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec().unwrap_or_default();
+                let answer =
+                    response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().unwrap_or_default();
                 Ok(serde_json::from_slice(&answer).unwrap_or_default())
             }
             Ok(response) => Err(format!("{} answered {}", self.url, response.status())),

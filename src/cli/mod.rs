@@ -160,8 +160,8 @@ struct Logging {
 
 impl Logging {
     /// Starts logging by the filter that was asked for, or by the usual one.
-    fn start(&self, usual: &str, settings: &telemetry::Settings) -> Result<Traces, Failure> {
-        let filter = self.filter.as_deref().unwrap_or(usual);
+    fn start(&self, default: &str, settings: &telemetry::Settings) -> Result<Traces, Failure> {
+        let filter = self.filter.as_deref().unwrap_or(default);
         telemetry::start_logging(self.format, filter, settings)
             .map_err(|error| exit::invalid(format!("logging cannot be started, see `--log`: {error}")))
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::colour;
 
 /// Longer reasons are cut in tables.
-const LONGEST_CELL: usize = 80;
+const MAX_CELL_LENGTH: usize = 80;
 
 /// Whether results are read on a terminal.
 pub(super) fn on_terminal() -> bool {
@@ -64,7 +64,7 @@ pub(super) fn things<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 
 /// The beginning of a text, for a table.
 pub(super) fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(LONGEST_CELL).collect()
+    text.lines().next().unwrap_or_default().chars().take(MAX_CELL_LENGTH).collect()
 }
 
 /// How long ago a time was, in its largest unit: `5m`, `3h`, `12d`; a dash if it is none.
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_told_in_its_largest_unit() {
+    fn an_age_is_shown_in_its_largest_unit() {
         let now: Timestamp = "2026-11-29T12:00:00Z".parse().expect("a time");
         for (at, expected) in [
             ("2026-11-29T11:59:30Z", "30s"),

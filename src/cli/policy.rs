@@ -33,17 +33,17 @@ struct Plan {
     #[arg(long, value_name = "N")]
     rows: Option<u64>,
     /// Share of rows on which candidate and champion differ in being right
-    #[arg(long, value_name = "SHARE", default_value_t = Assumptions::usual().disagreement)]
+    #[arg(long, value_name = "SHARE", default_value_t = Assumptions::with_defaults().disagreement)]
     disagreement: f64,
     /// The champion's figure
-    #[arg(long, value_name = "FIGURE", default_value_t = Assumptions::usual().expected)]
+    #[arg(long, value_name = "FIGURE", default_value_t = Assumptions::with_defaults().expected)]
     expected: f64,
     /// Standard deviation of what one row adds to a figure that is no share of rows; where models are compared, of their
     /// difference on a row
     #[arg(long, value_name = "FIGURE")]
     deviation: Option<f64>,
     /// Slices that `slice: {by: …}` cuts the rows into
-    #[arg(long, value_name = "N", default_value_t = Assumptions::usual().slices)]
+    #[arg(long, value_name = "N", default_value_t = Assumptions::with_defaults().slices)]
     slices: u32,
     /// A true difference whose power is said; may be given several times
     #[arg(long, value_name = "FIGURE")]
@@ -212,19 +212,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_counted_is_told_in_the_units_of_the_metric() {
+    fn what_is_counted_is_shown_in_the_units_of_the_metric() {
         let written = |checks: &str| {
             format!(
                 "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {{name: p}}\nspec: {{checks: [{checks}]}}\n"
             )
         };
-        let told = |checks: &str, rows: Option<u64>| {
+        let shown = |checks: &str, rows: Option<u64>| {
             let policy = Policy::read("p.yaml", &written(checks)).expect("a policy");
-            let plan = policy.plan(&Assumptions { rows, deviation: Some(0.2), ..Assumptions::usual() });
+            let plan = policy.plan(&Assumptions { rows, deviation: Some(0.2), ..Assumptions::with_defaults() });
             as_text(&serde_json::to_value(&plan).expect("a document"))
         };
         let ndcg = "{metric: {ndcg: {k: 10, query: query}}, no_worse_than_champion: {margin: 0.01}}";
-        let of_ndcg = told(ndcg, Some(5_000));
+        let of_ndcg = shown(ndcg, Some(5_000));
         for expected in [
             "p.yaml on 5,000 queries",
             " queries\n",
@@ -238,23 +238,23 @@ mod tests {
             assert!(of_ndcg.contains(expected), "expected `{expected}`, came:\n{of_ndcg}");
         }
         assert!(!of_ndcg.contains("ROWS"), "{of_ndcg}");
-        let mase = told("{metric: {mase: {series: shop}}, no_worse_than_champion: {margin: 0.01}}", None);
+        let mase = shown("{metric: {mase: {series: shop}}, no_worse_than_champion: {margin: 0.01}}", None);
         assert!(mase.contains("SERIES FOR 80 %") && mase.contains("a series adds"), "{mase}");
-        let grouped = told(
+        let grouped = shown(
             "{metric: {ndcg: {k: 10, query: query}}, group_by: user, no_worse_than_champion: {margin: 0.01}}",
             None,
         );
         assert!(grouped.contains("GROUPS FOR 80 %") && grouped.contains("`user`"), "{grouped}");
-        let both = told(&format!("{ndcg}, {{metric: accuracy, no_worse_than_champion: {{margin: 0.01}}}}"), Some(100));
+        let both = shown(&format!("{ndcg}, {{metric: accuracy, no_worse_than_champion: {{margin: 0.01}}}}"), Some(100));
         assert!(both.starts_with("p.yaml on 100 test rows\nall checks need about "), "{both}");
         let needed = both.lines().nth(1).unwrap_or_default();
         assert!(needed.contains(" queries and ") && needed.ends_with(" rows"), "{needed}");
-        let area = told("{metric: {roc_auc: {class: cat}}, no_worse_than_champion: {margin: 0.01}}", None);
+        let area = shown("{metric: {roc_auc: {class: cat}}, no_worse_than_champion: {margin: 0.01}}", None);
         assert!(area.contains("rows are those of the class, or all others if these are fewer"), "{area}");
     }
 
     #[test]
-    fn figures_are_told_for_people() {
+    fn figures_are_formatted_for_people() {
         assert_eq!([0.01, 0.0, 1.5].map(figure_of), ["0.01", "0", "1.5"]);
         assert_eq!([7, 1_234, 1_000_000].map(in_thousands), ["7", "1,234", "1,000,000"]);
     }

@@ -192,7 +192,7 @@ fn run_of(name: Option<&RunName>, server: &Server) -> Result<Option<String>, Fai
 
 /// The artifact that waits for a model's environment.
 fn waiting(server: &Server, target: &Meant) -> Result<String, Failure> {
-    let environment = server.ask("GET", &format!("environments/{}", encoded(&target.environment)))?;
+    let environment = server.call("GET", &format!("environments/{}", encoded(&target.environment)))?;
     let models = output::things(&environment, "models");
     let model = models.iter().find(|model| text(model, "model") == target.model);
     let runs = model.map(|model| output::things(model, "under_way")).unwrap_or_default();

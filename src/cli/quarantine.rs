@@ -35,20 +35,20 @@ struct One {
 }
 
 /// Rows that are listed.
-const MOST: usize = 500;
+const MAX: usize = 500;
 
 impl Quarantine {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { action, server } = self;
         match action {
             Action::List(watch) => {
-                server.show_or_watch(watch, || server.list("quarantine", &Query::default(), "rows", MOST), list)?;
+                server.show_or_watch(watch, || server.list("quarantine", &Query::default(), "rows", MAX), list)?;
                 Ok(Exit::Done)
             }
             Action::Retry(One { kind, key }) => {
                 let path = format!("quarantine/{}/{}/retry", encoded(&kind), encoded(&key));
-                let answer = server.ask("POST", &path)?;
-                server.show(&answer, looked_again)?;
+                let answer = server.call("POST", &path)?;
+                server.show(&answer, retried_row)?;
                 Ok(if answer["reason"].is_null() { Exit::Done } else { Exit::Refused })
             }
         }
@@ -67,7 +67,7 @@ fn list(answer: &Value, width: Width) -> String {
     output::table(&["SINCE", "KIND", "KEY", "REASON"], &rows)
 }
 
-fn looked_again(answer: &Value) -> String {
+fn retried_row(answer: &Value) -> String {
     let [kind, key, reason] = ["kind", "key", "reason"].map(|name| text(answer, name));
     if answer["reason"].is_null() {
         format!("{kind} {key} is served again")

@@ -16,7 +16,7 @@ use super::output;
 /// How long a watcher waits before it asks again.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How often in a row it asks in vain before it gives up: a server that is restarted is there again by then.
-const MOST_ATTEMPTS: u32 = 30;
+const MAX_ATTEMPTS: u32 = 30;
 
 /// Whether an answer is followed.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -31,16 +31,16 @@ impl Server {
     pub(super) fn show_or_watch(
         &self,
         watch: Watch,
-        ask: impl Fn() -> Result<Value, Failure>,
+        call: impl Fn() -> Result<Value, Failure>,
         as_text: impl Fn(&Value, Width) -> String,
     ) -> Result<(), Failure> {
         if !watch.watch {
-            return self.show_wide(&ask()?, as_text);
+            return self.show_wide(&call()?, as_text);
         }
         let mut shown = Shown::default();
         let mut attempts = 0;
         while !output::nobody_reads() {
-            match ask() {
+            match call() {
                 Ok(answer) => {
                     attempts = 0;
                     if shown.differs_from(&answer) {
@@ -50,7 +50,7 @@ impl Server {
                 }
                 // What was answered once may be away for a moment; what never was is a mistake.
                 Err(failure) if shown.answer.is_none() || failure.code() != Exit::Unreachable => return Err(failure),
-                Err(failure) if attempts >= MOST_ATTEMPTS => return Err(failure),
+                Err(failure) if attempts >= MAX_ATTEMPTS => return Err(failure),
                 Err(_) => attempts += 1,
             }
             std::thread::sleep(PAUSE);

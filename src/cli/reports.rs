@@ -53,7 +53,7 @@ struct Retry {
 }
 
 fn state_of(word: &str) -> Result<ReportStatus, String> {
-    ReportStatus::named(word)
+    ReportStatus::from_name(word)
         .ok_or_else(|| format!("expected one of {}", ReportStatus::ALL.map(ReportStatus::as_str).join(", ")))
 }
 
@@ -63,12 +63,12 @@ impl Reports {
         match action {
             Action::List(list) => list.show(&server),
             Action::Retry(Retry { report: Some(report), .. }) => {
-                server.show(&server.ask("POST", &format!("reports/{}/retry", encoded(&report)))?, headline)
+                server.show(&server.call("POST", &format!("reports/{}/retry", encoded(&report)))?, headline)
             }
             Action::Retry(Retry { source, .. }) => {
                 let source = source.unwrap_or_default();
                 let path = format!("reports/retry?source={}", encoded(&source));
-                server.show(&server.ask("POST", &path)?, |answer| {
+                server.show(&server.call("POST", &path)?, |answer| {
                     format!("{} reports of {source} are tried now", answer["due"])
                 })
             }

@@ -10,7 +10,7 @@ use super::output::text;
 use slipway_domain::RunId;
 
 /// The fewest digits that name a run.
-const FEWEST_DIGITS: usize = 8;
+const MIN_DIGITS: usize = 8;
 /// All digits of an identifier.
 const ALL_DIGITS: usize = 32;
 
@@ -23,11 +23,11 @@ impl FromStr for RunName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let digits = text.bytes().filter(|byte| *byte != b'-').count();
-        let is_name = (FEWEST_DIGITS..=ALL_DIGITS).contains(&digits)
+        let is_name = (MIN_DIGITS..=ALL_DIGITS).contains(&digits)
             && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
         let shown: String = text.chars().take(80).collect();
         let expected =
-            format!("expected a run's identifier as `slipway runs list` shows it, or its first {FEWEST_DIGITS}");
+            format!("expected a run's identifier as `slipway runs list` shows it, or its first {MIN_DIGITS}");
         if is_name {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
@@ -48,7 +48,7 @@ impl RunName {
         if let Ok(whole) = self.0.parse() {
             return Ok(whole);
         }
-        let run = server.ask("GET", &format!("runs/{self}"))?;
+        let run = server.call("GET", &format!("runs/{self}"))?;
         text(&run, "id").parse().map_err(|_| exit::unreachable("the server's answer names no run"))
     }
 }

@@ -36,7 +36,7 @@ impl Serve {
         #[cfg(debug_assertions)]
         self.crash_at.into_iter().for_each(set_failpoint);
         let settings = config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
-        let _traces = logging.start(telemetry::USUAL_FILTER, &settings.telemetry)?;
+        let _traces = logging.start(telemetry::DEFAULT_FILTER, &settings.telemetry)?;
         for problem in config::check(&self.config) {
             tracing::warn!("{problem}");
         }
@@ -59,13 +59,13 @@ impl Serve {
 /// What the surroundings refuse is no defect: a port or a folder that is taken, tables of a newer program, a database that
 /// does not answer.
 fn failure(error: &anyhow::Error) -> Failure {
-    let words = format!("{error:#}");
+    let message = format!("{error:#}");
     if error.is::<app::Unstartable>() {
-        return exit::invalid(words);
+        return exit::invalid(message);
     }
     match error.downcast_ref::<StoreError>() {
-        Some(StoreError::Incompatible { .. }) => exit::invalid(words),
-        Some(StoreError::Database(_)) => exit::unreachable(words),
-        _ => exit::defect(words),
+        Some(StoreError::Incompatible { .. }) => exit::invalid(message),
+        Some(StoreError::Database(_)) => exit::unreachable(message),
+        _ => exit::defect(message),
     }
 }

@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use serde_json::json;
 use slipway_contract::Digest;
 
-use super::beside::{Beside, failed, work};
+use super::beside::{SettingsArgs, failed, work};
 use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output;
 use crate::config::Settings;
-use crate::pipeline::{self, NamedNow, SweepError, Swept};
+use crate::pipeline::{self, DeployedArtifacts, SweepError, Swept};
 use slipway_artifacts::ArtifactStore;
 use slipway_domain::Actor;
 use slipway_store::{NewAuditEntry, Removal, Removed, SourceUsage, Store, TableUsage};
@@ -29,7 +29,7 @@ pub(super) struct Storage {
     #[arg(long, requires = "prune")]
     dry_run: bool,
     #[command(flatten)]
-    beside: Beside,
+    beside: SettingsArgs,
     #[command(flatten)]
     format: Format,
 }
@@ -45,7 +45,7 @@ impl Storage {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let settings = self.beside.settings()?;
         let artifacts = slipway_artifacts::connect(&settings.artifacts).map_err(exit::invalid)?;
-        let removal = if self.prune && !self.dry_run { Removal::Done } else { Removal::Tried };
+        let removal = if self.prune && !self.dry_run { Removal::Done } else { Removal::DryRun };
         let (usage, removed, swept) = work(&settings, async |store| {
             let usage = measure(store, &*artifacts).await?;
             let (removed, swept) = remove(store, &*artifacts, &settings, removal).await?;
@@ -83,13 +83,13 @@ async fn remove(
     settings: &Settings,
     removal: Removal,
 ) -> Result<(Removed, Swept), Failure> {
-    let keep = settings.upkeep;
-    let named = store.artifacts_named().await.map_err(failed)?;
-    let removed = store.remove_old(Timestamp::now(), keep.store, &named, removal).await.map_err(failed)?;
+    let keep = settings.garbage_collection;
+    let deployed = store.artifacts_deployed().await.map_err(failed)?;
+    let removed = store.remove_old(Timestamp::now(), keep.store, &deployed, removal).await.map_err(failed)?;
     pipeline::remove_documents(artifacts, &removed.removed_runs).await.map_err(exit::invalid)?;
     let unclear = settings.environments.keys().map(|name| (name.clone(), None)).collect();
-    let named = NamedNow { artifacts: named, unclear };
-    let swept = pipeline::sweep(store, artifacts, keep.artifacts, named, removal).await.map_err(of_sweep)?;
+    let deployed = DeployedArtifacts { artifacts: deployed, unclear };
+    let swept = pipeline::sweep(store, artifacts, keep.artifacts, deployed, removal).await.map_err(of_sweep)?;
     if removal == Removal::Done {
         let entry = NewAuditEntry {
             actor: Actor::command_line(),

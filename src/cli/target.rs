@@ -64,7 +64,7 @@ impl Meant {
 }
 
 fn in_order(model: String, environment: String, server: &Server) -> Result<Meant, Failure> {
-    let answer = server.ask("GET", "environments")?;
+    let answer = server.call("GET", "environments")?;
     let names: BTreeSet<&str> = output::things(&answer, "environments").iter().map(|one| text(one, "name")).collect();
     if is_swapped(&model, &environment, &names) {
         output::note(&format!("taken as `{environment} {model}`: the model comes first, then the environment"));
@@ -108,9 +108,9 @@ pub(super) fn time_of(text: &str) -> Result<Timestamp, String> {
 pub(super) struct DigestPrefix(String);
 
 /// The fewest digits that name an artifact: fewer could mean another one tomorrow.
-const FEWEST_DIGITS: usize = 6;
+const MIN_DIGITS: usize = 6;
 /// Runs among whose artifacts one is looked for.
-const MOST_RUNS: usize = 5_000;
+const MAX_RUNS: usize = 5_000;
 
 impl std::str::FromStr for DigestPrefix {
     type Err = String;
@@ -119,9 +119,9 @@ impl std::str::FromStr for DigestPrefix {
         let lower = text.to_ascii_lowercase();
         let digits = lower.strip_prefix("sha256:").unwrap_or(&lower);
         let is_digest =
-            (FEWEST_DIGITS..=64).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            (MIN_DIGITS..=64).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         let shown: String = text.chars().take(80).collect();
-        let expected = format!("expected `sha256:` and 64 hexadecimal digits, or the first {FEWEST_DIGITS} or more");
+        let expected = format!("expected `sha256:` and 64 hexadecimal digits, or the first {MIN_DIGITS} or more");
         if is_digest { Ok(Self(digits.to_owned())) } else { Err(format!("`{shown}` is not a digest: {expected}")) }
     }
 }
@@ -134,7 +134,7 @@ impl DigestPrefix {
             return Ok(format!("sha256:{digits}"));
         }
         let filters = Query::default().with("source", source).with("model", Some(model));
-        let answer = server.list("runs", &filters, "runs", MOST_RUNS)?;
+        let answer = server.list("runs", &filters, "runs", MAX_RUNS)?;
         let artifacts = output::things(&answer, "runs").iter().filter_map(|run| run["artifact"].as_str());
         self.one_of(artifacts).map_err(|reason| exit::invalid(format!("{reason} of `{model}`")))
     }

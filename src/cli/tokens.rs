@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 
-use super::beside::{Beside, failed, work};
+use super::beside::{SettingsArgs, failed, work};
 use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output;
@@ -13,7 +13,7 @@ use slipway_domain::{Actor, SourceName};
 use slipway_store::{NewAuditEntry, Role, Store, StoreError, Token};
 
 /// Longer names are refused.
-const LONGEST_NAME: usize = 63;
+const MAX_NAME_LENGTH: usize = 63;
 
 /// Make, revoke and list the tokens of the API, beside the server.
 #[derive(Debug, Args)]
@@ -21,7 +21,7 @@ pub(super) struct Tokens {
     #[command(subcommand)]
     action: Action,
     #[command(flatten)]
-    beside: Beside,
+    beside: SettingsArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,9 +93,9 @@ impl Create {
     fn check(self, settings: &Settings) -> Result<Wish, Failure> {
         let Self { name, role, sources: names, expires_in } = self;
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
-        if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(good) {
+        if name.is_empty() || name.len() > MAX_NAME_LENGTH || !name.chars().all(good) {
             return Err(exit::invalid(format!(
-                "`{name}` cannot name a token: expected 1 to {LONGEST_NAME} of the characters A-Z a-z 0-9 - _ . @"
+                "`{name}` cannot name a token: expected 1 to {MAX_NAME_LENGTH} of the characters A-Z a-z 0-9 - _ . @"
             )));
         }
         if name == SETTINGS_TOKEN {

@@ -23,7 +23,7 @@ use super::trained::{
 use crate::pipeline::{fault_place, read_model};
 use slipway_executor::{Executor, JobError, Limits, Provenance};
 use slipway_gate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
-use slipway_gate::policy::{Asks, Policy};
+use slipway_gate::policy::{Policy, RequiredEvidence};
 
 /// Train a model here and evaluate it on its test rows.
 #[derive(Debug, Args)]
@@ -71,12 +71,12 @@ impl Train {
         let limits = Limits { deadline: NO_DEADLINE, memory: u64::MAX };
         let executor =
             slipway_executor::connect(&slipway_executor::Settings::Local { trainer, limits, of_forks: limits });
-        let in_words = |error: JobError| match error {
+        let describe = |error: JobError| match error {
             JobError::Fault(fault) => exit::invalid(fault_place(&file, &text, &fault)),
             JobError::NotStarted { .. } => exit::invalid(error),
             error => exit::defect(error),
         };
-        let report = runtime.block_on(self.train(&model, &*executor, in_words))?;
+        let report = runtime.block_on(self.train(&model, &*executor, describe))?;
         let document = json!({
             "artifact": report.artifact, "folder": self.out, "rows": report.rows, "metrics": report.metrics
         });
@@ -99,7 +99,7 @@ impl Train {
         &self,
         model: &Model,
         executor: &dyn Executor,
-        in_words: impl Fn(JobError) -> Failure,
+        describe: impl Fn(JobError) -> Failure,
     ) -> Result<EvaluationReport, Failure> {
         let broken = |what: &Path| {
             let what = what.display().to_string();
@@ -112,7 +112,7 @@ impl Train {
         let expects = super::check::expected_of(&self.spec).into_iter();
         let expects = expects.map(|expected| Expectation { refuses: false, ..expected }).collect();
         let training = TrainingJob { model: model.clone(), source: source.clone(), expects };
-        let output = self.do_job(executor, folder.path(), JobWork::Train(training)).await?.map_err(&in_words)?;
+        let output = self.do_job(executor, folder.path(), JobWork::Train(training)).await?.map_err(&describe)?;
         std::fs::create_dir_all(&self.out).map_err(broken(&self.out))?;
         let weights = self.out.join("model.safetensors");
         for name in ["model.safetensors", TRAINING_REPORT, CARD] {
@@ -132,11 +132,11 @@ impl Train {
         let output = match self.do_job(executor, folder.path(), work).await? {
             // What was trained is evaluated all the same: the gate misses the samples where it asks for them.
             Err(fault @ JobError::Fault(_)) if !evaluation.samples.files().is_empty() => {
-                output::note(&format!("warning: a server would refuse this: {}", in_words(fault)));
+                output::note(&format!("warning: a server would refuse this: {}", describe(fault)));
                 evaluation.samples = SampleRequest::default();
-                self.do_job(executor, folder.path(), JobWork::Evaluate(evaluation.clone())).await?.map_err(&in_words)?
+                self.do_job(executor, folder.path(), JobWork::Evaluate(evaluation.clone())).await?.map_err(&describe)?
             }
-            done => done.map_err(&in_words)?,
+            done => done.map_err(&describe)?,
         };
         let kept = self.out.join(EVALUATION);
         std::fs::create_dir_all(&kept).map_err(broken(&kept))?;
@@ -177,7 +177,8 @@ impl Train {
 /// The samples that the model's policy asks for, as a server would take them. A policy that cannot be read asks for none; that
 /// it cannot is told before.
 fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
-    let Asks { leakage, drift, .. } = read_policy(policy).map(|policy| Policy::asks(&policy)).unwrap_or_default();
+    let RequiredEvidence { leakage, drift, .. } =
+        read_policy(policy).map(|policy| Policy::required_evidence(&policy)).unwrap_or_default();
     let has_recent = matches!(&model.spec.data, DataSpec::Csv { recent: Some(_), .. });
     let drift = if has_recent { drift.into_iter().collect() } else { Vec::new() };
     SampleRequest { leakage, drift, ..SampleRequest::default() }

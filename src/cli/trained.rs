@@ -27,7 +27,7 @@ pub(super) const TEST_SAMPLE: &str = "test.parquet";
 pub(super) const RECENT_SAMPLE: &str = "recent.parquet";
 
 /// Bytes of a report or a card that are read: real ones have a few kilobytes.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The evaluation folder that is meant: this folder, or the one in it that `slipway train` wrote.
 pub(super) fn evaluation_in(folder: &Path) -> PathBuf {
@@ -37,7 +37,7 @@ pub(super) fn evaluation_in(folder: &Path) -> PathBuf {
 
 /// What was written of an artifact beside its evaluation.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct EvaluationInputs {
     /// The training report.
     pub(super) report: Option<TrainingReport>,
     /// The model's name.
@@ -50,12 +50,12 @@ pub(super) struct Beside {
 
 /// The name of a card, and what it is about.
 #[derive(Deserialize)]
-struct Named {
+struct NamedCard {
     name: String,
     artifact: Digest,
 }
 
-impl Beside {
+impl EvaluationInputs {
     /// Looks around an evaluation of an artifact. What is about another one, such as what an earlier training left, is not taken.
     pub(super) fn find(evaluation: &Path, artifact: &Digest) -> Self {
         let latencies = Some(evaluation.join(LATENCIES)).filter(|path| path.is_file());
@@ -71,7 +71,7 @@ impl Beside {
             ));
             return Self { latencies, ..Self::default() };
         }
-        let card = read::<Named>(&folder.join(CARD)).filter(|card| card.artifact == *artifact);
+        let card = read::<NamedCard>(&folder.join(CARD)).filter(|card| card.artifact == *artifact);
         let samples = Some(folder.join(SAMPLES)).filter(|path| path.is_dir());
         Self { report: Some(report), model: card.map(|card| card.name), samples, latencies }
     }
@@ -85,7 +85,7 @@ impl Beside {
 /// A JSON file that is there and of this form: others of its name may lie around.
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     let mut text = Vec::new();
-    File::open(path).ok()?.take(MOST_BYTES).read_to_end(&mut text).ok()?;
+    File::open(path).ok()?.take(MAX_BYTES).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
@@ -129,14 +129,14 @@ mod tests {
         let artifact = Digest::of(b"weights");
         let folder = written(&artifact);
         let inner = folder.path().join(EVALUATION);
-        let found = Beside::find(&inner, &artifact);
+        let found = EvaluationInputs::find(&inner, &artifact);
         assert_eq!((found.report.as_ref().map(|report| report.seed), found.model.as_deref()), (Some(7), Some("churn")));
         assert!(found.sample(TEST_SAMPLE).is_some() && found.sample(RECENT_SAMPLE).is_none());
         assert_eq!(found.latencies, Some(inner.join(LATENCIES)));
-        let other = Beside::find(&inner, &Digest::of(b"other weights"));
+        let other = EvaluationInputs::find(&inner, &Digest::of(b"other weights"));
         assert!(other.report.is_none() && other.model.is_none() && other.sample(TEST_SAMPLE).is_none());
         assert!(other.latencies.is_some(), "they lie in the evaluation's own folder");
         std::fs::write(folder.path().join(TRAINING_REPORT), "a file of another program").expect("written");
-        assert!(Beside::find(&inner, &artifact).report.is_none());
+        assert!(EvaluationInputs::find(&inner, &artifact).report.is_none());
     }
 }

@@ -27,12 +27,12 @@ pub(super) fn moves(
     model: Option<&str>,
     begin: impl Fn() -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    let wanted = |told: &Value, key: &str, wish: Option<&str>| wish.is_none_or(|wish| told[key] == *wish);
-    server.follow("events", |told| {
-        match &*told.event {
+    let wanted = |received: &Value, key: &str, wish: Option<&str>| wish.is_none_or(|wish| received[key] == *wish);
+    server.follow("events", |received| {
+        match &*received.event {
             "begin" => begin()?,
-            "run" if wanted(&told.data, "source", source) && wanted(&told.data, "model", model) => {
-                server.show_next(&told.data, |step| {
+            "run" if wanted(&received.data, "source", source) && wanted(&received.data, "model", model) => {
+                server.show_next(&received.data, |step| {
                     format!("{} {}{}", text(step, "run"), text(step, "model"), transition(step))
                 })?;
             }
@@ -45,15 +45,15 @@ pub(super) fn moves(
 /// Shows a run, then its moves until it has ended.
 pub(super) fn run(server: &Server, run: RunId, as_text: impl Fn(&Value) -> String) -> Result<Exit, Failure> {
     let id = run.to_string();
-    server.follow("events", |told| match &*told.event {
+    server.follow("events", |received| match &*received.event {
         "begin" => {
-            let answer = server.ask("GET", &format!("runs/{id}"))?;
+            let answer = server.call("GET", &format!("runs/{id}"))?;
             server.show_next(&answer, &as_text)?;
             Ok(end(text(&answer, "state")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
         }
-        "run" if told.data["run"] == *id => {
-            server.show_next(&told.data, transition)?;
-            Ok(end(text(&told.data, "to")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
+        "run" if received.data["run"] == *id => {
+            server.show_next(&received.data, transition)?;
+            Ok(end(text(&received.data, "to")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
         }
         _ => Ok(ControlFlow::Continue(())),
     })
@@ -76,10 +76,10 @@ pub(super) fn after(
 
 /// Shows a run's log as it is written, until the run has ended.
 pub(super) fn log(server: &Server, run: RunId) -> Result<Exit, Failure> {
-    server.follow(&format!("runs/{run}/log"), |told| match &*told.event {
-        "end" => Ok(ControlFlow::Break(end(text(&told.data, "state")).unwrap_or(Exit::Done))),
+    server.follow(&format!("runs/{run}/log"), |received| match &*received.event {
+        "end" => Ok(ControlFlow::Break(end(text(&received.data, "state")).unwrap_or(Exit::Done))),
         "line" => {
-            server.show_next(&told.data, log_line)?;
+            server.show_next(&received.data, log_line)?;
             Ok(ControlFlow::Continue(()))
         }
         _ => Ok(ControlFlow::Continue(())),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file::{CredentialsFile, SshFile, usual_branch};
+use super::file::{CredentialsFile, SshFile, default_branch};
 use super::secret::SecretReference;
 use super::source_file::{ForgeApiFile, ForgeNames};
 use slipway_domain::SourceName;
@@ -20,7 +20,7 @@ pub(super) struct EnvironmentFile {
     /// Clone address of the repository its manifests are in: http, https or ssh.
     pub(super) url: String,
     /// The branch its manifests are on.
-    #[serde(default = "usual_branch")]
+    #[serde(default = "default_branch")]
     pub(super) branch: String,
     /// The folder its manifests are in; all of the branch when absent. Several environments may share a branch.
     #[serde(default)]

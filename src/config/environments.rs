@@ -9,17 +9,17 @@ use super::environment_file::{
     WindowFile,
 };
 use super::remote::{Login, Place};
-use super::settle::settle_api;
+use super::resolve::resolve_api;
 use super::{Environment, Problems};
 use crate::pipeline::{Merge, Requests};
 use slipway_domain::{
-    After, Approvals, CommitWords, Freeze, Need, People, Person, Rules, SourceName, Template, Window,
+    After, Approvals, CommitTemplates, Freeze, Need, People, Person, Rules, SourceName, Template, Window,
 };
 use slipway_forge::MergeMethod;
 use slipway_git::Identity;
 
 /// Everybody the settings name. A name, a token, an account or an address belongs to one person only.
-pub(super) fn settle_people(files: Vec<PersonFile>, problems: &mut Problems) -> People {
+pub(super) fn resolve_people(files: Vec<PersonFile>, problems: &mut Problems) -> People {
     let mut taken = BTreeSet::new();
     let mut people = Vec::new();
     for (index, PersonFile { name, tokens, accounts, emails }) in files.into_iter().enumerate() {
@@ -49,7 +49,7 @@ pub(super) fn settle_people(files: Vec<PersonFile>, problems: &mut Problems) -> 
 }
 
 /// The environments, or mistakes at their keys.
-pub(super) fn settle_environments(
+pub(super) fn resolve_environments(
     files: Vec<EnvironmentFile>,
     author: Option<&Identity>,
     folder: &Path,
@@ -65,7 +65,8 @@ pub(super) fn settle_environments(
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("environments[{index}]");
         let name = file.name.clone();
-        let Some(environment) = settle_environment(file, author, &Place { key: &key, folder }, people, problems) else {
+        let Some(environment) = resolve_environment(file, author, &Place { key: &key, folder }, people, problems)
+        else {
             continue;
         };
         if environments.insert(name.clone(), environment).is_some() {
@@ -80,7 +81,7 @@ pub(super) fn settle_environments(
     environments
 }
 
-fn settle_environment(
+fn resolve_environment(
     file: EnvironmentFile,
     author: Option<&Identity>,
     place: &Place<'_>,
@@ -116,20 +117,20 @@ fn settle_environment(
         }
     }
     let rules = Rules {
-        after: after.and_then(|after| settle_after(after, key, problems)),
-        approvals: approvals.map(|approvals| settle_approvals(approvals, key, people, problems)),
-        windows: settle_windows(windows, key, problems),
-        freezes: settle_freezes(freezes, key, problems),
+        after: after.and_then(|after| resolve_after(after, key, problems)),
+        approvals: approvals.map(|approvals| resolve_approvals(approvals, key, people, problems)),
+        windows: resolve_windows(windows, key, problems),
+        freezes: resolve_freezes(freezes, key, problems),
     };
     let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
-    let requests = requests.and_then(|requests| settle_requests(requests, place, problems));
+    let requests = requests.and_then(|requests| resolve_requests(requests, place, problems));
     let remote = place.remote(&url, &branch, &login, problems)?;
     let remote = place.signed(remote, signing_key.as_ref(), problems);
     let remote = match author {
         Some(author) => remote.with_author(author.clone()),
         None => remote,
     };
-    let commit = settle_commit(&commit, key, problems);
+    let commit = resolve_commit(&commit, key, problems);
     Some(Environment { remote, folder, rules, requests, owners, operators, commit })
 }
 
@@ -142,7 +143,7 @@ fn plain_folder(folder: &str) -> Result<String, String> {
     Ok(parts.join("/"))
 }
 
-fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problems) -> Option<Requests> {
+fn resolve_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problems) -> Option<Requests> {
     let RequestsFile { forge, api, merge, method } = file;
     let key = format!("{}.requests.api", place.key);
     if api.deployments {
@@ -151,7 +152,7 @@ fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problem
             "deployments are told of in the repository of models: set it in `sources`",
         );
     }
-    let api = settle_api(api, forge, slipway_forge::Purpose::Environment, &key, place.folder, problems)?;
+    let api = resolve_api(api, forge, slipway_forge::Purpose::Environment, &key, place.folder, problems)?;
     let merge = match merge {
         MergeFile::People => Merge::People,
         MergeFile::Slipway => Merge::Slipway,
@@ -164,7 +165,7 @@ fn settle_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Problem
     Some(Requests { api, merge, method })
 }
 
-fn settle_after(file: AfterFile, key: &str, problems: &mut Problems) -> Option<After> {
+fn resolve_after(file: AfterFile, key: &str, problems: &mut Problems) -> Option<After> {
     let AfterFile { all, any, soak } = file;
     let key = format!("{key}.after");
     let (environments, need) = match (all.is_empty(), any.is_empty()) {
@@ -179,7 +180,7 @@ fn settle_after(file: AfterFile, key: &str, problems: &mut Problems) -> Option<A
     Some(After { environments, need, soak })
 }
 
-fn settle_approvals(file: ApprovalsFile, key: &str, people: &People, problems: &mut Problems) -> Approvals {
+fn resolve_approvals(file: ApprovalsFile, key: &str, people: &People, problems: &mut Problems) -> Approvals {
     let ApprovalsFile { number, by } = file;
     if !(1..=100).contains(&number) {
         problems.add(&format!("{key}.approvals.number"), format!("{number} is out of range, expected 1 to 100"));
@@ -194,7 +195,7 @@ fn settle_approvals(file: ApprovalsFile, key: &str, people: &People, problems: &
     Approvals { number, by }
 }
 
-fn settle_windows(files: Vec<WindowFile>, key: &str, problems: &mut Problems) -> Vec<Window> {
+fn resolve_windows(files: Vec<WindowFile>, key: &str, problems: &mut Problems) -> Vec<Window> {
     let mut windows = Vec::new();
     for (index, WindowFile { opens, lasts, time_zone }) in files.into_iter().enumerate() {
         windows.extend(problems.take(&format!("{key}.windows[{index}]"), Window::new(&opens, &time_zone, lasts)));
@@ -202,7 +203,7 @@ fn settle_windows(files: Vec<WindowFile>, key: &str, problems: &mut Problems) ->
     windows
 }
 
-fn settle_freezes(files: Vec<FreezeFile>, key: &str, problems: &mut Problems) -> Vec<Freeze> {
+fn resolve_freezes(files: Vec<FreezeFile>, key: &str, problems: &mut Problems) -> Vec<Freeze> {
     let mut freezes = Vec::new();
     for (index, FreezeFile { from, until, reason }) in files.into_iter().enumerate() {
         let key = format!("{key}.freezes[{index}]");
@@ -217,12 +218,12 @@ fn settle_freezes(files: Vec<FreezeFile>, key: &str, problems: &mut Problems) ->
     freezes
 }
 
-fn settle_commit(file: &CommitFile, key: &str, problems: &mut Problems) -> CommitWords {
+fn resolve_commit(file: &CommitFile, key: &str, problems: &mut Problems) -> CommitTemplates {
     let CommitFile { subject, rollback_subject, body, sign_off } = file;
     let subject = subject.as_deref().map(Template::subject);
     let rollback_subject = rollback_subject.as_deref().map(Template::subject);
     let body = body.as_deref().map(Template::body);
-    CommitWords {
+    CommitTemplates {
         subject: subject.and_then(|subject| problems.take(&format!("{key}.commit.subject"), subject)),
         rollback_subject: rollback_subject
             .and_then(|subject| problems.take(&format!("{key}.commit.rollback_subject"), subject)),

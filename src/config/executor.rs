@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use slipway_contract::DevicePreference;
 
 use super::Problems;
-use super::settle::positive;
+use super::resolve::positive;
 
 /// Where jobs run.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -88,15 +88,15 @@ pub(super) struct Jobs {
 }
 
 /// Where jobs run and what they may use, or mistakes at its keys.
-pub(super) fn settle_executor(file: ExecutorFile, folder: &Path, problems: &mut Problems) -> Option<Jobs> {
+pub(super) fn resolve_executor(file: ExecutorFile, folder: &Path, problems: &mut Problems) -> Option<Jobs> {
     let ExecutorFile::Local(file) = file;
     let LocalFile { trainer, deadline, memory, forks, jobs, threads, device } = file;
     let trainer = match trainer {
         Some(path) => folder.join(path),
         None => problems.take("executor.local.trainer", slipway_executor::trainer_beside_us())?,
     };
-    let limits = settle_job_limits("executor.local", deadline, memory, problems);
-    let of_forks = settle_job_limits("executor.local.forks", forks.deadline, forks.memory, problems);
+    let limits = resolve_job_limits("executor.local", deadline, memory, problems);
+    let of_forks = resolve_job_limits("executor.local.forks", forks.deadline, forks.memory, problems);
     if !(1..=64).contains(&jobs) {
         problems.add("executor.local.jobs", format!("{jobs} is out of range, expected 1 to 64"));
     }
@@ -110,7 +110,7 @@ pub(super) fn settle_executor(file: ExecutorFile, folder: &Path, problems: &mut 
 }
 
 /// What a job may use, or mistakes below `key`.
-fn settle_job_limits(
+fn resolve_job_limits(
     key: &str,
     deadline: jiff::SignedDuration,
     memory: ByteSize,

@@ -9,7 +9,7 @@ use slipway_contract::API_VERSION;
 
 use super::environment_file::{EnvironmentFile, PersonFile};
 use super::executor::ExecutorFile;
-use super::floors::PoliciesFile;
+use super::mandatory_policies::PoliciesFile;
 use super::retention::RetentionFile;
 use super::secret::SecretReference;
 use super::source_file::{SourceFile, WebhookFile};
@@ -25,7 +25,7 @@ pub struct ServerFile {
     pub(super) kind: ServerKind,
     /// Address and port of the webhooks, the API and health, such as `127.0.0.1:8420` or `localhost:8420`. Port 0 takes a free
     /// one.
-    #[serde(default = "usual_address", deserialize_with = "address")]
+    #[serde(default = "default_address", deserialize_with = "address")]
     #[schemars(with = "String")]
     pub(super) listen: SocketAddr,
     /// Folder of everything the server keeps; made if it is missing.
@@ -327,10 +327,10 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
 }
 
 /// The address of a server whose settings do not say another.
-pub fn usual_address() -> SocketAddr {
+pub fn default_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8420))
 }
 
-pub(super) fn usual_branch() -> String {
+pub(super) fn default_branch() -> String {
     "main".to_owned()
 }

@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::Deserialize;
 use slipway_domain::Diagnostic;
 
-use super::file::{address, usual_address};
+use super::file::{address, default_address};
 
 /// What of the settings says where the server answers. Other mistakes in them are the server's concern.
 #[derive(Debug, Deserialize)]
 struct Listening {
-    #[serde(default = "usual_address", deserialize_with = "address")]
+    #[serde(default = "default_address", deserialize_with = "address")]
     listen: SocketAddr,
 }
 

@@ -5,15 +5,15 @@ mod environment_file;
 mod environments;
 mod executor;
 mod file;
-mod floors;
+mod host_checks;
 mod listening;
+mod mandatory_policies;
 mod remote;
 mod remotes;
+mod resolve;
 mod retention;
 mod secret;
-mod settle;
 mod source_file;
-mod surroundings;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,19 +21,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pipeline::ChangePolicy;
+use crate::pipeline::GarbageCollection;
+use crate::pipeline::PullRequestPolicy;
 use crate::pipeline::Requests;
-use crate::pipeline::Upkeep;
 use crate::telemetry;
 use crate::web;
 use slipway_contract::DevicePreference;
-use slipway_domain::{CommitWords, Diagnostic, ForgeId, People, Rules, SourceName};
+use slipway_domain::{CommitTemplates, Diagnostic, ForgeId, People, Rules, SourceName};
 use slipway_executor::Settings as ExecutorSettings;
 use slipway_forge::Secret;
 use slipway_gate::policy::Policy;
 use slipway_git::{Identity, Remote};
 
-pub use file::{ServerFile, usual_address as default_address};
+pub use file::{ServerFile, default_address};
 pub use listening::address_on_this_machine;
 
 /// The server's file where no other is named.
@@ -69,9 +69,9 @@ pub struct Settings {
     /// Who is who.
     pub people: People,
     /// Policies that no model's policy can loosen.
-    pub floors: Vec<Policy>,
+    pub mandatory_policies: Vec<Policy>,
     /// What is kept, and for how long.
-    pub upkeep: Upkeep,
+    pub garbage_collection: GarbageCollection,
     /// The git server beside this one, if there is one.
     pub git_server: Option<web::GitServerSettings>,
     /// How the work is shared.
@@ -84,11 +84,11 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Runs of one repository that may be under way at a time.
-    pub most_of_a_source: u32,
+    pub max_runs_per_source: u32,
     /// After how long without a sign of life another server takes over.
     pub lease: Duration,
     /// How often missed pushes are looked for.
-    pub look_for_missed: Duration,
+    pub reconcile_interval: Duration,
     /// How often environments are looked at for changes by hand.
     pub look_at_environments: Duration,
 }
@@ -109,7 +109,7 @@ pub struct Environment {
     /// Who may hold and roll back from a forge, by their names.
     pub operators: BTreeSet<String>,
     /// What the commits of promotions say.
-    pub commit: CommitWords,
+    pub commit: CommitTemplates,
 }
 
 /// A webhook that several sources share.
@@ -143,7 +143,7 @@ pub struct Source {
     /// The environment its models are promoted to.
     pub environment: SourceName,
     /// Which of its changes are judged.
-    pub changes: ChangePolicy,
+    pub changes: PullRequestPolicy,
     /// Whether drafts are judged before they are marked ready.
     pub judge_drafts: bool,
     /// The label that a change has to have to be judged.
@@ -172,13 +172,13 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Diagnostic>> {
 
 /// All that is wrong with the server's file, and with what it names on this machine: a server would start, and could not work.
 pub fn check(path: &Path) -> Vec<Diagnostic> {
-    found(path, surroundings::check)
+    found(path, host_checks::check)
 }
 
 /// The same, and what is wrong with the repositories that it names: their servers are asked.
 pub fn check_with_remotes(path: &Path) -> Vec<Diagnostic> {
     found(path, |settings, problems| {
-        surroundings::check(settings, problems);
+        host_checks::check(settings, problems);
         remotes::check(settings, problems);
     })
 }
@@ -213,7 +213,7 @@ fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     let mut problems = Problems { name, text, found: mistakes, guesses };
     // Settings name each other: where a name is a guess, what is said of others would be one as well.
     let settings = value.filter(|file| !names_are_guessed(file, &problems.guesses));
-    let settings = settings.and_then(|file| file.settle(&folder, &mut problems));
+    let settings = settings.and_then(|file| file.resolve(&folder, &mut problems));
     Ok((settings, problems))
 }
 

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Problems;
-use super::settle::positive;
-use crate::pipeline::{ArtifactRetention, Upkeep};
+use super::resolve::positive;
+use crate::pipeline::{ArtifactRetention, GarbageCollection};
 use slipway_store::{AuditRetention, LogRetention, Retention, RunRetention};
 
 const fn days(days: i64) -> SignedDuration {
@@ -133,7 +133,7 @@ impl Default for ArtifactsKeptFile {
 }
 
 /// What is kept, or mistakes added to `problems`.
-pub(super) fn settle_retention(file: &RetentionFile, problems: &mut Problems) -> Option<Upkeep> {
+pub(super) fn resolve_retention(file: &RetentionFile, problems: &mut Problems) -> Option<GarbageCollection> {
     let RetentionFile { age, size, every, logs, runs, audit, artifacts } = file;
     let hour = SignedDuration::from_hours(1);
     for (key, age, least, word) in [
@@ -169,7 +169,7 @@ pub(super) fn settle_retention(file: &RetentionFile, problems: &mut Problems) ->
             problems.add(key, format!("{count} is too few, expected at least {least}"));
         }
     }
-    Some(Upkeep {
+    Some(GarbageCollection {
         every: problems.take("retention.every", positive(*every))?,
         store: Retention {
             age: *age,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file::{CredentialsFile, SshFile, usual_branch};
+use super::file::{CredentialsFile, SshFile, default_branch};
 use super::secret::SecretReference;
 use slipway_domain::SourceName;
 
@@ -20,7 +20,7 @@ pub(super) struct SourceFile {
     /// Its clone address: http, https or ssh.
     pub(super) url: String,
     /// The branch that is served.
-    #[serde(default = "usual_branch")]
+    #[serde(default = "default_branch")]
     pub(super) branch: String,
     /// Secret of its webhook, at least 16 characters. Needed unless `webhook` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +59,7 @@ pub(super) struct SourceFile {
     #[serde(default)]
     pub(super) changes: ChangesFile,
     /// Whether drafts are judged as other changes are; if not, they are once they are marked ready.
-    #[serde(default = "usually")]
+    #[serde(default = "default_true")]
     pub(super) judge_drafts: bool,
     /// Only changes with this label are judged; every one when absent. At GitHub, GitLab, Gitea and Forgejo.
     #[serde(default)]
@@ -145,6 +145,6 @@ pub(super) enum ForgeNames {
     Bitbucket,
 }
 
-fn usually() -> bool {
+fn default_true() -> bool {
     true
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::settle::shared_secrets;
+use super::resolve::shared_secrets;
 use super::source_file::WebhookFile;
 use super::{Problems, Source, Webhook};
 use slipway_domain::{ForgeId, SourceName};
 
 /// The shared webhooks, or mistakes at their keys.
-pub(super) fn settle_webhooks(
+pub(super) fn resolve_webhooks(
     files: Vec<WebhookFile>,
     folder: &Path,
     problems: &mut Problems,
@@ -69,7 +69,7 @@ pub(super) fn name_in(url: &str) -> String {
 }
 
 /// The identifier of a repository, if the forge is one that has such.
-pub(super) fn settle_id(text: &str, forge: slipway_forge::Settings) -> Result<ForgeId, String> {
+pub(super) fn resolve_id(text: &str, forge: slipway_forge::Settings) -> Result<ForgeId, String> {
     if forge == slipway_forge::Settings::Plain {
         return Err("a plain git server has no identifiers of repositories: leave it out".to_owned());
     }

@@ -9,17 +9,17 @@ use super::policies::with_broken_policy;
 use super::promote::TRAILER;
 use super::skip;
 use super::source::{self, ModelFile};
-use super::touched::{Cause, new_run, told, touches};
+use super::touched::{Cause, new_run, summary, touches};
 use super::{Pipeline, Source, StepError, blocking};
 use slipway_domain::{CommitSha, DeliveryState, Needs, Run, SourceName, Unjudged};
 use slipway_git::{GitError, Mirror};
-use slipway_store::{BranchHead, SeenBranch, Settled};
+use slipway_store::{BranchHead, DeliveryOutcome, SeenBranch};
 
 /// Commits that are looked at one by one to tell promotions from others.
-const MOST_PROMOTIONS: usize = 2_000;
+const MAX_PROMOTIONS: usize = 2_000;
 
 /// Pushes one after another that ask for nothing to be built.
-const MOST_SKIPPED: usize = 2_000;
+const MAX_SKIPPED: usize = 2_000;
 
 /// A push of the branch that somebody told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,23 +61,23 @@ struct Changes {
 impl Pipeline {
     /// Looks at the served branch of a source. `announced` are the pushes that were told of, `arrived` is when the
     /// first of them came in.
-    pub(super) async fn look_at_branch(
+    pub(super) async fn sync_branch(
         &self,
         name: &SourceName,
         source: &Source,
         announced: &[Announced],
         arrived: Timestamp,
-    ) -> Result<Settled, StepError> {
+    ) -> Result<DeliveryOutcome, StepError> {
         let branch = source.mirror.remote().branch().to_owned();
         let seen = self.store.seen_branch(name, &branch).await?;
         let before = seen.as_ref().map(|seen| seen.head.clone());
         let (mirror, announced) = (source.mirror.clone(), announced.to_vec());
         let ours = self.is_environment(source).then(|| self.settings.committer.name.clone());
-        let look = move || look(&mirror, seen.as_ref(), &announced, ours.as_deref());
-        let found = match self.remotes.call(&source.mirror, look).await? {
+        let read_changes = move || read_changes(&mirror, seen.as_ref(), &announced, ours.as_deref());
+        let found = match self.remotes.call(&source.mirror, read_changes).await? {
             Err(GitError::BranchMissing { .. }) => {
                 let note = format!("the branch `{branch}` is not there any more");
-                return Ok(Settled::nothing(DeliveryState::Ignored, note));
+                return Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, note));
             }
             found => found?,
         };
@@ -90,11 +90,16 @@ impl Pipeline {
                 title,
             });
             let branch = BranchHead { source: name.clone(), branch, before, head: tip, adopted: false };
-            Settled { branch: Some(branch), runs, unjudged, ..Settled::nothing(DeliveryState::Done, note) }
+            DeliveryOutcome {
+                branch: Some(branch),
+                runs,
+                unjudged,
+                ..DeliveryOutcome::nothing(DeliveryState::Done, note)
+            }
         };
         Ok(match found {
             Found::Nothing { tip } => {
-                Settled::nothing(DeliveryState::Done, format!("{} was dealt with already", tip.short()))
+                DeliveryOutcome::nothing(DeliveryState::Done, format!("{} was dealt with already", tip.short()))
             }
             Found::Skipped { tip, mark } => {
                 let said = skip::skipped(&tip, mark);
@@ -108,7 +113,7 @@ impl Pipeline {
                 let cause = Cause { change: None, base: base.clone(), head: head.clone(), arrived };
                 let mut runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
                 let said = head.clone();
-                let mut note = blocking(move || told(&said, &touched)).await?;
+                let mut note = blocking(move || summary(&said, &touched)).await?;
                 let mirror = source.mirror.clone();
                 for file in
                     blocking(move || with_broken_policy(&mirror, base.as_ref(), &head, others, &paths)).await??
@@ -132,7 +137,7 @@ impl Pipeline {
 
 /// Looks at the branch. Where it is an environment as well, `ours` commits promotions to it, and those train nothing:
 /// else every promotion would lead to the next.
-fn look(
+fn read_changes(
     mirror: &Mirror,
     seen: Option<&SeenBranch>,
     announced: &[Announced],
@@ -140,9 +145,9 @@ fn look(
 ) -> Result<Found, GitError> {
     let tip = mirror.fetch()?;
     // Of a revision that was only found there no push was known; if one is announced now, it is still to be dealt with.
-    let told = announced.iter().rev().find(|push| push.after == tip && push.before.as_ref() != Some(&tip));
+    let summary = announced.iter().rev().find(|push| push.after == tip && push.before.as_ref() != Some(&tip));
     let base = match seen {
-        Some(seen) if seen.head == tip && seen.adopted => match told {
+        Some(seen) if seen.head == tip && seen.adopted => match summary {
             Some(push) => push.before.clone(),
             None => return Ok(Found::Nothing { tip }),
         },
@@ -150,7 +155,7 @@ fn look(
         Some(seen) => Some(seen.head.clone()),
         None => announced.first().and_then(|push| push.before.clone()),
     };
-    let skipped = skip::asks_to_skip(&mirror.commit_info(&tip)?.message);
+    let skipped = skip::skip_marker(&mirror.commit_info(&tip)?.message);
     let head = newest_wanted(mirror, &tip, base.as_ref(), announced)?;
     let (head, skipped) = match (head, skipped) {
         (Some(head), skipped) => (head, skipped),
@@ -192,9 +197,9 @@ fn newest_wanted(
     announced: &[Announced],
 ) -> Result<Option<CommitSha>, GitError> {
     let mut head = tip.clone();
-    for _ in 0..MOST_SKIPPED {
+    for _ in 0..MAX_SKIPPED {
         let message = mirror.commit_info(&head)?.message;
-        if skip::asks_to_skip(&message).is_none() {
+        if skip::skip_marker(&message).is_none() {
             return Ok(Some(head));
         }
         let push = announced.iter().rev().find(|push| push.after == head && !push.found);
@@ -233,7 +238,7 @@ fn changed_by_others(
     let mut changed = BTreeSet::new();
     let mut others = false;
     let mut commit = tip.clone();
-    for _ in 0..MOST_PROMOTIONS {
+    for _ in 0..MAX_PROMOTIONS {
         if commit == *base {
             return Ok(others.then(|| changed.into_iter().collect()));
         }

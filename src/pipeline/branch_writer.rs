@@ -9,8 +9,8 @@ use tokio::sync::{Mutex as Line, oneshot};
 use super::StepError;
 use super::promote::Declined;
 use super::remotes::Remotes;
-use slipway_git::{GitError, Mirror, Offer, Order, Outcome, TakeTurn, Writer};
-use slipway_store::{BranchTurn, Store};
+use slipway_git::{AcquireLock, GitError, Mirror, Outcome, PendingPromotion, PromotionBranchOutcome, Writer};
+use slipway_store::{BranchLock, Store};
 
 /// The writer of one branch. Environments on the same branch share it, so that what waits for them shares pushes.
 #[derive(Clone)]
@@ -23,20 +23,20 @@ struct Shared {
 }
 
 struct Waiting {
-    order: Order<Declined>,
+    pending_promotion: PendingPromotion<Declined>,
     answer: oneshot::Sender<Result<Outcome, Declined>>,
 }
 
 /// A turn among servers, given back at the end of the thread's work that took it.
 struct Held {
-    turn: Option<BranchTurn>,
+    branch_lock: Option<BranchLock>,
     asynchronous: Handle,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(turn) = self.turn.take() {
-            self.asynchronous.block_on(turn.give_back());
+        if let Some(branch_lock) = self.branch_lock.take() {
+            self.asynchronous.block_on(branch_lock.release());
         }
     }
 }
@@ -46,12 +46,12 @@ impl BranchWriter {
     /// asks the store.
     pub fn new(mirror: Mirror, store: Arc<Store>) -> Self {
         let (asynchronous, remote) = (Handle::current(), mirror.remote().clone());
-        let take: TakeTurn = Box::new(move || {
-            let turn = asynchronous.block_on(store.branch_turn(remote.url(), remote.branch()));
-            let turn = turn.map_err(|error| error.to_string())?;
-            Ok(Box::new(Held { turn: Some(turn), asynchronous: asynchronous.clone() }))
+        let take: AcquireLock = Box::new(move || {
+            let branch_lock = asynchronous.block_on(store.lock_branch(remote.url(), remote.branch()));
+            let branch_lock = branch_lock.map_err(|error| error.to_string())?;
+            Ok(Box::new(Held { branch_lock: Some(branch_lock), asynchronous: asynchronous.clone() }))
         });
-        let writer = Writer::new(mirror).in_turns(take);
+        let writer = Writer::new(mirror).with_lock(take);
         Self(Arc::new(Shared { writer, waiting: Mutex::default(), line: Arc::default() }))
     }
 
@@ -64,11 +64,11 @@ impl BranchWriter {
     pub(super) async fn write(
         &self,
         remotes: &Remotes,
-        order: Order<Declined>,
+        pending_promotion: PendingPromotion<Declined>,
     ) -> Result<Result<Outcome, Declined>, StepError> {
         let (answer, mut answered) = oneshot::channel();
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Waiting { order, answer });
-        let turn = self.0.line.clone().lock_owned().await;
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Waiting { pending_promotion, answer });
+        let branch_lock = self.0.line.clone().lock_owned().await;
         match answered.try_recv() {
             Ok(outcome) => return Ok(outcome),
             Err(oneshot::error::TryRecvError::Closed) => return Ok(Err(self.stopped())),
@@ -77,7 +77,7 @@ impl BranchWriter {
         let shared = self.0.clone();
         remotes
             .call(self.mirror(), move || {
-                let _turn = turn;
+                let _line_guard = branch_lock;
                 shared.land();
             })
             .await?;
@@ -85,14 +85,14 @@ impl BranchWriter {
     }
 
     /// Puts a promotion on a branch of its own: see [`Writer::offer`].
-    pub(super) async fn offer(
+    pub(super) async fn push_promotion_branch(
         &self,
         remotes: &Remotes,
         branch: String,
-        order: Order<Declined>,
-    ) -> Result<Result<Offer, Declined>, StepError> {
+        pending_promotion: PendingPromotion<Declined>,
+    ) -> Result<Result<PromotionBranchOutcome, Declined>, StepError> {
         let shared = self.0.clone();
-        remotes.call(self.mirror(), move || shared.writer.offer(&branch, order)).await
+        remotes.call(self.mirror(), move || shared.writer.push_promotion_branch(&branch, pending_promotion)).await
     }
 
     fn stopped(&self) -> Declined {
@@ -106,8 +106,9 @@ impl Shared {
     fn land(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         let wanted = waiting.into_iter().filter(|waiting| !waiting.answer.is_closed());
-        let (orders, answers): (Vec<_>, Vec<_>) = wanted.map(|Waiting { order, answer }| (order, answer)).unzip();
-        for (answer, outcome) in answers.into_iter().zip(self.writer.write_all(orders)) {
+        let (pending_promotions, answers): (Vec<_>, Vec<_>) =
+            wanted.map(|Waiting { pending_promotion, answer }| (pending_promotion, answer)).unzip();
+        for (answer, outcome) in answers.into_iter().zip(self.writer.write_all(pending_promotions)) {
             // Whoever was called off in between needs no answer.
             let _ = answer.send(outcome);
         }

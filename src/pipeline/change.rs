@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use super::remotes::Remotes;
 use super::skip;
 use super::source::{self, ModelFile};
-use super::touched::{Cause, concerns, new_run, told};
-use super::{ChangePolicy, Pipeline, Source, StepError};
+use super::touched::{Cause, concerns, new_run, summary};
+use super::{Pipeline, PullRequestPolicy, Source, StepError};
 use slipway_domain::{
-    Change, ChangeHead, CommitSha, DeliveryState, HeadRepository, Needs, Revision, Run, SourceName, Unjudged,
+    CommitSha, DeliveryState, HeadRepository, Needs, PullRequest, PullRequestHead, Revision, Run, SourceName, Unjudged,
 };
 use slipway_git::{GitError, Heads, Mirror};
-use slipway_store::Settled;
+use slipway_store::DeliveryOutcome;
 
 /// The heads of the changes that are looked at together, fetched in one exchange. `None`: they could not be fetched, and
 /// each look finds out why.
@@ -24,7 +24,7 @@ pub(super) type Fetched = Option<Heads>;
 pub(super) async fn fetch_together(
     remotes: &Remotes,
     source: &Source,
-    changes: impl Iterator<Item = &Change>,
+    changes: impl Iterator<Item = &PullRequest>,
 ) -> Fetched {
     let references: BTreeSet<String> = changes.filter_map(|change| judged(source, change).ok()?).collect();
     if references.is_empty() {
@@ -39,39 +39,39 @@ enum NotJudged {
     /// Nobody is told.
     Quietly(String),
     /// Its check says so.
-    Told(Needs, &'static str, String),
+    Reported(Needs, &'static str, String),
     /// Its check asks for an approval of the revision that is found under the reference.
     Unapproved(String),
 }
 
 /// The reference under which the head of a change that is to be judged is found, if the forge gives one.
-fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged> {
+fn judged(source: &Source, change: &PullRequest) -> Result<Option<String>, NotJudged> {
     let served = source.mirror.remote().branch();
-    if source.changes == ChangePolicy::Ignore {
+    if source.changes == PullRequestPolicy::Ignore {
         return Err(NotJudged::Quietly("`changes` of this source is `ignore`".to_owned()));
     }
     if change.base_branch != served {
         let base = &change.base_branch;
         let note = format!("it is for the branch `{base}`, and only `{served}` is served");
-        return Err(NotJudged::Told(Needs::Nobody, "its branch is not served", note));
+        return Err(NotJudged::Reported(Needs::Nobody, "its branch is not served", note));
     }
     if change.draft && !source.judge_drafts {
         let note = "it is a draft, and `judge_drafts` of this source is `false`".to_owned();
-        return Err(NotJudged::Told(Needs::Nobody, "drafts are not judged here until they are marked ready", note));
+        return Err(NotJudged::Reported(Needs::Nobody, "drafts are not judged here until they are marked ready", note));
     }
     if let Some(label) = source.label.as_ref().filter(|label| !change.labels.contains(label)) {
         let note = format!("it lacks the label `{label}`, which `label` of this source asks for");
-        let told = "changes are judged here once they have the label for it";
-        return Err(NotJudged::Told(Needs::Nobody, told, note));
+        let summary = "changes are judged here once they have the label for it";
+        return Err(NotJudged::Reported(Needs::Nobody, summary, note));
     }
     match (source.changes, &change.head_repository) {
         (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository is gone".to_owned())),
-        (ChangePolicy::SameRepository, HeadRepository::Fork(fork)) => {
+        (PullRequestPolicy::SameRepository, HeadRepository::Fork(fork)) => {
             let fork = &fork.full_name;
             let note = format!("it is from the fork `{fork}`, and `changes` of this source is `same_repository`");
-            Err(NotJudged::Told(Needs::Person, "changes from forks are not judged here", note))
+            Err(NotJudged::Reported(Needs::Person, "changes from forks are not judged here", note))
         }
-        (ChangePolicy::AfterApproval, HeadRepository::Fork(_)) => match source.forge.reference_of(change) {
+        (PullRequestPolicy::AfterApproval, HeadRepository::Fork(_)) => match source.forge.reference_of(change) {
             Some(reference) => Err(NotJudged::Unapproved(reference)),
             None => Ok(None),
         },
@@ -81,7 +81,7 @@ fn judged(source: &Source, change: &Change) -> Result<Option<String>, NotJudged>
 
 /// What is reported of a change that is not judged. Where the forge does not name the commit of a fork, so that there is
 /// nothing to report on, a comment says it.
-fn unjudged(source: &Source, change: &Change, needs: Needs, why: &str) -> Option<Unjudged> {
+fn unjudged(source: &Source, change: &PullRequest, needs: Needs, why: &str) -> Option<Unjudged> {
     source.api.as_ref()?;
     let revision = match (&change.head, &change.head_repository) {
         (Revision::Full(head), _) => Some(head.clone()),
@@ -93,60 +93,63 @@ fn unjudged(source: &Source, change: &Change, needs: Needs, why: &str) -> Option
 
 impl Pipeline {
     /// Looks at a change that was opened or updated.
-    pub(super) async fn look_at_change(
+    pub(super) async fn sync_pull_request(
         &self,
         name: &SourceName,
         source: &Source,
-        change: &Change,
+        change: &PullRequest,
         fetched: &Fetched,
         arrived: Timestamp,
-    ) -> Result<Settled, StepError> {
+    ) -> Result<DeliveryOutcome, StepError> {
         let number = change.number;
-        let ignored = |why: &str| Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
+        let ignored = |why: &str| DeliveryOutcome::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
         let of_fork = change.head_repository != HeadRepository::Same;
         // Only GitHub has merge groups, which name their change by its number alone.
         if source.kind == slipway_forge::Settings::GitHub
             && self.store.is_from_fork(name, number).await? != Some(of_fork)
         {
-            self.store.note_pull_request(name, number, of_fork).await?;
+            self.store.record_pull_request(name, number, of_fork).await?;
         }
         let reference = match judged(source, change) {
             Ok(Some(reference)) => reference,
             Ok(None) => {
-                let told = "changes from forks are not judged here, as this forge gives no access to their branches";
-                let unjudged = unjudged(source, change, Needs::Person, told);
-                return Ok(Settled { unjudged, ..ignored("this forge gives no access to the branch of a fork") });
+                let summary = "changes from forks are not judged here, as this forge gives no access to their branches";
+                let unjudged = unjudged(source, change, Needs::Person, summary);
+                return Ok(DeliveryOutcome {
+                    unjudged,
+                    ..ignored("this forge gives no access to the branch of a fork")
+                });
             }
             Err(NotJudged::Quietly(why)) => return Ok(ignored(&why)),
-            Err(NotJudged::Told(needs, told, why)) => {
-                return Ok(Settled { unjudged: unjudged(source, change, needs, told), ..ignored(&why) });
+            Err(NotJudged::Reported(needs, summary, why)) => {
+                return Ok(DeliveryOutcome { unjudged: unjudged(source, change, needs, summary), ..ignored(&why) });
             }
             Err(NotJudged::Unapproved(reference)) => {
-                let head = ChangeHead { number, reference, fork: true };
-                return self.ask_for_approval(name, source, &head).await;
+                let head = PullRequestHead { number, reference, fork: true };
+                return self.require_approval(name, source, &head).await;
             }
         };
         let fork = matches!(change.head_repository, HeadRepository::Fork(_));
-        let head = ChangeHead { number, reference, fork };
-        self.look_at_head(name, source, head, SkipMarks::Heeded, fetched, arrived).await
+        let head = PullRequestHead { number, reference, fork };
+        self.sync_head(name, source, head, SkipMarks::Heeded, fetched, arrived).await
     }
 
     /// Looks at where a change's head is now, whichever revision that is.
-    pub(super) async fn look_at_head(
+    pub(super) async fn sync_head(
         &self,
         name: &SourceName,
         source: &Source,
-        change: ChangeHead,
+        change: PullRequestHead,
         marks: SkipMarks,
         fetched: &Fetched,
         arrived: Timestamp,
-    ) -> Result<Settled, StepError> {
+    ) -> Result<DeliveryOutcome, StepError> {
         let number = change.number;
         let (mirror, wanted, fetched) = (source.mirror.clone(), change.reference.clone(), fetched.clone());
-        match self.remotes.call(&source.mirror, move || look(&mirror, &wanted, fetched)).await? {
+        match self.remotes.call(&source.mirror, move || read_changes(&mirror, &wanted, fetched)).await? {
             Err(GitError::BranchMissing { .. }) => {
                 let note = format!("change {number}: its branch is gone");
-                Ok(Settled::nothing(DeliveryState::Ignored, note))
+                Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, note))
             }
             found => {
                 let found = found?;
@@ -170,7 +173,7 @@ pub(super) enum SkipMarks {
 
 /// What follows from a revision whose message asks for nothing to be built, though models are touched: its check says so. It does
 /// not pass, because whoever proposes a change writes its messages, and would decide alone that it need not be judged.
-fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> Settled {
+fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> DeliveryOutcome {
     let title = skip::skipped(head, mark);
     let note = format!("change {number}: {title}");
     let unjudged = source.api.is_some().then(|| Unjudged {
@@ -179,17 +182,17 @@ fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> S
         needs: Needs::Person,
         title,
     });
-    Settled { unjudged, ..Settled::nothing(DeliveryState::Done, note) }
+    DeliveryOutcome { unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) }
 }
 
 /// What follows from the revision that was found: a run of each model that it touches.
 pub(super) fn judge_head(
     name: &SourceName,
     source: &Source,
-    change: ChangeHead,
+    change: PullRequestHead,
     found: Found,
     arrived: Timestamp,
-) -> Settled {
+) -> DeliveryOutcome {
     let number = change.number;
     let Found { head, base, touched, skipped: _ } = found;
     // No run will tell of it, and a check that is required would be waited for for ever.
@@ -201,8 +204,8 @@ pub(super) fn judge_head(
     });
     let cause = Cause { change: Some(change), base, head: head.clone(), arrived };
     let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
-    let note = format!("change {number}: {}", told(&head, &touched));
-    Settled { runs, unjudged, ..Settled::nothing(DeliveryState::Done, note) }
+    let note = format!("change {number}: {}", summary(&head, &touched));
+    DeliveryOutcome { runs, unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) }
 }
 
 /// What a change is at a moment.
@@ -219,14 +222,14 @@ pub(super) struct Found {
 
 /// The change's head, where it left the branch, and the models it touches. A change that shares no history with the
 /// branch touches every model it has, and is judged by the policies of the branch's tip.
-pub(super) fn look(mirror: &Mirror, reference: &str, fetched: Fetched) -> Result<Found, GitError> {
+pub(super) fn read_changes(mirror: &Mirror, reference: &str, fetched: Fetched) -> Result<Found, GitError> {
     let Heads { tip, mut beside } = match fetched {
         Some(fetched) => fetched,
         None => mirror.fetch_heads(&BTreeSet::from([reference.to_owned()]))?,
     };
     let head = beside.remove(reference).ok_or_else(|| mirror.lacks(reference))?;
     let files = source::model_files(mirror, &head)?;
-    let skipped = skip::asks_to_skip(&mirror.commit_info(&head)?.message);
+    let skipped = skip::skip_marker(&mirror.commit_info(&head)?.message);
     let Some(base) = mirror.merge_base(&tip, &head)? else {
         return Ok(Found { head, base: Some(tip), touched: files, skipped });
     };

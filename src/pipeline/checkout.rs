@@ -10,7 +10,7 @@ use super::files::{Entry, Files};
 use slipway_git::{Committed, WorkTree};
 
 /// Entries that are visited in one search, and how deep: a link to a whole machine ends there.
-const MOST_ENTRIES: usize = 1_000_000;
+const MAX_ENTRIES: usize = 1_000_000;
 const DEEPEST: usize = 64;
 /// Folders that hold nothing of their own, where no `.gitignore` says so.
 const SKIPPED: [&str; 2] = ["target", "node_modules"];
@@ -71,8 +71,8 @@ impl Checkout {
         while let Some((folder, depth)) = open.pop() {
             for entry in std::fs::read_dir(self.root.join(&folder))? {
                 visited += 1;
-                if visited > MOST_ENTRIES || depth > DEEPEST {
-                    return Err(Error::other(format!("more than {MOST_ENTRIES} files, or deeper than {DEEPEST}")));
+                if visited > MAX_ENTRIES || depth > DEEPEST {
+                    return Err(Error::other(format!("more than {MAX_ENTRIES} files, or deeper than {DEEPEST}")));
                 }
                 let entry = entry?;
                 let path = folder.join(entry.file_name());

@@ -8,7 +8,7 @@ use slipway_domain::{CommitSha, SourceName};
 /// What begins a command, in whichever case.
 const PREFIX: &str = "/slipway";
 /// More spaces than these before a line make it one of code, as in Markdown.
-const MOST_INDENTED: usize = 3;
+const MAX_INDENTED: usize = 3;
 
 /// What a command asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn after_prefix(line: &str) -> Option<&str> {
     let spaces = line[..line.len() - text.len()].chars().filter(|blank| *blank == ' ').count();
     let (prefix, rest) = text.split_at_checked(PREFIX.len())?;
     let is_one = rest.is_empty() || rest.starts_with(is_blank);
-    (is_one && spaces <= MOST_INDENTED && prefix.eq_ignore_ascii_case(PREFIX)).then_some(rest)
+    (is_one && spaces <= MAX_INDENTED && prefix.eq_ignore_ascii_case(PREFIX)).then_some(rest)
 }
 
 /// What nobody sees: editors and phones put no-break spaces, tabs, and marks without width or of the direction of writing, where

@@ -4,16 +4,18 @@
 use jiff::Timestamp;
 
 use super::command::{self, Command, EnvironmentCommand};
-use super::{Pipeline, Reason, Source, SteerError, StepError, texts};
-use slipway_domain::{Actor, ChangeHead, CommitSha, DeliveryState, Run, RunId, SourceName};
+use super::{ActionError, Pipeline, Reason, Source, StepError, messages};
+use slipway_domain::{Actor, CommitSha, DeliveryState, PullRequestHead, Run, RunId, SourceName};
 use slipway_gate::policy::render::escaped;
-use slipway_store::{Again, Deed, Effect, Followed, NewAuditEntry, NewCommand, Outcome, Settled, StoreError};
+use slipway_store::{
+    AuditedEffect, DeliveryOutcome, Effect, Followed, NewAuditEntry, NewCommand, Outcome, Retrained, StoreError,
+};
 
 /// Runs that one command may begin or end.
-const MOST_RUNS: usize = 100;
+const MAX_RUNS: usize = 100;
 
 /// What somebody asks for, and why that is one thing however often it is told.
-pub(super) struct Asked<'a> {
+pub(super) struct CommandRequest<'a> {
     pub(super) source: &'a SourceName,
     pub(super) actor: Actor,
     /// Such as `comment 17`.
@@ -25,13 +27,13 @@ pub(super) struct Asked<'a> {
 /// An effect that is planned, and the line that tells of it.
 struct Planned {
     model: String,
-    deed: Deed,
+    audited_effect: AuditedEffect,
     /// Whether it is something that was asked for; the line says why it is not otherwise.
     possible: bool,
     line: String,
 }
 
-impl Asked<'_> {
+impl CommandRequest<'_> {
     fn command(&self, text: &str) -> NewCommand {
         NewCommand {
             source: self.source.clone(),
@@ -43,8 +45,8 @@ impl Asked<'_> {
     }
 
     fn entry(&self, action: &str, target: String, detail: &str) -> NewAuditEntry {
-        let asked = format!("{} at {}", self.cause, self.source);
-        let detail = if detail.is_empty() { asked } else { format!("{detail}; {asked}") };
+        let request = format!("{} at {}", self.cause, self.source);
+        let detail = if detail.is_empty() { request } else { format!("{detail}; {request}") };
         NewAuditEntry { actor: self.actor.clone(), action: action.to_owned(), target, detail }
     }
 }
@@ -53,77 +55,79 @@ impl Pipeline {
     /// Does nothing, and keeps that as the answer. A command that was understood is in the audit log as refused.
     pub(super) async fn refuse_command(
         &self,
-        asked: &Asked<'_>,
+        request: &CommandRequest<'_>,
         text: &str,
         answer: &str,
         of: Option<(&Command, String)>,
     ) -> Result<Followed, StoreError> {
         let entry = of.and_then(|(command, target)| {
-            Some(asked.entry(command.action()?, target, &command.to_string()).refused(first_line(answer)))
+            Some(request.entry(command.action()?, target, &command.to_string()).refused(first_line(answer)))
         });
-        let deeds = vec![Deed { effect: Effect::Nothing, entry }];
+        let audited_effects = vec![AuditedEffect { effect: Effect::Nothing, entry }];
         let (followed, _) =
-            self.store.follow_command(&asked.command(text), deeds, |_| (false, answer.to_owned())).await?;
+            self.store.follow_command(&request.command(text), audited_effects, |_| (false, answer.to_owned())).await?;
         Ok(followed)
     }
 
     /// Has a revision of a fork judged.
     pub(super) async fn judge(
         &self,
-        asked: &Asked<'_>,
+        request: &CommandRequest<'_>,
         source: &Source,
-        waiting: Option<ChangeHead>,
+        waiting: Option<PullRequestHead>,
         commit: &CommitSha,
         arrived: Timestamp,
-    ) -> Result<(Followed, Settled), StepError> {
-        let nothing = || Settled::nothing(DeliveryState::Done, "");
+    ) -> Result<(Followed, DeliveryOutcome), StepError> {
+        let nothing = || DeliveryOutcome::nothing(DeliveryState::Done, "");
         let command = Command::Judge(commit.clone());
-        match self.judge_approved((asked.source, source), waiting, commit, &asked.actor, arrived).await? {
-            Ok((deed, sentence, settled)) => {
+        match self.judge_approved((request.source, source), waiting, commit, &request.actor, arrived).await? {
+            Ok((audited_effect, sentence, outcome)) => {
                 let text = command.to_string();
-                let (followed, outcomes) =
-                    self.store.follow_command(&asked.command(&text), vec![deed], |_| (true, sentence)).await?;
+                let (followed, outcomes) = self
+                    .store
+                    .follow_command(&request.command(&text), vec![audited_effect], |_| (true, sentence))
+                    .await?;
                 if outcomes.is_some() {
                     self.due.notify_one();
-                    self.tell_change(asked.source);
+                    self.notify_changed(request.source);
                 }
-                Ok((followed, settled))
+                Ok((followed, outcome))
             }
             Err(answer) => {
                 let of = Some((&command, commit.to_string()));
-                Ok((self.refuse_command(asked, &command.to_string(), &answer, of).await?, nothing()))
+                Ok((self.refuse_command(request, &command.to_string(), &answer, of).await?, nothing()))
             }
         }
     }
 
     /// Does a command for runs, the newest of each model, or the one that was `meant`.
-    pub(super) async fn obey(
+    pub(super) async fn execute_command(
         &self,
-        asked: &Asked<'_>,
+        request: &CommandRequest<'_>,
         command: &Command,
         runs: &[Run],
         meant: Option<RunId>,
     ) -> Result<Followed, StoreError> {
-        let runs = &runs[..runs.len().min(MOST_RUNS)];
+        let runs = &runs[..runs.len().min(MAX_RUNS)];
         let text = command.to_string();
         if matches!(command, Command::Help) {
             let answer = format!("{}\n", command::HELP);
-            let nothing = vec![Deed { effect: Effect::Nothing, entry: None }];
-            return Ok(self.store.follow_command(&asked.command(&text), nothing, |_| (true, answer)).await?.0);
+            let nothing = vec![AuditedEffect { effect: Effect::Nothing, entry: None }];
+            return Ok(self.store.follow_command(&request.command(&text), nothing, |_| (true, answer)).await?.0);
         }
         if runs.is_empty() || matches!(command, Command::Judge(_)) {
             let answer = "Nothing to do: no model is touched here.\n";
-            return self.refuse_command(asked, &text, answer, Some((command, asked.source.to_string()))).await;
+            return self.refuse_command(request, &text, answer, Some((command, request.source.to_string()))).await;
         }
         let mut planned = Vec::new();
         for run in runs {
-            planned.push(self.planned(asked, command, run, meant).await?);
+            planned.push(self.planned(request, command, run, meant).await?);
         }
-        let deeds = planned.iter().map(|planned| planned.deed.clone()).collect();
-        let tell = |outcomes: &[Outcome]| told(&planned, outcomes);
-        let (followed, outcomes) = self.store.follow_command(&asked.command(&text), deeds, tell).await?;
+        let audited_effects = planned.iter().map(|planned| planned.audited_effect.clone()).collect();
+        let summary = |outcomes: &[Outcome]| summarize(&planned, outcomes);
+        let (followed, outcomes) = self.store.follow_command(&request.command(&text), audited_effects, summary).await?;
         if let Some(outcomes) = outcomes {
-            self.after_command(asked.source, command, runs, &outcomes).await?;
+            self.after_command(request.source, command, runs, &outcomes).await?;
         }
         Ok(followed)
     }
@@ -131,18 +135,18 @@ impl Pipeline {
     /// What a command does to one run, from what is there now.
     async fn planned(
         &self,
-        asked: &Asked<'_>,
+        request: &CommandRequest<'_>,
         command: &Command,
         run: &Run,
         meant: Option<RunId>,
     ) -> Result<Planned, StoreError> {
         let plan = match command {
-            Command::Retrain => retrain(asked, run, meant),
-            Command::Cancel => cancel(asked, run),
+            Command::Retrain => retrain(request, run, meant),
+            Command::Cancel => cancel(request, run),
             Command::Environment(command, environment) => {
-                match self.environment_effect(asked, *command, environment, run).await {
+                match self.environment_effect(request, *command, environment, run).await {
                     Ok(plan) => Ok(plan),
-                    Err(SteerError::Store(error)) => return Err(error),
+                    Err(ActionError::Store(error)) => return Err(error),
                     Err(error) => Err(error.to_string()),
                 }
             }
@@ -158,15 +162,17 @@ impl Pipeline {
                 }
                 _ => (run.id.to_string(), String::new()),
             };
-            asked.entry(action, target, &detail)
+            request.entry(action, target, &detail)
         });
         let model = run.model.clone();
         Ok(match plan {
-            Ok((effect, line)) => Planned { model, deed: Deed { effect, entry }, possible: true, line },
+            Ok((effect, line)) => {
+                Planned { model, audited_effect: AuditedEffect { effect, entry }, possible: true, line }
+            }
             Err(reason) => {
                 let entry = entry.map(|entry| entry.refused(&reason));
-                let deed = Deed { effect: Effect::Nothing, entry };
-                Planned { model, deed, possible: false, line: escaped(&reason) }
+                let audited_effect = AuditedEffect { effect: Effect::Nothing, entry };
+                Planned { model, audited_effect, possible: false, line: escaped(&reason) }
             }
         })
     }
@@ -174,29 +180,30 @@ impl Pipeline {
     /// An approval, a hold or a rollback that is asked for at a forge, and the line that tells of it.
     async fn environment_effect(
         &self,
-        asked: &Asked<'_>,
+        request: &CommandRequest<'_>,
         command: EnvironmentCommand,
         environment: &SourceName,
         run: &Run,
-    ) -> Result<(Effect, String), SteerError> {
+    ) -> Result<(Effect, String), ActionError> {
         let operates = matches!(command, EnvironmentCommand::Hold | EnvironmentCommand::Rollback);
-        if operates && let Some(why) = self.may_not_operate(&asked.actor, asked.source, environment, &run.model).await?
+        if operates
+            && let Some(why) = self.may_not_operate(&request.actor, request.source, environment, &run.model).await?
         {
-            return Err(SteerError::Conflict(why));
+            return Err(ActionError::Conflict(why));
         }
-        let reason: Reason = format!("asked for in {}", asked.cause).parse().expect("one short line");
+        let reason: Reason = format!("asked for in {}", request.cause).parse().expect("one short line");
         Ok(match command {
             EnvironmentCommand::Approve => {
-                let approval = self.approval_of(environment, run, &asked.actor).await?;
-                let line = texts::approved(&approval, self.objection(run, &approval).await?.as_deref());
+                let approval = self.approval_of(environment, run, &request.actor).await?;
+                let line = messages::approved(&approval, self.objection(run, &approval).await?.as_deref());
                 (Effect::Approve(approval), escaped(&line))
             }
             EnvironmentCommand::Hold => {
-                let hold = self.hold_of(environment, Some(&run.model), &reason, None, &asked.actor)?;
+                let hold = self.hold_of(environment, Some(&run.model), &reason, None, &request.actor)?;
                 (Effect::Hold(hold), "held until somebody releases it".to_owned())
             }
             EnvironmentCommand::Rollback => {
-                let (back, hold) = self.rollback_of(environment, &run.model, None, &reason, &asked.actor).await?;
+                let (back, hold) = self.rollback_of(environment, &run.model, None, &reason, &request.actor).await?;
                 let line = format!("run `{}` brings the earlier one back, and it is held", back.id);
                 (Effect::RollBack(Box::new(back), hold), line)
             }
@@ -213,7 +220,7 @@ impl Pipeline {
     ) -> Result<(), StoreError> {
         for outcome in outcomes {
             if let Outcome::Cancelled(run) = outcome {
-                self.take_back(run).await;
+                self.withdraw_request(run).await;
             }
         }
         if let Command::Environment(_, environment) = command {
@@ -222,28 +229,28 @@ impl Pipeline {
             }
         }
         self.due.notify_one();
-        self.tell_change(source);
+        self.notify_changed(source);
         Ok(())
     }
 }
 
-fn retrain(asked: &Asked<'_>, run: &Run, meant: Option<RunId>) -> Result<(Effect, String), String> {
+fn retrain(request: &CommandRequest<'_>, run: &Run, meant: Option<RunId>) -> Result<(Effect, String), String> {
     let new = run.again(Timestamp::now());
     let new = new.ok_or("a rollback is not trained; `/slipway rollback` asks for another one")?;
-    let cause = format!("asked for by {} ({})", asked.actor, asked.cause);
-    Ok((Effect::BeginAgain { new: Box::new(new), of: meant, cause }, String::new()))
+    let cause = format!("asked for by {} ({})", request.actor, request.cause);
+    Ok((Effect::Retrain { new: Box::new(new), of: meant, cause }, String::new()))
 }
 
-fn cancel(asked: &Asked<'_>, run: &Run) -> Result<(Effect, String), String> {
+fn cancel(request: &CommandRequest<'_>, run: &Run) -> Result<(Effect, String), String> {
     if !run.state.is_active() {
         return Err(format!("run {} has ended: {}", run.id, run.state.as_str()));
     }
-    let cause = format!("cancelled by {}", asked.actor);
+    let cause = format!("cancelled by {}", request.actor);
     Ok((Effect::Cancel { run: Box::new(run.clone()), cause }, String::new()))
 }
 
 /// What is answered: a line a model, and whether anything was done.
-fn told(planned: &[Planned], outcomes: &[Outcome]) -> (bool, String) {
+fn summarize(planned: &[Planned], outcomes: &[Outcome]) -> (bool, String) {
     let mut done = false;
     let mut lines = Vec::new();
     for (planned, outcome) in planned.iter().zip(outcomes) {
@@ -251,7 +258,7 @@ fn told(planned: &[Planned], outcomes: &[Outcome]) -> (bool, String) {
             Outcome::Done => (planned.possible, planned.line.clone()),
             Outcome::Cancelled(run) => (true, format!("run `{}` is cancelled", run.id)),
             Outcome::Refused(reason) => (false, escaped(reason)),
-            Outcome::Again(again) => began(again),
+            Outcome::Retrained(again) => began(again),
         };
         done |= did;
         lines.push(format!("- `{}`: {line}\n", planned.model.replace('`', "'")));
@@ -259,14 +266,14 @@ fn told(planned: &[Planned], outcomes: &[Outcome]) -> (bool, String) {
     (done, lines.concat())
 }
 
-fn began(again: &Again) -> (bool, String) {
+fn began(again: &Retrained) -> (bool, String) {
     match again {
-        Again::Begun(new) => {
+        Retrained::Begun(new) => {
             (true, format!("run `{}` has begun; weights are used again if nothing they depend on changed", new.id))
         }
-        Again::Known(new) => (true, format!("run `{}` has begun", new.id)),
-        Again::Overtaken => (false, "a newer revision was taken up, which counts".to_owned()),
-        Again::UnderWay => (false, "its run is still under way".to_owned()),
+        Retrained::Known(new) => (true, format!("run `{}` has begun", new.id)),
+        Retrained::Overtaken => (false, "a newer revision was taken up, which counts".to_owned()),
+        Retrained::UnderWay => (false, "its run is still under way".to_owned()),
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::worker::outlive;
+use super::worker::log_and_continue;
 use super::{Pipeline, StepError};
 use slipway_domain::{CheckAction, Comment, Delivery, MergeGroup, Sender, SourceName};
 use slipway_store::{StoreError, StoredDelivery};
@@ -18,14 +18,14 @@ use slipway_store::{StoreError, StoredDelivery};
 /// Commands of a source that are carried out at a time.
 const AT_ONCE: usize = 8;
 /// Commands of a source that wait in memory; more of them wait in the store.
-const MOST_WAITING: usize = 256;
+const MAX_WAITING: usize = 256;
 /// How long a delivery belongs to the server that carries it out. One that dies leaves it to others after that.
-const HOLD: Duration = Duration::from_mins(2);
+const CLAIM_LEASE: Duration = Duration::from_mins(2);
 /// When a command for which there is no place is looked at again.
 const LATER: Duration = Duration::from_secs(1);
 
 /// How somebody asked.
-pub(super) enum Asked {
+pub(super) enum CommandTrigger {
     /// By a comment.
     Comment(Box<Comment>),
     /// By a button of a check.
@@ -40,7 +40,7 @@ type Group = String;
 /// A delivery that asks for something.
 struct Job {
     stored: StoredDelivery,
-    asked: Asked,
+    trigger: CommandTrigger,
 }
 
 /// How a command ended, and which task it was.
@@ -80,19 +80,19 @@ impl Commands {
         &mut self,
         pipeline: &Arc<Pipeline>,
         name: &SourceName,
-        asked: Vec<(&StoredDelivery, Asked)>,
+        trigger: Vec<(&StoredDelivery, CommandTrigger)>,
     ) -> Result<(), StoreError> {
         let now = Timestamp::now();
-        for (stored, asked) in asked {
+        for (stored, trigger) in trigger {
             let id = &stored.delivery.id;
-            let has_place = self.held.len() < MOST_WAITING && !self.held.contains(id);
-            let until = now + if has_place || self.held.contains(id) { HOLD } else { LATER };
-            if !pipeline.store.hold_delivery(name, id, now, until).await? || !has_place {
+            let has_place = self.held.len() < MAX_WAITING && !self.held.contains(id);
+            let until = now + if has_place || self.held.contains(id) { CLAIM_LEASE } else { LATER };
+            if !pipeline.store.lease_delivery(name, id, now, until).await? || !has_place {
                 continue;
             }
-            let group = pipeline.group_of(name, &asked).await?;
+            let group = pipeline.group_of(name, &trigger).await?;
             self.held.insert(id.clone());
-            let job = Job { stored: without_body(stored), asked };
+            let job = Job { stored: without_body(stored), trigger };
             if let Some(behind) = self.waiting.get_mut(&group) {
                 behind.push_back(job);
             } else {
@@ -110,7 +110,7 @@ impl Commands {
         let task = self.running.spawn(async move {
             let _one_of_many = at_once.acquire().await;
             tokio::select! {
-                done = pipeline.carry_out(&name, &job) => done,
+                done = pipeline.execute(&name, &job) => done,
                 () = stop.cancelled() => Ok(()),
             }
         });
@@ -134,14 +134,14 @@ impl Commands {
                 None => drop(self.waiting.remove(&group)),
             }
         }
-        done.or_else(outlive)
+        done.or_else(log_and_continue)
     }
 
     /// Gives back what is not done, for whoever comes next.
-    pub(super) async fn give_back(mut self, pipeline: &Pipeline, name: &SourceName) -> Result<(), StoreError> {
+    pub(super) async fn release(mut self, pipeline: &Pipeline, name: &SourceName) -> Result<(), StoreError> {
         while self.running.join_next().await.is_some() {}
         for id in &self.held {
-            pipeline.store.give_delivery_back(name, id).await?;
+            pipeline.store.release_delivery(name, id).await?;
         }
         Ok(())
     }
@@ -159,11 +159,11 @@ fn without_body(stored: &StoredDelivery) -> StoredDelivery {
 
 impl Pipeline {
     /// The pull request that a command is about, or the commit whose check has the button.
-    async fn group_of(&self, name: &SourceName, asked: &Asked) -> Result<Group, StoreError> {
-        let action = match asked {
-            Asked::Comment(comment) => return Ok(format!("change {}", comment.change)),
-            Asked::Group(group) => return Ok(format!("commit {}", group.head)),
-            Asked::Button(action, _) => action,
+    async fn group_of(&self, name: &SourceName, trigger: &CommandTrigger) -> Result<Group, StoreError> {
+        let action = match trigger {
+            CommandTrigger::Comment(comment) => return Ok(format!("change {}", comment.change)),
+            CommandTrigger::Group(group) => return Ok(format!("commit {}", group.head)),
+            CommandTrigger::Button(action, _) => action,
         };
         let runs = self.store.newest_at(name, &action.head).await?;
         Ok(match runs.iter().find_map(|run| run.change.as_ref()) {
@@ -172,20 +172,20 @@ impl Pipeline {
         })
     }
 
-    async fn carry_out(&self, name: &SourceName, job: &Job) -> Result<(), StoreError> {
+    async fn execute(&self, name: &SourceName, job: &Job) -> Result<(), StoreError> {
         let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
-        let Job { stored, asked } = job;
+        let Job { stored, trigger } = job;
         let arrived = stored.delivery.received_at;
-        let followed = match asked {
-            Asked::Comment(comment) => self.follow_comment(name, source, comment, arrived).await,
-            Asked::Group(group) => self.look_at_group(name, source, group, arrived).await,
-            Asked::Button(action, sender) => {
+        let followed = match trigger {
+            CommandTrigger::Comment(comment) => self.follow_comment(name, source, comment, arrived).await,
+            CommandTrigger::Group(group) => self.sync_merge_group(name, source, group, arrived).await,
+            CommandTrigger::Button(action, sender) => {
                 self.follow_button(name, source, action, sender.as_ref(), &stored.delivery).await
             }
         };
         match followed {
             Err(StepError::Store(error)) => Err(error),
-            followed => self.settle_or_postpone(stored, followed).await,
+            followed => self.acknowledge_or_requeue(stored, followed).await,
         }
     }
 }

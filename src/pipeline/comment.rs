@@ -11,7 +11,7 @@ use slipway_gate::policy::render::{escaped, markdown};
 /// The check that is always there.
 pub(super) const SUMMARY: &str = "slipway";
 /// The longest title, in characters.
-const LONGEST_TITLE: usize = 200;
+const MAX_TITLE_LENGTH: usize = 200;
 
 /// The check of one model.
 pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
@@ -109,7 +109,7 @@ fn summary(revision: &CommitSha, state: ReportState, title: String, text: String
 }
 
 /// The comment of a change at one revision, no longer than `most` bytes.
-pub(super) fn of_change(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>, most: usize) -> String {
+pub(super) fn of_pull_request(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>, most: usize) -> String {
     let report = of_revision(revision, runs, pages);
     let base = runs.iter().find_map(|run| run.base.as_ref());
     let base = base.map_or_else(String::new, |base| format!(", policies read at `{}`", base.short()));
@@ -166,14 +166,14 @@ fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
 /// A row a model.
 fn table(runs: &[Run]) -> String {
     /// Rows that fit everywhere.
-    const MOST: usize = 100;
+    const MAX: usize = 100;
     let mut table = "| model | state | |\n| --- | --- | --- |\n".to_owned();
-    for run in runs.iter().take(MOST) {
+    for run in runs.iter().take(MAX) {
         let title = escaped(&title_of(run));
         add(&mut table, format_args!("| {} | {} | {title} |\n", code(&run.model), run.state.as_str()));
     }
-    if runs.len() > MOST {
-        add(&mut table, format_args!("\n{} more models are not listed.\n", runs.len() - MOST));
+    if runs.len() > MAX {
+        add(&mut table, format_args!("\n{} more models are not listed.\n", runs.len() - MAX));
     }
     table
 }
@@ -186,7 +186,7 @@ fn title_of(run: &Run) -> String {
         (_, None, Some(verdict)) => verdict.for_authors().summary(),
         (_, None, None) => run.state.as_str().to_owned(),
     };
-    said.chars().filter(|c| !c.is_control()).take(LONGEST_TITLE).collect()
+    said.chars().filter(|c| !c.is_control()).take(MAX_TITLE_LENGTH).collect()
 }
 
 fn text_of(run: &Run, pages: Option<&Pages>) -> String {
@@ -215,7 +215,7 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
         add(&mut text, format_args!("\n![The interval of every check]({})\n", pages.picture_of(run.id)));
     }
     if let Some(cost) = run.cost.as_ref().filter(|_| ended) {
-        add(&mut text, format_args!("\n{}\n", cost_in_words(cost, &escaped(&cost.device))));
+        add(&mut text, format_args!("\n{}\n", describe_cost(cost, &escaped(&cost.device))));
     }
     match pages {
         Some(pages) => format!("{text}\nRun [`{}`]({}).\n", run.id, pages.of(run.id)),
@@ -224,7 +224,7 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
 }
 
 /// What a candidate took to train, and what it takes. The device is given as it is to be shown.
-pub fn cost_in_words(cost: &TrainingCost, device: &str) -> String {
+pub fn describe_cost(cost: &TrainingCost, device: &str) -> String {
     let TrainingCost { seconds, device: _, parameters, bytes } = cost;
     let size = bytesize::ByteSize::b(*bytes).display().si();
     format!("Trained in {seconds:.1} s on {device}; {parameters} parameters, {size}.")
@@ -246,8 +246,8 @@ fn state_of(run: &Run) -> ReportState {
 
 /// Whether an approval would help: of a run that waits for one, or of a change that will.
 fn needs_approval(run: &Run) -> bool {
-    let of_change = run.change.is_some() && run.policy_asks_for_approval();
-    of_change || run.held_back.iter().any(|held| held.rule == Rule::Approval)
+    let of_pull_request = run.change.is_some() && run.policy_requires_approval();
+    of_pull_request || run.held_back.iter().any(|held| held.rule == Rule::Approval)
 }
 
 fn severity(conclusion: Conclusion) -> u8 {
@@ -320,12 +320,12 @@ mod tests {
     }
 
     #[test]
-    fn what_a_change_chose_stays_text() {
+    fn what_a_pull_request_chose_stays_text() {
         let hostile = "x`|</details><img src=x>\n# @everyone [a](http://b)";
         let mut run = run(hostile, RunState::Failed);
         run.reason = Some(format!("{hostile}\n/approve"));
         run.diagnostics = vec![Diagnostic::new(hostile, hostile)];
-        let text = of_change(&run.head.clone(), &[run], None, 60_000);
+        let text = of_pull_request(&run.head.clone(), &[run], None, 60_000);
         // As code, and inside of HTML, brackets are only brackets.
         let text = text.replace(&code(hostile), "");
         assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
@@ -340,7 +340,7 @@ mod tests {
         for run in &mut runs {
             run.diagnostics = vec![Diagnostic::new("slipway.yaml", "x".repeat(2_000))];
         }
-        let text = of_change(&runs[0].head.clone(), &runs, None, 32_000);
+        let text = of_pull_request(&runs[0].head.clone(), &runs, None, 32_000);
         assert!(text.len() < 32_000, "{}", text.len());
         assert!(
             text.contains("more models do not fit here") && text.contains("50 more models are not listed"),

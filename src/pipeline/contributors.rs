@@ -3,37 +3,37 @@
 
 use std::collections::BTreeMap;
 
-use super::{Pipeline, SteerError, StepError, blocking};
+use super::{ActionError, Pipeline, StepError, blocking};
 use slipway_domain::{
-    Account, Approval, Author, Change, CommitSha, Contributor, Event, EventKind, Part, Push, Reference, Retry,
+    Account, Approval, Author, CommitSha, Contributor, Event, EventKind, Part, PullRequest, Push, Reference, Retry,
     Revision, Run, Sender, SourceName,
 };
 use slipway_store::StoreError;
 
 /// Commits that are looked at; a revision that brings more is of nobody that is known.
-const MOST_COMMITS: usize = 5_000;
+const MAX_COMMITS: usize = 5_000;
 /// Addresses that a forge is asked about for one revision.
-const MOST_ADDRESSES: usize = 100;
+const MAX_ADDRESSES: usize = 100;
 
 /// Who had a hand in revisions, by what a forge's events say: whoever pushed a branch, whoever opened a change.
-pub(super) fn told_by(forge: &str, events: &[Event]) -> Vec<Contributor> {
+pub(super) fn contributors_of_events(forge: &str, events: &[Event]) -> Vec<Contributor> {
     let by = |part, commit: &CommitSha, account: &Account| Contributor {
         part,
         commit: commit.clone(),
         account: Some(format!("{forge}:{}", account.id)),
         name: account.name.clone().unwrap_or_default(),
     };
-    let told = events.iter().filter_map(|event| match &event.kind {
+    let reported = events.iter().filter_map(|event| match &event.kind {
         EventKind::Push(Push { reference: Reference::Branch(_), movement }) => {
             let Sender(account) = event.sender.as_ref()?;
             Some(by(Part::Pusher, movement.after()?, account))
         }
-        EventKind::Change(Change { head: Revision::Full(head), author: Some(Author(account)), .. }) => {
+        EventKind::PullRequest(PullRequest { head: Revision::Full(head), author: Some(Author(account)), .. }) => {
             Some(by(Part::Opener, head, account))
         }
         _ => None,
     });
-    told.collect()
+    reported.collect()
 }
 
 impl Pipeline {
@@ -41,7 +41,7 @@ impl Pipeline {
     /// found out now, it is tried again at the next look: nothing waits for a forge but the promotion itself. Answers
     /// whether something is new.
     pub(super) async fn know_contributors(&self, run: &mut Run) -> Result<bool, StepError> {
-        let asked_for = self.environment(run)?.rules().approvals.is_some() || run.policy_asks_for_approval();
+        let asked_for = self.environment(run)?.rules().approvals.is_some() || run.policy_requires_approval();
         if run.contributors.is_some() || !asked_for {
             return Ok(false);
         }
@@ -60,9 +60,9 @@ impl Pipeline {
     /// after that.
     pub(super) async fn contributors_now(&self, run: &Run) -> Result<Option<Vec<Contributor>>, StoreError> {
         let Some(mut all) = run.contributors.clone() else { return Ok(None) };
-        for told in self.store.contributors(&run.source, std::slice::from_ref(&run.head)).await? {
-            if !all.contains(&told) {
-                all.push(told);
+        for reported in self.store.contributors(&run.source, std::slice::from_ref(&run.head)).await? {
+            if !all.contains(&reported) {
+                all.push(reported);
             }
         }
         let is_pushed = |contributor: &Contributor| contributor.part == Part::Pusher && contributor.commit == run.head;
@@ -73,14 +73,15 @@ impl Pipeline {
     }
 
     /// Why an approval does not count alone; `None` if it does, or if none is asked for.
-    pub(super) async fn objection(&self, run: &Run, approval: &Approval) -> Result<Option<String>, SteerError> {
+    pub(super) async fn objection(&self, run: &Run, approval: &Approval) -> Result<Option<String>, ActionError> {
         let Approval { environment, person, actor, .. } = approval;
-        let rules = self.environment_named(environment).and_then(|environment| environment.rules().approvals.as_ref());
+        let rules =
+            self.environment_by_name(environment).and_then(|environment| environment.rules().approvals.as_ref());
         if let Some(rule) = rules.filter(|rule| !rule.by.is_empty() && !rule.by.contains(person)) {
             let names: Vec<&str> = rule.by.iter().map(String::as_str).collect();
             return Ok(Some(format!("`{environment}` takes approvals of {}", names.join(", "))));
         }
-        if rules.is_none() && !run.policy_asks_for_approval() {
+        if rules.is_none() && !run.policy_requires_approval() {
             return Ok(None);
         }
         let mut run = run.clone();
@@ -105,7 +106,7 @@ impl Pipeline {
                 Some(since) if mirror.contains(&since)? => Some(since),
                 _ => base,
             };
-            mirror.written_since(since.as_ref(), &head, MOST_COMMITS)
+            mirror.written_since(since.as_ref(), &head, MAX_COMMITS)
         });
         let Some(written) = written.await?? else {
             let unknown = Contributor::unknown(Part::Author, run.head.clone(), "");
@@ -118,7 +119,7 @@ impl Pipeline {
             addresses.entry(email.to_lowercase()).or_insert(commit);
         }
         for (number, (email, commit)) in addresses.into_iter().enumerate() {
-            let author = if number < MOST_ADDRESSES {
+            let author = if number < MAX_ADDRESSES {
                 self.writer_of(&run.source, commit, email).await?
             } else {
                 Contributor::unknown(Part::Author, commit, &email)
@@ -131,11 +132,11 @@ impl Pipeline {
     /// Whose commit this is: the forge's word, or nothing but the commit's own.
     async fn writer_of(&self, name: &SourceName, commit: CommitSha, email: String) -> Result<Contributor, StepError> {
         let source = self.settings.sources.get(name);
-        let asked = match source.and_then(|source| source.api.as_ref().map(|api| (source, api))) {
+        let found = match source.and_then(|source| source.api.as_ref().map(|api| (source, api))) {
             Some((source, api)) => (source.kind.as_str(), api.author_of(&commit, &email).await),
             None => ("", Ok(None)),
         };
-        let account = match asked {
+        let account = match found {
             (forge, Ok(found)) => found.map(|account| (forge, account)),
             // What the login may not see is not known.
             (_, Err(error)) if error.retry() == Retry::Never => None,
@@ -163,6 +164,6 @@ impl Pipeline {
             }
         }
         let of_branch = Run { origin: None, change: None, ..run.clone() };
-        self.store.start_of_lane(&of_branch).await
+        self.store.start_of_concurrency_group(&of_branch).await
     }
 }

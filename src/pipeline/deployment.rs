@@ -5,7 +5,7 @@ use slipway_domain::{Origin, Outcome, Run, RunState};
 use slipway_forge::{Deployment, DeploymentState, Pages};
 
 /// The longest sentence, in characters: what GitHub takes.
-const LONGEST_TITLE: usize = 140;
+const MAX_TITLE_LENGTH: usize = 140;
 
 /// Where a run's promotion stands, if it is one and has come that far.
 pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
@@ -27,7 +27,7 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
         environment: format!("{}/{}", run.environment, run.model),
         run: run.id,
         state,
-        title: title.chars().filter(|c| !c.is_control()).take(LONGEST_TITLE).collect(),
+        title: title.chars().filter(|c| !c.is_control()).take(MAX_TITLE_LENGTH).collect(),
         page: pages.map(|pages| pages.of(run.id)),
     })
 }
@@ -60,30 +60,30 @@ fn has_passed(run: &Run) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::run as of_change;
+    use super::super::sample::run as of_pull_request;
     use super::*;
     use slipway_domain::{Holdback, Rule};
 
     fn run(state: RunState) -> Run {
-        Run { change: None, ..of_change("digits", state) }
+        Run { change: None, ..of_pull_request("digits", state) }
     }
 
     #[test]
-    fn a_run_is_a_deployment_once_it_passed_and_a_change_is_none() {
+    fn a_run_is_a_deployment_once_it_passed_and_a_pull_request_is_none() {
         for state in [RunState::Queued, RunState::Training, RunState::Gating, RunState::Refused, RunState::Failed] {
             assert_eq!(of_run(&run(state), None), None, "{state:?}");
         }
-        assert_eq!(of_run(&of_change("digits", RunState::Done), None), None);
-        let told = of_run(&run(RunState::Done), None).expect("a deployment");
-        assert_eq!((told.environment.as_str(), told.state), ("production/digits", DeploymentState::Named));
+        assert_eq!(of_run(&of_pull_request("digits", RunState::Done), None), None);
+        let reported = of_run(&run(RunState::Done), None).expect("a deployment");
+        assert_eq!((reported.environment.as_str(), reported.state), ("production/digits", DeploymentState::Named));
     }
 
     #[test]
-    fn what_holds_it_back_is_said_in_as_many_words_as_github_takes() {
+    fn what_blocks_it_is_said_in_as_much_text_as_github_takes() {
         let reason = format!("{}\n", "so many more approvals ".repeat(20));
         let held_back = vec![Holdback { rule: Rule::Approval, reason, earliest: None }];
-        let told = of_run(&Run { held_back, ..run(RunState::Waiting) }, None).expect("a deployment");
-        assert_eq!((told.state, told.title.chars().count()), (DeploymentState::Waiting, 140));
-        assert!(!told.title.contains('\n'));
+        let reported = of_run(&Run { held_back, ..run(RunState::Waiting) }, None).expect("a deployment");
+        assert_eq!((reported.state, reported.title.chars().count()), (DeploymentState::Waiting, 140));
+        assert!(!reported.title.contains('\n'));
     }
 }

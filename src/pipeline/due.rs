@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
-use super::worker::outlive;
+use super::worker::log_and_continue;
 use slipway_domain::SourceName;
 use slipway_store::StoreError;
 
@@ -16,9 +16,9 @@ const POLL: Duration = Duration::from_secs(1);
 
 impl Pipeline {
     /// Wakes whoever has something to do, until `stop`.
-    pub async fn wake_for_what_is_due(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+    pub async fn wake_due(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
-            self.wake_due_sources().await.or_else(outlive)?;
+            self.wake_due_sources().await.or_else(log_and_continue)?;
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => {}
@@ -38,7 +38,7 @@ impl Pipeline {
         let served = |name: &&SourceName| self.settings.sources.contains_key(*name);
         for name in due.outbox.iter().filter(served) {
             // What one source left holds up no other.
-            self.store.take_over_outbox(name, Timestamp::now()).await.map(drop).or_else(outlive)?;
+            self.store.take_over_outbox(name, Timestamp::now()).await.map(drop).or_else(log_and_continue)?;
             self.wake_reporter(name);
         }
         Ok(())

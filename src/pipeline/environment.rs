@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::branch_writer::BranchWriter;
 use super::marks::{Marked, Marks};
 use super::request::Requests;
-use super::{Pipeline, StepError, blocking, texts};
-use slipway_domain::{CommitSha, CommitWords, Named, Retry, Rules, Run, SourceName};
+use super::{Pipeline, StepError, blocking, messages};
+use slipway_domain::{CommitSha, CommitTemplates, Named, Retry, Rules, Run, SourceName};
 use slipway_git::Mirror;
 
 /// An environment that may be written.
@@ -19,7 +19,7 @@ pub struct Environment {
     requests: Option<Requests>,
     owners: BTreeMap<String, SourceName>,
     operators: BTreeSet<String>,
-    commit: CommitWords,
+    commit: CommitTemplates,
 }
 
 impl Environment {
@@ -27,7 +27,7 @@ impl Environment {
     /// to merge one.
     pub fn new(writer: BranchWriter, folder: Option<String>, rules: Rules, requests: Option<Requests>) -> Self {
         let marks = Arc::new(Marks::below(folder.as_deref()));
-        let (owners, operators, commit) = (BTreeMap::new(), BTreeSet::new(), CommitWords::default());
+        let (owners, operators, commit) = (BTreeMap::new(), BTreeSet::new(), CommitTemplates::default());
         Self { writer, folder, marks, rules, requests, owners, operators, commit }
     }
 
@@ -40,12 +40,12 @@ impl Environment {
 
     /// The same whose promotions' commits say this.
     #[must_use]
-    pub fn saying(self, commit: CommitWords) -> Self {
+    pub fn with_commit_templates(self, commit: CommitTemplates) -> Self {
         Self { commit, ..self }
     }
 
     /// What the commits of promotions say.
-    pub(super) fn commit_words(&self) -> &CommitWords {
+    pub(super) fn commit_templates(&self) -> &CommitTemplates {
         &self.commit
     }
 
@@ -94,7 +94,7 @@ impl Environment {
 
 impl Pipeline {
     /// The environment of this name.
-    pub fn environment_named(&self, name: &SourceName) -> Option<&Environment> {
+    pub fn environment_by_name(&self, name: &SourceName) -> Option<&Environment> {
         self.settings.environments.get(name)
     }
 
@@ -104,7 +104,7 @@ impl Pipeline {
         let mut open = vec![name];
         while let Some(next) = open.pop() {
             if reached.insert(next) {
-                let before = self.environment_named(next).and_then(|environment| environment.rules.after.as_ref());
+                let before = self.environment_by_name(next).and_then(|environment| environment.rules.after.as_ref());
                 open.extend(before.into_iter().flat_map(|after| &after.environments));
             }
         }
@@ -121,7 +121,7 @@ impl Pipeline {
     /// The environment a run is to be promoted to.
     pub(super) fn environment(&self, run: &Run) -> Result<&Environment, StepError> {
         // Runs to environments that are not served here are not taken; what is removed from the settings waits to come back.
-        self.environment_named(&run.environment).ok_or_else(|| StepError::Again {
+        self.environment_by_name(&run.environment).ok_or_else(|| StepError::Transient {
             retry: Retry::Backoff,
             reason: format!("the environment `{}` is not in the settings of this server", run.environment),
         })
@@ -135,13 +135,13 @@ impl Pipeline {
     }
 
     /// What an environment named at a commit, model by model.
-    pub(super) async fn named_at(
+    pub(super) async fn deployed_artifacts_at(
         &self,
         environment: &Environment,
         commit: &CommitSha,
     ) -> Result<Vec<(String, Named)>, StepError> {
         let (mirror, marks, commit) = (environment.mirror().clone(), environment.marks().clone(), commit.clone());
-        blocking(move || named_in(&mirror, &marks, &commit)).await?
+        blocking(move || deployed_artifacts(&mirror, &marks, &commit)).await?
     }
 }
 
@@ -149,26 +149,30 @@ impl Pipeline {
 /// none takes its place.
 pub(super) fn readable(run: &Run, named: Named) -> Result<Named, StepError> {
     match named {
-        Named::Unclear(reason) => Err(StepError::Environment { reason: texts::unreadable(run, &reason) }),
+        Named::Unclear(reason) => Err(StepError::Environment { reason: messages::unreadable(run, &reason) }),
         named => Ok(named),
     }
 }
 
 /// What an environment named at a commit, model by model. Of a model whose marks cannot be read, that is said.
-pub(super) fn named_in(mirror: &Mirror, marks: &Marks, commit: &CommitSha) -> Result<Vec<(String, Named)>, StepError> {
+pub(super) fn deployed_artifacts(
+    mirror: &Mirror,
+    marks: &Marks,
+    commit: &CommitSha,
+) -> Result<Vec<(String, Named)>, StepError> {
     let at = (mirror, commit);
     let models = marks.models(&at)?;
     Ok(models
         .into_iter()
         .map(|model| {
-            let named = named_of(marks, mirror, commit, &model);
+            let named = deployed_artifact(marks, mirror, commit, &model);
             (model, named)
         })
         .collect())
 }
 
 /// What an environment named of one model at a commit.
-pub(super) fn named_of(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model: &str) -> Named {
+pub(super) fn deployed_artifact(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model: &str) -> Named {
     match marks.named(&(mirror, commit), model) {
         Ok(named) => named,
         Err(
@@ -177,7 +181,7 @@ pub(super) fn named_of(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model
             | StepError::Failed { reason }
             | StepError::TimedOut { reason }
             | StepError::Interrupted { reason }
-            | StepError::Again { reason, .. },
+            | StepError::Transient { reason, .. },
         ) => Named::Unclear(reason),
         Err(StepError::Store(error)) => Named::Unclear(error.to_string()),
     }

@@ -7,12 +7,12 @@ use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork, SampleRequest
 use tokio_util::sync::CancellationToken;
 
 use super::environment::readable;
-use super::train::{SOURCE, Workplace, read_output};
-use super::{Pipeline, StepError, texts};
+use super::train::{JobContext, SOURCE, read_output};
+use super::{Pipeline, StepError, messages};
 use slipway_artifacts::ArtifactError;
 use slipway_domain::{EvaluationDigests, EvaluationRecord, Named, Run, RunEvent, RunId};
 use slipway_gate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
-use slipway_gate::policy::Asks;
+use slipway_gate::policy::RequiredEvidence;
 
 /// Names of the weights in the job's folder.
 const CANDIDATE: &str = "candidate.safetensors";
@@ -46,16 +46,16 @@ impl Pipeline {
     ) -> Result<(RunEvent, String), StepError> {
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
-        let named = readable(run, self.named_now(run).await?)?;
+        let deployed = readable(run, self.deployed_now(run).await?)?;
         let artifact = artifact_of(run)?;
-        if named.artifact() == Some(&artifact) {
+        if deployed.artifact() == Some(&artifact) {
             run.champion = Some(artifact);
             // What a change makes of the policy is shown all the same, as the policy would say it of this model.
             if run.change.is_none() || self.proposed_policy(run, &plan.model, policies.place()).await?.is_none() {
-                return Ok((RunEvent::NothingToPromote, texts::nothing_to_promote(run)));
+                return Ok((RunEvent::NothingToPromote, messages::nothing_to_promote(run)));
             }
         }
-        let Asks { latencies, leakage, drift, training_runs: _ } = policies.asks();
+        let RequiredEvidence { latencies, leakage, drift, training_runs: _ } = policies.required_evidence();
         let columns = self.store.test_columns(&run.source, &run.model).await?;
         let samples = SampleRequest { leakage, drift: drift.into_iter().collect(), rows: true, columns };
         let folder = self.fresh_folder(run.id, "evaluate").await?;
@@ -72,7 +72,7 @@ impl Pipeline {
         }
         let artifact = artifact_of(run)?;
         let seeds = (0..run.seeds.len()).map(seed_file).collect();
-        let (champion, mut unusable) = self.fetch_champion(named, &folder).await?;
+        let (champion, mut unusable) = self.fetch_champion(deployed, &folder).await?;
         let with_champion = champion.is_some() && unusable.is_none();
         let job = Job {
             work: JobWork::Evaluate(EvaluationJob {
@@ -87,14 +87,14 @@ impl Pipeline {
             threads: self.settings.threads,
             device: self.settings.device,
         };
-        let place = Workplace { plan: &plan, folder: &folder, exported: &exported, expected: &[], cancel };
+        let place = JobContext { plan: &plan, folder: &folder, exported: &exported, expected: &[], cancel };
         self.run_job(run, &place, &job).await?;
         let output = folder.join(Job::OUTPUT);
         let candidate = self.keep_evaluation(run.id, &artifact, &output, "candidate").await?;
         let mut compared = None;
         if with_champion {
             match tokio::fs::read(output.join("champion-fault.json")).await {
-                Ok(fault) => unusable = Some(texts::champion_fault(serde_json::from_slice::<Fault>(&fault).ok())),
+                Ok(fault) => unusable = Some(messages::champion_fault(serde_json::from_slice::<Fault>(&fault).ok())),
                 Err(_) => compared = Some(self.keep_evaluation(run.id, &artifact, &output, "champion").await?),
             }
         }
@@ -117,7 +117,7 @@ impl Pipeline {
             latencies,
             samples: kept,
         });
-        Ok((RunEvent::Evaluated, texts::evaluated(run)))
+        Ok((RunEvent::Evaluated, messages::evaluated(run)))
     }
 
     /// Writes the weights of the candidate and of its other seeds into the job's folder.
@@ -132,8 +132,12 @@ impl Pipeline {
     }
 
     /// The champion's digest, its weights in the job's folder, or why it cannot be used.
-    async fn fetch_champion(&self, named: Named, folder: &Path) -> Result<(Option<Digest>, Option<String>), StepError> {
-        match named {
+    async fn fetch_champion(
+        &self,
+        deployed: Named,
+        folder: &Path,
+    ) -> Result<(Option<Digest>, Option<String>), StepError> {
+        match deployed {
             Named::Nothing => Ok((None, None)),
             Named::Unclear(reason) => Ok((None, Some(reason))),
             Named::Artifact(digest) => {

@@ -82,9 +82,9 @@ impl Pipeline {
 }
 
 /// Differences that are named.
-const MOST_DIFFERENCES: usize = 50;
+const MAX_DIFFERENCES: usize = 50;
 /// The longest value of a key that is shown.
-const LONGEST_VALUE: usize = 60;
+const MAX_VALUE_LENGTH: usize = 60;
 
 impl Pipeline {
     /// The files of a model that differ between the revisions of two runs, and the keys of its specification. What cannot be
@@ -96,7 +96,7 @@ impl Pipeline {
             let model_at = |run: &Run| {
                 let text =
                     source::read_text(&Revision { mirror: &mirror, commit: &run.head }, &run.file).ok()??.ok()?;
-                source::sound_model(&run.file, &text)
+                source::valid_model(&run.file, &text)
             };
             let (now, before) = (model_at(&run)?, model_at(&earlier)?);
             let files = ModelFiles::of(&run.file, &now);
@@ -108,9 +108,9 @@ impl Pipeline {
             Some(differences)
         });
         let mut differences = found.await.ok().flatten().unwrap_or_default();
-        if differences.len() > MOST_DIFFERENCES {
-            let more = differences.len() - MOST_DIFFERENCES;
-            differences.truncate(MOST_DIFFERENCES);
+        if differences.len() > MAX_DIFFERENCES {
+            let more = differences.len() - MAX_DIFFERENCES;
+            differences.truncate(MAX_DIFFERENCES);
             differences.push(format!("and {more} more"));
         }
         differences
@@ -140,8 +140,8 @@ fn compare(key: &str, now: &Value, before: &Value, differences: &mut Vec<String>
 
 fn shown(value: &Value) -> String {
     let text = if value.is_null() { "nothing".to_owned() } else { value.to_string() };
-    if text.chars().count() > LONGEST_VALUE {
-        return text.chars().take(LONGEST_VALUE).chain(['…']).collect();
+    if text.chars().count() > MAX_VALUE_LENGTH {
+        return text.chars().take(MAX_VALUE_LENGTH).chain(['…']).collect();
     }
     text
 }

@@ -48,7 +48,7 @@ mod set {
 
         fn from_str(text: &str) -> Result<Self, Self::Err> {
             let (moment, word) = text.split_once(':').ok_or("expected `before:STATE` or `after:STATE`")?;
-            let state = RunState::named(word).ok_or_else(|| format!("`{word}` is not a state of a run"))?;
+            let state = RunState::from_name(word).ok_or_else(|| format!("`{word}` is not a state of a run"))?;
             match moment {
                 "before" => Ok(Self { state, recorded: false }),
                 "after" => Ok(Self { state, recorded: true }),

@@ -6,15 +6,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::worker::{chance, outlive};
+use super::worker::{jitter, log_and_continue};
 use super::{Environment, Pipeline, StepError, blocking};
-use slipway_domain::{CommitSha, Named, Origin, Run, SourceName, pause_before};
+use slipway_domain::{CommitSha, Named, Origin, Run, SourceName, backoff};
 use slipway_store::{FollowUp, StoreError};
 
 /// Promotions that are followed together: one fetch serves them.
-const MOST_TOGETHER: u32 = 64;
+const MAX_BATCH: u32 = 64;
 /// How long what was taken is left to whoever took it: longer than a git server is waited for.
-const HOLD: Duration = Duration::from_mins(3);
+const CLAIM_LEASE: Duration = Duration::from_mins(3);
 /// How often the list is looked at without being woken.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -31,7 +31,7 @@ impl Pipeline {
 
     /// Does what follows from promotions in an environment's repository, until `stop`.
     pub async fn follow_promotions(&self, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
-        let Some(environment) = self.environment_named(name) else { return Ok(()) };
+        let Some(environment) = self.environment_by_name(name) else { return Ok(()) };
         while !stop.is_cancelled() {
             // Waiting begins before looking, so that nobody is missed who wakes in between.
             let woken = self.promoted.notified();
@@ -42,7 +42,7 @@ impl Pipeline {
             match done {
                 Ok(0) => {}
                 Ok(_) => continue,
-                Err(error) => outlive(error)?,
+                Err(error) => log_and_continue(error)?,
             }
             tokio::select! {
                 () = woken => {}
@@ -55,7 +55,7 @@ impl Pipeline {
 
     /// Does what is due. Answers how much that was.
     async fn follow_up(&self, name: &SourceName, environment: &Environment) -> Result<usize, StoreError> {
-        let due = self.store.due_follow_ups(name, Timestamp::now(), HOLD, MOST_TOGETHER).await?;
+        let due = self.store.due_follow_ups(name, Timestamp::now(), CLAIM_LEASE, MAX_BATCH).await?;
         if due.is_empty() {
             return Ok(0);
         }
@@ -78,8 +78,8 @@ impl Pipeline {
                 Err(error) => {
                     let reason = error.to_string();
                     tracing::warn!(environment = %name, reason, "what follows from run {} waits: {reason}", one.run);
-                    let later = Timestamp::now() + pause_before(one.attempts, chance());
-                    self.store.postpone_follow_up(one, later, &reason).await?;
+                    let later = Timestamp::now() + backoff(one.attempts, jitter());
+                    self.store.requeue_follow_up(one, later, &reason).await?;
                 }
             }
         }
@@ -97,24 +97,24 @@ impl Pipeline {
             Ok(run) => run,
             // It was removed since.
             Err(StoreError::NoSuchRun { .. }) => {
-                self.store.settle_follow_up(one, None).await?;
+                self.store.acknowledge_follow_up(one, None).await?;
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
         if run.environment == one.environment {
             self.read_history(&one.environment, false).await?;
-            self.store.settle_follow_up(one, None).await?;
+            self.store.acknowledge_follow_up(one, None).await?;
             return Ok(());
         }
         let wanted = self.is_wanted(&run, &one.environment, environment, tip).await?;
         if !wanted && let Some(outage) = outage {
-            return Err(StepError::Again { retry: slipway_domain::Retry::Backoff, reason: outage.to_owned() });
+            return Err(StepError::Transient { retry: slipway_domain::Retry::Backoff, reason: outage.to_owned() });
         }
-        let next = wanted.then(|| run.onward(one.environment.clone(), Timestamp::now()));
-        if self.store.settle_follow_up(one, next.as_ref()).await? && wanted {
+        let next = wanted.then(|| run.downstream(one.environment.clone(), Timestamp::now()));
+        if self.store.acknowledge_follow_up(one, next.as_ref()).await? && wanted {
             self.due.notify_one();
-            self.tell_change(&run.source);
+            self.notify_changed(&run.source);
         }
         Ok(())
     }

@@ -3,22 +3,23 @@
 
 use jiff::Timestamp;
 
-use super::change::{judge_head, look};
+use super::change::{judge_head, read_changes};
 use super::{Pipeline, Source, StepError};
-use slipway_domain::{Actor, ChangeHead, CommitSha, DeliveryState, Needs, SourceName, Unjudged};
+use slipway_domain::{Actor, CommitSha, DeliveryState, Needs, PullRequestHead, SourceName, Unjudged};
 use slipway_git::GitError;
-use slipway_store::{Deed, Effect, NewAuditEntry, Settled};
+use slipway_store::{AuditedEffect, DeliveryOutcome, Effect, NewAuditEntry};
 
 impl Pipeline {
     /// Says on a change's check and in its comment that its revision waits for an approval.
-    pub(super) async fn ask_for_approval(
+    pub(super) async fn require_approval(
         &self,
         name: &SourceName,
         source: &Source,
-        at: &ChangeHead,
-    ) -> Result<Settled, StepError> {
+        at: &PullRequestHead,
+    ) -> Result<DeliveryOutcome, StepError> {
         let number = at.number;
-        let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("change {number}: {why}")));
+        let ignored =
+            |why: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("change {number}: {why}")));
         if source.api.is_none() {
             return ignored("it is from a fork, and without `api` of this source nobody can approve its revision");
         }
@@ -30,11 +31,11 @@ impl Pipeline {
         if !self.store.newest_at(name, head).await?.is_empty() {
             return ignored("its revision was approved");
         }
-        self.store.note_unapproved(name, at, head).await?;
+        self.store.record_unapproved(name, at, head).await?;
         let (revision, title) = (Some(head.clone()), String::new());
         let unjudged = Some(Unjudged { revision, change: Some(number), needs: Needs::Approval, title });
         let note = format!("change {number} at {} waits for an approval", head.short());
-        Ok(Settled { unjudged, ..Settled::nothing(DeliveryState::Done, note) })
+        Ok(DeliveryOutcome { unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) })
     }
 
     /// The runs that judge a change of a fork at the revision that somebody has approved, if that is what it is now. Answers
@@ -42,16 +43,16 @@ impl Pipeline {
     pub(super) async fn judge_approved(
         &self,
         (name, source): (&SourceName, &Source),
-        change: Option<ChangeHead>,
+        change: Option<PullRequestHead>,
         approved: &CommitSha,
         actor: &Actor,
         arrived: Timestamp,
-    ) -> Result<Result<(Deed, String, Settled), String>, StepError> {
+    ) -> Result<Result<(AuditedEffect, String, DeliveryOutcome), String>, StepError> {
         let Some(change) = change else {
             return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
         };
         let (mirror, reference) = (source.mirror.clone(), change.reference.clone());
-        let found = match self.remotes.call(&source.mirror, move || look(&mirror, &reference, None)).await? {
+        let found = match self.remotes.call(&source.mirror, move || read_changes(&mirror, &reference, None)).await? {
             Err(GitError::BranchMissing { .. }) => return Ok(Err("Refused: its branch is gone.\n".to_owned())),
             found => found?,
         };
@@ -67,9 +68,9 @@ impl Pipeline {
             target: approved.to_string(),
             detail: format!("change {} of {name} from a fork", change.number),
         };
-        let mut settled = judge_head(name, source, change, found, arrived);
-        let runs = std::mem::take(&mut settled.runs);
+        let mut outcome = judge_head(name, source, change, found, arrived);
+        let runs = std::mem::take(&mut outcome.runs);
         let sentence = format!("`{}` is judged; the next push needs an approval of its own.\n", approved.short());
-        Ok(Ok((Deed { effect: Effect::Open(runs), entry: Some(entry) }, sentence, settled)))
+        Ok(Ok((AuditedEffect { effect: Effect::Open(runs), entry: Some(entry) }, sentence, outcome)))
     }
 }

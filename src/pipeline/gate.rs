@@ -6,8 +6,8 @@ use slipway_contract::{Digest, TrainingReport};
 
 use super::evaluate::{LATENCIES, SAMPLES, artifact_of, document_name, seed_name};
 use super::policies::Policies;
-use super::test_set::Standing;
-use super::{Pipeline, StepError, blocking, texts};
+use super::test_set::TestSetAllowance;
+use super::{Pipeline, StepError, blocking, messages};
 use slipway_domain::{
     Actor, EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, RunEvent, TrainingCost, Verdict,
 };
@@ -24,7 +24,7 @@ impl Pipeline {
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
         let proposal = self.proposed_policy(run, &plan.model, policies.place()).await?;
-        let kept = Shelf { pipeline: self, run, artifact: &artifact, policies: &policies };
+        let kept = StoredEvidence { pipeline: self, run, artifact: &artifact, policies: &policies };
         let candidate = kept.candidate(&record).await?;
         let champion = kept.champion(&record).await?;
         let seeds = kept.seeds(&record).await?;
@@ -34,8 +34,8 @@ impl Pipeline {
         let (verdict, proposed, counted) = blocking(move || {
             let units = policies.units(&candidate);
             let units: Vec<_> = units.iter().filter_map(|column| candidate.attributes.get(column)).collect();
-            let Standing { uses, fresh } = counted.standing(&units);
-            let is_withheld = uses.told.feedback == Feedback::Verdict;
+            let TestSetAllowance { uses, fresh } = counted.allowance(&units);
+            let is_withheld = uses.this_use.feedback == Feedback::Verdict;
             let (candidate, champion, seeds) = match &fresh {
                 None => (candidate, champion, seeds),
                 Some(rows) => {
@@ -60,18 +60,18 @@ impl Pipeline {
             let proposed = proposal.map(|proposal| {
                 // What another policy says of the same rows is one more answer that nobody has paid for.
                 if is_withheld {
-                    return proposal.unheard();
+                    return proposal.withheld();
                 }
                 let says = proposal.policy().and_then(|policy| policies.instead(policy, &evidence));
-                proposal.settled(says)
+                proposal.with_prospect(says)
             });
             (policies.judge(&evidence), proposed, counted)
         })
         .await?;
-        self.settle_use(run, &counted, &verdict).await?;
+        self.record_use_outcome(run, &counted, &verdict).await?;
         if run.champion.as_ref() == Some(&artifact) {
             (run.cost, run.proposed_policy) = (cost, proposed);
-            return Ok((RunEvent::NothingToPromote, texts::nothing_to_promote(run)));
+            return Ok((RunEvent::NothingToPromote, messages::nothing_to_promote(run)));
         }
         self.write_down_exceptions(run, &verdict).await?;
         let summary = verdict.for_authors().summary();
@@ -95,7 +95,7 @@ impl Pipeline {
                 actor: Actor::controller(),
                 action: "gate.exception".to_owned(),
                 target: run.id.to_string(),
-                detail: format!("{}: {}", run.model, texts::excepted(check, exception)),
+                detail: format!("{}: {}", run.model, messages::excepted(check, exception)),
             };
             self.store.audit(&entry).await?;
         }
@@ -127,14 +127,14 @@ fn same_of(candidate: &Evaluation, rows: &[u32], other: Evaluation) -> Evaluatio
 }
 
 /// What was kept of a run beside its artifact. Each document is read under the digest that the run recorded, or not at all.
-struct Shelf<'run> {
+struct StoredEvidence<'run> {
     pipeline: &'run Pipeline,
     run: &'run Run,
     artifact: &'run Digest,
     policies: &'run Policies,
 }
 
-impl Shelf<'_> {
+impl StoredEvidence<'_> {
     async fn candidate(&self, record: &EvaluationRecord) -> Result<Evaluation, StepError> {
         self.evaluation("candidate", &record.candidate, Some(self.artifact))
             .await?

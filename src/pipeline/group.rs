@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::change::SkipMarks;
-use super::{ChangePolicy, Pipeline, Source, StepError};
-use slipway_domain::{ChangeHead, CommitSha, DeliveryState, MergeGroup, Needs, Retry, SourceName, Unjudged};
+use super::{Pipeline, PullRequestPolicy, Source, StepError};
+use slipway_domain::{CommitSha, DeliveryState, MergeGroup, Needs, PullRequestHead, Retry, SourceName, Unjudged};
 use slipway_git::{GitError, Heads, Mirror};
-use slipway_store::Settled;
+use slipway_store::DeliveryOutcome;
 
 /// What git says of a group.
 struct Place {
@@ -20,7 +20,7 @@ struct Place {
 }
 
 fn is_judged(source: &Source, group: &MergeGroup) -> bool {
-    source.changes != ChangePolicy::Ignore && group.base_branch == source.mirror.remote().branch()
+    source.changes != PullRequestPolicy::Ignore && group.base_branch == source.mirror.remote().branch()
 }
 
 fn reference_of_group(group: &MergeGroup) -> String {
@@ -29,25 +29,25 @@ fn reference_of_group(group: &MergeGroup) -> String {
 
 impl Pipeline {
     /// Looks at what a merge queue would merge: as at the change that its branch is named after.
-    pub(super) async fn look_at_group(
+    pub(super) async fn sync_merge_group(
         &self,
         name: &SourceName,
         source: &Source,
         group: &MergeGroup,
         arrived: Timestamp,
-    ) -> Result<Settled, StepError> {
-        let ignored = |why: &str| Ok(Settled::nothing(DeliveryState::Ignored, format!("merge group: {why}")));
+    ) -> Result<DeliveryOutcome, StepError> {
+        let ignored = |why: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("merge group: {why}")));
         if !is_judged(source, group) {
             return ignored("its branch is not served, or `changes` of this source is `ignore`");
         }
         let Some(number) = number_in(&group.head_branch) else { return ignored("its branch names no change") };
-        let approved = self.store.newest_of_change(name, number).await?;
+        let approved = self.store.newest_of_pull_request(name, number).await?;
         let approved = approved.into_iter().find(|run| run.change.as_ref().is_some_and(|change| change.fork));
         let (mirror, reference) = (source.mirror.clone(), reference_of_group(group));
         let (wanted, base) = (reference.clone(), group.base.clone());
         let approved = approved.map(|run| run.head);
-        let look = move || place_of(&mirror, &wanted, &base, approved.as_ref());
-        let place = match self.remotes.call(&source.mirror, look).await? {
+        let find_place = move || place_of(&mirror, &wanted, &base, approved.as_ref());
+        let place = match self.remotes.call(&source.mirror, find_place).await? {
             Err(GitError::BranchMissing { .. }) => return ignored("its branch is gone"),
             place => place?,
         };
@@ -55,11 +55,11 @@ impl Pipeline {
             if place.on_branch { Some(false) } else { self.store.group_is_from_fork(name, &group.base).await? };
         // A group of which it is not known where it comes from counts as a fork's.
         let fork = before != Some(false) || self.comes_from_fork(name, source, number).await?;
-        self.store.note_merge_group(name, &group.head, fork).await?;
-        let change = ChangeHead { number, reference, fork };
+        self.store.record_merge_group(name, &group.head, fork).await?;
+        let change = PullRequestHead { number, reference, fork };
         if fork {
             match source.changes {
-                ChangePolicy::SameRepository => {
+                PullRequestPolicy::SameRepository => {
                     let unjudged = source.api.is_some().then(|| Unjudged {
                         revision: Some(group.head.clone()),
                         change: Some(number),
@@ -67,15 +67,15 @@ impl Pipeline {
                         title: "what holds changes from forks is not judged here".to_owned(),
                     });
                     let why = "it holds a change from a fork, and `changes` of this source is `same_repository`";
-                    return Ok(Settled { unjudged, ..ignored(why)? });
+                    return Ok(DeliveryOutcome { unjudged, ..ignored(why)? });
                 }
-                ChangePolicy::AfterApproval if !(place.holds_approved && before == Some(false)) => {
-                    return self.ask_for_approval(name, source, &change).await;
+                PullRequestPolicy::AfterApproval if !(place.holds_approved && before == Some(false)) => {
+                    return self.require_approval(name, source, &change).await;
                 }
-                ChangePolicy::AfterApproval | ChangePolicy::All | ChangePolicy::Ignore => {}
+                PullRequestPolicy::AfterApproval | PullRequestPolicy::All | PullRequestPolicy::Ignore => {}
             }
         }
-        self.look_at_head(name, source, change, SkipMarks::Ignored, &None, arrived).await
+        self.sync_head(name, source, change, SkipMarks::Ignored, &None, arrived).await
     }
 
     /// Whether a change is from a fork: as its deliveries told, else as the forge says. Nobody who could tell means yes.

@@ -9,20 +9,20 @@ use jiff::Timestamp;
 use slipway_contract::Digest;
 use tokio_util::sync::CancellationToken;
 
-use super::environment::{named_in, named_of};
+use super::environment::{deployed_artifact, deployed_artifacts};
 use super::marks::Marks;
-use super::mended::Examined;
 use super::promote::TRAILER;
-use super::worker::{chance, outlive};
-use super::{Pipeline, SteerError, StepError, blocking, texts};
-use slipway_domain::{Actor, CommitSha, Named, PlacedBy, Placement, Run, RunId, SourceName, spread};
+use super::resume::LastChecks;
+use super::worker::{jitter, log_and_continue};
+use super::{ActionError, Pipeline, StepError, blocking, messages};
+use slipway_domain::{Actor, CommitSha, DeployedBy, Named, Placement, Run, RunId, SourceName, with_jitter};
 use slipway_git::{CommitInfo, GitError, Mirror};
 use slipway_store::{NewAuditEntry, ReadHistory, StoreError};
 
 /// Commits that are read back the first time: what was named before them is said to be older.
 const FIRST_READ: usize = 1_000;
 /// Commits that are read at a time after that. A branch that grew by more was moved in another way than by promotions.
-const MOST_AT_ONCE: usize = 20_000;
+const MAX_AT_ONCE: usize = 20_000;
 
 impl Pipeline {
     /// Reads what is new in the history of an environment, now and every `interval`, until `stop`.
@@ -32,21 +32,21 @@ impl Pipeline {
         interval: Duration,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let mut examined = Examined::default();
+        let mut last_checks = LastChecks::default();
         while !stop.is_cancelled() {
-            let looked = tokio::select! {
-                looked = self.look_at_environment(name, &mut examined) => looked,
+            let synced = tokio::select! {
+                synced = self.sync_environment(name, &mut last_checks) => synced,
                 () = stop.cancelled() => return Ok(()),
             };
-            match looked {
+            match synced {
                 Ok(()) => {}
-                Err(StepError::Store(error)) => outlive(error)?,
+                Err(StepError::Store(error)) => log_and_continue(error)?,
                 Err(error) => {
                     tracing::warn!(environment = %name, %error, "`{name}` cannot be looked at: {error}");
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(spread(interval, chance())) => {}
+                () = tokio::time::sleep(with_jitter(interval, jitter())) => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -54,14 +54,14 @@ impl Pipeline {
     }
 
     /// Reads what is new in the history of an environment, and goes on with the runs that it held up.
-    async fn look_at_environment(&self, name: &SourceName, examined: &mut Examined) -> Result<(), StepError> {
+    async fn sync_environment(&self, name: &SourceName, last_checks: &mut LastChecks) -> Result<(), StepError> {
         self.read_history(name, true).await?;
-        self.resume_mended(name, examined).await
+        self.resume_stalled(name, last_checks).await
     }
 
     /// Reads what is new in an environment's history: after a fetch, or as far as it is known here.
     pub(super) async fn read_history(&self, name: &SourceName, fetch: bool) -> Result<(), StepError> {
-        let Some(environment) = self.environment_named(name) else { return Ok(()) };
+        let Some(environment) = self.environment_by_name(name) else { return Ok(()) };
         // Asked before the fetch: a tip that is fetched after that is older only if the branch was rewound.
         let read_to = self.store.history_read_to(name).await?;
         let known = if fetch { None } else { known_beyond(environment.mirror().clone(), read_to.clone()).await? };
@@ -79,46 +79,46 @@ impl Pipeline {
             read(&Reading { environment: wanted, mirror: &mirror, marks: &marks }, read_to, &before, tip)
         });
         let (mut history, claims) = history.await??;
-        for (placed, claim) in history.placements.iter_mut().zip(claims) {
+        for (record, claim) in history.placements.iter_mut().zip(claims) {
             if let Some(claim) = claim
-                && self.is_ours(name, placed, &claim).await?
+                && self.is_ours(name, record, &claim).await?
             {
-                placed.by = PlacedBy::Run(claim.run);
+                record.by = DeployedBy::Run(claim.run);
             }
         }
         if environment.requests().is_some() {
-            for placed in history.placements.iter_mut().filter(|placed| matches!(placed.by, PlacedBy::Hand(_))) {
-                if let Some(run) = self.merged_as(placed).await? {
-                    placed.by = PlacedBy::Run(run);
+            for record in history.placements.iter_mut().filter(|record| matches!(record.by, DeployedBy::Hand(_))) {
+                if let Some(run) = self.merged_as(record).await? {
+                    record.by = DeployedBy::Run(run);
                 }
             }
         }
         let is_first = history.before.is_none();
-        for placed in self.store.note_history(&history).await? {
-            if !is_first && matches!(placed.by, PlacedBy::Hand(_)) {
-                self.tell_drift(&placed).await?;
+        for record in self.store.record_history(&history).await? {
+            if !is_first && matches!(record.by, DeployedBy::Hand(_)) {
+                self.report_drift(&record).await?;
             }
-            self.wake_waiting(None, Some(&placed.model)).await?;
+            self.wake_waiting(None, Some(&record.model)).await?;
         }
         Ok(())
     }
 
     /// The run whose request a commit of the forge's own has merged: a squash may have lost the trailers of what was offered.
     /// The forge is asked only about requests that offered just this.
-    async fn merged_as(&self, placed: &Placement) -> Result<Option<RunId>, StepError> {
-        let Some(artifact) = placed.named.artifact() else { return Ok(None) };
-        let is_it = |run: &Run| run.model == placed.model && run.artifact.as_ref() == Some(artifact);
-        let promoted = match self.owner_of(&placed.environment, &placed.model).await? {
-            Some(owner) => self.store.promoted_runs(&placed.environment, &placed.model, &owner).await?,
+    async fn merged_as(&self, record: &Placement) -> Result<Option<RunId>, StepError> {
+        let Some(artifact) = record.named.artifact() else { return Ok(None) };
+        let is_it = |run: &Run| run.model == record.model && run.artifact.as_ref() == Some(artifact);
+        let promoted = match self.owner_of(&record.environment, &record.model).await? {
+            Some(owner) => self.store.promoted_runs(&record.environment, &record.model, &owner).await?,
             None => Vec::new(),
         };
-        let known = promoted.iter().find(|run| is_it(run) && run.promotion_commit.as_ref() == Some(&placed.commit));
+        let known = promoted.iter().find(|run| is_it(run) && run.promotion_commit.as_ref() == Some(&record.commit));
         if let Some(run) = known {
             return Ok(Some(run.id));
         }
-        let under_way = self.store.runs_under_way(&placed.environment).await?;
+        let under_way = self.store.runs_under_way(&record.environment).await?;
         for run in under_way.iter().filter(|run| run.request.is_some() && is_it(run)) {
-            if self.merge_commit_of(run).await?.as_ref() == Some(&placed.commit) {
+            if self.merge_commit_of(run).await?.as_ref() == Some(&record.commit) {
                 return Ok(Some(run.id));
             }
         }
@@ -127,7 +127,7 @@ impl Pipeline {
 
     /// Whether a commit is the promotion that it claims to be: one that was noted before it was pushed, or that its run has
     /// recorded. What anybody can write into a message proves nothing.
-    async fn is_ours(&self, name: &SourceName, placed: &Placement, claim: &Claim) -> Result<bool, StoreError> {
+    async fn is_ours(&self, name: &SourceName, record: &Placement, claim: &Claim) -> Result<bool, StoreError> {
         if self.store.pushed_for(name, &claim.commit).await? == Some(claim.run) {
             return Ok(true);
         }
@@ -137,20 +137,20 @@ impl Pipeline {
             Err(error) => return Err(error),
         };
         let recorded = [run.promotion_commit.as_ref(), run.request.as_ref().map(|request| &request.head)];
-        let is_recorded = recorded.into_iter().flatten().any(|known| *known == claim.commit || *known == placed.commit);
-        Ok(is_recorded && run.environment == *name && run.model == placed.model)
+        let is_recorded = recorded.into_iter().flatten().any(|known| *known == claim.commit || *known == record.commit);
+        Ok(is_recorded && run.environment == *name && run.model == record.model)
     }
 
     /// What an environment names was changed by hand. Git is the truth, so that is followed, and said aloud.
-    async fn tell_drift(&self, placed: &Placement) -> Result<(), StoreError> {
-        let detail = texts::drifted(placed);
-        tracing::warn!(environment = %placed.environment, model = placed.model, commit = %placed.commit, "{detail}");
-        metrics::counter!("slipway_environment_drift_total", "environment" => placed.environment.to_string())
+    async fn report_drift(&self, record: &Placement) -> Result<(), StoreError> {
+        let detail = messages::drifted(record);
+        tracing::warn!(environment = %record.environment, model = record.model, commit = %record.commit, "{detail}");
+        metrics::counter!("slipway_environment_drift_total", "environment" => record.environment.to_string())
             .increment(1);
         let entry = NewAuditEntry {
             actor: Actor::controller(),
             action: "environment.drift".to_owned(),
-            target: format!("{}/{}", placed.environment, placed.model),
+            target: format!("{}/{}", record.environment, record.model),
             detail,
         };
         self.store.audit(&entry).await
@@ -161,13 +161,13 @@ impl Pipeline {
         &self,
         name: &SourceName,
         at: Timestamp,
-    ) -> Result<Option<(CommitSha, Vec<(String, Named)>)>, SteerError> {
-        let Some(environment) = self.environment_named(name) else { return Ok(None) };
+    ) -> Result<Option<(CommitSha, Vec<(String, Named)>)>, ActionError> {
+        let Some(environment) = self.environment_by_name(name) else { return Ok(None) };
         let mirror = environment.mirror().clone();
         let tip = self.remotes.fetch(&mirror).await?.map_err(StepError::from)?;
         let commit = blocking(move || mirror.commit_at(&tip, at)).await?.map_err(StepError::from)?;
         let Some(commit) = commit else { return Ok(None) };
-        let named = self.named_at(environment, &commit).await?;
+        let named = self.deployed_artifacts_at(environment, &commit).await?;
         Ok(Some((commit, named)))
     }
 }
@@ -206,7 +206,7 @@ type Step = (CommitSha, Option<CommitSha>);
 /// The commits from the oldest that was not read up to the tip, along first parents, each with its parent. `None` if
 /// what was read before is not among them.
 fn commits_since(mirror: &Mirror, read_to: Option<&CommitSha>, tip: &CommitSha) -> Result<Option<Vec<Step>>, GitError> {
-    let most = if read_to.is_some() { MOST_AT_ONCE } else { FIRST_READ };
+    let most = if read_to.is_some() { MAX_AT_ONCE } else { FIRST_READ };
     let mut commits = Vec::new();
     let mut commit = tip.clone();
     while commits.len() < most {
@@ -237,15 +237,18 @@ fn read(
     let replaces = read_to.clone();
     let (read_to, commits) = match commits_since(mirror, read_to.as_ref(), &tip)? {
         Some(commits) if read_to.is_some() => {
-            named.extend(before.iter().map(|placed| (placed.model.clone(), placed.named.clone())));
+            named.extend(before.iter().map(|record| (record.model.clone(), record.named.clone())));
             (read_to, commits)
         }
         _ => (None, commits_since(mirror, None, &tip)?.unwrap_or_default()),
     };
     for (number, (commit, parent)) in commits.into_iter().enumerate() {
         let first = read_to.is_none() && number == 0;
-        let touched: Vec<(String, Named)> =
-            if first { named_in(mirror, marks, &commit)? } else { touched_by(reading, &commit, parent.as_ref())? };
+        let touched: Vec<(String, Named)> = if first {
+            deployed_artifacts(mirror, marks, &commit)?
+        } else {
+            touched_by(reading, &commit, parent.as_ref())?
+        };
         let mut info = None;
         for (model, now) in touched {
             if named.get(&model) == Some(&now) {
@@ -258,7 +261,7 @@ fn read(
             let Some(info) = &info else { continue };
             let claim = claim(mirror, info, &model, &now)?;
             let unknown = first && parent.is_some() && claim.is_none();
-            let by = if unknown { PlacedBy::Unknown } else { PlacedBy::Hand(info.author.clone()) };
+            let by = if unknown { DeployedBy::Unknown } else { DeployedBy::Hand(info.author.clone()) };
             let at = info.time.unwrap_or(Timestamp::UNIX_EPOCH);
             claims.push(claim);
             placements.push(Placement {
@@ -293,7 +296,7 @@ fn touched_by(
         models.extend(marks.models_in(&(*mirror, parent), &paths)?);
     }
     let named = |model: String| {
-        let named = named_of(marks, mirror, commit, &model);
+        let named = deployed_artifact(marks, mirror, commit, &model);
         (model, named)
     };
     Ok(models.into_iter().map(named).collect())

@@ -26,13 +26,13 @@ pub(super) struct NotOurs {
 /// What a gate knows of the source's repository.
 enum Known {
     /// The store was not asked yet.
-    NotAsked,
+    NotRead,
     /// What the store has.
     Read(Option<PinnedRepository>),
 }
 
 /// Lets deliveries of one source's own repository through.
-pub(super) struct Gate<'a> {
+pub(super) struct RepositoryFilter<'a> {
     pipeline: &'a Pipeline,
     name: &'a SourceName,
     source: &'a Source,
@@ -40,9 +40,9 @@ pub(super) struct Gate<'a> {
     known: Known,
 }
 
-impl<'a> Gate<'a> {
+impl<'a> RepositoryFilter<'a> {
     pub(super) fn new(pipeline: &'a Pipeline, name: &'a SourceName, source: &'a Source) -> Self {
-        Self { pipeline, name, source, known: Known::NotAsked }
+        Self { pipeline, name, source, known: Known::NotRead }
     }
 
     /// Whether a delivery is of the source's repository; why not, if it is not. The first one that comes under the source's
@@ -51,22 +51,22 @@ impl<'a> Gate<'a> {
         if self.source.kind == slipway_forge::Settings::Plain {
             return Ok(Ok(()));
         }
-        let known = match std::mem::replace(&mut self.known, Known::NotAsked) {
+        let known = match std::mem::replace(&mut self.known, Known::NotRead) {
             Known::Read(known) => known,
-            Known::NotAsked => self.pipeline.known_repository(self.name, self.source).await?,
+            Known::NotRead => self.pipeline.known_repository(self.name, self.source).await?,
         };
-        let (admitted, known) = self.ask(about, known).await?;
+        let (admitted, known) = self.check_repository(about, known).await?;
         self.known = Known::Read(known);
         Ok(admitted)
     }
 
-    async fn ask(
+    async fn check_repository(
         &self,
         about: &About,
         known: Option<PinnedRepository>,
     ) -> Result<(Result<(), NotOurs>, Option<PinnedRepository>), StoreError> {
         let Self { pipeline, name, source, .. } = self;
-        let told = match (about, &known) {
+        let claimed = match (about, &known) {
             (About::Ourselves, Some(PinnedRepository { refused: Some(other), repository, .. })) => {
                 return Ok((Err(source.made_anew(name, &repository.id, other)), known));
             }
@@ -75,37 +75,37 @@ impl<'a> Gate<'a> {
                 let note = "it names no repository".to_owned();
                 return Ok((Err(ignored("unnamed", note)), known));
             }
-            (About::Repository(Some(told)), _) => told,
+            (About::Repository(Some(claimed)), _) => claimed,
         };
         let Some(pinned) = known else {
-            if !source.is_called(&told.full_name) {
-                return Ok((Err(source.not_pinned(name, told)), None));
+            if !source.is_called(&claimed.full_name) {
+                return Ok((Err(source.not_pinned(name, claimed)), None));
             }
-            let pinned = pipeline.store.pin_repository(name, told, Learned::Delivery).await?;
-            tracing::info!(source = %name, "`{name}` is the repository `{}` ({})", told.full_name, told.id);
+            let pinned = pipeline.store.pin_repository(name, claimed, Learned::Delivery).await?;
+            tracing::info!(source = %name, "`{name}` is the repository `{}` ({})", claimed.full_name, claimed.id);
             // Another server may have heard of another one first.
-            return Ok(if pinned.repository.id == told.id {
+            return Ok(if pinned.repository.id == claimed.id {
                 (Ok(()), Some(pinned))
             } else {
-                (Err(foreign(&pinned.repository, told)), Some(pinned))
+                (Err(foreign(&pinned.repository, claimed)), Some(pinned))
             });
         };
         if let Some(other) = &pinned.refused
-            && [&pinned.repository.id, other].contains(&&told.id)
+            && [&pinned.repository.id, other].contains(&&claimed.id)
         {
             let refused = source.made_anew(name, &pinned.repository.id, other);
             return Ok((Err(refused), Some(pinned)));
         }
-        if pinned.repository.id == told.id {
-            let pinned = pipeline.note_name(name, source, pinned, told).await?;
+        if pinned.repository.id == claimed.id {
+            let pinned = pipeline.record_name(name, source, pinned, claimed).await?;
             return Ok((Ok(()), Some(pinned)));
         }
-        if source.is_called(&told.full_name) && pinned.former.as_ref() != Some(&told.id) {
-            let pinned = pipeline.refuse(name, pinned, &told.id).await?;
-            let refused = source.made_anew(name, &pinned.repository.id, &told.id);
+        if source.is_called(&claimed.full_name) && pinned.former.as_ref() != Some(&claimed.id) {
+            let pinned = pipeline.refuse(name, pinned, &claimed.id).await?;
+            let refused = source.made_anew(name, &pinned.repository.id, &claimed.id);
             return Ok((Err(refused), Some(pinned)));
         }
-        Ok((Err(foreign(&pinned.repository, told)), Some(pinned)))
+        Ok((Err(foreign(&pinned.repository, claimed)), Some(pinned)))
     }
 }
 
@@ -116,8 +116,8 @@ impl Source {
     }
 
     /// What a delivery of a repository means that may be the source's, where nobody has told yet which one that is.
-    fn not_pinned(&self, name: &SourceName, told: &Repository) -> NotOurs {
-        let Repository { id, full_name } = told;
+    fn not_pinned(&self, name: &SourceName, claimed: &Repository) -> NotOurs {
+        let Repository { id, full_name } = claimed;
         let note = format!(
             "it is of the repository `{full_name}` ({id}), and `{name}` is `{}`; if that is the same, set `repository_id: \"{id}\"`",
             self.repository_name
@@ -182,7 +182,7 @@ impl Pipeline {
     /// Asks the forge, where it can be asked, which repository stands under the source's name: learns it at first, and notices
     /// a new name, or another repository, later. Answers whether the source's address may be looked at. At the first look after a
     /// start, a source of which nothing is known yet is not asked about: its first delivery may tell, which costs no call.
-    pub(super) async fn look_at_repository(
+    pub(super) async fn sync_repository(
         &self,
         name: &SourceName,
         source: &Source,
@@ -213,7 +213,7 @@ impl Pipeline {
                 if known.refused.is_some() {
                     self.store.refuse_repository(name, &known.repository.id, None).await?;
                 }
-                self.note_name(name, source, known, &found).await?;
+                self.record_name(name, source, known, &found).await?;
                 Ok(true)
             }
             (Ok(found), Some(known)) => {
@@ -224,23 +224,23 @@ impl Pipeline {
     }
 
     /// Notes what a source's repository is called now.
-    async fn note_name(
+    async fn record_name(
         &self,
         name: &SourceName,
         source: &Source,
         mut pinned: PinnedRepository,
-        told: &Repository,
+        claimed: &Repository,
     ) -> Result<PinnedRepository, StoreError> {
-        if pinned.repository.full_name != told.full_name {
-            self.store.rename_repository(name, told).await?;
-            if !source.is_called(&told.full_name) {
+        if pinned.repository.full_name != claimed.full_name {
+            self.store.rename_repository(name, claimed).await?;
+            if !source.is_called(&claimed.full_name) {
                 tracing::warn!(
                     source = %name,
                     "the repository of `{name}` is called `{}` now: change `url` and `api.repository` of the source",
-                    told.full_name
+                    claimed.full_name
                 );
             }
-            pinned.repository.full_name.clone_from(&told.full_name);
+            pinned.repository.full_name.clone_from(&claimed.full_name);
         }
         Ok(pinned)
     }
@@ -263,10 +263,10 @@ impl Pipeline {
     }
 }
 
-fn foreign(pinned: &Repository, told: &Repository) -> NotOurs {
+fn foreign(pinned: &Repository, claimed: &Repository) -> NotOurs {
     let note = format!(
         "it is of the repository `{}` ({}), not of `{}` ({})",
-        told.full_name, told.id, pinned.full_name, pinned.id
+        claimed.full_name, claimed.id, pinned.full_name, pinned.id
     );
     ignored("foreign", note)
 }

@@ -8,53 +8,53 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::branch::Announced;
-use super::commands::{Asked, Commands};
-use super::identity::{About, Gate, NotOurs};
+use super::commands::{CommandTrigger, Commands};
+use super::identity::{About, NotOurs, RepositoryFilter};
 use super::remotes::Remotes;
-use super::worker::{chance, guarded, outlive};
-use super::{Pipeline, Source, StepError, blocking, change, command, contributors, missed};
+use super::worker::{catch_panic, jitter, log_and_continue};
+use super::{Pipeline, Source, StepError, blocking, change, command, contributors, reconcile};
 use slipway_domain::{
-    Change, ChangeStep, Contributor, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, Push, Reference, Retry,
-    SourceName, pause_before, spoken,
+    Contributor, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, PullRequest, PullRequestStep, Push,
+    Reference, Retry, SourceName, backoff, spoken,
 };
 use slipway_forge::Forge;
-use slipway_store::{Settled, StoreError, StoredDelivery};
+use slipway_store::{DeliveryOutcome, StoreError, StoredDelivery};
 
 /// Deliveries that are read together: a burst of pushes costs one look at the branch.
 const TOGETHER: u32 = 512;
 /// Pause after deliveries were read. Those that arrive meanwhile are read together, and taking them in, which their
 /// senders wait for, has the disk to itself for most of the time.
-const BREATH: Duration = Duration::from_millis(50);
+const DEBOUNCE: Duration = Duration::from_millis(50);
 /// Readings that may end in a panic before a delivery is put away for a person to look at.
-const MOST_PANICS: u64 = 3;
+const MAX_PANICS: u64 = 3;
 
 /// Fetches the heads of all changes that deliveries ask to look at: many cost one exchange with the git server.
-async fn fetch_heads(remotes: &Remotes, source: &Source, meanings: &[Result<Meaning, StepError>]) -> change::Fetched {
-    let changes = meanings.iter().filter_map(|meaning| match meaning {
-        Ok(Meaning::Change(change)) => Some(&**change),
+async fn fetch_heads(remotes: &Remotes, source: &Source, intents: &[Result<Intent, StepError>]) -> change::Fetched {
+    let pull_requests = intents.iter().filter_map(|intent| match intent {
+        Ok(Intent::PullRequest(change)) => Some(&**change),
         _ => None,
     });
-    change::fetch_together(remotes, source, changes).await
+    change::fetch_together(remotes, source, pull_requests).await
 }
 
 /// What a delivery says: of which repository, and what it asks for.
 struct Read {
     about: About,
-    meaning: Result<Meaning, StepError>,
+    intent: Result<Intent, StepError>,
     /// Who had a hand in the revisions that it tells of.
     contributors: Vec<Contributor>,
 }
 
 /// What a delivery asks for.
-enum Meaning {
+enum Intent {
     /// A look at the served branch.
     Branch(Vec<Announced>),
     /// A look at a change.
-    Change(Box<Change>),
+    PullRequest(Box<PullRequest>),
     /// What the forge is asked about first, so that it is done beside everything else.
-    Command(Asked),
+    Command(CommandTrigger),
     /// What is known without looking anywhere.
-    Known(Settled),
+    Known(DeliveryOutcome),
 }
 
 impl Pipeline {
@@ -71,13 +71,13 @@ impl Pipeline {
                 Ok(true) => {
                     tokio::select! {
                         Some(ended) = commands.ended() => commands.note(self, name, ended)?,
-                        () = tokio::time::sleep(BREATH) => {}
+                        () = tokio::time::sleep(DEBOUNCE) => {}
                         () = stop.cancelled() => {}
                     }
                     continue;
                 }
                 Ok(false) => {}
-                Err(error) => outlive(error)?,
+                Err(error) => log_and_continue(error)?,
             }
             tokio::select! {
                 Some(ended) = commands.ended() => commands.note(self, name, ended)?,
@@ -85,12 +85,12 @@ impl Pipeline {
                 () = stop.cancelled() => {}
             }
         }
-        commands.give_back(self, name).await
+        commands.release(self, name).await
     }
 
     /// Says of which sources deliveries wait that this server does not serve. They are left to servers that do: settings are
     /// not changed everywhere at once.
-    pub async fn tell_of_sources_that_are_not_served(&self) {
+    pub async fn warn_of_unserved_sources(&self) {
         for (environment, known) in &self.settings.environments {
             let foreign = known.owners().iter().filter(|(_, owner)| !self.settings.sources.contains_key(*owner));
             for (model, owner) in foreign {
@@ -120,34 +120,34 @@ impl Pipeline {
         if due.is_empty() {
             return Ok(false);
         }
-        let (due, read) = meanings_of(source, due).await?;
-        let (meanings, contributors) = self.only_of_its_repository(name, source, read).await?;
+        let (due, read) = intents_of(source, due).await?;
+        let (intents, contributors) = self.only_of_its_repository(name, source, read).await?;
         // Before anything is settled: who pushed is told once.
-        self.store.note_contributors(name, &contributors).await?;
-        let (mut pushes, mut without_effect, mut asked) = (Vec::new(), Vec::new(), Vec::new());
-        let fetched = fetch_heads(&self.remotes, source, &meanings).await;
-        for (stored, meaning) in due.iter().zip(meanings) {
-            match meaning {
-                Ok(Meaning::Branch(announced)) => pushes.push((stored, announced)),
-                Ok(Meaning::Change(change)) => {
-                    let looked = self.look_at_change(name, source, &change, &fetched, stored.delivery.received_at);
-                    let looked = Box::pin(guarded(looked)).await;
-                    self.settle_or_postpone(stored, looked).await?;
+        self.store.record_contributors(name, &contributors).await?;
+        let (mut pushes, mut without_effect, mut triggers) = (Vec::new(), Vec::new(), Vec::new());
+        let fetched = fetch_heads(&self.remotes, source, &intents).await;
+        for (stored, intent) in due.iter().zip(intents) {
+            match intent {
+                Ok(Intent::Branch(announced)) => pushes.push((stored, announced)),
+                Ok(Intent::PullRequest(change)) => {
+                    let result = self.sync_pull_request(name, source, &change, &fetched, stored.delivery.received_at);
+                    let result = Box::pin(catch_panic(result)).await;
+                    self.acknowledge_or_requeue(stored, result).await?;
                 }
-                Ok(Meaning::Command(command)) => asked.push((stored, command)),
+                Ok(Intent::Command(command)) => triggers.push((stored, command)),
                 // Those that cannot be read are told of one by one; the many that ask for nothing are not.
-                Ok(Meaning::Known(settled)) if settled.closed.is_empty() && settled.state != DeliveryState::Dead => {
-                    let Settled { state, note, .. } = settled;
+                Ok(Intent::Known(outcome)) if outcome.closed.is_empty() && outcome.state != DeliveryState::Dead => {
+                    let DeliveryOutcome { state, note, .. } = outcome;
                     tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
                     without_effect.push((&*stored.delivery.id, state, note));
                 }
-                Ok(Meaning::Known(settled)) => self.settle_or_postpone(stored, Ok(settled)).await?,
-                Err(error) => self.postpone(stored, &error).await?,
+                Ok(Intent::Known(outcome)) => self.acknowledge_or_requeue(stored, Ok(outcome)).await?,
+                Err(error) => self.requeue_read(stored, &error).await?,
             }
         }
-        commands.take_in(self, name, asked).await?;
+        commands.take_in(self, name, triggers).await?;
         if !without_effect.is_empty() {
-            self.store.settle_without_effect(name, &without_effect).await?;
+            self.store.acknowledge_without_effect(name, &without_effect).await?;
             for (_, state, _) in &without_effect {
                 metrics::counter!("slipway_deliveries_read_total", "state" => state.as_str()).increment(1);
             }
@@ -164,27 +164,27 @@ impl Pipeline {
         name: &SourceName,
         source: &Source,
         read: Vec<Read>,
-    ) -> Result<(Vec<Result<Meaning, StepError>>, Vec<Contributor>), StoreError> {
-        let mut gate = Gate::new(self, name, source);
-        let mut meanings = Vec::with_capacity(read.len());
+    ) -> Result<(Vec<Result<Intent, StepError>>, Vec<Contributor>), StoreError> {
+        let mut filter = RepositoryFilter::new(self, name, source);
+        let mut intents = Vec::with_capacity(read.len());
         let mut all = Vec::new();
-        for Read { about, meaning, contributors } in read {
-            let has_effect = match &meaning {
+        for Read { about, intent, contributors } in read {
+            let has_effect = match &intent {
                 _ if !contributors.is_empty() => true,
-                Ok(Meaning::Known(settled)) => !settled.closed.is_empty(),
+                Ok(Intent::Known(outcome)) => !outcome.closed.is_empty(),
                 Ok(_) => true,
                 Err(_) => false,
             };
-            let admitted = if has_effect { gate.admit(&about).await? } else { Ok(()) };
-            meanings.push(match admitted {
+            let admitted = if has_effect { filter.admit(&about).await? } else { Ok(()) };
+            intents.push(match admitted {
                 Ok(()) => {
                     all.extend(contributors);
-                    meaning
+                    intent
                 }
-                Err(NotOurs { state, note }) => Ok(Meaning::Known(Settled::nothing(state, note))),
+                Err(NotOurs { state, note }) => Ok(Intent::Known(DeliveryOutcome::nothing(state, note))),
             });
         }
-        Ok((meanings, all))
+        Ok((intents, all))
     }
 
     /// Pushes of the served branch only say that something moved: what follows is decided by where the branch is now.
@@ -197,53 +197,53 @@ impl Pipeline {
         let deliveries: Vec<&Delivery> = pushes.iter().map(|(stored, _)| &stored.delivery).collect();
         let announced: Vec<Announced> = pushes.iter().flat_map(|(_, announced)| announced.clone()).collect();
         let arrived = deliveries.iter().map(|delivery| delivery.received_at).min().unwrap_or_else(Timestamp::now);
-        let looked = match Box::pin(guarded(self.look_at_branch(name, source, &announced, arrived))).await {
-            Ok(settled) => self.settle(&deliveries, &settled).await.map_err(StepError::Store),
+        let result = match Box::pin(catch_panic(self.sync_branch(name, source, &announced, arrived))).await {
+            Ok(outcome) => self.acknowledge(&deliveries, &outcome).await.map_err(StepError::Store),
             Err(error) => Err(error),
         };
-        match looked {
+        match result {
             // If another server dealt with the branch, the deliveries are still pending, and are read again at once.
             Ok(()) | Err(StepError::Store(StoreError::BranchMoved { .. })) => Ok(()),
             Err(StepError::Store(error)) if !error.is_of_one_row() => Err(error),
             Err(error) => {
                 for (stored, _) in pushes {
-                    self.postpone(stored, &error).await?;
+                    self.requeue_read(stored, &error).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    pub(super) async fn settle_or_postpone(
+    pub(super) async fn acknowledge_or_requeue(
         &self,
         stored: &StoredDelivery,
-        looked: Result<Settled, StepError>,
+        result: Result<DeliveryOutcome, StepError>,
     ) -> Result<(), StoreError> {
-        let settled = match looked {
-            Ok(settled) => self.settle(&[&stored.delivery], &settled).await.map_err(StepError::Store),
+        let outcome = match result {
+            Ok(outcome) => self.acknowledge(&[&stored.delivery], &outcome).await.map_err(StepError::Store),
             Err(error) => Err(error),
         };
-        match settled {
+        match outcome {
             Ok(()) => Ok(()),
             Err(StepError::Store(error)) if !error.is_of_one_row() => Err(error),
-            Err(error) => self.postpone(stored, &error).await,
+            Err(error) => self.requeue_read(stored, &error).await,
         }
     }
 
-    async fn settle(&self, deliveries: &[&Delivery], settled: &Settled) -> Result<(), StoreError> {
-        let opened = self.store.settle_deliveries(deliveries, settled).await?;
-        metrics::counter!("slipway_deliveries_read_total", "state" => settled.state.as_str())
+    async fn acknowledge(&self, deliveries: &[&Delivery], outcome: &DeliveryOutcome) -> Result<(), StoreError> {
+        let opened = self.store.acknowledge_deliveries(deliveries, outcome).await?;
+        metrics::counter!("slipway_deliveries_read_total", "state" => outcome.state.as_str())
             .increment(deliveries.len() as u64);
         for delivery in deliveries {
             tracing::info!(
-                delivery.id, source = %delivery.source, runs = opened.len(), note = settled.note,
-                "delivery {} read: {}", delivery.id, settled.note
+                delivery.id, source = %delivery.source, runs = opened.len(), note = outcome.note,
+                "delivery {} read: {}", delivery.id, outcome.note
             );
         }
-        if !opened.is_empty() || !settled.closed.is_empty() || settled.unjudged.is_some() {
+        if !opened.is_empty() || !outcome.closed.is_empty() || outcome.unjudged.is_some() {
             self.due.notify_one();
             if let Some(first) = deliveries.first() {
-                self.tell_change(&first.source);
+                self.notify_changed(&first.source);
             }
         }
         Ok(())
@@ -251,9 +251,9 @@ impl Pipeline {
 
     /// Leaves a delivery to be read again. It was acknowledged, so it is never given up for what may pass: a server
     /// that is down, a login that is wrong.
-    async fn postpone(&self, stored: &StoredDelivery, error: &StepError) -> Result<(), StoreError> {
+    async fn requeue_read(&self, stored: &StoredDelivery, error: &StepError) -> Result<(), StoreError> {
         let (retry, reason) = match error {
-            StepError::Again { retry, reason } => (*retry, reason.clone()),
+            StepError::Transient { retry, reason } => (*retry, reason.clone()),
             StepError::Refused { reason, .. }
             | StepError::Environment { reason }
             | StepError::Failed { reason }
@@ -264,61 +264,58 @@ impl Pipeline {
         let attempt = u32::try_from(stored.attempts + 1).unwrap_or(u32::MAX);
         let pause = match retry {
             Retry::After(pause) => pause,
-            Retry::Backoff | Retry::Never => pause_before(attempt, chance()),
+            Retry::Backoff | Retry::Never => backoff(attempt, jitter()),
         };
         let delivery = &stored.delivery;
         tracing::warn!(delivery.id, reason, "delivery {} is read again in {}: {reason}", delivery.id, spoken(pause));
-        self.store.postpone_delivery(delivery, Timestamp::now() + pause, &reason).await
+        self.store.requeue_delivery(delivery, Timestamp::now() + pause, &reason).await
     }
 }
 
 /// What deliveries ask for, by their bodies alone. Reading is work on bytes from outside: it is done on a thread for it,
 /// and a panic there is a poisoned delivery, not the end of the reader. The deliveries come back with it.
-async fn meanings_of(
-    source: &Source,
-    due: Vec<StoredDelivery>,
-) -> Result<(Vec<StoredDelivery>, Vec<Read>), StoreError> {
+async fn intents_of(source: &Source, due: Vec<StoredDelivery>) -> Result<(Vec<StoredDelivery>, Vec<Read>), StoreError> {
     let (forge, branch) = (source.forge.clone(), source.mirror.remote().branch().to_owned());
     let kind = source.kind.as_str();
     let read = blocking(move || {
-        let meaning = |stored: &StoredDelivery| {
+        let intent = |stored: &StoredDelivery| {
             let Delivery { event, body, .. } = &stored.delivery;
-            let read = std::panic::AssertUnwindSafe(|| meaning_of((kind, forge.as_ref()), &branch, event, body));
+            let read = std::panic::AssertUnwindSafe(|| intent_of((kind, forge.as_ref()), &branch, event, body));
             std::panic::catch_unwind(read).unwrap_or_else(|_| Read {
                 about: About::Repository(None),
-                meaning: poisoned(stored.attempts),
+                intent: poisoned(stored.attempts),
                 contributors: Vec::new(),
             })
         };
-        let meanings = due.iter().map(meaning).collect();
-        (due, meanings)
+        let intents = due.iter().map(intent).collect();
+        (due, intents)
     });
     read.await.map_err(|_| StoreError::Closing)
 }
 
 /// A delivery whose reading panicked: read again a few times, then put away.
-fn poisoned(attempts: u64) -> Result<Meaning, StepError> {
-    if attempts + 1 < MOST_PANICS {
+fn poisoned(attempts: u64) -> Result<Intent, StepError> {
+    if attempts + 1 < MAX_PANICS {
         return Err(StepError::local("it cannot be read", "a defect of Slipway"));
     }
-    let note = format!("reading it panicked {MOST_PANICS} times: this is a defect of Slipway, please report it");
-    Ok(Meaning::Known(Settled::nothing(DeliveryState::Dead, note)))
+    let note = format!("reading it panicked {MAX_PANICS} times: this is a defect of Slipway, please report it");
+    Ok(Intent::Known(DeliveryOutcome::nothing(DeliveryState::Dead, note)))
 }
 
-fn meaning_of((kind, forge): (&str, &dyn Forge), served: &str, event: &str, body: &[u8]) -> Read {
-    let dead = |reason: String| Meaning::Known(Settled::nothing(DeliveryState::Dead, reason));
-    let of_nobody = |about, meaning| Read { about, meaning: Ok(meaning), contributors: Vec::new() };
-    if event == missed::EVENT {
-        let read = missed::read(body).map(|announced| Meaning::Branch(vec![announced]));
+fn intent_of((kind, forge): (&str, &dyn Forge), served: &str, event: &str, body: &[u8]) -> Read {
+    let dead = |reason: String| Intent::Known(DeliveryOutcome::nothing(DeliveryState::Dead, reason));
+    let of_nobody = |about, intent| Read { about, intent: Ok(intent), contributors: Vec::new() };
+    if event == reconcile::EVENT {
+        let read = reconcile::read(body).map(|announced| Intent::Branch(vec![announced]));
         return of_nobody(About::Ourselves, read.unwrap_or_else(dead));
     }
     match forge.read(event, body) {
         Ok(events) => {
             // A delivery is of one repository, however many events it tells of.
             let repository = events.iter().find_map(|event| event.repository.clone());
-            let contributors = contributors::told_by(kind, &events);
-            let meaning = Ok(meaning_of_events(served, events));
-            Read { about: About::Repository(repository), meaning, contributors }
+            let contributors = contributors::contributors_of_events(kind, &events);
+            let intent = Ok(intent_of_events(served, events));
+            Read { about: About::Repository(repository), intent, contributors }
         }
         Err(error) => of_nobody(About::Repository(None), dead(error.to_string())),
     }
@@ -326,29 +323,29 @@ fn meaning_of((kind, forge): (&str, &dyn Forge), served: &str, event: &str, body
 
 /// What events ask for where `served` is the served branch. A delivery tells of pushes, or of one change; a few forges
 /// tell of several references at once.
-fn meaning_of_events(served: &str, events: Vec<Event>) -> Meaning {
+fn intent_of_events(served: &str, events: Vec<Event>) -> Intent {
     let mut announced = Vec::new();
     let mut notes = Vec::new();
     let mut closed = Vec::new();
     for Event { kind, sender, .. } in events {
         match kind {
             EventKind::Comment(comment) if command::parse(&comment.body).is_some() => {
-                return Meaning::Command(Asked::Comment(Box::new(comment)));
+                return Intent::Command(CommandTrigger::Comment(Box::new(comment)));
             }
-            EventKind::CheckAction(action) => return Meaning::Command(Asked::Button(Box::new(action), sender)),
+            EventKind::CheckAction(action) => return Intent::Command(CommandTrigger::Button(Box::new(action), sender)),
             EventKind::MergeGroup(group) if group.step == MergeGroupStep::ChecksRequested => {
-                return Meaning::Command(Asked::Group(Box::new(group)));
+                return Intent::Command(CommandTrigger::Group(Box::new(group)));
             }
             EventKind::Push(push) => match of_push(served, push) {
                 Ok(one) => announced.push(one),
                 Err(note) => notes.push(note),
             },
-            EventKind::Change(change) => match change.step {
-                ChangeStep::Opened | ChangeStep::Updated if announced.is_empty() => {
-                    return Meaning::Change(Box::new(change));
+            EventKind::PullRequest(change) => match change.step {
+                PullRequestStep::Opened | PullRequestStep::Updated if announced.is_empty() => {
+                    return Intent::PullRequest(Box::new(change));
                 }
-                ChangeStep::Opened | ChangeStep::Updated => {}
-                ChangeStep::Closed | ChangeStep::Merged => {
+                PullRequestStep::Opened | PullRequestStep::Updated => {}
+                PullRequestStep::Closed | PullRequestStep::Merged => {
                     notes.push(format!("change {} is closed", change.number));
                     closed.push(change.number);
                 }
@@ -358,10 +355,10 @@ fn meaning_of_events(served: &str, events: Vec<Event>) -> Meaning {
         }
     }
     if !announced.is_empty() {
-        return Meaning::Branch(announced);
+        return Intent::Branch(announced);
     }
     let state = if closed.is_empty() { DeliveryState::Ignored } else { DeliveryState::Done };
-    Meaning::Known(Settled { closed, ..Settled::nothing(state, notes.join("; ")) })
+    Intent::Known(DeliveryOutcome { closed, ..DeliveryOutcome::nothing(state, notes.join("; ")) })
 }
 
 /// A push of the served branch, or why nothing follows from it.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::pipeline::ChangePolicy;
+use crate::pipeline::PullRequestPolicy;
 use slipway_forge::{DeliveryName, ForgeError, Headers, Secret};
 use slipway_git::{Mirror, Remote};
 
@@ -37,7 +37,7 @@ fn source(folder: &std::path::Path) -> Source {
         pages: None,
         mirror: Mirror::open(folder, remote).expect("a mirror"),
         environment: SourceName::try_from("staging".to_owned()).expect("a name"),
-        changes: ChangePolicy::Ignore,
+        changes: PullRequestPolicy::Ignore,
         judge_drafts: true,
         label: None,
         priority: 0,
@@ -61,24 +61,24 @@ fn delivery(id: &str, body: &[u8], attempts: u64) -> StoredDelivery {
 }
 
 #[tokio::test]
-async fn a_delivery_whose_reading_panics_is_read_again_and_then_put_away_and_holds_up_no_other() {
+async fn a_delivery_whose_reading_panics_is_read_again_and_then_dead_lettered_and_holds_up_no_other() {
     let folder = tempfile::tempdir().expect("a folder");
     let source = source(folder.path());
-    for attempts in 0..MOST_PANICS {
+    for attempts in 0..MAX_PANICS {
         let due = vec![delivery("bad", b"poison", attempts), delivery("good", b"{}", 0)];
-        let (due, read) = meanings_of(&source, due).await.expect("the reader goes on");
-        let meanings: Vec<_> = read.into_iter().map(|read| read.meaning).collect();
+        let (due, read) = intents_of(&source, due).await.expect("the reader goes on");
+        let intents: Vec<_> = read.into_iter().map(|read| read.intent).collect();
         assert_eq!(due.len(), 2);
-        assert!(matches!(meanings[1], Ok(Meaning::Known(_))), "the good one is read");
-        match &meanings[0] {
+        assert!(matches!(intents[1], Ok(Intent::Known(_))), "the good one is read");
+        match &intents[0] {
             Err(error) => {
-                assert!(attempts + 1 < MOST_PANICS, "it is not read for ever");
-                assert!(matches!(error, StepError::Again { retry: Retry::Backoff, .. }), "{error}");
+                assert!(attempts + 1 < MAX_PANICS, "it is not read for ever");
+                assert!(matches!(error, StepError::Transient { retry: Retry::Backoff, .. }), "{error}");
             }
-            Ok(Meaning::Known(settled)) => {
-                assert_eq!(attempts + 1, MOST_PANICS);
-                assert_eq!(settled.state, DeliveryState::Dead);
-                assert!(settled.note.contains("a defect of Slipway, please report it"), "{}", settled.note);
+            Ok(Intent::Known(outcome)) => {
+                assert_eq!(attempts + 1, MAX_PANICS);
+                assert_eq!(outcome.state, DeliveryState::Dead);
+                assert!(outcome.note.contains("a defect of Slipway, please report it"), "{}", outcome.note);
             }
             Ok(_) => panic!("it has no meaning"),
         }
@@ -87,13 +87,13 @@ async fn a_delivery_whose_reading_panics_is_read_again_and_then_put_away_and_hol
 
 #[tokio::test]
 async fn a_panic_behind_the_reading_leaves_the_delivery_for_later_with_the_reason() {
-    let looked = guarded(async {
+    let result = catch_panic(async {
         let nothing: Vec<u8> = Vec::new();
         assert!(!nothing.is_empty(), "a defect of looking");
-        Ok(Settled::nothing(DeliveryState::Done, ""))
+        Ok(DeliveryOutcome::nothing(DeliveryState::Done, ""))
     });
-    match looked.await {
-        Err(StepError::Again { retry: Retry::Never, reason }) => {
+    match result.await {
+        Err(StepError::Transient { retry: Retry::Never, reason }) => {
             assert!(reason.contains("a defect of looking") && reason.contains("please report it"), "{reason}");
         }
         _ => panic!("the panic was not caught"),

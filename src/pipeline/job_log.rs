@@ -3,11 +3,11 @@
 use tokio::sync::mpsc::Receiver;
 
 use super::Pipeline;
-use super::worker::chance;
-use slipway_domain::{Retry, RunId, pause_before};
+use super::worker::jitter;
+use slipway_domain::{Retry, RunId, backoff};
 
 /// Lines that may wait to be written; what comes beyond is lost.
-pub(super) const MOST_UNWRITTEN: usize = 4096;
+pub(super) const MAX_UNWRITTEN: usize = 4096;
 /// Attempts at the next line once the job has ended: its result is worth more than its log.
 const LAST_ATTEMPTS: u32 = 3;
 
@@ -23,7 +23,7 @@ impl Pipeline {
                     tracing::warn!(run.id = %run, %error, "the log of run {run} ends early: {error}");
                     return;
                 }
-                tokio::time::sleep(pause_before(attempts, chance())).await;
+                tokio::time::sleep(backoff(attempts, jitter())).await;
                 // Perhaps only the answer was lost.
                 written = self.store.append_log_again(run, &line).await;
             }

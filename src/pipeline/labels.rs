@@ -6,11 +6,11 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek as _};
 
 use flate2::read::MultiGzDecoder;
-use slipway_contract::table::{GZIP, LFS_POINTER, MOST_CLASSES, Records, Row, is_missing, sort_classes};
+use slipway_contract::table::{GZIP, LFS_POINTER, MAX_CLASSES, Records, Row, is_missing, sort_classes};
 use slipway_contract::{DataSpec, Fault, Model, unknown_class, unknown_classes};
 
 use super::checkout::Checkout;
-use super::examine::Readable;
+use super::model_check::Readable;
 use super::policies::folder_path;
 
 /// Classes that are named and that no training row has: faults, and what is only warned of. Nothing where labels cannot be read,
@@ -61,7 +61,7 @@ fn labels_of(mut table: File, name: &str, label: &str) -> Option<Vec<String>> {
         if !is_missing(label) && !labels.contains(label) {
             labels.insert(label.to_owned());
         }
-        if labels.len() > MOST_CLASSES {
+        if labels.len() > MAX_CLASSES {
             return None;
         }
     }
@@ -95,8 +95,8 @@ mod tests {
     }
 
     #[test]
-    fn of_tables_that_tell_no_classes_nothing_is_said() {
-        let many = (0..=MOST_CLASSES).map(|row| row.to_string()).collect::<Vec<_>>().join("\n");
+    fn tables_without_a_class_list_get_no_message() {
+        let many = (0..=MAX_CLASSES).map(|row| row.to_string()).collect::<Vec<_>>().join("\n");
         for table in
             ["", "a,b\n1,2\n", "kind,kind\n1,2\n", "kind\ncat\ncat\n", "kind\n", "kind\ncat\n\"open", "a;kind\n1;2\n"]
         {
@@ -129,16 +129,17 @@ mod tests {
         let checkout = Checkout::around(&folder.path().join("slipway.yaml")).expect("a folder");
         let file = checkout.path_of(&folder.path().join("slipway.yaml")).expect("a path");
         let repository = super::super::Repository::open(&checkout).expect("readable");
-        let (_, readable) = repository.examine_model(&file);
+        let (_, readable) = repository.check_model(&file);
         let readable = readable.expect("a model");
         let (faults, warnings) = repository.examine_labels(&file, &readable);
-        let shown = |fault: &Fault| readable.tells(fault).then(|| readable.locate(&file, MODEL, fault).to_string());
+        let shown =
+            |fault: &Fault| readable.should_report(fault).then(|| readable.locate(&file, MODEL, fault).to_string());
         let told = faults.iter().chain(&warnings).filter_map(shown);
         told.map(|told| told.rsplit_once("/slipway.yaml").map_or(told.clone(), |(_, told)| told.to_owned())).collect()
     }
 
     #[test]
-    fn classes_that_no_training_row_has_are_told_at_their_places_without_a_trainer() {
+    fn classes_that_no_training_row_has_are_reported_at_their_places_without_a_trainer() {
         let told = told(&[
             "metric: accuracy, at_least: 0.5, slice: {where: {label: [cat, dgo]}}",
             "metric: accuracy, at_least: 0.5, slice: {where: {label: dog}}",

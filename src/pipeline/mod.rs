@@ -1,22 +1,22 @@
 //! What happens to a run, one step a file. This one holds what all steps share, and what the outside may ask.
 
+mod actions;
 mod annotations;
-mod asked;
 mod branch;
 mod branch_writer;
-mod carried;
 mod change;
 mod checkout;
 mod command;
 mod command_effects;
+mod command_requests;
 mod commands;
 mod comment;
 mod contributors;
 mod deployment;
+mod downstream;
 mod due;
 mod environment;
 mod evaluate;
-mod examine;
 mod explain;
 mod failpoint;
 mod files;
@@ -25,19 +25,19 @@ mod follow_up;
 mod fork;
 mod found;
 mod fresh_rows;
+mod garbage_collection;
 mod gate;
 mod group;
+mod heartbeat;
 mod history;
 mod identity;
-mod insist;
 mod intake;
 mod job_log;
 mod labels;
 mod marks;
-mod mended;
-mod missed;
+mod messages;
+mod model_check;
 mod note;
-mod onward;
 mod outage;
 mod owners;
 mod plan;
@@ -47,27 +47,27 @@ mod promote;
 mod promoter;
 mod proposed;
 mod publish;
-mod pulse;
+mod reconcile;
 mod remotes;
 mod report;
 mod reported;
 mod request;
+mod resume;
+mod retry_transient;
 mod revision;
 mod rules;
 #[cfg(test)]
 mod sample;
+mod seed_runs;
 mod skip;
 mod source;
 mod start;
-mod steer;
 mod step;
 mod sweep;
 mod test_rows;
 mod test_set;
-mod texts;
 mod touched;
 mod train;
-mod upkeep;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -88,24 +88,26 @@ pub use slipway_gate::policy::render::svg as picture_of;
 use slipway_git::{Identity, Mirror, Notes};
 use slipway_store::{ReportHead, Store, StoreError, StoredDelivery};
 
+pub use actions::{ActionError, Approved, Reason};
 pub use branch_writer::BranchWriter;
 pub use checkout::Checkout;
-pub use comment::cost_in_words;
+pub use comment::describe_cost;
+pub use downstream::FirstPromotion;
 pub use environment::Environment;
-pub use examine::{Findings, Readable, Repository, misnamed_model};
 pub use explain::{Explanation, KeyPart};
 #[cfg(debug_assertions)]
 pub use failpoint::{Failpoint, set as set_failpoint};
-pub use marks::{LARGEST_MANIFEST, NO_LFS, is_called_manifest, is_pointer, largest_manifest, may_be_marked, not_utf8};
-pub use onward::FirstPromotion;
+pub use garbage_collection::GarbageCollection;
+pub use marks::{
+    MAX_MANIFEST_BYTES, NO_LFS, is_called_manifest, is_pointer, largest_manifest, may_be_marked, not_utf8,
+};
+pub use model_check::{ModelDiagnostics, Readable, Repository, misnamed_model};
 use remotes::Remotes;
 pub use request::{Merge, Requests};
 pub use skip::skipped;
 pub use source::{locate as fault_place, read_model};
-pub use steer::{Approved, Reason, SteerError};
 use step::{StepError, blocking};
-pub use sweep::{ArtifactRetention, NamedNow, SweepError, Swept, remove_documents, sweep};
-pub use upkeep::Upkeep;
+pub use sweep::{ArtifactRetention, DeployedArtifacts, SweepError, Swept, remove_documents, sweep};
 
 /// What the platform's owner decided, ready for use.
 pub struct Settings {
@@ -118,7 +120,7 @@ pub struct Settings {
     /// Who signs promotions.
     pub committer: Identity,
     /// Policies that hold for every model, and that no model's policy can loosen.
-    pub floors: Arc<[Policy]>,
+    pub mandatory_policies: Arc<[Policy]>,
     /// Who is who.
     pub people: People,
     /// Threads of a job.
@@ -126,7 +128,7 @@ pub struct Settings {
     /// Where jobs compute.
     pub device: DevicePreference,
     /// Runs of one repository that may be under way at a time.
-    pub most_of_a_source: u32,
+    pub max_runs_per_source: u32,
     /// How long a claim holds without being extended. A worker that died is replaced after this.
     pub lease: Duration,
 }
@@ -154,7 +156,7 @@ pub struct Source {
     /// The environment its models are promoted to.
     pub environment: SourceName,
     /// Which of its changes are judged.
-    pub changes: ChangePolicy,
+    pub changes: PullRequestPolicy,
     /// Whether drafts are judged before they are marked ready.
     pub judge_drafts: bool,
     /// The label that a change has to have to be judged.
@@ -169,7 +171,7 @@ pub struct Source {
 
 /// Which changes (pull or merge requests) of a repository are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangePolicy {
+pub enum PullRequestPolicy {
     /// None.
     Ignore,
     /// Those whose branch is in the repository itself: their authors may push there.
@@ -195,7 +197,7 @@ pub struct Pipeline {
     retried: watch::Sender<()>,
     /// Set once no worker is to begin another step.
     retired: CancellationToken,
-    pulses: pulse::Pulses,
+    heartbeats: heartbeat::Heartbeats,
 }
 
 impl Pipeline {
@@ -206,7 +208,7 @@ impl Pipeline {
         artifacts: Arc<dyn ArtifactStore>,
         settings: Settings,
     ) -> Self {
-        let (due, pulses) = (Notify::new(), pulse::Pulses::default());
+        let (due, heartbeats) = (Notify::new(), heartbeat::Heartbeats::default());
         let (promotable, promoted) = (Notify::new(), Notify::new());
         let (changed, retried) = (watch::Sender::new(()), watch::Sender::new(()));
         let (remotes, retired) = (Remotes::new(), CancellationToken::new());
@@ -222,7 +224,7 @@ impl Pipeline {
             changed,
             retried,
             retired,
-            pulses,
+            heartbeats,
         }
     }
 
@@ -276,9 +278,9 @@ impl Pipeline {
 
     /// Ends a run that has not begun to change its environment.
     pub async fn cancel(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
-        let run = self.store.call_off(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await?;
-        self.take_back(&run).await;
-        self.tell_change(&run.source);
+        let run = self.store.terminate(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await?;
+        self.withdraw_request(&run).await;
+        self.notify_changed(&run.source);
         Ok(run)
     }
 
@@ -287,7 +289,7 @@ impl Pipeline {
         let run = self.store.retry_run(run, &format!("retried by {actor}"), actor).await?;
         self.due.notify_one();
         self.promotable.notify_waiters();
-        self.tell_change(&run.source);
+        self.notify_changed(&run.source);
         Ok(run)
     }
 
@@ -314,8 +316,8 @@ impl Pipeline {
     }
 
     /// Looks again at a row that could not be read. Answers why it still cannot be; `None` if it can, and is served again.
-    pub async fn look_again(&self, kind: &str, key: &str) -> Result<Option<String>, StoreError> {
-        let reason = self.store.look_again(kind, key).await?;
+    pub async fn retry_quarantined(&self, kind: &str, key: &str) -> Result<Option<String>, StoreError> {
+        let reason = self.store.retry_quarantined(kind, key).await?;
         if reason.is_none() {
             self.due.notify_one();
             self.promotable.notify_waiters();
@@ -332,23 +334,23 @@ impl Pipeline {
     }
 
     /// Tells that a run of a source moved.
-    fn tell_change(&self, source: &SourceName) {
+    fn notify_changed(&self, source: &SourceName) {
         self.wake_reporter(source);
         self.changed.send_replace(());
     }
 
     /// How long the worker that is silent for longest has shown no sign of life.
-    pub fn silent_for(&self) -> Duration {
-        self.pulses.silent_for()
+    pub fn longest_silence(&self) -> Duration {
+        self.heartbeats.longest_silence()
     }
 
-    fn show_progress(&self) {
-        self.pulses.beat();
+    fn record_heartbeat(&self) {
+        self.heartbeats.record();
     }
 
     /// The source a run came from. Runs of sources that are not served here are not taken; they wait for a server that does.
     fn source(&self, run: &Run) -> Result<&Source, StepError> {
-        self.settings.sources.get(&run.source).ok_or_else(|| StepError::Again {
+        self.settings.sources.get(&run.source).ok_or_else(|| StepError::Transient {
             retry: Retry::Backoff,
             reason: format!("the source `{}` is not in the settings of this server", run.source),
         })

@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use slipway_domain::pause_before;
+use slipway_domain::backoff;
 use slipway_store::Fault;
 
 /// The longest time between two attempts: a call a minute harms no forge, and is soon enough when it returns.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+const MAX_PAUSE: Duration = Duration::from_mins(1);
 /// So many failures in a row are no coincidence, whatever each of them looks like.
 const NO_COINCIDENCE: u32 = 3;
 
@@ -32,14 +32,14 @@ impl Outage {
 
     /// Notes that nothing was taken, by a call that began at `began`, and answers what that report waits for. One that fails
     /// anew while others are taken has a fault of its own.
-    pub(super) fn failed(&mut self, before: Fault, began: Instant, now: Instant, chance: u64) -> Fault {
+    pub(super) fn failed(&mut self, before: Fault, began: Instant, now: Instant, jitter: u64) -> Fault {
         let had_begun_before = self.until.is_some_and(|until| began < until);
         self.failures = self.failures.saturating_add(u32::from(!had_begun_before));
         if self.until.is_none() && before != Fault::None && self.failures < NO_COINCIDENCE {
             return Fault::Own;
         }
         if !had_begun_before {
-            self.until = Some(now + pause_before(self.failures, chance).min(LONGEST_PAUSE));
+            self.until = Some(now + backoff(self.failures, jitter).min(MAX_PAUSE));
         }
         Fault::Shared
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forge_that_is_down_is_asked_by_one_report_at_a_time_and_by_all_once_it_is_back() {
+    fn a_forge_that_is_down_gets_one_report_at_a_time_and_all_once_it_is_back() {
         let mut outage = Outage::default();
         let mut now = Instant::now();
         assert_eq!(outage.most(16, now), 16);
@@ -66,17 +66,17 @@ mod tests {
             assert_eq!(outage.failed(Fault::None, began, now, u64::MAX), Fault::Shared);
         }
         assert_eq!((outage.failures, outage.most(16, now)), (1, 0));
-        let mut asked = 0;
+        let mut attempts = 0;
         let start = now;
         while now < start + Duration::from_hours(1) {
             if outage.most(16, now) > 0 {
                 assert_eq!(outage.most(16, now), 1);
-                asked += 1;
+                attempts += 1;
                 outage.failed(Fault::Shared, now, now, u64::MAX);
             }
             now += Duration::from_secs(1);
         }
-        assert!((55..80).contains(&asked), "{asked} calls in an hour");
+        assert!((55..80).contains(&attempts), "{attempts} calls in an hour");
         assert!(outage.succeeded() && outage.most(16, now) == 16);
         assert!(!outage.succeeded(), "nothing waits any more");
     }

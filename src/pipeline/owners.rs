@@ -10,7 +10,7 @@ use slipway_store::StoreError;
 impl Pipeline {
     /// The source that a model belongs to in an environment; `None` as long as nobody has promoted it there.
     pub async fn owner_of(&self, environment: &SourceName, model: &str) -> Result<Option<SourceName>, StoreError> {
-        match self.environment_named(environment).and_then(|known| known.owners().get(model)) {
+        match self.environment_by_name(environment).and_then(|known| known.owners().get(model)) {
             Some(declared) => Ok(Some(declared.clone())),
             None => self.store.owner(environment, model).await,
         }
@@ -19,7 +19,7 @@ impl Pipeline {
     /// The owners of an environment's models, by their names.
     pub async fn owners_in(&self, environment: &SourceName) -> Result<BTreeMap<String, SourceName>, StoreError> {
         let mut owners = self.store.owners(environment).await?;
-        let declared = self.environment_named(environment).map(Environment::owners);
+        let declared = self.environment_by_name(environment).map(Environment::owners);
         owners.extend(declared.into_iter().flatten().map(|(model, source)| (model.clone(), source.clone())));
         Ok(owners)
     }
@@ -52,7 +52,7 @@ impl Pipeline {
     /// Makes a model the run's source's, right before it is written, if it is nobody's yet. Answers why it may not be written, if it
     /// is another's by now.
     pub(super) async fn claim_model(&self, run: &Run) -> Result<Option<String>, StoreError> {
-        let declared = self.environment_named(&run.environment).and_then(|known| known.owners().get(&run.model));
+        let declared = self.environment_by_name(&run.environment).and_then(|known| known.owners().get(&run.model));
         let owner = match declared {
             Some(declared) => declared.clone(),
             None => self.store.claim_model(&run.environment, &run.model, &run.source).await?,
@@ -68,8 +68,8 @@ impl Pipeline {
         }
         let sources = self.store.sources_of_model(Some(environment), model).await?;
         if sources.is_empty() {
-            let offered = self.first_promotion(environment, model).await?;
-            return Ok(offered.is_some_and(|offered| scope.contains(&offered.source)));
+            let first_promotion = self.first_promotion(environment, model).await?;
+            return Ok(first_promotion.is_some_and(|first_promotion| scope.contains(&first_promotion.source)));
         }
         Ok(sources.iter().all(|source| scope.contains(source)))
     }
@@ -83,7 +83,7 @@ impl Pipeline {
         environment: &SourceName,
         model: &str,
     ) -> Result<Option<String>, StoreError> {
-        let Some(known) = self.environment_named(environment) else { return Ok(None) };
+        let Some(known) = self.environment_by_name(environment) else { return Ok(None) };
         if !known.operators().is_empty() {
             let person = self.settings.people.behind(actor);
             let refused = format!("refused: it is for the `operators` of `{environment}` in the server's settings");

@@ -1,12 +1,12 @@
 //! First step: the specification, its policy and its files are read and checked before anything costs time.
 
 use super::environment::readable;
-use super::examine;
 use super::files::Revision;
 use super::marks::refusal_of;
+use super::model_check;
 use super::promote::held_up;
 use super::source::{self, ModelFiles};
-use super::{Environment, Pipeline, StepError, blocking, texts};
+use super::{Environment, Pipeline, StepError, blocking, messages};
 use slipway_contract::{Digest, Model};
 use slipway_domain::{CommitSha, Diagnostic, Retry, Run, RunEvent, version_of};
 use slipway_git::GitError;
@@ -32,12 +32,12 @@ impl Pipeline {
         run.author = Some(self.author_of(run).await?);
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
         self.check_owner(run).await?;
-        let told = self.check_policies(run, &plan.model).await?;
+        let warnings = self.check_policies(run, &plan.model).await?;
         self.check_environment(run).await?;
-        if let Some(found) = self.promoted_before(run).await? {
+        if let Some(found) = self.find_earlier_promotion(run).await? {
             return Ok(found);
         }
-        Ok((RunEvent::Planned, texts::sound(run, &told)))
+        Ok((RunEvent::Planned, messages::sound(run, &warnings)))
     }
 
     /// The model at the run's revision. Every step that needs it reads it again: the revision never changes.
@@ -80,8 +80,9 @@ impl Pipeline {
         blocking(move || {
             let others = source::model_files(&mirror, &head)?;
             let revision = Revision { mirror: &mirror, commit: &head };
-            let mut problems: Vec<Diagnostic> = examine::taken_name(&revision, &file, &others).into_iter().collect();
-            problems.extend(examine::data_files(&revision, &file, &plan.text, &plan.model)?);
+            let mut problems: Vec<Diagnostic> =
+                model_check::taken_name(&revision, &file, &others).into_iter().collect();
+            problems.extend(model_check::data_files(&revision, &file, &plan.text, &plan.model)?);
             if problems.is_empty() { Ok(plan) } else { Err(refused(problems)) }
         })
         .await?
@@ -99,14 +100,14 @@ impl Pipeline {
             }
             Ok(Err(_)) | Err(_) => return Ok(()),
         };
-        match self.rehearse(run, tip).await {
+        match self.dry_run(run, tip).await {
             Err(error @ StepError::Environment { .. }) => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
     /// Whether a run could be promoted to its environment as it is at a commit, without doing it.
-    pub(super) async fn rehearse(&self, run: &Run, tip: CommitSha) -> Result<(), StepError> {
+    pub(super) async fn dry_run(&self, run: &Run, tip: CommitSha) -> Result<(), StepError> {
         let environment = self.environment(run)?;
         let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
         // Any artifact will do: whether a place can take one does not hang on which.
@@ -118,7 +119,7 @@ impl Pipeline {
             run: run.id.to_string(),
         };
         let at = tip.clone();
-        let marked = blocking(move || marks.rehearse(&(&mirror, &at), &model, &values)).await?.map_err(held_up)?;
+        let marked = blocking(move || marks.dry_run(&(&mirror, &at), &model, &values)).await?.map_err(held_up)?;
         readable(run, marked.named)?;
         self.check_close_names(run, environment, tip).await
     }

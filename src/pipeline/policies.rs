@@ -6,21 +6,21 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use slipway_contract::{Digest, Model};
 
-use super::examine;
 use super::files::Revision;
+use super::model_check;
 use super::plan::refused;
 use super::policy_file;
 use super::source::{self, ModelFile, folder_of};
 use super::{Pipeline, StepError, blocking};
 use slipway_domain::{CommitSha, Diagnostic, Run, RunEvent, Verdict};
 use slipway_gate::evaluation::{Columns, Evaluation};
-use slipway_gate::policy::{Asks, Evidence, Expected, Policy, Shortage, TestSet};
+use slipway_gate::policy::{Evidence, Expected, Policy, RequiredEvidence, Shortage, TestSet};
 use slipway_git::{GitError, Mirror};
 
 /// What a run is judged by.
 pub(super) struct Policies {
     own: Policy,
-    floors: Arc<[Policy]>,
+    mandatory_policies: Arc<[Policy]>,
     /// Where the model's own was read.
     place: PolicyPlace,
 }
@@ -37,7 +37,7 @@ pub(super) struct PolicyPlace {
 
 impl Policies {
     fn all(&self) -> impl Iterator<Item = &Policy> {
-        self.floors.iter().chain([&self.own])
+        self.mandatory_policies.iter().chain([&self.own])
     }
 
     /// The columns of predictions that they need.
@@ -51,20 +51,22 @@ impl Policies {
     }
 
     /// What they need to see besides predictions.
-    pub(super) fn asks(&self) -> Asks {
-        self.all().map(Policy::asks).fold(Asks::default(), Asks::and)
+    pub(super) fn required_evidence(&self) -> RequiredEvidence {
+        self.all().map(Policy::required_evidence).fold(RequiredEvidence::default(), RequiredEvidence::and)
     }
 
     /// What they will ask of the rows of a model: what no row answers is told before training.
     pub(super) fn expected(&self, run: &Run, model: &str) -> Vec<Expected> {
         let (now, note) = (Timestamp::now(), read_where(&self.place.revision, run));
-        let floors = self.floors.iter().flat_map(|policy| policy.expects(model, now));
-        floors.chain(self.own.expects(model, now).into_iter().map(|expected| expected.noted(&note))).collect()
+        let mandatory_policies = self.mandatory_policies.iter().flat_map(|policy| policy.expects(model, now));
+        mandatory_policies
+            .chain(self.own.expects(model, now).into_iter().map(|expected| expected.noted(&note)))
+            .collect()
     }
 
     /// How often a test set may be used, as the strictest of them says.
     pub(super) fn test_set(&self) -> Option<TestSet> {
-        self.own.test_set_over(&self.floors)
+        self.own.test_set_over(&self.mandatory_policies)
     }
 
     /// What their verdict hangs on besides the evidence.
@@ -80,13 +82,14 @@ impl Policies {
     /// What another policy of the model would say in the place of its own, beside the same floors; nothing where it asks for
     /// what these did not.
     pub(super) fn instead(&self, policy: &Policy, evidence: &Evidence<'_>) -> Option<String> {
-        let covered = self.columns().cover(&policy.columns()) && self.asks().and(policy.asks()) == self.asks();
-        covered.then(|| policy.judge_over(&self.floors, evidence).summary())
+        let covered = self.columns().cover(&policy.columns())
+            && self.required_evidence().and(policy.required_evidence()) == self.required_evidence();
+        covered.then(|| policy.judge_over(&self.mandatory_policies, evidence).summary())
     }
 
     /// The verdict of all of them.
     pub(super) fn judge(&self, evidence: &Evidence<'_>) -> Verdict {
-        self.own.judge_over(&self.floors, evidence)
+        self.own.judge_over(&self.mandatory_policies, evidence)
     }
 }
 
@@ -95,27 +98,28 @@ impl Pipeline {
     /// what only a candidate that is clearly better than the champion could pass.
     pub(super) async fn check_policies(&self, run: &Run, model: &Model) -> Result<Vec<Diagnostic>, StepError> {
         let policies = self.read_policies(run, model).await?;
-        let unfit: Vec<Diagnostic> = policies.floors.iter().flat_map(|policy| policy.unfit_for(model)).collect();
+        let unfit: Vec<Diagnostic> =
+            policies.mandatory_policies.iter().flat_map(|policy| policy.unfit_for(model)).collect();
         let own = read_at(&policies.place.revision, run, policies.own.unfit_for(model));
         let mut unfit: Vec<Diagnostic> = unfit.into_iter().chain(own).collect();
-        let mut told = Vec::new();
+        let mut warnings = Vec::new();
         if let Some(rows) = self.test_rows(run, model).await? {
             let name = model.metadata.name.as_str();
             let short = |policy: &Policy| policy.short_of_rows(rows, name, Timestamp::now());
-            let floors = policies.floors.iter().flat_map(short);
-            for Shortage { diagnostic, hopeless } in floors.chain(short(&policies.own)) {
-                let list = if hopeless { &mut unfit } else { &mut told };
+            let mandatory_policies = policies.mandatory_policies.iter().flat_map(short);
+            for Shortage { diagnostic, hopeless } in mandatory_policies.chain(short(&policies.own)) {
+                let list = if hopeless { &mut unfit } else { &mut warnings };
                 list.push(diagnostic);
             }
         }
-        if unfit.is_empty() { Ok(told) } else { Err(refused(unfit)) }
+        if unfit.is_empty() { Ok(warnings) } else { Err(refused(unfit)) }
     }
 
     /// How many test rows the model has at the run's revision, if that can be told from its files.
     async fn test_rows(&self, run: &Run, model: &Model) -> Result<Option<u64>, StepError> {
         let mirror = self.source(run)?.mirror.clone();
         let (head, file, model) = (run.head.clone(), run.file.clone(), model.clone());
-        blocking(move || examine::test_rows(&Revision { mirror: &mirror, commit: &head }, &file, &model)).await
+        blocking(move || model_check::test_rows(&Revision { mirror: &mirror, commit: &head }, &file, &model)).await
     }
 
     /// Refuses the policy that a push brings along, if it could judge nothing from then on.
@@ -141,7 +145,7 @@ impl Pipeline {
     /// judged by a policy it brings along. A model that is new has none there; its first policy is its own.
     pub(super) async fn read_policies(&self, run: &Run, model: &Model) -> Result<Policies, StepError> {
         let mirror = self.source(run)?.mirror.clone();
-        let floors = self.settings.floors.clone();
+        let mandatory_policies = self.settings.mandatory_policies.clone();
         let path = folder_path(&run.file, &model.spec.policy);
         let (file, head, base, judged) = (run.file.clone(), run.head.clone(), run.base.clone(), run.clone());
         blocking(move || {
@@ -150,7 +154,7 @@ impl Pipeline {
                 StepError::Refused { diagnostics, .. } => refused(read_at(&revision, &judged, diagnostics)),
                 error => error,
             })?;
-            Ok(Policies { own, floors, place })
+            Ok(Policies { own, mandatory_policies, place })
         })
         .await?
     }
@@ -160,8 +164,8 @@ impl Pipeline {
 /// revision.
 fn read_at(revision: &CommitSha, run: &Run, mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let note = read_where(revision, run);
-    let told = |mistake: Diagnostic| Diagnostic { message: format!("{}{note}", mistake.message), ..mistake };
-    mistakes.into_iter().map(told).collect()
+    let warnings = |mistake: Diagnostic| Diagnostic { message: format!("{}{note}", mistake.message), ..mistake };
+    mistakes.into_iter().map(warnings).collect()
 }
 
 /// Where a policy was read, behind a message; nothing where that is the run's own revision.
@@ -191,7 +195,7 @@ pub(super) fn with_broken_policy(
         return Ok(broken);
     }
     for file in models {
-        let model = file.text.as_ref().ok().and_then(|text| source::sound_model(&file.path, text));
+        let model = file.text.as_ref().ok().and_then(|text| source::valid_model(&file.path, text));
         let Some(model) = model else { continue };
         if mistakes_of(mirror, head, &file.path, &model)?.is_empty() {
             continue;
@@ -235,7 +239,7 @@ fn place_of_policy(
     let own = || (head.clone(), path.to_owned());
     let Some(base) = base else { return Ok(own()) };
     let Some(before) = source::read_text(&Revision { mirror, commit: base }, file)? else { return Ok(own()) };
-    let before = before.ok().and_then(|text| source::sound_model(file, &text));
+    let before = before.ok().and_then(|text| source::valid_model(file, &text));
     let before = before.map(|model| folder_path(file, &model.spec.policy));
     Ok((base.clone(), before.unwrap_or_else(|| path.to_owned())))
 }

@@ -36,9 +36,9 @@ pub(super) fn read<F: Files>(files: &F, path: &str) -> Result<Result<Found, Vec<
     let find = |from: &str, path: &str| {
         let path = path_from(from, path)?;
         let unreadable = |error: F::Error| {
-            let words = error.to_string();
+            let message = error.to_string();
             broken.replace(Some(error));
-            words
+            message
         };
         if let Some(Entry::Other(kind)) = files.entry(&path).map_err(unreadable)? {
             return Err(format!("`{path}` is {kind}, expected a policy file"));

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use slipway_contract::Digest;
 
-use super::environment::named_of;
+use super::environment::deployed_artifact;
 use super::evaluate::artifact_of;
-use super::marks::{LARGEST_MANIFEST, Marks};
+use super::marks::{MAX_MANIFEST_BYTES, Marks};
+use super::messages::PromotionMessage;
 use super::rules::Ruling;
-use super::texts::Saying;
-use super::{Pipeline, StepError, blocking, texts};
-use slipway_domain::{CommitSha, CommitWords, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
-use slipway_git::{GitError, Identity, Order, Outcome, Proposal, Snapshot, Trailer, WriteRequest};
+use super::{Pipeline, StepError, blocking, messages};
+use slipway_domain::{CommitSha, CommitTemplates, Holdback, Named, Origin, Promotion, Run, RunEvent, version_of};
+use slipway_git::{GitError, Identity, Outcome, PendingPromotion, Proposal, Snapshot, Trailer, WriteRequest};
 use slipway_manifest::Values;
 use slipway_store::StoreError;
 
@@ -38,7 +38,7 @@ impl Declined {
         match self {
             Self::ChampionMoved(cause) => Ok((RunEvent::ChampionMoved, cause)),
             Self::HeldBack(held) => {
-                let cause = texts::held_back(&held);
+                let cause = messages::held_back(&held);
                 run.held_back = held;
                 Ok((RunEvent::HeldBack, cause))
             }
@@ -79,11 +79,11 @@ impl Pipeline {
             let (pipeline, environment, run) = (self.clone(), run.environment.clone(), run.id);
             let asynchronous = tokio::runtime::Handle::current();
             move |commit: &CommitSha| {
-                let noted = pipeline.store.note_pushed(&environment, commit, run);
+                let noted = pipeline.store.record_pushed(&environment, commit, run);
                 asynchronous.block_on(noted).map_err(|error| Declined::Step(StepError::Store(error)))
             }
         };
-        let proposing = Proposing {
+        let proposing = ProposalBuilder {
             pipeline: self.clone(),
             asynchronous: tokio::runtime::Handle::current(),
             run: run.clone(),
@@ -92,14 +92,14 @@ impl Pipeline {
             values,
             promotion,
             source,
-            words: environment.commit_words().clone(),
+            templates: environment.commit_templates().clone(),
             author: environment.mirror().remote().author().unwrap_or(&self.settings.committer).clone(),
         };
         let propose = Box::new(move |snapshot: &Snapshot<'_>| proposing.propose(snapshot));
-        let order = Order { built: Box::new(noting), ..Order::new(request, propose) };
+        let pending_promotion = PendingPromotion { built: Box::new(noting), ..PendingPromotion::new(request, propose) };
         if let Some(requests) = environment.requests() {
             let requests = requests.clone();
-            return match self.request(run, &requests, order).await? {
+            return match self.request(run, &requests, pending_promotion).await? {
                 Ok(moved) => Ok(moved),
                 Err(declined) => {
                     self.store.release_model(run).await?;
@@ -107,11 +107,11 @@ impl Pipeline {
                 }
             };
         }
-        match writer.write(&self.remotes, order).await? {
+        match writer.write(&self.remotes, pending_promotion).await? {
             Ok(Outcome::Pushed { commit, server_messages, .. }) => {
                 // The commit has landed: a line that cannot be written does not change that.
                 if !server_messages.is_empty()
-                    && let Err(error) = self.store.append_log(run.id, &texts::server_said(&server_messages)).await
+                    && let Err(error) = self.store.append_log(run.id, &messages::server_said(&server_messages)).await
                 {
                     tracing::warn!(run.id = %run.id, %error, "what the server said is not in the log: {error}");
                 }
@@ -121,7 +121,7 @@ impl Pipeline {
                 Ok(()) => Ok(landed_in(run, commit)),
                 Err(declined) => declined.end(run),
             },
-            Ok(Outcome::NothingToDo) => Ok((RunEvent::Promoted, texts::named_already(run))),
+            Ok(Outcome::NothingToDo) => Ok((RunEvent::Promoted, messages::already_deployed(run))),
             Err(declined) => {
                 self.store.release_model(run).await?;
                 declined.end(run)
@@ -140,14 +140,14 @@ impl Pipeline {
         let (mirror, marks) = (environment.mirror().clone(), environment.marks().clone());
         let (model, landed) = (run.model.clone(), commit.clone());
         let named = blocking(move || {
-            let before = mirror.parent(&landed)?.map(|parent| named_of(&marks, &mirror, &parent, &model));
-            Ok::<_, GitError>((before, named_of(&marks, &mirror, &landed, &model)))
+            let before = mirror.parent(&landed)?.map(|parent| deployed_artifact(&marks, &mirror, &parent, &model));
+            Ok::<_, GitError>((before, deployed_artifact(&marks, &mirror, &landed, &model)))
         });
         let (before, after) = named.await??;
         let wanted = Named::Artifact(artifact_of(run)?);
         if after != wanted || before.as_ref() == Some(&wanted) {
-            let reason = texts::claimed_by(run, commit);
-            return Err(StepError::Again { retry: slipway_domain::Retry::Never, reason });
+            let reason = messages::claimed_by(run, commit);
+            return Err(StepError::Transient { retry: slipway_domain::Retry::Never, reason });
         }
         // What people merged is theirs: it landed whatever the rules say since.
         if environment.requests().is_some() {
@@ -182,7 +182,7 @@ impl Pipeline {
 }
 
 fn landed_in(run: &mut Run, commit: CommitSha) -> (RunEvent, String) {
-    let cause = texts::promoted(run, &commit);
+    let cause = messages::promoted(run, &commit);
     run.promotion_commit = Some(commit);
     (RunEvent::Promoted, cause)
 }
@@ -196,7 +196,7 @@ pub(super) fn held_up(error: StepError) -> StepError {
 }
 
 /// What a promotion is proposed from.
-struct Proposing {
+struct ProposalBuilder {
     pipeline: Arc<Pipeline>,
     asynchronous: tokio::runtime::Handle,
     run: Run,
@@ -205,18 +205,18 @@ struct Proposing {
     values: Values,
     promotion: Promotion,
     source: String,
-    words: CommitWords,
+    templates: CommitTemplates,
     author: Identity,
 }
 
-impl Proposing {
+impl ProposalBuilder {
     /// The environment's files with the artifact's values in the marked places. Called again for every new tip: what is
     /// written is always derived from what stands there now, and only if the rules allow it now.
     fn propose(&self, snapshot: &Snapshot<'_>) -> Result<Proposal, Declined> {
-        let Self { pipeline, asynchronous, run, marks, artifact, values, promotion, source, words, author } = self;
+        let Self { pipeline, asynchronous, run, marks, artifact, values, promotion, source, templates, author } = self;
         let marked = marks.find(snapshot, &run.model).map_err(Declined::Step)?;
         if has_moved(run, &marked.named, artifact) {
-            return Err(Declined::ChampionMoved(texts::champion_moved(run, &marked.named)));
+            return Err(Declined::ChampionMoved(messages::champion_moved(run, &marked.named)));
         }
         if marked.named == Named::Artifact(artifact.clone()) {
             return Ok(Proposal::Nothing);
@@ -235,7 +235,7 @@ impl Proposing {
         }
         let mut changes = Vec::new();
         for path in marked.files {
-            let Some(bytes) = snapshot.read_file(&path, LARGEST_MANIFEST)? else { continue };
+            let Some(bytes) = snapshot.read_file(&path, MAX_MANIFEST_BYTES)? else { continue };
             let edited = slipway_manifest::set(&path, &bytes, &run.model, values).map_err(|refusal| {
                 Declined::Step(StepError::Refused { reason: refusal.to_string(), diagnostics: Vec::new() })
             })?;
@@ -244,7 +244,11 @@ impl Proposing {
             }
         }
         let replaced = &marked.named;
-        let message = texts::promotion_message(run, promotion, &Saying { source, replaced, values, words, author });
+        let message = messages::promotion_message(
+            run,
+            promotion,
+            &PromotionMessage { source, replaced, values, templates, author },
+        );
         Ok(Proposal::Change { changes, message })
     }
 }

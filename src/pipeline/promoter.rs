@@ -9,12 +9,12 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::Pipeline;
-use super::worker::{POLL, Station, outlive};
+use super::worker::{POLL, RunHandler, log_and_continue};
 use slipway_domain::{Run, RunState, SourceName};
 use slipway_store::{Lease, StoreError};
 
 /// Promotions that are carried together.
-const MOST_TOGETHER: usize = 64;
+const MAX_BATCH: usize = 64;
 
 /// Runs that were claimed together.
 type Claimed = Result<Vec<(Run, Lease)>, StoreError>;
@@ -27,7 +27,7 @@ impl Pipeline {
         environment: &SourceName,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        self.carry_together(environment, RunState::Waiting, stop).await
+        self.process_together(environment, RunState::Waiting, stop).await
     }
 
     /// Promotes what is to be promoted to an environment, until `stop`. What waits is looked at elsewhere: a look at other
@@ -37,30 +37,30 @@ impl Pipeline {
         environment: &SourceName,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        self.carry_together(environment, RunState::Promoting, stop).await
+        self.process_together(environment, RunState::Promoting, stop).await
     }
 
     /// Carries the runs of an environment that are due in a state, many at a time, so that their commits share a push. The
     /// slowest of them holds up none that come later.
-    async fn carry_together(
+    async fn process_together(
         self: &Arc<Self>,
         environment: &SourceName,
         state: RunState,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let mut carried = FuturesUnordered::new();
+        let mut processed = FuturesUnordered::new();
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut woken = Box::pin(self.promotable.notified());
-        let mut look = true;
+        let mut is_claim_due = true;
         // Claimed beside carrying, never instead of it: what is carried may hold what the claim waits for.
         let mut claiming: Option<BoxFuture<'_, Claimed>> = None;
         loop {
-            let room = MOST_TOGETHER - carried.len();
-            if look && claiming.is_none() && room > 0 && !stop.is_cancelled() {
+            let room = MAX_BATCH - processed.len();
+            if is_claim_due && claiming.is_none() && room > 0 && !stop.is_cancelled() {
                 // Waiting begins before looking, so that nobody is missed who wakes in between.
                 woken.set(self.promotable.notified());
-                look = false;
+                is_claim_due = false;
                 let limit = u32::try_from(room).unwrap_or(u32::MAX);
                 claiming = Some(self.store.claim_promotions(environment, state, self.claim(), limit).boxed());
             }
@@ -71,24 +71,24 @@ impl Pipeline {
                     None => std::future::pending().await,
                 }
             };
-            look |= tokio::select! {
+            is_claim_due |= tokio::select! {
                 claimed = claimed => {
                     claiming = None;
                     match claimed {
-                        Ok(claimed) => carried.extend(claimed.into_iter().map(|(run, lease)| async move {
-                            self.carry(run, &lease, Station::Promotion, stop).await
+                        Ok(claimed) => processed.extend(claimed.into_iter().map(|(run, lease)| async move {
+                            self.process(run, &lease, RunHandler::Promotion, stop).await
                         })),
-                        Err(error) => outlive(error)?,
+                        Err(error) => log_and_continue(error)?,
                     }
                     false
                 }
-                Some(ended) = carried.next() => {
-                    ended.or_else(outlive)?;
+                Some(ended) = processed.next() => {
+                    ended.or_else(log_and_continue)?;
                     // Others that ended with it, as those that shared its push, are taken in before more is claimed.
-                    while let Some(Some(ended)) = carried.next().now_or_never() {
-                        ended.or_else(outlive)?;
+                    while let Some(Some(ended)) = processed.next().now_or_never() {
+                        ended.or_else(log_and_continue)?;
                     }
-                    carried.is_empty()
+                    processed.is_empty()
                 }
                 () = woken.as_mut() => {
                     // One that was woken is ready for ever: asked again, it would keep this loop from ever waiting.
@@ -96,7 +96,7 @@ impl Pipeline {
                     true
                 }
                 _ = poll.tick() => true,
-                () = stop.cancelled(), if carried.is_empty() && !is_claiming => return Ok(()),
+                () = stop.cancelled(), if processed.is_empty() && !is_claiming => return Ok(()),
             };
         }
     }

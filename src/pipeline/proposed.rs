@@ -16,7 +16,7 @@ use slipway_gate::policy::render::escaped;
 use slipway_git::difference;
 
 /// The longest difference that is kept, in bytes.
-const LONGEST_DIFFERENCE: usize = 8_000;
+const MAX_DIFF_BYTES: usize = 8_000;
 
 /// A policy that differs from the one that the revision is judged by.
 pub(super) struct Proposal {
@@ -33,7 +33,7 @@ impl Proposal {
     }
 
     /// What is kept of it where it may not be asked.
-    pub(super) fn unheard(self) -> ProposedPolicy {
+    pub(super) fn withheld(self) -> ProposedPolicy {
         let Self { file, difference, policy } = self;
         let sentence = match policy {
             Err(problem) => format!("as it is changed here it cannot be read: {problem}"),
@@ -43,7 +43,7 @@ impl Proposal {
     }
 
     /// What is kept of it. `says` is what it would say, or nothing where it asks for more than was measured.
-    pub(super) fn settled(self, says: Option<String>) -> ProposedPolicy {
+    pub(super) fn with_prospect(self, says: Option<String>) -> ProposedPolicy {
         let Self { file, difference, policy } = self;
         let sentence = match (policy, says) {
             (Err(problem), _) => format!("as it is changed here it cannot be read: {problem}"),
@@ -96,13 +96,13 @@ impl Pipeline {
 
 /// The first lines, as many as are kept, and how many there are besides.
 fn shortened(difference: &str) -> String {
-    if difference.len() <= LONGEST_DIFFERENCE {
+    if difference.len() <= MAX_DIFF_BYTES {
         return difference.to_owned();
     }
     let mut kept = String::new();
     let mut lines = difference.lines();
     while let Some(line) = lines.next() {
-        if kept.len() + line.len() >= LONGEST_DIFFERENCE {
+        if kept.len() + line.len() >= MAX_DIFF_BYTES {
             // Writing to a text cannot fail.
             let _ = writeln!(kept, "… and {} more lines", lines.count() + 1);
             break;
@@ -148,7 +148,7 @@ mod tests {
     fn a_long_difference_is_cut_between_lines() {
         let long = (0..2_000).map(|number| format!("+line {number}\n")).collect::<Vec<_>>().concat();
         let cut = shortened(&long);
-        assert!(cut.len() < LONGEST_DIFFERENCE + 40, "{}", cut.len());
+        assert!(cut.len() < MAX_DIFF_BYTES + 40, "{}", cut.len());
         let (kept, rest) = cut.split_once("… and ").expect("it is cut");
         let more: usize = rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
         assert_eq!(kept.lines().count() + more, 2_000);

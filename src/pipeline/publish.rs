@@ -4,7 +4,7 @@ use serde::Serialize;
 use slipway_contract::{API_VERSION, Digest};
 
 use super::evaluate::artifact_of;
-use super::{Pipeline, StepError, texts};
+use super::{Pipeline, StepError, messages};
 use slipway_domain::{CommitSha, Document, EvaluationRecord, Run, RunEvent, RunId, SeedRun, Verdict};
 
 /// What a promotion rests on. Its digest stands in the promotion's commit.
@@ -55,8 +55,8 @@ impl Pipeline {
         let digest = self.artifacts.put_document(&artifact, &evidence_name(run.id), content).await?;
         run.evidence = Some(digest);
         Ok(match &run.change {
-            Some(change) => (RunEvent::Judged, texts::judged(change.number)),
-            None => (RunEvent::Published, texts::published(&artifact)),
+            Some(change) => (RunEvent::Judged, messages::judged(change.number)),
+            None => (RunEvent::Published, messages::published(&artifact)),
         })
     }
 }

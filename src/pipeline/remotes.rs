@@ -41,9 +41,9 @@ struct Fetched {
 
 impl Fetched {
     /// Whether this is the answer for somebody who asked then: it was begun since, or it failed by silence and would again.
-    fn answers(&self, asked: Instant) -> bool {
+    fn answers(&self, since: Instant) -> bool {
         let silent = matches!(self.tip, Err(GitError::TimedOut { .. }));
-        self.began >= asked || (silent && (self.ended >= asked || self.ended.elapsed() < REST))
+        self.began >= since || (silent && (self.ended >= since || self.ended.elapsed() < REST))
     }
 }
 
@@ -75,9 +75,9 @@ impl Remotes {
 
     /// Brings a mirror up to date and names its tip. Whoever asks while others wait for the next fetch shares theirs.
     pub(super) async fn fetch(&self, mirror: &Mirror) -> Result<Result<CommitSha, GitError>, StepError> {
-        let asked = Instant::now();
+        let since = Instant::now();
         let mut last = self.line_of(mirror.remote()).lock_owned().await;
-        if let Some(fetched) = last.as_ref().filter(|fetched| fetched.answers(asked)) {
+        if let Some(fetched) = last.as_ref().filter(|fetched| fetched.answers(since)) {
             return Ok(fetched.tip.clone());
         }
         let fetched = mirror.clone();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fetch_answers_whoever_asked_before_it_began_and_silence_whoever_asks_soon_after() {
+    fn a_fetch_answers_whoever_called_before_it_began_and_silence_whoever_calls_soon_after() {
         let now = Instant::now();
         let ago = |seconds| now.checked_sub(Duration::from_secs(seconds)).expect("the machine runs for longer");
         let tip: CommitSha = "1".repeat(40).parse().expect("a commit");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_told_from_every_form_of_address() {
+    fn hosts_are_found_in_every_form_of_address() {
         for (url, host) in [
             ("https://git.example.org/team/a.git", "git.example.org"),
             ("http://127.0.0.1:3000/a.git", "127.0.0.1:3000"),

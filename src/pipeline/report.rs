@@ -13,19 +13,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::outage::Outage;
 use super::reported::{NotReported, Reporter};
-use super::worker::{chance, outlive};
+use super::worker::{jitter, log_and_continue};
 use super::{Pipeline, Source, StepError, comment, deployment};
-use slipway_domain::{Needs, Retry, Run, SourceName, Unjudged, pause_before, spoken};
+use slipway_domain::{Needs, Retry, Run, SourceName, Unjudged, backoff, spoken};
 use slipway_forge::{ApiError, Conclusion, ForgeApi, Marker, Pages};
 use slipway_store::{DueReport, Fault, First, ReportSubject, StoreError};
 
 /// How long a report waits that another server is making, and the shortest wait that a forge is granted.
 const MOMENT: Duration = Duration::from_secs(1);
 /// How long a report belongs to whoever took it: longer than any forge may take to answer.
-const HOLD: Duration = Duration::from_mins(5);
+const CLAIM_LEASE: Duration = Duration::from_mins(5);
 /// Attempts after which a report is refused that the forge calls impossible. A commit that was just pushed may be such for a
 /// moment.
-const MOST_REFUSALS: u32 = 5;
+const MAX_REFUSALS: u32 = 5;
 /// Changes that a source's forge is told of at a time.
 const AT_ONCE: usize = 16;
 /// One in so many is of what became of runs that somebody knows of, even where others wait that nobody was told of.
@@ -34,14 +34,14 @@ const ONE_IN: usize = 4;
 const IN_PLACE: Duration = Duration::from_mins(2);
 
 /// What the reports of one source share.
-struct Desk {
+struct ReporterContext {
     name: SourceName,
     outage: Mutex<Outage>,
     since: Timestamp,
     stop: CancellationToken,
 }
 
-impl Desk {
+impl ReporterContext {
     fn outage(&self) -> MutexGuard<'_, Outage> {
         self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,7 +51,7 @@ impl From<StepError> for NotReported {
     fn from(error: StepError) -> Self {
         match error {
             StepError::Store(error) => Self::Store(error),
-            StepError::Again { retry, reason } => Self::Note { retry, reason },
+            StepError::Transient { retry, reason } => Self::Note { retry, reason },
             StepError::Interrupted { reason }
             | StepError::Refused { reason, .. }
             | StepError::Environment { reason }
@@ -65,8 +65,8 @@ impl Pipeline {
     /// Reports to the forge of one source until `stop`.
     pub async fn report(self: &Arc<Self>, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
         let (outage, since) = (Mutex::default(), Timestamp::now());
-        let desk = Arc::new(Desk { name: name.clone(), outage, since, stop: stop.clone() });
-        self.store.release_reports(name).await.or_else(outlive)?;
+        let context = Arc::new(ReporterContext { name: name.clone(), outage, since, stop: stop.clone() });
+        self.store.release_reports(name).await.or_else(log_and_continue)?;
         let Some(source) = self.settings.sources.get(name) else { return Ok(()) };
         let mut retried = self.retried.subscribe();
         // Tasks of their own: one that waits for the database must not wait for this loop, which waits for it as well.
@@ -75,19 +75,19 @@ impl Pipeline {
         while !stop.is_cancelled() {
             if retried.has_changed().unwrap_or_default() {
                 retried.borrow_and_update();
-                desk.outage().succeeded();
+                context.outage().succeeded();
             }
-            while reporting.len() < desk.outage().most(AT_ONCE, Instant::now()) {
+            while reporting.len() < context.outage().most(AT_ONCE, Instant::now()) {
                 let first = if taken % ONE_IN == 0 { First::Known } else { First::Unknown };
-                match self.store.due_report(name, first, Timestamp::now(), HOLD).await {
+                match self.store.due_report(name, first, Timestamp::now(), CLAIM_LEASE).await {
                     Ok(Some(report)) => {
                         taken += 1;
-                        let (pipeline, desk) = (Arc::clone(self), Arc::clone(&desk));
-                        reporting.spawn(async move { pipeline.report_one(&desk, report).await });
+                        let (pipeline, context) = (Arc::clone(self), Arc::clone(&context));
+                        reporting.spawn(async move { pipeline.report_one(&context, report).await });
                     }
                     Ok(None) => break,
                     Err(error) => {
-                        outlive(error)?;
+                        log_and_continue(error)?;
                         break;
                     }
                 }
@@ -105,20 +105,20 @@ impl Pipeline {
     }
 
     /// Makes one report, and notes what became of it.
-    async fn report_one(&self, desk: &Desk, report: DueReport) -> Result<(), StoreError> {
-        let Some(source) = self.settings.sources.get(&desk.name) else { return Ok(()) };
+    async fn report_one(&self, context: &ReporterContext, report: DueReport) -> Result<(), StoreError> {
+        let Some(source) = self.settings.sources.get(&context.name) else { return Ok(()) };
         let began = Instant::now();
-        let (ended, has_asked) = match (&source.api, &report.subject) {
+        let (ended, has_called_forge) = match (&source.api, &report.subject) {
             (Some(api), subject) => {
-                let reporter = Reporter::new(&self.store, &desk.name, api.as_ref(), desk.since);
+                let reporter = Reporter::new(&self.store, &context.name, api.as_ref(), context.since);
                 let ended = tokio::select! {
                     ended = self.bring_up_to_date(&reporter, source, api.as_ref(), subject) => ended,
-                    () = desk.stop.cancelled() => {
-                        reporter.give_back().await?;
-                        return self.store.give_report_back(&report).await;
+                    () = context.stop.cancelled() => {
+                        reporter.release().await?;
+                        return self.store.release_report(&report).await;
                     }
                 };
-                (ended, reporter.has_asked())
+                (ended, reporter.has_called_forge())
             }
             (None, ReportSubject::Run(run)) if source.notes.is_some() => {
                 (self.put_note(source, run).await.map_err(NotReported::from), true)
@@ -128,28 +128,28 @@ impl Pipeline {
         match ended {
             Ok(()) => {
                 metrics::counter!("slipway_reports_total", "outcome" => "told").increment(1);
-                self.store.note_reported(&report, Timestamp::now()).await?;
-                if has_asked && desk.outage().succeeded() {
-                    let due = self.store.revive_reports(&desk.name).await?;
-                    tracing::info!(source = %desk.name, due, "the forge of `{}` takes reports again", desk.name);
+                self.store.record_reported(&report, Timestamp::now()).await?;
+                if has_called_forge && context.outage().succeeded() {
+                    let due = self.store.revive_reports(&context.name).await?;
+                    tracing::info!(source = %context.name, due, "the forge of `{}` takes reports again", context.name);
                 }
                 Ok(())
             }
             Err(NotReported::Store(error)) => Err(error),
-            Err(error) => self.put_report_off(desk, &report, error, began).await,
+            Err(error) => self.requeue_failed_report(context, &report, error, began).await,
         }
     }
 
     /// Notes why a report was not made, and when it is tried again.
-    async fn put_report_off(
+    async fn requeue_failed_report(
         &self,
-        desk: &Desk,
+        context: &ReporterContext,
         report: &DueReport,
         error: NotReported,
         began: Instant,
     ) -> Result<(), StoreError> {
-        let (now, name) = (Timestamp::now(), &desk.name);
-        let pause = pause_before(report.attempts, chance());
+        let (now, name) = (Timestamp::now(), &context.name);
+        let pause = backoff(report.attempts, jitter());
         let (pause, fault, note) = match error {
             NotReported::Store(error) => return Err(error),
             NotReported::Busy => (MOMENT, Fault::None, "another server is reporting it".to_owned()),
@@ -157,7 +157,7 @@ impl Pipeline {
             | NotReported::Note { retry: Retry::After(pause), .. } => {
                 (pause, Fault::None, format!("the forge asks to wait {}", spoken(pause)))
             }
-            NotReported::Forge(error) if error.is_final() && report.attempts >= MOST_REFUSALS => {
+            NotReported::Forge(error) if error.is_final() && report.attempts >= MAX_REFUSALS => {
                 metrics::counter!("slipway_reports_total", "outcome" => "refused").increment(1);
                 tracing::error!(report.id, %error, "report `{}` of `{name}` is refused for good: {error}", report.id);
                 return self.store.refuse_report(report, &error.to_string()).await;
@@ -171,14 +171,14 @@ impl Pipeline {
                     NotReported::Note { reason, .. } => reason,
                     NotReported::Busy | NotReported::Store(_) => String::new(),
                 };
-                let fault = desk.outage().failed(report.fault, began, Instant::now(), chance());
+                let fault = context.outage().failed(report.fault, began, Instant::now(), jitter());
                 (pause, fault, note)
             }
         };
         metrics::counter!("slipway_reports_total", "outcome" => "failed").increment(1);
         let DueReport { id, attempts, .. } = report;
         tracing::warn!(report.id = id, attempts, note, "report `{id}` of `{name}` was not made: {note}");
-        self.store.postpone_report(report, now, pause, fault, &note).await
+        self.store.requeue_report(report, now, pause, fault, &note).await
     }
 
     /// Reports how things stand, and waits for a forge that asks for a moment.
@@ -189,16 +189,16 @@ impl Pipeline {
         api: &dyn ForgeApi,
         subject: &ReportSubject,
     ) -> Result<(), NotReported> {
-        let mut patience = IN_PLACE;
+        let mut remaining_wait = IN_PLACE;
         loop {
             let ended = match subject {
                 ReportSubject::Run(run) => self.report_run(reporter, (api, source.pages.as_ref()), run).await,
                 ReportSubject::Revision(unjudged) => self.report_unjudged(reporter, unjudged).await,
             };
             match ended {
-                Err(NotReported::Forge(ApiError::Throttled { pause })) if pause.max(MOMENT) <= patience => {
+                Err(NotReported::Forge(ApiError::Throttled { pause })) if pause.max(MOMENT) <= remaining_wait => {
                     let pause = pause.max(MOMENT);
-                    patience -= pause;
+                    remaining_wait -= pause;
                     tokio::time::sleep(pause).await;
                 }
                 ended => return ended,
@@ -229,16 +229,16 @@ impl Pipeline {
             reporter.deployment(&deployment).await?;
         }
         let Some(change) = &run.change else { return Ok(()) };
-        let of_change: Vec<Run> = runs.into_iter().filter(|run| run.change.as_ref() == Some(change)).collect();
-        let all_ended = of_change.iter().all(|run| run.stalled || !run.state.is_active());
+        let of_pull_request: Vec<Run> = runs.into_iter().filter(|run| run.change.as_ref() == Some(change)).collect();
+        let all_ended = of_pull_request.iter().all(|run| run.stalled || !run.state.is_active());
         let summary = Marker::summary();
         // A comment that says that all is under way is worth a call only where an older one says something else.
         if !all_ended && !reporter.has_comment(change.number, &summary).await?
-            || self.store.newest_of_lane(run).await?.head != run.head
+            || self.store.newest_in_concurrency_group(run).await?.head != run.head
         {
             return Ok(());
         }
-        let text = comment::of_change(&run.head, &of_change, pages, api.longest_comment());
+        let text = comment::of_pull_request(&run.head, &of_pull_request, pages, api.longest_comment());
         reporter.comment(change.number, &summary, &text).await
     }
 
@@ -270,7 +270,7 @@ impl Pipeline {
 /// What a report came to. One that panicked is given again when its hold ends, and ends nothing else.
 fn finished(ended: Result<Result<(), StoreError>, JoinError>) -> Result<(), StoreError> {
     match ended {
-        Ok(ended) => ended.or_else(outlive),
+        Ok(ended) => ended.or_else(log_and_continue),
         Err(panicked) => {
             tracing::error!(%panicked, "a report ended: {panicked}");
             Ok(())

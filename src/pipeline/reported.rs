@@ -9,11 +9,11 @@ use slipway_contract::Digest;
 
 use super::StepError;
 use slipway_domain::{Retry, SourceName};
-use slipway_forge::{ApiError, AtForge, Deployment, ForgeApi, Marker, Report};
-use slipway_store::{Claimed, Item, ItemKind, Stands, Store, StoreError};
+use slipway_forge::{ApiError, Deployment, ForgeApi, Marker, Report, ReportHandle};
+use slipway_store::{Claimed, Item, ItemKind, ReportedState, Store, StoreError};
 
 /// How long a claim holds: longer than any forge may take for the calls that one item costs.
-const HOLD: Duration = Duration::from_mins(2);
+const CLAIM_LEASE: Duration = Duration::from_mins(2);
 /// When what another server is reporting now is looked at again.
 const SHORTLY: Duration = Duration::from_secs(1);
 
@@ -46,9 +46,9 @@ impl From<NotReported> for StepError {
         match error {
             NotReported::Forge(error) => error.into(),
             NotReported::Busy => {
-                Self::Again { retry: Retry::After(SHORTLY), reason: "another server is reporting it".to_owned() }
+                Self::Transient { retry: Retry::After(SHORTLY), reason: "another server is reporting it".to_owned() }
             }
-            NotReported::Note { retry, reason } => Self::Again { retry, reason },
+            NotReported::Note { retry, reason } => Self::Transient { retry, reason },
             NotReported::Store(error) => Self::Store(error),
         }
     }
@@ -61,7 +61,7 @@ pub(super) struct Reporter<'a> {
     api: &'a dyn ForgeApi,
     /// Since when this server runs: what was looked at before is looked at again, as the store may be an older copy.
     since: Timestamp,
-    asked: AtomicBool,
+    called_forge: AtomicBool,
     /// Whose claims are ours.
     token: String,
 }
@@ -69,7 +69,7 @@ pub(super) struct Reporter<'a> {
 impl<'a> Reporter<'a> {
     pub(super) fn new(store: &'a Store, source: &'a SourceName, api: &'a dyn ForgeApi, since: Timestamp) -> Self {
         let token = uuid::Uuid::now_v7().to_string();
-        Self { store, source, api, since, asked: AtomicBool::new(false), token }
+        Self { store, source, api, since, called_forge: AtomicBool::new(false), token }
     }
 
     /// Whose reports they are.
@@ -78,13 +78,13 @@ impl<'a> Reporter<'a> {
     }
 
     /// Whether the forge was asked for something.
-    pub(super) fn has_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+    pub(super) fn has_called_forge(&self) -> bool {
+        self.called_forge.load(Ordering::Relaxed)
     }
 
     /// Gives back what is claimed, where calls were broken off.
-    pub(super) async fn give_back(&self) -> Result<(), StoreError> {
-        self.store.give_claims_back(&self.token).await
+    pub(super) async fn release(&self) -> Result<(), StoreError> {
+        self.store.release_items(&self.token).await
     }
 
     /// Reports where a model, or all of them, stand at a revision.
@@ -94,17 +94,17 @@ impl<'a> Reporter<'a> {
         let item = self.item(ItemKind::Check, report.revision.to_string(), name(&report.context, &report.id));
         let digest = digest_of(report);
         let known = self.store.items_about(self.source, item.kind, &item.subject).await?;
-        if known.iter().any(|(name, stands)| *name == item.name && says(stands, &digest)) {
+        if known.iter().any(|(name, current)| *name == item.name && says(current, &digest)) {
             return Ok(());
         }
         let Some(claimed) = self.claim(&item, &digest).await? else { return Ok(()) };
-        let mut at = at_forge(&claimed.before);
+        let mut at = report_handle(&claimed.before);
         // Whoever made another one here looked first: then this one, which nobody began to make, is not there.
-        let looked = |(_, stands): &(String, Stands)| stands.is_sure && !stands.forge_id.is_empty();
+        let is_certain = |(_, current): &(String, ReportedState)| current.is_sure && !current.forge_id.is_empty();
         let is_new = claimed.before.is_sure && claimed.before.forge_id.is_empty();
-        let was_looked_at = known.iter().any(|item| looked(item) && item.1.at >= self.since);
+        let was_read_before = known.iter().any(|item| is_certain(item) && item.1.at >= self.since);
         let calls = async {
-            if each && at.id.is_empty() && !(is_new && was_looked_at) {
+            if each && at.id.is_empty() && !(is_new && was_read_before) {
                 let found = self.api.find_reports(&report.revision).await?;
                 let is_it = |found: &&slipway_forge::FoundReport| name(&found.context, &found.id) == item.name;
                 at = found.iter().find(is_it).map(|found| found.at.clone()).unwrap_or_default();
@@ -118,19 +118,19 @@ impl<'a> Reporter<'a> {
     /// Whether a comment of ours with this marker was written below a change, or may have been.
     pub(super) async fn has_comment(&self, change: u64, marker: &Marker) -> Result<bool, StoreError> {
         let known = self.store.items_about(self.source, ItemKind::Comment, &change.to_string()).await?;
-        let may_be_there = |stands: &Stands| !stands.is_sure || !stands.digest.is_empty();
-        Ok(known.iter().any(|(name, stands)| name == marker.as_str() && may_be_there(stands)))
+        let may_be_there = |current: &ReportedState| !current.is_sure || !current.digest.is_empty();
+        Ok(known.iter().any(|(name, current)| name == marker.as_str() && may_be_there(current)))
     }
 
     /// Puts our one comment with a marker below a change.
     pub(super) async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), NotReported> {
         let item = self.item(ItemKind::Comment, change.to_string(), marker.as_str().to_owned());
         let digest = digest_of(&text);
-        if self.stands(&item, &digest).await? {
+        if self.current(&item, &digest).await? {
             return Ok(());
         }
         let Some(claimed) = self.claim(&item, &digest).await? else { return Ok(()) };
-        let mut at = at_forge(&claimed.before);
+        let mut at = report_handle(&claimed.before);
         let reported = self.api.comment(change, marker, text, &mut at).await;
         self.note(&claimed, at, digest, reported).await
     }
@@ -142,11 +142,11 @@ impl<'a> Reporter<'a> {
         }
         let item = self.item(ItemKind::Deployment, deployment.run.to_string(), String::new());
         let digest = digest_of(deployment);
-        if self.stands(&item, &digest).await? {
+        if self.current(&item, &digest).await? {
             return Ok(());
         }
         let Some(claimed) = self.claim(&item, &digest).await? else { return Ok(()) };
-        let mut at = at_forge(&claimed.before);
+        let mut at = report_handle(&claimed.before);
         let reported = self.api.deploy(deployment, &mut at).await;
         self.note(&claimed, at, digest, reported).await
     }
@@ -155,20 +155,20 @@ impl<'a> Reporter<'a> {
         Item { source: self.source.clone(), kind, subject, name }
     }
 
-    async fn stands(&self, item: &Item, digest: &str) -> Result<bool, StoreError> {
+    async fn current(&self, item: &Item, digest: &str) -> Result<bool, StoreError> {
         let known = self.store.items_about(self.source, item.kind, &item.subject).await?;
-        Ok(known.iter().any(|(name, stands)| *name == item.name && says(stands, digest)))
+        Ok(known.iter().any(|(name, current)| *name == item.name && says(current, digest)))
     }
 
     /// The right to report an item, unless another server reported the same meanwhile.
     async fn claim(&self, item: &Item, digest: &str) -> Result<Option<Claimed>, NotReported> {
         let claimed =
-            self.store.claim_item(item, &self.token, Timestamp::now(), HOLD).await?.ok_or(NotReported::Busy)?;
+            self.store.claim_item(item, &self.token, Timestamp::now(), CLAIM_LEASE).await?.ok_or(NotReported::Busy)?;
         if says(&claimed.before, digest) {
-            self.store.note_item(&claimed, &claimed.before).await?;
+            self.store.record_item(&claimed, &claimed.before).await?;
             return Ok(None);
         }
-        self.asked.store(true, Ordering::Relaxed);
+        self.called_forge.store(true, Ordering::Relaxed);
         Ok(Some(claimed))
     }
 
@@ -177,34 +177,34 @@ impl<'a> Reporter<'a> {
     async fn note(
         &self,
         claimed: &Claimed,
-        at: AtForge,
+        at: ReportHandle,
         digest: String,
         reported: Result<(), ApiError>,
     ) -> Result<(), NotReported> {
-        let AtForge { id: forge_id, annotations } = at;
+        let ReportHandle { id: forge_id, annotations } = at;
         let before = &claimed.before;
         let unchanged = forge_id == before.forge_id && annotations == before.annotations;
-        let stands = match &reported {
-            Ok(()) => Stands { forge_id, annotations, digest, is_sure: true, at: before.at },
+        let current = match &reported {
+            Ok(()) => ReportedState { forge_id, annotations, digest, is_sure: true, at: before.at },
             Err(ApiError::Throttled { .. }) if unchanged => before.clone(),
-            Err(_) => Stands { forge_id, annotations, digest: String::new(), is_sure: false, at: before.at },
+            Err(_) => ReportedState { forge_id, annotations, digest: String::new(), is_sure: false, at: before.at },
         };
-        self.store.note_item(claimed, &stands).await?;
+        self.store.record_item(claimed, &current).await?;
         Ok(reported?)
     }
 }
 
 /// What the forge calls an item. Where the outcome of the last call is not known, it has to be looked for.
-fn at_forge(before: &Stands) -> AtForge {
+fn report_handle(before: &ReportedState) -> ReportHandle {
     if before.is_sure {
-        AtForge { id: before.forge_id.clone(), annotations: before.annotations }
+        ReportHandle { id: before.forge_id.clone(), annotations: before.annotations }
     } else {
-        AtForge::default()
+        ReportHandle::default()
     }
 }
 
-fn says(stands: &Stands, digest: &str) -> bool {
-    stands.is_sure && stands.digest == digest
+fn says(current: &ReportedState, digest: &str) -> bool {
+    current.is_sure && current.digest == digest
 }
 
 fn digest_of(what: &impl serde::Serialize) -> String {

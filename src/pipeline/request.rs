@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::promote::Declined;
-use super::{Pipeline, StepError, blocking, texts};
+use super::{Pipeline, StepError, blocking, messages};
 use slipway_domain::{CommitSha, Holdback, PromotionRequest, Rule, Run, RunEvent};
 use slipway_forge::{ApiError, ForgeApi, MergeMethod, MergeRequest, Merging, NewRequest};
-use slipway_git::{GitError, Heads, Offer, Order};
+use slipway_git::{GitError, Heads, PendingPromotion, PromotionBranchOutcome};
 
 /// How an environment takes promotions by request.
 #[derive(Debug, Clone)]
@@ -57,44 +57,44 @@ impl Pipeline {
         &self,
         run: &mut Run,
         requests: &Requests,
-        order: Order<Declined>,
+        pending_promotion: PendingPromotion<Declined>,
     ) -> Result<Result<(RunEvent, String), Declined>, StepError> {
         let environment = self.environment(run)?;
         let writer = environment.writer().clone();
         let base = environment.mirror().remote().branch().to_owned();
         let head = branch_of(run);
         let branch = head.clone();
-        let offered = match writer.offer(&self.remotes, branch, order).await? {
-            Ok(offered) => offered,
+        let pushed = match writer.push_promotion_branch(&self.remotes, branch, pending_promotion).await? {
+            Ok(pushed) => pushed,
             Err(declined) => return Ok(Err(declined)),
         };
-        let commit = match offered {
-            Offer::Pushed { commit, .. } | Offer::Unchanged { commit, .. } => commit,
-            Offer::AlreadyThere { commit } => {
+        let commit = match pushed {
+            PromotionBranchOutcome::Pushed { commit, .. } | PromotionBranchOutcome::Unchanged { commit, .. } => commit,
+            PromotionBranchOutcome::AlreadyThere { commit } => {
                 if let Err(declined) = self.landed_before(run, &commit).await? {
                     return Ok(Err(declined));
                 }
-                let cause = texts::promoted(run, &commit);
-                self.take_back(run).await;
+                let cause = messages::promoted(run, &commit);
+                self.withdraw_request(run).await;
                 run.promotion_commit = Some(commit);
                 return Ok(Ok((RunEvent::Promoted, cause)));
             }
-            Offer::NothingToDo => {
+            PromotionBranchOutcome::NothingToDo => {
                 // Where the forge made a commit of its own, with a message of its own, it says which one.
                 let merged = self.merge_commit_of(run).await?;
-                self.take_back(run).await;
+                self.withdraw_request(run).await;
                 let Some(commit) = merged else {
-                    return Ok(Ok((RunEvent::Promoted, texts::named_already(run))));
+                    return Ok(Ok((RunEvent::Promoted, messages::already_deployed(run))));
                 };
-                let cause = texts::promoted(run, &commit);
+                let cause = messages::promoted(run, &commit);
                 run.promotion_commit = Some(commit);
                 return Ok(Ok((RunEvent::Promoted, cause)));
             }
         };
         let mirror = environment.mirror().clone();
-        let looked_at = commit.clone();
+        let proposed_commit = commit.clone();
         // A squash that takes its message from the request keeps the trailers by which a promotion is known.
-        let body = blocking(move || mirror.commit_info(&looked_at)).await??.message;
+        let body = blocking(move || mirror.commit_info(&proposed_commit)).await??.message;
         let title = title_of(run);
         let request = match requests.api.find_request(&head, &base).await? {
             Some(request) => {
@@ -109,7 +109,7 @@ impl Pipeline {
             earliest: None,
         };
         run.request = Some(PromotionRequest { number: request.number, head: commit, branch: head });
-        let cause = texts::held_back(std::slice::from_ref(&waits));
+        let cause = messages::held_back(std::slice::from_ref(&waits));
         run.held_back = vec![waits];
         Ok(Ok((RunEvent::HeldBack, cause)))
     }
@@ -123,8 +123,8 @@ impl Pipeline {
         }
         let (mirror, head) = (self.environment(run)?.mirror().clone(), request.head.clone());
         // What was offered may be too old to be known here; then the forge's own message has to do.
-        let offered = blocking(move || mirror.commit_info(&head)).await?;
-        let message = offered.map(|offered| offered.message).unwrap_or_default();
+        let pushed = blocking(move || mirror.commit_info(&head)).await?;
+        let message = pushed.map(|pushed| pushed.message).unwrap_or_default();
         let merging = Merging { method: requests.method, message: &message };
         match requests.api.merge_request(request.number, &request.head, &merging).await {
             Ok(()) => Ok(true),
@@ -143,13 +143,13 @@ impl Pipeline {
     async fn is_newest(&self, run: &Run, request: &PromotionRequest) -> Result<bool, StepError> {
         let mirror = self.environment(run)?.mirror().clone();
         let PromotionRequest { branch, head, .. } = request.clone();
-        let looked = mirror.clone();
-        let look = move || {
+        let environment_mirror = mirror.clone();
+        let compare = move || {
             let reference = format!("refs/heads/{branch}");
-            let Heads { tip, beside } = looked.fetch_heads(&BTreeSet::from([reference.clone()]))?;
-            Ok(beside.get(&reference) == Some(&head) && looked.merge_base(&tip, &head)? == Some(tip))
+            let Heads { tip, beside } = environment_mirror.fetch_heads(&BTreeSet::from([reference.clone()]))?;
+            Ok(beside.get(&reference) == Some(&head) && environment_mirror.merge_base(&tip, &head)? == Some(tip))
         };
-        match self.remotes.call(&mirror, look).await? {
+        match self.remotes.call(&mirror, compare).await? {
             Err(GitError::BranchMissing { .. }) => Ok(false),
             newest => Ok(newest?),
         }
@@ -160,7 +160,7 @@ impl Pipeline {
         let (Some(request), Some(requests)) = (&run.request, self.environment(run)?.requests()) else {
             return Ok(None);
         };
-        let MergeRequest { head, merged, merge_commit, .. } = requests.api.look_at_request(request.number).await?;
+        let MergeRequest { head, merged, merge_commit, .. } = requests.api.get_request(request.number).await?;
         Ok(merge_commit.filter(|_| merged && head == request.head))
     }
 
@@ -174,7 +174,7 @@ impl Pipeline {
 
     /// Closes what a run has offered, and removes its branch. What fails here is found by whoever looks at the forge,
     /// and holds nobody up.
-    pub(super) async fn take_back(&self, run: &Run) {
+    pub(super) async fn withdraw_request(&self, run: &Run) {
         let Some(request) = &run.request else { return };
         let Ok(environment) = self.environment(run) else { return };
         if let Some(requests) = environment.requests() {
@@ -187,7 +187,7 @@ impl Pipeline {
             }
         }
         let (mirror, branch, head) = (environment.mirror().clone(), request.branch.clone(), request.head.clone());
-        let remove = move || mirror.remove_offer(&branch, &head);
+        let remove = move || mirror.remove_promotion_branch(&branch, &head);
         match self.remotes.call(environment.mirror(), remove).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {

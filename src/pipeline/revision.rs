@@ -1,13 +1,13 @@
 //! A revision of a served branch as a person writes it and git understands it: a commit, the first digits of one, or a branch.
 
-use super::{Pipeline, SteerError, StepError, blocking};
+use super::{ActionError, Pipeline, StepError, blocking};
 use slipway_domain::CommitSha;
 use slipway_git::{GitError, Mirror, check_branch};
 
 /// Digits of a commit's name, at least and in all.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=40;
 /// Commits that are named where the digits of several are given.
-const MOST_NAMED: usize = 4;
+const MAX_NAMED: usize = 4;
 
 impl Pipeline {
     /// The commit of the served branch, whose tip is given, that a text means.
@@ -16,7 +16,7 @@ impl Pipeline {
         mirror: &Mirror,
         tip: &CommitSha,
         text: &str,
-    ) -> Result<Result<CommitSha, SteerError>, StepError> {
+    ) -> Result<Result<CommitSha, ActionError>, StepError> {
         let served = mirror.remote().branch().to_owned();
         let name = text.strip_prefix("refs/heads/").unwrap_or(text);
         if name == served || text == "HEAD" {
@@ -29,22 +29,22 @@ impl Pipeline {
             match found.as_slice() {
                 [] => {}
                 [one] => return Ok(Ok(one.clone())),
-                several => return Ok(Err(SteerError::Conflict(ambiguous(text, several, &served)))),
+                several => return Ok(Err(ActionError::Conflict(ambiguous(text, several, &served)))),
             }
         }
         if check_branch(name).is_err() {
-            return Ok(Err(SteerError::Missing(missing(text, &served))));
+            return Ok(Err(ActionError::Missing(missing(text, &served))));
         }
-        let (asked, reference) = (mirror.clone(), format!("refs/heads/{name}"));
-        let Some(head) = self.remotes.call(mirror, move || asked.head_of(&reference)).await?? else {
-            return Ok(Err(SteerError::Missing(missing(text, &served))));
+        let (branch_mirror, reference) = (mirror.clone(), format!("refs/heads/{name}"));
+        let Some(head) = self.remotes.call(mirror, move || branch_mirror.head_of(&reference)).await?? else {
+            return Ok(Err(ActionError::Missing(missing(text, &served))));
         };
         let (mirror, tip, wanted) = (mirror.clone(), tip.clone(), head.clone());
         if blocking(move || is_within(&mirror, &wanted, &tip)).await?? {
             return Ok(Ok(head));
         }
         let message = format!("the branch `{name}` is at {}, which is not part of `{served}` yet", head.short());
-        Ok(Err(SteerError::Conflict(message)))
+        Ok(Err(ActionError::Conflict(message)))
     }
 }
 
@@ -52,7 +52,7 @@ impl Pipeline {
 fn commits(mirror: &Mirror, tip: &CommitSha, digits: &str) -> Result<Vec<CommitSha>, GitError> {
     match digits.parse::<CommitSha>() {
         Ok(whole) => Ok(if is_within(mirror, &whole, tip)? { vec![whole] } else { Vec::new() }),
-        Err(_) => mirror.commits_beginning(tip, digits, MOST_NAMED + 1),
+        Err(_) => mirror.commits_beginning(tip, digits, MAX_NAMED + 1),
     }
 }
 
@@ -69,8 +69,8 @@ fn missing(text: &str, served: &str) -> String {
 }
 
 fn ambiguous(text: &str, commits: &[CommitSha], served: &str) -> String {
-    let names: Vec<&str> = commits.iter().take(MOST_NAMED).map(CommitSha::short).collect();
-    let more = if commits.len() > MOST_NAMED { ", …" } else { "" };
+    let names: Vec<&str> = commits.iter().take(MAX_NAMED).map(CommitSha::short).collect();
+    let more = if commits.len() > MAX_NAMED { ", …" } else { "" };
     format!("`{text}` begins several commits of `{served}` ({}{more}): write more digits", names.join(", "))
 }
 

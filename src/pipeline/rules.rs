@@ -5,16 +5,16 @@ use jiff::{SignedDuration, Timestamp};
 use super::evaluate::artifact_of;
 use super::promote::{has_moved, held_up};
 use super::step::Step;
-use super::{Pipeline, SteerError, StepError, texts};
+use super::{ActionError, Pipeline, StepError, messages};
 use slipway_domain::{Candidate, Holdback, Named, PromotionRequest, Retry, Rule, Run, RunEvent, RunState, Upstream};
 use slipway_store::StoreError;
 
 /// How long a run that waits is left alone at most: people and other servers wake it, and if that is missed it looks
 /// for itself.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
+const MAX_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
 /// How often the forge is asked what became of a request.
-const REQUEST_LOOK: SignedDuration = SignedDuration::from_secs(15);
+const REQUEST_POLL_INTERVAL: SignedDuration = SignedDuration::from_secs(15);
 
 /// What the rules say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,33 +35,33 @@ impl Pipeline {
     pub(super) async fn ruling(&self, run: &Run) -> Result<Ruling, StepError> {
         let artifact = artifact_of(run)?;
         if let Some(rejection) = self.store.rejection(&run.source, &run.model, &artifact).await? {
-            return Ok(Ruling::Rejected(texts::rejected(&rejection)));
+            return Ok(Ruling::Rejected(messages::rejected(&rejection)));
         }
         if let Some(reason) = self.foreign_model(&run.environment, &run.model, &run.source).await? {
             return Err(StepError::Environment { reason });
         }
         if run.is_rollback() {
             let newer = self.store.rollback_after(run).await?;
-            return Ok(newer.map_or(Ruling::Free, |newer| Ruling::Overtaken(texts::rolled_back_elsewhere(&newer))));
+            return Ok(newer.map_or(Ruling::Free, |newer| Ruling::Overtaken(messages::rolled_back_elsewhere(&newer))));
         }
         if let Some(newer) = self.store.overtaken_by(run).await? {
-            return Ok(Ruling::Overtaken(texts::overtaken(&newer)));
+            return Ok(Ruling::Overtaken(messages::overtaken(&newer)));
         }
         let rules = self.environment(run)?.rules();
         let mut upstream = Vec::new();
         for environment in rules.after.iter().flat_map(|after| &after.environments) {
-            let newest = self.store.placements_of(environment, &run.model, 1).await?.pop();
-            let since = newest.filter(|placed| placed.named.artifact() == Some(&artifact)).map(|placed| placed.since());
+            let newest = self.store.deployment_records_of(environment, &run.model, 1).await?.pop();
+            let since = newest.filter(|record| record.named.artifact() == Some(&artifact)).map(|record| record.since());
             upstream.push(Upstream { environment: environment.clone(), since });
         }
         let approvals = self.store.approvals(&run.environment, &run.model, &artifact).await?;
         let holds = self.store.holds(&run.environment, Some(&run.model)).await?;
         let contributors = self.contributors_now(run).await?;
-        let held = rules.hold_back(&Candidate {
+        let held = rules.blocked_by(&Candidate {
             now: Timestamp::now(),
             upstream: &upstream,
             approvals: &approvals,
-            policy_asks: run.policy_asks_for_approval(),
+            policy_requires_approval: run.policy_requires_approval(),
             contributors: contributors.as_deref(),
             people: &self.settings.people,
             holds: &holds,
@@ -75,21 +75,21 @@ impl Pipeline {
         for environment in self.environment(run)?.rules().after.iter().flat_map(|after| &after.environments) {
             self.read_history(environment, true).await?;
         }
-        let news = self.know_contributors(run).await?;
+        let learned = self.know_contributors(run).await?;
         let held = match self.ruling(run).await? {
             Ruling::Free => Vec::new(),
             Ruling::Held(held) => held,
             Ruling::Rejected(reason) => {
-                self.take_back(run).await;
+                self.withdraw_request(run).await;
                 return Err(StepError::Refused { reason, diagnostics: Vec::new() });
             }
             // If it has a request, the newer one has taken the branch over, or takes it next.
             Ruling::Overtaken(cause) => return Ok(Step::Moved(RunEvent::Superseded, cause)),
         };
-        let named = self.named_now(run).await?;
+        let named = self.deployed_now(run).await?;
         if has_moved(run, &named, &artifact) {
             run.held_back.clear();
-            return Ok(Step::Moved(RunEvent::ChampionMoved, texts::champion_moved(run, &named)));
+            return Ok(Step::Moved(RunEvent::ChampionMoved, messages::champion_moved(run, &named)));
         }
         if let Some(request) = run.request.clone() {
             return self.wait_for_request(run, &request, held, &named).await;
@@ -97,17 +97,17 @@ impl Pipeline {
         if held.is_empty() {
             return Ok(cleared(run, "no rule holds the promotion back any more".to_owned()));
         }
-        let look = next_look(&held);
-        if news {
+        let next_check = next_check_at(&held);
+        if learned {
             // What was found out is kept with the run, even if the same holds it back.
             run.held_back.clear();
         }
-        Ok(hold_back(run, held, look))
+        Ok(blocked_by(run, held, next_check))
     }
 
     /// A run as it stands now, as far as that can be told without asking anybody: what held it back at the last look may be
     /// over.
-    pub async fn as_it_stands(&self, run: Run) -> Result<Run, SteerError> {
+    pub async fn with_current_rules(&self, run: Run) -> Result<Run, ActionError> {
         if run.state != RunState::Waiting || run.held_back.is_empty() {
             return Ok(run);
         }
@@ -124,7 +124,7 @@ impl Pipeline {
         let reason = if held_back.is_empty() {
             "no rule holds the promotion back any more".to_owned()
         } else {
-            texts::held_back(&held_back)
+            messages::held_back(&held_back)
         };
         Ok(Run { held_back, reason: Some(reason), ..run })
     }
@@ -142,8 +142,8 @@ impl Pipeline {
         let open = run.held_back.iter().find(|held| held.rule == Rule::Request).cloned();
         if !held.is_empty() {
             let all: Vec<Holdback> = held.into_iter().chain(open).collect();
-            let look = next_look(&all);
-            return Ok(hold_back(run, all, look));
+            let next_check = next_check_at(&all);
+            return Ok(blocked_by(run, all, next_check));
         }
         if named.artifact() == Some(&artifact) || self.merge(run, request).await? {
             let cause = format!("request {} is merged, or has to be offered again", request.number);
@@ -151,21 +151,21 @@ impl Pipeline {
         }
         if self.was_closed(run, request).await? {
             // It may have been merged since the branch was looked at.
-            if self.named_now(run).await?.artifact() == Some(&artifact) {
+            if self.deployed_now(run).await?.artifact() == Some(&artifact) {
                 return Ok(cleared(run, format!("request {} is merged", request.number)));
             }
             self.store.release_model(run).await?;
             let reason = format!("request {} was closed without being merged", request.number);
             return Err(StepError::Refused { reason, diagnostics: Vec::new() });
         }
-        Ok(hold_back(run, open.into_iter().collect(), Timestamp::now() + REQUEST_LOOK))
+        Ok(blocked_by(run, open.into_iter().collect(), Timestamp::now() + REQUEST_POLL_INTERVAL))
     }
 
     /// What a run's environment names of its model now. An environment that no other attempt would reach has to be mended.
-    pub(super) async fn named_now(&self, run: &Run) -> Result<Named, StepError> {
+    pub(super) async fn deployed_now(&self, run: &Run) -> Result<Named, StepError> {
         match self.marked_now(self.environment(run)?, &run.model).await.map_err(held_up) {
             Ok(marked) => Ok(marked.named),
-            Err(StepError::Again { retry: Retry::Never, reason }) => Err(StepError::Environment { reason }),
+            Err(StepError::Transient { retry: Retry::Never, reason }) => Err(StepError::Environment { reason }),
             Err(error) => Err(error),
         }
     }
@@ -183,11 +183,11 @@ impl Pipeline {
 }
 
 /// The run is held back by this, which is said once; what was said already is waited for until the next look.
-fn hold_back(run: &mut Run, held: Vec<Holdback>, look: Timestamp) -> Step {
+fn blocked_by(run: &mut Run, held: Vec<Holdback>, next_check: Timestamp) -> Step {
     if held == run.held_back {
-        return Step::Waits(look);
+        return Step::Waits(next_check);
     }
-    let cause = texts::held_back(&held);
+    let cause = messages::held_back(&held);
     run.held_back = held;
     Step::Moved(RunEvent::HeldBack, cause)
 }
@@ -198,8 +198,9 @@ fn cleared(run: &mut Run, cause: String) -> Step {
 }
 
 /// When to look again: as soon as one of the reasons may be gone.
-fn next_look(held: &[Holdback]) -> Timestamp {
+fn next_check_at(held: &[Holdback]) -> Timestamp {
     let now = Timestamp::now();
-    let soonest = held.iter().filter_map(|holdback| holdback.earliest).filter(|earliest| *earliest > now).min();
-    soonest.map_or(now + LONGEST_WAIT, |soonest| soonest.min(now + LONGEST_WAIT))
+    let soonest =
+        held.iter().filter_map(|blocking_rule| blocking_rule.earliest).filter(|earliest| *earliest > now).min();
+    soonest.map_or(now + MAX_WAIT, |soonest| soonest.min(now + MAX_WAIT))
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use slipway_domain::{ChangeHead, Run, RunCause, RunState, SourceName};
+use slipway_domain::{PullRequestHead, Run, RunCause, RunState, SourceName};
 
 /// A run of a model for the environment `production`, of change 7.
 pub(super) fn run(model: &str, state: RunState) -> Run {
@@ -11,7 +11,7 @@ pub(super) fn run(model: &str, state: RunState) -> Run {
         model: model.to_owned(),
         file: format!("{model}/slipway.yaml"),
         branch: "main".to_owned(),
-        change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }),
+        change: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }),
         base: None,
         head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
         environment: SourceName::try_from("production".to_owned()).expect("a name"),

@@ -13,7 +13,7 @@ const TRAILER_WRITTEN: &str = "Slipway: skip";
 /// Trailers that git itself writes: beside one of them a paragraph may hold other lines (`git-interpret-trailers(1)`).
 const OF_GIT: [&str; 2] = ["signed-off-by: ", "(cherry picked from commit "];
 /// More spaces than these before a line make it one of code, as in Markdown.
-const MOST_INDENTED: usize = 3;
+const MAX_INDENTED: usize = 3;
 
 /// What is said of a revision whose message asks for nothing to be built.
 pub fn skipped(revision: &CommitSha, mark: &str) -> String {
@@ -23,7 +23,7 @@ pub fn skipped(revision: &CommitSha, mark: &str) -> String {
 /// What in a message asks for nothing to be built, if anything does: a mark that begins or ends the first line, or stands on a
 /// line of its own, or the trailer `Slipway: skip`. What reverts another commit repeats that commit's subject, and what squashes
 /// others repeats their messages below `* SUBJECT`: neither means what it repeats.
-pub(super) fn asks_to_skip(message: &str) -> Option<&'static str> {
+pub(super) fn skip_marker(message: &str) -> Option<&'static str> {
     let message = message.to_lowercase();
     let lines: Vec<&str> = message.lines().skip_while(|line| line.trim().is_empty()).collect();
     let (subject, body) = lines.split_first()?;
@@ -60,13 +60,13 @@ fn is_revert(subject: &str, body: &[&str]) -> bool {
         let rest = subject.strip_prefix(word);
         rest.is_some_and(|rest| rest.chars().next().is_none_or(|next| !next.is_alphanumeric() && next != '-'))
     };
-    let is_told = |line: &&str| {
+    let says_revert = |line: &&str| {
         let line = line.trim();
         // `Reverts owner/name#12` is what GitHub writes.
         let number = line.strip_prefix("reverts ").and_then(|rest| rest.split_once(['#', '!']));
         line.starts_with("this reverts ") || number.is_some_and(|(name, _)| !name.contains(char::is_whitespace))
     };
-    ["revert", "reverts", "reapply"].into_iter().any(is_word) || body.iter().any(is_told)
+    ["revert", "reverts", "reapply"].into_iter().any(is_word) || body.iter().any(says_revert)
 }
 
 /// A mark on a line of its own that nobody quotes.
@@ -91,7 +91,7 @@ fn own_lines<'a>(body: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
         match (fence, is_fence) {
             (None, Some(opened)) => fence = Some(opened),
             (Some(opened), Some(closed)) if opened == closed => fence = None,
-            (None, None) if indented <= MOST_INDENTED => return Some(text),
+            (None, None) if indented <= MAX_INDENTED => return Some(text),
             _ => {}
         }
         None
@@ -157,7 +157,7 @@ mod tests {
             // Undecidable by the text: a mark that ends the subject is taken as meant.
             ("docs: explain how to write [skip slipway]", MARK),
         ] {
-            assert_eq!(asks_to_skip(message), Some(mark), "{message:?}");
+            assert_eq!(skip_marker(message), Some(mark), "{message:?}");
         }
     }
 
@@ -200,12 +200,12 @@ mod tests {
             "",
             " \n\n",
         ] {
-            assert_eq!(asks_to_skip(message), None, "{message:?}");
+            assert_eq!(skip_marker(message), None, "{message:?}");
         }
     }
 
     #[test]
-    fn what_was_skipped_is_said_with_the_commit_and_its_words() {
+    fn what_was_skipped_is_said_with_the_commit_and_its_marker() {
         let revision = "2c6d02801b24".repeat(4)[..40].parse().expect("a commit");
         let said = "skipped: nothing is trained, because the message of 2c6d02801b24 says [skip slipway]";
         assert_eq!(skipped(&revision, MARK), said);

@@ -11,12 +11,12 @@ use slipway_git::{GitError, Mirror};
 /// Name of the file that describes a model.
 const MODEL_FILE: &str = "slipway.yaml";
 /// Models one repository may hold.
-const MOST_MODELS: usize = 500;
+const MAX_MODELS: usize = 500;
 /// The largest model or policy file that is read, in bytes.
-pub(super) const LARGEST_FILE: u64 = 1 << 20;
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The longest mistake that is told beside others, in characters.
-const LONGEST_MISTAKE: usize = 300;
+const MAX_MISTAKE_LENGTH: usize = 300;
 
 /// A sound model: what stands in the place of mistakes while the rest of a file is looked through.
 const SAMPLE: &str = "
@@ -43,7 +43,7 @@ pub(super) struct Read {
 }
 
 /// Reads a model file and finds all of its mistakes that need no data. `file` is its name in messages.
-pub(super) fn read_as_far(file: &str, text: &str) -> Read {
+pub(super) fn read_leniently(file: &str, text: &str) -> Read {
     let slipway_yaml::Recovered { value, mistakes: mut problems, guesses } =
         slipway_yaml::read_all::<Model>(file, text, SAMPLE, &may_be_empty);
     let Some(model) = value else { return Read { model: None, guesses, problems } };
@@ -55,7 +55,7 @@ pub(super) fn read_as_far(file: &str, text: &str) -> Read {
 
 /// Reads a model file without mistakes, or finds all of them that need no data.
 pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
-    let Read { model, problems, .. } = read_as_far(file, text);
+    let Read { model, problems, .. } = read_leniently(file, text);
     model.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
@@ -65,7 +65,7 @@ fn may_be_empty(key: &slipway_yaml::EmptyKey) -> bool {
 }
 
 /// The model of a file, if it has no mistakes. To know that takes less than to find them all.
-pub(super) fn sound_model(file: &str, text: &str) -> Option<Model> {
+pub(super) fn valid_model(file: &str, text: &str) -> Option<Model> {
     let model: Model = slipway_yaml::read(file, text).ok()?;
     faults_of(&model).is_empty().then(|| model.with_plain_paths())
 }
@@ -108,7 +108,7 @@ fn with_help(diagnostic: Diagnostic, fault: &Fault) -> Diagnostic {
 /// The same where the fault may be of what policies ask.
 pub(super) fn locate_expected(file: &str, text: &str, fault: &Fault, expected: &[Expected]) -> Diagnostic {
     match fault.expectation.and_then(|place| expected.get(usize::try_from(place).ok()?)) {
-        Some(expected) => expected.told(&fault.message, fault.help.as_deref()),
+        Some(expected) => expected.located(&fault.message, fault.help.as_deref()),
         None => locate(file, text, fault),
     }
 }
@@ -177,7 +177,7 @@ pub(super) struct ModelFile {
 
 /// A text file; `None` if it is not there.
 pub(super) fn read_text<F: Files>(files: &F, path: &str) -> Result<Option<Result<String, Diagnostic>>, F::Error> {
-    let bytes = files.read(path, LARGEST_FILE)?;
+    let bytes = files.read(path, MAX_FILE_BYTES)?;
     Ok(bytes.map(|bytes| {
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
@@ -191,9 +191,9 @@ pub(super) fn read_text<F: Files>(files: &F, path: &str) -> Result<Option<Result
 pub(super) fn model_files(mirror: &Mirror, commit: &CommitSha) -> Result<Vec<ModelFile>, GitError> {
     let revision = Revision { mirror, commit };
     let found = revision.find(&is_model)?;
-    if found.len() > MOST_MODELS {
+    if found.len() > MAX_MODELS {
         let (repository, commit) = (mirror.remote().url().to_owned(), commit.clone());
-        return Err(GitError::TooManyModels { repository, commit, limit: MOST_MODELS, found: found.len() });
+        return Err(GitError::TooManyModels { repository, commit, limit: MAX_MODELS, found: found.len() });
     }
     read_models(&revision, found)
 }
@@ -240,7 +240,7 @@ pub(super) fn first_mistake(file: &ModelFile) -> Option<String> {
     };
     let line = mistake.to_string();
     let line = line.lines().next().unwrap_or_default();
-    Some(line.chars().filter(|letter| !letter.is_control()).take(LONGEST_MISTAKE).collect())
+    Some(line.chars().filter(|letter| !letter.is_control()).take(MAX_MISTAKE_LENGTH).collect())
 }
 
 /// The model's name as far as its file says it, however broken the rest is. A name is a text however it looks: `2024`, `1e3` and
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_only_look_like_those_of_models_are_told() {
+    fn names_that_only_look_like_those_of_models_are_reported() {
         for path in ["slipway.yml", "a/Slipway.yaml", "a/SLIPWAY.YML", "slipway.yaml.txt"] {
             assert!(is_misnamed_model(path) && !is_model(path), "{path}");
         }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::source::{self, ModelFile};
 use super::touched::{Cause, new_run};
-use super::{Pipeline, Source, SteerError, StepError, blocking};
+use super::{ActionError, Pipeline, Source, StepError, blocking};
 use slipway_domain::{Actor, CommitSha, Run, SourceName};
 use slipway_store::RunFilter;
 
@@ -23,8 +23,8 @@ impl Pipeline {
         model: &str,
         revision: Option<&str>,
         actor: &Actor,
-    ) -> Result<Run, SteerError> {
-        let missing = || SteerError::Missing(format!("there is no source `{name}`"));
+    ) -> Result<Run, ActionError> {
+        let missing = || ActionError::Missing(format!("there is no source `{name}`"));
         let source = self.settings.sources.get(name).ok_or_else(missing)?;
         let Found { head, file } = self.find_model(source, model, revision).await??;
         let base = self.base_of_start(name, &head, &file).await?;
@@ -32,7 +32,7 @@ impl Pipeline {
         let run = new_run(name, source, &cause, &file);
         self.store.start_run(&run, actor).await?;
         self.due.notify_one();
-        self.tell_change(name);
+        self.notify_changed(name);
         Ok(run)
     }
 
@@ -41,7 +41,7 @@ impl Pipeline {
         source: &Source,
         model: &str,
         revision: Option<&str>,
-    ) -> Result<Result<Found, SteerError>, StepError> {
+    ) -> Result<Result<Found, ActionError>, StepError> {
         let mirror = source.mirror.clone();
         let tip = self.remotes.fetch(&mirror).await??;
         let head = match revision {
@@ -57,13 +57,13 @@ impl Pipeline {
             let mut named = models.into_iter().filter(|file| source::name_in(file).as_ref() == Some(&model));
             Ok(match (named.next(), named.next()) {
                 (Some(file), None) => Ok(Found { head, file }),
-                (Some(one), Some(other)) => Err(SteerError::Conflict(format!(
+                (Some(one), Some(other)) => Err(ActionError::Conflict(format!(
                     "`{}` and `{}` are both called `{model}` at {}",
                     one.path,
                     other.path,
                     head.short()
                 ))),
-                (None, _) => Err(SteerError::Missing(format!("there is no model `{model}` at {}", head.short()))),
+                (None, _) => Err(ActionError::Missing(format!("there is no model `{model}` at {}", head.short()))),
             })
         })
         .await?
@@ -75,7 +75,7 @@ impl Pipeline {
         source: &SourceName,
         head: &CommitSha,
         file: &ModelFile,
-    ) -> Result<Option<CommitSha>, SteerError> {
+    ) -> Result<Option<CommitSha>, ActionError> {
         let earlier = self.store.newest_at(source, head).await?;
         if let Some(run) = earlier.into_iter().find(|run| run.file == file.path && run.change.is_none()) {
             return Ok(run.base);

@@ -33,7 +33,7 @@ pub(super) enum StepError {
     /// The work was ended half-way, and may end so every time: tried again a few times, then a person has to act.
     Interrupted { reason: String },
     /// Another attempt may help, or a person has to act first.
-    Again { retry: Retry, reason: String },
+    Transient { retry: Retry, reason: String },
     /// The store failed, or the run is not ours any more.
     Store(StoreError),
 }
@@ -46,7 +46,7 @@ impl fmt::Display for StepError {
             | Self::Failed { reason }
             | Self::TimedOut { reason }
             | Self::Interrupted { reason }
-            | Self::Again { reason, .. } => f.write_str(reason),
+            | Self::Transient { reason, .. } => f.write_str(reason),
             Self::Store(error) => error.fmt(f),
         }
     }
@@ -60,7 +60,7 @@ impl From<StoreError> for StepError {
 
 impl From<GitError> for StepError {
     fn from(error: GitError) -> Self {
-        Self::Again { retry: error.retry(), reason: error.to_string() }
+        Self::Transient { retry: error.retry(), reason: error.to_string() }
     }
 }
 
@@ -85,13 +85,13 @@ impl StepError {
     fn after(retry: Retry, reason: String) -> Self {
         match retry {
             Retry::Never => Self::Failed { reason },
-            retry => Self::Again { retry, reason },
+            retry => Self::Transient { retry, reason },
         }
     }
 
     /// A step of this machine's own went wrong: a disk, a lost thread.
     pub(super) fn local(what: &str, error: impl std::fmt::Display) -> Self {
-        Self::Again { retry: Retry::Backoff, reason: format!("{what}: {error}") }
+        Self::Transient { retry: Retry::Backoff, reason: format!("{what}: {error}") }
     }
 }
 

@@ -31,7 +31,7 @@ pub struct ArtifactRetention {
 
 /// What environments name.
 #[derive(Debug, Default)]
-pub struct NamedNow {
+pub struct DeployedArtifacts {
     /// Artifacts that are named for certain.
     pub artifacts: BTreeSet<Digest>,
     /// Environments, or one model of them, of which that cannot be said just now: whatever they ever named stays.
@@ -75,7 +75,7 @@ pub async fn sweep(
     store: &Store,
     artifacts: &dyn ArtifactStore,
     keep: ArtifactRetention,
-    named: NamedNow,
+    deployed: DeployedArtifacts,
     removal: Removal,
 ) -> Result<Swept, SweepError> {
     let now = Timestamp::now();
@@ -85,17 +85,17 @@ pub async fn sweep(
     swept.shared_with = artifacts.register(&own).await?;
     swept.shared_with.retain(|other| *other != own);
     let mut needed = store.artifacts_in_use(keep.of_a_model, before(keep.age)).await?;
-    needed.extend(named.artifacts);
-    for (environment, model) in named.unclear {
+    needed.extend(deployed.artifacts);
+    for (environment, model) in deployed.unclear {
         needed.extend(store.artifacts_ever_at(&environment, model.as_deref()).await?);
     }
-    let removal = if swept.shared_with.is_empty() { removal } else { Removal::Tried };
+    let removal = if swept.shared_with.is_empty() { removal } else { Removal::DryRun };
     if removal == Removal::Done {
         for removed in artifacts.removed().await? {
             let artifact = &removed.artifact;
             if needed.contains(artifact) || store.is_artifact_in_use(artifact).await? {
-                artifacts.bring_back(artifact).await?;
-                store.regain_artifact(artifact).await?;
+                artifacts.restore(artifact).await?;
+                store.unmark_artifact_removed(artifact).await?;
                 swept.brought_back += 1;
             } else if removed.at < before(keep.kept_back) {
                 artifacts.purge(&removed).await?;
@@ -126,10 +126,10 @@ pub async fn sweep(
             break;
         }
         if removal == Removal::Done {
-            if !store.give_up_artifact(&artifact, now).await? {
+            if !store.mark_artifact_removed(&artifact, now).await? {
                 continue;
             }
-            artifacts.set_aside(&artifact, now).await?;
+            artifacts.move_to_trash(&artifact, now).await?;
         }
         over = over.saturating_sub(bytes);
         swept.removed += 1;
@@ -150,30 +150,30 @@ pub async fn remove_documents(artifacts: &dyn ArtifactStore, runs: &[RemovedRun]
 
 impl Pipeline {
     /// What the environments name, as their branches say now.
-    pub(super) async fn named_everywhere(&self) -> Result<NamedNow, StoreError> {
-        let mut named = NamedNow { artifacts: self.store.artifacts_named().await?, unclear: Vec::new() };
+    pub(super) async fn all_deployed_artifacts(&self) -> Result<DeployedArtifacts, StoreError> {
+        let mut deployed = DeployedArtifacts { artifacts: self.store.artifacts_deployed().await?, unclear: Vec::new() };
         for (name, environment) in &self.settings.environments {
             let read = async {
                 let tip = self.remotes.fetch(environment.mirror()).await??;
-                self.named_at(environment, &tip).await
+                self.deployed_artifacts_at(environment, &tip).await
             };
             match read.await {
                 Ok(models) => {
                     for (model, what) in models {
                         match what {
-                            Named::Artifact(artifact) => drop(named.artifacts.insert(artifact)),
+                            Named::Artifact(artifact) => drop(deployed.artifacts.insert(artifact)),
                             Named::Nothing => {}
-                            Named::Unclear(_) => named.unclear.push((name.clone(), Some(model))),
+                            Named::Unclear(_) => deployed.unclear.push((name.clone(), Some(model))),
                         }
                     }
                 }
                 Err(StepError::Store(error)) => return Err(error),
                 Err(error) => {
                     tracing::warn!(environment = %name, %error, "`{name}` cannot be read, so what it ever named is kept: {error}");
-                    named.unclear.push((name.clone(), None));
+                    deployed.unclear.push((name.clone(), None));
                 }
             }
         }
-        Ok(named)
+        Ok(deployed)
     }
 }

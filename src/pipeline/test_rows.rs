@@ -7,7 +7,7 @@ use flate2::read::GzDecoder;
 use slipway_contract::{DataSpec, Model};
 
 /// The most bytes that are counted through, packed or unpacked. Larger tables have rows enough.
-pub(super) const MOST_COUNTED: u64 = 64 << 20;
+pub(super) const MAX_COUNTED: u64 = 64 << 20;
 /// How files begin that are packed by gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// How a file begins that Git LFS keeps elsewhere.
@@ -39,8 +39,8 @@ pub(super) fn count_rows(model: &Model, bytes: &[u8]) -> Option<u64> {
 
 fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut unpacked = Vec::new();
-    GzDecoder::new(bytes).take(MOST_COUNTED + 1).read_to_end(&mut unpacked).ok()?;
-    (unpacked.len() as u64 <= MOST_COUNTED).then_some(unpacked)
+    GzDecoder::new(bytes).take(MAX_COUNTED + 1).read_to_end(&mut unpacked).ok()?;
+    (unpacked.len() as u64 <= MAX_COUNTED).then_some(unpacked)
 }
 
 /// Of a file in the IDX format: two zeros, the type, the number of dimensions, and the size of the first of them.
@@ -117,7 +117,7 @@ mod tests {
             packer.finish().expect("packed")
         };
         assert_eq!(unpack(&packed(b"a\n1\n")).as_deref(), Some(&b"a\n1\n"[..]));
-        assert_eq!(unpack(&packed(&vec![b'\n'; usize::try_from(MOST_COUNTED).expect("a size") + 1])), None);
+        assert_eq!(unpack(&packed(&vec![b'\n'; usize::try_from(MAX_COUNTED).expect("a size") + 1])), None);
         assert_eq!(unpack(&GZIP), None);
     }
 }

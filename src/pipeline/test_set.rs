@@ -8,14 +8,14 @@ use super::fresh_rows::with_whole_units;
 use super::policies::Policies;
 use super::{Pipeline, StepError};
 use slipway_domain::{
-    EvaluationDigests, EvaluationRecord, Feedback, Outcome, PartWear, RowsEnd, Run, TestSetUse, Verdict, Wear,
+    EvaluationDigests, EvaluationRecord, Feedback, Outcome, PartUsage, RowsEnd, Run, TestSetUsage, TestSetUse, Verdict,
 };
 use slipway_gate::evaluation::Evaluation;
 use slipway_gate::policy::{TestSet, Uses};
 use slipway_store::{Alike, NewUse};
 
 /// How a use may be judged.
-pub(super) struct Standing {
+pub(super) struct TestSetAllowance {
     /// The use as the verdict tells it.
     pub(super) uses: Uses,
     /// The rows that may judge, if they are only some of them.
@@ -31,7 +31,7 @@ pub(super) struct Counted {
     question: Digest,
     candidate: Digest,
     rule: Option<TestSet>,
-    wear: Wear,
+    usage: TestSetUsage,
 }
 
 impl Pipeline {
@@ -54,16 +54,21 @@ impl Pipeline {
         let set = set_of(&rows, &candidate.report.data);
         let question = question_of(record, &set, policies);
         let (candidate, rule) = (candidate_of(record), policies.test_set());
-        let wear = Wear { parts: Vec::new(), of_row: Vec::new() };
-        let counted = Counted { set, rows, alike, columns, question, candidate, rule, wear };
-        let wear = self.store.record_use(&counted.new_use(run)).await?;
-        Ok(Counted { wear, ..counted })
+        let usage = TestSetUsage { parts: Vec::new(), of_row: Vec::new() };
+        let counted = Counted { set, rows, alike, columns, question, candidate, rule, usage };
+        let usage = self.store.record_use(&counted.new_use(run)).await?;
+        Ok(Counted { usage, ..counted })
     }
 
     /// Notes what became of a use.
-    pub(super) async fn settle_use(&self, run: &Run, counted: &Counted, verdict: &Verdict) -> Result<(), StepError> {
+    pub(super) async fn record_use_outcome(
+        &self,
+        run: &Run,
+        counted: &Counted,
+        verdict: &Verdict,
+    ) -> Result<(), StepError> {
         let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
-        self.store.settle_use(&counted.new_use(run), passed, &counted.ends(passed)).await?;
+        self.store.record_use_outcome(&counted.new_use(run), passed, &counted.ends(passed)).await?;
         Ok(())
     }
 
@@ -115,49 +120,49 @@ impl Counted {
 
     /// Whether each part may judge no more.
     fn used_up(&self) -> Vec<bool> {
-        let of = |part: &PartWear| match self.rule {
+        let of = |part: &PartUsage| match self.rule {
             Some(rule) => part.is_used_up(rule.uses(), rule.adaptivity()),
             None => part.retired,
         };
-        self.wear.parts.iter().map(of).collect()
+        self.usage.parts.iter().map(of).collect()
     }
 
     /// The rows that may judge no more once this use has.
     fn ends(&self, passed: bool) -> Vec<RowsEnd> {
         let Some(rule) = self.rule else { return Vec::new() };
-        let parts = self.wear.parts.iter();
+        let parts = self.usage.parts.iter();
         parts.filter_map(|part| part.end_after(passed, rule.uses(), rule.adaptivity())).collect()
     }
 
     /// What may judge: `units` name the queries and series of the rows, which are judged whole or not at all.
-    pub(super) fn standing(&self, units: &[&Attribute]) -> Standing {
+    pub(super) fn allowance(&self, units: &[&Attribute]) -> TestSetAllowance {
         let used_up = self.used_up();
         let mut is_used_up = !used_up.is_empty() && used_up.iter().all(|used_up| *used_up);
         let mut fresh = None;
-        if !self.wear.of_row.is_empty() && used_up.contains(&true) && !is_used_up {
-            let left_out = self.wear.of_row.iter().map(|part| used_up[*part as usize]).collect();
+        if !self.usage.of_row.is_empty() && used_up.contains(&true) && !is_used_up {
+            let left_out = self.usage.of_row.iter().map(|part| used_up[*part as usize]).collect();
             let rows = (0..).zip(with_whole_units(left_out, units));
             let rows: Vec<u32> = rows.filter(|(_, is_out)| !is_out).map(|(row, _)| row).collect();
             is_used_up = rows.is_empty();
             fresh = (!is_used_up).then_some(rows);
         }
         let uses = self.uses(&used_up, is_used_up, fresh.as_deref());
-        Standing { uses, fresh }
+        TestSetAllowance { uses, fresh }
     }
 
     /// The use as the verdict tells it.
     fn uses(&self, used_up: &[bool], is_used_up: bool, fresh: Option<&[u32]>) -> Uses {
-        let judging = self.wear.parts.iter().zip(used_up).filter(|(_, used_up)| is_used_up || !**used_up);
+        let judging = self.usage.parts.iter().zip(used_up).filter(|(_, used_up)| is_used_up || !**used_up);
         let before = judging.map(|(part, _)| part.uses).max().unwrap_or(0);
         let left_out = fresh.map_or(0, |fresh| self.rows.len() - fresh.len());
-        let told = TestSetUse {
+        let this_use = TestSetUse {
             rows: self.set.clone(),
             number: before.saturating_add(1),
             allowed: self.rule.map(TestSet::uses),
             feedback: self.feedback(),
             used_up: left_out as u64,
         };
-        Uses { told, is_used_up }
+        Uses { this_use, is_used_up }
     }
 }
 
@@ -200,7 +205,7 @@ mod tests {
     use slipway_domain::Adaptivity;
     use slipway_gate::policy::Policy;
 
-    fn counted(rule: &str, parts: Vec<PartWear>, of_row: Vec<u32>) -> Counted {
+    fn counted(rule: &str, parts: Vec<PartUsage>, of_row: Vec<u32>) -> Counted {
         let text =
             "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: p}\nspec:\n  checks: [{leakage: {}}]\n";
         let policy = Policy::read("p.yaml", &format!("{text}{rule}")).expect("a policy");
@@ -215,18 +220,18 @@ mod tests {
             question,
             candidate,
             rule: policy.test_set(),
-            wear: Wear { parts, of_row },
+            usage: TestSetUsage { parts, of_row },
         }
     }
 
     impl Counted {
-        fn alone(&self) -> Standing {
-            self.standing(&[])
+        fn alone(&self) -> TestSetAllowance {
+            self.allowance(&[])
         }
     }
 
-    fn part(part: i64, uses: u32) -> PartWear {
-        PartWear { part, uses, figures: false, passed: false, retired: false }
+    fn part(part: i64, uses: u32) -> PartUsage {
+        PartUsage { part, uses, figures: false, passed: false, retired: false }
     }
 
     #[test]
@@ -234,8 +239,8 @@ mod tests {
         let rule = "  test_set: {uses: 3}\n";
         let some = counted(rule, vec![part(1, 3), part(2, 1)], vec![0, 1, 0, 1, 1]);
         assert_eq!(some.alone().fresh, Some(vec![1, 3, 4]));
-        let Uses { told, is_used_up } = some.alone().uses;
-        assert_eq!((told.words().as_str(), told.used_up, is_used_up), ("use 2 of 3", 2, false));
+        let Uses { this_use, is_used_up } = some.alone().uses;
+        assert_eq!((this_use.describe().as_str(), this_use.used_up, is_used_up), ("use 2 of 3", 2, false));
         assert_eq!(some.ends(false), [RowsEnd { part: 1, but_for_candidate: false }]);
 
         let all = counted(rule, vec![part(1, 3), part(2, 4)], vec![0, 1]);
@@ -249,10 +254,10 @@ mod tests {
     fn a_query_is_left_out_whole_and_queries_that_were_all_added_to_leave_nothing() {
         let some = counted("  test_set: {uses: 3}\n", vec![part(1, 3), part(2, 1)], vec![0, 1, 1, 1]);
         let of = |of_row: [u32; 4]| Attribute { values: vec!["a".to_owned(), "b".to_owned()], of_row: of_row.to_vec() };
-        let Standing { uses, fresh } = some.standing(&[&of([0, 0, 1, 1])]);
-        assert_eq!((fresh, uses.told.used_up, uses.is_used_up), (Some(vec![2, 3]), 2, false));
-        let Standing { uses, fresh } = some.standing(&[&of([0, 0, 0, 0])]);
-        assert_eq!((fresh, uses.told.used_up, uses.is_used_up), (None, 0, true));
+        let TestSetAllowance { uses, fresh } = some.allowance(&[&of([0, 0, 1, 1])]);
+        assert_eq!((fresh, uses.this_use.used_up, uses.is_used_up), (Some(vec![2, 3]), 2, false));
+        let TestSetAllowance { uses, fresh } = some.allowance(&[&of([0, 0, 0, 0])]);
+        assert_eq!((fresh, uses.this_use.used_up, uses.is_used_up), (None, 0, true));
     }
 
     #[test]
@@ -267,14 +272,14 @@ mod tests {
     #[test]
     fn without_a_rule_uses_are_only_counted() {
         let counted = counted("", vec![part(1, 500)], Vec::new());
-        let Uses { told, is_used_up } = counted.alone().uses;
-        assert_eq!((told.words().as_str(), is_used_up), ("use 501", false));
+        let Uses { this_use, is_used_up } = counted.alone().uses;
+        assert_eq!((this_use.describe().as_str(), is_used_up), ("use 501", false));
         assert!(counted.ends(true).is_empty());
     }
 
     #[test]
     fn rows_that_were_used_up_stay_so_whatever_the_policy_says_later() {
-        let retired = PartWear { retired: true, ..part(1, 3) };
+        let retired = PartUsage { retired: true, ..part(1, 3) };
         for rule in ["", "  test_set: {uses: 900}\n"] {
             let all = counted(rule, vec![retired], Vec::new());
             assert!(all.alone().uses.is_used_up, "{rule}");

@@ -6,7 +6,7 @@ use slipway_contract::Model;
 use super::Source;
 use super::policies::folder_path;
 use super::source::{self, ModelFile, ModelFiles};
-use slipway_domain::{ChangeHead, CommitSha, Run, RunCause, SourceName};
+use slipway_domain::{CommitSha, PullRequestHead, Run, RunCause, SourceName};
 
 /// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
 /// folder, so that its author hears of the mistake.
@@ -22,7 +22,7 @@ pub(super) fn concerns(file: &ModelFile, paths: &[String]) -> bool {
 }
 
 fn read(file: &ModelFile) -> Option<Model> {
-    source::sound_model(&file.path, file.text.as_ref().ok()?)
+    source::valid_model(&file.path, file.text.as_ref().ok()?)
 }
 
 fn rebuilds(file: &ModelFile, model: Option<&Model>, paths: &[String]) -> bool {
@@ -39,7 +39,7 @@ fn rebuilds(file: &ModelFile, model: Option<&Model>, paths: &[String]) -> bool {
 #[derive(Clone)]
 pub(super) struct Cause {
     /// The change, if it is one.
-    pub(super) change: Option<ChangeHead>,
+    pub(super) change: Option<PullRequestHead>,
     /// The revision before.
     pub(super) base: Option<CommitSha>,
     /// The revision to be trained.
@@ -49,24 +49,24 @@ pub(super) struct Cause {
 }
 
 /// What a revision touches, in words: models by their names, and mistakes in files that name none.
-pub(super) fn told(head: &CommitSha, files: &[ModelFile]) -> String {
+pub(super) fn summary(head: &CommitSha, files: &[ModelFile]) -> String {
     /// Files that are told of one by one.
-    const MOST: usize = 5;
+    const MAX: usize = 5;
     let (models, broken): (Vec<_>, Vec<_>) = files.iter().partition(|file| source::name_in(file).is_some());
     let names: Vec<String> = models.into_iter().filter_map(source::name_in).collect();
-    let mut told = match (names.as_slice(), broken.as_slice()) {
+    let mut summary = match (names.as_slice(), broken.as_slice()) {
         ([], []) => format!("no model is touched up to {}", head.short()),
         ([], _) => format!("{} touches no model that can be read", head.short()),
         (names, _) => format!("{} touches {}", head.short(), names.join(", ")),
     };
-    for file in broken.iter().take(MOST) {
+    for file in broken.iter().take(MAX) {
         let mistake = source::first_mistake(file).unwrap_or_else(|| file.path.clone());
-        told = format!("{told}; a mistake in {mistake}");
+        summary = format!("{summary}; a mistake in {mistake}");
     }
-    if broken.len() > MOST {
-        told = format!("{told}; mistakes in {} files more", broken.len() - MOST);
+    if broken.len() > MAX {
+        summary = format!("{summary}; mistakes in {} files more", broken.len() - MAX);
     }
-    told
+    summary
 }
 
 /// A run of one model.

@@ -6,10 +6,10 @@ use std::path::Path;
 use slipway_contract::{Digest, Fault, FaultKind, Job, JobWork, Model, Progress, TrainingJob};
 use tokio_util::sync::CancellationToken;
 
-use super::insist::insist;
-use super::job_log::MOST_UNWRITTEN;
+use super::job_log::MAX_UNWRITTEN;
 use super::plan::{Plan, refused};
-use super::{Pipeline, StepError, blocking, source, texts};
+use super::retry_transient::retry_transient;
+use super::{Pipeline, StepError, blocking, messages, source};
 use slipway_domain::{Document, Retry, Run, RunEvent};
 use slipway_executor::{JobError, Provenance};
 use slipway_gate::policy::Expected;
@@ -26,7 +26,7 @@ const REPORT: &str = "training.json";
 const EXPORT: ExportLimits = ExportLimits { files: 200_000, bytes: 20 << 30 };
 
 /// Where trainings of one run take place.
-pub(super) struct Workplace<'step> {
+pub(super) struct JobContext<'step> {
     pub(super) plan: &'step Plan,
     /// The job's folder.
     pub(super) folder: &'step Path,
@@ -38,7 +38,7 @@ pub(super) struct Workplace<'step> {
 }
 
 /// The digest of everything that decides the result of training.
-pub(super) fn key_of(parts: &BTreeMap<String, String>) -> Digest {
+pub(super) fn cache_key_of(parts: &BTreeMap<String, String>) -> Digest {
     Digest::of(&serde_json::to_vec(parts).expect("a key holds only texts"))
 }
 
@@ -49,20 +49,21 @@ impl Pipeline {
         cancel: &CancellationToken,
     ) -> Result<(RunEvent, String), StepError> {
         if let (Some(_), Some(artifact)) = (&run.origin, run.artifact.clone()) {
-            return self.gather(run, &artifact, cancel).await;
+            return self.reuse_training(run, &artifact, cancel).await;
         }
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
-        let (asks, expected) = (policies.asks(), policies.expected(run, plan.model.metadata.name.as_str()));
+        let (required_evidence, expected) =
+            (policies.required_evidence(), policies.expected(run, plan.model.metadata.name.as_str()));
         let folder = self.fresh_folder(run.id, "train").await?;
         let exported = self.export(run, &plan, &folder).await?;
-        let place = Workplace { plan: &plan, folder: &folder, exported: &exported, expected: &expected, cancel };
+        let place = JobContext { plan: &plan, folder: &folder, exported: &exported, expected: &expected, cancel };
         run.run_key_parts = self.run_key_parts(&exported, &plan.model);
-        let key = key_of(&run.run_key_parts);
+        let key = cache_key_of(&run.run_key_parts);
         run.run_key = Some(key.clone());
         let (trained, cause) = match self.trained_earlier(&key, &folder).await? {
             Some(trained) if trained.run != run.id => {
-                let reused = texts::reused(trained.run, &key);
+                let reused = messages::reused(trained.run, &key);
                 run.reused_from = Some(trained.run);
                 run.reuse = Some(reused.clone());
                 (trained, reused)
@@ -70,20 +71,20 @@ impl Pipeline {
             // What this run itself has made before it was interrupted is no reuse.
             own => {
                 let earlier = self.store.earlier_with_key(run).await?;
-                run.reuse = Some(texts::trained_anew(run, earlier.as_ref()));
+                run.reuse = Some(messages::trained_anew(run, earlier.as_ref()));
                 let trained = match own {
                     Some(own) => own,
                     None => self.train_one(run, &plan.model, &key, &place).await?,
                 };
-                let cause = texts::trained(&trained.artifact);
+                let cause = messages::trained(&trained.artifact);
                 (trained, cause)
             }
         };
-        run.seeds = self.train_seeds(run, asks.training_runs, &[], &place).await?;
+        run.seeds = self.train_seeds(run, required_evidence.training_runs, &[], &place).await?;
         self.store.record_seeds(&trained.artifact, &run.seeds).await?;
         run.artifact = Some(trained.artifact);
         run.training = Some(trained.report);
-        Ok((RunEvent::Trained, texts::with_seeds(cause, run.seeds.len())))
+        Ok((RunEvent::Trained, messages::with_seeds(cause, run.seeds.len())))
     }
 
     /// What a training of the same key left, if its weights and its report are still there and whole. One whose files are
@@ -114,7 +115,7 @@ impl Pipeline {
         run: &Run,
         model: &Model,
         key: &Digest,
-        place: &Workplace<'_>,
+        place: &JobContext<'_>,
     ) -> Result<Trained, StepError> {
         let expects = place.expected.iter().map(|expected| expected.expectation.clone()).collect();
         let job = Job {
@@ -126,13 +127,13 @@ impl Pipeline {
         let output = place.folder.join(Job::OUTPUT);
         let (card, report) = (read_output(&output.join(CARD)).await?, read_output(&output.join(REPORT)).await?);
         let (weights, artifacts) = (output.join(WEIGHTS), &self.artifacts);
-        let artifact = insist(place.cancel, || artifacts.put_weights(&weights)).await?;
-        insist(place.cancel, || artifacts.put_document(&artifact, CARD, card.clone())).await?;
+        let artifact = retry_transient(place.cancel, || artifacts.put_weights(&weights)).await?;
+        retry_transient(place.cancel, || artifacts.put_document(&artifact, CARD, card.clone())).await?;
         // Equal weights may come of several trainings, each with a report of its own.
         let name = format!("training/{}-{}.json", run.id, model.spec.training.seed);
-        let digest = insist(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;
+        let digest = retry_transient(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;
         let trained = Trained { run: run.id, artifact, report: Document { name, digest } };
-        insist(place.cancel, || self.store.record_trained(key, &trained)).await?;
+        retry_transient(place.cancel, || self.store.record_trained(key, &trained)).await?;
         Ok(trained)
     }
 
@@ -171,12 +172,12 @@ impl Pipeline {
     }
 
     /// Runs a job; what the trainer says goes into the run's log as it comes.
-    pub(super) async fn run_job(&self, run: &Run, place: &Workplace<'_>, job: &Job) -> Result<(), StepError> {
-        let Workplace { folder, cancel, .. } = *place;
+    pub(super) async fn run_job(&self, run: &Run, place: &JobContext<'_>, job: &Job) -> Result<(), StepError> {
+        let JobContext { folder, cancel, .. } = *place;
         let file = folder.join(Job::FILE);
         let content = serde_json::to_vec(job).expect("a job holds only texts and numbers");
         tokio::fs::write(&file, content).await.map_err(|error| StepError::local("the job cannot be written", error))?;
-        let (lines, said) = tokio::sync::mpsc::channel(MOST_UNWRITTEN);
+        let (lines, said) = tokio::sync::mpsc::channel(MAX_UNWRITTEN);
         let mut sink = move |progress: Progress| {
             // Steps are for progress bars; a log of them would only be long.
             if !matches!(progress, Progress::Step { .. }) {
@@ -207,7 +208,7 @@ async fn faults_of(folder: &Path, ended_with: Fault) -> Vec<Fault> {
 }
 
 /// What faults that the trainer named mean for the run.
-fn of_faults(run: &Run, place: &Workplace<'_>, faults: &[Fault]) -> StepError {
+fn of_faults(run: &Run, place: &JobContext<'_>, faults: &[Fault]) -> StepError {
     if faults.iter().any(|fault| fault.kind == FaultKind::Specification) {
         let located = |fault| source::locate_expected(&run.file, &place.plan.text, fault, place.expected);
         return refused(faults.iter().map(located).collect());
@@ -217,7 +218,7 @@ fn of_faults(run: &Run, place: &Workplace<'_>, faults: &[Fault]) -> StepError {
 }
 
 /// The largest document of the trainer that is kept, in bytes: it is held in memory.
-const LARGEST_DOCUMENT: u64 = 2 << 30;
+const MAX_DOCUMENT_BYTES: u64 = 2 << 30;
 
 /// A file the trainer wrote.
 pub(super) async fn read_output(path: &Path) -> Result<Vec<u8>, StepError> {
@@ -225,9 +226,9 @@ pub(super) async fn read_output(path: &Path) -> Result<Vec<u8>, StepError> {
         reason: format!("the trainer said it was done, but `{}` cannot be read: {error}", path.display()),
     };
     let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
-    if size > LARGEST_DOCUMENT {
+    if size > MAX_DOCUMENT_BYTES {
         let name = path.file_name().unwrap_or_default().display();
-        let reason = format!("`{name}` of the trainer has {size} bytes, expected at most {LARGEST_DOCUMENT}");
+        let reason = format!("`{name}` of the trainer has {size} bytes, expected at most {MAX_DOCUMENT_BYTES}");
         return Err(StepError::Failed { reason });
     }
     tokio::fs::read(path).await.map_err(unreadable)

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::step::Step;
-use super::{Pipeline, StepError, failpoint, texts};
-use slipway_domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, pause_before, spoken};
+use super::{Pipeline, StepError, failpoint, messages};
+use slipway_domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, backoff, spoken};
 use slipway_store::{Claim, Lease, StoreError};
 
 /// How often a claim is extended; also how soon a worker notices that its run was called off.
@@ -21,15 +21,15 @@ pub(super) const POLL: Duration = Duration::from_secs(1);
 /// outage ends.
 const LONG_OUTAGE: u32 = 20;
 /// Attempts at one step that were ended half-way after which a run waits for a person.
-const MOST_INTERRUPTIONS: u32 = 3;
+const MAX_INTERRUPTIONS: u32 = 3;
 /// A number drawn at random.
-pub(super) fn chance() -> u64 {
+pub(super) fn jitter() -> u64 {
     uuid::Uuid::now_v7().as_u64_pair().1
 }
 
 /// A store that fails now may work again in a moment, and a row that cannot be read concerns nobody else: the loops go on.
 /// Only a store that is being closed ends them.
-pub(super) fn outlive(error: StoreError) -> Result<(), StoreError> {
+pub(super) fn log_and_continue(error: StoreError) -> Result<(), StoreError> {
     if matches!(error, StoreError::Closing) {
         return Err(error);
     }
@@ -39,13 +39,13 @@ pub(super) fn outlive(error: StoreError) -> Result<(), StoreError> {
 }
 
 /// Does work on one run or one delivery. A panic in it is a defect that stops this one alone.
-pub(super) async fn guarded<T>(work: impl Future<Output = Result<T, StepError>>) -> Result<T, StepError> {
+pub(super) async fn catch_panic<T>(work: impl Future<Output = Result<T, StepError>>) -> Result<T, StepError> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
         metrics::counter!("slipway_quarantined_total", "kind" => "panic").increment(1);
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing");
         let reason = format!("a defect of Slipway, please report it: the step panicked: {text}");
-        Err(StepError::Again { retry: Retry::Never, reason })
+        Err(StepError::Transient { retry: Retry::Never, reason })
     })
 }
 
@@ -60,26 +60,26 @@ fn measure(left: RunState, since: Option<Timestamp>, until: Timestamp) {
 /// Who carries a run: a worker, up to its promotion and through it if nothing holds it back; or the environment's
 /// promoter, which takes what waits, many at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Station {
+pub(super) enum RunHandler {
     Work,
     Promotion,
 }
 
 /// How a run is let go of.
 #[derive(Debug, Clone, Copy)]
-struct Carried {
+struct Processed {
     due_at: Timestamp,
     /// Whether somebody else is to go on with it now.
     goes_on: bool,
 }
 
-impl Carried {
+impl Processed {
     fn until(due_at: Timestamp) -> Self {
         Self { due_at, goes_on: false }
     }
 }
 
-impl Station {
+impl RunHandler {
     fn serves(self, state: RunState) -> bool {
         match self {
             Self::Work => state.is_active() && state != RunState::Waiting,
@@ -92,13 +92,13 @@ impl Pipeline {
     /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
     /// any other is finished first. A pipeline that is retired finishes every step that was begun.
     pub async fn move_runs(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), StoreError> {
-        let _beating = self.pulses.listen();
+        let _heartbeat = self.heartbeats.listen();
         while !stop.is_cancelled() && !self.retired.is_cancelled() {
-            self.show_progress();
+            self.record_heartbeat();
             match self.move_one_run(stop).await {
                 Ok(true) => continue,
                 Ok(false) => {}
-                Err(error) => outlive(error)?,
+                Err(error) => log_and_continue(error)?,
             }
             tokio::select! {
                 () = self.due.notified() => {}
@@ -113,39 +113,43 @@ impl Pipeline {
     /// Moves the run that waits longest. Answers whether there was one.
     async fn move_one_run(self: &Arc<Self>, stop: &CancellationToken) -> Result<bool, StoreError> {
         let Some((run, lease)) = self.store.claim_run(self.claim()).await? else { return Ok(false) };
-        self.carry(run, &lease, Station::Work, stop).await?;
+        self.process(run, &lease, RunHandler::Work, stop).await?;
         Ok(true)
     }
 
     pub(super) fn claim(&self) -> Claim {
-        Claim { now: Timestamp::now(), hold_for: self.settings.lease, most_of_a_source: self.settings.most_of_a_source }
+        Claim {
+            now: Timestamp::now(),
+            lease_duration: self.settings.lease,
+            max_runs_per_source: self.settings.max_runs_per_source,
+        }
     }
 
     /// Carries a run as far as it goes here without waiting. One that was called off or taken over is left alone.
-    pub(super) async fn carry(
+    pub(super) async fn process(
         self: &Arc<Self>,
         run: Run,
         lease: &Lease,
-        station: Station,
+        handler: RunHandler,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         // What was trained and evaluated is kept elsewhere by then, and every step starts from an empty folder: a run that waits
         // for a person occupies no disk. It is cleared before the run is released, as this server may carry it next.
-        let carry = async {
-            let carried = Box::pin(self.carry_held(run, lease, station, stop)).await;
+        let process = async {
+            let processed = Box::pin(self.process_leased(run, lease, handler, stop)).await;
             self.clear_work(lease.run()).await;
-            carried
+            processed
         };
         // The lease is kept until all is recorded and cleared, whatever has to be waited for in between.
-        let carried = tokio::select! {
-            carried = carry => carried,
+        let processed = tokio::select! {
+            processed = process => processed,
             lost = self.keep_lease(lease) => {
                 self.clear_work(lease.run()).await;
                 Err(lost)
             }
         };
-        let released = match carried {
-            Ok(carried) => self.store.release_run(lease, carried.due_at).await.map(|()| carried.goes_on),
+        let released = match processed {
+            Ok(processed) => self.store.release_run(lease, processed.due_at).await.map(|()| processed.goes_on),
             Err(error) => Err(error),
         };
         match released {
@@ -166,29 +170,29 @@ impl Pipeline {
 
     /// Carries a run that is held.
     #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.model))]
-    async fn carry_held(
+    async fn process_leased(
         self: &Arc<Self>,
         mut run: Run,
         lease: &Lease,
-        station: Station,
+        handler: RunHandler,
         stop: &CancellationToken,
-    ) -> Result<Carried, StoreError> {
-        while station.serves(run.state) {
+    ) -> Result<Processed, StoreError> {
+        while handler.serves(run.state) {
             run.awaits_environment = false;
             let mut attempted = run.clone();
             let cancel = stop.child_token();
-            let work = guarded(self.step(&mut attempted, &cancel));
+            let work = catch_panic(self.step(&mut attempted, &cancel));
             let ended = tokio::select! {
                 ended = work => ended,
                 // A look changes nothing, and may wait long for a server: whoever comes next looks again.
-                () = stop.cancelled(), if run.state == RunState::Waiting => return Ok(Carried::until(Timestamp::now())),
+                () = stop.cancelled(), if run.state == RunState::Waiting => return Ok(Processed::until(Timestamp::now())),
             };
             let interruptible = matches!(run.state, RunState::Training | RunState::Evaluating);
             if stop.is_cancelled() && interruptible && ended.is_err() {
-                return Ok(Carried::until(Timestamp::now()));
+                return Ok(Processed::until(Timestamp::now()));
             }
             match ended {
-                Ok(Step::Waits(until)) => return Ok(Carried::until(until)),
+                Ok(Step::Waits(until)) => return Ok(Processed::until(until)),
                 Ok(Step::Moved(event, cause)) => {
                     (attempted.attempts, attempted.interruptions) = (0, 0);
                     run = self.record_or_fail(lease, run, attempted, event, cause).await?;
@@ -199,7 +203,7 @@ impl Pipeline {
                 }
                 Err(StepError::Environment { reason }) => {
                     run.awaits_environment = true;
-                    return self.put_off(lease, run, Retry::Never, reason).await;
+                    return self.requeue(lease, run, Retry::Never, reason).await;
                 }
                 Err(StepError::TimedOut { reason }) => {
                     attempted.timed_out = true;
@@ -210,22 +214,22 @@ impl Pipeline {
                 }
                 Err(StepError::Interrupted { reason }) => {
                     run.interruptions += 1;
-                    let again = if run.interruptions < MOST_INTERRUPTIONS { Retry::Backoff } else { Retry::Never };
-                    return self.put_off(lease, run, again, reason).await;
+                    let again = if run.interruptions < MAX_INTERRUPTIONS { Retry::Backoff } else { Retry::Never };
+                    return self.requeue(lease, run, again, reason).await;
                 }
-                Err(StepError::Again { retry, reason }) => return self.put_off(lease, run, retry, reason).await,
+                Err(StepError::Transient { retry, reason }) => return self.requeue(lease, run, retry, reason).await,
                 // What cannot be read now may be read by a newer server in a moment: it is tried again for a while.
                 Err(StepError::Store(error)) if error.is_of_one_row() => {
                     let again = if run.attempts < LONG_OUTAGE { Retry::Backoff } else { Retry::Never };
-                    return self.put_off(lease, run, again, error.to_string()).await;
+                    return self.requeue(lease, run, again, error.to_string()).await;
                 }
                 Err(StepError::Store(error)) => return Err(error),
             }
             if (stop.is_cancelled() || self.retired.is_cancelled()) && run.state.is_active() {
-                return Ok(Carried::until(Timestamp::now()));
+                return Ok(Processed::until(Timestamp::now()));
             }
         }
-        Ok(Carried { due_at: Timestamp::now(), goes_on: run.state.is_active() })
+        Ok(Processed { due_at: Timestamp::now(), goes_on: run.state.is_active() })
     }
 
     /// Does the step the run's state calls for.
@@ -251,7 +255,7 @@ impl Pipeline {
     async fn keep_lease(&self, lease: &Lease) -> StoreError {
         loop {
             tokio::time::sleep(HEARTBEAT.min(self.settings.lease / 3)).await;
-            self.show_progress();
+            self.record_heartbeat();
             match self.store.extend_lease(lease, Timestamp::now() + self.settings.lease).await {
                 Ok(()) => {}
                 Err(error) if error.retry() == Retry::Never => {
@@ -300,7 +304,7 @@ impl Pipeline {
         if !concerned.is_empty() {
             self.promoted.notify_waiters();
         }
-        self.tell_change(&run.source);
+        self.notify_changed(&run.source);
         measure(from, since.ok().flatten(), run.updated_at);
         let seconds = run.updated_at.duration_since(run.created_at).as_secs();
         tracing::info!(
@@ -330,21 +334,27 @@ impl Pipeline {
 
     /// Lets a run wait: for a pause, or, when only a person can help, until it is retried. An outage is waited out however
     /// long it takes, and said once when it takes long.
-    async fn put_off(&self, lease: &Lease, mut run: Run, retry: Retry, reason: String) -> Result<Carried, StoreError> {
+    async fn requeue(
+        &self,
+        lease: &Lease,
+        mut run: Run,
+        retry: Retry,
+        reason: String,
+    ) -> Result<Processed, StoreError> {
         run.attempts += 1;
         let pause = match retry {
             Retry::After(pause) => Some(pause),
-            Retry::Backoff => Some(pause_before(run.attempts, chance())),
+            Retry::Backoff => Some(backoff(run.attempts, jitter())),
             Retry::Never => None,
         };
         run.stalled = pause.is_none();
         run.updated_at = Timestamp::now();
         let said = if let Some(pause) = pause {
             tracing::warn!(reason, "run {} waits {} before attempt {}", run.id, spoken(pause), run.attempts + 1);
-            (run.attempts == LONG_OUTAGE).then(|| texts::long_outage(run.attempts, &reason))
+            (run.attempts == LONG_OUTAGE).then(|| messages::long_outage(run.attempts, &reason))
         } else {
             tracing::error!(reason, "run {} is stalled: {reason}", run.id);
-            Some(if run.awaits_environment { texts::awaits(&run, &reason) } else { texts::stalled(&reason) })
+            Some(if run.awaits_environment { messages::awaits(&run, &reason) } else { messages::stalled(&reason) })
         };
         let said = said.map(|cause| {
             let (at, actor) = (run.updated_at, Actor::controller());
@@ -352,7 +362,7 @@ impl Pipeline {
         });
         run.reason = Some(reason);
         self.store.record_run(lease, &run, said.as_ref()).await?;
-        self.tell_change(&run.source);
-        Ok(Carried::until(Timestamp::now() + pause.unwrap_or_default()))
+        self.notify_changed(&run.source);
+        Ok(Processed::until(Timestamp::now() + pause.unwrap_or_default()))
     }
 }

@@ -11,7 +11,7 @@ pub use metrics::{RenderMetrics, start_metrics};
 pub use traces::{NotACollector, OtlpUrl, Traces};
 
 /// What a server logs when nothing else is asked for.
-pub const USUAL_FILTER: &str = "info,sqlx=warn,hyper=warn,ureq=warn";
+pub const DEFAULT_FILTER: &str = "info,sqlx=warn,hyper=warn,ureq=warn";
 
 /// What telemetry is set up with by the server's owner.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -15,11 +15,11 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::layer::Layered;
 
 /// How long a collector may take for one batch.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the last batch may take when the server ends.
 const LAST_BATCH: Duration = Duration::from_secs(3);
 /// The largest answer that is read.
-const LARGEST_ANSWER: u64 = 64 << 10;
+const MAX_ANSWER_BYTES: u64 = 64 << 10;
 
 /// A collector's address, such as `http://localhost:4318`. It may hold a password, so it is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl HttpClient for Client {
         let response = self.0.run(request.map(|body| body.to_vec()))?;
         let (head, body) = response.into_parts();
         let mut bytes = Vec::new();
-        body.into_reader().take(LARGEST_ANSWER).read_to_end(&mut bytes)?;
+        body.into_reader().take(MAX_ANSWER_BYTES).read_to_end(&mut bytes)?;
         Ok(Response::from_parts(head, bytes.into()))
     }
 }
@@ -80,7 +80,7 @@ type Below = Layered<Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync>,
 /// Starts the export to a collector.
 pub(super) fn export(url: &OtlpUrl) -> Result<(Traces, OpenTelemetryLayer<Below, SdkTracer>), String> {
     let config = ureq::Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
+        .timeout_global(Some(TIMEOUT))
         .max_redirects(0)
         .http_status_as_error(false)
         .build();
@@ -88,7 +88,7 @@ pub(super) fn export(url: &OtlpUrl) -> Result<(Traces, OpenTelemetryLayer<Below,
         .with_http()
         .with_http_client(Client(config.into()))
         .with_endpoint(format!("{}/v1/traces", url.0))
-        .with_timeout(PATIENCE)
+        .with_timeout(TIMEOUT)
         .build()
         .map_err(|error| format!("traces cannot be exported: {error}"))?;
     let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));

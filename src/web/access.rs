@@ -22,7 +22,7 @@ use slipway_domain::{Actor, SourceName};
 use slipway_store::{Role, StoreError, Token};
 
 /// Longer texts are no tokens; they are not looked up.
-const LONGEST_TOKEN: usize = 512;
+const MAX_TOKEN_LENGTH: usize = 512;
 
 /// Somebody with a good token.
 #[derive(Clone)]
@@ -84,12 +84,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (scheme, text) = values.next()?.to_str().ok()?.split_once(' ')?;
     let text = text.trim();
-    let good = scheme.eq_ignore_ascii_case("bearer") && !text.is_empty() && text.len() <= LONGEST_TOKEN;
+    let good = scheme.eq_ignore_ascii_case("bearer") && !text.is_empty() && text.len() <= MAX_TOKEN_LENGTH;
     (good && values.next().is_none()).then_some(text)
 }
 
 /// Why nobody is let in.
-enum Stranger {
+enum Unauthenticated {
     Refused(&'static str),
     TooOften(&'static str, Duration),
     Store(StoreError),
@@ -110,60 +110,64 @@ impl Shared {
     }
 
     /// The token behind a secret, if it is good.
-    async fn token_behind(&self, secret: &str) -> Result<Token, Stranger> {
+    async fn token_behind(&self, secret: &str) -> Result<Token, Unauthenticated> {
         if let Some(token) = self.settings_token(secret) {
             return Ok(token);
         }
-        let token = self.store.token_of(secret).await.map_err(Stranger::Store)?;
-        let token = token.ok_or(Stranger::Refused("the token is not known"))?;
+        let token = self.store.token_of(secret).await.map_err(Unauthenticated::Store)?;
+        let token = token.ok_or(Unauthenticated::Refused("the token is not known"))?;
         if token.revoked_at.is_some() {
-            return Err(Stranger::Refused("the token is revoked"));
+            return Err(Unauthenticated::Refused("the token is revoked"));
         }
         if !token.is_valid(Timestamp::now()) {
-            return Err(Stranger::Refused("the token has expired"));
+            return Err(Unauthenticated::Refused("the token has expired"));
         }
         Ok(token)
     }
 
     /// The same for a caller. The store is asked only as often as is granted to the peer, but for secrets that were good
     /// before.
-    async fn look_up(&self, secret: &str, peer: &str) -> Result<Token, Stranger> {
+    async fn authenticate_token(&self, secret: &str, peer: &str) -> Result<Token, Unauthenticated> {
         if let Some(token) = self.settings_token(secret) {
             return Ok(token);
         }
         let (digest, now) = (Digest::of(secret.as_bytes()), Instant::now());
         let memory = self.known.recall(&digest, now);
         match memory {
-            Memory::Refused(reason) => return Err(self.stranger(peer, reason)),
+            Memory::Refused(reason) => return Err(self.unauthenticated(peer, reason)),
             Memory::Unknown => {
                 let reason = "too many tokens that are not known";
-                self.look_ups.take(peer, now).map_err(|pause| Stranger::TooOften(reason, pause))?;
+                self.token_lookups.take(peer, now).map_err(|pause| Unauthenticated::TooOften(reason, pause))?;
             }
             Memory::Good => {}
         }
         match self.token_behind(secret).await {
             Ok(token) => {
-                self.known.note_good(digest);
+                self.known.record_good(digest);
                 Ok(token)
             }
-            Err(Stranger::Refused(reason)) => {
-                self.known.note_refused(digest, reason, now);
-                Err(if memory == Memory::Good { self.stranger(peer, reason) } else { Stranger::Refused(reason) })
+            Err(Unauthenticated::Refused(reason)) => {
+                self.known.record_refused(digest, reason, now);
+                Err(if memory == Memory::Good {
+                    self.unauthenticated(peer, reason)
+                } else {
+                    Unauthenticated::Refused(reason)
+                })
             }
             Err(other) => Err(other),
         }
     }
 
     /// Somebody without a good token, who may try only so often.
-    fn stranger(&self, peer: &str, reason: &'static str) -> Stranger {
-        match self.strangers.take(peer, Instant::now()) {
-            Ok(()) => Stranger::Refused(reason),
-            Err(pause) => Stranger::TooOften(reason, pause),
+    fn unauthenticated(&self, peer: &str, reason: &'static str) -> Unauthenticated {
+        match self.unauthenticated_callers.take(peer, Instant::now()) {
+            Ok(()) => Unauthenticated::Refused(reason),
+            Err(pause) => Unauthenticated::TooOften(reason, pause),
         }
     }
 
     /// Lets a caller in, or refuses: without a good token, or because they ask too often.
-    pub(super) async fn let_in(
+    pub(super) async fn authenticate_request(
         &self,
         method: &Method,
         uri: &Uri,
@@ -173,48 +177,48 @@ impl Shared {
         let peer = peer_of(extensions);
         let target = format!("{method} {}", uri.path());
         let known = match bearer(headers) {
-            Some(secret) => self.look_up(secret, &peer).await.map(|token| (token, secret)),
-            None => Err(self.stranger(&peer, "no bearer token was sent")),
+            Some(secret) => self.authenticate_token(secret, &peer).await.map(|token| (token, secret)),
+            None => Err(self.unauthenticated(&peer, "no bearer token was sent")),
         };
         let (Token { name, role, sources, .. }, secret) = match known {
             Ok(known) => known,
-            Err(Stranger::Store(error)) => return Err(error.into()),
-            Err(Stranger::Refused(reason)) => {
-                self.note_refusal(Refusal { actor: Actor::anyone(), peer, reason: reason.to_owned() }, &target).await;
+            Err(Unauthenticated::Store(error)) => return Err(error.into()),
+            Err(Unauthenticated::Refused(reason)) => {
+                self.record_refusal(Refusal { actor: Actor::anyone(), peer, reason: reason.to_owned() }, &target).await;
                 let detail = format!("{reason}; this needs the header `Authorization: Bearer TOKEN`");
-                return Err(Problem::new(StatusCode::UNAUTHORIZED, detail).asks_for_token());
+                return Err(Problem::new(StatusCode::UNAUTHORIZED, detail).with_bearer_challenge());
             }
-            Err(Stranger::TooOften(reason, pause)) => {
-                self.note_refusal(Refusal { actor: Actor::anyone(), peer, reason: reason.to_owned() }, &target).await;
+            Err(Unauthenticated::TooOften(reason, pause)) => {
+                self.record_refusal(Refusal { actor: Actor::anyone(), peer, reason: reason.to_owned() }, &target).await;
                 return Err(too_often(pause));
             }
         };
         let scope = (!sources.is_empty()).then_some(sources);
         let caller = Caller { name, role, scope, secret: secret.into(), target, peer };
         if let Err(pause) = self.callers.take(&caller.name, Instant::now()) {
-            self.note_refusal(caller.refusal("too many requests"), &caller.target).await;
+            self.record_refusal(caller.refusal("too many requests"), &caller.target).await;
             return Err(too_often(pause));
         }
         Ok(caller)
     }
 
     /// Whether a caller's token is still good: for answers that take long.
-    pub(super) async fn still_knows(&self, caller: &Caller) -> bool {
+    pub(super) async fn is_still_valid(&self, caller: &Caller) -> bool {
         // A store that fails for a moment says nothing of the token.
-        !matches!(self.token_behind(&caller.secret).await, Err(Stranger::Refused(_)))
+        !matches!(self.token_behind(&caller.secret).await, Err(Unauthenticated::Refused(_)))
     }
 
-    async fn demand(&self, caller: Caller, role: Role) -> Result<Caller, Problem> {
+    async fn require_role(&self, caller: Caller, role: Role) -> Result<Caller, Problem> {
         if caller.role >= role {
             return Ok(caller);
         }
         let reason = format!("this needs the role `{}`, the token has `{}`", role.as_str(), caller.role.as_str());
-        self.note_refusal(caller.refusal(&*reason), &caller.target).await;
+        self.record_refusal(caller.refusal(&*reason), &caller.target).await;
         Err(Problem::new(StatusCode::FORBIDDEN, reason))
     }
 
     /// Refuses what belongs to a source that the token does not cover, in the words for what does not exist.
-    pub(super) async fn demand_source(
+    pub(super) async fn require_source(
         &self,
         caller: &Caller,
         source: &SourceName,
@@ -224,7 +228,7 @@ impl Shared {
             return Ok(());
         }
         let refusal = caller.refusal(format!("the token does not cover the source `{source}`"));
-        self.note_refusal(refusal, &caller.target).await;
+        self.record_refusal(refusal, &caller.target).await;
         Err(missing.into())
     }
 }
@@ -238,8 +242,8 @@ pub(super) fn too_often(pause: Duration) -> Problem {
 
 /// Lets nobody without a good token to any address of the API.
 pub(super) async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
-    let asked = (request.method(), request.uri(), request.headers(), request.extensions());
-    match shared.let_in(asked.0, asked.1, asked.2, asked.3).await {
+    let parts = (request.method(), request.uri(), request.headers(), request.extensions());
+    match shared.authenticate_request(parts.0, parts.1, parts.2, parts.3).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -262,7 +266,7 @@ impl FromRequestParts<Arc<Shared>> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let Ok(caller) = Caller::from_request_parts(parts, shared).await;
-        shared.demand(caller, Role::Operator).await.map(Self)
+        shared.require_role(caller, Role::Operator).await.map(Self)
     }
 }
 
@@ -271,12 +275,12 @@ impl FromRequestParts<Arc<Shared>> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let Ok(caller) = Caller::from_request_parts(parts, shared).await;
-        let caller = shared.demand(caller, Role::Admin).await?;
+        let caller = shared.require_role(caller, Role::Admin).await?;
         if caller.scope.is_none() {
             return Ok(Self);
         }
         let reason = "this needs a token that covers all sources";
-        shared.note_refusal(caller.refusal(reason), &caller.target).await;
+        shared.record_refusal(caller.refusal(reason), &caller.target).await;
         Err(Problem::new(StatusCode::FORBIDDEN, reason))
     }
 }
@@ -296,7 +300,7 @@ mod tests {
         };
         assert_eq!(read(&["Bearer abc"]).as_deref(), Some("abc"));
         assert_eq!(read(&["bearer  abc "]).as_deref(), Some("abc"));
-        let long = format!("Bearer {}", "x".repeat(LONGEST_TOKEN + 1));
+        let long = format!("Bearer {}", "x".repeat(MAX_TOKEN_LENGTH + 1));
         for values in [&[][..], &["abc"], &["Basic abc"], &["Bearer "], &["Bearer a", "Bearer b"], &[&*long]] {
             assert_eq!(read(values), None, "{values:?}");
         }

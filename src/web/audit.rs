@@ -46,7 +46,7 @@ impl Action {
 impl Shared {
     /// Writes down what a caller does, then does it: nothing is done that is not written down. What is refused then is
     /// marked by a second entry.
-    pub(super) async fn steer<T, E>(
+    pub(super) async fn perform<T, E>(
         self: &Arc<Self>,
         caller: &Caller,
         action: Action,
@@ -73,7 +73,7 @@ impl Shared {
     pub(super) async fn refuse(self: &Arc<Self>, caller: &Caller, action: Action, problem: Problem) -> Problem {
         let Action { name, target, .. } = &action;
         let reason = format!("{name} of {target}: {}", problem.detail());
-        self.note_refusal(caller.refusal(reason), caller.target()).await;
+        self.record_refusal(caller.refusal(reason), caller.target()).await;
         problem
     }
 }

@@ -16,7 +16,7 @@ use slipway_domain::spoken;
 /// How long a client may take for a body. Forges wait 5 to 10 s for the answer to all of it.
 const SLOWEST_BODY: Duration = Duration::from_secs(20);
 /// How long a client may take between two pieces of a body.
-const LONGEST_SILENCE: Duration = Duration::from_secs(5);
+const MAX_SILENCE: Duration = Duration::from_secs(5);
 /// The part of a body that is read without asking the budget, in bytes: most deliveries are smaller, so that they get
 /// through whatever larger ones are under way. The number of connections bounds what these parts hold.
 const FREE: usize = 32 * 1024;
@@ -78,7 +78,7 @@ pub(super) async fn read(
     let mut granted = FREE.min(largest);
     let end = Instant::now() + SLOWEST_BODY;
     loop {
-        let next = timeout_at(end, timeout(LONGEST_SILENCE, body.frame())).await;
+        let next = timeout_at(end, timeout(MAX_SILENCE, body.frame())).await;
         let Ok(Ok(frame)) = next else {
             return Err(too_slow());
         };
@@ -109,11 +109,8 @@ fn too_large(largest: usize) -> Refusal {
 }
 
 fn too_slow() -> Refusal {
-    let detail = format!(
-        "the body took longer than {}, or {} between two pieces",
-        spoken(SLOWEST_BODY),
-        spoken(LONGEST_SILENCE)
-    );
+    let detail =
+        format!("the body took longer than {}, or {} between two pieces", spoken(SLOWEST_BODY), spoken(MAX_SILENCE));
     Refusal::new("too_slow", StatusCode::REQUEST_TIMEOUT, detail)
 }
 
@@ -155,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_to_wait_is_told_how_long() {
+    fn who_has_to_wait_learns_how_long() {
         let answer = axum::response::IntoResponse::into_response(busy());
         assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(answer.headers()[header::RETRY_AFTER], "2");

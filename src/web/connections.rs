@@ -2,7 +2,7 @@
 //! an answer, and let end what they are at when the server stops.
 //!
 //! `axum::serve` has none of these limits, so connections are served by hyper itself. What one connection can hold in
-//! memory before its body is read is bounded by [`LARGEST_HEAD`].
+//! memory before its body is read is bounded by [`MAX_HEAD_BYTES`].
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -35,7 +35,7 @@ const SLOWEST_HEAD: Duration = Duration::from_secs(10);
 /// How long a client may leave an answer unread while its side of the connection is full.
 const SLOWEST_READER: Duration = Duration::from_secs(20);
 /// The largest head, and all that is read ahead of a body, in bytes. Forges' heads are under 2 KiB.
-const LARGEST_HEAD: usize = 32 * 1024;
+const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// How long requests in flight may take to end once the server stops: less than `app` grants its parts.
 const DRAIN: Duration = Duration::from_secs(15);
 /// Pause after a connection could not be accepted, which is for want of file descriptors or memory.
@@ -43,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// File descriptors kept for everything but connections: database, repositories, artifacts, trainers.
 const OTHER_FILES: u64 = 256;
 /// Fewer connections than this are not worth serving.
-const FEWEST: usize = 16;
+const MIN: usize = 16;
 
 /// What a connection that is one too many is told.
 const TOO_MANY: &[u8] =
@@ -118,8 +118,8 @@ async fn serve_one(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(SLOWEST_HEAD)
-        .max_header_size(LARGEST_HEAD)
-        .max_buf_size(LARGEST_HEAD);
+        .max_header_size(MAX_HEAD_BYTES)
+        .max_buf_size(MAX_HEAD_BYTES);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let router = served.borrow().router.clone();
@@ -158,7 +158,7 @@ fn room_for_connections() -> usize {
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let files = if raised.is_ok() { maximum } else { current };
     let room = files.map_or(u64::MAX, |files| files.saturating_sub(OTHER_FILES));
-    usize::try_from(room).unwrap_or(usize::MAX).max(FEWEST)
+    usize::try_from(room).unwrap_or(usize::MAX).max(MIN)
 }
 
 /// Connections that are being served, counted.

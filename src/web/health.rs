@@ -11,15 +11,15 @@ use super::problem::Problem;
 use super::{MetricsAccess, Shared};
 
 /// Silence after which a worker is taken for stuck: each shows progress at least once a second.
-const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+const MAX_SILENCE: Duration = Duration::from_mins(1);
 
 /// `GET /livez`: fails when one of the workers makes no progress, however well the others do.
 pub(super) async fn live(State(shared): State<Arc<Shared>>) -> Response {
-    liveness(shared.pipeline.silent_for())
+    liveness(shared.pipeline.longest_silence())
 }
 
 fn liveness(silent: Duration) -> Response {
-    if silent <= LONGEST_SILENCE {
+    if silent <= MAX_SILENCE {
         return "ok\n".into_response();
     }
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, format!("a worker has been silent for {} s", silent.as_secs()))
@@ -40,8 +40,8 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 /// `GET /metrics` in Prometheus's text format.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     if shared.settings.metrics == MetricsAccess::Token {
-        let asked = (request.method(), request.uri(), request.headers(), request.extensions());
-        if let Err(problem) = shared.let_in(asked.0, asked.1, asked.2, asked.3).await {
+        let parts = (request.method(), request.uri(), request.headers(), request.extensions());
+        if let Err(problem) = shared.authenticate_request(parts.0, parts.1, parts.2, parts.3).await {
             return problem.into_response();
         }
     }

@@ -11,7 +11,7 @@ use slipway_contract::Digest;
 /// nothing; nobody is given a token whose secret was tried before.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// Secrets that are remembered of each kind.
-const MOST: usize = 4_096;
+const MAX: usize = 4_096;
 
 /// What is remembered of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,22 +50,22 @@ impl KnownSecrets {
     }
 
     /// It was good.
-    pub(super) fn note_good(&self, secret: Digest) {
+    pub(super) fn record_good(&self, secret: Digest) {
         let mut known = self.lock();
-        if known.good.len() >= MOST {
+        if known.good.len() >= MAX {
             known.good.clear();
         }
         known.good.insert(secret);
     }
 
     /// It was refused.
-    pub(super) fn note_refused(&self, secret: Digest, reason: &'static str, now: Instant) {
+    pub(super) fn record_refused(&self, secret: Digest, reason: &'static str, now: Instant) {
         let mut known = self.lock();
         known.good.remove(&secret);
-        if known.refused.len() >= MOST {
+        if known.refused.len() >= MAX {
             known.refused.retain(|_, (until, _)| now < *until);
         }
-        if known.refused.len() < MOST {
+        if known.refused.len() < MAX {
             known.refused.insert(secret, (now + REFUSED_FOR, reason));
         }
     }
@@ -80,12 +80,12 @@ mod tests {
         let (known, now) = (KnownSecrets::default(), Instant::now());
         let [good, bad] = [b"good", b"bad!"].map(|secret| Digest::of(secret));
         assert_eq!(known.recall(&good, now), Memory::Unknown);
-        known.note_good(good.clone());
-        known.note_refused(bad.clone(), "unknown", now);
+        known.record_good(good.clone());
+        known.record_refused(bad.clone(), "unknown", now);
         assert_eq!(known.recall(&good, now), Memory::Good);
         assert_eq!(known.recall(&bad, now), Memory::Refused("unknown"));
         assert_eq!(known.recall(&bad, now + REFUSED_FOR), Memory::Unknown);
-        known.note_refused(good.clone(), "revoked", now);
+        known.record_refused(good.clone(), "revoked", now);
         assert_eq!(known.recall(&good, now), Memory::Refused("revoked"));
         assert_eq!(known.recall(&good, now + REFUSED_FOR), Memory::Unknown);
     }
@@ -93,18 +93,18 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded() {
         let (known, now) = (KnownSecrets::default(), Instant::now());
-        for number in 0..2 * MOST {
+        for number in 0..2 * MAX {
             let secret = Digest::of(&number.to_le_bytes());
-            known.note_refused(secret.clone(), "unknown", now);
-            known.note_good(secret);
+            known.record_refused(secret.clone(), "unknown", now);
+            known.record_good(secret);
         }
         let sizes = {
             let known = known.lock();
             (known.good.len(), known.refused.len())
         };
-        assert!(sizes.0 <= MOST && sizes.1 == MOST, "{sizes:?}");
+        assert!(sizes.0 <= MAX && sizes.1 == MAX, "{sizes:?}");
         let later = now + REFUSED_FOR;
-        known.note_refused(Digest::of(b"new"), "unknown", later);
+        known.record_refused(Digest::of(b"new"), "unknown", later);
         assert_eq!(known.recall(&Digest::of(b"new"), later), Memory::Refused("unknown"), "old ones make room");
     }
 }

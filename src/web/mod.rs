@@ -100,15 +100,15 @@ pub struct Hook {
 const AT_ONCE: u32 = 4;
 /// Requests without a good token that one peer may make in a second, lastingly and at once. Beyond them it is told to
 /// wait, whatever it sends.
-const STRANGERS_PER_SECOND: u32 = 5;
-const STRANGERS_AT_ONCE: u32 = 100;
+const UNAUTHENTICATED_PER_SECOND: u32 = 5;
+const UNAUTHENTICATED_BURST: u32 = 100;
 
 /// Pages of runs that one peer may open in a second, lastingly and at once, whether the link is good or not.
 const PAGES_PER_SECOND: u32 = 10;
 const PAGES_AT_ONCE: u32 = 100;
 
 /// Callers who may follow events and logs at the same time.
-const MOST_FOLLOWERS: usize = 64;
+const MAX_FOLLOWERS: usize = 64;
 
 /// What every handler shares.
 pub struct Shared {
@@ -123,9 +123,9 @@ pub struct Shared {
     /// Requests of tokens, by their names.
     callers: Buckets,
     /// Requests without a good token, by where they come from.
-    strangers: Buckets,
+    unauthenticated_callers: Buckets,
     /// Look-ups of secrets that are not remembered, by where they come from: whoever repeats a bad one takes none of them.
-    look_ups: Buckets,
+    token_lookups: Buckets,
     /// Pages of runs, by where they are opened.
     visitors: Buckets,
     /// Secrets that were looked up lately.
@@ -162,12 +162,12 @@ impl Shared {
             render_metrics,
             bodies: Budget::of(all),
             callers: Buckets::new(per_second, per_second.saturating_mul(AT_ONCE), now),
-            strangers: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
-            look_ups: Buckets::new(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE, now),
+            unauthenticated_callers: Buckets::new(UNAUTHENTICATED_PER_SECOND, UNAUTHENTICATED_BURST, now),
+            token_lookups: Buckets::new(UNAUTHENTICATED_PER_SECOND, UNAUTHENTICATED_BURST, now),
             visitors: Buckets::new(PAGES_PER_SECOND, PAGES_AT_ONCE, now),
             known: KnownSecrets::default(),
             refusals: Refusals::default(),
-            followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            followers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
             waiters: Semaphore::new(outcome::WAITERS),
             stop,
         }

@@ -16,13 +16,13 @@ use slipway_store::StoreError;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 /// The longest wait that is granted: whoever pushes sits in front of it.
-const LONGEST: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 /// Deliveries that are waited for at a time.
 pub(super) const WAITERS: usize = 32;
 /// How long the store may take for what is answered, beside the wait.
 const ANSWER: Duration = Duration::from_secs(1);
 /// How often the store is asked meanwhile.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What became of a delivery.
 #[derive(Serialize)]
@@ -64,7 +64,7 @@ pub(super) fn wait_of(headers: &HeaderMap) -> Option<Duration> {
         let (name, seconds) = preference.split_once('=')?;
         name.trim().eq_ignore_ascii_case("wait").then(|| seconds.trim().trim_matches('"').parse::<u64>().ok())?
     });
-    wait.min().map(|seconds| Duration::from_secs(seconds).min(LONGEST))
+    wait.min().map(|seconds| Duration::from_secs(seconds).min(MAX_WAIT))
 }
 
 /// Waits until a delivery is settled, and answers what became of it; after `wait`, or where too many wait already, that it is
@@ -92,7 +92,7 @@ async fn outcome(shared: &Shared, source: &SourceName, id: &str, wait: Duration)
             break (state, note);
         }
         tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = shared.stop.cancelled() => return Err(StoreError::Closing),
         }
     };

@@ -18,8 +18,8 @@ pub(super) fn caught() -> CatchPanicLayer<Answer> {
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!("a request failed, which is a mistake in this program: {}", words.unwrap_or("(no words)"));
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!("a request failed, which is a mistake in this program: {}", message.unwrap_or("(no words)"));
     metrics::counter!("slipway_panics_total").increment(1);
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed; the server's log says why").into_response()
 }

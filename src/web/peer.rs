@@ -13,7 +13,7 @@ use axum::response::Response;
 use super::Shared;
 
 /// Addresses of a header that are looked at: a chain of proxies is short.
-const MOST_HOPS: usize = 32;
+const MAX_HOPS: usize = 32;
 
 /// A network by its prefix, such as `10.0.0.0/8`; an address alone is a network of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl TrustedProxies {
         };
         let hops: Vec<&[u8]> =
             headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).collect();
-        for hop in hops.into_iter().rev().take(MOST_HOPS) {
+        for hop in hops.into_iter().rev().take(MAX_HOPS) {
             // Only the hop that is no text says nothing: a client could hide behind one that it wrote itself.
             let Ok(hop) = std::str::from_utf8(hop) else { break };
             let address = match self.header {

@@ -9,7 +9,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::pipeline::SteerError;
+use crate::pipeline::ActionError;
 use slipway_store::StoreError;
 
 /// The media type of problem documents.
@@ -21,7 +21,7 @@ pub(super) struct Problem {
     status: StatusCode,
     detail: String,
     retry_after: Option<u32>,
-    asks_for_token: bool,
+    with_bearer_challenge: bool,
 }
 
 /// A problem document (RFC 9457).
@@ -41,7 +41,7 @@ pub(super) struct ProblemDocument<'a> {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), retry_after: None, asks_for_token: false }
+        Self { status, detail: detail.into(), retry_after: None, with_bearer_challenge: false }
     }
 
     /// What was expected, what came, and what to do.
@@ -61,8 +61,8 @@ impl Problem {
     }
 
     /// The same problem, with the word that a bearer token is expected (RFC 6750).
-    pub(super) fn asks_for_token(mut self) -> Self {
-        self.asks_for_token = true;
+    pub(super) fn with_bearer_challenge(mut self) -> Self {
+        self.with_bearer_challenge = true;
         self
     }
 }
@@ -79,7 +79,7 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.asks_for_token {
+        if self.with_bearer_challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"slipway\""));
         }
         response
@@ -95,7 +95,7 @@ impl From<StoreError> for Problem {
             | StoreError::NotQuarantined { .. } => Self::new(StatusCode::NOT_FOUND, error.to_string()),
             StoreError::IllegalMove(_)
             | StoreError::NotStalled { .. }
-            | StoreError::NotSettled { .. }
+            | StoreError::NotAcknowledged { .. }
             | StoreError::NotBehind { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
             // What is wrong with it is the caller's to know: nobody else may be able to mend it.
             StoreError::Unreadable(_) => {
@@ -110,13 +110,13 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<SteerError> for Problem {
-    fn from(error: SteerError) -> Self {
+impl From<ActionError> for Problem {
+    fn from(error: ActionError) -> Self {
         let status = match error {
-            SteerError::Store(error) => return error.into(),
-            SteerError::Missing(_) => StatusCode::NOT_FOUND,
-            SteerError::Conflict(_) => StatusCode::CONFLICT,
-            SteerError::Unreachable(_) => StatusCode::BAD_GATEWAY,
+            ActionError::Store(error) => return error.into(),
+            ActionError::Missing(_) => StatusCode::NOT_FOUND,
+            ActionError::Conflict(_) => StatusCode::CONFLICT,
+            ActionError::Unreachable(_) => StatusCode::BAD_GATEWAY,
         };
         Self::new(status, error.to_string())
     }
@@ -167,7 +167,7 @@ pub(super) struct RunProblems;
 /// What may go wrong with reading what only administrators may read.
 pub(super) struct AdminProblems;
 /// What may go wrong with steering.
-pub(super) struct SteerProblems;
+pub(super) struct ActionProblems;
 /// What may go wrong with reading or changing what is decided about an environment.
 pub(super) struct EnvironmentProblems;
 
@@ -195,7 +195,7 @@ impl IntoResponses for AdminProblems {
     }
 }
 
-impl IntoResponses for SteerProblems {
+impl IntoResponses for ActionProblems {
     fn responses() -> BTreeMap<String, RefOr<response::Response>> {
         described_all(&[400, 401, 403, 404, 409, 429, 500])
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Names that are remembered. One that was not seen for as long as its bucket takes to fill needs no memory; beyond
 /// this many, all unknown ones share a bucket.
-const MOST_NAMES: usize = 10_000;
+const MAX_NAMES: usize = 10_000;
 /// How often full buckets are forgotten, at most.
 const SWEEP: Duration = Duration::from_secs(1);
 /// The bucket that names share once there are too many.
@@ -40,11 +40,11 @@ impl Buckets {
     /// Takes a request out of a name's bucket, or says how long it takes until one is in it.
     pub(super) fn take(&self, name: &str, now: Instant) -> Result<(), Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.levels.len() >= MOST_NAMES && now.saturating_duration_since(state.swept) >= SWEEP {
+        if state.levels.len() >= MAX_NAMES && now.saturating_duration_since(state.swept) >= SWEEP {
             state.levels.retain(|_, level| self.filled(*level, now) < self.at_once);
             state.swept = now;
         }
-        let room = state.levels.len() < MOST_NAMES || state.levels.contains_key(name);
+        let room = state.levels.len() < MAX_NAMES || state.levels.contains_key(name);
         let full = Level { requests: self.at_once, at: now };
         let level = state.levels.entry(if room { name } else { SHARED }.to_owned()).or_insert(full);
         let requests = self.filled(*level, now);
@@ -92,7 +92,7 @@ mod tests {
     fn too_many_names_share_a_bucket_until_others_are_forgotten() {
         let begun = Instant::now();
         let buckets = Buckets::new(1, 1, begun);
-        for name in 0..MOST_NAMES {
+        for name in 0..MAX_NAMES {
             assert_eq!(buckets.take(&name.to_string(), begun), Ok(()));
         }
         assert_eq!(buckets.take("one more", begun), Ok(()));

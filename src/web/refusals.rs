@@ -15,11 +15,11 @@ use slipway_store::{NewAuditEntry, REFUSED};
 const WINDOW: Duration = Duration::from_mins(5);
 /// Refusals that are told apart within a window, of callers without a good token, and of each token and of all tokens; all
 /// others are counted together. So nobody can have those of another caller counted instead of written.
-const MOST_OF_STRANGERS: usize = 16;
-const MOST_OF_A_TOKEN: usize = 8;
-const MOST_OF_TOKENS: usize = 512;
+const MAX_UNAUTHENTICATED: usize = 16;
+const MAX_OF_A_TOKEN: usize = 8;
+const MAX_OF_TOKENS: usize = 512;
 /// Longer addresses are cut in the log.
-const LONGEST_TARGET: usize = 200;
+const MAX_TARGET_LENGTH: usize = 200;
 
 /// A call that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,14 +52,14 @@ impl Refusals {
             *self.others.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             return None;
         }
-        let target = target.chars().take(LONGEST_TARGET).collect();
+        let target = target.chars().take(MAX_TARGET_LENGTH).collect();
         let entry = entry(&refusal, target, &format!("{}, from {}", refusal.reason, refusal.peer));
         repeated.insert(refusal, 0);
         Some(entry)
     }
 
     /// Ends the window: entries for all that was only counted.
-    fn turn_over(&self) -> Vec<NewAuditEntry> {
+    fn flush(&self) -> Vec<NewAuditEntry> {
         let repeated = std::mem::take(&mut *self.repeated.lock().unwrap_or_else(PoisonError::into_inner));
         let others = std::mem::take(&mut *self.others.lock().unwrap_or_else(PoisonError::into_inner));
         let mut entries = Vec::new();
@@ -86,9 +86,9 @@ fn has_room(known: &HashMap<Refusal, u64>, caller: &Actor) -> bool {
     let anyone = Actor::anyone();
     let count = |is_meant: &dyn Fn(&Actor) -> bool| known.keys().filter(|refusal| is_meant(&refusal.actor)).count();
     if *caller == anyone {
-        return count(&|actor| *actor == anyone) < MOST_OF_STRANGERS;
+        return count(&|actor| *actor == anyone) < MAX_UNAUTHENTICATED;
     }
-    count(&|actor| actor == caller) < MOST_OF_A_TOKEN && count(&|actor| *actor != anyone) < MOST_OF_TOKENS
+    count(&|actor| actor == caller) < MAX_OF_A_TOKEN && count(&|actor| *actor != anyone) < MAX_OF_TOKENS
 }
 
 fn entry(refusal: &Refusal, target: String, detail: &str) -> NewAuditEntry {
@@ -97,7 +97,7 @@ fn entry(refusal: &Refusal, target: String, detail: &str) -> NewAuditEntry {
 
 impl Shared {
     /// Notes a refused call. One that cannot be written is refused all the same.
-    pub(super) async fn note_refusal(&self, refusal: Refusal, target: &str) {
+    pub(super) async fn record_refusal(&self, refusal: Refusal, target: &str) {
         metrics::counter!("slipway_http_refused_total").increment(1);
         if let Some(entry) = self.refusals.note(refusal, target) {
             self.write_refusal(&entry).await;
@@ -118,7 +118,7 @@ pub async fn write_refusals(shared: Arc<Shared>, stop: CancellationToken) {
             () = tokio::time::sleep(WINDOW) => {}
             () = stop.cancelled() => {}
         }
-        for entry in shared.refusals.turn_over() {
+        for entry in shared.refusals.flush() {
             shared.write_refusal(&entry).await;
         }
     }
@@ -140,24 +140,24 @@ mod tests {
         for _ in 0..1000 {
             assert_eq!(refusals.note(refusal("192.0.2.1"), "GET /api/v1/audit"), None);
         }
-        let [entry] = &refusals.turn_over()[..] else { panic!("one entry") };
+        let [entry] = &refusals.flush()[..] else { panic!("one entry") };
         assert_eq!(entry.detail, "1000 more times within 5m: no token was sent, from 192.0.2.1");
         assert!(refusals.note(refusal("192.0.2.1"), "GET /").is_some(), "a new window");
     }
 
     #[test]
-    fn callers_beyond_the_most_that_are_told_apart_are_counted_together() {
+    fn callers_beyond_the_most_that_are_distinguished_are_counted_together() {
         let refusals = Refusals::default();
         let written = (0..1000).filter(|peer| refusals.note(refusal(&peer.to_string()), "").is_some()).count();
-        assert_eq!(written, MOST_OF_STRANGERS);
+        assert_eq!(written, MAX_UNAUTHENTICATED);
         let of_token = |name: &str, reason: &str| {
             let reason = reason.to_owned();
             refusals.note(Refusal { actor: Actor::token(name), reason, ..refusal("192.0.2.1") }, "").is_some()
         };
         let mischief = (0..100).filter(|number| of_token("mischief", &number.to_string())).count();
-        assert_eq!(mischief, MOST_OF_A_TOKEN);
+        assert_eq!(mischief, MAX_OF_A_TOKEN);
         assert!(of_token("another", "not yours"), "it is written whatever others do");
-        let [entry] = &refusals.turn_over()[..] else { panic!("one entry") };
+        let [entry] = &refusals.flush()[..] else { panic!("one entry") };
         assert_eq!(entry.detail, "1076 calls within 5m, from too many callers to name");
     }
 }

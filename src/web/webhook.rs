@@ -22,14 +22,14 @@ use slipway_store::StoreError;
 const VERIFIED_AT_ONCE: usize = 64 * 1024;
 
 /// What became of a delivery at the door.
-enum Taken {
+enum Acceptance {
     Stored,
     Duplicate,
     /// It came to a webhook that several sources share, and is of none of their repositories.
     OfNobody,
 }
 
-impl From<Intake> for Taken {
+impl From<Intake> for Acceptance {
     fn from(intake: Intake) -> Self {
         match intake {
             Intake::Stored => Self::Stored,
@@ -48,9 +48,9 @@ pub(super) async fn receive(
     let wait = outcome::wait_of(&headers);
     let outcome = take(&shared, name, headers, body).await;
     let word = match &outcome {
-        Ok((Taken::Stored, _)) => "stored",
-        Ok((Taken::Duplicate, _)) => "duplicate",
-        Ok((Taken::OfNobody, _)) => "unknown_repository",
+        Ok((Acceptance::Stored, _)) => "stored",
+        Ok((Acceptance::Duplicate, _)) => "duplicate",
+        Ok((Acceptance::OfNobody, _)) => "unknown_repository",
         Err(refusal) => refusal.word,
     };
     metrics::counter!("slipway_deliveries_total", "outcome" => word).increment(1);
@@ -67,7 +67,7 @@ pub(super) async fn receive(
 }
 
 /// What became of a delivery at the door; of one that came to a source's own webhook, its source and identifier as well.
-type At = (Taken, Option<(SourceName, String)>);
+type At = (Acceptance, Option<(SourceName, String)>);
 
 async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> Result<At, Refusal> {
     let unknown = || Refusal::new("unknown_source", StatusCode::NOT_FOUND, "no such source is served here");
@@ -84,26 +84,26 @@ async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> 
         return Ok((taken, Some((delivery.source, delivery.id))));
     }
     let (repository, bytes) = repository_of(hook, bytes).await?;
-    let Some(repository) = repository else { return Ok((Taken::OfNobody, None)) };
+    let Some(repository) = repository else { return Ok((Acceptance::OfNobody, None)) };
     let sources = shared.pipeline.sources_behind(&name, &repository).await.map_err(|error| not_stored(&id, &error))?;
     if sources.is_empty() {
         tracing::debug!(delivery.id = id, "no source is the repository `{}` ({})", repository.full_name, repository.id);
-        return Ok((Taken::OfNobody, None));
+        return Ok((Acceptance::OfNobody, None));
     }
     // Several sources may be one repository: its branches, say. Each reads the delivery for itself.
-    let mut taken = Taken::Duplicate;
+    let mut taken = Acceptance::Duplicate;
     let mut delivery = Delivery { source: name, id, event, headers: kept, body: bytes, received_at: now };
     for source in sources {
         delivery.source = source;
-        if matches!(store(shared, &delivery).await?, Taken::Stored) {
-            taken = Taken::Stored;
+        if matches!(store(shared, &delivery).await?, Acceptance::Stored) {
+            taken = Acceptance::Stored;
         }
     }
     Ok((taken, None))
 }
 
-async fn store(shared: &Shared, delivery: &Delivery) -> Result<Taken, Refusal> {
-    shared.pipeline.accept(delivery).await.map(Taken::from).map_err(|error| not_stored(&delivery.id, &error))
+async fn store(shared: &Shared, delivery: &Delivery) -> Result<Acceptance, Refusal> {
+    shared.pipeline.accept(delivery).await.map(Acceptance::from).map_err(|error| not_stored(&delivery.id, &error))
 }
 
 fn not_stored(id: &str, error: &StoreError) -> Refusal {

@@ -69,7 +69,7 @@ fn data_are_read_as_the_trainer_reads_them() {
 }
 
 #[test]
-fn findings_are_written_for_annotations_with_paths_of_the_repository() {
+fn diagnostics_are_written_for_annotations_with_paths_of_the_repository() {
     let folder = repository();
     rewrite(folder.path(), "slipway.yaml", "epochs: 4", "epochs: 0");
     rewrite(folder.path(), "slipway.yaml", "batch_size: 50", "batch_size: fifty");
@@ -158,14 +158,14 @@ fn what_is_written_once_and_merged_is_sound_and_its_mistakes_are_where_they_are_
     assert_eq!(sound.status.code(), Some(0), "{}", said(&sound));
     rewrite(folder.path(), "slipway.yaml", "batch_size: 50", "batch_size: many");
     rewrite(folder.path(), "policy.yaml", "{metric: accuracy}", "{metric: acuracy}");
-    let told = said(&check(folder.path(), &[]));
-    assert!(told.contains("slipway.yaml:3:15: expected a whole number"), "{told}");
+    let output = said(&check(folder.path(), &[]));
+    assert!(output.contains("slipway.yaml:3:15: expected a whole number"), "{output}");
     rewrite(folder.path(), "slipway.yaml", "batch_size: many", "batch_size: 50");
-    let told = said(&check(folder.path(), &[]));
-    assert!(told.contains("policy.yaml:1:26: unknown value `acuracy`"), "{told}");
+    let output = said(&check(folder.path(), &[]));
+    assert!(output.contains("policy.yaml:1:26: unknown value `acuracy`"), "{output}");
     rewrite(folder.path(), "slipway.yaml", "<<: *usual", "<<: 7");
-    let told = said(&check(folder.path(), &[]));
-    assert!(told.contains("`<<` merges mappings, came a single value"), "{told}");
+    let output = said(&check(folder.path(), &[]));
+    assert!(output.contains("`<<` merges mappings, came a single value"), "{output}");
 }
 
 #[test]
@@ -245,10 +245,10 @@ fn what_could_be_a_manifest_is_named_whatever_keeps_it_from_being_read() {
     let odd = folder.path().join(std::ffi::OsStr::from_bytes(b"n\xffme.yaml"));
     std::fs::write(odd, DIGEST).expect("written");
     let output = check(folder.path(), &["."]);
-    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(2), "{told}");
-    assert!(told.contains("wide.yaml: the file is UTF-16, expected UTF-8"), "{told}");
-    assert!(told.contains("n\u{fffd}me.yaml: the path of this file is not UTF-8"), "{told}");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("wide.yaml: the file is UTF-16, expected UTF-8"), "{text}");
+    assert!(text.contains("n\u{fffd}me.yaml: the path of this file is not UTF-8"), "{text}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn mistakes_of_data_policy_and_model_are_found_at_once_each_at_its_place() {
     features(folder.path(), "[age, nope, churned, months, nix]");
     let checked = check(folder.path(), &[]);
     assert_eq!(checked.status.code(), Some(2));
-    let told = said(&checked);
+    let output = said(&checked);
     for expected in [
         "slipway.yaml:12:18: spec.data.test.file: there is no file `data/test.csv`",
         "policy.yaml:6:48: the model's predictions have no column `area`",
@@ -102,16 +102,16 @@ fn mistakes_of_data_policy_and_model_are_found_at_once_each_at_its_place() {
         "spec.data.features: the label `churned` is among the columns",
         "`data/train.csv` has no column `nix`",
     ] {
-        assert!(told.contains(expected), "expected `{expected}`, came: {told}");
+        assert!(output.contains(expected), "expected `{expected}`, came: {output}");
     }
-    assert!(!told.contains("`data/test.csv` cannot be read"), "told twice: {told}");
+    assert!(!output.contains("`data/test.csv` cannot be read"), "told twice: {output}");
     features(folder.path(), "[age, months]");
-    let told = said(&check(folder.path(), &[]));
-    assert!(told.contains("data/train.csv:3:1: line 3, column `months`: `x` is not a finite number"), "{told}");
+    let output = said(&check(folder.path(), &[]));
+    assert!(output.contains("data/train.csv:3:1: line 3, column `months`: `x` is not a finite number"), "{output}");
     rewrite(folder.path(), "slipway.yaml", "epochs: 1", "epochs: 0");
-    let told = said(&check(folder.path(), &[]));
-    assert!(told.contains("data/train.csv:3:1: ") && told.contains("spec.training.epochs: 0 is"), "{told}");
-    assert_eq!(told.matches("epochs: 0 is").count(), 1, "{told}");
+    let output = said(&check(folder.path(), &[]));
+    assert!(output.contains("data/train.csv:3:1: ") && output.contains("spec.training.epochs: 0 is"), "{output}");
+    assert_eq!(output.matches("epochs: 0 is").count(), 1, "{output}");
 }
 
 #[test]
@@ -142,10 +142,10 @@ fn files_that_a_server_would_not_find_as_they_are_here_are_warned_of() {
     let folder = repository();
     let warned = |expected: &str| {
         let checked = check(folder.path(), &[]);
-        let told = said(&checked);
-        assert_eq!(checked.status.code(), Some(0), "{told}");
-        assert!(told.contains(expected), "expected `{expected}`, came: {told}");
-        assert_eq!(told.matches("warning").count(), usize::from(!expected.contains("no mistakes")), "{told}");
+        let output = said(&checked);
+        assert_eq!(checked.status.code(), Some(0), "{output}");
+        assert!(output.contains(expected), "expected `{expected}`, came: {output}");
+        assert_eq!(output.matches("warning").count(), usize::from(!expected.contains("no mistakes")), "{output}");
     };
     rewrite(folder.path(), "data/train.csv", "1,2,north", "1,5,north");
     warned("warning: slipway.yaml:11:19: spec.data.train.file: `data/train.csv` differs from its commit");
@@ -168,12 +168,12 @@ fn files_that_a_server_would_not_find_as_they_are_here_are_warned_of() {
     git(folder.path(), &["commit", "-q", "-a", "-m", "a pointer"]);
     let rows = std::fs::read(folder.path().join("data/test.csv")).expect("rows");
     std::fs::write(folder.path().join("data/train.csv"), rows).expect("written");
-    let told = said(&check(folder.path(), &[]));
-    assert!(told.contains("git holds a Git LFS pointer in the place of `data/train.csv`"), "{told}");
+    let output = said(&check(folder.path(), &[]));
+    assert!(output.contains("git holds a Git LFS pointer in the place of `data/train.csv`"), "{output}");
 }
 
 #[test]
-fn what_a_policy_asks_of_rows_is_told_at_its_line_before_training() {
+fn what_a_policy_requires_of_rows_is_reported_at_its_line_before_training() {
     let folder = repository();
     for (file, more) in [("data/train.csv", "5,6,north,maybe\r\n"), ("data/test.csv", "")] {
         let rows = std::fs::read_to_string(folder.path().join(file)).expect("rows");
@@ -210,15 +210,15 @@ fn what_a_policy_asks_of_rows_is_told_at_its_line_before_training() {
     ] {
         write(folder.path(), "policy.yaml", &POLICY.replace("metric: accuracy, at_least: 0.5", check_of_policy));
         let checked = check(folder.path(), &[]);
-        let told = said(&checked);
-        assert_eq!(checked.status.code(), Some(2), "{told}");
-        assert!(told.contains(&format!("policy.yaml:{expected}")), "expected `{expected}`, came: {told}");
-        assert!(told.contains(help), "expected `{help}`, came: {told}");
+        let output = said(&checked);
+        assert_eq!(checked.status.code(), Some(2), "{output}");
+        assert!(output.contains(&format!("policy.yaml:{expected}")), "expected `{expected}`, came: {output}");
+        assert!(output.contains(help), "expected `{help}`, came: {output}");
     }
 }
 
 #[test]
-fn classes_that_no_training_row_has_are_told_where_no_trainer_is_beside() {
+fn classes_that_no_training_row_has_are_reported_where_no_trainer_is_beside() {
     let folder = repository();
     let alone = tempfile::tempdir().expect("a folder");
     let program = alone.path().join("slipway");
@@ -230,10 +230,10 @@ fn classes_that_no_training_row_has_are_told_where_no_trainer_is_beside() {
     assert_eq!(sound.status.code(), Some(0), "{}", said(&sound));
     assert!(said(&sound).contains("only the labels of training rows are read"), "{}", said(&sound));
     rewrite(folder.path(), "policy.yaml", "at_least: 0.5", "at_least: 0.5, slice: {where: {label: [yes, nope]}}");
-    let told = said(&check(&[]));
+    let output = said(&check(&[]));
     assert!(
-        told.contains("policy.yaml:6:48: no training row has the label `nope`; the labels are `no`, `yes`"),
-        "{told}"
+        output.contains("policy.yaml:6:48: no training row has the label `nope`; the labels are `no`, `yes`"),
+        "{output}"
     );
     let unread = check(&["--no-data"]);
     assert_eq!(unread.status.code(), Some(0), "{}", said(&unread));

@@ -2,11 +2,11 @@
 
 use std::process::Command;
 
-use crate::support::{Bench, USUAL, slipway};
+use crate::support::{Bench, DEFAULT_SETTINGS, slipway};
 
 #[tokio::test]
 async fn repositories_branches_and_folders_that_settings_name_are_asked_for() {
-    let bench = Bench::without_server(USUAL).await;
+    let bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let file = bench.world.config();
     let sound = std::fs::read_to_string(&file).expect("settings");
     let check = async |settings: &str, more: &[&str]| {

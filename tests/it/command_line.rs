@@ -92,9 +92,9 @@ fn check_finds_all_mistakes_of_all_files() {
     std::fs::write(folder.path().join("policy.yaml"), POLICY.replace("0.7", "7")).expect("written");
     let checked = run(folder.path(), &["check"]);
     assert_eq!(checked.status.code(), Some(2));
-    let words = said(&checked);
+    let message = said(&checked);
     for expected in ["nested/slipway.yaml:16:64:", "spec.training.batch_size: 0 is out of range", "policy.yaml:7"] {
-        assert!(words.contains(expected), "expected `{expected}`, came: {words}");
+        assert!(message.contains(expected), "expected `{expected}`, came: {message}");
     }
     let nothing = tempfile::tempdir().expect("a folder");
     assert_eq!(run(nothing.path(), &["check"]).status.code(), Some(2));
@@ -132,7 +132,7 @@ fn generated_files_are_current() {
 }
 
 #[tokio::test]
-async fn runs_are_read_and_steered_through_the_api() {
+async fn runs_are_read_and_operated_through_the_api() {
     let bench = Bench::start().await;
     let done = bench.promote_a_first_model().await;
     let id = text(&done, "id").to_owned();

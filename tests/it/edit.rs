@@ -80,7 +80,7 @@ fn new_keys_are_added_only_when_asked() {
 }
 
 #[test]
-fn exit_codes_tell_a_refusal_from_invalid_input() {
+fn exit_codes_distinguish_a_refusal_from_invalid_input() {
     let cases: [(&[u8], &[&str], i32); 9] = [
         (b"a: {b: 1}\n", &["--path", "a", "--value", "x"], 1),
         (b"a: 1\n", &["--path", "a", "--value", "x"], 1),

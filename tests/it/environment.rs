@@ -3,7 +3,7 @@
 use slipway_testkit::{GitServer, WorkTree};
 
 use crate::environments::world::{command, done};
-use crate::support::{Bench, DEADLINE, USUAL, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, text};
 
 async fn by_hand(bench: &Bench) -> WorkTree {
     let url = bench.world.git.url("environment.git");
@@ -20,7 +20,7 @@ async fn door_to(bench: &Bench, repository: &str) -> GitServer {
 }
 
 #[tokio::test]
-async fn a_push_refused_by_a_hook_stalls_with_the_servers_words_and_lands_after_a_retry() {
+async fn a_push_refused_by_a_hook_stalls_with_the_servers_message_and_lands_after_a_retry() {
     let bench = Bench::start().await;
     let hook = "#!/bin/sh\necho 'staging is closed until Monday' >&2\nexit 1\n";
     bench.world.environment.install_hook("pre-receive", hook).expect("installed");
@@ -50,7 +50,7 @@ async fn a_run_that_waits_for_a_person_keeps_nothing_in_the_work_folder() {
 
 #[tokio::test]
 async fn an_environment_that_is_down_is_tried_again_until_it_is_back() {
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let door = door_to(&bench, "environment.git").await;
     door.set_faults(|faults| faults.unavailable = true);
     bench.restart(&[]).await;
@@ -68,7 +68,7 @@ async fn an_environment_that_is_down_is_tried_again_until_it_is_back() {
 
 #[tokio::test]
 async fn a_push_whose_answer_is_lost_lands_exactly_once() {
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let door = door_to(&bench, "environment.git").await;
     bench.restart(&[]).await;
     let first = bench.promote_a_first_model().await;
@@ -162,7 +162,7 @@ async fn a_run_waits_for_an_environment_without_a_mark_and_goes_on_when_it_is_re
 
 #[tokio::test]
 async fn a_run_that_waits_for_its_environment_goes_on_by_itself_once_that_is_mended() {
-    let bench = Bench::start_with(&format!("{USUAL}\nlimits: {{look_at_environments: 1s}}")).await;
+    let bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\nlimits: {{look_at_environments: 1s}}")).await;
     let model = crate::support::MODEL.replace("name: digits", "name: letters");
     bench.world.work.write("slipway.yaml", model).expect("written");
     let head = bench.push("a model nobody waits for").await;
@@ -265,7 +265,7 @@ async fn a_champion_whose_weights_are_damaged_is_never_taken_for_no_champion() {
 
 #[tokio::test]
 async fn a_git_server_that_asks_for_a_login_gets_the_settings_credentials() {
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     std::fs::write(bench.world.folder.join("password"), "a token\n").expect("written");
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
     let login = "credentials: {username: slipway, password: {file: ./password}}";
@@ -286,7 +286,7 @@ async fn a_git_server_that_asks_for_a_login_gets_the_settings_credentials() {
 
 #[tokio::test]
 async fn a_delivery_whose_repository_refuses_the_login_waits_until_the_login_is_right() {
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let door = door_to(&bench, "models.git").await;
     let login = slipway_testkit::Login { user: "slipway".to_owned(), password: "another token".to_owned() };
     door.set_faults(|faults| faults.login = Some(login));
@@ -307,7 +307,7 @@ async fn a_delivery_whose_repository_refuses_the_login_waits_until_the_login_is_
 }
 
 #[tokio::test]
-async fn a_place_that_would_stay_behind_is_told_before_anything_is_trained() {
+async fn a_place_that_would_stay_behind_is_reported_before_anything_is_trained() {
     let bench = Bench::start().await;
     let clone = by_hand(&bench).await;
     clone.write("staging/uri.yaml", "uri: none # {\"slipway\": \"digtis:uri\"}\n").expect("written");

@@ -10,7 +10,7 @@ use crate::support::{DEADLINE, slipway};
 
 /// What the page promises, training included.
 const PROMISED: Duration = Duration::from_mins(2);
-const MOST_COMMANDS: usize = 5;
+const MAX_COMMANDS: usize = 5;
 
 /// A command of the page with the lines that it is shown to say.
 struct Step {
@@ -133,7 +133,7 @@ const UNREAD: &str = "delivered; `slipway runs list` shows what follows";
 fn a_table_is_promoted_by_the_commands_of_the_page_in_the_time_it_promises() {
     let steps = steps("docs/first-model.md");
     let commands = steps.iter().filter(|step| !step.command.starts_with("export ")).count();
-    assert!(commands <= MOST_COMMANDS, "{commands} commands");
+    assert!(commands <= MAX_COMMANDS, "{commands} commands");
     let mut place = Place::new();
     let begun = Instant::now();
     let (mut server, mut listed, mut follow) = (None, String::new(), None);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::environments::world::{command, done, refused};
-use crate::support::{Bench, DEADLINE, USUAL, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, text};
 
 /// What a command says on standard output and on standard error, in text.
 async fn said(bench: &Bench, arguments: &[&str]) -> (String, String) {
@@ -14,12 +14,13 @@ async fn said(bench: &Bench, arguments: &[&str]) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_repository_with_models_in_it_offers_their_first_runs_until_somebody_begins_them() {
-    let mut bench = Bench::without_server(USUAL).await;
+async fn a_repository_with_models_in_it_lists_their_first_runs_until_somebody_begins_them() {
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let head = bench.push("models that nobody trained here").await;
     bench.restart(&[]).await;
-    let offered = |answer: &slipway_testkit::Answer| answer.json["models"][0]["state"] == "new";
-    let answer = bench.api().wait_for("the offer", "/api/v1/models", DEADLINE, offered).await.expect("an offer");
+    let shows_first_run = |answer: &slipway_testkit::Answer| answer.json["models"][0]["state"] == "new";
+    let answer =
+        bench.api().wait_for("the offer", "/api/v1/models", DEADLINE, shows_first_run).await.expect("an offer");
     let model = &answer.json["models"][0];
     assert_eq!((text(model, "source"), text(model, "model")), ("digits", "digits"), "{model:#}");
     assert_eq!((&model["newest_run"], text(&model["offer"], "file")), (&Value::Null, "slipway.yaml"), "{model:#}");
@@ -110,7 +111,7 @@ async fn a_run_and_a_revision_are_named_by_their_first_digits() {
 }
 
 #[tokio::test]
-async fn a_file_that_names_no_model_is_told_of_as_a_file_with_a_mistake() {
+async fn a_file_that_names_no_model_is_reported_as_a_file_with_a_mistake() {
     let bench = Bench::start().await;
     bench.promote_a_first_model().await;
     bench.world.work.write("broken/slipway.yaml", "a: [\n").expect("written");

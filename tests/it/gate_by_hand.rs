@@ -20,12 +20,12 @@ const JUDGED_AS_BY_A_SERVER: [&str; 4] = [
 ];
 
 /// A command with its two streams; colours are those of nobody's surroundings.
-fn run(folder: &Path, arguments: &[&str], surroundings: &[(&str, &str)]) -> Output {
+fn run(folder: &Path, arguments: &[&str], host_checks: &[(&str, &str)]) -> Output {
     let mut command = Command::new(slipway());
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
-    command.args(arguments).envs(surroundings.iter().copied()).current_dir(folder).output().expect("it ran")
+    command.args(arguments).envs(host_checks.iter().copied()).current_dir(folder).output().expect("it ran")
 }
 
 fn said(output: &Output) -> String {
@@ -175,12 +175,11 @@ fn results_are_coloured_where_that_is_wanted() {
     ]));
     trained(folder.path());
     let check = ["check", "policy.yaml", "--no-data"];
-    let judged = |surroundings: &[(&str, &str)]| {
-        String::from_utf8(run(folder.path(), &["gate"], surroundings).stdout).expect("text")
+    let judged = |host_checks: &[(&str, &str)]| {
+        String::from_utf8(run(folder.path(), &["gate"], host_checks).stdout).expect("text")
     };
-    let checked = |surroundings: &[(&str, &str)]| {
-        String::from_utf8(run(folder.path(), &check, surroundings).stdout).expect("text")
-    };
+    let checked =
+        |host_checks: &[(&str, &str)]| String::from_utf8(run(folder.path(), &check, host_checks).stdout).expect("text");
     // Nobody reads on a terminal here.
     for plain in [&[][..], &[("NO_COLOR", "1")], &[("CLICOLOR", "0")], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "0")]] {
         assert!(!judged(plain).contains('\u{1b}') && !checked(plain).contains('\u{1b}'), "{plain:?}");

@@ -15,7 +15,7 @@ use crate::support::Bench;
 
 const HOOK: &str = "/webhooks/digits";
 /// Longer than the server gives any client.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// Longer than an answer takes on a busy machine, shorter than waiting for a slow client to be given up.
 const AT_ONCE: Duration = Duration::from_secs(4);
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -102,7 +102,7 @@ async fn send_a_gibibyte(server: SocketAddr) -> (Option<u16>, u64) {
         reader.read_exact(&mut answer).await.ok()?;
         String::from_utf8_lossy(&answer[9..12]).parse().ok()
     };
-    let (sent, status) = timeout(PATIENCE, async { tokio::join!(writing, reading) }).await.expect("the server ends it");
+    let (sent, status) = timeout(TIMEOUT, async { tokio::join!(writing, reading) }).await.expect("the server ends it");
     (status, sent)
 }
 
@@ -115,7 +115,7 @@ async fn unsigned_bodies_of_a_gibibyte_are_cut_off_while_others_are_served_in_bo
     for _ in 0..8 {
         senders.spawn(send_a_gibibyte(server));
     }
-    let longest = timeout(PATIENCE, others_are_served(server, 50)).await.expect("others are served");
+    let longest = timeout(TIMEOUT, others_are_served(server, 50)).await.expect("others are served");
     let mut sent = 0;
     while let Some(ended) = senders.join_next().await {
         let (status, bytes) = ended.expect("no panic");
@@ -184,7 +184,7 @@ async fn a_thousand_slow_clients_are_given_up_while_others_are_served_in_bounded
         stream.write_all(start.as_bytes()).await.expect("sent");
         clients.spawn(never_finish(stream, dribble));
     }
-    let longest = timeout(PATIENCE, others_are_served(server, 200)).await.expect("others are served");
+    let longest = timeout(TIMEOUT, others_are_served(server, 200)).await.expect("others are served");
     let gone = clients.try_join_next().map(|ended| ended.expect("no panic"));
     assert!(gone.is_none(), "they were to be there all the while: {gone:?}");
     let peak = bench.server().peak_resident_bytes().expect("peak memory");
@@ -197,7 +197,7 @@ async fn a_thousand_slow_clients_are_given_up_while_others_are_served_in_bounded
     assert!(peak < before + 48 * MEBIBYTE, "{figures}");
     assert!(longest < AT_ONCE, "{figures}");
     let mut given_up = 0;
-    timeout(PATIENCE, async {
+    timeout(TIMEOUT, async {
         while let Some(ended) = clients.join_next().await {
             // Closed, with or without a word; the last bytes of one that still sends are answered by a reset.
             let ended = ended.expect("no panic");
@@ -233,7 +233,7 @@ async fn one_address_cannot_hoard_all_connections() {
     drop(held);
     // Its places are given back as soon as the server sees that it has gone.
     let freed = async { while ask(Ipv4Addr::new(127, 3, 3, 3), server, &delivery("d-1")).await != 202 {} };
-    timeout(PATIENCE, freed).await.expect("a place");
+    timeout(TIMEOUT, freed).await.expect("a place");
     bench.finish().await;
 }
 
@@ -254,13 +254,13 @@ async fn a_server_that_stops_answers_what_is_under_way_and_takes_no_more() {
     assert_eq!(status_of(&mut idle).await, Some(200));
     let mut stopping = JoinSet::new();
     stopping.spawn(bench.take_server().terminate());
-    let mut look = interval(Duration::from_millis(20));
+    let mut ticks = interval(Duration::from_millis(20));
     let refused = async {
         while connect_from(Ipv4Addr::LOCALHOST, server).await.is_ok() {
-            look.tick().await;
+            ticks.tick().await;
         }
     };
-    timeout(PATIENCE, refused).await.expect("no more connections");
+    timeout(TIMEOUT, refused).await.expect("no more connections");
     stream.write_all(body.as_bytes()).await.expect("sent");
     assert_eq!(status_of(&mut stream).await, Some(202));
     let begun = Instant::now();

@@ -183,10 +183,10 @@ fn names_that_yaml_takes_for_something_else_stay_names() {
         let folder = with(&table);
         let made = run(folder.path(), &["init", "customers.csv", "--label", "on", "--model", "2024", "-o", "json"]);
         assert_eq!(made.status.code(), Some(0), "{}", said(&made));
-        let told: serde_json::Value = serde_json::from_slice(&made.stdout).expect("JSON");
+        let summary: serde_json::Value = serde_json::from_slice(&made.stdout).expect("JSON");
         let expected: Vec<String> = names.iter().map(|name| name.replace("\"\"", "\"")).collect();
-        assert_eq!(told["features"], serde_json::json!(expected));
-        assert_eq!(told["left_out"], serde_json::json!([]));
+        assert_eq!(summary["features"], serde_json::json!(expected));
+        assert_eq!(summary["left_out"], serde_json::json!([]));
         let checked = run(folder.path(), &["check"]);
         assert_eq!(checked.status.code(), Some(0), "{}\n{}", said(&checked), text_of(folder.path(), "slipway.yaml"));
         let model: serde_yaml::Value = serde_yaml::from_str(&text_of(folder.path(), "slipway.yaml")).expect("YAML");

@@ -3,7 +3,6 @@
 mod api;
 mod architecture;
 mod bad_input;
-mod change;
 mod check;
 mod check_data;
 mod check_settings;
@@ -25,6 +24,7 @@ mod hostile_clients;
 mod init;
 mod notes;
 mod plan;
+mod pull_request;
 mod push;
 mod recorded;
 mod reload;

@@ -2,13 +2,13 @@
 
 use slipway_testkit::SlipwayProcess;
 
-use crate::support::{Bench, DEADLINE, MODEL, USUAL, slipway, small_files};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, MODEL, slipway, small_files};
 
 const NOTES: &str = "refs/notes/slipway";
 
 /// A server that writes notes, and the small model in a work tree.
 async fn bench() -> Bench {
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let plain = std::fs::read_to_string(bench.world.config()).expect("settings");
     std::fs::write(bench.world.config(), plain.replace("forge: plain", "forge: plain, notes: true")).expect("written");
     bench.restart(&[]).await;
@@ -24,9 +24,10 @@ async fn end_of(bench: &Bench, head: &str, model: &str) {
 }
 
 /// Waits until nothing is left to tell.
-async fn all_is_told(bench: &Bench) {
-    let told = |answer: &slipway_testkit::Answer| answer.text.lines().any(|line| line == "slipway_outbox_pending 0");
-    bench.api().wait_for("all to be told", "/metrics", DEADLINE, told).await.expect("it is told");
+async fn all_is_reported(bench: &Bench) {
+    let outbox_is_empty =
+        |answer: &slipway_testkit::Answer| answer.text.lines().any(|line| line == "slipway_outbox_pending 0");
+    bench.api().wait_for("all to be told", "/metrics", DEADLINE, outbox_is_empty).await.expect("it is told");
 }
 
 async fn note_of(bench: &Bench, head: &str) -> String {
@@ -47,7 +48,7 @@ async fn a_revision_is_noted_with_a_line_a_model_beside_what_others_noted() {
     for model in ["digits", "other"] {
         end_of(&bench, &head, model).await;
     }
-    all_is_told(&bench).await;
+    all_is_reported(&bench).await;
     let note = note_of(&bench, &head).await;
     let mut lines: Vec<&str> = note.lines().filter(|line| !line.is_empty()).collect();
     lines.sort_unstable();
@@ -90,13 +91,13 @@ async fn a_server_that_was_killed_while_it_noted_makes_no_second_note() {
     door.and_then(|mut door| std::io::Write::write_all(&mut door, b"open\n")).expect("opened");
 
     bench.restart(&[]).await;
-    all_is_told(&bench).await;
+    all_is_reported(&bench).await;
     assert_eq!(note_of(&bench, &head).await, before);
     assert_eq!(bench.world.models.commits(NOTES).await.expect("commits").len(), 1);
     // The next one is built on it.
     let next = bench.push_with("seed: 7", "seed: 8").await;
     end_of(&bench, &next, "digits").await;
-    all_is_told(&bench).await;
+    all_is_reported(&bench).await;
     assert!(note_of(&bench, &next).await.starts_with("slipway/digits: "));
     assert_eq!(note_of(&bench, &head).await, before);
     assert_eq!(bench.world.models.commits(NOTES).await.expect("commits").len(), 2);
@@ -107,14 +108,14 @@ async fn a_server_that_was_killed_while_it_noted_makes_no_second_note() {
 async fn nothing_is_written_into_a_source_that_nobody_asked_to_write_into() {
     let bench = Bench::start().await;
     bench.promote_a_first_model().await;
-    all_is_told(&bench).await;
+    all_is_reported(&bench).await;
     assert!(bench.world.models.rev_parse(NOTES).await.is_err());
     bench.finish().await;
 }
 
 #[tokio::test]
 async fn notes_are_refused_for_a_forge_that_has_statuses() {
-    let bench = Bench::without_server(USUAL).await;
+    let bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let plain = std::fs::read_to_string(bench.world.config()).expect("settings");
     std::fs::write(bench.world.config(), plain.replace("forge: plain", "forge: gitea, notes: true")).expect("written");
     let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[]).await.expect_err("refused").to_string();

@@ -2,7 +2,7 @@
 
 use slipway_testkit::{Answer, git};
 
-use crate::support::{Bench, DEADLINE, MODEL, POLICY, USUAL, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, MODEL, POLICY, text};
 
 #[tokio::test]
 async fn a_good_model_is_promoted_by_one_commit_that_changes_marked_values_only() {
@@ -38,7 +38,7 @@ async fn whoever_pushes_reads_in_the_terminal_what_follows() {
 }
 
 #[tokio::test]
-async fn more_models_than_are_looked_at_are_said_instead_of_some_being_left_out() {
+async fn more_models_than_are_read_are_said_instead_of_some_being_left_out() {
     let bench = Bench::start().await;
     for number in 0..500 {
         bench.world.work.write(format!("models/{number}/slipway.yaml"), "a model").expect("written");
@@ -124,9 +124,9 @@ async fn a_push_that_breaks_only_the_policy_is_refused_and_later_ones_name_the_r
 }
 
 #[tokio::test]
-async fn a_policy_that_a_push_removes_or_breaks_through_what_it_extends_is_told_and_ends_no_other_run() {
+async fn a_policy_that_a_push_removes_or_breaks_through_what_it_extends_is_reported_and_ends_no_other_run() {
     // A job that is left for the others, while one trains.
-    let bench = Bench::start_with(&USUAL.replace("threads: 1", "threads: 1, jobs: 2")).await;
+    let bench = Bench::start_with(&DEFAULT_SETTINGS.replace("threads: 1", "threads: 1, jobs: 2")).await;
     let extending = POLICY.replace("spec:\n", "spec:\n  extends: [base.yaml]\n");
     let base = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: base}\nspec:\n  checks:\n    \
                 - {metric: accuracy, at_least: 0.1}\n";

@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bench, DEADLINE, USUAL, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, text};
 
 /// A training that would take an hour.
 const LONG: (&str, &str) = ("epochs: 4", "epochs: 10000");
@@ -155,7 +155,7 @@ async fn a_trainer_that_cannot_be_started_is_tried_again() {
     let waits =
         |run: &serde_json::Value| run["head"] == head.as_str() && text(run, "reason").contains("could not be started");
     bench.api().wait_for_run("a wait", DEADLINE, waits).await.expect("it waits");
-    let settings = bench.world.settings(USUAL);
+    let settings = bench.world.settings(DEFAULT_SETTINGS);
     std::fs::write(bench.world.config(), settings).expect("written");
     bench.restart(&[]).await;
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");

@@ -7,7 +7,7 @@ use slipway_testkit::{Answer, Api};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Bench, USUAL, text};
+use crate::support::{Bench, DEFAULT_SETTINGS, text};
 
 const HOOK: &str = "/webhooks/digits";
 const ZERO: &str = "0000000000000000000000000000000000000000";
@@ -136,7 +136,7 @@ async fn verified_deliveries_that_mean_nothing_are_taken_and_ignored() {
 
 #[tokio::test]
 async fn a_push_event_of_github_starts_a_run() {
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let settings = std::fs::read_to_string(bench.world.config())
         .expect("settings")
         .replace("forge: plain", "forge: github, repository_id: \"186853002\"");
@@ -189,7 +189,7 @@ async fn bodies_in_a_form_that_no_forge_has_to_send_are_refused_with_what_to_set
 #[tokio::test]
 async fn every_recorded_delivery_is_taken_once_at_the_address_of_its_forge_and_nowhere_else() {
     const FORGES: [&str; 5] = ["gitea", "forgejo", "bitbucket", "github", "plain"];
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
     let digits = settings.lines().find(|line| line.contains("name: digits")).expect("a source");
     let more = FORGES.map(|forge| {

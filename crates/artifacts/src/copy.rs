@@ -118,7 +118,7 @@ pub fn restore(settings: &Settings, backup: &Path, how: Inclusion) -> Result<Cop
 /// Goes through the list of a backup; `settle` says of a file whether it is whole, and where it is.
 fn each(
     backup: &Path,
-    mut settle: impl FnMut(&Digest, &str) -> io::Result<(bool, PathBuf)>,
+    mut copy_one: impl FnMut(&Digest, &str) -> io::Result<(bool, PathBuf)>,
 ) -> Result<CopiedArtifacts, ArtifactError> {
     let list = backup.join(LIST);
     let failed = of_file(&list);
@@ -135,7 +135,7 @@ fn each(
                 format!("`{line}` is no file of an artifact"),
             )));
         };
-        let (whole, file) = settle(&digest, name).map_err(of_file(&backup.join(FILES).join(name)))?;
+        let (whole, file) = copy_one(&digest, name).map_err(of_file(&backup.join(FILES).join(name)))?;
         if whole {
             copied.files += 1;
             copied.bytes += file.metadata().map_err(of_file(&file))?.len();

@@ -102,7 +102,7 @@ impl Folder {
     }
 
     /// Moves an artifact to where nothing is read, under the time.
-    pub(super) fn set_aside(&self, artifact: &Digest, at: Timestamp) -> io::Result<()> {
+    pub(super) fn move_to_trash(&self, artifact: &Digest, at: Timestamp) -> io::Result<()> {
         let place = self.root.join(REMOVED).join(at.as_millisecond().to_string());
         fs::create_dir_all(&place)?;
         unless_missing(fs::rename(self.of(artifact), place.join(artifact.hex())))?;
@@ -111,7 +111,7 @@ impl Folder {
 
     /// Moves an artifact back. Where it has been written again meanwhile, what is there now stays, and the rest of its files
     /// comes back.
-    pub(super) fn bring_back(&self, artifact: &Digest) -> io::Result<bool> {
+    pub(super) fn restore(&self, artifact: &Digest) -> io::Result<bool> {
         let mut found = false;
         for removed in self.removed()?.into_iter().filter(|removed| removed.artifact == *artifact) {
             found |= merge(&self.place_of(&removed), &self.of(artifact))?;

@@ -70,11 +70,11 @@ pub trait ArtifactStore: Send + Sync {
     /// Removes the documents of an artifact in a folder of its own, such as `evaluations/RUN`.
     async fn remove_documents(&self, artifact: &Digest, below: &str) -> Result<(), ArtifactError>;
 
-    /// Takes an artifact away, whole. Until it is purged it comes back when it is read, or by `bring_back`.
-    async fn set_aside(&self, artifact: &Digest, at: Timestamp) -> Result<(), ArtifactError>;
+    /// Takes an artifact away, whole. Until it is purged it comes back when it is read, or by `restore`.
+    async fn move_to_trash(&self, artifact: &Digest, at: Timestamp) -> Result<(), ArtifactError>;
 
     /// Brings back what was set aside. Says whether there was something.
-    async fn bring_back(&self, artifact: &Digest) -> Result<bool, ArtifactError>;
+    async fn restore(&self, artifact: &Digest) -> Result<bool, ArtifactError>;
 
     /// What was set aside and not purged yet.
     async fn removed(&self) -> Result<Vec<Removed>, ArtifactError>;

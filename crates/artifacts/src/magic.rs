@@ -1,7 +1,7 @@
 //! Tells safetensors from everything else by its first bytes, before any library reads it.
 
 /// The longest header that is believed, in bytes; the format's own library has the same limit.
-const LONGEST_HEADER: u64 = 100_000_000;
+const MAX_HEADER_LENGTH: u64 = 100_000_000;
 
 /// What a file of `length` bytes that starts with `start` is, if it is not safetensors.
 ///
@@ -21,7 +21,7 @@ pub(super) fn not_safetensors(start: &[u8], length: u64) -> Option<&'static str>
         return Some("too short for a header");
     };
     let header = u64::from_le_bytes(*header);
-    if header > LONGEST_HEADER || header.checked_add(8).is_none_or(|end| end > length) {
+    if header > MAX_HEADER_LENGTH || header.checked_add(8).is_none_or(|end| end > length) {
         return Some("a file whose first eight bytes are not the length of a header in it");
     }
     if rest.first() == Some(&b'{') { None } else { Some("a file without a JSON header") }

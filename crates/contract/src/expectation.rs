@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_that_no_training_row_has_are_told_wherever_a_policy_names_them() {
+    fn classes_that_no_training_row_has_are_reported_wherever_a_policy_names_them() {
         let wanted = |column: &str, values: &[&str]| {
             Asked::Where(BTreeMap::from([(
                 column.to_owned(),

@@ -94,7 +94,7 @@ pub struct SampleRequest {
 
 impl SampleRequest {
     /// The file of digests of test rows: [`Self::ROW_BYTES`] a row, in the order of the predictions, most significant first. It
-    /// is empty where there are more than [`Self::MOST_ROWS`].
+    /// is empty where there are more than [`Self::MAX_ROWS`].
     pub const ROWS: &'static str = "rows.bin";
     /// The file of other digests of the same rows, which stay the same where only the form of a row changes; lists as in
     /// [`Self::ROWS`], one behind the other. The first are of numbers in one form, with the names of their columns in rising order;
@@ -109,7 +109,7 @@ impl SampleRequest {
     /// Bytes of a row's digest that are kept: enough that rows that differ have different ones.
     pub const ROW_BYTES: usize = 8;
     /// Rows that are told apart; of larger sets only the whole is known.
-    pub const MOST_ROWS: usize = 2_000_000;
+    pub const MAX_ROWS: usize = 2_000_000;
 
     /// The files in `out/samples/`, of those that are asked for.
     pub fn files(&self) -> Vec<&'static str> {

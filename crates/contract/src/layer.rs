@@ -130,9 +130,9 @@ pub struct ShapeError {
 }
 
 /// Largest number of values one row may have anywhere in a network: 64 Mi values, 256 MiB as 32-bit floats.
-const MOST_VALUES: u64 = 64 << 20;
+const MAX_VALUES: u64 = 64 << 20;
 /// Largest number of parameters of one layer: 2 Gi, 8 GiB as 32-bit floats.
-const MOST_PARAMETERS: u64 = 2 << 30;
+const MAX_PARAMETERS: u64 = 2 << 30;
 
 impl LayerStack {
     /// Shapes after each layer, for rows of shape `input`.
@@ -142,13 +142,13 @@ impl LayerStack {
         for (index, layer) in self.sequential.iter().enumerate() {
             let parameters = layer.parameters(&current);
             current = layer.shape_after(&current).map_err(|(message, help)| ShapeError { index, message, help })?;
-            if parameters > MOST_PARAMETERS {
+            if parameters > MAX_PARAMETERS {
                 let message =
-                    format!("{} has {parameters} parameters, expected at most {MOST_PARAMETERS}", layer.name());
+                    format!("{} has {parameters} parameters, expected at most {MAX_PARAMETERS}", layer.name());
                 return Err(ShapeError { index, message, help: "use fewer or smaller filters or outputs".to_owned() });
             }
-            if current.values() > MOST_VALUES {
-                let message = format!("{} makes rows of {current}, more than {MOST_VALUES} values", layer.name());
+            if current.values() > MAX_VALUES {
+                let message = format!("{} makes rows of {current}, more than {MAX_VALUES} values", layer.name());
                 return Err(ShapeError { index, message, help: "use fewer filters or outputs".to_owned() });
             }
             shapes.push(current.clone());
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shapes_of_the_usual_network_are_pytorchs() {
+    fn the_shapes_of_the_default_network_are_pytorchs() {
         let layers =
             r#"[{"conv2d": {"filters": 32, "kernel_size": 3}}, "relu", {"max_pool2d": 2}, "flatten", {"linear": 10}]"#;
         let shapes = stack(layers).shapes(&Shape(vec![1, 28, 28])).expect("fits");

@@ -5,10 +5,10 @@ use crate::{API_VERSION, DataSpec, EvaluationSpec, Fault, FaultKind, Model, Opti
 use crate::{Layer, Preprocess, Task};
 
 /// Layers a network may have.
-const MOST_LAYERS: usize = 200;
+const MAX_LAYERS: usize = 200;
 
 /// Columns of a table that may go into its predictions.
-const MOST_SLICES: usize = 20;
+const MAX_SLICES: usize = 20;
 
 impl Model {
     /// Every mistake that can be seen without the data, each with the key it is about. Empty: none.
@@ -109,8 +109,8 @@ impl Model {
 
     fn check_slices(&self, problems: &mut Problems) {
         let slices = &self.spec.evaluation.slices;
-        if slices.len() > MOST_SLICES {
-            let message = format!("{} columns, expected at most {MOST_SLICES}", slices.len());
+        if slices.len() > MAX_SLICES {
+            let message = format!("{} columns, expected at most {MAX_SLICES}", slices.len());
             problems.add("spec.evaluation.slices", message, "");
         }
         for (index, column) in slices.iter().enumerate() {
@@ -132,8 +132,8 @@ impl Model {
 
     fn check_layers(&self, problems: &mut Problems) {
         let layers = &self.spec.model.sequential;
-        if layers.is_empty() || layers.len() > MOST_LAYERS {
-            let message = format!("{} layers, expected 1 to {MOST_LAYERS}", layers.len());
+        if layers.is_empty() || layers.len() > MAX_LAYERS {
+            let message = format!("{} layers, expected 1 to {MAX_LAYERS}", layers.len());
             problems.add("spec.model.sequential", message, "");
         }
         if let Some(last) = layers.last()

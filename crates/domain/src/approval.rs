@@ -150,8 +150,8 @@ mod tests {
         assert_eq!(people.writer_behind("Kim@Example.com"), Some("kim"));
         assert_eq!(people.owner_of("github:583231"), Some("kim"));
         assert!(people.has_account_at("kim", "github") && !people.has_account_at("kim", "git"));
-        let stranger = Actor::stored("account github:1 (github:583231) at models".to_owned());
-        assert_eq!(people.behind(&stranger), "account github:1");
+        let unknown_person = Actor::stored("account github:1 (github:583231) at models".to_owned());
+        assert_eq!(people.behind(&unknown_person), "account github:1");
         assert_eq!(people.behind(&Actor::token("kim")), "token kim", "a token's name is not a person's");
         assert_eq!(people.writer_behind("lee@example.com"), None);
         assert!(people.knows("kim") && !people.knows("lee"));

@@ -29,7 +29,7 @@ impl Part {
     }
 
     /// The part that a word of the store means.
-    pub fn named(word: &str) -> Option<Self> {
+    pub fn from_name(word: &str) -> Option<Self> {
         [Self::Pusher, Self::Opener, Self::Author].into_iter().find(|part| part.as_str() == word)
     }
 
@@ -219,8 +219,8 @@ mod tests {
         ] {
             assert_eq!(objection(&actor, std::slice::from_ref(&pushed)).is_none(), counts, "{actor}");
         }
-        let told = objection(&Actor::token("kim"), std::slice::from_ref(&pushed)).expect("an objection");
-        assert_eq!(told, "kim pushed 111111111111");
+        let reason = objection(&Actor::token("kim"), std::slice::from_ref(&pushed)).expect("an objection");
+        assert_eq!(reason, "kim pushed 111111111111");
     }
 
     /// `git -c user.email=kim@example.com`: what the commit says of its author does not make its pusher somebody else.
@@ -237,27 +237,29 @@ mod tests {
 
     #[test]
     fn who_is_not_known_counts_as_the_author_and_the_reason_says_what_to_configure() {
-        let told = |actor: &Actor, contributor: Contributor| objection(actor, &[contributor]).expect("an objection");
+        let reason = |actor: &Actor, contributor: Contributor| objection(actor, &[contributor]).expect("an objection");
         let unknown = by(Part::Author, None, "x@example.com");
-        assert!(told(&Actor::token("lee"), unknown).contains("add `x@example.com` to the `emails` of somebody"));
+        assert!(reason(&Actor::token("lee"), unknown).contains("add `x@example.com` to the `emails` of somebody"));
         assert!(
-            told(&Actor::token("lee"), by(Part::Pusher, None, "")).contains("who pushed 111111111111 is not known")
+            reason(&Actor::token("lee"), by(Part::Pusher, None, "")).contains("who pushed 111111111111 is not known")
         );
         // A token that nobody is named for may be anybody's.
         let pushed = || by(Part::Pusher, Some("github:1"), "kim");
-        assert!(told(&Actor::token("robot"), pushed()).contains("whether token robot is somebody else than kim"));
+        assert!(reason(&Actor::token("robot"), pushed()).contains("whether token robot is somebody else than kim"));
         // Somebody whose account is not named may have any.
-        let stranger = || by(Part::Pusher, Some("github:3"), "x");
-        assert!(told(&Actor::token("sam"), stranger()).contains("add their accounts at github to `people`"));
-        assert!(told(&Actor::stored("account gitlab:7 (x) at models".to_owned()), stranger()).contains("gitlab:7"));
+        let unknown_person = || by(Part::Pusher, Some("github:3"), "x");
+        assert!(reason(&Actor::token("sam"), unknown_person()).contains("add their accounts at github to `people`"));
+        assert!(
+            reason(&Actor::stored("account gitlab:7 (x) at models".to_owned()), unknown_person()).contains("gitlab:7")
+        );
         assert_eq!(objection(&Actor::token("sam"), &[pushed()]), None, "two people of the settings are two");
     }
 
     #[test]
     fn parts_are_known_again_by_their_words() {
         for part in [Part::Pusher, Part::Opener, Part::Author] {
-            assert_eq!(Part::named(part.as_str()), Some(part));
+            assert_eq!(Part::from_name(part.as_str()), Some(part));
         }
-        assert_eq!(Part::named("x"), None);
+        assert_eq!(Part::from_name("x"), None);
     }
 }

@@ -29,7 +29,7 @@ pub enum EventKind {
     /// A branch or a tag moved.
     Push(Push),
     /// A change (pull request, merge request) was opened, got other commits, or ended.
-    Change(Change),
+    PullRequest(PullRequest),
     /// Somebody wrote below a change.
     Comment(Comment),
     /// Somebody pressed a button of a check.
@@ -50,7 +50,7 @@ impl EventKind {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Push(_) => "push",
-            Self::Change(_) => "change",
+            Self::PullRequest(_) => "change",
             Self::Comment(_) => "comment",
             Self::CheckAction(_) => "check_action",
             Self::MergeGroup(_) => "merge_group",
@@ -128,11 +128,11 @@ impl Movement {
 
 /// Something about a change: a pull request, a merge request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct PullRequest {
     /// Its number within the repository.
     pub number: u64,
     /// What became of it.
-    pub step: ChangeStep,
+    pub step: PullRequestStep,
     /// Its newest commit.
     pub head: Revision,
     /// The branch that commit is on, in the head repository.
@@ -153,7 +153,7 @@ pub struct Change {
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeStep {
+pub enum PullRequestStep {
     /// It was opened, or opened again.
     Opened,
     /// It has other commits, or another base branch, or is no draft any more, or has other labels.

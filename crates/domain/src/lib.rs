@@ -2,7 +2,7 @@
 
 mod account;
 mod approval;
-mod commit_words;
+mod commit_templates;
 mod contributor;
 mod delivery;
 mod diagnostic;
@@ -23,25 +23,25 @@ mod withheld;
 
 pub use account::{Account, Author, Commenter, ForgeId, NotAForgeId, Repository, Sender};
 pub use approval::{Approval, Hold, People, Person, Rejection};
-pub use commit_words::{CommitValues, CommitWords, NotATemplate, Template};
+pub use commit_templates::{CommitTemplates, CommitValues, NotATemplate, Template};
 pub use contributor::{Contributor, Identity, Part};
 pub use delivery::{Delivery, DeliveryState, Intake};
 pub use diagnostic::{Diagnostic, Position};
 pub use event::{
-    Button, Change, ChangeStep, Check, CheckAction, Comment, Event, EventKind, HeadRepository, Installation,
-    InstallationStep, MergeGroup, MergeGroupStep, Movement, Push, Reference,
+    Button, Check, CheckAction, Comment, Event, EventKind, HeadRepository, Installation, InstallationStep, MergeGroup,
+    MergeGroupStep, Movement, PullRequest, PullRequestStep, Push, Reference,
 };
 pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
-pub use promotion::{Named, PlacedBy, Placement, Promotion, PromotionRequest, version_of};
-pub use retry::{Retry, pause_before, spoken, spread};
+pub use promotion::{DeployedBy, Named, Placement, Promotion, PromotionRequest, version_of};
+pub use retry::{Retry, backoff, spoken, with_jitter};
 pub use revision::{NotARevision, Revision};
 pub use rules::{After, Approvals, Candidate, Freeze, Holdback, Need, Rule, Rules, Upstream};
 pub use run::{
-    ChangeHead, Document, EvaluationDigests, EvaluationRecord, Origin, ProposedPolicy, Run, RunCause, SeedRun,
+    Document, EvaluationDigests, EvaluationRecord, Origin, ProposedPolicy, PullRequestHead, Run, RunCause, SeedRun,
     TrainingCost, model_name,
 };
 pub use run_state::{IllegalMove, RunEvent, RunState};
-pub use test_set::{Adaptivity, Feedback, PartWear, RowsEnd, TestSetUse, Wear};
+pub use test_set::{Adaptivity, Feedback, PartUsage, RowsEnd, TestSetUsage, TestSetUse};
 pub use transition::{Actor, Transition};
 pub use unjudged::{Needs, Unjudged};
 pub use verdict::{

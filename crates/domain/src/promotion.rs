@@ -56,7 +56,7 @@ pub struct Placement {
     #[serde(default)]
     pub seen_at: Option<Timestamp>,
     /// Who wrote it.
-    pub by: PlacedBy,
+    pub by: DeployedBy,
 }
 
 impl Placement {
@@ -91,7 +91,7 @@ impl Named {
 /// Who wrote what an environment names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PlacedBy {
+pub enum DeployedBy {
     /// A run, by its promotion.
     Run(RunId),
     /// A person by hand, or another tool: by the commit's author.

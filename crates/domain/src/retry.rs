@@ -16,21 +16,21 @@ pub enum Retry {
 /// The first pause before another attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+const MAX_PAUSE: Duration = Duration::from_mins(5);
 
 /// How long to wait before attempt number `attempt` (the first repetition is 1): doubling up to five minutes, with
 /// full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015). `chance` is any number drawn at random.
-pub fn pause_before(attempt: u32, chance: u64) -> Duration {
-    let ceiling = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+pub fn backoff(attempt: u32, jitter: u64) -> Duration {
+    let ceiling = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX_PAUSE);
     let ceiling = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(chance % (ceiling + 1))
+    Duration::from_millis(jitter % (ceiling + 1))
 }
 
 /// How long to wait for the next of looks that are `interval` apart: a quarter less or more, so that looks at many places that
 /// began together do not stay together. `chance` is any number drawn at random.
-pub fn spread(interval: Duration, chance: u64) -> Duration {
+pub fn with_jitter(interval: Duration, jitter: u64) -> Duration {
     let half = u64::try_from(interval.as_millis() / 2).unwrap_or(u64::MAX - 1);
-    interval * 3 / 4 + Duration::from_millis(chance % (half + 1))
+    interval * 3 / 4 + Duration::from_millis(jitter % (half + 1))
 }
 
 /// A duration as people read it and as settings take it: `350ms`, `2.5s`, `3s`, `2m 30s`, `1h 5m`.
@@ -54,31 +54,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_told_as_settings_take_them() {
-        let told = [350, 2_500, 3_000, 150_000, 300_000, 3_900_000, 7_200_000].map(Duration::from_millis).map(spoken);
-        assert_eq!(told, ["350ms", "2.5s", "3s", "2m 30s", "5m", "1h 5m", "2h"]);
+    fn durations_are_formatted_as_settings_take_them() {
+        let formatted =
+            [350, 2_500, 3_000, 150_000, 300_000, 3_900_000, 7_200_000].map(Duration::from_millis).map(spoken);
+        assert_eq!(formatted, ["350ms", "2.5s", "3s", "2m 30s", "5m", "1h 5m", "2h"]);
     }
 
     #[test]
-    fn looks_that_began_together_do_not_stay_together_and_keep_their_interval_on_average() {
+    fn polls_that_began_together_do_not_stay_together_and_keep_their_interval_on_average() {
         let minute = Duration::from_mins(1);
-        assert_eq!([0, 15_000, 30_000].map(|chance| spread(minute, chance).as_secs()), [45, 60, 75]);
-        for chance in [0, 1, 7_919, u64::MAX] {
-            assert!((45_000..=75_000).contains(&spread(minute, chance).as_millis()), "{chance}");
+        assert_eq!([0, 15_000, 30_000].map(|jitter| with_jitter(minute, jitter).as_secs()), [45, 60, 75]);
+        for jitter in [0, 1, 7_919, u64::MAX] {
+            assert!((45_000..=75_000).contains(&with_jitter(minute, jitter).as_millis()), "{jitter}");
         }
-        assert_eq!(spread(Duration::ZERO, u64::MAX), Duration::ZERO);
-        assert!(spread(Duration::from_hours(24 * 365), u64::MAX) <= Duration::from_hours(24 * 365) * 5 / 4);
+        assert_eq!(with_jitter(Duration::ZERO, u64::MAX), Duration::ZERO);
+        assert!(with_jitter(Duration::from_hours(24 * 365), u64::MAX) <= Duration::from_hours(24 * 365) * 5 / 4);
     }
 
     #[test]
     fn pauses_double_up_to_the_longest_and_never_exceed_it() {
-        let ceilings: Vec<u64> =
-            (1..=4).map(|attempt| pause_before(attempt, 1000 << (attempt - 1)).as_secs()).collect();
+        let ceilings: Vec<u64> = (1..=4).map(|attempt| backoff(attempt, 1000 << (attempt - 1)).as_secs()).collect();
         assert_eq!(ceilings, [1, 2, 4, 8]);
         for attempt in [10, 11, 40, u32::MAX] {
-            assert!(pause_before(attempt, u64::MAX) <= LONGEST_PAUSE);
-            assert_eq!(pause_before(attempt, 300_000), LONGEST_PAUSE);
+            assert!(backoff(attempt, u64::MAX) <= MAX_PAUSE);
+            assert_eq!(backoff(attempt, 300_000), MAX_PAUSE);
         }
-        assert_eq!(pause_before(3, 0), Duration::ZERO);
+        assert_eq!(backoff(3, 0), Duration::ZERO);
     }
 }

@@ -25,7 +25,7 @@ pub struct Run {
     pub branch: String,
     /// The change (pull or merge request) that is judged and not promoted; `None` for a push.
     #[serde(default)]
-    pub change: Option<ChangeHead>,
+    pub change: Option<PullRequestHead>,
     /// The revision before the push, where the policy is read.
     pub base: Option<CommitSha>,
     /// The revision that is trained.
@@ -142,7 +142,7 @@ pub enum Origin {
 
 /// The head of a change, as a run sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChangeHead {
+pub struct PullRequestHead {
     /// The change's number at its forge.
     pub number: u64,
     /// The reference in the source repository under which the revision was found.
@@ -164,7 +164,7 @@ pub struct RunCause {
     /// The branch that was pushed, or that a change wants to go to.
     pub branch: String,
     /// The change, if it is one.
-    pub change: Option<ChangeHead>,
+    pub change: Option<PullRequestHead>,
     /// The revision before.
     pub base: Option<CommitSha>,
     /// The revision that is trained.
@@ -238,7 +238,7 @@ impl Run {
 
     /// A run that takes this one's artifact to another environment, where it is compared with what that one names.
     #[must_use]
-    pub fn onward(&self, environment: SourceName, now: Timestamp) -> Self {
+    pub fn downstream(&self, environment: SourceName, now: Timestamp) -> Self {
         let origin = Origin::Promotion { of: self.id };
         Self {
             reuse: Some(format!("weights of run {}, as promoted to `{}`", self.id, self.environment)),
@@ -322,16 +322,16 @@ impl Run {
     }
 
     /// Whether the policy leaves the artifact to a person.
-    pub fn policy_asks_for_approval(&self) -> bool {
+    pub fn policy_requires_approval(&self) -> bool {
         self.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::NeedsApproval)
     }
 
     /// The lane the run is in. Runs of one lane (one model on one branch or in one change) go one after the other, and
     /// a newer one supersedes older ones.
-    pub fn lane(&self) -> String {
+    pub fn concurrency_group(&self) -> String {
         let Self { source, branch, file, .. } = self;
         match (&self.change, &self.origin) {
-            (Some(ChangeHead { number, .. }), _) => format!("{source} change:{number} {file}"),
+            (Some(PullRequestHead { number, .. }), _) => format!("{source} change:{number} {file}"),
             (None, Some(Origin::Promotion { .. })) => format!("{source} environment:{} {file}", self.environment),
             // Nobody waits for what they want to get away from.
             (None, Some(Origin::Rollback { .. })) => format!("{source} rollback:{} {}", self.environment, self.id),

@@ -140,8 +140,8 @@ impl RunState {
             (from, RunEvent::Refused) if from.is_active() && from != Self::Publishing => Ok(Self::Refused),
             (from, RunEvent::Failed) if from.is_active() => Ok(Self::Failed),
             // A run that is promoting has passed everything and may already be in the environment: it ends by itself.
-            (from, RunEvent::Superseded) if from.may_be_called_off() => Ok(Self::Superseded),
-            (from, RunEvent::Cancelled) if from.may_be_called_off() => Ok(Self::Cancelled),
+            (from, RunEvent::Superseded) if from.may_be_terminated() => Ok(Self::Superseded),
+            (from, RunEvent::Cancelled) if from.may_be_terminated() => Ok(Self::Cancelled),
             (from, event) => Err(IllegalMove { from, event }),
         }
     }
@@ -161,12 +161,12 @@ impl RunState {
     }
 
     /// Whether the run may still end without an effect on the environment.
-    pub fn may_be_called_off(self) -> bool {
+    pub fn may_be_terminated(self) -> bool {
         self.is_active() && self != Self::Promoting
     }
 
     /// The state of this word; `None` if there is none.
-    pub fn named(word: &str) -> Option<Self> {
+    pub fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 

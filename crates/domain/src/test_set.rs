@@ -52,7 +52,7 @@ impl TestSetUse {
     pub const MANY: u32 = 20;
 
     /// The use in words: `use 7 of 20`.
-    pub fn words(&self) -> String {
+    pub fn describe(&self) -> String {
         match self.allowed {
             Some(allowed) => format!("use {} of {allowed}", self.number),
             None => format!("use {}", self.number),
@@ -62,16 +62,16 @@ impl TestSetUse {
 
 /// What is known of the rows of a set before a use: in parts, since rows that were added later were used less.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wear {
+pub struct TestSetUsage {
     /// The parts that the set's rows belong to.
-    pub parts: Vec<PartWear>,
+    pub parts: Vec<PartUsage>,
     /// The part of each row, as an index into `parts`; empty if all belong to the first.
     pub of_row: Vec<u32>,
 }
 
 /// What is known of one part of a set before a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PartWear {
+pub struct PartUsage {
     /// Its number among the parts of the model.
     pub part: i64,
     /// Different questions that its rows have answered before.
@@ -93,7 +93,7 @@ pub struct RowsEnd {
     pub but_for_candidate: bool,
 }
 
-impl PartWear {
+impl PartUsage {
     /// Whether rows may judge no more, where so many uses are allowed and candidates follow from verdicts as far as is said:
     /// figures that were shown say more than the verdicts that are paid for.
     pub fn is_used_up(&self, uses: u32, adaptivity: Adaptivity) -> bool {
@@ -123,21 +123,21 @@ mod tests {
 
     #[test]
     fn rows_are_used_up_by_uses_by_figures_that_were_shown_and_by_a_first_pass() {
-        let fresh = PartWear { part: 1, uses: 3, figures: false, passed: false, retired: false };
-        let is_used_up = |part: PartWear| {
+        let fresh = PartUsage { part: 1, uses: 3, figures: false, passed: false, retired: false };
+        let is_used_up = |part: PartUsage| {
             [Adaptivity::None, Adaptivity::FirstChange, Adaptivity::Full]
                 .map(|adaptivity| part.is_used_up(4, adaptivity))
         };
         assert_eq!(is_used_up(fresh), [false; 3]);
-        assert_eq!(is_used_up(PartWear { uses: 4, ..fresh }), [true; 3]);
-        assert_eq!(is_used_up(PartWear { figures: true, ..fresh }), [false, true, true]);
-        assert_eq!(is_used_up(PartWear { passed: true, ..fresh }), [false, true, false]);
-        assert_eq!(is_used_up(PartWear { retired: true, ..fresh }), [true; 3]);
+        assert_eq!(is_used_up(PartUsage { uses: 4, ..fresh }), [true; 3]);
+        assert_eq!(is_used_up(PartUsage { figures: true, ..fresh }), [false, true, true]);
+        assert_eq!(is_used_up(PartUsage { passed: true, ..fresh }), [false, true, false]);
+        assert_eq!(is_used_up(PartUsage { retired: true, ..fresh }), [true; 3]);
     }
 
     #[test]
     fn a_first_pass_ends_rows_for_others_and_the_last_use_for_all() {
-        let fresh = PartWear { part: 1, uses: 3, figures: false, passed: false, retired: false };
+        let fresh = PartUsage { part: 1, uses: 3, figures: false, passed: false, retired: false };
         let ends = |passed, uses, adaptivity| {
             let end: Option<RowsEnd> = fresh.end_after(passed, uses, adaptivity);
             end.map(|end| end.but_for_candidate)
@@ -147,15 +147,15 @@ mod tests {
         assert_eq!(ends(true, 9, Adaptivity::Full), None);
         assert_eq!(ends(true, 4, Adaptivity::FirstChange), Some(false));
         // Who passes on used up rows did not pass by them.
-        let refused = PartWear { passed: true, retired: true, ..fresh };
+        let refused = PartUsage { passed: true, retired: true, ..fresh };
         assert_eq!(refused.end_after(true, 9, Adaptivity::FirstChange), None);
     }
 
     #[test]
-    fn a_use_is_told_with_its_limit() {
+    fn a_use_is_described_with_its_limit() {
         let one =
             TestSetUse { rows: Digest::of(b""), number: 7, allowed: Some(20), feedback: Feedback::Figures, used_up: 0 };
-        assert_eq!(one.words(), "use 7 of 20");
-        assert_eq!(TestSetUse { allowed: None, ..one }.words(), "use 7");
+        assert_eq!(one.describe(), "use 7 of 20");
+        assert_eq!(TestSetUse { allowed: None, ..one }.describe(), "use 7");
     }
 }

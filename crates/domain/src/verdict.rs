@@ -307,7 +307,8 @@ impl Verdict {
             return format!("{}: {}", self.outcome.name(), check.sentence);
         }
         if is_withheld {
-            let uses = self.test_set.as_ref().map_or_else(String::new, |test_set| format!(" ({})", test_set.words()));
+            let uses =
+                self.test_set.as_ref().map_or_else(String::new, |test_set| format!(" ({})", test_set.describe()));
             let said = match self.outcome {
                 Outcome::Pass => "passed: every check holds",
                 Outcome::NeedsApproval => "needs approval: the policy leaves a check to a person",

@@ -7,7 +7,7 @@ use cronexpr::{Crontab, MakeTimestamp};
 use jiff::{SignedDuration, Timestamp};
 
 /// The longest time a window may be open. Beyond it an expression is easier to write the other way round.
-const LONGEST_WINDOW: Duration = Duration::from_hours(7 * 24);
+const MAX_WINDOW: Duration = Duration::from_hours(7 * 24);
 
 /// A time that comes again and again: opens by a cron expression, and stays open for a while.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl Window {
             return Err(wrong("it has not five fields and one time zone".to_owned()));
         }
         let opens = cronexpr::parse_crontab(&text).map_err(|error| wrong(shown(error)))?;
-        if lasts < SignedDuration::from_mins(1) || Duration::try_from(lasts).is_ok_and(|lasts| lasts > LONGEST_WINDOW) {
+        if lasts < SignedDuration::from_mins(1) || Duration::try_from(lasts).is_ok_and(|lasts| lasts > MAX_WINDOW) {
             return Err(NotAWindow::Lasts { lasts });
         }
         let window = Self { text, opens, lasts };

@@ -16,9 +16,9 @@ use super::{Executor, JobError, Limits, ProgressSink, Provenance};
 /// How often memory is looked at: a job cannot fill much more than this long's worth beyond its limit.
 const WATCH: Duration = Duration::from_millis(100);
 /// The longest line of progress that is read; the trainer's own lines stay far below.
-const LONGEST_LINE: usize = 64 << 10;
+const MAX_LINE_LENGTH: usize = 64 << 10;
 /// How much of what the trainer says on standard error is kept: its last words.
-const LAST_WORDS: usize = 4 << 10;
+const STDERR_TAIL_BYTES: usize = 4 << 10;
 /// How much a trainer stands back where others want the processor as well (nice(1)): a fifth of a usual process's share.
 const NICENESS: i32 = 7;
 
@@ -116,7 +116,7 @@ impl Executor for LocalExecutor {
         let stderr = child.stderr.take().expect("standard error is a pipe");
         let mut fault = None;
         let listen = listen(stdout, progress, &mut fault);
-        let last_words = last_words(stderr);
+        let stderr_tail = stderr_tail(stderr);
         let limits = match provenance {
             Provenance::Repository => self.limits,
             Provenance::Fork => self.of_forks,
@@ -131,12 +131,12 @@ impl Executor for LocalExecutor {
             drop(group); // closes the pipes, so that the readers below come to their end
             ended
         };
-        let (ended, (), words) = tokio::join!(watch, listen, last_words);
+        let (ended, (), output) = tokio::join!(watch, listen, stderr_tail);
         // Reaps the process if it was ended by us; after that it is known to be gone.
         let _ = child.wait().await;
         let Limits { deadline, memory } = limits;
         match ended {
-            Ended::Exit(status) => judge(status, fault, words),
+            Ended::Exit(status) => judge(status, fault, output),
             Ended::Memory(used) => Err(JobError::OutOfMemory {
                 detail: format!("{} used, {} allowed", mebibytes(used), mebibytes(memory)),
             }),
@@ -151,23 +151,23 @@ fn mebibytes(bytes: u64) -> String {
 }
 
 /// What an exit status and the trainer's own words mean together (the codes are those of the contract's `Job`).
-fn judge(status: ExitStatus, fault: Option<Fault>, words: String) -> Result<(), JobError> {
+fn judge(status: ExitStatus, fault: Option<Fault>, output: String) -> Result<(), JobError> {
     use slipway_contract::FaultKind;
     use std::os::unix::process::ExitStatusExt as _;
     if let Some(signal) = status.signal() {
         return Err(match signal {
             // What we end ourselves is told apart before: this was somebody else.
-            9 => JobError::Killed { detail: words },
-            signal => JobError::Crash { signal, detail: words },
+            9 => JobError::Killed { detail: output },
+            signal => JobError::Crash { signal, detail: output },
         });
     }
     match (status.code().unwrap_or(-1), fault) {
         (0, None) => Ok(()),
-        (137, fault) => Err(JobError::OutOfMemory { detail: fault.map_or(words, |fault| fault.message) }),
-        (101, fault) => Err(JobError::Panic { detail: fault.map_or(words, |fault| fault.message) }),
+        (137, fault) => Err(JobError::OutOfMemory { detail: fault.map_or(output, |fault| fault.message) }),
+        (101, fault) => Err(JobError::Panic { detail: fault.map_or(output, |fault| fault.message) }),
         (_, Some(fault)) if fault.kind == FaultKind::Memory => Err(JobError::OutOfMemory { detail: fault.message }),
         (_, Some(fault)) => Err(JobError::Fault(fault)),
-        (code, None) => Err(JobError::Exit { code, detail: words }),
+        (code, None) => Err(JobError::Exit { code, detail: output }),
     }
 }
 
@@ -198,7 +198,7 @@ async fn listen(stdout: impl AsyncRead + Unpin, progress: ProgressSink<'_>, faul
     let mut line = Vec::new();
     loop {
         line.clear();
-        let mut bounded = (&mut reader).take(LONGEST_LINE as u64);
+        let mut bounded = (&mut reader).take(MAX_LINE_LENGTH as u64);
         match bounded.read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
@@ -214,15 +214,15 @@ async fn listen(stdout: impl AsyncRead + Unpin, progress: ProgressSink<'_>, faul
 }
 
 /// The last bytes of standard error, as text.
-async fn last_words(mut stderr: impl AsyncRead + Unpin) -> String {
+async fn stderr_tail(mut stderr: impl AsyncRead + Unpin) -> String {
     let mut kept = Vec::new();
     let mut chunk = [0; 4096];
     while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
         kept.extend_from_slice(&chunk[..read]);
-        if kept.len() > 2 * LAST_WORDS {
-            kept.drain(..kept.len() - LAST_WORDS);
+        if kept.len() > 2 * STDERR_TAIL_BYTES {
+            kept.drain(..kept.len() - STDERR_TAIL_BYTES);
         }
     }
-    let start = kept.len().saturating_sub(LAST_WORDS);
+    let start = kept.len().saturating_sub(STDERR_TAIL_BYTES);
     String::from_utf8_lossy(&kept[start..]).trim().to_owned()
 }

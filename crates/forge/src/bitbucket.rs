@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::payload::{Name, head_repository, ignored, parse, unreadable};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, signature};
 use slipway_domain::{
-    Account, Author, Change, ChangeStep, Comment, Commenter, CommitSha, Event, EventKind, Movement, Push, Reference,
-    Repository, Revision, Sender,
+    Account, Author, Comment, Commenter, CommitSha, Event, EventKind, Movement, PullRequest, PullRequestStep, Push,
+    Reference, Repository, Revision, Sender,
 };
 
 /// Bitbucket Cloud.
@@ -81,12 +81,12 @@ struct Target {
 }
 
 #[derive(Deserialize)]
-struct ChangePayload {
-    pullrequest: ChangeBody,
+struct PullRequestPayload {
+    pullrequest: PullRequestBody,
 }
 
 #[derive(Deserialize)]
-struct ChangeBody {
+struct PullRequestBody {
     id: u64,
     author: Option<AccountBody>,
     #[serde(default)]
@@ -175,11 +175,11 @@ impl Forge for Bitbucket {
         let sender = actor.and_then(AccountBody::account).map(Sender);
         let kinds = match event {
             "repo:push" => pushes(body)?,
-            "pullrequest:created" => vec![change(body, ChangeStep::Opened, &repository)?],
+            "pullrequest:created" => vec![change(body, PullRequestStep::Opened, &repository)?],
             // It also comes when only the text was edited: the commit tells whether anything is to be done.
-            "pullrequest:updated" => vec![change(body, ChangeStep::Updated, &repository)?],
-            "pullrequest:fulfilled" => vec![change(body, ChangeStep::Merged, &repository)?],
-            "pullrequest:rejected" => vec![change(body, ChangeStep::Closed, &repository)?],
+            "pullrequest:updated" => vec![change(body, PullRequestStep::Updated, &repository)?],
+            "pullrequest:fulfilled" => vec![change(body, PullRequestStep::Merged, &repository)?],
+            "pullrequest:rejected" => vec![change(body, PullRequestStep::Closed, &repository)?],
             _ => vec![comment(body)?],
         };
         let event = |kind| Event { repository: Some(repository.clone()), sender: sender.clone(), kind };
@@ -215,8 +215,8 @@ fn push(moved: Moved) -> Result<EventKind, ForgeError> {
     Ok(EventKind::Push(Push { reference, movement }))
 }
 
-fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<EventKind, ForgeError> {
-    let ChangeBody { id, author, draft, source, destination } = parse::<ChangePayload>(body)?.pullrequest;
+fn change(body: &[u8], step: PullRequestStep, repository: &Repository) -> Result<EventKind, ForgeError> {
+    let PullRequestBody { id, author, draft, source, destination } = parse::<PullRequestPayload>(body)?.pullrequest;
     let revision = |commit: Commit| {
         let revision: Result<Revision, _> = commit.hash.as_str().parse();
         revision.map_err(|error| unreadable(format!("`{}`: {error}", commit.hash.as_str())))
@@ -224,7 +224,7 @@ fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<Even
     let Some(head) = source.commit.map(revision).transpose()? else {
         return Ok(ignored("the change's commit is gone"));
     };
-    Ok(EventKind::Change(Change {
+    Ok(EventKind::PullRequest(PullRequest {
         number: id,
         step,
         head,

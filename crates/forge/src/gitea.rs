@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::payload::{AccountBody, Envelope, Name, ignored, parse, push, repository_of, unreadable};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, pull_request, signature};
-use slipway_domain::{Change, ChangeStep, CommitSha, Event, EventKind, Movement, Push, Reference, Repository, Sender};
+use slipway_domain::{
+    CommitSha, Event, EventKind, Movement, PullRequest, PullRequestStep, Push, Reference, Repository, Sender,
+};
 
 /// Gitea or Forgejo.
 pub(super) struct Gitea;
@@ -70,7 +72,7 @@ impl Forge for Gitea {
         repository_of(body)
     }
 
-    fn reference_of(&self, change: &Change) -> Option<String> {
+    fn reference_of(&self, change: &PullRequest) -> Option<String> {
         Some(format!("refs/pull/{}/head", change.number))
     }
 
@@ -80,26 +82,26 @@ impl Forge for Gitea {
         }
         let Envelope { action, repository, sender } = parse(body)?;
         let repository = repository.map(Repository::from).ok_or_else(|| unreadable("missing field `repository`"))?;
-        let kind = meaning(event, action.as_ref().map_or("", Name::as_str), &repository, body)?;
+        let kind = event_kind(event, action.as_ref().map_or("", Name::as_str), &repository, body)?;
         let sender = sender.and_then(AccountBody::account).map(Sender);
         Ok(vec![Event { repository: Some(repository), sender, kind }])
     }
 }
 
-fn meaning(event: &str, action: &str, repository: &Repository, body: &[u8]) -> Result<EventKind, ForgeError> {
+fn event_kind(event: &str, action: &str, repository: &Repository, body: &[u8]) -> Result<EventKind, ForgeError> {
     match (event, action) {
         ("push", _) => {
             let PushPayload { name, before, after } = parse(body)?;
             push(&name, before, after, false)
         }
         ("delete", _) => deleted(body),
-        ("pull_request", "opened" | "reopened") => pull_request::change(body, ChangeStep::Opened, repository),
+        ("pull_request", "opened" | "reopened") => pull_request::change(body, PullRequestStep::Opened, repository),
         // GitHub's word for it is `synchronize`.
         ("pull_request", "synchronized" | "label_updated") => {
-            pull_request::change(body, ChangeStep::Updated, repository)
+            pull_request::change(body, PullRequestStep::Updated, repository)
         }
         ("pull_request", "edited") => edited(body, repository),
-        ("pull_request", "closed") => pull_request::change(body, ChangeStep::Closed, repository),
+        ("pull_request", "closed") => pull_request::change(body, PullRequestStep::Closed, repository),
         ("issue_comment", "created") => pull_request::comment(body),
         _ => Ok(ignored(format!("`{event}`, `{action}` asks for nothing"))),
     }
@@ -109,8 +111,10 @@ fn meaning(event: &str, action: &str, repository: &Repository, body: &[u8]) -> R
 fn edited(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
     let Edits { base, title } = parse::<EditPayload>(body)?.changes.unwrap_or_default();
     let was_draft = title.is_some_and(|former| pull_request::is_in_progress(&former.from));
-    match pull_request::change(body, ChangeStep::Updated, repository)? {
-        EventKind::Change(change) if base.is_some() || (was_draft && !change.draft) => Ok(EventKind::Change(change)),
+    match pull_request::change(body, PullRequestStep::Updated, repository)? {
+        EventKind::PullRequest(change) if base.is_some() || (was_draft && !change.draft) => {
+            Ok(EventKind::PullRequest(change))
+        }
         _ => Ok(ignored("the change's text was edited, not its commits")),
     }
 }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use super::payload::{AccountBody, Envelope, Name, RepositoryBody, ignored, parse, push, repository_of, unreadable};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, pull_request, signature};
 use slipway_domain::{
-    Button, Change, ChangeStep, Check, CheckAction, CommitSha, Event, EventKind, Installation, InstallationStep,
-    MergeGroup, MergeGroupStep, Repository, Sender,
+    Button, Check, CheckAction, CommitSha, Event, EventKind, Installation, InstallationStep, MergeGroup,
+    MergeGroupStep, PullRequest, PullRequestStep, Repository, Sender,
 };
 
 /// GitHub, or GitHub Enterprise Server.
@@ -125,7 +125,7 @@ impl Forge for GitHub {
         repository_of(body)
     }
 
-    fn reference_of(&self, change: &Change) -> Option<String> {
+    fn reference_of(&self, change: &PullRequest) -> Option<String> {
         Some(format!("refs/pull/{}/head", change.number))
     }
 
@@ -136,12 +136,17 @@ impl Forge for GitHub {
         let Envelope { action, repository, sender } = parse(body)?;
         let repository = repository.map(Repository::from);
         let sender = sender.and_then(AccountBody::account).map(Sender);
-        let kind = meaning(event, action.as_ref().map_or("", Name::as_str), repository.as_ref(), body)?;
+        let kind = event_kind(event, action.as_ref().map_or("", Name::as_str), repository.as_ref(), body)?;
         Ok(vec![Event { repository, sender, kind }])
     }
 }
 
-fn meaning(event: &str, action: &str, repository: Option<&Repository>, body: &[u8]) -> Result<EventKind, ForgeError> {
+fn event_kind(
+    event: &str,
+    action: &str,
+    repository: Option<&Repository>,
+    body: &[u8],
+) -> Result<EventKind, ForgeError> {
     let change =
         |step| pull_request::change(body, step, repository.ok_or_else(|| unreadable("missing field `repository`"))?);
     match (event, action) {
@@ -149,13 +154,13 @@ fn meaning(event: &str, action: &str, repository: Option<&Repository>, body: &[u
             let PushPayload { name, before, after, forced } = parse(body)?;
             push(&name, before, after, forced)
         }
-        ("pull_request", "opened" | "reopened") => change(ChangeStep::Opened),
-        ("pull_request", "synchronize" | "ready_for_review" | "labeled") => change(ChangeStep::Updated),
+        ("pull_request", "opened" | "reopened") => change(PullRequestStep::Opened),
+        ("pull_request", "synchronize" | "ready_for_review" | "labeled") => change(PullRequestStep::Updated),
         ("pull_request", "edited") => match parse::<EditPayload>(body)?.changes.base {
-            Some(_) => change(ChangeStep::Updated),
+            Some(_) => change(PullRequestStep::Updated),
             None => Ok(ignored("the change's text was edited, not its commits")),
         },
-        ("pull_request", "closed") => change(ChangeStep::Closed),
+        ("pull_request", "closed") => change(PullRequestStep::Closed),
         ("issue_comment", "created") => pull_request::comment(body),
         ("check_run", "rerequested" | "requested_action") => check_run(body),
         ("check_suite", "rerequested") => {

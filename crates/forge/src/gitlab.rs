@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 use super::payload::{Name, account_id, head_repository, ignored, parse, push, unreadable};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, standard_webhooks};
 use slipway_domain::{
-    Account, Author, Change, ChangeStep, Comment, Commenter, CommitSha, Event, EventKind, Repository, Revision, Sender,
+    Account, Author, Comment, Commenter, CommitSha, Event, EventKind, PullRequest, PullRequestStep, Repository,
+    Revision, Sender,
 };
 
 /// GitLab.
@@ -60,13 +61,13 @@ struct PushPayload {
 }
 
 #[derive(Deserialize)]
-struct ChangePayload {
-    object_attributes: ChangeBody,
+struct MergeRequestPayload {
+    object_attributes: MergeRequestBody,
     changes: Option<Edits>,
 }
 
 #[derive(Deserialize)]
-struct ChangeBody {
+struct MergeRequestBody {
     iid: u64,
     action: Option<Name>,
     /// There only when commits were pushed.
@@ -166,7 +167,7 @@ impl Forge for GitLab {
         Ok(parse::<OfProject>(body)?.project.map(Repository::from))
     }
 
-    fn reference_of(&self, change: &Change) -> Option<String> {
+    fn reference_of(&self, change: &PullRequest) -> Option<String> {
         Some(format!("refs/merge-requests/{}/head", change.number))
     }
 
@@ -210,21 +211,21 @@ fn identity(headers: &dyn Headers, event: &str, body: &[u8]) -> Result<String, F
 }
 
 fn change(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
-    let ChangePayload { object_attributes: change, changes } = parse(body)?;
+    let MergeRequestPayload { object_attributes: change, changes } = parse(body)?;
     let is_ready = |edit: &DraftEdit| edit.current == Some(false);
     let is_edit = |Edits { target_branch, draft, labels }: Edits| {
         target_branch.is_some() || labels.is_some() || draft.as_ref().is_some_and(is_ready)
     };
     let moved = change.oldrev.is_some() || changes.is_some_and(is_edit);
     let step = match change.action.as_ref().map_or("", Name::as_str) {
-        "open" | "reopen" => ChangeStep::Opened,
-        "update" if moved => ChangeStep::Updated,
+        "open" | "reopen" => PullRequestStep::Opened,
+        "update" if moved => PullRequestStep::Updated,
         // GitLab tells once more when it has checked whether the change can be merged.
         "update" => {
             return Ok(ignored("the change got no commits, labels or other target branch, and was not marked ready"));
         }
-        "close" => ChangeStep::Closed,
-        "merge" => ChangeStep::Merged,
+        "close" => PullRequestStep::Closed,
+        "merge" => PullRequestStep::Merged,
         action => return Ok(ignored(format!("`{action}` of a change asks for nothing"))),
     };
     let Some(head) = change.last_commit else {
@@ -235,7 +236,7 @@ fn change(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError>
         (Some(id), None) if repository.id == id.into() => Some(repository.clone()),
         (Some(_), None) | (None, _) => None,
     };
-    Ok(EventKind::Change(Change {
+    Ok(EventKind::PullRequest(PullRequest {
         number: change.iid,
         step,
         head: Revision::Full(head.id),

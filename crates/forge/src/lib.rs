@@ -23,16 +23,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use api::{
-    ApiError, ApiSettings, AppForm, AppLogin, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker,
-    MergeMethod, MergeRequest, Merging, NewApp, NewRequest, Permission, Purpose, Reaction, RefusalOf, RegisteredApp,
-    Standing, Subject, Undelivered, connect_api,
+    ApiError, ApiSettings, AppForm, AppLogin, ForgeApi, FoundReport, Login, Marker, MergeMethod, MergeRequest, Merging,
+    NewApp, NewRequest, Permission, PreflightCheck, PreflightStatus, PreflightSubject, Purpose, Reaction, RefusalOf,
+    RegisteredApp, ReportHandle, Undelivered, WebhookAddress, connect_api,
 };
 pub use deployment::{Deployment, DeploymentState};
 pub use page::{Pages, opens};
 pub use report::{Annotation, AnnotationLevel, Conclusion, Report, ReportButton, ReportState};
 pub use signature::Secret;
 
-use slipway_domain::{Change, Event, HeadRepository, Repository, Retry};
+use slipway_domain::{Event, HeadRepository, PullRequest, Repository, Retry};
 
 /// Which forge a source lives on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ pub trait Forge: Send + Sync {
     }
 
     /// The reference in the repository under which a change's newest commit can be fetched, if there is one.
-    fn reference_of(&self, change: &Change) -> Option<String> {
+    fn reference_of(&self, change: &PullRequest) -> Option<String> {
         match change.head_repository {
             HeadRepository::Same => Some(format!("refs/heads/{}", change.head_branch)),
             HeadRepository::Fork(_) | HeadRepository::Gone => None,

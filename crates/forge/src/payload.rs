@@ -8,9 +8,9 @@ use slipway_domain::{Account, CommitSha, EventKind, ForgeId, HeadRepository, Mov
 
 /// Longest name of a branch, a repository or an account, in bytes. Git servers keep references as files, whose paths
 /// end at 4,096 bytes; no forge comes near.
-const LONGEST_NAME: usize = 1_024;
+const MAX_NAME_LENGTH: usize = 1_024;
 /// Longest explanation of why a payload cannot be read, in characters: it quotes the payload.
-const LONGEST_REASON: usize = 300;
+const MAX_REASON_LENGTH: usize = 300;
 
 /// A name from a payload: neither empty nor endless, and without control characters, because it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -27,8 +27,8 @@ impl TryFrom<String> for Name {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
-            return Err(format!("expected a name of 1 to {LONGEST_NAME} bytes without control characters"));
+        if text.is_empty() || text.len() > MAX_NAME_LENGTH || text.chars().any(char::is_control) {
+            return Err(format!("expected a name of 1 to {MAX_NAME_LENGTH} bytes without control characters"));
         }
         Ok(Self(text))
     }
@@ -104,7 +104,7 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ForgeError> {
 pub(super) fn unreadable(reason: impl Into<String>) -> ForgeError {
     let reason = reason.into();
     let shown = |c: char| if c.is_control() { ' ' } else { c };
-    ForgeError::Unreadable { reason: reason.chars().take(LONGEST_REASON).map(shown).collect() }
+    ForgeError::Unreadable { reason: reason.chars().take(MAX_REASON_LENGTH).map(shown).collect() }
 }
 
 /// An event that nothing follows from.
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_tell_created_from_updated_from_deleted() {
+    fn zeros_distinguish_created_from_updated_from_deleted() {
         let branch = || Reference::Branch("team/main".to_owned());
         for (before, after, forced, movement) in [
             (ZERO, NEW, false, Movement::Created { after: sha(NEW) }),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_told_from_branches_and_other_references_ask_for_nothing() {
+    fn tags_are_distinguished_from_branches_and_other_references_ask_for_nothing() {
         let tag = Push { reference: Reference::Tag("v1".to_owned()), movement: Movement::Created { after: sha(NEW) } };
         assert_eq!(pushed("refs/tags/v1", ZERO, NEW, false), Ok(EventKind::Push(tag)));
         for name in ["refs/notes/commits", "main", "refs/pull/1/head"] {

@@ -4,10 +4,12 @@ use serde::Deserialize;
 
 use super::ForgeError;
 use super::payload::{self, AccountBody, Name, RepositoryBody, ignored, parse};
-use slipway_domain::{Author, Change, ChangeStep, Comment, Commenter, CommitSha, EventKind, Repository, Revision};
+use slipway_domain::{
+    Author, Comment, Commenter, CommitSha, EventKind, PullRequest, PullRequestStep, Repository, Revision,
+};
 
 #[derive(Deserialize)]
-struct ChangePayload {
+struct PullRequestPayload {
     pull_request: PullRequestBody,
 }
 
@@ -60,14 +62,14 @@ struct CommentBody {
 }
 
 /// A pull request after `step`; closing one that was merged is merging it.
-pub(super) fn change(body: &[u8], step: ChangeStep, repository: &Repository) -> Result<EventKind, ForgeError> {
+pub(super) fn change(body: &[u8], step: PullRequestStep, repository: &Repository) -> Result<EventKind, ForgeError> {
     let PullRequestBody { number, user, head, base, merged, draft, title, labels } =
-        parse::<ChangePayload>(body)?.pull_request;
+        parse::<PullRequestPayload>(body)?.pull_request;
     let step = match step {
-        ChangeStep::Closed if merged == Some(true) => ChangeStep::Merged,
+        PullRequestStep::Closed if merged == Some(true) => PullRequestStep::Merged,
         step => step,
     };
-    Ok(EventKind::Change(Change {
+    Ok(EventKind::PullRequest(PullRequest {
         number,
         step,
         head: Revision::Full(head.sha),

@@ -18,7 +18,7 @@ const TIMESTAMP: &str = "webhook-timestamp";
 /// own libraries take five minutes.
 const TOLERANCE_SECONDS: u64 = 300;
 /// Signatures that are looked at: one a secret is what senders make.
-const MOST_SIGNATURES: usize = 8;
+const MAX_SIGNATURES: usize = 8;
 
 /// Checks time and signature, in constant time, against every secret.
 pub(super) fn verify(headers: &dyn Headers, body: &[u8], secrets: &[Secret], now: Timestamp) -> Result<(), ForgeError> {
@@ -31,7 +31,7 @@ pub(super) fn verify(headers: &dyn Headers, body: &[u8], secrets: &[Secret], now
     }
     let header = headers.value(SIGNATURE).ok_or(unverified("the header `webhook-signature` is not a single text"))?;
     let claimed = header.split(' ').filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
-    let claimed: Vec<Vec<u8>> = claimed.take(MOST_SIGNATURES).collect();
+    let claimed: Vec<Vec<u8>> = claimed.take(MAX_SIGNATURES).collect();
     if claimed.is_empty() {
         return Err(unverified("`webhook-signature` holds no signature of the form `v1,BASE64`"));
     }

@@ -18,17 +18,17 @@ use super::round;
 use super::round::{Decision, Job, Round};
 
 /// Most rounds of read, build and push: with full jitter, eight let even a crowd of writers through.
-pub(super) const MOST_ATTEMPTS: u32 = 8;
+pub(super) const MAX_ATTEMPTS: u32 = 8;
 
 /// Most commits in one push: a refused or lost push costs as many to build again.
-const MOST_COMMITS: usize = 100;
+const MAX_COMMITS: usize = 100;
 
 /// Most pushes that may end without an answer before the server is left alone for a while.
-pub(super) const MOST_DOUBTS: u32 = 2;
+pub(super) const MAX_DOUBTS: u32 = 2;
 
 /// Bounds of the pause after a lost race: it doubles from the first to the second, and a random part of it is taken.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(640);
+const MIN_PAUSE: Duration = Duration::from_millis(20);
+const MAX_PAUSE: Duration = Duration::from_millis(640);
 
 /// Lands the jobs in their order, with one push where the server takes it; answers in the same order.
 ///
@@ -37,13 +37,13 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(640);
 /// looked up on the server before anything is repeated. If the server refuses several commits together, each is pushed alone,
 /// so that one refusal stops nobody else.
 pub(super) fn land<E: From<GitError>>(mirror: &Mirror, jobs: Vec<Job<'_, E>>) -> Vec<Result<Outcome, E>> {
-    let _turn = mirror.writing();
+    let _guard = mirror.writing();
     let mut results: Vec<Option<Result<Outcome, E>>> = jobs.iter().map(|_| None).collect();
     let ended = Batch::start(mirror).and_then(|mut batch| batch.run(jobs, &mut results));
     if results.iter().any(|result| matches!(result, Some(Ok(Outcome::Pushed { .. })))) {
         mirror.tidy_after_push();
     }
-    let left_over = || ended.as_ref().err().cloned().unwrap_or_else(|| beaten(mirror, MOST_ATTEMPTS));
+    let left_over = || ended.as_ref().err().cloned().unwrap_or_else(|| beaten(mirror, MAX_ATTEMPTS));
     results.into_iter().map(|result| result.unwrap_or_else(|| Err(left_over().into()))).collect()
 }
 
@@ -81,24 +81,24 @@ impl<'a> Batch<'a> {
     /// An error ends the jobs that have no result yet.
     fn run<E: From<GitError>>(&mut self, mut jobs: Vec<Job<'_, E>>, results: &mut Results<E>) -> Result<(), GitError> {
         loop {
-            let most = if self.one_by_one { 1 } else { MOST_COMMITS };
+            let most = if self.one_by_one { 1 } else { MAX_COMMITS };
             let open = jobs.iter_mut().enumerate().filter(|(number, _)| results[*number].is_none());
             let mut open: Vec<(usize, &mut Job<'_, E>)> = open.take(most).collect();
             if open.is_empty() {
                 return Ok(());
             }
-            if self.attempts == MOST_ATTEMPTS {
+            if self.attempts == MAX_ATTEMPTS {
                 return Err(beaten(self.mirror, self.attempts));
             }
             self.attempts += 1;
             match round::run(self.mirror, &self.tip, &mut self.said, &mut open) {
-                Ok(round) => self.settle(round, &jobs, results)?,
+                Ok(round) => self.record_round(round, &jobs, results)?,
                 Err(fault) => self.heal(fault)?,
             }
         }
     }
 
-    fn settle<E: From<GitError>>(
+    fn record_round<E: From<GitError>>(
         &mut self,
         round: Round<E>,
         jobs: &[Job<'_, E>],
@@ -119,9 +119,9 @@ impl<'a> Batch<'a> {
                 self.fresh = true;
                 self.conclude(decisions, results);
             }
-            Some(PushEnd::BaseMoved { words: _ }) => self.catch_up()?,
-            Some(PushEnd::Rejected { words }) => self.rejected(words, &chain, results),
-            Some(PushEnd::Unknown { cause }) => self.look_for(&chain, &cause, jobs, results)?,
+            Some(PushEnd::BaseMoved { message: _ }) => self.catch_up()?,
+            Some(PushEnd::Rejected { message }) => self.rejected(message, &chain, results),
+            Some(PushEnd::Unknown { cause }) => self.resolve_uncertain(&chain, &cause, jobs, results)?,
         }
         Ok(())
     }
@@ -145,11 +145,11 @@ impl<'a> Batch<'a> {
     /// After a lost race: a pause, unless only the remembered tip was old, and the new tip.
     fn catch_up(&mut self) -> Result<(), GitError> {
         let reference = self.mirror.remote().reference();
-        if self.fresh && self.attempts < MOST_ATTEMPTS {
+        if self.fresh && self.attempts < MAX_ATTEMPTS {
             thread::sleep(pause_after(self.attempts));
             let connection = self.mirror.connection();
-            let asked = (!connection.is_ssh()).then(|| Advertisement::read(connection, &[&reference]));
-            self.said = asked.transpose()?;
+            let advertised = (!connection.is_ssh()).then(|| Advertisement::read(connection, &[&reference]));
+            self.said = advertised.transpose()?;
         }
         let Some(tip) = self.said.as_ref().and_then(|server| server.tip_of(&reference)) else {
             return self.refresh();
@@ -161,20 +161,20 @@ impl<'a> Batch<'a> {
 
     /// A refusal stands, unless the branch moved meanwhile: then the server may have meant just that. One of several
     /// commits is told by pushing each alone.
-    fn rejected<E: From<GitError>>(&mut self, words: String, chain: &[(usize, Oid)], results: &mut Results<E>) {
+    fn rejected<E: From<GitError>>(&mut self, message: String, chain: &[(usize, Oid)], results: &mut Results<E>) {
         let before = self.tip.clone();
-        if !words.contains("hook declined") && self.refresh().is_ok() && before != self.tip {
+        if !message.contains("hook declined") && self.refresh().is_ok() && before != self.tip {
             return;
         }
         self.attempts = 0;
         match chain {
-            [(number, _)] => results[*number] = Some(Err(refusal(self.mirror, words).into())),
+            [(number, _)] => results[*number] = Some(Err(refusal(self.mirror, message).into())),
             _ => self.one_by_one = true,
         }
     }
 
     /// Looks on the server for commits whose push ended without an answer.
-    fn look_for<E: From<GitError>>(
+    fn resolve_uncertain<E: From<GitError>>(
         &mut self,
         chain: &[(usize, Oid)],
         cause: &GitError,
@@ -198,7 +198,7 @@ impl<'a> Batch<'a> {
                 .map_err(|fault| self.mirror.beyond_repair(fault))?;
             if let Some(found) = found {
                 results[*number] = Some(Ok(self.found(found)));
-            } else if self.doubts >= MOST_DOUBTS {
+            } else if self.doubts >= MAX_DOUBTS {
                 results[*number] = Some(Err(cause.clone().into()));
             }
         }
@@ -252,18 +252,18 @@ fn uncertain(mirror: &Mirror, commit: Oid, problem: String) -> GitError {
     GitError::Uncertain { repository, branch, commit: name_of(commit), problem }
 }
 
-fn refusal(mirror: &Mirror, words: String) -> GitError {
-    refusal_of(mirror, mirror.remote().branch(), words)
+fn refusal(mirror: &Mirror, message: String) -> GitError {
+    refusal_of(mirror, mirror.remote().branch(), message)
 }
 
 /// What a refusal of a branch means, by the server's words.
-pub(super) fn refusal_of(mirror: &Mirror, branch: &str, words: String) -> GitError {
+pub(super) fn refusal_of(mirror: &Mirror, branch: &str, message: String) -> GitError {
     let (repository, branch) = (mirror.remote().url().to_owned(), branch.to_owned());
     // GitHub says `protected branch hook declined`, GitLab `… to protected branches`, Gitea `branch main is protected`.
-    if words.to_lowercase().contains("protected") {
-        GitError::ProtectedBranch { repository, branch, words }
+    if message.to_lowercase().contains("protected") {
+        GitError::ProtectedBranch { repository, branch, message }
     } else {
-        GitError::Refused { repository, branch, words }
+        GitError::Refused { repository, branch, message }
     }
 }
 
@@ -273,7 +273,7 @@ fn names(mirror: &Mirror) -> (String, String) {
 
 /// A random part of a pause that doubles with each attempt: writers that collided once do not collide again.
 pub(super) fn pause_after(attempt: u32) -> Duration {
-    let longest = SHORTEST_PAUSE.saturating_mul(1 << attempt.min(10)).min(LONGEST_PAUSE);
+    let longest = MIN_PAUSE.saturating_mul(1 << attempt.min(10)).min(MAX_PAUSE);
     let (_, random) = Uuid::now_v7().as_u64_pair();
     longest.mul_f64(f64::from((random & 0xffff) as u16) / f64::from(u16::MAX))
 }

@@ -6,18 +6,18 @@ use jiff::Timestamp;
 use slipway_domain::CommitSha;
 
 use super::history;
+use super::message::single_line;
 use super::mirror::name_of;
-use super::words::short_words;
 
 /// Longest commit message kept: the rest is cut, so that no message floods the store.
-const LONGEST_MESSAGE: usize = 16 * 1024;
+const MAX_MESSAGE_LENGTH: usize = 16 * 1024;
 
 /// Most trailers kept of a message, and the longest of them.
-const MOST_TRAILERS: usize = 64;
-const LONGEST_TRAILER: usize = 1024;
+const MAX_TRAILERS: usize = 64;
+const MAX_TRAILER_LENGTH: usize = 1024;
 
 /// Most parents kept of a commit.
-const MOST_PARENTS: usize = 8;
+const MAX_PARENTS: usize = 8;
 
 /// What a commit says of itself: bounded, and always valid text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,21 +46,21 @@ impl CommitInfo {
     /// Reads a commit.
     pub(super) fn of(commit: &Commit<'_>) -> Self {
         let whole = commit.message_bytes();
-        let message = String::from_utf8_lossy(&whole[..whole.len().min(LONGEST_MESSAGE)]).into_owned();
-        let fits = |text: &str| text.len() <= LONGEST_TRAILER && !text.chars().any(char::is_control);
+        let message = String::from_utf8_lossy(&whole[..whole.len().min(MAX_MESSAGE_LENGTH)]).into_owned();
+        let fits = |text: &str| text.len() <= MAX_TRAILER_LENGTH && !text.chars().any(char::is_control);
         let trailers = history::trailers(&String::from_utf8_lossy(whole))
             .filter(|(key, value)| fits(key) && fits(value))
-            .take(MOST_TRAILERS)
+            .take(MAX_TRAILERS)
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();
         Self {
             commit: name_of(commit.id()),
-            author: short_words(&String::from_utf8_lossy(commit.author().name_bytes())),
-            author_email: short_words(&String::from_utf8_lossy(commit.author().email_bytes())),
-            committer: short_words(&String::from_utf8_lossy(commit.committer().name_bytes())),
-            subject: short_words(message.lines().next().unwrap_or_default()),
+            author: single_line(&String::from_utf8_lossy(commit.author().name_bytes())),
+            author_email: single_line(&String::from_utf8_lossy(commit.author().email_bytes())),
+            committer: single_line(&String::from_utf8_lossy(commit.committer().name_bytes())),
+            subject: single_line(message.lines().next().unwrap_or_default()),
             time: Timestamp::from_second(commit.time().seconds()).ok(),
-            parents: commit.parent_ids().take(MOST_PARENTS).map(name_of).collect(),
+            parents: commit.parent_ids().take(MAX_PARENTS).map(name_of).collect(),
             trailers,
             message,
         }

@@ -17,7 +17,7 @@ use super::tree;
 use super::tree::Kind;
 
 /// Largest file written: manifests are small, and a larger one is a mistake.
-const LARGEST_FILE: usize = 10 * 1024 * 1024;
+const MAX_FILE_BYTES: usize = 10 * 1024 * 1024;
 
 /// The tree of `base` with these files' bytes replaced. Files are changed, never created, and keep their mode.
 pub(super) fn changed_tree(
@@ -29,11 +29,11 @@ pub(super) fn changed_tree(
     let mut update = TreeUpdateBuilder::new();
     for (path, bytes) in changes {
         let mode = mode_to_keep(name, base, path)?;
-        if bytes.len() > LARGEST_FILE {
+        if bytes.len() > MAX_FILE_BYTES {
             return Err(Fault::Final(GitError::LimitExceeded {
                 repository: name.to_owned(),
                 what: format!("the new `{path}`"),
-                limit: LARGEST_FILE as u64,
+                limit: MAX_FILE_BYTES as u64,
                 unit: "bytes",
             }));
         }

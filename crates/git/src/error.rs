@@ -40,7 +40,7 @@ pub enum GitError {
     },
     /// The server answered with a fault of its own (5xx).
     #[error(
-        "{repository}: expected a git answer, came HTTP {status}: {words}\n  help: the fault is on the server's side, look at its log"
+        "{repository}: expected a git answer, came HTTP {status}: {message}\n  help: the fault is on the server's side, look at its log"
     )]
     ServerFault {
         /// The repository.
@@ -48,7 +48,7 @@ pub enum GitError {
         /// The HTTP status.
         status: u16,
         /// The first words of the answer.
-        words: String,
+        message: String,
     },
     /// The server asks for fewer requests (429).
     #[error("{repository}: the server limits requests and asks to wait {}", seconds(*.pause))]
@@ -68,13 +68,13 @@ pub enum GitError {
     },
     /// The credentials are known but may not do this (403).
     #[error(
-        "{repository}: access denied (HTTP 403): {words}\n  help: give the token read and write access to the contents of this repository"
+        "{repository}: access denied (HTTP 403): {message}\n  help: give the token read and write access to the contents of this repository"
     )]
     Forbidden {
         /// The repository.
         repository: String,
         /// The first words of the answer.
-        words: String,
+        message: String,
     },
     /// The server showed a host key that it may not show.
     #[error("{repository}: {problem}\n  help: {help}")]
@@ -100,13 +100,13 @@ pub enum GitError {
     },
     /// The program on an SSH server ended, or was not run, before it said anything.
     #[error(
-        "{repository}: expected a git answer, came: {words}\n  help: check that the URL is the one that `git clone` takes, and what the key may see"
+        "{repository}: expected a git answer, came: {message}\n  help: check that the URL is the one that `git clone` takes, and what the key may see"
     )]
     ProgramEnded {
         /// The repository.
         repository: String,
         /// The server's own words.
-        words: String,
+        message: String,
     },
     /// There is no repository at this URL, or not for these credentials (404).
     #[error(
@@ -234,7 +234,7 @@ pub enum GitError {
     },
     /// The server refused the commit: a hook, or a protected branch. Nothing was written.
     #[error(
-        "{repository}: the server refused the commit on `{branch}`: {words}\n  help: satisfy the rule the server names, or let Slipway's account write to this branch"
+        "{repository}: the server refused the commit on `{branch}`: {message}\n  help: satisfy the rule the server names, or let Slipway's account write to this branch"
     )]
     Refused {
         /// The repository.
@@ -242,11 +242,11 @@ pub enum GitError {
         /// The branch.
         branch: String,
         /// The server's own words.
-        words: String,
+        message: String,
     },
     /// The branch is protected, and Slipway's account may not write to it. Nothing was written.
     #[error(
-        "{repository}: `{branch}` is a protected branch: {words}\n  help: let Slipway's account push to this branch, or promote to it by pull request"
+        "{repository}: `{branch}` is a protected branch: {message}\n  help: let Slipway's account push to this branch, or promote to it by pull request"
     )]
     ProtectedBranch {
         /// The repository.
@@ -254,7 +254,7 @@ pub enum GitError {
         /// The branch.
         branch: String,
         /// The server's own words.
-        words: String,
+        message: String,
     },
     /// The writer that was about to push this together with others stopped before it could say how that ended.
     #[error(
@@ -282,7 +282,7 @@ pub enum GitError {
     #[error(
         "{repository}: it is not this server's turn to write `{branch}`: {problem}\n  help: it is tried again later"
     )]
-    NotOurTurn {
+    LockNotAcquired {
         /// The repository.
         repository: String,
         /// The branch.
@@ -317,7 +317,7 @@ impl GitError {
             | Self::Mirror { .. }
             | Self::Export { .. }
             | Self::LostRace { .. }
-            | Self::NotOurTurn { .. }
+            | Self::LockNotAcquired { .. }
             | Self::WriterStopped { .. }
             | Self::ProgramEnded { .. }
             | Self::Uncertain { .. } => Retry::Backoff,

@@ -22,7 +22,7 @@ use super::tree::{Entry, Kind};
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 
 /// Largest size of an LFS pointer by its specification.
-const LARGEST_LFS_POINTER: u64 = 1024;
+const MAX_LFS_POINTER_BYTES: u64 = 1024;
 
 /// How much an export may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +170,7 @@ fn write_all(repository: &Repository, name: &str, chosen: &[Chosen], into: &Path
     }
     let written = chosen.iter().try_for_each(|one| {
         let blob = repository.find_blob(one.id)?;
-        if one.file.size <= LARGEST_LFS_POINTER && blob.content().starts_with(LFS_POINTER) {
+        if one.file.size <= MAX_LFS_POINTER_BYTES && blob.content().starts_with(LFS_POINTER) {
             return Err(Fault::Final(tree::unusable(
                 name,
                 &one.file.path,

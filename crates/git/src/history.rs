@@ -8,7 +8,7 @@ use git2::{Oid, Repository, Sort};
 pub(super) const SEARCHED_COMMITS: usize = 1_000;
 
 /// Most trailers remembered; beyond that, remembering begins anew.
-const MOST_REMEMBERED: usize = 20_000;
+const MAX_REMEMBERED: usize = 20_000;
 
 /// The trailers of one key in the newest commits of a branch: each commit is read once, not once a promotion.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl Memory {
         if self.tip == Some(tip) && self.key == key {
             return Ok(());
         }
-        let known = self.tip.take().filter(|_| self.key == key && self.commits.len() < MOST_REMEMBERED);
+        let known = self.tip.take().filter(|_| self.key == key && self.commits.len() < MAX_REMEMBERED);
         let known = known.filter(|known| repository.graph_descendant_of(tip, *known).unwrap_or(false));
         let mut walk = repository.revwalk()?;
         // By time, not by topology: the latter reads the whole history before it yields the first commit.

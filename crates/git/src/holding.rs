@@ -14,7 +14,7 @@ use super::tree;
 use super::tree::Kind;
 
 /// Most folders remembered; beyond that, remembering begins anew.
-const MOST_REMEMBERED: usize = 1_000_000;
+const MAX_REMEMBERED: usize = 1_000_000;
 
 /// Most folders within one another.
 const DEEPEST: usize = 128;
@@ -101,18 +101,18 @@ impl Holdings {
         root: Oid,
         held: &Held,
     ) -> Result<Vec<TreeFile>, Fault> {
-        if self.of != *held || self.folders.len() > MOST_REMEMBERED {
+        if self.of != *held || self.folders.len() > MAX_REMEMBERED {
             *self = Self { of: held.clone(), folders: HashMap::new() };
         }
         let mut found = Vec::new();
-        if let Some(folder) = self.look_through(repository, name, root, 0)? {
+        if let Some(folder) = self.search_tree(repository, name, root, 0)? {
             folder.list("", &mut found);
         }
         found.sort_by(|a: &TreeFile, b: &TreeFile| a.path.cmp(&b.path));
         Ok(found)
     }
 
-    fn look_through(
+    fn search_tree(
         &mut self,
         repository: &Repository,
         name: &str,
@@ -135,7 +135,7 @@ impl Holdings {
             let part = &*String::from_utf8_lossy(entry.name_bytes());
             match Kind::of(entry.filemode()) {
                 Kind::Folder => {
-                    let inner = self.look_through(repository, name, entry.id(), depth + 1)?;
+                    let inner = self.search_tree(repository, name, entry.id(), depth + 1)?;
                     folders.extend(inner.map(|inner| (part.to_owned(), inner)));
                 }
                 Kind::File { .. } => files.extend(self.meant(repository, part, entry.id())?),

@@ -14,29 +14,29 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use super::GitError;
 use super::Remote;
+use super::message::single_line;
 use super::packet::PacketError;
 use super::ssh;
-use super::words::short_words;
 
 /// Largest answer taken: the biggest pack that a controller mirrors for configuration and model sources.
 /// A server that sends more is broken or hostile, and would fill the disk.
-pub(super) const LARGEST_ANSWER: u64 = 1024 * 1024 * 1024;
+pub(super) const MAX_ANSWER_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Most bytes read to reach the end of an answer, so that its connection can be used again.
-const LONGEST_DRAIN: u64 = 64 * 1024;
+const MAX_DRAIN: u64 = 64 * 1024;
 
 /// How much of an error page is read before it is cut down to a few words.
-const LARGEST_ERROR_PAGE: u64 = 16 * 1024;
+const MAX_ERROR_PAGE_BYTES: u64 = 16 * 1024;
 
 /// Bytes written at a time, half of those read, and the most of an answer's headers, which have to fit into what is read. A
 /// connection that is kept for the next request keeps the memory for both, and there is one a repository.
 const BUFFER: usize = 16 * 1024;
 
 /// Pause when a server says "too many requests" without saying how long.
-const PAUSE_WITHOUT_WORD: Duration = Duration::from_mins(1);
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// Longest pause taken from a server's word: longer ones would stall a promotion for good.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+const MAX_PAUSE: Duration = Duration::from_hours(1);
 
 /// What can be asked of a git server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,7 +183,7 @@ impl Connection {
     /// What a failed read of an answer means.
     pub(super) fn read_failed(&self, error: io::Error) -> GitError {
         let error = match error.downcast::<GitError>() {
-            Ok(told) => return told,
+            Ok(advertised) => return advertised,
             Err(error) => error,
         };
         self.failed(ureq::Error::from(error))
@@ -195,9 +195,9 @@ impl Connection {
         }
         let kind = header_text(&answer, &header::CONTENT_TYPE);
         if kind.split(';').next().map(str::trim) != Some(expected) {
-            return Err(self.unexpected(format!("a page of type `{}`", short_words(&kind))));
+            return Err(self.unexpected(format!("a page of type `{}`", single_line(&kind))));
         }
-        Ok(Box::new(answer.into_body().into_with_config().limit(LARGEST_ANSWER).reader()))
+        Ok(Box::new(answer.into_body().into_with_config().limit(MAX_ANSWER_BYTES).reader()))
     }
 
     fn refusal(&self, answer: &mut Response<Body>) -> GitError {
@@ -205,7 +205,7 @@ impl Connection {
         let status = answer.status().as_u16();
         match status {
             401 => GitError::Unauthorized { repository, with_credentials: self.authorization.is_some() },
-            403 => GitError::Forbidden { repository, words: error_page(answer) },
+            403 => GitError::Forbidden { repository, message: error_page(answer) },
             404 | 410 => GitError::RepositoryMissing { repository },
             429 => GitError::Throttled { repository, pause: pause(answer) },
             300..=399 => {
@@ -214,13 +214,13 @@ impl Connection {
                 let target = target.rsplit_once('@').map_or(target, |(_, rest)| rest);
                 self.unexpected(format!(
                     "a redirect (HTTP {status}) to `{}`, which is not followed so that credentials stay here",
-                    short_words(target)
+                    single_line(target)
                 ))
             }
-            500..=599 => GitError::ServerFault { repository, status, words: error_page(answer) },
+            500..=599 => GitError::ServerFault { repository, status, message: error_page(answer) },
             _ => {
-                let words = error_page(answer);
-                self.unexpected(format!("HTTP {status}: {words}"))
+                let message = error_page(answer);
+                self.unexpected(format!("HTTP {status}: {message}"))
             }
         }
     }
@@ -246,7 +246,7 @@ impl Connection {
                 limit,
                 unit: "bytes",
             },
-            other => GitError::Unreachable { repository, problem: short_words(&other.to_string()) },
+            other => GitError::Unreachable { repository, problem: single_line(&other.to_string()) },
         }
     }
 }
@@ -256,7 +256,7 @@ pub(super) type Answer = Box<dyn Read + Send>;
 
 /// Reads what is left of an answer, so that its connection can be used again.
 pub(super) fn drain(answer: impl Read) {
-    if let Err(error) = io::copy(&mut answer.take(LONGEST_DRAIN), &mut io::sink()) {
+    if let Err(error) = io::copy(&mut answer.take(MAX_DRAIN), &mut io::sink()) {
         tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");
     }
 }
@@ -268,17 +268,17 @@ fn header_text(answer: &Response<Body>, name: &header::HeaderName) -> String {
 /// The first words of an error page; a page that cannot be read adds nothing to the status.
 fn error_page(answer: &mut Response<Body>) -> String {
     let mut page = Vec::new();
-    let read = answer.body_mut().as_reader().take(LARGEST_ERROR_PAGE).read_to_end(&mut page);
+    let read = answer.body_mut().as_reader().take(MAX_ERROR_PAGE_BYTES).read_to_end(&mut page);
     if read.is_err() && page.is_empty() {
         return "(the answer could not be read)".to_owned();
     }
-    short_words(&String::from_utf8_lossy(&page))
+    single_line(&String::from_utf8_lossy(&page))
 }
 
 fn pause(answer: &Response<Body>) -> Duration {
     header_text(answer, &header::RETRY_AFTER)
         .trim()
         .parse()
-        .map_or(PAUSE_WITHOUT_WORD, Duration::from_secs)
-        .min(LONGEST_PAUSE)
+        .map_or(DEFAULT_RETRY_AFTER, Duration::from_secs)
+        .min(MAX_PAUSE)
 }

@@ -16,7 +16,7 @@ use super::tree;
 use super::tree::Kind;
 
 /// Most commits looked at for one time: more than any branch has that people promote to.
-const MOST_COMMITS: usize = 200_000;
+const MAX_COMMITS: usize = 200_000;
 
 /// Which files are traced, and how far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Mirror {
     pub fn commit_at(&self, tip: &CommitSha, time: Timestamp) -> Result<Option<CommitSha>, GitError> {
         self.reading(|repository| {
             let mut commit = self.commit(repository, tip)?;
-            for _ in 0..MOST_COMMITS {
+            for _ in 0..MAX_COMMITS {
                 if commit.time().seconds() <= time.as_second() {
                     return Ok(Some(name_of(commit.id())));
                 }
@@ -55,7 +55,7 @@ impl Mirror {
             Err(Fault::Final(GitError::LimitExceeded {
                 repository: self.remote().url().to_owned(),
                 what: format!("the history of `{}`", self.remote().branch()),
-                limit: MOST_COMMITS as u64,
+                limit: MAX_COMMITS as u64,
                 unit: "commits",
             }))
         })

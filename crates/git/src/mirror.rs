@@ -18,14 +18,14 @@ use super::folder::{CacheFolder, Generation};
 use super::history::Memory;
 use super::holding::Holdings;
 use super::http::Connection;
+use super::message::single_line;
 use super::repack::repack;
-use super::words::short_words;
 
 /// More packs than this make every lookup slow (measured: 0.7 ms a tree edit with 1 pack, 7 ms with 500): repack.
-const MOST_PACKS: usize = 50;
+const MAX_PACKS: usize = 50;
 
 /// More loose objects than this take inodes for nothing: repack. Every promotion leaves a handful.
-const MOST_LOOSE: usize = 20_000;
+const MAX_LOOSE: usize = 20_000;
 
 /// A bare mirror of one branch of one repository. Cheap to clone; safe to use from many threads at once.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ impl Mirror {
 
     /// Brings the mirror up to date, with what these references beside the branch point to.
     pub(super) fn update(&self, beside: &BTreeSet<String>) -> Result<Fetched, GitError> {
-        let _turn = self.folder.fetching();
+        let _guard = self.folder.fetching();
         let Some(generation) = self.folder.current() else {
             return self.remake(beside);
         };
@@ -72,15 +72,15 @@ impl Mirror {
             Err(Fault::Final(error)) => Err(error),
             Err(Fault::Damaged(damage)) if is_local(&damage) => Err(self.beyond_repair(Fault::Damaged(damage))),
             Err(Fault::Damaged(damage)) => {
-                self.tell_damage(&damage);
+                self.log_damage(&damage);
                 self.remake(beside)
             }
         }
     }
 
     /// What a reference of the server points to. Nothing of it is fetched.
-    pub(super) fn named(&self, reference: &str) -> Result<Option<Oid>, GitError> {
-        fetch::named(&self.remote, &self.connection, reference).map_err(|fault| self.beyond_repair(fault))
+    pub(super) fn target_of(&self, reference: &str) -> Result<Option<Oid>, GitError> {
+        fetch::target_of(&self.remote, &self.connection, reference).map_err(|fault| self.beyond_repair(fault))
     }
 
     /// The branch's tip as the server names it. Nothing is fetched.
@@ -91,7 +91,7 @@ impl Mirror {
     /// As [`Self::fetch`], where the server has just named the tip: with one request less. If that cannot be had in this
     /// way, for example because the branch has moved on, everything is asked anew.
     pub(super) fn catch_up(&self, tip: Oid) -> Result<CommitSha, GitError> {
-        let turn = self.folder.fetching();
+        let guard = self.folder.fetching();
         if let Some(generation) = self.folder.current() {
             match fetch::catch_up(generation.path(), &self.remote, &self.connection, tip) {
                 Ok(Some(tip)) => {
@@ -103,7 +103,7 @@ impl Mirror {
                 Err(Fault::Final(error)) => return Err(error),
             }
         }
-        drop(turn);
+        drop(guard);
         self.fetch()
     }
 
@@ -129,7 +129,7 @@ impl Mirror {
     /// Fetches for the first time, unless that was done before.
     fn ensure(&self) -> Result<(), GitError> {
         if self.folder.current().is_none() {
-            let _turn = self.folder.fetching();
+            let _guard = self.folder.fetching();
             if self.folder.current().is_none() {
                 self.remake(&BTreeSet::new())?;
             }
@@ -143,8 +143,8 @@ impl Mirror {
         if is_local(damage) {
             return Err(self.unusable(damage));
         }
-        let _turn = self.folder.fetching();
-        self.tell_damage(damage);
+        let _guard = self.folder.fetching();
+        self.log_damage(damage);
         self.remake(&BTreeSet::new()).map(|_| ())
     }
 
@@ -169,7 +169,7 @@ impl Mirror {
         GitError::Mirror {
             repository: self.remote.url().to_owned(),
             folder: self.folder.path().display().to_string(),
-            problem: short_words(damage.message()),
+            problem: single_line(damage.message()),
         }
     }
 
@@ -206,7 +206,7 @@ impl Mirror {
 
     /// After a push, which needs no fetch: sees to it that the mirror does not fill up.
     pub(super) fn tidy_after_push(&self) {
-        let _turn = self.folder.fetching();
+        let _guard = self.folder.fetching();
         if let Some(generation) = self.folder.current() {
             self.tidy(&generation, &BTreeSet::new());
         }
@@ -215,7 +215,7 @@ impl Mirror {
     /// Repacks a mirror that fills up, or makes it anew if it cannot be repacked, with what was just fetched beside the
     /// branch. A full mirror still works: when that cannot be done now, it is tried after the next fetch.
     fn tidy(&self, generation: &Generation, beside: &BTreeSet<String>) {
-        if packs(generation) <= MOST_PACKS && loose_objects(generation) <= MOST_LOOSE {
+        if packs(generation) <= MAX_PACKS && loose_objects(generation) <= MAX_LOOSE {
             return;
         }
         let smaller = self.folder.next();
@@ -235,8 +235,8 @@ impl Mirror {
         }
     }
 
-    fn tell_damage(&self, damage: &git2::Error) {
-        let problem = short_words(damage.message());
+    fn log_damage(&self, damage: &git2::Error) {
+        let problem = single_line(damage.message());
         tracing::warn!(repository = %self.remote.url(), %problem, "the mirror is damaged and is made anew");
     }
 }
@@ -251,8 +251,9 @@ impl fmt::Debug for Mirror {
 /// Whether an error is this machine's and not the mirror's: a disk that is full or may not be written, or too many open
 /// files. libgit2 hands on the system's words for them.
 fn is_local(error: &git2::Error) -> bool {
-    let words = ["No space left", "Disk quota exceeded", "Read-only file system", "Permission denied", "Too many open"];
-    words.iter().any(|word| error.message().contains(word))
+    let message =
+        ["No space left", "Disk quota exceeded", "Read-only file system", "Permission denied", "Too many open"];
+    message.iter().any(|word| error.message().contains(word))
 }
 
 /// How many packs a generation holds; a folder that cannot be counted is left to the next fetch to judge.

@@ -6,7 +6,7 @@ use super::GitError;
 use super::ssh::Address;
 
 /// Longest URL taken: longer ones are mistakes, and would flood messages.
-const LONGEST_URL: usize = 2048;
+const MAX_URL_LENGTH: usize = 2048;
 
 /// How the names of Slipway's own branches begin.
 const OWN_BRANCHES: &str = "slipway/";
@@ -21,7 +21,7 @@ pub(super) fn checked_url(url: &str) -> Result<String, GitError> {
         })
     };
     let form = "write `https://host/owner/repository.git`";
-    if url.len() > LONGEST_URL {
+    if url.len() > MAX_URL_LENGTH {
         return refuse("it is longer than 2048 bytes", form);
     }
     if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
@@ -74,7 +74,7 @@ pub(super) fn checked_ssh_url(url: &str) -> Result<Address, GitError> {
     if !is_ssh(url) {
         return Err(invalid("it is no SSH address"));
     }
-    if url.len() > LONGEST_URL || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    if url.len() > MAX_URL_LENGTH || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(invalid("it is longer than 2048 bytes, or holds white space or control characters"));
     }
     Address::parse(url).map_err(invalid)

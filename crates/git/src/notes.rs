@@ -13,16 +13,16 @@ use jiff::Timestamp;
 use super::GitError;
 use super::Mirror;
 use super::batch;
-use super::batch::{MOST_ATTEMPTS, MOST_DOUBTS, pause_after};
+use super::batch::{MAX_ATTEMPTS, MAX_DOUBTS, pause_after};
 use super::edit;
 use super::fault::Fault;
+use super::message::single_line;
 use super::mirror::name_of;
 use super::push;
 use super::push::{Advertisement, New, PushEnd, Update};
 use super::request::Identity;
 use super::tree;
 use super::tree::Kind;
-use super::words::short_words;
 use slipway_domain::CommitSha;
 
 /// Where the notes are: `git notes --ref slipway show COMMIT`.
@@ -32,10 +32,10 @@ const NOTES: &str = "refs/notes/slipway";
 const MESSAGE: &str = "Notes added by Slipway\n";
 
 /// Most bytes of a note that lines are added to: a larger one is somebody else's, and is left as it is.
-const LARGEST_NOTE: u64 = 256 * 1024;
+const MAX_NOTE_BYTES: u64 = 256 * 1024;
 
 /// Notes in one folder from which on new ones go into folders by the first two digits of their commit, as git's own do.
-const MOST_IN_A_FOLDER: usize = 256;
+const MAX_IN_A_FOLDER: usize = 256;
 
 /// Lines of a note, by the name that each begins with: a later line of the same name takes its place.
 pub type NoteLines = BTreeMap<String, String>;
@@ -46,7 +46,7 @@ pub struct Notes {
     mirror: Mirror,
     author: Identity,
     waiting: Mutex<Vec<Waiting>>,
-    turn: Mutex<()>,
+    write_lock: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ struct Waiting {
 impl Notes {
     /// The notes of the repository that is mirrored; their commits name this author.
     pub fn new(mirror: Mirror, author: Identity) -> Self {
-        Self { mirror, author, waiting: Mutex::default(), turn: Mutex::new(()) }
+        Self { mirror, author, waiting: Mutex::default(), write_lock: Mutex::new(()) }
     }
 
     /// Puts lines into the note of a commit. They are on the server when this returns; nothing is pushed if they were
@@ -67,7 +67,7 @@ impl Notes {
     pub fn put(&self, commit: &CommitSha, lines: NoteLines) -> Result<(), GitError> {
         let (answer, answered) = mpsc::channel();
         lock(&self.waiting).push(Waiting { commit: commit.clone(), lines, answer });
-        let turn = lock(&self.turn);
+        let write_lock = lock(&self.write_lock);
         // What came while another thread had the turn is done already.
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         if !waiting.is_empty() {
@@ -77,7 +77,7 @@ impl Notes {
                 let _ = answer.send(ended.clone());
             }
         }
-        drop(turn);
+        drop(write_lock);
         answered.try_recv().unwrap_or_else(|_| Err(self.stopped()))
     }
 
@@ -105,7 +105,7 @@ impl<'a> Placing<'a> {
     }
 
     fn place(mut self) -> Result<(), GitError> {
-        while self.attempts < MOST_ATTEMPTS {
+        while self.attempts < MAX_ATTEMPTS {
             self.attempts += 1;
             if self.round()? {
                 self.mirror.tidy_after_push();
@@ -186,7 +186,7 @@ impl<'a> Placing<'a> {
             let (path, kind) = place_of(repository, before, commit)?;
             let there = match kind {
                 None => Vec::new(),
-                Some((Kind::File { .. }, id)) if tree::blob_size(repository, id)? <= LARGEST_NOTE => {
+                Some((Kind::File { .. }, id)) if tree::blob_size(repository, id)? <= MAX_NOTE_BYTES => {
                     repository.find_blob(id)?.content().to_vec()
                 }
                 Some(_) => {
@@ -203,15 +203,15 @@ impl<'a> Placing<'a> {
         match end {
             PushEnd::Landed { .. } => return Ok(true),
             // Whether the notes moved is told by where they are: servers have many words for that, and the same for other things.
-            PushEnd::Rejected { words } | PushEnd::BaseMoved { words } => {
+            PushEnd::Rejected { message } | PushEnd::BaseMoved { message } => {
                 let held = held.unwrap_or(Oid::ZERO_SHA1);
-                if words.contains("hook declined") || self.lost == Some(held) {
-                    return Err(batch::refusal_of(self.mirror, NOTES, words));
+                if message.contains("hook declined") || self.lost == Some(held) {
+                    return Err(batch::refusal_of(self.mirror, NOTES, message));
                 }
                 self.lost = Some(held);
                 thread::sleep(pause_after(self.attempts));
             }
-            PushEnd::Unknown { cause } if self.doubts == MOST_DOUBTS => return Err(cause),
+            PushEnd::Unknown { cause } if self.doubts == MAX_DOUBTS => return Err(cause),
             PushEnd::Unknown { .. } => self.doubts += 1,
         }
         Ok(false)
@@ -234,7 +234,7 @@ fn place_of(
             Some((Kind::Folder, id)) if !after.is_empty() => Some(repository.find_tree(id)?),
             _ => None,
         };
-        if below.is_none() && (tree.len() < MOST_IN_A_FOLDER || !folder.is_empty()) {
+        if below.is_none() && (tree.len() < MAX_IN_A_FOLDER || !folder.is_empty()) {
             return Ok((format!("{folder}{rest}"), None));
         }
         folder = format!("{folder}{digits}/");
@@ -252,7 +252,7 @@ fn with_lines(there: &[u8], lines: &NoteLines) -> Vec<u8> {
     let mut note = Vec::new();
     let mut write = |note: &mut Vec<u8>, name: &'_ String, text: &str| {
         if written.insert(name.clone()) {
-            note.extend_from_slice(format!("{name}: {}\n", short_words(text)).as_bytes());
+            note.extend_from_slice(format!("{name}: {}\n", single_line(text)).as_bytes());
         }
     };
     let there = there.strip_suffix(b"\n").unwrap_or(there);

@@ -4,7 +4,7 @@ use std::io;
 use std::io::Read;
 
 /// The longest packet that the protocol allows, its length included.
-const LONGEST: usize = 65_520;
+const MAX_PACKET_BYTES: usize = 65_520;
 
 /// The packet that ends a section.
 pub(super) const FLUSH: &[u8] = b"0000";
@@ -35,7 +35,7 @@ pub(super) enum PacketError {
 /// Appends a packet; `payload` has room in it.
 pub(super) fn write(into: &mut Vec<u8>, payload: &[u8]) {
     let length = payload.len() + 4;
-    assert!(length <= LONGEST, "a packet of {length} bytes");
+    assert!(length <= MAX_PACKET_BYTES, "a packet of {length} bytes");
     into.extend_from_slice(format!("{length:04x}").as_bytes());
     into.extend_from_slice(payload);
 }
@@ -74,7 +74,9 @@ impl<R: Read> Packets<R> {
         match length {
             0 => Ok(Some(Packet::Flush)),
             1..=3 => Err(PacketError::Malformed("a packet of a kind that was not asked for")),
-            _ if length > LONGEST => Err(PacketError::Malformed("a packet that is longer than packets may be")),
+            _ if length > MAX_PACKET_BYTES => {
+                Err(PacketError::Malformed("a packet that is longer than packets may be"))
+            }
             _ => {
                 self.buffer.resize(length - 4, 0);
                 self.reader.read_exact(&mut self.buffer).map_err(PacketError::Broken)?;
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_packet_is_told_from_what_was_cut() {
+    fn what_is_no_packet_is_distinguished_from_what_was_cut() {
         for (bytes, problem) in [
             (&b"<htm"[..], "a packet without a length"),
             (b"+00a", "a packet without a length"),

@@ -12,14 +12,14 @@ use super::fault::Fault;
 use super::fetch;
 use super::history;
 use super::holding::Held;
+use super::message::single_line;
 use super::mirror::{id_of, name_of};
 use super::tree;
-use super::words::short_words;
 
 /// The fewest digits that libgit2 looks an object up by (`GIT_OID_MINPREFIXLEN`).
-const SHORTEST_PREFIX: usize = 4;
+const MIN_PREFIX_LENGTH: usize = 4;
 /// Commits among which one is looked for by its first digits. Linux has about 1.4 million.
-const MOST_WALKED: usize = 3_000_000;
+const MAX_WALKED: usize = 3_000_000;
 
 /// A file of a commit's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Mirror {
         self.reading(|repository| {
             let tip = self.commit(repository, tip)?.id();
             // Most names begin those of one object alone, or of none: no history needs to be walked for that.
-            if digits.len() >= SHORTEST_PREFIX {
+            if digits.len() >= MIN_PREFIX_LENGTH {
                 match repository.find_commit_by_prefix(digits) {
                     Ok(only) => {
                         let is_within = only.id() == tip || repository.graph_descendant_of(tip, only.id())?;
@@ -64,7 +64,7 @@ impl Mirror {
             let mut walk = repository.revwalk()?;
             walk.push(tip)?;
             let mut found = Vec::new();
-            for id in walk.take(MOST_WALKED) {
+            for id in walk.take(MAX_WALKED) {
                 let name = name_of(id?);
                 if name.as_str().starts_with(digits) {
                     found.push(name);
@@ -103,7 +103,7 @@ impl Mirror {
                     return Ok(None);
                 }
                 let commit = repository.find_commit(id?)?;
-                let email = short_words(&String::from_utf8_lossy(commit.author().email_bytes()));
+                let email = single_line(&String::from_utf8_lossy(commit.author().email_bytes()));
                 written.push((name_of(commit.id()), email));
             }
             Ok(Some(written))

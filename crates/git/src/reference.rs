@@ -32,7 +32,7 @@ impl Mirror {
 
     /// What a reference of the server points to now. Nothing of it is fetched: it may be from anybody.
     pub fn head_of(&self, reference: &str) -> Result<Option<CommitSha>, GitError> {
-        Ok(self.named(reference)?.map(name_of))
+        Ok(self.target_of(reference)?.map(name_of))
     }
 
     /// Asks the server whether the branch is there, and what it points to. Nothing is fetched, and nothing kept.

@@ -5,7 +5,7 @@ use slipway_domain::CommitSha;
 use super::GitError;
 use super::Mirror;
 use super::batch;
-use super::batch::MOST_DOUBTS;
+use super::batch::MAX_DOUBTS;
 use super::mirror::{id_of, name_of};
 use super::naming;
 use super::push;
@@ -27,7 +27,7 @@ pub enum Removal {
 
 impl Mirror {
     /// Removes a branch of Slipway's own, if it still is at `old`.
-    pub fn remove_offer(&self, branch: &str, old: &CommitSha) -> Result<Removal, GitError> {
+    pub fn remove_promotion_branch(&self, branch: &str, old: &CommitSha) -> Result<Removal, GitError> {
         naming::check_own_branch(branch)?;
         let reference = format!("refs/heads/{branch}");
         let old = id_of(old);
@@ -46,13 +46,15 @@ impl Mirror {
             doubts += 1;
             let problem = match self.reading(|repository| push::send(repository, self, &server, &update))? {
                 PushEnd::Landed { .. } => return Ok(Removal::Removed),
-                PushEnd::Rejected { words } if words.contains("hook declined") => {
-                    return Err(batch::refusal_of(self, branch, words));
+                PushEnd::Rejected { message } if message.contains("hook declined") => {
+                    return Err(batch::refusal_of(self, branch, message));
                 }
-                PushEnd::Rejected { words } | PushEnd::BaseMoved { words } => batch::refusal_of(self, branch, words),
+                PushEnd::Rejected { message } | PushEnd::BaseMoved { message } => {
+                    batch::refusal_of(self, branch, message)
+                }
                 PushEnd::Unknown { cause } => cause,
             };
-            if doubts > MOST_DOUBTS {
+            if doubts > MAX_DOUBTS {
                 return Err(problem);
             }
         }

@@ -35,7 +35,7 @@ impl State {
     /// Keeps the failure where the operation finds it, and tells libgit2 to stop.
     fn fail(&self, failure: GitError) -> io::Error {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-        out_of_turn()
+        channel_failed()
     }
 }
 
@@ -211,7 +211,7 @@ impl Exchange {
 }
 
 /// libgit2 sees only that it failed; the channel knows why.
-fn out_of_turn() -> io::Error {
+fn channel_failed() -> io::Error {
     io::Error::other("the git server could not be read")
 }
 
@@ -220,7 +220,7 @@ impl Read for Exchange {
         let mut answer = match mem::replace(&mut self.phase, Phase::Failed) {
             Phase::Request(request) => self.send(&request).map_err(|failure| self.state.fail(failure))?,
             Phase::Answer(answer) => answer,
-            Phase::Failed => return Err(out_of_turn()),
+            Phase::Failed => return Err(channel_failed()),
         };
         let read = answer.read(buffer).map_err(|error| self.state.fail(self.state.connection.read_failed(error)))?;
         self.phase = Phase::Answer(answer);
@@ -231,7 +231,7 @@ impl Read for Exchange {
 impl Write for Exchange {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Phase::Request(request) = &mut self.phase else {
-            return Err(out_of_turn());
+            return Err(channel_failed());
         };
         request.extend_from_slice(bytes);
         Ok(bytes.len())

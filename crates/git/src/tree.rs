@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::mirror::id_of;
 
 /// Most entries walked in one tree. A few kilobytes of nested trees can describe billions of files: stop instead.
-const MOST_ENTRIES: u64 = 1_000_000;
+const MAX_ENTRIES: u64 = 1_000_000;
 
 /// Deepest folder walked, for the same reason.
 const DEEPEST: usize = 128;
@@ -77,7 +77,7 @@ pub(super) fn walk(
         let tree = repository.find_tree(id)?;
         for entry in &tree {
             seen += 1;
-            if seen > MOST_ENTRIES || depth > DEEPEST {
+            if seen > MAX_ENTRIES || depth > DEEPEST {
                 return Err(too_large(name));
             }
             let part = String::from_utf8_lossy(entry.name_bytes());
@@ -104,7 +104,7 @@ fn too_large(repository: &str) -> Fault {
     Fault::Final(GitError::LimitExceeded {
         repository: repository.to_owned(),
         what: "the whole tree of the commit".to_owned(),
-        limit: MOST_ENTRIES,
+        limit: MAX_ENTRIES,
         unit: "entries",
     })
 }

@@ -18,7 +18,7 @@ pub enum Committed {
 }
 
 /// The most bytes that a committed file may have to be read.
-const MOST_COMMITTED: usize = 1024;
+const MAX_COMMITTED: usize = 1024;
 
 /// The working folder of a repository.
 pub struct WorkTree {
@@ -72,7 +72,7 @@ impl WorkTree {
         let tree = self.repository.head().ok()?.peel_to_tree().ok()?;
         let id = tree.get_path(Path::new(path)).ok()?.id();
         let (size, _) = self.repository.odb().ok()?.read_header(id).ok()?;
-        (size <= MOST_COMMITTED)
+        (size <= MAX_COMMITTED)
             .then(|| self.repository.find_blob(id).ok())
             .flatten()
             .map(|blob| blob.content().to_vec())

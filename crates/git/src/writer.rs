@@ -10,13 +10,13 @@ use super::GitError;
 use super::Mirror;
 use super::Snapshot;
 use super::batch;
-use super::offer;
-use super::offer::Offer;
+use super::push_promotion_branch;
+use super::push_promotion_branch::PromotionBranchOutcome;
 use super::request::{Outcome, Proposal, WriteRequest};
 use super::round::Job;
 
 /// A promotion that waits for its turn.
-pub struct Order<E> {
+pub struct PendingPromotion<E> {
     /// What is fixed about its commit.
     pub request: WriteRequest,
     /// What it changes; asked again for every tip it is built on.
@@ -25,7 +25,7 @@ pub struct Order<E> {
     pub built: Built<E>,
 }
 
-impl<E> Order<E> {
+impl<E> PendingPromotion<E> {
     /// An order whose commits nobody is told of.
     pub fn new(request: WriteRequest, propose: Propose<E>) -> Self {
         Self { request, propose, built: Box::new(|_| Ok(())) }
@@ -45,28 +45,28 @@ pub type Propose<E> = Box<dyn FnMut(&Snapshot<'_>) -> Result<Proposal, E> + Send
 pub struct Writer<E> {
     mirror: Mirror,
     waiting: Mutex<Vec<Waiting<E>>>,
-    turn: Mutex<()>,
-    among_servers: Option<TakeTurn>,
+    write_lock: Mutex<()>,
+    among_servers: Option<AcquireLock>,
 }
 
 /// Waits for the turn among servers that write the same branch; the turn ends when the answer is dropped. An error is told
 /// in words.
-pub type TakeTurn = Box<dyn Fn() -> Result<Box<dyn Send>, String> + Send + Sync>;
+pub type AcquireLock = Box<dyn Fn() -> Result<Box<dyn Send>, String> + Send + Sync>;
 
 struct Waiting<E> {
-    order: Order<E>,
+    pending_promotion: PendingPromotion<E>,
     answer: mpsc::Sender<Result<Outcome, E>>,
 }
 
 impl<E: From<GitError>> Writer<E> {
     /// A writer of the branch that is mirrored; all promotions of a process to that branch belong to one.
     pub fn new(mirror: Mirror) -> Self {
-        Self { mirror, waiting: Mutex::default(), turn: Mutex::new(()), among_servers: None }
+        Self { mirror, waiting: Mutex::default(), write_lock: Mutex::new(()), among_servers: None }
     }
 
     /// The same writer, which takes turns with those of other servers, so that they do not race each other.
     #[must_use]
-    pub fn in_turns(mut self, take: TakeTurn) -> Self {
+    pub fn with_lock(mut self, take: AcquireLock) -> Self {
         self.among_servers = Some(take);
         self
     }
@@ -77,20 +77,20 @@ impl<E: From<GitError>> Writer<E> {
     }
 
     /// Lands one promotion, together with those that other threads hand in meanwhile.
-    pub fn write(&self, order: Order<E>) -> Result<Outcome, E> {
-        self.write_all(vec![order]).pop().expect("one order has one result")
+    pub fn write(&self, pending_promotion: PendingPromotion<E>) -> Result<Outcome, E> {
+        self.write_all(vec![pending_promotion]).pop().expect("one order has one result")
     }
 
     /// Lands several promotions; answers in their order.
-    pub fn write_all(&self, orders: Vec<Order<E>>) -> Vec<Result<Outcome, E>> {
+    pub fn write_all(&self, pending_promotions: Vec<PendingPromotion<E>>) -> Vec<Result<Outcome, E>> {
         let answers: Vec<mpsc::Receiver<Result<Outcome, E>>> =
-            orders.into_iter().map(|order| self.queue(order)).collect();
-        let turn = lock(&self.turn);
+            pending_promotions.into_iter().map(|pending_promotion| self.queue(pending_promotion)).collect();
+        let write_lock = lock(&self.write_lock);
         // What came while another thread had the turn is done already.
         if !lock(&self.waiting).is_empty() {
-            self.take_turn();
+            self.write_waiting();
         }
-        drop(turn);
+        drop(write_lock);
         // An answer that does not come was lost with the thread that had the turn.
         answers.iter().map(|answer| answer.try_recv().unwrap_or_else(|_| Err(self.stopped().into()))).collect()
     }
@@ -99,24 +99,32 @@ impl<E: From<GitError>> Writer<E> {
     /// `slipway/…`, made if it is missing, replaced if it is still what it was when it was read.
     ///
     /// The writer's branch stays as it is. A push that ends without an answer is looked up before anything is repeated.
-    pub fn offer(&self, branch: &str, mut order: Order<E>) -> Result<Offer, E> {
-        let Order { request, propose, built } = &mut order;
-        offer::place(&self.mirror, branch, Job { request, propose: &mut **propose, built: &mut **built })
+    pub fn push_promotion_branch(
+        &self,
+        branch: &str,
+        mut pending_promotion: PendingPromotion<E>,
+    ) -> Result<PromotionBranchOutcome, E> {
+        let PendingPromotion { request, propose, built } = &mut pending_promotion;
+        push_promotion_branch::place(
+            &self.mirror,
+            branch,
+            Job { request, propose: &mut **propose, built: &mut **built },
+        )
     }
 
     /// Takes along all that wait when it is this server's turn.
-    fn take_turn(&self) {
-        let turn = self.among_servers.as_ref().map(|take| take()).transpose();
+    fn write_waiting(&self) {
+        let write_lock = self.among_servers.as_ref().map(|take| take()).transpose();
         let waiting = std::mem::take(&mut *lock(&self.waiting));
-        match turn {
-            Ok(turn) => {
+        match write_lock {
+            Ok(write_lock) => {
                 self.land(waiting);
-                drop(turn);
+                drop(write_lock);
             }
             Err(problem) => {
                 let remote = self.mirror.remote();
                 let (repository, branch) = (remote.url().to_owned(), remote.branch().to_owned());
-                let error = GitError::NotOurTurn { repository, branch, problem };
+                let error = GitError::LockNotAcquired { repository, branch, problem };
                 for Waiting { answer, .. } in waiting {
                     let _ = answer.send(Err(error.clone().into()));
                 }
@@ -124,15 +132,15 @@ impl<E: From<GitError>> Writer<E> {
         }
     }
 
-    fn queue(&self, order: Order<E>) -> mpsc::Receiver<Result<Outcome, E>> {
+    fn queue(&self, pending_promotion: PendingPromotion<E>) -> mpsc::Receiver<Result<Outcome, E>> {
         let (answer, answered) = mpsc::channel();
-        lock(&self.waiting).push(Waiting { order, answer });
+        lock(&self.waiting).push(Waiting { pending_promotion, answer });
         answered
     }
 
     fn land(&self, mut waiting: Vec<Waiting<E>>) {
         let jobs = waiting.iter_mut().map(|waiting| {
-            let Order { request, propose, built } = &mut waiting.order;
+            let PendingPromotion { request, propose, built } = &mut waiting.pending_promotion;
             Job { request, propose: &mut **propose, built: &mut **built }
         });
         let results = batch::land(&self.mirror, jobs.collect());
@@ -150,7 +158,7 @@ impl<E: From<GitError>> Writer<E> {
 
 impl<E> fmt::Debug for Writer<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mirror, waiting, turn: _, among_servers: _ } = self;
+        let Self { mirror, waiting, write_lock: _, among_servers: _ } = self;
         f.debug_struct("Writer").field("mirror", mirror).field("waiting", &lock(waiting).len()).finish()
     }
 }

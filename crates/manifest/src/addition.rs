@@ -8,11 +8,11 @@ use slipway_yaml::{Kind, Node, Path, Style, Tree, is_plain_text};
 use super::refusal::Refusal;
 use super::render::{double_quoted, invisible_in};
 use super::second_parser;
-use super::splice::{Meaning, Splice};
+use super::splice::{Splice, SpliceEffect};
 use super::target::{Candidate, Sharing};
 
 /// Ends of documents that are tried as places: a file without values has one.
-const MOST_ENDS: usize = 8;
+const MAX_ENDS: usize = 8;
 /// How much deeper a mapping stands than the one that holds it, where it is new.
 const INDENTATION: &str = "  ";
 
@@ -32,7 +32,7 @@ pub(super) fn addition(
     let Kind::Mapping { flow, .. } = node.kind else {
         return Err(refuse("what would hold it is no mapping"));
     };
-    if parent.is_shared && sharing != Sharing::Asked {
+    if parent.is_shared && sharing != Sharing::Requested {
         return Err(Refusal::aliased_anchor(file, at, sharing));
     }
     visible(file, at, keys, value)?;
@@ -48,7 +48,13 @@ pub(super) fn addition(
         steps: parent.steps.clone(),
         span: offset..offset,
         text,
-        meaning: Meaning::Added { mapping: node.span.start, keys: keys.to_vec(), value: value.to_owned(), style, flow },
+        effect: SpliceEffect::Added {
+            mapping: node.span.start,
+            keys: keys.to_vec(),
+            value: value.to_owned(),
+            style,
+            flow,
+        },
     })
 }
 
@@ -161,7 +167,7 @@ fn ends_of_documents(text: &str) -> impl Iterator<Item = usize> {
     });
     let ends =
         lines.filter(|(_, line)| line.trim_start_matches('\u{feff}').trim_end().split(' ').next() == Some("..."));
-    ends.map(|(start, _)| start).take(MOST_ENDS)
+    ends.map(|(start, _)| start).take(MAX_ENDS)
 }
 
 /// Whether keys and a value may be written.

@@ -13,7 +13,7 @@ use super::marked::{each_marked, marked};
 use super::marker::may_hold_markers;
 use super::refusal::Refusal;
 use super::render::{Unfit, render};
-use super::splice::{Meaning, Splice, apply};
+use super::splice::{Splice, SpliceEffect, apply};
 use super::target::{Sharing, Target};
 
 /// A file after an edit.
@@ -198,6 +198,6 @@ fn splice(file: &str, at: Position, target: &Target<'_>, what: &str, new: &str) 
         steps: target.steps.clone(),
         span: target.node.span.clone(),
         text: rendered.text,
-        meaning: Meaning::Replaced { value: new.to_owned(), style: rendered.style, is_typed: rendered.is_typed },
+        effect: SpliceEffect::Replaced { value: new.to_owned(), style: rendered.style, is_typed: rendered.is_typed },
     })
 }

@@ -3,7 +3,7 @@
 /// How UTF-16 begins with its byte-order mark, little end or big end first.
 const MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 /// What is looked at to tell UTF-16 without a mark.
-const LOOKED_AT: usize = 64;
+const PROBED_BYTES: usize = 64;
 
 /// Whether a text is UTF-16: it says so, or every other byte of its beginning is zero, as in plain letters.
 pub(super) fn is_utf16(content: &[u8]) -> bool {
@@ -24,7 +24,7 @@ pub(super) fn from_utf16(content: &[u8]) -> String {
 
 /// Which byte of each pair is zero in all of a text's beginning: the first or the second.
 fn zeros(content: &[u8]) -> Option<usize> {
-    let pairs = content.get(..LOOKED_AT.min(content.len())).unwrap_or_default().as_chunks::<2>().0;
+    let pairs = content.get(..PROBED_BYTES.min(content.len())).unwrap_or_default().as_chunks::<2>().0;
     let is_letter = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     [0, 1]
         .into_iter()
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn utf16_is_told_with_a_mark_and_without() {
+    fn utf16_is_recognised_with_a_mark_and_without() {
         let text = "a: b # größe\n";
         let bytes = |from: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(from).collect::<Vec<u8>>();
         let (little, big) = (bytes(u16::to_le_bytes), bytes(u16::to_be_bytes));

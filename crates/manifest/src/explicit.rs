@@ -166,7 +166,7 @@ fn allowed(file: &str, tree: &Tree, document: usize) -> Result<(), Refusal> {
 
 impl Edit {
     fn sharing(&self) -> Sharing {
-        if self.anchored { Sharing::Asked } else { Sharing::Unasked }
+        if self.anchored { Sharing::Requested } else { Sharing::NotRequested }
     }
 }
 

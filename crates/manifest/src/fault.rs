@@ -68,7 +68,7 @@ impl MarkFault {
             }
             About::File(words) => words.contains(model).then(|| self.diagnostic.clone()),
             About::Everybody => Some(self.diagnostic.clone()),
-            About::Line(line) => line.concerns(model, is_known).then(|| self.told(line, Some(model))),
+            About::Line(line) => line.concerns(model, is_known).then(|| self.diagnose(line, Some(model))),
         }
     }
 
@@ -79,13 +79,15 @@ impl MarkFault {
         let named = by_form.filter(|model| known.contains(*model));
         let named = named.or_else(|| known.iter().map(String::as_str).find(|model| line.mention.names(model)));
         match named {
-            Some(model) => (line.is_sure || line.is_sure_of_a_model).then(|| self.told(line, Some(model))),
+            Some(model) => (line.is_sure || line.is_sure_of_a_model).then(|| self.diagnose(line, Some(model))),
             None if line.is_sure => {
                 let meant = by_form.and_then(|name| known.iter().find(|known| is_slip_of(name, known)));
                 let meant = meant.map(String::as_str).or(by_form.filter(|model| is_model_name(model)));
-                Some(self.told(line, meant))
+                Some(self.diagnose(line, meant))
             }
-            None => known.iter().find(|model| line.is_misspelt_prose(model)).map(|model| self.told(line, Some(model))),
+            None => {
+                known.iter().find(|model| line.is_misspelt_prose(model)).map(|model| self.diagnose(line, Some(model)))
+            }
         }
     }
 
@@ -121,7 +123,7 @@ impl MarkFault {
         self.diagnostic.position
     }
 
-    fn told(&self, line: &Line, model: Option<&str>) -> Diagnostic {
+    fn diagnose(&self, line: &Line, model: Option<&str>) -> Diagnostic {
         let mended = mended(model, line.field(), &line.around);
         let help = match (line.fault, line.mention.manner) {
             (Fault::Within, _) => format!("write {mended} and nothing after it"),

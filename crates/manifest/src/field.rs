@@ -43,7 +43,7 @@ impl Field {
     }
 
     /// The field with this word.
-    pub(super) fn named(word: &str) -> Option<Self> {
+    pub(super) fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.as_str() == word)
     }
 }

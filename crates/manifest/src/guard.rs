@@ -7,7 +7,7 @@ use slipway_yaml::{Entry, Kind, Node, Tree};
 
 use super::refusal::Refusal;
 use super::second_parser;
-use super::splice::{Meaning, Splice};
+use super::splice::{Splice, SpliceEffect};
 
 /// Refuses an edited text that differs from the old one in more than the wanted values.
 ///
@@ -41,18 +41,18 @@ fn is_same(old: &Node, new: &Node, wanted: &Wanted<'_>) -> bool {
     let here = wanted.get(&old.span.start);
     let same_kind = match (&old.kind, &new.kind) {
         (Kind::Scalar { value, style }, Kind::Scalar { value: now, style: new_style }) => {
-            match here.filter(|splice| splice.span == old.span).map(|splice| &splice.meaning) {
-                Some(Meaning::Replaced { value, style, .. }) => now == value && new_style == style,
+            match here.filter(|splice| splice.span == old.span).map(|splice| &splice.effect) {
+                Some(SpliceEffect::Replaced { value, style, .. }) => now == value && new_style == style,
                 _ => now == value && new_style == style,
             }
         }
         (Kind::Alias(anchor), Kind::Alias(now)) => anchor == now,
         (Kind::Mapping { entries, flow }, Kind::Mapping { entries: now, flow: new_flow }) => {
-            let added = here.map(|splice| &splice.meaning).filter(|meaning| matches!(meaning, Meaning::Added { .. }));
+            let added = here.map(|splice| &splice.effect).filter(|effect| matches!(effect, SpliceEffect::Added { .. }));
             let mut now = now.iter();
             flow == new_flow
                 && entries.iter().all(|old| now.next().is_some_and(|new| is_same_entry(old, new, wanted)))
-                && added.is_none_or(|meaning| now.next().is_some_and(|new| is_added(new, meaning)))
+                && added.is_none_or(|effect| now.next().is_some_and(|new| is_added(new, effect)))
                 && now.next().is_none()
         }
         (Kind::Sequence { items, flow }, Kind::Sequence { items: now, flow: new_flow }) => {
@@ -70,8 +70,8 @@ fn is_same_entry(old: &Entry, new: &Entry, wanted: &Wanted<'_>) -> bool {
 }
 
 /// Whether an entry is the added one: its keys, one within the other, and its text.
-fn is_added(entry: &Entry, meaning: &Meaning) -> bool {
-    let Meaning::Added { keys, value, style, flow, .. } = meaning else {
+fn is_added(entry: &Entry, effect: &SpliceEffect) -> bool {
+    let SpliceEffect::Added { keys, value, style, flow, .. } = effect else {
         return false;
     };
     let mut entry = entry;

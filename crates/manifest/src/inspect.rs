@@ -8,13 +8,13 @@ use super::encoding::{from_utf16, is_utf16};
 use super::fault::{About, Fault, Line, MarkFault};
 use super::marked::{Marked, Unfollowed, each_marked};
 use super::marker::{Mark, Marker, around_of, may_hold_markers};
-use super::near::{Near, Standing, lines_near, mention_of, words_of_unread};
+use super::near::{MentionContext, Near, lines_near, mention_of, words_of_unparsed};
 use super::refusal::Refusal;
 use super::target::Sharing;
 use super::within::Around;
 
 /// Faults that are listed of one file.
-const MOST_FAULTS: usize = 1_000;
+const MAX_FAULTS: usize = 1_000;
 
 /// What a file says of marks.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +42,8 @@ pub fn inspect(file: &str, content: &[u8]) -> Inspection {
     }
     faults.extend(lines_near(&tree).into_iter().map(|near| fault_near(file, &tree, near)));
     faults.sort_by_key(MarkFault::position);
-    if faults.len() > MOST_FAULTS {
-        faults.truncate(MOST_FAULTS);
+    if faults.len() > MAX_FAULTS {
+        faults.truncate(MAX_FAULTS);
         faults.push(too_many(file));
     }
     Inspection { markers, faults }
@@ -68,7 +68,7 @@ fn marker(tree: &Tree, Marked { mark: Mark { model, field }, around, target }: M
 /// What keeps a file from being read, if some line of it seems to be a mark.
 fn unread(content: &[u8], refusal: &Refusal) -> Option<MarkFault> {
     let text = if is_utf16(content) { from_utf16(content) } else { String::from_utf8_lossy(content).into_owned() };
-    let words = words_of_unread(&text);
+    let words = words_of_unparsed(&text);
     (!words.is_empty()).then(|| MarkFault { diagnostic: refusal.diagnostic().clone(), about: About::File(words) })
 }
 
@@ -89,9 +89,9 @@ fn fault_of(tree: &Tree, Unfollowed { comment, mark, refusal }: Unfollowed<'_>) 
 
 fn fault_near(file: &str, tree: &Tree, near: Near) -> MarkFault {
     let (is_sure, is_sure_of_a_model) = (near.is_sure(), near.is_sure_of_a_model());
-    let key = match near.standing {
-        Standing::Beside => key_before(tree, near.offset),
-        Standing::Alone | Standing::Within => None,
+    let key = match near.context {
+        MentionContext::Beside => key_before(tree, near.offset),
+        MentionContext::Alone | MentionContext::Within => None,
     };
     let message = if near.is_sound_text {
         "this mark stands within a text, where it is no comment"
@@ -119,7 +119,7 @@ fn key_before(tree: &Tree, offset: usize) -> Option<String> {
 }
 
 fn too_many(file: &str) -> MarkFault {
-    let message = format!("more than {MOST_FAULTS} lines of this file look like marks, and are none that are followed");
+    let message = format!("more than {MAX_FAULTS} lines of this file look like marks, and are none that are followed");
     let diagnostic = Diagnostic::new(file, message).help("mend the lines that are told first");
     MarkFault { diagnostic, about: About::Everybody }
 }

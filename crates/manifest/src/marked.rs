@@ -4,7 +4,7 @@ use slipway_yaml::{Comment, Tree};
 
 use super::edit::Wanted;
 use super::explicit::Place;
-use super::marker::{Asked, Mark, mark_of};
+use super::marker::{Mark, MarkRequest, mark_of};
 use super::refusal::Refusal;
 use super::target::{Sharing, Target, Targets};
 use super::within::Around;
@@ -68,8 +68,8 @@ pub(super) fn each_marked<'tree>(
                 let at = tree.position(comment.span.start);
                 Some(Err(unfollowed(None, Refusal::bad_marker(file, at, comment, &bad))))
             }
-            Ok(Asked { mark, .. }) if !is_wanted(&mark) => None,
-            Ok(Asked { mark, around }) => Some(match targets.beside(comment) {
+            Ok(MarkRequest { mark, .. }) if !is_wanted(&mark) => None,
+            Ok(MarkRequest { mark, around }) => Some(match targets.beside(comment) {
                 Ok(target) => Ok(Marked { mark, around, target }),
                 Err(refusal) => Err(unfollowed(Some(mark), refusal)),
             }),

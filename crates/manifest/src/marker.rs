@@ -62,7 +62,7 @@ struct Payload {
 
 /// What a comment asks for: the mark, and what stands around the value in its scalar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct MarkRequest {
     pub(super) mark: Mark,
     pub(super) around: Around,
 }
@@ -95,7 +95,7 @@ pub(super) fn may_hold_markers(content: &[u8]) -> bool {
 ///
 /// Only a comment that begins with `{` can be a marker, so neither prose about markers nor a line that is commented out
 /// together with its marker counts.
-pub(super) fn mark_of(comment: &Comment) -> Option<Result<Asked, NotAMark>> {
+pub(super) fn mark_of(comment: &Comment) -> Option<Result<MarkRequest, NotAMark>> {
     let text = comment.text.trim();
     if !text.starts_with('{') || !text.contains(MARK_TOKEN) {
         return None;
@@ -114,7 +114,7 @@ pub(super) fn mark_of(comment: &Comment) -> Option<Result<Asked, NotAMark>> {
     Some(text_of("value", slipway).and_then(|text| {
         let part = |what, part: Option<serde_json::Value>| part.map_or(Ok(String::new()), |part| text_of(what, part));
         let around = Around { prefix: part("`prefix`", prefix)?, suffix: part("`suffix`", suffix)? };
-        Ok(Asked { mark: text.parse()?, around })
+        Ok(MarkRequest { mark: text.parse()?, around })
     }))
 }
 
@@ -145,7 +145,7 @@ impl FromStr for Mark {
                 "`{model}` is no model name: lower-case letters, digits and inner `-`, at most {MAX_NAME}"
             )));
         }
-        let field = Field::named(field).ok_or_else(|| NotAMark::UnknownField(field.to_owned()))?;
+        let field = Field::from_name(field).ok_or_else(|| NotAMark::UnknownField(field.to_owned()))?;
         Ok(Self { model: model.to_owned(), field })
     }
 }

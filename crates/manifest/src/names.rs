@@ -1,9 +1,9 @@
 //! Which names of models are slips of one another: `chrun` of `churn`, and not `churn-us` of `churn-eu`.
 
 /// The longest name that is compared, in bytes: names of models have 63 characters at most.
-const LONGEST: usize = 160;
+const MAX_LENGTH: usize = 160;
 /// Letters that only one of two names holds: two slips in each of two long parts change eight.
-const MOST_OTHER_LETTERS: u32 = 8;
+const MAX_OTHER_LETTERS: u32 = 8;
 
 /// Letters that look like others in many fonts, each with what it is taken for.
 const ALIKE: [(&str, &str); 4] = [("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l")];
@@ -11,7 +11,7 @@ const ALIKE: [(&str, &str); 4] = [("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l
 /// Whether a name is likely to be `known` with a slip in it. Names of a family, which differ in numbers or in short parts, are
 /// names of their own: `churn-1` and `churn-2`, `churn-eu` and `churn-us`. A name is no slip of itself.
 pub fn is_slip_of(name: &str, known: &str) -> bool {
-    if name == known || name.len() > LONGEST || known.len() > LONGEST || are_far(name, known) {
+    if name == known || name.len() > MAX_LENGTH || known.len() > MAX_LENGTH || are_far(name, known) {
         return false;
     }
     let (name, known) = (spelt(name), spelt(known));
@@ -35,7 +35,7 @@ fn are_far(name: &str, known: &str) -> bool {
         let letters = text.bytes().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase() - b'a');
         letters.fold(0_u32, |set, letter| set | 1 << letter)
     };
-    (letters(name) ^ letters(known)).count_ones() > MOST_OTHER_LETTERS
+    (letters(name) ^ letters(known)).count_ones() > MAX_OTHER_LETTERS
 }
 
 /// Lower case, with one sign between parts.
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_are_told_from_names_of_a_family() {
+    fn slips_are_distinguished_from_names_of_a_family() {
         for (slip, known) in [
             ("chrun", "churn"),
             ("chum", "churn"),

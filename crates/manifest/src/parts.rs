@@ -17,7 +17,7 @@ const STAGES: [&str; 12] = ["alpha", "beta", "rc", "pre", "preview", "dev", "sna
 /// Tags that stand for a version.
 const MOVING: [&str; 8] = ["latest", "stable", "main", "master", "edge", "nightly", "current", "head"];
 /// The shortest abbreviation of a commit, which is part of a version.
-const SHORTEST_HASH: usize = 7;
+const MIN_HASH_LENGTH: usize = 7;
 
 /// Where a digest stands: behind its algorithm, or its letters alone.
 pub(super) fn digest_in(text: &str) -> Option<Part> {
@@ -84,7 +84,7 @@ fn numbered_in(text: &str) -> Option<Part> {
         || words(&tag[to..], char::is_alphanumeric).any(|(from, next)| {
             let word = tag[to + from..to + next].to_ascii_lowercase();
             let stage = word.trim_end_matches(|c: char| c.is_ascii_digit());
-            let is_hash = word.len() >= SHORTEST_HASH && hex_letters(&word) == word.len();
+            let is_hash = word.len() >= MIN_HASH_LENGTH && hex_letters(&word) == word.len();
             STAGES.contains(&stage) || is_hash
         });
     (!is_more).then_some((begin + from, begin + to))

@@ -9,7 +9,7 @@ use slipway_domain::Position;
 use slipway_yaml::{Kind, Node, Tree};
 
 use super::refusal::Refusal;
-use super::splice::{Meaning, Splice};
+use super::splice::{Splice, SpliceEffect};
 
 /// Compares what the second parser makes of both texts, document by document.
 pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Result<(), Refusal> {
@@ -40,7 +40,7 @@ pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) ->
                 }
                 let root = &old.documents()[document];
                 let found = here.all(|splice| {
-                    places(root, &splice.steps).iter().all(|steps| put(&mut wanted, steps, &splice.meaning))
+                    places(root, &splice.steps).iter().all(|steps| put(&mut wanted, steps, &splice.effect))
                 });
                 if !found || wanted != after {
                     return Err(Refusal::guard(file, at, "a second parser sees another change"));
@@ -81,17 +81,18 @@ fn values(text: &str, expected: usize) -> Vec<Result<Value, serde_yaml::Error>> 
 }
 
 /// Most places that are one value through aliases of aliases.
-const MOST_PLACES: usize = 10_000;
+const MAX_PLACES: usize = 10_000;
 
 /// Where a value stands: at its steps, and wherever an alias stands for it, or for something that holds it.
 fn places(root: &Node, steps: &[usize]) -> Vec<Vec<usize>> {
-    let mut named = Named::default();
-    named.collect(root, &mut Vec::new());
+    let mut references = References::default();
+    references.collect(root, &mut Vec::new());
     let mut all = vec![steps.to_vec()];
     let mut next = 0;
-    while next < all.len() && all.len() < MOST_PLACES {
-        for (anchor, alias) in &named.aliases {
-            let within = named.anchors.get(anchor).and_then(|anchored| all[next].strip_prefix(anchored.as_slice()));
+    while next < all.len() && all.len() < MAX_PLACES {
+        for (anchor, alias) in &references.aliases {
+            let within =
+                references.anchors.get(anchor).and_then(|anchored| all[next].strip_prefix(anchored.as_slice()));
             let Some(within) = within else { continue };
             let place = [alias, within].concat();
             if !all.contains(&place) {
@@ -105,12 +106,12 @@ fn places(root: &Node, steps: &[usize]) -> Vec<Vec<usize>> {
 
 /// The ways to what has an anchor, and to aliases.
 #[derive(Default)]
-struct Named {
+struct References {
     anchors: HashMap<usize, Vec<usize>>,
     aliases: Vec<(usize, Vec<usize>)>,
 }
 
-impl Named {
+impl References {
     fn collect(&mut self, node: &Node, steps: &mut Vec<usize>) {
         if let Some(anchor) = node.anchor {
             self.anchors.insert(anchor, steps.clone());
@@ -145,14 +146,16 @@ fn nested(keys: &[String], value: &str) -> Value {
 }
 
 /// Puts a wanted value where it belongs; `false` if the second parser has no such place.
-fn put(document: &mut Value, steps: &[usize], meaning: &Meaning) -> bool {
+fn put(document: &mut Value, steps: &[usize], effect: &SpliceEffect) -> bool {
     let place = steps.iter().try_fold(document, |value, index| step(value, *index));
-    match (meaning, place) {
-        (Meaning::Replaced { value, is_typed, .. }, Some(place)) if !place.is_mapping() && !place.is_sequence() => {
+    match (effect, place) {
+        (SpliceEffect::Replaced { value, is_typed, .. }, Some(place))
+            if !place.is_mapping() && !place.is_sequence() =>
+        {
             *place = if *is_typed { serde_yaml::from_str(value).unwrap_or_default() } else { value.as_str().into() };
             true
         }
-        (Meaning::Added { keys, value, .. }, Some(Value::Mapping(entries))) => {
+        (SpliceEffect::Added { keys, value, .. }, Some(Value::Mapping(entries))) => {
             let Some((first, within)) = keys.split_first() else { return false };
             entries.insert(first.as_str().into(), nested(within, value)).is_none()
         }

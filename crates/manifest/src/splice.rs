@@ -16,12 +16,12 @@ pub(super) struct Splice {
     /// The new bytes.
     pub(super) text: String,
     /// What a reader is to find.
-    pub(super) meaning: Meaning,
+    pub(super) effect: SpliceEffect,
 }
 
 /// What a change means to a reader.
 #[derive(Debug, Clone)]
-pub(super) enum Meaning {
+pub(super) enum SpliceEffect {
     /// A scalar has another value.
     Replaced {
         /// Its new text.
@@ -49,9 +49,9 @@ pub(super) enum Meaning {
 impl Splice {
     /// Where the scalar that is replaced, or the mapping that gets an entry, begins.
     pub(super) fn place(&self) -> usize {
-        match self.meaning {
-            Meaning::Replaced { .. } => self.span.start,
-            Meaning::Added { mapping, .. } => mapping,
+        match self.effect {
+            SpliceEffect::Replaced { .. } => self.span.start,
+            SpliceEffect::Added { mapping, .. } => mapping,
         }
     }
 }

@@ -37,9 +37,9 @@ pub(super) enum Sharing {
     /// Never: a promotion changes the places that are marked, and no others.
     Never,
     /// If it is asked for, which it was not.
-    Unasked,
+    NotRequested,
     /// It was asked for.
-    Asked,
+    Requested,
 }
 
 /// A value, with all that holds it.
@@ -76,7 +76,7 @@ impl<'tree> Candidate<'tree> {
         if let Some(tag) = &node.tag {
             return Err(Refusal::tagged(file, at, tag));
         }
-        if *is_shared && sharing != Sharing::Asked {
+        if *is_shared && sharing != Sharing::Requested {
             return Err(Refusal::aliased_anchor(file, at, sharing));
         }
         let next = tree.comments().partition_point(|comment| comment.span.start < node.span.start);

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_a_value_is_told_from_a_value() {
+    fn more_than_a_value_is_distinguished_from_a_value() {
         let digest = format!("sha256:{}", "0f".repeat(32));
         for (field, text, before, after) in [
             (Field::Uri, "MODEL=none", "MODEL=", ""),

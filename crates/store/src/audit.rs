@@ -7,7 +7,7 @@ use slipway_contract::Digest;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::database::{Turn, count_of, millis, stored, time_of};
+use super::database::{AdvisoryLock, count_of, millis, stored, time_of};
 use super::retention::said_of;
 use super::written::text;
 use super::{Store, StoreError};
@@ -186,7 +186,7 @@ impl Store {
             detail: text(&*entry.detail),
         };
         let mut transaction = self.database.begin().await?;
-        self.database.take_turn(&mut transaction, Turn::Audit).await?;
+        self.database.acquire_lock(&mut transaction, AdvisoryLock::Audit).await?;
         append(&mut transaction, entry).await?;
         transaction.commit().await
     }

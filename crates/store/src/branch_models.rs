@@ -15,7 +15,7 @@ use slipway_domain::SourceName;
 const HAS_RUN: &str = "EXISTS (SELECT 1 FROM runs WHERE runs.source = branch_models.source
                                  AND runs.model = branch_models.model AND runs.change_id IS NULL)";
 /// Models that are read at a time.
-const MOST_PAGE: i64 = 500;
+const MAX_PAGE: i64 = 500;
 
 /// A model that stands on a served branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct BranchModel {
 
 impl Store {
     /// Notes which models, with their files, stand on a source's branch now.
-    pub async fn note_branch_models(
+    pub async fn record_branch_models(
         &self,
         source: &SourceName,
         models: &BTreeMap<String, String>,
@@ -76,7 +76,7 @@ impl Store {
     }
 
     /// Notes which models of a source have had a run by now, so that it is known when retention has removed that run.
-    pub async fn note_first_runs(&self, source: &SourceName) -> Result<(), StoreError> {
+    pub async fn record_first_runs(&self, source: &SourceName) -> Result<(), StoreError> {
         // Hardly ever has one begun since, and an update would wait for the writer.
         let select =
             format!("SELECT 1 AS found FROM branch_models WHERE source = $1 AND had_run = 0 AND {HAS_RUN} LIMIT 1");
@@ -114,7 +114,7 @@ impl Store {
             let rows = sqlx::query(AssertSqlSafe(select.clone()))
                 .bind(place.0.clone())
                 .bind(text(&*place.1))
-                .bind(MOST_PAGE)
+                .bind(MAX_PAGE)
                 .fetch_all(&self.database.pool)
                 .await?;
             for row in &rows {
@@ -127,7 +127,7 @@ impl Store {
                     return Ok(found);
                 }
             }
-            if i64::try_from(rows.len()).is_ok_and(|rows| rows < MOST_PAGE) {
+            if i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_PAGE) {
                 return Ok(found);
             }
         }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use slipway_contract::Digest;
 use sqlx::{AnyConnection, Row as _};
 
-use super::database::{Database, Turn, millis};
+use super::database::{AdvisoryLock, Database, millis};
 use super::runs::{document, read_document, scope_list};
 use super::written::text;
 use super::{Lease, Store, StoreError, logs, promotions, quarantine};
@@ -29,9 +29,9 @@ pub struct Claim {
     /// The time now.
     pub now: Timestamp,
     /// How long the claim holds without being extended.
-    pub hold_for: Duration,
+    pub lease_duration: Duration,
     /// Runs of one repository that may be held at a time.
-    pub most_of_a_source: u32,
+    pub max_runs_per_source: u32,
 }
 
 /// One run that is not at its promotion: of the source with the highest priority waiting, among those the one with the fewest runs held, among those
@@ -121,14 +121,14 @@ impl Store {
         let token = uuid::Uuid::now_v7().to_string();
         let now = millis(claim.now);
         let mut transaction = self.database.begin().await?;
-        self.database.take_turn(&mut transaction, Turn::Claim).await?;
+        self.database.acquire_lock(&mut transaction, AdvisoryLock::Claim).await?;
         self.database.read_in_order(&mut transaction).await?;
         let row = sqlx::query(statement)
             .bind(token.clone())
-            .bind(millis(claim.now + claim.hold_for))
+            .bind(millis(claim.now + claim.lease_duration))
             .bind(now)
             .bind(latest_set(now))
-            .bind(i64::from(claim.most_of_a_source))
+            .bind(i64::from(claim.max_runs_per_source))
             .bind(self.served_sources())
             .bind(self.served_environments())
             .fetch_optional(&mut *transaction)

@@ -6,9 +6,9 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::audit::{self, NewAuditEntry};
-use super::database::{Turn, millis};
+use super::database::{AdvisoryLock, millis};
 use super::written::text;
-use super::{Again, Store, StoreError, decisions, runs, steering};
+use super::{Retrained, Store, StoreError, decisions, run_actions, runs};
 use slipway_domain::{Actor, Approval, Hold, Run, RunEvent, RunId, SourceName};
 
 /// How long a command is known at least. Forges send a delivery again for some days at most.
@@ -35,7 +35,7 @@ pub enum Effect {
     /// Nothing but its entry in the audit log, if it has one.
     Nothing,
     /// A run that has ended begins again, as another one.
-    BeginAgain {
+    Retrain {
         /// The new run.
         new: Box<Run>,
         /// The run that was meant, if it was named: once another run of its lane has begun, there is nothing left to do.
@@ -62,7 +62,7 @@ pub enum Effect {
 
 /// An effect, and what the audit log says of it.
 #[derive(Debug, Clone)]
-pub struct Deed {
+pub struct AuditedEffect {
     /// The effect.
     pub effect: Effect,
     /// What the audit log says; `None` if nothing is changed.
@@ -75,7 +75,7 @@ pub enum Outcome {
     /// It is done; for an effect that is nothing, too.
     Done,
     /// What became of a run that was to begin again.
-    Again(Again),
+    Retrained(Retrained),
     /// The run that was ended.
     Cancelled(Box<Run>),
     /// It does not fit what is there now.
@@ -86,9 +86,9 @@ impl Outcome {
     /// Why it was refused, if it was.
     fn refusal(&self) -> Option<String> {
         match self {
-            Self::Done | Self::Cancelled(_) | Self::Again(Again::Begun(_) | Again::Known(_)) => None,
-            Self::Again(Again::Overtaken) => Some("a newer revision was taken up".to_owned()),
-            Self::Again(Again::UnderWay) => Some("it has not ended yet".to_owned()),
+            Self::Done | Self::Cancelled(_) | Self::Retrained(Retrained::Begun(_) | Retrained::Known(_)) => None,
+            Self::Retrained(Retrained::Overtaken) => Some("a newer revision was taken up".to_owned()),
+            Self::Retrained(Retrained::UnderWay) => Some("it has not ended yet".to_owned()),
             Self::Refused(reason) => Some(reason.clone()),
         }
     }
@@ -131,12 +131,12 @@ impl Store {
     pub async fn follow_command(
         &self,
         command: &NewCommand,
-        deeds: Vec<Deed>,
+        audited_effects: Vec<AuditedEffect>,
         answer: impl FnOnce(&[Outcome]) -> (bool, String),
     ) -> Result<(Followed, Option<Vec<Outcome>>), StoreError> {
-        let mut transaction = if deeds.iter().any(|deed| deed.effect.opens_a_run()) {
+        let mut transaction = if audited_effects.iter().any(|audited_effect| audited_effect.effect.opens_a_run()) {
             self.database.begin_opening().await?
-        } else if deeds.iter().any(|deed| matches!(deed.effect, Effect::Cancel { .. })) {
+        } else if audited_effects.iter().any(|audited_effect| matches!(audited_effect.effect, Effect::Cancel { .. })) {
             self.database.begin_moving().await?
         } else {
             self.database.begin().await?
@@ -147,10 +147,10 @@ impl Store {
             let gone = || StoreError::Unreadable(format!("the command of {} is gone", command.cause));
             return Ok((known.ok_or_else(gone)?, None));
         }
-        self.lock_lanes(&mut transaction, &deeds).await?;
+        self.lock_concurrency_groups(&mut transaction, &audited_effects).await?;
         let mut outcomes = Vec::new();
         let mut entries = Vec::new();
-        for Deed { effect, entry } in deeds {
+        for AuditedEffect { effect, entry } in audited_effects {
             let outcome = self.take_effect(&mut transaction, effect, &command.actor).await?;
             entries.extend(entry.map(|entry| match outcome.refusal() {
                 Some(reason) => entry.refused(&reason),
@@ -162,7 +162,7 @@ impl Store {
         let followed = end(&mut transaction, command, done, answer).await?;
         // The audit log's turn comes last: whoever has it waits for nobody else.
         if !entries.is_empty() {
-            self.database.take_turn(&mut transaction, Turn::Audit).await?;
+            self.database.acquire_lock(&mut transaction, AdvisoryLock::Audit).await?;
         }
         for entry in &entries {
             audit::append(&mut transaction, entry).await?;
@@ -172,7 +172,7 @@ impl Store {
     }
 
     /// Notes that a command's answer was written.
-    pub async fn note_answered(&self, source: &SourceName, cause: &str) -> Result<(), StoreError> {
+    pub async fn record_answered(&self, source: &SourceName, cause: &str) -> Result<(), StoreError> {
         let update = "UPDATE commands SET answered_at = $3 WHERE source = $1 AND cause = $2";
         let update = sqlx::query(update).bind(source.as_str().to_owned()).bind(cause.to_owned());
         update.bind(millis(Timestamp::now())).execute(&self.database.pool).await?;
@@ -187,14 +187,19 @@ impl Store {
     }
 
     /// Locks the runs that deeds may move, in one order: a worker that records one of them locks it first as well.
-    async fn lock_lanes(&self, connection: &mut AnyConnection, deeds: &[Deed]) -> Result<(), StoreError> {
-        let mut lanes: Vec<String> = deeds.iter().filter_map(|deed| deed.effect.lane()).collect();
-        lanes.sort();
-        lanes.dedup();
-        for lane in lanes {
+    async fn lock_concurrency_groups(
+        &self,
+        connection: &mut AnyConnection,
+        audited_effects: &[AuditedEffect],
+    ) -> Result<(), StoreError> {
+        let mut concurrency_groups: Vec<String> =
+            audited_effects.iter().filter_map(|audited_effect| audited_effect.effect.concurrency_group()).collect();
+        concurrency_groups.sort();
+        concurrency_groups.dedup();
+        for concurrency_group in concurrency_groups {
             let select = "SELECT id FROM runs WHERE lane = $1 AND active = 1 ORDER BY created_at, id";
             let select = AssertSqlSafe(format!("{select}{}", self.database.locked()));
-            sqlx::query(select).bind(text(lane)).fetch_all(&mut *connection).await?;
+            sqlx::query(select).bind(text(concurrency_group)).fetch_all(&mut *connection).await?;
         }
         Ok(())
     }
@@ -207,13 +212,13 @@ impl Store {
     ) -> Result<Outcome, StoreError> {
         match effect {
             Effect::Nothing => {}
-            Effect::BeginAgain { new, of, cause } => {
-                return Ok(Outcome::Again(self.begin_again_in(connection, &new, of, &cause, actor).await?));
+            Effect::Retrain { new, of, cause } => {
+                return Ok(Outcome::Retrained(self.retrain_in(connection, &new, of, &cause, actor).await?));
             }
             Effect::Cancel { run, cause } => {
                 let run = runs::load(&self.database, connection, run.id).await?;
                 let ended =
-                    steering::call_off(&self.database, connection, run, RunEvent::Cancelled, &cause, actor).await;
+                    run_actions::terminate(&self.database, connection, run, RunEvent::Cancelled, &cause, actor).await;
                 return match ended {
                     Ok(run) => Ok(Outcome::Cancelled(Box::new(run))),
                     Err(StoreError::IllegalMove(error)) => Ok(Outcome::Refused(error.to_string())),
@@ -238,13 +243,13 @@ impl Store {
 
 impl Effect {
     fn opens_a_run(&self) -> bool {
-        matches!(self, Self::BeginAgain { .. } | Self::RollBack(..) | Self::Open(_))
+        matches!(self, Self::Retrain { .. } | Self::RollBack(..) | Self::Open(_))
     }
 
-    fn lane(&self) -> Option<String> {
+    fn concurrency_group(&self) -> Option<String> {
         match self {
-            Self::BeginAgain { new, .. } => Some(new.lane()),
-            Self::Cancel { run, .. } => Some(run.lane()),
+            Self::Retrain { new, .. } => Some(new.concurrency_group()),
+            Self::Cancel { run, .. } => Some(run.concurrency_group()),
             Self::Nothing | Self::Approve(_) | Self::Hold(_) | Self::RollBack(..) | Self::Open(_) => None,
         }
     }

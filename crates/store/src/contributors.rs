@@ -54,7 +54,7 @@ impl Store {
                 let part: String = row.try_get("part")?;
                 // A part that a newer version knows counts as the nearest one.
                 found.push(Contributor {
-                    part: Part::named(&part).unwrap_or(Part::Author),
+                    part: Part::from_name(&part).unwrap_or(Part::Author),
                     commit: commit.parse().map_err(|error| StoreError::Unreadable(format!("{error}")))?,
                     account: Some(row.try_get("account")?),
                     name: row.try_get("name")?,
@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// Notes a commit for an environment that is about to be pushed for a run.
-    pub async fn note_pushed(
+    pub async fn record_pushed(
         &self,
         environment: &SourceName,
         commit: &CommitSha,

@@ -8,11 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Row as _, Transaction};
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::turns::Turns;
+use super::branch_locks::BranchLocks;
 use super::{PostgresUrl, Settings, StoreError};
 
 /// Connections: readers beside the one writer that SQLite allows. Each costs about 100 KiB when idle.
@@ -20,7 +21,7 @@ const SQLITE_CONNECTIONS: u32 = 4;
 /// Connections to PostgreSQL of one server.
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// How long a step waits for a connection, or for its turn, before it counts as failed.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What SQLite is told on every connection: a write-ahead log, every commit synced to disk before it counts, ten
 /// seconds of waiting for another process, and a log of up to 16 MB before it is worked into the file.
@@ -41,7 +42,7 @@ pub(super) enum Dialect {
 /// What several servers do one at a time. SQLite has one writer anyway; PostgreSQL locks by these numbers, until the
 /// end of the transaction.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Turn {
+pub(super) enum AdvisoryLock {
     /// Claiming a run: limits and the order of a lane hold exactly.
     Claim = 0x510,
     /// Adding a transition: their numbers become visible in order.
@@ -61,7 +62,7 @@ pub(super) struct Database {
     pub(super) pool: AnyPool,
     pub(super) dialect: Dialect,
     /// Where turns to write a branch are held; `None` if nobody shares the database.
-    pub(super) turns: Option<Turns>,
+    pub(super) branch_locks: Option<BranchLocks>,
     /// Who writes to SQLite. It has one writer at a time, and whoever finds it busy sleeps for milliseconds before it
     /// asks again; waiting here ends at the moment the other is done.
     writing: Arc<Mutex<()>>,
@@ -71,13 +72,27 @@ pub(super) struct Database {
 pub(super) struct Writing {
     // Dropped before the turn is given on.
     transaction: Transaction<'static, Any>,
-    _turn: Option<OwnedMutexGuard<()>>,
+    _guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl Writing {
     /// Makes it last.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         Ok(self.transaction.commit().await?)
+    }
+}
+
+/// A connection for one statement that writes, which is its own transaction.
+pub(super) struct Autocommit {
+    // Dropped before the turn is given on.
+    connection: PoolConnection<Any>,
+    _guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl Autocommit {
+    /// The connection.
+    pub(super) fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.connection
     }
 }
 
@@ -105,7 +120,7 @@ impl Database {
                 (Dialect::Postgres, url.clone(), POSTGRES_CONNECTIONS, POSTGRES_SETTINGS)
             }
         };
-        let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE).after_connect(
+        let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(TIMEOUT).after_connect(
             move |connection, _| {
                 Box::pin(async move { sqlx::raw_sql(statements).execute(connection).await.map(|_| ()) })
             },
@@ -114,11 +129,11 @@ impl Database {
         // not hear of it: such a connection could begin none again, so it is not given out any more.
         let options = options
             .before_acquire(|connection, _| Box::pin(async move { Ok(!Connection::is_in_transaction(connection)) }));
-        let turns = match dialect {
+        let branch_locks = match dialect {
             Dialect::Sqlite => None,
-            Dialect::Postgres => Some(Turns::on(&url)?),
+            Dialect::Postgres => Some(BranchLocks::on(&url)?),
         };
-        let database = Self { pool: options.connect(&url).await?, dialect, turns, writing: Arc::default() };
+        let database = Self { pool: options.connect(&url).await?, dialect, branch_locks, writing: Arc::default() };
         database.demand_unicode().await?;
         Ok(database)
     }
@@ -143,33 +158,46 @@ impl Database {
 
     /// A transaction that writes. In SQLite it takes the write lock at once, so that two never wait for each other.
     pub(super) async fn begin(&self) -> Result<Writing, StoreError> {
-        let (begin, turn) = match self.dialect {
+        let (begin, lock) = match self.dialect {
             Dialect::Sqlite => ("BEGIN IMMEDIATE", Some(self.writing.clone().lock_owned().await)),
             Dialect::Postgres => ("BEGIN", None),
         };
-        Ok(Writing { transaction: self.pool.begin_with(begin).await?, _turn: turn })
+        Ok(Writing { transaction: self.pool.begin_with(begin).await?, _guard: lock })
+    }
+
+    /// A connection for one statement that writes and commits by itself: two round trips fewer than a transaction.
+    pub(super) async fn autocommit(&self) -> Result<Autocommit, StoreError> {
+        let guard = match self.dialect {
+            Dialect::Sqlite => Some(self.writing.clone().lock_owned().await),
+            Dialect::Postgres => None,
+        };
+        Ok(Autocommit { connection: self.pool.acquire().await?, _guard: guard })
     }
 
     /// A transaction that moves runs. Its turn comes before any row is locked: whoever locked a row first, and then waited for
     /// the turn, would wait for somebody who has the turn and wants that row.
     pub(super) async fn begin_moving(&self) -> Result<Writing, StoreError> {
         let mut transaction = self.begin().await?;
-        self.take_turn(&mut transaction, Turn::Transition).await?;
+        self.acquire_lock(&mut transaction, AdvisoryLock::Transition).await?;
         Ok(transaction)
     }
 
     /// A transaction that opens runs that may be there already, and moves others.
     pub(super) async fn begin_opening(&self) -> Result<Writing, StoreError> {
         let mut transaction = self.begin().await?;
-        self.take_turn(&mut transaction, Turn::Open).await?;
-        self.take_turn(&mut transaction, Turn::Transition).await?;
+        self.acquire_lock(&mut transaction, AdvisoryLock::Open).await?;
+        self.acquire_lock(&mut transaction, AdvisoryLock::Transition).await?;
         Ok(transaction)
     }
 
     /// Waits for this transaction's turn.
-    pub(super) async fn take_turn(&self, connection: &mut AnyConnection, turn: Turn) -> Result<(), StoreError> {
+    pub(super) async fn acquire_lock(
+        &self,
+        connection: &mut AnyConnection,
+        lock: AdvisoryLock,
+    ) -> Result<(), StoreError> {
         if self.dialect == Dialect::Postgres {
-            let wait = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(turn as i64);
+            let wait = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(lock as i64);
             wait.execute(connection).await?;
         }
         Ok(())
@@ -244,14 +272,20 @@ pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Rows, or identifiers, of one statement. Each number of them is a statement of its own to prepare, so there are only
-/// these.
-const STEPS: [usize; 4] = [64, 16, 4, 1];
+/// Rows, or identifiers, of one statement. Each number of them is a statement of its own to prepare, so of larger ones there are
+/// only these.
+const STEPS: [usize; 2] = [256, 64];
+/// Up to so many rows are one statement, whatever their number.
+pub(super) const ONE_STATEMENT: usize = 16;
 
 /// Cuts a slice into pieces of such numbers.
 pub(super) fn in_steps<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let step = STEPS.into_iter().find(|step| *step <= rest.len())?;
+        if rest.is_empty() {
+            return None;
+        }
+        let step = STEPS.into_iter().find(|step| *step <= rest.len());
+        let step = step.unwrap_or_else(|| rest.len().min(ONE_STATEMENT));
         let (now, later) = rest.split_at(step);
         rest = later;
         Some(now)

@@ -16,7 +16,7 @@ use slipway_domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName, Unj
 
 /// What became of deliveries that were read together.
 #[derive(Debug, Clone)]
-pub struct Settled {
+pub struct DeliveryOutcome {
     /// The deliveries' new state.
     pub state: DeliveryState,
     /// Why, in words.
@@ -31,7 +31,7 @@ pub struct Settled {
     pub unjudged: Option<Unjudged>,
 }
 
-impl Settled {
+impl DeliveryOutcome {
     /// Nothing follows.
     pub fn nothing(state: DeliveryState, note: impl Into<String>) -> Self {
         Self { state, note: note.into(), branch: None, runs: Vec::new(), closed: Vec::new(), unjudged: None }
@@ -162,7 +162,8 @@ fn missing(source: &SourceName, id: &str) -> StoreError {
 }
 
 fn read_state(word: &str) -> Result<DeliveryState, StoreError> {
-    DeliveryState::named(word).ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a delivery")))
+    DeliveryState::from_name(word)
+        .ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a delivery")))
 }
 
 impl Store {
@@ -196,12 +197,7 @@ impl Store {
     }
 
     /// Leaves a delivery pending, to be read again at `due_at`.
-    pub async fn postpone_delivery(
-        &self,
-        delivery: &Delivery,
-        due_at: Timestamp,
-        note: &str,
-    ) -> Result<(), StoreError> {
+    pub async fn requeue_delivery(&self, delivery: &Delivery, due_at: Timestamp, note: &str) -> Result<(), StoreError> {
         let update = "UPDATE deliveries SET due_at = $1, due_set_at = $5, note = $2, attempts = attempts + 1
                       WHERE source = $3 AND id = $4 AND state = 'pending'";
         sqlx::query(update)
@@ -217,7 +213,7 @@ impl Store {
 
     /// Takes a pending delivery that is due, so that nobody else is given it before `until`. Answers whether it was there
     /// to be taken.
-    pub async fn hold_delivery(
+    pub async fn lease_delivery(
         &self,
         source: &SourceName,
         id: &str,
@@ -238,7 +234,7 @@ impl Store {
     }
 
     /// Makes a delivery that was taken due again.
-    pub async fn give_delivery_back(&self, source: &SourceName, id: &str) -> Result<(), StoreError> {
+    pub async fn release_delivery(&self, source: &SourceName, id: &str) -> Result<(), StoreError> {
         let update = "UPDATE deliveries SET due_at = 0 WHERE source = $1 AND id = $2 AND state = 'pending'";
         sqlx::query(update).bind(source.as_str().to_owned()).bind(id.to_owned()).execute(&self.database.pool).await?;
         Ok(())
@@ -255,37 +251,37 @@ impl Store {
     /// Settles deliveries that were read together and records what follows, in one step. New runs supersede older ones
     /// of their lanes. Fails with [`StoreError::BranchMoved`], and changes nothing, if another server dealt with the
     /// branch meanwhile. Returns the runs that are new.
-    pub async fn settle_deliveries(
+    pub async fn acknowledge_deliveries(
         &self,
         deliveries: &[&Delivery],
-        settled: &Settled,
+        outcome: &DeliveryOutcome,
     ) -> Result<Vec<RunId>, StoreError> {
-        let mut transaction = match (settled.runs.is_empty(), settled.closed.is_empty()) {
+        let mut transaction = match (outcome.runs.is_empty(), outcome.closed.is_empty()) {
             (true, true) => self.database.begin().await?,
             (true, false) => self.database.begin_moving().await?,
             (false, _) => self.database.begin_opening().await?,
         };
-        if let Some(branch) = &settled.branch {
+        if let Some(branch) = &outcome.branch {
             branches::move_head(&mut transaction, branch).await?;
         }
         let mut opened = Vec::new();
-        for run in &settled.runs {
+        for run in &outcome.runs {
             if runs::open(&self.database, &mut transaction, run, &Actor::controller()).await? {
                 opened.push(run.id);
             }
         }
         if let Some(first) = deliveries.first() {
-            if let Some(unjudged) = &settled.unjudged {
+            if let Some(unjudged) = &outcome.unjudged {
                 reports::revision_unjudged(&mut transaction, &first.source, unjudged).await?;
             }
-            for change in &settled.closed {
-                runs::close_change(&self.database, &mut transaction, &first.source, *change).await?;
+            for change in &outcome.closed {
+                runs::close_pull_request(&self.database, &mut transaction, &first.source, *change).await?;
                 unapproved::forget(&mut transaction, &first.source, *change).await?;
                 repositories::forget_pull_request(&mut transaction, &first.source, *change).await?;
             }
         }
         for delivery in deliveries {
-            settle(&mut transaction, delivery, settled.state, &settled.note).await?;
+            acknowledge(&mut transaction, delivery, outcome.state, &outcome.note).await?;
         }
         transaction.commit().await?;
         Ok(opened)
@@ -295,7 +291,7 @@ impl Store {
     pub async fn replay_delivery(&self, source: &SourceName, id: &str) -> Result<StoredDelivery, StoreError> {
         let stored = self.delivery(source, id).await?;
         if stored.state == DeliveryState::Pending {
-            return Err(StoreError::NotSettled { id: id.to_owned() });
+            return Err(StoreError::NotAcknowledged { id: id.to_owned() });
         }
         let update = "UPDATE deliveries SET state = 'pending', settled_at = NULL, attempts = 0, due_at = 0, note = ''
                       WHERE source = $1 AND id = $2";
@@ -341,7 +337,7 @@ impl Store {
     }
 }
 
-async fn settle(
+async fn acknowledge(
     connection: &mut AnyConnection,
     delivery: &Delivery,
     state: DeliveryState,

@@ -13,7 +13,7 @@ use slipway_domain::{DeliveryState, SourceName};
 
 /// The conditions of indexes, word for word.
 const PENDING: &str = "state = 'pending'";
-const SETTLED: &str = "state <> 'pending'";
+const ACKNOWLEDGED: &str = "state <> 'pending'";
 
 impl Store {
     /// Deliveries without headers and bodies, newest first. What cannot be read is set aside, and the list goes on behind it.
@@ -31,8 +31,8 @@ impl Store {
             let parts: &[&str] = match (source, state) {
                 (None, None) => &[""],
                 (_, Some(DeliveryState::Pending)) => &[PENDING],
-                (_, Some(_)) => &[SETTLED],
-                (Some(_), None) => &[PENDING, SETTLED],
+                (_, Some(_)) => &[ACKNOWLEDGED],
+                (Some(_), None) => &[PENDING, ACKNOWLEDGED],
             };
             for part in parts {
                 listed.append(&mut self.deliveries_in(part, source, filter, limit).await?);

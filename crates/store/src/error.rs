@@ -41,7 +41,7 @@ pub enum StoreError {
     },
     /// A delivery that waits to be read anyway.
     #[error("delivery `{id}` is pending: it is read without being replayed")]
-    NotSettled {
+    NotAcknowledged {
         /// The delivery.
         id: String,
     },
@@ -64,7 +64,7 @@ pub enum StoreError {
     },
     /// Another server writes the branch.
     #[error("another server has the turn to write {branch}")]
-    TurnTaken {
+    BranchLocked {
         /// The repository and the branch.
         branch: String,
     },
@@ -130,7 +130,7 @@ impl StoreError {
     /// Whether trying again can help.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Database(_) | Self::NotWritten { .. } | Self::BranchMoved { .. } | Self::TurnTaken { .. } => {
+            Self::Database(_) | Self::NotWritten { .. } | Self::BranchMoved { .. } | Self::BranchLocked { .. } => {
                 Retry::Backoff
             }
             _ => Retry::Never,

@@ -52,12 +52,12 @@ async fn is_overtaken(connection: &mut AnyConnection, done: &FollowUp) -> Result
 }
 
 impl Store {
-    /// Takes what is due for an environment, up to `limit`, in the order of the promotions. It is not given to anybody else for `hold_for`.
+    /// Takes what is due for an environment, up to `limit`, in the order of the promotions. It is not given to anybody else for `lease_duration`.
     pub async fn due_follow_ups(
         &self,
         environment: &SourceName,
         now: Timestamp,
-        hold_for: Duration,
+        lease_duration: Duration,
         limit: u32,
     ) -> Result<Vec<FollowUp>, StoreError> {
         let take = sqlx::AssertSqlSafe(format!(
@@ -70,7 +70,7 @@ impl Store {
             self.database.locked_or_skipped()
         ));
         let rows = sqlx::query(take)
-            .bind(millis(now + hold_for))
+            .bind(millis(now + lease_duration))
             .bind(millis(now))
             .bind(environment.as_str().to_owned())
             .bind(latest_set(millis(now)))
@@ -91,7 +91,7 @@ impl Store {
     /// Removes one, and records the run that follows from it, if one does: all of it or nothing. Whoever comes second finds
     /// nothing left to do. What a later promotion has overtaken already opens nothing: it would take an older artifact over a newer
     /// one. Answers whether it was there.
-    pub async fn settle_follow_up(&self, done: &FollowUp, follows: Option<&Run>) -> Result<bool, StoreError> {
+    pub async fn acknowledge_follow_up(&self, done: &FollowUp, follows: Option<&Run>) -> Result<bool, StoreError> {
         let mut transaction = match follows {
             Some(_) => self.database.begin_opening().await?,
             None => self.database.begin().await?,
@@ -110,7 +110,7 @@ impl Store {
     }
 
     /// Leaves one for later.
-    pub async fn postpone_follow_up(&self, later: &FollowUp, due_at: Timestamp, note: &str) -> Result<(), StoreError> {
+    pub async fn requeue_follow_up(&self, later: &FollowUp, due_at: Timestamp, note: &str) -> Result<(), StoreError> {
         let update =
             "UPDATE follow_ups SET due_at = $1, due_set_at = $2, note = $3 WHERE environment = $4 AND run = $5";
         sqlx::query(update)

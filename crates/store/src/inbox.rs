@@ -5,7 +5,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Row as _};
 
-use super::database::{Database, in_steps, millis, places, stored};
+use super::database::{Database, ONE_STATEMENT, in_steps, millis, places, stored};
 use super::group_commit::Write;
 use super::written::text;
 use super::{Store, StoreError};
@@ -16,7 +16,7 @@ const WORTH_PACKING: usize = 256;
 /// Columns of a delivery as it is inserted.
 const COLUMNS: usize = 8;
 /// The largest body that is unpacked: nothing larger was ever taken in.
-const LARGEST_BODY: usize = 1 << 30;
+const MAX_BODY_BYTES: usize = 1 << 30;
 
 /// A delivery as it is written.
 pub(super) struct Arrival {
@@ -61,8 +61,12 @@ impl Store {
 
 /// Writes deliveries in one transaction. Says of each whether it was new.
 async fn commit(database: &Database, together: &[Arrival]) -> Result<Vec<bool>, StoreError> {
-    let mut transaction = database.begin().await?;
     let mut fresh = Vec::with_capacity(together.len());
+    if together.len() <= ONE_STATEMENT {
+        insert(database.autocommit().await?.connection(), together, &mut fresh).await?;
+        return Ok(fresh);
+    }
+    let mut transaction = database.begin().await?;
     for rows in in_steps(together) {
         insert(&mut transaction, rows, &mut fresh).await?;
     }
@@ -122,7 +126,7 @@ pub(super) fn unpack(encoding: &str, body: Vec<u8>) -> Result<Vec<u8>, StoreErro
         "lz4" => {
             let (size, packed) = body.split_first_chunk().ok_or_else(|| broken("it is cut off".to_owned()))?;
             let size = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
-            if size > LARGEST_BODY {
+            if size > MAX_BODY_BYTES {
                 return Err(broken(format!("it says to be {size} bytes long")));
             }
             decompress(packed, size).map_err(|error| broken(error.to_string()))

@@ -1,8 +1,10 @@
 //! Where deliveries and runs are kept, so that nothing acknowledged is lost. One set of statements serves both
 //! databases; what differs between them is in `database` and in the migrations.
 
+mod acknowledgements;
 mod audit;
 mod backup;
+mod branch_locks;
 mod branch_models;
 mod branches;
 mod claims;
@@ -34,9 +36,8 @@ mod reports;
 mod repositories;
 mod retention;
 mod revisions;
+mod run_actions;
 mod runs;
-mod settling;
-mod steering;
 mod test_memory;
 mod test_parts;
 mod test_sets;
@@ -44,7 +45,6 @@ mod test_sets;
 mod tests;
 mod tokens;
 mod trained;
-mod turns;
 mod unapproved;
 mod usage;
 mod written;
@@ -52,19 +52,20 @@ mod written;
 use std::path::PathBuf;
 use std::sync::RwLock;
 
+use acknowledgements::Acknowledgement;
 use database::Database;
 use group_commit::GroupCommit;
 use inbox::Arrival;
-use settling::Settlement;
 use slipway_domain::RunId;
 
 pub use audit::{AuditAnchor, AuditEntry, AuditFault, NewAuditEntry, REFUSED};
 pub use backup::{BackupError, Dump, DumpedTable, restore, verify_table};
+pub use branch_locks::BranchLock;
 pub use branch_models::BranchModel;
 pub use branches::{BranchHead, SeenBranch};
 pub use claims::Claim;
-pub use commands::{Deed, Effect, Followed, NewCommand, Outcome};
-pub use deliveries::{Backlog, DeliveryFilter, DeliveryHead, Settled, StoredDelivery};
+pub use commands::{AuditedEffect, Effect, Followed, NewCommand, Outcome};
+pub use deliveries::{Backlog, DeliveryFilter, DeliveryHead, DeliveryOutcome, StoredDelivery};
 pub use due::DueSources;
 pub use error::StoreError;
 pub use follow_ups::FollowUp;
@@ -72,16 +73,15 @@ pub use logs::{Change, LogLine};
 pub use models::{ModelCursor, ModelRuns};
 pub use placements::ReadHistory;
 pub use quarantine::Quarantined;
-pub use reported::{Claimed, Item, ItemKind, Stands};
+pub use reported::{Claimed, Item, ItemKind, ReportedState};
 pub use reports::{DueReport, Fault, First, ReportBacklog, ReportFilter, ReportHead, ReportStatus, ReportSubject};
 pub use repositories::{Learned, PinnedRepository};
 pub use retention::{AuditRetention, LogRetention, Removal, Removed, RemovedRun, Retention, RunRetention};
-pub use revisions::Again;
+pub use revisions::Retrained;
 pub use runs::{QueuePlace, RunCursor, RunFilter};
 pub use test_sets::{Alike, NewUse};
 pub use tokens::{Role, Token, TokenSecret};
 pub use trained::Trained;
-pub use turns::BranchTurn;
 pub use usage::{SourceUsage, TableUsage};
 
 /// Which database, and where.
@@ -121,10 +121,10 @@ impl std::fmt::Debug for PostgresUrl {
 pub struct Store {
     database: Database,
     inbox: GroupCommit<Arrival>,
-    settling: GroupCommit<Settlement>,
+    acknowledgements: GroupCommit<Acknowledgement>,
     /// What this server serves; everything until somebody says so.
     served: RwLock<Option<claims::Served>>,
-    told: quarantine::Told,
+    recently_logged: quarantine::RecentlyLogged,
 }
 
 impl Store {
@@ -132,8 +132,14 @@ impl Store {
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
         let database = Database::open(settings).await?;
         migrations::bring_up_to_date(&database).await?;
-        let (inbox, settling) = (GroupCommit::start(database.clone()), GroupCommit::start(database.clone()));
-        Ok(Self { database, inbox, settling, served: RwLock::default(), told: quarantine::Told::default() })
+        let (inbox, acknowledgements) = (GroupCommit::start(database.clone()), GroupCommit::start(database.clone()));
+        Ok(Self {
+            database,
+            inbox,
+            acknowledgements,
+            served: RwLock::default(),
+            recently_logged: quarantine::RecentlyLogged::default(),
+        })
     }
 
     /// Whether several servers may share this store.
@@ -151,8 +157,8 @@ impl Store {
 
     /// Writes what is in memory and closes the connections.
     pub async fn close(&self) {
-        if let Some(turns) = &self.database.turns {
-            turns.close().await;
+        if let Some(branch_locks) = &self.database.branch_locks {
+            branch_locks.close().await;
         }
         self.database.pool.close().await;
     }

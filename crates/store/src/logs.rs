@@ -5,7 +5,7 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::database::{Database, Turn, count_of, millis, stored, time_of};
+use super::database::{AdvisoryLock, Database, count_of, millis, stored, time_of};
 use super::reports;
 use super::runs::read_state;
 use super::written::text;
@@ -13,7 +13,7 @@ use super::{Store, StoreError};
 use slipway_domain::{Actor, Run, RunId, SourceName, Transition};
 
 /// Lines a run's log may have; a trainer that says more is not kept from working, only from filling the disk.
-const MOST_LOG_LINES: i64 = 20_000;
+const MAX_LOG_LINES: i64 = 20_000;
 
 /// One line of a run's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,7 +49,7 @@ pub(super) async fn add_transition(
     run: &Run,
     transition: &Transition,
 ) -> Result<(), StoreError> {
-    database.take_turn(connection, Turn::Transition).await?;
+    database.acquire_lock(connection, AdvisoryLock::Transition).await?;
     let Transition { from, to, at, cause, actor } = transition;
     let insert = "INSERT INTO transitions (run, number, from_state, to_state, at, cause, actor)
                   SELECT $1, COUNT(*) + 1, $2, $3, $4, $5, $6 FROM transitions WHERE run = $1
@@ -163,7 +163,7 @@ impl Store {
             .bind(run.to_string())
             .bind(millis(Timestamp::now()))
             .bind(text(line))
-            .bind(MOST_LOG_LINES)
+            .bind(MAX_LOG_LINES)
             .execute(&self.database.pool)
             .await?;
         Ok(())

@@ -27,11 +27,11 @@ pub struct ReadHistory {
 
 fn read(row: &AnyRow) -> Result<Placement, StoreError> {
     let document: String = row.try_get("document")?;
-    let placed: Placement =
+    let record: Placement =
         serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))?;
     let seen_at: i64 = row.try_get("seen_at")?;
     let seen_at = if seen_at == 0 { None } else { Some(timestamp(seen_at)?) };
-    Ok(Placement { seen_at, ..placed })
+    Ok(Placement { seen_at, ..record })
 }
 
 /// When the placements that are about to be read anew were first seen: of each model what the branch names last, and every
@@ -48,21 +48,21 @@ impl Seen {
 
     /// When a placement was first seen, if it was: by its commit, or, if it is what its model comes to, as what the model
     /// was before.
-    fn time(&self, placed: &Placement, is_newest: bool) -> Option<Timestamp> {
-        let of_model = || self.0.iter().rev().filter(|known| known.model == placed.model);
-        let same = of_model().find(|known| known.commit == placed.commit && known.named == placed.named);
-        let newest = of_model().next().filter(|known| is_newest && known.named == placed.named);
+    fn time(&self, record: &Placement, is_newest: bool) -> Option<Timestamp> {
+        let of_model = || self.0.iter().rev().filter(|known| known.model == record.model);
+        let same = of_model().find(|known| known.commit == record.commit && known.named == record.named);
+        let newest = of_model().next().filter(|known| is_newest && known.named == record.named);
         same.or(newest).map(Placement::since)
     }
 }
 
-async fn add(connection: &mut AnyConnection, placed: &Placement) -> Result<(), StoreError> {
+async fn add(connection: &mut AnyConnection, record: &Placement) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO placements (environment, model, at, document, seen_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(placed.environment.as_str().to_owned())
-        .bind(text(&*placed.model))
-        .bind(millis(placed.at))
-        .bind(document("what an environment names", placed)?)
-        .bind(placed.seen_at.map_or(0, millis))
+        .bind(record.environment.as_str().to_owned())
+        .bind(text(&*record.model))
+        .bind(millis(record.at))
+        .bind(document("what an environment names", record)?)
+        .bind(record.seen_at.map_or(0, millis))
         .execute(connection)
         .await?;
     Ok(())
@@ -80,7 +80,7 @@ impl Store {
 
     /// Notes what was read of an environment's history. Answers what is new of it: nothing if another server read it
     /// first.
-    pub async fn note_history(&self, history: &ReadHistory) -> Result<Vec<Placement>, StoreError> {
+    pub async fn record_history(&self, history: &ReadHistory) -> Result<Vec<Placement>, StoreError> {
         let ReadHistory { environment, before, replaces, tip, placements } = history;
         let mut transaction = self.database.begin().await?;
         let seen = match before {
@@ -105,12 +105,12 @@ impl Store {
         }
         let now = Timestamp::now();
         let mut new = Vec::new();
-        for (number, placed) in placements.iter().enumerate() {
-            let is_newest = !placements[number + 1..].iter().any(|later| later.model == placed.model);
-            let seen_at = seen.time(placed, is_newest).unwrap_or(now);
-            let placed = Placement { seen_at: Some(seen_at), ..placed.clone() };
-            add(&mut transaction, &placed).await?;
-            new.push(placed);
+        for (number, record) in placements.iter().enumerate() {
+            let is_newest = !placements[number + 1..].iter().any(|later| later.model == record.model);
+            let seen_at = seen.time(record, is_newest).unwrap_or(now);
+            let record = Placement { seen_at: Some(seen_at), ..record.clone() };
+            add(&mut transaction, &record).await?;
+            new.push(record);
         }
         transaction.commit().await?;
         Ok(new)
@@ -131,11 +131,11 @@ impl Store {
                       WHERE named.model IS NOT NULL ORDER BY newest.model";
         let rows = sqlx::query(select).bind(environment.as_str().to_owned());
         let rows = rows.fetch_all(&self.database.pool).await?;
-        self.readable_of(quarantine::PLACEMENT, &rows, read).await
+        self.readable_of(quarantine::DEPLOYMENT_RECORD, &rows, read).await
     }
 
     /// What an environment names of a model, newest first.
-    pub async fn placements_of(
+    pub async fn deployment_records_of(
         &self,
         environment: &SourceName,
         model: &str,
@@ -146,6 +146,6 @@ impl Store {
                       ORDER BY sequence DESC LIMIT $3";
         let rows = sqlx::query(select).bind(environment.as_str().to_owned()).bind(text(model)).bind(i64::from(limit));
         let rows = rows.fetch_all(&self.database.pool).await?;
-        self.readable_of(quarantine::PLACEMENT, &rows, read).await
+        self.readable_of(quarantine::DEPLOYMENT_RECORD, &rows, read).await
     }
 }

@@ -9,18 +9,18 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 use super::claims::{latest_set, record};
 use super::conditions::Conditions;
 use super::database::{Database, millis};
+use super::run_actions::supersede;
 use super::runs::{self, read_document};
-use super::steering::supersede;
 use super::written::text;
 use super::{Claim, Lease, Store, StoreError, decisions, follow_ups, owners, quarantine};
 use slipway_contract::Digest;
 use slipway_domain::{Actor, Hold, Run, RunState, SourceName, Transition};
 
 /// Earlier promotions of a model that are looked at when one of them is wanted back.
-const MOST_EARLIER: i64 = 200;
+const MAX_EARLIER: i64 = 200;
 
 /// Runs that wait for a person and are looked at together.
-const MOST_STALLED: i64 = 500;
+const MAX_STALLED: i64 = 500;
 
 /// A run that passed takes the place of older ones of its source's model in its environment that passed and still wait, and
 /// what was approved of those counts no more. Runs of other sources are left alone, whatever their models are called. What people
@@ -83,7 +83,7 @@ impl Store {
         self.database.read_in_order(&mut transaction).await?;
         let rows = sqlx::query(take)
             .bind(token.clone())
-            .bind(millis(claim.now + claim.hold_for))
+            .bind(millis(claim.now + claim.lease_duration))
             .bind(now)
             .bind(latest_set(now))
             .bind(i64::from(limit))
@@ -175,7 +175,7 @@ impl Store {
         let (created_at, id) =
             after.map_or((i64::MIN, String::new()), |run| (millis(run.created_at), run.id.to_string()));
         let rows =
-            sqlx::query(select).bind(environment.as_str().to_owned()).bind(created_at).bind(id).bind(MOST_STALLED);
+            sqlx::query(select).bind(environment.as_str().to_owned()).bind(created_at).bind(id).bind(MAX_STALLED);
         let rows = rows.fetch_all(&self.database.pool).await?;
         self.readable_of(quarantine::RUN, &rows, read_document).await
     }
@@ -196,7 +196,7 @@ impl Store {
         let rows = sqlx::query(select)
             .bind(environment.as_str().to_owned())
             .bind(text(model))
-            .bind(MOST_EARLIER)
+            .bind(MAX_EARLIER)
             .bind(source.as_str().to_owned());
         let rows = rows.fetch_all(&self.database.pool).await?;
         self.readable_of(quarantine::RUN, &rows, read_document).await
@@ -257,7 +257,7 @@ impl Store {
         wanted.equal("model", Some(text(model)));
         wanted.equal("source", Some(source.as_str().to_owned()));
         wanted.equal("artifact", artifact.map(Digest::to_string));
-        let limit = wanted.place(MOST_EARLIER.into());
+        let limit = wanted.place(MAX_EARLIER.into());
         let select = format!(
             "SELECT id AS key, source, document FROM runs {} ORDER BY opened DESC LIMIT {limit}",
             wanted.clause()

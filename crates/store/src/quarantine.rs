@@ -25,18 +25,18 @@ pub(super) const DELIVERY: &str = "delivery";
 /// An approval.
 pub(super) const APPROVAL: &str = "approval";
 /// A placement of an environment's history.
-pub(super) const PLACEMENT: &str = "placement";
+pub(super) const DEPLOYMENT_RECORD: &str = "placement";
 /// A token.
 pub(super) const TOKEN: &str = "token";
 /// What a training made.
 pub(super) const TRAINED: &str = "training";
 
 /// How long a row that was told of is not told of again by this process.
-const TOLD: Duration = Duration::from_mins(1);
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 /// Rows that are remembered as told of.
-const MOST_TOLD: usize = 10_000;
+const MAX_LOGGED: usize = 10_000;
 /// Entries that are looked at again in one go.
-const MOST_LOOKED_AT: u32 = 1_000;
+const MAX_RETRIED: u32 = 1_000;
 
 /// A row that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,24 +55,24 @@ pub struct Quarantined {
 
 impl Quarantined {
     /// What this program sets aside.
-    pub const KINDS: [&str; 6] = [RUN, DELIVERY, APPROVAL, PLACEMENT, TOKEN, TRAINED];
+    pub const KINDS: [&str; 6] = [RUN, DELIVERY, APPROVAL, DEPLOYMENT_RECORD, TOKEN, TRAINED];
 }
 
 /// What was told of lately.
 #[derive(Default)]
-pub(super) struct Told(Mutex<HashMap<(&'static str, String), Instant>>);
+pub(super) struct RecentlyLogged(Mutex<HashMap<(&'static str, String), Instant>>);
 
-impl Told {
+impl RecentlyLogged {
     /// Whether it is time to tell of a row.
     fn is_due(&self, kind: &'static str, key: &str) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= MOST_TOLD {
-            told.clear();
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.len() >= MAX_LOGGED {
+            logged.clear();
         }
         let row = (kind, key.to_owned());
-        let is_due = told.get(&row).is_none_or(|at| at.elapsed() > TOLD);
+        let is_due = logged.get(&row).is_none_or(|at| at.elapsed() > LOG_INTERVAL);
         if is_due {
-            told.insert(row, Instant::now());
+            logged.insert(row, Instant::now());
         }
         is_due
     }
@@ -121,14 +121,14 @@ fn read(row: &AnyRow) -> Result<Quarantined, StoreError> {
 
 impl Store {
     /// Sets a row aside, unless that was done a moment ago.
-    pub(super) async fn pass_over(
+    pub(super) async fn skip_quarantined(
         &self,
         kind: &'static str,
         key: &str,
         source: Option<&str>,
         reason: &str,
     ) -> Result<(), StoreError> {
-        if !self.told.is_due(kind, key) {
+        if !self.recently_logged.is_due(kind, key) {
             return Ok(());
         }
         let mut transaction = self.database.begin().await?;
@@ -151,7 +151,7 @@ impl Store {
                 Err(StoreError::Unreadable(reason)) => {
                     let key: String = row.try_get("key")?;
                     let source = row.try_get::<String, _>("source").ok();
-                    self.pass_over(kind, &key, source.as_deref(), &reason).await?;
+                    self.skip_quarantined(kind, &key, source.as_deref(), &reason).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -184,7 +184,7 @@ impl Store {
     }
 
     /// Looks at a row again. Answers why it still cannot be read; `None` if it can, and is served again.
-    pub async fn look_again(&self, kind: &str, key: &str) -> Result<Option<String>, StoreError> {
+    pub async fn retry_quarantined(&self, kind: &str, key: &str) -> Result<Option<String>, StoreError> {
         self.quarantined_row(kind, key).await?;
         match self.read_row(kind, key).await {
             Err(StoreError::Unreadable(reason)) => Ok(Some(reason)),
@@ -199,10 +199,10 @@ impl Store {
 
     /// Looks at what is set aside again: a newer program may read it, and what is gone is forgotten. Says how many entries
     /// ended.
-    pub async fn look_again_at_all(&self) -> Result<u64, StoreError> {
+    pub async fn retry_all_quarantined(&self) -> Result<u64, StoreError> {
         let mut ended = 0;
-        for Quarantined { kind, key, .. } in self.quarantined(None, MOST_LOOKED_AT).await? {
-            match self.look_again(&kind, &key).await {
+        for Quarantined { kind, key, .. } in self.quarantined(None, MAX_RETRIED).await? {
+            match self.retry_quarantined(&kind, &key).await {
                 Ok(None) => ended += 1,
                 Ok(Some(_)) | Err(StoreError::NotQuarantined { .. }) => {}
                 Err(error) => return Err(error),

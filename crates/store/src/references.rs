@@ -13,7 +13,7 @@ use super::{Store, StoreError};
 use slipway_domain::{Placement, Run, RunId, SourceName};
 
 /// Placements that name an artifact, newest first within each model of an environment.
-const PLACED: &str = "SELECT document FROM (
+const NEWEST_RECORDS: &str = "SELECT document FROM (
         SELECT document, ROW_NUMBER() OVER (PARTITION BY environment, model ORDER BY sequence DESC) AS place
         FROM placements) AS ranked
     WHERE place <= $1";
@@ -27,25 +27,25 @@ fn artifact_of(row: &AnyRow) -> Result<Digest, StoreError> {
 }
 
 /// What a placement names; of one that cannot be read, every digest in it.
-fn placed(row: &AnyRow) -> Result<Vec<Digest>, StoreError> {
+fn digests_of(row: &AnyRow) -> Result<Vec<Digest>, StoreError> {
     let document: String = row.try_get("document")?;
     Ok(match serde_json::from_str::<Placement>(&document) {
-        Ok(placement) => placement.named.artifact().cloned().into_iter().collect(),
-        Err(_) => named_in(&document).collect(),
+        Ok(deployment_record) => deployment_record.named.artifact().cloned().into_iter().collect(),
+        Err(_) => values_in(&document).collect(),
     })
 }
 
 /// Whatever of a kind the texts of a JSON document are, for documents that cannot be read: what a newer server wrote.
-pub(super) fn named_in<T: std::str::FromStr>(document: &str) -> impl Iterator<Item = T> + '_ {
+pub(super) fn values_in<T: std::str::FromStr>(document: &str) -> impl Iterator<Item = T> + '_ {
     document.split('"').filter_map(|text| text.parse().ok())
 }
 
 impl Store {
     /// What environments name now, as far as their histories were read.
-    pub async fn artifacts_named(&self) -> Result<BTreeSet<Digest>, StoreError> {
+    pub async fn artifacts_deployed(&self) -> Result<BTreeSet<Digest>, StoreError> {
         let mut named = BTreeSet::new();
-        for row in sqlx::query(PLACED).bind(1_i64).fetch_all(&self.database.pool).await? {
-            named.extend(placed(&row)?);
+        for row in sqlx::query(NEWEST_RECORDS).bind(1_i64).fetch_all(&self.database.pool).await? {
+            named.extend(digests_of(&row)?);
         }
         Ok(named)
     }
@@ -59,8 +59,8 @@ impl Store {
     ) -> Result<BTreeSet<Digest>, StoreError> {
         let mut used = BTreeSet::new();
         let most = i64::from(of_a_model.max(1));
-        for row in sqlx::query(PLACED).bind(most).fetch_all(&self.database.pool).await? {
-            used.extend(placed(&row)?);
+        for row in sqlx::query(NEWEST_RECORDS).bind(most).fetch_all(&self.database.pool).await? {
+            used.extend(digests_of(&row)?);
         }
         let newest = "SELECT artifact FROM (
                           SELECT artifact, ROW_NUMBER() OVER (PARTITION BY environment, model
@@ -87,7 +87,7 @@ impl Store {
                     );
                 }
                 // Another server may understand it: whatever it names stays.
-                Err(_) => used.extend(named_in::<Digest>(&row.try_get::<String, _>("document")?)),
+                Err(_) => used.extend(values_in::<Digest>(&row.try_get::<String, _>("document")?)),
             }
         }
         // An artifact that goes on to another environment is judged there with its seeds.
@@ -110,7 +110,7 @@ impl Store {
         let mut ever = BTreeSet::new();
         let placements = "SELECT document FROM placements WHERE environment = $1 AND ($2 IS NULL OR model = $2)";
         for row in bind(placements).fetch_all(&self.database.pool).await? {
-            ever.extend(placed(&row)?);
+            ever.extend(digests_of(&row)?);
         }
         let runs = "SELECT DISTINCT artifact FROM runs
                     WHERE environment = $1 AND ($2 IS NULL OR model = $2) AND state = 'done' AND change_id IS NULL
@@ -123,7 +123,7 @@ impl Store {
 
     /// Notes that an artifact is about to be removed: its training is known no more, nobody goes back to it, and what was
     /// approved of it counts no more. Answers whether it may be: nothing under way uses it.
-    pub async fn give_up_artifact(&self, artifact: &Digest, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn mark_artifact_removed(&self, artifact: &Digest, now: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.database.begin().await?;
         if is_in_use(&mut transaction, artifact).await? {
             return Ok(false);
@@ -152,7 +152,7 @@ impl Store {
     }
 
     /// Notes that an artifact is there again.
-    pub async fn regain_artifact(&self, artifact: &Digest) -> Result<(), StoreError> {
+    pub async fn unmark_artifact_removed(&self, artifact: &Digest) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         is_back(&mut transaction, artifact).await?;
         transaction.commit().await

@@ -50,7 +50,7 @@ pub struct Item {
 
 /// What is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stands {
+pub struct ReportedState {
     /// What the forge calls it; empty if that is not known.
     pub forge_id: String,
     /// How many annotations it has.
@@ -69,7 +69,7 @@ pub struct Claimed {
     /// The item.
     pub item: Item,
     /// What was known of it when it was claimed.
-    pub before: Stands,
+    pub before: ReportedState,
     token: String,
 }
 
@@ -80,7 +80,7 @@ impl Store {
         source: &SourceName,
         kind: ItemKind,
         subject: &str,
-    ) -> Result<Vec<(String, Stands)>, StoreError> {
+    ) -> Result<Vec<(String, ReportedState)>, StoreError> {
         let select = "SELECT name, forge_id, annotations, digest, unsure, at FROM reported
                       WHERE source = $1 AND kind = $2 AND subject = $3";
         let rows = sqlx::query(select)
@@ -92,14 +92,14 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("name")?, read(row, 0)?))).collect()
     }
 
-    /// Claims an item for a call, which is made before `hold_for` is over; `None` if somebody else is making one. `token` says
+    /// Claims an item for a call, which is made before `lease_duration` is over; `None` if somebody else is making one. `token` says
     /// who claims. It is noted before the call is made.
     pub async fn claim_item(
         &self,
         item: &Item,
         token: &str,
         now: Timestamp,
-        hold_for: Duration,
+        lease_duration: Duration,
     ) -> Result<Option<Claimed>, StoreError> {
         let claim = "INSERT INTO reported (source, kind, subject, name, unsure, claim, claimed_until, at)
                      VALUES ($1, $2, $3, $4, 1, $5, $6, $7)
@@ -113,7 +113,7 @@ impl Store {
             .bind(text(&*item.subject))
             .bind(text(&*item.name))
             .bind(token.to_owned())
-            .bind(millis(now + hold_for))
+            .bind(millis(now + lease_duration))
             .bind(millis(now))
             .bind(latest_set(millis(now)))
             .fetch_optional(&self.database.pool)
@@ -124,30 +124,30 @@ impl Store {
 
     /// Trusts nothing that is known of the forges: it is of an older copy of the store, and is looked for there when it is
     /// needed.
-    pub(super) async fn distrust_reported(&self) -> Result<(), StoreError> {
+    pub(super) async fn mark_uncertain(&self) -> Result<(), StoreError> {
         sqlx::query("UPDATE reported SET unsure = unsure + 1").execute(&self.database.pool).await?;
         Ok(())
     }
 
     /// Gives back all claims of somebody whose calls were broken off: whether they were done is not known.
-    pub async fn give_claims_back(&self, token: &str) -> Result<(), StoreError> {
+    pub async fn release_items(&self, token: &str) -> Result<(), StoreError> {
         let update = "UPDATE reported SET claim = NULL, claimed_until = 0 WHERE claim = $1";
         sqlx::query(update).bind(token.to_owned()).execute(&self.database.pool).await?;
         Ok(())
     }
 
     /// Notes what stands there after a call, and gives the claim back.
-    pub async fn note_item(&self, claimed: &Claimed, stands: &Stands) -> Result<(), StoreError> {
+    pub async fn record_item(&self, claimed: &Claimed, current: &ReportedState) -> Result<(), StoreError> {
         let update =
             "UPDATE reported SET forge_id = $1, annotations = $2, digest = $3, claim = NULL, claimed_until = 0,
                           unsure = CASE WHEN $4 = 1 THEN 0 ELSE unsure END
                       WHERE source = $5 AND kind = $6 AND subject = $7 AND name = $8 AND claim = $9";
         let Claimed { item, token, .. } = claimed;
         sqlx::query(update)
-            .bind(stands.forge_id.clone())
-            .bind(stored(stands.annotations))
-            .bind(stands.digest.clone())
-            .bind(i64::from(stands.is_sure))
+            .bind(current.forge_id.clone())
+            .bind(stored(current.annotations))
+            .bind(current.digest.clone())
+            .bind(i64::from(current.is_sure))
             .bind(item.source.as_str().to_owned())
             .bind(item.kind.as_str())
             .bind(text(&*item.subject))
@@ -160,8 +160,8 @@ impl Store {
 }
 
 /// What is known, where `claims` of the calls whose outcome is not known is the one that is about to be made.
-fn read(row: &AnyRow, claims: u64) -> Result<Stands, StoreError> {
-    Ok(Stands {
+fn read(row: &AnyRow, claims: u64) -> Result<ReportedState, StoreError> {
+    Ok(ReportedState {
         forge_id: row.try_get("forge_id")?,
         annotations: count_of(row, "annotations")?,
         digest: row.try_get("digest")?,

@@ -35,7 +35,7 @@ impl Learned {
     }
 
     /// What a newer version may have written and this one does not know counts as a person's word.
-    fn named(word: &str) -> Self {
+    fn from_name(word: &str) -> Self {
         [Self::Settings, Self::Api, Self::Delivery].into_iter().find(|one| one.as_str() == word).unwrap_or(Self::Person)
     }
 }
@@ -69,7 +69,7 @@ fn read(row: &AnyRow) -> Result<PinnedRepository, StoreError> {
     Ok(PinnedRepository {
         source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
         repository: Repository { id: read_id(&row.try_get::<String, _>("id")?)?, full_name: row.try_get("full_name")? },
-        learned: Learned::named(&row.try_get::<String, _>("learned")?),
+        learned: Learned::from_name(&row.try_get::<String, _>("learned")?),
         at: time_of(row, "at")?,
         refused: optional("refused")?,
         former: optional("former")?,
@@ -158,7 +158,7 @@ impl Store {
     }
 
     /// Notes whether the branch of a pull request is in a fork.
-    pub async fn note_pull_request(&self, source: &SourceName, number: u64, fork: bool) -> Result<(), StoreError> {
+    pub async fn record_pull_request(&self, source: &SourceName, number: u64, fork: bool) -> Result<(), StoreError> {
         let put = "INSERT INTO pull_request_origins (source, change_id, fork) VALUES ($1, $2, $3)
                    ON CONFLICT (source, change_id) DO UPDATE SET fork = $3";
         let put = sqlx::query(put).bind(source.as_str().to_owned()).bind(stored(number)).bind(i64::from(fork));
@@ -174,7 +174,12 @@ impl Store {
     }
 
     /// Notes whether a merge group holds something of a fork. Groups that are older than a month are forgotten.
-    pub async fn note_merge_group(&self, source: &SourceName, head: &CommitSha, fork: bool) -> Result<(), StoreError> {
+    pub async fn record_merge_group(
+        &self,
+        source: &SourceName,
+        head: &CommitSha,
+        fork: bool,
+    ) -> Result<(), StoreError> {
         let now = Timestamp::now();
         let put = "INSERT INTO merge_groups (source, head, fork, at) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (source, head) DO UPDATE SET fork = $3, at = $4";

@@ -13,11 +13,11 @@ use super::{Store, StoreError, quarantine};
 use slipway_domain::{Actor, CommitSha, Run, RunId, SourceName};
 
 /// Runs of one change or revision that are looked at.
-const MOST: i64 = 1_000;
+const MAX: i64 = 1_000;
 
 /// What became of a run that was to begin again.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Again {
+pub enum Retrained {
     /// It did, as this run.
     Begun(Box<Run>),
     /// It did already, for the same cause.
@@ -33,19 +33,19 @@ impl Store {
     pub async fn newest_at(&self, source: &SourceName, head: &CommitSha) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT id, lane FROM runs WHERE source = $1 AND head = $2
                       ORDER BY created_at DESC, id DESC LIMIT $3";
-        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string()).bind(MOST);
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string()).bind(MAX);
         self.newest_of_each(&select.fetch_all(&self.database.pool).await?).await
     }
 
     /// The newest run of each model at the newest revision of a change that touches one.
-    pub async fn newest_of_change(&self, source: &SourceName, number: u64) -> Result<Vec<Run>, StoreError> {
+    pub async fn newest_of_pull_request(&self, source: &SourceName, number: u64) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT id, lane FROM runs
                       WHERE source = $1 AND change_id = $2 AND change_id IS NOT NULL
                         AND head = (SELECT head FROM runs
                                     WHERE source = $1 AND change_id = $2 AND change_id IS NOT NULL
                                     ORDER BY created_at DESC, id DESC LIMIT 1)
                       ORDER BY created_at DESC, id DESC LIMIT $3";
-        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(MOST);
+        let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(MAX);
         self.newest_of_each(&select.fetch_all(&self.database.pool).await?).await
     }
 
@@ -54,8 +54,8 @@ impl Store {
         let mut seen = BTreeSet::new();
         let mut wanted: Vec<String> = Vec::new();
         for row in rows {
-            let lane: String = row.try_get("lane")?;
-            if own_file(&lane).is_some_and(|file| seen.insert(file.to_owned())) {
+            let concurrency_group: String = row.try_get("lane")?;
+            if own_file(&concurrency_group).is_some_and(|file| seen.insert(file.to_owned())) {
                 wanted.push(row.try_get("id")?);
             }
         }
@@ -71,63 +71,63 @@ impl Store {
     }
 
     /// The newest run of the lane that a run is in.
-    pub async fn newest_of_lane(&self, run: &Run) -> Result<Run, StoreError> {
+    pub async fn newest_in_concurrency_group(&self, run: &Run) -> Result<Run, StoreError> {
         let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
-        let row = sqlx::query(select).bind(text(run.lane())).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select).bind(text(run.concurrency_group())).fetch_optional(&self.database.pool).await?;
         read_document(&row.ok_or(StoreError::NoSuchRun { run: run.id })?)
     }
 
     /// The revision before the first run of the lane that a run is in, whether that run is kept or not; `None` if there was none
     /// before it.
-    pub async fn start_of_lane(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
-        let removed = sqlx::query("SELECT base FROM lane_starts WHERE lane = $1").bind(text(run.lane()));
+    pub async fn start_of_concurrency_group(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
+        let removed = sqlx::query("SELECT base FROM lane_starts WHERE lane = $1").bind(text(run.concurrency_group()));
         if let Some(row) = removed.fetch_optional(&self.database.pool).await? {
             return Ok(row.try_get::<String, _>("base")?.parse().ok());
         }
         let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at, id LIMIT 1";
-        let row = sqlx::query(select).bind(text(run.lane())).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select).bind(text(run.concurrency_group())).fetch_optional(&self.database.pool).await?;
         Ok(row.map(|row| read_document(&row)).transpose()?.and_then(|first| first.base))
     }
 
     /// Begins `new`, which repeats the newest run of its lane, for a cause that is told once: told again, it has begun
     /// already. So it has if `of` is meant, and another run of the lane came after that one. Whoever calls has the turn to
     /// open runs.
-    pub(super) async fn begin_again_in(
+    pub(super) async fn retrain_in(
         &self,
         connection: &mut AnyConnection,
         new: &Run,
         of: Option<RunId>,
         cause: &str,
         actor: &Actor,
-    ) -> Result<Again, StoreError> {
-        let lane = new.lane();
+    ) -> Result<Retrained, StoreError> {
+        let concurrency_group = new.concurrency_group();
         let known = "SELECT runs.document FROM transitions JOIN runs ON runs.id = transitions.run
                      WHERE runs.lane = $1 AND transitions.number = 1 AND transitions.cause = $2 LIMIT 1";
-        let known = sqlx::query(known).bind(text(&*lane)).bind(text(cause));
+        let known = sqlx::query(known).bind(text(&*concurrency_group)).bind(text(cause));
         if let Some(row) = known.fetch_optional(&mut *connection).await? {
-            return Ok(Again::Known(Box::new(read_document(&row)?)));
+            return Ok(Retrained::Known(Box::new(read_document(&row)?)));
         }
         let newest = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
         let newest = AssertSqlSafe(format!("{newest}{}", self.database.locked()));
-        let newest = sqlx::query(newest).bind(text(lane)).fetch_optional(&mut *connection).await?;
+        let newest = sqlx::query(newest).bind(text(concurrency_group)).fetch_optional(&mut *connection).await?;
         let newest = read_document(&newest.ok_or(StoreError::NoSuchRun { run: new.id })?)?;
         if newest.head != new.head {
-            return Ok(Again::Overtaken);
+            return Ok(Retrained::Overtaken);
         }
         if of.is_some_and(|of| of != newest.id) {
-            return Ok(Again::Known(Box::new(newest)));
+            return Ok(Retrained::Known(Box::new(newest)));
         }
         if newest.state.is_active() && !newest.stalled {
-            return Ok(Again::UnderWay);
+            return Ok(Retrained::UnderWay);
         }
         runs::insert(&self.database, connection, new, cause, actor).await?;
-        Ok(Again::Begun(Box::new(new.clone())))
+        Ok(Retrained::Begun(Box::new(new.clone())))
     }
 }
 
 /// The model file that a lane is about; `None` if its runs carry an artifact that another run made.
-fn own_file(lane: &str) -> Option<&str> {
-    let mut words = lane.splitn(3, ' ').skip(1);
+fn own_file(concurrency_group: &str) -> Option<&str> {
+    let mut words = concurrency_group.splitn(3, ' ').skip(1);
     let (kind, file) = (words.next()?, words.next()?);
     (kind.starts_with("refs/heads/") || kind.starts_with("change:")).then_some(file)
 }
@@ -137,7 +137,7 @@ mod tests {
     use super::own_file;
 
     #[test]
-    fn a_lane_tells_which_file_its_runs_are_of() {
+    fn a_concurrency_group_says_which_file_its_runs_are_of() {
         assert_eq!(own_file("models refs/heads/main a/slipway.yaml"), Some("a/slipway.yaml"));
         assert_eq!(own_file("models change:7 an old model/slipway.yaml"), Some("an old model/slipway.yaml"));
         assert_eq!(own_file("models environment:production a/slipway.yaml"), None);

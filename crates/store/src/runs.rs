@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::conditions::Conditions;
 use super::database::{Database, count_of, millis};
-use super::steering::{call_off, supersede};
+use super::run_actions::{supersede, terminate};
 use super::written::{self, text};
 use super::{Store, StoreError, logs, quarantine};
 use slipway_domain::{Actor, CommitSha, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition};
@@ -21,7 +21,7 @@ const WHOLE_ID: usize = 36;
 const WHOLE_COMMIT: usize = 40;
 
 /// Rows of counters beyond which they are summed up.
-const MOST_PIECES: u64 = 1_000;
+const MAX_PIECES: u64 = 1_000;
 
 /// Which runs are asked for.
 #[derive(Debug, Clone, Default)]
@@ -94,7 +94,7 @@ pub(super) async fn read_or_set_aside(connection: &mut AnyConnection, row: &AnyR
 }
 
 pub(super) fn read_state(word: &str) -> Result<RunState, StoreError> {
-    RunState::named(word).ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a run")))
+    RunState::from_name(word).ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a run")))
 }
 
 /// Inserts a run, and supersedes what it replaces. A change's run is recorded once a revision: its cause is not a
@@ -105,7 +105,7 @@ pub(super) async fn open(
     run: &Run,
     actor: &Actor,
 ) -> Result<bool, StoreError> {
-    if run.change.is_some() && is_known(connection, &run.lane(), &run.head).await? {
+    if run.change.is_some() && is_known(connection, &run.concurrency_group(), &run.head).await? {
         return Ok(false);
     }
     insert(database, connection, run, &cause_of(run), actor).await?;
@@ -121,7 +121,7 @@ pub(super) async fn insert(
     cause: &str,
     actor: &Actor,
 ) -> Result<(), StoreError> {
-    let (lane, because) = (run.lane(), newer_because(run, actor));
+    let (concurrency_group, because) = (run.concurrency_group(), newer_because(run, actor));
     let insert =
         "INSERT INTO runs (id, source, lane, model, branch, head, change_id, state, active, priority, document,
                                     created_at, environment, run_key, artifact)
@@ -129,7 +129,7 @@ pub(super) async fn insert(
     sqlx::query(insert)
         .bind(run.id.to_string())
         .bind(run.source.as_str().to_owned())
-        .bind(text(&*lane))
+        .bind(text(&*concurrency_group))
         .bind(text(&*run.model))
         .bind(text(&*run.branch))
         .bind(run.head.to_string())
@@ -151,10 +151,11 @@ pub(super) async fn insert(
     logs::add_transition(database, connection, run, &first).await?;
     let select = "SELECT id AS key, source, document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
-    let older = sqlx::query(select).bind(text(lane)).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
+    let older =
+        sqlx::query(select).bind(text(concurrency_group)).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
     for row in older {
         let Some(older) = read_or_set_aside(connection, &row).await? else { continue };
-        if (older.state.may_be_called_off() && older.state != RunState::Waiting) || older.stalled {
+        if (older.state.may_be_terminated() && older.state != RunState::Waiting) || older.stalled {
             let cause = format!("superseded by {}, {}", run.head.short(), because);
             supersede(database, connection, older, &cause).await?;
         }
@@ -182,14 +183,18 @@ fn newer_because(run: &Run, actor: &Actor) -> &'static str {
     }
 }
 
-async fn is_known(connection: &mut AnyConnection, lane: &str, head: &CommitSha) -> Result<bool, StoreError> {
+async fn is_known(
+    connection: &mut AnyConnection,
+    concurrency_group: &str,
+    head: &CommitSha,
+) -> Result<bool, StoreError> {
     let known = sqlx::query("SELECT 1 AS known FROM runs WHERE lane = $1 AND head = $2 LIMIT 1");
-    let known = known.bind(text(lane)).bind(head.to_string());
+    let known = known.bind(text(concurrency_group)).bind(head.to_string());
     Ok(known.fetch_optional(connection).await?.is_some())
 }
 
 /// Ends the runs of a change that was closed.
-pub(super) async fn close_change(
+pub(super) async fn close_pull_request(
     database: &Database,
     connection: &mut AnyConnection,
     source: &SourceName,
@@ -200,9 +205,9 @@ pub(super) async fn close_change(
     let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(super::database::stored(change));
     for row in rows.fetch_all(&mut *connection).await? {
         let Some(run) = read_or_set_aside(connection, &row).await? else { continue };
-        if run.state.may_be_called_off() {
+        if run.state.may_be_terminated() {
             let cause = format!("change {change} was closed");
-            call_off(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
+            terminate(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
         }
     }
     Ok(())
@@ -318,7 +323,7 @@ impl Store {
             .await?;
         let older = "SELECT id FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
                      AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 1";
-        let older = sqlx::query(older).bind(text(run.lane())).bind(created_at).bind(run.id.to_string());
+        let older = sqlx::query(older).bind(text(run.concurrency_group())).bind(created_at).bind(run.id.to_string());
         let older = older.fetch_optional(&self.database.pool).await?;
         Ok(Some(QueuePlace {
             position: count_of(&counts, "position")?,
@@ -338,11 +343,11 @@ impl Store {
         for row in &rows {
             pieces += count_of(row, "pieces")?;
             // A newer server that shares the store may know more states.
-            if let Some(state) = RunState::named(&row.try_get::<String, _>("state")?) {
+            if let Some(state) = RunState::from_name(&row.try_get::<String, _>("state")?) {
                 counts.push((state, count_of(row, "count")?));
             }
         }
-        if pieces > MOST_PIECES && self.database.is_shared() {
+        if pieces > MAX_PIECES && self.database.is_shared() {
             // What is counted stays right without it.
             self.sum_up_counts().await.ok();
         }

@@ -8,9 +8,9 @@ use super::test_sets::NewUse;
 use super::written::text;
 
 /// Rows of a model that are remembered. Servers of earlier versions have the same limit, and count what is in `test_rows`.
-pub(super) const MOST_ROWS: usize = 8_000_000;
+pub(super) const MAX_ROWS: usize = 8_000_000;
 /// Other digests of them. A set of the most rows that are told apart adds six million at most.
-pub(super) const MOST_FORMS: usize = 16_000_000;
+pub(super) const MAX_FORMS: usize = 16_000_000;
 
 /// A part and its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Remembered {
         added: (usize, usize),
         used: &[i64],
     ) -> Result<(), StoreError> {
-        let Forgotten { parts, forms } = self.beyond((MOST_ROWS, MOST_FORMS), added, used);
+        let Forgotten { parts, forms } = self.beyond((MAX_ROWS, MAX_FORMS), added, used);
         let of_parts = "DELETE FROM test_rows WHERE source = $1 AND model = $2 AND part = $3";
         let of_forms = "DELETE FROM test_row_forms WHERE source = $1 AND model = $2 AND number = $3";
         for (delete, numbers) in [(of_parts, parts), (of_forms, forms)] {

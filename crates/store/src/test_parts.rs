@@ -13,7 +13,7 @@ use super::{Store, StoreError};
 
 /// Where the rows of a set belong, as far as was known when it was looked up.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(super) struct RowLookup {
     /// The parts of the set, where it is known.
     known: Vec<i64>,
     /// What was stored of the model, where something is added to it.
@@ -34,7 +34,7 @@ struct Loaded {
 
 impl Store {
     /// Looks up where the rows of a set belong. Changes nothing.
-    pub(super) async fn look_up_rows(&self, new: &NewUse<'_>) -> Result<Look, StoreError> {
+    pub(super) async fn look_up_rows(&self, new: &NewUse<'_>) -> Result<RowLookup, StoreError> {
         let mut connection = self.database.pool.acquire().await?;
         let known = known_parts(&mut connection, new).await?;
         let has_forms = !new.rows.is_empty() && *new.alike != Alike::default();
@@ -43,18 +43,18 @@ impl Store {
         if !lacks_forms && (known.len() == 1 || (new.rows.is_empty() && !known.is_empty())) {
             let parts = known.iter().copied().map(Some).collect();
             let matched = Matched { parts, of_row: Vec::new() };
-            return Ok(Look { known, seen: None, fresh: None, forms: None, matched });
+            return Ok(RowLookup { known, seen: None, fresh: None, forms: None, matched });
         }
         let loaded =
             Loaded { parts: parts_of(&mut connection, new).await?, forms: forms_of(&mut connection, new).await? };
         drop(connection);
         let (rows, alike) = (new.rows.to_vec(), new.alike.clone());
-        let looked = tokio::task::spawn_blocking(move || Look::of(known, loaded, &rows, &alike, lacks_forms));
+        let looked = tokio::task::spawn_blocking(move || RowLookup::of(known, loaded, &rows, &alike, lacks_forms));
         looked.await.map_err(|error| StoreError::Unreadable(format!("rows of a test set: {error}")))
     }
 }
 
-impl Look {
+impl RowLookup {
     /// Matches the rows with all that is stored. `with_forms` says whether their other digests are to be stored.
     fn of(known: Vec<i64>, loaded: Loaded, rows: &[u64], alike: &Alike, with_forms: bool) -> Self {
         let Loaded { parts, forms } = loaded;
@@ -89,7 +89,7 @@ impl Look {
 
     /// Adds what is new under the write lock, and answers the parts of the set; nothing if others have added or forgotten rows
     /// since, so that it has to be looked up again.
-    pub(super) async fn settle(
+    pub(super) async fn store_rows(
         &self,
         connection: &mut AnyConnection,
         new: &NewUse<'_>,

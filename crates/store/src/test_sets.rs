@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use slipway_contract::Digest;
 use sqlx::{AnyConnection, Row as _};
 
-use super::database::{Turn, millis};
-use super::test_parts::Look;
+use super::database::{AdvisoryLock, millis};
+use super::test_parts::RowLookup;
 use super::written::text;
 use super::{Store, StoreError};
-use slipway_domain::{PartWear, RowsEnd, RunId, SourceName, Wear};
+use slipway_domain::{PartUsage, RowsEnd, RunId, SourceName, TestSetUsage};
 
 /// A use of a test set.
 #[derive(Debug, Clone, Copy)]
@@ -49,13 +49,13 @@ pub struct Alike {
 }
 
 /// Lists of columns that are remembered of a model.
-const MOST_COLUMN_LISTS: i64 = 8;
+const MAX_COLUMN_LISTS: i64 = 8;
 
 impl Store {
     /// Columns that the test tables of a model had before, the latest first: each a list of names in rising order.
     pub async fn test_columns(&self, source: &SourceName, model: &str) -> Result<Vec<Vec<String>>, StoreError> {
         let select = "SELECT names FROM test_set_columns WHERE source = $1 AND model = $2 ORDER BY used DESC LIMIT $3";
-        let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(text(model)).bind(MOST_COLUMN_LISTS);
+        let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(text(model)).bind(MAX_COLUMN_LISTS);
         let rows = rows.fetch_all(&self.database.pool).await?;
         let mut lists = Vec::with_capacity(rows.len());
         for row in rows {
@@ -68,30 +68,34 @@ impl Store {
 
     /// Notes a use, and answers what was known of the set's rows before. The same run with the same question is one use, however
     /// often it is noted and by however many servers.
-    pub async fn record_use(&self, new: &NewUse<'_>) -> Result<Wear, StoreError> {
+    pub async fn record_use(&self, new: &NewUse<'_>) -> Result<TestSetUsage, StoreError> {
         // Whoever has to start over does so because somebody else has added rows: not all can wait for each other.
         loop {
-            let look = self.look_up_rows(new).await?;
-            if let Some(wear) = self.record_use_after(look, new).await? {
-                return Ok(wear);
+            let lookup = self.look_up_rows(new).await?;
+            if let Some(usage) = self.record_use_after(lookup, new).await? {
+                return Ok(usage);
             }
         }
     }
 
     /// Notes a use of rows that were looked up; nothing if others have added rows since.
-    pub(super) async fn record_use_after(&self, look: Look, new: &NewUse<'_>) -> Result<Option<Wear>, StoreError> {
+    pub(super) async fn record_use_after(
+        &self,
+        lookup: RowLookup,
+        new: &NewUse<'_>,
+    ) -> Result<Option<TestSetUsage>, StoreError> {
         let mut transaction = self.database.begin().await?;
-        self.database.take_turn(&mut transaction, Turn::TestSet).await?;
-        let Some(parts) = look.settle(&mut transaction, new).await? else { return Ok(None) };
+        self.database.acquire_lock(&mut transaction, AdvisoryLock::TestSet).await?;
+        let Some(parts) = lookup.store_rows(&mut transaction, new).await? else { return Ok(None) };
         insert(&mut transaction, new).await?;
-        note_columns(&mut transaction, new).await?;
-        let parts = wear_of(&mut transaction, new, &parts).await?;
+        record_columns(&mut transaction, new).await?;
+        let parts = usage_of(&mut transaction, new, &parts).await?;
         transaction.commit().await?;
-        Ok(Some(Wear { parts, of_row: look.into_of_row() }))
+        Ok(Some(TestSetUsage { parts, of_row: lookup.into_of_row() }))
     }
 
     /// Notes what became of a use: whether the candidate passed, and which rows are used up by it.
-    pub async fn settle_use(&self, new: &NewUse<'_>, passed: bool, ends: &[RowsEnd]) -> Result<(), StoreError> {
+    pub async fn record_use_outcome(&self, new: &NewUse<'_>, passed: bool, ends: &[RowsEnd]) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         let update = "UPDATE test_set_uses SET passed = $3 WHERE run = $1 AND question = $2";
         let update = sqlx::query(update).bind(new.run.to_string()).bind(new.question.to_string());
@@ -137,7 +141,7 @@ async fn insert(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(), 
     Ok(())
 }
 
-async fn note_columns(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(), StoreError> {
+async fn record_columns(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<(), StoreError> {
     if new.columns.is_empty() {
         return Ok(());
     }
@@ -151,13 +155,17 @@ async fn note_columns(connection: &mut AnyConnection, new: &NewUse<'_>) -> Resul
     let delete = "DELETE FROM test_set_columns WHERE source = $1 AND model = $2 AND digest NOT IN (
                       SELECT digest FROM test_set_columns WHERE source = $1 AND model = $2
                       ORDER BY used DESC LIMIT $3)";
-    let delete = sqlx::query(delete).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(MOST_COLUMN_LISTS);
+    let delete = sqlx::query(delete).bind(new.source.as_str().to_owned()).bind(text(new.model)).bind(MAX_COLUMN_LISTS);
     delete.execute(connection).await?;
     Ok(())
 }
 
 /// What was asked of the parts before this question was asked first.
-async fn wear_of(connection: &mut AnyConnection, new: &NewUse<'_>, parts: &[i64]) -> Result<Vec<PartWear>, StoreError> {
+async fn usage_of(
+    connection: &mut AnyConnection,
+    new: &NewUse<'_>,
+    parts: &[i64],
+) -> Result<Vec<PartUsage>, StoreError> {
     let select = "SELECT parts.part AS part, COUNT(DISTINCT uses.question) AS uses, MAX(uses.figures) AS figures,
                          MAX(CASE WHEN uses.candidate <> $5 THEN uses.passed ELSE 0 END) AS passed
                   FROM test_set_parts AS parts JOIN test_set_uses AS uses
@@ -177,12 +185,12 @@ async fn wear_of(connection: &mut AnyConnection, new: &NewUse<'_>, parts: &[i64]
         let (uses, figures, passed): (i64, i64, i64) =
             (row.try_get("uses")?, row.try_get("figures")?, row.try_get("passed")?);
         let uses = u32::try_from(uses).unwrap_or(u32::MAX);
-        known.insert(part, PartWear { part, uses, figures: figures > 0, passed: passed > 0, retired: false });
+        known.insert(part, PartUsage { part, uses, figures: figures > 0, passed: passed > 0, retired: false });
     }
-    let fresh = |part: i64| PartWear { part, uses: 0, figures: false, passed: false, retired: false };
+    let fresh = |part: i64| PartUsage { part, uses: 0, figures: false, passed: false, retired: false };
     let of = |part: &i64| {
-        let wear = known.get(part).copied().unwrap_or_else(|| fresh(*part));
-        PartWear { retired: retired.contains(part), ..wear }
+        let usage = known.get(part).copied().unwrap_or_else(|| fresh(*part));
+        PartUsage { retired: retired.contains(part), ..usage }
     };
     Ok(parts.iter().map(of).collect())
 }

@@ -6,14 +6,14 @@ use sqlx::{AnyConnection, Row as _};
 use super::database::{count_of, stored};
 use super::written::text;
 use super::{Store, StoreError};
-use slipway_domain::{ChangeHead, CommitSha, SourceName};
+use slipway_domain::{CommitSha, PullRequestHead, SourceName};
 
 impl Store {
     /// Notes that a revision of a change waits for somebody's approval.
-    pub async fn note_unapproved(
+    pub async fn record_unapproved(
         &self,
         source: &SourceName,
-        change: &ChangeHead,
+        change: &PullRequestHead,
         head: &CommitSha,
     ) -> Result<(), StoreError> {
         let insert = "INSERT INTO unapproved (source, change_id, head, reference) VALUES ($1, $2, $3, $4)
@@ -25,12 +25,12 @@ impl Store {
     }
 
     /// What waits for an approval of the change of this number: at this revision, if something does, or else at another.
-    pub async fn unapproved_change(
+    pub async fn unapproved_pull_request(
         &self,
         source: &SourceName,
         number: u64,
         head: &CommitSha,
-    ) -> Result<Option<ChangeHead>, StoreError> {
+    ) -> Result<Option<PullRequestHead>, StoreError> {
         let select = "SELECT change_id, reference FROM unapproved WHERE source = $1 AND change_id = $2
                       ORDER BY CASE WHEN head = $3 THEN 0 ELSE 1 END, head LIMIT 1";
         let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(stored(number)).bind(head.to_string());
@@ -38,7 +38,11 @@ impl Store {
     }
 
     /// The change that waits for an approval of this revision, if one does.
-    pub async fn unapproved_at(&self, source: &SourceName, head: &CommitSha) -> Result<Option<ChangeHead>, StoreError> {
+    pub async fn unapproved_at(
+        &self,
+        source: &SourceName,
+        head: &CommitSha,
+    ) -> Result<Option<PullRequestHead>, StoreError> {
         let select = "SELECT change_id, reference FROM unapproved WHERE source = $1 AND head = $2
                       ORDER BY change_id LIMIT 1";
         let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(head.to_string());
@@ -53,6 +57,6 @@ pub(super) async fn forget(connection: &mut AnyConnection, source: &SourceName, 
     Ok(())
 }
 
-fn read(row: &sqlx::any::AnyRow) -> Result<ChangeHead, StoreError> {
-    Ok(ChangeHead { number: count_of(row, "change_id")?, reference: row.try_get("reference")?, fork: true })
+fn read(row: &sqlx::any::AnyRow) -> Result<PullRequestHead, StoreError> {
+    Ok(PullRequestHead { number: count_of(row, "change_id")?, reference: row.try_get("reference")?, fork: true })
 }

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 /// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a condition is looked at while it is waited for.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A running server's API.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct Answer {
 impl Api {
     /// The API of the server at `base`, such as `http://127.0.0.1:8420`, asked without a token.
     pub fn at(base: impl Into<String>) -> Self {
-        let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).http_status_as_error(false);
+        let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false);
         Self { base: base.into(), token: None, agent: config.build().into() }
     }
 
@@ -132,7 +132,7 @@ impl Api {
                     serde_json::to_string_pretty(&runs)?
                 );
             }
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 
@@ -153,7 +153,7 @@ impl Api {
             if Instant::now() > until {
                 bail!("{what} did not happen within {deadline:?}; the answer is {}: {}", answer.status, answer.text);
             }
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 

@@ -53,18 +53,18 @@ pub(crate) async fn wait_for<T>(
     what: &str,
     deadline: Duration,
     answered: &Notify,
-    look: impl Fn() -> Result<Option<T>>,
+    condition: impl Fn() -> Result<Option<T>>,
     requests: impl Fn() -> Vec<Request>,
 ) -> Result<T> {
-    let looking = async {
+    let polling = async {
         loop {
             let next = answered.notified();
-            if let Some(found) = look()? {
+            if let Some(found) = condition()? {
                 return Ok(found);
             }
             next.await;
         }
     };
-    let found = tokio::time::timeout(deadline, looking).await;
+    let found = tokio::time::timeout(deadline, polling).await;
     found.with_context(|| format!("{what} did not happen within {deadline:?}; asked was {:#?}", requests()))?
 }

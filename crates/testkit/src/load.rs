@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The longest head of an answer that is read.
-const LONGEST_HEAD: usize = 16 << 10;
+const MAX_HEAD_LENGTH: usize = 16 << 10;
 
 /// What is sent, and where.
 #[derive(Debug, Clone)]
@@ -156,7 +156,7 @@ async fn read_answer(stream: &mut TcpStream) -> Result<u16> {
         if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
             break end + 4;
         }
-        if read.len() > LONGEST_HEAD || stream.read_buf(&mut read).await? == 0 {
+        if read.len() > MAX_HEAD_LENGTH || stream.read_buf(&mut read).await? == 0 {
             bail!("the answer is cut off");
         }
     };

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail};
 /// The user and group that stands in for root.
 const NOBODY: u32 = 65534;
 /// How long a server may take to be ready.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 /// How often it is asked whether it is.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -88,7 +88,7 @@ impl Postgres {
             if asked.is_ok() {
                 return Ok(());
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TIMEOUT {
                 let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 return asked.map(|_| ()).context(log);
             }
@@ -118,7 +118,7 @@ impl Postgres {
         line.write_all(b"QUIT\n")?;
         let begun = Instant::now();
         while Path::new(&format!("/proc/{pid}")).exists() {
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > TIMEOUT {
                 bail!("PostgreSQL does not end");
             }
             std::thread::sleep(PAUSE);

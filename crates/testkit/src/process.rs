@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use crate::api::Api;
 
 /// How long a server may take to listen, and to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the words of a server that was ended are collected: a child of its may still hold the pipe.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const STDERR_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running server; killed when it is dropped.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl SlipwayProcess {
         let stderr = BufReader::new(child.stderr.take().context("standard error is a pipe")?);
         readers.spawn(collect(stderr, Arc::clone(&errors)));
         let mut lines = BufReader::new(child.stdout.take().context("standard output is a pipe")?).lines();
-        let first = timeout(PATIENCE, lines.next_line()).await;
+        let first = timeout(TIMEOUT, lines.next_line()).await;
         let address = match first {
             Ok(line) => line?.and_then(|line| line.strip_prefix("listening on ").map(str::to_owned)),
             Err(_) => None,
@@ -67,7 +67,7 @@ impl SlipwayProcess {
             // It may well be alive, and would then hold its standard error open for as long as it likes.
             child.kill().await.ok();
             let drained = async { while readers.join_next().await.is_some() {} };
-            timeout(LAST_WORDS, drained).await.ok();
+            timeout(STDERR_TIMEOUT, drained).await.ok();
             bail!("the server does not listen: {}", text_of(&errors).trim_end());
         };
         readers.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -165,10 +165,7 @@ impl SlipwayProcess {
 
     /// Waits until it ends by itself.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
-        timeout(PATIENCE, self.child.wait())
-            .await
-            .context("the server does not end")?
-            .context("it cannot be waited for")
+        timeout(TIMEOUT, self.child.wait()).await.context("the server does not end")?.context("it cannot be waited for")
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use slipway_contract::table::MOST_CLASSES;
+use slipway_contract::table::MAX_CLASSES;
 use slipway_contract::{API_VERSION, Architecture, Digest, Fault, FaultKind, METADATA_KEY, Shape};
 use tch::{Device, Kind, Tensor, nn};
 
@@ -15,7 +15,7 @@ use crate::network::{self, Network, Preprocessing};
 use crate::output;
 
 /// The largest weights file that is read, in bytes.
-const LARGEST_FILE: u64 = 8 << 30;
+const MAX_FILE_BYTES: u64 = 8 << 30;
 
 /// A network ready to predict.
 pub(crate) struct Loaded {
@@ -75,8 +75,8 @@ fn bytes_of(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Fault> {
 /// Reads an artifact and builds its network on `device`.
 pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     let size = path.metadata().map_err(|error| of_file(path, &error))?.len();
-    if size > LARGEST_FILE {
-        return Err(unusable(format!("has {size} bytes, expected at most {LARGEST_FILE}")));
+    if size > MAX_FILE_BYTES {
+        return Err(unusable(format!("has {size} bytes, expected at most {MAX_FILE_BYTES}")));
     }
     let bytes = std::fs::read(path).map_err(|error| of_file(path, &error))?;
     let digest = Digest::of(&bytes);
@@ -112,9 +112,9 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
         return Err(unusable(format!("is of version `{api_version}`, expected `{API_VERSION}`")));
     }
     let names: BTreeSet<&String> = classes.iter().collect();
-    if !(2..=MOST_CLASSES).contains(&classes.len()) || names.len() != classes.len() {
+    if !(2..=MAX_CLASSES).contains(&classes.len()) || names.len() != classes.len() {
         let count = classes.len();
-        return Err(unusable(format!("names {count} classes, expected 2 to {MOST_CLASSES}, each once")));
+        return Err(unusable(format!("names {count} classes, expected 2 to {MAX_CLASSES}, each once")));
     }
     let first = network::shape_after(preprocess, input).map_err(|fault| unusable(fault.message))?;
     let shapes = model.shapes(&first).map_err(|error| unusable(error.message))?;

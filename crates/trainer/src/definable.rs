@@ -8,7 +8,7 @@ use slipway_contract::{Fault, FaultKind, Metric, Model};
 use crate::data::Rows;
 
 /// Labels that a message names.
-const MOST_NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 
 /// Why no row answers a question, and what to do.
 pub(crate) struct Complaint {
@@ -212,6 +212,6 @@ fn perfect_predictions(test: &Rows) -> Predictions {
 
 /// The first of some names.
 pub(crate) fn listed<T: AsRef<str>>(names: &[T]) -> String {
-    let first: Vec<String> = names.iter().take(MOST_NAMED).map(|name| shown(name.as_ref())).collect();
-    format!("`{}`{}", first.join("`, `"), if names.len() > MOST_NAMED { ", …" } else { "" })
+    let first: Vec<String> = names.iter().take(MAX_NAMED).map(|name| shown(name.as_ref())).collect();
+    format!("`{}`{}", first.join("`, `"), if names.len() > MAX_NAMED { ", …" } else { "" })
 }

@@ -11,7 +11,7 @@ use tch::{Kind, Tensor};
 
 use crate::artifact::{self, Loaded};
 use crate::data::{self, Half, Rows};
-use crate::job::Workplace;
+use crate::job::JobContext;
 use crate::progress::Reporter;
 use crate::{device, latency, output, predictions, samples};
 
@@ -21,43 +21,43 @@ const BATCH: i64 = 256;
 const EVALUATOR: &str = "classification/1";
 
 /// Evaluates the candidate, and the champion if there is one.
-pub(crate) fn evaluate(job: &EvaluationJob, workplace: &Workplace<'_>) -> Result<(), Fault> {
+pub(crate) fn evaluate(job: &EvaluationJob, context: &JobContext<'_>) -> Result<(), Fault> {
     Reporter::stage("evaluating the candidate");
-    let candidate = one(job, &job.candidate, "candidate", workplace)?;
+    let candidate = one(job, &job.candidate, "candidate", context)?;
     for (index, seed) in job.seeds.iter().enumerate() {
         Reporter::stage(&format!("evaluating other seed {} of {}", index + 1, job.seeds.len()));
-        one(job, seed, &format!("seed-{index}"), workplace)?;
+        one(job, seed, &format!("seed-{index}"), context)?;
     }
-    samples::write(job, &candidate, workplace)?;
+    samples::write(job, &candidate, context)?;
     let Some(champion) = &job.champion else { return Ok(()) };
     Reporter::stage("evaluating the champion");
-    let evaluated = catch_unwind(AssertUnwindSafe(|| one(job, champion, "champion", workplace)));
+    let evaluated = catch_unwind(AssertUnwindSafe(|| one(job, champion, "champion", context)));
     match evaluated.unwrap_or_else(|panic| Err(crate::failure::of_panic(&*panic))).map(drop) {
         // A champion that does not fit these rows is for the gate to judge, not the end of the job.
         Err(fault) if fault.kind != FaultKind::Memory => {
             let fault = Fault { kind: FaultKind::Artifact, ..fault };
-            output::write_json(&workplace.output.join("champion-fault.json"), &fault)
+            output::write_json(&context.output.join("champion-fault.json"), &fault)
         }
         ended => ended,
     }
 }
 
 /// Evaluates one artifact and answers how it is built.
-fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>) -> Result<Architecture, Fault> {
+fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>) -> Result<Architecture, Fault> {
     let begun = Instant::now();
-    let loaded = artifact::load(&workplace.folder.join(weights), workplace.device)?;
-    let source = workplace.folder.join(&job.source);
+    let loaded = artifact::load(&context.folder.join(weights), context.device)?;
+    let source = context.folder.join(&job.source);
     let rows = rows_for(&job.model, &source, &loaded)?;
-    let table = predict(&rows, &loaded, workplace.device)?;
+    let table = predict(&rows, &loaded, context.device)?;
     let metrics = measure(&job.model, &table)?;
     let data = data::digest(&job.model, &source, &[Half::Test])?;
     // Only now, so that a champion that cannot be evaluated leaves no half of a folder.
-    let folder = workplace.output.join(name);
+    let folder = context.output.join(name);
     std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;
     predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(&job.model, &source)?)?;
     if job.latencies && name == "candidate" {
         Reporter::stage("timing predictions of single rows");
-        let latencies = latency::measure(&loaded, &rows, workplace.device);
+        let latencies = latency::measure(&loaded, &rows, context.device);
         output::write_json(&folder.join("latencies.json"), &latencies)?;
     }
     let report = EvaluationReport {
@@ -69,7 +69,7 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, workplace: &Workplace<'_>
         rows: table.len() as u64,
         metrics,
         classes: table.classes,
-        device: device::name(workplace.device).to_owned(),
+        device: device::name(context.device).to_owned(),
         seconds: begun.elapsed().as_secs_f64(),
     };
     output::write_json(&folder.join("report.json"), &report)?;

@@ -14,7 +14,7 @@ pub(crate) fn of_torch(error: &tch::TchError) -> Fault {
 }
 
 fn of_text(text: &str) -> Fault {
-    let message = first_words(text);
+    let message = headline(text);
     if OUT_OF_MEMORY.iter().any(|words| message.contains(words)) {
         return Fault::new(FaultKind::Memory, message)
             .help("make `batch_size` or the model smaller, or allow more memory");
@@ -23,7 +23,7 @@ fn of_text(text: &str) -> Fault {
 }
 
 /// What libtorch said before its backtrace; a panic of `unwrap` carries it quoted, its line breaks escaped.
-fn first_words(text: &str) -> &str {
+fn headline(text: &str) -> &str {
     const BACKTRACES: [&str; 4] = ["\nException raised from", "\\nException raised from", "\nframe #", "\\nframe #"];
     let text = text.split_once("value: Torch(\"").map_or(text, |(_, said)| said);
     let end = BACKTRACES.iter().filter_map(|start| text.find(start)).min();

@@ -9,14 +9,14 @@ use crate::progress::Reporter;
 use crate::{device, evaluation, failure, training};
 
 /// The largest job file that is read, in bytes.
-const LARGEST_JOB: u64 = 4 << 20;
+const MAX_JOB_BYTES: u64 = 4 << 20;
 /// More threads than any machine has use for.
-const MOST_THREADS: u32 = 1024;
+const MAX_THREADS: u32 = 1024;
 /// What the exit code of a panic is.
 const PANIC: u8 = 101;
 
 /// Where a job's files are, and what it computes with.
-pub(crate) struct Workplace<'a> {
+pub(crate) struct JobContext<'a> {
     /// The job's folder.
     pub(crate) folder: &'a Path,
     /// Where results go.
@@ -53,27 +53,27 @@ pub fn run(folder: &Path) -> u8 {
 fn work(folder: &Path) -> Result<(), Fault> {
     let job = read(&folder.join(Job::FILE))?;
     let device = device::choose(job.device)?;
-    let threads = job.threads.clamp(1, MOST_THREADS);
+    let threads = job.threads.clamp(1, MAX_THREADS);
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
     let output = folder.join(Job::OUTPUT);
     if output.exists() {
         std::fs::remove_dir_all(&output).map_err(|error| failure::of_file(&output, &error))?;
     }
     std::fs::create_dir_all(&output).map_err(|error| failure::of_file(&output, &error))?;
-    let workplace = Workplace { folder, output, device, threads };
+    let context = JobContext { folder, output, device, threads };
     match &job.work {
-        JobWork::Train(job) => training::train(job, &workplace),
-        JobWork::Check(job) => training::check(job, &workplace),
-        JobWork::Evaluate(job) => evaluation::evaluate(job, &workplace),
+        JobWork::Train(job) => training::train(job, &context),
+        JobWork::Check(job) => training::check(job, &context),
+        JobWork::Evaluate(job) => evaluation::evaluate(job, &context),
     }
 }
 
 fn read(path: &Path) -> Result<Job, Fault> {
     let size = path.metadata().map_err(|error| failure::of_file(path, &error))?.len();
-    if size > LARGEST_JOB {
+    if size > MAX_JOB_BYTES {
         return Err(Fault::new(
             FaultKind::Internal,
-            format!("`{}` has {size} bytes, expected at most {LARGEST_JOB}", path.display()),
+            format!("`{}` has {size} bytes, expected at most {MAX_JOB_BYTES}", path.display()),
         ));
     }
     let text = std::fs::read(path).map_err(|error| failure::of_file(path, &error))?;

@@ -11,9 +11,9 @@ use crate::evaluation::scores_of;
 /// Predictions before the first that counts: libtorch chooses its kernels and fills its caches in them.
 const WARM_UP: usize = 50;
 /// Predictions that are timed: fewer do not bound a 99th percentile from above at a confidence of 0.99.
-const FEWEST: usize = 850;
+const MIN: usize = 850;
 /// Predictions that are timed if they are quick.
-const MOST: usize = 1_000;
+const MAX: usize = 1_000;
 /// After this, the fewest are enough.
 const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
@@ -35,8 +35,8 @@ pub(crate) fn measure(loaded: &Loaded, rows: &Rows, device: tch::Device) -> Vec<
         once();
     }
     let begun = Instant::now();
-    let mut times = Vec::with_capacity(MOST);
-    while times.len() < FEWEST || (times.len() < MOST && begun.elapsed() < LONG_ENOUGH) {
+    let mut times = Vec::with_capacity(MAX);
+    while times.len() < MIN || (times.len() < MAX && begun.elapsed() < LONG_ENOUGH) {
         times.push(once());
     }
     times

@@ -13,7 +13,7 @@ use crate::network::Preprocessing;
 /// Rows that are looked at together.
 const CHUNK: i64 = 65_536;
 /// Rows whose values are compared: enough to see that a column loses its differences.
-const MOST_COMPARED: i64 = 131_072;
+const MAX_COMPARED: i64 = 131_072;
 /// Values beyond this overflow 32-bit floats as soon as a network multiplies them with each other: the square of it is 1e36.
 const LARGE: f64 = 1e18;
 
@@ -135,7 +135,7 @@ fn lost_differences(
     let mut different: Vec<[HashSet<u64>; 2]> = columns.iter().map(|_| Default::default()).collect();
     for (start, before, after) in chunks(rows, preprocessing) {
         // Steps that change the number of values leave no column to be compared.
-        if start >= MOST_COMPARED || after.size() != before.size() {
+        if start >= MAX_COMPARED || after.size() != before.size() {
             break;
         }
         for (index, [table, network]) in (0..).zip(&mut different) {

@@ -12,7 +12,7 @@ use slipway_contract::{Architecture, EvaluationJob, Fault, FaultKind, SampleRequ
 use tch::Kind;
 
 use crate::data::{self, Half, Rows, Table};
-use crate::job::Workplace;
+use crate::job::JobContext;
 use crate::predictions::{text_column, write_texts, writer};
 use crate::progress::Reporter;
 use crate::{failure, output};
@@ -32,13 +32,13 @@ enum Values {
 type Sample = Vec<(String, Values)>;
 
 /// Writes the samples that are asked for. Rows are read in terms of the candidate's classes and columns.
-pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, workplace: &Workplace<'_>) -> Result<(), Fault> {
+pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &JobContext<'_>) -> Result<(), Fault> {
     let SampleRequest { leakage, drift, rows, columns } = &job.samples;
     if job.samples.files().is_empty() {
         return Ok(());
     }
     Reporter::stage("taking samples of the data");
-    let source = workplace.folder.join(&job.source);
+    let source = context.folder.join(&job.source);
     let (mut training, mut test, mut recent) = (Sample::new(), Sample::new(), Sample::new());
     if *leakage {
         for (half, sample) in [(Half::Train, &mut training), (Half::Test, &mut test)] {
@@ -55,7 +55,7 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, workplace: &W
             recent.push((name, now));
         }
     }
-    let folder = workplace.output.join("samples");
+    let folder = context.output.join("samples");
     std::fs::create_dir_all(&folder).map_err(|error| failure::of_file(&folder, &error))?;
     if *rows {
         let digests = data::row_digests(&job.model, &source, columns)?;

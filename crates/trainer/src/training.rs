@@ -8,8 +8,8 @@ use slipway_contract::{
 };
 use tch::{Kind, Tensor, nn};
 
-use crate::data::{self, Examined, Half, Rows};
-use crate::job::Workplace;
+use crate::data::{self, Half, Rows, ValidatedData};
+use crate::job::JobContext;
 use crate::network::{self, Network, Preprocessing};
 use crate::progress::Reporter;
 use crate::{artifact, device, optimizer, output, precision, split};
@@ -18,19 +18,19 @@ use crate::{artifact, device, optimizer, output, precision, split};
 const WATCH_BATCH: i64 = 512;
 
 /// Trains a model and writes weights, report and card.
-pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), Fault> {
+pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), Fault> {
     let mut reporter = Reporter::new();
     let model = &job.model;
     if let Some(problem) = model.problems().into_iter().next() {
         return Err(problem);
     }
-    let source = workplace.folder.join(&job.source);
+    let source = context.folder.join(&job.source);
     Reporter::stage("reading data");
-    let (prepared, said) = prepare(job, workplace);
+    let (prepared, said) = prepare(job, context);
     said.faults.iter().skip(1).for_each(|fault| Reporter::stage(&format!("also: {fault}")));
     said.warnings.iter().for_each(warn);
     let Some(Prepared { rows, network, store, training, validation, preprocessing }) = prepared else {
-        return Err(refuse(said.faults, workplace));
+        return Err(refuse(said.faults, context));
     };
     let digest_of_data = data::digest(model, &source, &[Half::Train, Half::Test])?;
     let spec = &model.spec.training;
@@ -38,10 +38,10 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         rows: &rows,
         labels: rows.label_tensor(),
         network: &network,
-        preprocessing: preprocessing.to_device(workplace.device),
-        device: workplace.device,
+        preprocessing: preprocessing.to_device(context.device),
+        device: context.device,
     };
-    Reporter::stage(&format!("training on {} rows ({})", training.size()[0], device::name(workplace.device)));
+    Reporter::stage(&format!("training on {} rows ({})", training.size()[0], device::name(context.device)));
     let begun = Instant::now();
     let (training_loss, validation_accuracy) = course.run(model, &store, &training, &validation, &mut reporter)?;
     let seconds = begun.elapsed().as_secs_f64();
@@ -56,7 +56,7 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         model: model.spec.model.clone(),
     };
     let (digest, artifact_bytes) =
-        artifact::write(&workplace.output.join("model.safetensors"), &architecture, &store, &preprocessing)?;
+        artifact::write(&context.output.join("model.safetensors"), &architecture, &store, &preprocessing)?;
     let parameters = store.trainable_variables().iter().map(|variable| variable.numel() as u64).sum();
     let count = |indices: &Tensor| u64::try_from(indices.size()[0]).unwrap_or(0);
     let report = TrainingReport {
@@ -71,14 +71,14 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         epochs: spec.epochs,
         training_loss,
         validation_accuracy,
-        device: device::name(workplace.device).to_owned(),
-        threads: workplace.threads,
+        device: device::name(context.device).to_owned(),
+        threads: context.threads,
         seed: spec.seed,
         trainer: env!("CARGO_PKG_VERSION").to_owned(),
         libtorch: device::libtorch_version(),
         seconds,
     };
-    output::write_json(&workplace.output.join("training.json"), &report)?;
+    output::write_json(&context.output.join("training.json"), &report)?;
     let card = ModelCard {
         api_version: API_VERSION.to_owned(),
         kind: "ModelCard".to_owned(),
@@ -89,25 +89,25 @@ pub(crate) fn train(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), 
         rows_by_class: rows_by_class(&rows, &training)?,
         parameters,
     };
-    output::write_json(&workplace.output.join("card.json"), &card)
+    output::write_json(&context.output.join("card.json"), &card)
 }
 
 /// Finds what would end a training before its first step. Faults of independent parts are found together.
-pub(crate) fn check(job: &TrainingJob, workplace: &Workplace<'_>) -> Result<(), Fault> {
+pub(crate) fn check(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), Fault> {
     let mut faults = job.model.problems();
     // A specification with mistakes describes no network.
     let said = if faults.is_empty() {
-        let (prepared, mut said) = prepare(job, workplace);
-        said.warnings.extend(prepared.and_then(|prepared| prepared.absurd_at_first(&job.model, workplace.device)));
+        let (prepared, mut said) = prepare(job, context);
+        said.warnings.extend(prepared.and_then(|prepared| prepared.absurd_at_first(&job.model, context.device)));
         said
     } else {
-        let Examined { faults, warnings, .. } =
-            data::examine(job, &workplace.folder.join(&job.source), outputs_of(&job.model));
+        let ValidatedData { faults, warnings, .. } =
+            data::validate(job, &context.folder.join(&job.source), outputs_of(&job.model));
         Said { faults, warnings }
     };
     faults.extend(said.faults);
-    output::write_json(&workplace.output.join(Job::FAULTS), &faults)?;
-    output::write_json(&workplace.output.join(Job::WARNINGS), &said.warnings)
+    output::write_json(&context.output.join(Job::FAULTS), &faults)?;
+    output::write_json(&context.output.join(Job::WARNINGS), &said.warnings)
 }
 
 /// What was found on the way to a training.
@@ -128,18 +128,18 @@ struct Prepared {
 }
 
 /// Reads the data and builds the network. Where anything is at fault nothing is prepared, and everything that can be found is.
-fn prepare(job: &TrainingJob, workplace: &Workplace<'_>) -> (Option<Prepared>, Said) {
+fn prepare(job: &TrainingJob, context: &JobContext<'_>) -> (Option<Prepared>, Said) {
     let model = &job.model;
-    let Examined { training, shape, test, faults, warnings } =
-        data::examine(job, &workplace.folder.join(&job.source), outputs_of(model));
+    let ValidatedData { training, shape, test, faults, warnings } =
+        data::validate(job, &context.folder.join(&job.source), outputs_of(model));
     let mut said = Said { faults, warnings };
     let Some(rows) = training else {
         // Layers can be looked at all the same.
-        let built = shape.map(|shape| built(model, &nn::VarStore::new(workplace.device), &shape));
+        let built = shape.map(|shape| built(model, &nn::VarStore::new(context.device), &shape));
         said.faults.extend(built.and_then(Result::err));
         return (None, said);
     };
-    let prepared = build(model, rows, test.as_ref(), workplace.device, &mut said);
+    let prepared = build(model, rows, test.as_ref(), context.device, &mut said);
     (prepared.filter(|_| said.faults.is_empty()), said)
 }
 
@@ -164,9 +164,9 @@ fn build(model: &Model, rows: Rows, test: Option<&Rows>, device: tch::Device, sa
 }
 
 /// Notes all faults for whoever started the job, and answers the first.
-fn refuse(faults: Vec<Fault>, workplace: &Workplace<'_>) -> Fault {
+fn refuse(faults: Vec<Fault>, context: &JobContext<'_>) -> Fault {
     let unknown = || Fault::new(FaultKind::Internal, "the training cannot begin, and nothing says why");
-    match output::write_json(&workplace.output.join(Job::FAULTS), &faults) {
+    match output::write_json(&context.output.join(Job::FAULTS), &faults) {
         Ok(()) => faults.into_iter().next().unwrap_or_else(unknown),
         Err(fault) => fault,
     }

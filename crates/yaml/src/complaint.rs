@@ -91,8 +91,8 @@ fn mismatch(message: &str) -> Option<Complaint> {
     let rest = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix))?;
     let (came, expected) = rest.rsplit_once(", expected ")?;
     let range = range_of(expected);
-    let expected = range.map_or_else(|| expected_in_words(expected), |to| format!("a whole number from 0 to {to}"));
-    Some(Complaint::Mismatch { expected, came: came_in_words(came) })
+    let expected = range.map_or_else(|| describe_expected(expected), |to| format!("a whole number from 0 to {to}"));
+    Some(Complaint::Mismatch { expected, came: describe_received(came) })
 }
 
 /// The largest number of a type that has no negative ones.
@@ -108,10 +108,10 @@ fn range_of(expected: &str) -> Option<u64> {
 
 fn length(message: &str) -> Option<Complaint> {
     let (came, expected) = message.strip_prefix("invalid length ")?.split_once(", expected ")?;
-    Some(Complaint::Mismatch { expected: expected_in_words(expected), came: Came::Other(format!("{came} of them")) })
+    Some(Complaint::Mismatch { expected: describe_expected(expected), came: Came::Other(format!("{came} of them")) })
 }
 
-fn came_in_words(came: &str) -> Came {
+fn describe_received(came: &str) -> Came {
     if let Some(quoted) = came.strip_prefix("string ") {
         let text: String = serde_json::from_str(quoted).unwrap_or_else(|_| quoted.trim_matches('"').to_owned());
         let shown: String = text.chars().take(SHOWN).collect();
@@ -138,7 +138,7 @@ fn came_in_words(came: &str) -> Came {
 }
 
 /// What was expected, in words.
-fn expected_in_words(expected: &str) -> String {
+fn describe_expected(expected: &str) -> String {
     let word = match expected {
         "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, not negative,",
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
@@ -151,13 +151,13 @@ fn expected_in_words(expected: &str) -> String {
         "newtype variant" => "a name with a value",
         "variant identifier" | "field identifier" => "a name",
         "map with a single key" => "a mapping with a single key",
-        _ => return derived_in_words(expected),
+        _ => return describe_derived(expected),
     };
     word.to_owned()
 }
 
 /// The expectations that derived code phrases with the names of Rust types.
-fn derived_in_words(expected: &str) -> String {
+fn describe_derived(expected: &str) -> String {
     if let Some(kind) = expected.strip_prefix("a nonzero ") {
         return format!("{} above zero", if kind.starts_with('f') { "a number" } else { "a whole number" });
     }

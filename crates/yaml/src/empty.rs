@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_a_value_is_told_at_its_place_however_nothing_is_written() {
+    fn a_key_without_a_value_is_reported_at_its_place_however_nothing_is_written() {
         for written in ["", " ", " ~", " null", " Null", " NULL", " # by: label", " &a", " !!null"] {
             let found = mistakes(&format!("checks:\n  - name: x\n    slice:{written}\n    columns: [y]\n"));
             assert_eq!(found.len(), 1, "`{written}`: {found:?}");
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_found_behind_aliases_and_merge_keys_and_told_once() {
+    fn nothing_is_found_behind_aliases_and_merge_keys_and_reported_once() {
         let found = mistakes("x-usual: &usual\n  slice:\nchecks:\n  - {<<: *usual}\n  - {<<: *usual, name: b}\n");
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].starts_with("f.yaml:2:3: `slice` has no value"), "{found:?}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_nobody_knows_is_told_as_such_too() {
+    fn a_key_that_nobody_knows_is_reported_as_such_too() {
         let found = mistakes("checks: [{slise: , name: a, columns: ~}]\n");
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[0].contains("`slise` has no value") && found[1].contains("`columns` has no value"), "{found:?}");

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_that_is_meant_is_told() {
+    fn the_number_that_is_meant_is_reported() {
         for (written, is_whole, meant) in [
             ("20%", false, "0.2"),
             ("12.5 %", false, "0.125"),

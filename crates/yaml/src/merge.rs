@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_in_what_is_merged_is_told_where_it_is_written() {
+    fn a_mistake_in_what_is_merged_is_reported_where_it_is_written() {
         let said = numbers("x-a: &a\n  one: 1\n  two: many\nb:\n  <<: *a\n  three: 3\n").expect_err("a mistake");
         assert!(said.starts_with("f.yaml:3:8: expected a whole number"), "{said}");
         let sample = "b: {one: 1}\n";

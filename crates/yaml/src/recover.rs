@@ -13,9 +13,9 @@ use super::read::{Slip, deserialize, duplicate, explain, one_document, read, wri
 use super::tree::Tree;
 
 /// Mistakes that are looked for in one document: each costs reading it once more.
-const MOST_MISTAKES: usize = 50;
+const MAX_MISTAKES: usize = 50;
 /// The largest text that is read more than once, in bytes. No person writes a larger one.
-const LARGEST_MENDED: usize = 64 << 10;
+const MAX_RECOVERED_BYTES: usize = 64 << 10;
 
 /// What was read of a document.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub fn read_all<T: DeserializeOwned>(
     {
         return Recovered { value: Some(value), mistakes: Vec::new(), guesses: Guesses::default() };
     }
-    if text.len() > LARGEST_MENDED {
+    if text.len() > MAX_RECOVERED_BYTES {
         if let Some(key) = empty.first() {
             return nothing(key.diagnostic(file, &tree));
         }
@@ -102,7 +102,7 @@ struct Mending {
 impl Mending {
     fn read<T: DeserializeOwned>(mut self, file: &str, tree: &Tree, has_duplicates: bool) -> Recovered<T> {
         let mut value = None;
-        for _ in 0..MOST_MISTAKES {
+        for _ in 0..MAX_MISTAKES {
             match deserialize(&self.draft.text()) {
                 Ok(read) => {
                     value = Some(read);
@@ -235,7 +235,7 @@ mod tests {
 
     const SAMPLE: &str = "name: x\nepochs: 1\nbatch: 1\ndata: {format: csv, file: x}\nlayers: [{linear: 2}]\n";
 
-    fn told(text: &str) -> (Option<Model>, Vec<String>) {
+    fn shown(text: &str) -> (Option<Model>, Vec<String>) {
         let Recovered { value, mistakes, .. } = read_all("slipway.yaml", text, SAMPLE, &|_| false);
         (
             value,
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_found_each_at_its_place() {
-        let (value, mistakes) = told(
+        let (value, mistakes) = shown(
             "name: 2024\nepocs: 4\nbatch: many\nrate: fast\ncolour: red\ndata: {format: csv, file: [a]}\n\
              layers:\n  - relu\n  - liner: 3\n  - linear: wide\nlabels: {a: b}\n",
         );
@@ -271,8 +271,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_told_once_and_not_for_what_follows_from_it() {
-        let (value, mistakes) = told("name: x\nbatch: 1\ndata: {format: parquet, rows: 3}\nlayers: 7\n");
+    fn a_mistake_is_reported_once_and_not_for_what_follows_from_it() {
+        let (value, mistakes) = shown("name: x\nbatch: 1\ndata: {format: parquet, rows: 3}\nlayers: 7\n");
         let expected = [
             "slipway.yaml:3:16: unknown value `parquet`",
             "slipway.yaml:4:9: expected a list",
@@ -286,14 +286,14 @@ mod tests {
     }
 
     #[test]
-    fn every_key_that_is_written_twice_is_told_beside_the_others() {
+    fn every_key_that_is_written_twice_is_reported_beside_the_others() {
         let (_, mistakes) =
-            told("name: x\nname: y\nepochs: e\nbatch: b\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n");
+            shown("name: x\nname: y\nepochs: e\nbatch: b\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n");
         assert_eq!(mistakes.len(), 3, "{mistakes:?}");
         assert!(mistakes[0].contains("duplicate key `name`") && mistakes[1].contains("duplicate key `batch`"));
         assert!(mistakes[2].starts_with("slipway.yaml:3:9:"), "{mistakes:?}");
         let Data::Idx { labels } =
-            told("name: x\nepochs: 1\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n").0.expect("sound").data
+            shown("name: x\nepochs: 1\nbatch: 2\ndata: {format: idx, labels: l}\nlayers: []\n").0.expect("sound").data
         else {
             panic!("another format")
         };
@@ -306,15 +306,15 @@ mod tests {
         let labels = labels.join("\n");
         let text =
             format!("name: x\nepochs: a\nbatch: b\ndata: {{format: idx, labels: l}}\nlayers: []\nlabels:\n{labels}\n");
-        assert!(text.len() > LARGEST_MENDED);
-        assert_eq!(told(&text).1.len(), 1);
-        assert!(told(&text.replace("epochs: a", "epochs: 1").replace("batch: b", "batch: 2")).0.is_some());
+        assert!(text.len() > MAX_RECOVERED_BYTES);
+        assert_eq!(shown(&text).1.len(), 1);
+        assert!(shown(&text.replace("epochs: a", "epochs: 1").replace("batch: b", "batch: 2")).0.is_some());
     }
 
     #[test]
     fn what_is_no_document_has_one_mistake() {
         for text in ["", "a: [", "just a text", "[1, 2]", "a: 1\n---\nb: 2\n"] {
-            let (_, mistakes) = told(text);
+            let (_, mistakes) = shown(text);
             assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
         }
     }

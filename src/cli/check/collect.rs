@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::form::{Severity, Told};
+use super::form::{LocatedDiagnostic, Severity};
 use super::marks::models_of;
 use crate::cli::exit::{self, Failure};
 use crate::pipeline::{
-    Checkout, LARGEST_MANIFEST, is_called_manifest, is_pointer, largest_manifest, may_be_marked, misnamed_model,
+    Checkout, MAX_MANIFEST_BYTES, is_called_manifest, is_pointer, largest_manifest, may_be_marked, misnamed_model,
     not_utf8,
 };
 use slipway_domain::Diagnostic;
@@ -59,7 +59,7 @@ impl Manifest {
 
 impl Collected {
     /// A finding with its file as a person here would name it.
-    pub(super) fn told(&self, severity: Severity, diagnostic: Diagnostic) -> Told {
+    pub(super) fn located(&self, severity: Severity, diagnostic: Diagnostic) -> LocatedDiagnostic {
         let whole = self.checkout.root().join(&diagnostic.file);
         // A shipped policy is no file.
         let shown = if whole.exists() {
@@ -68,7 +68,7 @@ impl Collected {
             diagnostic.file.clone()
         };
         let file = if self.checkout.is_repository() { diagnostic.file.clone() } else { shown.clone() };
-        Told { severity, file, diagnostic: Diagnostic { file: shown, ..diagnostic } }
+        LocatedDiagnostic { severity, file, diagnostic: Diagnostic { file: shown, ..diagnostic } }
     }
 
     fn of(path: &Path, here: &Path) -> std::io::Result<Self> {
@@ -84,7 +84,7 @@ impl Collected {
         if misnamed_model(&path).is_some() {
             self.files.push(File { path: path.clone(), subject: Subject::MisnamedModel });
         }
-        let content = read_up_to(&self.checkout.root().join(&path), LARGEST_MANIFEST).unwrap_or_default();
+        let content = read_up_to(&self.checkout.root().join(&path), MAX_MANIFEST_BYTES).unwrap_or_default();
         let is_model = path == "slipway.yaml" || path.ends_with("/slipway.yaml");
         let subject = match Head::of(&content) {
             Head { ours: _, kind: Kind::Policy } => Subject::Policy,

@@ -63,19 +63,19 @@ impl DataReader {
 
     /// What is found in the data of a model in `folder`; or why the trainer could not look for it.
     pub(super) fn read(&self, readable: &Readable, folder: &Path) -> Result<Result<Found, String>, Failure> {
-        let workplace = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let work_folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let expects = readable.expected.iter().map(|expected| expected.expectation.clone()).collect();
         let work = TrainingJob { model: readable.model.clone(), source: folder.display().to_string(), expects };
         let job = Job { work: JobWork::Check(work), threads: 1, device: DevicePreference::Cpu };
         let job = serde_json::to_vec(&job).map_err(exit::defect)?;
-        std::fs::write(workplace.path().join(Job::FILE), job).map_err(exit::defect)?;
+        std::fs::write(work_folder.path().join(Job::FILE), job).map_err(exit::defect)?;
         let cancel = CancellationToken::new();
         let mut unheard = |_| {};
-        let run = self.executor.run(workplace.path(), Provenance::Repository, &mut unheard, &cancel);
+        let run = self.executor.run(work_folder.path(), Provenance::Repository, &mut unheard, &cancel);
         match self.runtime.block_on(run) {
             Ok(()) => {
                 let list = |name: &str| -> Result<Vec<Fault>, Failure> {
-                    let list = std::fs::read(workplace.path().join(Job::OUTPUT).join(name)).map_err(exit::defect)?;
+                    let list = std::fs::read(work_folder.path().join(Job::OUTPUT).join(name)).map_err(exit::defect)?;
                     serde_json::from_slice(&list).map_err(exit::defect)
                 };
                 Ok(Ok(Found { faults: list(Job::FAULTS)?, warnings: list(Job::WARNINGS)? }))

@@ -32,7 +32,7 @@ pub(super) enum Severity {
 }
 
 /// A finding.
-pub(super) struct Told {
+pub(super) struct LocatedDiagnostic {
     pub(super) severity: Severity,
     /// Its file by its path in its repository.
     pub(super) file: String,
@@ -41,12 +41,12 @@ pub(super) struct Told {
 }
 
 /// The findings in a form; nothing where there is nothing to write.
-pub(super) fn write(form: Form, told: &[Told], files: usize) -> Result<Option<String>, Failure> {
+pub(super) fn write(form: Form, located: &[LocatedDiagnostic], files: usize) -> Result<Option<String>, Failure> {
     Ok(match form {
-        Form::Text => Some(text(told, files)),
-        Form::Json => Some(pretty(&json(told, files))?),
-        Form::Sarif => Some(pretty(&sarif(told))?),
-        Form::Github => Some(github(told)).filter(|lines| !lines.is_empty()),
+        Form::Text => Some(text(located, files)),
+        Form::Json => Some(pretty(&json(located, files))?),
+        Form::Sarif => Some(pretty(&sarif(located))?),
+        Form::Github => Some(github(located)).filter(|lines| !lines.is_empty()),
     })
 }
 
@@ -54,15 +54,15 @@ fn pretty(value: &serde_json::Value) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(exit::defect)
 }
 
-fn text(told: &[Told], files: usize) -> String {
-    let mut lines: Vec<String> = told
+fn text(located: &[LocatedDiagnostic], files: usize) -> String {
+    let mut lines: Vec<String> = located
         .iter()
-        .map(|Told { severity, diagnostic, .. }| match severity {
+        .map(|LocatedDiagnostic { severity, diagnostic, .. }| match severity {
             Severity::Error => with_place(Tone::Bad, diagnostic),
             Severity::Warning => format!("{}: {diagnostic}", colour::word("warning")),
         })
         .collect();
-    if told.iter().all(|one| one.severity == Severity::Warning) {
+    if located.iter().all(|one| one.severity == Severity::Warning) {
         lines.push(format!("{} checked: {}", output::count(files, "file"), painted(Tone::Good, "no mistakes")));
     }
     lines.join("\n")
@@ -77,13 +77,13 @@ fn with_place(tone: Tone, diagnostic: &Diagnostic) -> String {
     }
 }
 
-fn json(told: &[Told], files: usize) -> serde_json::Value {
-    let findings = told.iter().map(|Told { severity, file, diagnostic }| {
+fn json(located: &[LocatedDiagnostic], files: usize) -> serde_json::Value {
+    let diagnostics = located.iter().map(|LocatedDiagnostic { severity, file, diagnostic }| {
         let Diagnostic { file: _, position, message, help } = diagnostic;
         let (line, column) = position.map_or((None, None), |Position { line, column }| (Some(line), Some(column)));
         json!({"severity": severity, "file": file, "line": line, "column": column, "message": message, "help": help})
     });
-    json!({"files": files, "findings": findings.collect::<Vec<_>>()})
+    json!({"files": files, "findings": diagnostics.collect::<Vec<_>>()})
 }
 
 /// The message with what to do, for forms without a place of its own for that.
@@ -94,8 +94,8 @@ fn whole_message(diagnostic: &Diagnostic) -> String {
     }
 }
 
-fn sarif(told: &[Told]) -> serde_json::Value {
-    let results = told.iter().map(|Told { severity, file, diagnostic }| {
+fn sarif(located: &[LocatedDiagnostic]) -> serde_json::Value {
+    let results = located.iter().map(|LocatedDiagnostic { severity, file, diagnostic }| {
         let uri = file.split('/').map(encoded).collect::<Vec<_>>().join("/");
         let mut place = json!({"artifactLocation": {"uri": uri}});
         // Without a place the finding is of its whole file.
@@ -120,29 +120,29 @@ fn sarif(told: &[Told]) -> serde_json::Value {
 
 /// One command a line. Line breaks and separators are written as the runner reads them, so that no text of a file can begin
 /// another command.
-fn github(told: &[Told]) -> String {
+fn github(located: &[LocatedDiagnostic]) -> String {
     let escaped = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
     let property = |text: &str| escaped(text).replace(':', "%3A").replace(',', "%2C");
-    let line = |Told { severity, file, diagnostic }: &Told| {
+    let line = |LocatedDiagnostic { severity, file, diagnostic }: &LocatedDiagnostic| {
         let command = if *severity == Severity::Error { "error" } else { "warning" };
         let place = diagnostic.position.map_or_else(String::new, |at| format!(",line={},col={}", at.line, at.column));
         format!("::{command} file={}{place}::{}", property(file), escaped(&whole_message(diagnostic)))
     };
-    told.iter().map(line).collect::<Vec<_>>().join("\n")
+    located.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn told() -> Vec<Told> {
+    fn located() -> Vec<LocatedDiagnostic> {
         let mistake = Diagnostic::new("slipway.yaml", "epochs: 100% wrong\n::error::x")
             .at(Position { line: 3, column: 7 })
             .help("try another");
         let warning = Diagnostic::new("policy.yaml", "few rows");
         vec![
-            Told { severity: Severity::Error, file: "a b/slipway.yaml".to_owned(), diagnostic: mistake },
-            Told { severity: Severity::Warning, file: "policy.yaml".to_owned(), diagnostic: warning },
+            LocatedDiagnostic { severity: Severity::Error, file: "a b/slipway.yaml".to_owned(), diagnostic: mistake },
+            LocatedDiagnostic { severity: Severity::Warning, file: "policy.yaml".to_owned(), diagnostic: warning },
         ]
     }
 
@@ -150,12 +150,12 @@ mod tests {
     fn annotations_are_one_command_a_line_whatever_a_message_holds() {
         let expected = "::error file=a b/slipway.yaml,line=3,col=7::epochs: 100%25 wrong%0A::error::x%0Ahelp: try another\n\
                         ::warning file=policy.yaml::few rows";
-        assert_eq!(github(&told()), expected);
+        assert_eq!(github(&located()), expected);
     }
 
     #[test]
     fn sarif_names_files_by_their_path_in_the_repository() {
-        let log = sarif(&told());
+        let log = sarif(&located());
         let result = &log["runs"][0]["results"][0];
         let place = &result["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"]["uri"], "a%20b/slipway.yaml");
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_red_warnings_yellow_and_none_of_them_green() {
-        let painted = text(&told(), 2);
+        let painted = text(&located(), 2);
         assert!(painted.starts_with("\u{1b}[31mslipway.yaml:3:7\u{1b}[0m: epochs: 100% wrong"), "{painted:?}");
         assert!(painted.contains("\n\u{1b}[33mwarning\u{1b}[0m: policy.yaml: few rows"), "{painted:?}");
         assert!(text(&[], 1).ends_with("\u{1b}[32mno mistakes\u{1b}[0m"));
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn text_says_so_when_nothing_is_wrong() {
         assert_eq!(colour::plain(&text(&[], 2)), "2 files checked: no mistakes");
-        assert!(colour::plain(&text(&told(), 2)).starts_with("slipway.yaml:3:7: epochs"));
-        assert_eq!(json(&told(), 2)["findings"][0]["help"], "try another");
+        assert!(colour::plain(&text(&located(), 2)).starts_with("slipway.yaml:3:7: epochs"));
+        assert_eq!(json(&located(), 2)["findings"][0]["help"], "try another");
     }
 }

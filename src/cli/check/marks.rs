@@ -11,7 +11,7 @@ use slipway_domain::Diagnostic;
 use slipway_manifest::{Field, Marker, is_slip_of};
 
 /// Models whose names are compared with one another. More are named by programs.
-const MOST_COMPARED: usize = 500;
+const MAX_COMPARED: usize = 500;
 
 /// The places of models, by their names.
 type Places<'a> = BTreeMap<&'a str, Vec<(&'a File, &'a Marker)>>;
@@ -59,7 +59,7 @@ fn put_digest(model: &str) -> String {
 }
 
 /// What is wrong with the marks of a folder, or of single files, where the rest of the folder is not known.
-pub(super) fn examine_together(part: &Collected) -> Vec<(Severity, Diagnostic)> {
+pub(super) fn check_together(part: &Collected) -> Vec<(Severity, Diagnostic)> {
     let mut places = Places::new();
     for (file, manifest) in part.manifests() {
         for marker in &manifest.inspection.markers {
@@ -82,7 +82,7 @@ pub(super) fn examine_together(part: &Collected) -> Vec<(Severity, Diagnostic)> 
             None => found.extend(places[model].first().map(|(file, marker)| (severity, no_digest(file, marker)))),
         }
     }
-    if whole.len() <= MOST_COMPARED {
+    if whole.len() <= MAX_COMPARED {
         found.extend(alike(&places, &whole).into_iter().map(|diagnostic| (Severity::Warning, diagnostic)));
     }
     found
@@ -112,10 +112,10 @@ fn alike(places: &Places<'_>, whole: &BTreeSet<&str>) -> Vec<Diagnostic> {
         for other in whole.iter().skip(index + 1).filter(|other| is_slip_of(one, other)) {
             let first = |model: &str| places[model].first().map(|(file, marker)| (&file.path, marker.position));
             let rank = |model: &&str| (std::cmp::Reverse(places[*model].len()), first(model));
-            let (rare, usual) = if rank(one) > rank(other) { (one, other) } else { (other, one) };
+            let (rare, default) = if rank(one) > rank(other) { (one, other) } else { (other, one) };
             found.extend(places[rare].first().map(|(file, marker)| {
-                let message = format!("the name `{rare}` is close to `{usual}`, which is marked too");
-                let help = format!("write `{}` if that is meant", marker.of_model(usual));
+                let message = format!("the name `{rare}` is close to `{default}`, which is marked too");
+                let help = format!("write `{}` if that is meant", marker.of_model(default));
                 Diagnostic::new(&file.path, message).at(marker.position).help(help)
             }));
         }
@@ -124,7 +124,7 @@ fn alike(places: &Places<'_>, whole: &BTreeSet<&str>) -> Vec<Diagnostic> {
 }
 
 /// What a manifest says that cannot be followed, or could not take what is promoted, where these models are known.
-pub(super) fn examine_manifest(path: &str, manifest: &Manifest, known: &BTreeSet<String>) -> Vec<Diagnostic> {
+pub(super) fn check_manifest(path: &str, manifest: &Manifest, known: &BTreeSet<String>) -> Vec<Diagnostic> {
     let faults = manifest.inspection.faults.iter().filter_map(|fault| fault.among(known));
     let unfit = slipway_manifest::unfit(path, &manifest.content, &super::some_values());
     faults.chain(unfit.iter().map(|refusal| refusal.diagnostic().clone())).collect()

@@ -15,10 +15,10 @@ use slipway_contract::{Digest, Expectation, Fault, FaultKind};
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config;
-use crate::pipeline::{Checkout, Findings, NO_LFS, Repository, fault_place as locate, misnamed_model};
+use crate::pipeline::{Checkout, ModelDiagnostics, NO_LFS, Repository, fault_place as locate, misnamed_model};
 use collect::{Collected, File, Subject};
 use data::{Found, Reading};
-use form::{Form, Severity, Told};
+use form::{Form, LocatedDiagnostic, Severity};
 use marks::Marks;
 use slipway_domain::{Diagnostic, version_of};
 
@@ -58,9 +58,9 @@ pub(super) fn join(problems: &[Diagnostic]) -> String {
 impl Check {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let depth = Depth { data: !self.no_data, committed: true, remotes: !self.offline };
-        let (told, files) = find(&self.paths, depth)?;
-        let mistakes = told.iter().filter(|one| one.severity == Severity::Error).count();
-        match form::write(self.output, &told, files)? {
+        let (located, files) = find(&self.paths, depth)?;
+        let mistakes = located.iter().filter(|one| one.severity == Severity::Error).count();
+        match form::write(self.output, &located, files)? {
             Some(text) if matches!(self.output, Form::Text) => output::say_painted(&text),
             Some(text) => output::say(&text),
             None => {}
@@ -79,10 +79,10 @@ pub(super) fn mistakes_in(path: &Path, with_data: bool) -> Result<Vec<Diagnostic
 
 /// The same, and what a server would warn of; not that files are not committed yet, which whoever just wrote them knows.
 pub(super) fn found_in(path: &Path, with_data: bool) -> Result<(Vec<Diagnostic>, Vec<Diagnostic>), Failure> {
-    let (told, _) = find(&[path.to_owned()], Depth { data: with_data, committed: false, remotes: false })?;
-    let (mistakes, warnings): (Vec<Told>, Vec<Told>) =
-        told.into_iter().partition(|one| one.severity == Severity::Error);
-    let diagnostics = |told: Vec<Told>| told.into_iter().map(|one| one.diagnostic).collect();
+    let (located, _) = find(&[path.to_owned()], Depth { data: with_data, committed: false, remotes: false })?;
+    let (mistakes, warnings): (Vec<LocatedDiagnostic>, Vec<LocatedDiagnostic>) =
+        located.into_iter().partition(|one| one.severity == Severity::Error);
+    let diagnostics = |located: Vec<LocatedDiagnostic>| located.into_iter().map(|one| one.diagnostic).collect();
     Ok((diagnostics(mistakes), diagnostics(warnings)))
 }
 
@@ -91,14 +91,14 @@ pub(super) fn expected_of(path: &Path) -> Vec<Expectation> {
     let expected = || {
         let checkout = Checkout::around(path).ok()?;
         let file = checkout.path_of(path).ok()?;
-        let (_, readable) = Repository::open(&checkout).ok()?.examine_model(&file);
+        let (_, readable) = Repository::open(&checkout).ok()?.check_model(&file);
         Some(readable?.expected.into_iter().map(|expected| expected.expectation).collect())
     };
     expected().unwrap_or_default()
 }
 
 /// All that is found in some files, and how many of them there are.
-fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<Told>, usize), Failure> {
+fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<LocatedDiagnostic>, usize), Failure> {
     let collected = collect::collect(paths)?;
     let files: usize = collected.iter().map(|part| part.files.len()).sum();
     if files == 0 {
@@ -108,7 +108,7 @@ fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<Told>, usize), Failure> 
              or a folder that holds one"
         )));
     }
-    let mut told = Vec::new();
+    let mut located = Vec::new();
     let reading = Reading::find(depth.data)?;
     if let Reading::Labels = reading {
         output::note(
@@ -117,54 +117,59 @@ fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<Told>, usize), Failure> 
     }
     let marks = Marks::of(&collected);
     for part in &collected {
-        told.extend(examine(part, &reading, &marks, depth)?);
+        located.extend(check_part(part, &reading, &marks, depth)?);
     }
     // A policy is found by itself and by each model that names it.
     let mut seen = Vec::new();
-    told.retain(|one: &Told| {
+    located.retain(|one: &LocatedDiagnostic| {
         let is_new = !seen.contains(&(one.severity, one.diagnostic.clone()));
         seen.push((one.severity, one.diagnostic.clone()));
         is_new
     });
-    Ok((told, files))
+    Ok((located, files))
 }
 
 /// What is found in files of one repository.
-fn examine(part: &Collected, reading: &Reading, marks: &Marks, depth: Depth) -> Result<Vec<Told>, Failure> {
+fn check_part(
+    part: &Collected,
+    reading: &Reading,
+    marks: &Marks,
+    depth: Depth,
+) -> Result<Vec<LocatedDiagnostic>, Failure> {
     let repository = Repository::open(&part.checkout)
         .map_err(|error| exit::invalid(format!("`{}` cannot be searched: {error}", part.checkout.root().display())))?;
-    let mut told = Vec::new();
+    let mut located = Vec::new();
     let known = marks::models_of(part);
     for file in &part.files {
-        let Findings { mistakes, mut warnings, uncommitted } = match &file.subject {
-            Subject::Model => examine_model(&repository, part, &file.path, reading, marks)?,
-            _ => examine_file(&repository, part, file, &known, depth),
+        let ModelDiagnostics { mistakes, mut warnings, uncommitted } = match &file.subject {
+            Subject::Model => check_model(&repository, part, &file.path, reading, marks)?,
+            _ => check_file(&repository, part, file, &known, depth),
         };
         warnings.extend(uncommitted.into_iter().filter(|_| depth.committed));
-        told.extend(mistakes.into_iter().map(|diagnostic| part.told(Severity::Error, diagnostic)));
-        told.extend(warnings.into_iter().map(|diagnostic| part.told(Severity::Warning, diagnostic)));
+        located.extend(mistakes.into_iter().map(|diagnostic| part.located(Severity::Error, diagnostic)));
+        located.extend(warnings.into_iter().map(|diagnostic| part.located(Severity::Warning, diagnostic)));
     }
-    let together = marks::examine_together(part).into_iter();
-    told.extend(together.map(|(severity, diagnostic)| part.told(severity, diagnostic)));
-    Ok(told)
+    let together = marks::check_together(part).into_iter();
+    located.extend(together.map(|(severity, diagnostic)| part.located(severity, diagnostic)));
+    Ok(located)
 }
 
 /// A model with its marks, and with its data, whatever else is wrong with it.
-fn examine_model(
+fn check_model(
     repository: &Repository<'_>,
     part: &Collected,
     path: &str,
     reading: &Reading,
     marks: &Marks,
-) -> Result<Findings, Failure> {
-    let (mut findings, readable) = repository.examine_model(path);
-    let Some(readable) = readable else { return Ok(findings) };
+) -> Result<ModelDiagnostics, Failure> {
+    let (mut diagnostics, readable) = repository.check_model(path);
+    let Some(readable) = readable else { return Ok(diagnostics) };
     let whole = part.checkout.root().join(path);
     let text = std::fs::read_to_string(&whole).unwrap_or_default();
     let lacking = marks.lacking(readable.model.metadata.name.as_str());
-    findings.warnings.extend(lacking.map(|fault| locate(path, &text, &fault)));
+    diagnostics.warnings.extend(lacking.map(|fault| locate(path, &text, &fault)));
     let found = match reading {
-        Reading::Nothing => return Ok(findings),
+        Reading::Nothing => return Ok(diagnostics),
         Reading::Labels => {
             let (faults, warnings) = repository.examine_labels(path, &readable);
             Ok(Found { faults, warnings })
@@ -173,31 +178,31 @@ fn examine_model(
     };
     match found {
         Ok(Found { faults, warnings }) => {
-            let located = |fault: &Fault| readable.tells(fault).then(|| readable.locate(path, &text, fault));
-            findings.mistakes.extend(faults.iter().filter_map(located));
-            findings.warnings.extend(warnings.iter().filter_map(located));
+            let located = |fault: &Fault| readable.should_report(fault).then(|| readable.locate(path, &text, fault));
+            diagnostics.mistakes.extend(faults.iter().filter_map(located));
+            diagnostics.warnings.extend(warnings.iter().filter_map(located));
         }
         Err(reason) => {
             let fault = Fault::new(FaultKind::Internal, format!("the data could not be read: {reason}"));
-            findings.warnings.push(locate(path, &text, &fault.key("spec.data")));
+            diagnostics.warnings.push(locate(path, &text, &fault.key("spec.data")));
         }
     }
-    Ok(findings)
+    Ok(diagnostics)
 }
 
-fn examine_file(
+fn check_file(
     repository: &Repository<'_>,
     part: &Collected,
     File { path, subject }: &File,
     known: &BTreeSet<String>,
     depth: Depth,
-) -> Findings {
-    let only = |mistakes| Findings { mistakes, ..Findings::default() };
+) -> ModelDiagnostics {
+    let only = |mistakes| ModelDiagnostics { mistakes, ..ModelDiagnostics::default() };
     match subject {
-        Subject::Model => repository.examine_model(path).0,
+        Subject::Model => repository.check_model(path).0,
         Subject::MisnamedModel => only(misnamed_model(path).into_iter().collect()),
-        Subject::Policy => repository.examine_policy(path),
-        Subject::Manifest(manifest) => only(marks::examine_manifest(path, manifest, known)),
+        Subject::Policy => repository.check_policy(path),
+        Subject::Manifest(manifest) => only(marks::check_manifest(path, manifest, known)),
         Subject::Pointer => only(vec![
             Diagnostic::new(path, "there is only a pointer of Git LFS of this file, so that marks in it are not found")
                 .help(NO_LFS),

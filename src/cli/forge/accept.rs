@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::beside::{Beside, failed, work};
+use crate::cli::beside::{SettingsArgs, failed, work};
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::output;
 use slipway_domain::{Actor, ForgeId, Repository, SourceName};
@@ -20,7 +20,7 @@ pub(super) struct Accept {
     #[arg(value_name = "REPOSITORY_ID")]
     id: String,
     #[command(flatten)]
-    beside: Beside,
+    beside: SettingsArgs,
 }
 
 impl Accept {

@@ -4,12 +4,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::identity;
-use crate::cli::beside::Beside;
+use crate::cli::beside::SettingsArgs;
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::form::Form;
 use crate::config::{Settings, Source};
 use slipway_domain::SourceName;
-use slipway_forge::{Finding, ForgeApi, HookPlace, Standing, Subject};
+use slipway_forge::{ForgeApi, PreflightCheck, PreflightStatus, PreflightSubject, WebhookAddress};
 
 /// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead.
 ///
@@ -17,7 +17,7 @@ use slipway_forge::{Finding, ForgeApi, HookPlace, Standing, Subject};
 #[derive(Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]
-    beside: Beside,
+    beside: SettingsArgs,
     /// Only this source, may be given again; all sources and environments when absent
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
@@ -36,14 +36,14 @@ enum Kind {
 
 /// What was found at one API.
 #[derive(Debug, Serialize)]
-struct Examined<'a> {
+struct CheckedApi<'a> {
     kind: Kind,
     name: &'a str,
     /// Nothing where there is no API to ask.
-    findings: Option<Vec<Finding>>,
+    findings: Option<Vec<PreflightCheck>>,
     /// Which repository a source is; nothing for environments, and where there are no identifiers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    identity: Option<Finding>,
+    identity: Option<PreflightCheck>,
 }
 
 impl Check {
@@ -68,40 +68,44 @@ impl Check {
         let mut all = Vec::new();
         for (name, source) in settings.sources.iter().filter(|(name, _)| named(name)) {
             let place = place_of(&settings, name, source);
-            let findings = source.api.as_deref().map(|api| runtime.block_on(api.examine(Some(&place))));
+            let findings = source.api.as_deref().map(|api| runtime.block_on(api.preflight_checks(Some(&place))));
             let identity = (source.forge != slipway_forge::Settings::Plain).then(|| {
                 let api = source.api.as_deref().filter(|_| findings.iter().flatten().all(is_no_obstacle));
                 let found = api.map(|api| runtime.block_on(api.repository()));
-                identity::finding(name, source, pinned.get(name), found)
+                identity::preflight_check(name, source, pinned.get(name), found)
             });
-            all.push(Examined { kind: Kind::Source, name: name.as_str(), findings, identity });
+            all.push(CheckedApi { kind: Kind::Source, name: name.as_str(), findings, identity });
         }
         for (name, api) in environments(&settings).filter(|_| self.sources.is_empty()) {
-            let findings = Some(runtime.block_on(api.examine(None)));
-            all.push(Examined { kind: Kind::Environment, name: name.as_str(), findings, identity: None });
+            let findings = Some(runtime.block_on(api.preflight_checks(None)));
+            all.push(CheckedApi { kind: Kind::Environment, name: name.as_str(), findings, identity: None });
         }
         self.output.show(&serde_json::json!({ "checked": all }), |_, _| {
             all.iter().map(as_text).collect::<Vec<_>>().join("\n")
         })?;
-        let findings = all.iter().flat_map(|examined| examined.findings.iter().flatten().chain(&examined.identity));
-        Ok(match findings.map(|finding| finding.standing).max() {
-            Some(Standing::Missing) => Exit::Refused,
-            Some(Standing::Unreachable) => Exit::Unreachable,
+        let findings =
+            all.iter().flat_map(|checked_api| checked_api.findings.iter().flatten().chain(&checked_api.identity));
+        Ok(match findings.map(|preflight_check| preflight_check.standing).max() {
+            Some(PreflightStatus::Missing) => Exit::Refused,
+            Some(PreflightStatus::Unreachable) => Exit::Unreachable,
             _ => Exit::Done,
         })
     }
 }
 
 /// Whether the repository can be asked about in spite of a finding: who is not reached, or is nobody there, is asked nothing more.
-fn is_no_obstacle(finding: &Finding) -> bool {
-    let is_needed = matches!(finding.subject, Subject::Address | Subject::Login | Subject::Repository);
-    !(is_needed && matches!(finding.standing, Standing::Missing | Standing::Unreachable))
+fn is_no_obstacle(preflight_check: &PreflightCheck) -> bool {
+    let is_needed = matches!(
+        preflight_check.subject,
+        PreflightSubject::Address | PreflightSubject::Login | PreflightSubject::Repository
+    );
+    !(is_needed && matches!(preflight_check.standing, PreflightStatus::Missing | PreflightStatus::Unreachable))
 }
 
 /// Where a source's deliveries have to be sent.
-fn place_of(settings: &Settings, name: &SourceName, source: &Source) -> HookPlace {
+fn place_of(settings: &Settings, name: &SourceName, source: &Source) -> WebhookAddress {
     let webhook = source.webhook.as_ref().filter(|_| source.secrets.is_empty()).unwrap_or(name);
-    HookPlace { server: settings.web.public_url.clone(), path: format!("/webhooks/{webhook}") }
+    WebhookAddress { server: settings.web.public_url.clone(), path: format!("/webhooks/{webhook}") }
 }
 
 /// Environments whose promotions are requested at a forge.
@@ -113,8 +117,8 @@ fn environments(settings: &Settings) -> impl Iterator<Item = (&SourceName, &dyn 
 }
 
 /// One line for each finding, and one for what helps.
-fn as_text(examined: &Examined<'_>) -> String {
-    let Examined { kind, name, findings, identity } = examined;
+fn as_text(checked_api: &CheckedApi<'_>) -> String {
+    let CheckedApi { kind, name, findings, identity } = checked_api;
     let kind = match kind {
         Kind::Source => "source",
         Kind::Environment => "environment",
@@ -123,7 +127,7 @@ fn as_text(examined: &Examined<'_>) -> String {
         None => vec![format!("{kind} {name}: no `api` is set, there is nobody to ask")],
         Some(_) => vec![format!("{kind} {name}")],
     };
-    for Finding { subject, standing, text, help } in findings.iter().flatten().chain(identity) {
+    for PreflightCheck { subject, standing, text, help } in findings.iter().flatten().chain(identity) {
         lines.push(format!("  {:<11}  {:<11}  {text}", word(standing), word(subject)));
         lines.extend(help.iter().map(|help| format!("  {:<11}  {:<11}  help: {help}", "", "")));
     }

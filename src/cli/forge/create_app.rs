@@ -16,9 +16,9 @@ use slipway_domain::Retry;
 use slipway_forge::{ApiError, AppForm, NewApp, Purpose, RegisteredApp};
 
 /// How long somebody may take with GitHub's form. Its codes hold for an hour.
-const PATIENCE: Duration = Duration::from_hours(1);
+const TIMEOUT: Duration = Duration::from_hours(1);
 /// The longest name that GitHub takes, in characters.
-const LONGEST_NAME: usize = 34;
+const MAX_NAME_LENGTH: usize = 34;
 
 /// Register a GitHub App with the permissions and events that Slipway needs.
 ///
@@ -58,8 +58,8 @@ pub(super) struct CreateApp {
 impl CreateApp {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { webhook, shared, organization, name, api, environments, deployments, folder, port } = self;
-        if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-            return Err(exit::invalid(format!("`--name`: expected 1 to {LONGEST_NAME} characters")));
+        if name.is_empty() || name.chars().count() > MAX_NAME_LENGTH || name.chars().any(char::is_control) {
+            return Err(exit::invalid(format!("`--name`: expected 1 to {MAX_NAME_LENGTH} characters")));
         }
         let of_sources = Purpose::Source { deployments };
         let purposes = if environments { vec![of_sources, Purpose::Environment] } else { vec![of_sources] };
@@ -112,12 +112,12 @@ fn code_for(app: &NewApp, port: u16) -> Result<String, Failure> {
         output::say(&format!("http://{address}{}", Registration::path(&key)));
         let registration = Registration { key, state, action, manifest, forge: origin };
         let code = tokio::select! {
-            code = tokio::time::timeout(PATIENCE, wait_for_code(listener, registration)) => code,
+            code = tokio::time::timeout(TIMEOUT, wait_for_code(listener, registration)) => code,
             // The reserved files go before the process does.
             _ = tokio::signal::ctrl_c() => return Err(exit::refused("interrupted: no App was fetched")),
         };
         code.ok().flatten().ok_or_else(|| {
-            exit::unreachable(format!("nobody came back from GitHub within {} minutes", PATIENCE.as_secs() / 60))
+            exit::unreachable(format!("nobody came back from GitHub within {} minutes", TIMEOUT.as_secs() / 60))
         })
     })
 }

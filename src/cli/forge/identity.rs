@@ -6,7 +6,7 @@ use crate::cli::beside::{failed, work};
 use crate::cli::exit::Failure;
 use crate::config::{Settings, Source};
 use slipway_domain::{Repository, SourceName};
-use slipway_forge::{ApiError, Finding, Standing, Subject};
+use slipway_forge::{ApiError, PreflightCheck, PreflightStatus, PreflightSubject};
 use slipway_store::PinnedRepository;
 
 /// The repositories that sources are known to be, if there is a store already.
@@ -24,26 +24,26 @@ pub(super) fn pinned(settings: &Settings) -> Result<BTreeMap<SourceName, PinnedR
 }
 
 /// How the repository that is pinned stands to the one that the forge has now, if it could be asked.
-pub(super) fn finding(
+pub(super) fn preflight_check(
     name: &SourceName,
     source: &Source,
     pinned: Option<&PinnedRepository>,
     found: Option<Result<Repository, ApiError>>,
-) -> Finding {
+) -> PreflightCheck {
     let found = found.and_then(Result::ok);
-    let told = |standing, text, help| Finding { subject: Subject::Identity, standing, text, help };
+    let check = |standing, text, help| PreflightCheck { subject: PreflightSubject::Identity, standing, text, help };
     let set = source.repository_id.as_ref();
     let id = set.or_else(|| pinned.map(|pinned| &pinned.repository.id));
     let Some(id) = id else {
         return if let Some(Repository { id, full_name }) = found {
             let text = format!("`{full_name}` has the identifier {id}; it is pinned when the server first asks for it");
-            told(Standing::Ok, text, None)
+            check(PreflightStatus::Ok, text, None)
         } else {
             let text = format!(
                 "not known yet: the first delivery of a repository that is called `{}` says it",
                 source.repository_name
             );
-            told(Standing::Unknown, text, None)
+            check(PreflightStatus::Unknown, text, None)
         };
     };
     let how = match (set, pinned) {
@@ -63,15 +63,15 @@ pub(super) fn finding(
         } else {
             format!("if that is meant: `slipway forge accept {name} '{other}'`")
         };
-        return told(Standing::Missing, text, Some(help));
+        return check(PreflightStatus::Missing, text, Some(help));
     }
     let full_name = found.map(|found| found.full_name).or_else(|| pinned.map(|one| one.repository.full_name.clone()));
     let full_name = full_name.unwrap_or_else(|| source.repository_name.clone());
     let text = format!("the source is `{full_name}`, identifier {id} (by: {how})");
     if full_name.eq_ignore_ascii_case(&source.repository_name) {
-        told(Standing::Ok, text, None)
+        check(PreflightStatus::Ok, text, None)
     } else {
         let help = "it was renamed or moved: change `url` and `api.repository` of the source";
-        told(Standing::Warning, text, Some(help.to_owned()))
+        check(PreflightStatus::Warning, text, Some(help.to_owned()))
     }
 }

@@ -22,7 +22,7 @@ impl Init {
         )
     }
 
-    pub(super) fn tell(
+    pub(super) fn print_result(
         &self,
         chosen: &Chosen<'_>,
         made: &[(String, Became)],

@@ -11,7 +11,7 @@ const LABELS: [&str; 6] = ["label", "target", "class", "outcome", "y", "labels"]
 const IDENTIFIERS: [&str; 8] = ["id", "uuid", "guid", "index", "idx", "rowid", "row_id", "key"];
 const ENDINGS: [&str; 7] = ["_id", "-id", " id", ".id", "_uuid", "_key", "_guid"];
 /// Rows from which on numbers that count up are taken for row numbers.
-const FEWEST_COUNTED: usize = 20;
+const MIN_COUNTED: usize = 20;
 
 /// A column that is not learnt from.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn why_not(column: &Column, is_twice: bool, rows: usize) -> Option<String> {
         Some(format!("{missing} of {rows} rows have no value, and the trainer needs one in every row"))
     } else if let Some(code) = code {
         Some(format!("`{code}` is a code rather than a number"))
-    } else if *counts_rows && rows >= FEWEST_COUNTED {
+    } else if *counts_rows && rows >= MIN_COUNTED {
         Some("it counts the rows".to_owned())
     } else if values.as_ref().is_some_and(|values| values.len() < 2) {
         Some("it has the same value in every row".to_owned())

@@ -24,7 +24,7 @@ const SECRETS: [&str; 3] = [WEBHOOK_SECRET, "git-password", TOKEN];
 /// The settings, as the other commands look for them.
 pub(super) const SETTINGS: &str = crate::config::FILE;
 /// How much of settings that are there is read, in bytes: as much as servers read.
-const LARGEST_SETTINGS: u64 = slipway_yaml::MAX_BYTES as u64;
+const MAX_SETTINGS_BYTES: u64 = slipway_yaml::MAX_BYTES as u64;
 /// The one environment.
 pub(super) const ENVIRONMENT: &str = "staging";
 
@@ -169,7 +169,7 @@ fn stop_at_another_model(folder: &Path, model: &str) -> Result<(), Failure> {
     let path = folder.join(SETTINGS);
     let mut text = String::new();
     let Ok(file) = std::fs::File::open(&path) else { return Ok(()) };
-    if file.take(LARGEST_SETTINGS).read_to_string(&mut text).is_err() {
+    if file.take(MAX_SETTINGS_BYTES).read_to_string(&mut text).is_err() {
         return Ok(());
     }
     let settings: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_default();
@@ -191,7 +191,7 @@ fn stop_at_another_model(folder: &Path, model: &str) -> Result<(), Failure> {
 }
 
 /// The port of a server that nobody gave another.
-pub(super) const USUAL_PORT: u16 = 8420;
+pub(super) const DEFAULT_PORT: u16 = 8420;
 
 /// The repository of manifests; a model may be called as it is.
 fn environment_repository(model: &str) -> &'static str {

@@ -2,13 +2,13 @@
 //! try them out. What is inferred is inferred once, in front of the author, and stands in the files from then on.
 
 mod answer;
-mod ask;
 mod columns;
 mod files;
 mod ignored;
 mod local;
 mod next;
 mod policy;
+mod prompt;
 mod rows;
 mod specification;
 mod split;
@@ -24,7 +24,7 @@ use super::exit::{self, Exit, Failure};
 use super::output;
 use columns::LeftOut;
 use files::{Became, Ready};
-use local::{Local, USUAL_PORT};
+use local::{DEFAULT_PORT, Local};
 use slipway_domain::Diagnostic;
 use specification::{Chosen, Part};
 use split::Labels;
@@ -58,7 +58,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "DIR")]
     local: Option<PathBuf>,
     /// Port of that server; its git server takes the next one
-    #[arg(long, default_value_t = USUAL_PORT, requires = "local", value_parser = clap::value_parser!(u16).range(1024..65_535))]
+    #[arg(long, default_value_t = DEFAULT_PORT, requires = "local", value_parser = clap::value_parser!(u16).range(1024..65_535))]
     port: u16,
     /// Ask nothing, and take what is most likely
     #[arg(long, short)]
@@ -120,7 +120,7 @@ impl Init {
                 sides.in_both, sides.test.1
             ));
         }
-        if !self.yes && ask::somebody_is_there() && !ask::agrees(&Self::question(&chosen))? {
+        if !self.yes && prompt::somebody_is_there() && !prompt::agrees(&Self::question(&chosen))? {
             return Err(exit::refused("nothing was written"));
         }
         if let Some(local) = &local {
@@ -134,7 +134,7 @@ impl Init {
             let parts = local.make(ready.paths())?;
             made.extend(parts.into_iter().map(|(path, became)| (shown(&path), became)));
         }
-        self.tell(&chosen, &made, local.as_ref())?;
+        self.print_result(&chosen, &made, local.as_ref())?;
         // In its place more can be wrong: another model may have the name.
         let (mistakes, warnings) = check::found_in(&self.folder.join("slipway.yaml"), false)?;
         for warning in warnings {
@@ -155,12 +155,12 @@ impl Init {
             return is_there(label.trim()).map_err(exit::invalid);
         }
         let likely = columns::likely_label(profile);
-        if !self.yes && ask::somebody_is_there() {
+        if !self.yes && prompt::somebody_is_there() {
             output::note(&format!(
                 "columns: {}",
                 header.iter().map(|name| table::shown(name)).collect::<Vec<_>>().join(", ")
             ));
-            return ask::ask("which column is to be predicted?", likely, is_there);
+            return prompt::prompt("which column is to be predicted?", likely, is_there);
         }
         match (likely, self.yes) {
             (Some(likely), true) => is_there(likely).map_err(exit::invalid),
@@ -181,8 +181,8 @@ impl Init {
         let file = self.data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let likely = likely_name(&file);
         let good = |text: &str| text.parse::<ModelName>().map_err(|error| error.to_string());
-        if !self.yes && self.label.is_none() && ask::somebody_is_there() {
-            return ask::ask("what is the model called?", Some(&likely), good);
+        if !self.yes && self.label.is_none() && prompt::somebody_is_there() {
+            return prompt::prompt("what is the model called?", Some(&likely), good);
         }
         good(&likely).map_err(|_| {
             exit::invalid(format!("no name can be made from `{file}`\n  help: name the model with `--model`"))
@@ -238,13 +238,13 @@ impl Init {
             return Ok(());
         }
         let prefix = format!("{}/", staging.display());
-        let placed = mistakes.into_iter().map(|mistake| Diagnostic {
+        let diagnostics = mistakes.into_iter().map(|mistake| Diagnostic {
             file: mistake.file.replace(&prefix, ""),
             message: mistake.message.replace(&prefix, ""),
             ..mistake
         });
-        let placed: Vec<Diagnostic> = placed.collect();
-        Err(exit::invalid(format!("{}\n  nothing was written", check::join(&placed))))
+        let diagnostics: Vec<Diagnostic> = diagnostics.collect();
+        Err(exit::invalid(format!("{}\n  nothing was written", check::join(&diagnostics))))
     }
 
     fn put(ready: &Ready, folder: &Path) -> Result<Vec<(String, Became)>, Failure> {

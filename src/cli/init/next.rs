@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::local::{ENVIRONMENT, Local, REMOTE, SETTINGS, TOKEN, USUAL_PORT};
+use super::local::{DEFAULT_PORT, ENVIRONMENT, Local, REMOTE, SETTINGS, TOKEN};
 
 /// Where the server's log goes, below the folder of the set-up.
 const LOG: &str = "server.log";
@@ -17,7 +17,7 @@ impl Local {
         // Whatever a command says can be pasted later, in another folder as well.
         let anchor = if self.given.is_absolute() { "" } else { "\"$PWD\"/" };
         let mut next = vec![format!("export SLIPWAY_TOKEN_FILE={anchor}{}", file(TOKEN))];
-        if self.port != USUAL_PORT {
+        if self.port != DEFAULT_PORT {
             next.push(format!("export SLIPWAY_SERVER=http://127.0.0.1:{}", self.port));
         }
         next.extend([

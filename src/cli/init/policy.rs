@@ -11,7 +11,7 @@ use slipway_gate::policy::Policy;
 use slipway_yaml::scalar_of;
 
 /// Above this share of one class, accuracy says little of the others.
-const LARGEST_MAJORITY: f64 = 0.8;
+const MAX_MAJORITY: f64 = 0.8;
 /// The margins to the champion that are looked through, in percent: a smaller one lets no honest change pass, a larger one is
 /// no promise.
 const MARGINS: std::ops::RangeInclusive<u8> = 2..=10;
@@ -39,7 +39,7 @@ fn measured(chosen: &Chosen<'_>) -> Measured {
     let (largest, most) = largest.map_or(("", 0), |(class, rows)| (class.as_str(), *rows));
     let majority = share(most, rows.max(1));
     let to_percent = |share: f64| (share * 100.0).ceil() / 100.0;
-    if majority <= LARGEST_MAJORITY {
+    if majority <= MAX_MAJORITY {
         let right =
             format!("whoever always answers {} is right on {:.0} % of the rows", shown(largest), majority * 100.0);
         return Measured {
@@ -63,18 +63,18 @@ fn measured(chosen: &Chosen<'_>) -> Measured {
 /// The policy.
 pub(super) fn policy(chosen: &Chosen<'_>) -> Written {
     let measured = measured(chosen);
-    let asks = |metric: &str, percent: u8| {
+    let check_text = |metric: &str, percent: u8| {
         format!("    - metric: {metric}\n      no_worse_than_champion: {{margin: {}}}\n", f64::from(percent) / 100.0)
     };
     let of = |metric: &str, checks: &str| text(chosen, metric, &measured, checks);
     let can_show = |percent: &u8| {
-        is_enough(&of("accuracy", &asks("accuracy", *percent)), measured.rows, chosen.model)
-            && is_enough(&of(measured.metric, &asks(measured.metric, *percent)), chosen.test.rows, chosen.model)
+        is_enough(&of("accuracy", &check_text("accuracy", *percent)), measured.rows, chosen.model)
+            && is_enough(&of(measured.metric, &check_text(measured.metric, *percent)), chosen.test.rows, chosen.model)
     };
     if let Some(percent) = MARGINS.into_iter().find(can_show) {
-        return Written { text: of(measured.metric, &asks(measured.metric, percent)), lacks: None };
+        return Written { text: of(measured.metric, &check_text(measured.metric, percent)), lacks: None };
     }
-    let largest = asks(measured.metric, *MARGINS.end());
+    let largest = check_text(measured.metric, *MARGINS.end());
     let lacks = format!(
         "{} {} cannot show that a model is no worse than the champion, even by a margin of {}",
         measured.rows,

@@ -33,7 +33,7 @@ pub(super) struct Part<'a> {
 }
 
 /// Columns that are left out, and classes, that are listed in comments.
-const MOST_LISTED: usize = 40;
+const MAX_LISTED: usize = 40;
 /// Steps that training should take, its batches, and bounds of its epochs.
 const STEPS: usize = 2_000;
 const BATCH: usize = 64;
@@ -70,11 +70,11 @@ spec:
     );
     if !left_out.is_empty() {
         text.push_str("    # not learnt from:\n");
-        for LeftOut { name, reason } in left_out.iter().take(MOST_LISTED) {
+        for LeftOut { name, reason } in left_out.iter().take(MAX_LISTED) {
             let _ = writeln!(text, "    #   {}: {}", scalar_of(&shown(name)), shown_reason(reason));
         }
-        if left_out.len() > MOST_LISTED {
-            let _ = writeln!(text, "    #   and {} more", left_out.len() - MOST_LISTED);
+        if left_out.len() > MAX_LISTED {
+            let _ = writeln!(text, "    #   and {} more", left_out.len() - MAX_LISTED);
         }
     }
     let split = if *validation {

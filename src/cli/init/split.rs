@@ -11,11 +11,11 @@ use slipway_contract::table;
 use super::table::{open, shown};
 
 /// The share of test rows of large tables, the test rows that smaller ones should have, and the largest share of those.
-const USUAL_SHARE: f64 = 0.2;
+const DEFAULT_SHARE: f64 = 0.2;
 const WANTED_ROWS: f64 = 200.0;
-const LARGEST_SHARE: f64 = 0.4;
+const MAX_SHARE: f64 = 0.4;
 /// Rows of each class that are needed, so that one can be learnt from and one be judged on.
-const FEWEST_OF_A_CLASS: usize = 2;
+const MIN_OF_A_CLASS: usize = 2;
 
 /// The labels of a table.
 pub(super) struct Labels {
@@ -59,7 +59,7 @@ impl Labels {
             let class = match numbers.get(class) {
                 Some(class) => *class,
                 // Beyond the bound they are only counted as too many.
-                None if numbers.len() > table::MOST_CLASSES => next,
+                None if numbers.len() > table::MAX_CLASSES => next,
                 None => *numbers.entry(class.to_owned()).or_insert(next),
             };
             rows.push((digest(places.iter().map(|place| row.get(*place).unwrap_or_default().trim())), class));
@@ -89,7 +89,7 @@ impl Labels {
             );
             return Err(table::fault(name, message).help(help));
         }
-        if classes.len() > table::MOST_CLASSES {
+        if classes.len() > table::MAX_CLASSES {
             return Err(Fault { key: None, ..table::too_many_classes(classes.len()) }.file(name));
         }
         let places: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
@@ -108,12 +108,12 @@ impl Labels {
     /// Refuses classes that have too few rows to be on both sides.
     pub(super) fn check_split(&self, name: &str, label: &str) -> Result<(), Fault> {
         let rare: Vec<String> =
-            self.classes.iter().filter(|(_, rows)| *rows < FEWEST_OF_A_CLASS).map(|(class, _)| shown(class)).collect();
+            self.classes.iter().filter(|(_, rows)| *rows < MIN_OF_A_CLASS).map(|(class, _)| shown(class)).collect();
         if rare.is_empty() {
             return Ok(());
         }
         let message = format!(
-            "{} of the labels in `{label}` have one row alone ({}), expected at least {FEWEST_OF_A_CLASS}: one to learn \
+            "{} of the labels in `{label}` have one row alone ({}), expected at least {MIN_OF_A_CLASS}: one to learn \
              from, and one to be judged on",
             rare.len(),
             table::first_of(&rare)
@@ -166,7 +166,7 @@ impl Labels {
     pub(super) fn split(&self) -> Vec<Side> {
         let mut sides = vec![Side::Train; self.rows.len()];
         let rows = self.rows.len() as f64;
-        let share = (WANTED_ROWS / rows).clamp(USUAL_SHARE, LARGEST_SHARE);
+        let share = (WANTED_ROWS / rows).clamp(DEFAULT_SHARE, MAX_SHARE);
         let distinct: HashSet<u64> = self.rows.iter().map(|(digest, _)| *digest).collect();
         // Where few rows differ, equal ones cannot all stay together.
         let keep_together = distinct.len() * 2 >= self.rows.len();

@@ -10,10 +10,10 @@ use slipway_contract::Fault;
 use slipway_contract::table::{self, Records};
 
 /// Rows a table may have that is split here. A larger one is no file for a git repository.
-pub(super) const MOST_ROWS: usize = 10_000_000;
+pub(super) const MAX_ROWS: usize = 10_000_000;
 /// Different values of a column that are remembered, and the longest of them: enough to tell classes from numbers.
-const MOST_REMEMBERED: usize = 20;
-const LONGEST_REMEMBERED: usize = 200;
+const MAX_REMEMBERED: usize = 20;
+const MAX_REMEMBERED_LENGTH: usize = 200;
 
 /// A table of this machine.
 pub(super) type Table = Records<Box<dyn Read>>;
@@ -84,8 +84,8 @@ impl Profile {
         let mut rows = 0;
         opened.each(|line, row| {
             rows += 1;
-            if rows > MOST_ROWS {
-                return Err(format!("more than {MOST_ROWS} rows: name a part of them"));
+            if rows > MAX_ROWS {
+                return Err(format!("more than {MAX_ROWS} rows: name a part of them"));
             }
             for (column, value) in columns.iter_mut().zip(row) {
                 column.take(line, value.trim());
@@ -132,7 +132,7 @@ impl Column {
         if let Some(values) = &mut self.values
             && !values.contains(value)
         {
-            if values.len() == MOST_REMEMBERED || value.len() > LONGEST_REMEMBERED {
+            if values.len() == MAX_REMEMBERED || value.len() > MAX_REMEMBERED_LENGTH {
                 self.values = None;
             } else {
                 values.insert(value.to_owned());

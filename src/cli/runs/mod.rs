@@ -121,7 +121,8 @@ struct Watched {
 }
 
 fn state_of(word: &str) -> Result<RunState, String> {
-    RunState::named(word).ok_or_else(|| format!("expected one of {}", RunState::ALL.map(RunState::as_str).join(", ")))
+    RunState::from_name(word)
+        .ok_or_else(|| format!("expected one of {}", RunState::ALL.map(RunState::as_str).join(", ")))
 }
 
 impl Runs {
@@ -135,22 +136,22 @@ impl Runs {
             Action::List(list) => list.show(&server),
             Action::Show(Watched { run, watch: true }) => return watch::run(&server, run.whole(&server)?, show),
             Action::Log(Watched { run, watch: true }) => return watch::log(&server, run.whole(&server)?),
-            Action::Show(Watched { run, .. }) => server.show(&server.ask("GET", &format!("runs/{run}"))?, show),
+            Action::Show(Watched { run, .. }) => server.show(&server.call("GET", &format!("runs/{run}"))?, show),
             Action::Log(Watched { run, .. }) => server.show(&whole_log(&server, run.whole(&server)?)?, log),
             Action::Explain(Explained { run, watch }) => {
                 let path = format!("runs/{run}/explain");
-                server.show_or_watch(watch, || server.ask("GET", &path), explain)
+                server.show_or_watch(watch, || server.call("GET", &path), explain)
             }
             Action::Start(Start { source, model, revision, watch }) => {
                 let wish = serde_json::json!({"source": source, "model": model, "revision": revision});
                 return watch::after(&server, &server.send("runs", &wish)?, watch, show);
             }
             Action::Cancel(Watched { run, watch }) => {
-                let run = server.ask("POST", &format!("runs/{run}/cancel"))?;
+                let run = server.call("POST", &format!("runs/{run}/cancel"))?;
                 return watch::after(&server, &run, watch, show);
             }
             Action::Retry(Retry { run: Some(run), watch, .. }) => {
-                let run = server.ask("POST", &format!("runs/{run}/retry"))?;
+                let run = server.call("POST", &format!("runs/{run}/retry"))?;
                 return watch::after(&server, &run, watch, show);
             }
             Action::Retry(retry) => return retry.all(&server),
@@ -175,7 +176,7 @@ impl List {
 
     /// Where there are no runs, models may wait for their first. An older server does not say so, which is no failure.
     fn hint_at_first_runs(&self, server: &Server) {
-        let Ok(answer) = server.list("models", &Query::default(), "models", MOST_MODELS) else { return };
+        let Ok(answer) = server.list("models", &Query::default(), "models", MAX_MODELS) else { return };
         let fits = |wish: Option<&str>, value: &Value| wish.is_none_or(|wish| *value == *wish);
         let is_meant = |model: &&Value| {
             model["offer"].is_object()
@@ -211,10 +212,10 @@ impl List {
 }
 
 /// Models among which those without a run are looked for.
-const MOST_MODELS: usize = 1_000;
+const MAX_MODELS: usize = 1_000;
 
 /// Runs that `--all` takes at a time, so that one call ends.
-const MOST_RETRIED: usize = 10_000;
+const MAX_RETRIED: usize = 10_000;
 
 impl Retry {
     /// Makes all stalled runs due again that are wanted. What cannot be is told, and the others are all the same.
@@ -223,12 +224,12 @@ impl Retry {
             .with("source", self.source.as_deref())
             .with("model", self.model.as_deref())
             .with("stalled", Some("true"));
-        let stalled = server.list("runs", &filters, "runs", MOST_RETRIED)?;
+        let stalled = server.list("runs", &filters, "runs", MAX_RETRIED)?;
         let mut retried = Vec::new();
         let mut exit = Exit::Done;
         for run in output::things(&stalled, "runs") {
             let id = output::text(run, "id");
-            match server.ask("POST", &format!("runs/{id}/retry")) {
+            match server.call("POST", &format!("runs/{id}/retry")) {
                 Ok(run) => retried.push(run),
                 Err(failure) => {
                     output::complain(&format!("run {id}: {failure}"));
@@ -249,7 +250,7 @@ fn whole_log(server: &Server, run: RunId) -> Result<Value, Failure> {
     let mut lines: Vec<Value> = Vec::new();
     loop {
         let after = lines.last().and_then(|line| line["number"].as_u64()).unwrap_or(0);
-        let mut page = server.ask("GET", &format!("runs/{run}/log?limit={LINES}&after={after}"))?;
+        let mut page = server.call("GET", &format!("runs/{run}/log?limit={LINES}&after={after}"))?;
         let page = page["lines"].as_array_mut().ok_or_else(|| exit::unreachable("the server sent no lines"))?;
         let ended = page.len() < LINES;
         lines.append(page);

@@ -137,11 +137,11 @@ pub(super) fn log(answer: &Value) -> String {
 /// A line of a log. What the trainer writes for programs is said in words.
 pub(in crate::cli) fn log_line(line: &Value) -> String {
     let written = text(line, "line");
-    let said = serde_json::from_str::<Progress>(written).map_or_else(|_| written.to_owned(), |said| in_words(&said));
+    let said = serde_json::from_str::<Progress>(written).map_or_else(|_| written.to_owned(), |said| describe(&said));
     format!("{}  {said}", text(line, "at"))
 }
 
-fn in_words(progress: &Progress) -> String {
+fn describe(progress: &Progress) -> String {
     match progress {
         Progress::Stage { text } => text.clone(),
         Progress::Step { epoch, epochs, step, steps } => format!("epoch {epoch} of {epochs}: step {step} of {steps}"),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_told_in_words() {
+    fn a_log_is_shown_in_sentences() {
         let line = |text: &str| log_line(&json!({"at": "12:00", "line": text}));
         assert_eq!(line(r#"{"event":"stage","text":"reading data"}"#), "12:00  reading data");
         let epoch =
@@ -244,7 +244,7 @@ mod tests {
     fn an_explanation_names_what_differs() {
         let answer = json!({"sentence": "trained anew", "differences": ["data/train.csv", "spec.training.epochs: 4 before, 5 now"],
                             "parts": [{"name": "files", "same": false, "value": "sha256:11", "before": "sha256:22"}]});
-        let told = explain(&answer, Width::Narrow);
-        assert!(told.contains("what differs:\n  data/train.csv\n  spec.training.epochs: 4 before, 5 now"), "{told}");
+        let shown = explain(&answer, Width::Narrow);
+        assert!(shown.contains("what differs:\n  data/train.csv\n  spec.training.epochs: 4 before, 5 now"), "{shown}");
     }
 }

@@ -18,7 +18,7 @@ use slipway_manifest::{Field, Marker, Values, is_slip_of};
 
 pub use file::not_utf8;
 pub(super) use manifests::Manifests;
-pub use searched::{LARGEST_MANIFEST, is_called_manifest, is_pointer, largest_manifest, may_be_marked};
+pub use searched::{MAX_MANIFEST_BYTES, is_called_manifest, is_pointer, largest_manifest, may_be_marked};
 pub use unmarked::NO_LFS;
 pub(super) use unmarked::Unmarked;
 use unmarked::{kept_away, misspelt};
@@ -26,7 +26,7 @@ use unmarked::{kept_away, misspelt};
 /// What stands in a marked `digest` before anything was promoted.
 const NOTHING_YET: [&str; 2] = ["", "none"];
 /// Files whose marks are remembered; beyond that, remembering begins anew.
-const MOST_REMEMBERED: usize = 100_000;
+const MAX_REMEMBERED: usize = 100_000;
 
 /// Files of the environment that hold marks of a model, and what they name together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Marks {
 
     /// Writes values into a model's marked places without keeping the result: what would refuse its promotion is told before
     /// anything is trained. Answers the places and what they name now.
-    pub(super) fn rehearse(
+    pub(super) fn dry_run(
         &self,
         manifests: &impl Manifests,
         model: &str,
@@ -113,7 +113,7 @@ impl Marks {
                 return Err(refusal_of(&kept_away(path, model)));
             }
         }
-        Ok(named_in(&here, model).ok_or_else(|| self.why_unmarked(&all, model)))
+        Ok(find_marked(&here, model).ok_or_else(|| self.why_unmarked(&all, model)))
     }
 
     /// What a revision names of a model, whatever else is wrong there.
@@ -123,7 +123,7 @@ impl Marks {
         if let Some(fault) = here.iter().find_map(|(_, marks)| marks.hides_digest(model)) {
             return Err(refusal_of(&fault));
         }
-        let marked = named_in(&here, model);
+        let marked = find_marked(&here, model);
         marked.map(|marked| marked.named).ok_or_else(|| self.why_unmarked(&all, model).refusal(model))
     }
 
@@ -215,7 +215,7 @@ impl Marks {
         let content = manifests.read(file)?;
         let marks = Arc::new(FileMarks::of(&file.path, &content));
         let mut known = known();
-        if known.len() >= MOST_REMEMBERED {
+        if known.len() >= MAX_REMEMBERED {
             known.clear();
         }
         known.insert(key, marks.clone());
@@ -235,7 +235,7 @@ pub(super) fn refusal_of(diagnostic: &Diagnostic) -> StepError {
 }
 
 /// The files of a model with what they name together; `None` if none marks its digest.
-fn named_in(here: &[&Searched], model: &str) -> Option<Marked> {
+fn find_marked(here: &[&Searched], model: &str) -> Option<Marked> {
     let mut named: Vec<String> = Vec::new();
     let mut has_digest = false;
     for marker in here.iter().flat_map(|(_, marks)| digests(marks)).filter(|marker| marker.model == model) {
@@ -246,10 +246,10 @@ fn named_in(here: &[&Searched], model: &str) -> Option<Marked> {
     }
     let files = here.iter().filter(|(_, marks)| marks.of_model(model).next().is_some());
     let files = files.map(|(path, _)| path.clone()).collect();
-    has_digest.then(|| Marked { files, named: named_by(&named) })
+    has_digest.then(|| Marked { files, named: deployed_by_marks(&named) })
 }
 
-fn named_by(named: &[String]) -> Named {
+fn deployed_by_marks(named: &[String]) -> Named {
     match named {
         [] => Named::Nothing,
         [one] => match one.parse() {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use slipway_git::{Held, Texts};
 
 /// The largest file that is searched for marks, in bytes. Larger ones are not written by hand.
-pub const LARGEST_MANIFEST: u64 = 16 << 20;
+pub const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 /// The same of a file whose name does not say that it is a manifest.
 const LARGEST_OTHER: u64 = 1 << 20;
 /// What every file holds that may mark something, or seem to. Case makes no difference.
@@ -40,7 +40,7 @@ const QUOTING: [&str; 20] = [
 
 /// The files that marks are looked for in. Asked of every file of a search, so it is made once.
 static MANIFESTS: LazyLock<Held> = LazyLock::new(|| {
-    let manifests = [".yaml", ".yml"].map(|ending| (ending.to_owned(), LARGEST_MANIFEST));
+    let manifests = [".yaml", ".yml"].map(|ending| (ending.to_owned(), MAX_MANIFEST_BYTES));
     let quoting = QUOTING.map(|ending| (ending.to_owned(), 0));
     let texts = Texts::of(spellings().into_iter().chain([in_utf16(), LFS.to_owned()]));
     Held { texts, endings: manifests.into_iter().chain(quoting).collect(), others: LARGEST_OTHER }
@@ -123,13 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn manifests_are_told_by_their_names() {
+    fn manifests_are_recognised_by_their_names() {
         for path in ["a/b.yaml", "B.YML", "values.yaml.gotmpl", "a/Kustomization"] {
             assert!(is_called_manifest(path), "{path}");
         }
         for path in ["logo.png", "a.yaml/logo.png", "data.csv"] {
             assert!(!is_called_manifest(path), "{path}");
         }
-        assert_eq!((largest_manifest("a.YAML"), largest_manifest("README.md")), (LARGEST_MANIFEST, 0));
+        assert_eq!((largest_manifest("a.YAML"), largest_manifest("README.md")), (MAX_MANIFEST_BYTES, 0));
     }
 }

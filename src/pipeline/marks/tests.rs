@@ -41,13 +41,13 @@ impl Manifests for Copies<'_> {
 }
 
 #[test]
-fn of_equal_files_each_is_told_by_its_own_path() {
-    let told = |text: &str, paths: &[&str]| match Marks::below(None).find(&Copies(text, paths), "digits") {
+fn of_equal_files_each_is_reported_by_its_own_path() {
+    let message = |text: &str, paths: &[&str]| match Marks::below(None).find(&Copies(text, paths), "digits") {
         Err(StepError::Refused { reason, .. }) => reason,
         other => format!("{other:?}"),
     };
     // The good path is looked at first.
-    let reason = told(&marked("none"), &["a.yaml", "staging/n\u{fffd}me.yaml"]);
+    let reason = message(&marked("none"), &["a.yaml", "staging/n\u{fffd}me.yaml"]);
     let expected = "the environment cannot be edited: staging/n\u{fffd}me.yaml: the path of this file is not UTF-8";
     assert!(reason.starts_with(expected), "{reason}");
     let near = "digest: none # {'slipway': 'digits:digest'}\n";
@@ -129,7 +129,7 @@ fn a_place_that_could_not_take_its_value_stops_its_model_before_anything_is_trai
     };
     let rehearsed = |text: &str| {
         let texts = [&*marked("none"), text];
-        match Marks::below(None).rehearse(&Texts(&texts), "digits", &values) {
+        match Marks::below(None).dry_run(&Texts(&texts), "digits", &values) {
             Err(StepError::Refused { reason, .. }) => reason,
             done => format!("{:?}", done.map(drop)),
         }
@@ -160,7 +160,7 @@ fn marks_outside_of_the_folder_and_pointers_of_lfs_are_named() {
 }
 
 #[test]
-fn only_the_folder_of_the_environment_is_looked_at() {
+fn only_the_folder_of_the_environment_is_read() {
     let text = marked("none");
     let texts = [text.as_str()];
     assert!(Marks::below(Some("apps")).find(&Texts(&texts), "digits").is_ok());
@@ -195,7 +195,7 @@ fn a_mark_of_a_misspelt_model_stops_the_model_that_is_meant() {
 }
 
 #[test]
-fn a_model_without_a_digest_is_told_of_the_name_that_may_be_meant() {
+fn a_model_without_a_digest_is_reported_with_the_name_that_may_be_meant() {
     let slip = "digest: none # {\"slipway\": \"digtis:digest\"}\n";
     let reason = refusal_of(&[slip, "uri: none # {\"slipway\": \"digits:uri\"}\n"]);
     assert!(reason.contains("but no `digest`") && reason.contains("`# {\"slipway\": \"digits:digest\"}`"), "{reason}");

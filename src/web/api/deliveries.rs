@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::enums::DeliveryState;
 use super::extract::{DeliveryOf, NoParameters, Query};
-use super::words::DeliveryState;
 use super::{Answer, cursor, page};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
-use crate::web::problem::{ListProblems, Problem, ReadProblems, SteerProblems};
+use crate::web::problem::{ActionProblems, ListProblems, Problem, ReadProblems};
 use slipway_domain::SourceName;
 use slipway_store::{DeliveryFilter, DeliveryHead, StoreError, StoredDelivery};
 
@@ -163,9 +163,9 @@ pub(super) async fn list(
 
 impl Shared {
     /// Refuses a delivery of a source that the caller's token does not cover.
-    async fn demand_delivery(&self, caller: &Caller, source: &SourceName, id: &str) -> Result<(), Problem> {
+    async fn require_delivery(&self, caller: &Caller, source: &SourceName, id: &str) -> Result<(), Problem> {
         let missing = StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() };
-        self.demand_source(caller, source, missing).await
+        self.require_source(caller, source, missing).await
     }
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn show(
     DeliveryOf(source, id): DeliveryOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<DeliveryDetail> {
-    shared.demand_delivery(&caller, &source, &id).await?;
+    shared.require_delivery(&caller, &source, &id).await?;
     Ok(Json(shared.store.delivery(&source, &id).await?.into()))
 }
 
@@ -201,7 +201,7 @@ pub(super) async fn show(
         ("source" = String, Path, description = "The source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
         ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 1024)
     ),
-    responses((status = 200, description = "The delivery, pending again.", body = DeliveryDetail), SteerProblems)
+    responses((status = 200, description = "The delivery, pending again.", body = DeliveryDetail), ActionProblems)
 )]
 pub(super) async fn replay(
     State(shared): State<Arc<Shared>>,
@@ -209,8 +209,8 @@ pub(super) async fn replay(
     DeliveryOf(source, id): DeliveryOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<DeliveryDetail> {
-    shared.demand_delivery(&caller, &source, &id).await?;
+    shared.require_delivery(&caller, &source, &id).await?;
     shared.store.delivery(&source, &id).await?;
     let what = Action::new("delivery.replay", format!("{source} {id}"));
-    Ok(Json(shared.steer(&caller, what, shared.pipeline.replay(&source, &id)).await?.into()))
+    Ok(Json(shared.perform(&caller, what, shared.pipeline.replay(&source, &id)).await?.into()))
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
+use super::deployment_record::{Approval, Hold, ModelState, Named, Placement, UnderWay};
 use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query};
-use super::placement::{Approval, Hold, ModelState, Named, Placement, UnderWay};
 use super::rules::Rules;
 use crate::web::Shared;
 use crate::web::access::Caller;
@@ -20,9 +20,9 @@ use crate::web::problem::{EnvironmentProblems, ListProblems, Problem};
 use slipway_domain::SourceName;
 
 /// Placements that are listed of one model.
-const MOST_PLACEMENTS: u32 = 500;
+const MAX_DEPLOYMENT_RECORDS: u32 = 500;
 /// Rejections that are looked at for one environment.
-const MOST_REJECTIONS: u32 = 10_000;
+const MAX_REJECTIONS: u32 = 10_000;
 
 /// An environment that may be written.
 #[derive(Serialize, ToSchema)]
@@ -182,8 +182,8 @@ pub(super) async fn history(
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<PlacementList> {
     shared.environment_for(&caller, &name).await?;
-    shared.demand_model(&caller, &name, &model).await?;
-    let placements = shared.store.placements_of(&name, &model, MOST_PLACEMENTS).await?;
+    shared.require_model(&caller, &name, &model).await?;
+    let placements = shared.store.deployment_records_of(&name, &model, MAX_DEPLOYMENT_RECORDS).await?;
     Ok(Json(PlacementList { placements: placements.iter().map(Placement::from).collect() }))
 }
 
@@ -196,7 +196,7 @@ enum Unseen {
 impl Shared {
     /// An environment, if the caller's sources are promoted to it.
     async fn environment(self: &Arc<Self>, caller: &Caller, name: &SourceName) -> Result<Environment, Unseen> {
-        let environment = self.pipeline.environment_named(name).ok_or(Unseen::Missing)?;
+        let environment = self.pipeline.environment_by_name(name).ok_or(Unseen::Missing)?;
         let sources = self.pipeline.sources_of(name);
         let covered: Vec<String> =
             sources.iter().filter(|source| caller.covers(source)).map(ToString::to_string).collect();
@@ -243,7 +243,7 @@ impl Shared {
     }
 
     /// Refuses a model that belongs to a source which the caller's token does not cover.
-    pub(super) async fn demand_model(&self, caller: &Caller, name: &SourceName, model: &str) -> Result<(), Problem> {
+    pub(super) async fn require_model(&self, caller: &Caller, name: &SourceName, model: &str) -> Result<(), Problem> {
         match caller.scope() {
             None => return Ok(()),
             Some(scope) if self.pipeline.is_of(&scope, name, model).await? => return Ok(()),
@@ -260,8 +260,8 @@ impl Shared {
         holds: &[slipway_domain::Hold],
     ) -> Result<Vec<ModelState>, Problem> {
         let mut models: BTreeMap<String, ModelState> = BTreeMap::new();
-        for placed in self.store.placements(name).await? {
-            models.entry(placed.model.clone()).or_insert_with(|| ModelState::of(&placed.model)).placed(&placed);
+        for record in self.store.placements(name).await? {
+            models.entry(record.model.clone()).or_insert_with(|| ModelState::of(&record.model)).record(&record);
         }
         let owners = self.pipeline.owners_in(name).await?;
         for run in self.store.runs_under_way(name).await? {
@@ -275,7 +275,7 @@ impl Shared {
             };
             let approvals = approvals.iter().map(Approval::from).collect();
             // What was written down at the last look may be over: an approval that completes it counts at once.
-            let run = self.pipeline.as_it_stands(run).await?;
+            let run = self.pipeline.with_current_rules(run).await?;
             let state = models.entry(run.model.clone()).or_insert_with(|| ModelState::of(&run.model));
             state.under_way(UnderWay::of(&run, approvals));
         }
@@ -284,7 +284,7 @@ impl Shared {
                 state.held(hold.into());
             }
         }
-        for rejection in self.store.rejections(MOST_REJECTIONS).await? {
+        for rejection in self.store.rejections(MAX_REJECTIONS).await? {
             let is_its = |source: &SourceName| owners.get(&rejection.model).is_none_or(|owner| owner == source);
             if let Some(state) = models.get_mut(&rejection.model)
                 && rejection.source.as_ref().is_none_or(is_its)
@@ -301,12 +301,12 @@ impl Shared {
         let mut shown = BTreeSet::new();
         for (model, state) in &mut models {
             let offer = if state.is_at_rest() { self.pipeline.first_promotion(name, model).await? } else { None };
-            let is_offered = offer.as_ref().is_some_and(|offer| caller.covers(&offer.source));
-            if is_offered || seen.as_ref().is_none_or(|seen| seen.contains(model)) {
+            let is_shown = offer.as_ref().is_some_and(|offer| caller.covers(&offer.source));
+            if is_shown || seen.as_ref().is_none_or(|seen| seen.contains(model)) {
                 shown.insert(model.clone());
             }
             if let Some(offer) = offer {
-                state.offered(offer);
+                state.show_first_promotion(offer);
             }
         }
         models.retain(|model, _| shown.contains(model));

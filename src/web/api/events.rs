@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::enums::RunState;
 use super::extract::{Query, number};
-use super::follow::{Feed, News, follow as follow_feed, place};
-use super::words::RunState;
+use super::follow::{Feed, FeedBatch, follow as follow_feed, place};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{ListProblems, Problem};
@@ -76,23 +76,23 @@ struct Changes {
 }
 
 impl Feed for Changes {
-    async fn news(&mut self, shared: &Shared) -> Result<News, StoreError> {
+    async fn next_events(&mut self, shared: &Shared) -> Result<FeedBatch, StoreError> {
         let Some(after) = self.after else {
             let newest = shared.store.newest_change().await?;
             self.after = Some(newest);
             let begin = Event::default().event("begin").id(newest.to_string()).data("{}");
-            return Ok(News { events: vec![begin], over: false });
+            return Ok(FeedBatch { events: vec![begin], over: false });
         };
         let mut after = after;
         loop {
             let changes = shared.store.changes(after, TOGETHER).await?;
-            let Some(last) = changes.last() else { return Ok(News { events: Vec::new(), over: false }) };
+            let Some(last) = changes.last() else { return Ok(FeedBatch { events: Vec::new(), over: false }) };
             after = last.sequence;
             self.after = Some(after);
             let covered = changes.into_iter().filter(|change| self.caller.covers(&change.source));
             let events: Vec<Event> = covered.map(event).collect();
             if !events.is_empty() {
-                return Ok(News { events, over: false });
+                return Ok(FeedBatch { events, over: false });
             }
         }
     }

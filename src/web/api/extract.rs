@@ -25,7 +25,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let read = axum::extract::Query::<T>::try_from_uri(&parts.uri);
-        let read = read.map_err(|error| Problem::bad_request(query_mistake::told(&error.body_text())))?;
+        let read = read.map_err(|error| Problem::bad_request(query_mistake::explain(&error.body_text())))?;
         Ok(Self(read.0))
     }
 }
@@ -61,7 +61,7 @@ pub(super) enum RunName {
 }
 
 /// The fewest digits of a run's identifier: with it are all those of about a minute.
-const FEWEST_RUN_DIGITS: usize = 8;
+const MIN_RUN_DIGITS: usize = 8;
 /// Digits of a UUID, and how many of them come before each dash.
 const UUID_DIGITS: usize = 32;
 const BEFORE_DASHES: [usize; 4] = [8, 12, 16, 20];
@@ -72,11 +72,11 @@ impl FromStr for RunName {
     fn from_str(text: &str) -> Result<Self, Problem> {
         let digits: String = text.chars().filter(|letter| *letter != '-').collect::<String>().to_ascii_lowercase();
         let is_hexadecimal = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_hexadecimal || !(FEWEST_RUN_DIGITS..=UUID_DIGITS).contains(&digits.len()) {
+        if !is_hexadecimal || !(MIN_RUN_DIGITS..=UUID_DIGITS).contains(&digits.len()) {
             let shown: String = text.chars().filter(|letter| !letter.is_control()).take(80).collect();
             return Err(Problem::bad_request(format!(
                 "`{shown}` names no run: expected its identifier, such as `01990d3e-5c7a-7d31-8f52-6f0a1b2c3d4e`, or its first \
-                 {FEWEST_RUN_DIGITS} digits or more"
+                 {MIN_RUN_DIGITS} digits or more"
             )));
         }
         if let Ok(whole) = digits.parse() {
@@ -102,17 +102,17 @@ impl<S: Send + Sync> FromRequestParts<S> for RunOf {
 }
 
 /// The fewest digits of a commit's name, as git has it.
-const FEWEST_COMMIT_DIGITS: usize = 7;
+const MIN_COMMIT_DIGITS: usize = 7;
 
 /// The first digits of a commit's name, in lower case.
 pub(super) fn beginning_of_commit(text: &str) -> Result<String, Problem> {
-    let is_one = (FEWEST_COMMIT_DIGITS..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_one = (MIN_COMMIT_DIGITS..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_one {
         return Ok(text.to_ascii_lowercase());
     }
     let shown: String = text.chars().filter(|letter| !letter.is_control()).take(80).collect();
     Err(Problem::bad_request(format!(
-        "`head`: `{shown}` is no commit: expected its {FEWEST_COMMIT_DIGITS} to 40 first hexadecimal digits"
+        "`head`: `{shown}` is no commit: expected its {MIN_COMMIT_DIGITS} to 40 first hexadecimal digits"
     )))
 }
 
@@ -185,7 +185,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ModelOf {
 }
 
 /// The largest body that a request to the API may have, in bytes.
-const LARGEST_BODY: usize = 64 << 10;
+const MAX_BODY_BYTES: usize = 64 << 10;
 
 /// What a request carries as JSON. Its type has to refuse unknown keys; an empty body is an empty object.
 pub(super) struct Sent<T>(pub(super) T);
@@ -194,8 +194,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let body = axum::body::to_bytes(request.into_body(), LARGEST_BODY).await.map_err(|_| {
-            Problem::bad_request(format!("the body cannot be read, or is larger than {LARGEST_BODY} bytes"))
+        let body = axum::body::to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| {
+            Problem::bad_request(format!("the body cannot be read, or is larger than {MAX_BODY_BYTES} bytes"))
         })?;
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
         let read = serde_json::from_slice(text);
@@ -214,13 +214,13 @@ pub(super) fn number(name: &str, after: Option<u64>) -> Result<Option<u64>, Prob
 }
 
 /// The longest text that anything is called by.
-const LONGEST_NAME: usize = 1024;
+const MAX_NAME_LENGTH: usize = 1024;
 
 /// A text that something may be called by: not empty, not long, no control characters.
 pub(super) fn plain_text(what: &str, text: &str) -> Result<String, Problem> {
-    if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
+    if text.is_empty() || text.len() > MAX_NAME_LENGTH || text.chars().any(char::is_control) {
         return Err(Problem::bad_request(format!(
-            "{what} has 1 to {LONGEST_NAME} bytes, and no control characters among them"
+            "{what} has 1 to {MAX_NAME_LENGTH} bytes, and no control characters among them"
         )));
     }
     Ok(text.to_owned())

@@ -25,12 +25,12 @@ const POLL: Duration = Duration::from_secs(1);
 /// How often something is sent, so that a caller who went away is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often a caller's token is looked at again.
-const SECOND_LOOK: Duration = Duration::from_secs(15);
+const TOKEN_RECHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// After how many seconds a caller may try again who found too many others following.
 const AGAIN: u32 = 10;
 
 /// What happened since it was asked for last.
-pub(super) struct News {
+pub(super) struct FeedBatch {
     pub(super) events: Vec<Event>,
     /// Whether nothing more can happen.
     pub(super) over: bool,
@@ -39,7 +39,7 @@ pub(super) struct News {
 /// Something that can be followed.
 pub(super) trait Feed: Send + 'static {
     /// What happened since this was called last; nothing, if nothing did.
-    fn news(&mut self, shared: &Shared) -> impl Future<Output = Result<News, StoreError>> + Send;
+    fn next_events(&mut self, shared: &Shared) -> impl Future<Output = Result<FeedBatch, StoreError>> + Send;
 }
 
 struct Following<F> {
@@ -49,7 +49,7 @@ struct Following<F> {
     changes: watch::Receiver<()>,
     waiting: VecDeque<Event>,
     over: bool,
-    looked: Instant,
+    checked_at: Instant,
     _place: OwnedSemaphorePermit,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn follow(shared: Arc<Shared>, caller: Caller, feed: impl Feed) -> Re
         feed,
         waiting: VecDeque::new(),
         over: false,
-        looked: Instant::now(),
+        checked_at: Instant::now(),
         _place: place,
     };
     let events = unfold(following, |mut following| async {
@@ -91,8 +91,8 @@ impl<F: Feed> Following<F> {
             if self.over || self.shared.stop.is_cancelled() || !self.may_go_on().await {
                 return None;
             }
-            match self.feed.news(&self.shared).await {
-                Ok(News { events, over }) => {
+            match self.feed.next_events(&self.shared).await {
+                Ok(FeedBatch { events, over }) => {
                     self.waiting = events.into();
                     self.over = over;
                 }
@@ -106,11 +106,11 @@ impl<F: Feed> Following<F> {
     }
 
     async fn may_go_on(&mut self) -> bool {
-        if self.looked.elapsed() < SECOND_LOOK {
+        if self.checked_at.elapsed() < TOKEN_RECHECK_INTERVAL {
             return true;
         }
-        self.looked = Instant::now();
-        self.shared.still_knows(&self.caller).await
+        self.checked_at = Instant::now();
+        self.shared.is_still_valid(&self.caller).await
     }
 
     async fn wait(&mut self) {

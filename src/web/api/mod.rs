@@ -4,27 +4,27 @@
 mod audit;
 mod cursor;
 mod deliveries;
+mod deployment_record;
 mod description;
+mod enums;
 mod environments;
 mod events;
 mod extract;
 mod follow;
 mod model_list;
 mod models;
-mod placement;
 mod promotions;
 mod quarantine;
 mod query_mistake;
 mod reports;
 mod rules;
 mod run;
+mod run_actions;
 mod run_log;
 mod runs;
 mod sources;
-mod steering;
 mod tokens;
 mod verdict;
-mod words;
 
 use std::sync::Arc;
 
@@ -41,29 +41,29 @@ use super::problem::{self, Problem};
 pub use description::description;
 
 /// Things listed at once when nothing else is asked for, and at most.
-const USUAL_PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 500;
+const DEFAULT_PAGE: u32 = 50;
+const MAX_PAGE_BYTES: u32 = 500;
 
 /// An answer as JSON, or a problem.
 type Answer<T> = Result<Json<T>, Problem>;
 
 /// The length of a page that was asked for.
 fn page(limit: Option<u32>) -> Result<u32, Problem> {
-    match limit.unwrap_or(USUAL_PAGE) {
-        limit @ 1..=LARGEST_PAGE => Ok(limit),
-        limit => Err(Problem::bad_request(format!("`limit` is {limit}, expected 1 to {LARGEST_PAGE}"))),
+    match limit.unwrap_or(DEFAULT_PAGE) {
+        limit @ 1..=MAX_PAGE_BYTES => Ok(limit),
+        limit => Err(Problem::bad_request(format!("`limit` is {limit}, expected 1 to {MAX_PAGE_BYTES}"))),
     }
 }
 
 /// All addresses of the API, each with its description.
 fn routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
-        .routes(routes!(runs::list, steering::start))
+        .routes(routes!(runs::list, run_actions::start))
         .routes(routes!(runs::show))
         .routes(routes!(runs::explain))
         .routes(routes!(run_log::show))
-        .routes(routes!(steering::cancel))
-        .routes(routes!(steering::retry))
+        .routes(routes!(run_actions::cancel))
+        .routes(routes!(run_actions::retry))
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::show))
         .routes(routes!(deliveries::replay))

@@ -12,8 +12,8 @@ use slipway_contract::Digest;
 use utoipa::ToSchema;
 
 use super::Answer;
+use super::deployment_record::Hold;
 use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, RunName, Sent};
-use super::placement::Hold;
 use super::run::RunDetail;
 use crate::pipeline::{self, Reason};
 use crate::web::Shared;
@@ -130,11 +130,11 @@ pub(super) async fn approve(
     Sent(Approve { artifact }): Sent<Approve>,
 ) -> Answer<Approved> {
     let artifact = digest(&artifact)?;
-    let what = shared.steered(&caller, &environment, Some(&model), "promotion.approve", Some(&artifact)).await?;
+    let what = shared.performed(&caller, &environment, Some(&model), "promotion.approve", Some(&artifact)).await?;
     let actor = caller.actor();
     let approving = Box::pin(shared.pipeline.approve(&environment, &model, &artifact, &actor));
-    let pipeline::Approved { run, objection } = shared.steer(&caller, what, approving).await?;
-    let run = shared.run_detail(&caller, &shared.pipeline.as_it_stands(run).await?).await?;
+    let pipeline::Approved { run, objection } = shared.perform(&caller, what, approving).await?;
+    let run = shared.run_detail(&caller, &shared.pipeline.with_current_rules(run).await?).await?;
     Ok(Json(Approved { run, counts: objection.is_none(), objection }))
 }
 
@@ -158,7 +158,7 @@ pub(super) async fn hold(
     Query(NoParameters {}): Query<NoParameters>,
     Sent(wish): Sent<KeepAway>,
 ) -> Answer<Hold> {
-    shared.keep_away(&caller, &environment, Some(&model), wish).await
+    shared.place_hold(&caller, &environment, Some(&model), wish).await
 }
 
 /// Keeps all promotions away from an environment.
@@ -178,7 +178,7 @@ pub(super) async fn hold_all(
     Query(NoParameters {}): Query<NoParameters>,
     Sent(wish): Sent<KeepAway>,
 ) -> Answer<Hold> {
-    shared.keep_away(&caller, &environment, None, wish).await
+    shared.place_hold(&caller, &environment, None, wish).await
 }
 
 /// Ends the hold on a model.
@@ -199,7 +199,7 @@ pub(super) async fn release(
     ModelOf(environment, model): ModelOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<Released> {
-    shared.end_hold(&caller, &environment, Some(model)).await
+    shared.release_hold(&caller, &environment, Some(model)).await
 }
 
 /// Ends the hold on a whole environment.
@@ -217,7 +217,7 @@ pub(super) async fn release_all(
     EnvironmentOf(environment): EnvironmentOf,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<Released> {
-    shared.end_hold(&caller, &environment, None).await
+    shared.release_hold(&caller, &environment, None).await
 }
 
 /// Brings an earlier promotion back, and holds the model so that automation does not undo it.
@@ -241,11 +241,11 @@ pub(super) async fn roll_back(
     Sent(RollBack { reason: why, to }): Sent<RollBack>,
 ) -> Answer<RunDetail> {
     let (why, to) = (reason(&why)?, shared.run_meant(&caller, to.as_deref()).await?);
-    let what = shared.steered(&caller, &environment, Some(&model), "promotion.rollback", None).await?;
+    let what = shared.performed(&caller, &environment, Some(&model), "promotion.rollback", None).await?;
     let what = what.because(&why).with("to run", to);
     let actor = caller.actor();
     let rolling = Box::pin(shared.pipeline.roll_back(&environment, &model, to, &why, &actor));
-    let run = shared.steer(&caller, what, rolling).await?;
+    let run = shared.perform(&caller, what, rolling).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
@@ -270,11 +270,11 @@ pub(super) async fn promote(
     Sent(TakeOnward { run: of }): Sent<TakeOnward>,
 ) -> Answer<RunDetail> {
     let of = shared.run_meant(&caller, of.as_deref()).await?;
-    let what = shared.steered(&caller, &environment, Some(&model), "promotion.promote", None).await?;
+    let what = shared.performed(&caller, &environment, Some(&model), "promotion.promote", None).await?;
     let what = what.with("of run", of);
     let (actor, scope) = (caller.actor(), caller.scope());
-    let taking = Box::pin(shared.pipeline.take_to(&environment, &model, of, scope.as_deref(), &actor));
-    let run = shared.steer(&caller, what, taking).await?;
+    let taking = Box::pin(shared.pipeline.promote_downstream(&environment, &model, of, scope.as_deref(), &actor));
+    let run = shared.perform(&caller, what, taking).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
@@ -306,7 +306,7 @@ pub(super) async fn reject(
     }
     let actor = caller.actor();
     let rejecting = shared.pipeline.reject(&source, &model, &artifact, &why, &actor);
-    let rejection = shared.steer(&caller, what, rejecting).await?;
+    let rejection = shared.perform(&caller, what, rejecting).await?;
     Ok(Json(Rejection {
         model,
         artifact: artifact.to_string(),
@@ -327,7 +327,7 @@ impl Shared {
     }
 
     /// Holds a model of an environment, or all of it.
-    async fn keep_away(
+    async fn place_hold(
         self: &Arc<Self>,
         caller: &Caller,
         environment: &SourceName,
@@ -335,28 +335,28 @@ impl Shared {
         KeepAway { reason: why, until }: KeepAway,
     ) -> Answer<Hold> {
         let why = reason(&why)?;
-        let what = self.steered(caller, environment, model, "promotion.hold", None).await?;
+        let what = self.performed(caller, environment, model, "promotion.hold", None).await?;
         let what = what.because(&why).with("until", until);
         let actor = caller.actor();
-        let hold = self.steer(caller, what, self.pipeline.hold(environment, model, &why, until, &actor)).await?;
+        let hold = self.perform(caller, what, self.pipeline.hold(environment, model, &why, until, &actor)).await?;
         Ok(Json((&hold).into()))
     }
 
     /// Ends the hold on a model of an environment, or on all of it.
-    async fn end_hold(
+    async fn release_hold(
         self: &Arc<Self>,
         caller: &Caller,
         environment: &SourceName,
         model: Option<String>,
     ) -> Answer<Released> {
-        let what = self.steered(caller, environment, model.as_deref(), "promotion.release", None).await?;
-        self.steer(caller, what, self.pipeline.release(environment, model.as_deref())).await?;
+        let what = self.performed(caller, environment, model.as_deref(), "promotion.release", None).await?;
+        self.perform(caller, what, self.pipeline.release(environment, model.as_deref())).await?;
         Ok(Json(Released { environment: environment.to_string(), model }))
     }
 
     /// Lets a caller steer a model of an environment, or a whole one: what they do there, for the audit log, which keeps what
     /// is refused as well. Whole environments are for tokens that cover all of their sources.
-    async fn steered(
+    async fn performed(
         self: &Arc<Self>,
         caller: &Caller,
         environment: &SourceName,
@@ -373,7 +373,7 @@ impl Shared {
         let allowed = async {
             self.environment_for(caller, environment).await?;
             if let Some(model) = model {
-                return self.demand_model(caller, environment, model).await;
+                return self.require_model(caller, environment, model).await;
             }
             let sources = self.pipeline.sources_of(environment);
             match sources.iter().find(|source| !caller.covers(source)) {

@@ -13,7 +13,7 @@ use super::{Answer, page};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
-use crate::web::problem::{ListProblems, Problem, SteerProblems};
+use crate::web::problem::{ActionProblems, ListProblems, Problem};
 use slipway_store::StoreError;
 
 /// A row that cannot be read: written by a newer server, or damaged. It stays as it is, and everything else is served.
@@ -94,7 +94,7 @@ pub(super) async fn list(
         ("kind" = String, Path, description = "What it is.", min_length = 1, max_length = 1024),
         ("key" = String, Path, description = "Which.", min_length = 1, max_length = 1024)
     ),
-    responses((status = 200, description = "What became of it.", body = LookedAgain), SteerProblems)
+    responses((status = 200, description = "What became of it.", body = LookedAgain), ActionProblems)
 )]
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
@@ -105,11 +105,11 @@ pub(super) async fn retry(
     let row = shared.store.quarantined_row(&kind, &key).await?;
     let missing = || StoreError::NotQuarantined { kind: kind.clone(), key: key.clone() };
     match &row.source {
-        Some(source) => shared.demand_source(&caller, source, missing()).await?,
+        Some(source) => shared.require_source(&caller, source, missing()).await?,
         None if caller.scope().is_some() => return Err(Problem::from(missing())),
         None => {}
     }
     let what = Action::new("quarantine.retry", format!("{kind} {key}"));
-    let reason = shared.steer(&caller, what, shared.pipeline.look_again(&kind, &key)).await?;
+    let reason = shared.perform(&caller, what, shared.pipeline.retry_quarantined(&kind, &key)).await?;
     Ok(Json(LookedAgain { kind, key, reason }))
 }

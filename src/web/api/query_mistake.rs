@@ -3,33 +3,33 @@
 /// What the framework puts before each mistake.
 const BEFORE: &str = "Failed to deserialize query string: ";
 /// The longest mistake that is told, in characters: it may repeat what was sent.
-const LONGEST: usize = 500;
+const MAX_LENGTH: usize = 500;
 
 /// A mistake, as the framework says it, in words for people.
-pub(super) fn told(said: &str) -> String {
+pub(super) fn explain(said: &str) -> String {
     let said = said.strip_prefix(BEFORE).unwrap_or(said);
     let (name, what) = match said.split_once(": ") {
         Some((name, what)) if is_name(name) => (Some(name), what),
         _ => (None, said),
     };
-    let told = match (name, in_words(what)) {
+    let explain = match (name, describe(what)) {
         // The mistake names the parameter itself.
-        (None, told) | (_, told @ Told::OfParameter(_)) => told.text(),
-        (Some(name), told) => format!("`{name}`: {}", told.text()),
+        (None, explain) | (_, explain @ QueryMistake::OfParameter(_)) => explain.text(),
+        (Some(name), explain) => format!("`{name}`: {}", explain.text()),
     };
-    let told: String = told.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
-    format!("the query cannot be read: {told}")
+    let explain: String = explain.chars().filter(|letter| !letter.is_control()).take(MAX_LENGTH).collect();
+    format!("the query cannot be read: {explain}")
 }
 
 /// A mistake in words.
-enum Told {
+enum QueryMistake {
     /// About a parameter that it names.
     OfParameter(String),
     /// About a value.
     OfValue(String),
 }
 
-impl Told {
+impl QueryMistake {
     fn text(self) -> String {
         let (Self::OfParameter(text) | Self::OfValue(text)) = self;
         text
@@ -40,26 +40,26 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-fn in_words(what: &str) -> Told {
+fn describe(what: &str) -> QueryMistake {
     let quoted = |before: &str| what.strip_prefix(before)?.split_once('`');
     if let Some((name, rest)) = quoted("unknown field `") {
         let known = match rest.strip_prefix(", expected ") {
             Some(known) => format!("expected {}", known.trim_start_matches("one of ")),
             None => "no parameters are expected here".to_owned(),
         };
-        return Told::OfParameter(format!("`{name}` is no parameter of this address: {known}"));
+        return QueryMistake::OfParameter(format!("`{name}` is no parameter of this address: {known}"));
     }
     if let Some((name, _)) = quoted("missing field `") {
-        return Told::OfParameter(format!("`{name}` is missing"));
+        return QueryMistake::OfParameter(format!("`{name}` is missing"));
     }
     if let Some((name, _)) = quoted("duplicate field `") {
-        return Told::OfParameter(format!("`{name}` is there more than once: expected it once"));
+        return QueryMistake::OfParameter(format!("`{name}` is there more than once: expected it once"));
     }
     if let Some((value, rest)) = quoted("unknown variant `") {
         let known = rest.strip_prefix(", expected ").unwrap_or(rest);
-        return Told::OfValue(format!("`{value}` is not known: expected {known}"));
+        return QueryMistake::OfValue(format!("`{value}` is not known: expected {known}"));
     }
-    let told = match what {
+    let explain = match what {
         "invalid digit found in string" | "cannot parse integer from empty string" => {
             "expected a whole number from 0 on"
         }
@@ -67,7 +67,7 @@ fn in_words(what: &str) -> Told {
         "provided string was not `true` or `false`" => "expected `true` or `false`",
         other => other,
     };
-    Told::OfValue(told.to_owned())
+    QueryMistake::OfValue(explain.to_owned())
 }
 
 #[cfg(test)]
@@ -102,11 +102,11 @@ mod tests {
 
     fn mistake<T: serde::de::DeserializeOwned + std::fmt::Debug>(query: &str) -> String {
         let uri: Uri = format!("/?{query}").parse().expect("an address");
-        told(&Query::<T>::try_from_uri(&uri).expect_err(query).body_text())
+        explain(&Query::<T>::try_from_uri(&uri).expect_err(query).body_text())
     }
 
     #[test]
-    fn a_mistake_in_a_query_is_told_in_words_for_people() {
+    fn a_mistake_in_a_query_is_reported_in_messages_for_people() {
         let said = |query: &str| {
             let said = mistake::<Listing>(query);
             for jargon in ["deserialize", "field", "digit found", "target type", "variant"] {

@@ -13,7 +13,7 @@ use super::{Answer, cursor, page};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
-use crate::web::problem::{ListProblems, Problem, SteerProblems};
+use crate::web::problem::{ActionProblems, ListProblems, Problem};
 use slipway_domain::SourceName;
 use slipway_store::{ReportFilter, ReportHead, StoreError};
 
@@ -192,7 +192,7 @@ pub(super) async fn list(
     operation_id = "retryReport",
     tag = "reports",
     params(("id" = String, Path, description = "The report.", min_length = 1, max_length = 1024)),
-    responses((status = 200, description = "The report, due again.", body = ReportSummary), SteerProblems)
+    responses((status = 200, description = "The report, due again.", body = ReportSummary), ActionProblems)
 )]
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
@@ -201,9 +201,9 @@ pub(super) async fn retry(
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<ReportSummary> {
     let report = shared.store.report(&id).await?;
-    shared.demand_source(&caller, &report.source, StoreError::NoSuchReport { id: id.clone() }).await?;
+    shared.require_source(&caller, &report.source, StoreError::NoSuchReport { id: id.clone() }).await?;
     let what = Action::new("report.retry", id.clone());
-    Ok(Json(shared.steer(&caller, what, shared.pipeline.retry_report(&id)).await?.into()))
+    Ok(Json(shared.perform(&caller, what, shared.pipeline.retry_report(&id)).await?.into()))
 }
 
 /// Makes all reports of a source due that are behind or were refused.
@@ -213,7 +213,7 @@ pub(super) async fn retry(
     operation_id = "retryReports",
     tag = "reports",
     params(Retried),
-    responses((status = 200, description = "How many are due again.", body = ReportsRetried), SteerProblems)
+    responses((status = 200, description = "How many are due again.", body = ReportsRetried), ActionProblems)
 )]
 pub(super) async fn retry_all(
     State(shared): State<Arc<Shared>>,
@@ -224,7 +224,7 @@ pub(super) async fn retry_all(
     if !shared.pipeline.sources().any(|(name, _)| *name == source) {
         return Err(missing.into());
     }
-    shared.demand_source(&caller, &source, missing).await?;
+    shared.require_source(&caller, &source, missing).await?;
     let what = Action::new("report.retry", source.as_str().to_owned());
-    Ok(Json(ReportsRetried { due: shared.steer(&caller, what, shared.pipeline.retry_reports(&source)).await? }))
+    Ok(Json(ReportsRetried { due: shared.perform(&caller, what, shared.pipeline.retry_reports(&source)).await? }))
 }

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::placement::Holdback;
+use super::deployment_record::Holdback;
+use super::enums::RunState;
 use super::verdict::Verdict;
-use super::words::RunState;
 use crate::pipeline;
 use crate::web::Shared;
 use crate::web::access::Caller;

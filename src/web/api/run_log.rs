@@ -11,10 +11,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::enums::RunState;
 use super::extract::{Query, RunOf, RunPath, number};
-use super::follow::{Feed, MEDIA_TYPE, News, follow, place};
+use super::follow::{Feed, FeedBatch, MEDIA_TYPE, follow, place};
 use super::page;
-use super::words::RunState;
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{Problem, RunProblems};
@@ -67,7 +67,7 @@ struct Growing {
 }
 
 impl Feed for Growing {
-    async fn news(&mut self, shared: &Shared) -> Result<News, StoreError> {
+    async fn next_events(&mut self, shared: &Shared) -> Result<FeedBatch, StoreError> {
         // Looked at before the lines: no line comes after the end.
         let state = shared.store.run(self.run).await?.state;
         let lines = shared.store.log(self.run, self.after, TOGETHER).await?;
@@ -79,7 +79,7 @@ impl Feed for Growing {
             let end = serde_json::to_string(&end).expect("a state is a word");
             events.push(Event::default().event("end").data(end));
         }
-        Ok(News { events, over })
+        Ok(FeedBatch { events, over })
     }
 }
 

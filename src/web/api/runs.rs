@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::enums::RunState;
 use super::extract::{NoParameters, Query, RunName, RunOf, RunPath, beginning_of_commit, plain_text};
 use super::run::{Explanation, RunDetail, RunSummary};
-use super::words::RunState;
 use super::{Answer, cursor, page};
 use crate::web::Shared;
 use crate::web::access::Caller;
@@ -86,10 +86,10 @@ pub(super) async fn list(
 }
 
 /// Runs that are named where the first digits are those of several.
-const MOST_CANDIDATES: u32 = 5;
+const MAX_CANDIDATES: u32 = 5;
 
 fn ambiguous<'a>(digits: &str, runs: impl Iterator<Item = &'a slipway_domain::Run>) -> Problem {
-    let most = usize::try_from(MOST_CANDIDATES).unwrap_or(usize::MAX);
+    let most = usize::try_from(MAX_CANDIDATES).unwrap_or(usize::MAX);
     let mut names: Vec<String> = runs.map(|run| format!("{} of {}", run.id, run.model)).collect();
     if names.len() > most {
         names.truncate(most);
@@ -107,14 +107,14 @@ impl Shared {
             RunName::Beginning(digits) => return self.run_beginning(caller, &digits).await,
         };
         let run = self.store.run(id).await?;
-        self.demand_source(caller, &run.source, StoreError::NoSuchRun { run: id }).await?;
+        self.require_source(caller, &run.source, StoreError::NoSuchRun { run: id }).await?;
         Ok(run)
     }
 
     /// The one run among those that the token covers whose identifier begins so.
     async fn run_beginning(&self, caller: &Caller, digits: &str) -> Result<slipway_domain::Run, Problem> {
         let filter = RunFilter { scope: caller.scope(), id: Some(digits.to_owned()), ..RunFilter::default() };
-        let mut found = self.store.runs(&filter, MOST_CANDIDATES + 1).await?;
+        let mut found = self.store.runs(&filter, MAX_CANDIDATES + 1).await?;
         match (found.pop(), found.as_slice()) {
             (None, _) => {
                 Err(Problem::new(StatusCode::NOT_FOUND, format!("no run's identifier begins with `{digits}`")))

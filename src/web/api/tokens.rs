@@ -9,8 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Answer;
+use super::enums::Role;
 use super::extract::{NoParameters, Query};
-use super::words::Role;
 use crate::web::Shared;
 use crate::web::access::Admin;
 use crate::web::problem::AdminProblems;

@@ -55,8 +55,8 @@ enum Feedback {
 }
 
 impl From<&slipway_domain::TestSetUse> for TestSet {
-    fn from(told: &slipway_domain::TestSetUse) -> Self {
-        let slipway_domain::TestSetUse { rows, number, allowed, feedback, used_up } = told;
+    fn from(usage: &slipway_domain::TestSetUse) -> Self {
+        let slipway_domain::TestSetUse { rows, number, allowed, feedback, used_up } = usage;
         Self {
             rows: rows.to_string(),
             number: *number,
@@ -196,8 +196,8 @@ impl From<&slipway_domain::Verdict> for Verdict {
 }
 
 impl From<&slipway_domain::Floor> for Floor {
-    fn from(floor: &slipway_domain::Floor) -> Self {
-        let slipway_domain::Floor { policy, digest } = floor;
+    fn from(mandatory_policy: &slipway_domain::Floor) -> Self {
+        let slipway_domain::Floor { policy, digest } = mandatory_policy;
         Self { policy: policy.clone(), digest: digest.to_string() }
     }
 }

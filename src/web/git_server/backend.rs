@@ -21,14 +21,14 @@ use slipway_domain::spoken;
 /// How much of an answer is read at a time, in bytes.
 const PIECE: usize = 64 << 10;
 /// The longest line of a CGI head that is read, in bytes, and the most lines.
-const LONGEST_LINE: u64 = 8 << 10;
-const MOST_LINES: usize = 64;
+const MAX_LINE_LENGTH: u64 = 8 << 10;
+const MAX_LINES: usize = 64;
 /// How much is kept of what git says beside its answer, in bytes.
-const MOST_SAID: u64 = 4 << 10;
+const MAX_SAID: u64 = 4 << 10;
 /// What git gets of this server's own environment.
 const KEPT: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 /// How long git may take to end once it has answered that it failed.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const STDERR_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Site {
     /// Carries a request to git, and its answer back; both bodies are streamed.
@@ -39,7 +39,7 @@ impl Site {
             return Err(std::io::Error::other("it has no pipes"));
         };
         let mut feeding = JoinSet::new();
-        let progress = Progress::new(self.patience);
+        let progress = Progress::new(self.idle_timeout);
         feeding.spawn(feed(body, stdin, progress.clone()));
         let mut listening = JoinSet::new();
         listening.spawn(listen(stderr));
@@ -52,12 +52,12 @@ impl Site {
                 output.child.start_kill().ok();
                 return Err(std::io::Error::other(format!(
                     "{error}; it said: {}",
-                    last_words(&mut output.listening).await
+                    stderr_tail(&mut output.listening).await
                 )));
             }
         };
         if status.is_server_error() {
-            let said = last_words(&mut output.listening).await;
+            let said = stderr_tail(&mut output.listening).await;
             let path = request.uri.path();
             tracing::warn!(status = status.as_u16(), said, "git answered a request for `{path}` with {status}: {said}");
         }
@@ -129,12 +129,12 @@ async fn feed(mut body: Body, mut stdin: ChildStdin, progress: Progress) {
 #[derive(Clone)]
 struct Progress {
     last: Arc<Mutex<Instant>>,
-    patience: Duration,
+    idle_timeout: Duration,
 }
 
 impl Progress {
-    fn new(patience: Duration) -> Self {
-        Self { last: Arc::new(Mutex::new(Instant::now())), patience }
+    fn new(idle_timeout: Duration) -> Self {
+        Self { last: Arc::new(Mutex::new(Instant::now())), idle_timeout }
     }
 
     fn made(&self) {
@@ -142,7 +142,7 @@ impl Progress {
     }
 
     fn ends_at(&self) -> Instant {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) + self.patience
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) + self.idle_timeout
     }
 
     /// What comes, which is progress, or an error once nothing has moved for too long.
@@ -155,7 +155,7 @@ impl Progress {
                 return came;
             }
             if self.ends_at() <= ends_at {
-                let message = format!("neither the client nor git moved for {}", spoken(self.patience));
+                let message = format!("neither the client nor git moved for {}", spoken(self.idle_timeout));
                 return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, message));
             }
         }
@@ -165,15 +165,16 @@ impl Progress {
 /// Keeps the beginning of what git says, and reads on to its end: a full pipe would hold git up.
 async fn listen(mut stderr: ChildStderr) -> Vec<u8> {
     let mut said = Vec::new();
-    if (&mut stderr).take(MOST_SAID).read_to_end(&mut said).await.is_ok() {
+    if (&mut stderr).take(MAX_SAID).read_to_end(&mut said).await.is_ok() {
         tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await.ok();
     }
     said
 }
 
 /// What git said, on one line.
-async fn last_words(listening: &mut JoinSet<Vec<u8>>) -> String {
-    let said = timeout(LAST_WORDS, listening.join_next()).await.ok().flatten().and_then(Result::ok).unwrap_or_default();
+async fn stderr_tail(listening: &mut JoinSet<Vec<u8>>) -> String {
+    let said =
+        timeout(STDERR_TIMEOUT, listening.join_next()).await.ok().flatten().and_then(Result::ok).unwrap_or_default();
     let said: String =
         String::from_utf8_lossy(&said).trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if said.is_empty() { "nothing".to_owned() } else { said }
@@ -194,9 +195,9 @@ impl Output {
     async fn head(&mut self) -> std::io::Result<(StatusCode, HeaderMap)> {
         let unusual = |line: &str| std::io::Error::other(format!("`{line}` is no CGI header"));
         let (mut status, mut headers) = (StatusCode::OK, HeaderMap::new());
-        for _ in 0..MOST_LINES {
+        for _ in 0..MAX_LINES {
             let mut line = String::new();
-            if (&mut self.stdout).take(LONGEST_LINE).read_line(&mut line).await? == 0 {
+            if (&mut self.stdout).take(MAX_LINE_LENGTH).read_line(&mut line).await? == 0 {
                 break;
             }
             let line = line.trim_end();
@@ -224,10 +225,10 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::web::git_server::{GitServerSettings, PATIENCE};
+    use crate::web::git_server::{GitServerSettings, TIMEOUT};
 
     /// A site whose git is a shell script.
-    fn site(folder: &std::path::Path, script: &str, patience: Duration) -> Site {
+    fn site(folder: &std::path::Path, script: &str, idle_timeout: Duration) -> Site {
         let backend = folder.join("backend");
         std::fs::write(&backend, format!("#!/bin/sh\n{script}\n")).expect("written");
         std::fs::set_permissions(&backend, std::fs::Permissions::from_mode(0o755)).expect("allowed");
@@ -237,16 +238,16 @@ mod tests {
             username: "slipway".to_owned(),
             password: "secret".to_owned(),
         };
-        Site { settings, backend, admitted: [0; 32], patience }
+        Site { settings, backend, admitted: [0; 32], idle_timeout }
     }
 
     async fn carried(
         script: &str,
         body: Body,
-        patience: Duration,
+        idle_timeout: Duration,
     ) -> Result<(StatusCode, Result<String, String>), String> {
         let folder = tempfile::tempdir().expect("a folder");
-        let site = site(folder.path(), script, patience);
+        let site = site(folder.path(), script, idle_timeout);
         let (parts, ()) =
             axum::http::Request::post("/m.git/git-receive-pack").body(()).expect("a request").into_parts();
         let response = site.carry(&parts, body).await.map_err(|error| error.to_string())?;
@@ -258,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn git_gets_nothing_of_the_environment_but_what_it_needs() {
         let script = "printf 'Content-Type: text/plain\\r\\n\\r\\n'; env";
-        let (_, said) = carried(script, Body::empty(), PATIENCE).await.expect("an answer");
+        let (_, said) = carried(script, Body::empty(), TIMEOUT).await.expect("an answer");
         let said = said.expect("a body");
         let mut names: Vec<&str> = said.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
         // What shells set by themselves.
@@ -282,35 +283,35 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_does_not_move_is_ended() {
-        let patience = Duration::from_millis(100);
+        let idle_timeout = Duration::from_millis(100);
         let never = || Body::from_stream(stream::pending::<std::io::Result<Bytes>>());
-        let hangs = carried("exec cat", never(), patience).await.expect_err("nothing came");
+        let hangs = carried("exec cat", never(), idle_timeout).await.expect_err("nothing came");
         assert!(hangs.contains("neither the client nor git moved for"), "{hangs}");
         let script = "printf 'Content-Type: text/plain\\r\\n\\r\\nbegun'; exec cat";
-        let (status, cut) = carried(script, never(), patience).await.expect("a head");
+        let (status, cut) = carried(script, never(), idle_timeout).await.expect("a head");
         assert!(status == StatusCode::OK && cut.is_err(), "{cut:?}");
-        let (_, whole) = carried(script, Body::from(" and ended"), PATIENCE).await.expect("a head");
+        let (_, whole) = carried(script, Body::from(" and ended"), TIMEOUT).await.expect("a head");
         assert_eq!(whole.as_deref(), Ok("begun and ended"));
     }
 
     #[tokio::test]
     async fn a_push_that_arrives_slowly_is_not_ended() {
-        let patience = Duration::from_millis(400);
+        let idle_timeout = Duration::from_millis(400);
         // Longer than the patience in all, and a piece in each tenth of it.
         let pieces = stream::unfold(0, |piece| async move {
             tokio::time::timeout(Duration::from_millis(40), std::future::pending::<()>()).await.ok();
             (piece < 20).then(|| (Ok::<_, std::io::Error>(Bytes::from_static(b"x")), piece + 1))
         });
         let script = "read all; printf 'Content-Type: text/plain\\r\\n\\r\\n%s' \"$all\"";
-        let (_, said) = carried(script, Body::from_stream(pieces), patience).await.expect("an answer");
+        let (_, said) = carried(script, Body::from_stream(pieces), idle_timeout).await.expect("an answer");
         assert_eq!(said, Ok("x".repeat(20)));
     }
 
     #[tokio::test]
     async fn of_what_git_says_the_beginning_is_kept() {
         let script = "i=0; while [ $i -lt 20000 ]; do echo 'all is lost' >&2; i=$((i+1)); done";
-        let told = carried(script, Body::empty(), PATIENCE).await.expect_err("no answer");
-        assert!(told.starts_with("it ended without an answer; it said: all is lost all is"), "{told}");
-        assert!(told.len() < 5_000, "{}", told.len());
+        let message = carried(script, Body::empty(), TIMEOUT).await.expect_err("no answer");
+        assert!(message.starts_with("it ended without an answer; it said: all is lost all is"), "{message}");
+        assert!(message.len() < 5_000, "{}", message.len());
     }
 }

@@ -31,7 +31,7 @@ const CONNECTIONS: usize = 64;
 
 /// How long a request may stay without a byte of it or of its answer. Git itself gives a sign of life every five seconds while
 /// it works (`uploadpack.keepAlive`, `receive.keepAlive`).
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What the git server is set up with.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub async fn serve_repositories(
     stop: CancellationToken,
 ) {
     let limits = ConnectionLimits { all: CONNECTIONS, each_address: CONNECTIONS };
-    let site = Arc::new(Site { admitted: admission(&settings), settings, backend, patience: PATIENCE });
+    let site = Arc::new(Site { admitted: admission(&settings), settings, backend, idle_timeout: TIMEOUT });
     let router = Router::new().fallback(answer).with_state(site);
     // Nothing is ever served but this: the sender only keeps the channel open.
     let (_door, served) = watch::channel(Served { router, limits, proxies: TrustedProxies::default() });
@@ -85,7 +85,7 @@ struct Site {
     /// Digest of the one good `Authorization` header: comparing digests takes as long whatever was sent.
     admitted: [u8; 32],
     /// How long a request may stay without progress.
-    patience: Duration,
+    idle_timeout: Duration,
 }
 
 fn admission(settings: &GitServerSettings) -> [u8; 32] {

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::pipeline::cost_in_words;
+use crate::pipeline::describe_cost;
 use slipway_domain::{ProposedPolicy, Run, Transition};
 use slipway_gate::policy::render::xml;
 
 /// Transitions that are shown.
-const MOST_TRANSITIONS: usize = 200;
+const MAX_TRANSITIONS: usize = 200;
 /// How the page looks, in light and in dark.
 const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
 table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top}\
@@ -62,10 +62,10 @@ pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> S
         );
     }
     if let Some(cost) = &run.cost {
-        add(&mut page, format_args!("<h2>Cost</h2>\n<p>{}</p>\n", xml(&cost_in_words(cost, &cost.device))));
+        add(&mut page, format_args!("<h2>Cost</h2>\n<p>{}</p>\n", xml(&describe_cost(cost, &cost.device))));
     }
     page += "<h2>History</h2>\n<table>\n<tr><th>when</th><th>state</th><th>why</th><th>who</th></tr>\n";
-    for Transition { to, at, cause, actor, .. } in transitions.iter().take(MOST_TRANSITIONS) {
+    for Transition { to, at, cause, actor, .. } in transitions.iter().take(MAX_TRANSITIONS) {
         let (cause, actor) = (xml(cause), xml(&actor.to_string()));
         add(
             &mut page,

@@ -29,22 +29,23 @@ async fn without_a_token_only_webhooks_health_and_metrics_answer() {
     let addresses = addresses();
     assert!(addresses.len() >= 13, "{addresses:?}");
     for (method, path) in &addresses {
-        let answer = world.stranger().send(method, path, &[], Vec::new()).await.expect("an answer");
+        let answer = world.unauthenticated().send(method, path, &[], Vec::new()).await.expect("an answer");
         assert_eq!(answer.status, 401, "{method} {path}");
         assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"slipway\"");
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         assert_eq!(answer.json["status"], 401);
     }
     for path in ["/api/v1", "/api/v1/", "/api/v1/nothing"] {
-        assert_ne!(status(&world.stranger(), "GET", path).await, 200, "{path}");
+        assert_ne!(status(&world.unauthenticated(), "GET", path).await, 200, "{path}");
     }
     for path in ["/livez", "/readyz", "/metrics"] {
-        assert_eq!(status(&world.stranger(), "GET", path).await, 200, "{path}");
+        assert_eq!(status(&world.unauthenticated(), "GET", path).await, 200, "{path}");
     }
-    assert_eq!(status(&world.stranger(), "POST", "/webhooks/digits").await, 401, "by its signature");
+    assert_eq!(status(&world.unauthenticated(), "POST", "/webhooks/digits").await, 401, "by its signature");
     for wrong in ["Bearer wrong", "Basic abc", "Bearer", ADMIN] {
         let headers = [("authorization", wrong)];
-        let answer = world.stranger().send("GET", "/api/v1/runs", &headers, Vec::new()).await.expect("an answer");
+        let answer =
+            world.unauthenticated().send("GET", "/api/v1/runs", &headers, Vec::new()).await.expect("an answer");
         assert_eq!(answer.status, 401, "{wrong}");
         assert!(!answer.text.contains(ADMIN));
     }
@@ -54,7 +55,7 @@ async fn without_a_token_only_webhooks_health_and_metrics_answer() {
 #[tokio::test]
 async fn a_server_without_any_token_refuses_every_call_of_its_api() {
     let world = ApiWorld::new("").await.start().await;
-    assert_eq!(status(&world.stranger(), "GET", "/api/v1/runs").await, 401);
+    assert_eq!(status(&world.unauthenticated(), "GET", "/api/v1/runs").await, 401);
     assert_eq!(status(&world.admin(), "GET", "/api/v1/runs").await, 401);
     let made = world.with("first", Role::Viewer, &[]).await;
     assert_eq!(status(&made, "GET", "/api/v1/runs").await, 200, "a token counts as soon as it is made");
@@ -68,7 +69,7 @@ async fn an_expired_token_is_refused() {
     let world = ApiWorld::started().await;
     let past = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(1);
     let secret = world.store.create_token("old", Role::Admin, &[], Some(past)).await.expect("a token");
-    let api = world.stranger().with_token(secret.reveal());
+    let api = world.unauthenticated().with_token(secret.reveal());
     let answer = api.get("/api/v1/runs").await.expect("an answer");
     assert_eq!(answer.status, 401);
     assert!(answer.json["detail"].as_str().is_some_and(|detail| detail.contains("expired")), "{}", answer.text);
@@ -76,7 +77,7 @@ async fn an_expired_token_is_refused() {
 }
 
 #[tokio::test]
-async fn viewers_read_operators_steer_and_administrators_read_audit_and_tokens() {
+async fn viewers_read_operators_act_and_administrators_read_audit_and_tokens() {
     let world = ApiWorld::new("api_token: {file: ./token}").await;
     let refused = world.record_as(run("digits", "zero", 1), &[slipway_domain::RunEvent::Refused], false).await;
     let world = world.start().await;
@@ -98,8 +99,8 @@ async fn viewers_read_operators_steer_and_administrators_read_audit_and_tokens()
     assert_eq!(tokens.json["tokens"][0]["name"], "anna");
     assert!(!tokens.text.contains("sha256:"), "not even hashes are told: {}", tokens.text);
     let audited = world.audited().await;
-    let steered = audited.iter().filter(|(actor, action, ..)| actor == "token ben" && action == "run.cancel");
-    assert_eq!(steered.count(), 1, "{audited:#?}");
+    let performed = audited.iter().filter(|(actor, action, ..)| actor == "token ben" && action == "run.cancel");
+    assert_eq!(performed.count(), 1, "{audited:#?}");
     let refusals = audited.iter().filter(|(actor, action, ..)| actor == "token anna" && action == "refused");
     assert_eq!(refusals.count(), 2, "once a reason: {audited:#?}");
     world.finish().await;
@@ -144,18 +145,18 @@ async fn a_token_of_one_source_sees_and_steers_nothing_of_another() {
 #[tokio::test]
 async fn hundreds_of_refused_calls_are_two_audit_entries() {
     let mut world = ApiWorld::started().await;
-    let (mut refused, mut told_to_wait) = (0, 0);
+    let (mut refused, mut throttled) = (0, 0);
     for _ in 0..300 {
-        match world.stranger().get("/api/v1/runs").await.expect("an answer") {
+        match world.unauthenticated().get("/api/v1/runs").await.expect("an answer") {
             answer if answer.status == 401 => refused += 1,
             answer if answer.status == 429 => {
                 assert!(answer.headers["retry-after"].parse::<u32>().is_ok_and(|seconds| seconds >= 1));
-                told_to_wait += 1;
+                throttled += 1;
             }
             answer => panic!("{}", answer.status),
         }
     }
-    assert!(refused >= 100 && told_to_wait > 0, "{refused} refused, {told_to_wait} told to wait");
+    assert!(refused >= 100 && throttled > 0, "{refused} refused, {throttled} told to wait");
     assert_eq!(status(&world.admin(), "GET", "/api/v1/runs").await, 200, "who has a token is not held up by them");
     let written = world.audited().await;
     assert_eq!(written.len(), 1, "{written:#?}");
@@ -168,7 +169,7 @@ async fn hundreds_of_refused_calls_are_two_audit_entries() {
 }
 
 #[tokio::test]
-async fn a_token_that_asks_too_often_is_told_to_wait() {
+async fn a_token_that_asks_too_often_is_asked_to_wait() {
     let world = ApiWorld::new("api_token: {file: ./token}, requests_per_second: 1").await.start().await;
     let mut answers = Vec::new();
     for _ in 0..8 {
@@ -184,15 +185,15 @@ async fn a_token_that_asks_too_often_is_told_to_wait() {
 #[tokio::test]
 async fn metrics_can_be_kept_for_those_with_a_token() {
     let world = ApiWorld::new("api_token: {file: ./token}, metrics: token").await.start().await;
-    assert_eq!(status(&world.stranger(), "GET", "/metrics").await, 401);
+    assert_eq!(status(&world.unauthenticated(), "GET", "/metrics").await, 401);
     assert_eq!(status(&world.admin(), "GET", "/metrics").await, 200);
-    assert_eq!(status(&world.stranger(), "GET", "/livez").await, 200);
+    assert_eq!(status(&world.unauthenticated(), "GET", "/livez").await, 200);
     world.finish().await;
     // Where others reach the port, that is how it is unless the settings say otherwise.
     let world = ApiWorld::new("api_token: {file: ./token}").await;
     let settings = std::fs::read_to_string(world.config()).expect("settings");
     std::fs::write(world.config(), settings.replace("127.0.0.1:0", "0.0.0.0:0")).expect("written");
     let world = world.start().await;
-    assert_eq!(status(&world.stranger(), "GET", "/metrics").await, 401);
+    assert_eq!(status(&world.unauthenticated(), "GET", "/metrics").await, 401);
     world.finish().await;
 }

@@ -3,15 +3,15 @@
 use serde_json::Value;
 use slipway_domain::RunEvent;
 
-use super::world::{ApiWorld, run, words};
+use super::world::{ApiWorld, output_of, run};
 
 fn json(output: &std::process::Output) -> Value {
-    assert_eq!(output.status.code(), Some(0), "{}", words(output));
+    assert_eq!(output.status.code(), Some(0), "{}", output_of(output));
     serde_json::from_slice(&output.stdout).expect("JSON in a pipe")
 }
 
 #[tokio::test]
-async fn runs_and_deliveries_are_listed_shown_and_steered_from_the_command_line() {
+async fn runs_and_deliveries_are_listed_shown_and_operated_from_the_command_line() {
     let world = ApiWorld::new("api_token: {file: ./token}").await;
     for number in 1..8 {
         world.record_as(run("fashion", "coat", number), &[RunEvent::Refused], false).await;
@@ -34,30 +34,30 @@ async fn runs_and_deliveries_are_listed_shown_and_steered_from_the_command_line(
     let stalled = stalled.id.to_string();
     assert_eq!(json(&world.ask(&["runs", "cancel", &stalled]).await)["state"], "cancelled");
     let again = world.ask(&["runs", "cancel", &stalled]).await;
-    assert_eq!(again.status.code(), Some(2), "{}", words(&again));
+    assert_eq!(again.status.code(), Some(2), "{}", output_of(&again));
     let deliveries = json(&world.ask(&["deliveries", "list", "--source", "digits"]).await);
     assert_eq!(deliveries["deliveries"].as_array().map(Vec::len), Some(2));
     assert_eq!(json(&world.ask(&["deliveries", "show", "digits", &id]).await)["body"], "{}");
     assert_eq!(json(&world.ask(&["deliveries", "replay", "digits", &id]).await)["state"], "pending");
     let unknown = world.ask(&["deliveries", "show", "digits", "../../tokens"]).await;
-    assert_eq!(unknown.status.code(), Some(2), "{}", words(&unknown));
-    assert!(words(&unknown).contains("has no delivery `../../tokens`"), "{}", words(&unknown));
+    assert_eq!(unknown.status.code(), Some(2), "{}", output_of(&unknown));
+    assert!(output_of(&unknown).contains("has no delivery `../../tokens`"), "{}", output_of(&unknown));
     world.finish().await;
 }
 
 #[tokio::test]
-async fn mistakes_on_the_command_line_are_told_with_what_to_do() {
+async fn mistakes_on_the_command_line_are_reported_with_what_to_do() {
     let world = ApiWorld::started().await;
     std::fs::write(world.path("token"), "a-token-that-nobody-knows").expect("written");
     let refused = world.ask(&["runs", "list"]).await;
-    assert_eq!(refused.status.code(), Some(2), "{}", words(&refused));
-    assert!(words(&refused).contains("the token is not known"), "{}", words(&refused));
-    assert!(words(&refused).contains("`slipway tokens create`"), "{}", words(&refused));
+    assert_eq!(refused.status.code(), Some(2), "{}", output_of(&refused));
+    assert!(output_of(&refused).contains("the token is not known"), "{}", output_of(&refused));
+    assert!(output_of(&refused).contains("`slipway tokens create`"), "{}", output_of(&refused));
     let state = world.ask(&["runs", "list", "--state", "asleep"]).await;
-    assert_eq!(state.status.code(), Some(2), "{}", words(&state));
-    assert!(words(&state).contains("expected one of queued, training"), "{}", words(&state));
+    assert_eq!(state.status.code(), Some(2), "{}", output_of(&state));
+    assert!(output_of(&state).contains("expected one of queued, training"), "{}", output_of(&state));
     let nobody = world.ask(&["runs", "show", "../secrets"]).await;
-    assert_eq!(nobody.status.code(), Some(2), "{}", words(&nobody));
+    assert_eq!(nobody.status.code(), Some(2), "{}", output_of(&nobody));
     world.finish().await;
 }
 
@@ -68,7 +68,7 @@ async fn completions_and_pages_for_man_are_made_from_the_commands_themselves() {
         let script = std::process::Command::new(crate::support::slipway()).args(["completions", shell]).output();
         let script = script.expect("it ran");
         assert_eq!(script.status.code(), Some(0));
-        let text = words(&script);
+        let text = output_of(&script);
         assert!(text.contains(expected) && text.contains("deliveries"), "{shell}: {text}");
     }
     let folder = world.path("man").display().to_string();

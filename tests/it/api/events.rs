@@ -55,11 +55,11 @@ impl Stream {
 }
 
 #[tokio::test]
-async fn moves_of_covered_runs_are_told_in_order_and_none_is_missed_between_connections() {
+async fn moves_of_covered_runs_are_sent_in_order_and_none_is_lost_between_connections() {
     let world = ApiWorld::started().await;
     let secret = world.store.create_token("ben", Role::Viewer, &[super::world::source("digits")], None).await;
     let secret = secret.expect("a token");
-    let mut stream = Stream::open(&world.stranger(), secret.reveal(), "events", "").await;
+    let mut stream = Stream::open(&world.unauthenticated(), secret.reveal(), "events", "").await;
     stream.hear("event: begin").await;
     assert!(stream.heard.contains("content-type: text/event-stream"), "{}", stream.heard);
     // The store is shared with the test, as servers share PostgreSQL: the server is woken by nobody.
@@ -77,7 +77,7 @@ async fn moves_of_covered_runs_are_told_in_order_and_none_is_missed_between_conn
     for (path, header) in
         [("events", format!("last-event-id: {last}\r\n")), (&format!("events?after={last}"), String::new())]
     {
-        let mut stream = Stream::open(&world.stranger(), secret.reveal(), path, &header).await;
+        let mut stream = Stream::open(&world.unauthenticated(), secret.reveal(), path, &header).await;
         stream.hear(&next.id.to_string()).await;
         assert!(!stream.heard.contains("event: begin") && !stream.heard.contains(&ours.id.to_string()));
     }

@@ -29,7 +29,7 @@ async fn tokens_that_are_guessed_are_refused_before_the_store_is_asked() {
     assert_eq!(status(&good, "/api/v1/runs", &[]).await, 200);
     let guess = async |number: usize| {
         let header = format!("Bearer slipway_guess-{number}");
-        status(&world.stranger(), "/api/v1/runs", &[("authorization", &header)]).await
+        status(&world.unauthenticated(), "/api/v1/runs", &[("authorization", &header)]).await
     };
     assert_eq!(guess(0).await, 401);
     // Whoever asks the store now is answered that it failed.
@@ -51,7 +51,8 @@ async fn tokens_that_are_guessed_are_refused_before_the_store_is_asked() {
 #[tokio::test]
 async fn behind_a_trusted_proxy_each_client_has_a_limit_and_a_name_of_its_own() {
     let world = ApiWorld::new("api_token: {file: ./token}, trusted_proxies: [127.0.0.0/8]").await.start().await;
-    let from = async |client: &str| status(&world.stranger(), "/api/v1/runs", &[("x-forwarded-for", client)]).await;
+    let from =
+        async |client: &str| status(&world.unauthenticated(), "/api/v1/runs", &[("x-forwarded-for", client)]).await;
     let mut answers = Vec::new();
     for number in 0..MANY {
         // What the client itself writes into the header stands to the left.
@@ -71,7 +72,7 @@ async fn without_a_trusted_proxy_nobody_says_where_a_request_is_from() {
     let mut answers = Vec::new();
     for number in 0..MANY {
         let client = format!("198.51.100.{number}");
-        answers.push(status(&world.stranger(), "/api/v1/runs", &[("x-forwarded-for", &client)]).await);
+        answers.push(status(&world.unauthenticated(), "/api/v1/runs", &[("x-forwarded-for", &client)]).await);
     }
     assert!(answers.contains(&429), "{answers:?}");
     let audited = world.audited().await;
@@ -85,7 +86,7 @@ async fn links_to_pages_cannot_be_guessed_without_end() {
     let mut answers = Vec::new();
     for number in 0..MANY {
         let path = format!("/runs/{}?key={number:064}", RunId::new());
-        answers.push(status(&world.stranger(), &path, &[]).await);
+        answers.push(status(&world.unauthenticated(), &path, &[]).await);
     }
     assert_eq!(answers[0], 404);
     assert!(answers.contains(&429), "{answers:?}");

@@ -5,7 +5,7 @@ use slipway_domain::RunEvent;
 use slipway_store::Role;
 use sqlx::sqlite::SqlitePool;
 
-use super::world::{ApiWorld, delivery, run, words};
+use super::world::{ApiWorld, delivery, output_of, run};
 use crate::support::{DEADLINE, text};
 
 /// Changes a row behind the server's back.
@@ -62,15 +62,19 @@ async fn a_server_over_rows_that_it_cannot_read_starts_serves_the_rest_and_says_
     assert_eq!(narrow.get("/api/v1/quarantine").await.expect("an answer").json["rows"], serde_json::json!([]));
 
     let still = world.ask(&["quarantine", "retry", "run", &id]).await;
-    assert!(still.status.code() == Some(1) && words(&still).contains("rehearsing"), "{}", words(&still));
+    assert!(still.status.code() == Some(1) && output_of(&still).contains("rehearsing"), "{}", output_of(&still));
     tamper(&world, "UPDATE runs SET document = REPLACE(document, '\"rehearsing\"', '\"queued\"') WHERE model = 'zero'")
         .await;
     let mended = world.ask(&["quarantine", "retry", "run", &id]).await;
-    assert_eq!(mended.status.code(), Some(0), "{}", words(&mended));
+    assert_eq!(mended.status.code(), Some(0), "{}", output_of(&mended));
     let left = world.ask(&["quarantine", "list"]).await;
-    assert!(words(&left).contains("digits bad") && !words(&left).contains(&id), "{}", words(&left));
+    assert!(output_of(&left).contains("digits bad") && !output_of(&left).contains(&id), "{}", output_of(&left));
     assert_eq!(admin.get(&format!("/api/v1/runs/{id}")).await.expect("an answer").status, 200);
     let unknown = world.ask(&["quarantine", "retry", "run", &id]).await;
-    assert!(unknown.status.code() != Some(0) && words(&unknown).contains("is set aside"), "{}", words(&unknown));
+    assert!(
+        unknown.status.code() != Some(0) && output_of(&unknown).contains("is set aside"),
+        "{}",
+        output_of(&unknown)
+    );
     world.finish().await;
 }

@@ -72,27 +72,27 @@ async fn a_run_that_waits_says_where_in_the_queue() {
 }
 
 #[tokio::test]
-async fn why_a_run_trained_is_told_part_by_part() {
+async fn why_a_run_trained_is_explained_part_by_part() {
     let world = ApiWorld::new("api_token: {file: ./token}").await;
     let first = world.record_promoted(run("digits", "zero", 1)).await;
     let second = world.record_promoted(run("digits", "zero", 2)).await;
     let world = world.start().await;
-    let told = get(&world.admin(), &format!("/api/v1/runs/{}/explain", second.id)).await;
-    assert_eq!(told["compared_with"], first.id.to_string());
-    assert_eq!(told["parts"][0]["name"], "data");
-    assert_eq!(told["parts"][0]["same"], false);
+    let answer = get(&world.admin(), &format!("/api/v1/runs/{}/explain", second.id)).await;
+    assert_eq!(answer["compared_with"], first.id.to_string());
+    assert_eq!(answer["parts"][0]["name"], "data");
+    assert_eq!(answer["parts"][0]["same"], false);
     world.finish().await;
 }
 
 #[tokio::test]
-async fn models_are_told_with_their_newest_run_and_what_was_promoted_last() {
+async fn models_are_shown_with_their_newest_run_and_what_was_promoted_last() {
     let world = ApiWorld::new("api_token: {file: ./token}").await;
     let promoted = world.record_promoted(run("digits", "zero", 1)).await;
     let newest = world.record_as(run("digits", "zero", 2), &[RunEvent::Refused], false).await;
     world.record_as(run("digits", "one", 3), &[RunEvent::Refused], false).await;
     let mut judged = run("digits", "two", 4);
     judged.change =
-        Some(slipway_domain::ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+        Some(slipway_domain::PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
     world.record_as(judged, &[RunEvent::Refused], false).await;
     let world = world.start().await;
     let models = get(&world.admin(), "/api/v1/models").await;
@@ -110,24 +110,24 @@ async fn models_are_told_with_their_newest_run_and_what_was_promoted_last() {
 }
 
 #[tokio::test]
-async fn environments_are_told_with_their_branches_and_sources() {
+async fn environments_are_shown_with_their_branches_and_sources() {
     let world = ApiWorld::started().await;
-    let told = get(&world.admin(), "/api/v1/environments").await;
-    assert_eq!(texts(&told, "environments", "name"), ["production", "staging"]);
-    assert_eq!(texts(&told, "environments", "branch"), ["live", "main"]);
-    assert_eq!(told["environments"][0]["sources"], serde_json::json!(["fashion"]));
-    assert_eq!(told["environments"][0]["tip"], Value::Null);
+    let answer = get(&world.admin(), "/api/v1/environments").await;
+    assert_eq!(texts(&answer, "environments", "name"), ["production", "staging"]);
+    assert_eq!(texts(&answer, "environments", "branch"), ["live", "main"]);
+    assert_eq!(answer["environments"][0]["sources"], serde_json::json!(["fashion"]));
+    assert_eq!(answer["environments"][0]["tip"], Value::Null);
     world.finish().await;
 }
 
 #[tokio::test]
-async fn deliveries_are_told_with_headers_and_body() {
+async fn deliveries_are_shown_with_headers_and_body() {
     let world = ApiWorld::new("api_token: {file: ./token}").await;
     for (id, body) in [("text", &br#"{"a": "\u00e9"}"#[..]), ("bytes", &[0xff, 0x00]), ("a/b c?d", b"odd")] {
         let delivery = delivery("digits", id, body);
         world.store.record_delivery(&delivery).await.expect("stored");
-        let settled = slipway_store::Settled::nothing(slipway_domain::DeliveryState::Ignored, "says nothing");
-        world.store.settle_deliveries(&[&delivery], &settled).await.expect("settled");
+        let outcome = slipway_store::DeliveryOutcome::nothing(slipway_domain::DeliveryState::Ignored, "says nothing");
+        world.store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("settled");
     }
     let world = world.start().await;
     let api = world.admin();
@@ -202,7 +202,7 @@ async fn the_description_that_is_served_is_the_one_in_the_repository() {
 async fn health_says_that_the_store_can_be_written_and_workers_are_alive() {
     let world = ApiWorld::started().await;
     for path in ["/livez", "/readyz"] {
-        let answer = world.stranger().get(path).await.expect("an answer");
+        let answer = world.unauthenticated().get(path).await.expect("an answer");
         assert_eq!((answer.status, &*answer.text), (200, "ok\n"), "{path}");
     }
     // A table that is gone is a store that cannot be written.
@@ -211,8 +211,8 @@ async fn health_says_that_the_store_can_be_written_and_workers_are_alive() {
     for (statement, status) in [("ALTER TABLE probes RENAME TO away", 503), ("ALTER TABLE away RENAME TO probes", 200)]
     {
         sqlx::query(statement).execute(&mut connection).await.expect("renamed");
-        assert_eq!(world.stranger().get("/readyz").await.expect("an answer").status, status, "{statement}");
-        assert_eq!(world.stranger().get("/livez").await.expect("an answer").status, 200, "{statement}");
+        assert_eq!(world.unauthenticated().get("/readyz").await.expect("an answer").status, status, "{statement}");
+        assert_eq!(world.unauthenticated().get("/livez").await.expect("an answer").status, 200, "{statement}");
     }
     world.finish().await;
 }

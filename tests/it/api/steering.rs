@@ -1,7 +1,7 @@
 //! Runs and deliveries, steered: what is done, and that it is written down.
 
 use slipway_domain::{DeliveryState, RunEvent};
-use slipway_store::{Role, Settled};
+use slipway_store::{DeliveryOutcome, Role};
 
 use super::world::{ApiWorld, delivery, run};
 
@@ -46,12 +46,12 @@ async fn a_stalled_run_is_made_due_again() {
 }
 
 #[tokio::test]
-async fn a_settled_delivery_is_read_again() {
+async fn an_acknowledged_delivery_is_read_again() {
     let world = ApiWorld::new("api_token: {file: ./token}").await;
     let dead = delivery("digits", "d-1", b"not JSON");
     world.store.record_delivery(&dead).await.expect("stored");
-    let settled = Settled::nothing(DeliveryState::Dead, "as an earlier version saw it");
-    world.store.settle_deliveries(&[&dead], &settled).await.expect("settled");
+    let outcome = DeliveryOutcome::nothing(DeliveryState::Dead, "as an earlier version saw it");
+    world.store.acknowledge_deliveries(&[&dead], &outcome).await.expect("settled");
     let world = world.start().await;
     let answer = world.admin().post("/api/v1/deliveries/digits/d-1/replay").await.expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -59,7 +59,7 @@ async fn a_settled_delivery_is_read_again() {
     let read_again = tokio::time::timeout(crate::support::DEADLINE, async {
         loop {
             let stored = world.store.delivery(&dead.source, "d-1").await.expect("a delivery");
-            if stored.state == DeliveryState::Dead && stored.note != settled.note {
+            if stored.state == DeliveryState::Dead && stored.note != outcome.note {
                 return stored.note;
             }
             tokio::task::yield_now().await;

@@ -20,8 +20,8 @@ async fn metrics_say_what_they_mean_and_count_by_route_not_by_address() {
     for path in [&format!("/api/v1/runs/{id}"), "/somewhere/else", "/api/v1/runs"] {
         world.admin().get(path).await.expect("an answer");
     }
-    world.stranger().send("TRACE", "/api/v1/runs", &[], Vec::new()).await.expect("an answer");
-    let text = world.stranger().get("/metrics").await.expect("metrics").text;
+    world.unauthenticated().send("TRACE", "/api/v1/runs", &[], Vec::new()).await.expect("an answer");
+    let text = world.unauthenticated().get("/metrics").await.expect("metrics").text;
     for expected in [
         "# HELP slipway_runs Runs in the store, by their state.",
         "# TYPE slipway_http_request_seconds histogram",
@@ -52,9 +52,9 @@ async fn metrics_say_what_they_mean_and_count_by_route_not_by_address() {
 }
 
 #[test]
-fn every_metric_in_the_source_has_its_meaning_told() {
+fn every_metric_in_the_source_is_described() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let meanings = std::fs::read_to_string(root.join("src/telemetry/metrics.rs")).expect("a source");
+    let descriptions = std::fs::read_to_string(root.join("src/telemetry/metrics.rs")).expect("a source");
     let mut names = std::collections::BTreeSet::new();
     for folder in ["src", "crates"] {
         each_source(&root.join(folder), &mut |_, text| {
@@ -63,7 +63,7 @@ fn every_metric_in_the_source_has_its_meaning_told() {
         });
     }
     assert!(names.len() > 15, "{names:?}");
-    names.retain(|name| !meanings.contains(&format!("(\"{name}\", ")));
+    names.retain(|name| !descriptions.contains(&format!("(\"{name}\", ")));
     assert!(names.is_empty(), "without a meaning: {names:?}");
 }
 
@@ -116,9 +116,10 @@ async fn traces_reach_a_collector_with_run_model_and_delivery() {
         ("x-slipway-delivery", "delivery-in-a-trace"),
         ("x-hub-signature-256", &*signature),
     ];
-    let taken = world.stranger().send("POST", "/webhooks/digits", &headers, body.to_vec()).await.expect("an answer");
+    let taken =
+        world.unauthenticated().send("POST", "/webhooks/digits", &headers, body.to_vec()).await.expect("an answer");
     assert_eq!(taken.status, 202, "{}", taken.text);
-    let settled = tokio::time::timeout(crate::support::DEADLINE, async {
+    let retried = tokio::time::timeout(crate::support::DEADLINE, async {
         let source = super::world::source("digits");
         loop {
             let delivery = world.store.delivery(&source, "delivery-in-a-trace").await.expect("a delivery");
@@ -129,7 +130,7 @@ async fn traces_reach_a_collector_with_run_model_and_delivery() {
             tokio::task::yield_now().await;
         }
     });
-    settled.await.expect("both are tried");
+    retried.await.expect("both are tried");
     // What was not sent yet is sent when the server ends.
     world.stop().await;
     let kept = kept.lock().await;

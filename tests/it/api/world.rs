@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use jiff::Timestamp;
 use slipway_domain::{Actor, CommitSha, Delivery, DeliveryState, Run, RunCause, RunEvent, SourceName, Transition};
-use slipway_store::{Claim, Role, Settings, Settled, Store};
+use slipway_store::{Claim, DeliveryOutcome, Role, Settings, Store};
 use slipway_testkit::{Api, SlipwayProcess};
 
 use crate::support::slipway;
@@ -117,7 +117,7 @@ web: {{{web}}}
     }
 
     /// The API, asked without a token.
-    pub(super) fn stranger(&self) -> Api {
+    pub(super) fn unauthenticated(&self) -> Api {
         Api::at(self.server().address())
     }
 
@@ -133,15 +133,17 @@ web: {{{web}}}
         for run in runs {
             let delivery = delivery(run.source.as_str(), &run.id.to_string(), b"{}");
             self.store.record_delivery(&delivery).await.expect("stored");
-            let settled = Settled { runs: vec![run.clone()], ..Settled::nothing(DeliveryState::Done, "a run") };
-            self.store.settle_deliveries(&[&delivery], &settled).await.expect("settled");
+            let outcome =
+                DeliveryOutcome { runs: vec![run.clone()], ..DeliveryOutcome::nothing(DeliveryState::Done, "a run") };
+            self.store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("settled");
         }
     }
 
     /// Records a run and moves it to where it waits for a person, or has ended.
     pub(super) async fn record_as(&self, mut run: Run, events: &[RunEvent], stalled: bool) -> Run {
         self.record(std::slice::from_ref(&run)).await;
-        let claim = Claim { now: Timestamp::now(), hold_for: std::time::Duration::from_mins(1), most_of_a_source: 64 };
+        let claim =
+            Claim { now: Timestamp::now(), lease_duration: std::time::Duration::from_mins(1), max_runs_per_source: 64 };
         let (claimed, lease) = self.store.claim_run(claim).await.expect("claimed").expect("a run");
         assert_eq!(claimed.id, run.id, "other runs wait as well");
         for event in events {
@@ -215,6 +217,6 @@ web: {{{web}}}
 }
 
 /// Standard output and standard error of a command.
-pub(super) fn words(output: &Output) -> String {
+pub(super) fn output_of(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

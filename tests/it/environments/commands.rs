@@ -12,7 +12,7 @@ async fn said(bench: &Bench, arguments: &[&str]) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_run_is_begun_without_a_push_and_told_in_every_form() {
+async fn a_run_is_begun_without_a_push_and_shown_in_every_form() {
     let bench = start(&[("staging", "")], "").await;
     let first = bench.promote_a_first_model().await;
     let source = text(&first, "source").to_owned();
@@ -51,11 +51,11 @@ async fn a_run_is_begun_without_a_push_and_told_in_every_form() {
 async fn words_in_the_other_order_short_digests_and_spans_of_time_are_understood() {
     let bench = start(&[("staging", "")], "").await;
     let first = bench.promote_a_first_model().await;
-    let (held, notice) = said(&bench, &["hold", "staging", "digits", "--reason", "look", "--until", "2h"]).await;
+    let (held, warning) = said(&bench, &["hold", "staging", "digits", "--reason", "look", "--until", "2h"]).await;
     assert!(held.contains("\"model\": \"digits\"") && held.contains("\"until\": \"2"), "{held}");
-    assert!(notice.contains("taken as `digits staging`"), "{notice}");
-    let (_, notice) = said(&bench, &["release", "digits", "staging"]).await;
-    assert_eq!(notice, "");
+    assert!(warning.contains("taken as `digits staging`"), "{warning}");
+    let (_, warning) = said(&bench, &["release", "digits", "staging"]).await;
+    assert_eq!(warning, "");
     said(&bench, &["hold", "staging", "--reason", "all of it"]).await;
     said(&bench, &["release", "staging"]).await;
     let artifact = text(&first, "artifact");

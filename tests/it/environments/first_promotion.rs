@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::world::{by_hand, command, digits_in, done, named, prepare, run_to, settle};
+use super::world::{by_hand, command, deployed_digest, digits_in, done, prepare, run_to, write_settings};
 use crate::support::text;
 
 #[tokio::test]
-async fn an_environment_behind_a_filled_one_offers_what_that_names_and_takes_it() {
+async fn an_environment_downstream_of_a_filled_one_shows_what_that_names_and_takes_it() {
     let mut bench = prepare(&[("staging", "")], "").await;
     bench.restart(&[]).await;
     let first = bench.promote_a_first_model().await;
@@ -22,26 +22,34 @@ async fn an_environment_behind_a_filled_one_offers_what_that_names_and_takes_it(
     clone.write("production/inferenceservice.yaml", manifest).expect("written");
     clone.commit("A production").await.expect("committed");
     assert!(clone.push("main").await.expect("pushed").success());
-    settle(&bench, &[("staging", ""), ("production", "after: {all: [staging]}")], "");
+    write_settings(&bench, &[("staging", ""), ("production", "after: {all: [staging]}")], "");
     bench.restart(&[]).await;
     let path = "/api/v1/environments/production";
-    let offered = |answer: &slipway_testkit::Answer| answer.json["models"][0]["offer"].is_object();
-    bench.api().wait_for("the offer", path, crate::support::DEADLINE, offered).await.expect("an offer");
-    let offer = digits_in(&bench, "production").await["offer"].clone();
-    assert_eq!((&offer["from"], &offer["artifact"]), (&"staging".into(), &first["artifact"]), "{offer:#}");
+    let shows_first_promotion = |answer: &slipway_testkit::Answer| answer.json["models"][0]["offer"].is_object();
+    bench.api().wait_for("the offer", path, crate::support::DEADLINE, shows_first_promotion).await.expect("an offer");
+    let first_promotion = digits_in(&bench, "production").await["offer"].clone();
+    assert_eq!(
+        (&first_promotion["from"], &first_promotion["artifact"]),
+        (&"staging".into(), &first["artifact"]),
+        "{first_promotion:#}"
+    );
     let staging = bench.world.environment.show("main", "staging/inferenceservice.yaml").await.expect("a manifest");
-    assert!(offer["run"] == first["id"] && !text(&offer, "version").is_empty(), "{offer:#}");
-    assert!(!staging.contains("digits:version") || staging.contains(text(&offer, "version")), "{staging}");
+    assert!(
+        first_promotion["run"] == first["id"] && !text(&first_promotion, "version").is_empty(),
+        "{first_promotion:#}"
+    );
+    assert!(!staging.contains("digits:version") || staging.contains(text(&first_promotion, "version")), "{staging}");
     let shown = command(&bench, &["environments", "show", "production", "-o", "text"]).await;
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    let hint = format!("digits: staging holds {}; slipway promote digits production", text(&offer, "version"));
+    let hint =
+        format!("digits: staging holds {}; slipway promote digits production", text(&first_promotion, "version"));
     assert!(shown.contains(&hint), "{shown}");
     assert_eq!(digits_in(&bench, "staging").await["offer"], Value::Null);
 
     let begun = done(&bench, &["promote", "digits", "production"]).await;
     assert_eq!((&begun["artifact"], &begun["follows"]), (&first["artifact"], &first["id"]), "{begun:#}");
     run_to(&bench, "production", "it is there", |run| text(run, "state") == "done").await;
-    assert_eq!(named(&bench, "production").await, text(&first, "artifact"));
+    assert_eq!(deployed_digest(&bench, "production").await, text(&first, "artifact"));
     assert_eq!(digits_in(&bench, "production").await["offer"], Value::Null, "nothing is offered twice");
     bench.finish().await;
 }

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::world::{by_hand, digits_in, done, named, refused, run_to, settle, start, waiting_for};
+use super::world::{by_hand, deployed_digest, digits_in, done, refused, run_to, start, waiting_for, write_settings};
 use crate::support::{DEADLINE, text};
 
 #[tokio::test]
-async fn a_change_by_hand_is_noticed_told_and_followed() {
+async fn a_manual_change_is_detected_reported_and_followed() {
     let bench = start(&[("staging", "")], "limits: {look_at_environments: 1s}").await;
     let first = bench.promote_a_first_model().await;
     let head = bench.push_with("epochs: 4", "epochs: 6").await;
@@ -15,12 +15,12 @@ async fn a_change_by_hand_is_noticed_told_and_followed() {
     clone.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted");
     let commit = clone.head().await.expect("a commit");
     assert!(clone.push("main").await.expect("pushed").success());
-    let named = |answer: &slipway_testkit::Answer| {
+    let deployed_digest = |answer: &slipway_testkit::Answer| {
         let models = answer.json["models"].as_array().cloned().unwrap_or_default();
         models.iter().any(|model| model["now"]["commit"] == commit.as_str())
     };
-    let looked = bench.api().wait_for("a look", "/api/v1/environments/staging", DEADLINE, named).await;
-    looked.expect("somebody notices");
+    let synced = bench.api().wait_for("a look", "/api/v1/environments/staging", DEADLINE, deployed_digest).await;
+    synced.expect("somebody notices");
     let model = digits_in(&bench, "staging").await;
     assert_eq!(model["now"]["commit"], commit.as_str(), "{model:#}");
     assert_eq!(model["now"]["named"]["artifact"], first["artifact"]);
@@ -40,7 +40,7 @@ async fn a_change_by_hand_is_noticed_told_and_followed() {
         .as_array()
         .expect("a history")
         .iter()
-        .map(|placed| (placed["named"]["artifact"].clone(), placed["hand"].is_string()))
+        .map(|record| (record["named"]["artifact"].clone(), record["hand"].is_string()))
         .collect();
     let expected = [(&third, false), (&first, true), (&second, false), (&first, false)];
     let expected: Vec<(Value, bool)> = expected.map(|(run, hand)| (run["artifact"].clone(), hand)).into();
@@ -92,12 +92,12 @@ async fn a_commit_that_only_says_it_is_a_promotion_that_waits_is_not_taken_for_i
     assert!(clone.push("main").await.expect("pushed").success());
     let forged = clone.head().await.expect("a commit");
 
-    settle(&bench, &[("staging", "")], "");
+    write_settings(&bench, &[("staging", "")], "");
     bench.restart(&[]).await;
     let stalled = run_to(&bench, "staging", "the run stalls", |run| run["stalled"] == true).await;
     let said = format!("{} in `staging` says that it is this promotion, but it was not made here", &forged[..12]);
     assert!(text(&stalled, "reason").contains(&said), "{stalled:#}");
-    assert_eq!(named(&bench, "staging").await, "none", "nothing is promoted, and nothing says it is");
+    assert_eq!(deployed_digest(&bench, "staging").await, "none", "nothing is promoted, and nothing says it is");
     bench.finish().await;
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use slipway_testkit::Api;
 
 use super::teams::{OTHERS, Team, is_held_up_for_its_owner};
-use super::world::{digits_in, named, prepare};
+use super::world::{deployed_digest, digits_in, prepare};
 use crate::support::{Bench, slipway, text};
 
 /// A token for one source alone.
@@ -38,10 +38,10 @@ async fn a_second_source_with_a_model_of_the_same_name_neither_takes_it_over_nor
     let refused = bench.end_of(&theirs).await;
     assert!(is_held_up_for_its_owner(&refused, "digits"), "{refused:#}");
     assert_eq!(states(&refused), ["queued", "queued"], "nothing is trained for it");
-    assert_eq!(named(&bench, "staging").await, text(&first, "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&first, "artifact"));
 
     // Tokens go by the owner, not by a name that anybody can give.
-    let (strangers, owners) = (token(&bench, "strangers", OTHERS), token(&bench, "owners", "digits"));
+    let (outsiders, owners) = (token(&bench, "strangers", OTHERS), token(&bench, "owners", "digits"));
     let why = json!({"reason": "ours now"});
     for (action, body) in [
         ("hold", &why),
@@ -51,10 +51,10 @@ async fn a_second_source_with_a_model_of_the_same_name_neither_takes_it_over_nor
         ("promote", &json!({})),
         ("promote", &json!({"run": first["id"]})),
     ] {
-        assert_eq!(post(&strangers, &format!("{MODEL}/{action}"), body).await, 404, "{action}");
+        assert_eq!(post(&outsiders, &format!("{MODEL}/{action}"), body).await, 404, "{action}");
     }
-    assert_eq!(strangers.get(&format!("{MODEL}/history")).await.expect("an answer").status, 404);
-    let seen = strangers.get("/api/v1/environments/staging").await.expect("an answer");
+    assert_eq!(outsiders.get(&format!("{MODEL}/history")).await.expect("an answer").status, 404);
+    let seen = outsiders.get("/api/v1/environments/staging").await.expect("an answer");
     assert_eq!(seen.json["models"], json!([]), "{}", seen.text);
     assert_eq!(digits_in(&bench, "staging").await["holds"], json!([]));
     assert_eq!(post(&owners, &format!("{MODEL}/hold"), &why).await, 200);
@@ -62,8 +62,8 @@ async fn a_second_source_with_a_model_of_the_same_name_neither_takes_it_over_nor
 
     // What one team rejects of its own model says nothing of the other's.
     let rejection = json!({"artifact": first["artifact"], "reason": "not ours"});
-    assert_eq!(post(&strangers, "/api/v1/models/digits/digits/reject", &rejection).await, 404);
-    assert_eq!(post(&strangers, "/api/v1/models/others/digits/reject", &rejection).await, 200);
+    assert_eq!(post(&outsiders, "/api/v1/models/digits/digits/reject", &rejection).await, 404);
+    assert_eq!(post(&outsiders, "/api/v1/models/others/digits/reject", &rejection).await, 200);
     let head = bench.push_with("seed: 7", "seed: 9").await;
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     let back = owners.send("POST", &format!("{MODEL}/rollback"), &[], why.to_string().into_bytes()).await;
@@ -76,7 +76,7 @@ async fn a_second_source_with_a_model_of_the_same_name_neither_takes_it_over_nor
         })
         .await
         .expect("it ends");
-    assert_eq!(named(&bench, "staging").await, text(&first, "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&first, "artifact"));
     assert_eq!(post(&owners, "/api/v1/models/digits/digits/reject", &rejection).await, 200);
     let rejected = digits_in(&bench, "staging").await;
     assert!(text(&rejected, "rejected").contains("not ours"), "{rejected:#}");
@@ -95,7 +95,7 @@ async fn the_settings_say_whose_a_model_is_before_anybody_has_promoted_it() {
     let theirs = team.push(&bench, 8).await;
     let promoted = bench.end_of(&theirs).await;
     assert_eq!(text(&promoted, "state"), "done", "{promoted:#}");
-    assert_eq!(named(&bench, "staging").await, text(&promoted, "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&promoted, "artifact"));
     bench.finish().await;
 }
 

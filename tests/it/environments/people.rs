@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::world::{command, digits_in, done, named, prepare, refused, run_to, start, waiting_for};
+use super::world::{command, deployed_digest, digits_in, done, prepare, refused, run_to, start, waiting_for};
 use crate::support::{DEADLINE, text};
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_rollback_brings_the_earlier_promotion_back_and_holds_until_released()
     let to = done(&bench, &["rollback", "digits", "staging", "--reason", "again", "--to", text(&second, "id")]).await;
     let is_to = |run: &serde_json::Value| run["id"] == to["id"] && text(run, "state") == "done";
     run_to(&bench, "staging", "the rollback to a run", is_to).await;
-    assert_eq!(named(&bench, "staging").await, text(&second, "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&second, "artifact"));
     assert_eq!(bench.promotions().await, 5);
 
     // What was asked for is in the audit log with its target and its reason, and what was refused is marked.
@@ -174,7 +174,7 @@ async fn a_person_takes_an_artifact_to_an_environment_that_follows_no_other() {
     let is_it = |run: &serde_json::Value| run["id"] == lab["id"] && text(run, "state") == "done";
     let promoted = run_to(&bench, "lab", "the promotion to the lab", is_it).await;
     assert_eq!(promoted["artifact"], first["artifact"]);
-    assert_eq!(named(&bench, "lab").await, text(&first, "artifact"));
+    assert_eq!(deployed_digest(&bench, "lab").await, text(&first, "artifact"));
     assert!(refused(&bench, &["promote", "digits", "lab"]).await.contains("names the artifact of run"));
     bench.finish().await;
 }
@@ -191,7 +191,7 @@ async fn a_token_of_another_source_neither_sees_nor_steers_a_model() {
     bench.restart(&[]).await;
     bench.promote_a_first_model().await;
     let made = command_beside(&bench, &["tokens", "create", "stranger", "--role", "operator", "--source", "elsewhere"]);
-    let stranger = bench.api().with_token(made.trim());
+    let unauthenticated = bench.api().with_token(made.trim());
     let body = json!({"reason": "x"}).to_string().into_bytes();
     for (method, path) in [
         ("GET", "/api/v1/environments/staging"),
@@ -202,7 +202,7 @@ async fn a_token_of_another_source_neither_sees_nor_steers_a_model() {
         ("POST", "/api/v1/environments/staging/hold"),
     ] {
         let sent = if method == "POST" { body.clone() } else { Vec::new() };
-        let answer = stranger.send(method, path, &[], sent).await.expect("an answer");
+        let answer = unauthenticated.send(method, path, &[], sent).await.expect("an answer");
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text);
     }
     let reader = command_beside(&bench, &["tokens", "create", "reader", "--role", "viewer"]);

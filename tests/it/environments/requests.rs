@@ -3,7 +3,7 @@
 use serde_json::Value;
 use slipway_testkit::github::{GitHub, ROBOT_TOKEN};
 
-use super::world::{digits_in, done, named, prepare, run_to};
+use super::world::{deployed_digest, digits_in, done, prepare, run_to};
 use crate::support::{Bench, DEADLINE, text};
 
 const WRITER: u64 = 11;
@@ -17,7 +17,7 @@ async fn start(merge: &str) -> (Bench, GitHub) {
         "requests: {{forge: github, merge: {merge}, api: {{url: \"{}\", repository: team/models, token: {{file: ./robot}}}}}}",
         github.url()
     );
-    super::world::settle(&bench, &[("staging", &requests)], "");
+    super::world::write_settings(&bench, &[("staging", &requests)], "");
     std::fs::write(bench.world.config().with_file_name("robot"), ROBOT_TOKEN).expect("written");
     let mut bench = bench;
     bench.restart(&[]).await;
@@ -58,7 +58,7 @@ async fn a_request_is_opened_updated_by_a_newer_candidate_and_followed_once_peop
     done(&bench, &["release", "staging", "digits"]).await;
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
-    assert_eq!(named(&bench, "staging").await, text(&run, "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&run, "artifact"));
     assert_eq!(bench.promotions().await, 1);
     assert_eq!(bench.world.environment.tip("slipway/staging/digits").await.expect("asked"), None, "our branch is gone");
     bench.finish().await;
@@ -71,7 +71,7 @@ async fn slipway_merges_by_itself_where_that_is_set() {
     let run = bench.api().wait_for_end(&head, DEADLINE).await.expect("it ends");
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     assert_eq!(github.pull(1)["merged"], true, "{:#}", github.pull(1));
-    assert_eq!(named(&bench, "staging").await, text(&run, "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&run, "artifact"));
     bench.finish().await;
 }
 
@@ -99,7 +99,7 @@ async fn a_request_that_people_close_refuses_the_promotion_and_a_rejection_close
 }
 
 /// Has everything that waits looked at again now.
-async fn look_again(bench: &Bench) {
+async fn recheck_waiting(bench: &Bench) {
     done(bench, &["hold", "staging", "--reason", "only to be looked at again"]).await;
     done(bench, &["release", "staging"]).await;
 }
@@ -110,10 +110,10 @@ async fn a_rollback_is_a_request_as_well_and_a_later_one_takes_the_place_of_one_
     let mut promoted = Vec::new();
     for (number, epochs) in [(1, "epochs: 4"), (2, "epochs: 6"), (3, "epochs: 7")] {
         let head = bench.push_with("epochs: 4", epochs).await;
-        let offered = |run: &Value| run["head"] == head.as_str() && text(run, "state") == "waiting";
-        run_to(&bench, "staging", "an open request", offered).await;
+        let has_open_request = |run: &Value| run["head"] == head.as_str() && text(run, "state") == "waiting";
+        run_to(&bench, "staging", "an open request", has_open_request).await;
         github.merge_pull(number).await.expect("merged by a person");
-        look_again(&bench).await;
+        recheck_waiting(&bench).await;
         let run = bench.end_of(&head).await;
         assert_eq!(text(&run, "state"), "done", "{run:#}");
         promoted.push(run);
@@ -144,18 +144,18 @@ async fn a_rollback_is_a_request_as_well_and_a_later_one_takes_the_place_of_one_
     let to = text(&promoted[0], "id");
     let further = done(&bench, &["rollback", "digits", "staging", "--reason", "further", "--to", to]).await;
     run_to(&bench, "staging", "the later rollback's request", waits(&further["id"])).await;
-    look_again(&bench).await;
+    recheck_waiting(&bench).await;
     let overtaken = |run: &Value| run["id"] == back["id"] && text(run, "state") == "superseded";
     let overtaken = run_to(&bench, "staging", "the end of the first rollback", overtaken).await;
     assert!(text(&overtaken, "reason").contains(text(&further, "id")), "{overtaken:#}");
     assert_eq!(github.pulls(), 4, "one request for rollbacks, updated");
 
     github.merge_pull(4).await.expect("merged by a person");
-    look_again(&bench).await;
+    recheck_waiting(&bench).await;
     let landed = |run: &Value| run["id"] == further["id"] && text(run, "state") == "done";
     let landed = run_to(&bench, "staging", "the rollback", landed).await;
     assert!(!text(&landed, "promotion_commit").is_empty(), "{landed:#}");
-    assert_eq!(named(&bench, "staging").await, text(&promoted[0], "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&promoted[0], "artifact"));
     // The candidate that is held is compared with what is there now.
     let compared = |run: &Value| {
         run["head"] == head.as_str() && text(run, "state") == "waiting" && run["champion"] == promoted[0]["artifact"]
@@ -174,7 +174,7 @@ async fn slipway_merges_a_rollback_by_itself_where_that_is_set() {
     let landed = |run: &Value| run["id"] == back["id"] && text(run, "state") == "done";
     run_to(&bench, "staging", "the rollback", landed).await;
     assert_eq!(github.pull(3)["merged"], true, "{:#}", github.pull(3));
-    assert_eq!(named(&bench, "staging").await, text(&first, "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&first, "artifact"));
     bench.finish().await;
 }
 
@@ -217,7 +217,7 @@ async fn a_squash_by_people_that_keeps_only_the_title_is_known_as_the_promotion(
     github.merge_pull(1).await.expect("squashed by a person");
     let message = bench.world.environment.message("main").await.expect("a message");
     assert_eq!(message.trim_end(), "Promote digits to staging (#1)");
-    look_again(&bench).await;
+    recheck_waiting(&bench).await;
     let run = bench.end_of(&first).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     is_known_as_ours(&bench, &run).await;

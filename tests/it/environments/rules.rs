@@ -1,27 +1,28 @@
 //! The order of environments, soak, freezes: what holds a promotion back, and that it goes on by itself.
 
-use super::world::{digits_in, done, named, run_to, settle, start, waiting_for};
+use super::world::{deployed_digest, digits_in, done, run_to, start, waiting_for, write_settings};
 use crate::support::{DEADLINE, text};
 
 #[tokio::test]
-async fn an_artifact_goes_onward_after_its_soak_and_is_compared_with_what_is_there() {
+async fn an_artifact_is_promoted_downstream_after_its_soak_and_is_compared_with_what_is_there() {
     let environments = [("staging", ""), ("production", "after: {all: [staging], soak: 6s}")];
     let bench = start(&environments, "").await;
     let first = bench.promote_a_first_model().await;
-    let onward = run_to(&bench, "production", "the promotion to production", |run| text(run, "state") == "done").await;
-    assert_eq!(onward["artifact"], first["artifact"]);
-    assert_eq!(onward["follows"], first["id"]);
+    let downstream =
+        run_to(&bench, "production", "the promotion to production", |run| text(run, "state") == "done").await;
+    assert_eq!(downstream["artifact"], first["artifact"]);
+    assert_eq!(downstream["follows"], first["id"]);
     let ways: Vec<&str> =
-        onward["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
+        downstream["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
     let way = ["queued", "training", "evaluating", "gating", "publishing", "promoting", "waiting", "promoting", "done"];
-    assert_eq!(ways, way, "{onward:#}");
-    let waited = &onward["transitions"][6];
+    assert_eq!(ways, way, "{downstream:#}");
+    let waited = &downstream["transitions"][6];
     assert!(text(waited, "cause").contains("held back: `staging` has not named it for 6s yet, until "), "{waited:#}");
     let (staged, promoted) = (digits_in(&bench, "staging").await, digits_in(&bench, "production").await);
     let time = |model: &serde_json::Value| -> jiff::Timestamp { text(&model["now"], "since").parse().expect("a time") };
     assert!(time(&promoted).duration_since(time(&staged)) >= jiff::SignedDuration::from_secs(6));
-    assert_eq!(promoted["now"]["run"], onward["id"]);
-    assert_eq!(named(&bench, "production").await, text(&first, "artifact"));
+    assert_eq!(promoted["now"]["run"], downstream["id"]);
+    assert_eq!(deployed_digest(&bench, "production").await, text(&first, "artifact"));
 
     // The second model is compared in production with what production names.
     let head = bench.push_with("epochs: 4", "epochs: 6").await;
@@ -47,7 +48,7 @@ async fn a_freeze_holds_everything_back_with_its_reason_until_it_is_lifted() {
     assert_eq!(bench.promotions().await, 0);
     let shown = digits_in(&bench, "staging").await;
     assert_eq!(shown["under_way"][0]["run"], waiting["id"], "{shown:#}");
-    settle(&bench, &[("staging", "")], "");
+    write_settings(&bench, &[("staging", "")], "");
     bench.restart(&[]).await;
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     assert_eq!(bench.promotions().await, 1);
@@ -74,7 +75,7 @@ async fn a_newer_candidate_takes_the_place_of_one_that_waits_and_a_refused_one_d
 }
 
 #[tokio::test]
-async fn nothing_goes_onward_to_an_environment_that_does_not_mark_the_model() {
+async fn nothing_is_promoted_downstream_to_an_environment_that_does_not_mark_the_model() {
     let environments = [("staging", ""), ("production", "after: {any: [staging]}")];
     let bench = super::world::prepare(&environments, "").await;
     let clone = super::world::by_hand(&bench).await;

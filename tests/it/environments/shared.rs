@@ -1,11 +1,11 @@
 //! Repositories and files that are shared: source and environment in one repository, several models in one file.
 
-use super::world::{by_hand, named, start};
-use crate::support::{Bench, MODEL, POLICY, USUAL, slipway, small_files, text};
+use super::world::{by_hand, deployed_digest, start};
+use crate::support::{Bench, DEFAULT_SETTINGS, MODEL, POLICY, slipway, small_files, text};
 
 #[tokio::test]
 async fn a_promotion_into_the_models_own_repository_trains_nothing() {
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let (models, environment) = (bench.world.git.url("models.git"), bench.world.git.url("environment.git"));
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
     let plain = format!("- {{name: staging, url: \"{environment}\"}}");
@@ -29,11 +29,12 @@ async fn a_promotion_into_the_models_own_repository_trains_nothing() {
         bench.server().address(),
         bench.world.folder.join("secret").display()
     );
-    let told = std::process::Command::new("sh").args(["-c", &script]).current_dir(bench.world.models.path()).status();
-    assert!(told.expect("sh").success());
+    let delivered =
+        std::process::Command::new("sh").args(["-c", &script]).current_dir(bench.world.models.path()).status();
+    assert!(delivered.expect("sh").success());
     let noted = |answer: &slipway_testkit::Answer| answer.text.contains("nothing but promotions up to");
-    let looked = bench.api().wait_for("a look", "/api/v1/deliveries", crate::support::DEADLINE, noted).await;
-    looked.expect("the promotion is looked at");
+    let synced = bench.api().wait_for("a look", "/api/v1/deliveries", crate::support::DEADLINE, noted).await;
+    synced.expect("the promotion is looked at");
     assert_eq!(bench.api().runs().await.expect("runs").len(), 1);
 
     // What people change beside promotions is trained as ever.
@@ -77,7 +78,7 @@ async fn two_models_in_one_file_are_promoted_beside_each_other() {
         text(&letters, "artifact")
     );
     assert_eq!(file.trim_end(), expected);
-    assert_eq!(named(&bench, "staging").await, text(&digits, "artifact"));
+    assert_eq!(deployed_digest(&bench, "staging").await, text(&digits, "artifact"));
     assert_eq!(bench.promotions().await, 2);
     bench.finish().await;
 }

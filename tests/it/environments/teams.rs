@@ -37,12 +37,12 @@ impl Team {
         let before = self.work.head().await.unwrap_or_else(|_| "0".repeat(40));
         let head = self.work.commit(&format!("seed {seed}")).await.expect("a commit");
         assert!(self.work.push("main").await.expect("pushed").success());
-        self.tell(bench, &before, &head).await;
+        self.deliver_push(bench, &before, &head).await;
         head
     }
 
     /// Tells the server of a push, until it takes it.
-    async fn tell(&self, bench: &Bench, before: &str, head: &str) {
+    async fn deliver_push(&self, bench: &Bench, before: &str, head: &str) {
         let body = json!({"ref": "refs/heads/main", "before": before, "after": head, "pusher": "ada"}).to_string();
         let signature = signature(SECRET, body.as_bytes());
         let headers = [("x-slipway-event", "push"), ("x-slipway-delivery", head), ("x-hub-signature-256", &*signature)];

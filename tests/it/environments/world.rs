@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use slipway_testkit::WorkTree;
 
-use crate::support::{Bench, DEADLINE, USUAL, slipway, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, slipway, text};
 
 /// Manifests of the example environment, which every environment here is a copy of.
 fn manifests() -> Vec<(String, String)> {
@@ -28,7 +28,7 @@ pub(crate) async fn start(environments: &[(&str, &str)], more: &str) -> Bench {
 
 /// The same before its server is started.
 pub(crate) async fn prepare(environments: &[(&str, &str)], more: &str) -> Bench {
-    let bench = Bench::without_server(&format!("{USUAL}\n{more}")).await;
+    let bench = Bench::without_server(&format!("{DEFAULT_SETTINGS}\n{more}")).await;
     let clone = by_hand(&bench).await;
     for (name, _) in environments.iter().filter(|(name, _)| *name != "staging") {
         for (file, content) in manifests() {
@@ -39,12 +39,12 @@ pub(crate) async fn prepare(environments: &[(&str, &str)], more: &str) -> Bench 
         clone.commit("More environments").await.expect("committed");
         assert!(clone.push("main").await.expect("pushed").success());
     }
-    settle(&bench, environments, more);
+    write_settings(&bench, environments, more);
     bench
 }
 
 /// Writes the settings for environments with the given rules.
-pub(crate) fn settle(bench: &Bench, environments: &[(&str, &str)], more: &str) {
+pub(crate) fn write_settings(bench: &Bench, environments: &[(&str, &str)], more: &str) {
     let url = bench.world.git.url("environment.git");
     let lines: Vec<String> = environments
         .iter()
@@ -53,7 +53,7 @@ pub(crate) fn settle(bench: &Bench, environments: &[(&str, &str)], more: &str) {
             format!("- {{name: {name}, url: \"{url}\", folder: {name}{rules}}}")
         })
         .collect();
-    let settings = bench.world.settings(&format!("{USUAL}\n{more}"));
+    let settings = bench.world.settings(&format!("{DEFAULT_SETTINGS}\n{more}"));
     let plain = format!("- {{name: staging, url: \"{url}\"}}");
     assert!(settings.contains(&plain), "{settings}");
     std::fs::write(bench.world.config(), settings.replace(&plain, &lines.join("\n"))).expect("written");
@@ -112,7 +112,7 @@ pub(crate) async fn digits_in(bench: &Bench, environment: &str) -> Value {
 }
 
 /// What a manifest of an environment says the digest is.
-pub(crate) async fn named(bench: &Bench, environment: &str) -> String {
+pub(crate) async fn deployed_digest(bench: &Bench, environment: &str) -> String {
     let file = format!("{environment}/inferenceservice.yaml");
     let manifest = bench.world.environment.show("main", &file).await.expect("a manifest");
     let line = manifest.lines().find(|line| line.contains("digits:digest")).expect("a mark");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use slipway_testkit::SlipwayProcess;
 
-use crate::support::{Bench, DEADLINE, USUAL, slipway, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, slipway, text};
 
 /// The library that changes what a process takes for the time (Debian package `faketime`).
 fn library() -> Option<PathBuf> {
@@ -37,7 +37,7 @@ async fn a_clock_that_jumps_both_ways_neither_loses_a_run_nor_promotes_one_twice
         println!("left out: a clock that jumps: libfaketime is missing (apt-get install faketime)");
         return;
     };
-    let mut bench = Bench::without_server(&format!("{USUAL}\nlimits: {{lease: 2s}}")).await;
+    let mut bench = Bench::without_server(&format!("{DEFAULT_SETTINGS}\nlimits: {{lease: 2s}}")).await;
     let time = bench.world.folder.join("time");
     std::fs::write(&time, "+0").expect("written");
     let program = with_time_of(&time, &library);

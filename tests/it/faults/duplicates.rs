@@ -44,7 +44,7 @@ async fn end(world: World, store: Store, server: SlipwayProcess) {
 }
 
 #[tokio::test]
-async fn one_push_is_one_run_however_often_and_by_whatever_names_it_is_told() {
+async fn one_push_is_one_run_however_often_and_by_whatever_names_it_is_delivered() {
     let world = World::on_sqlite().await;
     let server = world.start().await;
     let body = world.push_event();
@@ -64,7 +64,7 @@ async fn one_push_is_one_run_however_often_and_by_whatever_names_it_is_told() {
 }
 
 #[tokio::test]
-async fn pushes_told_in_the_wrong_order_end_with_one_run_of_the_newest_revision() {
+async fn pushes_delivered_in_the_wrong_order_end_with_one_run_of_the_newest_revision() {
     let world = World::on_sqlite().await;
     let server = world.start().await;
     let work = clone(&world).await;
@@ -112,7 +112,7 @@ async fn a_branch_set_back_to_what_it_was_is_dealt_with_again() {
 }
 
 #[tokio::test]
-async fn a_push_that_no_delivery_told_of_is_found_after_the_next_start() {
+async fn a_push_without_a_delivery_is_found_after_the_next_start() {
     let world = World::on_sqlite().await;
     let server = world.start().await;
     deliver(&server, "first", &world.push_event()).await;
@@ -120,9 +120,9 @@ async fn a_push_that_no_delivery_told_of_is_found_after_the_next_start() {
     all_read(&store).await;
     assert!(server.terminate().await.expect("it ends").success());
     let work = clone(&world).await;
-    let missed = push(&work, "kind: Pushed while the webhook was down\n", "missed").await;
+    let undelivered = push(&work, "kind: Pushed while the webhook was down\n", "missed").await;
     let server = world.start().await;
-    let found = |run: &serde_json::Value| run["head"] == missed.as_str();
+    let found = |run: &serde_json::Value| run["head"] == undelivered.as_str();
     let run = server.api().wait_for_run("the missed push is found", DEADLINE, found).await.expect("found");
     assert_eq!(run["base"], world.head.as_str());
     end(world, store, server).await;
@@ -174,7 +174,7 @@ async fn a_head_commit_that_asks_to_be_skipped_skips_its_own_push_and_none_befor
 }
 
 #[tokio::test]
-async fn of_pushes_that_no_delivery_told_of_only_the_commit_that_says_so_is_skipped() {
+async fn of_pushes_without_a_delivery_only_the_commit_that_says_so_is_skipped() {
     let world = World::on_sqlite().await;
     let server = world.start().await;
     deliver(&server, "first", &world.push_event()).await;
@@ -182,10 +182,10 @@ async fn of_pushes_that_no_delivery_told_of_only_the_commit_that_says_so_is_skip
     all_read(&store).await;
     assert!(server.terminate().await.expect("it ends").success());
     let work = clone(&world).await;
-    let missed = push(&work, "kind: Pushed while the webhook was down\n", "missed").await;
+    let undelivered = push(&work, "kind: Pushed while the webhook was down\n", "missed").await;
     push(&work, "kind: Other\n", "Not yet [skip slipway]").await;
     let server = world.start().await;
-    let found = |run: &serde_json::Value| run["head"] == missed.as_str();
+    let found = |run: &serde_json::Value| run["head"] == undelivered.as_str();
     server.api().wait_for_run("the missed push is found", DEADLINE, found).await.expect("found");
     end(world, store, server).await;
 }

@@ -17,7 +17,7 @@ const PROMOTED: usize = 40;
 /// Runs that wait for something in the one that hangs.
 const WAITING: usize = 512;
 /// Threads of a server that promotes, takes deliveries and answers while hundreds wait.
-const MOST_THREADS: usize = 100;
+const MAX_THREADS: usize = 100;
 /// What a hung server may cost somebody who has nothing to do with it: far less than it is waited for (60 s).
 const PROMPT: Duration = Duration::from_secs(40);
 
@@ -151,12 +151,12 @@ async fn a_hung_downstream_git_server_holds_up_nobody_else_and_what_follows_is_d
     }
     assert!(answered < PROMPT / 4, "the API was slow: {answered:?}");
     let threads = threads_of(&server);
-    assert!(threads < MOST_THREADS, "{threads} threads");
+    assert!(threads < MAX_THREADS, "{threads} threads");
 
     // What follows is waited for meanwhile, and done when the server answers again.
     assert_eq!(store.follow_ups_waiting().await.expect("counted"), PROMOTED as u64);
     world.git.set_faults(|faults| faults.silent = None);
-    let onward =
+    let downstream =
         |run: &Run| matches!(&run.origin, Some(Origin::Promotion { .. })) && run.environment.as_str() == "production";
     let all_follow = async {
         while store.follow_ups_waiting().await.expect("counted") > 0 {
@@ -165,7 +165,7 @@ async fn a_hung_downstream_git_server_holds_up_nobody_else_and_what_follows_is_d
     };
     tokio::time::timeout(DEADLINE, all_follow).await.expect("what follows is done");
     let runs = store.runs(&RunFilter::default(), 10_000).await.expect("runs");
-    let mut of: Vec<String> = runs.iter().filter(|run| onward(run)).map(|run| run.model.clone()).collect();
+    let mut of: Vec<String> = runs.iter().filter(|run| downstream(run)).map(|run| run.model.clone()).collect();
     let followed = of.len();
     of.sort();
     of.dedup();

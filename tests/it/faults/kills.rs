@@ -10,11 +10,11 @@ async fn kill_under_load(world: World) -> String {
     let mut acknowledged = Vec::new();
     let mut server = world.start().await;
     let load = world.load(&server);
-    let mut chance = 0x5eed_u64;
+    let mut state = 0x5eed_u64;
     for _ in 0..KILLS {
         // A moment after some acknowledgements, drawn from a fixed seed (Knuth's MMIX constants).
-        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let moment = chance >> 58;
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let moment = state >> 58;
         let at = load.at(address_of(&server));
         let running = at.start(CONNECTIONS);
         at.after(moment + 1).await;

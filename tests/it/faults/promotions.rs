@@ -310,7 +310,7 @@ async fn a_long_outage_of_the_git_server_is_said_once_and_stalls_nobody() {
     world.git.set_faults(|faults| faults.unavailable = false);
     let store = world.store().await;
     let later = Timestamp::now() + jiff::SignedDuration::from_mins(5);
-    let claim = slipway_store::Claim { now: later, hold_for: DEADLINE, most_of_a_source: 1 };
+    let claim = slipway_store::Claim { now: later, lease_duration: DEADLINE, max_runs_per_source: 1 };
     let claimed = store.claim_promotions(&name("staging"), RunState::Promoting, claim, 1).await.expect("claimed");
     store.release_run(&claimed[0].1, Timestamp::now()).await.expect("released");
     store.close().await;

@@ -4,13 +4,13 @@ use serde_json::Value;
 use slipway_testkit::SlipwayProcess;
 
 use super::postgres;
-use crate::support::{Bench, DEADLINE, USUAL, slipway, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, slipway, text};
 
 #[tokio::test]
 async fn a_server_that_was_stopped_past_its_lease_can_record_nothing_and_promotes_nothing() {
     let postgres = postgres();
     let shared = "artifacts: {folder: ./artifacts}\nstore: {postgres: {url: {file: ./database}}}";
-    let more = format!("{USUAL}\nlimits: {{lease: 2s}}\n{shared}");
+    let more = format!("{DEFAULT_SETTINGS}\nlimits: {{lease: 2s}}\n{shared}");
     let mut bench = Bench::without_server(&more).await;
     std::fs::write(bench.world.folder.join("database"), postgres.database().expect("a database")).expect("written");
     bench.restart(&[]).await;

@@ -24,7 +24,7 @@ struct Forge {
     github: GitHub,
     work: WorkTree,
     /// Each change with its commits.
-    changes: BTreeMap<u64, Vec<String>>,
+    pull_requests: BTreeMap<u64, Vec<String>>,
 }
 
 impl Forge {
@@ -41,13 +41,14 @@ impl Forge {
         std::fs::write(&settings, plain.replace("forge: github", &api)).expect("written");
         std::fs::write(world.path().join("app.pem"), APP_KEY).expect("written");
         let work = WorkTree::clone(&world.git.url("models.git"), world.path().join("work-of-changes")).await;
-        Self { world, github, work: work.expect("a clone"), changes: BTreeMap::new() }
+        Self { world, github, work: work.expect("a clone"), pull_requests: BTreeMap::new() }
     }
 
     /// Commits to the branch of a change, which is opened if it is not yet; delivers that, and waits until its run has ended.
     async fn push(&mut self, api: &Api, number: u64) {
         let branch = format!("change-{number}");
-        let (known, commits) = (self.changes.contains_key(&number), self.changes.entry(number).or_default());
+        let (known, commits) =
+            (self.pull_requests.contains_key(&number), self.pull_requests.entry(number).or_default());
         let from = if known { &*branch } else { "main" };
         self.work.git(&["checkout", "-q", "-B", &branch, from]).await.expect("a branch");
         let content = format!("kind: Nothing of the kind {number}.{}\n", commits.len());
@@ -55,7 +56,7 @@ impl Forge {
         let head = self.work.commit("a change that is refused").await.expect("a commit");
         assert!(self.work.push(&branch).await.expect("pushed").success());
         if known {
-            self.github.notice_push(number).await.expect("noticed");
+            self.github.deliver_push_event(number).await.expect("noticed");
         } else {
             assert_eq!(self.github.open_pull(&branch, 1).await.expect("a pull request"), number);
         }
@@ -71,7 +72,7 @@ impl Forge {
     /// What should be at the forge, what is there, and what is there more than once.
     fn count(&self) -> (usize, usize, usize) {
         let (mut tried, mut landed, mut doubled) = (0, 0, 0);
-        for (number, commits) in &self.changes {
+        for (number, commits) in &self.pull_requests {
             for head in commits {
                 let of_head = |check: &Value| check["head_sha"] == **head;
                 let ended = |check: &Value| of_head(check) && check["status"] == "completed";
@@ -141,7 +142,7 @@ async fn credentials_rotated_while_the_forge_is_out_leave_no_report_missing_once
 }
 
 #[tokio::test]
-async fn a_forge_that_was_out_and_is_back_is_told_everything_without_anybody_doing_something() {
+async fn a_forge_that_was_out_and_is_back_gets_every_report_without_anybody_doing_something() {
     let mut forge = Forge::start().await;
     let server = forge.world.start().await;
     forge.push(&server.api(), 1).await;

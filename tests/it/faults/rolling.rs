@@ -8,7 +8,7 @@ use slipway_store::{DeliveryFilter, PostgresUrl, Settings, Store};
 use slipway_testkit::SlipwayProcess;
 
 use super::postgres;
-use crate::support::{Bench, DEADLINE, USUAL, slipway, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, slipway, text};
 
 /// The program of the release before this one, if it was built.
 fn previous() -> Option<PathBuf> {
@@ -55,7 +55,7 @@ async fn servers_of_two_releases_share_a_store_whichever_of_them_dies_and_lose_a
     };
     let postgres = postgres();
     let shared = "artifacts: {folder: ./artifacts}\nstore: {postgres: {url: {file: ./database}}}";
-    let bench = Bench::without_server(&format!("{USUAL}\nlimits: {{lease: 2s}}\n{shared}")).await;
+    let bench = Bench::without_server(&format!("{DEFAULT_SETTINGS}\nlimits: {{lease: 2s}}\n{shared}")).await;
     let address = postgres.database().expect("a database");
     std::fs::write(bench.world.folder.join("database"), &address).expect("written");
     let mut heads = Vec::new();
@@ -97,7 +97,7 @@ async fn an_update_that_is_taken_back_loses_and_doubles_nothing() {
     };
     let postgres = postgres();
     let shared = "artifacts: {folder: ./artifacts}\nstore: {postgres: {url: {file: ./database}}}";
-    let bench = Bench::without_server(&format!("{USUAL}\nlimits: {{lease: 2s}}\n{shared}")).await;
+    let bench = Bench::without_server(&format!("{DEFAULT_SETTINGS}\nlimits: {{lease: 2s}}\n{shared}")).await;
     let address = postgres.database().expect("a database");
     std::fs::write(bench.world.folder.join("database"), &address).expect("written");
     let mut heads = Vec::new();

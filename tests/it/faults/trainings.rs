@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::postgres;
-use crate::support::{Bench, DEADLINE, USUAL, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, text};
 
 const OUTAGES: usize = 3;
 
@@ -13,7 +13,7 @@ const OUTAGES: usize = 3;
 async fn a_training_outlives_crashes_of_the_database_and_is_done_once() {
     let mut postgres = postgres();
     let shared = "artifacts: {folder: ./artifacts}\nstore: {postgres: {url: {file: ./database}}}";
-    let mut bench = Bench::without_server(&format!("{USUAL}\nlimits: {{lease: 2s}}\n{shared}")).await;
+    let mut bench = Bench::without_server(&format!("{DEFAULT_SETTINGS}\nlimits: {{lease: 2s}}\n{shared}")).await;
     let database = postgres.database().expect("a database");
     std::fs::write(bench.world.folder.join("database"), &database).expect("written");
     bench.restart(&[]).await;

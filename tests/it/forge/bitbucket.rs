@@ -3,7 +3,7 @@
 use slipway_testkit::bitbucket::{Bitbucket, Delivery, ROBOT_TOKEN};
 use slipway_testkit::demo::SECRET;
 
-use crate::support::{Bench, DEADLINE, USUAL, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, text};
 
 const CHECK: &str = "slipway/digits";
 /// An account that may push.
@@ -20,7 +20,7 @@ struct World {
 impl World {
     /// Starts with a first model on `main`.
     async fn start() -> Self {
-        let mut bench = Bench::without_server(USUAL).await;
+        let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
         let bitbucket = Bitbucket::start(bench.world.models.clone()).await.expect("a Bitbucket");
         bitbucket.permit(WRITER, "write");
         bitbucket.permit(READER, "read");
@@ -61,7 +61,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_change_at_bitbucket_is_one_status_a_model_and_one_comment_however_its_deliveries_come() {
+async fn a_pull_request_at_bitbucket_is_one_status_a_model_and_one_comment_however_its_deliveries_come() {
     let world = World::start().await;
     let first = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.bitbucket.open_pull("better", WRITER).await.expect("a pull request");
@@ -75,7 +75,7 @@ async fn a_change_at_bitbucket_is_one_status_a_model_and_one_comment_however_its
     assert!(comment.contains(&first[..12]) && !comment.contains("<details>"), "{comment}");
 
     let second = world.bench.propose_model("seed: 7", "seed: 9").await;
-    world.bitbucket.notice_push(number, WRITER).await.expect("noticed");
+    world.bitbucket.deliver_push_event(number, WRITER).await.expect("noticed");
     let mut deliveries = world.bitbucket.waiting();
     deliveries.extend(deliveries.clone().iter().map(Delivery::by_another_hook));
     deliveries.extend(opened.iter().map(|delivery| delivery.by_another_hook().by_another_hook()));
@@ -102,9 +102,9 @@ async fn a_command_in_a_comment_at_bitbucket_is_followed_once_by_permission() {
         (WRITER, "/slipway retrain", "has begun", 2),
     ] {
         let id = world.bitbucket.write_comment(number, account, command);
-        let told = world.bitbucket.waiting();
-        world.send(&told).await;
-        world.send(&told.iter().map(Delivery::by_another_hook).collect::<Vec<_>>()).await;
+        let deliveries = world.bitbucket.waiting();
+        world.send(&deliveries).await;
+        world.send(&deliveries.iter().map(Delivery::by_another_hook).collect::<Vec<_>>()).await;
         let said = world.comment_that_says(number, &format!("slipway:answer:{id})")).await;
         assert!(said.contains(answer), "{command}: {said}");
         assert_eq!(runs().await, after, "{command}");
@@ -116,7 +116,7 @@ async fn a_command_in_a_comment_at_bitbucket_is_followed_once_by_permission() {
 }
 
 #[tokio::test]
-async fn declining_a_change_at_bitbucket_ends_its_run() {
+async fn declining_a_pull_request_at_bitbucket_ends_its_run() {
     let world = World::start().await;
     let head = world.bench.propose_model("epochs: 4", "epochs: 4000").await;
     let number = world.bitbucket.open_pull("better", WRITER).await.expect("a pull request");
@@ -153,16 +153,16 @@ async fn a_bitbucket_that_limits_and_loses_answers_has_one_status_and_one_commen
 }
 
 #[tokio::test]
-async fn a_change_from_a_fork_at_bitbucket_is_told_once_that_it_is_not_judged() {
+async fn a_pull_request_from_a_fork_at_bitbucket_gets_one_report_that_it_is_not_judged() {
     let mut world = World::start().await;
     let commit = "0c4d8a7b6e5f4d3c2b1a09f8e7d6c5b4a3928170";
     let runs = world.bench.api().runs().await.expect("runs").len();
     for says in ["judged here, as this forge gives no access to their branches\n", "judged here\n"] {
         let number = world.bitbucket.open_pull_from_fork("better", commit, READER);
-        world.bitbucket.notice_edit(number, READER);
-        let told = world.bitbucket.waiting();
-        let again: Vec<_> = told.iter().map(Delivery::by_another_hook).collect();
-        world.send(&told).await;
+        world.bitbucket.deliver_edit_event(number, READER);
+        let deliveries = world.bitbucket.waiting();
+        let again: Vec<_> = deliveries.iter().map(Delivery::by_another_hook).collect();
+        world.send(&deliveries).await;
         world.send(&again).await;
         world.comment_that_says(number, says).await;
         let read = |answer: &slipway_testkit::Answer| answer.json["deliveries"] == serde_json::json!([]);

@@ -71,14 +71,14 @@ environments:
 
 /// The findings that are not well, as `standing subject: text`, with their help.
 fn faults(findings: &[Value]) -> Vec<(String, String)> {
-    let word = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-    let line = |finding: &Value| {
-        let [standing, subject, text] = ["standing", "subject", "text"].map(|name| word(finding, name));
-        (format!("{standing} {subject}: {text}"), word(finding, "help"))
+    let word = |preflight_check: &Value, name: &str| preflight_check[name].as_str().unwrap_or_default().to_owned();
+    let line = |preflight_check: &Value| {
+        let [standing, subject, text] = ["standing", "subject", "text"].map(|name| word(preflight_check, name));
+        (format!("{standing} {subject}: {text}"), word(preflight_check, "help"))
     };
     findings
         .iter()
-        .filter(|finding| !matches!(word(finding, "standing").as_str(), "ok" | "unknown"))
+        .filter(|preflight_check| !matches!(word(preflight_check, "standing").as_str(), "ok" | "unknown"))
         .map(line)
         .collect()
 }
@@ -92,7 +92,7 @@ fn only_fault(findings: &[Value], line: &str, help: &str) {
 }
 
 #[tokio::test]
-async fn an_app_that_has_what_it_needs_is_told_to_be_well_in_every_respect() {
+async fn an_app_that_has_what_it_needs_passes_every_preflight_check() {
     let desk = Desk::with(APP).await;
     let (code, said) = desk.check(&[]).await;
     assert_eq!(code, 0, "{said}");
@@ -120,7 +120,7 @@ async fn an_app_that_has_what_it_needs_is_told_to_be_well_in_every_respect() {
 async fn a_permission_that_is_missing_is_named_with_the_setting_to_change() {
     let desk = Desk::with(APP).await;
     let without = |setup: &mut Setup| {
-        setup.offered["checks"] = json!("read");
+        setup.requested["checks"] = json!("read");
         setup.granted["checks"] = json!("read");
     };
     let (code, findings) = desk.after(without).await;
@@ -129,7 +129,7 @@ async fn a_permission_that_is_missing_is_named_with_the_setting_to_change() {
         "https://github.example/organizations/team/settings/apps/slipway/permissions: set Checks: Read and write";
     only_fault(&findings, "missing permissions: `Checks: Read and write` is not granted", help);
     // The App asks for it by now, and the owner has not accepted it.
-    let (code, findings) = desk.after(|setup| setup.offered["checks"] = json!("write")).await;
+    let (code, findings) = desk.after(|setup| setup.requested["checks"] = json!("write")).await;
     assert_eq!(code, 1);
     only_fault(&findings, "`Checks: Read and write` is not granted", "its owner has yet to accept it");
     // What only a merge queue needs is no reason to fail.
@@ -147,7 +147,7 @@ async fn a_permission_that_is_missing_is_named_with_the_setting_to_change() {
 }
 
 #[tokio::test]
-async fn an_app_whose_key_is_anothers_or_that_is_not_installed_is_told_so_and_asked_nothing_more() {
+async fn an_app_whose_key_is_anothers_or_that_is_not_installed_is_reported_and_no_more_is_called() {
     let desk = Desk::with("app: {id: 4712, key: {file: ./app.pem}}").await;
     let (code, findings) = desk.after(|_| ()).await;
     assert_eq!(code, 1);
@@ -163,7 +163,7 @@ async fn an_app_whose_key_is_anothers_or_that_is_not_installed_is_told_so_and_as
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_told_even_where_the_login_is_refused_for_it() {
+async fn a_clock_that_is_off_is_reported_even_where_the_login_is_refused_for_it() {
     let desk = Desk::with(APP).await;
     let (code, findings) = desk.after(|setup| setup.clock = SignedDuration::from_secs(90)).await;
     assert_eq!(code, 0);
@@ -182,7 +182,7 @@ async fn a_clock_that_is_off_is_told_even_where_the_login_is_refused_for_it() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_leads_elsewhere_or_sends_forms_is_told_with_the_address_to_set() {
+async fn a_webhook_that_leads_elsewhere_or_sends_forms_is_reported_with_the_address_to_set() {
     let desk = Desk::with(APP).await;
     let elsewhere = "https://user:word@old.example/webhooks/others?token=word";
     let (code, findings) = desk.after(|setup| setup.webhook = webhook(elsewhere)).await;
@@ -205,13 +205,13 @@ async fn a_webhook_that_leads_elsewhere_or_sends_forms_is_told_with_the_address_
 }
 
 #[tokio::test]
-async fn deliveries_that_were_not_taken_are_told_with_what_their_answers_mean() {
+async fn deliveries_that_were_not_taken_are_reported_with_what_their_answers_mean() {
     let desk = Desk::with(APP).await;
     desk.ground.push("better", "2").await;
     desk.github.open_pull("better", 1).await.expect("a pull request");
     let deliveries = desk.github.waiting();
-    desk.github.note_attempt(&deliveries[0], 202);
-    desk.github.note_attempt(&deliveries[0], 401);
+    desk.github.record_attempt(&deliveries[0], 202);
+    desk.github.record_attempt(&deliveries[0], 401);
     let (code, findings) = desk.after(|_| ()).await;
     assert_eq!(code, 0);
     only_fault(
@@ -222,7 +222,7 @@ async fn deliveries_that_were_not_taken_are_told_with_what_their_answers_mean() 
 }
 
 #[tokio::test]
-async fn a_forge_that_does_not_answer_or_has_no_calls_left_is_told_as_that() {
+async fn a_forge_that_does_not_answer_or_has_no_calls_left_is_reported_as_that() {
     let desk = Desk::with(APP).await;
     desk.github.limit_the_hour(0, std::time::Duration::from_mins(10));
     let (code, findings) = desk.after(|_| ()).await;
@@ -230,7 +230,10 @@ async fn a_forge_that_does_not_answer_or_has_no_calls_left_is_told_as_that() {
     only_fault(&findings, "warning limits: 0 calls are left of 0 in an hour", "who else uses this login?");
     desk.github.lift_limits();
     let (_, findings) = desk.after(|_| ()).await;
-    assert!(findings.iter().any(|finding| finding["text"] == "this server has no limits"), "{findings:#?}");
+    assert!(
+        findings.iter().any(|preflight_check| preflight_check["text"] == "this server has no limits"),
+        "{findings:#?}"
+    );
     desk.github.refuse(1, Refusal::Broken);
     let (code, findings) = desk.after(|_| ()).await;
     assert_eq!((code, findings.len()), (4, 1), "{findings:#?}");
@@ -238,7 +241,7 @@ async fn a_forge_that_does_not_answer_or_has_no_calls_left_is_told_as_that() {
 }
 
 #[tokio::test]
-async fn a_robots_token_is_told_its_end_its_scopes_and_the_webhooks_of_the_repository() {
+async fn a_robots_token_gets_checks_of_its_end_its_scopes_and_the_webhooks_of_the_repository() {
     let desk = Desk::with(ROBOT).await;
     let (code, findings) = desk.after(|_| ()).await;
     assert_eq!(code, 1);
@@ -266,7 +269,10 @@ async fn a_robots_token_is_told_its_end_its_scopes_and_the_webhooks_of_the_repos
     ] {
         assert!(faults.iter().any(|(fault, _)| fault.starts_with(&line)), "`{line}` is not in {faults:#?}");
     }
-    assert!(findings.iter().any(|finding| finding["text"] == "the token has the scope `repo`"), "{findings:#?}");
+    assert!(
+        findings.iter().any(|preflight_check| preflight_check["text"] == "the token has the scope `repo`"),
+        "{findings:#?}"
+    );
 }
 
 #[tokio::test]

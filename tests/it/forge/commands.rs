@@ -17,9 +17,9 @@ async fn judged(world: &World) -> (u64, String) {
 /// Writes a comment, tells of it twice, and answers ours.
 async fn answered(world: &World, number: u64, account: u64, command: &str) -> (String, Vec<String>) {
     let id = world.github.write_comment(number, account, command);
-    let told = world.github.waiting();
-    let again: Vec<_> = told.iter().map(slipway_testkit::github::Delivery::by_another_hook).collect();
-    world.send(&told).await;
+    let deliveries = world.github.waiting();
+    let again: Vec<_> = deliveries.iter().map(slipway_testkit::github::Delivery::by_another_hook).collect();
+    world.send(&deliveries).await;
     world.send(&again).await;
     let answer = world.comment_that_says(number, &format!("slipway:answer:{id} ")).await;
     let signs = |github: &slipway_testkit::github::GitHub| Some(github.reactions(id)).filter(|signs| !signs.is_empty());
@@ -58,12 +58,12 @@ async fn a_command_is_followed_once_if_the_forge_says_that_its_account_may() {
     let (answer, _) = answered(&world, number, WRITER, "/slipway cancel").await;
     assert!(answer.contains("Refused"), "{answer}");
     // Nobody that is known, and nothing that is a command.
-    let stranger = world.github.write_comment(number, 99, "/slipway retrain");
+    let unauthenticated = world.github.write_comment(number, 99, "/slipway retrain");
     world.github.write_comment(number, 1, "nice work, `/slipway retrain` might help");
     world.deliver().await;
     let (answer, _) = answered(&world, number, 1, "/slipway help").await;
     assert!(answer.contains("/slipway rollback ENVIRONMENT"), "{answer}");
-    assert!(world.github.reactions(stranger).is_empty());
+    assert!(world.github.reactions(unauthenticated).is_empty());
     assert_eq!(runs().await, 2);
     let audit = world.bench.api().get("/api/v1/audit?limit=100").await.expect("an answer");
     assert!(audit.text.contains("run.retrain") && audit.text.contains("account github:11 (grace)"), "{}", audit.text);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use slipway_testkit::github::Delivery;
 
 use super::{WRITER, World};
-use crate::environments::world::{named, prepare};
+use crate::environments::world::{deployed_digest, prepare};
 use crate::support::{DEADLINE, text};
 
 const CHECK: &str = "slipway/digits";
@@ -22,7 +22,7 @@ impl World {
     }
 
     /// Opens a change whose run ends, and answers its number and head.
-    async fn judge_a_change(&self) -> (u64, String) {
+    async fn judge_a_pull_request(&self) -> (u64, String) {
         let head = self.bench.propose_model("seed: 7", "seed: 99").await;
         let number = self.github.open_pull("better", 1).await.expect("a pull request");
         self.deliver().await;
@@ -44,10 +44,10 @@ impl World {
     async fn command_three_times(&self, number: u64, command: &str) -> (String, Vec<Delivery>) {
         self.github.refuse_calls("POST", &format!("/issues/{number}/comments"), 2);
         let id = self.github.write_comment(number, WRITER, command);
-        let told = self.deliver_three_times().await;
+        let deliveries = self.deliver_three_times().await;
         let answer = self.comment_that_says(number, &format!("slipway:answer:{id} ")).await;
         self.until_all_is_read().await;
-        (answer, told)
+        (answer, deliveries)
     }
 
     async fn runs(&self) -> Vec<Value> {
@@ -63,16 +63,16 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_rollback_that_is_told_of_three_times_and_whose_answers_are_lost_goes_back_once() {
+async fn a_rollback_that_is_delivered_three_times_and_whose_answers_are_lost_goes_back_once() {
     let world = World::start_at_github(prepare(&[("staging", "")], "").await).await;
     let mut versions = Vec::new();
     for seed in [11, 12, 13, 14] {
         versions.push(world.promote_version(seed).await);
     }
-    let (number, _) = world.judge_a_change().await;
+    let (number, _) = world.judge_a_pull_request().await;
     let before = world.runs().await.len();
 
-    let (answer, told) = world.command_three_times(number, "/slipway rollback staging").await;
+    let (answer, deliveries) = world.command_three_times(number, "/slipway rollback staging").await;
     assert!(answer.contains("brings the earlier one back"), "{answer}");
     let back = |run: &Value| !run["follows"].is_null() && text(run, "state") == "done";
     let run = world.bench.api().wait_for_run("the rollback", DEADLINE, back).await.expect("it is rolled back");
@@ -80,12 +80,12 @@ async fn a_rollback_that_is_told_of_three_times_and_whose_answers_are_lost_goes_
 
     // Told of again once production names the third version, it does not go back to the second.
     for _ in 0..3 {
-        let again: Vec<Delivery> = told.iter().map(Delivery::by_another_hook).collect();
+        let again: Vec<Delivery> = deliveries.iter().map(Delivery::by_another_hook).collect();
         world.send(&again).await;
         world.until_all_is_read().await;
     }
     assert_eq!(world.runs().await.len(), before + 1, "one run for one command");
-    assert_eq!(named(&world.bench, "staging").await, text(&versions[2], "artifact"));
+    assert_eq!(deployed_digest(&world.bench, "staging").await, text(&versions[2], "artifact"));
     assert_eq!(world.bench.promotions().await, 5);
     let answers: Vec<String> =
         world.github.our_comments(number).into_iter().filter(|text| text.contains("answer:")).collect();
@@ -114,21 +114,21 @@ async fn a_rollback_that_is_told_of_three_times_and_whose_answers_are_lost_goes_
 }
 
 #[tokio::test]
-async fn every_command_has_one_effect_one_answer_and_one_entry_however_often_it_is_told_of() {
+async fn every_command_has_one_effect_one_answer_and_one_entry_however_often_it_is_delivered() {
     let world = World::start_at_github(prepare(&[("staging", "")], "").await).await;
-    let (number, head) = world.judge_a_change().await;
+    let (number, head) = world.judge_a_pull_request().await;
     for (command, said, action) in [
         ("/slipway hold staging", "held until", "promotion.hold"),
         ("/slipway approve staging", "is approved", "promotion.approve"),
         ("/slipway retrain", "has begun", "run.retrain"),
     ] {
-        let (answer, told) = world.command_three_times(number, command).await;
+        let (answer, deliveries) = world.command_three_times(number, command).await;
         assert!(answer.contains(said), "{command}: {answer}");
         let both_ended = |github: &slipway_testkit::github::GitHub| {
             github.checks(&head, CHECK).iter().all(|check| check["status"] == "completed").then_some(())
         };
         world.github.wait_for("the ends of the runs", DEADLINE, both_ended).await.expect("they end");
-        let again: Vec<Delivery> = told.iter().map(Delivery::by_another_hook).collect();
+        let again: Vec<Delivery> = deliveries.iter().map(Delivery::by_another_hook).collect();
         world.send(&again).await;
         world.until_all_is_read().await;
         let entries = world.audited(action).await;
@@ -149,9 +149,9 @@ async fn every_command_has_one_effect_one_answer_and_one_entry_however_often_it_
 }
 
 #[tokio::test]
-async fn a_press_of_a_button_that_is_told_of_three_times_is_one_press() {
+async fn a_press_of_a_button_that_is_delivered_three_times_is_one_press() {
     let world = World::start_at_github(prepare(&[("staging", "")], "").await).await;
-    let (_, head) = world.judge_a_change().await;
+    let (_, head) = world.judge_a_pull_request().await;
     let ended = async |count: usize| {
         let all = |github: &slipway_testkit::github::GitHub| {
             let checks = github.checks(&head, CHECK);
@@ -160,10 +160,10 @@ async fn a_press_of_a_button_that_is_told_of_three_times_is_one_press() {
         world.github.wait_for("the ends of the runs", DEADLINE, all).await.expect("they end");
     };
     world.github.press(CHECK, Some("retrain"), WRITER).expect("pressed");
-    let told = world.deliver_three_times().await;
+    let deliveries = world.deliver_three_times().await;
     ended(2).await;
     // Once the second run has ended, the same press would find nothing under way.
-    let again: Vec<Delivery> = told.iter().map(Delivery::by_another_hook).collect();
+    let again: Vec<Delivery> = deliveries.iter().map(Delivery::by_another_hook).collect();
     world.send(&again).await;
     world.until_all_is_read().await;
     assert_eq!(world.runs().await.len(), 2, "pressed once");
@@ -184,15 +184,15 @@ async fn the_approve_button_of_a_check_downstream_approves_for_that_environment(
     let world = World::start_at_github(prepare(&[("staging", ""), ("production", rules)], "").await).await;
     let head = world.push_as(11, 1).await;
     let check = "slipway/digits/production";
-    let asks = |github: &slipway_testkit::github::GitHub| {
+    let requires_approval = |github: &slipway_testkit::github::GitHub| {
         github.checks(&head, check).into_iter().find(|check| check["conclusion"] == "action_required")
     };
-    world.github.wait_for("the check that asks", DEADLINE, asks).await.expect("it asks");
+    world.github.wait_for("the check that asks", DEADLINE, requires_approval).await.expect("it asks");
     world.github.press(check, Some("approve"), WRITER).expect("there is a button");
     world.deliver_three_times().await;
     let landed = |run: &Value| text(run, "environment") == "production" && text(run, "state") == "done";
     let run = world.bench.api().wait_for_run("the promotion to production", DEADLINE, landed).await.expect("it lands");
-    assert_eq!(named(&world.bench, "production").await, text(&run, "artifact"));
+    assert_eq!(deployed_digest(&world.bench, "production").await, text(&run, "artifact"));
     world.until_all_is_read().await;
     let entries = world.audited("promotion.approve").await;
     assert_eq!(entries.len(), 1, "{entries:#?}");
@@ -208,7 +208,7 @@ async fn where_an_environment_has_operators_nobody_else_holds_or_rolls_back_ther
     world.github.permit(KIM, "kim", "write");
     let first = world.promote_version(11).await;
     world.promote_version(12).await;
-    let (number, _) = world.judge_a_change().await;
+    let (number, _) = world.judge_a_pull_request().await;
     for command in ["/slipway hold staging", "/slipway rollback staging"] {
         let (answer, _) = world.command_three_times(number, command).await;
         assert!(answer.contains("refused: it is for the") && answer.contains("operators"), "{command}: {answer}");

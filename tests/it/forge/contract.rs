@@ -7,14 +7,14 @@ use slipway_testkit::github::{GitHub, ROBOT_TOKEN, is_checked};
 use super::requests::Peer;
 
 #[tokio::test]
-async fn what_is_not_as_github_describes_it_is_noticed() {
+async fn what_is_not_as_github_describes_it_is_detected() {
     if !is_checked() {
         println!("left out: requests that are not as GitHub describes them: only in `make test-contract`");
         return;
     }
     let peer = Peer::start().await;
     let api = Api::at(peer.github.url()).with_token(ROBOT_TOKEN);
-    let noticed = |github: &GitHub, part: &str| {
+    let violation = |github: &GitHub, part: &str| {
         let violations = github.violations();
         assert!(violations.len() == 1 && violations[0].contains(part), "{part}: {violations:?}");
     };
@@ -27,6 +27,6 @@ async fn what_is_not_as_github_describes_it_is_noticed() {
         let headers = [("content-type", "application/json")];
         let answer = api.send(method, path, &headers, body.as_bytes().to_vec()).await.expect("an answer");
         assert_eq!(answer.status, 500, "{path}");
-        noticed(&peer.github, part);
+        violation(&peer.github, part);
     }
 }

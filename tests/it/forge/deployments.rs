@@ -4,14 +4,14 @@ use serde_json::json;
 use slipway_testkit::github::GitHub;
 
 use super::World;
-use crate::support::{DEADLINE, USUAL, text};
+use crate::support::{DEADLINE, DEFAULT_SETTINGS, text};
 
 const CHECK: &str = "slipway/digits";
 const ENVIRONMENT: &str = "staging/digits";
 
 impl World {
     /// Opens a change of the seed, waits for its verdict and merges it; answers what is on the branch then.
-    async fn merge_a_change(&self, seed: &str) -> String {
+    async fn merge_a_pull_request(&self, seed: &str) -> String {
         self.bench.world.work.pull("main").await.expect("pulled");
         let head = self.bench.propose_model("seed: 7", seed).await;
         let number = self.github.open_pull("better", 1).await.expect("a pull request");
@@ -47,9 +47,10 @@ impl World {
 
 #[tokio::test]
 async fn a_promotion_is_one_deployment_that_waits_is_there_and_is_replaced_by_the_next() {
-    let people = format!("{USUAL}\npeople: [{{name: grace, tokens: [settings], accounts: [\"github:11\"]}}]");
+    let people =
+        format!("{DEFAULT_SETTINGS}\npeople: [{{name: grace, tokens: [settings], accounts: [\"github:11\"]}}]");
     let mut world = World::start_in(&people, "approvals: {number: 1}, ").await;
-    let first = world.merge_a_change("seed: 8").await;
+    let first = world.merge_a_pull_request("seed: 8").await;
     world.deployed(&[&["queued"]]).await;
     let (made, _) = world.github.deployments(ENVIRONMENT).remove(0);
     assert_eq!((text(&made, "sha"), text(&made, "task")), (first.as_str(), "slipway"), "{made:#}");
@@ -62,14 +63,14 @@ async fn a_promotion_is_one_deployment_that_waits_is_there_and_is_replaced_by_th
     world.deployed(&[&["queued", "success"]]).await;
     assert_eq!(text(&world.bench.end_of(&first).await, "state"), "done");
 
-    let second = world.merge_a_change("seed: 9").await;
+    let second = world.merge_a_pull_request("seed: 9").await;
     world.deployed(&[&["queued", "success"], &["queued"]]).await;
     let waits = |run: &serde_json::Value| text(run, "state") == "waiting" && text(run, "head") == second;
     let run = world.bench.api().wait_for_run("one that waits", DEADLINE, waits).await.expect("it waits");
     world.post(&format!("/api/v1/runs/{}/cancel", text(&run, "id")), json!({})).await;
     world.deployed(&[&["queued", "success"], &["queued", "inactive"]]).await;
 
-    let third = world.merge_a_change("seed: 10").await;
+    let third = world.merge_a_pull_request("seed: 10").await;
     world.deployed(&[&["queued", "success"], &["queued", "inactive"], &["queued"]]).await;
     world.approve(&third).await;
     world.deployed(&[&["queued", "success", "inactive"], &["queued", "inactive"], &["queued", "success"]]).await;

@@ -3,7 +3,7 @@
 use slipway_testkit::github::Delivery;
 
 use super::{READER, WRITER, World};
-use crate::support::{USUAL, text};
+use crate::support::{DEFAULT_SETTINGS, text};
 
 const CHECK: &str = "slipway/digits";
 
@@ -31,8 +31,8 @@ async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next
     let (number, first, opened) = world.propose_from_fork("seed: 8").await;
     let waits = world.ended_check(&first, "slipway").await;
     assert_eq!(waits["conclusion"], "action_required", "{waits:#}");
-    let asks = world.comment_that_says(number, "before somebody approves it").await;
-    assert!(asks.contains(&format!("/slipway judge {first}")), "{asks}");
+    let comment = world.comment_that_says(number, "before somebody approves it").await;
+    assert!(comment.contains(&format!("/slipway judge {first}")), "{comment}");
 
     // Not by who may only look, not another revision, not a part of a name.
     let approve = format!("/slipway judge {first}");
@@ -53,7 +53,7 @@ async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next
     let again = |delivery: &Delivery| delivery.by_another_hook();
     world.send(&opened.iter().map(again).collect::<Vec<_>>()).await;
     let second = world.bench.propose_model("seed: 7", "seed: 9").await;
-    world.github.notice_push(number).await.expect("noticed");
+    world.github.deliver_push_event(number).await.expect("noticed");
     world.deliver().await;
     world.comment_that_says(number, &format!("/slipway judge {second}")).await;
     world.send(&opened.iter().map(|delivery| again(&again(delivery))).collect::<Vec<_>>()).await;
@@ -75,7 +75,7 @@ async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next
 
 #[tokio::test]
 async fn what_a_fork_proposes_is_trained_within_limits_of_its_own() {
-    let tight = USUAL.replace("threads: 1", "threads: 1, forks: {deadline: 1ms}");
+    let tight = DEFAULT_SETTINGS.replace("threads: 1", "threads: 1, forks: {deadline: 1ms}");
     let world = World::start_with(&tight).await;
     let (number, head, _) = world.propose_from_fork("seed: 8").await;
     world.answer_to(number, WRITER, &format!("/slipway judge {head}")).await;
@@ -110,7 +110,7 @@ async fn a_merge_group_that_holds_a_fork_is_judged_no_more_than_the_fork_itself(
     // Where changes of forks are not judged at all, no group that holds one is.
     world.bench.set("changes: same_repository").await;
     let second = world.bench.propose_model("seed: 7", "seed: 9").await;
-    world.github.notice_push(number).await.expect("noticed");
+    world.github.deliver_push_event(number).await.expect("noticed");
     drop(world.github.waiting());
     world.github.form_merge_group(number).await.expect("a merge group");
     world.deliver().await;

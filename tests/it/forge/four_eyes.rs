@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{WRITER, World};
-use crate::environments::world::{command, digits_in, prepare, run_to, settle, waiting_for};
+use crate::environments::world::{command, digits_in, prepare, run_to, waiting_for, write_settings};
 use crate::support::{DEADLINE, text};
 
 /// `grace` acts by the token of these tests, and her account may push; `ada` is whose address all commits carry.
@@ -54,7 +54,7 @@ async fn who_pushes_under_the_address_of_another_cannot_approve_it_alone() {
 }
 
 #[tokio::test]
-async fn a_comment_of_the_author_is_told_that_the_approval_does_not_count() {
+async fn a_comment_of_the_author_is_answered_that_the_approval_does_not_count() {
     let world = World::with_four_eyes().await;
     world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", WRITER).await.expect("a pull request");
@@ -122,7 +122,7 @@ async fn on_a_plain_git_server_who_pushed_is_whom_it_names_to_its_hooks() {
     let people = "people: [{name: kim, tokens: [settings], accounts: [\"plain:kim\"]}, \
                   {name: ada, emails: [ada@example.com], accounts: [\"plain:ada\"]}]";
     let mut bench = prepare(ONE, people).await;
-    settle(&bench, ONE, people);
+    write_settings(&bench, ONE, people);
     bench.restart(&[]).await;
     let hook = bench.world.models.path().join("hooks/post-receive");
     let script = std::fs::read_to_string(&hook).expect("a hook");

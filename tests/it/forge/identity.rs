@@ -9,7 +9,7 @@ use slipway_testkit::github::Delivery;
 use slipway_testkit::{Answer, Repository, WorkTree, signature};
 
 use super::World;
-use crate::support::{Bench, DEADLINE, MODEL, USUAL, slipway, small_files, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, MODEL, slipway, small_files, text};
 
 const CHECK: &str = "slipway/digits";
 
@@ -54,7 +54,7 @@ async fn deliveries_of_another_repository_start_and_end_nothing_and_are_counted(
 
     // Nor does another repository's end of a change end ours.
     let long = world.bench.propose_model("epochs: 4", "epochs: 400").await;
-    world.github.notice_push(number).await.expect("noticed");
+    world.github.deliver_push_event(number).await.expect("noticed");
     world.deliver().await;
     let trains = |run: &Value| run["head"] == long.as_str() && text(run, "state") == "training";
     world.bench.api().wait_for_run("it trains", DEADLINE, trains).await.expect("it trains");
@@ -87,7 +87,7 @@ async fn deliveries_of_another_repository_start_and_end_nothing_and_are_counted(
 
 /// A server whose source `digits` is `team/models` of a GitHub that cannot be asked.
 async fn without_api() -> Bench {
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     nested(&bench, "team/models.git", "../models.git");
     let settings = std::fs::read_to_string(bench.world.config()).expect("settings");
     let settings = settings.replace("forge: plain", "forge: github").replace("/models.git", "/team/models.git");
@@ -105,7 +105,14 @@ fn nested(bench: &Bench, path: &str, target: &str) {
 }
 
 /// Tells of a push to `main` as GitHub does, and answers the status.
-async fn tell(bench: &Bench, hook: &str, secret: &str, id: &str, (number, name): (u64, &str), head: &str) -> u16 {
+async fn deliver_push(
+    bench: &Bench,
+    hook: &str,
+    secret: &str,
+    id: &str,
+    (number, name): (u64, &str),
+    head: &str,
+) -> u16 {
     let body = json!({
         "ref": "refs/heads/main", "before": "0".repeat(40), "after": head, "created": true, "forced": false,
         "repository": {"id": number, "full_name": name}, "sender": {"id": 3, "login": "ada"},
@@ -138,25 +145,25 @@ async fn a_repository_that_was_made_anew_under_the_same_name_is_refused_until_so
     assert!(said.contains("not known yet: the first delivery of a repository that is called `team/models`"), "{said}");
     assert_eq!(code, Some(0), "{said}");
     let head = bench.push("a first model").await;
-    assert_eq!(tell(&bench, HOOK, SECRET, "stranger", (7, "eve/models"), &head).await, 202);
-    let stranger = read(&bench, "stranger").await;
-    assert!(text(&stranger, "note").contains("set `repository_id: \"7\"`"), "{stranger:#}");
-    assert_eq!(tell(&bench, HOOK, SECRET, "first", (41, "Team/Models"), &head).await, 202);
+    assert_eq!(deliver_push(&bench, HOOK, SECRET, "stranger", (7, "eve/models"), &head).await, 202);
+    let unauthenticated = read(&bench, "stranger").await;
+    assert!(text(&unauthenticated, "note").contains("set `repository_id: \"7\"`"), "{unauthenticated:#}");
+    assert_eq!(deliver_push(&bench, HOOK, SECRET, "first", (41, "Team/Models"), &head).await, 202);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     // It is renamed, and stays the same one.
     let renamed = bench.push_with("seed: 7", "seed: 8").await;
-    assert_eq!(tell(&bench, HOOK, SECRET, "renamed", (41, "team/predictions"), &renamed).await, 202);
+    assert_eq!(deliver_push(&bench, HOOK, SECRET, "renamed", (41, "team/predictions"), &renamed).await, 202);
     assert_eq!(text(&bench.end_of(&renamed).await, "state"), "done");
     assert!(beside(&bench, &["forge", "check"]).await.1.contains("it was renamed or moved"));
 
     let anew = bench.push_with("seed: 7", "seed: 9").await;
-    assert_eq!(tell(&bench, HOOK, SECRET, "anew", (99, "team/models"), &anew).await, 202);
+    assert_eq!(deliver_push(&bench, HOOK, SECRET, "anew", (99, "team/models"), &anew).await, 202);
     let refused = read(&bench, "anew").await;
     assert_eq!(text(&refused, "state"), "dead", "{refused:#}");
     assert!(text(&refused, "note").contains("its identifier is 99, and `digits` is 41"), "{refused:#}");
     assert!(text(&refused, "note").contains("`slipway forge accept digits '99'`"), "{refused:#}");
     // What stands at the address now is the other one, whoever tells of it.
-    assert_eq!(tell(&bench, HOOK, SECRET, "late", (41, "team/predictions"), &anew).await, 202);
+    assert_eq!(deliver_push(&bench, HOOK, SECRET, "late", (41, "team/predictions"), &anew).await, 202);
     assert_eq!(text(&read(&bench, "late").await, "state"), "dead");
     assert_eq!(bench.api().runs().await.expect("runs").len(), 2);
     let (code, said) = beside(&bench, &["forge", "check"]).await;
@@ -169,7 +176,7 @@ async fn a_repository_that_was_made_anew_under_the_same_name_is_refused_until_so
     assert_eq!(replayed.status, 200, "{}", replayed.text);
     assert_eq!(text(&bench.end_of(&anew).await, "state"), "done");
     // The one before is another repository by now.
-    assert_eq!(tell(&bench, HOOK, SECRET, "before", (41, "team/models"), &anew).await, 202);
+    assert_eq!(deliver_push(&bench, HOOK, SECRET, "before", (41, "team/models"), &anew).await, 202);
     assert_eq!(text(&read(&bench, "before").await, "state"), "ignored");
     let audit = bench.api().get("/api/v1/audit").await.expect("the audit log").text;
     assert!(audit.contains("source.accept-repository") && audit.contains("99 instead of 41"), "{audit}");
@@ -180,7 +187,7 @@ async fn a_repository_that_was_made_anew_under_the_same_name_is_refused_until_so
 async fn one_webhook_serves_many_sources_and_each_delivery_goes_to_the_repository_it_names() {
     const SHARED: &str = "a secret of one App for all repositories";
     const HOOK: &str = "/webhooks/github";
-    let mut bench = Bench::without_server(USUAL).await;
+    let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     nested(&bench, "team/models.git", "../models.git");
     let folder = bench.world.folder.clone();
     Repository::init_bare(folder.join("repositories/team/others.git")).await.expect("a repository");
@@ -207,17 +214,25 @@ async fn one_webhook_serves_many_sources_and_each_delivery_goes_to_the_repositor
     bench.take_in_unhooked().await;
 
     let head = bench.push("a first model").await;
-    assert_eq!(tell(&bench, "/webhooks/digits", SECRET, "d-0", (41, "team/models"), &head).await, 404, "it has none");
-    assert_eq!(tell(&bench, HOOK, SECRET, "d-1", (41, "team/models"), &head).await, 401, "verified before it is read");
-    assert_eq!(tell(&bench, HOOK, SHARED, "d-2", (77, "team/unknown"), &head).await, 202);
+    assert_eq!(
+        deliver_push(&bench, "/webhooks/digits", SECRET, "d-0", (41, "team/models"), &head).await,
+        404,
+        "it has none"
+    );
+    assert_eq!(
+        deliver_push(&bench, HOOK, SECRET, "d-1", (41, "team/models"), &head).await,
+        401,
+        "verified before it is read"
+    );
+    assert_eq!(deliver_push(&bench, HOOK, SHARED, "d-2", (77, "team/unknown"), &head).await, 202);
     assert_eq!(count(&bench, "slipway_deliveries_total{outcome=\"unknown_repository\"} ").await, 1);
-    assert_eq!(tell(&bench, HOOK, SHARED, "d-3", (41, "team/models"), &head).await, 202);
-    assert_eq!(tell(&bench, HOOK, SHARED, "d-4", (42, "team/others"), &theirs).await, 202);
+    assert_eq!(deliver_push(&bench, HOOK, SHARED, "d-3", (41, "team/models"), &head).await, 202);
+    assert_eq!(deliver_push(&bench, HOOK, SHARED, "d-4", (42, "team/others"), &theirs).await, 202);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     assert_eq!(text(&bench.end_of(&theirs).await, "state"), "refused");
     // By its identifier, whatever it is called by now.
     let next = bench.push_with("seed: 7", "seed: 8").await;
-    assert_eq!(tell(&bench, HOOK, SHARED, "d-5", (41, "team/renamed"), &next).await, 202);
+    assert_eq!(deliver_push(&bench, HOOK, SHARED, "d-5", (41, "team/renamed"), &next).await, 202);
     let run = bench.end_of(&next).await;
     assert_eq!((text(&run, "state"), text(&run, "source")), ("done", "digits"));
     let listed = bench.api().get("/api/v1/deliveries").await.expect("deliveries").json;

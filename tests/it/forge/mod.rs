@@ -2,7 +2,6 @@
 //! late and the wrong way round.
 
 mod bitbucket;
-mod changes;
 mod check;
 mod commands;
 mod commands_once;
@@ -17,6 +16,7 @@ mod ground;
 mod identity;
 mod pages;
 mod policies;
+mod pull_requests;
 mod refusals;
 mod replicas;
 mod requests;
@@ -28,7 +28,7 @@ mod whole;
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::github::{APP_ID, APP_KEY, Delivery, GitHub};
 
-use crate::support::{Bench, DEADLINE, USUAL};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS};
 
 /// An account that may push.
 const WRITER: u64 = 11;
@@ -44,7 +44,7 @@ struct World {
 impl World {
     /// Starts with a first model on `main`, with the server as an App.
     async fn start() -> Self {
-        Self::start_with(USUAL).await
+        Self::start_with(DEFAULT_SETTINGS).await
     }
 
     /// The same with other lines at the end of the server's settings.
@@ -86,7 +86,7 @@ impl World {
     async fn push_as(&self, seed: u32, account: u64) -> String {
         let before = self.bench.world.models.rev_parse("refs/heads/main").await.expect("a branch");
         let head = self.bench.push_with("seed: 7", &format!("seed: {seed}")).await;
-        self.github.tell_push("main", &before, &head, account);
+        self.github.deliver_push("main", &before, &head, account);
         self.deliver().await;
         head
     }

@@ -4,14 +4,14 @@
 use serde_json::json;
 
 use super::World;
-use crate::support::{POLICY, USUAL};
+use crate::support::{DEFAULT_SETTINGS, POLICY};
 
 const CHECK: &str = "slipway/digits";
 const PUBLIC: &str = "https://slipway.example";
 
 #[tokio::test]
 async fn a_check_leads_to_the_page_of_its_run_which_nobody_else_finds() {
-    let world = World::start_with(&format!("web: {{public_url: \"{PUBLIC}/\"}}\n{USUAL}")).await;
+    let world = World::start_with(&format!("web: {{public_url: \"{PUBLIC}/\"}}\n{DEFAULT_SETTINGS}")).await;
     let head = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;
@@ -21,8 +21,8 @@ async fn a_check_leads_to_the_page_of_its_run_which_nobody_else_finds() {
     // The only model's page is the revision's.
     assert_eq!(world.ended_check(&head, "slipway").await["details_url"], link);
 
-    let stranger = slipway_testkit::Api::at(world.bench.server().address());
-    let page = stranger.get(path).await.expect("an answer");
+    let unauthenticated = slipway_testkit::Api::at(world.bench.server().address());
+    let page = unauthenticated.get(path).await.expect("an answer");
     assert_eq!(page.status, 200, "{}", page.text);
     assert!(page.headers["content-security-policy"].contains("default-src 'none'"), "{:?}", page.headers);
     assert_eq!(page.headers["referrer-policy"], "no-referrer");
@@ -33,7 +33,7 @@ async fn a_check_leads_to_the_page_of_its_run_which_nobody_else_finds() {
     assert!(comment.contains(link) && comment.contains("Trained in"), "{comment}");
     let picture = path.replacen('?', "/verdict.svg?", 1);
     assert!(comment.contains(&format!("]({PUBLIC}{picture})")), "{comment}");
-    let picture = stranger.get(&picture).await.expect("an answer");
+    let picture = unauthenticated.get(&picture).await.expect("an answer");
     assert!(picture.text.starts_with("<svg"), "{}", picture.text);
     assert_eq!(picture.headers["content-type"], "image/svg+xml; charset=utf-8");
 
@@ -47,7 +47,7 @@ async fn a_check_leads_to_the_page_of_its_run_which_nobody_else_finds() {
     ];
     let mut answers = Vec::new();
     for path in &refused {
-        let answer = stranger.get(path).await.expect("an answer");
+        let answer = unauthenticated.get(path).await.expect("an answer");
         assert_eq!(answer.status, 404, "{path}: {}", answer.text);
         answers.push(answer.text);
     }
@@ -86,7 +86,7 @@ async fn a_check_of_the_policy_that_does_not_hold_is_shown_at_its_line() {
 
 #[tokio::test]
 async fn a_training_that_takes_longer_than_it_may_has_timed_out() {
-    let world = World::start_with(&USUAL.replace("deadline: 5m", "deadline: 5s")).await;
+    let world = World::start_with(&DEFAULT_SETTINGS.replace("deadline: 5m", "deadline: 5s")).await;
     let head = world.bench.propose_model("epochs: 4", "epochs: 4000").await;
     world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;

@@ -6,7 +6,7 @@ use crate::support::{POLICY, text};
 const CHECK: &str = "slipway/digits";
 
 #[tokio::test]
-async fn a_change_of_the_policy_is_judged_by_the_old_one_and_shows_what_it_changes_and_would_say() {
+async fn a_pull_request_for_the_policy_is_judged_by_the_old_one_and_shows_what_it_changes_and_would_say() {
     let world = World::start().await;
     let strict = POLICY.replace("at_least: 0.7", "at_least: 0.9999");
     let head = world.bench.propose(&[("policy.yaml", strict)]).await;
@@ -35,7 +35,7 @@ async fn a_change_of_the_policy_is_judged_by_the_old_one_and_shows_what_it_chang
 }
 
 #[tokio::test]
-async fn a_policy_that_nobody_could_read_afterwards_is_noticed_in_the_change_that_breaks_it() {
+async fn a_policy_that_nobody_could_read_afterwards_is_reported_in_the_pull_request_that_breaks_it() {
     let world = World::start().await;
     let head = world.bench.propose(&[("policy.yaml", POLICY.replace("at_least", "at_laest"))]).await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");

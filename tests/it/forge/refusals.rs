@@ -32,15 +32,15 @@ async fn a_forge_that_limits_breaks_and_loses_answers_has_one_check_and_one_comm
     assert_eq!(world.github.checks(&head, "slipway").len(), 1);
     let summaries = world.github.our_comments(number).into_iter().filter(|text| text.contains("slipway:change"));
     assert_eq!(summaries.count(), 1);
-    let told = world.bench.server().errors();
+    let log = world.bench.server().errors();
     for secret in ["ghs_", "BEGIN RSA", "eyJ"] {
-        assert!(!told.contains(secret), "the log holds `{secret}`: {told}");
+        assert!(!log.contains(secret), "the log holds `{secret}`: {log}");
     }
     world.bench.finish().await;
 }
 
 #[tokio::test]
-async fn what_an_hour_has_no_calls_for_is_told_in_the_next_and_no_call_is_refused() {
+async fn what_an_hour_has_no_calls_for_is_reported_in_the_next_and_no_call_is_refused() {
     let world = World::start().await;
     // Twenty-five calls are left to others, and a change costs up to eight.
     world.github.limit_the_hour(25 + 5, Duration::from_secs(4));

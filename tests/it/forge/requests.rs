@@ -2,7 +2,7 @@
 
 use slipway_domain::{Account, ForgeId};
 use slipway_forge::{
-    ApiSettings, AppLogin, AtForge, Conclusion, ForgeApi, Login, Marker, NewRequest, Permission, Purpose, Report,
+    ApiSettings, AppLogin, Conclusion, ForgeApi, Login, Marker, NewRequest, Permission, Purpose, Report, ReportHandle,
     ReportState, Settings, connect_api,
 };
 use slipway_testkit::github::{APP_ID, APP_KEY, GitHub, ROBOT_TOKEN};
@@ -46,7 +46,7 @@ async fn a_request_is_opened_once_and_merged_at_exactly_the_head_that_was_judged
 }
 
 #[tokio::test]
-async fn a_permission_is_looked_up_by_number_and_never_by_a_name_that_somebody_else_took() {
+async fn a_permission_is_found_by_number_and_never_by_a_name_that_somebody_else_took() {
     let peer = Peer::start().await;
     peer.github.permit(11, "grace", "write");
     peer.github.permit(12, "eve", "read");
@@ -76,7 +76,7 @@ async fn what_has_not_changed_since_it_was_asked_costs_nothing_of_the_hour_and_w
 }
 
 #[tokio::test]
-async fn a_robot_tells_by_statuses_and_finds_its_own_comment_again() {
+async fn a_robot_reports_by_statuses_and_finds_its_own_comment_again() {
     let peer = Peer::start().await;
     peer.ground.push("better", "2").await;
     let number = peer.github.open_pull("better", 1).await.expect("a pull request");
@@ -94,8 +94,8 @@ async fn a_robot_tells_by_statuses_and_finds_its_own_comment_again() {
     };
     for text in ["first", "second"] {
         let robot = peer.api(Login::Token(ROBOT_TOKEN.into()));
-        robot.report(&report, &mut AtForge::default()).await.expect("told");
-        robot.comment(number, &Marker::summary(), text, &mut AtForge::default()).await.expect("written");
+        robot.report(&report, &mut ReportHandle::default()).await.expect("told");
+        robot.comment(number, &Marker::summary(), text, &mut ReportHandle::default()).await.expect("written");
     }
     let statuses = peer.github.statuses(&head);
     assert!(!statuses.is_empty(), "they were told");

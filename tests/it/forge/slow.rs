@@ -35,7 +35,7 @@ async fn a_push_behind_a_command_that_waits_for_a_slow_forge_leads_to_a_run_at_o
 }
 
 #[tokio::test]
-async fn a_push_behind_a_change_of_which_a_slow_forge_is_told_leads_to_a_run_at_once() {
+async fn a_push_behind_a_pull_request_reported_to_a_slow_forge_leads_to_a_run_at_once() {
     let world = World::start().await;
     world.bench.propose(&[("README.md", "hello".to_owned())]).await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");

@@ -3,14 +3,14 @@
 use slipway_testkit::github::{GitHub, ROBOT_TOKEN, Refusal};
 
 use super::{READER, WRITER, World};
-use crate::support::{Bench, DEADLINE, USUAL};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS};
 
 const CHECK: &str = "slipway/digits";
 const PUBLIC: &str = "https://slipway.example";
 
 impl World {
     async fn start_with_token() -> Self {
-        let mut bench = Bench::without_server(&format!("web: {{public_url: \"{PUBLIC}\"}}\n{USUAL}")).await;
+        let mut bench = Bench::without_server(&format!("web: {{public_url: \"{PUBLIC}\"}}\n{DEFAULT_SETTINGS}")).await;
         let github = GitHub::start(bench.world.models.clone()).await.expect("a GitHub");
         github.permit(WRITER, "grace", "write");
         github.permit(READER, "eve", "read");
@@ -31,7 +31,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn with_a_token_a_change_is_told_by_statuses_and_one_comment_and_commands_are_followed() {
+async fn with_a_token_a_pull_request_is_reported_by_statuses_and_one_comment_and_commands_are_followed() {
     let world = World::start_with_token().await;
     let head = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
@@ -56,9 +56,9 @@ async fn with_a_token_a_change_is_told_by_statuses_and_one_comment_and_commands_
         [(READER, "/slipway retrain", "Refused", "confused"), (WRITER, "/slipway retrain", "has begun", "+1")]
     {
         let id = world.github.write_comment(number, account, command);
-        let told = world.github.waiting();
-        let again: Vec<_> = told.iter().map(slipway_testkit::github::Delivery::by_another_hook).collect();
-        world.send(&told).await;
+        let deliveries = world.github.waiting();
+        let again: Vec<_> = deliveries.iter().map(slipway_testkit::github::Delivery::by_another_hook).collect();
+        world.send(&deliveries).await;
         world.send(&again).await;
         let said = world.comment_that_says(number, &format!("slipway:answer:{id} ")).await;
         assert!(said.contains(answer), "{said}");
@@ -84,7 +84,7 @@ async fn with_a_token_what_has_nothing_to_say_is_a_success_and_mistakes_are_in_t
     assert_eq!((&status["state"], &status["description"]), (&"success".into(), &"no model is touched".into()));
 
     let broken = world.bench.propose_model("epochs: 4", "epochs: many").await;
-    world.github.notice_push(1).await.expect("noticed");
+    world.github.deliver_push_event(1).await.expect("noticed");
     world.deliver().await;
     assert_eq!(world.ended_status(&broken, CHECK).await["state"], "failure");
     let comment = world.comment_that_says(1, "0 of 1 models passed").await;
@@ -93,7 +93,7 @@ async fn with_a_token_what_has_nothing_to_say_is_a_success_and_mistakes_are_in_t
 }
 
 #[tokio::test]
-async fn with_a_token_what_a_merge_queue_would_merge_is_told_by_a_status() {
+async fn with_a_token_what_a_merge_queue_would_merge_is_reported_by_a_status() {
     let world = World::start_with_token().await;
     let head = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");

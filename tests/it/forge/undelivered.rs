@@ -5,7 +5,7 @@ use super::World;
 const CHECK: &str = "slipway/digits";
 
 #[tokio::test]
-async fn a_change_whose_delivery_was_lost_is_judged_from_githubs_list_and_what_was_taken_is_not_taken_twice() {
+async fn a_pull_request_whose_delivery_was_lost_is_judged_from_githubs_list_and_what_was_taken_is_not_taken_twice() {
     let mut world = World::start().await;
     let head = world.bench.propose_model("seed: 7", "seed: 8").await;
     let number = world.github.open_pull("better", 1).await.expect("a pull request");
@@ -13,12 +13,12 @@ async fn a_change_whose_delivery_was_lost_is_judged_from_githubs_list_and_what_w
     let [opened] = &lost[..] else { panic!("expected one delivery: {lost:?}") };
     // More than a page of others that were taken, one of them only at the second attempt.
     let taken = opened.by_another_hook().by_another_hook();
-    world.github.note_attempt(&taken, 502);
-    world.github.note_attempt(opened, 502);
+    world.github.record_attempt(&taken, 502);
+    world.github.record_attempt(opened, 502);
     for _ in 0..130 {
-        world.github.note_attempt(&opened.by_another_hook(), 202);
+        world.github.record_attempt(&opened.by_another_hook(), 202);
     }
-    world.github.note_attempt(&taken, 202);
+    world.github.record_attempt(&taken, 202);
     world.bench.restart(&[]).await;
     world.bench.world.models.remove_hook("post-receive").expect("removed");
 

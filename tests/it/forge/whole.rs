@@ -3,7 +3,7 @@
 use slipway_testkit::github::{Delivery, GitHub};
 
 use super::{WRITER, World};
-use crate::support::{DEADLINE, USUAL};
+use crate::support::{DEADLINE, DEFAULT_SETTINGS};
 
 const CHECK: &str = "slipway/digits";
 
@@ -27,7 +27,7 @@ impl World {
 
     /// Takes a change of the seed all the way into the environment, which holds `before` promotions; answers its number
     /// and the artifact.
-    async fn promote_a_change(&self, seed: &str, before: usize) -> (u64, String) {
+    async fn promote_a_pull_request(&self, seed: &str, before: usize) -> (u64, String) {
         let work = &self.bench.world.work;
         work.pull("main").await.expect("pulled");
         let first = self.bench.propose_model("seed: 7", &format!("seed: {seed}1")).await;
@@ -35,7 +35,7 @@ impl World {
         self.deliver_in_disorder().await;
         self.ended_check(&first, CHECK).await;
         let second = self.bench.propose_model("seed: 7", &format!("seed: {seed}2")).await;
-        self.github.notice_push(number).await.expect("noticed");
+        self.github.deliver_push_event(number).await.expect("noticed");
         self.deliver_in_disorder().await;
         assert_eq!(self.ended_check(&second, CHECK).await["conclusion"], "success");
         self.comment_that_says(number, &format!("Revision `{}`", &second[..12])).await;
@@ -61,10 +61,10 @@ impl World {
 }
 
 #[tokio::test]
-async fn changes_are_opened_pushed_to_approved_merged_promoted_and_rolled_back_once_each() {
-    let world = World::start_in(USUAL, "approvals: {number: 1}, ").await;
-    let (_, first) = world.promote_a_change("1", 0).await;
-    let (number, second) = world.promote_a_change("2", 1).await;
+async fn pull_requests_are_opened_pushed_to_approved_merged_promoted_and_rolled_back_once_each() {
+    let world = World::start_in(DEFAULT_SETTINGS, "approvals: {number: 1}, ").await;
+    let (_, first) = world.promote_a_pull_request("1", 0).await;
+    let (number, second) = world.promote_a_pull_request("2", 1).await;
     assert_ne!(first, second);
 
     let answer = world.command(number, "/slipway rollback staging").await;

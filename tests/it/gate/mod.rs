@@ -3,7 +3,7 @@
 mod evidence;
 mod exceptions;
 mod fitting;
-mod floors;
+mod mandatory_policies;
 mod seeds;
 mod tables;
 mod test_sets;

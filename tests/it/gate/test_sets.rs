@@ -7,7 +7,7 @@ use slipway_testkit::Api;
 use super::{is_done, is_refused, judged_by, policy};
 use crate::support::{Bench, MODEL, slipway, text};
 
-const FLOOR: &str = "metric: accuracy, at_least: 0.5";
+const MINIMUM_ACCURACY: &str = "metric: accuracy, at_least: 0.5";
 
 fn number(run: &Value) -> u64 {
     run["verdict"]["test_set"]["use"].as_u64().unwrap_or_else(|| panic!("no use in {run:#}"))
@@ -32,7 +32,7 @@ async fn seen_by(api: &Api, run: &Value) -> Value {
 #[tokio::test]
 async fn uses_are_counted_by_what_is_in_the_rows_and_a_step_that_is_done_again_counts_once() {
     let mut bench = Bench::start().await;
-    let first = judged_by(&bench, &policy(&[FLOOR]), 20).await;
+    let first = judged_by(&bench, &policy(&[MINIMUM_ACCURACY]), 20).await;
     is_done(&first);
     assert_eq!(number(&first), 1);
     assert_eq!(first["verdict"]["notes"][0], "test set: use 1", "{first:#}");
@@ -66,7 +66,7 @@ async fn uses_are_counted_by_what_is_in_the_rows_and_a_step_that_is_done_again_c
 async fn figures_are_kept_from_authors_until_the_set_is_used_up_and_then_it_decides_nothing() {
     let bench = Bench::start().await;
     let rule = "  test_set: {uses: 2, adaptivity: full, feedback: verdict}\n  checks:\n";
-    let limited = policy(&[FLOOR]).replace("  checks:\n", rule);
+    let limited = policy(&[MINIMUM_ACCURACY]).replace("  checks:\n", rule);
     let first = judged_by(&bench, &limited, 30).await;
     is_done(&first);
     let (author, auditor) = (viewer(&bench), bench.api());

@@ -1,6 +1,6 @@
 //! Damaged artifacts: never used, healed from a copy, or made again.
 
-use crate::support::{Bench, USUAL, text};
+use crate::support::{Bench, DEFAULT_SETTINGS, text};
 
 /// Changes a byte of a file, and nothing of its length.
 fn damage(file: &std::path::Path) {
@@ -36,7 +36,7 @@ async fn weights_that_were_damaged_are_trained_again_and_written_anew() {
 
 #[tokio::test]
 async fn weights_that_were_damaged_are_healed_from_a_copy_and_not_trained_again() {
-    let bench = Bench::start_with(&format!("{USUAL}\nartifacts: {{copies: [./backup/artifacts]}}")).await;
+    let bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\nartifacts: {{copies: [./backup/artifacts]}}")).await;
     let first = bench.promote_a_first_model().await;
     bench.promote_a_first_model_again().await;
     let backup = bench.beside(&["backup", "backup"]).await;

@@ -15,7 +15,7 @@ pub(crate) use data::{MODEL, POLICY, small_files};
 pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 
 /// The end of the server's settings that most tests use: one thread, so that equal seeds are equal weights.
-pub(crate) const USUAL: &str = "executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}";
+pub(crate) const DEFAULT_SETTINGS: &str = "executor: {local: {deadline: 5m, memory: 4GiB, threads: 1}}";
 
 /// The built `slipway`.
 pub(crate) fn slipway() -> PathBuf {
@@ -32,7 +32,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// A world whose server runs, with the small model in its work tree, not pushed yet.
     pub(crate) async fn start() -> Self {
-        Self::start_with(USUAL).await
+        Self::start_with(DEFAULT_SETTINGS).await
     }
 
     /// The same with other lines at the end of the server's settings.

@@ -86,7 +86,7 @@ impl ObjectArtifacts {
 
     /// Puts a good copy in the place of a file that is damaged or missing. Says whether there was one.
     async fn heal(&self, artifact: &Digest, name: &str, expected: &Digest) -> Result<bool, ArtifactError> {
-        if self.bring_back(artifact).await? {
+        if self.restore(artifact).await? {
             let back = plain_digest(&self.folder.file(artifact, name)).await;
             if back.is_ok_and(|found| found == *expected) {
                 return Ok(true);
@@ -266,14 +266,14 @@ impl ArtifactStore for ObjectArtifacts {
         self.in_background(move || folder.remove_documents(&artifact, &below)).await
     }
 
-    async fn set_aside(&self, artifact: &Digest, at: Timestamp) -> Result<(), ArtifactError> {
+    async fn move_to_trash(&self, artifact: &Digest, at: Timestamp) -> Result<(), ArtifactError> {
         let (folder, artifact) = (self.folder.clone(), artifact.clone());
-        self.in_background(move || folder.set_aside(&artifact, at)).await
+        self.in_background(move || folder.move_to_trash(&artifact, at)).await
     }
 
-    async fn bring_back(&self, artifact: &Digest) -> Result<bool, ArtifactError> {
+    async fn restore(&self, artifact: &Digest) -> Result<bool, ArtifactError> {
         let (folder, artifact) = (self.folder.clone(), artifact.clone());
-        self.in_background(move || folder.bring_back(&artifact)).await
+        self.in_background(move || folder.restore(&artifact)).await
     }
 
     async fn removed(&self) -> Result<Vec<Removed>, ArtifactError> {

@@ -92,7 +92,7 @@ async fn a_document_with_another_digest_is_refused() {
     assert!(matches!(other, Err(ArtifactError::Damaged { .. })));
 }
 
-fn set_aside(world: &World) -> usize {
+fn move_to_trash(world: &World) -> usize {
     std::fs::read_dir(world.folder.path().join("store/damaged")).map_or(0, Iterator::count)
 }
 
@@ -106,7 +106,7 @@ async fn damaged_weights_of_the_same_length_are_written_again_by_the_next_traini
     std::fs::write(world.stored(&artifact), &damaged).expect("written");
     world.artifacts.put_weights(&file).await.expect("stored again");
     assert_eq!(std::fs::read(world.stored(&artifact)).expect("a file"), weights());
-    assert_eq!(set_aside(&world), 1, "the damaged file is kept where nobody reads it");
+    assert_eq!(move_to_trash(&world), 1, "the damaged file is kept where nobody reads it");
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn damaged_and_missing_weights_are_healed_from_a_good_copy() {
     assert_eq!(std::fs::read(world.stored(&artifact)).expect("a file"), weights());
     std::fs::remove_file(world.stored(&artifact)).expect("removed");
     world.artifacts.get_weights(&artifact, &back).await.expect("healed");
-    assert_eq!(set_aside(&world), 1);
+    assert_eq!(move_to_trash(&world), 1);
     std::fs::write(&copy, b"damaged as well").expect("written");
     std::fs::write(world.stored(&artifact), b"damaged").expect("written");
     let error = world.artifacts.get_weights(&artifact, &back).await.expect_err("no good copy");
@@ -150,14 +150,14 @@ async fn what_was_removed_comes_back_when_it_is_read_until_it_is_purged() {
     let world = World::new();
     let artifact = world.artifacts.put_weights(&world.file("weights", &weights())).await.expect("stored");
     let back = world.folder.path().join("back");
-    world.artifacts.set_aside(&artifact, Timestamp::now()).await.expect("set aside");
+    world.artifacts.move_to_trash(&artifact, Timestamp::now()).await.expect("set aside");
     assert_eq!(world.artifacts.artifacts().await.expect("listed"), []);
     let removed = world.artifacts.removed().await.expect("listed");
     assert_eq!(removed.iter().map(|removed| &removed.artifact).collect::<Vec<_>>(), [&artifact]);
     world.artifacts.get_weights(&artifact, &back).await.expect("brought back");
     assert_eq!(world.artifacts.artifacts().await.expect("listed"), std::slice::from_ref(&artifact));
     assert_eq!(world.artifacts.removed().await.expect("listed"), []);
-    world.artifacts.set_aside(&artifact, Timestamp::now()).await.expect("set aside");
+    world.artifacts.move_to_trash(&artifact, Timestamp::now()).await.expect("set aside");
     for removed in world.artifacts.removed().await.expect("listed") {
         world.artifacts.purge(&removed).await.expect("purged");
     }
@@ -171,9 +171,9 @@ async fn weights_that_are_stored_while_they_are_set_aside_are_whole() {
     let file = world.file("weights", &weights());
     let artifact = world.artifacts.put_weights(&file).await.expect("stored");
     world.artifacts.put_document(&artifact, "card.json", b"{}".to_vec()).await.expect("stored");
-    world.artifacts.set_aside(&artifact, Timestamp::now()).await.expect("set aside");
+    world.artifacts.move_to_trash(&artifact, Timestamp::now()).await.expect("set aside");
     world.artifacts.put_weights(&file).await.expect("stored again");
-    assert!(world.artifacts.bring_back(&artifact).await.expect("merged"));
+    assert!(world.artifacts.restore(&artifact).await.expect("merged"));
     let names: Vec<String> =
         world.artifacts.files(&artifact).await.expect("listed").into_iter().map(|file| file.name).collect();
     assert_eq!(names, ["card.json", WEIGHTS]);

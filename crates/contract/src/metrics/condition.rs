@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_looked_for_in_the_rows_that_meet_the_whole_condition() {
+    fn values_are_searched_for_in_the_rows_that_meet_the_whole_condition() {
         let (region, sex) =
             (attribute(&["north", "west", "east"], &[0, 0, 1, 2]), attribute(&["f", "m"], &[0, 1, 1, 0]));
         let [regions, sexes] = [&["west", "north", "west", "south"][..], &["f"]]

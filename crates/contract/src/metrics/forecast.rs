@@ -4,7 +4,7 @@ use super::unit::{attribute, mean_of_units, numbers, shown};
 use super::{Estimates, Rows, Sums, Unmeasurable};
 
 /// The column of scales where nothing is said.
-pub(super) const USUAL_SCALE: &str = "scale";
+pub(super) const DEFAULT_SCALE: &str = "scale";
 
 /// Which rows are forecasts of one series, and what their errors are divided by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,6 +3,7 @@
 mod area;
 mod class;
 mod condition;
+mod describe;
 pub mod drift;
 mod fairness;
 mod forecast;
@@ -19,7 +20,6 @@ mod sums;
 mod support;
 mod table;
 mod unit;
-mod words;
 mod written;
 
 #[cfg(test)]

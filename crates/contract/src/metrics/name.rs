@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::forecast::USUAL_SCALE;
+use super::forecast::DEFAULT_SCALE;
 use super::keys::Keys;
 use super::kind::Groups;
-use super::ranking::{USUAL_RELEVANCE, USUAL_SCORE};
+use super::ranking::{DEFAULT_RELEVANCE, DEFAULT_SCORE};
 use super::{Average, Better, ConfusionOf, Cost, Metric, Number, Pair, Ranking, RowScore, Scaled, WithoutRelevant};
 
 /// Bins of the calibration error where nothing is said.
-const USUAL_BINS: u32 = 15;
+const DEFAULT_BINS: u32 = 15;
 
 /// Most bins and most of the highest scores: more mean nothing.
-pub(super) const MOST: u32 = 10_000;
+pub(super) const MAX: u32 = 10_000;
 
 /// What may be said of a metric of rankings.
 const RANKING: [&str; 4] = ["k", "relevance", "score", "without_relevant"];
@@ -160,15 +160,15 @@ fn number(name: &str, key: &str, value: Option<f64>, most: f64) -> Result<Number
 }
 
 fn whole(name: &str, key: &str, value: u32) -> Result<u32, NotAMetric> {
-    if (1..=MOST).contains(&value) {
+    if (1..=MAX).contains(&value) {
         return Ok(value);
     }
-    refuse(format!("`{key}` of `{name}` is {value}, expected 1 to {MOST}"))
+    refuse(format!("`{key}` of `{name}` is {value}, expected 1 to {MAX}"))
 }
 
 /// The column that a key names, or the usual one.
-fn column(name: &str, key: &str, named: Option<String>, usual: &str) -> Result<String, NotAMetric> {
-    match named.unwrap_or_else(|| usual.to_owned()) {
+fn column(name: &str, key: &str, named: Option<String>, default: &str) -> Result<String, NotAMetric> {
+    match named.unwrap_or_else(|| default.to_owned()) {
         column if column.is_empty() => {
             refuse(format!("`{key}` of `{name}` is empty, expected the name of a column of the predictions"))
         }
@@ -188,8 +188,8 @@ fn differing<const COUNT: usize>(name: &str, columns: [(&str, &String); COUNT]) 
 
 fn ranking(name: &str, keys: Keys) -> Result<Ranking, NotAMetric> {
     let query = column(name, "query", keys.query, "")?;
-    let relevance = column(name, "relevance", keys.relevance, USUAL_RELEVANCE)?;
-    let score = column(name, "score", keys.score, USUAL_SCORE)?;
+    let relevance = column(name, "relevance", keys.relevance, DEFAULT_RELEVANCE)?;
+    let score = column(name, "score", keys.score, DEFAULT_SCORE)?;
     differing(name, [("query", &query), ("relevance", &relevance), ("score", &score)])?;
     let k = keys.k.map(|k| whole(name, "k", k)).transpose()?;
     Ok(Ranking { k, query, relevance, score, without_relevant: keys.without_relevant.unwrap_or_default() })
@@ -237,7 +237,7 @@ impl Metric {
             "log_loss" => Self::LogLoss,
             "brier_score" => Self::BrierScore { class: keys.class },
             "expected_calibration_error" => {
-                Self::ExpectedCalibrationError { bins: whole(name, "bins", keys.bins.unwrap_or(USUAL_BINS))? }
+                Self::ExpectedCalibrationError { bins: whole(name, "bins", keys.bins.unwrap_or(DEFAULT_BINS))? }
             }
             "matthews_correlation" => Self::MatthewsCorrelation,
             "cohen_kappa" => Self::CohenKappa,
@@ -271,7 +271,7 @@ impl Metric {
             "wape" => Self::Wape,
             "mase" => {
                 let series = column(name, "series", keys.series, "")?;
-                let scale = column(name, "scale", keys.scale, USUAL_SCALE)?;
+                let scale = column(name, "scale", keys.scale, DEFAULT_SCALE)?;
                 Self::Mase(
                     differing(name, [("series", &series), ("scale", &scale)]).map(|()| Scaled { series, scale })?,
                 )
@@ -313,7 +313,7 @@ impl Metric {
             Self::TopKAccuracy { k } => keys.k = Some(*k),
             Self::FBeta { beta, .. } => keys.beta = Some(beta.0),
             Self::BrierScore { class } => keys.class.clone_from(class),
-            Self::ExpectedCalibrationError { bins } if *bins != USUAL_BINS => keys.bins = Some(*bins),
+            Self::ExpectedCalibrationError { bins } if *bins != DEFAULT_BINS => keys.bins = Some(*bins),
             Self::PinballLoss { quantile } => keys.quantile = Some(quantile.0),
             Self::IntervalCoverage { lower, upper } => {
                 (keys.lower, keys.upper) = (Some(lower.0), Some(upper.0));
@@ -340,11 +340,11 @@ impl Metric {
             | Self::HitRate(ranking) => {
                 let Ranking { k, query, relevance, score, without_relevant } = ranking;
                 (keys.k, keys.query) = (*k, Some(query.clone()));
-                (keys.relevance, keys.score) = (unusual(relevance, USUAL_RELEVANCE), unusual(score, USUAL_SCORE));
+                (keys.relevance, keys.score) = (unusual(relevance, DEFAULT_RELEVANCE), unusual(score, DEFAULT_SCORE));
                 keys.without_relevant = Some(*without_relevant).filter(|way| *way != WithoutRelevant::default());
             }
             Self::Mase(Scaled { series, scale }) => {
-                (keys.series, keys.scale) = (Some(series.clone()), unusual(scale, USUAL_SCALE));
+                (keys.series, keys.scale) = (Some(series.clone()), unusual(scale, DEFAULT_SCALE));
             }
             _ => {}
         }
@@ -353,6 +353,6 @@ impl Metric {
 }
 
 /// A column's name, unless it is the usual one.
-fn unusual(column: &str, usual: &str) -> Option<String> {
-    (column != usual).then(|| column.to_owned())
+fn unusual(column: &str, default: &str) -> Option<String> {
+    (column != default).then(|| column.to_owned())
 }

@@ -10,10 +10,10 @@ use super::unit::{attribute, mean_of_units, numbers, shown};
 use super::{Metric, Rows, Sums, Unmeasurable};
 
 /// The column of relevances where nothing is said.
-pub(super) const USUAL_RELEVANCE: &str = "relevance";
+pub(super) const DEFAULT_RELEVANCE: &str = "relevance";
 
 /// The column of scores where nothing is said.
-pub(super) const USUAL_SCORE: &str = "score";
+pub(super) const DEFAULT_SCORE: &str = "score";
 
 /// Which rows are ranked, by what, and how far down one looks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -51,7 +51,7 @@ fn every_metric_is_written_and_read_back_in_every_form() {
     let mapping = serde_json::json!({"interval_coverage": {"lower": 0.1, "upper": 0.9}});
     let read: Metric = serde_json::from_value(mapping).expect("a metric");
     assert_eq!(read.to_string(), "interval_coverage(lower=0.1, upper=0.9)");
-    assert_eq!(read.words(), "interval_coverage from 0.1 to 0.9");
+    assert_eq!(read.describe(), "interval_coverage from 0.1 to 0.9");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn every_name_makes_the_metric_of_that_name() {
 }
 
 #[test]
-fn what_is_no_metric_is_refused_in_words() {
+fn what_is_no_metric_is_refused_with_a_message() {
     let said = |value: serde_json::Value| serde_json::from_value::<Metric>(value).expect_err("a refusal").to_string();
     assert!(said(serde_json::json!("acuracy")).starts_with("unknown variant `acuracy`, expected one of `accuracy`"));
     assert_eq!(said(serde_json::json!("recall")), "`recall` needs the key `class`, such as `{recall: {class: shirt}}`");
@@ -183,7 +183,7 @@ fn own_scores_are_named_in_short_and_say_which_way_is_better() {
     assert!(short.higher_is_better());
     let lower = read(serde_json::json!({"mean_of": {"column": "cost", "better": "lower"}})).expect("a metric");
     assert!(!lower.higher_is_better());
-    assert_eq!(lower.words(), "mean_of `cost` (lower is better)");
+    assert_eq!(lower.describe(), "mean_of `cost` (lower is better)");
     let said = |value: serde_json::Value| read(value).expect_err("a refusal").to_string();
     assert_eq!(
         said(serde_json::json!({"mean_of": ""})),

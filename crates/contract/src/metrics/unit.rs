@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Attribute, Rows, Sums, Unmeasurable};
 
 /// Characters of a value of the predictions that a message shows: a stranger may have chosen it.
-const MOST_SHOWN: usize = 60;
+const MAX_SHOWN: usize = 60;
 
 /// What a metric takes together as one: all rows of one value of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,6 @@ pub(super) fn mean_of_units<'table>(
 
 /// A value of the predictions as a message may show it.
 pub(super) fn shown(value: &str) -> String {
-    let cut: String = value.chars().take(MOST_SHOWN).flat_map(char::escape_debug).collect();
+    let cut: String = value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
     format!("`{}`", cut.replace('`', "'"))
 }

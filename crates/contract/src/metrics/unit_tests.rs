@@ -44,7 +44,7 @@ fn forecast(metric: &str, rows: &[(u32, f64, f64, f64)]) -> Result<Option<f64>, 
 
 #[test]
 fn metrics_of_units_are_written_and_read_back() {
-    for (written, key, words) in [
+    for (written, key, describe) in [
         (json!({"ndcg": {"k": 10, "query": "user"}}), r#"ndcg(k=10, query="user")"#, "ndcg at k = 10 per `user`"),
         (
             json!({"mean_average_precision": {"query": "q", "relevance": "clicks", "score": "rank", "without_relevant": "zero"}}),
@@ -77,12 +77,12 @@ fn metrics_of_units_are_written_and_read_back() {
         let metric = read(written).expect(key);
         assert_eq!(metric.to_string(), key);
         assert_eq!(key.parse(), Ok(metric.clone()));
-        assert_eq!(metric.words(), words);
+        assert_eq!(metric.describe(), describe);
     }
 }
 
 #[test]
-fn metrics_of_units_that_mean_nothing_are_refused_in_words() {
+fn metrics_of_units_that_mean_nothing_are_refused_with_a_message() {
     let said = |value: serde_json::Value| read(value).expect_err("a refusal").to_string();
     assert_eq!(said(json!({"ndcg": {"k": 10}})), "`ndcg` needs the key `query`, such as `{ndcg: {query: query}}`");
     assert_eq!(
@@ -133,7 +133,7 @@ fn one_score_for_every_row_is_worth_what_chance_is() {
 }
 
 #[test]
-fn a_query_without_a_relevant_row_is_left_out_or_zero_and_none_at_all_is_told() {
+fn a_query_without_a_relevant_row_is_left_out_or_zero_and_none_at_all_is_reported() {
     let rows = [(0, 1.0, 2.0), (0, 0.0, 1.0), (1, 0.0, 2.0), (1, 0.0, 1.0)];
     assert_eq!(ranked("ndcg(query=\"q\")", &rows), Ok(Some(1.0)));
     assert_eq!(ranked("ndcg(query=\"q\", without_relevant=\"zero\")", &rows), Ok(Some(0.5)));
@@ -158,7 +158,7 @@ fn a_query_without_a_relevant_row_is_left_out_or_zero_and_none_at_all_is_told() 
 }
 
 #[test]
-fn every_series_counts_alike_and_a_scale_of_zero_is_told() {
+fn every_series_counts_alike_and_a_scale_of_zero_is_reported() {
     // Errors of 1 and 3 over 2, and of 6 over 3.
     let rows = [(0, 5.0, 4.0, 2.0), (0, 5.0, 8.0, 2.0), (1, 1.0, 7.0, 3.0)];
     assert_eq!(forecast("mase(series=\"s\")", &rows), Ok(Some(1.5)));

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Unexpe
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::keys::Keys;
-use super::name::{FORMS, MOST, keys_of_name, takes_text};
+use super::name::{FORMS, MAX, keys_of_name, takes_text};
 use super::{Metric, NAMES, NotAMetric};
 
 impl fmt::Display for Metric {
@@ -180,7 +180,7 @@ impl JsonSchema for Metric {
         let plain: Vec<&str> =
             FORMS.iter().filter(|(_, needed, _)| needed.is_empty()).map(|(name, ..)| *name).collect();
         let type_of = |key: &str| match key {
-            "k" | "bins" => serde_json::json!({"type": "integer", "minimum": 1, "maximum": MOST}),
+            "k" | "bins" => serde_json::json!({"type": "integer", "minimum": 1, "maximum": MAX}),
             "class" | "by" | "actual" | "predicted" => serde_json::json!({"type": "string"}),
             "of" => serde_json::json!({"enum": ["actual", "all"]}),
             "without_relevant" => serde_json::json!({"enum": ["skip", "zero"]}),

@@ -1,7 +1,7 @@
 //! The header of a table: where a column is, and what is wrong with names.
 
 use super::labels::alike_or_near;
-use super::{MOST_COLUMNS, fault, shown};
+use super::{MAX_COLUMNS, fault, shown};
 use crate::{Fault, FaultKind};
 
 /// Separators that are recognised, to say that they are not read, with their names.
@@ -24,8 +24,8 @@ const ROW_NUMBERS: [&str; 12] = [
 
 /// More columns than a table may have, or a header that is no text; `None` if it is well.
 pub(super) fn unusable_header(file: &str, header: &[String]) -> Option<Fault> {
-    if header.len() > MOST_COLUMNS {
-        return Some(fault(file, format!("{} columns, expected at most {MOST_COLUMNS}", header.len())));
+    if header.len() > MAX_COLUMNS {
+        return Some(fault(file, format!("{} columns, expected at most {MAX_COLUMNS}", header.len())));
     }
     let nul = header.iter().any(|name| name.contains('\0'));
     nul.then(|| fault(file, "the header holds NUL bytes, expected text").help("save the table as UTF-8"))
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_bytes_that_are_no_text_is_told() {
+    fn a_header_of_bytes_that_are_no_text_is_reported() {
         assert!(unusable_header("t.csv", &header(&["a\0b"])).is_some());
         assert!(unusable_header("t.csv", &header(&["a", ""])).is_none());
     }

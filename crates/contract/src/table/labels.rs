@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::number::canonical;
-use super::{MOST_CLASSES, fault_at, shown};
+use super::{MAX_CLASSES, fault_at, shown};
 use crate::{Fault, FaultKind};
 
 /// More numbers than this as labels are a number to be predicted, more likely than not.
 const MANY_NUMBERS: usize = 20;
 /// Whole numbers are classes all the same if there are no more than this, with so many rows each.
-const MOST_NUMBERED: usize = 100;
+const MAX_NUMBERED: usize = 100;
 const ROWS_OF_A_CLASS: u64 = 20;
 /// Labels that a message names.
-const MOST_NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 
 /// Spellings of a label that is not there, in lower case. They are no names of classes in any language.
 const MISSING: [&str; 8] = ["nan", "-nan", "+nan", "<na>", "#n/a", "#na", "nat", "(null)"];
@@ -53,8 +53,10 @@ pub fn unknown_label(file: &str, line: u64, label: &str, rows: u64, known: &[Str
     let unknown = fault_at(file, line, message);
     let learnt: Vec<&str> = known.iter().map(String::as_str).collect();
     match alike_or_near(label, &learnt) {
-        Some((other, true)) => unknown
-            .help(format!("the training rows have {}: write a label in one way everywhere", told_apart(other, label))),
+        Some((other, true)) => unknown.help(format!(
+            "the training rows have {}: write a label in one way everywhere",
+            with_code_points(other, label)
+        )),
         Some((other, false)) => unknown.help(format!("did you mean `{}`?", shown(other))),
         None => unknown.help("add training rows with this label, or drop the test rows that have it"),
     }
@@ -84,7 +86,7 @@ pub fn are_alike(one: &str, other: &str) -> bool {
 /// The name among those known that is most likely meant: one that is alike, which is true, or one that differs in few letters.
 pub fn alike_or_near<'known>(name: &str, known: &[&'known str]) -> Option<(&'known str, bool)> {
     let meant = likeness(name);
-    let others = || known.iter().copied().filter(|other| *other != name).take(MOST_CLASSES);
+    let others = || known.iter().copied().filter(|other| *other != name).take(MAX_CLASSES);
     if let Some(other) = others().find(|other| likeness(other) == meant) {
         return Some((other, true));
     }
@@ -104,11 +106,11 @@ pub fn alike_or_near<'known>(name: &str, known: &[&'known str]) -> Option<(&'kno
 
 /// What to say of names of classes that are not known.
 pub fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
-    alike_or_near(name, known).map(|(other, _)| format!("did you mean {}?", told_apart(other, name)))
+    alike_or_near(name, known).map(|(other, _)| format!("did you mean {}?", with_code_points(other, name)))
 }
 
 /// A label as messages show it; where it looks as another does, with its characters in numbers.
-fn told_apart(label: &str, other: &str) -> String {
+fn with_code_points(label: &str, other: &str) -> String {
     let visible = |text: &str| text.nfkc().filter(|c| !is_invisible(*c)).collect::<String>();
     let (seen, of_other) = (visible(label), visible(other));
     if seen != of_other || label.is_ascii() {
@@ -134,12 +136,12 @@ pub fn alike_labels(classes: &[Counted]) -> Vec<String> {
 }
 
 fn alike_message(places: &[usize], classes: &[Counted]) -> String {
-    let spellings = places.iter().take(MOST_NAMED).map(|place| {
+    let spellings = places.iter().take(MAX_NAMED).map(|place| {
         let (label, rows) = &classes[*place];
         let other = places.iter().find(|other| *other != place).map_or("", |other| &classes[*other].0);
         let is_same = |other: &&usize| *other != place && looks_as(label, &classes[**other].0);
         let other = places.iter().find(is_same).map_or(other, |other| &classes[*other].0);
-        format!("{} ({rows} {})", told_apart(label, other), if *rows == 1 { "row" } else { "rows" })
+        format!("{} ({rows} {})", with_code_points(label, other), if *rows == 1 { "row" } else { "rows" })
     });
     let spellings: Vec<String> = spellings.collect();
     let more = places.len() - spellings.len();
@@ -173,7 +175,7 @@ pub fn one_label(names: &str) -> Fault {
 
 /// More labels than a model can tell apart.
 pub fn too_many_classes(classes: usize) -> Fault {
-    let message = format!("the training rows have {classes} classes, expected at most {MOST_CLASSES}");
+    let message = format!("the training rows have {classes} classes, expected at most {MAX_CLASSES}");
     let fault = Fault::new(FaultKind::Data, message).key("spec.data.label");
     fault.help("is the label a number to be predicted, or a name of each row?")
 }
@@ -193,7 +195,7 @@ pub fn many_numbers(classes: &[String]) -> bool {
 /// whole and each has rows enough for a class.
 pub fn are_measured(classes: &[String], rows: u64) -> bool {
     let whole = classes.iter().all(|class| class.parse::<i64>().is_ok());
-    let plenty = classes.len() <= MOST_NUMBERED && rows / classes.len().max(1) as u64 >= ROWS_OF_A_CLASS;
+    let plenty = classes.len() <= MAX_NUMBERED && rows / classes.len().max(1) as u64 >= ROWS_OF_A_CLASS;
     many_numbers(classes) && !(whole && plenty)
 }
 
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_people_take_for_one_are_told_with_the_rows_of_each() {
+    fn labels_that_people_take_for_one_are_reported_with_the_rows_of_each() {
         let of = |labels: &[(&str, u64)]| alike_labels(&counted(labels));
         assert_eq!(
             of(&[("No", 4), ("Yes", 120), ("maybe", 2), ("no", 1), ("yes", 3)]),
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn measured_numbers_are_told_from_classes_that_are_numbered() {
+    fn measured_numbers_are_distinguished_from_classes_that_are_numbered() {
         let numbers = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
         assert!(are_measured(&numbers(50), 100) && !are_measured(&numbers(50), 5_000));
         assert!(!are_measured(&numbers(20), 20) && are_measured(&numbers(101), 1_000_000));

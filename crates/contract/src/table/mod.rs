@@ -23,19 +23,19 @@ pub use records::{Records, Row};
 use header::unusable_header;
 
 /// Classes that a model may tell apart.
-pub const MOST_CLASSES: usize = 10_000;
+pub const MAX_CLASSES: usize = 10_000;
 /// The most bytes one file may hold, unpacked.
-pub const LARGEST_FILE: u64 = 4 << 30;
+pub const MAX_FILE_BYTES: u64 = 4 << 30;
 /// Columns a table may have.
-const MOST_COLUMNS: usize = 20_000;
+const MAX_COLUMNS: usize = 20_000;
 /// Bytes one record may have. A few kilobytes of gzip can hold a field of gigabytes, and a record is read as a whole.
-const LARGEST_RECORD: u64 = 16 << 20;
+const MAX_RECORD_BYTES: u64 = 16 << 20;
 /// How a pointer of Git LFS begins (git-lfs/docs/spec.md, "The Pointer").
 pub const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 /// How a file begins that gzip has packed.
 pub const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Characters of a text that a message shows.
-const MOST_SHOWN: usize = 60;
+const MAX_SHOWN: usize = 60;
 
 /// A fault of a file's content.
 pub fn fault(file: &str, message: impl Into<String>) -> Fault {
@@ -69,7 +69,7 @@ pub fn shown(text: &str) -> String {
     let mut characters = text.chars().peekable();
     let mut count = 0;
     while let Some(c) = characters.next() {
-        if count == MOST_SHOWN {
+        if count == MAX_SHOWN {
             shown.push('…');
             break;
         }

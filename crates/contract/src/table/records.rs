@@ -7,7 +7,7 @@ use std::rc::Rc;
 use csv::{ByteRecord, StringRecord};
 
 use super::lines::Lines;
-use super::{LARGEST_FILE, LARGEST_RECORD, fault, fault_at, nul_in_row, unusable_header};
+use super::{MAX_FILE_BYTES, MAX_RECORD_BYTES, fault, fault_at, nul_in_row, unusable_header};
 use crate::Fault;
 
 /// Programs that write UTF-8 may put this before the text.
@@ -73,12 +73,12 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.reader.read(buffer)?;
         let left = self.left.checked_sub(read as u64);
-        self.left = left.ok_or_else(|| too_large("unpacked, it has", LARGEST_FILE))?;
+        self.left = left.ok_or_else(|| too_large("unpacked, it has", MAX_FILE_BYTES))?;
         let mut seen = self.seen.borrow_mut();
         seen.add(&buffer[..read]);
         // What was not counted yet belongs to one record, but for the rest of a buffer.
-        if seen.left().len() as u64 > LARGEST_RECORD {
-            return Err(too_large("one row has", LARGEST_RECORD));
+        if seen.left().len() as u64 > MAX_RECORD_BYTES {
+            return Err(too_large("one row has", MAX_RECORD_BYTES));
         }
         Ok(read)
     }
@@ -117,7 +117,8 @@ impl<R: Read> Records<R> {
             start.clear();
         }
         let seen = Rc::new(RefCell::new(Seen::default()));
-        let bounded = Bounded { reader: Cursor::new(start).chain(reader), left: LARGEST_FILE, seen: Rc::clone(&seen) };
+        let bounded =
+            Bounded { reader: Cursor::new(start).chain(reader), left: MAX_FILE_BYTES, seen: Rc::clone(&seen) };
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bounded);
         let mut table = Self { name: name.to_owned(), header: Vec::new(), reader, seen, row: StringRecord::new() };
         if let Some((line, is_text)) = table.read()? {

@@ -124,7 +124,7 @@ pub struct Candidate<'a> {
     /// Who agreed to this artifact in this environment.
     pub approvals: &'a [Approval],
     /// Whether the policy leaves the artifact to a person.
-    pub policy_asks: bool,
+    pub policy_requires_approval: bool,
     /// Who had a hand in the revision; `None` if that is not known yet.
     pub contributors: Option<&'a [Contributor]>,
     /// Who is who.
@@ -135,12 +135,12 @@ pub struct Candidate<'a> {
 
 impl Rules {
     /// Everything that holds a promotion back now.
-    pub fn hold_back(&self, candidate: &Candidate<'_>) -> Vec<Holdback> {
+    pub fn blocked_by(&self, candidate: &Candidate<'_>) -> Vec<Holdback> {
         let Self { after, approvals, windows, freezes } = self;
         let mut found: Vec<Holdback> =
             candidate.holds.iter().filter(|hold| hold.holds_at(candidate.now)).map(held).collect();
         found.extend(freezes.iter().filter(|freeze| freeze.holds_at(candidate.now)).map(frozen));
-        found.extend(after.as_ref().and_then(|after| after.hold_back(candidate)));
+        found.extend(after.as_ref().and_then(|after| after.blocked_by(candidate)));
         found.extend(missing_approvals(approvals.as_ref(), candidate));
         found.extend(closed(windows, candidate.now));
         found
@@ -165,7 +165,7 @@ fn frozen(freeze: &Freeze) -> Holdback {
 }
 
 impl After {
-    fn hold_back(&self, candidate: &Candidate<'_>) -> Option<Holdback> {
+    fn blocked_by(&self, candidate: &Candidate<'_>) -> Option<Holdback> {
         let Self { environments, need, soak } = self;
         // Until when each has to go on naming it; `None` for those that do not.
         let ready: Vec<(&SourceName, Option<Timestamp>)> = environments
@@ -214,7 +214,7 @@ fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Opt
     let anybody = BTreeSet::new();
     let (number, by) = match rule {
         Some(Approvals { number, by }) => (*number, by),
-        None if candidate.policy_asks => (1, &anybody),
+        None if candidate.policy_requires_approval => (1, &anybody),
         None => return None,
     };
     let counted = counted(by, candidate);

@@ -38,7 +38,7 @@ fn candidate() -> Candidate<'static> {
         now: now(),
         upstream: &[],
         approvals: &[],
-        policy_asks: false,
+        policy_requires_approval: false,
         contributors: Some(&[]),
         people: people(),
         holds: &[],
@@ -67,18 +67,18 @@ fn approvals(people: &[&str]) -> Vec<Approval> {
 }
 
 fn reasons(rules: &Rules, candidate: &Candidate<'_>) -> Vec<String> {
-    rules.hold_back(candidate).iter().map(ToString::to_string).collect()
+    rules.blocked_by(candidate).iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn without_rules_nothing_is_held_back() {
+fn without_rules_nothing_is_blocked() {
     assert_eq!(reasons(&Rules::default(), &candidate()), Vec::<String>::new());
 }
 
 #[test]
 fn an_environment_waits_until_the_one_before_it_has_named_the_artifact_for_long_enough() {
     let rules = after(&["staging"], Need::All, 24);
-    let held = |since| rules.hold_back(&Candidate { upstream: &upstream(&[("staging", since)]), ..candidate() });
+    let held = |since| rules.blocked_by(&Candidate { upstream: &upstream(&[("staging", since)]), ..candidate() });
     assert_eq!(held(None)[0].reason, "`staging` does not name it");
     assert_eq!(held(None)[0].earliest, None);
     let short = held(Some("2026-11-24T00:00:00Z"));
@@ -93,14 +93,14 @@ fn an_environment_waits_until_the_one_before_it_has_named_the_artifact_for_long_
 #[test]
 fn of_several_environments_all_have_to_name_it_or_any() {
     let stand = upstream(&[("a", Some("2026-11-24T11:30:00Z")), ("b", Some("2026-11-24T11:50:00Z")), ("c", None)]);
-    let held = |names: &[&str], need| after(names, need, 1).hold_back(&Candidate { upstream: &stand, ..candidate() });
+    let held = |names: &[&str], need| after(names, need, 1).blocked_by(&Candidate { upstream: &stand, ..candidate() });
     assert_eq!(held(&["a", "b"], Need::All)[0].earliest, Some(at("2026-11-24T12:50:00Z")));
     assert_eq!(held(&["a", "b"], Need::Any)[0].earliest, Some(at("2026-11-24T12:30:00Z")));
     assert_eq!(held(&["a", "c"], Need::All)[0].earliest, None, "nobody knows when `c` will name it");
     assert_eq!(held(&["a", "c"], Need::Any)[0].earliest, Some(at("2026-11-24T12:30:00Z")));
     let later = Candidate { now: at("2026-11-24T12:30:00Z"), upstream: &stand, ..candidate() };
-    assert_eq!(after(&["a", "c"], Need::Any, 1).hold_back(&later), []);
-    assert_eq!(after(&["a", "c"], Need::All, 1).hold_back(&later).len(), 1);
+    assert_eq!(after(&["a", "c"], Need::Any, 1).blocked_by(&later), []);
+    assert_eq!(after(&["a", "c"], Need::All, 1).blocked_by(&later).len(), 1);
 }
 
 #[test]
@@ -146,13 +146,13 @@ fn each_who_had_a_hand_in_it_needs_somebody_else_and_two_who_are_two_are_enough_
 }
 
 #[test]
-fn a_policy_that_leaves_it_to_a_person_needs_one_where_the_environment_asks_for_none() {
+fn a_policy_that_leaves_it_to_a_person_needs_one_where_the_environment_requires_none() {
     let asked = |approvers: &[&str], author: &str| {
         let contributors = pushed_by(author);
         let candidate = Candidate {
             approvals: &approvals(approvers),
             contributors: Some(&contributors),
-            policy_asks: true,
+            policy_requires_approval: true,
             ..candidate()
         };
         reasons(&Rules::default(), &candidate).len()

@@ -5,20 +5,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 use ureq::http::{HeaderMap, StatusCode};
 
-use super::examination::shown;
+use super::preflight::shown;
 use super::{ApiError, RefusalOf};
 use slipway_domain::{ForgeId, Repository};
 
 /// How much of an answer is read: a page of fifty comments is far below it.
-pub(super) const LARGEST_ANSWER: usize = 8 << 20;
+pub(super) const MAX_ANSWER_BYTES: usize = 8 << 20;
 /// How much of a refusal is shown, in characters.
-const LONGEST_REASON: usize = 300;
+const MAX_REASON_LENGTH: usize = 300;
 /// What helps where a request may not be merged yet.
 const NOT_NOW: &str = "see the checks, reviews and rules of the branch at the forge";
 /// The longest pause that a forge may ask for.
-const LONGEST_PAUSE: Duration = Duration::from_hours(2);
+const MAX_PAUSE: Duration = Duration::from_hours(2);
 /// The pause after a limit that names none; what GitHub asks for after a secondary limit.
-const USUAL_PAUSE: Duration = Duration::from_mins(1);
+const DEFAULT_PAUSE: Duration = Duration::from_mins(1);
 
 /// The document of an answer (null if it has none), or why there is none.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, ApiError> {
@@ -30,10 +30,10 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
             .map_err(|error| ApiError::Unreachable { reason: format!("its answer is not JSON: {error}") });
     }
     let text = String::from_utf8_lossy(body);
-    let said: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_REASON).collect();
+    let said: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON_LENGTH).collect();
     let reason = format!("{status}: {said}");
-    if let Some(pause) = pause_asked_for(status, headers, &text) {
-        return Err(ApiError::Throttled { pause: pause.min(LONGEST_PAUSE) });
+    if let Some(pause) = requested_pause(status, headers, &text) {
+        return Err(ApiError::Throttled { pause: pause.min(MAX_PAUSE) });
     }
     let refused = |of, reason, help| Err(ApiError::Refused { of, reason, help });
     match status {
@@ -75,7 +75,7 @@ pub(super) fn repository(document: &Value, id: &str, name: &str) -> Result<Repos
 
 /// The pause that an answer asks for: `Retry-After` in seconds (RFC 9110, 10.2.3), GitHub's time at which its rate limit
 /// begins anew, or a usual one where a limit is told in words only.
-fn pause_asked_for(status: StatusCode, headers: &HeaderMap, text: &str) -> Option<Duration> {
+fn requested_pause(status: StatusCode, headers: &HeaderMap, text: &str) -> Option<Duration> {
     let limited =
         matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN | StatusCode::SERVICE_UNAVAILABLE);
     if !limited {
@@ -89,8 +89,8 @@ fn pause_asked_for(status: StatusCode, headers: &HeaderMap, text: &str) -> Optio
     {
         return Some(pause);
     }
-    let told = status == StatusCode::TOO_MANY_REQUESTS || text.contains("secondary rate limit");
-    told.then_some(USUAL_PAUSE)
+    let stated = status == StatusCode::TOO_MANY_REQUESTS || text.contains("secondary rate limit");
+    stated.then_some(DEFAULT_PAUSE)
 }
 
 /// How many calls the forge leaves us until its limit begins anew, where it says.
@@ -144,9 +144,9 @@ mod tests {
         for (status, headers, body, pause) in [
             (429, vec![("retry-after", "7")], "", Duration::from_secs(7)),
             (403, vec![("retry-after", "9")], "", Duration::from_secs(9)),
-            (403, vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "4102444800")], "", LONGEST_PAUSE),
-            (429, vec![], "", USUAL_PAUSE),
-            (403, vec![], "You have exceeded a secondary rate limit", USUAL_PAUSE),
+            (403, vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "4102444800")], "", MAX_PAUSE),
+            (429, vec![], "", DEFAULT_PAUSE),
+            (403, vec![], "You have exceeded a secondary rate limit", DEFAULT_PAUSE),
         ] {
             let error = answered(status, &headers, body).expect_err("throttled");
             assert_eq!(error.retry(), Retry::After(pause), "{status} {headers:?}");

@@ -11,11 +11,11 @@ use ureq::http::Method;
 
 use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
-use super::examination;
 use super::http::{Calls as _, Client};
+use super::preflight;
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, Merging, NewRequest, Permission, answer,
-    status,
+    ApiError, ForgeApi, Marker, MergeRequest, Merging, NewRequest, Permission, PreflightCheck, ReportHandle,
+    WebhookAddress, answer, status,
 };
 use crate::{Conclusion, Report, ReportState};
 use slipway_domain::{Account, CommitSha, Repository};
@@ -23,7 +23,7 @@ use slipway_domain::{Account, CommitSha, Repository};
 /// Comments on one page.
 const PAGE: usize = 50;
 /// The longest key of a build status.
-const LONGEST_KEY: usize = 40;
+const MAX_KEY_LENGTH: usize = 40;
 
 /// The API of Bitbucket Cloud.
 #[derive(Debug)]
@@ -74,13 +74,13 @@ fn unfolded(text: &str) -> String {
 
 #[async_trait]
 impl Comments for Bitbucket {
-    async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+    async fn ours(&self, pull_request: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
         let who = || async {
             let user = self.client.call(Method::GET, "/2.0/user", None).await?;
             answer::text(&user, "/uuid").map(str::to_owned)
         };
         let ourselves = self.ourselves.get_or_try_init(who).await?;
-        let path = format!("/pullrequests/{change}/comments?pagelen={PAGE}&page={page}");
+        let path = format!("/pullrequests/{pull_request}/comments?pagelen={PAGE}&page={page}");
         let found = self.call(Method::GET, &path, None).await?;
         let all = answer::items(&found["values"])?;
         let is_ours = |comment: &&Value| {
@@ -93,15 +93,15 @@ impl Comments for Bitbucket {
         Ok((ours.collect::<Result<_, ApiError>>()?, found["next"].is_string()))
     }
 
-    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
+    async fn write(&self, pull_request: u64, text: &str) -> Result<String, ApiError> {
         let body = json!({ "content": { "raw": unfolded(text) } });
-        let comment = self.call(Method::POST, &format!("/pullrequests/{change}/comments"), Some(&body)).await?;
+        let comment = self.call(Method::POST, &format!("/pullrequests/{pull_request}/comments"), Some(&body)).await?;
         Ok(answer::number(&comment, "/id")?.to_string())
     }
 
-    async fn replace(&self, change: u64, id: &str, text: &str) -> Result<(), ApiError> {
+    async fn replace(&self, pull_request: u64, id: &str, text: &str) -> Result<(), ApiError> {
         let body = json!({ "content": { "raw": unfolded(text) } });
-        self.call(Method::PUT, &format!("/pullrequests/{change}/comments/{id}"), Some(&body)).await.map(drop)
+        self.call(Method::PUT, &format!("/pullrequests/{pull_request}/comments/{id}"), Some(&body)).await.map(drop)
     }
 
     /// A definition of a link that nothing links to; HTML would be shown.
@@ -112,7 +112,7 @@ impl Comments for Bitbucket {
 
 #[async_trait]
 impl ForgeApi for Bitbucket {
-    async fn report(&self, report: &Report, _known: &mut AtForge) -> Result<(), ApiError> {
+    async fn report(&self, report: &Report, _known: &mut ReportHandle) -> Result<(), ApiError> {
         let state = match report.state {
             ReportState::Queued | ReportState::UnderWay => "INPROGRESS",
             ReportState::Ended(Conclusion::Success | Conclusion::Neutral) => "SUCCESSFUL",
@@ -120,8 +120,8 @@ impl ForgeApi for Bitbucket {
             ReportState::Ended(Conclusion::Cancelled) => "STOPPED",
         };
         let key = match &report.context {
-            short if short.len() <= LONGEST_KEY => short.clone(),
-            long => hex::encode(Sha256::digest(long))[..LONGEST_KEY].to_owned(),
+            short if short.len() <= MAX_KEY_LENGTH => short.clone(),
+            long => hex::encode(Sha256::digest(long))[..MAX_KEY_LENGTH].to_owned(),
         };
         // A link has to be there.
         let link = report.page.clone().unwrap_or_else(|| format!("{}/commits/{}", self.page, report.revision));
@@ -133,8 +133,14 @@ impl ForgeApi for Bitbucket {
         self.call(Method::POST, &path, Some(&body)).await.map(drop)
     }
 
-    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
-        comments::put(self, change, marker, text, known).await
+    async fn comment(
+        &self,
+        pull_request: u64,
+        marker: &Marker,
+        text: &str,
+        known: &mut ReportHandle,
+    ) -> Result<(), ApiError> {
+        comments::put(self, pull_request, marker, text, known).await
     }
 
     async fn repository(&self) -> Result<Repository, ApiError> {
@@ -196,7 +202,7 @@ impl ForgeApi for Bitbucket {
         self.call(Method::PUT, &format!("/pullrequests/{number}"), Some(&body)).await.map(drop)
     }
 
-    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+    async fn get_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
         self.read_request(&self.call(Method::GET, &format!("/pullrequests/{number}"), None).await?).await
     }
 
@@ -217,7 +223,7 @@ impl ForgeApi for Bitbucket {
         32_000
     }
 
-    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
-        examination::bitbucket::examine(&self.client, &self.repository, hook).await
+    async fn preflight_checks(&self, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck> {
+        preflight::bitbucket::preflight_checks(&self.client, &self.repository, hook).await
     }
 }

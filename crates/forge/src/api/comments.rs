@@ -3,11 +3,11 @@
 
 use async_trait::async_trait;
 
-use super::{ApiError, AtForge, Marker};
+use super::{ApiError, Marker, ReportHandle};
 
 /// Pages that are looked through for a comment of ours. Ours are among the first, except below a change that was
 /// discussed for long before Slipway came.
-const MOST_PAGES: u32 = 40;
+const MAX_PAGES: u32 = 40;
 
 /// A comment as its forge keeps it.
 #[derive(Debug)]
@@ -23,13 +23,13 @@ pub(super) struct Written {
 pub(super) trait Comments: Send + Sync {
     /// Our own comments on one page of a change's comments, oldest first, and whether there are more pages. Somebody
     /// else's comment is never ours, whatever marker is in it.
-    async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError>;
+    async fn ours(&self, pull_request: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError>;
 
     /// Writes a new one and answers what the forge calls it.
-    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError>;
+    async fn write(&self, pull_request: u64, text: &str) -> Result<String, ApiError>;
 
     /// Gives an old one another text.
-    async fn replace(&self, change: u64, id: &str, text: &str) -> Result<(), ApiError>;
+    async fn replace(&self, pull_request: u64, id: &str, text: &str) -> Result<(), ApiError>;
 
     /// The marker as it stands in a text, where readers do not see it.
     fn hidden(&self, marker: &Marker) -> String {
@@ -40,15 +40,15 @@ pub(super) trait Comments: Send + Sync {
 /// Puts a comment below a change: in the place of the one that is known, or of the one that is found.
 pub(super) async fn put(
     forge: &dyn Comments,
-    change: u64,
+    pull_request: u64,
     marker: &Marker,
     text: &str,
-    known: &mut AtForge,
+    known: &mut ReportHandle,
 ) -> Result<(), ApiError> {
     let hidden = forge.hidden(marker);
     let text = format!("{hidden}\n{text}");
     if known.id.is_empty()
-        && let Some(found) = find(forge, change, &hidden).await?
+        && let Some(found) = find(forge, pull_request, &hidden).await?
     {
         known.id = found.id;
         if found.text == text {
@@ -56,19 +56,19 @@ pub(super) async fn put(
         }
     }
     if !known.id.is_empty() {
-        match forge.replace(change, &known.id, &text).await {
+        match forge.replace(pull_request, &known.id, &text).await {
             // Somebody took it away: that is no reason to say nothing any more.
             Err(ApiError::Missing { .. }) => known.id.clear(),
             replaced => return replaced,
         }
     }
-    known.id = forge.write(change, &text).await?;
+    known.id = forge.write(pull_request, &text).await?;
     Ok(())
 }
 
-async fn find(forge: &dyn Comments, change: u64, hidden: &str) -> Result<Option<Written>, ApiError> {
-    for page in 1..=MOST_PAGES {
-        let (ours, more) = forge.ours(change, page).await?;
+async fn find(forge: &dyn Comments, pull_request: u64, hidden: &str) -> Result<Option<Written>, ApiError> {
+    for page in 1..=MAX_PAGES {
+        let (ours, more) = forge.ours(pull_request, page).await?;
         if let Some(found) = ours.into_iter().find(|comment| comment.text.starts_with(hidden.trim_end())) {
             return Ok(Some(found));
         }

@@ -10,13 +10,13 @@ use ureq::http::Method;
 
 use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
-use super::examination;
 use super::http::{Calls as _, Client};
-use super::merging::{MergeForm, Taken};
+use super::merging::{LearnedMethods, MergeForm};
+use super::preflight;
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeRequest, Merging, NewRequest, Permission, Reaction,
-    answer, status,
+    ApiError, ForgeApi, Marker, MergeRequest, Merging, NewRequest, Permission, PreflightCheck, Reaction, ReportHandle,
+    WebhookAddress, answer, status,
 };
 use crate::Report;
 use slipway_domain::{Account, CommitSha, ForgeId, Repository};
@@ -24,13 +24,13 @@ use slipway_domain::{Account, CommitSha, ForgeId, Repository};
 /// Requests on a page: the most that Gitea gives.
 const PAGE: usize = 50;
 /// Pages that are looked through for a request.
-const MOST_PAGES: usize = 40;
+const MAX_PAGES: usize = 40;
 /// What Gitea says while it looks whether a request can be merged.
 const LATER: &str = "try again later";
 /// When it is asked again.
 const SHORTLY: Duration = Duration::from_secs(1);
 /// By when it has looked, seen to take 0.7 to 2.7 s.
-const SETTLED: Duration = Duration::from_secs(30);
+const MERGE_CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How it is asked to merge.
 const MERGE: MergeForm = MergeForm {
@@ -45,17 +45,22 @@ const MERGE: MergeForm = MergeForm {
 #[derive(Debug)]
 pub(super) struct Gitea {
     client: Client,
-    taken: Taken,
+    taken: LearnedMethods,
     /// Our account there.
     ourselves: OnceCell<u64>,
     /// The request that Gitea is still looking at, and since when.
-    unsettled: Mutex<Option<(Instant, (u64, CommitSha))>>,
+    unchecked_merge: Mutex<Option<(Instant, (u64, CommitSha))>>,
 }
 
 impl Gitea {
     pub(super) fn new(address: Address, token: &str) -> Result<Self, String> {
         let client = Client::new(address, "authorization", &format!("token {token}"))?;
-        Ok(Self { client, taken: Taken::default(), ourselves: OnceCell::new(), unsettled: Mutex::default() })
+        Ok(Self {
+            client,
+            taken: LearnedMethods::default(),
+            ourselves: OnceCell::new(),
+            unchecked_merge: Mutex::default(),
+        })
     }
 
     fn pulls(&self) -> Pulls<'_> {
@@ -64,7 +69,7 @@ impl Gitea {
 
     /// The open request for two branches of this repository, among all that are open.
     async fn find_open(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
-        for page in 1..=MOST_PAGES {
+        for page in 1..=MAX_PAGES {
             let path = format!("{}/pulls?state=open&limit={PAGE}&page={page}", self.pulls().path);
             let answer = self.client.call(Method::GET, &path, None).await?;
             let all = answer::items(&answer)?;
@@ -87,15 +92,15 @@ impl Gitea {
 #[async_trait]
 impl Comments for Gitea {
     /// Gitea knows no pages here: the first one is all.
-    async fn ours(&self, change: u64, _page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+    async fn ours(&self, pull_request: u64, _page: u32) -> Result<(Vec<Written>, bool), ApiError> {
         let who = || async { answer::number(&self.client.call(Method::GET, "/api/v1/user", None).await?, "/id") };
         let ourselves = *self.ourselves.get_or_try_init(who).await?;
         let are_ours = |comment: &Value| comment["user"]["id"].as_u64() == Some(ourselves);
-        Ok((self.pulls().comments(change, 1, are_ours).await?.0, false))
+        Ok((self.pulls().comments(pull_request, 1, are_ours).await?.0, false))
     }
 
-    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
-        self.pulls().write_comment(change, text).await
+    async fn write(&self, pull_request: u64, text: &str) -> Result<String, ApiError> {
+        self.pulls().write_comment(pull_request, text).await
     }
 
     async fn replace(&self, _change: u64, id: &str, text: &str) -> Result<(), ApiError> {
@@ -105,13 +110,19 @@ impl Comments for Gitea {
 
 #[async_trait]
 impl ForgeApi for Gitea {
-    async fn report(&self, report: &Report, _known: &mut AtForge) -> Result<(), ApiError> {
+    async fn report(&self, report: &Report, _known: &mut ReportHandle) -> Result<(), ApiError> {
         let path = format!("{}/statuses/{}", self.pulls().path, report.revision);
         self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
     }
 
-    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
-        comments::put(self, change, marker, text, known).await
+    async fn comment(
+        &self,
+        pull_request: u64,
+        marker: &Marker,
+        text: &str,
+        known: &mut ReportHandle,
+    ) -> Result<(), ApiError> {
+        comments::put(self, pull_request, marker, text, known).await
     }
 
     async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
@@ -163,38 +174,38 @@ impl ForgeApi for Gitea {
         merging: &Merging<'_>,
     ) -> Result<(), ApiError> {
         let merged = self.pulls().merge_by_some_method(number, expected_head, merging, (&MERGE, &self.taken)).await;
-        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unchecked_merge = self.unchecked_merge.lock().unwrap_or_else(PoisonError::into_inner);
         match merged {
             // Right after a push Gitea looks whether the branch can be merged. In words it says the same of a conflict, and
             // in its answers the request "cannot be merged" meanwhile: only time tells them apart.
             Err(ApiError::Moved { reason } | ApiError::Refused { reason, .. }) if reason.contains(LATER) => {
                 let about = (number, expected_head.clone());
-                match &*unsettled {
-                    Some((since, known)) if *known == about && since.elapsed() > SETTLED => {
-                        *unsettled = None;
+                match &*unchecked_merge {
+                    Some((since, known)) if *known == about && since.elapsed() > MERGE_CHECK_TIMEOUT => {
+                        *unchecked_merge = None;
                         return Err(ApiError::Moved { reason });
                     }
                     Some((_, known)) if *known == about => {}
-                    _ => *unsettled = Some((Instant::now(), about)),
+                    _ => *unchecked_merge = Some((Instant::now(), about)),
                 }
                 Err(ApiError::Throttled { pause: SHORTLY })
             }
             merged => {
-                *unsettled = None;
+                *unchecked_merge = None;
                 merged
             }
         }
     }
 
-    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
-        self.pulls().look(number).await
+    async fn get_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        self.pulls().get(number).await
     }
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {
         self.pulls().update(number, &json!({ "state": "closed" })).await
     }
 
-    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
-        examination::gitea::examine(&self.client, hook).await
+    async fn preflight_checks(&self, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck> {
+        preflight::gitea::preflight_checks(&self.client, hook).await
     }
 }

@@ -7,12 +7,12 @@ use ureq::http::Method;
 
 use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
-use super::examination;
 use super::http::{Calls as _, Client};
+use super::preflight;
 use super::pulls::{commit_if, merge_refused};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, HookPlace, Marker, MergeMethod, MergeRequest, Merging, NewRequest,
-    Permission, Reaction, RefusalOf, answer, status,
+    ApiError, ForgeApi, Marker, MergeMethod, MergeRequest, Merging, NewRequest, Permission, PreflightCheck, Reaction,
+    RefusalOf, ReportHandle, WebhookAddress, answer, status,
 };
 use crate::{Conclusion, Report, ReportState};
 use slipway_domain::{Account, CommitSha, ForgeId, Repository};
@@ -60,10 +60,11 @@ fn without_commands(text: &str) -> String {
 
 #[async_trait]
 impl Comments for GitLab {
-    async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+    async fn ours(&self, pull_request: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
         let who = || async { answer::number(&self.client.call(Method::GET, "/api/v4/user", None).await?, "/id") };
         let ourselves = *self.ourselves.get_or_try_init(who).await?;
-        let path = format!("/merge_requests/{change}/notes?sort=asc&order_by=created_at&per_page={PAGE}&page={page}");
+        let path =
+            format!("/merge_requests/{pull_request}/notes?sort=asc&order_by=created_at&per_page={PAGE}&page={page}");
         let notes = self.call(Method::GET, &path, None).await?;
         let notes = answer::items(&notes)?;
         let ours = notes.iter().filter(|note| note["author"]["id"].as_u64() == Some(ourselves)).map(|note| {
@@ -73,21 +74,21 @@ impl Comments for GitLab {
         Ok((ours.collect::<Result<_, ApiError>>()?, notes.len() == PAGE))
     }
 
-    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
+    async fn write(&self, pull_request: u64, text: &str) -> Result<String, ApiError> {
         let body = json!({ "body": without_commands(text) });
-        let note = self.call(Method::POST, &format!("/merge_requests/{change}/notes"), Some(&body)).await?;
+        let note = self.call(Method::POST, &format!("/merge_requests/{pull_request}/notes"), Some(&body)).await?;
         Ok(answer::number(&note, "/id")?.to_string())
     }
 
-    async fn replace(&self, change: u64, id: &str, text: &str) -> Result<(), ApiError> {
+    async fn replace(&self, pull_request: u64, id: &str, text: &str) -> Result<(), ApiError> {
         let body = json!({ "body": without_commands(text) });
-        self.call(Method::PUT, &format!("/merge_requests/{change}/notes/{id}"), Some(&body)).await.map(drop)
+        self.call(Method::PUT, &format!("/merge_requests/{pull_request}/notes/{id}"), Some(&body)).await.map(drop)
     }
 }
 
 #[async_trait]
 impl ForgeApi for GitLab {
-    async fn report(&self, report: &Report, _known: &mut AtForge) -> Result<(), ApiError> {
+    async fn report(&self, report: &Report, _known: &mut ReportHandle) -> Result<(), ApiError> {
         let state = match report.state {
             ReportState::Queued => "pending",
             ReportState::UnderWay => "running",
@@ -100,15 +101,15 @@ impl ForgeApi for GitLab {
         if let Some(page) = &report.page {
             body["target_url"] = json!(page);
         }
-        let mut told = self.call(Method::POST, &path, Some(&body)).await;
+        let mut answered = self.call(Method::POST, &path, Some(&body)).await;
         // What a fork proposes is on no branch of the project, and GitLab wants to be told of one.
-        if matches!(&told, Err(ApiError::Missing { reason, .. }) if reason.contains("References for commit"))
+        if matches!(&answered, Err(ApiError::Missing { reason, .. }) if reason.contains("References for commit"))
             && let Some(branch) = self.proposed_branch(&report.revision).await?
         {
             body["ref"] = branch.into();
-            told = self.call(Method::POST, &path, Some(&body)).await;
+            answered = self.call(Method::POST, &path, Some(&body)).await;
         }
-        match told {
+        match answered {
             // GitLab refuses to set a status to what it is: told again, it is told.
             Err(ApiError::Refused { reason, .. }) if reason.contains("Cannot transition") => Ok(()),
             Err(ApiError::Missing { reason, .. }) if reason.contains("Commit Not Found") => Err(ApiError::Refused {
@@ -116,20 +117,26 @@ impl ForgeApi for GitLab {
                 reason,
                 help: "the commit is not at the forge any more",
             }),
-            told => told.map(drop),
+            answered => answered.map(drop),
         }
     }
 
-    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
-        comments::put(self, change, marker, text, known).await
+    async fn comment(
+        &self,
+        pull_request: u64,
+        marker: &Marker,
+        text: &str,
+        known: &mut ReportHandle,
+    ) -> Result<(), ApiError> {
+        comments::put(self, pull_request, marker, text, known).await
     }
 
-    async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+    async fn react(&self, pull_request: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
         let name = match reaction {
             Reaction::Done => "thumbsup",
             Reaction::Refused => "confused",
         };
-        let path = format!("/merge_requests/{change}/notes/{comment}/award_emoji?name={name}");
+        let path = format!("/merge_requests/{pull_request}/notes/{comment}/award_emoji?name={name}");
         match self.call(Method::POST, &path, None).await {
             Err(ApiError::Missing { reason, .. }) if reason.contains("already been taken") => Ok(()),
             reacted => reacted.map(drop),
@@ -222,7 +229,7 @@ impl ForgeApi for GitLab {
         }
     }
 
-    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+    async fn get_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
         read_request(&self.call(Method::GET, &format!("/merge_requests/{number}"), None).await?)
     }
 
@@ -236,8 +243,8 @@ impl ForgeApi for GitLab {
         200_000
     }
 
-    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
-        examination::gitlab::examine(&self.client, &self.project, hook).await
+    async fn preflight_checks(&self, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck> {
+        preflight::gitlab::preflight_checks(&self.client, &self.project, hook).await
     }
 }
 

@@ -9,14 +9,14 @@ use ureq::http::response::Parts;
 use ureq::http::{HeaderName, HeaderValue, Method, Request};
 
 use super::address::Address;
-use super::examination::Look;
+use super::preflight::ProbeAnswer;
 use super::{ApiError, answer};
 
 /// Bytes written at a time, half of those read, and the most of an answer's headers, which have to fit into what is read. A
 /// connection that is kept for the next call keeps the memory for both, and there is one a source.
 const BUFFER: usize = 16 * 1024;
 /// How long a forge may take for an answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// Who we say we are.
 pub(super) const AGENT: &str = concat!("slipway/", env!("CARGO_PKG_VERSION"));
 
@@ -54,14 +54,14 @@ impl Client {
     }
 
     /// An answer with what it says of the connection.
-    pub(super) async fn look(&self, path: &str) -> Result<Look, ApiError> {
+    pub(super) async fn probe(&self, path: &str) -> Result<ProbeAnswer, ApiError> {
         let (client, path) = (self.clone(), path.to_owned());
         let asked_at = Timestamp::now();
-        let look = move || {
+        let probe = move || {
             let (parts, body) = client.send(Method::GET, &path, None)?;
-            Ok(Look::new(parts.status, parts.headers, &body, asked_at))
+            Ok(ProbeAnswer::new(parts.status, parts.headers, &body, asked_at))
         };
-        away(look).await
+        away(probe).await
     }
 
     fn send(&self, method: Method, path: &str, body: Option<String>) -> Result<(Parts, Vec<u8>), ApiError> {
@@ -83,14 +83,14 @@ impl Client {
         if let Some(left) = answer::calls_left(&parts.headers) {
             metrics::gauge!("slipway_forge_calls_left", "repository" => self.address.repository.clone()).set(left);
         }
-        let body = body.into_with_config().limit(answer::LARGEST_ANSWER as u64).read_to_vec();
+        let body = body.into_with_config().limit(answer::MAX_ANSWER_BYTES as u64).read_to_vec();
         Ok((parts, body.map_err(|error| unreachable(&error))?))
     }
 }
 
 /// What carries calls: with a deadline, without redirects, and with every status taken for an answer.
 pub(super) fn agent() -> ureq::Agent {
-    let agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).max_redirects(0);
+    let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0);
     let agent = agent.input_buffer_size(2 * BUFFER).max_response_header_size(BUFFER).output_buffer_size(BUFFER);
     agent.http_status_as_error(false).build().into()
 }

@@ -63,7 +63,7 @@ impl Pulls<'_> {
         number: u64,
         expected_head: &CommitSha,
         merging: &Merging<'_>,
-        (form, taken): (&MergeForm, &Taken),
+        (form, taken): (&MergeForm, &LearnedMethods),
     ) -> Result<(), ApiError> {
         let mut refusal = None;
         for method in taken.order(merging.method.map(MergeMethod::name), form.methods) {
@@ -101,9 +101,9 @@ impl Merging<'_> {
 
 /// The method that the repository took last, by the forge's name of it.
 #[derive(Debug, Default)]
-pub(super) struct Taken(Mutex<Option<&'static str>>);
+pub(super) struct LearnedMethods(Mutex<Option<&'static str>>);
 
-impl Taken {
+impl LearnedMethods {
     /// The methods to be tried, one after another: the one that is wanted, else the one that was taken last and then `all`.
     fn order(&self, wanted: Option<&'static str>, all: &[&'static str]) -> Vec<&'static str> {
         if let Some(wanted) = wanted {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_last_is_tried_first_and_what_is_set_is_tried_alone() {
-        let taken = Taken::default();
+        let taken = LearnedMethods::default();
         let all = ["merge", "squash", "rebase"];
         assert_eq!(taken.order(None, &all), all);
         taken.learn("squash");

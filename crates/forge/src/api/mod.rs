@@ -5,17 +5,17 @@
 
 mod address;
 mod answer;
-mod at_forge;
 mod bitbucket;
 mod comments;
 mod error;
-mod examination;
 mod gitea;
 mod github;
 mod gitlab;
 mod http;
 mod merging;
+mod preflight;
 mod pulls;
+mod report_handle;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -27,11 +27,11 @@ use jiff::Timestamp;
 
 use address::Address;
 pub use address::Login;
-pub use at_forge::{AtForge, FoundReport};
 pub use error::{ApiError, RefusalOf};
-pub use examination::{Finding, HookPlace, Standing, Subject};
 pub use github::{AppForm, AppLogin, NewApp, RegisteredApp};
 pub use merging::{MergeMethod, Merging};
+pub use preflight::{PreflightCheck, PreflightStatus, PreflightSubject, WebhookAddress};
+pub use report_handle::{FoundReport, ReportHandle};
 
 use super::{Deployment, Report, Settings};
 use slipway_domain::{Account, CommitSha, ForgeId, Repository};
@@ -89,7 +89,7 @@ pub fn connect_api(settings: ApiSettings) -> Result<Arc<dyn ForgeApi>, String> {
 pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     /// Reports where a model stands at a revision, in the place of the report that is `known`, and notes there what it
     /// becomes. Where each report is kept by itself, one that is not known is made: look first.
-    async fn report(&self, report: &Report, known: &mut AtForge) -> Result<(), ApiError>;
+    async fn report(&self, report: &Report, known: &mut ReportHandle) -> Result<(), ApiError>;
 
     /// Whether each report is kept by itself and known by its identifier; elsewhere a revision has one of each name.
     fn keeps_each_report(&self) -> bool {
@@ -104,11 +104,17 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
 
     /// Puts our one comment with `marker` below a change: written once, replaced afterwards. It is looked for if it is not
     /// `known`, where it is noted what it becomes.
-    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError>;
+    async fn comment(
+        &self,
+        pull_request: u64,
+        marker: &Marker,
+        text: &str,
+        known: &mut ReportHandle,
+    ) -> Result<(), ApiError>;
 
     /// Puts a sign of ours on somebody's comment, where the forge has such signs.
-    async fn react(&self, change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
-        let _ = (change, comment, reaction);
+    async fn react(&self, pull_request: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
+        let _ = (pull_request, comment, reaction);
         Ok(())
     }
 
@@ -116,8 +122,8 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     async fn repository(&self) -> Result<Repository, ApiError>;
 
     /// Whether the branch of a change is in a fork, or in a repository that is gone. Asked where no delivery told of it.
-    async fn is_from_fork(&self, change: u64) -> Result<bool, ApiError> {
-        let _ = change;
+    async fn is_from_fork(&self, pull_request: u64) -> Result<bool, ApiError> {
+        let _ = pull_request;
         Err(ApiError::Unsupported { what: "origin of a change" })
     }
 
@@ -146,7 +152,7 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     ) -> Result<(), ApiError>;
 
     /// A request as it stands now, open or not.
-    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError>;
+    async fn get_request(&self, number: u64) -> Result<MergeRequest, ApiError>;
 
     /// Closes a request without merging it.
     async fn close_request(&self, number: u64) -> Result<(), ApiError>;
@@ -157,7 +163,7 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     }
 
     /// Reports where a promotion stands. It is looked for if it is not `known`, where it is noted what it becomes.
-    async fn deploy(&self, deployment: &Deployment, known: &mut AtForge) -> Result<(), ApiError> {
+    async fn deploy(&self, deployment: &Deployment, known: &mut ReportHandle) -> Result<(), ApiError> {
         let _ = (deployment, known);
         Ok(())
     }
@@ -177,7 +183,7 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
 
     /// What the forge says of the connection: login, permissions, webhook (of a repository that has to have one), clock and
     /// limits. Nothing is changed there.
-    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding>;
+    async fn preflight_checks(&self, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck>;
 
     /// The longest comment that the forge takes, in bytes.
     fn longest_comment(&self) -> usize {

@@ -24,11 +24,11 @@ impl Pulls<'_> {
     /// One page of a change's comments, those alone that `are_ours`, and whether there may be more.
     pub(super) async fn comments(
         &self,
-        change: u64,
+        pull_request: u64,
         page: u32,
         are_ours: impl Fn(&Value) -> bool,
     ) -> Result<(Vec<Written>, bool), ApiError> {
-        let path = format!("{}/issues/{change}/comments?per_page={PAGE}&page={page}", self.path);
+        let path = format!("{}/issues/{pull_request}/comments?per_page={PAGE}&page={page}", self.path);
         let answer = self.calls.call(Method::GET, &path, None).await?;
         let all = answer::items(&answer)?;
         let ours = all.iter().filter(|comment| are_ours(comment)).map(|comment| {
@@ -40,8 +40,8 @@ impl Pulls<'_> {
         Ok((ours.collect::<Result<_, ApiError>>()?, all.len() == PAGE))
     }
 
-    pub(super) async fn write_comment(&self, change: u64, text: &str) -> Result<String, ApiError> {
-        let path = format!("{}/issues/{change}/comments", self.path);
+    pub(super) async fn write_comment(&self, pull_request: u64, text: &str) -> Result<String, ApiError> {
+        let path = format!("{}/issues/{pull_request}/comments", self.path);
         let answer = self.calls.call(Method::POST, &path, Some(&json!({ "body": text }))).await?;
         Ok(answer::number(&answer, "/id")?.to_string())
     }
@@ -101,7 +101,7 @@ impl Pulls<'_> {
         self.calls.call(Method::PATCH, &format!("{}/pulls/{number}", self.path), Some(body)).await.map(drop)
     }
 
-    pub(super) async fn look(&self, number: u64) -> Result<MergeRequest, ApiError> {
+    pub(super) async fn get(&self, number: u64) -> Result<MergeRequest, ApiError> {
         let found = self.calls.call(Method::GET, &format!("{}/pulls/{number}", self.path), None).await?;
         read_request(&found)
     }

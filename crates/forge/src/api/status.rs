@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::{Conclusion, Report, ReportState};
 
 /// The longest description that GitHub takes, in characters; the others take more.
-const LONGEST_DESCRIPTION: usize = 140;
+const MAX_DESCRIPTION_LENGTH: usize = 140;
 
 /// The first characters of a report's sentence, as many as every forge takes.
 pub(super) fn description(report: &Report) -> String {
-    report.title.chars().take(LONGEST_DESCRIPTION).collect()
+    report.title.chars().take(MAX_DESCRIPTION_LENGTH).collect()
 }
 
 /// A report as a commit status. Statuses know neither "neutral" nor "a person has to act": the first does not hold up a

@@ -24,23 +24,24 @@ pub(super) struct Question {
 /// A forge that gives these answers, one after the other.
 pub(super) struct Forge {
     pub(super) api: Arc<dyn ForgeApi>,
-    asked: JoinHandle<Vec<Question>>,
+    questions: JoinHandle<Vec<Question>>,
 }
 
 impl Forge {
     pub(super) fn answering(forge: Settings, answers: Vec<(u16, Value)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let asked = std::thread::spawn(move || answers.iter().map(|answer| answer_one(&listener, answer)).collect());
+        let questions =
+            std::thread::spawn(move || answers.iter().map(|answer| answer_one(&listener, answer)).collect());
         let (repository, login, purpose) =
             ("team/models".to_owned(), Login::Token("the-token".into()), Purpose::Source { deployments: false });
         let api = connect_api(ApiSettings { forge, url, repository, login, purpose }).expect("an API");
-        Self { api, asked }
+        Self { api, questions }
     }
 
     /// What it was asked, once it was asked as often as it has answers.
     pub(super) fn questions(self) -> Vec<Question> {
-        self.asked.join().expect("a forge")
+        self.questions.join().expect("a forge")
     }
 }
 
@@ -84,7 +85,7 @@ fn report(state: ReportState) -> Report {
 }
 
 #[tokio::test]
-async fn each_forge_is_told_in_its_own_words() {
+async fn each_forge_gets_reports_in_its_own_terms() {
     let sha = head();
     let gitea = format!("POST /api/v1/repos/team/models/statuses/{sha}");
     for (forge, line, login, state) in [
@@ -110,7 +111,10 @@ async fn each_forge_is_told_in_its_own_words() {
         ),
     ] {
         let peer = Forge::answering(forge, vec![(201, json!({}))]);
-        peer.api.report(&report(ReportState::Ended(Conclusion::Failure)), &mut AtForge::default()).await.expect("told");
+        peer.api
+            .report(&report(ReportState::Ended(Conclusion::Failure)), &mut ReportHandle::default())
+            .await
+            .expect("told");
         let [question] = &peer.questions()[..] else { panic!("one question") };
         assert_eq!((&question.line, &question.body["state"]), (&line, &json!(state)), "{forge:?}");
         assert!(question.head.contains(login), "{forge:?}: {}", question.head);
@@ -129,17 +133,17 @@ async fn a_status_of_each_forge_leads_to_the_page_of_its_run() {
         (Settings::Bitbucket, "url"),
     ] {
         let peer = Forge::answering(forge, vec![(201, json!({}))]);
-        let told = Report { page: Some(page.to_owned()), ..report(ReportState::UnderWay) };
-        peer.api.report(&told, &mut AtForge::default()).await.expect("told");
+        let with_page = Report { page: Some(page.to_owned()), ..report(ReportState::UnderWay) };
+        peer.api.report(&with_page, &mut ReportHandle::default()).await.expect("told");
         assert_eq!(peer.questions()[0].body[key], page, "{forge:?}");
     }
 }
 
 #[tokio::test]
-async fn a_status_that_gitlab_has_already_is_told() {
+async fn a_status_that_gitlab_has_already_is_reported() {
     let message = json!({ "message": "Cannot transition status via :run from :running" });
     let peer = Forge::answering(Settings::GitLab, vec![(400, message)]);
-    peer.api.report(&report(ReportState::UnderWay), &mut AtForge::default()).await.expect("told");
+    peer.api.report(&report(ReportState::UnderWay), &mut ReportHandle::default()).await.expect("told");
     assert_eq!(peer.questions()[0].body["state"], "running");
 }
 
@@ -180,7 +184,7 @@ async fn a_comment_of_ours_is_found_again_and_one_that_only_looks_like_ours_is_l
         (Settings::Bitbucket, bitbucket, "PUT /2.0/repositories/team/models/pullrequests/7/comments/2"),
     ] {
         let peer = Forge::answering(forge, answers);
-        let mut known = AtForge::default();
+        let mut known = ReportHandle::default();
         let text = "new\n/approve\n<details><summary>more</summary>";
         peer.api.comment(7, &Marker::summary(), text, &mut known).await.expect("put");
         assert_eq!(known.id, "2", "{forge:?}");
@@ -237,8 +241,8 @@ async fn whose_commit_it_is_is_the_account_that_the_forge_knows_and_nobody_else(
         let double = Forge::answering(forge, vec![answer.clone()]);
         let found = double.api.author_of(&head(), "kim@example.com").await.expect("an answer");
         assert_eq!(found.map(|account| account.id), expected, "{forge:?} {answer:?}");
-        let asked = double.questions().remove(0).line;
-        assert!(asked.contains(head().as_str()) || asked.contains("search=kim%40example.com"), "{asked}");
+        let questions = double.questions().remove(0).line;
+        assert!(questions.contains(head().as_str()) || questions.contains("search=kim%40example.com"), "{questions}");
     }
 }
 
@@ -268,8 +272,12 @@ async fn a_request_is_merged_at_exactly_one_commit_or_not_at_all() {
 async fn a_redirect_is_not_followed_and_a_token_is_shown_to_nobody() {
     let peer = Forge::answering(Settings::Gitea, vec![(307, json!({}))]);
     assert!(!format!("{:?}", peer.api).contains("the-token"));
-    let refused =
-        peer.api.report(&report(ReportState::Queued), &mut AtForge::default()).await.expect_err("refused").to_string();
+    let refused = peer
+        .api
+        .report(&report(ReportState::Queued), &mut ReportHandle::default())
+        .await
+        .expect_err("refused")
+        .to_string();
     assert!(refused.contains("redirects are not followed") && !refused.contains("the-token"), "{refused}");
     let url = "https://example.org".to_owned();
     let settings = |forge| ApiSettings {
@@ -283,7 +291,7 @@ async fn a_redirect_is_not_followed_and_a_token_is_shown_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_commit_that_is_not_at_the_forge_any_more_is_never_told_of_again_and_one_that_is_hidden_is() {
+async fn a_commit_that_is_not_at_the_forge_any_more_is_never_reported_again_and_one_that_is_hidden_is() {
     for (forge, status, message, is_final) in [
         (Settings::GitHub, 422, "No commit found for SHA", true),
         (Settings::GitHub, 404, "Not Found", false),
@@ -295,7 +303,7 @@ async fn a_commit_that_is_not_at_the_forge_any_more_is_never_told_of_again_and_o
         (Settings::Bitbucket, 401, "", false),
     ] {
         let peer = Forge::answering(forge, vec![(status, json!({ "message": message }))]);
-        let refused = peer.api.report(&report(ReportState::UnderWay), &mut AtForge::default()).await;
+        let refused = peer.api.report(&report(ReportState::UnderWay), &mut ReportHandle::default()).await;
         peer.questions();
         assert_eq!(refused.expect_err("refused").is_final(), is_final, "{forge:?} {status} {message}");
     }

@@ -1,6 +1,6 @@
 //! Recorded deliveries of every forge, verified and read. `webhooks/README.md` says where they come from.
 
-mod meaning;
+mod event_kinds;
 mod sentence;
 mod verifying;
 

@@ -1,7 +1,8 @@
 //! Events as sentences, so that what a recorded delivery means can be read in one line.
 
 use slipway_domain::{
-    Account, ChangeStep, CommitSha, Event, EventKind, HeadRepository, InstallationStep, Movement, Reference, Revision,
+    Account, CommitSha, Event, EventKind, HeadRepository, InstallationStep, Movement, PullRequestStep, Reference,
+    Revision,
 };
 
 pub(super) fn sentence(event: &Event) -> String {
@@ -41,12 +42,12 @@ fn kind(kind: &EventKind) -> String {
                 }
             }
         }
-        EventKind::Change(change) => {
+        EventKind::PullRequest(change) => {
             let step = match change.step {
-                ChangeStep::Opened => "opened",
-                ChangeStep::Updated => "updated",
-                ChangeStep::Closed => "closed",
-                ChangeStep::Merged => "merged",
+                PullRequestStep::Opened => "opened",
+                PullRequestStep::Updated => "updated",
+                PullRequestStep::Closed => "closed",
+                PullRequestStep::Merged => "merged",
             };
             let from = match &change.head_repository {
                 HeadRepository::Same => "here".to_owned(),

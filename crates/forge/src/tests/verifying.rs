@@ -23,7 +23,7 @@ fn the_current_and_the_previous_secret_verify_and_no_other_does() {
 }
 
 #[test]
-fn one_changed_byte_is_noticed_wherever_it_is() {
+fn one_changed_byte_is_detected_wherever_it_is() {
     for (settings, folder) in ALL {
         for mut delivery in recorded(folder) {
             if delivery.headers.has("x-gitlab-token") {

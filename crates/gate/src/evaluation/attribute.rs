@@ -11,8 +11,8 @@ use super::source::{Column, Source, too_large};
 use super::table::text;
 
 /// Bytes of one value, and of all different values of a column together.
-const MOST_VALUE_BYTES: usize = 1_024;
-const MOST_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_VALUE_BYTES: usize = 1_024;
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Reads those columns of `wanted` that are there. Numbers and truth values become their text.
 pub(super) fn read(
@@ -46,12 +46,12 @@ impl Values {
             *place
         } else {
             self.bytes += value.len() as u64;
-            if value.len() > MOST_VALUE_BYTES {
+            if value.len() > MAX_VALUE_BYTES {
                 let came = format!("a value of {} bytes", value.len());
-                return Err(column.refuse(row, came, format!("at most {MOST_VALUE_BYTES}")));
+                return Err(column.refuse(row, came, format!("at most {MAX_VALUE_BYTES}")));
             }
-            if self.bytes > MOST_BYTES {
-                return Err(too_large(column.file, "bytes of attributes", self.bytes, MOST_BYTES));
+            if self.bytes > MAX_BYTES {
+                return Err(too_large(column.file, "bytes of attributes", self.bytes, MAX_BYTES));
             }
             // There are no more values than rows, whose numbers fit.
             let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Whole numbers of a float up to this are exact (2^53): above it neighbours are told apart no more.
-const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A value that is there.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,7 +72,7 @@ impl<'value> Cell<'value> {
 
 #[expect(clippy::cast_possible_truncation, reason = "it is whole and below 2^53")]
 fn whole(number: f64) -> Option<i128> {
-    (number.fract() == 0.0 && number.abs() <= MOST_EXACT).then_some(number as i128)
+    (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i128)
 }
 
 /// What the values of a column are.

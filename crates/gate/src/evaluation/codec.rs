@@ -11,16 +11,16 @@ use parquet::basic::Compression;
 use ruzstd::decoding::StreamingDecoder;
 
 use super::EvaluationError;
-use super::table::MOST_BYTES;
+use super::table::MAX_BYTES;
 
 /// Bytes of one page once it is expanded. Writers make pages of one megabyte, unless they are told otherwise.
-const MOST_PAGE_BYTES: u64 = 256 * 1024 * 1024;
+const MAX_PAGE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// How much of its size snappy can expand to: a copy of 64 bytes takes three.
-const MOST_SNAPPY: u64 = 22;
+const MAX_SNAPPY: u64 = 22;
 
 /// How much of its size LZ4 can expand to: each byte of a length stands for at most 255.
-const MOST_LZ4: u64 = 255;
+const MAX_LZ4: u64 = 255;
 
 /// What is left of the bytes that all pages of a file may expand to: as many as a file without compression may have.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub(super) struct Room(Arc<AtomicU64>);
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Arc::new(AtomicU64::new(MOST_BYTES)))
+        Self(Arc::new(AtomicU64::new(MAX_BYTES)))
     }
 }
 
@@ -36,7 +36,7 @@ impl Room {
     /// Expands a page, or what of it is compressed.
     pub(super) fn expand(&self, codec: Compression, bytes: &Bytes) -> Result<Bytes, EvaluationError> {
         let left = self.0.load(Ordering::Relaxed);
-        let most = MOST_PAGE_BYTES.min(left);
+        let most = MAX_PAGE_BYTES.min(left);
         let expanded = match codec {
             Compression::UNCOMPRESSED => return Ok(bytes.clone()),
             Compression::SNAPPY => snappy(bytes, most),
@@ -56,10 +56,10 @@ impl Room {
                 Ok(Bytes::from(expanded))
             }
             Err(Failure::Broken(why)) => Err(EvaluationError::BrokenPage { codec: name(codec), why }),
-            Err(Failure::TooMuch) if most < MOST_PAGE_BYTES => {
-                Err(EvaluationError::Expands { what: "all pages together expand", most: MOST_BYTES })
+            Err(Failure::TooMuch) if most < MAX_PAGE_BYTES => {
+                Err(EvaluationError::Expands { what: "all pages together expand", most: MAX_BYTES })
             }
-            Err(Failure::TooMuch) => Err(EvaluationError::Expands { what: "a page expands", most: MOST_PAGE_BYTES }),
+            Err(Failure::TooMuch) => Err(EvaluationError::Expands { what: "a page expands", most: MAX_PAGE_BYTES }),
         }
     }
 }
@@ -90,7 +90,7 @@ fn snappy(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
     if claimed as u64 > most {
         return Err(Failure::TooMuch);
     }
-    if claimed as u64 > MOST_SNAPPY.saturating_mul(bytes.len() as u64) {
+    if claimed as u64 > MAX_SNAPPY.saturating_mul(bytes.len() as u64) {
         return Err(Failure::Broken(format!("{} bytes claim to be {claimed}", bytes.len())));
     }
     let mut expanded = vec![0; claimed];
@@ -101,7 +101,7 @@ fn snappy(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
 
 /// A block of LZ4 does not tell what it expands to: it has room for as much as its bytes can stand for.
 fn lz4(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
-    let possible = MOST_LZ4.saturating_mul(bytes.len() as u64).saturating_add(64);
+    let possible = MAX_LZ4.saturating_mul(bytes.len() as u64).saturating_add(64);
     let mut room = vec![0; usize::try_from(possible.min(most)).unwrap_or(usize::MAX)];
     match lz4_flex::block::decompress_into(bytes, &mut room) {
         Ok(written) => Ok(room[..written].to_vec()),
@@ -144,7 +144,7 @@ mod tests {
             let room = Room::default();
             let bytes = Bytes::from(bytes);
             assert_eq!(room.expand(codec, &bytes).expect("expanded"), zeros, "{name}");
-            assert_eq!(room.0.load(Ordering::Relaxed), MOST_BYTES - (1 << 20), "{name}");
+            assert_eq!(room.0.load(Ordering::Relaxed), MAX_BYTES - (1 << 20), "{name}");
             let little = Room(Arc::new(AtomicU64::new((1 << 20) - 1)));
             let refusal = little.expand(codec, &bytes).expect_err("a refusal").to_string();
             assert!(refusal.contains("all pages together expand to more than"), "{name}: {refusal}");

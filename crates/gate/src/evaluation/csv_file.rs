@@ -8,13 +8,13 @@ use super::cell::{Cell, Kind};
 use super::source::{Column, same_rows, too_large};
 
 /// Bytes a CSV file may have: what a parquet file of the size allowed has in a quarter of it.
-const MOST_BYTES: u64 = 512 * 1024 * 1024;
+const MAX_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Columns a CSV file may have: scores of as many classes as a report may name, and room for more.
-const MOST_COLUMNS: usize = 20_000;
+const MAX_COLUMNS: usize = 20_000;
 
 /// Cells a CSV file may have: each takes four bytes besides its text.
-const MOST_CELLS: u64 = 100_000_000;
+const MAX_CELLS: u64 = 100_000_000;
 
 /// The column that every file has: the name of each row.
 const ROW: &str = "row";
@@ -36,8 +36,8 @@ struct Cells {
 impl CsvFile {
     /// Reads a file that is to have so many rows. Columns without a name are left out: an index that nobody named.
     pub(super) fn open(bytes: &[u8], file: &'static str, expected: u64) -> Result<Self, EvaluationError> {
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(too_large(file, "bytes", bytes.len() as u64, MOST_BYTES));
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(too_large(file, "bytes", bytes.len() as u64, MAX_BYTES));
         }
         let mut records = Records::of(bytes);
         if !records.advance(file)? {
@@ -62,8 +62,8 @@ impl CsvFile {
                 break;
             }
             let cells = rows.saturating_mul(width as u64);
-            if cells > MOST_CELLS {
-                return Err(too_large(file, "cells", cells, MOST_CELLS));
+            if cells > MAX_CELLS {
+                return Err(too_large(file, "cells", cells, MAX_CELLS));
             }
             if records.len() != width {
                 let why = format!("{} cells came, expected {width}, one for each name", records.len());
@@ -131,7 +131,7 @@ struct Records<'file> {
 impl<'file> Records<'file> {
     fn of(bytes: &'file [u8]) -> Self {
         let left = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let (text, ends) = (vec![0; 4_096], vec![0; MOST_COLUMNS]);
+        let (text, ends) = (vec![0; 4_096], vec![0; MAX_COLUMNS]);
         Self { reader: Reader::new(), left, text, ends, cells: 0, lines: Lines::default(), line: 1 }
     }
 
@@ -151,7 +151,7 @@ impl<'file> Records<'file> {
                 // Twice as much at a time: a record has no more bytes than the file.
                 ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
                 ReadRecordResult::OutputEndsFull => {
-                    return Err(too_large(file, "columns", cells as u64 + 1, MOST_COLUMNS as u64));
+                    return Err(too_large(file, "columns", cells as u64 + 1, MAX_COLUMNS as u64));
                 }
                 ReadRecordResult::Record => {
                     if let Some(line) = self.lines.open_quote() {

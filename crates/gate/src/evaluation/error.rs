@@ -186,24 +186,24 @@ impl From<parquet::errors::ParquetError> for EvaluationError {
 }
 
 /// A text from a file as it may be shown: escaped, and at most this many characters of it.
-const MOST_SHOWN: usize = 60;
+const MAX_SHOWN: usize = 60;
 
 /// Quotes a text that a stranger may have chosen.
 pub(crate) fn shown(text: &str) -> String {
-    let mut quoted: String = text.chars().take(MOST_SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MOST_SHOWN).is_some() {
+    let mut quoted: String = text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_SHOWN).is_some() {
         quoted.push('…');
     }
     format!("`{}`", quoted.replace('`', "'"))
 }
 
 /// Names that a message lists.
-const MOST_LISTED: usize = 10;
+const MAX_LISTED: usize = 10;
 
 /// Names as a sentence lists them, the last after `word`: a stranger may have chosen them, and there may be thousands.
 pub(crate) fn listed<Name: AsRef<str>>(names: &[Name], word: &str) -> String {
-    let first = names.iter().take(MOST_LISTED).map(|name| shown(name.as_ref()));
-    let more = names.len().saturating_sub(MOST_LISTED);
+    let first = names.iter().take(MAX_LISTED).map(|name| shown(name.as_ref()));
+    let more = names.len().saturating_sub(MAX_LISTED);
     let mut parts: Vec<String> = first.chain((more > 0).then(|| format!("{more} more"))).collect();
     match parts.pop() {
         Some(last) if !parts.is_empty() => format!("{} {word} {last}", parts.join(", ")),

@@ -12,7 +12,7 @@ use super::source::{Source, too_large};
 const QUANTILE: &str = "quantile_";
 
 /// Quantiles a model may predict.
-const MOST_QUANTILES: usize = 100;
+const MAX_QUANTILES: usize = 100;
 
 /// Reads the columns of a regressor.
 pub(super) fn read(
@@ -23,8 +23,8 @@ pub(super) fn read(
     let numbers = |name: &str| source.numbers(source.required(name)?, report.rows);
     let (labels, predictions) = (numbers("label")?, numbers("prediction")?);
     let names: Vec<&String> = source.columns.keys().filter(|name| name.starts_with(QUANTILE)).collect();
-    if names.len() > MOST_QUANTILES {
-        return Err(too_large(source.file, "quantiles", names.len() as u64, MOST_QUANTILES as u64));
+    if names.len() > MAX_QUANTILES {
+        return Err(too_large(source.file, "quantiles", names.len() as u64, MAX_QUANTILES as u64));
     }
     let quantiles: BTreeMap<String, Vec<f64>> =
         names.into_iter().map(|name| Ok((name.clone(), numbers(name)?))).collect::<Result<_, EvaluationError>>()?;

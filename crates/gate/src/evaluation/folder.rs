@@ -5,12 +5,12 @@ use std::io::Read;
 use std::path::Path;
 
 use super::error::listed;
-use super::report::MOST_REPORT_BYTES;
-use super::table::MOST_BYTES;
+use super::report::MAX_REPORT_BYTES;
+use super::table::MAX_BYTES;
 use super::{CSV_FILE, Columns, Evaluation, EvaluationError, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, read};
 
 /// Entries of a folder that are looked at for what was meant.
-const MOST_ENTRIES: usize = 10_000;
+const MAX_ENTRIES: usize = 10_000;
 
 /// Reads and verifies the evaluation folder at `path`, with these columns.
 pub fn read_folder(path: &Path, columns: &Columns) -> Result<Evaluation, EvaluationError> {
@@ -18,18 +18,18 @@ pub fn read_folder(path: &Path, columns: &Columns) -> Result<Evaluation, Evaluat
     if path.is_dir() && !has(REPORT_FILE) {
         return Err(missing(path, REPORT_FILE, "report"));
     }
-    let report = bytes_of(path, REPORT_FILE, MOST_REPORT_BYTES)?;
+    let report = bytes_of(path, REPORT_FILE, MAX_REPORT_BYTES)?;
     if has(CSV_FILE) {
         if has(PREDICTIONS_FILE) {
             return Err(EvaluationError::TwoFormats { path: path.to_owned() });
         }
-        let predictions = bytes_of(path, CSV_FILE, MOST_BYTES)?;
+        let predictions = bytes_of(path, CSV_FILE, MAX_BYTES)?;
         return read(&report, PredictionsFile::Csv(&predictions), columns);
     }
     if !has(PREDICTIONS_FILE) {
         return Err(missing(path, "predictions.parquet or predictions.csv", "predictions"));
     }
-    let predictions = bytes_of(path, PREDICTIONS_FILE, MOST_BYTES)?;
+    let predictions = bytes_of(path, PREDICTIONS_FILE, MAX_BYTES)?;
     read(&report, PredictionsFile::Parquet(&predictions), columns)
 }
 
@@ -46,7 +46,7 @@ fn bytes_of(folder: &Path, file: &'static str, most: u64) -> Result<Vec<u8>, Eva
 
 /// The refusal of a folder that lacks a file: what it holds instead, those first that begin like it.
 fn missing(folder: &Path, expected: &'static str, stem: &str) -> EvaluationError {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES).flatten();
+    let entries = std::fs::read_dir(folder).into_iter().flatten().take(MAX_ENTRIES).flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let begins = |name: &String| name.to_lowercase().starts_with(stem);
     names.sort_by_key(|name| (!begins(name), name.clone()));

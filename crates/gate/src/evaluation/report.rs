@@ -9,10 +9,10 @@ use super::error::shown;
 use super::{Evaluation, EvaluationError};
 
 /// Bytes a report may have: real ones have a few kilobytes, ten thousand long class names a few hundred.
-pub(super) const MOST_REPORT_BYTES: u64 = 16 * 1024 * 1024;
+pub(super) const MAX_REPORT_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Classes a report may name: what keeps tables by class small.
-const MOST_CLASSES: usize = 10_000;
+const MAX_CLASSES: usize = 10_000;
 
 /// How far a stated figure may lie from the computed one, of its size if that is above one: room for another order of
 /// summation, not for another result.
@@ -21,12 +21,12 @@ const TOLERANCE: f64 = 1e-6;
 /// Reads a report and checks whatever can be checked without predictions.
 pub(super) fn parse(json: &[u8]) -> Result<EvaluationReport, EvaluationError> {
     let bytes = json.len() as u64;
-    if bytes > MOST_REPORT_BYTES {
+    if bytes > MAX_REPORT_BYTES {
         return Err(EvaluationError::TooLarge {
             file: super::REPORT_FILE,
             unit: "bytes",
             came: bytes,
-            most: MOST_REPORT_BYTES,
+            most: MAX_REPORT_BYTES,
         });
     }
     let report: EvaluationReport = serde_json::from_slice(json)?;
@@ -56,8 +56,8 @@ fn mistake(report: &EvaluationReport) -> Option<String> {
     if *rows == 0 {
         return Some("no rows were evaluated, expected at least one; name test data that is not empty".to_owned());
     }
-    if classes.len() > MOST_CLASSES {
-        return Some(format!("{} classes, expected at most {MOST_CLASSES}", classes.len()));
+    if classes.len() > MAX_CLASSES {
+        return Some(format!("{} classes, expected at most {MAX_CLASSES}", classes.len()));
     }
     let mut seen = HashSet::new();
     if let Some(class) = classes.iter().find(|class| !seen.insert(class.as_str())) {

@@ -10,7 +10,7 @@ use super::cell::Kind;
 use super::source::{Column, Source, finite, too_large};
 
 /// Columns of own scores that are read at a time.
-const MOST_COLUMNS: u64 = 100;
+const MAX_COLUMNS: u64 = 100;
 
 /// Reads those columns of `wanted` that are there.
 pub(super) fn read(
@@ -19,8 +19,8 @@ pub(super) fn read(
     report: &EvaluationReport,
 ) -> Result<RowScores, EvaluationError> {
     let columns = wanted.len() as u64;
-    if columns > MOST_COLUMNS {
-        return Err(too_large(source.file, "columns of own scores", columns, MOST_COLUMNS));
+    if columns > MAX_COLUMNS {
+        return Err(too_large(source.file, "columns of own scores", columns, MAX_COLUMNS));
     }
     let present = wanted.iter().filter_map(|name| Some((name, source.columns.get(name)?)));
     present.map(|(name, column)| Ok((name.clone(), read_one(source, column, report.rows)?))).collect()

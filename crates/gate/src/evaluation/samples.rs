@@ -15,10 +15,10 @@ use super::table::text;
 const FILE: &str = "the sample";
 
 /// Cells a sample may have.
-const MOST_CELLS: u64 = 50_000_000;
+const MAX_CELLS: u64 = 50_000_000;
 
 /// Bytes of all texts together.
-const MOST_TEXT: u64 = 256 * 1024 * 1024;
+const MAX_TEXT: u64 = 256 * 1024 * 1024;
 
 /// Rows of data by column.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,8 +68,8 @@ fn read_columns(parquet: Bytes) -> Result<Samples, EvaluationError> {
     let source = Source::parquet(parquet, FILE)?;
     let rows = source.claimed_rows().unwrap_or(u64::MAX);
     let cells = rows.saturating_mul(source.columns.len() as u64);
-    if cells > MOST_CELLS {
-        return Err(too_large(FILE, "cells", cells, MOST_CELLS));
+    if cells > MAX_CELLS {
+        return Err(too_large(FILE, "cells", cells, MAX_CELLS));
     }
     let mut samples = Samples { rows: usize::try_from(rows).unwrap_or(usize::MAX), columns: BTreeMap::new() };
     let mut bytes = 0;
@@ -93,8 +93,8 @@ fn read_one(
             source.each(column, rows, |row, cell| {
                 let text = text(column, row, cell)?;
                 *bytes += text.len() as u64;
-                if *bytes > MOST_TEXT {
-                    return Err(too_large(FILE, "bytes of texts", *bytes, MOST_TEXT));
+                if *bytes > MAX_TEXT {
+                    return Err(too_large(FILE, "bytes of texts", *bytes, MAX_TEXT));
                 }
                 texts.push(text.into_owned());
                 Ok(())

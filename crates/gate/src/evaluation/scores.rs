@@ -8,7 +8,7 @@ use super::EvaluationError;
 use super::source::{Source, refuse_column, too_large};
 
 /// Scores (rows times classes) a predictions file may have: two gigabytes in memory.
-const MOST_SCORES: u64 = 500_000_000;
+const MAX_SCORES: u64 = 500_000_000;
 
 /// How far the scores of a row may sum from one: what 32-bit floats lose over many classes, and no more. Without this rule
 /// a score of one for every class would be a perfect log loss.
@@ -27,8 +27,8 @@ pub(super) fn read(source: &Source, report: &EvaluationReport) -> Result<Option<
         return Err(refuse_column(source.file, foreign, came, "one column for each of its classes"));
     }
     let cells = report.rows.saturating_mul(wanted.len() as u64);
-    if cells > MOST_SCORES {
-        return Err(too_large(source.file, "scores", cells, MOST_SCORES));
+    if cells > MAX_SCORES {
+        return Err(too_large(source.file, "scores", cells, MAX_SCORES));
     }
     let mut by_class = Vec::with_capacity(wanted.len());
     for name in &wanted {

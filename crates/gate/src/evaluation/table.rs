@@ -15,14 +15,14 @@ use super::{CSV_FILE, Columns, Evaluation, EvaluationError, PREDICTIONS_FILE, Pr
 use super::{attribute, estimates, row_scores, scores};
 
 /// Bytes a predictions file may have.
-pub(super) const MOST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Rows a predictions file may have.
-pub(super) const MOST_ROWS: u64 = 50_000_000;
+pub(super) const MAX_ROWS: u64 = 50_000_000;
 
 /// Bytes of one row's name, and of all names together.
-const MOST_NAME_BYTES: usize = 1_024;
-const MOST_NAMES_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+const MAX_NAME_BYTES: usize = 1_024;
+const MAX_NAMES_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Reads the table that belongs to a report, and of the wanted columns those that are there.
 pub(super) fn read(
@@ -34,11 +34,11 @@ pub(super) fn read(
         PredictionsFile::Parquet(bytes) => (PREDICTIONS_FILE, bytes.len() as u64),
         PredictionsFile::Csv(bytes) => (CSV_FILE, bytes.len() as u64),
     };
-    if bytes > MOST_BYTES {
-        return Err(too_large(file, "bytes", bytes, MOST_BYTES));
+    if bytes > MAX_BYTES {
+        return Err(too_large(file, "bytes", bytes, MAX_BYTES));
     }
-    if report.rows > MOST_ROWS {
-        return Err(too_large(super::REPORT_FILE, "rows", report.rows, MOST_ROWS));
+    if report.rows > MAX_ROWS {
+        return Err(too_large(super::REPORT_FILE, "rows", report.rows, MAX_ROWS));
     }
     // The parquet reader has asserted on broken files before (index and slice bounds); such a file is the sender's fault,
     // and nothing of ours is shared with the closure, so a panic ends here as a refusal.
@@ -100,17 +100,17 @@ fn names(source: &Source, column: &Column, report: &EvaluationReport) -> Result<
             (Cell::Single(_) | Cell::Double(_), Some(whole)) => whole.to_string().into(),
             _ => text(column, row, cell)?,
         };
-        if name.is_empty() || name.len() > MOST_NAME_BYTES {
+        if name.is_empty() || name.len() > MAX_NAME_BYTES {
             let came = format!("a name of {} bytes", name.len());
-            return Err(column.refuse(row, came, format!("1 to {MOST_NAME_BYTES}")));
+            return Err(column.refuse(row, came, format!("1 to {MAX_NAME_BYTES}")));
         }
         // Seen at once, because one name can stand for any number of rows in a few bytes.
         if names.last().is_some_and(|last| *last == *name) {
             return Err(again(row, &name));
         }
         bytes += name.len() as u64;
-        if bytes > MOST_NAMES_BYTES {
-            return Err(too_large(source.file, "bytes of row names", bytes, MOST_NAMES_BYTES));
+        if bytes > MAX_NAMES_BYTES {
+            return Err(too_large(source.file, "bytes of row names", bytes, MAX_NAMES_BYTES));
         }
         names.push(name.into_owned());
         Ok(())

@@ -248,7 +248,7 @@ fn evaluations_on_other_rows_are_not_compared_and_the_first_difference_is_named(
 }
 
 #[test]
-fn a_champion_with_other_classes_is_told_by_their_names_and_not_to_be_evaluated_again() {
+fn a_champion_with_other_classes_is_reported_with_their_names_and_without_a_call_to_evaluate_it_again() {
     let candidate = evaluation();
     let difference = |classes: &[&str]| {
         let mut champion = candidate.clone();
@@ -357,7 +357,7 @@ fn only_the_columns_that_are_asked_for_become_attributes() {
 }
 
 #[test]
-fn samples_of_data_are_read_and_their_rows_told_apart() {
+fn samples_of_data_are_read_and_their_rows_distinguished() {
     let samples = read_samples(&parquet(&[
         ("age", Values::Double(vec![1.0, 2.0, 1.0])),
         ("name", text(&["x", "y", "x"])),

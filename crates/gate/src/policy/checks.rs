@@ -182,7 +182,7 @@ impl Check {
     /// Why this check would be no check at all, if so: the message and what to do.
     pub(super) fn flaw(&self) -> Option<(String, String)> {
         let (name, (least, most)) = match &self.subject {
-            CheckSubject::Metric(subject) => (subject.metric.words(), subject.metric.range()),
+            CheckSubject::Metric(subject) => (subject.metric.describe(), subject.metric.range()),
             CheckSubject::Drift(drift) => (drift.statistic.name().to_owned(), drift.statistic.range()),
             CheckSubject::Expression(_) | CheckSubject::Leakage => return None,
         };

@@ -265,7 +265,7 @@ fn bounds(figure: &Measurement, wanted: Wanted, holding: f64, failing: f64) -> I
 /// n (reach / gap)², where the reach is the estimate's distance to the bound beyond the threshold and the gap its distance to the
 /// threshold. `None` if the estimate lies on the threshold, or the rows are more than anyone has.
 fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: u64) -> Option<u64> {
-    const MOST: f64 = 1e9;
+    const MAX: f64 = 1e9;
     let threshold = wanted.nearest(interval.estimate);
     let gap = (interval.estimate - threshold).abs();
     let reach = if interval.estimate >= threshold {
@@ -275,7 +275,7 @@ fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: u64) -> Option<u64>
     };
     #[expect(clippy::cast_precision_loss, reason = "row counts stay far below 2^53")]
     let needed = rows as f64 * (reach / gap).powi(2);
-    if !needed.is_finite() || needed > MOST {
+    if !needed.is_finite() || needed > MAX {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between zero and a thousand million")]

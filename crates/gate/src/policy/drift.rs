@@ -10,10 +10,10 @@ use super::evidence::Data;
 use super::measure::{Counted, Measurement, Spread, of_samples};
 
 /// Rows of either sample that are resampled; of more, the first ones of a random order would say the same.
-const MOST_ROWS: usize = 20_000;
+const MAX_ROWS: usize = 20_000;
 
 /// Fewer rows than this in either sample say nothing of a distribution.
-const FEWEST_ROWS: usize = 30;
+const MIN_ROWS: usize = 30;
 
 /// How far apart two samples of a column lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,9 +122,9 @@ impl Drift {
         let positions = self.positions(&training, &recent)?;
         let rows = positions.of_row.len();
         let later = rows - positions.training;
-        if positions.training < FEWEST_ROWS || later < FEWEST_ROWS {
+        if positions.training < MIN_ROWS || later < MIN_ROWS {
             return Err(format!(
-                "{} rows of training and {later} recent ones, expected {FEWEST_ROWS} of each",
+                "{} rows of training and {later} recent ones, expected {MIN_ROWS} of each",
                 positions.training
             ));
         }
@@ -174,7 +174,7 @@ impl Drift {
 
 /// At most so many values, evenly picked.
 fn thinned<T: Clone>(values: &[T]) -> Vec<T> {
-    values.iter().step_by(values.len().div_ceil(MOST_ROWS).max(1)).cloned().collect()
+    values.iter().step_by(values.len().div_ceil(MAX_ROWS).max(1)).cloned().collect()
 }
 
 /// The share of test rows that are rows of training in every column that both have.

@@ -17,21 +17,21 @@ use super::slices::Slicing;
 pub(super) const A_CHECK: &str = "a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`";
 
 /// Characters of a reason and of an owner.
-const LONGEST_REASON: usize = 500;
-const LONGEST_OWNER: usize = 100;
+const MAX_REASON_LENGTH: usize = 500;
+const MAX_OWNER_LENGTH: usize = 100;
 
 /// Columns that a slice may combine, and characters of one's name.
-const MOST_COLUMNS: usize = 4;
+const MAX_COLUMNS: usize = 4;
 
 impl Reader<'_> {
     /// The check at this place of the list.
     pub(super) fn check(&mut self, index: usize, entry: CheckEntry) -> Option<Check> {
         let path = format!("spec.checks[{index}]");
         if let Some(why) = &entry.why {
-            self.has_length(&format!("{path}.why"), "a reason", why, LONGEST_REASON);
+            self.has_length(&format!("{path}.why"), "a reason", why, MAX_REASON_LENGTH);
         }
         if let Some(owner) = &entry.owner {
-            self.has_length(&format!("{path}.owner"), "an owner", owner, LONGEST_OWNER);
+            self.has_length(&format!("{path}.owner"), "an owner", owner, MAX_OWNER_LENGTH);
         }
         let expires = entry.expires.as_deref().map(|text| self.date(&format!("{path}.expires"), text));
         let (subject, key, requirement) = self.subject(&path, &entry)?;
@@ -206,8 +206,8 @@ impl Reader<'_> {
         }
         if by.is_some() {
             let columns = self.texts(&format!("{path}.by"), None);
-            if columns.is_empty() || columns.len() > MOST_COLUMNS {
-                let message = format!("{} columns, expected 1 to {MOST_COLUMNS}", columns.len());
+            if columns.is_empty() || columns.len() > MAX_COLUMNS {
+                let message = format!("{} columns, expected 1 to {MAX_COLUMNS}", columns.len());
                 self.refuse(&format!("{path}.by"), message, "`by: label` judges every class");
                 return None;
             }

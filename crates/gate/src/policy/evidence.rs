@@ -74,7 +74,7 @@ pub struct Data {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uses {
     /// This use.
-    pub told: TestSetUse,
+    pub this_use: TestSetUse,
     /// Whether no row is left that may judge.
     pub is_used_up: bool,
 }

@@ -10,11 +10,11 @@ use super::file::ExceptionEntry;
 use super::read::Reader;
 
 /// How many days ahead an exception may end.
-const MOST_DAYS: i32 = 30;
+const MAX_DAYS: i32 = 30;
 
 /// Characters of a reason and of an approver.
-const LONGEST_REASON: usize = 500;
-const LONGEST_APPROVER: usize = 100;
+const MAX_REASON_LENGTH: usize = 500;
+const MAX_APPROVER_LENGTH: usize = 100;
 
 /// An exception as the policy states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +45,10 @@ impl Exception {
         if *expires < today {
             return Some(Covers::No(format!("the exception at {place} ended on {expires}")));
         }
-        let latest = today.saturating_add(MOST_DAYS.days());
+        let latest = today.saturating_add(MAX_DAYS.days());
         if *expires > latest {
             return Some(Covers::No(format!(
-                "the exception at {place} would hold until {expires}, expected at most {MOST_DAYS} days ahead ({latest})"
+                "the exception at {place} would hold until {expires}, expected at most {MAX_DAYS} days ahead ({latest})"
             )));
         }
         Some(Covers::Yes(ExceptionNote {
@@ -66,8 +66,8 @@ impl Reader<'_> {
     pub(super) fn exception(&mut self, index: usize, entry: ExceptionEntry, checks: &[Check]) -> Option<Exception> {
         let path = format!("spec.exceptions[{index}]");
         let ExceptionEntry { model, check, reason, approver, expires } = entry;
-        self.has_length(&format!("{path}.reason"), "a reason", &reason, LONGEST_REASON);
-        self.has_length(&format!("{path}.approver"), "an approver", &approver, LONGEST_APPROVER);
+        self.has_length(&format!("{path}.reason"), "a reason", &reason, MAX_REASON_LENGTH);
+        self.has_length(&format!("{path}.approver"), "an approver", &approver, MAX_APPROVER_LENGTH);
         let named = checks.iter().find(|known| known.name.as_deref() == Some(check.as_str()));
         match named {
             None => {

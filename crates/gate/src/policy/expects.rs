@@ -36,11 +36,11 @@ impl Expected {
     }
 
     /// What is said of it, at its place.
-    pub fn told(&self, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
-        let told = Diagnostic::new(&self.file, format!("{}{}", message.into(), self.note)).at(self.position);
+    pub fn located(&self, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
+        let located = Diagnostic::new(&self.file, format!("{}{}", message.into(), self.note)).at(self.position);
         match help {
-            Some(help) => told.help(help),
-            None => told,
+            Some(help) => located.help(help),
+            None => located,
         }
     }
 }

@@ -11,8 +11,8 @@ use slipway_contract::metrics::NAMES;
 use super::evidence::Evidence;
 
 /// Characters of an expression, and how deep it may nest: more than any condition needs.
-const MOST_CHARACTERS: usize = 1_000;
-const MOST_DEPTH: usize = 16;
+const MAX_CHARACTERS: usize = 1_000;
+const MAX_DEPTH: usize = 16;
 
 /// Names of figures and texts besides metrics.
 const WHOLE: [&str; 3] = ["artifact.bytes", "artifact.parameters", "run.seed"];
@@ -37,7 +37,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn words(self) -> &'static str {
+    fn describe(self) -> &'static str {
         match self {
             Self::Truth => "a truth value",
             Self::Whole => "a whole number",
@@ -60,7 +60,7 @@ impl Expression {
             Kind::Truth => Ok(Self { source: source.to_owned(), names: names_in(program.expression()) }),
             other => Err(format!(
                 "the expression is {}, expected a truth value such as `artifact.bytes < 1000`",
-                other.words()
+                other.describe()
             )),
         }
     }
@@ -120,8 +120,8 @@ fn members(evidence: &Evidence<'_>) -> HashMap<String, HashMap<String, Value>> {
 
 fn bounded(source: &str) -> Result<(), String> {
     let characters = source.chars().count();
-    if !(1..=MOST_CHARACTERS).contains(&characters) {
-        return Err(format!("an expression of {characters} characters, expected 1 to {MOST_CHARACTERS}"));
+    if !(1..=MAX_CHARACTERS).contains(&characters) {
+        return Err(format!("an expression of {characters} characters, expected 1 to {MAX_CHARACTERS}"));
     }
     let mut depth = 0_usize;
     for letter in source.chars() {
@@ -131,8 +131,8 @@ fn bounded(source: &str) -> Result<(), String> {
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > MOST_DEPTH {
-            return Err(format!("more than {MOST_DEPTH} brackets and conditions deep, expected fewer"));
+        if depth > MAX_DEPTH {
+            return Err(format!("more than {MAX_DEPTH} brackets and conditions deep, expected fewer"));
         }
     }
     Ok(())
@@ -163,7 +163,7 @@ fn names_in(expression: &IdedExpr) -> Vec<String> {
 
 fn kind_of(expression: &IdedExpr, depth: usize) -> Result<Kind, String> {
     // A chain of operators nests without brackets.
-    if depth > MOST_CHARACTERS {
+    if depth > MAX_CHARACTERS {
         return Err("the expression nests too deep".to_owned());
     }
     match &expression.expr {
@@ -233,7 +233,7 @@ fn kind_of_call(call: &CallExpr, depth: usize) -> Result<Kind, String> {
             Err("a whole number and a number cannot be mixed in arithmetic; write `2.0` for `2`".to_owned())
         }
         _ => {
-            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.words()).collect();
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.describe()).collect();
             Err(format!("`{}` cannot be applied to {}", operator.trim_matches('_'), kinds.join(" and ")))
         }
     }
@@ -244,5 +244,5 @@ fn alike(one: Kind, other: Kind, operator: &str) -> Result<(), String> {
     if one == other || (is_number(one) && is_number(other)) {
         return Ok(());
     }
-    Err(format!("`{operator}` cannot compare {} with {}", one.words(), other.words()))
+    Err(format!("`{operator}` cannot compare {} with {}", one.describe(), other.describe()))
 }

@@ -43,7 +43,7 @@ pub(super) struct PolicySpec {
     #[schemars(length(max = 10))]
     pub(super) extends: Vec<String>,
     /// Confidence of every bound: 0.95 is wrong in one of twenty cases at the threshold.
-    #[serde(default = "usual_confidence")]
+    #[serde(default = "default_confidence")]
     #[schemars(range(min = 0.5), extend("exclusiveMaximum" = 1))]
     pub(super) confidence: f64,
     /// How often a test set may judge, and what that does to the bounds. Without it uses are only counted.
@@ -193,7 +193,7 @@ pub(super) struct SliceEntry {
     /// A name for the condition.
     pub(super) name: Option<String>,
     /// Fewer rows than this decide nothing.
-    #[serde(default = "usual_rows")]
+    #[serde(default = "default_rows")]
     #[schemars(range(min = 1))]
     pub(super) minimum_rows: u64,
 }
@@ -264,11 +264,11 @@ pub(super) struct ExceptionEntry {
     pub(super) expires: String,
 }
 
-fn usual_confidence() -> f64 {
+fn default_confidence() -> f64 {
     0.95
 }
 
-fn usual_rows() -> u64 {
+fn default_rows() -> u64 {
     30
 }
 

@@ -9,13 +9,13 @@ use super::checks::{Check, CheckSubject, MetricSubject};
 use super::evidence::{Champion, Evidence, Facts};
 use super::exception::{Covers, Exception};
 use super::expression::Expression;
-use super::measure::{FEWEST_UNITS, Measurement, Spread};
+use super::measure::{MIN_UNITS, Measurement, Spread};
 use super::parts::{Comparison, Ground, Measured, Trouble, Work, measure};
 use super::test_set::Feedback;
 use super::{Policy, TestSet, classes, decide, drift};
 
 /// A check with what its file says of all of its checks.
-struct Asked<'policy> {
+struct BoundCheck<'policy> {
     check: &'policy Check,
     confidence: f64,
     exceptions: &'policy [Exception],
@@ -40,8 +40,9 @@ impl Policy {
         let all = || floors.iter().chain([self]);
         // What any of them leaves to a person, authors see of all.
         let symbols = all().map(Self::symbols).max().unwrap_or(2);
-        let asked: Vec<Asked<'_>> = all().flat_map(|policy| policy.asked(symbols)).collect();
-        let prepared: Vec<Prepared<'_>> = asked.iter().map(|asked| prepare(asked, &ground)).collect();
+        let bound_checks: Vec<BoundCheck<'_>> = all().flat_map(|policy| policy.bound_checks(symbols)).collect();
+        let prepared: Vec<Prepared<'_>> =
+            bound_checks.iter().map(|bound_checks| prepare(bound_checks, &ground)).collect();
         let mut checks = Vec::with_capacity(prepared.len());
         let mut work = Vec::new();
         for prepared in prepared {
@@ -56,20 +57,20 @@ impl Policy {
         let mut measured = measure(&work, &ground).into_iter();
         let mut checks: Vec<CheckResult> = checks
             .into_iter()
-            .zip(&asked)
-            .map(|(result, asked)| {
+            .zip(&bound_checks)
+            .map(|(result, bound_checks)| {
                 let result = result.unwrap_or_else(|| {
-                    decide::measured(asked.check, measured.next().unwrap_or_default(), asked.confidence)
+                    decide::measured(bound_checks.check, measured.next().unwrap_or_default(), bound_checks.confidence)
                 });
-                asked.settled(result, evidence)
+                bound_checks.with_exceptions(result, evidence)
             })
             .collect();
         checks.extend(self.unusable_champion(evidence, &checks));
         if self.test_set_over(floors).is_some_and(|rule| rule.feedback() == Feedback::Verdict)
             && !evidence.uses.as_ref().is_some_and(|uses| uses.is_used_up)
         {
-            for (result, asked) in checks.iter_mut().zip(&asked) {
-                result.is_withheld = asked.check.is_on_test_rows();
+            for (result, bound_checks) in checks.iter_mut().zip(&bound_checks) {
+                result.is_withheld = bound_checks.check.is_on_test_rows();
             }
         }
         self.verdict(floors, evidence, checks)
@@ -113,9 +114,9 @@ impl Policy {
         floors.iter().chain([self]).filter_map(Self::test_set).reduce(TestSet::and)
     }
 
-    fn asked(&self, symbols: u32) -> impl Iterator<Item = Asked<'_>> {
+    fn bound_checks(&self, symbols: u32) -> impl Iterator<Item = BoundCheck<'_>> {
         let confidence = self.confidence_spent(symbols);
-        let of = move |check| Asked { check, confidence, exceptions: &self.exceptions };
+        let of = move |check| BoundCheck { check, confidence, exceptions: &self.exceptions };
         self.checks.iter().map(of)
     }
 
@@ -141,29 +142,32 @@ impl Policy {
         if champion.as_ref() == Some(&candidate.report.artifact) {
             notes.push("the candidate is the champion: there is nothing to promote".to_owned());
         }
-        notes.extend(evidence.uses.iter().flat_map(|uses| notes_of(&uses.told)));
+        notes.extend(evidence.uses.iter().flat_map(|uses| notes_of(&uses.this_use)));
         Verdict {
             outcome,
             policy: self.file.clone(),
             policy_digest: self.digest.clone(),
             floors: floors
                 .iter()
-                .map(|floor| Floor { policy: floor.file.clone(), digest: floor.digest.clone() })
+                .map(|mandatory_policy| Floor {
+                    policy: mandatory_policy.file.clone(),
+                    digest: mandatory_policy.digest.clone(),
+                })
                 .collect(),
             confidence: self.confidence_spent(symbols),
             candidate: candidate.report.artifact.clone(),
             champion,
             rows: candidate.table.len() as u64,
-            test_set: evidence.uses.as_ref().map(|uses| uses.told.clone()),
+            test_set: evidence.uses.as_ref().map(|uses| uses.this_use.clone()),
             notes,
             checks,
         }
     }
 }
 
-impl Asked<'_> {
+impl BoundCheck<'_> {
     /// The result after the check's own date and the exceptions.
-    fn settled(&self, mut result: CheckResult, evidence: &Evidence<'_>) -> CheckResult {
+    fn with_exceptions(&self, mut result: CheckResult, evidence: &Evidence<'_>) -> CheckResult {
         if let Some(expires) = self.check.expires
             && expires < evidence.today
         {
@@ -193,32 +197,32 @@ impl Asked<'_> {
 }
 
 /// What a reader has to know of the test set.
-fn notes_of(told: &TestSetUse) -> Vec<String> {
-    let mut notes = vec![match told.allowed {
+fn notes_of(this_use: &TestSetUse) -> Vec<String> {
+    let mut notes = vec![match this_use.allowed {
         Some(allowed) => {
-            format!("test set: {}; every bound is wide enough for all {allowed} together", told.words())
+            format!("test set: {}; every bound is wide enough for all {allowed} together", this_use.describe())
         }
-        None if told.number > TestSetUse::MANY => format!(
+        None if this_use.number > TestSetUse::MANY => format!(
             "test set: {}; after more than {} candidates a pass may be luck: limit the uses with `test_set` in the policy, \
              or replace the rows",
-            told.words(),
+            this_use.describe(),
             TestSetUse::MANY
         ),
-        None => format!("test set: {}", told.words()),
+        None => format!("test set: {}", this_use.describe()),
     }];
-    if told.used_up > 0 {
-        notes.push(format!("{} test rows are used up and were left out", told.used_up));
+    if this_use.used_up > 0 {
+        notes.push(format!("{} test rows are used up and were left out", this_use.used_up));
     }
     notes
 }
 
-fn prepare<'work>(asked: &Asked<'work>, ground: &'work Ground<'work>) -> Prepared<'work> {
-    let check = asked.check;
+fn prepare<'work>(bound_checks: &BoundCheck<'work>, ground: &'work Ground<'work>) -> Prepared<'work> {
+    let check = bound_checks.check;
     let evidence = ground.evidence;
     let rows = evidence.candidate.table.len() as u64;
     if let Some(uses) = evidence.uses.as_ref().filter(|uses| uses.is_used_up && check.is_on_test_rows()) {
-        let needed = check.least_rows(asked.confidence);
-        return Prepared::Done(Box::new(decide::used_up(check, &uses.told.words(), needed, rows)));
+        let needed = check.least_rows(bound_checks.confidence);
+        return Prepared::Done(Box::new(decide::used_up(check, &uses.this_use.describe(), needed, rows)));
     }
     let figure = match &check.subject {
         CheckSubject::Metric(subject) if subject.metric.subject() != Subject::Artifact => {
@@ -234,7 +238,7 @@ fn prepare<'work>(asked: &Asked<'work>, ground: &'work Ground<'work>) -> Prepare
     };
     let rows = figure.as_ref().map_or(rows, |figure| figure.rows);
     let measured = Measured { name: None, rows, value: None, figure };
-    Prepared::Done(Box::new(decide::measured(check, vec![measured], asked.confidence)))
+    Prepared::Done(Box::new(decide::measured(check, vec![measured], bound_checks.confidence)))
 }
 
 fn of_condition(check: &Check, expression: &Expression, ground: &Ground<'_>) -> CheckResult {
@@ -288,7 +292,7 @@ fn cost_of(metric: &Metric, facts: &Facts) -> Result<Measurement, Trouble> {
     }
     sorted.sort_by(f64::total_cmp);
     let rows = sorted.len() as u64;
-    let expected = if share > 0.9 { 500 } else { FEWEST_UNITS as u64 };
+    let expected = if share > 0.9 { 500 } else { MIN_UNITS as u64 };
     if rows == 0 {
         return Err(Trouble::Failed("no times of predictions were measured".to_owned()));
     }

@@ -3,7 +3,6 @@
 //! A check passes only if its whole interval lies on the right side of its threshold, and nothing that is missing, broken or
 //! not comparable ever passes. Reading evaluations is the business of `evaluation`; what a verdict leads to, of `pipeline`.
 
-mod asks;
 mod checks;
 mod classes;
 mod decide;
@@ -23,6 +22,7 @@ mod plan;
 mod power;
 mod read;
 pub mod render;
+mod required_evidence;
 mod rows;
 mod sentence;
 pub mod shipped;
@@ -42,11 +42,11 @@ use crate::evaluation::{Columns, Evaluation};
 use checks::{Check, CheckSubject};
 use exception::Exception;
 
-pub use asks::Asks;
 pub use evidence::{Champion, Data, Evidence, Facts, Uses};
 pub use expects::Expected;
 pub use plan::{Assumptions, AtDifference, AtUses, CheckPlan, Plan};
 pub use read::{Find, schema};
+pub use required_evidence::RequiredEvidence;
 pub use rows::{Shortage, in_thousands};
 pub use sentence::precise;
 pub use test_set::TestSet;
@@ -85,8 +85,9 @@ impl Policy {
     /// How many different verdicts an author may see who is shown no figures: passed or not, and left to a person where a check
     /// does that.
     fn symbols(&self) -> u32 {
-        let asks = self.checks.iter().any(|check| check.undecided == slipway_domain::CheckOutcome::NeedsApproval);
-        if asks { 3 } else { 2 }
+        let required_evidence =
+            self.checks.iter().any(|check| check.undecided == slipway_domain::CheckOutcome::NeedsApproval);
+        if required_evidence { 3 } else { 2 }
     }
 
     /// The columns that name the queries and series its metrics are computed of, those of metrics that its expressions look at

@@ -16,7 +16,7 @@ use super::measure::{Measurement, NoInterval, Question};
 use super::{classes, slices, whole};
 
 /// Measurements a verdict may take: more would keep everybody waiting.
-const MOST_PARTS: usize = 2_000;
+const MAX_PARTS: usize = 2_000;
 
 /// What checks against the champion are measured on.
 pub(super) enum Comparison<'evidence> {
@@ -256,10 +256,10 @@ pub(super) fn measure(work: &[Work<'_>], ground: &Ground<'_>) -> Vec<Vec<Measure
                 return done;
             };
             let work = &work[*index];
-            let measured = if task < MOST_PARTS {
+            let measured = if task < MAX_PARTS {
                 one(work, &work.parts[*part], ground.evidence.candidate)
             } else {
-                let reason = format!("the policy has more than {MOST_PARTS} slices to measure; ask for fewer");
+                let reason = format!("the policy has more than {MAX_PARTS} slices to measure; ask for fewer");
                 failed(&work.parts[*part], reason)
             };
             done.push((task, measured));

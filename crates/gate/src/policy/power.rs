@@ -2,12 +2,12 @@
 
 use super::checks::Wanted;
 use super::measure::{
-    FEWEST_UNITS, Pairs, difference, fewest_wins, normal_below, normal_quantile, reach_of_resampling,
+    MIN_UNITS, Pairs, difference, fewest_wins, normal_below, normal_quantile, reach_of_resampling,
     share as bounds_of_share,
 };
 
 /// Counts of differing rows at which power is looked at, of a range of many.
-const MOST_POINTS: f64 = 120.0;
+const MAX_POINTS: f64 = 120.0;
 
 /// How far from their mean counts are looked at, in standard deviations.
 const FAR: f64 = 6.5;
@@ -147,12 +147,12 @@ pub(super) fn of_slices(slices: u32, level: f64, passes: impl Fn(f64) -> f64) ->
         let threshold = passing((count - place + 1) as f64).max(before);
         let width = threshold - before;
         let mut next = vec![0.0; count + 1];
-        for (below, chance) in likely.iter().enumerate().filter(|(_, chance)| **chance > 0.0) {
+        for (below, probability) in likely.iter().enumerate().filter(|(_, probability)| **probability > 0.0) {
             // C(left, more) width^more, one more after the other.
             let (left, mut ways) = (count - below, 1.0);
             for more in 0..=left {
                 if below + more >= place {
-                    next[below + more] += chance * ways;
+                    next[below + more] += probability * ways;
                 }
                 #[expect(clippy::cast_precision_loss, reason = "slices are few")]
                 let ratio = (left - more) as f64 / (more + 1) as f64;
@@ -210,7 +210,7 @@ fn of_differing(disagreement: f64, truth: f64, rows: f64, wins: impl Fn(f64) -> 
     let disagreement = disagreement.max(truth.abs()).min(1.0);
     let (mean, spread) = (rows * disagreement, (rows * disagreement * (1.0 - disagreement)).sqrt());
     let (first, last) = ((mean - FAR * spread - 3.0).floor().max(0.0), (mean + FAR * spread + 10.0).ceil().min(rows));
-    let step = ((last - first) / MOST_POINTS).ceil().max(1.0);
+    let step = ((last - first) / MAX_POINTS).ceil().max(1.0);
     let win = ((disagreement + truth) / (2.0 * disagreement)).clamp(0.0, 1.0);
     let (mut sum, mut from, mut below) = (0.0, first, up_to_before(first, rows, disagreement));
     while from <= last {
@@ -229,7 +229,7 @@ fn of_differing(disagreement: f64, truth: f64, rows: f64, wins: impl Fn(f64) -> 
 /// How far a resampled bound is from its estimate; `None` where there are too few rows to resample.
 fn reach(deviation: f64, rows: f64, error: f64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
-    let fewest = FEWEST_UNITS as f64;
+    let fewest = MIN_UNITS as f64;
     (rows >= fewest).then(|| reach_of_resampling(rows, error) * deviation / rows.sqrt())
 }
 

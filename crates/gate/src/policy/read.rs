@@ -18,7 +18,7 @@ use super::test_set::{Adaptivity, Feedback, TestSet};
 use super::{Policy, shipped};
 
 /// Checks a policy may hold: each may cost a bootstrap.
-const MOST_CHECKS: usize = 100;
+const MAX_CHECKS: usize = 100;
 
 /// A sound policy: what stands in the place of mistakes while the rest of a file is looked through.
 const SAMPLE: &str = "
@@ -29,11 +29,11 @@ spec: {checks: [{leakage: {}}]}
 ";
 
 /// Policies that one may extend, and how many steps away.
-const MOST_EXTENDED: usize = 10;
-const MOST_STEPS: usize = 5;
+const MAX_EXTENDED: usize = 10;
+const MAX_STEPS: usize = 5;
 
 /// Files that are read in all for one policy: those that extend each other could be read without end.
-const MOST_FOUND: usize = 100;
+const MAX_FOUND: usize = 100;
 
 /// Finds the text of another policy by its path from the one that names it: its name and its text, or why not.
 pub type Find<'find> = &'find dyn Fn(&str, &str) -> Result<(String, String), String>;
@@ -54,10 +54,10 @@ impl Policy {
     pub fn read_with(file: &str, text: &str, find: Find<'_>) -> Result<Self, Vec<Diagnostic>> {
         let found = Cell::new(0);
         let bounded = |from: &str, path: &str| match found.replace(found.get() + 1) {
-            ..MOST_FOUND => find(from, path),
-            _ => Err(format!("more than {MOST_FOUND} files would be read; extend fewer")),
+            ..MAX_FOUND => find(from, path),
+            _ => Err(format!("more than {MAX_FOUND} files would be read; extend fewer")),
         };
-        read_one(file, text, &bounded, MOST_STEPS)
+        read_one(file, text, &bounded, MAX_STEPS)
     }
 }
 
@@ -103,11 +103,11 @@ fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Poli
     let count = inherited.len() + entries.len();
     // What cannot be extended is told already.
     let is_whole = extended.len() == extends.len();
-    if (count == 0 && is_whole) || count > MOST_CHECKS {
-        reader.refuse("spec.checks", format!("{count} checks, expected 1 to {MOST_CHECKS}"), A_CHECK);
+    if (count == 0 && is_whole) || count > MAX_CHECKS {
+        reader.refuse("spec.checks", format!("{count} checks, expected 1 to {MAX_CHECKS}"), A_CHECK);
     }
     let only_warn = entries.iter().all(|entry| entry.severity == Severity::Warn);
-    let entries = entries.into_iter().take(MOST_CHECKS).enumerate();
+    let entries = entries.into_iter().take(MAX_CHECKS).enumerate();
     let own: Vec<Check> = entries.filter_map(|(index, entry)| reader.check(index, entry)).collect();
     if only_warn && !own.is_empty() && inherited.iter().all(|check| check.only_warns) {
         let help = "leave `severity: warn` out of a check that has to hold";
@@ -228,8 +228,8 @@ impl Reader<'_> {
 
     /// Refuses a rule for the test set that nothing could be proved of.
     fn test_set(&mut self, rule: TestSet) {
-        if !(1..=TestSet::MOST_USES).contains(&rule.uses()) {
-            let message = format!("{} uses, expected 1 to {}", rule.uses(), TestSet::MOST_USES);
+        if !(1..=TestSet::MAX_USES).contains(&rule.uses()) {
+            let message = format!("{} uses, expected 1 to {}", rule.uses(), TestSet::MAX_USES);
             self.refuse("spec.test_set.uses", message, "20 are usual: after them fresh rows are needed");
         }
         let name = match rule.adaptivity() {
@@ -246,8 +246,8 @@ impl Reader<'_> {
 
     fn extended(&mut self, extends: &[String], find: Find<'_>, steps: usize) -> Vec<Policy> {
         let mut policies = Vec::new();
-        if extends.len() > MOST_EXTENDED || (steps == 0 && !extends.is_empty()) {
-            let message = format!("more than {MOST_EXTENDED} policies, or a chain of more than {MOST_STEPS}");
+        if extends.len() > MAX_EXTENDED || (steps == 0 && !extends.is_empty()) {
+            let message = format!("more than {MAX_EXTENDED} policies, or a chain of more than {MAX_STEPS}");
             self.refuse("spec.extends", message, "a policy must not extend itself, however many steps away");
             return policies;
         }
@@ -325,7 +325,7 @@ impl Reader<'_> {
     }
 
     fn index_of(&self, line: usize) -> usize {
-        (0..MOST_CHECKS).find(|index| self.line_of(&format!("spec.checks[{index}]")) == line).unwrap_or(0)
+        (0..MAX_CHECKS).find(|index| self.line_of(&format!("spec.checks[{index}]")) == line).unwrap_or(0)
     }
 
     /// Refuses metrics that no single model could have.

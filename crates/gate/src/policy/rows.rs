@@ -9,7 +9,7 @@ use slipway_domain::{CheckOutcome, Diagnostic, Requirement};
 use super::Policy;
 use super::checks::{Check, CheckSubject, MetricSubject, Wanted};
 use super::exception::{Covers, Exception};
-use super::measure::{FEWEST_UNITS, fewest, is_share, no_difference, share};
+use super::measure::{MIN_UNITS, fewest, is_share, no_difference, share};
 use super::sentence::precise;
 use super::slices::Slicing;
 
@@ -52,7 +52,7 @@ impl Check {
             return None;
         }
         let (needed, has) = (in_thousands(about(needed)), in_thousands(rows));
-        let name = subject.metric.words();
+        let name = subject.metric.describe();
         let (key, what, hopeless) = match &self.requirement {
             Requirement::NoWorseThanChampion { margin, .. } => (
                 "no_worse_than_champion",
@@ -110,7 +110,7 @@ impl Check {
             Wanted::Between(from, to) => lower >= from && upper <= to,
         };
         if !is_share(&subject.metric) || subject.group_by.is_some() {
-            return Some((in_slice.max(FEWEST_UNITS as u64), false));
+            return Some((in_slice.max(MIN_UNITS as u64), false));
         }
         let best = match &self.requirement {
             Requirement::AtLeast(_) => fewest(|rows| holds(share(1.0, rows, confidence))),
@@ -179,8 +179,8 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_and_written_for_people() {
-        let told = |rows| in_thousands(about(rows));
-        assert_eq!([27_054, 999, 30, 7, 1_250_000].map(told), ["27,000", "1,000", "30", "7", "1,300,000"]);
+        let shown = |rows| in_thousands(about(rows));
+        assert_eq!([27_054, 999, 30, 7, 1_250_000].map(shown), ["27,000", "1,000", "30", "7", "1,300,000"]);
         assert_eq!(in_thousands(1_000), "1,000");
     }
 }

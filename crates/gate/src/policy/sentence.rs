@@ -19,24 +19,24 @@ impl<'policy> Place<'policy> {
 
 /// What a sentence is about.
 pub(super) struct Subject<'policy> {
-    words: String,
+    describe: String,
     check: &'policy Check,
 }
 
 impl<'policy> Subject<'policy> {
     /// What a check measures, on a part of the rows.
     pub(super) fn of(check: &'policy Check, part: Option<&str>) -> Self {
-        let words = match &check.subject {
-            CheckSubject::Metric(subject) => subject.metric.words(),
+        let describe = match &check.subject {
+            CheckSubject::Metric(subject) => subject.metric.describe(),
             CheckSubject::Expression(_) => "the expression".to_owned(),
             CheckSubject::Drift(drift) => format!("{} of `{}` since training", drift.statistic.name(), drift.column),
             CheckSubject::Leakage => "the share of test rows that are in the training data".to_owned(),
         };
-        let words = match part {
-            Some(part) => format!("{words} on {part}"),
-            None => words,
+        let describe = match part {
+            Some(part) => format!("{describe} on {part}"),
+            None => describe,
         };
-        Self { words, check }
+        Self { describe, check }
     }
 }
 
@@ -60,13 +60,13 @@ pub(super) struct Found<'interval> {
 
 /// Digits after the point to begin with, and at most.
 const DIGITS: usize = 3;
-const MOST_DIGITS: usize = 9;
+const MAX_DIGITS: usize = 9;
 
 /// What the parts of a check are called.
 pub(super) fn parts_of(check: &Check) -> String {
     match &check.subject {
         CheckSubject::Metric(subject) => match &subject.slicing {
-            Some(slicing) => format!("slices {}", slicing.words()),
+            Some(slicing) => format!("slices {}", slicing.describe()),
             None => "training runs".to_owned(),
         },
         _ => "parts".to_owned(),
@@ -92,9 +92,9 @@ pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'
         (Some(false), _) => one_bound(wanted, interval, digits),
         _ => both_bounds(interval, digits),
     };
-    let words = &subject.words;
+    let describe = &subject.describe;
     if found.exact {
-        return format!("{words} is {range}; {}", asked(check, place));
+        return format!("{describe} is {range}; {}", requirement_of(check, place));
     }
     let range = match found.value {
         Some(value) => format!("{value:.digits$}, {range}"),
@@ -111,44 +111,47 @@ pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'
         (None, None) => format!("; no number of {unit} is likely to decide it"),
         _ => String::new(),
     };
-    format!("{words} is {range} with {confidence}{bounds}; {}{more}", asked(check, place))
+    format!("{describe} is {range} with {confidence}{bounds}; {}{more}", requirement_of(check, place))
 }
 
 /// A check that compares with a champion where there is none.
 pub(super) fn skipped(subject: &Subject<'_>, place: &Place<'_>) -> String {
-    format!("{} has no champion to be compared with; {}", subject.words, asked(subject.check, place))
+    format!("{} has no champion to be compared with; {}", subject.describe, requirement_of(subject.check, place))
 }
 
 /// A check that could not be measured.
 pub(super) fn failed(subject: &Subject<'_>, reason: &str, place: &Place<'_>) -> String {
-    format!("{} cannot be judged: {reason}; {}", subject.words, asked(subject.check, place))
+    format!("{} cannot be judged: {reason}; {}", subject.describe, requirement_of(subject.check, place))
 }
 
 /// A check whose test set is used up.
 pub(super) fn used_up(subject: &Subject<'_>, uses: &str, needed: u64, place: &Place<'_>) -> String {
-    let Subject { words, check } = subject;
+    let Subject { describe, check } = subject;
     format!(
-        "{words} cannot be judged on rows that are used up ({uses}): it needs at least {needed} fresh rows; {}",
-        asked(check, place)
+        "{describe} cannot be judged on rows that are used up ({uses}): it needs at least {needed} fresh rows; {}",
+        requirement_of(check, place)
     )
 }
 
 /// A check where there is too little to bound it.
 pub(super) fn too_few(subject: &Subject<'_>, unit: &str, came: u64, expected: u64, place: &Place<'_>) -> String {
-    let Subject { words, check } = subject;
-    format!("{words} cannot be bounded on {came} {unit}, expected at least {expected}; {}", asked(check, place))
+    let Subject { describe, check } = subject;
+    format!(
+        "{describe} cannot be bounded on {came} {unit}, expected at least {expected}; {}",
+        requirement_of(check, place)
+    )
 }
 
 /// A condition that was evaluated.
 pub(super) fn condition(check: &Check, holds: bool, place: &Place<'_>) -> String {
     let word = if holds { "holds" } else { "does not hold" };
-    format!("the expression {word}; {}", asked(check, place))
+    format!("the expression {word}; {}", requirement_of(check, place))
 }
 
-fn asked(check: &Check, place: &Place<'_>) -> String {
+fn requirement_of(check: &Check, place: &Place<'_>) -> String {
     let Place { file, line } = place;
     let better = check.higher_is_better();
-    let asked = match &check.requirement {
+    let requirement_of = match &check.requirement {
         Requirement::AtLeast(threshold) => format!("asks for at least {threshold}"),
         Requirement::AtMost(threshold) => format!("asks for at most {threshold}"),
         Requirement::Between(least, most) => format!("asks for {least} to {most}"),
@@ -162,7 +165,7 @@ fn asked(check: &Check, place: &Place<'_>) -> String {
         }
         Requirement::Condition(source) => format!("asks for `{source}`"),
     };
-    format!("the policy {asked} ({file}:{line})")
+    format!("the policy {requirement_of} ({file}:{line})")
 }
 
 fn exact(value: f64) -> String {
@@ -244,9 +247,9 @@ fn differences(interval: &Interval, amount: &Amount) -> String {
 fn digits_for(wanted: Wanted, interval: &Interval) -> usize {
     let shown = |value: f64, digits: usize| format!("{value:.digits$}").parse().unwrap_or(value);
     let true_to = |value: f64, digits: usize| wanted.holds(shown(value, digits)) == wanted.holds(value);
-    (DIGITS..MOST_DIGITS)
+    (DIGITS..MAX_DIGITS)
         .find(|&digits| true_to(interval.lowest(), digits) && true_to(interval.highest(), digits))
-        .unwrap_or(MOST_DIGITS)
+        .unwrap_or(MAX_DIGITS)
 }
 
 /// A confidence with five digits, or as many as tell it from one.
@@ -268,8 +271,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_confidence_has_few_digits_and_is_never_told_as_one() {
-        let told = [0.95, 0.9, 0.9975, 1.0 - 0.05 / 9.0, 1.0 - 5e-8].map(precise);
-        assert_eq!(told, ["0.95", "0.9", "0.9975", "0.99444", "0.99999995"]);
+    fn a_confidence_has_few_digits_and_is_never_shown_as_one() {
+        let shown = [0.95, 0.9, 0.9975, 1.0 - 0.05 / 9.0, 1.0 - 5e-8].map(precise);
+        assert_eq!(shown, ["0.95", "0.9", "0.9975", "0.99444", "0.99999995"]);
     }
 }

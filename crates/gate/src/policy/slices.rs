@@ -8,7 +8,7 @@ use slipway_contract::metrics::{Attribute, PREDICTION, View, Wanted, rows_meetin
 use crate::evaluation::{Evaluation, listed};
 
 /// Slices a check may have: each is measured, and each makes all others harder to pass.
-const MOST_SLICES: usize = 1_000;
+const MAX_SLICES: usize = 1_000;
 
 /// How a check cuts the rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +68,7 @@ impl Slicing {
     }
 
     /// What is cut by, in words.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Self::By { columns, .. } => format!("by {}", columns.join(" and ")),
             Self::Where { name, values, .. } => name.clone().unwrap_or_else(|| condition(values)),
@@ -112,9 +112,9 @@ fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, 
     let attributes = columns.iter().map(|column| attribute(evaluation, column)).collect::<Result<Vec<_>, String>>()?;
     let mut places: HashMap<Vec<u32>, usize> = HashMap::new();
     let mut slices: Vec<(Vec<u32>, Vec<u32>)> = Vec::new();
-    let too_many = || format!("{} have more than {MOST_SLICES} values together", columns.join(" and "));
+    let too_many = || format!("{} have more than {MAX_SLICES} values together", columns.join(" and "));
     if let [attribute] = attributes.as_slice() {
-        if attribute.values.len() > MOST_SLICES {
+        if attribute.values.len() > MAX_SLICES {
             return Err(too_many());
         }
         // Of one column every known value is a slice, also one that no row has.
@@ -130,7 +130,7 @@ fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, 
         let place = if let Some(place) = places.get(&key) {
             *place
         } else {
-            if slices.len() == MOST_SLICES {
+            if slices.len() == MAX_SLICES {
                 return Err(too_many());
             }
             places.insert(key.clone(), slices.len());
@@ -141,13 +141,13 @@ fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, 
     }
     let name = |key: &[u32]| {
         let values = key.iter().zip(&attributes).zip(columns);
-        let words =
+        let describe =
             values.map(|((value, attribute), column)| format!("{column} `{}`", attribute.values[*value as usize]));
-        words.collect::<Vec<_>>().join(" and ")
+        describe.collect::<Vec<_>>().join(" and ")
     };
     let mut slices: Vec<Slice> = slices.into_iter().map(|(key, rows)| Slice { name: name(&key), rows }).collect();
     if attributes.len() > 1 {
-        slices.extend(without_rows(columns, &attributes).take(MOST_SLICES));
+        slices.extend(without_rows(columns, &attributes).take(MAX_SLICES));
     }
     Ok(slices)
 }

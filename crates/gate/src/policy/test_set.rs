@@ -33,7 +33,7 @@ impl Default for TestSet {
 
 impl TestSet {
     /// More uses than this are no limit.
-    pub(super) const MOST_USES: u32 = 10_000;
+    pub(super) const MAX_USES: u32 = 10_000;
 
     /// The smallest error at which bounds can still be computed: below, one less it is one.
     const SMALLEST: f64 = 1e-13;
@@ -65,7 +65,7 @@ impl TestSet {
     /// The most uses whose budget can be computed with.
     pub(super) fn most_uses(self, budget: f64, symbols: u32) -> u32 {
         let fits = |uses: &u32| !Self { uses: *uses, ..self }.is_too_small(budget, symbols);
-        (1..=Self::MOST_USES).take_while(fits).last().unwrap_or(0)
+        (1..=Self::MAX_USES).take_while(fits).last().unwrap_or(0)
     }
 
     /// The stricter of two in every way: what holds if both have to.
@@ -104,7 +104,7 @@ impl Policy {
     /// Why the uses cannot be paid for, if so: the message and what to do.
     pub(super) fn too_many_uses(&self) -> Option<(String, &'static str)> {
         let rule = self.test_set?;
-        let (budget, symbols) = (1.0 - self.confidence, self.symbols().max(MOST_SYMBOLS));
+        let (budget, symbols) = (1.0 - self.confidence, self.symbols().max(MAX_SYMBOLS));
         if !rule.is_too_small(budget, symbols) {
             return None;
         }
@@ -120,7 +120,7 @@ impl Policy {
 }
 
 /// The most different verdicts that an author may see: a mandatory policy beside this one may leave a check to a person.
-const MOST_SYMBOLS: u32 = 3;
+const MAX_SYMBOLS: u32 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -146,7 +146,7 @@ mod tests {
         assert!(!rule(38, Adaptivity::Full).is_too_small(0.05, 2));
         assert!(rule(39, Adaptivity::Full).is_too_small(0.05, 2));
         assert_eq!(rule(1, Adaptivity::Full).most_uses(0.05, 2), 38);
-        assert!(!rule(TestSet::MOST_USES, Adaptivity::None).is_too_small(0.05, 2));
+        assert!(!rule(TestSet::MAX_USES, Adaptivity::None).is_too_small(0.05, 2));
         assert!(rule(10_000, Adaptivity::Full).is_too_small(0.05, 2), "infinitely many candidates");
     }
 

@@ -11,8 +11,8 @@ use crate::http::{Connection, drain};
 use crate::packet::{self, DELIMITER, FLUSH, Packet, PacketError, Packets};
 
 /// Bytes read of what a server can do, and of its list: a prefix may match more references than the one that is meant.
-const LARGEST_CAPABILITIES: u64 = 64 * 1024;
-const LARGEST_LIST: u64 = 64 * 1024 * 1024;
+const MAX_CAPABILITIES_BYTES: u64 = 64 * 1024;
+const MAX_LIST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What the references of these names point to; those that the server lacks are missing. `None`: it does not list by name,
 /// or something on the way does not let it, and is to be asked in the usual way.
@@ -34,7 +34,7 @@ pub(super) fn heads(connection: &Connection, names: &[&str]) -> Result<Option<BT
         Err(GitError::UnexpectedAnswer { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut packets = Packets::new(&mut answer, LARGEST_LIST);
+    let mut packets = Packets::new(&mut answer, MAX_LIST_BYTES);
     let mut heads = BTreeMap::new();
     while let Some(Packet::Data(line)) = match packets.next() {
         Err(PacketError::Malformed(_)) => return Ok(None),
@@ -64,7 +64,7 @@ fn lists_by_name(connection: &Connection) -> Result<bool, GitError> {
 
 /// Whether an answer offers `ls-refs` of version 2, for objects that are named by SHA-1.
 fn says_so(mut answer: impl Read) -> Result<bool, PacketError> {
-    let mut packets = Packets::new(&mut answer, LARGEST_CAPABILITIES);
+    let mut packets = Packets::new(&mut answer, MAX_CAPABILITIES_BYTES);
     let (mut version, mut lists, mut sha1) = (false, false, true);
     loop {
         match packets.next() {

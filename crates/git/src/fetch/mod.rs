@@ -15,8 +15,8 @@ use super::GitError;
 use super::Remote;
 use super::fault::Fault;
 use super::http::Connection;
+use super::message::single_line;
 use super::transport::Channel;
-use super::words::short_words;
 
 /// The private name under which the mirror keeps the branch's tip.
 const TIP: &str = "refs/slipway/tip";
@@ -189,7 +189,7 @@ pub(super) fn probe(remote: &Remote, connection: &Arc<Connection>) -> Result<Oid
 }
 
 /// What a reference of the server points to, of which nothing is fetched; `None` if the server lacks it.
-pub(super) fn named(remote: &Remote, connection: &Arc<Connection>, reference: &str) -> Result<Option<Oid>, Fault> {
+pub(super) fn target_of(remote: &Remote, connection: &Arc<Connection>, reference: &str) -> Result<Option<Oid>, Fault> {
     if !connection.is_ssh()
         && let Some(heads) = listing::heads(connection, &[reference])?
     {
@@ -234,7 +234,7 @@ pub(super) fn explained(fault: Fault, channel: &Channel, remote: &Remote) -> Fau
         return Fault::Final(failure);
     }
     let repository = remote.url().to_owned();
-    let problem = short_words(error.message());
+    let problem = single_line(error.message());
     if problem.contains("object format") {
         Fault::Final(GitError::UnsupportedRepository { repository, problem })
     } else if error.class() == ErrorClass::Net {

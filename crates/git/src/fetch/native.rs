@@ -8,12 +8,12 @@ use git2::{Oid, Repository};
 
 use crate::GitError;
 use crate::fault::Fault;
-use crate::http::{Connection, LARGEST_ANSWER, Program, drain};
+use crate::http::{Connection, MAX_ANSWER_BYTES, Program, drain};
 use crate::packet;
 use crate::packet::{FLUSH, Packet, Packets};
 
 /// How far back the commits lie that the server is told of, in case that the branch was rewound: 0, 1, 2, 4, …
-const FARTHEST: usize = 64;
+const MAX_DISTANCE: usize = 64;
 
 /// Fetches what is `wanted` and what leads to it from `known`. `false`: the server does not want it done in this way, and
 /// nothing was fetched.
@@ -41,7 +41,7 @@ pub(super) fn fetch(
         Err(GitError::UnexpectedAnswer { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let mut packets = Packets::new(&mut answer, LARGEST_ANSWER);
+    let mut packets = Packets::new(&mut answer, MAX_ANSWER_BYTES);
     let unread = |error| Fault::Final(connection.unread(error));
     let objects = repository.odb()?;
     let mut pack = objects.packwriter()?;
@@ -67,7 +67,7 @@ pub(super) fn fetch(
 fn steps_back(repository: &Repository, from: Oid) -> Result<Vec<Oid>, git2::Error> {
     let mut steps = vec![from];
     let mut commit = repository.find_commit(from)?;
-    for step in 1..=FARTHEST {
+    for step in 1..=MAX_DISTANCE {
         let Some(parent) = commit.parents().next() else { break };
         if step.is_power_of_two() {
             steps.push(parent.id());

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 
 use git2::{Oid, PushOptions, RemoteCallbacks, RemoteRedirect, Repository};
 
-use super::{LONGEST_SPEECH, New, PushEnd, Update, is_final, no_word, rejected, spoken};
+use super::{MAX_SERVER_MESSAGE_BYTES, New, PushEnd, Update, is_final, no_result_error, rejected, spoken};
 use crate::GitError;
 use crate::Mirror;
 use crate::fault::Fault;
 use crate::fetch;
+use crate::message::single_line;
 use crate::transport::Channel;
-use crate::words::short_words;
 
 /// Does an update, if the branch is what it is to be before. An error means that nothing landed.
 pub(super) fn push(repository: &Repository, mirror: &Mirror, update: &Update<'_>) -> Result<PushEnd, Fault> {
@@ -35,13 +35,13 @@ pub(super) fn push(repository: &Repository, mirror: &Mirror, update: &Update<'_>
     });
     callbacks.push_update_reference(|name, refusal| {
         if name == reference {
-            *status.borrow_mut() = Some(refusal.map(short_words));
+            *status.borrow_mut() = Some(refusal.map(single_line));
         }
         Ok(())
     });
     callbacks.sideband_progress(|bytes| {
         let mut speech = speech.borrow_mut();
-        let room = LONGEST_SPEECH.saturating_sub(speech.len());
+        let room = MAX_SERVER_MESSAGE_BYTES.saturating_sub(speech.len());
         speech.extend_from_slice(&bytes[..bytes.len().min(room)]);
         true
     });
@@ -50,31 +50,31 @@ pub(super) fn push(repository: &Repository, mirror: &Mirror, update: &Update<'_>
     let ended = repository.remote_anonymous(&channel.address())?.push(&[command], Some(&mut options));
     drop(options);
 
-    let words = spoken(&speech.into_inner());
+    let message = spoken(&speech.into_inner());
     match (status.into_inner(), ended) {
-        (Some(None), _) => Ok(PushEnd::Landed { server_messages: words }),
-        (Some(Some(refusal)), _) => Ok(rejected(&refusal, &words)),
-        (None, _) if *moved.borrow() => Ok(PushEnd::BaseMoved { words: String::new() }),
+        (Some(None), _) => Ok(PushEnd::Landed { server_messages: message }),
+        (Some(Some(refusal)), _) => Ok(rejected(&refusal, &message)),
+        (None, _) if *moved.borrow() => Ok(PushEnd::BaseMoved { message: String::new() }),
         (None, Err(error)) if error.code() == git2::ErrorCode::NotFastForward => {
-            Ok(PushEnd::BaseMoved { words: String::new() })
+            Ok(PushEnd::BaseMoved { message: String::new() })
         }
-        (None, Ok(())) => Ok(PushEnd::Unknown { cause: no_word(mirror.remote().url(), reference, &words) }),
+        (None, Ok(())) => Ok(PushEnd::Unknown { cause: no_result_error(mirror.remote().url(), reference, &message) }),
         (None, Err(error)) => not_answered(
             fetch::explained(error.into(), &channel, mirror.remote()),
             &channel,
-            no_word(mirror.remote().url(), reference, &words),
+            no_result_error(mirror.remote().url(), reference, &message),
         ),
     }
 }
 
 /// A push that failed before its pack was sent is an error; one that failed later may have landed.
-fn not_answered(fault: Fault, channel: &Channel, no_word: GitError) -> Result<PushEnd, Fault> {
+fn not_answered(fault: Fault, channel: &Channel, no_result_error: GitError) -> Result<PushEnd, Fault> {
     if !channel.pack_sent() {
         return Err(fault);
     }
     match fault {
         Fault::Final(error) if is_final(&error) => Err(Fault::Final(error)),
         Fault::Final(cause) => Ok(PushEnd::Unknown { cause }),
-        Fault::Damaged(_) => Ok(PushEnd::Unknown { cause: no_word }),
+        Fault::Damaged(_) => Ok(PushEnd::Unknown { cause: no_result_error }),
     }
 }

@@ -9,14 +9,14 @@ use git2::{Oid, Repository};
 use super::GitError;
 use super::Mirror;
 use super::fault::Fault;
-use super::words::short_words;
+use super::message::single_line;
 pub(super) use native::Advertisement;
 
 /// Most bytes kept of what a server says during a push: hooks may talk without end.
-const LONGEST_SPEECH: usize = 4 * 1024;
+const MAX_SERVER_MESSAGE_BYTES: usize = 4 * 1024;
 
 /// Words with which servers report that a ref moved or was locked meanwhile: seen with git, Gitea and GitLab.
-const RACE_WORDS: &[&str] = &[
+const RACE_MESSAGES: &[&str] = &[
     "failed to update ref",
     "failed to lock",
     "cannot lock ref",
@@ -34,9 +34,9 @@ pub(super) enum PushEnd {
     /// The server said "ok" of this very ref.
     Landed { server_messages: String },
     /// The branch was not what it was to be, as far as the server's words tell; nothing was written.
-    BaseMoved { words: String },
+    BaseMoved { message: String },
     /// The server said no to this ref.
-    Rejected { words: String },
+    Rejected { message: String },
     /// The pack was sent, and no answer about the ref came back: it may have landed or not.
     Unknown { cause: GitError },
 }
@@ -78,7 +78,7 @@ pub(super) fn push(
     };
     if server.tip_of(&reference) != Some(base) {
         *said = Some(server).filter(|_| !mirror.connection().is_ssh());
-        return Ok(PushEnd::BaseMoved { words: String::new() });
+        return Ok(PushEnd::BaseMoved { message: String::new() });
     }
     send(
         repository,
@@ -105,22 +105,22 @@ pub(super) fn send(
 /// The server's words on one line, or nothing when it said none.
 fn spoken(speech: &[u8]) -> String {
     let text = String::from_utf8_lossy(speech);
-    if text.trim().is_empty() { String::new() } else { short_words(&text) }
+    if text.trim().is_empty() { String::new() } else { single_line(&text) }
 }
 
-fn rejected(refusal: &str, words: &str) -> PushEnd {
+fn rejected(refusal: &str, message: &str) -> PushEnd {
     // git says of each branch that the whole failed, and why only beside it.
-    let lower = if refusal == "atomic transaction failed" { words } else { refusal }.to_lowercase();
-    let words = if words.is_empty() { refusal.to_owned() } else { format!("{refusal}: {words}") };
-    if RACE_WORDS.iter().any(|race| lower.contains(race)) {
-        return PushEnd::BaseMoved { words };
+    let lower = if refusal == "atomic transaction failed" { message } else { refusal }.to_lowercase();
+    let message = if message.is_empty() { refusal.to_owned() } else { format!("{refusal}: {message}") };
+    if RACE_MESSAGES.iter().any(|race| lower.contains(race)) {
+        return PushEnd::BaseMoved { message };
     }
-    PushEnd::Rejected { words }
+    PushEnd::Rejected { message }
 }
 
 /// The cause when a push ended without a word about its branch.
-fn no_word(repository: &str, reference: &str, words: &str) -> GitError {
-    let said = if words.is_empty() { String::new() } else { format!("; it said: {words}") };
+fn no_result_error(repository: &str, reference: &str, message: &str) -> GitError {
+    let said = if message.is_empty() { String::new() } else { format!("; it said: {message}") };
     let branch = reference.trim_start_matches("refs/heads/");
     GitError::UnexpectedAnswer {
         repository: repository.to_owned(),

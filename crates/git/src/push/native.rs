@@ -7,23 +7,23 @@ use std::io::{Read, Write};
 use git2::{Oid, Repository};
 
 use super::pack::pack;
-use super::{LONGEST_SPEECH, New, PushEnd, Update, is_final, no_word, rejected, spoken};
+use super::{MAX_SERVER_MESSAGE_BYTES, New, PushEnd, Update, is_final, no_result_error, rejected, spoken};
 use crate::GitError;
 use crate::fault::Fault;
 use crate::http::{Answer, Connection, Program, drain};
+use crate::message::single_line;
 use crate::packet;
 use crate::packet::{FLUSH, Packet, PacketError, Packets};
 use crate::ssh;
-use crate::words::short_words;
 
 /// Most bytes of refs taken: a million branches.
-const LARGEST_ADVERTISEMENT: u64 = 64 * 1024 * 1024;
+const MAX_ADVERTISEMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Most bytes of an answer to a push: its report, and what hooks say.
-const LARGEST_ANSWER: u64 = 16 * 1024 * 1024;
+const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Most bytes of a report about one branch.
-const LARGEST_REPORT: usize = 64 * 1024;
+const MAX_REPORT_BYTES: usize = 64 * 1024;
 
 const EXPECTED: PacketError = PacketError::Malformed("something else than a list of branches");
 
@@ -40,7 +40,7 @@ impl Advertisement {
     pub(crate) fn read(connection: &Connection, references: &[&str]) -> Result<Self, GitError> {
         let read = if let Some(stream) = connection.stream(Program::ReceivePack) {
             let mut stream = stream?;
-            let read = Self::parse(&mut Packets::new(&mut stream, LARGEST_ADVERTISEMENT), references);
+            let read = Self::parse(&mut Packets::new(&mut stream, MAX_ADVERTISEMENT_BYTES), references);
             Self { stream: RefCell::new(Some(stream)), ..read.map_err(|error| connection.unread(error))? }
         } else {
             let mut answer = connection.advertisement(Program::ReceivePack)?;
@@ -49,7 +49,7 @@ impl Advertisement {
             read
         };
         if read.value_of("object-format").is_some_and(|format| format != "sha1") {
-            let problem = format!("object format {}", short_words(read.value_of("object-format").unwrap_or_default()));
+            let problem = format!("object format {}", single_line(read.value_of("object-format").unwrap_or_default()));
             return Err(GitError::UnsupportedRepository { repository: connection.url().to_owned(), problem });
         }
         Ok(read)
@@ -62,7 +62,7 @@ impl Advertisement {
 
     /// What HTTP has: a line that names the program, then the list.
     fn parse_service(answer: &mut Answer, references: &[&str]) -> Result<Self, PacketError> {
-        let mut packets = Packets::new(answer, LARGEST_ADVERTISEMENT);
+        let mut packets = Packets::new(answer, MAX_ADVERTISEMENT_BYTES);
         match packets.next()? {
             Some(Packet::Data(line)) if line.trim_ascii_end() == b"# service=git-receive-pack" => {}
             _ => return Err(EXPECTED),
@@ -156,7 +156,7 @@ pub(super) fn push(
     let read = if advertisement.has("side-band-64k") {
         heard.read_bands(&mut answer)
     } else {
-        let mut answer = (&mut answer).take(LARGEST_REPORT as u64);
+        let mut answer = (&mut answer).take(MAX_REPORT_BYTES as u64);
         answer.read_to_end(&mut heard.report).map(drop).map_err(PacketError::Broken)
     };
     drain(answer);
@@ -174,12 +174,12 @@ struct Heard {
 impl Heard {
     /// Sorts the three bands: the report, what hooks say, and a last word.
     fn read_bands(&mut self, answer: &mut Answer) -> Result<(), PacketError> {
-        let mut packets = Packets::new(answer, LARGEST_ANSWER);
+        let mut packets = Packets::new(answer, MAX_ANSWER_BYTES);
         while let Some(Packet::Data(bytes)) = packets.next()? {
             let (into, most) = match bytes.first() {
-                Some(1) => (&mut self.report, LARGEST_REPORT),
-                Some(2) => (&mut self.speech, LONGEST_SPEECH),
-                Some(3) => (&mut self.fatal, LONGEST_SPEECH),
+                Some(1) => (&mut self.report, MAX_REPORT_BYTES),
+                Some(2) => (&mut self.speech, MAX_SERVER_MESSAGE_BYTES),
+                Some(3) => (&mut self.fatal, MAX_SERVER_MESSAGE_BYTES),
                 _ => return Err(PacketError::Malformed("a packet of an unknown band")),
             };
             let room = most.saturating_sub(into.len());
@@ -190,8 +190,8 @@ impl Heard {
 
     /// The server's word about the branch; a connection that broke after that word changes nothing.
     fn end(&self, connection: &Connection, reference: &str, broken: Option<PacketError>) -> PushEnd {
-        let words = spoken(&[&self.speech[..], &self.fatal[..]].join(&b'\n'));
-        let mut packets = Packets::new(&self.report[..], LARGEST_REPORT as u64);
+        let message = spoken(&[&self.speech[..], &self.fatal[..]].join(&b'\n'));
+        let mut packets = Packets::new(&self.report[..], MAX_REPORT_BYTES as u64);
         let mut unpacked = String::new();
         while let Ok(Some(Packet::Data(line))) = packets.next() {
             let line = String::from_utf8_lossy(line);
@@ -199,17 +199,17 @@ impl Heard {
             if let Some(state) = line.strip_prefix("unpack ") {
                 state.clone_into(&mut unpacked);
             } else if line.strip_prefix("ok ") == Some(reference) {
-                return PushEnd::Landed { server_messages: words };
+                return PushEnd::Landed { server_messages: message };
             } else if let Some((name, refusal)) = line.strip_prefix("ng ").and_then(|line| line.split_once(' '))
                 && name == reference
             {
-                let refusal = short_words(refusal);
-                let unpacked = if unpacked == "ok" { String::new() } else { format!(" ({})", short_words(&unpacked)) };
-                return rejected(&format!("{refusal}{unpacked}"), &words);
+                let refusal = single_line(refusal);
+                let unpacked = if unpacked == "ok" { String::new() } else { format!(" ({})", single_line(&unpacked)) };
+                return rejected(&format!("{refusal}{unpacked}"), &message);
             }
         }
-        let cause =
-            broken.map_or_else(|| no_word(connection.url(), reference, &words), |error| connection.unread(error));
+        let cause = broken
+            .map_or_else(|| no_result_error(connection.url(), reference, &message), |error| connection.unread(error));
         PushEnd::Unknown { cause }
     }
 }

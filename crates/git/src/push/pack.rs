@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use git2::{Buf, ObjectType, Oid, Repository, Tree};
 
 /// The most commits in one push: far more than ever wait for a branch.
-const MOST_COMMITS: usize = 10_000;
+const MAX_COMMITS: usize = 10_000;
 
 /// A pack of everything between `base` and `commit`, which descends from it by first parents. A base of zeros stands for a
 /// history that is sent from its first commit.
@@ -25,7 +25,7 @@ pub(super) fn pack(repository: &Repository, base: Oid, commit: Oid) -> Result<Bu
 fn new_objects(repository: &Repository, base: Oid, commit: Oid) -> Result<HashSet<Oid>, git2::Error> {
     let mut found = HashSet::new();
     let mut next = commit;
-    for _ in 0..MOST_COMMITS {
+    for _ in 0..MAX_COMMITS {
         if next == base {
             return Ok(found);
         }

@@ -3,7 +3,7 @@
 use ureq::http::Uri;
 
 /// The port that SSH has where none is named.
-const USUAL_PORT: u16 = 22;
+const DEFAULT_PORT: u16 = 22;
 
 /// A repository's place on an SSH server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Address {
         Ok(Self {
             user: user.to_owned(),
             host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
-            port: authority.port_u16().unwrap_or(USUAL_PORT),
+            port: authority.port_u16().unwrap_or(DEFAULT_PORT),
             // As git does it: what begins with `~` is somebody's home.
             path: path.strip_prefix('/').filter(|path| path.starts_with('~')).unwrap_or(path).to_owned(),
         })
@@ -56,12 +56,12 @@ impl Address {
     fn of_short_form(url: &str) -> Result<Self, &'static str> {
         let (before, path) = url.split_once(':').ok_or("it names no path")?;
         let (user, host) = before.rsplit_once('@').ok_or("it names no plain user, as `git@` before the host")?;
-        Ok(Self { user: user.to_owned(), host: host.to_owned(), port: USUAL_PORT, path: path.to_owned() })
+        Ok(Self { user: user.to_owned(), host: host.to_owned(), port: DEFAULT_PORT, path: path.to_owned() })
     }
 
     /// The host as `known_hosts` files name it.
     pub(super) fn known_as(&self) -> String {
-        if self.port == USUAL_PORT { self.host.clone() } else { format!("[{}]:{}", self.host, self.port) }
+        if self.port == DEFAULT_PORT { self.host.clone() } else { format!("[{}]:{}", self.host, self.port) }
     }
 }
 

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_hides_which_key_a_host_has_is_refused() {
-        for (text, words) in [
+        for (text, message) in [
             ("", "came none"),
             ("forge.example", "something else on line 1"),
             (&format!("\n*.example {ONE}"), "a pattern on line 2"),
@@ -116,7 +116,7 @@ mod tests {
             (&format!("|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= {ONE}"), "a hashed name"),
         ] {
             let error = KnownHosts::parse(text).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
+            assert!(error.contains(message), "{error}");
         }
     }
 }

@@ -21,11 +21,11 @@ pub(super) async fn open(
 ) -> Result<(Handle<Guard>, russh::Channel<Msg>), GitError> {
     let host = address.known_as();
     let mut kinds = login.known_hosts.kinds(&host);
-    let usual = Preferred::default();
-    kinds.extend(usual.key.iter().filter(|kind| !kinds.contains(kind)).cloned().collect::<Vec<_>>());
+    let default = Preferred::default();
+    kinds.extend(default.key.iter().filter(|kind| !kinds.contains(kind)).cloned().collect::<Vec<_>>());
     let config = client::Config {
         client_id: SshId::Standard(concat!("SSH-2.0-slipway_", env!("CARGO_PKG_VERSION")).into()),
-        preferred: Preferred { key: kinds.into(), ..usual },
+        preferred: Preferred { key: kinds.into(), ..default },
         nodelay: true,
         ..client::Config::default()
     };

@@ -16,15 +16,15 @@ use super::session;
 use super::session::Guard;
 use super::{Address, SshLogin};
 use crate::GitError;
-use crate::http::LARGEST_ANSWER;
+use crate::http::MAX_ANSWER_BYTES;
+use crate::message::single_line;
 use crate::remote::{Deadlines, Remote};
-use crate::words::short_words;
 
 /// How much is sent under one deadline.
 const PIECE: usize = 64 * 1024;
 
 /// Most bytes kept of what a program says beside its answer.
-const LONGEST_SPEECH: usize = 4 * 1024;
+const MAX_SERVER_MESSAGE_BYTES: usize = 4 * 1024;
 
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(200);
@@ -91,7 +91,7 @@ impl Stream {
     }
 
     /// How long the next step may take, and which deadline that is.
-    fn patience(&self) -> Result<Duration, GitError> {
+    fn time_left(&self) -> Result<Duration, GitError> {
         let Deadlines { connect: _, read, overall } = self.remote.deadlines();
         match self.until.saturating_duration_since(Instant::now()) {
             Duration::ZERO => Err(timed_out(&self.remote, overall)),
@@ -100,19 +100,19 @@ impl Stream {
     }
 
     fn wait(&mut self) -> Result<(), GitError> {
-        let patience = self.patience()?;
-        match self.clock.within(patience, self.reader.wait()) {
+        let time_left = self.time_left()?;
+        match self.clock.within(time_left, self.reader.wait()) {
             Some(message) => self.arrived.take(message, &self.remote),
-            None => Err(timed_out(&self.remote, patience)),
+            None => Err(timed_out(&self.remote, time_left)),
         }
     }
 
     /// Sends a piece; what arrives meanwhile is kept, so that neither side waits for the other.
     fn send(&mut self, piece: &[u8]) -> Result<(), GitError> {
-        let patience = self.patience()?;
+        let time_left = self.time_left()?;
         let piece = Bytes::copy_from_slice(piece);
         let Self { remote, reader, writer, arrived, clock, .. } = self;
-        let sent = clock.within(patience, async {
+        let sent = clock.within(time_left, async {
             let mut sending = pin!(writer.data_bytes(piece));
             loop {
                 tokio::select! {
@@ -121,19 +121,19 @@ impl Stream {
                     message = reader.wait() => {
                         arrived.take(message, remote)?;
                         if arrived.ended {
-                            return Err(arrived.end_words(remote));
+                            return Err(arrived.end_error(remote));
                         }
                     }
                 }
             }
         });
-        sent.unwrap_or_else(|| Err(timed_out(&self.remote, patience)))
+        sent.unwrap_or_else(|| Err(timed_out(&self.remote, time_left)))
     }
 
     fn next(&mut self, buffer: &mut [u8]) -> Result<usize, GitError> {
         while self.arrived.data.is_empty() {
             if self.arrived.ended && self.arrived.bytes == 0 {
-                return Err(self.arrived.end_words(&self.remote));
+                return Err(self.arrived.end_error(&self.remote));
             }
             if self.arrived.ended {
                 return Ok(0);
@@ -155,11 +155,11 @@ impl Arrived {
         match message {
             Some(ChannelMsg::Data { data }) => {
                 self.bytes += data.len() as u64;
-                if self.bytes > LARGEST_ANSWER {
+                if self.bytes > MAX_ANSWER_BYTES {
                     return Err(GitError::LimitExceeded {
                         repository: remote.url().to_owned(),
                         what: "the answer of the server".to_owned(),
-                        limit: LARGEST_ANSWER,
+                        limit: MAX_ANSWER_BYTES,
                         unit: "bytes",
                     });
                 }
@@ -168,7 +168,7 @@ impl Arrived {
                 }
             }
             Some(ChannelMsg::ExtendedData { data, ext: _ }) => {
-                let room = LONGEST_SPEECH.saturating_sub(self.speech.len());
+                let room = MAX_SERVER_MESSAGE_BYTES.saturating_sub(self.speech.len());
                 self.speech.extend_from_slice(&data[..data.len().min(room)]);
             }
             Some(ChannelMsg::Failure | ChannelMsg::OpenFailure(_)) => (self.refused, self.ended) = (true, true),
@@ -179,10 +179,10 @@ impl Arrived {
     }
 
     /// Why a program ended before it said anything.
-    fn end_words(&self, remote: &Remote) -> GitError {
-        let words = short_words(&String::from_utf8_lossy(&self.speech));
-        let words = if self.refused { format!("the server does not run git's programs: {words}") } else { words };
-        GitError::ProgramEnded { repository: remote.url().to_owned(), words }
+    fn end_error(&self, remote: &Remote) -> GitError {
+        let message = single_line(&String::from_utf8_lossy(&self.speech));
+        let message = if self.refused { format!("the server does not run git's programs: {message}") } else { message };
+        GitError::ProgramEnded { repository: remote.url().to_owned(), message }
     }
 }
 
@@ -211,7 +211,7 @@ impl Drop for Stream {
 }
 
 pub(super) fn unreachable(remote: &Remote, error: &dyn std::error::Error) -> GitError {
-    GitError::Unreachable { repository: remote.url().to_owned(), problem: short_words(&error.to_string()) }
+    GitError::Unreachable { repository: remote.url().to_owned(), problem: single_line(&error.to_string()) }
 }
 
 fn timed_out(remote: &Remote, deadline: Duration) -> GitError {

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::{GitError, Order, Outcome, Proposal, Snapshot, Writer};
+use crate::{GitError, Outcome, PendingPromotion, Proposal, Snapshot, Writer};
 use slipway_domain::Retry;
 
-use super::server::{Ask, Fault};
+use super::server::{Fault, RequestKind};
 use super::world::{World, change, commit_in, promotion};
 
 const MANIFEST: &str = "apps/model.yaml";
 
 /// One more line in a file, whatever else is in it.
-fn line(id: &str, path: &'static str) -> Order<GitError> {
+fn line(id: &str, path: &'static str) -> PendingPromotion<GitError> {
     let text = format!("{id}\n");
     let propose = move |tip: &Snapshot<'_>| {
         let before = tip.read_file(path, 1 << 20)?.unwrap_or_default();
         Ok(change(path, &format!("{}{text}", String::from_utf8_lossy(&before))))
     };
-    Order::new(promotion(id), Box::new(propose))
+    PendingPromotion::new(promotion(id), Box::new(propose))
 }
 
-fn lines(count: usize) -> Vec<Order<GitError>> {
+fn lines(count: usize) -> Vec<PendingPromotion<GitError>> {
     (0..count).map(|number| line(&format!("p-{number}"), MANIFEST)).collect()
 }
 
@@ -36,9 +36,9 @@ fn forty_promotions_are_forty_commits_and_one_push() {
     let world = World::new();
     let writer = writer(&world);
     writer.mirror().fetch().unwrap();
-    world.server.asked();
+    world.server.received();
     let results = writer.write_all(lines(40));
-    assert_eq!(world.server.asked(), [Ask::PushRefs, Ask::Push]);
+    assert_eq!(world.server.received(), [RequestKind::PushRefs, RequestKind::Push]);
     assert!(results.iter().all(|result| matches!(result, Ok(Outcome::Pushed { attempts: 1, .. }))), "{results:?}");
     assert_eq!(world.count(), 41);
     let expected = (0..40).fold("tag: v0\n".to_owned(), |text, number| text + &format!("p-{number}\n"));
@@ -58,47 +58,47 @@ impl Drop for Ends {
 }
 
 #[test]
-fn one_turn_among_servers_serves_all_that_wait_and_ends_after_them() {
+fn one_lock_among_servers_serves_all_that_wait_and_ends_after_them() {
     let world = World::new();
     let (taken, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let counts = (Arc::clone(&taken), Arc::clone(&ended));
-    let writer = writer(&world).in_turns(Box::new(move || {
+    let writer = writer(&world).with_lock(Box::new(move || {
         counts.0.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(Ends(Arc::clone(&counts.1))))
     }));
     let during = Arc::clone(&ended);
-    let mut orders = lines(3);
-    orders.push(Order::new(
+    let mut pending_promotions = lines(3);
+    pending_promotions.push(PendingPromotion::new(
         promotion("last"),
         Box::new(move |_: &Snapshot<'_>| {
             assert_eq!(during.load(Ordering::SeqCst), 0, "the turn lasts until all is decided");
             Ok(Proposal::Nothing)
         }),
     ));
-    let results = writer.write_all(orders);
+    let results = writer.write_all(pending_promotions);
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     assert_eq!((taken.load(Ordering::SeqCst), ended.load(Ordering::SeqCst)), (1, 1));
     assert_eq!(world.count(), 4);
 }
 
 #[test]
-fn without_the_turn_nothing_is_asked_of_the_server_and_everybody_is_told() {
+fn without_the_lock_the_server_is_not_called_and_every_waiter_gets_the_error() {
     let world = World::new();
-    let writer = writer(&world).in_turns(Box::new(|| Err("another server writes".to_owned())));
+    let writer = writer(&world).with_lock(Box::new(|| Err("another server writes".to_owned())));
     for result in writer.write_all(lines(2)) {
         let error = result.unwrap_err();
         assert!(
-            matches!(&error, GitError::NotOurTurn { problem, .. } if problem == "another server writes"),
+            matches!(&error, GitError::LockNotAcquired { problem, .. } if problem == "another server writes"),
             "{error}"
         );
         assert_eq!(error.retry(), Retry::Backoff);
     }
-    assert_eq!(world.server.asked(), []);
+    assert_eq!(world.server.received(), []);
     assert_eq!(world.count(), 1);
 }
 
 #[test]
-fn whoever_has_the_turn_takes_along_all_that_wait() {
+fn whoever_has_the_lock_writes_for_all_that_wait() {
     let world = World::new();
     let writer = Arc::new(writer(&world));
     let (waiting, answered) = std::sync::mpsc::channel();
@@ -110,7 +110,7 @@ fn whoever_has_the_turn_takes_along_all_that_wait() {
             released.recv().unwrap();
             Ok(change("README.md", "held\n"))
         };
-        thread::spawn(move || writer.write(Order::new(promotion("first"), Box::new(hold))))
+        thread::spawn(move || writer.write(PendingPromotion::new(promotion("first"), Box::new(hold))))
     };
     answered.recv().unwrap();
     thread::scope(|scope| {
@@ -130,7 +130,7 @@ fn whoever_has_the_turn_takes_along_all_that_wait() {
     });
     assert!(matches!(first.join().unwrap(), Ok(Outcome::Pushed { .. })));
     assert_eq!(world.count(), 7);
-    let pushes = world.server.asked().iter().filter(|ask| **ask == Ask::Push).count();
+    let pushes = world.server.received().iter().filter(|kind| **kind == RequestKind::Push).count();
     assert_eq!(pushes, 2, "the one that held the turn, and the five that waited");
     world.is_sound();
 }
@@ -142,7 +142,7 @@ fn a_lost_race_has_all_proposed_anew() {
     let commit = move || {
         commit_in(&repository, &home, &[("100644", MANIFEST, "tag: foreign\n")]);
     };
-    world.server.next(Ask::Push, Fault::First(Box::new(commit)));
+    world.server.next(RequestKind::Push, Fault::First(Box::new(commit)));
     let results = writer(&world).write_all(lines(3));
     assert!(results.iter().all(|result| matches!(result, Ok(Outcome::Pushed { attempts: 2, .. }))), "{results:?}");
     assert_eq!(world.file(MANIFEST), "tag: foreign\np-0\np-1\np-2\n");
@@ -153,10 +153,10 @@ fn a_lost_race_has_all_proposed_anew() {
 fn one_refused_commit_stops_no_other() {
     let world = World::new();
     world.hook("update", "if git diff --name-only $2 $3 | grep -q README; then echo 'not the readme' >&2; exit 1; fi");
-    let orders = vec![line("p-0", MANIFEST), line("p-1", "README.md"), line("p-2", MANIFEST)];
-    let results = writer(&world).write_all(orders);
+    let pending_promotions = vec![line("p-0", MANIFEST), line("p-1", "README.md"), line("p-2", MANIFEST)];
+    let results = writer(&world).write_all(pending_promotions);
     assert!(matches!(results[0], Ok(Outcome::Pushed { .. })), "{results:?}");
-    assert!(matches!(&results[1], Err(GitError::Refused { words, .. }) if words.contains("not the readme")));
+    assert!(matches!(&results[1], Err(GitError::Refused { message, .. }) if message.contains("not the readme")));
     assert!(matches!(results[2], Ok(Outcome::Pushed { .. })), "{results:?}");
     assert_eq!(world.file(MANIFEST), "tag: v0\np-0\np-2\n");
     assert_eq!(world.count(), 3);
@@ -186,19 +186,19 @@ fn those_without_a_commit_are_decided_on_the_tip_that_landed() {
     let world = World::new();
     let same = |id: &str| {
         let propose = |_: &Snapshot<'_>| Ok(change(MANIFEST, "tag: v1\n"));
-        Order::new(promotion(id), Box::new(propose))
+        PendingPromotion::new(promotion(id), Box::new(propose))
     };
     let stop = |_: &Snapshot<'_>| {
         Err(GitError::BranchMissing { repository: "r".to_owned(), branch: "b".to_owned(), empty: false })
     };
     let nothing = |_: &Snapshot<'_>| Ok(Proposal::Nothing);
-    let orders = vec![
-        Order::new(promotion("p-0"), Box::new(nothing)),
+    let pending_promotions = vec![
+        PendingPromotion::new(promotion("p-0"), Box::new(nothing)),
         same("p-1"),
         same("p-2"),
-        Order::new(promotion("p-3"), Box::new(stop)),
+        PendingPromotion::new(promotion("p-3"), Box::new(stop)),
     ];
-    let results = writer(&world).write_all(orders);
+    let results = writer(&world).write_all(pending_promotions);
     assert_eq!(results[0], Ok(Outcome::NothingToDo));
     assert!(matches!(results[1], Ok(Outcome::Pushed { .. })));
     assert_eq!(results[2], Ok(Outcome::NothingToDo));
@@ -210,7 +210,7 @@ fn those_without_a_commit_are_decided_on_the_tip_that_landed() {
 fn a_push_without_an_answer_lands_each_promotion_once() {
     for fault in [Fault::CutBefore, Fault::CutWithin, Fault::CutAfter, Fault::CutWithinAnswer] {
         let world = World::new();
-        world.server.next(Ask::Push, fault);
+        world.server.next(RequestKind::Push, fault);
         let results = writer(&world).write_all(lines(4));
         assert!(results.iter().all(|result| matches!(result, Ok(Outcome::Pushed { .. }))), "{results:?}");
         assert_eq!(world.file(MANIFEST), "tag: v0\np-0\np-1\np-2\np-3\n");
@@ -226,7 +226,7 @@ fn a_proposal_that_panics_leaves_the_writer_usable() {
     let panicking = {
         let writer = Arc::clone(&writer);
         let propose = |_: &Snapshot<'_>| panic::resume_unwind(Box::new("broken"));
-        thread::spawn(move || writer.write(Order::new(promotion("p-0"), Box::new(propose))))
+        thread::spawn(move || writer.write(PendingPromotion::new(promotion("p-0"), Box::new(propose))))
     };
     assert!(panicking.join().is_err());
     assert!(matches!(writer.write(line("p-1", MANIFEST)), Ok(Outcome::Pushed { .. })));

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use crate::Outcome;
 
-use super::server::{Ask, Fault};
+use super::server::{Fault, RequestKind};
 use super::world::{World, append, commit_in, git_in, promote};
 
 const MANIFEST: &str = "apps/model.yaml";
 const RESULT: &str = "application/x-git-upload-pack-result";
 
 /// Three requests: what is there, what is new, the push.
-const SHORT: [Ask; 3] = [Ask::PushRefs, Ask::Fetch, Ask::Push];
+const SHORT: [RequestKind; 3] = [RequestKind::PushRefs, RequestKind::Fetch, RequestKind::Push];
 
 /// Somebody commits on the server at the moment of a request.
 fn meanwhile(world: &World, path: &'static str) -> Fault {
@@ -33,13 +33,13 @@ fn a_branch_that_moved_costs_one_request_more() {
     append(&mirror, "p-1", MANIFEST).unwrap();
     world.commit(&[("100644", "apps/else.yaml", "x")]);
     world.commit(&[("100644", MANIFEST, "tag: theirs\n")]);
-    world.server.asked();
+    world.server.received();
     assert_eq!(landed_in(&append(&mirror, "p-2", MANIFEST).unwrap()), 2);
-    assert_eq!(world.server.asked(), SHORT);
+    assert_eq!(world.server.received(), SHORT);
     assert_eq!(world.file(MANIFEST), "tag: theirs\np-2\n");
     assert_eq!(mirror.known_tip(), Some(world.tip()));
     append(&mirror, "p-3", MANIFEST).unwrap();
-    assert_eq!(world.server.asked(), [Ask::PushRefs, Ask::Push]);
+    assert_eq!(world.server.received(), [RequestKind::PushRefs, RequestKind::Push]);
     world.is_sound();
 }
 
@@ -51,9 +51,9 @@ fn a_branch_that_was_rewound_is_followed() {
     append(&mirror, "p-1", MANIFEST).unwrap();
     world.git(&["update-ref", "refs/heads/main", first.as_str()]);
     world.commit(&[("100644", "apps/else.yaml", "x")]);
-    world.server.asked();
+    world.server.received();
     append(&mirror, "p-2", MANIFEST).unwrap();
-    assert_eq!(world.server.asked(), SHORT);
+    assert_eq!(world.server.received(), SHORT);
     assert_eq!(world.file(MANIFEST), "tag: v0\np-2\n");
     assert_eq!(world.count(), 3);
     // To a commit that the mirror has: there is nothing to be fetched but the name.
@@ -71,10 +71,14 @@ fn a_branch_with_another_history_is_fetched_as_a_whole() {
     world.git(&["update-ref", "-d", "refs/heads/main"]);
     world.commit(&[("100644", MANIFEST, "tag: another\n")]);
     world.git(&["gc", "-q", "--prune=now"]);
-    world.server.asked();
+    world.server.received();
     append(&mirror, "p-2", MANIFEST).unwrap();
-    let briefly = [Ask::PushRefs, Ask::Fetch, Ask::Capabilities, Ask::List, Ask::Fetch];
-    assert_eq!(world.server.asked(), [&briefly[..], &[Ask::FetchRefs, Ask::Fetch, Ask::Push]].concat());
+    let briefly =
+        [RequestKind::PushRefs, RequestKind::Fetch, RequestKind::Capabilities, RequestKind::List, RequestKind::Fetch];
+    assert_eq!(
+        world.server.received(),
+        [&briefly[..], &[RequestKind::FetchRefs, RequestKind::Fetch, RequestKind::Push]].concat()
+    );
     assert_eq!(world.file(MANIFEST), "tag: another\np-2\n");
     world.is_sound();
 }
@@ -93,7 +97,7 @@ fn a_branch_that_moves_on_while_it_is_caught_up_with_is_fetched_again() {
         git_in(&repository, &at, &["update-ref", "refs/heads/main", &first], "");
         commit_in(&repository, &at, &[("100644", "apps/two.yaml", "x")]);
     };
-    world.server.next(Ask::Fetch, Fault::First(Box::new(rewind)));
+    world.server.next(RequestKind::Fetch, Fault::First(Box::new(rewind)));
     append(&mirror, "p-2", MANIFEST).unwrap();
     assert_eq!(world.file(MANIFEST), "tag: v0\np-2\n");
     assert_eq!(world.file("apps/two.yaml"), "x");
@@ -106,17 +110,17 @@ fn a_push_that_loses_after_catching_up_asks_again_and_lands_once() {
     let mirror = world.mirror();
     append(&mirror, "p-1", MANIFEST).unwrap();
     world.commit(&[("100644", "apps/one.yaml", "x")]);
-    world.server.next(Ask::Push, meanwhile(&world, "apps/two.yaml"));
-    world.server.asked();
+    world.server.next(RequestKind::Push, meanwhile(&world, "apps/two.yaml"));
+    world.server.received();
     assert_eq!(landed_in(&append(&mirror, "p-2", MANIFEST).unwrap()), 3);
-    assert_eq!(world.server.asked(), [SHORT, SHORT].concat());
+    assert_eq!(world.server.received(), [SHORT, SHORT].concat());
     assert_eq!(world.file(MANIFEST), "tag: v0\np-1\np-2\n");
     assert_eq!(world.count(), 5);
     world.is_sound();
 }
 
 #[test]
-fn whatever_a_server_answers_instead_of_a_pack_the_promotion_lands_or_is_told_why_not() {
+fn whatever_a_server_answers_instead_of_a_pack_the_promotion_lands_or_the_reason_is_reported() {
     let packet = |payload: &str| format!("{:04x}{payload}", payload.len() + 4);
     let acknowledged = |rest: &str| format!("{}{rest}", packet(&format!("ACK {}\n", "0".repeat(40))));
     let cases = [
@@ -133,7 +137,7 @@ fn whatever_a_server_answers_instead_of_a_pack_the_promotion_lands_or_is_told_wh
         let mirror = world.mirror();
         append(&mirror, "p-1", MANIFEST).unwrap();
         world.commit(&[("100644", "apps/else.yaml", "x")]);
-        world.server.next(Ask::Fetch, Fault::Body(RESULT, answer.clone().into_bytes()));
+        world.server.next(RequestKind::Fetch, Fault::Body(RESULT, answer.clone().into_bytes()));
         let result = promote(&mirror, "p-2", MANIFEST, "tag: v2\n");
         assert_eq!(result.is_ok(), lands, "{answer}: {result:?}");
         promote(&mirror, "p-2", MANIFEST, "tag: v2\n").unwrap();

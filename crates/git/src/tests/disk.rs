@@ -67,7 +67,7 @@ fn generations(mirrors: &Path) -> usize {
 }
 
 #[test]
-fn a_full_disk_is_told_and_nothing_is_lost() {
+fn a_full_disk_is_reported_and_nothing_is_lost() {
     run_on_a_small_disk("on_a_full_disk");
 }
 
@@ -96,7 +96,7 @@ fn on_a_full_disk() {
 }
 
 #[test]
-fn a_read_only_mirror_is_read_and_told() {
+fn a_read_only_mirror_is_read_and_reported() {
     run_on_a_small_disk("on_a_read_only_disk");
 }
 

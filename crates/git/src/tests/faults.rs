@@ -5,28 +5,28 @@ use std::process::Command;
 use crate::{GitError, Outcome};
 use slipway_domain::Retry;
 
-use super::server::{Ask, Fault};
+use super::server::{Fault, RequestKind};
 use super::world::{World, append, commit_in, isolated, promote};
 
 const MANIFEST: &str = "apps/model.yaml";
 
 /// Somebody else's commit, made when the server is asked for this the next time.
-fn foreign_commit_before(world: &World, ask: Ask) {
+fn foreign_commit_before(world: &World, kind: RequestKind) {
     let (repository, home) = (world.repository(), world.root.path().to_owned());
     let commit = move || {
         commit_in(&repository, &home, &[("100644", MANIFEST, "tag: foreign\n")]);
     };
-    world.server.next(ask, Fault::First(Box::new(commit)));
+    world.server.next(kind, Fault::First(Box::new(commit)));
 }
 
 #[test]
 fn a_commit_that_lands_before_the_push_is_kept_and_built_upon() {
-    for ask in [Ask::PushRefs, Ask::Push] {
+    for kind in [RequestKind::PushRefs, RequestKind::Push] {
         let world = World::new();
-        foreign_commit_before(&world, ask);
+        foreign_commit_before(&world, kind);
         let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
-        assert!(matches!(outcome, Outcome::Pushed { attempts: 2, .. }), "{ask:?}: {outcome:?}");
-        assert_eq!(world.file(MANIFEST), "tag: foreign\np-1\n", "{ask:?}");
+        assert!(matches!(outcome, Outcome::Pushed { attempts: 2, .. }), "{kind:?}: {outcome:?}");
+        assert_eq!(world.file(MANIFEST), "tag: foreign\np-1\n", "{kind:?}");
         assert_eq!(world.count(), 3);
         world.is_sound();
     }
@@ -40,7 +40,7 @@ fn a_race_lost_every_time_ends() {
         let commit = move || {
             commit_in(&repository, &home, &[("100644", "busy", &number.to_string())]);
         };
-        world.server.next(Ask::Push, Fault::First(Box::new(commit)));
+        world.server.next(RequestKind::Push, Fault::First(Box::new(commit)));
     }
     let error = append(&world.mirror(), "p-1", MANIFEST).unwrap_err();
     assert!(matches!(error, GitError::LostRace { attempts: 8, .. }), "{error}");
@@ -49,18 +49,18 @@ fn a_race_lost_every_time_ends() {
 }
 
 #[test]
-fn a_refusal_of_a_hook_is_told_in_its_own_words() {
+fn a_refusal_of_a_hook_is_reported_with_its_own_message() {
     for (hook, status) in [("update", "hook declined"), ("pre-receive", "pre-receive hook declined")] {
         let world = World::new();
         world.hook(hook, "printf 'production is \\033[31mfrozen\\033[0m\\nask the release team\\n' >&2\nexit 1");
         let mirror = world.mirror();
         let before = mirror.fetch().unwrap();
-        world.server.asked();
+        world.server.received();
         let error = promote(&mirror, "p-1", MANIFEST, "tag: v1\n").unwrap_err();
-        let words = format!("{status}: production is frozen ask the release team");
-        assert!(matches!(&error, GitError::Refused { words: said, .. } if said.starts_with(&words)), "{error}");
+        let message = format!("{status}: production is frozen ask the release team");
+        assert!(matches!(&error, GitError::Refused { message: said, .. } if said.starts_with(&message)), "{error}");
         assert_eq!(error.retry(), Retry::Never);
-        assert_eq!(world.server.asked(), [Ask::PushRefs, Ask::Push]);
+        assert_eq!(world.server.received(), [RequestKind::PushRefs, RequestKind::Push]);
         assert_eq!((world.tip(), mirror.known_tip()), (before.clone(), Some(before)));
     }
 }
@@ -72,7 +72,7 @@ fn a_ref_that_the_server_does_not_mention_has_not_landed() {
     let report = format!("{:04x}\u{1}{}0000", silent_report.len() + 5, String::from_utf8(silent_report).unwrap());
     for _ in 0..2 {
         let body = report.clone().into_bytes();
-        world.server.next(Ask::Push, Fault::Body("application/x-git-receive-pack-result", body));
+        world.server.next(RequestKind::Push, Fault::Body("application/x-git-receive-pack-result", body));
     }
     let error = promote(&world.mirror(), "p-1", MANIFEST, "tag: v1\n").unwrap_err();
     assert!(error.to_string().contains("a push that ended without a word about `main`"), "{error}");
@@ -83,7 +83,7 @@ fn a_ref_that_the_server_does_not_mention_has_not_landed() {
 fn a_connection_cut_after_the_commit_landed_does_not_land_it_twice() {
     for fault in [Fault::CutAfter, Fault::CutWithinAnswer] {
         let world = World::new();
-        world.server.next(Ask::Push, fault);
+        world.server.next(RequestKind::Push, fault);
         let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
         assert!(
             matches!(&outcome, Outcome::Pushed { commit, attempts: 1, .. } if *commit == world.tip()),
@@ -99,7 +99,7 @@ fn a_connection_cut_after_the_commit_landed_does_not_land_it_twice() {
 fn a_connection_cut_before_or_within_the_pack_is_repeated() {
     for fault in [Fault::CutBefore, Fault::CutWithin] {
         let world = World::new();
-        world.server.next(Ask::Push, fault);
+        world.server.next(RequestKind::Push, fault);
         let outcome = append(&world.mirror(), "p-1", MANIFEST).unwrap();
         assert!(matches!(outcome, Outcome::Pushed { attempts: 2, .. }), "{outcome:?}");
         assert_eq!(world.count(), 2);
@@ -108,12 +108,12 @@ fn a_connection_cut_before_or_within_the_pack_is_repeated() {
 }
 
 #[test]
-fn a_push_that_cannot_be_looked_up_is_uncertain_and_recognised_later() {
+fn a_push_that_cannot_be_verified_is_uncertain_and_recognised_later() {
     let world = World::new();
     let mirror = world.mirror();
     mirror.fetch().unwrap();
-    world.server.next(Ask::Push, Fault::CutAfter);
-    world.server.next(Ask::Capabilities, Fault::Status(503, "down"));
+    world.server.next(RequestKind::Push, Fault::CutAfter);
+    world.server.next(RequestKind::Capabilities, Fault::Status(503, "down"));
     let error = append(&mirror, "p-1", MANIFEST).unwrap_err();
     assert!(matches!(error, GitError::Uncertain { .. }), "{error}");
     assert_eq!(error.retry(), Retry::Backoff);
@@ -125,8 +125,8 @@ fn a_push_that_cannot_be_looked_up_is_uncertain_and_recognised_later() {
 #[test]
 fn a_silent_push_is_given_up_when_nothing_landed() {
     let world = World::new();
-    world.server.next(Ask::Push, Fault::Silence);
-    world.server.next(Ask::Push, Fault::Silence);
+    world.server.next(RequestKind::Push, Fault::Silence);
+    world.server.next(RequestKind::Push, Fault::Silence);
     let error = append(&world.impatient_mirror(), "p-1", MANIFEST).unwrap_err();
     assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
     assert_eq!(world.count(), 1);

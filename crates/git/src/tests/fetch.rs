@@ -8,7 +8,7 @@ use std::thread;
 use crate::{Credentials, GitError, Remote};
 use slipway_domain::Retry;
 
-use super::server::Ask;
+use super::server::RequestKind;
 use super::world::{REPOSITORY, World, git_in};
 
 #[test]
@@ -23,10 +23,10 @@ fn a_fetch_names_the_tip_of_the_branch() {
 }
 
 #[test]
-fn a_fetch_without_news_asks_once() {
+fn a_fetch_without_new_commits_asks_once() {
     for (is_old, first, later) in [
-        (false, &[Ask::Capabilities, Ask::List][..], Ask::List),
-        (true, &[Ask::Capabilities, Ask::FetchRefs], Ask::FetchRefs),
+        (false, &[RequestKind::Capabilities, RequestKind::List][..], RequestKind::List),
+        (true, &[RequestKind::Capabilities, RequestKind::FetchRefs], RequestKind::FetchRefs),
     ] {
         let world = World::new();
         if is_old {
@@ -34,14 +34,14 @@ fn a_fetch_without_news_asks_once() {
         }
         let mirror = world.mirror();
         mirror.fetch().unwrap();
-        world.server.asked();
+        world.server.received();
         mirror.fetch().unwrap();
-        assert_eq!(world.server.asked(), first, "what the server can do is asked once");
+        assert_eq!(world.server.received(), first, "what the server can do is asked once");
         mirror.fetch().unwrap();
-        assert_eq!(world.server.asked(), [later]);
+        assert_eq!(world.server.received(), [later]);
         let newer = world.commit(&[("100644", "new", "x")]);
         assert_eq!(mirror.fetch().unwrap(), newer);
-        assert_eq!(world.server.asked(), [later, Ask::Fetch]);
+        assert_eq!(world.server.received(), [later, RequestKind::Fetch]);
         world.is_sound();
     }
 }
@@ -72,10 +72,10 @@ fn a_server_that_stops_listing_by_name_is_asked_for_everything() {
     mirror.fetch().unwrap();
     mirror.fetch().unwrap();
     world.server.grow_old();
-    world.server.asked();
+    world.server.received();
     let newer = world.commit(&[("100644", "new", "x")]);
     assert_eq!(mirror.fetch().unwrap(), newer);
-    assert_eq!(world.server.asked(), [Ask::List, Ask::FetchRefs, Ask::Fetch]);
+    assert_eq!(world.server.received(), [RequestKind::List, RequestKind::FetchRefs, RequestKind::Fetch]);
 }
 
 #[test]
@@ -86,10 +86,10 @@ fn where_a_reference_is_is_asked_once_and_nothing_of_it_is_fetched() {
     let head = world.commit(&[("100644", "new", "x")]);
     world.git(&["update-ref", "refs/pull/7/head", head.as_str()]);
     world.git(&["update-ref", "refs/heads/main", tip.as_str()]);
-    world.server.asked();
+    world.server.received();
     assert_eq!(mirror.head_of("refs/pull/7/head").unwrap(), Some(head.clone()));
     assert_eq!(mirror.head_of("refs/pull/8/head").unwrap(), None);
-    assert_eq!(world.server.asked(), [Ask::Capabilities, Ask::List, Ask::List]);
+    assert_eq!(world.server.received(), [RequestKind::Capabilities, RequestKind::List, RequestKind::List]);
     assert!(!mirror.contains(&head).unwrap());
     assert_eq!(mirror.fetch_reference("refs/pull/7/head").unwrap(), head);
     assert!(mirror.contains(&head).unwrap());
@@ -114,14 +114,14 @@ fn a_forced_branch_is_followed() {
 }
 
 #[test]
-fn an_empty_repository_is_told_apart() {
+fn an_empty_repository_has_an_error_of_its_own() {
     let world = World::empty();
-    let words = world.mirror().fetch().unwrap_err().to_string();
-    assert!(words.contains("expected a branch `main`, came an empty repository"), "{words}");
+    let message = world.mirror().fetch().unwrap_err().to_string();
+    assert!(message.contains("expected a branch `main`, came an empty repository"), "{message}");
 }
 
 #[test]
-fn a_missing_branch_is_told_apart() {
+fn a_missing_branch_has_an_error_of_its_own() {
     let world = World::new();
     let remote = Remote::new(&world.server.url(REPOSITORY), "develop", None).unwrap();
     let error = world.mirror_at("mirrors", remote).fetch().unwrap_err();
@@ -201,9 +201,9 @@ fn a_mirror_of_many_packs_is_repacked_and_the_server_asked_for_nothing_more() {
         fs::write(before[0].join(format!("objects/pack/pack-{number}.pack")), "").unwrap();
     }
     world.commit(&[("100644", "new", "x")]);
-    world.server.asked();
+    world.server.received();
     assert_eq!(mirror.fetch().unwrap(), world.tip());
-    assert_eq!(world.server.asked(), [Ask::Capabilities, Ask::List, Ask::Fetch]);
+    assert_eq!(world.server.received(), [RequestKind::Capabilities, RequestKind::List, RequestKind::Fetch]);
     assert_ne!(world.generations(), before);
     assert_eq!(mirror.read_file(&world.tip(), "new", 100).unwrap().unwrap(), b"x");
     assert_eq!(mirror.fetch().unwrap(), world.tip());
@@ -294,10 +294,10 @@ fn a_full_disk_is_no_damage_of_the_mirror() {
     let mirror = world.mirror();
     mirror.fetch().unwrap();
     let before = world.generations();
-    world.server.asked();
+    world.server.received();
     let full = git2::Error::from_str("failed to write the pack: No space left on device");
     let error = mirror.heal(&full).unwrap_err();
     assert!(matches!(error, GitError::Mirror { .. }) && error.retry() == Retry::Backoff, "{error}");
     assert!(error.to_string().contains("check free space"), "{error}");
-    assert_eq!((world.generations(), world.server.asked()), (before, Vec::new()), "nothing is made anew");
+    assert_eq!((world.generations(), world.server.received()), (before, Vec::new()), "nothing is made anew");
 }

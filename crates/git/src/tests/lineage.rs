@@ -52,7 +52,7 @@ fn trace(mirror: &Mirror, from: &CommitSha, path: &str, commits: usize) -> (Vec<
 }
 
 /// What the touches said and left.
-fn told(touches: &[Touch]) -> Vec<(String, Option<String>)> {
+fn described(touches: &[Touch]) -> Vec<(String, Option<String>)> {
     let text = |touch: &Touch| touch.files[0].as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     touches.iter().map(|touch| (touch.info.subject.clone(), text(touch))).collect()
 }
@@ -110,7 +110,7 @@ fn only_commits_that_touch_the_file_are_shown_newest_first() {
         ("main", 6, "beside it", "M 100644 inline apps/other.yaml\ndata 1\nx\n"),
     ]);
     let (touches, rest) = trace(&mirror, &tip, MANIFEST, 100);
-    assert_eq!(told(&touches), [left("second", "2"), left("root", "1")]);
+    assert_eq!(described(&touches), [left("second", "2"), left("root", "1")]);
     assert_eq!(rest, None);
     assert_eq!(touches[0].info.time, Some(at(3)));
     assert_eq!((touches[0].info.author.as_str(), touches[0].info.committer.as_str()), ("Ann", "Carl"));
@@ -126,7 +126,7 @@ fn a_merge_counts_as_the_commit_that_brought_the_change() {
         ("main", 5, "after", "M 100644 inline other\ndata 1\ny\n"),
     ]);
     let (touches, _) = trace(&mirror, &tip, MANIFEST, 100);
-    assert_eq!(told(&touches), [left("merge", "s"), left("root", "1")]);
+    assert_eq!(described(&touches), [left("merge", "s"), left("root", "1")]);
     assert_eq!(touches[0].info.commit.as_str(), world.git(&["rev-parse", "main~1"]).trim());
 }
 
@@ -149,7 +149,7 @@ fn what_is_no_regular_file_at_a_commit_is_not_there() {
     ]);
     let gone = |subject: &str| (subject.to_owned(), None);
     assert_eq!(
-        told(&trace(&mirror, &tip, MANIFEST, 100).0),
+        described(&trace(&mirror, &tip, MANIFEST, 100).0),
         [
             left("back", "3"),
             gone("deleted"),
@@ -160,12 +160,12 @@ fn what_is_no_regular_file_at_a_commit_is_not_there() {
             left("renamed", "1"),
         ]
     );
-    assert_eq!(told(&trace(&mirror, &tip, "old.yaml", 100).0), [gone("renamed"), left("root", "1")]);
-    assert_eq!(told(&trace(&mirror, &tip, "never/there", 100).0), []);
+    assert_eq!(described(&trace(&mirror, &tip, "old.yaml", 100).0), [gone("renamed"), left("root", "1")]);
+    assert_eq!(described(&trace(&mirror, &tip, "never/there", 100).0), []);
 }
 
 #[test]
-fn tracing_ends_where_it_is_told_to_and_goes_on_from_there() {
+fn tracing_ends_at_its_limit_and_goes_on_from_there() {
     let contents: Vec<String> = (0..9).map(|number| manifest(&number.to_string())).collect();
     let commits: Vec<(&str, u32, &str, &str)> =
         contents.iter().zip(1..).map(|(content, time)| ("main", time, "next", content.as_str())).collect();
@@ -232,7 +232,7 @@ fn a_mirror_that_is_damaged_half_way_shows_no_commit_twice() {
     }
     let (touches, _) = trace(&mirror, &tip, MANIFEST, 100);
     let expected: Vec<String> = (0..9).rev().map(|number| number.to_string()).collect();
-    let shown: Vec<String> = told(&touches).into_iter().filter_map(|(_, content)| content).collect();
+    let shown: Vec<String> = described(&touches).into_iter().filter_map(|(_, content)| content).collect();
     assert_eq!(shown, expected);
 }
 

@@ -10,7 +10,7 @@ mod fetch;
 mod lineage;
 mod native;
 mod notes;
-mod offer;
+mod push_promotion_branch;
 mod read;
 mod remote;
 mod server;

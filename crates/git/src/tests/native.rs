@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{GitError, Outcome, Proposal, Snapshot};
 
-use super::server::{Ask, Fault};
+use super::server::{Fault, RequestKind};
 use super::world::{World, append, commit_and_push, promote, promotion};
 
 const MANIFEST: &str = "apps/model.yaml";
@@ -65,7 +65,7 @@ fn a_branch_is_found_among_thousands() {
 fn a_server_that_reports_nothing_is_left_to_libgit2() {
     let world = World::new();
     let bare = advertisement(&world, "delete-refs");
-    world.server.next(Ask::PushRefs, Fault::Body(ADVERTISEMENT, bare));
+    world.server.next(RequestKind::PushRefs, Fault::Body(ADVERTISEMENT, bare));
     append(&world.mirror(), "p-1", MANIFEST).unwrap();
     assert_eq!(world.file(MANIFEST), "tag: v0\np-1\n");
 }
@@ -74,14 +74,14 @@ fn a_server_that_reports_nothing_is_left_to_libgit2() {
 fn a_report_without_bands_is_read() {
     let world = World::new();
     let plain = advertisement(&world, "report-status");
-    world.server.next(Ask::PushRefs, Fault::Body(ADVERTISEMENT, plain));
+    world.server.next(RequestKind::PushRefs, Fault::Body(ADVERTISEMENT, plain));
     append(&world.mirror(), "p-1", MANIFEST).unwrap();
     assert_eq!(world.count(), 2);
     let plain = advertisement(&world, "report-status");
     world.hook("update", "exit 1");
-    world.server.next(Ask::PushRefs, Fault::Body(ADVERTISEMENT, plain));
+    world.server.next(RequestKind::PushRefs, Fault::Body(ADVERTISEMENT, plain));
     let error = append(&world.mirror(), "p-2", MANIFEST).unwrap_err();
-    assert!(matches!(&error, GitError::Refused { words, .. } if words == "hook declined"), "{error}");
+    assert!(matches!(&error, GitError::Refused { message, .. } if message == "hook declined"), "{error}");
 }
 
 #[test]
@@ -94,22 +94,22 @@ fn what_is_no_advertisement_is_refused_before_anything_is_sent() {
         (b"ffff".to_vec(), "a packet that is longer than packets may be"),
         (sha256, "expected a SHA-1 repository, came: object format sha256"),
     ];
-    for (body, words) in cases {
-        world.server.next(Ask::PushRefs, Fault::Body(ADVERTISEMENT, body));
+    for (body, message) in cases {
+        world.server.next(RequestKind::PushRefs, Fault::Body(ADVERTISEMENT, body));
         let error = append(&world.mirror(), "p-1", MANIFEST).unwrap_err().to_string();
-        assert!(error.contains(words), "{error}");
+        assert!(error.contains(message), "{error}");
     }
-    assert!(!world.server.asked().contains(&Ask::Push));
+    assert!(!world.server.received().contains(&RequestKind::Push));
     assert_eq!(world.count(), 1);
 }
 
 #[test]
-fn an_answer_that_cannot_be_read_is_looked_up_on_the_server() {
-    let last_words = format!("{}0000", packet("\u{3}fatal: the disk is full"));
-    for body in [&b"<html>"[..], b"0006\x09x", last_words.as_bytes(), b""] {
+fn a_push_whose_answer_cannot_be_read_is_searched_for_on_the_server() {
+    let last_packets = format!("{}0000", packet("\u{3}fatal: the disk is full"));
+    for body in [&b"<html>"[..], b"0006\x09x", last_packets.as_bytes(), b""] {
         let world = World::new();
         for _ in 0..2 {
-            world.server.next(Ask::Push, Fault::Body(RESULT, body.to_vec()));
+            world.server.next(RequestKind::Push, Fault::Body(RESULT, body.to_vec()));
         }
         let error = append(&world.mirror(), "p-1", MANIFEST).unwrap_err();
         assert!(matches!(error, GitError::UnexpectedAnswer { .. }), "{error}");

@@ -8,7 +8,7 @@ use std::thread;
 use crate::{GitError, Identity, NoteLines, Notes};
 use slipway_domain::{CommitSha, Retry};
 
-use super::server::{Ask, Fault};
+use super::server::{Fault, RequestKind};
 use super::world::{World, git_in};
 
 fn notes(world: &World) -> Notes {
@@ -49,9 +49,9 @@ fn a_note_is_read_by_git_and_the_same_again_pushes_nothing() {
         world.git(&["log", "-1", "--format=%an <%ae>", "refs/notes/slipway"]),
         "Slipway <slipway@example.org>\n"
     );
-    world.server.asked();
+    world.server.received();
     notes(&world).put(&commit, of_both).unwrap();
-    assert_eq!((count(&world), world.server.asked()), (1, vec![Ask::PushRefs]));
+    assert_eq!((count(&world), world.server.received()), (1, vec![RequestKind::PushRefs]));
     assert_eq!(world.tip(), commit, "the branch is left alone");
     world.is_sound();
 }
@@ -109,23 +109,23 @@ fn notes_are_found_in_the_folders_that_git_makes_of_many_and_are_put_into_folder
 
 #[test]
 fn a_lost_race_is_run_again_on_what_won() {
-    for ask in [Ask::PushRefs, Ask::Push] {
+    for kind in [RequestKind::PushRefs, RequestKind::Push] {
         let world = World::new();
         let commit = world.tip();
         notes(&world).put(&commit, lines(&[("slipway/a", "done")])).unwrap();
         let (repository, home, noted) = (world.repository(), world.root.path().to_owned(), commit.clone());
-        world.server.next(ask, Fault::First(Box::new(move || note_by_hand(&repository, &home, &noted, "faster"))));
+        world.server.next(kind, Fault::First(Box::new(move || note_by_hand(&repository, &home, &noted, "faster"))));
         notes(&world).put(&commit, lines(&[("slipway/b", "done")])).unwrap();
-        assert_eq!(note_of(&world, &commit), "slipway/a: done\n\nfaster\nslipway/b: done\n", "{ask:?}");
+        assert_eq!(note_of(&world, &commit), "slipway/a: done\n\nfaster\nslipway/b: done\n", "{kind:?}");
     }
 }
 
 #[test]
-fn a_push_whose_answer_was_lost_is_looked_up_and_one_that_never_came_is_repeated() {
+fn a_push_whose_answer_was_lost_is_searched_for_and_one_that_never_came_is_repeated() {
     for fault in [Fault::CutBefore, Fault::CutWithin, Fault::CutAfter, Fault::CutWithinAnswer] {
         let world = World::new();
         let commit = world.tip();
-        world.server.next(Ask::Push, fault);
+        world.server.next(RequestKind::Push, fault);
         notes(&world).put(&commit, lines(&[("slipway/a", "done")])).unwrap();
         assert_eq!((note_of(&world, &commit).as_str(), count(&world)), ("slipway/a: done\n", 1));
     }
@@ -137,8 +137,8 @@ fn a_server_that_takes_no_notes_says_so_once() {
     world.hook("update", "echo 'no notes here' >&2\nexit 1");
     let error = notes(&world).put(&world.tip(), lines(&[("slipway/a", "done")])).unwrap_err();
     assert!(
-        matches!(&error, GitError::Refused { branch, words, .. }
-        if branch == "refs/notes/slipway" && words.contains("no notes here")),
+        matches!(&error, GitError::Refused { branch, message, .. }
+        if branch == "refs/notes/slipway" && message.contains("no notes here")),
         "{error}"
     );
     assert_eq!(error.retry(), Retry::Never);
@@ -155,7 +155,7 @@ fn notes_that_wait_for_a_push_share_the_next_one() {
         pushing.send(()).unwrap();
         all_wait.1.recv().unwrap();
     };
-    world.server.next(Ask::Push, Fault::First(Box::new(hold)));
+    world.server.next(RequestKind::Push, Fault::First(Box::new(hold)));
     thread::scope(|scope| {
         scope.spawn(|| noted.put(&first, lines(&[("slipway/a", "done")])).unwrap());
         pushes.recv().unwrap();

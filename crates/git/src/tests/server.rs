@@ -17,7 +17,7 @@ use super::world::isolated;
 
 /// What a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum RequestKind {
     /// Whether version 2 of the protocol is spoken.
     Capabilities,
     /// Some references, by version 2.
@@ -53,8 +53,8 @@ pub(super) enum Fault {
 
 #[derive(Default)]
 struct Shared {
-    faults: Mutex<VecDeque<(Ask, Fault)>>,
-    asked: Mutex<Vec<Ask>>,
+    faults: Mutex<VecDeque<(RequestKind, Fault)>>,
+    received: Mutex<Vec<RequestKind>>,
     sent: AtomicUsize,
     is_old: AtomicBool,
     password: Mutex<Option<String>>,
@@ -63,7 +63,7 @@ struct Shared {
 
 impl Shared {
     /// The next fault for this kind of request, if it is one that the caller deals with.
-    fn take(&self, ask: Ask, is_mine: impl Fn(&Fault) -> bool) -> Option<Fault> {
+    fn take(&self, ask: RequestKind, is_mine: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let at = faults.iter().position(|(wanted, _)| *wanted == ask)?;
         let at = is_mine(&faults[at].1).then_some(at)?;
@@ -75,7 +75,7 @@ impl Shared {
 pub(super) struct Faults(Arc<Shared>);
 
 impl Faults {
-    pub(super) fn next(&self, ask: Ask, fault: Fault) {
+    pub(super) fn next(&self, ask: RequestKind, fault: Fault) {
         self.0.faults.lock().unwrap().push_back((ask, fault));
     }
 }
@@ -118,7 +118,7 @@ impl Server {
     }
 
     /// The next request of this kind meets this fault.
-    pub(super) fn next(&self, ask: Ask, fault: Fault) {
+    pub(super) fn next(&self, ask: RequestKind, fault: Fault) {
         self.faults().next(ask, fault);
     }
 
@@ -143,8 +143,8 @@ impl Server {
     }
 
     /// What was asked since the last call.
-    pub(super) fn asked(&self) -> Vec<Ask> {
-        std::mem::take(&mut self.shared.asked.lock().unwrap())
+    pub(super) fn received(&self) -> Vec<RequestKind> {
+        std::mem::take(&mut self.shared.received.lock().unwrap())
     }
 }
 
@@ -194,14 +194,14 @@ impl Request {
         reader.read_exact(&mut self.body).ok()
     }
 
-    fn ask(&self) -> Ask {
+    fn ask(&self) -> RequestKind {
         match (self.path.ends_with("/info/refs"), self.query.as_str(), self.path.ends_with("upload-pack")) {
-            (true, "service=git-receive-pack", _) => Ask::PushRefs,
-            (true, _, _) if self.protocol.is_empty() => Ask::FetchRefs,
-            (true, _, _) => Ask::Capabilities,
-            (false, _, true) if self.protocol.is_empty() => Ask::Fetch,
-            (false, _, true) => Ask::List,
-            (false, _, false) => Ask::Push,
+            (true, "service=git-receive-pack", _) => RequestKind::PushRefs,
+            (true, _, _) if self.protocol.is_empty() => RequestKind::FetchRefs,
+            (true, _, _) => RequestKind::Capabilities,
+            (false, _, true) if self.protocol.is_empty() => RequestKind::Fetch,
+            (false, _, true) => RequestKind::List,
+            (false, _, false) => RequestKind::Push,
         }
     }
 }
@@ -210,7 +210,7 @@ fn serve(stream: Stream, root: &Path, shared: &Shared) {
     let mut reader = BufReader::new(stream);
     while let Some(mut request) = Request::read_head(&mut reader) {
         let ask = request.ask();
-        shared.asked.lock().unwrap().push(ask);
+        shared.received.lock().unwrap().push(ask);
         if shared.take(ask, |fault| matches!(fault, Fault::CutWithin)).is_some() {
             request.length /= 2;
             let _ = request.read_body(&mut reader);

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::{
-    Deadlines, GitError, KnownHosts, Mirror, Offer, Order, Outcome, Remote, Removal, Snapshot, SshKey, SshLogin, Writer,
+    Deadlines, GitError, KnownHosts, Mirror, Outcome, PendingPromotion, PromotionBranchOutcome, Remote, Removal,
+    Snapshot, SshKey, SshLogin, Writer,
 };
 use slipway_domain::Retry;
 
@@ -78,9 +79,9 @@ impl Sshd {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut told = String::new();
-        while !told.contains("Server listening") {
-            assert!(log.read_line(&mut told).unwrap() > 0, "sshd ended: {told}");
+        let mut line = String::new();
+        while !line.contains("Server listening") {
+            assert!(log.read_line(&mut line).unwrap() > 0, "sshd ended: {line}");
         }
         // Nobody reads the log on, and sshd must not wait for that.
         thread::spawn(move || log.read_to_end(&mut Vec::new()));
@@ -137,31 +138,37 @@ fn promotions_are_fetched_and_pushed_over_ssh() {
 }
 
 #[test]
-fn many_promotions_are_one_push_and_offers_have_their_branches() {
+fn many_promotions_are_one_push_and_proposed_ones_have_their_branches() {
     let Some((world, sshd)) = world() else { return };
     let mirror = sshd.mirror(&world, sshd.login("ed25519"));
-    let order = |id: String, content: String| {
-        Order::new(promotion(&id), Box::new(move |_: &Snapshot<'_>| Ok::<_, GitError>(change(MANIFEST, &content))))
+    let pending_promotion = |id: String, content: String| {
+        PendingPromotion::new(
+            promotion(&id),
+            Box::new(move |_: &Snapshot<'_>| Ok::<_, GitError>(change(MANIFEST, &content))),
+        )
     };
-    let orders = (0..40).map(|number| order(format!("p-{number}"), "x".repeat(10_000 + number))).collect();
-    let results = Writer::new(mirror.clone()).write_all(orders);
+    let pending_promotions =
+        (0..40).map(|number| pending_promotion(format!("p-{number}"), "x".repeat(10_000 + number))).collect();
+    let results = Writer::new(mirror.clone()).write_all(pending_promotions);
     assert!(results.iter().all(|result| matches!(result, Ok(Outcome::Pushed { .. }))), "{results:?}");
     let branch = "slipway/production/digits";
-    let offered = Writer::new(mirror.clone()).offer(branch, order("o-1".to_owned(), "offered".to_owned())).unwrap();
-    let Offer::Pushed { commit, .. } = offered else { panic!("{offered:?}") };
-    assert_eq!(mirror.remove_offer(branch, &commit), Ok(Removal::Removed));
+    let pushed = Writer::new(mirror.clone())
+        .push_promotion_branch(branch, pending_promotion("o-1".to_owned(), "offered".to_owned()))
+        .unwrap();
+    let PromotionBranchOutcome::Pushed { commit, .. } = pushed else { panic!("{pushed:?}") };
+    assert_eq!(mirror.remove_promotion_branch(branch, &commit), Ok(Removal::Removed));
     assert_eq!(world.count(), 41);
     world.is_sound();
 }
 
 #[test]
-fn a_hook_that_refuses_and_a_lost_race_are_told_as_over_http() {
+fn a_hook_that_refuses_and_a_lost_race_are_reported_as_over_http() {
     let Some((world, sshd)) = world() else { return };
     let mirror = sshd.mirror(&world, sshd.login("ed25519"));
     mirror.fetch().unwrap();
     world.hook("update", "echo 'production is frozen' >&2; exit 1");
     let error = append(&mirror, "p-1", MANIFEST).unwrap_err();
-    assert!(matches!(&error, GitError::Refused { words, .. } if words.contains("production is frozen")), "{error}");
+    assert!(matches!(&error, GitError::Refused { message, .. } if message.contains("production is frozen")), "{error}");
     // The ref moves after it was shown: git itself refuses the update with the old id.
     let (repository, home) = (world.repository(), world.root.path().to_owned());
     fs::remove_file(repository.join("hooks/update")).unwrap();
@@ -204,18 +211,18 @@ fn a_key_that_the_server_does_not_know_is_tried_once() {
 }
 
 #[test]
-fn what_is_no_repository_is_told_in_the_servers_words() {
+fn what_is_no_repository_is_reported_with_the_servers_message() {
     let Some((world, sshd)) = world() else { return };
     let url = format!("{}-elsewhere", sshd.url(&world));
     let remote = Remote::over_ssh(&url, "main", sshd.login("ed25519")).unwrap();
     let error = world.mirror_at("elsewhere", remote).fetch().unwrap_err();
     assert!(
-        matches!(&error, GitError::ProgramEnded { words, .. } if words.contains("does not appear to be a git repository")),
+        matches!(&error, GitError::ProgramEnded { message, .. } if message.contains("does not appear to be a git repository")),
         "{error}"
     );
     let Some(refused) = Sshd::start("ForceCommand echo 'no shells here' >&2; exit 1") else { return };
     let error = refused.mirror(&world, refused.login("ed25519")).fetch().unwrap_err();
-    assert!(matches!(&error, GitError::ProgramEnded { words, .. } if words == "no shells here"), "{error}");
+    assert!(matches!(&error, GitError::ProgramEnded { message, .. } if message == "no shells here"), "{error}");
 }
 
 #[test]
@@ -239,9 +246,9 @@ fn a_server_that_falls_silent_meets_the_deadline() {
     let Some(sshd) = Sshd::start("ForceCommand sleep 60") else { return };
     let error = impatient(&format!("ssh://git@127.0.0.1:{port}/x.git"), sshd.login("ed25519"));
     assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
-    let patient = short.connect * 10;
+    let long = short.connect * 10;
     let remote = Remote::over_ssh(&sshd.url(&world), "main", sshd.login("ed25519")).unwrap();
-    let remote = remote.with_deadlines(Deadlines { connect: patient, ..short });
+    let remote = remote.with_deadlines(Deadlines { connect: long, ..short });
     let error = world.mirror_at("patient", remote).fetch().unwrap_err();
     assert!(matches!(error, GitError::TimedOut { .. }), "{error}");
     drop(silent);

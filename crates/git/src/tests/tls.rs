@@ -52,7 +52,7 @@ fn a_server_that_nobody_vouches_for_is_not_spoken_to() {
     let world = World::with_tls();
     let error = world.mirror().fetch().unwrap_err();
     assert!(matches!(&error, GitError::Unreachable { problem, .. } if problem.contains("UnknownIssuer")), "{error}");
-    assert_eq!(world.server.asked(), []);
+    assert_eq!(world.server.received(), []);
 }
 
 #[test]

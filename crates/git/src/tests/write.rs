@@ -4,7 +4,7 @@ use std::thread;
 
 use crate::{GitError, Identity, Mirror, Outcome, Proposal, Snapshot, WriteRequest};
 
-use super::server::Ask;
+use super::server::RequestKind;
 use super::world::{World, append, change, commit_and_push, promote, promotion};
 
 #[test]
@@ -49,9 +49,9 @@ fn a_second_promotion_needs_no_fetch() {
     let world = World::new();
     let mirror = world.mirror();
     promote(&mirror, "p-1", "apps/model.yaml", "tag: v1\n").unwrap();
-    world.server.asked();
+    world.server.received();
     promote(&mirror, "p-2", "apps/model.yaml", "tag: v2\n").unwrap();
-    assert_eq!(world.server.asked(), [Ask::PushRefs, Ask::Push]);
+    assert_eq!(world.server.received(), [RequestKind::PushRefs, RequestKind::Push]);
     assert_eq!(world.count(), 3);
 }
 
@@ -228,7 +228,7 @@ fn two_writers_with_mirrors_of_their_own_land_all_promotions_once() {
 }
 
 #[test]
-fn two_writers_of_one_mirror_take_turns() {
+fn two_writers_of_one_mirror_go_one_after_the_other() {
     let world = World::new();
     let mirror = world.mirror();
     thread::scope(|scope| {

@@ -93,7 +93,7 @@ impl Mention {
 
     /// The field that it names by its form, or else the only one among its words.
     pub(crate) fn only_field(&self) -> Option<Field> {
-        let mut fields = self.words.iter().filter_map(|word| Field::named(word));
+        let mut fields = self.words.iter().filter_map(|word| Field::from_name(word));
         let only = fields.next().filter(|_| fields.next().is_none());
         self.field.or(only)
     }
@@ -126,7 +126,7 @@ fn is_of_another_tool(text: &str) -> Option<bool> {
 
 /// The first pair with a field that exists; else the first with a misspelt one.
 fn pair_in(words: &Words, product: usize, is_braced: bool, is_attached: bool) -> Option<Pair> {
-    let is_name = |word: &Word| Field::named(&word.text).is_none();
+    let is_name = |word: &Word| Field::from_name(&word.text).is_none();
     let meant: Vec<usize> = (0..words.len()).filter(|index| is_meant(words, *index, product)).collect();
     let pairs = |misspelt: bool| {
         meant.windows(2).find_map(|both| {
@@ -138,7 +138,7 @@ fn pair_in(words: &Words, product: usize, is_braced: bool, is_attached: bool) ->
             let field = if misspelt {
                 Field::ALL.into_iter().find(|field| (is_joined || is_braced) && is_slip(word, field.as_str()))
             } else {
-                Field::named(word)
+                Field::from_name(word)
             }?;
             let is_pair = is_near && is_name(words.get(*model));
             let is_loose = words.are_spaced(*model, *at);
@@ -161,7 +161,7 @@ fn lone_names(words: &Words, product: usize, is_braced: bool) -> (Option<String>
     let behind = (product + 1..words.len()).filter(|index| is_meant(words, *index, product));
     let field_of = |word: &str| {
         let misspelt = || Field::ALL.into_iter().find(|field| is_braced && is_slip(word, field.as_str()));
-        Field::named(word).or_else(misspelt)
+        Field::from_name(word).or_else(misspelt)
     };
     let (mut models, mut fields) = (Vec::new(), Vec::new());
     for index in behind {

@@ -15,7 +15,7 @@ pub(super) use mention::{Manner, Mention};
 
 /// Where a text stands that mentions us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum MentionContext {
     /// In a comment behind a value or a key.
     Beside,
     /// In a comment on a line of its own, where people write prose.
@@ -30,7 +30,7 @@ pub(super) struct Near {
     /// The byte at which the comment begins, or our name in a text.
     pub(super) offset: usize,
     pub(super) mention: Mention,
-    pub(super) standing: Standing,
+    pub(super) context: MentionContext,
     /// Whether the line holds a mark as it has to be written, in a place where it is no comment.
     pub(super) is_sound_text: bool,
 }
@@ -39,19 +39,19 @@ impl Near {
     /// Whether it looks like a mark, whichever models there are.
     pub(super) fn is_sure(&self) -> bool {
         let names_both = self.mention.model.is_some() && self.mention.field.is_some() && !self.mention.is_loose;
-        match self.standing {
-            Standing::Beside => self.mention.manner > Manner::Prose,
-            Standing::Alone => self.mention.manner == Manner::Written && names_both,
-            Standing::Within => self.mention.manner > Manner::Prose && names_both,
+        match self.context {
+            MentionContext::Beside => self.mention.manner > Manner::Prose,
+            MentionContext::Alone => self.mention.manner == Manner::Written && names_both,
+            MentionContext::Within => self.mention.manner > Manner::Prose && names_both,
         }
     }
 
     /// Whether it looks like a mark once one of its words is known to name a model.
     pub(super) fn is_sure_of_a_model(&self) -> bool {
-        match self.standing {
-            Standing::Beside => true,
-            Standing::Alone => self.mention.manner == Manner::Written,
-            Standing::Within => self.mention.manner > Manner::Prose,
+        match self.context {
+            MentionContext::Beside => true,
+            MentionContext::Alone => self.mention.manner == Manner::Written,
+            MentionContext::Within => self.mention.manner > Manner::Prose,
         }
     }
 }
@@ -68,8 +68,8 @@ fn of_comment(tree: &Tree, comment: &Comment) -> Option<Near> {
     }
     let mention = Mention::read(&comment.text)?;
     let is_alone = tree.line_before(comment.span.start).trim_start_matches('\u{feff}').trim().is_empty();
-    let standing = if is_alone { Standing::Alone } else { Standing::Beside };
-    Some(Near { offset: comment.span.start, mention, standing, is_sound_text: false })
+    let context = if is_alone { MentionContext::Alone } else { MentionContext::Beside };
+    Some(Near { offset: comment.span.start, mention, context, is_sound_text: false })
 }
 
 /// Lines that mention us outside of comments. One in which nothing looks like a comment has to say `slipway: MODEL:FIELD`.
@@ -97,7 +97,7 @@ fn within_texts(tree: &Tree) -> Vec<Near> {
             None => Mention::read(&line[offset - start..]).filter(|mention| mention.is_strict),
         };
         let is_sound_text = comment.is_some_and(|comment| comment.contains(MARK_TOKEN));
-        found.extend(mention.map(|mention| Near { offset, mention, standing: Standing::Within, is_sound_text }));
+        found.extend(mention.map(|mention| Near { offset, mention, context: MentionContext::Within, is_sound_text }));
     }
     found
 }
@@ -115,7 +115,7 @@ pub(super) fn mention_of(comment: &Comment) -> Mention {
 }
 
 /// The words of all lines of a text that seem to hold marks, where the text is not read as YAML.
-pub(super) fn words_of_unread(text: &str) -> BTreeSet<String> {
+pub(super) fn words_of_unparsed(text: &str) -> BTreeSet<String> {
     let comments = text.split(['\n', '\r']).filter_map(|line| line.split_once('#'));
     let mentions = comments.filter_map(|(_, comment)| {
         Mention::read(comment).filter(|mention| mention.manner > Manner::Prose && mention.model.is_some())

@@ -3,10 +3,10 @@
 use crate::inspect;
 
 /// What is told of a file in which these models are known, each by its first line and by its mended mark.
-fn told(text: &str, models: &[&str]) -> Vec<String> {
+fn shown(text: &str, models: &[&str]) -> Vec<String> {
     let known = models.iter().map(|model| (*model).to_owned()).collect();
     let inspected = inspect("app.yaml", text.as_bytes());
-    inspected.faults.iter().filter_map(|fault| fault.among(&known)).map(|told| told.to_string()).collect()
+    inspected.faults.iter().filter_map(|fault| fault.among(&known)).map(|shown| shown.to_string()).collect()
 }
 
 /// Whether a promotion of the model would be stopped.
@@ -64,10 +64,10 @@ const NEAR: [&str; 46] = [
 ];
 
 #[test]
-fn what_looks_like_a_mark_is_told_with_the_mended_one() {
+fn what_looks_like_a_mark_is_reported_with_the_mended_one() {
     for comment in NEAR {
         let text = format!("a: 1\nuri: none # {comment}\n");
-        let found = told(&text, &["churn"]);
+        let found = shown(&text, &["churn"]);
         assert_eq!(found.len(), 1, "{comment}: {found:?}");
         assert!(found[0].starts_with("app.yaml:2:11: "), "{comment}: {found:?}");
         assert!(found[0].contains("`# {\"slipway\": \"churn:uri\"}`"), "{comment}: {found:?}");
@@ -79,12 +79,12 @@ fn what_looks_like_a_mark_is_told_with_the_mended_one() {
 #[test]
 fn a_near_miss_without_a_field_names_the_fields() {
     for comment in ["{'slipway': 'churn'}", "slipway: churn", "{slipway: {model: churn}}", "slipway serves churn"] {
-        let found = told(&format!("key: none # {comment}\n"), &["churn"]);
+        let found = shown(&format!("key: none # {comment}\n"), &["churn"]);
         assert_eq!(found.len(), 1, "{comment}");
         let expected = "`# {\"slipway\": \"churn:FIELD\"}` with `uri`, `digest`, `version` or `run` for `FIELD`";
         assert!(found[0].contains(expected), "{found:?}");
         // The key of the line may say it.
-        let found = told(&format!("storageUri: none # {comment}\n"), &["churn"]);
+        let found = shown(&format!("storageUri: none # {comment}\n"), &["churn"]);
         assert!(found[0].contains("`# {\"slipway\": \"churn:uri\"}`"), "{found:?}");
     }
 }
@@ -95,10 +95,10 @@ fn a_near_miss_of_a_misspelt_model_stops_that_model() {
     {
         let text = format!("uri: none # {comment}\n");
         assert!(stops(&text, "churn"), "{comment}");
-        assert!(told(&text, &["churn"])[0].contains("`# {\"slipway\": \"churn:uri\"}`"), "{comment}");
+        assert!(shown(&text, &["churn"])[0].contains("`# {\"slipway\": \"churn:uri\"}`"), "{comment}");
     }
     let prose = "uri: none # managed by slipway: the chrun model\n";
-    assert!(stops(prose, "churn") && told(prose, &["churn"])[0].contains("`# {\"slipway\": \"churn:uri\"}`"));
+    assert!(stops(prose, "churn") && shown(prose, &["churn"])[0].contains("`# {\"slipway\": \"churn:uri\"}`"));
     assert!(!stops("uri: none # managed by slipway, the chrun model\n", "churn"), "without a sign it is prose");
     let inspected = inspect("app.yaml", b"uri: none # {'slipway': 'chrun:uri'}\n");
     let is_chrun = |name: &str| name == "chrun";
@@ -111,18 +111,18 @@ fn a_near_miss_that_names_nobody_could_be_about_everybody() {
         let text = format!("uri: none # {comment}\n");
         let inspected = inspect("app.yaml", text.as_bytes());
         assert!(inspected.faults.iter().any(crate::MarkFault::names_nobody), "{comment}");
-        assert!(stops(&text, "churn") && told(&text, &[]).len() == 1, "{comment}");
+        assert!(stops(&text, "churn") && shown(&text, &[]).len() == 1, "{comment}");
     }
 }
 
 #[test]
 fn lines_of_their_own_and_of_blocks_are_near_misses_where_they_are_written_as_marks() {
     for line in ["# slipway: churn:uri", "# {'slipway': 'churn:uri'}", "## {slipway: {model: churn, field: uri}}"] {
-        assert_eq!(told(&format!("a: 1\n{line}\nuri: none\n"), &["churn"]).len(), 1, "{line}");
+        assert_eq!(shown(&format!("a: 1\n{line}\nuri: none\n"), &["churn"]).len(), 1, "{line}");
     }
     let block = "data:\n  serving.yaml: |\n    uri: none # {\"slipway\": \"churn:uri\"}\n\
                  real: none # {\"slipway\": \"churn:digest\"}\n";
-    let found = told(block, &["churn"]);
+    let found = shown(block, &["churn"]);
     assert!(found.len() == 1 && found[0].contains("within a text") && found[0].starts_with("app.yaml:3:"), "{found:?}");
     for text in [
         "uri: 'none # {\"slipway\": \"churn:uri\"}'\n",
@@ -132,7 +132,7 @@ fn lines_of_their_own_and_of_blocks_are_near_misses_where_they_are_written_as_ma
         "a: \"slipway: churn:uri\"\n",
         "slipway: churn:uri\n",
     ] {
-        assert_eq!(told(text, &["churn"]).len(), 1, "{text}");
+        assert_eq!(shown(text, &["churn"]).len(), 1, "{text}");
     }
 }
 
@@ -166,7 +166,7 @@ fn marks_prose_and_names_are_no_near_misses() {
         "image: registry/slipway:5000:run1\n",
         "a: |\n  # slipway: writes here\n  # Slipway: the digest\n  x: y # managed by slipway: see docs\n",
     ] {
-        assert_eq!(told(text, &["churn"]), [""; 0], "{text}");
+        assert_eq!(shown(text, &["churn"]), [""; 0], "{text}");
         assert!(!stops(text, "churn"), "{text}");
     }
 }
@@ -174,7 +174,7 @@ fn marks_prose_and_names_are_no_near_misses() {
 #[test]
 fn long_and_many_lines_are_read_within_bounds() {
     let long = format!("a: b # slipway: {}\n", "churn:uri ".repeat(100_000));
-    assert_eq!(told(&long, &["churn"]).len(), 1);
+    assert_eq!(shown(&long, &["churn"]).len(), 1);
     let many = "a: b # slipway\n- c # {'slipway': 'churn:uri'}\n".replace("a: b # slipway\n", "").repeat(20_000);
     let inspected = inspect("app.yaml", many.as_bytes());
     assert!(inspected.faults.len() <= 1_001, "{}", inspected.faults.len());

@@ -11,10 +11,10 @@ const BRACES: [char; 4] = ['{', '}', '｛', '｝'];
 /// Ends of names of files, which are mentioned in prose.
 const FILES: [&str; 5] = [".yaml", ".yml", ".md", ".html", ".json"];
 /// What is looked at of a text: no person writes more behind a value.
-const MOST_CHARACTERS: usize = 1_000;
-const MOST_WORDS: usize = 64;
+const MAX_CHARACTERS: usize = 1_000;
+const MAX_WORDS: usize = 64;
 /// The longest word that can mean something: a name of a model has 63 letters at most.
-const LONGEST_WORD: usize = 80;
+const MAX_WORD_LENGTH: usize = 80;
 
 /// A word in lower case.
 pub(super) struct Word {
@@ -33,7 +33,7 @@ pub(super) struct Words {
 impl Words {
     /// The words of a text's beginning: letters, digits and `-_` within. Addresses and names of files are none.
     pub(super) fn of(text: &str) -> Self {
-        let characters: Vec<char> = without_addresses(text).chars().take(MOST_CHARACTERS).collect();
+        let characters: Vec<char> = without_addresses(text).chars().take(MAX_CHARACTERS).collect();
         let is_letter = |at: usize| characters.get(at).is_some_and(|c| c.is_alphanumeric());
         let is_within = |at: usize| match characters[at] {
             '-' | '_' => true,
@@ -43,7 +43,7 @@ impl Words {
         };
         let mut words = Vec::new();
         let mut at = 0;
-        while at < characters.len() && words.len() < MOST_WORDS {
+        while at < characters.len() && words.len() < MAX_WORDS {
             let from = at;
             while at < characters.len() && is_within(at) {
                 at += 1;
@@ -167,13 +167,13 @@ impl Word {
         let from = (from..to).find(|at| !is_joint(at))?;
         let to = (from..to).rev().find(|at| !is_joint(at))? + 1;
         let text: String = characters[from..to].iter().flat_map(|c| c.to_lowercase()).collect();
-        (to - from <= LONGEST_WORD).then_some(Self { text, from, to })
+        (to - from <= MAX_WORD_LENGTH).then_some(Self { text, from, to })
     }
 }
 
 /// A text without addresses (`https://slipway.dev/docs`) and names of files.
 fn without_addresses(text: &str) -> String {
-    let end = text.char_indices().nth(MOST_CHARACTERS).map_or(text.len(), |(end, _)| end);
+    let end = text.char_indices().nth(MAX_CHARACTERS).map_or(text.len(), |(end, _)| end);
     let text = &text[..end];
     let is_left_out = |word: &str| {
         let lower = word.to_lowercase();

@@ -9,7 +9,7 @@ use super::Refusal;
 use super::of_file::on_line;
 
 /// How many names a message lists: enough to see the mistake.
-const MOST_NAMES: usize = 8;
+const MAX_NAMES: usize = 8;
 
 impl Refusal {
     pub(crate) fn no_document(file: &str, selector: &Selector, found: &[String]) -> Self {
@@ -170,8 +170,8 @@ impl Refusal {
 
 /// A few names, and how many more there are.
 fn listed(names: &[String]) -> String {
-    let shown = names.iter().take(MOST_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(MOST_NAMES) {
+    let shown = names.iter().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MAX_NAMES) {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }

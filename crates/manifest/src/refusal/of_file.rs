@@ -68,12 +68,14 @@ impl Refusal {
     pub(crate) fn bad_marker(file: &str, at: Position, comment: &Comment, bad: &NotAMark) -> Self {
         let mention = mention_of(comment);
         let mended = mended(mention.model.as_deref(), mention.field, &around_of(&comment.text));
-        let told = |message: String| {
+        let diagnose = |message: String| {
             Diagnostic::new(file, message).at(at).help(format!("write {mended} and nothing after it"))
         };
         match bad {
-            NotAMark::Malformed(reason) => Self::MalformedMarker(told(format!("this marker cannot be read, {reason}"))),
-            NotAMark::UnknownField(_) => Self::UnknownField(told(bad.to_string())),
+            NotAMark::Malformed(reason) => {
+                Self::MalformedMarker(diagnose(format!("this marker cannot be read, {reason}")))
+            }
+            NotAMark::UnknownField(_) => Self::UnknownField(diagnose(bad.to_string())),
         }
     }
 
@@ -133,7 +135,7 @@ impl Refusal {
     pub(crate) fn alias(file: &str, at: Position, anchor: Option<Position>, sharing: Sharing) -> Self {
         let help = match sharing {
             Sharing::Never => "write the value out here: a promotion changes marked places alone".to_owned(),
-            Sharing::Unasked | Sharing::Asked => format!(
+            Sharing::NotRequested | Sharing::Requested => format!(
                 "write the value out here, or change it for all at its anchor{} with `--anchored`",
                 on_line(anchor)
             ),
@@ -146,7 +148,7 @@ impl Refusal {
             Sharing::Never => {
                 "write the value out where the alias is, and mark it there: a promotion changes marked places alone"
             }
-            Sharing::Unasked | Sharing::Asked => {
+            Sharing::NotRequested | Sharing::Requested => {
                 "write the value out where the alias is, or change it for all with `--anchored`"
             }
         };

@@ -206,7 +206,7 @@ fn wanted(path: Path, value: &str, create: bool) -> Edit {
 }
 
 #[test]
-fn bytes_behind_an_edit_that_one_parser_cannot_read_any_more_are_told_as_such() {
+fn bytes_behind_an_edit_that_one_parser_cannot_read_any_more_are_reported_as_such() {
     let refusal = edit("app.yaml", b"a\n\t", &wanted(".".parse().unwrap(), "", false)).unwrap_err();
     insta::assert_snapshot!(refusal, @"
     app.yaml:1:1: parsers disagree about this document, one of them says: found character that cannot start any token

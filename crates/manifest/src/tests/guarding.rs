@@ -1,7 +1,7 @@
 //! The guard catches edits that went wrong, whatever made them: here they are made wrong on purpose.
 
 use crate::guard::check;
-use crate::splice::{Meaning, Splice};
+use crate::splice::{Splice, SpliceEffect};
 use slipway_yaml::{Style, Tree};
 
 const TEXT: &str = "a: old # side\nb: {c: 1}\nl: [x, y]\n";
@@ -14,7 +14,7 @@ fn verdict(edited: &str, written: &str, value: &str, style: Style) -> String {
         steps: vec![0],
         span: 3..6,
         text: written.to_owned(),
-        meaning: Meaning::Replaced { value: value.to_owned(), style, is_typed: false },
+        effect: SpliceEffect::Replaced { value: value.to_owned(), style, is_typed: false },
     };
     match check("app.yaml", &tree, &[splice], edited) {
         Ok(()) => "passed".to_owned(),
@@ -86,7 +86,7 @@ fn verdict_of_addition(edited: &str) -> String {
         steps: vec![1],
         span: offset..offset,
         text: ", d: '2'".to_owned(),
-        meaning: Meaning::Added {
+        effect: SpliceEffect::Added {
             mapping: TEXT.find('{').unwrap(),
             keys: vec!["d".to_owned()],
             value: "2".to_owned(),

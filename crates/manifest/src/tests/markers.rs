@@ -77,10 +77,10 @@ fn every_mistake_of_a_file_is_found_beside_its_good_marks() {
     let text = "a: x # {\"slipway\": \"churn:digset\"}\nb: x # {\"slipway\": \"chu rn:uri\"}\nc: x # {\"slipway\": [1, 2]}\n\
                 d: x # {\"slipway\": {\"a\": 1}}\n# {\"slipway\": \"churn:run\"}\ne: x # {\"slipway\": \"churn:version\"}\n\
                 f: [x, y] # {\"slipway\": \"churn:uri\"}\ng: x # {'slipway': 'churn:uri'}\n";
-    let told = faults(text.as_bytes());
-    let lines: Vec<&str> = told.iter().filter_map(|told| told.split(':').nth(1)).collect();
-    assert_eq!(lines, ["1", "2", "3", "4", "5", "7", "8"], "{told:#?}");
-    assert!(told[0].contains("`# {\"slipway\": \"churn:digest\"}`"), "{}", told[0]);
+    let shown = faults(text.as_bytes());
+    let lines: Vec<&str> = shown.iter().filter_map(|shown| shown.split(':').nth(1)).collect();
+    assert_eq!(lines, ["1", "2", "3", "4", "5", "7", "8"], "{shown:#?}");
+    assert!(shown[0].contains("`# {\"slipway\": \"churn:digest\"}`"), "{}", shown[0]);
     let inspected = inspect("app.yaml", text.as_bytes());
     assert_eq!(inspected.markers.len(), 1);
     let concern = |model: &str| {
@@ -104,7 +104,7 @@ fn every_place_that_could_not_take_a_value_is_found() {
 }
 
 #[test]
-fn of_a_file_that_is_no_yaml_that_is_told_and_no_good_mark_is_blamed() {
+fn of_a_file_that_is_no_yaml_that_is_reported_and_no_good_mark_is_blamed() {
     let good = "a: none # {\"slipway\": \"churn:digest\"}\n";
     for (text, said) in [
         (format!("{good}b: [x\n"), "app.yaml:2:"),
@@ -113,9 +113,9 @@ fn of_a_file_that_is_no_yaml_that_is_told_and_no_good_mark_is_blamed() {
         (format!("{good}b: \"x\n"), "app.yaml:2:"),
         ("b: [x\na: none # {'slipway': 'churn:digest'}\n".to_owned(), "invalid YAML"),
     ] {
-        let told = faults(text.as_bytes());
-        assert_eq!(told.len(), 1, "{text}: {told:?}");
-        assert!(told[0].contains(said) && !told[0].contains("within a text"), "{text}: {told:?}");
+        let shown = faults(text.as_bytes());
+        assert_eq!(shown.len(), 1, "{text}: {shown:?}");
+        assert!(shown[0].contains(said) && !shown[0].contains("within a text"), "{text}: {shown:?}");
         let inspected = inspect("app.yaml", text.as_bytes());
         assert!(inspected.faults[0].concerning("churn", &|_| false).is_some());
         assert!(inspected.faults[0].concerning("digits", &|_| false).is_none());

@@ -194,7 +194,7 @@ proptest! {
         let inspected = inspect("app.yaml", text.as_bytes());
         let known = ["churn".to_owned()].into_iter().collect();
         for fault in &inspected.faults {
-            prop_assert!(fault.among(&known).is_none_or(|told| told.help.is_some()));
+            prop_assert!(fault.among(&known).is_none_or(|diagnostic| diagnostic.help.is_some()));
             let _ = (fault.concerning("churn", &|_| false), fault.hides_a_digest(), fault.mentions("churn"));
         }
         for field in Field::ALL {

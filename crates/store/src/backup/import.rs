@@ -45,7 +45,7 @@ pub async fn restore(settings: &Settings, folder: &Path, dump: &Dump) -> Result<
     let store = Store::open(settings).await?;
     store.release_all().await?;
     store.release_all_reports().await?;
-    store.distrust_reported().await?;
+    store.mark_uncertain().await?;
     let entry = NewAuditEntry {
         actor: Actor::command_line(),
         action: "store.restore".to_owned(),

@@ -116,7 +116,7 @@ impl Store {
 
 fn read_head(row: &AnyRow) -> Result<ReportHead, StoreError> {
     let word: String = row.try_get("state")?;
-    let status = ReportStatus::named(&word)
+    let status = ReportStatus::from_name(&word)
         .ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a status of a report")))?;
     let id: String = row.try_get("id")?;
     let held = row.try_get::<Option<String>, _>("holder")?.is_some();

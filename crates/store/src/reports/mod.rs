@@ -47,7 +47,7 @@ impl ReportStatus {
     }
 
     /// The status that a word names.
-    pub fn named(word: &str) -> Option<Self> {
+    pub fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
@@ -81,7 +81,7 @@ impl Fault {
         }
     }
 
-    fn named(word: &str) -> Self {
+    fn from_name(word: &str) -> Self {
         match word {
             "shared" => Self::Shared,
             "own" => Self::Own,
@@ -193,17 +193,17 @@ pub(super) async fn revision_unjudged(
 
 impl Store {
     /// Takes the oldest report of a source that is due and first of its target, of the wanted kind if there is one. It is
-    /// not given to anybody else for `hold_for`.
+    /// not given to anybody else for `lease_duration`.
     pub async fn due_report(
         &self,
         source: &SourceName,
         first: First,
         now: Timestamp,
-        hold_for: Duration,
+        lease_duration: Duration,
     ) -> Result<Option<DueReport>, StoreError> {
         let opens = first == First::Unknown;
         for opens in [opens, !opens] {
-            while let Some(taken) = self.take_report(source, opens, now, hold_for).await? {
+            while let Some(taken) = self.take_report(source, opens, now, lease_duration).await? {
                 match taken {
                     (due, Ok(subject)) => return Ok(Some(DueReport { subject, ..due })),
                     // One that cannot be read keeps none of the others.
@@ -219,7 +219,7 @@ impl Store {
         source: &SourceName,
         opens: bool,
         now: Timestamp,
-        hold_for: Duration,
+        lease_duration: Duration,
     ) -> Result<Option<(DueReport, Result<ReportSubject, StoreError>)>, StoreError> {
         let take = sqlx::AssertSqlSafe(format!(
             "UPDATE reports SET attempts = attempts + 1, holder = $1, due_at = $2, set_at = $3 WHERE id = (
@@ -235,7 +235,7 @@ impl Store {
         let holder = uuid::Uuid::now_v7().to_string();
         let taken = sqlx::query(take)
             .bind(holder.clone())
-            .bind(millis(now + hold_for))
+            .bind(millis(now + lease_duration))
             .bind(millis(now))
             .bind(source.as_str().to_owned())
             .bind(i64::from(opens))
@@ -257,7 +257,7 @@ impl Store {
             id: taken.try_get("id")?,
             subject: ReportSubject::Revision(nothing),
             attempts: u32::try_from(count_of(&taken, "attempts")?).unwrap_or(u32::MAX),
-            fault: Fault::named(&taken.try_get::<String, _>("fault")?),
+            fault: Fault::from_name(&taken.try_get::<String, _>("fault")?),
             wanted: taken.try_get("wanted")?,
             holder,
         };
@@ -265,7 +265,7 @@ impl Store {
     }
 
     /// Notes that how things stood was reported. What moved meanwhile is behind still.
-    pub async fn note_reported(&self, report: &DueReport, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_reported(&self, report: &DueReport, at: Timestamp) -> Result<(), StoreError> {
         let update =
             "UPDATE reports SET reported = $1, reported_at = $2, opens = 0, attempts = 0, fault = '', note = '',
                           due_at = 0, set_at = 0, holder = NULL,
@@ -308,7 +308,7 @@ impl Store {
     }
 
     /// Leaves a report for later.
-    pub async fn postpone_report(
+    pub async fn requeue_report(
         &self,
         report: &DueReport,
         now: Timestamp,
@@ -331,7 +331,7 @@ impl Store {
     }
 
     /// Gives a report back that was broken off, for whoever comes next.
-    pub async fn give_report_back(&self, report: &DueReport) -> Result<(), StoreError> {
+    pub async fn release_report(&self, report: &DueReport) -> Result<(), StoreError> {
         let update = "UPDATE reports SET due_at = 0, set_at = 0, holder = NULL, attempts = attempts - 1
                       WHERE id = $1 AND holder = $2";
         let update = sqlx::query(update).bind(report.id.clone()).bind(report.holder.clone());

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{AnyConnection, Row as _};
 
 use super::super::audit;
-use super::super::database::{Turn, count_of, millis, stored, time_of};
+use super::super::database::{AdvisoryLock, count_of, millis, stored, time_of};
 use super::super::{AuditAnchor, NewAuditEntry, Store, StoreError};
 use super::pace::Pace;
 use super::{AuditRetention, Removal, Removed, oldest};
@@ -42,7 +42,7 @@ impl Store {
         let young = young.map_or(Ok(last + 1), |row| count_of(&row, "number"))?;
         let by_age = young.saturating_sub(first);
         let going = by_count.max(by_age).min(last.saturating_sub(first));
-        if removal == Removal::Tried || going == 0 {
+        if removal == Removal::DryRun || going == 0 {
             removed.audit_entries += going;
             return Ok(());
         }
@@ -60,7 +60,7 @@ impl Store {
 
     async fn remove_audit_up_to(&self, number: u64, now: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
-        self.database.take_turn(&mut transaction, Turn::Audit).await?;
+        self.database.acquire_lock(&mut transaction, AdvisoryLock::Audit).await?;
         let entry = sqlx::query("SELECT digest FROM audit WHERE number = $1").bind(stored(number));
         // Another server has removed it.
         let Some(entry) = entry.fetch_optional(&mut *transaction).await? else { return Ok(()) };

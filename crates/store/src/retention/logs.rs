@@ -82,7 +82,7 @@ impl Store {
         let row = sqlx::query(lines).bind(run.to_owned()).fetch_one(&self.database.pool).await?;
         let (lines, first, last): (u64, i64, i64) =
             (count_of(&row, "lines")?, row.try_get("first")?, row.try_get("last")?);
-        if removal == Removal::Tried {
+        if removal == Removal::DryRun {
             return Ok(lines);
         }
         let mut up_to = first;

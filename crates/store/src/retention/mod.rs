@@ -110,7 +110,7 @@ pub enum Removal {
     /// It is removed.
     Done,
     /// It is only counted.
-    Tried,
+    DryRun,
 }
 
 /// The time before which something is older than `age`.
@@ -124,7 +124,7 @@ impl Store {
         &self,
         now: Timestamp,
         keep: Retention,
-        named: &BTreeSet<Digest>,
+        deployed: &BTreeSet<Digest>,
         removal: Removal,
     ) -> Result<Removed, StoreError> {
         let mut removed = Removed::default();
@@ -136,7 +136,7 @@ impl Store {
             self.remove_beside_runs(oldest(now, keep.runs.age)).await?;
         }
         self.remove_logs(now, keep.logs, removal, &mut removed).await?;
-        self.remove_runs(now, keep.runs, named, removal, &mut removed).await?;
+        self.remove_runs(now, keep.runs, deployed, removal, &mut removed).await?;
         self.remove_audit(now, keep.audit, removal, &mut removed).await?;
         Ok(removed)
     }
@@ -216,7 +216,7 @@ impl Store {
                 going.push((after.1.clone(), after.2.clone()));
             }
             let all = going.len() == page.len() && !page.is_empty();
-            if removal == Removal::Tried {
+            if removal == Removal::DryRun {
                 removed.deliveries += going.len() as u64;
             } else if !going.is_empty() {
                 let mut transaction = self.database.begin().await?;

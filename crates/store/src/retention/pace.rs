@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// The shortest rest; many removals are shorter than that.
-const SHORTEST: Duration = Duration::from_millis(1);
+const MIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// A removal that has begun.
 pub(super) struct Pace(Instant);
@@ -15,6 +15,6 @@ impl Pace {
 
     /// Leaves the database to others for as long as the removal took.
     pub(super) async fn rest(self) {
-        tokio::time::sleep(self.0.elapsed().max(SHORTEST)).await;
+        tokio::time::sleep(self.0.elapsed().max(MIN_PAUSE)).await;
     }
 }

@@ -29,7 +29,7 @@ impl Store {
         removal: Removal,
         removed: &mut Removed,
     ) -> Result<(), StoreError> {
-        if removal == Removal::Tried {
+        if removal == Removal::DryRun {
             let count = AssertSqlSafe(format!("SELECT COUNT(*) AS ended FROM reports WHERE {ENDED}"));
             let count = sqlx::query(count).bind(too_old).fetch_one(&self.database.pool).await?;
             removed.reports += count_of(&count, "ended")?;

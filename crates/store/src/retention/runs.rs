@@ -8,8 +8,8 @@ use slipway_contract::Digest;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::super::database::{Turn, count_of, in_steps, places};
-use super::super::references::named_in;
+use super::super::database::{AdvisoryLock, count_of, in_steps, places};
+use super::super::references::values_in;
 use super::super::runs::read_document;
 use super::super::{Store, StoreError};
 use super::pace::Pace;
@@ -34,7 +34,7 @@ impl Store {
         &self,
         now: Timestamp,
         keep: RunRetention,
-        named: &BTreeSet<Digest>,
+        deployed: &BTreeSet<Digest>,
         removal: Removal,
         removed: &mut Removed,
     ) -> Result<(), StoreError> {
@@ -77,13 +77,14 @@ impl Store {
                     }
                     Err(error) => return Err(error),
                 };
-                let is_named = candidate.removed.artifact.as_ref().is_some_and(|artifact| named.contains(artifact));
-                if (candidate.moved_at < too_old || over > 0) && candidate.may_go && !is_named {
+                let is_deployed =
+                    candidate.removed.artifact.as_ref().is_some_and(|artifact| deployed.contains(artifact));
+                if (candidate.moved_at < too_old || over > 0) && candidate.may_go && !is_deployed {
                     over = over.saturating_sub(1);
                     going.push(candidate.removed);
                 }
             }
-            if removal == Removal::Tried {
+            if removal == Removal::DryRun {
                 removed.runs += going.len() as u64;
             } else {
                 self.remove_these(going, removed).await?;
@@ -105,12 +106,12 @@ impl Store {
         }
         let mut transaction = self.database.begin().await?;
         // No run is opened meanwhile, so nobody refers to one of these from now on.
-        self.database.take_turn(&mut transaction, Turn::Transition).await?;
+        self.database.acquire_lock(&mut transaction, AdvisoryLock::Transition).await?;
         let referred = referred_to(&mut transaction).await?;
         let going: Vec<RemovedRun> = going.into_iter().filter(|gone| !referred.contains(&gone.run)).collect();
         for some in in_steps(&going) {
             let places = places(1, some.len());
-            note_starts(&mut transaction, some, &places).await?;
+            record_starts(&mut transaction, some, &places).await?;
             for delete in DELETES {
                 let delete = AssertSqlSafe(delete.replace("{}", &places));
                 let delete = some.iter().fold(sqlx::query(delete), |query, gone| query.bind(gone.run.to_string()));
@@ -125,7 +126,7 @@ impl Store {
 }
 
 /// Notes where lanes began whose first runs go: whose work a first promotion is, is counted from there.
-async fn note_starts(connection: &mut AnyConnection, going: &[RemovedRun], places: &str) -> Result<(), StoreError> {
+async fn record_starts(connection: &mut AnyConnection, going: &[RemovedRun], places: &str) -> Result<(), StoreError> {
     let select = AssertSqlSafe(format!(
         "SELECT lane, document FROM runs WHERE id IN {places} AND change_id IS NULL ORDER BY created_at, id"
     ));
@@ -168,7 +169,7 @@ async fn referred_to(connection: &mut AnyConnection) -> Result<BTreeSet<RunId>, 
     for row in rows {
         let Ok(Run { origin, reused_from, .. }) = read_document(&row) else {
             // Another server may understand it: whatever runs it names stay.
-            referred.extend(named_in::<RunId>(&row.try_get::<String, _>("document")?));
+            referred.extend(values_in::<RunId>(&row.try_get::<String, _>("document")?));
             continue;
         };
         referred.extend(reused_from);

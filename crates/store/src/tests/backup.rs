@@ -8,22 +8,26 @@ use serde_json::Value;
 use slipway_contract::Digest;
 use sqlx::AssertSqlSafe;
 
-use super::{World, delivery_named, head, name, on_both_databases, postgres, run};
+use super::{World, delivery_with_id, head, name, on_both_databases, postgres, run};
 use crate::{
-    Alike, BackupError, Dump, NewAuditEntry, NewUse, PostgresUrl, Role, Settings, Settled, Store, Trained, restore,
+    Alike, BackupError, DeliveryOutcome, Dump, NewAuditEntry, NewUse, PostgresUrl, Role, Settings, Store, Trained,
+    restore,
 };
 use slipway_domain::{Actor, Approval, DeliveryState, Document, Hold, RunId};
 
 /// Rows of every kind.
 async fn filled(world: &World) {
-    let deliveries = ["d-1", "d-2", "d-3"].map(delivery_named);
+    let deliveries = ["d-1", "d-2", "d-3"].map(delivery_with_id);
     for delivery in &deliveries {
         world.store.record_delivery(delivery).await.expect("recorded");
     }
     let runs = vec![run("a/slipway.yaml", '1', 0), run("b/slipway.yaml", '1', 1)];
-    let settled =
-        Settled { runs, branch: Some(head(None, '1')), ..Settled::nothing(DeliveryState::Done, "ö \"x\"\n") };
-    let opened = world.store.settle_deliveries(&[&deliveries[0]], &settled).await.expect("settled");
+    let outcome = DeliveryOutcome {
+        runs,
+        branch: Some(head(None, '1')),
+        ..DeliveryOutcome::nothing(DeliveryState::Done, "ö \"x\"\n")
+    };
+    let opened = world.store.acknowledge_deliveries(&[&deliveries[0]], &outcome).await.expect("settled");
     world.store.append_log(opened[0], "a line\twith \u{1F980}").await.expect("logged");
     let (taken, lease) = world.claim().await.expect("a run");
     world.moved(&lease, &taken, slipway_domain::RunState::Training).await;
@@ -148,13 +152,13 @@ on_both_databases! {
         let store = &world.store;
         let writing = async {
             for number in 0..200 {
-                let delivery = delivery_named(&format!("w-{number}"));
+                let delivery = delivery_with_id(&format!("w-{number}"));
                 store.record_delivery(&delivery).await.expect("recorded");
-                let settled = Settled {
+                let outcome = DeliveryOutcome {
                     runs: vec![run("w/slipway.yaml", '5', 100 + number)],
-                    ..Settled::nothing(DeliveryState::Done, "")
+                    ..DeliveryOutcome::nothing(DeliveryState::Done, "")
                 };
-                store.settle_deliveries(&[&delivery], &settled).await.expect("settled");
+                store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("settled");
             }
         };
         let ((folder, dump), ()) = tokio::join!(dumped(store), writing);

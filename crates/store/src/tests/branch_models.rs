@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{World, name, on_both_databases, run};
 use crate::{BranchModel, ModelCursor};
-use slipway_domain::{ChangeHead, Run};
+use slipway_domain::{PullRequestHead, Run};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a time")
@@ -23,12 +23,12 @@ async fn without_runs(world: &World) -> Vec<String> {
 }
 
 on_both_databases! {
-    async fn a_model_is_offered_until_it_has_had_a_run_on_its_branch(world: World) {
+    async fn a_model_is_listed_as_new_until_it_has_had_a_run_on_its_branch(world: World) {
         let noted = at(1);
-        world.store.note_branch_models(&name("models"), &models(&["a", "b", "c"]), noted).await.expect("noted");
-        world.store.note_branch_models(&name("others"), &models(&["a"]), noted).await.expect("noted");
+        world.store.record_branch_models(&name("models"), &models(&["a", "b", "c"]), noted).await.expect("noted");
+        world.store.record_branch_models(&name("others"), &models(&["a"]), noted).await.expect("noted");
         assert_eq!(without_runs(&world).await, ["models/a", "models/b", "models/c", "others/a"]);
-        let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+        let change = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
         world.open("d-1", vec![run("a", '1', 0), Run { change, ..run("b", '2', 1) }]).await;
         assert_eq!(without_runs(&world).await, ["models/b", "models/c", "others/a"], "a change is not the branch");
         let world = world.reopened().await;
@@ -36,34 +36,34 @@ on_both_databases! {
     }
 
     async fn a_model_whose_run_retention_removed_is_not_offered_again(world: World) {
-        world.store.note_branch_models(&name("models"), &models(&["a", "b"]), at(1)).await.expect("noted");
+        world.store.record_branch_models(&name("models"), &models(&["a", "b"]), at(1)).await.expect("noted");
         world.open("d-1", vec![run("a", '1', 0)]).await;
-        world.store.note_first_runs(&name("models")).await.expect("noted");
+        world.store.record_first_runs(&name("models")).await.expect("noted");
         for remove in ["DELETE FROM transitions", "DELETE FROM runs"] {
             world.tamper(remove).await;
         }
         assert_eq!(without_runs(&world).await, ["models/b"]);
-        world.store.note_branch_models(&name("models"), &models(&["a", "b", "c"]), at(2)).await.expect("noted");
+        world.store.record_branch_models(&name("models"), &models(&["a", "b", "c"]), at(2)).await.expect("noted");
         assert_eq!(without_runs(&world).await, ["models/b", "models/c"], "what is noted again keeps it");
         assert!(world.store.is_on_a_branch("a").await.expect("asked") && !world.store.is_on_a_branch("x").await.expect("asked"));
     }
 
     async fn what_is_noted_again_keeps_its_time_and_what_is_gone_is_gone(world: World) {
         let source = name("models");
-        world.store.note_branch_models(&source, &models(&["a", "b"]), at(1)).await.expect("noted");
+        world.store.record_branch_models(&source, &models(&["a", "b"]), at(1)).await.expect("noted");
         let moved = BTreeMap::from([("a".to_owned(), "elsewhere/slipway.yaml".to_owned())]);
-        world.store.note_branch_models(&source, &moved, at(2)).await.expect("noted");
+        world.store.record_branch_models(&source, &moved, at(2)).await.expect("noted");
         let found = world.store.models_without_runs(std::slice::from_ref(&source), None, 10).await.expect("asked");
         let expected =
             BranchModel { source: source.clone(), model: "a".to_owned(), file: "elsewhere/slipway.yaml".to_owned(), at: at(1) };
         assert_eq!(found, [expected]);
-        world.store.note_branch_models(&source, &BTreeMap::new(), at(3)).await.expect("noted");
+        world.store.record_branch_models(&source, &BTreeMap::new(), at(3)).await.expect("noted");
         assert_eq!(without_runs(&world).await, [""; 0]);
     }
 
     async fn the_list_goes_on_behind_a_place(world: World) {
-        world.store.note_branch_models(&name("models"), &models(&["a", "b"]), at(1)).await.expect("noted");
-        world.store.note_branch_models(&name("others"), &models(&["a", "c"]), at(1)).await.expect("noted");
+        world.store.record_branch_models(&name("models"), &models(&["a", "b"]), at(1)).await.expect("noted");
+        world.store.record_branch_models(&name("others"), &models(&["a", "c"]), at(1)).await.expect("noted");
         let sources = [name("others"), name("models")];
         let (mut behind, mut seen) = (None, Vec::new());
         loop {
@@ -83,7 +83,7 @@ on_both_databases! {
         let runs = world.open("d-1", vec![run("a", '1', 1)]).await;
         let world = world.reopened().await;
         assert_eq!(world.store.run(runs[0]).await.expect("kept").id, runs[0]);
-        world.store.note_branch_models(&name("models"), &models(&["a", "b"]), at(1)).await.expect("noted");
+        world.store.record_branch_models(&name("models"), &models(&["a", "b"]), at(1)).await.expect("noted");
         assert_eq!(without_runs(&world).await, ["models/b"]);
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{HOLD, World, name, on_both_databases, run};
+use super::{CLAIM_LEASE, World, name, on_both_databases, run};
 use crate::{Claim, StoreError};
 use slipway_domain::{Actor, Run, RunState};
 
@@ -33,9 +33,9 @@ on_both_databases! {
         let (_, ahead_of_time) = world.claim_at(ahead).await.expect("claimed while the clock was ahead");
         // Back in time, a lease that ends hours from now cannot be a living one's: living ones end within the minute.
         let (_, again) = world.claim_at(now).await.expect("taken over");
-        let lost = world.store.extend_lease(&ahead_of_time, now + HOLD).await;
+        let lost = world.store.extend_lease(&ahead_of_time, now + CLAIM_LEASE).await;
         assert!(matches!(lost, Err(StoreError::LeaseLost { .. })), "{lost:?}");
-        world.store.extend_lease(&again, now + HOLD).await.expect("held");
+        world.store.extend_lease(&again, now + CLAIM_LEASE).await.expect("held");
         assert!(world.claim_at(now).await.is_none());
         world.store.release_run(&again, ahead).await.expect("released");
         // As a server writes it whose clock is five hours ahead.
@@ -54,7 +54,7 @@ on_both_databases! {
         assert!(world.claim_at(later).await.is_some());
     }
 
-    async fn runs_of_one_lane_go_in_order_and_others_beside_them(world: World) {
+    async fn runs_of_one_concurrency_group_go_in_order_and_others_beside_them(world: World) {
         let old = world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await;
         let (first, lease) = world.claim().await.expect("a run");
         world.moved(&lease, &first, RunState::Promoting).await;
@@ -68,7 +68,7 @@ on_both_databases! {
         assert_eq!((place.position, place.waiting, place.behind), (1, 1, Some(first.id)));
     }
 
-    async fn repositories_take_turns_however_many_runs_one_of_them_has(world: World) {
+    async fn repositories_are_served_in_rotation_however_many_runs_one_of_them_has(world: World) {
         let greedy = (0..10).map(|n| of_source("greedy", run(&format!("m{n}"), '1', n))).collect();
         world.open("d-1", greedy).await;
         world.open("d-2", vec![of_source("modest", run("m", '1', 30)), of_source("modest", run("n", '1', 31))]).await;
@@ -87,7 +87,7 @@ on_both_databases! {
     async fn a_repository_holds_no_more_runs_than_it_may(world: World) {
         let runs = (0..3).map(|n| of_source("greedy", run(&format!("m{n}"), '1', n))).collect();
         world.open("d-1", runs).await;
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 2 };
+        let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 2 };
         let (_, first) = world.store.claim_run(claim).await.expect("claimed").expect("a run");
         assert!(world.store.claim_run(claim).await.expect("claimed").is_some());
         assert!(world.store.claim_run(claim).await.expect("claimed").is_none());
@@ -108,7 +108,7 @@ on_both_databases! {
     async fn two_servers_never_claim_the_same_run(world: World) {
         world.open("d-1", (0..40).map(|n| run(&format!("m{n}"), '1', n)).collect()).await;
         let other = world.another().await;
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
         let mut claimed = Vec::new();
         loop {
             let (mine, theirs) = tokio::join!(world.store.claim_run(claim), other.claim_run(claim));
@@ -148,7 +148,7 @@ on_both_databases! {
         assert!(!world.store.retry_run(old, "by hand", &actor).await.expect("retried").stalled);
         let last = world.store.transitions(old).await.expect("way").pop().expect("a step");
         assert_eq!(last.actor, actor);
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
         let again = world.store.claim_promotions(&name("staging"), RunState::Promoting, claim, 1).await.expect("claimed").pop();
         let (again, lease) = again.expect("due again");
         world.store.record_run(&lease, &Run { stalled: true, ..again }, None).await.expect("recorded");

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use slipway_contract::Digest;
 
 use super::{World, name, on_both_databases, run};
-use crate::{Deed, Effect, NewAuditEntry, NewCommand, Outcome};
+use crate::{AuditedEffect, Effect, NewAuditEntry, NewCommand, Outcome};
 use slipway_domain::{Actor, Approval, Hold, Run, RunState};
 
 fn command(cause: &str) -> NewCommand {
@@ -37,9 +37,9 @@ fn hold() -> Hold {
     }
 }
 
-fn back(of: &Run) -> Deed {
+fn back(of: &Run) -> AuditedEffect {
     let run = of.rolled_back_to("odd answers", Timestamp::now());
-    Deed { effect: Effect::RollBack(Box::new(run), hold()), entry: Some(entry()) }
+    AuditedEffect { effect: Effect::RollBack(Box::new(run), hold()), entry: Some(entry()) }
 }
 
 on_both_databases! {
@@ -47,8 +47,8 @@ on_both_databases! {
         let first = Run { artifact: Some(Digest::of(b"1")), state: RunState::Done, ..run("a", '1', 0) };
         let other = world.another().await;
         let follow = async |store: &crate::Store| {
-            let tell = |outcomes: &[Outcome]| (outcomes == [Outcome::Done], "done".to_owned());
-            store.follow_command(&command("comment 1"), vec![back(&first)], tell).await.expect("followed")
+            let summary = |outcomes: &[Outcome]| (outcomes == [Outcome::Done], "done".to_owned());
+            store.follow_command(&command("comment 1"), vec![back(&first)], summary).await.expect("followed")
         };
         let (here, there) = tokio::join!(follow(&world.store), follow(&other));
         assert_eq!((&here.0, here.0.done, &*here.0.answer), (&there.0, true, "done"));
@@ -58,7 +58,7 @@ on_both_databases! {
         assert_eq!(world.store.runs_under_way(&name("staging")).await.expect("runs").len(), 1);
         assert_eq!(world.store.audit_entries(0, 10).await.expect("entries").len(), 1);
 
-        world.store.note_answered(&name("models"), "comment 1").await.expect("noted");
+        world.store.record_answered(&name("models"), "comment 1").await.expect("noted");
         assert!(follow(&world.store).await.0.answered);
         assert_eq!(world.store.remove_commands(Timestamp::now()).await.expect("removed"), 0);
         assert!(follow(&world.store).await.1.is_none(), "it is known for longer than deliveries are kept");
@@ -71,12 +71,12 @@ on_both_databases! {
         let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
         let active = world.store.run(id).await.expect("a run");
         let again = |cause: &str| {
-            let effect = Effect::BeginAgain { new: Box::new(active.again(Timestamp::now()).expect("one")), of: Some(id), cause: cause.to_owned() };
-            vec![Deed { effect, entry: Some(NewAuditEntry { action: "run.retrain".to_owned(), ..entry() }) }]
+            let effect = Effect::Retrain { new: Box::new(active.again(Timestamp::now()).expect("one")), of: Some(id), cause: cause.to_owned() };
+            vec![AuditedEffect { effect, entry: Some(NewAuditEntry { action: "run.retrain".to_owned(), ..entry() }) }]
         };
         let press = NewCommand { cause_of_refusal: Some("delivery 1".to_owned()), ..command("button 1") };
-        let tell = |outcomes: &[Outcome]| (matches!(outcomes, [Outcome::Again(crate::Again::Begun(_))]), "said".to_owned());
-        let (followed, _) = world.store.follow_command(&press, again("x"), tell).await.expect("followed");
+        let summary = |outcomes: &[Outcome]| (matches!(outcomes, [Outcome::Retrained(crate::Retrained::Begun(_))]), "said".to_owned());
+        let (followed, _) = world.store.follow_command(&press, again("x"), summary).await.expect("followed");
         assert_eq!((followed.done, &*followed.cause), (false, "delivery 1"));
         assert!(world.store.command(&name("models"), "delivery 1").await.expect("asked").is_some());
         let entries = world.store.audit_entries(0, 10).await.expect("entries");
@@ -84,14 +84,14 @@ on_both_databases! {
         assert_eq!(entries[0].detail, "it has not ended yet; odd answers");
 
         let cancel = Effect::Cancel { run: Box::new(active.clone()), cause: "by hand".to_owned() };
-        let deeds = vec![Deed { effect: cancel, entry: None }];
-        world.store.follow_command(&command("comment 2"), deeds, |_| (true, String::new())).await.expect("followed");
+        let audited_effects = vec![AuditedEffect { effect: cancel, entry: None }];
+        world.store.follow_command(&command("comment 2"), audited_effects, |_| (true, String::new())).await.expect("followed");
         assert_eq!(world.state(id).await, RunState::Cancelled);
-        let (followed, _) = world.store.follow_command(&press, again("y"), tell).await.expect("followed");
+        let (followed, _) = world.store.follow_command(&press, again("y"), summary).await.expect("followed");
         assert_eq!((followed.done, &*followed.cause), (true, "button 1"));
         // Another press for the same run finds that it has begun again already.
         let late = NewCommand { cause: "button 2".to_owned(), ..press };
-        let known = |outcomes: &[Outcome]| (matches!(outcomes, [Outcome::Again(crate::Again::Known(_))]), String::new());
+        let known = |outcomes: &[Outcome]| (matches!(outcomes, [Outcome::Retrained(crate::Retrained::Known(_))]), String::new());
         assert!(world.store.follow_command(&late, again("z"), known).await.expect("followed").0.done);
     }
 
@@ -106,11 +106,11 @@ on_both_databases! {
             at: Timestamp::now(),
         };
         let cancel = Effect::Cancel { run: Box::new(gone), cause: "by hand".to_owned() };
-        let deeds = vec![
-            Deed { effect: Effect::Approve(approval), entry: Some(entry()) },
-            Deed { effect: cancel, entry: None },
+        let audited_effects = vec![
+            AuditedEffect { effect: Effect::Approve(approval), entry: Some(entry()) },
+            AuditedEffect { effect: cancel, entry: None },
         ];
-        let failed = world.store.follow_command(&command("comment 1"), deeds, |_| (true, String::new())).await;
+        let failed = world.store.follow_command(&command("comment 1"), audited_effects, |_| (true, String::new())).await;
         assert!(failed.is_err());
         assert_eq!(world.store.command(&name("models"), "comment 1").await.expect("asked"), None);
         assert!(world.store.approvals(&name("staging"), "a", &Digest::of(b"1")).await.expect("asked").is_empty());

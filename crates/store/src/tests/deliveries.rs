@@ -3,13 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::retention::keep_all;
-use super::{World, delivery_named, head, name, on_both_databases, run, sha};
-use crate::{DeliveryFilter, Retention, Settled, StoreError};
+use super::{World, delivery_with_id, head, name, on_both_databases, run, sha};
+use crate::{DeliveryFilter, DeliveryOutcome, Retention, StoreError};
 use slipway_domain::{Delivery, DeliveryState, Intake};
 
 on_both_databases! {
     async fn a_delivery_is_stored_once_and_survives_a_restart(world: World) {
-        let delivery = Delivery { body: vec![b'x'; 5000], ..delivery_named("d-1") };
+        let delivery = Delivery { body: vec![b'x'; 5000], ..delivery_with_id("d-1") };
         assert_eq!(world.store.record_delivery(&delivery).await.expect("recorded"), Intake::Stored);
         assert_eq!(world.store.record_delivery(&delivery).await.expect("recorded"), Intake::Duplicate);
         let world = world.reopened().await;
@@ -20,7 +20,7 @@ on_both_databases! {
 
     async fn many_that_arrive_together_are_all_stored_once(world: World) {
         let record = |n: usize| {
-            let delivery = delivery_named(&format!("d-{}", n % 200));
+            let delivery = delivery_with_id(&format!("d-{}", n % 200));
             let store = &world.store;
             async move { store.record_delivery(&delivery).await.expect("recorded") }
         };
@@ -36,43 +36,43 @@ on_both_databases! {
                 noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 noise.to_be_bytes()[0]
             };
-            Delivery { body: (0..3 << 20).map(|_| draw()).collect(), ..delivery_named(id) }
+            Delivery { body: (0..3 << 20).map(|_| draw()).collect(), ..delivery_with_id(id) }
         };
-        for delivery in [large("d-1"), large("d-2"), delivery_named("d-3")] {
+        for delivery in [large("d-1"), large("d-2"), delivery_with_id("d-3")] {
             world.store.record_delivery(&delivery).await.expect("recorded");
         }
-        let mut turns = Vec::new();
+        let mut batches = Vec::new();
         loop {
             let due = world.store.due_deliveries(&name("models"), Timestamp::now(), 10).await.expect("due");
             if due.is_empty() {
                 break;
             }
-            turns.push(due.len());
+            batches.push(due.len());
             let read: Vec<&Delivery> = due.iter().map(|stored| &stored.delivery).collect();
-            world.store.settle_deliveries(&read, &Settled::nothing(DeliveryState::Ignored, "x")).await.expect("settled");
+            world.store.acknowledge_deliveries(&read, &DeliveryOutcome::nothing(DeliveryState::Ignored, "x")).await.expect("settled");
         }
-        assert_eq!(turns, [1, 2]);
+        assert_eq!(batches, [1, 2]);
     }
 
     async fn a_postponed_delivery_waits_and_counts_its_attempts(world: World) {
-        let delivery = delivery_named("d-1");
+        let delivery = delivery_with_id("d-1");
         let source = name("models");
         world.store.record_delivery(&delivery).await.expect("recorded");
         let later = Timestamp::now() + SignedDuration::from_mins(1);
-        world.store.postpone_delivery(&delivery, later, "unreachable").await.expect("postponed");
+        world.store.requeue_delivery(&delivery, later, "unreachable").await.expect("postponed");
         assert!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").is_empty());
         let due = world.store.due_deliveries(&source, later, 1).await.expect("due");
         assert_eq!((due[0].attempts, due[0].note.as_str()), (1, "unreachable"));
-        let dead = Settled::nothing(DeliveryState::Dead, "given up");
-        world.store.settle_deliveries(&[&delivery], &dead).await.expect("settled");
+        let dead = DeliveryOutcome::nothing(DeliveryState::Dead, "given up");
+        world.store.acknowledge_deliveries(&[&delivery], &dead).await.expect("settled");
         assert!(world.store.due_deliveries(&source, later, 1).await.expect("due").is_empty());
     }
 
     async fn a_pause_of_hours_is_kept_unless_the_clock_was_set_back_since(world: World) {
-        let (delivery, source) = (delivery_named("d-1"), name("models"));
+        let (delivery, source) = (delivery_with_id("d-1"), name("models"));
         world.store.record_delivery(&delivery).await.expect("recorded");
         let later = Timestamp::now() + SignedDuration::from_hours(2);
-        world.store.postpone_delivery(&delivery, later, "asked to wait").await.expect("postponed");
+        world.store.requeue_delivery(&delivery, later, "asked to wait").await.expect("postponed");
         assert!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").is_empty());
         assert_eq!(world.store.due_deliveries(&source, later, 1).await.expect("due").len(), 1);
         // As a server writes it whose clock is a day ahead.
@@ -82,7 +82,7 @@ on_both_databases! {
 
     async fn a_pause_that_an_older_server_set_is_kept(world: World) {
         let source = name("models");
-        world.store.record_delivery(&delivery_named("d-1")).await.expect("recorded");
+        world.store.record_delivery(&delivery_with_id("d-1")).await.expect("recorded");
         let later = Timestamp::now() + SignedDuration::from_hours(2);
         sqlx::query("UPDATE deliveries SET due_at = $1")
             .bind(later.as_millisecond())
@@ -94,12 +94,12 @@ on_both_databases! {
     }
 
     async fn a_dead_delivery_can_be_replayed_and_a_pending_one_need_not(world: World) {
-        let delivery = delivery_named("d-1");
+        let delivery = delivery_with_id("d-1");
         let source = name("models");
         world.store.record_delivery(&delivery).await.expect("recorded");
         let refused = world.store.replay_delivery(&source, "d-1").await;
-        assert!(matches!(refused, Err(StoreError::NotSettled { .. })), "{refused:?}");
-        world.store.settle_deliveries(&[&delivery], &Settled::nothing(DeliveryState::Dead, "x")).await.expect("settled");
+        assert!(matches!(refused, Err(StoreError::NotAcknowledged { .. })), "{refused:?}");
+        world.store.acknowledge_deliveries(&[&delivery], &DeliveryOutcome::nothing(DeliveryState::Dead, "x")).await.expect("settled");
         let replayed = world.store.replay_delivery(&source, "d-1").await.expect("replayed");
         assert_eq!((replayed.state, replayed.settled_at), (DeliveryState::Pending, None));
         assert_eq!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").len(), 1);
@@ -108,40 +108,40 @@ on_both_databases! {
     }
 
     async fn of_two_servers_that_deal_with_one_branch_only_one_records_runs(world: World) {
-        let (first, second) = (delivery_named("d-1"), delivery_named("d-2"));
+        let (first, second) = (delivery_with_id("d-1"), delivery_with_id("d-2"));
         for delivery in [&first, &second] {
             world.store.record_delivery(delivery).await.expect("recorded");
         }
-        let settled = |digit| Settled {
+        let outcome = |digit| DeliveryOutcome {
             branch: Some(head(None, digit)),
             runs: vec![run("a", digit, 0)],
-            ..Settled::nothing(DeliveryState::Done, "")
+            ..DeliveryOutcome::nothing(DeliveryState::Done, "")
         };
-        assert_eq!(world.store.settle_deliveries(&[&first], &settled('1')).await.expect("settled").len(), 1);
+        assert_eq!(world.store.acknowledge_deliveries(&[&first], &outcome('1')).await.expect("settled").len(), 1);
         let other = world.another().await;
-        let lost = other.settle_deliveries(&[&second], &settled('2')).await;
+        let lost = other.acknowledge_deliveries(&[&second], &outcome('2')).await;
         assert!(matches!(lost, Err(StoreError::BranchMoved { .. })), "{lost:?}");
         assert_eq!(other.runs(&super::super::RunFilter::default(), 10).await.expect("runs").len(), 1);
         assert_eq!(world.store.backlog().await.expect("counted").pending, 1, "the second is still to be read");
         let seen = other.seen_branch(&name("models"), "main").await.expect("asked").expect("seen");
         assert_eq!((seen.head, seen.adopted), (sha('1'), false));
-        let moved = Settled { branch: Some(head(Some('1'), '2')), ..settled('2') };
-        assert_eq!(other.settle_deliveries(&[&second], &moved).await.expect("settled").len(), 1);
+        let moved = DeliveryOutcome { branch: Some(head(Some('1'), '2')), ..outcome('2') };
+        assert_eq!(other.acknowledge_deliveries(&[&second], &moved).await.expect("settled").len(), 1);
         other.close().await;
     }
 
     async fn old_and_large_deliveries_go_but_never_one_that_was_not_read(world: World) {
         let at = |id: &str, hour: i64| {
-            let received_at = delivery_named(id).received_at + SignedDuration::from_hours(hour);
-            Delivery { received_at, ..delivery_named(id) }
+            let received_at = delivery_with_id(id).received_at + SignedDuration::from_hours(hour);
+            Delivery { received_at, ..delivery_with_id(id) }
         };
-        let settled = [at("old", 0), at("middle", 1), at("new", 2)];
+        let outcome = [at("old", 0), at("middle", 1), at("new", 2)];
         let unread = at("unread", 0);
-        for delivery in settled.iter().chain([&unread]) {
+        for delivery in outcome.iter().chain([&unread]) {
             world.store.record_delivery(delivery).await.expect("recorded");
         }
-        let all: Vec<&Delivery> = settled.iter().collect();
-        world.store.settle_deliveries(&all, &Settled::nothing(DeliveryState::Ignored, "x")).await.expect("settled");
+        let all: Vec<&Delivery> = outcome.iter().collect();
+        world.store.acknowledge_deliveries(&all, &DeliveryOutcome::nothing(DeliveryState::Ignored, "x")).await.expect("settled");
         let now = unread.received_at + SignedDuration::from_hours(3);
         let kept = async || {
             let listed = world.store.deliveries(&DeliveryFilter::default(), 10).await.expect("listed");
@@ -158,8 +158,8 @@ on_both_databases! {
 
     async fn deliveries_are_listed_newest_first_page_by_page(world: World) {
         for n in 0..5 {
-            let received_at = delivery_named("").received_at + SignedDuration::from_secs(n / 2);
-            world.store.record_delivery(&Delivery { received_at, ..delivery_named(&format!("d-{n}")) }).await.expect("recorded");
+            let received_at = delivery_with_id("").received_at + SignedDuration::from_secs(n / 2);
+            world.store.record_delivery(&Delivery { received_at, ..delivery_with_id(&format!("d-{n}")) }).await.expect("recorded");
         }
         let mut filter = DeliveryFilter { source: Some(name("models")), state: Some(DeliveryState::Pending), ..DeliveryFilter::default() };
         let mut ids = Vec::new();

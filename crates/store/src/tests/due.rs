@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{World, delivery_named, name, on_both_databases, run};
-use crate::{DueSources, Fault, First, Settled};
+use super::{World, delivery_with_id, name, on_both_databases, run};
+use crate::{DeliveryOutcome, DueSources, Fault, First};
 use slipway_domain::{Delivery, DeliveryState, SourceName};
 
 const PAUSE: Duration = Duration::from_mins(5);
@@ -19,19 +19,19 @@ on_both_databases! {
         let now = Timestamp::now();
         assert_eq!(world.store.due_sources(now).await.expect("asked"), DueSources::default());
         for (source, id) in [("b", "d-1"), ("a", "d-2"), ("b", "d-3"), ("c", "d-4")] {
-            let delivery = Delivery { source: name(source), ..delivery_named(id) };
+            let delivery = Delivery { source: name(source), ..delivery_with_id(id) };
             world.store.record_delivery(&delivery).await.expect("recorded");
         }
         let mut due = world.store.due_sources(now).await.expect("asked");
         due.deliveries.sort();
         assert_eq!(due, DueSources { deliveries: names(&["a", "b", "c"]), ..DueSources::default() });
         // One source has another that waits, one has none, and one waits for a pause to end.
-        let of = |source: &str, id: &str| Delivery { source: name(source), ..delivery_named(id) };
-        let read = Settled::nothing(DeliveryState::Ignored, "x");
-        world.store.settle_deliveries(&[&of("b", "d-1")], &read).await.expect("settled");
-        world.store.settle_deliveries(&[&of("a", "d-2")], &read).await.expect("settled");
+        let of = |source: &str, id: &str| Delivery { source: name(source), ..delivery_with_id(id) };
+        let read = DeliveryOutcome::nothing(DeliveryState::Ignored, "x");
+        world.store.acknowledge_deliveries(&[&of("b", "d-1")], &read).await.expect("settled");
+        world.store.acknowledge_deliveries(&[&of("a", "d-2")], &read).await.expect("settled");
         let later = now + SignedDuration::from_hours(1);
-        world.store.postpone_delivery(&of("c", "d-4"), later, "unreachable").await.expect("postponed");
+        world.store.requeue_delivery(&of("c", "d-4"), later, "unreachable").await.expect("postponed");
         assert_eq!(world.store.due_sources(now).await.expect("asked").deliveries, names(&["b"]));
         assert_eq!(world.store.due_sources(later).await.expect("asked").deliveries.len(), 2);
         // As a server writes it whose clock is a day ahead.
@@ -39,13 +39,13 @@ on_both_databases! {
         assert_eq!(world.store.due_sources(now).await.expect("asked").deliveries.len(), 2);
     }
 
-    async fn a_source_is_due_while_a_report_of_it_is_behind_and_not_put_off(world: World) {
+    async fn a_source_is_due_while_a_report_of_it_is_behind_and_not_requeued(world: World) {
         world.open("d-1", vec![run("a", '1', 0)]).await;
         let now = Timestamp::now();
         assert_eq!(world.store.due_sources(now).await.expect("asked").reports, names(&["models"]));
         let report = world.store.due_report(&name("models"), First::Known, now, PAUSE).await.expect("asked").expect("due");
         assert!(world.store.due_sources(now).await.expect("asked").reports.is_empty(), "somebody makes it");
-        world.store.postpone_report(&report, now, PAUSE, Fault::Own, "refused").await.expect("postponed");
+        world.store.requeue_report(&report, now, PAUSE, Fault::Own, "refused").await.expect("postponed");
         assert!(world.store.due_sources(now).await.expect("asked").reports.is_empty());
         assert_eq!(world.store.due_sources(now + PAUSE).await.expect("asked").reports, names(&["models"]));
     }

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::{delivery_named, name, on_both_databases, run};
+use super::{delivery_with_id, name, on_both_databases, run};
 use crate::{DeliveryFilter, ModelCursor, RunFilter};
-use slipway_domain::{ChangeHead, Delivery, DeliveryState, Run, RunState};
+use slipway_domain::{Delivery, DeliveryState, PullRequestHead, Run, RunState};
 
 on_both_databases! {
     async fn a_scope_lets_through_its_sources_only(world: super::World) {
@@ -12,7 +12,7 @@ on_both_databases! {
         let runs = sources.map(|source| Run { source: name(source), ..run("a", '1', 0) });
         world.open("d-1", runs.into()).await;
         for source in sources {
-            let delivery = Delivery { source: name(source), ..delivery_named("d-2") };
+            let delivery = Delivery { source: name(source), ..delivery_with_id("d-2") };
             world.store.record_delivery(&delivery).await.expect("stored");
         }
         for (scope, expected) in [
@@ -33,7 +33,7 @@ on_both_databases! {
     }
 
     async fn a_model_is_its_newest_run_and_the_newest_that_was_promoted(world: super::World) {
-        let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+        let change = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
         world.open("d-1", vec![run("a", '1', 0)]).await;
         let (first, lease) = world.claim().await.expect("a run");
         let done = world.moved(&lease, &first, RunState::Done).await;

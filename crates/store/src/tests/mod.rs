@@ -3,6 +3,7 @@
 
 mod audit;
 mod backup;
+mod branch_locks;
 mod branch_models;
 mod claims;
 mod commands;
@@ -25,7 +26,6 @@ mod test_sets;
 mod texts;
 mod tokens;
 mod trained;
-mod turns;
 mod updates;
 
 use std::sync::OnceLock;
@@ -34,12 +34,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use slipway_testkit::Postgres;
 
-use super::{BranchHead, Claim, Lease, PostgresUrl, Settings, Settled, Store};
+use super::{BranchHead, Claim, DeliveryOutcome, Lease, PostgresUrl, Settings, Store};
 use slipway_domain::{
     Actor, CommitSha, Delivery, DeliveryState, Run, RunCause, RunId, RunState, SourceName, Transition,
 };
 
-const HOLD: Duration = Duration::from_secs(30);
+const CLAIM_LEASE: Duration = Duration::from_secs(30);
 
 /// Runs each test on both databases.
 macro_rules! on_both_databases {
@@ -112,10 +112,10 @@ impl World {
 
     /// Records runs as the reading of one delivery would.
     async fn open(&self, delivery: &str, runs: Vec<Run>) -> Vec<RunId> {
-        let delivery = delivery_named(delivery);
+        let delivery = delivery_with_id(delivery);
         self.store.record_delivery(&delivery).await.expect("recorded");
-        let settled = Settled { runs, ..Settled::nothing(DeliveryState::Done, "") };
-        self.store.settle_deliveries(&[&delivery], &settled).await.expect("settled")
+        let outcome = DeliveryOutcome { runs, ..DeliveryOutcome::nothing(DeliveryState::Done, "") };
+        self.store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("settled")
     }
 
     async fn claim(&self) -> Option<(Run, Lease)> {
@@ -123,7 +123,10 @@ impl World {
     }
 
     async fn claim_at(&self, now: Timestamp) -> Option<(Run, Lease)> {
-        self.store.claim_run(Claim { now, hold_for: HOLD, most_of_a_source: 64 }).await.expect("claimed")
+        self.store
+            .claim_run(Claim { now, lease_duration: CLAIM_LEASE, max_runs_per_source: 64 })
+            .await
+            .expect("claimed")
     }
 
     async fn state(&self, run: RunId) -> RunState {
@@ -144,7 +147,7 @@ impl World {
     }
 }
 
-fn delivery_named(id: &str) -> Delivery {
+fn delivery_with_id(id: &str) -> Delivery {
     Delivery {
         source: name("models"),
         id: id.to_owned(),

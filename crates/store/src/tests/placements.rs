@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::promotions::{artifact, at};
 use super::{World, name, on_both_databases, sha};
 use crate::ReadHistory;
-use slipway_domain::{Named, PlacedBy, Placement};
+use slipway_domain::{DeployedBy, Named, Placement};
 
-fn placed(model: &str, of: &str, commit: char) -> Placement {
+fn record(model: &str, of: &str, commit: char) -> Placement {
     Placement {
         environment: name("staging"),
         model: model.to_owned(),
@@ -15,7 +15,7 @@ fn placed(model: &str, of: &str, commit: char) -> Placement {
         commit: sha(commit),
         at: at("2026-11-24T10:00:00Z"),
         seen_at: None,
-        by: PlacedBy::Hand("Kim".to_owned()),
+        by: DeployedBy::Hand("Kim".to_owned()),
     }
 }
 
@@ -32,49 +32,49 @@ fn anew(replaces: char, tip: char, placements: Vec<Placement>) -> ReadHistory {
 
 on_both_databases! {
     async fn a_history_is_read_once_whoever_reads_it_and_again_when_it_is_another(world: World) {
-        let note = async |history: ReadHistory| world.store.note_history(&history).await.expect("noted").len();
+        let note = async |history: ReadHistory| world.store.record_history(&history).await.expect("noted").len();
         let newest = async || {
             let newest = world.store.placements(&name("staging")).await.expect("asked");
-            newest.into_iter().map(|placed| (placed.model, placed.commit)).collect::<Vec<_>>()
+            newest.into_iter().map(|record| (record.model, record.commit)).collect::<Vec<_>>()
         };
         assert_eq!(world.store.history_read_to(&name("staging")).await.expect("asked"), None);
-        assert_eq!(note(history(None, '1', vec![placed("a", "1", '1'), placed("b", "1", '1')])).await, 2);
-        assert_eq!(note(history(Some('1'), '2', vec![placed("a", "2", '2')])).await, 1);
-        assert_eq!(note(history(Some('1'), '2', vec![placed("a", "2", '2')])).await, 0, "another server was first");
+        assert_eq!(note(history(None, '1', vec![record("a", "1", '1'), record("b", "1", '1')])).await, 2);
+        assert_eq!(note(history(Some('1'), '2', vec![record("a", "2", '2')])).await, 1);
+        assert_eq!(note(history(Some('1'), '2', vec![record("a", "2", '2')])).await, 0, "another server was first");
         assert_eq!(newest().await, [("a".to_owned(), sha('2')), ("b".to_owned(), sha('1'))]);
-        let of_a = world.store.placements_of(&name("staging"), "a", 10).await.expect("asked");
-        assert_eq!(of_a.iter().map(|placed| placed.commit.clone()).collect::<Vec<_>>(), [sha('2'), sha('1')]);
-        let stale = anew('1', '1', vec![placed("a", "1", '1')]);
+        let of_a = world.store.deployment_records_of(&name("staging"), "a", 10).await.expect("asked");
+        assert_eq!(of_a.iter().map(|record| record.commit.clone()).collect::<Vec<_>>(), [sha('2'), sha('1')]);
+        let stale = anew('1', '1', vec![record("a", "1", '1')]);
         assert_eq!(note(stale).await, 0, "a server that knows less throws nothing back");
-        assert_eq!(note(history(None, '1', vec![placed("a", "1", '1')])).await, 0, "nor one that knows of nothing");
+        assert_eq!(note(history(None, '1', vec![record("a", "1", '1')])).await, 0, "nor one that knows of nothing");
         assert_eq!(newest().await, [("a".to_owned(), sha('2')), ("b".to_owned(), sha('1'))]);
-        assert_eq!(note(anew('2', '3', vec![placed("a", "3", '3')])).await, 1);
+        assert_eq!(note(anew('2', '3', vec![record("a", "3", '3')])).await, 1);
         assert_eq!(newest().await, [("a".to_owned(), sha('3'))], "what was read of another history is forgotten");
         assert_eq!(world.store.history_read_to(&name("staging")).await.expect("asked"), Some(sha('3')));
     }
 
     async fn when_a_commit_was_first_seen_outlives_a_history_that_is_read_anew(world: World) {
         let seen = async || {
-            let of_a = world.store.placements_of(&name("staging"), "a", 10).await.expect("asked");
-            of_a.into_iter().map(|placed| (placed.commit.clone(), placed.seen_at.expect("seen"))).collect::<Vec<_>>()
+            let of_a = world.store.deployment_records_of(&name("staging"), "a", 10).await.expect("asked");
+            of_a.into_iter().map(|record| (record.commit.clone(), record.seen_at.expect("seen"))).collect::<Vec<_>>()
         };
         let begun = Timestamp::now();
-        world.store.note_history(&history(None, '1', vec![placed("a", "1", '1')])).await.expect("noted");
+        world.store.record_history(&history(None, '1', vec![record("a", "1", '1')])).await.expect("noted");
         let first = seen().await;
         assert!(first[0].1.as_millisecond() >= begun.as_millisecond(), "not the time of the commit");
-        let both = vec![placed("a", "1", '1'), placed("a", "2", '2')];
-        world.store.note_history(&history(Some('1'), '2', vec![placed("a", "2", '2')])).await.expect("noted");
+        let both = vec![record("a", "1", '1'), record("a", "2", '2')];
+        world.store.record_history(&history(Some('1'), '2', vec![record("a", "2", '2')])).await.expect("noted");
         let before = seen().await;
-        world.store.note_history(&anew('2', '3', both)).await.expect("read anew");
+        world.store.record_history(&anew('2', '3', both)).await.expect("read anew");
         assert_eq!(seen().await, before, "the same commits");
         // Other commits that name in the end what was named all the time.
-        world.store.note_history(&anew('3', '4', vec![placed("a", "2", '4')])).await.expect("rewritten");
+        world.store.record_history(&anew('3', '4', vec![record("a", "2", '4')])).await.expect("rewritten");
         assert_eq!(seen().await, [(sha('4'), before[0].1)]);
-        world.store.note_history(&anew('4', '5', vec![placed("a", "5", '5')])).await.expect("something else");
+        world.store.record_history(&anew('4', '5', vec![record("a", "5", '5')])).await.expect("something else");
         assert!(seen().await[0].1 >= before[0].1);
         // Of what an earlier version wrote, only the time of the commit is known.
         world.tamper("UPDATE placements SET seen_at = 0").await;
-        let old = world.store.placements_of(&name("staging"), "a", 1).await.expect("asked");
+        let old = world.store.deployment_records_of(&name("staging"), "a", 1).await.expect("asked");
         assert_eq!((old[0].seen_at, old[0].since()), (None, old[0].at));
     }
 }

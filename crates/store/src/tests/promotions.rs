@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use slipway_contract::Digest;
 
-use super::{HOLD, World, name, on_both_databases, run, sha, transition};
+use super::{CLAIM_LEASE, World, name, on_both_databases, run, sha, transition};
 use crate::{Claim, Lease};
 use slipway_domain::{Actor, Approval, Contributor, Hold, Origin, Part, Rejection, Run, RunId, RunState, SourceName};
 
@@ -49,7 +49,7 @@ async fn newest_passed(world: &World, source: &str) -> Run {
 
 impl World {
     async fn claim_promotions(&self) -> Vec<(Run, Lease)> {
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
         let mut claimed = Vec::new();
         for state in [RunState::Waiting, RunState::Promoting] {
             claimed.extend(self.store.claim_promotions(&name("staging"), state, claim, 10).await.expect("claimed"));
@@ -125,24 +125,24 @@ on_both_databases! {
         world.store.record_moved(&lease, &done, &step, std::slice::from_ref(&next)).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         let now = Timestamp::now();
-        assert!(world.store.due_follow_ups(&name("staging"), now, HOLD, 9).await.expect("asked").is_empty());
-        let due = world.store.due_follow_ups(&next, now, HOLD, 9).await.expect("asked");
+        assert!(world.store.due_follow_ups(&name("staging"), now, CLAIM_LEASE, 9).await.expect("asked").is_empty());
+        let due = world.store.due_follow_ups(&next, now, CLAIM_LEASE, 9).await.expect("asked");
         assert_eq!(due.iter().map(|due| (due.run, due.attempts)).collect::<Vec<_>>(), [(waiting.id, 1)]);
-        assert!(world.store.due_follow_ups(&next, now, HOLD, 9).await.expect("asked").is_empty(), "it is taken");
+        assert!(world.store.due_follow_ups(&next, now, CLAIM_LEASE, 9).await.expect("asked").is_empty(), "it is taken");
         let later = now + jiff::SignedDuration::from_hours(2);
-        world.store.postpone_follow_up(&due[0], later, "unreachable").await.expect("postponed");
-        assert!(world.store.due_follow_ups(&next, now, HOLD, 9).await.expect("asked").is_empty());
-        let due = world.store.due_follow_ups(&next, later, HOLD, 9).await.expect("asked");
+        world.store.requeue_follow_up(&due[0], later, "unreachable").await.expect("postponed");
+        assert!(world.store.due_follow_ups(&next, now, CLAIM_LEASE, 9).await.expect("asked").is_empty());
+        let due = world.store.due_follow_ups(&next, later, CLAIM_LEASE, 9).await.expect("asked");
         assert_eq!(due[0].attempts, 2);
-        let onward = done.onward(next.clone(), Timestamp::now());
-        let twice = done.onward(next.clone(), Timestamp::now());
+        let downstream = done.downstream(next.clone(), Timestamp::now());
+        let twice = done.downstream(next.clone(), Timestamp::now());
         let other = world.another().await;
-        assert!(world.store.settle_follow_up(&due[0], Some(&onward)).await.expect("recorded"));
-        assert!(!other.settle_follow_up(&due[0], Some(&twice)).await.expect("asked"), "another server was faster");
+        assert!(world.store.acknowledge_follow_up(&due[0], Some(&downstream)).await.expect("recorded"));
+        assert!(!other.acknowledge_follow_up(&due[0], Some(&twice)).await.expect("asked"), "another server was faster");
         assert!(world.store.run(twice.id).await.is_err());
         assert_eq!(world.store.follow_ups_waiting().await.expect("counted"), 0);
         let (taken, _) = world.claim().await.expect("the onward run");
-        assert_eq!((taken.id, taken.artifact, taken.origin), (onward.id, done.artifact.clone(), Some(Origin::Promotion { of: waiting.id })));
+        assert_eq!((taken.id, taken.artifact, taken.origin), (downstream.id, done.artifact.clone(), Some(Origin::Promotion { of: waiting.id })));
         let promoted = world.store.promoted_runs(&name("staging"), "a", &name("models")).await.expect("asked");
         assert_eq!(promoted.iter().map(|run| run.id).collect::<Vec<_>>(), [waiting.id]);
         let passed = newest_passed(&world, "models").await;
@@ -157,12 +157,12 @@ on_both_databases! {
         let next = name("production");
         let (older, newer) = (world.promoted_to('1', 0, &next).await, world.promoted_to('2', 60, &next).await);
         // Another server took the older one, and comes late.
-        let due = world.store.due_follow_ups(&next, Timestamp::now(), HOLD, 9).await.expect("asked");
+        let due = world.store.due_follow_ups(&next, Timestamp::now(), CLAIM_LEASE, 9).await.expect("asked");
         assert_eq!(due.iter().map(|due| due.run).collect::<Vec<_>>(), [older.id, newer.id]);
-        let onward = |run: &Run| run.onward(next.clone(), Timestamp::now());
-        let (late, first) = (onward(&older), onward(&newer));
-        assert!(world.store.settle_follow_up(&due[1], Some(&first)).await.expect("recorded"));
-        assert!(world.store.settle_follow_up(&due[0], Some(&late)).await.expect("recorded"));
+        let downstream = |run: &Run| run.downstream(next.clone(), Timestamp::now());
+        let (late, first) = (downstream(&older), downstream(&newer));
+        assert!(world.store.acknowledge_follow_up(&due[1], Some(&first)).await.expect("recorded"));
+        assert!(world.store.acknowledge_follow_up(&due[0], Some(&late)).await.expect("recorded"));
         assert!(world.store.run(late.id).await.is_err(), "it would take an older artifact over a newer one");
         assert_eq!(world.state(first.id).await, RunState::Queued);
         assert_eq!(world.store.follow_ups_waiting().await.expect("counted"), 0);
@@ -316,7 +316,7 @@ on_both_databases! {
         let ids = world.open("d-1", vec![run("a", '1', 0), elsewhere, unknown]).await;
         let narrow = world.another().await;
         narrow.serve_only(&[name("models")], &[name("staging")]);
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
         let (taken, lease) = narrow.claim_run(claim).await.expect("asked").expect("its own run");
         assert_eq!(taken.id, ids[0]);
         assert!(narrow.claim_run(claim).await.expect("asked").is_none(), "the others are left alone");
@@ -356,19 +356,19 @@ on_both_databases! {
             account: account.map(str::to_owned),
             name: "kim".to_owned(),
         };
-        let told = [by(Part::Pusher, '1', Some("github:1")), by(Part::Opener, '2', Some("github:2")), by(Part::Author, '1', None)];
+        let reported = [by(Part::Pusher, '1', Some("github:1")), by(Part::Opener, '2', Some("github:2")), by(Part::Author, '1', None)];
         for _ in 0..2 {
-            world.store.note_contributors(&name("models"), &told).await.expect("noted");
+            world.store.record_contributors(&name("models"), &reported).await.expect("noted");
         }
         let many: Vec<_> = "123456789".chars().map(sha).collect();
         let found = world.store.contributors(&name("models"), &many).await.expect("asked");
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(told[..2].iter().all(|told| found.contains(told)), "{found:?}");
+        assert!(reported[..2].iter().all(|reported| found.contains(reported)), "{found:?}");
         assert!(world.store.contributors(&name("other"), &many).await.expect("asked").is_empty());
 
         let run = RunId::new();
-        world.store.note_pushed(&name("staging"), &sha('1'), run).await.expect("noted");
-        world.store.note_pushed(&name("staging"), &sha('1'), RunId::new()).await.expect("noted already");
+        world.store.record_pushed(&name("staging"), &sha('1'), run).await.expect("noted");
+        world.store.record_pushed(&name("staging"), &sha('1'), RunId::new()).await.expect("noted already");
         assert_eq!(world.store.pushed_for(&name("staging"), &sha('1')).await.expect("asked"), Some(run));
         assert_eq!(world.store.pushed_for(&name("production"), &sha('1')).await.expect("asked"), None);
     }

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{HOLD, World, delivery_named, head, name, on_both_databases, run, sha, transition};
-use crate::{Claim, DeliveryFilter, Quarantined, Role, RunFilter, Settled, StoreError};
+use super::{CLAIM_LEASE, World, delivery_with_id, head, name, on_both_databases, run, sha, transition};
+use crate::{Claim, DeliveryFilter, DeliveryOutcome, Quarantined, Role, RunFilter, StoreError};
 use slipway_domain::{Actor, DeliveryState, Run, RunState};
 
 /// What a damaged row of a run looks like, and one that a newer server wrote.
@@ -65,10 +65,10 @@ on_both_databases! {
         assert_eq!(world.store.runs(&RunFilter::default(), 10).await.expect("listed").len(), 1);
         assert_eq!(aside(&world).await, [("run".to_owned(), bad.clone())]);
         assert_eq!(world.store.runs_by_state().await.expect("counted"), [(RunState::Queued, 1)]);
-        let reason = world.store.look_again("run", &bad).await.expect("looked at").expect("it still cannot be read");
+        let reason = world.store.retry_quarantined("run", &bad).await.expect("looked at").expect("it still cannot be read");
         assert!(reason.contains("rehearsing"), "{reason}");
         world.tamper(MENDED).await;
-        assert_eq!(world.store.look_again_at_all().await.expect("looked at"), 1);
+        assert_eq!(world.store.retry_all_quarantined().await.expect("looked at"), 1);
         assert_eq!(aside(&world).await, []);
         assert_eq!(world.claim().await.map(|(run, _)| run.id.to_string()), Some(bad));
     }
@@ -94,7 +94,7 @@ on_both_databases! {
         world.tamper("UPDATE runs SET state = 'promoting', document =
                           REPLACE(document, '\"state\":\"queued\"', '\"state\":\"promoting\"')").await;
         world.tamper(DAMAGED).await;
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
         for expected in [vec![good.id], vec![]] {
             let claimed = world.store.claim_promotions(&name("staging"), RunState::Promoting, claim, 10).await.expect("claimed");
             assert_eq!(claimed.iter().map(|(run, _)| run.id).collect::<Vec<_>>(), expected);
@@ -104,7 +104,7 @@ on_both_databases! {
 
     async fn a_delivery_that_cannot_be_read_is_set_aside_and_the_others_are_read(world: World) {
         for id in ["bad", "good"] {
-            world.store.record_delivery(&delivery_named(id)).await.expect("recorded");
+            world.store.record_delivery(&delivery_with_id(id)).await.expect("recorded");
         }
         world.tamper("UPDATE deliveries SET encoding = 'brotli' WHERE id = 'bad'").await;
         for _ in 0..2 {
@@ -116,14 +116,14 @@ on_both_databases! {
         assert_eq!(due.len(), 1, "the bad one takes no place");
         assert_eq!(aside(&world).await, [("delivery".to_owned(), "models bad".to_owned())]);
         world.tamper("UPDATE deliveries SET encoding = 'plain' WHERE id = 'bad'").await;
-        assert_eq!(world.store.look_again("delivery", "models bad").await.expect("looked at"), None);
+        assert_eq!(world.store.retry_quarantined("delivery", "models bad").await.expect("looked at"), None);
         assert_eq!(world.store.due_deliveries(&name("models"), Timestamp::now(), 9).await.expect("due").len(), 2);
         world.tamper("UPDATE deliveries SET state = 'rehearsed' WHERE id = 'bad'").await;
         let listed = world.store.deliveries(&DeliveryFilter::default(), 1).await.expect("listed");
         assert_eq!(listed.iter().map(|head| &*head.id).collect::<Vec<_>>(), ["good"]);
     }
 
-    async fn words_of_a_newer_server_are_left_out_of_ways_lists_and_counts(world: World) {
+    async fn values_of_a_newer_server_are_left_out_of_transitions_lists_and_counts(world: World) {
         let ids = world.open("d-1", vec![run("m/slipway.yaml", 'a', 1)]).await;
         let (taken, lease) = world.claim().await.expect("a run");
         let taken = world.moved(&lease, &taken, RunState::Training).await;
@@ -163,8 +163,8 @@ on_both_databases! {
         assert!(error.is_of_one_row() && error.to_string().contains("could not be read again"), "{error}");
         assert_eq!(world.store.run(taken.id).await.expect("it reads"), taken);
         let branch = Some(head(None, 'a'));
-        let settled = Settled { branch, runs: vec![spoilt], ..Settled::nothing(DeliveryState::Done, "") };
-        assert!(world.store.settle_deliveries(&[], &settled).await.is_err());
+        let outcome = DeliveryOutcome { branch, runs: vec![spoilt], ..DeliveryOutcome::nothing(DeliveryState::Done, "") };
+        assert!(world.store.acknowledge_deliveries(&[], &outcome).await.is_err());
         assert!(world.store.seen_branch(&name("models"), "main").await.expect("asked").is_none(), "all or nothing");
     }
 }

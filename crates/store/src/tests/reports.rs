@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{World, delivery_named, name, on_both_databases, run, sha};
-use crate::{DueReport, Fault, First, ReportFilter, ReportStatus, ReportSubject, Settled, Store, StoreError};
+use super::{World, delivery_with_id, name, on_both_databases, run, sha};
+use crate::{DeliveryOutcome, DueReport, Fault, First, ReportFilter, ReportStatus, ReportSubject, Store, StoreError};
 use slipway_domain::{DeliveryState, Needs, Run, RunState, Unjudged};
 
-const HOLD: Duration = Duration::from_mins(1);
+const CLAIM_LEASE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_mins(5);
 
 async fn due_at(store: &Store, first: First, now: Timestamp) -> Option<DueReport> {
-    store.due_report(&name("models"), first, now, HOLD).await.expect("asked")
+    store.due_report(&name("models"), first, now, CLAIM_LEASE).await.expect("asked")
 }
 
 async fn due(world: &World, now: Timestamp) -> Option<DueReport> {
@@ -41,11 +41,11 @@ on_both_databases! {
         let (claimed, lease) = world.claim().await.expect("a run");
         let training = world.moved(&lease, &claimed, RunState::Training).await;
         world.moved(&lease, &training, RunState::Evaluating).await;
-        world.store.note_reported(&report, now).await.expect("noted");
+        world.store.record_reported(&report, now).await.expect("noted");
         assert_eq!(statuses(&world).await, [ReportStatus::Behind]);
         let report = due(&world, now).await.expect("behind again");
         assert_eq!((run_of(&report).state, report.attempts), (RunState::Evaluating, 1), "two moves are one report");
-        world.store.note_reported(&report, now).await.expect("noted");
+        world.store.record_reported(&report, now).await.expect("noted");
         assert_eq!(statuses(&world).await, [ReportStatus::Reported]);
         assert!(world.store.reports_behind().await.expect("counted").is_empty());
     }
@@ -58,8 +58,8 @@ on_both_databases! {
             taken.push(report);
         }
         assert_eq!(taken.iter().map(|report| run_of(report).id).collect::<Vec<_>>(), ids[..2]);
-        assert!(world.store.due_report(&name("other"), First::Known, now, HOLD).await.expect("asked").is_none());
-        world.store.note_reported(&taken[0], now).await.expect("noted");
+        assert!(world.store.due_report(&name("other"), First::Known, now, CLAIM_LEASE).await.expect("asked").is_none());
+        world.store.record_reported(&taken[0], now).await.expect("noted");
         assert_eq!(run_of(&due(&world, now).await.expect("the next of the revision")).id, ids[2]);
     }
 
@@ -67,7 +67,7 @@ on_both_databases! {
         let now = Timestamp::now();
         let first = world.open("d-1", vec![run("a", '1', 0)]).await[0];
         let report = due(&world, now).await.expect("behind");
-        world.store.note_reported(&report, now).await.expect("noted");
+        world.store.record_reported(&report, now).await.expect("noted");
         let (claimed, lease) = world.claim().await.expect("a run");
         world.moved(&lease, &claimed, RunState::Training).await;
         let later = world.open("d-2", vec![run("b", '2', 0), run("b", '3', 0)]).await;
@@ -86,9 +86,9 @@ on_both_databases! {
         let later = now + SignedDuration::from_secs(61);
         let again = due(&world, later).await.expect("given again");
         assert_eq!(again.attempts, 2);
-        world.store.note_reported(&lost, later).await.expect("nothing is noted");
+        world.store.record_reported(&lost, later).await.expect("nothing is noted");
         assert_eq!(statuses(&world).await, [ReportStatus::Behind]);
-        world.store.note_reported(&again, later).await.expect("noted");
+        world.store.record_reported(&again, later).await.expect("noted");
         assert_eq!(statuses(&world).await, [ReportStatus::Reported]);
     }
 
@@ -97,7 +97,7 @@ on_both_databases! {
         let now = Timestamp::now();
         for fault in [Fault::Shared, Fault::Own, Fault::None] {
             let report = due(&world, now).await.expect("behind");
-            world.store.postpone_report(&report, now, PAUSE, fault, "because").await.expect("postponed");
+            world.store.requeue_report(&report, now, PAUSE, fault, "because").await.expect("postponed");
         }
         assert!(due(&world, now).await.is_none());
         assert_eq!(world.store.revive_reports(&name("models")).await.expect("revived"), 1);
@@ -116,7 +116,7 @@ on_both_databases! {
         let now = Timestamp::now();
         let report = due(&world, now).await.expect("behind");
         let two_hours = Duration::from_hours(2);
-        world.store.postpone_report(&report, now, two_hours, Fault::None, "").await.expect("postponed");
+        world.store.requeue_report(&report, now, two_hours, Fault::None, "").await.expect("postponed");
         assert!(due(&world, now + SignedDuration::from_mins(119)).await.is_none(), "the forge asked for two hours");
         let set_back = now - SignedDuration::from_hours(24);
         assert!(due(&world, set_back).await.is_some(), "the clock was set back");
@@ -131,7 +131,7 @@ on_both_databases! {
         assert_eq!((listed.status, &*listed.note), (ReportStatus::Refused, "422: no such commit"));
         assert_eq!(listed.run(), Some(run_of(&refused).id));
         let other = due(&world, now).await.expect("behind");
-        world.store.note_reported(&other, now).await.expect("noted");
+        world.store.record_reported(&other, now).await.expect("noted");
         let nothing = world.store.retry_report(&other.id).await;
         assert!(matches!(nothing, Err(StoreError::NotBehind { .. })), "{nothing:?}");
         assert!(matches!(world.store.retry_report("none").await, Err(StoreError::NoSuchReport { .. })));
@@ -149,16 +149,16 @@ on_both_databases! {
         let title = "no model is touched".to_owned();
         let unjudged = Unjudged { revision: Some(sha('9')), change: Some(7), needs: Needs::Nobody, title };
         let say = async |id: &str, what: &Unjudged| {
-            let delivery = delivery_named(id);
+            let delivery = delivery_with_id(id);
             world.store.record_delivery(&delivery).await.expect("recorded");
-            let settled = Settled { unjudged: Some(what.clone()), ..Settled::nothing(DeliveryState::Done, "") };
-            world.store.settle_deliveries(&[&delivery], &settled).await.expect("settled");
+            let outcome = DeliveryOutcome { unjudged: Some(what.clone()), ..DeliveryOutcome::nothing(DeliveryState::Done, "") };
+            world.store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("settled");
         };
         say("d-1", &unjudged).await;
         let now = Timestamp::now();
         let report = due(&world, now).await.expect("behind");
         assert_eq!(report.subject, ReportSubject::Revision(unjudged.clone()));
-        world.store.note_reported(&report, now).await.expect("noted");
+        world.store.record_reported(&report, now).await.expect("noted");
         say("d-2", &unjudged).await;
         assert!(due(&world, now).await.is_none(), "it was reported");
         let draft = Unjudged { needs: Needs::Person, ..unjudged };
@@ -207,7 +207,7 @@ on_both_databases! {
         let mut taken = Vec::new();
         while let Some(report) = due(&world, before).await {
             taken.push(run_of(&report).id);
-            world.store.note_reported(&report, before).await.expect("noted");
+            world.store.record_reported(&report, before).await.expect("noted");
         }
         assert_eq!(taken, ids[..2], "the third is being reported by an earlier version");
         assert_eq!(world.store.take_over_outbox(&name("models"), now).await.expect("taken over"), 1);

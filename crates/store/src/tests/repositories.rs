@@ -41,22 +41,22 @@ on_both_databases! {
         assert_eq!(sources, [name("branch"), source], "several sources may be one repository");
     }
 
-    async fn where_changes_and_merge_groups_come_from_is_remembered_until_the_change_is_closed(world: World) {
+    async fn where_pull_requests_and_merge_groups_come_from_is_remembered_until_the_pull_request_is_closed(world: World) {
         let source = name("models");
-        let of_change = async || world.store.is_from_fork(&source, 7).await.expect("asked");
-        assert_eq!(of_change().await, None);
+        let of_pull_request = async || world.store.is_from_fork(&source, 7).await.expect("asked");
+        assert_eq!(of_pull_request().await, None);
         for fork in [false, true] {
-            world.store.note_pull_request(&source, 7, fork).await.expect("noted");
-            assert_eq!(of_change().await, Some(fork));
-            world.store.note_merge_group(&source, &sha('1'), fork).await.expect("noted");
+            world.store.record_pull_request(&source, 7, fork).await.expect("noted");
+            assert_eq!(of_pull_request().await, Some(fork));
+            world.store.record_merge_group(&source, &sha('1'), fork).await.expect("noted");
             assert_eq!(world.store.group_is_from_fork(&source, &sha('1')).await.expect("asked"), Some(fork));
         }
         assert_eq!(world.store.group_is_from_fork(&source, &sha('2')).await.expect("asked"), None);
-        let delivery = super::delivery_named("closed");
+        let delivery = super::delivery_with_id("closed");
         world.store.record_delivery(&delivery).await.expect("stored");
-        let nothing = crate::Settled::nothing(slipway_domain::DeliveryState::Done, "closed");
-        let settled = crate::Settled { closed: vec![7], ..nothing };
-        world.store.settle_deliveries(&[&delivery], &settled).await.expect("settled");
-        assert_eq!(of_change().await, None);
+        let nothing = crate::DeliveryOutcome::nothing(slipway_domain::DeliveryState::Done, "closed");
+        let outcome = crate::DeliveryOutcome { closed: vec![7], ..nothing };
+        world.store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("settled");
+        assert_eq!(of_pull_request().await, None);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     AuditFault, AuditRetention, LogRetention, NewAuditEntry, ReadHistory, Removal, Removed, Retention, RunFilter,
     RunRetention, StoreError, Trained,
 };
-use slipway_domain::{Actor, CommitSha, Named, Origin, PlacedBy, Placement, Run, RunState};
+use slipway_domain::{Actor, CommitSha, DeployedBy, Named, Origin, Placement, Run, RunState};
 
 /// Nothing is too old, and nothing too much.
 pub(super) fn keep_all() -> Retention {
@@ -26,7 +26,7 @@ pub(super) fn keep_all() -> Retention {
 
 impl World {
     pub(super) async fn remove_old(&self, now: Timestamp, keep: Retention) -> Removed {
-        let named = self.store.artifacts_named().await.expect("asked");
+        let named = self.store.artifacts_deployed().await.expect("asked");
         self.store.remove_old(now, keep, &named, Removal::Done).await.expect("removed")
     }
 
@@ -42,33 +42,33 @@ impl World {
             self.store.append_log(run.id, "a line").await.expect("logged");
             ended.push(run);
         }
-        self.tell_all().await;
+        self.report_all().await;
         ended
     }
 
-    async fn tell_all(&self) {
+    async fn report_all(&self) {
         self.tamper("UPDATE reports SET state = 'reported', reported = wanted, reported_at = behind_since").await;
     }
 
     async fn place(&self, artifact: &Digest) {
         let commit: CommitSha = "a".repeat(40).parse().expect("a commit");
-        let placement = Placement {
+        let deployment_record = Placement {
             environment: name("staging"),
             model: "m/slipway.yaml".to_owned(),
             named: Named::Artifact(artifact.clone()),
             commit: commit.clone(),
             at: Timestamp::now(),
             seen_at: None,
-            by: PlacedBy::Unknown,
+            by: DeployedBy::Unknown,
         };
         let history = ReadHistory {
             environment: name("staging"),
             before: None,
             replaces: None,
             tip: commit,
-            placements: vec![placement],
+            placements: vec![deployment_record],
         };
-        self.store.note_history(&history).await.expect("noted");
+        self.store.record_history(&history).await.expect("noted");
     }
 
     async fn left(&self) -> Vec<Run> {
@@ -106,7 +106,7 @@ on_both_databases! {
     async fn runs_beyond_the_number_that_is_kept_go_oldest_first(world: World) {
         let ended = world.ended(10).await;
         let keep = keep_runs(SignedDuration::from_hours(100_000), 4, 1);
-        let tried = world.store.remove_old(later(), keep, &BTreeSet::new(), Removal::Tried).await.expect("tried");
+        let tried = world.store.remove_old(later(), keep, &BTreeSet::new(), Removal::DryRun).await.expect("tried");
         assert_eq!((tried.runs, world.left().await.len()), (6, 10), "trying removes nothing");
         assert_eq!(world.remove_old(later(), keep).await.runs, 6);
         assert_eq!(world.left().await[0].id, ended[6].id);
@@ -122,7 +122,7 @@ on_both_databases! {
         assert_eq!(left, BTreeSet::from([ended[1].id, ended[4].id]));
     }
 
-    async fn nothing_goes_that_is_under_way_named_referred_to_or_still_to_be_told(world: World) {
+    async fn nothing_goes_that_is_under_way_deployed_referred_to_or_still_to_be_reported(world: World) {
         let ended = world.ended(8).await;
         world.place(ended[1].artifact.as_ref().expect("an artifact")).await;
         let back = Run {
@@ -133,7 +133,7 @@ on_both_databases! {
         for run in [&back, &under_way] {
             world.store.open_run(run, &Actor::controller(), None).await.expect("recorded");
         }
-        world.tell_all().await;
+        world.report_all().await;
         world.tamper("UPDATE reports SET state = 'behind' WHERE wanted = 4").await;
         let removed = world.remove_old(later(), keep_runs(HOUR, u64::MAX, 1)).await;
         let left: BTreeSet<_> = world.left().await.into_iter().map(|run| run.id).collect();
@@ -159,7 +159,7 @@ on_both_databases! {
         assert_eq!(world.left().await.len(), 11);
     }
 
-    async fn what_was_told_long_ago_goes_and_what_is_to_be_told_stays(world: World) {
+    async fn what_was_reported_long_ago_goes_and_what_is_to_be_reported_stays(world: World) {
         world.ended(4).await;
         world.tamper("UPDATE reports SET state = 'behind' WHERE wanted = 1").await;
         let keep = Retention { age: HOUR, ..keep_all() };
@@ -208,7 +208,7 @@ on_both_databases! {
         assert_eq!(world.store.verify_audit().await.expect("read"), Err(AuditFault::Missing { number: 1 }));
     }
 
-    async fn artifacts_are_in_use_by_what_runs_what_is_named_and_the_last_of_each_model(world: World) {
+    async fn artifacts_are_in_use_by_what_runs_what_is_deployed_and_the_last_of_each_model(world: World) {
         let ended = world.ended(6).await;
         let of = |number: usize| ended[number].artifact.clone().expect("an artifact");
         world.place(&of(0)).await;
@@ -231,8 +231,8 @@ on_both_databases! {
         ];
         assert_eq!(used, expected.clone().into());
         assert_eq!(world.store.artifacts_ever_at(&name("staging"), None).await.expect("asked").len(), 6);
-        assert!(!world.store.give_up_artifact(&Digest::of(b"just trained"), later()).await.expect("asked"));
-        assert!(!world.store.give_up_artifact(&Digest::of(b"candidate"), later()).await.expect("asked"));
+        assert!(!world.store.mark_artifact_removed(&Digest::of(b"just trained"), later()).await.expect("asked"));
+        assert!(!world.store.mark_artifact_removed(&Digest::of(b"candidate"), later()).await.expect("asked"));
         // A newer server's run, which this one cannot read, keeps what it names as well.
         world.tamper(r#"UPDATE runs SET document = REPLACE(document, '"state":', '"newer":') WHERE active = 1"#).await;
         let used = world.store.artifacts_in_use(2, Timestamp::MAX).await.expect("asked");
@@ -246,7 +246,7 @@ on_both_databases! {
             let runs = world.store.promoted_runs(&name("staging"), "m/slipway.yaml", &name("models")).await.expect("asked");
             runs.into_iter().map(|run| run.id).collect::<Vec<_>>()
         };
-        assert!(world.store.give_up_artifact(&artifact, later()).await.expect("given up"));
+        assert!(world.store.mark_artifact_removed(&artifact, later()).await.expect("given up"));
         assert_eq!(promoted().await, [ended[2].id, ended[0].id]);
         assert_eq!(world.store.artifact_removed_at(ended[1].id).await.expect("asked"), Some(later()));
         let report = slipway_domain::Document { name: "x".to_owned(), digest: Digest::of(b"report") };

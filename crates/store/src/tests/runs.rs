@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use slipway_contract::Digest;
 
-use super::{World, delivery_named, name, on_both_databases, run, sha, transition};
-use crate::{RunCursor, RunFilter, Settled, StoreError};
-use slipway_domain::{Actor, ChangeHead, DeliveryState, Run, RunEvent, RunId, RunState};
+use super::{World, delivery_with_id, name, on_both_databases, run, sha, transition};
+use crate::{DeliveryOutcome, RunCursor, RunFilter, StoreError};
+use slipway_domain::{Actor, DeliveryState, PullRequestHead, Run, RunEvent, RunId, RunState};
 
 on_both_databases! {
     async fn a_branch_set_back_to_an_earlier_revision_is_a_run_of_its_own(world: World) {
@@ -15,32 +15,32 @@ on_both_databases! {
         assert_eq!(world.store.runs(&RunFilter::default(), 10).await.expect("runs").len(), 4);
     }
 
-    async fn one_revision_of_a_change_is_one_run_and_closing_it_ends_it(world: World) {
-        let of_change = |digit, second| Run { change: Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", digit, second) };
-        let first = world.open("d-1", vec![of_change('1', 0)]).await;
+    async fn one_revision_of_a_pull_request_is_one_run_and_closing_it_ends_it(world: World) {
+        let of_pull_request = |digit, second| Run { change: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", digit, second) };
+        let first = world.open("d-1", vec![of_pull_request('1', 0)]).await;
         assert_eq!(first.len(), 1);
-        assert_eq!(world.open("d-2", vec![of_change('1', 1)]).await.len(), 0);
+        assert_eq!(world.open("d-2", vec![of_pull_request('1', 1)]).await.len(), 0);
         let pushed = world.open("d-3", vec![run("a", '1', 1)]).await[0];
-        let second = world.open("d-4", vec![of_change('2', 2)]).await[0];
+        let second = world.open("d-4", vec![of_pull_request('2', 2)]).await[0];
         assert_eq!(world.state(first[0]).await, RunState::Superseded);
         assert_eq!(world.state(pushed).await, RunState::Queued, "a branch's run is another lane");
-        let closing = delivery_named("d-5");
+        let closing = delivery_with_id("d-5");
         world.store.record_delivery(&closing).await.expect("recorded");
-        let closed = Settled { closed: vec![7], ..Settled::nothing(DeliveryState::Done, "closed") };
-        world.store.settle_deliveries(&[&closing], &closed).await.expect("settled");
+        let closed = DeliveryOutcome { closed: vec![7], ..DeliveryOutcome::nothing(DeliveryState::Done, "closed") };
+        world.store.acknowledge_deliveries(&[&closing], &closed).await.expect("settled");
         assert_eq!(world.state(second).await, RunState::Cancelled);
         assert_eq!(world.state(pushed).await, RunState::Queued);
     }
 
-    async fn one_revision_of_a_change_is_one_run_however_many_are_told_of_it_at_the_same_time(world: World) {
+    async fn one_revision_of_a_pull_request_is_one_run_however_many_servers_read_it_at_the_same_time(world: World) {
         for (second, digit) in (0..).zip("0123456789abcdef".chars()) {
-            let change = Some(ChangeHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+            let change = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
             let names = ["1", "2", "3"].map(|one| format!("d-{digit}-{one}"));
-            let told = || vec![Run { change: change.clone(), ..run("a", digit, second) }];
+            let new_runs = || vec![Run { change: change.clone(), ..run("a", digit, second) }];
             let (one, two, three) = tokio::join!(
-                world.open(&names[0], told()),
-                world.open(&names[1], told()),
-                world.open(&names[2], told()),
+                world.open(&names[0], new_runs()),
+                world.open(&names[1], new_runs()),
+                world.open(&names[2], new_runs()),
             );
             assert_eq!(one.len() + two.len() + three.len(), 1, "{digit}");
         }
@@ -77,16 +77,16 @@ on_both_databases! {
         world.open("d-2", vec![run("a", '2', 1)]).await;
         world.store.record_run(&lease, &Run { stalled: true, ..promoting }, None).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
-        let settled = world.store.retry_run(old, "by hand", &Actor::anyone()).await.expect("settled");
-        assert_eq!(settled.state, RunState::Failed);
+        let retried = world.store.retry_run(old, "by hand", &Actor::anyone()).await.expect("settled");
+        assert_eq!(retried.state, RunState::Failed);
     }
 
     async fn cancelling_ends_a_run_once_and_never_after_it_ended(world: World) {
         let actor = Actor::token("kim");
         let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
-        let cancelled = world.store.call_off(id, RunEvent::Cancelled, "by hand", &actor).await.expect("cancelled");
+        let cancelled = world.store.terminate(id, RunEvent::Cancelled, "by hand", &actor).await.expect("cancelled");
         assert_eq!(cancelled.state, RunState::Cancelled);
-        let again = world.store.call_off(id, RunEvent::Cancelled, "again", &actor).await;
+        let again = world.store.terminate(id, RunEvent::Cancelled, "again", &actor).await;
         assert!(matches!(again, Err(StoreError::IllegalMove(_))), "{again:?}");
         let nobody = RunId::new();
         assert!(matches!(world.store.run(nobody).await, Err(StoreError::NoSuchRun { run }) if run == nobody));
@@ -204,7 +204,7 @@ on_both_databases! {
     async fn runs_are_counted_by_where_they_stand(world: World) {
         world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0), run("c", '1', 0)]).await;
         let id = world.open("d-2", vec![run("a", '2', 1)]).await[0];
-        world.store.call_off(id, RunEvent::Cancelled, "by hand", &Actor::anyone()).await.expect("cancelled");
+        world.store.terminate(id, RunEvent::Cancelled, "by hand", &Actor::anyone()).await.expect("cancelled");
         let mut counts = world.store.runs_by_state().await.expect("counted");
         counts.sort_by_key(|(state, _)| state.as_str());
         assert_eq!(counts, [(RunState::Cancelled, 1), (RunState::Queued, 2), (RunState::Superseded, 1)]);

@@ -5,7 +5,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use super::{HOLD, World, run};
+use super::{CLAIM_LEASE, World, run};
 use crate::Claim;
 use slipway_domain::{Run, RunState};
 
@@ -46,7 +46,7 @@ async fn measure(world: World) -> (f64, f64) {
     fill(&world).await;
     let mut took = Vec::with_capacity(CLAIMS);
     for _ in 0..CLAIMS {
-        let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+        let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
         let begun = Instant::now();
         let (claimed, lease) = world.store.claim_run(claim).await.expect("claimed").expect("a run");
         took.push(begun.elapsed().as_secs_f64() * 1e3);

@@ -2,33 +2,33 @@
 
 use jiff::Timestamp;
 
-use super::{World, delivery_named, name, on_both_databases, run};
-use crate::{NewAuditEntry, RunFilter, Settled};
+use super::{World, delivery_with_id, name, on_both_databases, run};
+use crate::{DeliveryOutcome, NewAuditEntry, RunFilter};
 use slipway_domain::{Actor, DeliveryState, Hold, Intake, Rejection, RunEvent};
 
 on_both_databases! {
     async fn a_nul_in_any_text_from_outside_is_stored_as_the_sign_for_what_cannot_be_shown(world: World) {
-        let mut delivery = delivery_named("d\0-1");
+        let mut delivery = delivery_with_id("d\0-1");
         delivery.event = "pu\0sh".to_owned();
         delivery.headers.insert("x-a".to_owned(), "b\0c".to_owned());
         assert_eq!(world.store.record_delivery(&delivery).await.expect("stored"), Intake::Stored);
         assert_eq!(world.store.record_delivery(&delivery).await.expect("asked"), Intake::Duplicate);
-        world.store.postpone_delivery(&delivery, Timestamp::now(), "la\0ter").await.expect("postponed");
+        world.store.requeue_delivery(&delivery, Timestamp::now(), "la\0ter").await.expect("postponed");
         let known = [("d\0-1", DeliveryState::Ignored, "no\0thing".to_owned())];
-        world.store.settle_without_effect(&name("models"), &known).await.expect("settled");
+        world.store.acknowledge_without_effect(&name("models"), &known).await.expect("settled");
         let stored = world.store.delivery(&name("models"), "d\0-1").await.expect("found");
         assert_eq!((&*stored.note, stored.state), ("no\u{fffd}thing", DeliveryState::Ignored));
         assert_eq!(stored.delivery.headers["x-a"], "b\0c", "documents keep what was sent");
 
         let spoilt = run("mo\0del", 'a', 1);
-        let settled = Settled { runs: vec![spoilt], ..Settled::nothing(DeliveryState::Done, "do\0ne") };
-        let ids = world.store.settle_deliveries(&[&delivery], &settled).await.expect("settled");
+        let outcome = DeliveryOutcome { runs: vec![spoilt], ..DeliveryOutcome::nothing(DeliveryState::Done, "do\0ne") };
+        let ids = world.store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("settled");
         let filter = RunFilter { model: Some("mo\0del".to_owned()), ..RunFilter::default() };
         assert_eq!(world.store.runs(&filter, 10).await.expect("listed").len(), 1);
         world.store.append_log(ids[0], "ep\0och").await.expect("logged");
         assert_eq!(world.store.log(ids[0], 0, 1).await.expect("a log")[0].line, "ep\u{fffd}och");
         let actor = Actor::stored("token a\0b".to_owned());
-        world.store.call_off(ids[0], RunEvent::Cancelled, "be\0cause", &actor).await.expect("called off");
+        world.store.terminate(ids[0], RunEvent::Cancelled, "be\0cause", &actor).await.expect("called off");
         let way = world.store.transitions(ids[0]).await.expect("a way");
         assert_eq!(way.last().map(|step| &*step.cause), Some("be\u{fffd}cause"));
     }
@@ -56,6 +56,6 @@ on_both_databases! {
         assert_eq!(world.store.seen_branch(&name("models"), "ma\0in").await.expect("asked"), None);
         assert!(world.store.revoke_token("na\0me").await.is_err());
         assert!(!world.store.knows_model(&name("models"), model).await.expect("asked"));
-        assert!(world.store.branch_turn("https://a\0b", "main").await.is_ok());
+        assert!(world.store.lock_branch("https://a\0b", "main").await.is_ok());
     }
 }

@@ -13,7 +13,7 @@ fn trained(weights: &[u8]) -> Trained {
 }
 
 on_both_databases! {
-    async fn what_a_training_made_is_found_by_its_run_key(world: World) {
+    async fn what_a_training_made_is_found_by_its_cache_key(world: World) {
         let (key, other) = (Digest::of(b"key"), Digest::of(b"other"));
         assert_eq!(world.store.trained(&key).await.expect("asked"), None);
         let (first, second) = (trained(b"weights"), trained(b"other weights"));

@@ -91,12 +91,12 @@ impl Bitbucket {
     }
 
     /// Tells once more of a pull request, as when its text was edited.
-    pub fn notice_edit(&self, number: u64, author: &str) {
+    pub fn deliver_edit_event(&self, number: u64, author: &str) {
         self.site.lock().mail_pull("pullrequest:updated", number, author, json!({}));
     }
 
     /// Notices that a pull request's branch moved: Bitbucket tells of the push and of the pull request.
-    pub async fn notice_push(&self, number: u64, author: &str) -> Result<String> {
+    pub async fn deliver_push_event(&self, number: u64, author: &str) -> Result<String> {
         let (branch, before) = {
             let state = self.site.lock();
             let pull = state.pull(number);
@@ -141,8 +141,13 @@ impl Bitbucket {
     }
 
     /// Looks after every request until there is something, and answers it.
-    pub async fn wait_for<T>(&self, what: &str, deadline: Duration, look: impl Fn(&Self) -> Option<T>) -> Result<T> {
-        double::wait_for(what, deadline, &self.site.answered, || Ok(look(self)), || self.requests()).await
+    pub async fn wait_for<T>(
+        &self,
+        what: &str,
+        deadline: Duration,
+        condition: impl Fn(&Self) -> Option<T>,
+    ) -> Result<T> {
+        double::wait_for(what, deadline, &self.site.answered, || Ok(condition(self)), || self.requests()).await
     }
 
     /// Every request so far, in the order in which they came in.

@@ -19,9 +19,9 @@ use crate::double::Request;
 type Answer = Result<(StatusCode, Json<Value>), (StatusCode, Json<Value>)>;
 
 /// The longest key of a build status, in characters.
-const LONGEST_KEY: usize = 40;
+const MAX_KEY_LENGTH: usize = 40;
 /// The longest name and description of a build status, in characters.
-const LONGEST_TEXT: usize = 255;
+const MAX_TEXT_LENGTH: usize = 255;
 
 pub(super) fn router(site: &Arc<Site>) -> Router {
     let repository = Router::new()
@@ -72,10 +72,10 @@ async fn set_status(Shared(site): Shared<Arc<Site>>, Path(sha): Path<String>, Js
     }
     let bad = |text: &str| refused(StatusCode::BAD_REQUEST, text);
     let length = |name: &str| body[name].as_str().map_or(0, |text| text.chars().count());
-    if !(1..=LONGEST_KEY).contains(&length("key")) {
+    if !(1..=MAX_KEY_LENGTH).contains(&length("key")) {
         return Err(bad("key: expected 1 to 40 characters"));
     }
-    if length("url") == 0 || ["name", "description"].iter().any(|name| length(name) > LONGEST_TEXT) {
+    if length("url") == 0 || ["name", "description"].iter().any(|name| length(name) > MAX_TEXT_LENGTH) {
         return Err(bad("url: is required; name, description: 255 characters at most"));
     }
     if !matches!(body["state"].as_str(), Some("INPROGRESS" | "SUCCESSFUL" | "FAILED" | "STOPPED")) {
@@ -95,7 +95,7 @@ async fn comments(
     Path(number): Path<u64>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Answer {
-    let number_of = |name: &str, usual: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let number_of = |name: &str, default: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (length, page) = (number_of("pagelen", 10).min(100), number_of("page", 1));
     let state = site.lock();
     let all: Vec<Value> = state.comments.iter().filter(|one| one.pull == number).map(Comment::shown).collect();

@@ -25,7 +25,7 @@ use crate::git;
 pub use faults::{Faults, Login};
 
 /// How often a request that gets no answer looks whether it does now.
-const SILENT_LOOK: Duration = Duration::from_millis(20);
+const SILENCE_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Requests that are still under way when the server is told to stop may take this long.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -176,7 +176,7 @@ impl Site {
         let mut was_silent = false;
         while lock(&self.faults).is_silent_about(request.uri().path()) {
             was_silent = true;
-            tokio::time::sleep(SILENT_LOOK).await;
+            tokio::time::sleep(SILENCE_POLL_INTERVAL).await;
         }
         if was_silent {
             return (StatusCode::SERVICE_UNAVAILABLE, "the git server has woken up\n").into_response();

@@ -21,7 +21,7 @@ pub use project::{NewHook, Project};
 /// The first administrator, and a password that protects nothing but a server that lives for minutes.
 const ROOT: (&str, &str) = ("overseer", "a password for one hour");
 /// How long it may take to be ready.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 /// How often it is asked whether it is.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -114,7 +114,7 @@ impl Gitea {
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        let ready = tokio::time::timeout(PATIENCE, ready).await;
+        let ready = tokio::time::timeout(TIMEOUT, ready).await;
         ready.with_context(|| std::fs::read_to_string(self.folder.join("log")).unwrap_or_default())
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::{Brand, Gitea, Person};
 
 /// How often a condition is looked at while it is waited for.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Things on one page: the most that Gitea gives.
 const PAGE: usize = 50;
 
@@ -174,7 +174,7 @@ impl<'a> Project<'a> {
             if Instant::now() > until {
                 bail!("waited {deadline:?} for {what}");
             }
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{APP_KEY, Site, shapes};
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// What the App asks for.
-    pub offered: Value,
+    pub requested: Value,
     /// What its installation was granted.
     pub granted: Value,
     /// What the App is told of.
@@ -45,7 +45,7 @@ impl Setup {
         });
         let events = ["check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "push"];
         Self {
-            offered: permissions.clone(),
+            requested: permissions.clone(),
             granted: permissions,
             events: events.map(str::to_owned).into(),
             webhook: webhook("https://slipway.example/webhooks/digits"),
@@ -86,7 +86,7 @@ pub(super) fn routes() -> Router<Arc<Site>> {
 async fn app(Shared(site): Shared<Arc<Site>>) -> Json<Value> {
     let setup = &site.lock().setup;
     let mut app = shapes::app();
-    app["permissions"] = setup.offered.clone();
+    app["permissions"] = setup.requested.clone();
     app["events"] = json!(setup.events);
     app["owner"]["type"] = json!("Organization");
     Json(app)

@@ -20,9 +20,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// How long Prism may take to read the description, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_mins(2);
+const TIMEOUT: Duration = Duration::from_mins(2);
 /// The largest body that is carried.
-const LARGEST: usize = 8 << 20;
+const MAX_BYTES: usize = 8 << 20;
 /// What Prism's own answers are, and no answer of GitHub's.
 const OF_PRISM: &str = "application/problem+json";
 
@@ -61,7 +61,7 @@ impl Contract {
             .context("Prism does not start")?;
         let stdout = prism.stdout.take().context("standard output is a pipe")?;
         let mut lines = BufReader::new(stdout).lines();
-        let url = timeout(PATIENCE, address_in(&mut lines)).await.context("Prism does not listen in time")??;
+        let url = timeout(TIMEOUT, address_in(&mut lines)).await.context("Prism does not listen in time")??;
         let mut readers = JoinSet::new();
         // What it says of each call is in its answers as well; but it has to be read, or Prism stands still.
         readers.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -72,7 +72,7 @@ impl Contract {
     /// Carries a request to the double and its answer back. A violation is an error that says what is not as described.
     pub(super) async fn carry(&self, request: Request) -> Result<Response> {
         let (mut parts, body) = request.into_parts();
-        let body = to_bytes(body, LARGEST).await?;
+        let body = to_bytes(body, MAX_BYTES).await?;
         let asked = format!("{} {}", parts.method, parts.uri);
         let mut calls = OpenOptions::new().append(true).create(true).open(&self.calls)?;
         calls.write_all(format!("{asked}\n").as_bytes())?;

@@ -14,7 +14,7 @@ use super::state::State;
 use super::{Site, shapes};
 
 /// The longest description of a status, in characters.
-const LONGEST_DESCRIPTION: usize = 140;
+const MAX_DESCRIPTION_LENGTH: usize = 140;
 
 /// A deployment with its statuses, oldest first.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Deployment {
 
 impl Deployment {
     /// The states it went through.
-    pub(super) fn words(&self) -> Vec<String> {
+    pub(super) fn states(&self) -> Vec<String> {
         self.statuses.iter().filter_map(|status| status["state"].as_str()).map(str::to_owned).collect()
     }
 }
@@ -84,7 +84,7 @@ pub(super) async fn create_status(
     const STATES: [&str; 7] = ["error", "failure", "inactive", "in_progress", "queued", "pending", "success"];
     let description = body["description"].as_str().unwrap_or_default();
     let is_known = body["state"].as_str().is_some_and(|state| STATES.contains(&state));
-    if !is_known || description.chars().count() > LONGEST_DESCRIPTION {
+    if !is_known || description.chars().count() > MAX_DESCRIPTION_LENGTH {
         return Err(unprocessable("Validation Failed"));
     }
     let mut state = site.lock();

@@ -88,13 +88,13 @@ async fn admit(Shared(site): Shared<Arc<Site>>, request: Incoming, next: Next) -
         }
         state.guard.caller(request.headers())
     };
-    let stranger = match caller {
+    let rejection = match caller {
         // A code is all that is asked for.
         None if path.starts_with("/app-manifests/") => None,
         None => Some("Bad credentials"),
         Some(caller) => ((caller == Caller::App) != only_app).then_some("A JSON web token could not be decoded"),
     };
-    if let Some(message) = stranger {
+    if let Some(message) = rejection {
         let mut refusal = refused(StatusCode::UNAUTHORIZED, message);
         refusal.headers_mut().extend(app::headers(&site.lock().setup, caller));
         return refusal;

@@ -106,7 +106,7 @@ impl GitHub {
     }
 
     /// Notes on the App's page what was answered to a webhook; 502 if nobody was reached.
-    pub fn note_attempt(&self, delivery: &Delivery, status: u16) {
+    pub fn record_attempt(&self, delivery: &Delivery, status: u16) {
         let mut state = self.site.lock();
         let (id, delivery) = (state.new_id(), delivery.clone());
         state.attempts.push(mail::Attempt { id, delivery, status, at: shapes::now() });
@@ -128,7 +128,7 @@ impl GitHub {
     pub fn deployments(&self, environment: &str) -> Vec<(Value, Vec<String>)> {
         let state = self.site.lock();
         let found = state.deployments.iter().filter(|made| made.shown["environment"] == environment);
-        found.map(|made| (made.shown.clone(), made.words())).collect()
+        found.map(|made| (made.shown.clone(), made.states())).collect()
     }
 
     /// How many checks are as is asked.
@@ -169,14 +169,19 @@ impl GitHub {
     }
 
     /// Looks after every request until there is something, and answers it.
-    pub async fn wait_for<T>(&self, what: &str, deadline: Duration, look: impl Fn(&Self) -> Option<T>) -> Result<T> {
-        let look = || {
+    pub async fn wait_for<T>(
+        &self,
+        what: &str,
+        deadline: Duration,
+        condition: impl Fn(&Self) -> Option<T>,
+    ) -> Result<T> {
+        let condition = || {
             if let Some(violation) = self.site.lock().violations.first() {
                 anyhow::bail!("{violation}");
             }
-            Ok(look(self))
+            Ok(condition(self))
         };
-        double::wait_for(what, deadline, &self.site.answered, look, || self.requests()).await
+        double::wait_for(what, deadline, &self.site.answered, condition, || self.requests()).await
     }
 }
 

@@ -66,7 +66,7 @@ impl GitHub {
     }
 
     /// Notices that a pull request's branch moved.
-    pub async fn notice_push(&self, number: u64) -> Result<String> {
+    pub async fn deliver_push_event(&self, number: u64) -> Result<String> {
         let branch = self.site.lock().pulls[index_of(number)].branch.clone();
         let head = self.show_head(number, &branch).await?;
         let mut state = self.site.lock();
@@ -79,7 +79,7 @@ impl GitHub {
     }
 
     /// Tells of a push to a branch of the repository by an account.
-    pub fn tell_push(&self, branch: &str, before: &str, after: &str, account: u64) {
+    pub fn deliver_push(&self, branch: &str, before: &str, after: &str, account: u64) {
         let push = json!({
             "ref": format!("refs/heads/{branch}"), "before": before, "after": after,
             "created": false, "deleted": false, "forced": false, "commits": [],

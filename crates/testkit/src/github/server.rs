@@ -17,7 +17,7 @@ use super::state::State;
 use super::{Site, app, deployments, mail, pulls, register, shapes};
 
 /// The longest comment that GitHub takes, in characters.
-const LONGEST_COMMENT: usize = 65_536;
+const MAX_COMMENT_LENGTH: usize = 65_536;
 
 /// What a handler answers.
 pub(super) type Answer = Result<(StatusCode, Json<Value>), Response>;
@@ -267,7 +267,7 @@ async fn update_comment(Shared(site): Shared<Arc<Site>>, Path(id): Path<u64>, Js
 
 fn comment_in(body: &Value) -> Result<&str, &'static str> {
     match body["body"].as_str() {
-        Some(text) if !text.is_empty() && text.chars().count() <= LONGEST_COMMENT => Ok(text),
+        Some(text) if !text.is_empty() && text.chars().count() <= MAX_COMMENT_LENGTH => Ok(text),
         _ => Err("Body is too long (maximum is 65536 characters)"),
     }
 }
@@ -295,7 +295,7 @@ async fn react(
 
 /// One page of a list.
 pub(super) fn page_of<'a>(items: impl Iterator<Item = &'a Value>, query: &HashMap<String, String>) -> Vec<Value> {
-    let number = |name: &str, usual: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let number = |name: &str, default: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (size, page) = (number("per_page", 30).min(100), number("page", 1));
     items.skip(size * page.saturating_sub(1)).take(size).cloned().collect()
 }

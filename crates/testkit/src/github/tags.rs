@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 /// The largest answer that gets a tag.
-const LARGEST: usize = 8 << 20;
+const MAX_BYTES: usize = 8 << 20;
 
 /// What of a request decides about its tag.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Condition {
             return answer;
         }
         let (mut parts, body) = answer.into_parts();
-        let body = to_bytes(body, LARGEST).await.expect("an answer of ours");
+        let body = to_bytes(body, MAX_BYTES).await.expect("an answer of ours");
         let mut hasher = DefaultHasher::new();
         (&self.login, &body).hash(&mut hasher);
         let tag = HeaderValue::from_str(&format!("W/\"{:016x}\"", hasher.finish())).expect("a header");

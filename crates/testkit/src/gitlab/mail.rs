@@ -48,13 +48,13 @@ impl Delivery {
     }
 
     async fn send_with(&self, api: &Api, path: &str, proof: &[(&str, &str)], body: String) -> Result<Answer> {
-        let usual = [
+        let default = [
             ("content-type", "application/json"),
             ("user-agent", "GitLab/double"),
             ("x-gitlab-event", self.event),
             ("idempotency-key", &*self.id),
         ];
-        api.send("POST", path, &[&usual[..], proof].concat(), body.into_bytes()).await
+        api.send("POST", path, &[&default[..], proof].concat(), body.into_bytes()).await
     }
 }
 

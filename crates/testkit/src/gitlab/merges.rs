@@ -13,9 +13,9 @@ use super::server::{Answer, bounded, message, not_found, page_of};
 use super::state::{MergeRequest, PROJECT, ROBOT};
 
 /// The longest title, in characters.
-const LONGEST_TITLE: usize = 255;
+const MAX_TITLE_LENGTH: usize = 255;
 /// The longest description, in characters ("Create MR": "Limited to 1,048,576 characters").
-const LONGEST_DESCRIPTION: usize = 1_048_576;
+const MAX_DESCRIPTION_LENGTH: usize = 1_048_576;
 
 pub(super) async fn list(Shared(site): Shared<Arc<Site>>, Query(query): Query<HashMap<String, String>>) -> Answer {
     let state = site.lock();
@@ -34,8 +34,8 @@ pub(super) async fn of_commit(Shared(site): Shared<Arc<Site>>, Path((_, sha)): P
 }
 
 pub(super) async fn open(Shared(site): Shared<Arc<Site>>, Json(body): Json<Value>) -> Answer {
-    bounded(&body, "title", LONGEST_TITLE)?;
-    bounded(&body, "description", LONGEST_DESCRIPTION)?;
+    bounded(&body, "title", MAX_TITLE_LENGTH)?;
+    bounded(&body, "description", MAX_DESCRIPTION_LENGTH)?;
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let (branch, target) = (text("source_branch"), text("target_branch"));
     for name in ["source_branch", "target_branch", "title"] {
@@ -63,7 +63,7 @@ pub(super) async fn open(Shared(site): Shared<Arc<Site>>, Json(body): Json<Value
 }
 
 /// A branch that moved is seen when its merge request is looked at.
-async fn look(site: &Site, number: u64) -> Result<(), (StatusCode, Json<Value>)> {
+async fn refresh(site: &Site, number: u64) -> Result<(), (StatusCode, Json<Value>)> {
     let found =
         site.lock().merges.iter().find(|merge| merge.number == number).map(|merge| {
             (merge.branch.clone(), merge.target.clone(), merge.state == "opened" && merge.project == PROJECT)
@@ -81,7 +81,7 @@ async fn look(site: &Site, number: u64) -> Result<(), (StatusCode, Json<Value>)>
 }
 
 pub(super) async fn show(Shared(site): Shared<Arc<Site>>, Path((_, number)): Path<(String, u64)>) -> Answer {
-    look(&site, number).await?;
+    refresh(&site, number).await?;
     Ok((StatusCode::OK, Json(site.lock().merge(number).shown())))
 }
 
@@ -90,9 +90,9 @@ pub(super) async fn update(
     Path((_, number)): Path<(String, u64)>,
     Json(body): Json<Value>,
 ) -> Answer {
-    bounded(&body, "title", LONGEST_TITLE)?;
-    bounded(&body, "description", LONGEST_DESCRIPTION)?;
-    look(&site, number).await?;
+    bounded(&body, "title", MAX_TITLE_LENGTH)?;
+    bounded(&body, "description", MAX_DESCRIPTION_LENGTH)?;
+    refresh(&site, number).await?;
     let mut state = site.lock();
     let merge = state.merge_mut(number);
     if let Some(title) = body["title"].as_str() {
@@ -114,7 +114,7 @@ pub(super) async fn merge(
     Path((_, number)): Path<(String, u64)>,
     Json(body): Json<Value>,
 ) -> Answer {
-    look(&site, number).await?;
+    refresh(&site, number).await?;
     let (state, conflicts, head, branch, target, removes) = {
         let state = site.lock();
         let merge = state.merge(number);

@@ -119,7 +119,7 @@ impl GitLab {
 
     /// Notices that a merge request's branch moved: GitLab tells of the push, of the merge request's commits, and once
     /// more when it has checked whether it can be merged.
-    pub async fn notice_push(&self, number: u64) -> Result<String> {
+    pub async fn deliver_push_event(&self, number: u64) -> Result<String> {
         let (branch, before, author) = {
             let state = self.site.lock();
             let merge = state.merge(number);
@@ -184,8 +184,13 @@ impl GitLab {
     }
 
     /// Looks after every request until there is something, and answers it.
-    pub async fn wait_for<T>(&self, what: &str, deadline: Duration, look: impl Fn(&Self) -> Option<T>) -> Result<T> {
-        double::wait_for(what, deadline, &self.site.answered, || Ok(look(self)), || self.requests()).await
+    pub async fn wait_for<T>(
+        &self,
+        what: &str,
+        deadline: Duration,
+        condition: impl Fn(&Self) -> Option<T>,
+    ) -> Result<T> {
+        double::wait_for(what, deadline, &self.site.answered, || Ok(condition(self)), || self.requests()).await
     }
 
     /// Every request so far, in the order in which they came in.

@@ -14,7 +14,7 @@ use super::server::{Answer, bounded, message, not_found, page_of};
 use super::state::ROBOT;
 
 /// The longest note, in characters ("Notes API": "Limited to 1,000,000 characters").
-const LONGEST_NOTE: usize = 1_000_000;
+const MAX_NOTE_LENGTH: usize = 1_000_000;
 /// Emoji that it knows.
 const EMOJI: &[&str] = &["thumbsup", "thumbsdown", "confused", "rocket", "eyes"];
 
@@ -66,7 +66,7 @@ pub(super) async fn replace(
 }
 
 fn text_of(body: &Value) -> Result<&str, (StatusCode, Json<Value>)> {
-    bounded(body, "body", LONGEST_NOTE)?;
+    bounded(body, "body", MAX_NOTE_LENGTH)?;
     let missing = || (StatusCode::BAD_REQUEST, Json(json!({ "error": "body is missing" })));
     body["body"].as_str().filter(|text| !text.trim().is_empty()).ok_or_else(missing)
 }

@@ -91,7 +91,7 @@ pub(super) fn bounded(body: &Value, name: &str, longest: usize) -> Result<(), (S
 
 /// One page of a list ("Pagination": 20 a page, 100 at most).
 pub(super) fn page_of(items: Vec<Value>, query: &HashMap<String, String>) -> Vec<Value> {
-    let number = |name: &str, usual: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let number = |name: &str, default: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (size, page) = (number("per_page", 20).min(100), number("page", 1));
     items.into_iter().skip(size * page.saturating_sub(1)).take(size).collect()
 }

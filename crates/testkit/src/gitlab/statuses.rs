@@ -13,7 +13,7 @@ use super::server::{Answer, bounded, message, not_found};
 use super::state::ROBOT;
 
 /// The longest name, reference and description, in characters.
-const LONGEST: usize = 255;
+const MAX_LENGTH: usize = 255;
 
 pub(super) async fn set(
     Shared(site): Shared<Arc<Site>>,
@@ -24,7 +24,7 @@ pub(super) async fn set(
         return Err(not_found("Commit"));
     }
     for name in ["name", "ref", "description", "target_url"] {
-        bounded(&body, name, LONGEST)?;
+        bounded(&body, name, MAX_LENGTH)?;
     }
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     let reference = if let Some(reference) = text("ref") {

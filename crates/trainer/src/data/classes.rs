@@ -1,10 +1,10 @@
 //! Whether the labels of the training rows can be learnt with a network: their number, their spellings, and what they look like.
 
-use slipway_contract::table::{self, Counted, MOST_CLASSES};
+use slipway_contract::table::{self, Counted, MAX_CLASSES};
 use slipway_contract::{Fault, FaultKind, Model};
 
 /// Groups of labels that are warned of in full.
-const MOST_TOLD: usize = 10;
+const MAX_REPORTED: usize = 10;
 
 /// What labels are at fault for, and what is warned of.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) fn of_table(model: &Model, classes: &[Counted], outputs: u32) -> Said
     match classes.len() {
         0 => return said,
         1 => said.faults.push(table::one_label(&table::shown(&names[0]))),
-        count if count > MOST_CLASSES => {
+        count if count > MAX_CLASSES => {
             said.faults.push(table::too_many_classes(count));
             return said;
         }
@@ -100,10 +100,10 @@ fn too_many_outputs(names: &[String], outputs: u32, key: String) -> Fault {
 
 fn of_spellings(classes: &[Counted]) -> Vec<Fault> {
     let alike = table::alike_labels(classes);
-    let more = alike.len().saturating_sub(MOST_TOLD);
+    let more = alike.len().saturating_sub(MAX_REPORTED);
     let warning = |message: String, help: &str| Fault::new(FaultKind::Data, message).key("spec.data.label").help(help);
     let mut warnings: Vec<Fault> =
-        alike.into_iter().take(MOST_TOLD).map(|message| warning(message, table::ONE_WAY)).collect();
+        alike.into_iter().take(MAX_REPORTED).map(|message| warning(message, table::ONE_WAY)).collect();
     if more > 0 {
         warnings.push(warning(format!("and {more} more labels are spelt in several ways"), table::ONE_WAY));
     }

@@ -14,9 +14,9 @@ use super::row_digests::first_bytes;
 use super::{Half, Inexact, LostDigits, Origin, Rows};
 
 /// Rows a table may have.
-const MOST_ROWS: usize = 50_000_000;
+const MAX_ROWS: usize = 50_000_000;
 /// Values a table may have in all: 8 GiB as 64-bit floats.
-const MOST_VALUES: usize = 1 << 30;
+const MAX_VALUES: usize = 1 << 30;
 
 /// A table as it was read: rows without a fault, and the labels of all.
 pub(super) struct Table {
@@ -188,7 +188,7 @@ pub(super) fn read_texts(
             texts.push(row.get(*place).unwrap_or_default().trim().to_owned());
         }
         let rows = texts.first().map_or(0, Vec::len);
-        if rows > MOST_ROWS { Err(format!("more than {MOST_ROWS} rows")) } else { Ok(()) }
+        if rows > MAX_ROWS { Err(format!("more than {MAX_ROWS} rows")) } else { Ok(()) }
     })?;
     Ok(texts)
 }
@@ -260,8 +260,8 @@ impl Places {
     /// Adds the row at a line to a table, with what is wrong with it. An error says why no more are read.
     fn add(&self, line: u64, record: &csv::StringRecord, header: &[String], table: &mut Table) -> Result<(), String> {
         let Table { values, faults, origin, labels, names, columns: _ } = table;
-        if labels.len() == MOST_ROWS || values.len() + self.features.len() > MOST_VALUES {
-            return Err(format!("more than {MOST_ROWS} rows, or {MOST_VALUES} values in all"));
+        if labels.len() == MAX_ROWS || values.len() + self.features.len() > MAX_VALUES {
+            return Err(format!("more than {MAX_ROWS} rows, or {MAX_VALUES} values in all"));
         }
         let (begin, mut is_whole) = (values.len(), true);
         let mut lost = Vec::new();
@@ -284,7 +284,7 @@ impl Places {
         };
         if let Some(place) = place {
             labels.push(place);
-            origin.note_lost_digits(line, &lost);
+            origin.record_lost_digits(line, &lost);
             origin.lines.push(line);
         } else {
             values.truncate(begin);
@@ -301,7 +301,7 @@ fn not_a_number(file: &str, line: u64, column: &str, text: &str) -> Fault {
 impl Origin {
     /// Remembers the whole numbers of the next row that a 64-bit float does not keep, so that rows which differ in them stay
     /// different rows: the column, the text and the digits of each.
-    fn note_lost_digits(&mut self, line: u64, lost: &[(usize, &str, String)]) {
+    fn record_lost_digits(&mut self, line: u64, lost: &[(usize, &str, String)]) {
         let Ok(row) = u32::try_from(self.lines.len()) else { return };
         if lost.is_empty() {
             return;
@@ -319,7 +319,7 @@ impl Origin {
                 noted: Vec::new(),
             });
             seen.count += 1;
-            if seen.noted.len() < LostDigits::MOST_NOTED {
+            if seen.noted.len() < LostDigits::MAX_RECORDED {
                 seen.noted.push((row, first_bytes(Sha256::new().chain_update(digits))));
             }
         }

@@ -74,7 +74,7 @@ impl<'rows> Judged<'rows> {
             }
         }
         if rows.is_empty() && complaints.is_empty() && !wanted.is_empty() {
-            let message = format!("no test row has {}", in_words(given.iter().copied()));
+            let message = format!("no test row has {}", describe(given.iter().copied()));
             complaints.push(Complaint::new(message, "add such rows, or ask for fewer conditions"));
         }
         let classes = self.rows.classes();
@@ -129,13 +129,13 @@ fn never_predicted(value: &str, classes: &[String]) -> Complaint {
 
 /// What is said of a value that test rows have, but none of those that meet the rest of the condition.
 fn without_rows_here(column: &str, value: &str, condition: &BTreeMap<String, Vec<String>>) -> Complaint {
-    let others = in_words(condition.iter().filter(|(other, _)| *other != column && *other != PREDICTION));
+    let others = describe(condition.iter().filter(|(other, _)| *other != column && *other != PREDICTION));
     let message = format!("no test row with {others} has {column} `{}`", shown(value));
     Complaint::new(message, "add such rows, or take the value out of the condition")
 }
 
 /// Conditions in words.
-fn in_words<'values>(conditions: impl Iterator<Item = (&'values String, &'values Vec<String>)>) -> String {
+fn describe<'values>(conditions: impl Iterator<Item = (&'values String, &'values Vec<String>)>) -> String {
     conditions.map(|(column, values)| format!("{column} {}", listed(values))).collect::<Vec<_>>().join(" and ")
 }
 

@@ -4,32 +4,32 @@ use slipway_contract::Fault;
 use slipway_contract::table;
 
 /// Faults of one file that are told in full.
-const MOST_TOLD: usize = 10;
+const MAX_REPORTED: usize = 10;
 
 /// What is wrong with one file.
 pub(crate) struct Faults {
     file: String,
     /// The key of the specification that names the file.
     key: String,
-    told: Vec<Fault>,
+    reported: Vec<Fault>,
     more: u64,
 }
 
 impl Faults {
     /// Nothing yet.
     pub(crate) fn of(file: &str, key: &str) -> Self {
-        Self { file: file.to_owned(), key: key.to_owned(), told: Vec::new(), more: 0 }
+        Self { file: file.to_owned(), key: key.to_owned(), reported: Vec::new(), more: 0 }
     }
 
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
-        self.told.is_empty()
+        self.reported.is_empty()
     }
 
     /// Adds one, which is made only if it is told.
     pub(crate) fn add(&mut self, fault: impl FnOnce() -> Fault) {
-        if self.told.len() < MOST_TOLD {
-            self.told.push(fault());
+        if self.reported.len() < MAX_REPORTED {
+            self.reported.push(fault());
         } else {
             self.more += 1;
         }
@@ -37,11 +37,11 @@ impl Faults {
 
     /// All of them, each with the key that names the file. The last one says how many more there are.
     pub(crate) fn into_all(self) -> Vec<Fault> {
-        let Self { file, key, mut told, more } = self;
+        let Self { file, key, mut reported, more } = self;
         if more > 0 {
-            told.push(table::fault(&file, format!("and {more} more faults of this file")));
+            reported.push(table::fault(&file, format!("and {more} more faults of this file")));
         }
         let keyed = |fault: Fault| if fault.key.is_none() { fault.key(&key) } else { fault };
-        told.into_iter().map(keyed).collect()
+        reported.into_iter().map(keyed).collect()
     }
 }

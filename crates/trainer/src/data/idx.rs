@@ -3,7 +3,7 @@
 
 use std::io::Read as _;
 
-use slipway_contract::table::LARGEST_FILE;
+use slipway_contract::table::MAX_FILE_BYTES;
 use slipway_contract::{Fault, FaultKind, IdxFiles, Shape};
 use tch::Tensor;
 
@@ -13,7 +13,7 @@ use super::{Half, Rows};
 /// The type code of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
 /// Rows a file may hold.
-const MOST_ROWS: u64 = 100_000_000;
+const MAX_ROWS: u64 = 100_000_000;
 
 /// An array of bytes.
 struct Array {
@@ -114,12 +114,12 @@ fn read_array(mut file: DataFile) -> Result<Array, Fault> {
     }
     let header = 4 + 4 * u64::from(count);
     let expected = dimensions.iter().try_fold(1_u64, |product, size| product.checked_mul(*size));
-    let Some(expected) = expected.filter(|bytes| *bytes <= LARGEST_FILE) else {
-        return Err(file.fault(format!("claims the dimensions {dimensions:?}, more than {LARGEST_FILE} bytes")));
+    let Some(expected) = expected.filter(|bytes| *bytes <= MAX_FILE_BYTES) else {
+        return Err(file.fault(format!("claims the dimensions {dimensions:?}, more than {MAX_FILE_BYTES} bytes")));
     };
-    if dimensions.first().is_none_or(|rows| *rows > MOST_ROWS) {
+    if dimensions.first().is_none_or(|rows| *rows > MAX_ROWS) {
         return Err(
-            file.fault(format!("claims the dimensions {dimensions:?}, expected rows first, at most {MOST_ROWS}"))
+            file.fault(format!("claims the dimensions {dimensions:?}, expected rows first, at most {MAX_ROWS}"))
         );
     }
     if !file.packed && file.size != header + expected {

@@ -3,12 +3,12 @@
 mod classes;
 mod csv_file;
 mod csv_table;
-mod examine;
 mod expected;
 mod faults;
 mod file;
 mod idx;
 mod row_digests;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,10 +18,10 @@ use slipway_contract::table::{Counted, first_of};
 use slipway_contract::{DataSpec, Digest, Fault, FaultKind, Model, Shape};
 use tch::{Kind, Tensor};
 
-pub(crate) use examine::{Examined, examine};
 pub(crate) use faults::Faults;
 use file::Source;
 pub(crate) use row_digests::row_digests;
+pub(crate) use validate::{ValidatedData, validate};
 
 /// Rows with their labels.
 pub(crate) struct Rows {
@@ -76,7 +76,7 @@ pub(crate) struct LostDigits {
 
 impl LostDigits {
     /// Numbers of a column that are noted: enough to tell that it loses its differences. A table may have a billion of them.
-    pub(crate) const MOST_NOTED: usize = 4_096;
+    pub(crate) const MAX_RECORDED: usize = 4_096;
 
     /// The rows, from the first on, of which every such number is noted; `None` if it is of all.
     pub(crate) fn noted_rows(&self) -> Option<usize> {

@@ -14,12 +14,12 @@ use super::{Half, idx};
 use crate::failure;
 
 /// Digests beside the exact ones, of all rows together: eight bytes each.
-const MOST_ALIKE: usize = 10_000_000;
+const MAX_ALIKE: usize = 10_000_000;
 
 /// Rows are sought by the columns of an earlier table if these tell apart so many of a hundred rows that all columns tell apart.
 /// Where N rows have one of K equally likely combinations of values, about N/2K of them share it with another row, and a new row
 /// has the combination of an old one with a probability of about N/K: of one in ten at this limit.
-const FEWEST_TOLD_APART: usize = 95;
+const MIN_DISTINCT_PERCENT: usize = 95;
 
 /// Digests of the test rows, each list in their order.
 #[derive(Default)]
@@ -44,7 +44,7 @@ pub(crate) fn row_digests(model: &Model, source: &Path, known: &[Vec<String>]) -
             RowDigests { exact, ..RowDigests::default() }
         }
     };
-    Ok(if digests.exact.len() > SampleRequest::MOST_ROWS { RowDigests::default() } else { digests })
+    Ok(if digests.exact.len() > SampleRequest::MAX_ROWS { RowDigests::default() } else { digests })
 }
 
 fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDigests, Fault> {
@@ -62,7 +62,7 @@ fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDig
     let header = opened.header.clone();
     opened.each(|_, row| {
         // One more than is kept says that there are too many.
-        if digests.exact.len() > SampleRequest::MOST_ROWS {
+        if digests.exact.len() > SampleRequest::MAX_ROWS {
             return Ok(());
         }
         let cells: Vec<&str> = row.iter().map(str::trim).collect();
@@ -86,7 +86,7 @@ fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDig
     })?;
     digests.drop_vague();
     // The columns that were used last are looked for first.
-    digests.alike.truncate((MOST_ALIKE / digests.exact.len().max(1)).max(SampleRequest::ALIKE_KEPT));
+    digests.alike.truncate((MAX_ALIKE / digests.exact.len().max(1)).max(SampleRequest::ALIKE_KEPT));
     Ok(digests)
 }
 
@@ -99,7 +99,7 @@ impl RowDigests {
         let mut place = 0;
         self.alike.retain(|list| {
             place += 1;
-            place <= SampleRequest::ALIKE_KEPT || distinct(list) * 100 >= whole * FEWEST_TOLD_APART
+            place <= SampleRequest::ALIKE_KEPT || distinct(list) * 100 >= whole * MIN_DISTINCT_PERCENT
         });
     }
 }

@@ -30,7 +30,7 @@ fn it_ends_when_its_controller_is_gone() {
 }
 
 #[test]
-fn memory_that_runs_out_is_told_from_other_ends() {
+fn memory_that_runs_out_is_distinguished_from_other_ends() {
     let bench = Bench::with_pictures();
     let mut model = picture_model();
     model["spec"]["model"]["sequential"] = json!(["flatten", {"linear": 50_000_000}, {"linear": 2}]);

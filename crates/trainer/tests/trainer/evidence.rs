@@ -129,7 +129,7 @@ fn row_digests(bench: &Bench) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn rows_are_told_apart_by_all_of_their_cells_whatever_their_order() {
+fn rows_are_distinguished_by_all_of_their_cells_whatever_their_order() {
     let bench = bench();
     bench.train(&model(), 1);
     bench.keep_weights("candidate.safetensors");
@@ -191,7 +191,7 @@ fn a_row_that_is_written_otherwise_shares_a_digest_with_what_it_was() {
 }
 
 #[test]
-fn rows_are_not_sought_by_columns_that_hardly_tell_them_apart() {
+fn rows_are_not_matched_by_columns_that_hardly_distinguish_them() {
     let bench = bench();
     bench.train(&model(), 1);
     bench.keep_weights("candidate.safetensors");

@@ -106,7 +106,7 @@ fn a_question_that_no_row_answers_is_a_fault_with_the_name_that_may_be_meant() {
 }
 
 #[test]
-fn each_value_of_a_condition_is_looked_for_in_the_rows_that_meet_it_as_the_gate_does() {
+fn each_value_of_a_condition_is_searched_for_in_the_rows_that_meet_it_as_the_gate_does() {
     let bench = bench();
     for (condition, expected) in [
         (json!({"region": ["south", "north"]}), vec!["no test row has region `north`; it is `east`, `south`"]),
@@ -155,7 +155,7 @@ fn a_check_that_refuses_nothing_is_only_warned_of() {
 }
 
 #[test]
-fn classes_are_looked_for_also_where_the_test_rows_cannot_be_read() {
+fn classes_are_searched_for_also_where_the_test_rows_cannot_be_read() {
     let bench = bench();
     bench.write("test.csv", "a,kind,region\nx,cat,south\n");
     let (faults, _) = bench.found(&model(), &asked(&json!({"where": {"label": ["Owl"]}})));

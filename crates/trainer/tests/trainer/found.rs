@@ -62,7 +62,7 @@ fn all_bad_rows_of_both_tables_are_named_with_their_lines_up_to_a_number() {
 }
 
 #[test]
-fn every_column_that_is_named_in_vain_is_told() {
+fn every_column_that_is_named_in_vain_is_reported() {
     let bench = Bench::with_tables();
     let mut model = table_model();
     model["spec"]["data"]["features"] = json!(["height", "nope", "kind", "wieght"]);

@@ -28,7 +28,7 @@ fn has_trained(said: &[Progress]) -> bool {
 }
 
 #[test]
-fn numbers_that_differ_beyond_32_bit_floats_are_told_apart() {
+fn numbers_that_differ_beyond_32_bit_floats_are_distinguished() {
     for first in [1_700_000_000, 20_000_000, 1_700_000_000_000] {
         let bench = Bench::with_tables();
         bench.write("train.csv", by_last_digit(first, 200));

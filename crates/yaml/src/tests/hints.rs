@@ -61,7 +61,7 @@ fn said(text: &str) -> String {
 }
 
 #[test]
-fn a_number_in_another_form_is_told_as_it_has_to_be_written() {
+fn a_number_in_another_form_is_reported_as_it_has_to_be_written() {
     for (text, expected, help) in [
         ("rate: 20%", "a number for `rate`, came the text `20%`", "write `0.2`"),
         ("rate: 0,01", "a number for `rate`, came the text `0,01`", "write `0.01`"),
@@ -78,21 +78,24 @@ fn a_number_in_another_form_is_told_as_it_has_to_be_written() {
         ("shuffle: yes", "`true` or `false` for `shuffle`", "write `true`, without quotes"),
         ("shuffle: \"False\"", "`true` or `false` for `shuffle`", "write `false`, without quotes"),
     ] {
-        let told = said(text);
-        assert!(told.contains(expected) && told.contains(&format!("help: {help}")), "{text}: {told}");
+        let shown = said(text);
+        assert!(shown.contains(expected) && shown.contains(&format!("help: {help}")), "{text}: {shown}");
     }
 }
 
 #[test]
-fn a_decimal_comma_among_entries_is_told_as_one_number() {
-    let told = said("{rate: 0,01}");
-    assert!(told.contains("unknown key `01`") && told.contains("help: write `0.01` if one number is meant"), "{told}");
+fn a_decimal_comma_among_entries_is_reported_as_one_number() {
+    let shown = said("{rate: 0,01}");
+    assert!(
+        shown.contains("unknown key `01`") && shown.contains("help: write `0.01` if one number is meant"),
+        "{shown}"
+    );
     assert!(said("{seed: 1,000}").contains("help: write `1.000`, or `1000` if one number is meant"));
     assert!(!said("{seed: 1, 01: 2}").contains("one number"));
 }
 
 #[test]
-fn a_value_with_too_much_or_too_little_around_it_is_told_as_it_has_to_be_written() {
+fn a_value_with_too_much_or_too_little_around_it_is_reported_as_it_has_to_be_written() {
     for (text, help) in [
         ("optimizer: adam", "write what belongs to it beneath it, as in `adam: {KEY: VALUE}`"),
         ("layers: [{linear: {outputs: 8}}]", "write the value alone: `linear: 8`"),
@@ -108,13 +111,13 @@ fn a_value_with_too_much_or_too_little_around_it_is_told_as_it_has_to_be_written
         ("labels: a", "write keys with their values beneath it"),
         ("data: {format: csv, label: 1.0}", "write it in quotes: `\"1.0\"`"),
     ] {
-        let told = said(text);
-        assert!(told.contains(&format!("help: {help}")) || told.contains(help), "{text}: {told}");
+        let shown = said(text);
+        assert!(shown.contains(&format!("help: {help}")) || shown.contains(help), "{text}: {shown}");
     }
 }
 
 #[test]
-fn a_text_that_is_no_yaml_is_told_with_what_to_do() {
+fn a_text_that_is_no_yaml_is_reported_with_what_to_do() {
     for (text, said_of_it) in [
         (
             "seed: 1\n\trate: 2\n",
@@ -126,7 +129,7 @@ fn a_text_that_is_no_yaml_is_told_with_what_to_do() {
         ("label: *x\n", "put a text that begins with `*` into quotes"),
         ("label: a: b\n", "put a text that holds `: ` into quotes"),
     ] {
-        let told = said(text);
-        assert!(told.contains(said_of_it), "{text}: {told}");
+        let shown = said(text);
+        assert!(shown.contains(said_of_it), "{text}: {shown}");
     }
 }

@@ -58,7 +58,7 @@ fn a_key_or_a_name_that_occurs_twice_leads_nowhere() {
 }
 
 #[test]
-fn anchors_are_told_apart_by_document() {
+fn anchors_are_distinguished_by_document() {
     let tree = tree("a: &x 1\nb: *x\n---\na: &x 1\n");
     let roots = tree.documents();
     let first = |root: &crate::Node| match &root.kind {

@@ -23,9 +23,9 @@ async fn judges_a_draft_once_it_is_ready(brand: Brand) {
     let grace = &world.people.grace.1;
     let number = models.open_pull_titled(grace, "better", "WIP: better").await.expect("a pull request");
     world.status(&head, "slipway", "success").await;
-    let told = models.statuses(&head).await.expect("statuses");
-    let [told] = &told[..] else { panic!("one status: {told:#?}") };
-    assert_eq!(told["description"], "drafts are not judged here until they are marked ready");
+    let status = models.statuses(&head).await.expect("statuses");
+    let [status] = &status[..] else { panic!("one status: {status:#?}") };
+    assert_eq!(status["description"], "drafts are not judged here until they are marked ready");
 
     // Another title of a draft is nothing to act upon; that it is ready is.
     models.rename_pull(number, "[wip] much better").await.expect("renamed");

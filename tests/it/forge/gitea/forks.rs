@@ -6,7 +6,7 @@ use slipway_testkit::WorkTree;
 use slipway_testkit::gitea::Brand;
 
 use super::{CHECK, MODELS, SCOPES, World};
-use crate::support::{MODEL, POLICY, USUAL};
+use crate::support::{DEFAULT_SETTINGS, MODEL, POLICY};
 
 /// Forks the source as somebody who has no part in it, and opens a change there that lowers the policy as well.
 async fn propose(world: &World) -> (u64, String) {
@@ -25,22 +25,22 @@ async fn propose(world: &World) -> (u64, String) {
 }
 
 #[tokio::test]
-async fn a_change_from_a_fork_is_judged_by_the_base_and_without_the_sources_secrets() {
+async fn a_pull_request_from_a_fork_is_judged_by_the_base_and_without_the_sources_secrets() {
     judges_a_fork_by_the_base(Brand::Gitea).await;
 }
 
 #[tokio::test]
 #[ignore = "make test-forgejo"]
-async fn a_change_from_a_fork_at_a_real_forgejo_is_judged_by_the_base_and_without_the_sources_secrets() {
+async fn a_pull_request_from_a_fork_at_a_real_forgejo_is_judged_by_the_base_and_without_the_sources_secrets() {
     judges_a_fork_by_the_base(Brand::Forgejo).await;
 }
 
 async fn judges_a_fork_by_the_base(brand: Brand) {
     // The trainer, but for one thing: it first tells what it can see.
-    let told = tempfile::tempdir().expect("a folder");
-    let trainer = told.path().join("trainer");
+    let folder = tempfile::tempdir().expect("a folder");
+    let trainer = folder.path().join("trainer");
     let real = crate::support::slipway().with_file_name("slipway-trainer");
-    let seen = told.path().join("seen");
+    let seen = folder.path().join("seen");
     let script = format!(
         "#!/bin/bash\n(env; echo \"$@\"; cat \"${{@: -1}}\" 2>/dev/null; find . -type f -size -64k -exec cat {{}} +) >>'{}' 2>&1\nexec '{}' \"$@\"\n",
         seen.display(),
@@ -52,7 +52,7 @@ async fn judges_a_fork_by_the_base(brand: Brand) {
     let config = world.bench.world.config();
     let settings = std::fs::read_to_string(&config).expect("settings");
     let with_trainer = format!("trainer: \"{}\", threads", trainer.display());
-    assert!(USUAL.contains("threads"));
+    assert!(DEFAULT_SETTINGS.contains("threads"));
     std::fs::write(&config, settings.replace("threads", &with_trainer)).expect("written");
     world.restart().await;
     world.bench.promote_a_first_model().await;
@@ -73,7 +73,7 @@ async fn judges_a_fork_by_the_base(brand: Brand) {
 }
 
 #[tokio::test]
-async fn a_change_from_a_fork_is_told_that_it_is_not_judged_where_that_is_set() {
+async fn a_pull_request_from_a_fork_gets_a_report_that_it_is_not_judged_where_that_is_set() {
     let Some(world) = World::start(Brand::Gitea, "same_repository", "").await else { return };
     world.bench.promote_a_first_model().await;
     let (_, head) = propose(&world).await;

@@ -2,18 +2,18 @@
 //! built Gitea these tests say that they are skipped; in CI they fail. Those of Forgejo, which takes long to build, are a
 //! target of their own.
 
-mod changes;
 mod check;
 mod drafts;
 mod forks;
 mod lost;
 mod promotions;
+mod pull_requests;
 mod requests;
 
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::gitea::{Brand, Gitea, NewHook, Person, Project};
 
-use crate::support::{Bench, DEADLINE, USUAL};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS};
 
 const MODELS: &str = "team/models";
 const ENVIRONMENT: &str = "team/environment";
@@ -41,9 +41,9 @@ struct World {
 impl World {
     /// Starts with an environment in its first state and no model yet. `changes` is the source's setting; `more` are more
     /// lines of the server's settings. Nothing if there is none of this brand here.
-    async fn start(brand: Brand, changes: &str, more: &str) -> Option<Self> {
+    async fn start(brand: Brand, pull_requests: &str, more: &str) -> Option<Self> {
         let gitea = Gitea::start(brand).await.expect("it starts")?;
-        let mut bench = Bench::without_server(USUAL).await;
+        let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
         gitea.organisation("team").await.expect("a team");
         let [models, environment] = [("models"), ("environment")].map(|name| gitea.project("team", name));
         let (models, environment) = (models.await.expect("a repository"), environment.await.expect("a repository"));
@@ -64,7 +64,7 @@ impl World {
         bench.world.work.git(&["remote", "set-url", "origin", &origin]).await.expect("set");
         let config = bench.world.config();
         std::fs::write(config.with_file_name("robot"), &robot).expect("written");
-        std::fs::write(&config, settings(&gitea, changes, more)).expect("written");
+        std::fs::write(&config, settings(&gitea, pull_requests, more)).expect("written");
         bench.restart(&[]).await;
         let url = format!("{}/webhooks/digits", bench.server().address());
         let hook = models.hook(NewHook { url: &url, secret: SECRET, events: EVENTS }).await.expect("a webhook");
@@ -109,7 +109,7 @@ impl World {
     }
 }
 
-fn settings(gitea: &Gitea, changes: &str, more: &str) -> String {
+fn settings(gitea: &Gitea, pull_requests: &str, more: &str) -> String {
     let (url, forge) = (gitea.url(), gitea.brand().word());
     let login = "credentials: {username: slipway, password: {file: ./robot}}";
     let api = |repository: &str| format!("api: {{url: \"{url}\", repository: {repository}, token: {{file: ./robot}}}}");
@@ -121,10 +121,10 @@ listen: 127.0.0.1:0
 state: ./state
 web: {{api_token: {{file: ./token}}}}
 sources:
-- {{name: digits, forge: {forge}, url: \"{url}/{MODELS}.git\", secret: {{file: ./secret}}, environment: staging, changes: {changes}, {login}, {models}}}
+- {{name: digits, forge: {forge}, url: \"{url}/{MODELS}.git\", secret: {{file: ./secret}}, environment: staging, changes: {pull_requests}, {login}, {models}}}
 environments:
 - {{name: staging, url: \"{url}/{ENVIRONMENT}.git\", {login}, requests: {{forge: {forge}, merge: slipway, {environment}}}}}
-{USUAL}
+{DEFAULT_SETTINGS}
 {more}
 "
     )

@@ -4,17 +4,17 @@ use serde_json::Value;
 use slipway_testkit::gitea::Brand;
 
 use super::{CHECK, World};
-use crate::environments::world::{done, named, run_to};
+use crate::environments::world::{deployed_digest, done, run_to};
 use crate::support::text;
 
 #[tokio::test]
-async fn a_push_is_judged_told_and_promoted_by_a_request_that_is_merged() {
+async fn a_push_is_judged_reported_and_promoted_by_a_request_that_is_merged() {
     promotes_by_a_request(Brand::Gitea).await;
 }
 
 #[tokio::test]
 #[ignore = "make test-forgejo"]
-async fn a_push_at_a_real_forgejo_is_judged_told_and_promoted_by_a_request_that_is_merged() {
+async fn a_push_at_a_real_forgejo_is_judged_reported_and_promoted_by_a_request_that_is_merged() {
     promotes_by_a_request(Brand::Forgejo).await;
 }
 
@@ -32,7 +32,7 @@ async fn promotes_by_a_request(brand: Brand) {
     let main = &world.bench.world.environment;
     let merged = main.rev_parse("main^2").await.expect("a merge");
     assert_eq!(merged, text(&run, "promotion_commit"), "what was judged is what was merged: {run:#}");
-    assert_eq!(named(&world.bench, "staging").await, text(&run, "artifact"));
+    assert_eq!(deployed_digest(&world.bench, "staging").await, text(&run, "artifact"));
     assert_eq!(world.bench.promotions().await, 1);
     assert_eq!(main.tip("slipway/staging/digits").await.expect("asked"), None, "our branch is gone");
 
@@ -40,7 +40,7 @@ async fn promotes_by_a_request(brand: Brand) {
     let head = world.bench.push_with("epochs: 4", "epochs: 6").await;
     let second = world.bench.end_of(&head).await;
     assert_eq!((text(&second, "state"), &second["champion"]), ("done", &run["artifact"]), "{second:#}");
-    assert_eq!(named(&world.bench, "staging").await, text(&second, "artifact"));
+    assert_eq!(deployed_digest(&world.bench, "staging").await, text(&second, "artifact"));
     assert_eq!(world.bench.promotions().await, 2);
     world.bench.finish().await;
 }
@@ -63,7 +63,7 @@ async fn waits_for_a_required_check(brand: Brand) {
     let head = world.bench.push("a first model").await;
     let is_open = |run: &Value| text(run, "state") == "waiting";
     let run = run_to(&world.bench, "staging", "an open request", is_open).await;
-    let offered = world.bench.world.environment.rev_parse("slipway/staging/digits").await.expect("a branch");
+    let branch_tip = world.bench.world.environment.rev_parse("slipway/staging/digits").await.expect("a branch");
     let moves = run["transitions"].as_array().map_or(0, Vec::len);
 
     // Asked again and again it is refused each time, and nothing is offered anew for that.
@@ -73,15 +73,15 @@ async fn waits_for_a_required_check(brand: Brand) {
     }
     let requests = environment.pulls().await.expect("requests");
     assert_eq!((requests.len(), &requests[0]["merged"]), (1, &false.into()), "{requests:#?}");
-    assert_eq!(world.bench.world.environment.rev_parse("slipway/staging/digits").await.expect("a branch"), offered);
+    assert_eq!(world.bench.world.environment.rev_parse("slipway/staging/digits").await.expect("a branch"), branch_tip);
     let run = world.bench.api().run(text(&run, "id")).await.expect("a run");
     let more = run["transitions"].as_array().map_or(0, Vec::len) - moves;
     assert!(more <= 12, "{more} more moves: {run:#}");
 
-    environment.set_status(&offered, "manifests", "success").await.expect("reported");
+    environment.set_status(&branch_tip, "manifests", "success").await.expect("reported");
     let run = world.bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
-    assert_eq!(world.bench.world.environment.rev_parse("main^2").await.expect("a merge"), offered);
-    assert_eq!(named(&world.bench, "staging").await, text(&run, "artifact"));
+    assert_eq!(world.bench.world.environment.rev_parse("main^2").await.expect("a merge"), branch_tip);
+    assert_eq!(deployed_digest(&world.bench, "staging").await, text(&run, "artifact"));
     world.bench.finish().await;
 }

@@ -139,17 +139,17 @@ async fn refuses_what_a_rule_forbids(brand: Brand) {
 }
 
 #[tokio::test]
-async fn a_permission_at_a_real_gitea_is_looked_up_by_number_and_never_by_a_name() {
-    looks_permissions_up_by_number(Brand::Gitea).await;
+async fn a_permission_at_a_real_gitea_is_found_by_number_and_never_by_a_name() {
+    finds_permissions_by_number(Brand::Gitea).await;
 }
 
 #[tokio::test]
 #[ignore = "make test-forgejo"]
-async fn a_permission_at_a_real_forgejo_is_looked_up_by_number_and_never_by_a_name() {
-    looks_permissions_up_by_number(Brand::Forgejo).await;
+async fn a_permission_at_a_real_forgejo_is_found_by_number_and_never_by_a_name() {
+    finds_permissions_by_number(Brand::Forgejo).await;
 }
 
-async fn looks_permissions_up_by_number(brand: Brand) {
+async fn finds_permissions_by_number(brand: Brand) {
     let Some(peer) = Peer::start(brand).await else { return };
     let api = peer.api(SCOPES).await;
     let project = peer.gitea.at("team/models");

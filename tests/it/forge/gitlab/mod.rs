@@ -1,13 +1,13 @@
 //! The same against a stateful GitLab, whose webhooks come twice, late and the wrong way round.
 
-mod changes;
+mod pull_requests;
 mod refusals;
 mod requests;
 
 use slipway_testkit::demo::SECRET;
 use slipway_testkit::gitlab::{Delivery, GitLab, ROBOT_TOKEN, access};
 
-use crate::support::{Bench, DEADLINE, USUAL};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS};
 
 const CHECK: &str = "slipway/digits";
 /// An account that may push.
@@ -24,7 +24,7 @@ struct World {
 impl World {
     /// Starts with a first model on `main`. Changes from forks are judged too.
     async fn start() -> Self {
-        let mut bench = Bench::without_server(USUAL).await;
+        let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
         let gitlab = GitLab::start(bench.world.models.clone()).await.expect("a GitLab");
         gitlab.permit(WRITER, "grace", access::DEVELOPER);
         gitlab.permit(READER, "eve", access::REPORTER);

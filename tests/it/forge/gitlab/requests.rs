@@ -66,7 +66,7 @@ async fn a_request_at_gitlab_that_conflicts_has_to_be_made_anew() {
 }
 
 #[tokio::test]
-async fn a_permission_at_gitlab_is_looked_up_by_number_and_never_by_a_name() {
+async fn a_permission_at_gitlab_is_found_by_number_and_never_by_a_name() {
     let peer = Peer::start().await;
     peer.gitlab.permit(11, "grace", access::DEVELOPER);
     peer.gitlab.permit(12, "eve", access::REPORTER);

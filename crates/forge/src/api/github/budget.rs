@@ -115,13 +115,13 @@ impl Budget {
         let ends = answer::limit_begins_anew_in(headers).map(|pause| Instant::now() + pause);
         let mut spent = self.lock();
         spent.is_limited = left.is_some();
-        let told = left.zip(ends).map(|(left, ends)| Hour { left, ends });
+        let reported = left.zip(ends).map(|(left, ends)| Hour { left, ends });
         // Answers overtake each other: within an hour, the fewest that were left are those that are left.
-        spent.hour = match (spent.hour, told) {
-            (Some(known), Some(told)) if told.ends < known.ends + SKEW => {
-                Some(Hour { left: told.left.min(known.left), ..known })
+        spent.hour = match (spent.hour, reported) {
+            (Some(known), Some(reported)) if reported.ends < known.ends + SKEW => {
+                Some(Hour { left: reported.left.min(known.left), ..known })
             }
-            (_, told) => told,
+            (_, reported) => reported,
         };
     }
 
@@ -170,7 +170,7 @@ impl Spent {
         Err(pause)
     }
 
-    fn give_back(&mut self, cost: Cost, now: Instant) {
+    fn release(&mut self, cost: Cost, now: Instant) {
         self.under_way -= 1;
         self.windows(cost).for_each(|(window, cost)| window.end(cost, now));
     }
@@ -184,7 +184,7 @@ impl Spent {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.budget.lock().give_back(self.cost, Instant::now());
+        self.budget.lock().release(self.cost, Instant::now());
     }
 }
 
@@ -195,7 +195,7 @@ mod tests {
     fn ask(spent: &mut Spent, method: &Method, path: &str, now: Instant) -> Result<(), Duration> {
         let cost = Cost::of(method, path);
         spent.take(cost, now)?;
-        spent.give_back(cost, now);
+        spent.release(cost, now);
         Ok(())
     }
 
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_are_told_to_come_again_are_not_all_told_the_same_moment() {
+    fn those_who_are_asked_to_retry_do_not_all_get_the_same_moment() {
         let now = Instant::now();
         let mut spent = Spent::new();
         let path = "/repos/a/b/check-runs/1";
@@ -257,24 +257,24 @@ mod tests {
     #[test]
     fn calls_of_the_hour_end_before_github_says_no_and_begin_anew_with_the_hour() {
         let budget = Budget::new();
-        let told = |left: &str| {
+        let reported = |left: &str| {
             let reset = (jiff::Timestamp::now().as_second() + 600).to_string();
             let headers = [("x-ratelimit-remaining", left), ("x-ratelimit-reset", &reset)];
             let headers = headers.map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")));
             budget.note(StatusCode::OK, &headers.into_iter().collect());
         };
-        told("26");
+        reported("26");
         ask(&mut budget.lock(), &Method::GET, "/user", Instant::now()).expect("one is left");
-        told("25");
+        reported("25");
         // An answer that was overtaken says that there were more.
-        told("40");
+        reported("40");
         let pause = ask(&mut budget.lock(), &Method::GET, "/user", Instant::now()).expect_err("none is left");
         assert!((590..=600).contains(&pause.as_secs()), "{pause:?}");
         ask(&mut budget.lock(), &Method::GET, "/user", Instant::now() + pause).expect("a new hour");
     }
 
     #[test]
-    fn a_server_that_tells_of_no_limits_has_none() {
+    fn a_server_that_states_no_limits_has_none() {
         let budget = Budget::new();
         budget.note(StatusCode::BAD_GATEWAY, &HeaderMap::new());
         assert!(budget.lock().is_limited, "what failed says nothing");
@@ -289,8 +289,8 @@ mod tests {
         let (one, other) = (Budget::of("https://a", "App 1 at team"), Budget::of("https://a", "App 1 at team"));
         one.pause(Duration::from_mins(1));
         assert!(ask(&mut other.lock(), &Method::GET, "/user", Instant::now()).is_err());
-        for stranger in [Budget::of("https://b", "App 1 at team"), Budget::of("https://a", "App 1 at others")] {
-            ask(&mut stranger.lock(), &Method::GET, "/user", Instant::now()).expect("a budget of its own");
+        for other_login in [Budget::of("https://b", "App 1 at team"), Budget::of("https://a", "App 1 at others")] {
+            ask(&mut other_login.lock(), &Method::GET, "/user", Instant::now()).expect("a budget of its own");
         }
     }
 }

@@ -4,25 +4,30 @@ use serde_json::{Value, json};
 use ureq::http::Method;
 
 use crate::api::http::Calls;
-use crate::api::{ApiError, AtForge, FoundReport, answer};
+use crate::api::{ApiError, FoundReport, ReportHandle, answer};
 use crate::{Annotation, AnnotationLevel, Conclusion, Report, ReportState};
 use slipway_domain::CommitSha;
 
 /// Annotations that one call may bring; they add up.
-const MOST_ANNOTATIONS: usize = 50;
+const MAX_ANNOTATIONS: usize = 50;
 /// Checks on one page.
 const PAGE: usize = 100;
 /// Pages that are looked through.
-const MOST_PAGES: usize = 10;
+const MAX_PAGES: usize = 10;
 /// The longest summary, in characters.
-const LONGEST_SUMMARY: usize = 65_535;
+const MAX_SUMMARY_LENGTH: usize = 65_535;
 
 /// Tells of a check in the repository at `path`: in its place if it is known, and as a new one otherwise.
-pub(super) async fn tell(calls: &dyn Calls, path: &str, report: &Report, known: &mut AtForge) -> Result<(), ApiError> {
+pub(super) async fn publish(
+    calls: &dyn Calls,
+    path: &str,
+    report: &Report,
+    known: &mut ReportHandle,
+) -> Result<(), ApiError> {
     let sent = usize::try_from(known.annotations).unwrap_or(usize::MAX);
     let mut rest = report.annotations.get(sent..).unwrap_or_default();
     loop {
-        let (batch, later) = rest.split_at(rest.len().min(MOST_ANNOTATIONS));
+        let (batch, later) = rest.split_at(rest.len().min(MAX_ANNOTATIONS));
         let mut body = body(report, batch);
         let answered = if known.id.is_empty() {
             body["head_sha"] = json!(report.revision);
@@ -47,14 +52,14 @@ pub(super) async fn find(
     revision: &CommitSha,
 ) -> Result<Vec<FoundReport>, ApiError> {
     let mut found = Vec::new();
-    for page in 1..=MOST_PAGES {
+    for page in 1..=MAX_PAGES {
         let query = format!("app_id={app}&filter=all&per_page={PAGE}&page={page}");
         let answered = calls.call(Method::GET, &format!("{path}/commits/{revision}/check-runs?{query}"), None).await?;
         let runs = answer::items(&answered["check_runs"])?;
         for run in runs.iter().filter(|run| run["app"]["id"].as_u64() == Some(app)) {
             let id = run["external_id"].as_str().unwrap_or_default().to_owned();
             let annotations = run.pointer("/output/annotations_count").and_then(Value::as_u64).unwrap_or(0);
-            let at = AtForge { id: answer::number(run, "/id")?.to_string(), annotations };
+            let at = ReportHandle { id: answer::number(run, "/id")?.to_string(), annotations };
             found.push(FoundReport { context: answer::text(run, "/name")?.to_owned(), id, at });
         }
         if runs.len() < PAGE {
@@ -66,7 +71,7 @@ pub(super) async fn find(
 
 fn body(report: &Report, annotations: &[Annotation]) -> Value {
     let annotations: Vec<Value> = annotations.iter().map(annotation).collect();
-    let summary: String = report.text.chars().take(LONGEST_SUMMARY).collect();
+    let summary: String = report.text.chars().take(MAX_SUMMARY_LENGTH).collect();
     let mut body = json!({
         "name": report.context,
         "external_id": report.id,

@@ -20,8 +20,8 @@ use super::budget::{Budget, Permit};
 use super::transport::Transport;
 use super::unchanged::Answers;
 use crate::api::address::Address;
-use crate::api::examination::Look;
-use crate::api::http::{AGENT, Calls, PATIENCE};
+use crate::api::http::{AGENT, Calls, TIMEOUT};
+use crate::api::preflight::ProbeAnswer;
 use crate::api::{ApiError, Login, Purpose, RefusalOf, answer};
 use slipway_domain::spoken;
 
@@ -132,24 +132,24 @@ impl Client {
 
     /// An answer to the App itself, or to the token of the settings, with what it says of the connection. It is made
     /// whatever the limits are: they are asked for as well.
-    pub(super) async fn look(&self, path: &str) -> Result<Look, ApiError> {
+    pub(super) async fn probe(&self, path: &str) -> Result<ProbeAnswer, ApiError> {
         let bearer = match &self.login {
             Login::Token(token) => token.to_string(),
             Login::App(app) => app.claim(Timestamp::now())?,
         };
-        self.look_as(&bearer, path).await
+        self.probe_as(&bearer, path).await
     }
 
     /// The same as the installation of the App, which has a token only if it may do all that is needed.
-    pub(super) async fn look_as_installation(&self, path: &str) -> Result<Look, ApiError> {
+    pub(super) async fn probe_as_installation(&self, path: &str) -> Result<ProbeAnswer, ApiError> {
         let bearer = self.bearer().await?;
-        self.look_as(&bearer, path).await
+        self.probe_as(&bearer, path).await
     }
 
-    async fn look_as(&self, bearer: &str, path: &str) -> Result<Look, ApiError> {
+    async fn probe_as(&self, bearer: &str, path: &str) -> Result<ProbeAnswer, ApiError> {
         let asked_at = Timestamp::now();
         let Answered { status, headers, body } = self.send(Method::GET, path, None, bearer, None).await?;
-        Ok(Look::new(status, headers, &body, asked_at))
+        Ok(ProbeAnswer::new(status, headers, &body, asked_at))
     }
 
     /// A call that counts against the login's limits, made within them or not at all.
@@ -181,17 +181,17 @@ impl Client {
     }
 
     async fn permit(&self, method: &Method, path: &str) -> Result<Permit<'_>, ApiError> {
-        let mut patience = SHORT_WAIT;
+        let mut remaining_wait = SHORT_WAIT;
         loop {
             let pause = match self.budget.take(method, path).await {
                 Ok(permit) => return Ok(permit),
                 Err(pause) => pause,
             };
-            let Some(left) = patience.checked_sub(pause) else {
+            let Some(left) = remaining_wait.checked_sub(pause) else {
                 metrics::counter!("slipway_forge_calls_refused_total", "by" => "budget").increment(1);
                 return Err(ApiError::Throttled { pause });
             };
-            patience = left;
+            remaining_wait = left;
             tokio::time::sleep(pause).await;
         }
     }
@@ -218,15 +218,15 @@ impl Client {
             Some(tag) => request.header(IF_NONE_MATCH, tag),
             None => request,
         };
-        let late = |_| ApiError::Unreachable { reason: format!("no answer in {}", spoken(PATIENCE)) };
-        tokio::time::timeout(PATIENCE, self.carry(request, body)).await.map_err(late)?
+        let late = |_| ApiError::Unreachable { reason: format!("no answer in {}", spoken(TIMEOUT)) };
+        tokio::time::timeout(TIMEOUT, self.carry(request, body)).await.map_err(late)?
     }
 
     async fn carry(&self, request: Builder, body: Option<&Value>) -> Result<Answered, ApiError> {
         let octocrab = self.transport.connected().await.map_err(|error| unreachable(&error))?;
         let request = octocrab.build_request(request, body).map_err(|error| unreachable(&error))?;
         let (parts, body) = octocrab.execute(request).await.map_err(|error| unreachable(&error))?.into_parts();
-        let body = Limited::new(body, answer::LARGEST_ANSWER).collect().await;
+        let body = Limited::new(body, answer::MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|error| ApiError::Unreachable { reason: format!("its answer breaks off: {error}") })?;
         Ok(Answered { status: parts.status, headers: parts.headers, body: body.to_bytes() })
     }

@@ -14,7 +14,7 @@ use crate::api::{ApiError, Undelivered, answer};
 /// Attempts on one page.
 const PAGE: usize = 100;
 /// Pages that are looked through: the newest attempts.
-const MOST_PAGES: usize = 10;
+const MAX_PAGES: usize = 10;
 
 /// An attempt to send a delivery.
 struct Attempt {
@@ -59,10 +59,10 @@ pub(super) async fn undelivered(
         if is_older || cursor.is_none() {
             break;
         }
-        if pages == MOST_PAGES {
+        if pages == MAX_PAGES {
             tracing::warn!(
                 "GitHub lists more than {} attempts since {since}: what it sent in vain before them is not looked for",
-                MOST_PAGES * PAGE
+                MAX_PAGES * PAGE
             );
             break;
         }
@@ -74,8 +74,9 @@ pub(super) async fn undelivered(
         missing.retain(|attempt| !of_others.contains(&attempt.id));
     }
     missing.sort_by_key(|attempt| attempt.sent_at);
-    let told = missing.into_iter().map(|Attempt { id, guid, event, .. }| Undelivered { attempt: id, id: guid, event });
-    Ok(told.collect())
+    let undelivered =
+        missing.into_iter().map(|Attempt { id, guid, event, .. }| Undelivered { attempt: id, id: guid, event });
+    Ok(undelivered.collect())
 }
 
 /// An attempt, and whether it was taken.

@@ -6,7 +6,7 @@ use ureq::http::Method;
 
 use crate::api::address::encoded;
 use crate::api::http::Calls;
-use crate::api::{ApiError, AtForge, answer};
+use crate::api::{ApiError, ReportHandle, answer};
 use crate::{Deployment, DeploymentState};
 
 /// What a deployment of ours is for.
@@ -18,12 +18,12 @@ const PAGE: usize = 100;
 pub(super) type Ours = (&'static str, u64);
 
 /// Tells where a promotion stands, in the repository at `path`.
-pub(super) async fn tell(
+pub(super) async fn publish(
     calls: &dyn Calls,
     path: &str,
     ours: Ours,
     deployment: &Deployment,
-    known: &mut AtForge,
+    known: &mut ReportHandle,
 ) -> Result<(), ApiError> {
     if known.id.is_empty() {
         match made_or_found(calls, path, ours, deployment).await? {

@@ -8,14 +8,14 @@ use super::app::AppLogin;
 use super::needs;
 use crate::Secret;
 use crate::api::address::{checked_url, encoded, is_plain};
-use crate::api::examination::shown;
 use crate::api::http::{AGENT, agent};
+use crate::api::preflight::shown;
 use crate::api::{ApiError, Purpose, RefusalOf, answer};
 
 /// How much of the answer to the exchange is read: a key is under four kilobytes.
-const LARGEST_APP: u64 = 64 << 10;
+const MAX_APP_BYTES: u64 = 64 << 10;
 /// The longest code that is sent on, in characters. GitHub's have forty.
-const LONGEST_CODE: usize = 100;
+const MAX_CODE_LENGTH: usize = 100;
 
 /// An App that is to be registered.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl NewApp {
     pub fn register(&self, code: &str) -> Result<RegisteredApp, ApiError> {
         let unreachable = |reason: String| ApiError::Unreachable { reason };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if code.is_empty() || code.len() > LONGEST_CODE || !code.bytes().all(plain) {
+        if code.is_empty() || code.len() > MAX_CODE_LENGTH || !code.bytes().all(plain) {
             let help = "begin anew: the browser was sent back with something else";
             return Err(ApiError::Refused {
                 of: RefusalOf::Content,
@@ -117,7 +117,7 @@ impl NewApp {
             .body(())
             .map_err(|error| unreachable(error.to_string()))?;
         let (parts, body) = agent().run(request).map_err(|error| unreachable(error.to_string()))?.into_parts();
-        let body = body.into_with_config().limit(LARGEST_APP).read_to_vec();
+        let body = body.into_with_config().limit(MAX_APP_BYTES).read_to_vec();
         let body = body.map_err(|error| unreachable(format!("its answer cannot be read: {error}")))?;
         let app = answer::read(parts.status, &parts.headers, &body)?;
         read_app(&app)

@@ -6,9 +6,9 @@ mod checks;
 mod client;
 mod deliveries;
 mod deployments;
-mod examination;
 mod manifest;
 mod needs;
+mod preflight;
 mod transport;
 mod unchanged;
 mod window;
@@ -26,11 +26,11 @@ use deployments::Ours;
 use super::address::{Address, encoded};
 use super::comments::{self, Comments, Written};
 use super::http::Calls as _;
-use super::merging::{MergeForm, Taken};
+use super::merging::{LearnedMethods, MergeForm};
 use super::pulls::{Pulls, read_request};
 use super::{
-    ApiError, AtForge, Finding, ForgeApi, FoundReport, HookPlace, Login, Marker, MergeRequest, Merging, NewRequest,
-    Permission, Purpose, Reaction, Undelivered, answer, status,
+    ApiError, ForgeApi, FoundReport, Login, Marker, MergeRequest, Merging, NewRequest, Permission, PreflightCheck,
+    Purpose, Reaction, ReportHandle, Undelivered, WebhookAddress, answer, status,
 };
 use crate::{Deployment, Report};
 use slipway_domain::{Account, CommitSha, ForgeId, Repository};
@@ -53,7 +53,7 @@ pub(super) struct GitHub {
     client: Client,
     /// Whether promotions are reported as deployments.
     deployments: bool,
-    taken: Taken,
+    taken: LearnedMethods,
     of_others: OfOthers,
     /// Our account, if we are a person's or a robot's token.
     ourselves: OnceCell<u64>,
@@ -64,7 +64,7 @@ impl GitHub {
         Self {
             client: Client::new(address, login, purpose),
             deployments: matches!(purpose, Purpose::Source { deployments: true }),
-            taken: Taken::default(),
+            taken: LearnedMethods::default(),
             of_others: OfOthers::default(),
             ourselves: OnceCell::new(),
         }
@@ -90,14 +90,14 @@ impl GitHub {
 
 #[async_trait]
 impl Comments for GitHub {
-    async fn ours(&self, change: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
+    async fn ours(&self, pull_request: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError> {
         let (pointer, id) = self.made_by_us("/user/id").await?;
         let are_ours = |comment: &Value| comment.pointer(pointer).and_then(Value::as_u64) == Some(id);
-        self.pulls().comments(change, page, are_ours).await
+        self.pulls().comments(pull_request, page, are_ours).await
     }
 
-    async fn write(&self, change: u64, text: &str) -> Result<String, ApiError> {
-        self.pulls().write_comment(change, text).await
+    async fn write(&self, pull_request: u64, text: &str) -> Result<String, ApiError> {
+        self.pulls().write_comment(pull_request, text).await
     }
 
     async fn replace(&self, _change: u64, id: &str, text: &str) -> Result<(), ApiError> {
@@ -107,9 +107,9 @@ impl Comments for GitHub {
 
 #[async_trait]
 impl ForgeApi for GitHub {
-    async fn report(&self, report: &Report, known: &mut AtForge) -> Result<(), ApiError> {
+    async fn report(&self, report: &Report, known: &mut ReportHandle) -> Result<(), ApiError> {
         if self.client.app().is_some() {
-            return checks::tell(&self.client, &self.path(), report, known).await;
+            return checks::publish(&self.client, &self.path(), report, known).await;
         }
         let path = format!("{}/statuses/{}", self.path(), report.revision);
         self.client.call(Method::POST, &path, Some(&status::body(report))).await.map(drop)
@@ -126,8 +126,14 @@ impl ForgeApi for GitHub {
         }
     }
 
-    async fn comment(&self, change: u64, marker: &Marker, text: &str, known: &mut AtForge) -> Result<(), ApiError> {
-        comments::put(self, change, marker, text, known).await
+    async fn comment(
+        &self,
+        pull_request: u64,
+        marker: &Marker,
+        text: &str,
+        known: &mut ReportHandle,
+    ) -> Result<(), ApiError> {
+        comments::put(self, pull_request, marker, text, known).await
     }
 
     async fn react(&self, _change: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
@@ -138,8 +144,8 @@ impl ForgeApi for GitHub {
         answer::repository(&self.client.call(Method::GET, &self.path(), None).await?, "/id", "/full_name")
     }
 
-    async fn is_from_fork(&self, change: u64) -> Result<bool, ApiError> {
-        let pull = self.client.call(Method::GET, &format!("{}/pulls/{change}", self.path()), None).await?;
+    async fn is_from_fork(&self, pull_request: u64) -> Result<bool, ApiError> {
+        let pull = self.client.call(Method::GET, &format!("{}/pulls/{pull_request}", self.path()), None).await?;
         let base = answer::number(&pull, "/base/repo/id")?;
         Ok(pull.pointer("/head/repo/id").and_then(Value::as_u64) != Some(base))
     }
@@ -184,8 +190,8 @@ impl ForgeApi for GitHub {
         self.pulls().merge_by_some_method(number, expected_head, merging, (&MERGE, &self.taken)).await
     }
 
-    async fn look_at_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
-        self.pulls().look(number).await
+    async fn get_request(&self, number: u64) -> Result<MergeRequest, ApiError> {
+        self.pulls().get(number).await
     }
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {
@@ -196,9 +202,9 @@ impl ForgeApi for GitHub {
         self.deployments
     }
 
-    async fn deploy(&self, deployment: &Deployment, known: &mut AtForge) -> Result<(), ApiError> {
+    async fn deploy(&self, deployment: &Deployment, known: &mut ReportHandle) -> Result<(), ApiError> {
         let ours = self.made_by_us("/creator/id").await?;
-        deployments::tell(&self.client, &self.path(), ours, deployment, known).await
+        deployments::publish(&self.client, &self.path(), ours, deployment, known).await
     }
 
     async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {
@@ -212,7 +218,7 @@ impl ForgeApi for GitHub {
         deliveries::payload(&self.client, &self.of_others, attempt).await
     }
 
-    async fn examine(&self, hook: Option<&HookPlace>) -> Vec<Finding> {
-        examination::examine(&self.client, hook).await
+    async fn preflight_checks(&self, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck> {
+        preflight::preflight_checks(&self.client, hook).await
     }
 }

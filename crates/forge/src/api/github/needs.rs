@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::api::Purpose;
-use crate::api::examination::hooks::NeededEvent;
+use crate::api::preflight::hooks::NeededEvent;
 
 /// How much a permission allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

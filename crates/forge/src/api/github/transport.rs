@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use octocrab::Octocrab;
 use tokio::sync::OnceCell;
 
-use crate::api::http::PATIENCE;
+use crate::api::http::TIMEOUT;
 
 /// Connections to the API at one address.
 pub(super) struct Transport {
@@ -33,7 +33,7 @@ impl Transport {
     pub(super) async fn connected(&self) -> Result<&Octocrab, octocrab::Error> {
         let connect = || async {
             let builder = Octocrab::builder().base_uri(&*self.url)?;
-            builder.set_connect_timeout(Some(PATIENCE)).set_read_timeout(Some(PATIENCE)).build()
+            builder.set_connect_timeout(Some(TIMEOUT)).set_read_timeout(Some(TIMEOUT)).build()
         };
         self.octocrab.get_or_try_init(connect).await
     }

@@ -10,11 +10,11 @@ use ureq::http::header::{ETAG, HeaderValue};
 use ureq::http::{HeaderMap, StatusCode};
 
 /// Answers that are kept, at most.
-const MOST: usize = 1_000;
+const MAX: usize = 1_000;
 /// What they hold in memory, at most, in bytes.
-const MOST_BYTES: usize = 8 << 20;
+const MAX_BYTES: usize = 8 << 20;
 /// A longer answer is not kept: a page of comments is told again.
-const LONGEST: usize = 256 << 10;
+const MAX_BODY_BYTES: usize = 256 << 10;
 
 /// An answer and the tag that names this state of it.
 #[derive(Debug, Clone)]
@@ -52,10 +52,10 @@ impl Answers {
         let mut kept = self.lock();
         kept.forget(path);
         let Some(tag) = headers.get(ETAG) else { return };
-        if status != StatusCode::OK || body.len() > LONGEST {
+        if status != StatusCode::OK || body.len() > MAX_BODY_BYTES {
             return;
         }
-        while kept.known.len() >= MOST || kept.bytes + body.len() > MOST_BYTES {
+        while kept.known.len() >= MAX || kept.bytes + body.len() > MAX_BYTES {
             let Some(oldest) = kept.known.iter().min_by_key(|(_, known)| known.used).map(|(path, _)| path.clone())
             else {
                 break;
@@ -94,19 +94,19 @@ mod tests {
     fn what_is_kept_is_bounded_in_number_and_memory_and_what_is_used_stays_longest() {
         let answers = Answers::default();
         note(&answers, "used", 10);
-        for number in 0..3 * MOST {
+        for number in 0..3 * MAX {
             note(&answers, &format!("{number}"), 10);
             assert!(answers.known("used").is_some(), "{number}");
         }
-        assert_eq!(answers.lock().known.len(), MOST);
-        assert!(answers.known("0").is_none() && answers.known(&format!("{}", 3 * MOST - 1)).is_some());
+        assert_eq!(answers.lock().known.len(), MAX);
+        assert!(answers.known("0").is_none() && answers.known(&format!("{}", 3 * MAX - 1)).is_some());
         for number in 0..100 {
-            note(&answers, &format!("long {number}"), LONGEST);
+            note(&answers, &format!("long {number}"), MAX_BODY_BYTES);
         }
         let kept = answers.lock();
         let bytes: usize = kept.known.values().map(|known| known.body.len()).sum();
         assert_eq!(kept.bytes, bytes);
-        assert!(bytes <= MOST_BYTES && bytes > MOST_BYTES / 2, "{bytes}");
+        assert!(bytes <= MAX_BYTES && bytes > MAX_BYTES / 2, "{bytes}");
     }
 
     #[test]
@@ -115,7 +115,7 @@ mod tests {
         note(&answers, "path", 10);
         answers.note("path", StatusCode::OK, &HeaderMap::new(), &Bytes::from_static(b"{}"));
         assert!(answers.known("path").is_none(), "the older answer is not the newest");
-        note(&answers, "path", LONGEST + 1);
+        note(&answers, "path", MAX_BODY_BYTES + 1);
         assert!(answers.known("path").is_none());
         let headers = [(ETAG, HeaderValue::from_static("\"tag\""))].into_iter().collect();
         answers.note("path", StatusCode::NOT_FOUND, &headers, &Bytes::from_static(b"{}"));

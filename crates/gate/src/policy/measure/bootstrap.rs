@@ -11,7 +11,7 @@ pub(super) const RESAMPLES: u32 = 2_000;
 pub(in crate::policy) const SEED: u64 = 0x5311_7a4e_0000_0095;
 
 /// Fewer rows or clusters than this are too few for resampling: they hold too little of what the model will meet.
-pub(in crate::policy) const FEWEST_UNITS: usize = 30;
+pub(in crate::policy) const MIN_UNITS: usize = 30;
 
 /// Groups left out one after the other to see how lopsided a figure is.
 const GROUPS: usize = 200;

@@ -7,7 +7,7 @@ use super::ranked::{Curves, Ranked};
 use super::units::Units;
 
 /// More numbers than this are kept without the zeros between them.
-const MOST_DENSE: usize = 1 << 22;
+const MAX_DENSE: usize = 1 << 22;
 
 /// A figure of units that count a number of times each.
 pub(in crate::policy) trait Counted {
@@ -115,7 +115,7 @@ enum Terms {
 impl Terms {
     fn of(sums: &Sums<'_>, of: &[u32], units: &Units) -> Self {
         let width = sums.width();
-        if units.count.saturating_mul(width) <= MOST_DENSE.min(of.len().saturating_mul(8)) {
+        if units.count.saturating_mul(width) <= MAX_DENSE.min(of.len().saturating_mul(8)) {
             Self::dense(sums, of, units)
         } else {
             Self::sparse(sums, of, units)

@@ -8,7 +8,7 @@ use super::newcombe::{self, Pairs};
 use super::{normal, wilson};
 
 /// More rows than anyone has.
-const MOST: f64 = 1e9;
+const MAX: f64 = 1e9;
 
 /// Whether a metric is a share of trials, each of which is a row: its bounds in the best case follow from the number of rows.
 pub(in crate::policy) fn is_share(metric: &Metric) -> bool {
@@ -58,10 +58,10 @@ pub(in crate::policy) fn normal_quantile(share: f64) -> f64 {
 
 /// The fewest rows that `suffice`, where more than enough always do; `None` if that is more than anyone has.
 pub(in crate::policy) fn fewest(suffice: impl Fn(f64) -> bool) -> Option<u64> {
-    if !suffice(MOST) {
+    if !suffice(MAX) {
         return None;
     }
-    let (mut few, mut enough) = (0.0, MOST);
+    let (mut few, mut enough) = (0.0, MAX);
     while enough - few > 1.0 {
         let middle = f64::midpoint(few, enough).floor();
         *if suffice(middle) { &mut enough } else { &mut few } = middle;

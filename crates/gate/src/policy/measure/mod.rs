@@ -15,7 +15,7 @@ mod trial;
 mod units;
 mod wilson;
 
-pub(super) use bootstrap::{FEWEST_UNITS, of_samples};
+pub(super) use bootstrap::{MIN_UNITS, of_samples};
 pub(super) use figure::Counted;
 pub(super) use least::{
     difference, fewest, fewest_wins, is_share, no_difference, normal_below, normal_quantile, reach_of_resampling, share,

@@ -3,7 +3,7 @@
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Attribute, Rows, Subject, Unmeasurable};
 
-use super::bootstrap::{self, FEWEST_UNITS, Resampled, SEED};
+use super::bootstrap::{self, MIN_UNITS, Resampled, SEED};
 use super::delong;
 use super::figure::{Compared, Counted};
 use super::random::Random;
@@ -15,13 +15,13 @@ use super::units::Units;
 const WIDEST_LOG_LOSS: f64 = 36.05;
 
 /// A ranking of more rows than this is not resampled but left out by groups: 2,000 resamples would take minutes.
-const MOST_RESAMPLED: usize = 8_000_000;
+const MAX_RESAMPLED: usize = 8_000_000;
 
 /// Rows times classes that are ranked at all.
-const MOST_RANKED: usize = 40_000_000;
+const MAX_RANKED: usize = 40_000_000;
 
 /// Rows or clusters that have to lie beyond a quantile on either side for its resamples to tell how it varies.
-const FEWEST_BEYOND: f64 = 20.0;
+const MIN_BEYOND: f64 = 20.0;
 
 /// Why there is no interval.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,7 +78,7 @@ impl Question<'_> {
         for rows in [Some(self.candidate), self.champion].into_iter().flatten() {
             let classes = rows.table.classes().filter(|_| self.ranks());
             let curves = classes.map_or(1, |table| table.classes.len());
-            if self.of.len().saturating_mul(curves) > MOST_RANKED {
+            if self.of.len().saturating_mul(curves) > MAX_RANKED {
                 return Err(NoInterval::TooMuch);
             }
         }
@@ -113,7 +113,7 @@ impl Question<'_> {
         }
         let figure = Compared::of(metric, *candidate, *champion, *relative, of, &units);
         let figure = figure.map_err(NoInterval::Unmeasurable)?;
-        if self.ranks() && figure.cost() > MOST_RESAMPLED {
+        if self.ranks() && figure.cost() > MAX_RESAMPLED {
             return self.left_out(&figure, &units);
         }
         match bootstrap::resample(&figure, units.count, units.independent, SEED) {
@@ -140,16 +140,16 @@ impl Question<'_> {
         match self.metric {
             Metric::QuantileOf { quantile, .. } => {
                 // Less what rounding adds: 1 − 0.9 is a little less than 0.1.
-                let beyond = FEWEST_BEYOND / quantile.0.min(1.0 - quantile.0) - 1e-9;
+                let beyond = MIN_BEYOND / quantile.0.min(1.0 - quantile.0) - 1e-9;
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
                     reason = "above one, and cut if too large"
                 )]
                 let rows = beyond.ceil() as usize;
-                rows.max(FEWEST_UNITS)
+                rows.max(MIN_UNITS)
             }
-            _ => FEWEST_UNITS,
+            _ => MIN_UNITS,
         }
     }
 

@@ -8,7 +8,7 @@ use super::newcombe::{self, Pairs};
 use super::{normal, wilson};
 
 /// More measured times than anybody is told to take.
-const MOST_TIMES: u64 = 1_000_000;
+const MAX_TIMES: u64 = 1_000_000;
 
 /// A measure and how sure it is.
 #[derive(Debug, Clone)]
@@ -109,7 +109,7 @@ impl Measurement {
     pub(in crate::policy) fn fewest_for(&self, confidence: f64) -> Option<u64> {
         let Spread::Times { share, .. } = &self.spread else { return None };
         let z = normal::quantile(confidence);
-        let enough = (self.rows..MOST_TIMES).find(|rows| {
+        let enough = (self.rows..MAX_TIMES).find(|rows| {
             #[expect(clippy::cast_precision_loss, reason = "times are few")]
             let count = *rows as f64;
             highest_rank(count, *share, z) <= count

@@ -8,7 +8,7 @@ use super::random::Random;
 
 /// Units at most. A sum over resampled blocks, dealt at random, has the mean, variance and skewness of one over resampled rows;
 /// with 2,048 blocks a standard error is known to 1.6 %, which is less than 2,000 resamples tell.
-const MOST_UNITS: usize = 2_048;
+const MAX_UNITS: usize = 2_048;
 
 /// To which unit each of some rows belongs.
 #[derive(Debug, Clone)]
@@ -38,13 +38,13 @@ impl Units {
                 (of_place, places.len())
             }
         };
-        if independent <= MOST_UNITS {
+        if independent <= MAX_UNITS {
             return Self { of_place, count: independent, independent };
         }
         // A file may be sorted, and neighbours would then be alike: dealt at random.
         let mut order: Vec<u32> = (0..u32::try_from(independent).unwrap_or(u32::MAX)).collect();
         Random::new(seed).shuffle(&mut order);
-        let size = independent.div_ceil(MOST_UNITS);
+        let size = independent.div_ceil(MAX_UNITS);
         let mut unit_of = vec![0; independent];
         for (unit, block) in (0..).zip(order.chunks(size)) {
             for item in block {

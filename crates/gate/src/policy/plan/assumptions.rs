@@ -23,11 +23,11 @@ pub struct Assumptions {
 }
 
 /// More rows than anybody labels.
-const MOST_ROWS: u64 = 1_000_000_000;
+const MAX_ROWS: u64 = 1_000_000_000;
 
 impl Assumptions {
     /// The usual ones.
-    pub fn usual() -> Self {
+    pub fn with_defaults() -> Self {
         Self {
             rows: None,
             disagreement: 0.1,
@@ -57,13 +57,13 @@ impl Assumptions {
         if differences.len() > 100 {
             return Some(format!("{} differences, expected at most 100", differences.len()));
         }
-        if *rows == Some(0) || rows.is_some_and(|rows| rows > MOST_ROWS) {
-            return Some(format!("{} rows, expected 1 to {MOST_ROWS}", rows.unwrap_or_default()));
+        if *rows == Some(0) || rows.is_some_and(|rows| rows > MAX_ROWS) {
+            return Some(format!("{} rows, expected 1 to {MAX_ROWS}", rows.unwrap_or_default()));
         }
         if !(1..=100).contains(slices) {
             return Some(format!("{slices} slices, expected 1 to 100"));
         }
-        uses.filter(|uses| !(1..=TestSet::MOST_USES).contains(uses))
-            .map(|uses| format!("{uses} uses, expected 1 to {}", TestSet::MOST_USES))
+        uses.filter(|uses| !(1..=TestSet::MAX_USES).contains(uses))
+            .map(|uses| format!("{uses} uses, expected 1 to {}", TestSet::MAX_USES))
     }
 }

@@ -5,7 +5,7 @@ use slipway_contract::metrics::{Average, ConfusionOf, Pair, Subject};
 
 use super::{Assumptions, AtDifference, CheckPlan, POWER, ROWS};
 use crate::policy::checks::{Check, CheckSubject, MetricSubject, Wanted};
-use crate::policy::measure::{FEWEST_UNITS, fewest, is_share, no_difference, share};
+use crate::policy::measure::{MIN_UNITS, fewest, is_share, no_difference, share};
 use crate::policy::power::{Bounding, of_slices};
 use crate::policy::sentence::percent;
 use crate::policy::slices::Slicing;
@@ -212,7 +212,7 @@ impl Design {
             (Bounding::Pairs { .. }, Wanted::AtMost(threshold)) if threshold > 0.0 => {
                 fewest(|rows| no_difference(rows, confidence).1 <= threshold)
             }
-            (Bounding::Mean { .. }, _) => Some(FEWEST_UNITS as u64),
+            (Bounding::Mean { .. }, _) => Some(MIN_UNITS as u64),
             _ => None,
         };
         #[expect(
@@ -297,7 +297,7 @@ fn bounding(
     if !is_bounded {
         return Err(format!(
             "how much {} varies from {one} to {one} is not known: give the standard deviation with `--deviation`",
-            metric.words()
+            metric.describe()
         ));
     }
     noted.push(format!("estimated as if it were a mean over the {unit}; `--deviation` says how much a {one} adds"));

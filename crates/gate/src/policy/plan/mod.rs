@@ -157,7 +157,7 @@ impl Policy {
         let mut plan = CheckPlan {
             name: check.name.clone(),
             metric: check.measure(),
-            requirement: in_words(&check.requirement),
+            requirement: describe(&check.requirement),
             file: check.file.clone(),
             line: check.line,
             skipped: None,
@@ -199,7 +199,7 @@ impl Policy {
     }
 }
 
-fn in_words(requirement: &Requirement) -> String {
+fn describe(requirement: &Requirement) -> String {
     match requirement {
         Requirement::AtLeast(threshold) => format!("at least {threshold}"),
         Requirement::AtMost(threshold) => format!("at most {threshold}"),

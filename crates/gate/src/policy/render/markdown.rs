@@ -6,7 +6,7 @@ use super::bound;
 use slipway_domain::{CheckOutcome, CheckResult, Interval, Outcome, Verdict};
 
 /// Bytes a comment may have: GitHub takes 65,536 characters, GitLab a million, and others add their own around it.
-const MOST_BYTES: usize = 60_000;
+const MAX_BYTES: usize = 60_000;
 
 /// Bytes kept free for what ends the page.
 const FOR_THE_END: usize = 2_000;
@@ -70,7 +70,7 @@ struct Page(String);
 
 impl Page {
     fn has_room_for(&self, text: &str) -> bool {
-        self.0.len() + text.len() + FOR_THE_END < MOST_BYTES
+        self.0.len() + text.len() + FOR_THE_END < MAX_BYTES
     }
 
     fn add(&mut self, text: &str) {

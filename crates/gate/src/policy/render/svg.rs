@@ -10,7 +10,7 @@ use super::bound;
 use super::xml::escaped;
 
 /// Rows of the picture: more are nobody's to read.
-const MOST_ROWS: usize = 200;
+const MAX_ROWS: usize = 200;
 
 /// Sizes in pixels.
 const ROW: usize = 28;
@@ -20,7 +20,7 @@ const WIDTH: f64 = 880.0;
 const HEAD: usize = 48;
 
 /// Characters of a label.
-const LONGEST: usize = 44;
+const MAX_LABEL_LENGTH: usize = 44;
 
 /// One interval with its label.
 struct Row<'verdict> {
@@ -33,7 +33,7 @@ struct Row<'verdict> {
 /// The verdict as SVG 1.1; ends with a line break.
 pub fn svg(verdict: &Verdict) -> String {
     let rows: Vec<Row<'_>> = verdict.checks.iter().flat_map(rows_of).collect();
-    let shown = rows.len().min(MOST_ROWS);
+    let shown = rows.len().min(MAX_ROWS);
     let height = HEAD + ROW * shown + if rows.len() > shown { ROW } else { 0 } + 12;
     let title = escaped(&verdict.summary());
     let mut page = format!(
@@ -90,7 +90,7 @@ fn colour(outcome: CheckOutcome) -> &'static str {
 
 fn draw(page: &mut String, row: &Row<'_>, top: usize) {
     let (text, middle, colour) = (top + 18, top + 14, colour(row.outcome));
-    let label = escaped(&short(&row.label, LONGEST));
+    let label = escaped(&short(&row.label, MAX_LABEL_LENGTH));
     let _ = writeln!(page, "<text x=\"12\" y=\"{text}\" xml:space=\"preserve\">{label}</text>");
     let end = LABEL + PLOT + 16.0;
     let Some(Interval { estimate, lower, upper, .. }) = row.interval else {

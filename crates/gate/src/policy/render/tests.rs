@@ -144,7 +144,7 @@ fn json_holds_every_figure() {
 }
 
 #[test]
-fn names_chosen_by_a_change_stay_text() {
+fn names_chosen_by_a_pull_request_stay_text() {
     let hostile = "row `<img src=x>|](http://x) @everyone\n# gone \u{1b}[2J` is missing";
     let verdict = verdict(vec![check(CheckOutcome::Fail, hostile)]);
     assert!(!text(&verdict).contains('\u{1b}'));

@@ -3,7 +3,7 @@
 use slipway_domain::{CheckOutcome, CheckResult, Verdict};
 
 /// Slices shown under a check.
-const MOST_SLICES: usize = 20;
+const MAX_SLICES: usize = 20;
 /// Characters of the column of outcomes.
 const WIDTH: usize = 14;
 
@@ -54,11 +54,11 @@ fn add_check(lines: &mut Vec<String>, check: &CheckResult, mark: Mark<'_>) {
         let slipway_domain::ExceptionNote { reason, approver, expires, place } = note;
         under("", &format!("accepted by {approver} until {expires}: {reason} ({place})"));
     }
-    let told = || slices.iter().filter(|slice| slice.outcome != CheckOutcome::Pass);
-    for slice in told().take(MOST_SLICES) {
+    let not_passed = || slices.iter().filter(|slice| slice.outcome != CheckOutcome::Pass);
+    for slice in not_passed().take(MAX_SLICES) {
         under(&format!("- {}: ", mark(slice.outcome.name())), &slice.sentence);
     }
-    let more = told().count().saturating_sub(MOST_SLICES);
+    let more = not_passed().count().saturating_sub(MAX_SLICES);
     if more > 0 {
         under("", &format!("- and {more} more; `--output json` has them all"));
     }

@@ -165,7 +165,7 @@ fn every_training_run_has_to_hold() {
     let mild = "metric: accuracy, seeds: {at_least: 3, worst: may_be_undecided}, at_least: 0.94";
     let mut again = seeds(38);
     again[1].report.artifact = again[0].report.artifact.clone();
-    let told = [
+    let shown = [
         judge(strict, &seeds(41)),
         judge(strict, &seeds(55)),
         judge(mild, &seeds(55)),
@@ -173,7 +173,7 @@ fn every_training_run_has_to_hold() {
         judge(strict, &seeds(41)[..1]),
         judge(strict, &again),
     ];
-    assert_snapshot!(told.join("\n"), @r"
+    assert_snapshot!(shown.join("\n"), @r"
 Pass
 Pass: all 3 training runs hold it, the closest one: accuracy on run b1e99324505b is 0.947 to 0.968 with 95 % confidence (one-sided bounds); the policy asks for at least 0.94 (policies/digits.yaml:6)
 Inconclusive

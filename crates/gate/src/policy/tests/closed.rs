@@ -10,7 +10,7 @@ use crate::evaluation::Evaluation;
 use crate::policy::{Champion, Policy};
 use slipway_domain::{CheckOutcome, Outcome};
 
-const FLOOR: &str = "metric: accuracy, at_least: 0.9";
+const MINIMUM_ACCURACY: &str = "metric: accuracy, at_least: 0.9";
 const RELATIVE: &str = "metric: accuracy, no_worse_than_champion: {margin: 0.01}";
 
 fn sound() -> Evaluation {
@@ -21,7 +21,7 @@ fn sound() -> Evaluation {
 fn a_metric_that_is_not_stated_fails() {
     let mut candidate = sound();
     candidate.report.metrics.remove(&Metric::Accuracy);
-    assert_eq!(verdict(&[FLOOR], &candidate, Champion::None).outcome, Outcome::Fail);
+    assert_eq!(verdict(&[MINIMUM_ACCURACY], &candidate, Champion::None).outcome, Outcome::Fail);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn what_is_no_number_anywhere_fails() {
         let mut candidate = sound();
         classes_of(&mut candidate).scores.as_mut().expect("scores")[5] = broken;
         // Accuracy does not even look at scores: a table with such a value is not believed at all.
-        for check in [FLOOR, "metric: log_loss, at_most: 5", "metric: macro_roc_auc, at_least: 0.5"] {
+        for check in [MINIMUM_ACCURACY, "metric: log_loss, at_most: 5", "metric: macro_roc_auc, at_least: 0.5"] {
             let verdict = verdict(&[check], &candidate, Champion::None);
             assert_eq!(verdict.outcome, Outcome::Fail, "{broken} under {check}");
             assert!(verdict.checks[0].sentence.contains("no finite number"), "{}", said(&verdict));
@@ -76,7 +76,7 @@ fn what_is_no_number_anywhere_fails() {
     for stated in [f64::NAN, f64::INFINITY] {
         let mut candidate = sound();
         candidate.report.metrics.insert(Metric::Accuracy, stated);
-        assert_eq!(verdict(&[FLOOR], &candidate, Champion::None).outcome, Outcome::Fail);
+        assert_eq!(verdict(&[MINIMUM_ACCURACY], &candidate, Champion::None).outcome, Outcome::Fail);
     }
     let regressor = |value: f64| {
         let mut candidate = evaluation("candidate", numbers(100, |_| 0.5));
@@ -92,7 +92,7 @@ fn what_is_no_number_anywhere_fails() {
 fn an_empty_evaluation_fails() {
     let mut candidate = evaluation_of("candidate", table(0, |_| true));
     candidate.report.metrics.insert(Metric::Accuracy, 1.0);
-    assert_eq!(verdict(&[FLOOR], &candidate, Champion::None).outcome, Outcome::Fail);
+    assert_eq!(verdict(&[MINIMUM_ACCURACY], &candidate, Champion::None).outcome, Outcome::Fail);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn unknown_keys_metrics_and_units_are_refused_when_the_policy_is_read() {
 
 #[test]
 fn without_a_champion_absolute_checks_decide_and_a_person_if_the_policy_says_so() {
-    let text = policy_text(&[RELATIVE, FLOOR]) + "  without_champion: {require_approval: true}\n";
+    let text = policy_text(&[RELATIVE, MINIMUM_ACCURACY]) + "  without_champion: {require_approval: true}\n";
     let policy = Policy::read("p.yaml", &text).expect("a policy");
     let candidate = sound();
     let first = policy.judge(&evidence(&candidate, Champion::None));
@@ -141,21 +141,21 @@ fn without_a_champion_absolute_checks_decide_and_a_person_if_the_policy_says_so(
 #[test]
 fn a_champion_that_cannot_be_read_is_a_failure_and_not_none() {
     let unusable = Champion::Unusable("its digest is another".to_owned());
-    let verdict = verdict(&[RELATIVE, FLOOR], &sound(), unusable);
+    let verdict = verdict(&[RELATIVE, MINIMUM_ACCURACY], &sound(), unusable);
     assert_eq!((verdict.outcome, verdict.checks[0].outcome), (Outcome::Fail, CheckOutcome::Fail));
 }
 
 #[test]
 fn a_policy_that_compares_nothing_refuses_beside_a_champion_that_cannot_be_read() {
     let unusable = || Champion::Unusable("its digest is another".to_owned());
-    let refused = verdict(&[FLOOR], &sound(), unusable());
+    let refused = verdict(&[MINIMUM_ACCURACY], &sound(), unusable());
     assert_eq!((refused.outcome, refused.checks[0].outcome), (Outcome::Fail, CheckOutcome::Pass));
     assert_snapshot!(refused.summary(), @"refused: the champion cannot be used: its digest is another; nothing is promoted in its place until it can be read, is rolled back, or `none` stands in its mark (policies/digits.yaml)");
-    let warned = verdict(&[FLOOR, &format!("{RELATIVE}, severity: warn")], &sound(), unusable());
+    let warned = verdict(&[MINIMUM_ACCURACY, &format!("{RELATIVE}, severity: warn")], &sound(), unusable());
     assert_eq!((warned.outcome, warned.checks[1].outcome), (Outcome::Fail, CheckOutcome::Warned));
 
     let exceptions = "  exceptions:\n    - {model: digits, check: compared, reason: its weights are lost, approver: ada, expires: 2026-07-01}\n";
-    let checks = [FLOOR, &format!("{RELATIVE}, name: compared")];
+    let checks = [MINIMUM_ACCURACY, &format!("{RELATIVE}, name: compared")];
     let accepted = Policy::read("p.yaml", &(policy_text(&checks) + exceptions)).expect("a policy");
     let candidate = sound();
     let mut evidence = evidence(&candidate, unusable());
@@ -179,7 +179,7 @@ fn a_champion_measured_on_other_data_or_by_another_evaluator_is_not_compared() {
 #[test]
 fn a_candidate_that_is_the_champion_is_said_to_be_nothing_new() {
     let candidate = sound();
-    let verdict = verdict(&[FLOOR], &candidate, Champion::Evaluated(&candidate));
+    let verdict = verdict(&[MINIMUM_ACCURACY], &candidate, Champion::Evaluated(&candidate));
     assert_eq!(verdict.notes, ["the candidate is the champion: there is nothing to promote"]);
 }
 

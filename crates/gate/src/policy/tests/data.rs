@@ -127,14 +127,14 @@ fn drift_without_samples_or_of_another_kind_fails() {
     };
     let mut nameless = ages(100, 0.0);
     nameless.columns.clear();
-    let told = [
+    let shown = [
         of(None, None),
         of(Some(&ages(100, 0.0)), Some(&nameless)),
         of(Some(&texts), Some(&ages(100, 0.0))),
         of(Some(&texts), Some(&texts)),
         of(Some(&ages(10, 0.0)), Some(&ages(100, 0.0))),
     ];
-    assert_snapshot!(told.join("\n"), @r"
+    assert_snapshot!(shown.join("\n"), @r"
 Fail
 Fail: kolmogorov_smirnov of `age` since training cannot be judged: there are no samples of training data and of recent data to compare; the policy asks for at most 0.1 (policies/digits.yaml:6)
 Fail

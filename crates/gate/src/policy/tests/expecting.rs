@@ -10,11 +10,11 @@ fn now() -> jiff::Timestamp {
 }
 
 fn asked(expected: &[Expected]) -> String {
-    let told = |expected: &Expected| {
+    let located = |expected: &Expected| {
         let asked = serde_json::to_string(&expected.expectation.asked).expect("JSON");
-        expected.told(format!("{asked} {}", expected.expectation.refuses), None).to_string()
+        expected.located(format!("{asked} {}", expected.expectation.refuses), None).to_string()
     };
-    expected.iter().map(told).collect::<Vec<_>>().join("\n")
+    expected.iter().map(located).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -71,5 +71,5 @@ fn a_condition_that_no_row_meets_is_no_question_for_a_person() {
 fn a_message_says_where_a_policy_was_read_that_is_not_the_runs_own() {
     let expected = policy(&["metric: {recall: {class: owl}}, at_least: 0.9"]).expects("digits", now());
     let noted = expected[0].clone().noted(" (read at 1234567)");
-    assert_eq!(noted.told("no owl", Some("add one")).message, "no owl (read at 1234567)");
+    assert_eq!(noted.located("no owl", Some("add one")).message, "no owl (read at 1234567)");
 }

@@ -81,14 +81,14 @@ policies/loop.yaml:5:13: `loop.yaml` cannot be extended: it has mistakes
 }
 
 #[test]
-fn a_floor_always_applies_and_its_result_names_its_own_file() {
-    let floor =
+fn a_mandatory_policy_always_applies_and_its_result_names_its_own_file() {
+    let mandatory_policy =
         Policy::read("floor.yaml", &policy_text(&["name: floor, metric: accuracy, at_least: 0.97"])).expect("a floor");
     let mild = policy(&["metric: accuracy, at_least: 0.5"]);
     let candidate = wrong_in_a_thousand("candidate", 2_000, 60);
     let evidence = evidence(&candidate, Champion::None);
     assert_eq!(mild.judge(&evidence).outcome, Outcome::Pass);
-    let verdict = mild.judge_over(&[floor], &evidence);
+    let verdict = mild.judge_over(&[mandatory_policy], &evidence);
     assert_eq!((verdict.outcome, verdict.checks[0].file.as_str()), (Outcome::Fail, "floor.yaml"));
 }
 

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use slipway_contract::Model;
 
 use super::sample::policy;
-use crate::policy::Asks;
+use crate::policy::RequiredEvidence;
 
 fn model(data: &serde_json::Value, evaluation: &serde_json::Value) -> Model {
     let model = serde_json::json!({
@@ -38,7 +38,7 @@ fn unfit(checks: &[&str], model: &Model) -> String {
 }
 
 #[test]
-fn everything_that_could_never_be_measured_of_a_model_is_told_with_its_place() {
+fn everything_that_could_never_be_measured_of_a_model_is_reported_with_its_place() {
     let checks = [
         "metric: accuracy, at_least: 0.9, slice: {by: [label, region]}",
         "metric: macro_f1, at_least: 0.9",
@@ -114,7 +114,7 @@ policies/digits.yaml:8:15: the model's rows are pictures, which have no columns 
 
 #[test]
 fn a_policy_says_what_it_has_to_see() {
-    assert_eq!(policy(&["metric: accuracy, at_least: 0.9"]).asks(), Asks::default());
+    assert_eq!(policy(&["metric: accuracy, at_least: 0.9"]).required_evidence(), RequiredEvidence::default());
     let asking = policy(&[
         "metric: accuracy, at_least: 0.9, seeds: {at_least: 3}",
         "metric: accuracy, at_least: 0.8, seeds: {at_least: 2}",
@@ -123,10 +123,10 @@ fn a_policy_says_what_it_has_to_see() {
         "leakage: {at_most: 0}",
     ]);
     let drift = BTreeSet::from(["age".to_owned()]);
-    let expected = Asks { training_runs: 3, latencies: true, leakage: true, drift };
-    assert_eq!(asking.asks(), expected);
-    let timed = policy(&["metric: latency_p50, at_most: 2"]).asks();
-    assert_eq!(timed.and(asking.asks()), expected);
+    let expected = RequiredEvidence { training_runs: 3, latencies: true, leakage: true, drift };
+    assert_eq!(asking.required_evidence(), expected);
+    let timed = policy(&["metric: latency_p50, at_most: 2"]).required_evidence();
+    assert_eq!(timed.and(asking.required_evidence()), expected);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_check_that_a_model_is_excepted_from_or_that_has_no_champion_yet_refuses_not
 }
 
 #[test]
-fn what_the_rows_at_hand_could_never_show_is_told_with_how_many_it_takes() {
+fn what_the_rows_at_hand_could_never_show_is_reported_with_how_many_it_takes() {
     let checks = [
         "metric: accuracy, no_worse_than_champion: {margin: 0.0001}",
         "metric: accuracy, at_least: 0.9999",
@@ -176,8 +176,8 @@ fn what_the_rows_at_hand_could_never_show_is_told_with_how_many_it_takes() {
     ];
     let short = policy(&checks).short_of_rows(1_000, "digits", now());
     assert!(!short[0].hopeless && short[1..].iter().all(|short| short.hopeless), "{short:?}");
-    let told: Vec<String> = short.iter().map(|short| short.diagnostic.to_string()).collect();
-    assert_snapshot!(told.join("\n"), @r"
+    let shown: Vec<String> = short.iter().map(|short| short.diagnostic.to_string()).collect();
+    assert_snapshot!(shown.join("\n"), @r"
 policies/digits.yaml:6:50: a margin of 0.0001 to the champion's accuracy cannot be shown, unless a candidate is clearly better: it needs about 27,000 rows, has 1,000, even if both models are right on every row
   help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
 policies/digits.yaml:7:36: accuracy of at least 0.9999 cannot be shown: it needs about 27,000 rows, has 1,000, even of a model that is right on every row

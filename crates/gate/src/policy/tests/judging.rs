@@ -8,7 +8,7 @@ use crate::policy::Champion;
 use slipway_domain::{CheckOutcome, Outcome, Verdict};
 
 #[test]
-fn a_candidate_above_its_floor_passes_and_the_sentence_says_by_how_much() {
+fn a_candidate_above_its_minimum_passes_and_the_sentence_says_by_how_much() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 38);
     assert_snapshot!(said(&verdict(&["metric: accuracy, at_least: 0.94"], &candidate, Champion::None)), @r"
 Pass
@@ -17,7 +17,7 @@ Pass: accuracy is 0.951 to 0.971 with 95 % confidence (one-sided bounds); the po
 }
 
 #[test]
-fn a_candidate_below_its_floor_is_refused_with_the_reason() {
+fn a_candidate_below_its_minimum_is_refused_with_the_reason() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 700);
     let verdict =
         verdict(&["metric: accuracy, at_least: 0.94", "metric: log_loss, at_most: 0.5"], &candidate, Champion::None);
@@ -58,7 +58,7 @@ fn the_threshold_itself_passes() {
 }
 
 #[test]
-fn differences_from_a_champion_are_told_with_their_side() {
+fn differences_from_a_champion_are_shown_with_their_side() {
     let champion = wrong_in_a_thousand("champion", 4_000, 40);
     let compare = |wrong, checks: &[&str]| {
         let candidate = wrong_in_a_thousand("candidate", 4_000, wrong);
@@ -213,7 +213,7 @@ Pass: macro_f1 is 1.000, 0.015 below to 0.015 above the champion's with 95 % con
 }
 
 #[test]
-fn figures_near_the_threshold_are_told_with_enough_digits() {
+fn figures_near_the_threshold_are_shown_with_enough_digits() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 38);
     let lower = verdict(&["metric: accuracy, at_least: 0.5"], &candidate, Champion::None).checks[0]
         .interval

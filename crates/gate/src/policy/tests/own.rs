@@ -127,7 +127,7 @@ Inconclusive: quantile_of `score` at 0.9 cannot be bounded on 60 rows, expected 
 }
 
 #[test]
-fn a_column_that_the_champion_lacks_is_told_of_the_champion_with_a_way_out() {
+fn a_column_that_the_champion_lacks_is_reported_for_the_champion_with_a_way_out() {
     let candidate = scored("candidate", 400, spread);
     let mut champion = candidate.clone();
     champion.row_scores.clear();

@@ -75,7 +75,7 @@ fn the_gate_passes_shares_as_often_as_was_planned() {
     let mut draw = Draw(1);
     for (rows, threshold, better) in [(60, 0.8, 0.1), (400, 0.85, 0.04), (2_000, 0.9, 0.01)] {
         let check = format!("metric: accuracy, at_least: {threshold}");
-        let assumed = Assumptions { rows: Some(rows), differences: vec![better], ..Assumptions::usual() };
+        let assumed = Assumptions { rows: Some(rows), differences: vec![better], ..Assumptions::with_defaults() };
         let plan = power_at(&planned(&check, &assumed), better);
         let rows = u32::try_from(rows).expect("few");
         let found = passes(&check, 600, || two(rows, 0.05, threshold + better, 0.0, &mut draw));
@@ -94,7 +94,8 @@ fn the_gate_passes_margins_and_gains_as_often_as_was_planned() {
         ("metric: accuracy, better_than_champion: {}", 600, 0.1, 0.03),
         ("metric: accuracy, better_than_champion: {}", 200, 0.05, 0.04),
     ] {
-        let assumed = Assumptions { rows: Some(rows), disagreement, differences: vec![better], ..Assumptions::usual() };
+        let assumed =
+            Assumptions { rows: Some(rows), disagreement, differences: vec![better], ..Assumptions::with_defaults() };
         let plan = power_at(&planned(check, &assumed), better);
         let rows = u32::try_from(rows).expect("few");
         let found = passes(check, 600, || two(rows, disagreement, 0.9, better, &mut draw));
@@ -114,8 +115,12 @@ fn the_gate_passes_means_as_often_as_was_planned() {
     // Twelve uniform numbers less six are near enough to a normal one with a deviation of one.
     let mut normal = move || (0..12).map(|_| draw.uniform()).sum::<f64>() - 6.0;
     let check = "metric: {mean_of: score}, no_worse_than_champion: {margin: 0.2}";
-    let assumed =
-        Assumptions { rows: Some(100), deviation: Some(1.0), differences: vec![0.0, 0.1], ..Assumptions::usual() };
+    let assumed = Assumptions {
+        rows: Some(100),
+        deviation: Some(1.0),
+        differences: vec![0.0, 0.1],
+        ..Assumptions::with_defaults()
+    };
     let plan = planned(check, &assumed);
     for better in [0.0, 0.1] {
         let found = passes(check, 200, || {
@@ -131,7 +136,7 @@ fn the_gate_passes_means_as_often_as_was_planned() {
 fn all_slices_are_planned_together() {
     let mut draw = Draw(4);
     let check = "metric: accuracy, slice: {by: part}, no_worse_than_champion: {margin: 0.05}";
-    let assumed = Assumptions { rows: Some(2_000), slices: 4, differences: vec![0.0], ..Assumptions::usual() };
+    let assumed = Assumptions { rows: Some(2_000), slices: 4, differences: vec![0.0], ..Assumptions::with_defaults() };
     let plan = planned(check, &assumed);
     assert_eq!(plan.slices, Some(4));
     assert!((plan.confidence - 0.9875).abs() < 1e-12, "{}", plan.confidence);
@@ -147,16 +152,16 @@ fn all_slices_are_planned_together() {
 
 #[test]
 fn rows_that_are_compared_row_by_row_save_most_of_the_labels() {
-    let plan = planned("metric: accuracy, no_worse_than_champion: {margin: 0.01}", &Assumptions::usual());
+    let plan = planned("metric: accuracy, no_worse_than_champion: {margin: 0.01}", &Assumptions::with_defaults());
     let row = plan.differences.iter().find(|row| row.difference < 1e-9).expect("an equal model");
     let (paired, unpaired) = (row.rows_needed.expect("rows"), row.rows_unpaired.expect("rows"));
     // (z₀.₉₅ + z₀.₈)² d / m² of a disagreement d and a margin m, and a little more for Newcombe's interval.
     assert!((6_100..7_000).contains(&paired), "{paired}");
     let less = planned(
         "metric: accuracy, no_worse_than_champion: {margin: 0.01}",
-        &Assumptions { disagreement: 0.02, ..Assumptions::usual() },
+        &Assumptions { disagreement: 0.02, ..Assumptions::with_defaults() },
     );
-    let many = Assumptions { rows: Some(2 * paired), ..Assumptions::usual() };
+    let many = Assumptions { rows: Some(2 * paired), ..Assumptions::with_defaults() };
     let smallest = planned("metric: accuracy, no_worse_than_champion: {margin: 0.01}", &many).smallest_difference;
     assert!(smallest.is_some_and(|worse| worse < 0.0 && worse > -0.01), "{smallest:?}");
     let few = less.differences[0].rows_needed.expect("rows");
@@ -166,9 +171,9 @@ fn rows_that_are_compared_row_by_row_save_most_of_the_labels() {
 #[test]
 fn a_plan_says_what_check_says_of_too_few_rows() {
     let check = "metric: accuracy, at_least: 0.9999";
-    let plan = planned(check, &Assumptions { rows: Some(1_000), ..Assumptions::usual() });
-    let told = policy(&[check]).short_of_rows(1_000, "m", "2026-06-15T12:00:00Z".parse().expect("a time"));
-    assert!(told[0].diagnostic.message.contains("it needs about 27,000 rows, has 1,000"), "{told:?}");
+    let plan = planned(check, &Assumptions { rows: Some(1_000), ..Assumptions::with_defaults() });
+    let shown = policy(&[check]).short_of_rows(1_000, "m", "2026-06-15T12:00:00Z".parse().expect("a time"));
+    assert!(shown[0].diagnostic.message.contains("it needs about 27,000 rows, has 1,000"), "{shown:?}");
     assert_eq!(plan.rows_at_best.expect("rows") / 1_000, 27);
     assert_eq!((plan.passes_from, plan.smallest_difference), (None, None));
 }
@@ -176,7 +181,7 @@ fn a_plan_says_what_check_says_of_too_few_rows() {
 #[test]
 fn uses_cost_rows_and_full_adaptivity_costs_more() {
     let check = "metric: accuracy, no_worse_than_champion: {margin: 0.01}";
-    let plan = planned(check, &Assumptions::usual());
+    let plan = planned(check, &Assumptions::with_defaults());
     let rows: Vec<(u32, u64, Option<u64>)> =
         plan.uses.iter().map(|row| (row.uses, row.none.expect("rows"), row.full)).collect();
     assert_eq!(rows.iter().map(|row| row.0).collect::<Vec<_>>(), [1, 10, 20, 50]);
@@ -184,7 +189,7 @@ fn uses_cost_rows_and_full_adaptivity_costs_more() {
     assert!(rows[0].2 == Some(rows[0].1) && rows[2].2.expect("rows") > 2 * rows[2].1, "{rows:?}");
     assert_eq!(rows[3].2, None, "2^50 candidates are more than the budget can be divided by");
     let of_policy = policy_text(&[check]).replace("spec:\n", "spec:\n  test_set: {uses: 20}\n");
-    let of_policy = Policy::read("policy.yaml", &of_policy).expect("a policy").plan(&Assumptions::usual());
+    let of_policy = Policy::read("policy.yaml", &of_policy).expect("a policy").plan(&Assumptions::with_defaults());
     assert_eq!((of_policy.uses, of_policy.rows_needed), (Some(20), Some(rows[2].1)));
     assert!((of_policy.checks[0].confidence - 0.9975).abs() < 1e-12);
 }
@@ -197,32 +202,35 @@ fn what_does_not_hang_on_test_rows_or_is_not_known_is_said() {
         "metric: mean_absolute_error, at_most: 3",
         "metric: mean_absolute_error, group_by: series, no_worse_than_champion: {margin: 0.1}",
     ]);
-    let told = |assumptions: &Assumptions| -> Vec<Option<String>> {
+    let shown = |assumptions: &Assumptions| -> Vec<Option<String>> {
         plan.plan(assumptions).checks.into_iter().map(|check| check.skipped).collect()
     };
-    let skipped = told(&Assumptions::usual());
+    let skipped = shown(&Assumptions::with_defaults());
     assert!(skipped.iter().all(Option::is_some), "{skipped:?}");
     assert!(skipped[2].as_ref().is_some_and(|why| why.contains("`--deviation`")), "{skipped:?}");
-    let skipped = told(&Assumptions { deviation: Some(2.0), ..Assumptions::usual() });
+    let skipped = shown(&Assumptions { deviation: Some(2.0), ..Assumptions::with_defaults() });
     assert_eq!(skipped.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, false, false]);
-    assert_eq!(plan.plan(&Assumptions { deviation: Some(2.0), ..Assumptions::usual() }).checks[3].unit, "groups");
+    assert_eq!(
+        plan.plan(&Assumptions { deviation: Some(2.0), ..Assumptions::with_defaults() }).checks[3].unit,
+        "groups"
+    );
 }
 
 #[test]
 fn assumptions_that_nothing_follows_from_are_refused() {
-    let usual = Assumptions::usual;
-    assert_eq!(usual().flaw(), None);
+    let with_defaults = Assumptions::with_defaults;
+    assert_eq!(with_defaults().flaw(), None);
     for broken in [
-        Assumptions { disagreement: 0.0, ..usual() },
-        Assumptions { disagreement: f64::NAN, ..usual() },
-        Assumptions { expected: f64::INFINITY, ..usual() },
-        Assumptions { deviation: Some(-1.0), ..usual() },
-        Assumptions { differences: vec![f64::NAN], ..usual() },
-        Assumptions { differences: vec![0.1; 101], ..usual() },
-        Assumptions { rows: Some(0), ..usual() },
-        Assumptions { rows: Some(u64::MAX), ..usual() },
-        Assumptions { slices: 0, ..usual() },
-        Assumptions { uses: Some(0), ..usual() },
+        Assumptions { disagreement: 0.0, ..with_defaults() },
+        Assumptions { disagreement: f64::NAN, ..with_defaults() },
+        Assumptions { expected: f64::INFINITY, ..with_defaults() },
+        Assumptions { deviation: Some(-1.0), ..with_defaults() },
+        Assumptions { differences: vec![f64::NAN], ..with_defaults() },
+        Assumptions { differences: vec![0.1; 101], ..with_defaults() },
+        Assumptions { rows: Some(0), ..with_defaults() },
+        Assumptions { rows: Some(u64::MAX), ..with_defaults() },
+        Assumptions { slices: 0, ..with_defaults() },
+        Assumptions { uses: Some(0), ..with_defaults() },
     ] {
         assert!(
             broken.flaw().is_some_and(|flaw| flaw.contains("expected") || flaw.contains("is no number")),

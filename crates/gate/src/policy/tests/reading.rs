@@ -27,15 +27,15 @@ fn a_sound_policy_remembers_its_lines_and_its_digest() {
 #[test]
 fn the_confidence_moves_the_bounds() {
     let candidate = wrong_in_a_thousand("candidate", 1_000, 50);
-    let usual = verdict(&["metric: accuracy, at_least: 0.9"], &candidate, Champion::None);
+    let default = verdict(&["metric: accuracy, at_least: 0.9"], &candidate, Champion::None);
     let text = policy_text(&["metric: accuracy, at_least: 0.9"]).replace("spec:\n", "spec:\n  confidence: 0.975\n");
     let strict = Policy::read("p.yaml", &text).expect("a policy").judge(&evidence(&candidate, Champion::None));
-    assert!(strict.checks[0].interval.expect("bounds").lower < usual.checks[0].interval.expect("bounds").lower);
+    assert!(strict.checks[0].interval.expect("bounds").lower < default.checks[0].interval.expect("bounds").lower);
     assert!(strict.checks[0].sentence.contains("with 97.5 % confidence"), "{}", strict.checks[0].sentence);
 }
 
 #[test]
-fn checks_that_could_never_fail_or_never_pass_are_all_told_at_once() {
+fn checks_that_could_never_fail_or_never_pass_are_all_reported_at_once() {
     assert_snapshot!(mistakes(&[
         "metric: accuracy, at_least: 0",
         "metric: accuracy, at_least: 1",

@@ -23,14 +23,14 @@ fn mistakes(rule: &str) -> String {
 
 fn used(number: u32, policy: &Policy) -> Uses {
     let rule = policy.test_set();
-    let told = TestSetUse {
+    let this_use = TestSetUse {
         rows: Digest::of(b"rows"),
         number,
         allowed: rule.map(TestSet::uses),
         feedback: rule.map_or(Feedback::Figures, TestSet::feedback),
         used_up: 0,
     };
-    Uses { told, is_used_up: rule.is_some_and(|rule| number > rule.uses()) }
+    Uses { this_use, is_used_up: rule.is_some_and(|rule| number > rule.uses()) }
 }
 
 fn judged(policy: &Policy, number: u32, candidate: &Evaluation, champion: &Evaluation) -> Verdict {
@@ -84,12 +84,12 @@ fn bounds_pay_for_all_uses_and_the_verdict_says_which_one_it_is() {
 }
 
 #[test]
-fn a_confidence_that_pays_for_uses_is_told_with_few_digits() {
+fn a_confidence_that_pays_for_uses_is_shown_with_few_digits() {
     let checks = ["metric: accuracy, no_worse_than_champion: {margin: 0.0001}"];
     let now = "2026-06-15T12:00:00Z".parse().expect("a time");
     let short = with_rule("{uses: 9}", &checks).short_of_rows(1_000, "m", now);
-    let told = short[0].diagnostic.to_string();
-    assert!(told.contains("at a confidence of 0.99444;"), "{told}");
+    let this_use = short[0].diagnostic.to_string();
+    assert!(this_use.contains("at a confidence of 0.99444;"), "{this_use}");
 }
 
 #[test]
@@ -183,10 +183,10 @@ fn what_is_extended_and_mandatory_policies_only_make_the_rule_stricter() {
     assert_eq!(rule(""), (30, Feedback::Verdict));
     assert_eq!(rule(", test_set: {uses: 50, feedback: figures}"), (30, Feedback::Verdict));
     assert_eq!(rule(", test_set: {uses: 10}"), (10, Feedback::Verdict));
-    let floor = with_rule("{uses: 3, feedback: verdict}", &CHECKS);
+    let mandatory_policy = with_rule("{uses: 3, feedback: verdict}", &CHECKS);
     let plain = Policy::read("policy.yaml", &policy_text(&CHECKS)).expect("a policy");
-    assert_eq!(plain.test_set_over(std::slice::from_ref(&floor)).map(TestSet::uses), Some(3));
+    assert_eq!(plain.test_set_over(std::slice::from_ref(&mandatory_policy)).map(TestSet::uses), Some(3));
     let (candidate, champion) = two();
-    let verdict = plain.judge_over(&[floor], &evidence(&candidate, Champion::Evaluated(&champion)));
+    let verdict = plain.judge_over(&[mandatory_policy], &evidence(&candidate, Champion::Evaluated(&champion)));
     assert!(verdict.checks.iter().all(|check| check.is_withheld), "also those of the model's own policy");
 }

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use jiff::{SignedDuration, Timestamp};
 
 use super::rows::FILE;
-use crate::tests::{HOLD, delivery_named, head, name, run, transition};
-use crate::{Claim, DeliveryFilter, ModelCursor, RunCursor, RunFilter, Settled, Store};
+use crate::tests::{CLAIM_LEASE, delivery_with_id, head, name, run, transition};
+use crate::{Claim, DeliveryFilter, DeliveryOutcome, ModelCursor, RunCursor, RunFilter, Store};
 use slipway_domain::{Actor, CommitSha, DeliveryState, Run, RunEvent, RunId, RunState};
 
 /// A call, by the names of the functions that it makes.
@@ -17,7 +17,7 @@ fn finished(number: usize) -> RunId {
 }
 
 fn claim() -> Claim {
-    Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 }
+    Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 }
 }
 
 fn a_head(number: usize) -> CommitSha {
@@ -40,7 +40,7 @@ macro_rules! calls {
 /// All calls, not begun yet. Each stands alone.
 pub(super) fn all(store: &Store) -> Vec<Call<'_>> {
     let mut all = lists(store);
-    all.extend(look_ups(store));
+    all.extend(lookups(store));
     all.extend(changes(store));
     all
 }
@@ -72,7 +72,7 @@ fn lists(store: &Store) -> Vec<Call<'_>> {
 }
 
 /// What single things are looked up by, and what is counted.
-fn look_ups(store: &Store) -> Vec<Call<'_>> {
+fn lookups(store: &Store) -> Vec<Call<'_>> {
     let (now, claim) = (Timestamp::now(), claim());
     calls! {
         "run" => store.run(finished(7)).await.expect("a run");
@@ -86,13 +86,13 @@ fn look_ups(store: &Store) -> Vec<Call<'_>> {
             store.models(None, Some(&after), 50).await.expect("models")
         };
         "models_of_sources" => store.models_of_sources(&[name("models")], &name("staging")).await.expect("models");
-        "note_first_runs" => store.note_first_runs(&name("models")).await.expect("noted");
+        "note_first_runs" => store.record_first_runs(&name("models")).await.expect("noted");
         "models_without_runs" => store.models_without_runs(&[name("models")], None, 50).await.expect("models");
         "passed_runs" => store.passed_runs(FILE, &name("models"), None).await.expect("runs");
         "stalled_runs" => store.stalled_runs(&name("staging"), None).await.expect("runs");
         "knows_model" => store.knows_model(&name("models"), FILE).await.expect("an answer");
         "newest_at" => store.newest_at(&name("models"), &a_head(8)).await.expect("runs");
-        "newest_of_change" => store.newest_of_change(&name("models"), 7).await.expect("runs");
+        "newest_of_change" => store.newest_of_pull_request(&name("models"), 7).await.expect("runs");
         "promoted_runs" => store.promoted_runs(&name("staging"), FILE, &name("models")).await.expect("runs");
         "runs_under_way" => store.runs_under_way(&name("staging")).await.expect("runs");
         "run_on_its_way" => store.run_on_its_way(&name("staging"), FILE, &name("models")).await.expect("a run");
@@ -126,7 +126,7 @@ fn look_ups(store: &Store) -> Vec<Call<'_>> {
         "backlog" => store.backlog().await.expect("a backlog");
         "reports_behind" => store.reports_behind().await.expect("backlogs");
         "placements" => store.placements(&name("staging")).await.expect("placements");
-        "placements_of" => store.placements_of(&name("staging"), FILE, 50).await.expect("placements");
+        "placements_of" => store.deployment_records_of(&name("staging"), FILE, 50).await.expect("placements");
         "audit_entries" => store.audit_entries(100, 50).await.expect("entries");
         "seen_branch" => store.seen_branch(&name("models"), "main").await.expect("an answer");
         "token_of" => store.token_of("x").await.expect("an answer");
@@ -138,27 +138,27 @@ fn changes(store: &Store) -> Vec<Call<'_>> {
     let (now, claim) = (Timestamp::now(), claim());
     calls! {
         "settle_deliveries" => {
-            let delivery = delivery_named("d-1");
+            let delivery = delivery_with_id("d-1");
             store.record_delivery(&delivery).await.expect("recorded");
             let runs = vec![run(FILE, '2', 3600)];
-            let settled = Settled { runs, branch: Some(head(None, '2')), closed: vec![7], ..Settled::nothing(DeliveryState::Done, "") };
-            store.settle_deliveries(&[&delivery], &settled).await.expect("settled")
+            let outcome = DeliveryOutcome { runs, branch: Some(head(None, '2')), closed: vec![7], ..DeliveryOutcome::nothing(DeliveryState::Done, "") };
+            store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("settled")
         };
         "settle_without_effect, replay_delivery" => {
-            let delivery = delivery_named("d-2");
+            let delivery = delivery_with_id("d-2");
             store.record_delivery(&delivery).await.expect("recorded");
-            store.settle_without_effect(&name("models"), &[("d-2", DeliveryState::Ignored, String::new())]).await.expect("settled");
+            store.acknowledge_without_effect(&name("models"), &[("d-2", DeliveryState::Ignored, String::new())]).await.expect("settled");
             store.replay_delivery(&name("models"), "d-2").await.expect("pending");
-            store.postpone_delivery(&delivery, now, "later").await.expect("postponed");
+            store.requeue_delivery(&delivery, now, "later").await.expect("postponed");
         };
         "claim_run to release_run" => {
             let new = opened(store, '3').await;
             store.queue_place(&new, now).await.expect("a place");
-            store.newest_of_lane(&new).await.expect("a run");
+            store.newest_in_concurrency_group(&new).await.expect("a run");
             store.earlier_with_key(&new).await.expect("an answer");
             store.overtaken_by(&new).await.expect("an answer");
             let (claimed, lease) = store.claim_run(claim).await.expect("claimed").expect("a run");
-            store.extend_lease(&lease, now + HOLD).await.expect("extended");
+            store.extend_lease(&lease, now + CLAIM_LEASE).await.expect("extended");
             let moved = Run { state: RunState::Training, ..claimed.clone() };
             let way = transition(claimed.state, RunState::Training);
             store.record_run(&lease, &moved, Some(&way)).await.expect("recorded");
@@ -173,7 +173,7 @@ fn changes(store: &Store) -> Vec<Call<'_>> {
         };
         "call_off" => {
             let new = opened(store, '5').await;
-            store.call_off(new.id, RunEvent::Cancelled, "by hand", &Actor::anyone()).await.expect("cancelled")
+            store.terminate(new.id, RunEvent::Cancelled, "by hand", &Actor::anyone()).await.expect("cancelled")
         };
     }
 }

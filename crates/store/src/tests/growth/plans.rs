@@ -14,7 +14,7 @@ use tracing_subscriber::{Layer, Registry};
 
 use super::calls;
 use super::rows::fill;
-use crate::tests::{HOLD, World, name, postgres};
+use crate::tests::{CLAIM_LEASE, World, name, postgres};
 use crate::{Claim, PostgresUrl, Settings};
 use jiff::Timestamp;
 use slipway_domain::RunState;
@@ -22,12 +22,12 @@ use slipway_domain::RunState;
 /// The span in which statements are noted.
 const NOTED: &str = "statements of this test";
 /// Rows that a call may read on PostgreSQL, entries of indexes included. Pages have 50 rows.
-const MOST_READ: i64 = 1_000;
+const MAX_READ: i64 = 1_000;
 
 /// Claims made one after the other.
 const CLAIMS: i64 = 20;
 /// Rows that a claim may read on PostgreSQL. Some are versions of rows that were replaced.
-const MOST_READ_BY_A_CLAIM: i64 = 200;
+const MAX_READ_BY_A_CLAIM: i64 = 200;
 
 /// Indexes that hold only what waits or is under way: going through one of them is no scan of what gathers.
 const OF_WHAT_WAITS: [&str; 14] = [
@@ -180,7 +180,7 @@ fn read_so_far(database: &str) -> i64 {
                   AND backend_type = 'client backend'";
     let begun = Instant::now();
     while number(others) > 0 {
-        assert!(begun.elapsed() < HOLD, "a connection does not end");
+        assert!(begun.elapsed() < CLAIM_LEASE, "a connection does not end");
     }
     number(
         "SELECT (SELECT COALESCE(SUM(seq_tup_read), 0) FROM pg_stat_user_tables)
@@ -207,11 +207,11 @@ async fn no_call_on_postgres_reads_more_rows_because_there_are_more() {
         call.await;
         store.close().await;
         let read = read_so_far(database) - before;
-        if read > MOST_READ {
+        if read > MAX_READ {
             faults.push(format!("{name}: {read} rows"));
         }
     }
-    assert!(faults.is_empty(), "these calls read more than {MOST_READ} rows:\n{}", faults.join("\n"));
+    assert!(faults.is_empty(), "these calls read more than {MAX_READ} rows:\n{}", faults.join("\n"));
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn claims_on_postgres_read_few_rows_when_statistics_are_older_than_the_run
         let store = world.another().await;
         // A statement that was prepared is planned without its values from the sixth time on.
         for _ in 0..CLAIMS {
-            let claim = Claim { now: Timestamp::now(), hold_for: HOLD, most_of_a_source: 64 };
+            let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
             let (_, lease) = store.claim_run(claim).await.expect("claimed").expect("a run");
             store.release_run(&lease, Timestamp::now()).await.expect("released");
             let staging = name("staging");
@@ -240,6 +240,6 @@ async fn claims_on_postgres_read_few_rows_when_statistics_are_older_than_the_run
         }
         store.close().await;
         let read = read_so_far(database) - before;
-        assert!(read < CLAIMS * MOST_READ_BY_A_CLAIM, "{read} rows for {CLAIMS} claims after {waiting}");
+        assert!(read < CLAIMS * MAX_READ_BY_A_CLAIM, "{read} rows for {CLAIMS} claims after {waiting}");
     }
 }

@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::ROWS;
 use crate::database::Dialect;
 use crate::tests::{World, name, run, sha};
-use slipway_domain::{Named, PlacedBy, Placement, RunState};
+use slipway_domain::{DeployedBy, Named, Placement, RunState};
 
 /// The model that has all the runs.
 pub(super) const FILE: &str = "a/slipway.yaml";
@@ -17,16 +17,16 @@ pub(super) async fn fill(world: &World) {
     let mut example = run(FILE, '1', 0);
     example.state = RunState::Done;
     let example = document(&example).replace(&example.id.to_string(), ITS_ID);
-    let placement = Placement {
+    let deployment_record = Placement {
         environment: name("staging"),
         model: FILE.to_owned(),
         named: Named::Nothing,
         commit: sha('1'),
         at: jiff::Timestamp::UNIX_EPOCH,
         seen_at: None,
-        by: PlacedBy::Hand("kim".to_owned()),
+        by: DeployedBy::Hand("kim".to_owned()),
     };
-    let placement = document(&placement);
+    let deployment_record = document(&deployment_record);
     let body = if world.store.database.dialect == Dialect::Sqlite { "x'7b7d'" } else { "'{}'" };
     let id = "'00000000-0000-7000-8000-' || digits";
     // Every second run is one of a change.
@@ -56,7 +56,7 @@ pub(super) async fn fill(world: &World) {
         ),
         format!(
             "INSERT INTO placements (environment, model, at, document)
-             SELECT 'staging', '{FILE}', n, '{placement}' FROM numbers WHERE true"
+             SELECT 'staging', '{FILE}', n, '{deployment_record}' FROM numbers WHERE true"
         ),
         "INSERT INTO audit (number, at, actor, action, target, detail, previous, digest)
          SELECT n, n, 'controller', 'x', 'x', 'x', 'x', 'x' FROM numbers WHERE true"

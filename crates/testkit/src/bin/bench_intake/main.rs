@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
     }
     let rates = measure::rates(root, &here, options.rounds).await?;
     let lost = measure::lost_by_a_kill(root, &here).await?;
-    let told = measure::told_six_times(root, &here).await?;
+    let delivered = measure::delivered_six_times(root, &here).await?;
     let (resident, read_after) = measure::memory_after(root, 100_000).await?;
     let (quick, slow) = measure::with_a_slow_forge(root, options.rounds).await?;
     let claims: Value = serde_json::from_str(
@@ -52,7 +52,7 @@ async fn main() -> Result<()> {
             .context("the store was not measured: make bench-intake")?,
     )?;
     let results = json!({
-        "rates": rates, "lost_by_kill": lost, "told_six_times": told,
+        "rates": rates, "lost_by_kill": lost, "told_six_times": delivered,
         "memory_after_100000_mib": resident, "read_after_seconds": read_after,
         "p99_ms_forge_at_once": quick, "p99_ms_forge_20_s": slow, "claims": claims,
         "missing": missing.iter().map(|peer| peer.name()).collect::<Vec<_>>(),

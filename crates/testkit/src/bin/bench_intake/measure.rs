@@ -21,7 +21,7 @@ pub(crate) const CONNECTIONS: usize = 16;
 /// How long one reading takes.
 const READING: Duration = Duration::from_secs(3);
 /// How long what was acknowledged may take to be dealt with.
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// A push event of 6.9 KB, the size that GitHub's usually have.
 pub(crate) fn push_event(reference: &str, head: &str) -> Vec<u8> {
@@ -123,7 +123,7 @@ async fn stored(server: &SlipwayProcess, acknowledged: &[String]) -> Result<usiz
 }
 
 /// One push, told three times under one name and three times under others: how often each does the work.
-pub(crate) async fn told_six_times(root: &Path, systems: &[System]) -> Result<BTreeMap<&'static str, usize>> {
+pub(crate) async fn delivered_six_times(root: &Path, systems: &[System]) -> Result<BTreeMap<&'static str, usize>> {
     let mut found = BTreeMap::new();
     for system in systems {
         let ground = Ground::make("").await?;
@@ -225,13 +225,13 @@ async fn answer_after(listener: TcpListener, pause: Duration) {
 
 async fn until_read(running: &Running) -> Result<()> {
     let server = running.slipway().context("Slipway")?;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     loop {
         let pending = server.api().get("/api/v1/deliveries?state=pending&limit=1").await?;
         if pending.json["deliveries"].as_array().is_some_and(Vec::is_empty) {
             return Ok(());
         }
-        anyhow::ensure!(Instant::now() < until, "deliveries are not read within {PATIENCE:?}");
+        anyhow::ensure!(Instant::now() < until, "deliveries are not read within {TIMEOUT:?}");
         sleep(Duration::from_millis(50)).await;
     }
 }

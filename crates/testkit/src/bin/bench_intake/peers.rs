@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use crate::SECRET;
 
 /// How long a peer may take to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A system that takes deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Ground {
             .stderr(std::fs::File::create(folder.join(format!("{}.log", system.name())))?)
             .kill_on_drop(true)
             .spawn()?;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         while TcpStream::connect(address).await.is_err() {
             if Instant::now() > until {
                 let log = std::fs::read_to_string(folder.join(format!("{}.log", system.name()))).unwrap_or_default();

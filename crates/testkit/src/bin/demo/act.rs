@@ -14,7 +14,7 @@ use crate::paint::Paint;
 /// A run of the demo takes seconds; this long only on a machine that is busy with something else.
 const DEADLINE: Duration = Duration::from_mins(10);
 /// How often the run is looked at while it is shown.
-const LOOK: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What has to follow from a push.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,7 +89,7 @@ async fn follow(api: &Api, head: &str, paint: &Paint) -> Result<Value> {
         ensure!(begun.elapsed() < DEADLINE, "the run of {head} has not ended after {DEADLINE:?}");
         let run = api.runs().await?.into_iter().find(|run| run["head"] == head);
         let Some(run) = run else {
-            sleep(LOOK).await;
+            sleep(POLL_INTERVAL).await;
             continue;
         };
         let id = text(&run, "id").to_owned();
@@ -106,7 +106,7 @@ async fn follow(api: &Api, head: &str, paint: &Paint) -> Result<Value> {
         if matches!(&*state, "done" | "refused" | "failed" | "superseded" | "cancelled") {
             return api.run(&id).await;
         }
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
     }
 }
 

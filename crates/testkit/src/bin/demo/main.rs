@@ -70,7 +70,7 @@ async fn play(arguments: &Arguments) -> Result<()> {
     let acts = match play_acts(&world, &server, &paint).await {
         Ok(acts) => acts,
         Err(error) => {
-            last_words(&server);
+            show_log_tail(&server);
             return Err(error);
         }
     };
@@ -109,7 +109,7 @@ async fn play_acts(world: &World, server: &SlipwayProcess, paint: &Paint) -> Res
 }
 
 /// The end of the server's log: it usually knows why.
-fn last_words(server: &SlipwayProcess) {
+fn show_log_tail(server: &SlipwayProcess) {
     let log = server.errors();
     let lines: Vec<_> = log.lines().collect();
     eprintln!("\nThe last lines of the server's log:");

@@ -9,7 +9,7 @@ use crate::act::{Played, at, entered, text};
 use crate::paint::Paint;
 
 /// What a promotion may cost beside training and evaluation.
-const MOST_OVERHEAD: SignedDuration = SignedDuration::from_secs(1);
+const MAX_OVERHEAD: SignedDuration = SignedDuration::from_secs(1);
 
 /// Prints the timeline of all pushes, and what a promotion cost beside training and evaluation.
 pub(crate) fn show(acts: &[Played], paint: &Paint) -> Result<()> {
@@ -30,8 +30,8 @@ pub(crate) fn show(acts: &[Played], paint: &Paint) -> Result<()> {
             act.title,
             overhead.as_secs_f64()
         );
-        if overhead > MOST_OVERHEAD {
-            println!("  {}", paint.bad(&format!("that is more than {:.0} s", MOST_OVERHEAD.as_secs_f64())));
+        if overhead > MAX_OVERHEAD {
+            println!("  {}", paint.bad(&format!("that is more than {:.0} s", MAX_OVERHEAD.as_secs_f64())));
         }
     }
     Ok(())

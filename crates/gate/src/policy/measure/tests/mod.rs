@@ -225,7 +225,7 @@ fn far_out_the_tail_goes_on_beyond_the_resamples() {
 }
 
 #[test]
-fn figures_that_do_not_vary_or_are_no_numbers_are_told_apart() {
+fn figures_that_do_not_vary_or_are_no_numbers_are_distinguished() {
     let constant = Numbers(vec![0.3; 50], mean);
     assert!(matches!(resample(&constant, SEED), Resampled::Constant(value) if (value - 0.3).abs() < 1e-12));
     let broken = Numbers(lopsided(50), |_: &[f64]| f64::NAN);

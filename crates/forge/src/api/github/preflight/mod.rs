@@ -1,0 +1,43 @@
+//! What GitHub says of the connection (docs.github.com, "REST API endpoints for GitHub Apps", "for GitHub App webhooks", "for
+//! rate limits").
+
+mod app;
+mod token;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::client::Client;
+use crate::api::preflight::{PreflightReport, PreflightSubject, ProbeAnswer, WebhookAddress, shown};
+use crate::api::{ApiError, PreflightCheck};
+
+pub(super) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck> {
+    let mut found = PreflightReport::default();
+    match client.app() {
+        Some(app) => app::preflight_checks(client, app.id(), hook, &mut found).await,
+        None => token::preflight_checks(client, hook, &mut found).await,
+    }
+    found.into_list()
+}
+
+/// What is left of the hour, by the answer of `GET /rate_limit`, which costs nothing.
+fn limits(answer: Result<ProbeAnswer, ApiError>, found: &mut PreflightReport) {
+    let core = match answer.and_then(|probe| probe.document) {
+        Ok(document) => document["resources"]["core"].clone(),
+        // A server of one's own has no limits unless somebody sets them.
+        Err(ApiError::Missing { .. }) => return found.ok(PreflightSubject::Limits, "this server has no limits"),
+        Err(error) => return found.withheld(PreflightSubject::Limits, &error, "the limits are not told"),
+    };
+    match (core["remaining"].as_u64(), core["limit"].as_u64(), core["reset"].as_i64()) {
+        (Some(left), Some(limit), Some(reset)) => {
+            let seconds = reset.saturating_sub(Timestamp::now().as_second()).max(0);
+            found.calls_left(left, &format!(" of {limit} in an hour, the next begins in {seconds} s"));
+        }
+        _ => found.unknown(PreflightSubject::Limits, "the answer tells of no limits"),
+    }
+}
+
+/// A text of a document that may be shown.
+fn text(document: &Value, pointer: &str) -> String {
+    shown(document.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
+}

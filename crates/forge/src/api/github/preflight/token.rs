@@ -1,0 +1,127 @@
+//! A token of a person or a robot: of classic ones the scopes are told, of fine-grained ones nothing but their end.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{limits, text};
+use crate::api::github::client::Client;
+use crate::api::github::needs;
+use crate::api::preflight::hooks::{Hook, NeededEvent};
+use crate::api::preflight::{PreflightReport, PreflightSubject, ProbeAnswer, WebhookAddress};
+
+/// Webhooks on a page: the most that GitHub gives.
+const PAGE: usize = 100;
+/// The scope that a classic token needs.
+const SCOPE: &str = "repo";
+/// The header that names the scopes of a classic token.
+const SCOPES: &str = "x-oauth-scopes";
+/// The header that says until when a token holds.
+const UNTIL: &str = "github-authentication-token-expiration";
+/// Where webhooks are set.
+const HOOKS: &str = "repository → Settings → Webhooks";
+
+pub(super) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddress>, found: &mut PreflightReport) {
+    let Some(probe) = found.reached(client.url(), client.probe("/user").await) else { return };
+    let who = match &probe.document {
+        Ok(user) => format!("a token of `{}`", text(user, "/login")),
+        Err(error) => {
+            let help =
+                "`api.token` has to be a token of this GitHub: Settings → Developer settings → Personal access tokens";
+            return found.refused(PreflightSubject::Login, error, help);
+        }
+    };
+    match probe.header(UNTIL) {
+        Some(until) => found.login_until(&who, &until, Timestamp::now()),
+        None => found.ok(PreflightSubject::Login, format!("{who}, holds until it is revoked")),
+    }
+    scopes(&probe, found);
+    repository(client, found).await;
+    if let Some(place) = hook {
+        hooks(client, place, found).await;
+    }
+    limits(client.probe("/rate_limit").await, found);
+}
+
+fn scopes(probe: &ProbeAnswer, found: &mut PreflightReport) {
+    match probe.header(SCOPES) {
+        None => {
+            found.unknown(PreflightSubject::Permissions, "what a fine-grained token may do cannot be asked with it")
+        }
+        Some(scopes) if scopes.split(',').any(|scope| scope.trim() == SCOPE) => {
+            found.ok(PreflightSubject::Permissions, "the token has the scope `repo`");
+        }
+        Some(scopes) => {
+            let text = format!(
+                "the token has the scopes `{scopes}`, and not `repo`: in a private repository nothing can be told"
+            );
+            found.warn(
+                PreflightSubject::Permissions,
+                text,
+                "Settings → Developer settings → Personal access tokens: tick `repo`",
+            );
+        }
+    }
+}
+
+async fn repository(client: &Client, found: &mut PreflightReport) {
+    let name = client.repository();
+    let repository = match client.probe(&format!("/repos/{name}")).await.and_then(|probe| probe.document) {
+        Ok(repository) => repository,
+        Err(error) => {
+            let help = format!("`api.repository` has to be right, and the token's account a collaborator of `{name}`");
+            return found.refused(PreflightSubject::Repository, &error, help);
+        }
+    };
+    found.there(name, &repository);
+    if repository["permissions"]["push"] == true {
+        found.ok(PreflightSubject::Permissions, "the account may write");
+    } else {
+        let help = "repository → Settings → Collaborators and teams: give the account Write";
+        found.missing(
+            PreflightSubject::Permissions,
+            "the account may not write: statuses and requests are refused",
+            help,
+        );
+    }
+}
+
+async fn hooks(client: &Client, place: &WebhookAddress, found: &mut PreflightReport) {
+    // Checks are an App's: nobody else is asked to run one again.
+    let needed: Vec<NeededEvent> =
+        needs::EVENTS.iter().copied().filter(|event| !event.name.starts_with("check_")).collect();
+    let path = format!("/repos/{}/hooks?per_page={PAGE}", client.repository());
+    match client.probe(&path).await.and_then(|probe| probe.document) {
+        Err(error) => {
+            found.withheld(
+                PreflightSubject::Webhook,
+                &error,
+                "webhooks are shown to administrators of the repository alone",
+            );
+        }
+        Ok(document) => {
+            let all: Vec<&Value> = document.as_array().into_iter().flatten().collect();
+            let hooks: Vec<Hook> = all.iter().copied().map(Hook::of_github).collect();
+            found.hooks(&hooks, place, &needed, HOOKS);
+            let ours =
+                all.iter().find(|hook| hook["config"]["url"].as_str().is_some_and(|url| place.leads_to_path(url)));
+            last_delivery(ours.map_or(&Value::Null, |hook| &hook["last_response"]), found);
+        }
+    }
+}
+
+fn last_delivery(last: &Value, found: &mut PreflightReport) {
+    match last["code"].as_u64() {
+        None => found.unknown(PreflightSubject::Deliveries, "there has been none yet"),
+        Some(status @ 200..300) => {
+            found.ok(PreflightSubject::Deliveries, format!("the last one was answered {status}"))
+        }
+        Some(status) => {
+            let text = format!("the last one was answered {status} ({})", text(last, "/message"));
+            found.warn(
+                PreflightSubject::Deliveries,
+                text,
+                format!("{HOOKS} → Recent deliveries: 401 is another secret"),
+            );
+        }
+    }
+}

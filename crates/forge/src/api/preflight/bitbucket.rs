@@ -1,0 +1,90 @@
+//! Bitbucket Cloud (developer.atlassian.com/cloud/bitbucket/rest: "Repositories", "Webhooks"). Its answers name the scopes
+//! of the login in a header; until when a token holds is told nowhere.
+
+use serde_json::Value;
+
+use super::hooks::{Hook, NeededEvent, strings};
+use super::{PreflightCheck, PreflightReport, PreflightSubject, WebhookAddress};
+use crate::api::http::Client;
+
+/// Webhooks on a page: the most that Bitbucket gives.
+const PAGE: usize = 100;
+/// The header that names the scopes of the login.
+const SCOPES: &str = "x-oauth-scopes";
+/// Where webhooks are set.
+const HOOKS: &str = "repository → Repository settings → Webhooks";
+
+/// What a webhook has to tell of.
+const EVENTS: &[NeededEvent] = &[
+    NeededEvent::essential("repo:push", "Repository: Push", "pushes are found by looking alone, minutes later"),
+    NeededEvent::essential(
+        "pullrequest:created",
+        "Pull request: Created",
+        "changes are not judged when they are opened",
+    ),
+    NeededEvent::essential(
+        "pullrequest:updated",
+        "Pull request: Updated",
+        "changes are not judged when they are pushed to",
+    ),
+    NeededEvent::useful("pullrequest:fulfilled", "Pull request: Merged", "runs of merged changes go on"),
+    NeededEvent::useful("pullrequest:rejected", "Pull request: Declined", "runs of declined changes go on"),
+    NeededEvent::useful("pullrequest:comment_created", "Pull request: Comment created", "commands are not followed"),
+];
+
+/// `repository` is the path of the repository in the API.
+pub(in crate::api) async fn preflight_checks(
+    client: &Client,
+    repository: &str,
+    hook: Option<&WebhookAddress>,
+) -> Vec<PreflightCheck> {
+    let mut found = PreflightReport::default();
+    let Some(probe) = found.reached(client.url(), client.probe(repository).await) else { return found.into_list() };
+    if let Err(error) = &probe.document {
+        let help = "`api.repository` has to be right, and `api.token` one of it: repository → Repository settings → Access tokens";
+        found.refused(PreflightSubject::Login, error, help);
+        return found.into_list();
+    }
+    found.ok(PreflightSubject::Login, "the token is taken");
+    found.unknown(PreflightSubject::Login, "until when it holds is told nowhere");
+    found.ok(PreflightSubject::Repository, format!("`{}` is there", client.repository()));
+    match probe.header(SCOPES) {
+        None => found.unknown(PreflightSubject::Permissions, "its answers name no scopes"),
+        Some(scopes) => permissions(&scopes, &mut found),
+    }
+    if let Some(place) = hook {
+        let list = client.probe(&format!("{repository}/hooks?pagelen={PAGE}")).await;
+        let read = |document: &Value| document["values"].as_array().into_iter().flatten().map(read_hook).collect();
+        found.listed_hooks(list, read, place, EVENTS, HOOKS);
+    }
+    found.limits(&probe.headers);
+    found.into_list()
+}
+
+fn permissions(scopes: &str, found: &mut PreflightReport) {
+    let has = |scope: &str| scopes.split([',', ' ']).any(|word| word == scope);
+    for (scope, others, used_for) in [
+        ("pullrequest:write", [].as_slice(), "comments and requests cannot be written"),
+        ("repository", &["repository:write", "repository:admin"], "statuses cannot be told"),
+    ] {
+        if has(scope) || others.iter().any(|other| has(other)) {
+            found.ok(PreflightSubject::Permissions, format!("the token has the scope `{scope}`"));
+        } else {
+            let help = format!("repository → Repository settings → Access tokens: make one with `{scope}`");
+            found.missing(
+                PreflightSubject::Permissions,
+                format!("the token lacks the scope `{scope}`: {used_for}"),
+                help,
+            );
+        }
+    }
+}
+
+fn read_hook(hook: &Value) -> Hook {
+    Hook {
+        url: hook["url"].as_str().unwrap_or_default().to_owned(),
+        active: hook["active"] == true,
+        events: strings(&hook["events"]),
+        sends_json: None,
+    }
+}

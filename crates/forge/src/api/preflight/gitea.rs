@@ -1,0 +1,103 @@
+//! Gitea and Forgejo (their API description: "user", "repository" and "hooks" of a repository). What a token may do cannot
+//! be asked with it, and what became of a delivery stands on a page alone.
+
+use serde_json::Value;
+
+use super::hooks::{Hook, NeededEvent};
+use super::{PreflightCheck, PreflightReport, PreflightSubject, WebhookAddress, shown};
+use crate::api::http::Client;
+
+/// Webhooks on a page: the most that Gitea gives.
+const PAGE: usize = 50;
+/// Where webhooks are set.
+const HOOKS: &str = "repository → Settings → Webhooks";
+
+/// What a webhook has to tell of, in the words of the list of webhooks.
+const EVENTS: &[NeededEvent] = &[
+    NeededEvent::essential("push", "Push", "pushes are found by looking alone, minutes later"),
+    NeededEvent::essential("pull_request", "Pull request", "changes are not judged when they are opened"),
+    NeededEvent::essential(
+        "pull_request_sync",
+        "Pull request synchronized",
+        "changes are not judged when they are pushed to",
+    ),
+    NeededEvent::useful("pull_request_comment", "Pull request comment", "commands in comments are not followed"),
+    NeededEvent::useful("delete", "Delete", "deleted branches are noticed by looking alone"),
+];
+
+pub(in crate::api) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck> {
+    let mut found = PreflightReport::default();
+    let Some(user) = found.reached(client.url(), client.probe("/api/v1/user").await) else { return found.into_list() };
+    match &user.document {
+        Err(error) => {
+            let help = "`api.token` has to be a token with `read:user`: profile → Settings → Applications";
+            found.refused(PreflightSubject::Login, error, help);
+            return found.into_list();
+        }
+        Ok(user) => {
+            found.ok(
+                PreflightSubject::Login,
+                shown(&format!("a token of `{}`", user["login"].as_str().unwrap_or_default())),
+            );
+            found.unknown(
+                PreflightSubject::Login,
+                "until when it holds, and for which scopes, cannot be asked with a token",
+            );
+        }
+    }
+    let is_admin = repository(client, hook.is_some(), &mut found).await;
+    if let Some(place) = hook {
+        if is_admin {
+            hooks(client, place, &mut found).await;
+        } else {
+            found.unknown(
+                PreflightSubject::Webhook,
+                "only an account that administers the repository is shown its webhooks",
+            );
+        }
+    }
+    found.limits(&user.headers);
+    found.into_list()
+}
+
+/// What our account may do in the repository; answers whether it administers it.
+async fn repository(client: &Client, is_source: bool, found: &mut PreflightReport) -> bool {
+    let name = client.repository();
+    let probe = client.probe(&format!("/api/v1/repos/{name}")).await;
+    let document = match probe.and_then(|probe| probe.document) {
+        Ok(document) => document,
+        Err(error) => {
+            let help = format!(
+                "`api.repository` has to be right, and the account a collaborator of `{name}`, with a token for `read:repository`"
+            );
+            found.refused(PreflightSubject::Repository, &error, help);
+            return false;
+        }
+    };
+    found.there(name, &document);
+    let may = |permission: &str| document["permissions"][permission] == true;
+    let collaborators = "repository → Settings → Collaborators";
+    if may("push") {
+        found.ok(PreflightSubject::Permissions, "the account may write");
+    } else {
+        let help = format!("{collaborators}: give the account Write, or Administrator");
+        found.missing(
+            PreflightSubject::Permissions,
+            "the account may not write: statuses and requests are refused",
+            help,
+        );
+    }
+    if is_source && may("admin") {
+        found.ok(PreflightSubject::Permissions, "the account may ask what others may do");
+    } else if is_source {
+        let text = "what others may do is told to accounts alone that administer the repository: commands in comments are refused";
+        found.warn(PreflightSubject::Permissions, text, format!("{collaborators}: give the account Administrator"));
+    }
+    may("admin")
+}
+
+async fn hooks(client: &Client, place: &WebhookAddress, found: &mut PreflightReport) {
+    let list = client.probe(&format!("/api/v1/repos/{}/hooks?limit={PAGE}", client.repository())).await;
+    let read = |document: &Value| document.as_array().into_iter().flatten().map(Hook::of_github).collect();
+    found.listed_hooks(list, read, place, EVENTS, HOOKS);
+}

@@ -1,0 +1,119 @@
+//! GitLab (docs.gitlab.com: "Users API", "Personal access tokens API", "Projects API", "Project webhooks API").
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::hooks::{Hook, NeededEvent};
+use super::{PreflightCheck, PreflightReport, PreflightSubject, WebhookAddress, shown};
+use crate::api::http::Client;
+
+/// Webhooks on a page: the most that GitLab gives.
+const PAGE: usize = 100;
+/// Roles by their numbers: who may tell statuses and open requests, and who may see webhooks and merge.
+const DEVELOPER: u64 = 30;
+const MAINTAINER: u64 = 40;
+/// Where webhooks are set.
+const HOOKS: &str = "project → Settings → Webhooks";
+
+/// What a webhook has to tell of, in the words of its document.
+const EVENTS: &[NeededEvent] = &[
+    NeededEvent::essential("push_events", "Push events", "pushes are found by looking alone, minutes later"),
+    NeededEvent::essential("merge_requests_events", "Merge request events", "changes are not judged"),
+    NeededEvent::useful("note_events", "Comments", "commands in comments are not followed"),
+];
+
+/// `project` is the path of the project in the API.
+pub(in crate::api) async fn preflight_checks(
+    client: &Client,
+    project: &str,
+    hook: Option<&WebhookAddress>,
+) -> Vec<PreflightCheck> {
+    let mut found = PreflightReport::default();
+    let Some(user) = found.reached(client.url(), client.probe("/api/v4/user").await) else { return found.into_list() };
+    let name = match &user.document {
+        Err(error) => {
+            let help = "`api.token` has to be a token with the scope `api`: project → Settings → Access tokens";
+            found.refused(PreflightSubject::Login, error, help);
+            return found.into_list();
+        }
+        Ok(user) => shown(&format!("a token of `{}`", user["username"].as_str().unwrap_or_default())),
+    };
+    token(client, &name, &mut found).await;
+    let level = role(client, project, &mut found).await;
+    if let Some(place) = hook {
+        if level >= MAINTAINER {
+            hooks(client, project, place, &mut found).await;
+        } else {
+            found.unknown(PreflightSubject::Webhook, "only maintainers are shown the project's webhooks");
+        }
+    }
+    found.limits(&user.headers);
+    found.into_list()
+}
+
+/// Until when the token holds, and what for.
+async fn token(client: &Client, name: &str, found: &mut PreflightReport) {
+    let token = match client.probe("/api/v4/personal_access_tokens/self").await.and_then(|probe| probe.document) {
+        Ok(token) => token,
+        Err(error) => {
+            found.ok(PreflightSubject::Login, name);
+            found.withheld(PreflightSubject::Login, &error, "until when it holds, and for which scopes, is not told");
+            return;
+        }
+    };
+    match token["expires_at"].as_str() {
+        Some(day) => found.login_until(name, &shown(day), Timestamp::now()),
+        None => found.ok(PreflightSubject::Login, format!("{name}, holds until it is revoked")),
+    }
+    let mut scopes = token["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    if scopes.any(|scope| scope == "api") {
+        found.ok(PreflightSubject::Permissions, "the token has the scope `api`");
+    } else {
+        let help = "project → Settings → Access tokens: make a token with the scope `api`";
+        found.missing(PreflightSubject::Permissions, "the token lacks the scope `api`: nothing can be told", help);
+    }
+}
+
+/// The role of our account in the project, 0 if it has none.
+async fn role(client: &Client, path: &str, found: &mut PreflightReport) -> u64 {
+    let name = client.repository();
+    let project = match client.probe(path).await.and_then(|probe| probe.document) {
+        Ok(project) => project,
+        Err(error) => {
+            let help = format!("`api.repository` has to be right, and the account a member of `{name}`");
+            found.refused(PreflightSubject::Repository, &error, help);
+            return 0;
+        }
+    };
+    found.there(name, &project);
+    let level = |from: &str| project["permissions"][from]["access_level"].as_u64().unwrap_or_default();
+    let level = level("project_access").max(level("group_access"));
+    if level >= DEVELOPER {
+        found.ok(PreflightSubject::Permissions, "the account is a developer or more");
+    } else {
+        let text = "the account is less than a developer: statuses and requests are refused";
+        found.missing(
+            PreflightSubject::Permissions,
+            text,
+            "project → Manage → Members: make it a Developer or a Maintainer",
+        );
+    }
+    level
+}
+
+async fn hooks(client: &Client, project: &str, place: &WebhookAddress, found: &mut PreflightReport) {
+    let list = client.probe(&format!("{project}/hooks?per_page={PAGE}")).await;
+    let read = |document: &Value| document.as_array().into_iter().flatten().map(read_hook).collect();
+    found.listed_hooks(list, read, place, EVENTS, HOOKS);
+}
+
+fn read_hook(hook: &Value) -> Hook {
+    let subscribed = EVENTS.iter().filter(|event| hook[event.name] == true).map(|event| event.name.to_owned());
+    Hook {
+        url: hook["url"].as_str().unwrap_or_default().to_owned(),
+        // GitLab switches off what fails too often, for a while or for good.
+        active: hook["alert_status"].as_str().is_none_or(|status| status == "executable"),
+        events: subscribed.collect(),
+        sends_json: None,
+    }
+}

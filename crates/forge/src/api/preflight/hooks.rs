@@ -1,0 +1,180 @@
+//! Webhooks of a repository, as different forges list them, held against what a source needs.
+
+use serde_json::Value;
+
+use super::{ApiError, PreflightReport, PreflightSubject, ProbeAnswer, WebhookAddress, shown};
+
+/// A webhook as its forge lists it.
+#[derive(Debug)]
+pub(in crate::api) struct Hook {
+    pub(in crate::api) url: String,
+    pub(in crate::api) active: bool,
+    /// What it tells of, in the forge's words.
+    pub(in crate::api) events: Vec<String>,
+    /// Whether it sends JSON; `None` where it cannot send anything else.
+    pub(in crate::api) sends_json: Option<bool>,
+}
+
+impl Hook {
+    /// A webhook as GitHub wrote it first, and as Gitea and Forgejo write it as well.
+    pub(in crate::api) fn of_github(hook: &Value) -> Self {
+        Self {
+            url: hook["config"]["url"].as_str().unwrap_or_default().to_owned(),
+            active: hook["active"] == true,
+            events: strings(&hook["events"]),
+            sends_json: hook["config"]["content_type"].as_str().map(|kind| kind == "json"),
+        }
+    }
+}
+
+/// The texts of a list.
+pub(in crate::api) fn strings(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// An event that a webhook has to tell of.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::api) struct NeededEvent {
+    /// The forge's word for it in a webhook.
+    pub(in crate::api) name: &'static str,
+    /// What it is called on the page with the settings.
+    pub(in crate::api) title: &'static str,
+    /// What does not work without it.
+    pub(in crate::api) used_for: &'static str,
+    /// Whether a source is of no use without it.
+    pub(in crate::api) is_essential: bool,
+}
+
+impl NeededEvent {
+    /// One without which a source is of no use.
+    pub(in crate::api) const fn essential(name: &'static str, title: &'static str, used_for: &'static str) -> Self {
+        Self { name, title, used_for, is_essential: true }
+    }
+
+    /// One without which something is lacking.
+    pub(in crate::api) const fn useful(name: &'static str, title: &'static str, used_for: &'static str) -> Self {
+        Self { name, title, used_for, is_essential: false }
+    }
+}
+
+/// What all events are called, where a webhook can tell of all.
+const ALL: &str = "*";
+
+impl PreflightReport {
+    /// What the list of a repository's webhooks says, where the forge tells nothing of single deliveries. `read` makes hooks of
+    /// its document.
+    pub(in crate::api) fn listed_hooks(
+        &mut self,
+        list: Result<ProbeAnswer, ApiError>,
+        read: impl Fn(&Value) -> Vec<Hook>,
+        place: &WebhookAddress,
+        needed: &[NeededEvent],
+        page: &str,
+    ) {
+        match list.and_then(|probe| probe.document) {
+            Err(error) => self.withheld(PreflightSubject::Webhook, &error, "webhooks are not shown to this login"),
+            Ok(document) => {
+                self.hooks(&read(&document), place, needed, page);
+                self.unknown(PreflightSubject::Deliveries, "what became of them stands on the webhook's page alone");
+            }
+        }
+    }
+
+    /// Whether one of the webhooks is the source's, and tells of what is needed. `page` is where webhooks are set.
+    pub(in crate::api) fn hooks(&mut self, hooks: &[Hook], place: &WebhookAddress, needed: &[NeededEvent], page: &str) {
+        let ours = |hook: &&Hook| place.is(&hook.url);
+        let near = |hook: &&Hook| place.leads_to_path(&hook.url);
+        // One that is active says more than one that is not.
+        let mut found: Vec<&Hook> = hooks.iter().filter(ours).collect();
+        if found.is_empty() {
+            found = hooks.iter().filter(near).collect();
+        }
+        let Some(hook) = found.iter().find(|hook| hook.active).or(found.first()) else {
+            let elsewhere: Vec<String> = hooks.iter().map(|hook| without_secrets(&hook.url)).collect();
+            let text = match &elsewhere[..] {
+                [] => "the repository has no webhook".to_owned(),
+                _ => format!("no webhook of the repository leads here, only to {}", elsewhere.join(", ")),
+            };
+            self.missing(
+                PreflightSubject::Webhook,
+                text,
+                format!("{page}: add one for {}, with the source's secret, as JSON", place.wanted()),
+            );
+            return;
+        };
+        self.hook_address(&hook.url, place, page);
+        if !hook.active {
+            self.missing(PreflightSubject::Webhook, "the webhook is switched off", format!("{page}: make it active"));
+        }
+        self.hook_content(hook.sends_json, page);
+        self.events(&hook.events, needed, page);
+    }
+
+    /// Whether an address is the one of the source.
+    pub(in crate::api) fn hook_address(&mut self, url: &str, place: &WebhookAddress, page: &str) {
+        let (there, wanted) = (without_secrets(url), place.wanted());
+        if place.is(url) {
+            self.ok(PreflightSubject::Webhook, format!("it leads to {there}"));
+        } else if place.leads_to_path(url) {
+            let text = format!("it leads to {there}, and `web.public_url` says {wanted}");
+            self.warn(
+                PreflightSubject::Webhook,
+                text,
+                format!("if those are not the same server, {page}: set {wanted}"),
+            );
+        } else {
+            let text = format!("it leads to {there}, and not to {wanted}");
+            self.missing(PreflightSubject::Webhook, text, format!("{page}: set {wanted}"));
+        }
+    }
+
+    /// Whether a webhook sends JSON.
+    pub(in crate::api) fn hook_content(&mut self, sends_json: Option<bool>, page: &str) {
+        if sends_json == Some(false) {
+            let help = format!("{page}: set the content type to application/json");
+            self.missing(PreflightSubject::Webhook, "it sends forms, which cannot be read here", help);
+        }
+    }
+
+    /// Whether all that is needed is told of.
+    pub(in crate::api) fn events(&mut self, subscribed: &[String], needed: &[NeededEvent], page: &str) {
+        let is_subscribed = |event: &&NeededEvent| subscribed.iter().any(|name| name == event.name || name == ALL);
+        let (there, lacking): (Vec<&NeededEvent>, Vec<&NeededEvent>) = needed.iter().partition(is_subscribed);
+        if !there.is_empty() {
+            let names: Vec<&str> = there.iter().map(|event| event.title).collect();
+            self.ok(PreflightSubject::Events, names.join(", "));
+        }
+        for NeededEvent { title, used_for, is_essential, .. } in lacking {
+            let (text, help) = (format!("`{title}` is not told of: {used_for}"), format!("{page}: tick `{title}`"));
+            if *is_essential {
+                self.missing(PreflightSubject::Events, text, help);
+            } else {
+                self.warn(PreflightSubject::Events, text, help);
+            }
+        }
+    }
+}
+
+/// An address as it can be shown: some put tokens into its query or before its host.
+fn without_secrets(url: &str) -> String {
+    let plain = url.split(['?', '#']).next().unwrap_or_default();
+    let plain = match plain.split_once("://").map(|(scheme, rest)| (scheme, rest.split_once('/').unwrap_or((rest, ""))))
+    {
+        Some((scheme, (host, path))) if host.contains('@') => {
+            format!("{scheme}://{}/{path}", host.rsplit('@').next().unwrap_or_default())
+        }
+        _ => plain.to_owned(),
+    };
+    shown(&plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_systems_put_into_the_addresses_of_their_webhooks_is_not_shown() {
+        assert_eq!(without_secrets("https://user:word@ci.example/hook?token=word"), "https://ci.example/hook");
+        assert_eq!(without_secrets("https://ci.example/hook"), "https://ci.example/hook");
+    }
+}

@@ -1,0 +1,171 @@
+//! Whose turn it is to write a branch, among the servers that share a store.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use sqlx::any::AnyPoolOptions;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, Row as _};
+
+use super::database::TIMEOUT;
+use super::written::text;
+use super::{Store, StoreError};
+
+/// How soon somebody else's turn is looked at again; the pause doubles from the first to the last.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(80);
+
+/// What PostgreSQL is told in the session that holds the turns. A machine that vanished is found out by the network's own
+/// signs of life within half a minute, and its turns are free.
+const SETTINGS: &str = "SET statement_timeout = '10s'; SET tcp_keepalives_idle = 10;
+                        SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;";
+
+/// The one session in which all turns of this server are held. However long a git server is waited for within a turn, that
+/// costs no connection and no transaction.
+#[derive(Clone)]
+pub(super) struct BranchLocks(Arc<Shared>);
+
+struct Shared {
+    pool: AnyPool,
+    session: tokio::sync::Mutex<Session>,
+    /// Turns that were dropped instead of being given back.
+    dropped: Mutex<Vec<String>>,
+}
+
+#[derive(Default)]
+struct Session {
+    connection: Option<PoolConnection<Any>>,
+    held: BTreeSet<String>,
+    /// Whether a question was asked whose answer was not read: what the session holds is not known then.
+    query_pending: bool,
+}
+
+/// The right to write a branch.
+///
+/// It is an advisory lock of a PostgreSQL session: no clock decides how long it holds, and it ends with the server that has it.
+/// Whoever writes still has to name what the branch was before: this keeps servers from being in each other's way, not
+/// from harm.
+#[must_use]
+pub struct BranchLock {
+    /// `None`: nobody shares the store.
+    held: Option<(BranchLocks, String)>,
+}
+
+impl BranchLock {
+    /// Gives the turn to whoever waits for it. One that is only dropped is given back when this server next takes a turn.
+    pub async fn release(mut self) {
+        let Some((branch_locks, branch)) = self.held.take() else { return };
+        if let Err(error) = branch_locks.release(&branch).await {
+            tracing::warn!(%error, "the turn to write {branch} ends with its session: {error}");
+        }
+    }
+}
+
+impl Drop for BranchLock {
+    fn drop(&mut self) {
+        if let Some((BranchLocks(shared), branch)) = self.held.take() {
+            shared.dropped.lock().unwrap_or_else(PoisonError::into_inner).push(branch);
+        }
+    }
+}
+
+impl BranchLocks {
+    /// Nothing is connected before the first turn.
+    pub(super) fn on(url: &str) -> Result<Self, StoreError> {
+        let options =
+            AnyPoolOptions::new().max_connections(1).acquire_timeout(TIMEOUT).after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(|_| ()) })
+            });
+        let pool = options.connect_lazy(url)?;
+        Ok(Self(Arc::new(Shared { pool, session: tokio::sync::Mutex::default(), dropped: Mutex::default() })))
+    }
+
+    /// Ends the session, and with it every turn.
+    pub(super) async fn close(&self) {
+        self.0.session.lock().await.end();
+        self.0.pool.close().await;
+    }
+
+    async fn take(&self, branch: &str) -> Result<bool, StoreError> {
+        let mut session = self.0.session.lock().await;
+        let dropped = std::mem::take(&mut *self.0.dropped.lock().unwrap_or_else(PoisonError::into_inner));
+        for branch in dropped {
+            session.query(&self.0.pool, "SELECT pg_advisory_unlock(hashtextextended($1, 0)) AS done", &branch).await?;
+            session.held.remove(&branch);
+        }
+        if session.held.contains(branch) {
+            return Ok(false);
+        }
+        let take = "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS done";
+        let taken = session.query(&self.0.pool, take, branch).await?;
+        if taken {
+            session.held.insert(branch.to_owned());
+        }
+        Ok(taken)
+    }
+
+    async fn release(&self, branch: &str) -> Result<(), StoreError> {
+        let mut session = self.0.session.lock().await;
+        // Where the session is another one by now, the turn ended with the one before.
+        if session.held.remove(branch) {
+            session.query(&self.0.pool, "SELECT pg_advisory_unlock(hashtextextended($1, 0)) AS done", branch).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    fn end(&mut self) {
+        // Detached, so that it is closed and not used again: PostgreSQL frees what it held.
+        drop(self.connection.take().map(PoolConnection::detach));
+        self.held.clear();
+        self.query_pending = false;
+    }
+
+    /// Asks about a branch. A session that failed, or whose last answer was not read, is ended: a lost turn does no harm, and
+    /// one that nobody knows to be held would keep everybody away.
+    async fn query(&mut self, pool: &AnyPool, question: &'static str, branch: &str) -> Result<bool, StoreError> {
+        if self.query_pending {
+            self.end();
+        }
+        for last in [false, true] {
+            let connection = match &mut self.connection {
+                Some(connection) => connection,
+                none => none.insert(pool.acquire().await?),
+            };
+            self.query_pending = true;
+            let answer = sqlx::query(question).bind(text(branch)).fetch_one(&mut **connection).await;
+            match answer.and_then(|row| row.try_get("done")) {
+                Ok(done) => {
+                    self.query_pending = false;
+                    return Ok(done);
+                }
+                Err(error) => {
+                    self.end();
+                    if last {
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+        unreachable!("the second answer is the last")
+    }
+}
+
+impl Store {
+    /// Waits, ten seconds at most, until no other server that shares this store has the turn to write `branch` of `repository`.
+    pub async fn lock_branch(&self, repository: &str, branch: &str) -> Result<BranchLock, StoreError> {
+        let Some(branch_locks) = &self.database.branch_locks else { return Ok(BranchLock { held: None }) };
+        let branch = format!("{repository} {branch}");
+        let (begun, mut pause) = (Instant::now(), MIN_POLL_INTERVAL);
+        while !branch_locks.take(&branch).await? {
+            if begun.elapsed() > TIMEOUT {
+                return Err(StoreError::BranchLocked { branch });
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MAX_POLL_INTERVAL);
+        }
+        Ok(BranchLock { held: Some((branch_locks.clone(), branch)) })
+    }
+}

@@ -1,0 +1,115 @@
+//! What moves a run from outside: superseding, cancelling, retrying, another priority.
+
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use super::database::{Database, millis};
+use super::runs::{document, load};
+use super::written::text;
+use super::{Store, StoreError, logs};
+use slipway_domain::{Actor, Run, RunEvent, RunId, Transition};
+
+/// Supersedes an older run. One that stalled while promoting never reached the environment, so it may go too.
+pub(super) async fn supersede(
+    database: &Database,
+    connection: &mut AnyConnection,
+    mut run: Run,
+    cause: &str,
+) -> Result<(), StoreError> {
+    let actor = Actor::controller();
+    if run.state.may_be_terminated() {
+        terminate(database, connection, run, RunEvent::Superseded, cause, &actor).await?;
+    } else {
+        let reason = format!("{}; {cause}", run.reason.take().unwrap_or_default());
+        terminate(database, connection, run, RunEvent::Failed, &reason, &actor).await?;
+    }
+    Ok(())
+}
+
+/// Ends a run from outside. Its lease ends with it, so the worker that holds it can record nothing more.
+pub(super) async fn terminate(
+    database: &Database,
+    connection: &mut AnyConnection,
+    mut run: Run,
+    event: RunEvent,
+    cause: &str,
+    actor: &Actor,
+) -> Result<Run, StoreError> {
+    let from = run.state;
+    run.state = from.after(event)?;
+    run.updated_at = Timestamp::now();
+    run.reason = Some(cause.to_owned());
+    (run.stalled, run.awaits_environment) = (false, false);
+    let update = "UPDATE runs SET state = $1, active = $2, stalled = 0, document = $3, lease = NULL, lease_until = NULL
+                  WHERE id = $4";
+    sqlx::query(update)
+        .bind(run.state.as_str())
+        .bind(i64::from(run.state.is_active()))
+        .bind(document(&run)?)
+        .bind(run.id.to_string())
+        .execute(&mut *connection)
+        .await?;
+    let transition = Transition {
+        from: Some(from),
+        to: run.state,
+        at: run.updated_at,
+        cause: cause.to_owned(),
+        actor: actor.clone(),
+    };
+    logs::add_transition(database, connection, &run, &transition).await?;
+    Ok(run)
+}
+
+impl Store {
+    /// Ends a run from outside (cancelled), whoever holds it.
+    pub async fn terminate(&self, run: RunId, event: RunEvent, cause: &str, actor: &Actor) -> Result<Run, StoreError> {
+        let mut transaction = self.database.begin_moving().await?;
+        let run = load(&self.database, &mut transaction, run).await?;
+        let run = terminate(&self.database, &mut transaction, run, event, cause, actor).await?;
+        transaction.commit().await?;
+        Ok(run)
+    }
+
+    /// Makes a stalled run due again. One that a newer run of its lane has overtaken fails instead: an older revision
+    /// must not be promoted over a newer one.
+    pub async fn retry_run(&self, run: RunId, cause: &str, actor: &Actor) -> Result<Run, StoreError> {
+        let mut transaction = self.database.begin_moving().await?;
+        let mut run = load(&self.database, &mut transaction, run).await?;
+        if !run.stalled {
+            return Err(StoreError::NotStalled { run: run.id, state: run.state });
+        }
+        if has_newer(&mut transaction, &run).await? {
+            let cause = "a newer push of the same model was taken up meanwhile";
+            let run = terminate(&self.database, &mut transaction, run, RunEvent::Failed, cause, actor).await?;
+            transaction.commit().await?;
+            return Ok(run);
+        }
+        (run.stalled, run.awaits_environment) = (false, false);
+        run.attempts = 0;
+        run.interruptions = 0;
+        run.updated_at = Timestamp::now();
+        sqlx::query("UPDATE runs SET stalled = 0, due_at = 0, document = $1 WHERE id = $2")
+            .bind(document(&run)?)
+            .bind(run.id.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        let transition = Transition {
+            from: Some(run.state),
+            to: run.state,
+            at: run.updated_at,
+            cause: cause.to_owned(),
+            actor: actor.clone(),
+        };
+        logs::add_transition(&self.database, &mut transaction, &run, &transition).await?;
+        transaction.commit().await?;
+        Ok(run)
+    }
+}
+
+/// Whether a later run of the same lane exists.
+async fn has_newer(connection: &mut AnyConnection, run: &Run) -> Result<bool, StoreError> {
+    let select = "SELECT 1 AS newer FROM runs WHERE lane = $1 AND (created_at, id) > ($2, $3) LIMIT 1";
+    let newer =
+        sqlx::query(select).bind(text(run.concurrency_group())).bind(millis(run.created_at)).bind(run.id.to_string());
+    Ok(newer.fetch_optional(connection).await?.is_some())
+}

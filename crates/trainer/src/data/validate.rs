@@ -1,0 +1,177 @@
+//! Everything that is wrong with the data of a model, and what is worth a warning, found in one go before anything is trained.
+
+use std::path::Path;
+
+use slipway_contract::table::{self, Counted};
+use slipway_contract::{Asked, DataSpec, Fault, FaultKind, Shape, TrainingJob, unknown_classes};
+
+use super::classes::{self, Said};
+use super::csv_table;
+use super::expected::Judged;
+use super::file::Source;
+use super::{Half, Rows, csv_file, idx};
+use crate::definable::{self, TestRows};
+
+/// The rows of a model with what was found.
+#[derive(Default)]
+pub(crate) struct ValidatedData {
+    /// Rows to learn from, if nothing is wrong with them.
+    pub(crate) training: Option<Rows>,
+    /// The shape of a row, if that is known.
+    pub(crate) shape: Option<Shape>,
+    /// Rows to be judged on, in terms of the classes of the training rows, if nothing is wrong with them.
+    pub(crate) test: Option<Rows>,
+    /// What keeps the model from being trained and judged.
+    pub(crate) faults: Vec<Fault>,
+    /// What does not.
+    pub(crate) warnings: Vec<Fault>,
+}
+
+/// Reads the rows of a model. `outputs` is the width of the network's last layer: an IDX file does not say its classes.
+pub(crate) fn validate(job: &TrainingJob, source: &Path, outputs: u32) -> ValidatedData {
+    let mut validated = ValidatedData::default();
+    let source = match Source::open(source) {
+        Ok(source) => source,
+        Err(fault) => return ValidatedData { faults: vec![fault], ..validated },
+    };
+    match &job.model.spec.data {
+        DataSpec::Idx { .. } => validated.read_pictures(job, &source, outputs),
+        DataSpec::Csv { .. } => validated.read_tables(job, &source, outputs),
+    }
+    if let (Some(training), Some(test)) = (&validated.training, &validated.test)
+        && test.shape != training.shape
+    {
+        let message = format!("the test rows have the shape {}, but the training rows {}", test.shape, training.shape);
+        validated.faults.push(Fault::new(FaultKind::Data, message).key("spec.data.test"));
+        validated.test = None;
+    }
+    validated.judge(job, &source);
+    validated
+}
+
+impl ValidatedData {
+    fn add(&mut self, Said { faults, warnings }: Said) {
+        self.faults.extend(faults);
+        self.warnings.extend(warnings);
+    }
+
+    fn read_pictures(&mut self, job: &TrainingJob, source: &Source, outputs: u32) {
+        let DataSpec::Idx { train, test, .. } = &job.model.spec.data else { return };
+        // A label is a byte, so no file has more classes, whatever the network could tell apart.
+        let classes: Vec<String> = (0..outputs.min(256)).map(|class| class.to_string()).collect();
+        match idx::read(source, train, Half::Train, &classes) {
+            Ok(rows) => {
+                let present: Vec<Counted> = rows.counts().into_iter().filter(|(_, rows)| *rows > 0).collect();
+                self.add(classes::of_pictures(&job.model, &present, outputs));
+                self.shape = Some(rows.shape.clone());
+                self.training = Some(rows);
+            }
+            Err(fault) => self.faults.push(fault),
+        }
+        match idx::read(source, test, Half::Test, &classes) {
+            Ok(rows) => self.test = Some(rows),
+            Err(fault) => self.faults.push(fault),
+        }
+    }
+
+    fn read_tables(&mut self, job: &TrainingJob, source: &Source, outputs: u32) {
+        let DataSpec::Csv { train, test, recent, label, features, .. } = &job.model.spec.data else { return };
+        let training = csv_table::read(source, train, Half::Train, label, features.as_deref());
+        let counted = training.classes();
+        let said = classes::of_table(&job.model, &counted, outputs);
+        // Labels of which there is no class to be made say nothing of the test rows.
+        let names: Vec<String> = counted.into_iter().map(|(class, _)| class).collect();
+        let is_learnt = names.len() > 1 && names.len() <= table::MAX_CLASSES;
+        let row_numbers = if features.is_none() { training.row_numbers() } else { Vec::new() };
+        let mut columns = training.columns.clone();
+        self.shape = columns.as_ref().map(|columns| Shape(vec![u32::try_from(columns.len()).unwrap_or(u32::MAX)]));
+        match training.into_rows(&names) {
+            Ok(rows) => self.training = Some(rows),
+            Err(faults) => self.faults.extend(faults),
+        }
+        self.add(said);
+        self.warnings.extend(row_numbers.iter().map(|column| row_number(&train.file, column)));
+
+        columns = columns.or_else(|| features.clone());
+        let mut judged = csv_table::read(source, test, Half::Test, label, columns.as_deref());
+        if is_learnt {
+            judged.unknown_labels(&names);
+        }
+        match judged.into_rows(&names) {
+            Ok(rows) => self.test = Some(rows).filter(|_| is_learnt),
+            // What is wrong with both halves alike is the specification's, and is told once.
+            Err(faults) => {
+                let new = faults.into_iter().filter(|fault| !self.faults.contains(fault));
+                self.faults.extend(new.collect::<Vec<_>>());
+            }
+        }
+        if let Some(recent) = recent
+            && let Err(fault) = csv_file::open(source, "spec.data.recent.file", &recent.file)
+        {
+            self.faults.push(fault.key("spec.data.recent.file"));
+        }
+    }
+
+    /// Whether the test rows define the metrics, and answer what policies ask.
+    fn judge(&mut self, job: &TrainingJob, source: &Source) {
+        let model = &job.model;
+        let columns = self.attributes(job, source);
+        let (faults, warnings) = match (&self.test, &self.training) {
+            (Some(test), _) => {
+                let rows = TestRows::of(test);
+                self.faults.extend(definable::check(model, &rows));
+                Judged::of(&rows, columns).judge(&job.expects)
+            }
+            (None, Some(training)) => unknown_classes(&job.expects, &training.classes),
+            (None, None) => (Vec::new(), Vec::new()),
+        };
+        self.faults.extend(faults);
+        self.warnings.extend(warnings);
+        self.compare_columns(job, source);
+    }
+
+    /// The columns that go into the predictions, if all are there.
+    fn attributes(&mut self, job: &TrainingJob, source: &Source) -> Vec<(String, Vec<String>)> {
+        let DataSpec::Csv { test, .. } = &job.model.spec.data else { return Vec::new() };
+        let columns: Vec<String> = job.model.spec.evaluation.attributes().map(str::to_owned).collect();
+        let Ok(opened) = csv_file::open(source, "spec.data.test.file", &test.file) else { return Vec::new() };
+        let asked = "spec.evaluation.slices";
+        let faults =
+            columns.iter().filter_map(|column| table::position(&opened.header, column, asked, &test.file).err());
+        let faults: Vec<Fault> = faults.filter(|fault| !self.faults.contains(fault)).collect();
+        if !faults.is_empty() || columns.is_empty() || self.test.is_none() {
+            self.faults.extend(faults);
+            return Vec::new();
+        }
+        match csv_table::read_texts(source, &test.file, "spec.data.test.file", &columns, asked) {
+            Ok(texts) => columns.into_iter().zip(texts).collect(),
+            Err(fault) => {
+                self.faults.push(fault);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Columns that policies compare between training and recent rows.
+    fn compare_columns(&mut self, job: &TrainingJob, source: &Source) {
+        let DataSpec::Csv { train, recent: Some(recent), .. } = &job.model.spec.data else { return };
+        for (place, expectation) in job.expects.iter().enumerate() {
+            let Asked::Drift(column) = &expectation.asked else { continue };
+            for (file, key) in [(train, "spec.data.train.file"), (recent, "spec.data.recent.file")] {
+                // Files that cannot be read were told.
+                let Ok(opened) = csv_file::open(source, key, &file.file) else { continue };
+                let Err(fault) = table::position(&opened.header, column, key, &file.file) else { continue };
+                let fault = Fault { expectation: u32::try_from(place).ok(), key: None, file: None, ..fault };
+                if expectation.refuses { self.faults.push(fault) } else { self.warnings.push(fault) }
+            }
+        }
+    }
+}
+
+/// A column that numbers the rows tells the label as soon as the rows are sorted by it.
+fn row_number(file: &str, column: &str) -> Fault {
+    let message = format!("column `{column}` looks like the row numbers of a data frame, and is learnt from");
+    table::fault(file, message).key("spec.data.train.file").help(
+        "write the table without its index (pandas: `to_csv(…, index=False)`), or list the columns to learn from in `spec.data.features`",
+    )
+}

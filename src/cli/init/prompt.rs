@@ -1,0 +1,51 @@
+//! Questions to whoever sits at the terminal. Elsewhere nothing is asked: flags answer, or the command refuses.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use crate::cli::exit::{self, Failure};
+
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER_BYTES: u64 = 4 << 10;
+
+/// Whether somebody can be asked.
+pub(super) fn somebody_is_there() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks until the answer is a good one. An empty answer is the usual one, if there is one.
+pub(super) fn prompt<T>(
+    question: &str,
+    default: Option<&str>,
+    good: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, Failure> {
+    loop {
+        let hint = default.map_or_else(String::new, |default| format!(" [{default}]"));
+        let mut out = std::io::stderr().lock();
+        let _ = write!(out, "{question}{hint}: ").and_then(|()| out.flush());
+        drop(out);
+        let mut line = String::new();
+        let read = std::io::Read::take(std::io::stdin().lock(), MAX_ANSWER_BYTES).read_line(&mut line);
+        if read.map_err(|error| exit::invalid(format!("standard input: {error}")))? == 0 {
+            return Err(exit::invalid("no answer came, and nothing was written"));
+        }
+        let answer = match (line.trim(), default) {
+            ("", Some(default)) => default,
+            (answer, _) => answer,
+        };
+        match good(answer) {
+            Ok(answer) => return Ok(answer),
+            Err(reason) => {
+                let _ = writeln!(std::io::stderr().lock(), "{reason}");
+            }
+        }
+    }
+}
+
+/// Asks whether to go on.
+pub(super) fn agrees(question: &str) -> Result<bool, Failure> {
+    prompt(question, Some("yes"), |answer| match answer.to_lowercase().as_str() {
+        "y" | "yes" => Ok(true),
+        "n" | "no" => Ok(false),
+        _ => Err("`yes` or `no`?".to_owned()),
+    })
+}

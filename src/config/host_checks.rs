@@ -1,0 +1,123 @@
+//! What the settings name on this machine, and whether it is there: mistakes of an installation, not of a file.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use super::{Problems, Settings};
+
+/// Adds what is missing to the problems, each at its key.
+pub(super) fn check(settings: &Settings, problems: &mut Problems) {
+    let slipway_executor::Settings::Local { trainer, .. } = &settings.executor;
+    if let Some(reason) = not_a_program(trainer) {
+        let shown = trainer.display();
+        let help = "help: name it by `executor.local.trainer`, or put `slipway-trainer` beside `slipway`; `slipway doctor` \
+                    says more";
+        problems.add("executor.local.trainer", format!("`{shown}` {reason}, so no model could be trained\n  {help}"));
+    }
+    check_git_server(settings, problems);
+    let slipway_artifacts::Settings::Folder { path, copies, .. } = &settings.artifacts;
+    let mut folder = |key: &str, path: &Path| {
+        if let Some(file) = path.ancestors().find(|part| part.exists()).filter(|part| !part.is_dir()) {
+            problems
+                .add(key, format!("`{}` is a file, so the folder `{}` cannot be made", file.display(), path.display()));
+        }
+    };
+    folder("state", &settings.state);
+    folder("artifacts.folder", path);
+    for (index, copy) in copies.iter().enumerate() {
+        if !copy.is_dir() {
+            let problem = format!("there is no folder `{}`, so nothing could be copied from it", copy.display());
+            problems.add(&format!("artifacts.copies[{index}]"), problem);
+        }
+    }
+}
+
+/// The folder of the git server's repositories is not made by a server: an empty one would only hide a wrong path.
+fn check_git_server(settings: &Settings, problems: &mut Problems) {
+    if let Some(git) = settings.git_server.as_ref().filter(|git| !git.folder.is_dir()) {
+        let what = format!("there is no folder `{}`, so no repository could be served from it", git.folder.display());
+        problems.add("git_server.folder", what);
+    }
+}
+
+fn not_a_program(path: &Path) -> Option<&'static str> {
+    match path.metadata() {
+        Err(_) => Some("is not there"),
+        Ok(found) if !found.is_file() => Some("is not a file"),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => Some("is not executable"),
+        Ok(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check as check_file;
+
+    /// What is said of settings in a folder that holds a secret.
+    fn problems(settings: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("secret"), "a secret that is long enough").expect("written");
+        std::fs::write(folder.path().join("slipway-server.yaml"), settings).expect("written");
+        let problems = check_file(&folder.path().join("slipway-server.yaml"));
+        problems.iter().map(|problem| problem.to_string().replace(&*folder.path().to_string_lossy(), "")).collect()
+    }
+
+    const SETTINGS: &str = "apiVersion: slipway.dev/v1alpha1
+kind: Server
+listen: localhost:8420
+state: ./state
+executor: {local: {trainer: /bin/true}}
+sources:
+  - {name: models, forge: plain, url: \"http://127.0.0.1:1/m.git\", secret: {file: ./secret}, environment: staging}
+environments:
+  - {name: staging, url: \"http://127.0.0.1:1/e.git\"}
+";
+
+    #[test]
+    fn sound_settings_have_no_mistakes_and_may_listen_at_localhost() {
+        assert_eq!(problems(SETTINGS), [""; 0]);
+    }
+
+    #[test]
+    fn a_trainer_and_folders_that_are_not_there_are_reported_at_their_keys() {
+        let settings = SETTINGS.replace("/bin/true", "./nothing").replace("state: ./state", "state: ./secret/state");
+        let problems = problems(&format!("{settings}artifacts: {{folder: ./artifacts, copies: [./gone]}}\n"));
+        let expected = [
+            "/slipway-server.yaml:5:29: executor.local.trainer: `/./nothing` is not there",
+            "/slipway-server.yaml:4:8: state: `/./secret` is a file",
+            "/slipway-server.yaml:10:43: artifacts.copies[0]: there is no folder `/./gone`",
+        ];
+        assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+        for (problems, expected) in problems.iter().zip(expected) {
+            assert!(problems.starts_with(expected), "expected `{expected}`, came `{problems}`");
+        }
+    }
+
+    #[test]
+    fn mistakes_of_all_parts_are_found_at_once() {
+        let settings = SETTINGS
+            .replace("localhost:8420", "example.org:8420")
+            .replace("forge: plain", "forge: github, branch: \"a..b\"")
+            .replace("secret: {file: ./secret}", "secret: {file: ./nothing}")
+            .replace("e.git\"}", "e.git\", branch: \"-x\"}");
+        let problems = problems(&format!(
+            "{settings}limits: {{lease: 1s, look_for_missed_pushes: 1s}}\nretention: {{audit: {{count: 1}}}}\n"
+        ));
+        for expected in [
+            "/slipway-server.yaml:3:9: `example.org:8420` is not an address to listen at",
+            "sources[0].branch:",
+            "sources[0].secret:",
+            "environments[0].branch:",
+            "limits.lease:",
+            "limits.look_for_missed_pushes:",
+            "retention.audit.count:",
+        ] {
+            assert_eq!(
+                problems.iter().filter(|problem| problem.contains(expected)).count(),
+                1,
+                "{expected}: {problems:#?}"
+            );
+        }
+        assert_eq!(problems.len(), 7, "{problems:#?}");
+    }
+}

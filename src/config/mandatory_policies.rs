@@ -1,0 +1,106 @@
+//! Floors: policies of the platform's owner, read and checked when the server starts.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Problems;
+use slipway_gate::policy::Policy;
+
+/// Floors a server may have: each is applied to every model.
+const MAX_MANDATORY_POLICIES: usize = 20;
+
+/// What every model is judged by.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PoliciesFile {
+    /// Policy files whose checks always have to hold; no model's policy can loosen them. Read when the server starts.
+    #[schemars(length(max = 20))]
+    pub(super) floors: Vec<String>,
+}
+
+/// The floors that the file names, relative to its folder; mistakes in them are added to `problems` with their own places.
+/// A floor is called as the file names it, so that no verdict tells where the server keeps its files.
+pub(super) fn read(file: &PoliciesFile, folder: &Path, problems: &mut Problems) -> Vec<Policy> {
+    let PoliciesFile { floors } = file;
+    if floors.len() > MAX_MANDATORY_POLICIES {
+        problems
+            .add("policies.floors", format!("{} policies, expected at most {MAX_MANDATORY_POLICIES}", floors.len()));
+        return Vec::new();
+    }
+    let text_of = |name: &str| std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
+    let find = |from: &str, path: &str| {
+        let name = Path::new(from).with_file_name(path).display().to_string();
+        let text = text_of(&name)?;
+        Ok((name, text))
+    };
+    let mut read = Vec::with_capacity(floors.len());
+    for (index, name) in floors.iter().enumerate() {
+        let key = format!("policies.floors[{index}]");
+        if floors[..index].contains(name) {
+            problems.add(&key, format!("`{name}` is named twice"));
+            continue;
+        }
+        let text = text_of(name).map_err(|error| format!("`{name}` cannot be read: {error}"));
+        let Some(text) = problems.take(&key, text) else { continue };
+        match Policy::read_with(name, &text, &find) {
+            Ok(policy) => read.push(policy),
+            Err(mistakes) => problems.found.extend(mistakes),
+        }
+    }
+    read
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANDATORY_POLICY: &str = "apiVersion: slipway.dev/v1alpha1
+kind: Policy
+metadata: {name: floor}
+spec:
+  extends: [shared/base.yaml]
+  checks:
+    - {metric: accuracy, at_least: 0.5}
+";
+
+    fn read_from(floors: &[&str]) -> (Vec<Policy>, Vec<String>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(folder.path().join("floors/shared")).expect("a folder");
+        let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");
+        write("floors/all.yaml", MANDATORY_POLICY);
+        write("floors/shared/base.yaml", &MANDATORY_POLICY.replace("  extends: [shared/base.yaml]\n", ""));
+        write("floors/broken.yaml", &MANDATORY_POLICY.replace("at_least: 0.5", "at_least: 1.5"));
+        let text = format!("policies:\n  floors: [{}]\n", floors.join(", "));
+        let mut problems = Problems {
+            name: "server.yaml".to_owned(),
+            text,
+            found: Vec::new(),
+            guesses: slipway_yaml::Guesses::default(),
+        };
+        let file =
+            PoliciesFile { floors: floors.iter().map(|&mandatory_policy| mandatory_policy.to_owned()).collect() };
+        let read = read(&file, folder.path(), &mut problems);
+        (read, problems.found.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_mandatory_policy_is_read_with_what_it_extends_and_is_called_as_the_file_names_it() {
+        let (floors, problems) = read_from(&["floors/all.yaml"]);
+        assert_eq!((floors.len(), problems), (1, Vec::new()));
+    }
+
+    #[test]
+    fn a_mandatory_policy_that_is_broken_missing_or_named_twice_is_a_mistake_at_its_place() {
+        let (_, problems) =
+            read_from(&["floors/broken.yaml", "floors/gone.yaml", "floors/all.yaml", "floors/all.yaml"]);
+        let [broken, missing, twice] = &problems[..] else { panic!("{problems:?}") };
+        assert!(broken.starts_with("floors/broken.yaml:7:36: this check could never pass"), "{broken}");
+        assert!(
+            missing.starts_with("server.yaml:2:32: policies.floors[1]: `floors/gone.yaml` cannot be read"),
+            "{missing}"
+        );
+        assert_eq!(twice, "server.yaml:2:67: policies.floors[3]: `floors/all.yaml` is named twice");
+    }
+}

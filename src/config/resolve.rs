@@ -1,0 +1,427 @@
+//! From the server's file to everybody's settings, with every mistake at its key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use slipway_contract::API_VERSION;
+
+use super::environments::{resolve_environments, resolve_people};
+use super::executor::{Jobs, resolve_executor};
+use super::file::{
+    AuthorFile, CommitterFile, CredentialsFile, ForwardedHeaderFile, GitServerFile, LimitsFile, MetricsFile,
+    PostgresFile, ServerFile, ServerKind, SqliteFile, StoreFile, TelemetryFile, WebFile,
+};
+use super::mandatory_policies;
+use super::remote::{Login, Place};
+use super::retention::resolve_retention;
+use super::secret::{self, SecretReference};
+use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
+use super::webhooks::{check_webhooks, name_in, resolve_id, resolve_webhooks};
+use super::{Limits, Problems, Secret, Settings, Source, Webhook};
+use crate::pipeline::PullRequestPolicy;
+use crate::telemetry;
+use crate::telemetry::OtlpUrl;
+use crate::web;
+use crate::web::MetricsAccess;
+use slipway_domain::{SourceName, spoken};
+use slipway_git::Identity;
+
+/// Upper bounds of `web.largest_delivery`, and of the budgets for deliveries.
+const MAX_DELIVERY_BYTES: ByteSize = ByteSize::gib(1);
+const MAX_DELIVERIES: ByteSize = ByteSize::gib(64);
+/// Bounds of `web.connections`.
+const MIN_CONNECTIONS: usize = 16;
+const MAX_CONNECTIONS: usize = 65_536;
+
+impl ServerFile {
+    /// Settings, or mistakes added to `problems`.
+    pub(super) fn resolve(self, folder: &Path, problems: &mut Problems) -> Option<Settings> {
+        let Self {
+            api_version,
+            kind: ServerKind::Server,
+            listen,
+            state,
+            sources,
+            webhooks,
+            environments,
+            policies,
+            artifacts,
+            executor,
+            committer,
+            author,
+            people,
+            web,
+            store,
+            retention,
+            git_server,
+            limits,
+            telemetry,
+        } = self;
+        if api_version != API_VERSION {
+            problems.add("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"));
+        }
+        let state = folder.join(state);
+        let author = author.map(|AuthorFile { name, email }| resolve_identity("author", name, email, problems));
+        let people = resolve_people(people, problems);
+        // One that has mistakes of its own is there all the same.
+        let names: BTreeSet<SourceName> = environments.iter().map(|file| file.name.clone()).collect();
+        let environments = resolve_environments(environments, author.as_ref(), folder, &people, problems);
+        let webhooks = resolve_webhooks(webhooks, folder, problems);
+        let sources = resolve_sources(sources, &webhooks, &names, folder, problems);
+        let mandatory_policies = mandatory_policies::read(&policies, folder, problems);
+        if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
+            let help = "help: name a folder that all servers of this store reach";
+            problems.add("store.postgres", format!("several servers would each keep their artifacts to themselves, because `artifacts.folder` is not set\n  {help}"));
+        }
+        let artifacts = slipway_artifacts::Settings::Folder {
+            path: artifacts.folder.map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
+            copies: artifacts.copies.iter().map(|copy| folder.join(copy)).collect(),
+            uri: artifacts.uri,
+        };
+        // Every part is looked at before the first that has mistakes ends it.
+        let web = resolve_web(listen, &web, folder, problems);
+        let jobs = resolve_executor(executor, folder, problems);
+        let CommitterFile { name, email } = committer;
+        let committer = resolve_identity("committer", name, email, problems);
+        let store = resolve_store(store, &state, folder, problems);
+        let git_server = git_server.map(|file| resolve_git_server(file, folder, problems));
+        let limits = resolve_limits(&limits, problems);
+        let garbage_collection = resolve_retention(&retention, problems);
+        let TelemetryFile { otlp } = telemetry;
+        let otlp = otlp.map(|url| problems.take("telemetry.otlp", url.parse::<OtlpUrl>()));
+        let Jobs { executor, workers, threads, device } = jobs?;
+        Some(Settings {
+            state,
+            web,
+            store: store?,
+            artifacts,
+            executor,
+            workers,
+            threads,
+            device,
+            committer,
+            sources,
+            webhooks,
+            environments,
+            mandatory_policies,
+            people,
+            garbage_collection: garbage_collection?,
+            git_server: match git_server {
+                Some(resolved) => Some(resolved?),
+                None => None,
+            },
+            limits: limits?,
+            telemetry: telemetry::Settings {
+                otlp: match otlp {
+                    Some(otlp) => Some(otlp?),
+                    None => None,
+                },
+            },
+        })
+    }
+}
+
+/// A git server that people on other machines could reach would be a forge without accounts.
+fn resolve_git_server(file: GitServerFile, folder: &Path, problems: &mut Problems) -> Option<web::GitServerSettings> {
+    let GitServerFile { folder: repositories, listen, credentials: CredentialsFile { username, password } } = file;
+    if !listen.ip().is_loopback() {
+        let help = "help: use `127.0.0.1:8421`; what others reach belongs on a forge, or behind a web server";
+        problems.add("git_server.listen", format!("`{listen}` is no loopback address\n  {help}"));
+    }
+    let password = problems.take("git_server.credentials.password", secret::read(&password, folder))?;
+    listen.ip().is_loopback().then(|| web::GitServerSettings {
+        folder: folder.join(repositories),
+        listen,
+        username,
+        password,
+    })
+}
+
+/// Who is named in commits; git has no way to write some characters into a commit's header.
+fn resolve_identity(key: &str, name: String, email: String, problems: &mut Problems) -> Identity {
+    for (part, text) in [("name", &name), ("email", &email)] {
+        if text.trim().is_empty() || text.chars().any(|c| c.is_control() || matches!(c, '<' | '>')) {
+            problems.add(&format!("{key}.{part}"), "expected a text without `<`, `>` and line breaks");
+        }
+    }
+    Identity { name, email }
+}
+
+fn resolve_sources(
+    files: Vec<SourceFile>,
+    webhooks: &BTreeMap<SourceName, Webhook>,
+    environments: &BTreeSet<SourceName>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> BTreeMap<SourceName, Source> {
+    let (mut sources, mut keys) = (BTreeMap::new(), BTreeMap::new());
+    if files.is_empty() {
+        problems.add("sources", "none is named, expected at least one");
+    }
+    for (index, file) in files.into_iter().enumerate() {
+        let key = format!("sources[{index}]");
+        let SourceFile {
+            name,
+            forge,
+            url,
+            branch,
+            secret,
+            previous_secret,
+            webhook,
+            repository_id,
+            credentials,
+            ssh,
+            ca,
+            environment,
+            changes,
+            judge_drafts,
+            label,
+            api,
+            notes,
+            priority,
+        } = file;
+        if !environments.contains(&environment) {
+            problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
+        }
+        let repository_name = api.as_ref().map_or_else(|| name_in(&url), |api| api.repository.clone());
+        let repository_id =
+            repository_id.and_then(|id| problems.take(&format!("{key}.repository_id"), resolve_id(&id, forge)));
+        if secret.is_none() && webhook.is_none() {
+            let help = "help: give it the secret of its webhook, or the name of one of `webhooks`";
+            problems.add(&key, format!("expected `secret` or `webhook`: nothing could be delivered to it\n  {help}"));
+        }
+        let api = api.and_then(|api| {
+            let purpose = slipway_forge::Purpose::Source { deployments: api.deployments };
+            resolve_api(api, forge, purpose, &format!("{key}.api"), folder, problems)
+        });
+        if notes && forge != slipway_forge::Settings::Plain {
+            let help = "help: a forge is told through its `api`";
+            problems.add(&format!("{key}.notes"), format!("is for `forge: plain`, not `{}`\n  {help}", forge.as_str()));
+        }
+        let changes = match changes {
+            ChangesFile::Ignore => PullRequestPolicy::Ignore,
+            ChangesFile::SameRepository => PullRequestPolicy::SameRepository,
+            ChangesFile::AfterApproval => PullRequestPolicy::AfterApproval,
+            ChangesFile::All => PullRequestPolicy::All,
+        };
+        let has_labels = !matches!(forge, slipway_forge::Settings::Plain | slipway_forge::Settings::Bitbucket);
+        if label.as_ref().is_some_and(|label| label.is_empty() || !has_labels) {
+            let name = forge.as_str();
+            problems.add(
+                &format!("{key}.label"),
+                format!("expected a label's name, and a forge that has labels (`{name}`)"),
+            );
+        }
+        if !(-100..=100).contains(&priority) {
+            problems.add(&format!("{key}.priority"), format!("{priority} is out of range, expected -100 to 100"));
+        }
+        let secrets = shared_secrets(&key, secret, previous_secret, folder, problems);
+        let place = Place { key: &key, folder };
+        let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
+        let Some(remote) = place.remote(&url, &branch, &login, problems) else { continue };
+        let source = Source {
+            forge,
+            api,
+            notes,
+            remote,
+            secrets,
+            webhook,
+            repository_name,
+            repository_id,
+            environment,
+            changes,
+            judge_drafts,
+            label,
+            priority,
+        };
+        if sources.insert(name.clone(), source).is_some() {
+            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+        }
+        keys.insert(name, key);
+    }
+    check_webhooks(&sources, webhooks, &keys, problems);
+    sources
+}
+
+/// The secret of a webhook and the one before, as far as they are set.
+pub(super) fn shared_secrets(
+    key: &str,
+    secret: Option<SecretReference>,
+    previous: Option<SecretReference>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Vec<Secret> {
+    let mut secrets = Vec::new();
+    for (word, reference) in [("secret", secret), ("previous_secret", previous)] {
+        let Some(reference) = reference else { continue };
+        secrets.extend(problems.take(&format!("{key}.{word}"), shared_secret(&reference, folder)));
+    }
+    secrets
+}
+
+/// A forge's API, or mistakes at its keys.
+pub(super) fn resolve_api(
+    api: ForgeApiFile,
+    forge: slipway_forge::Settings,
+    purpose: slipway_forge::Purpose,
+    key: &str,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<Arc<dyn slipway_forge::ForgeApi>> {
+    let login = resolve_login(&api, key, folder, problems)?;
+    let ForgeApiFile { url, repository, .. } = api;
+    problems
+        .take(key, slipway_forge::connect_api(slipway_forge::ApiSettings { forge, url, repository, login, purpose }))
+}
+
+/// Who we are at a forge's API: a token or an App.
+fn resolve_login(
+    api: &ForgeApiFile,
+    key: &str,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<slipway_forge::Login> {
+    match (&api.token, &api.app) {
+        (Some(token), None) => {
+            let token = problems.take(&format!("{key}.token"), secret::read(token, folder))?;
+            Some(slipway_forge::Login::Token(token.into()))
+        }
+        (None, Some(app)) => {
+            let pem = problems.take(&format!("{key}.app.key"), secret::read(&app.key, folder))?;
+            let app = problems.take(&format!("{key}.app.key"), slipway_forge::AppLogin::new(app.id, &pem))?;
+            Some(slipway_forge::Login::App(app))
+        }
+        _ => {
+            problems.add(key, "expected either `token` or `app`");
+            None
+        }
+    }
+}
+
+/// A secret that others have to show: long enough not to be guessed.
+fn shared_secret(reference: &SecretReference, folder: &Path) -> Result<Secret, String> {
+    Secret::new(&secret::read(reference, folder)?).map_err(|error| error.to_string())
+}
+
+fn resolve_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut Problems) -> web::Settings {
+    let api_token = file.api_token.as_ref();
+    let api_token = api_token.and_then(|reference| problems.take("web.api_token", shared_secret(reference, folder)));
+    let metrics = match file.metrics {
+        Some(MetricsFile::Open) => MetricsAccess::Open,
+        None if listen.ip().is_loopback() => MetricsAccess::Open,
+        Some(MetricsFile::Token) | None => MetricsAccess::Token,
+    };
+    let requests_per_second = file.requests_per_second;
+    if !(1..=10_000).contains(&requests_per_second) {
+        let key = "web.requests_per_second";
+        problems.add(key, format!("{requests_per_second} is out of range, expected 1 to 10000"));
+    }
+    if let Some(url) = &file.public_url {
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '(' | ')' | '?' | '#' | '@' | '`');
+        if !(url.starts_with("https://") || url.starts_with("http://")) || !url.chars().all(plain) {
+            problems.add("web.public_url", format!("`{url}` is not an address, expected `https://HOST`"));
+        }
+    }
+    let public_url = file.public_url.clone();
+    let bodies = resolve_bodies(file, problems);
+    let connections = web::ConnectionLimits { all: file.connections, each_address: file.connections_of_an_address };
+    for (key, count, fewest) in [
+        ("web.connections", connections.all, MIN_CONNECTIONS),
+        ("web.connections_of_an_address", connections.each_address, 1),
+    ] {
+        if !(fewest..=MAX_CONNECTIONS).contains(&count) {
+            problems.add(key, format!("{count} is out of range, expected {fewest} to {MAX_CONNECTIONS}"));
+        }
+    }
+    let trusted_proxies = resolve_proxies(file, problems);
+    web::Settings { listen, public_url, bodies, connections, trusted_proxies, api_token, metrics, requests_per_second }
+}
+
+/// The proxies that are believed.
+fn resolve_proxies(file: &WebFile, problems: &mut Problems) -> web::TrustedProxies {
+    let mut networks = Vec::new();
+    for (index, network) in file.trusted_proxies.iter().enumerate() {
+        networks.extend(problems.take(&format!("web.trusted_proxies[{index}]"), network.parse::<web::Network>()));
+    }
+    let header = match file.forwarded_header {
+        ForwardedHeaderFile::XForwardedFor => web::ForwardedHeader::XForwardedFor,
+        ForwardedHeaderFile::Forwarded => web::ForwardedHeader::Forwarded,
+    };
+    web::TrustedProxies { networks, header }
+}
+
+/// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.
+fn resolve_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
+    let WebFile { largest_delivery: largest, source_deliveries: source, all_deliveries: all, .. } = *file;
+    let [largest, each_source, all] = [
+        ("web.largest_delivery", largest, ByteSize::b(1), MAX_DELIVERY_BYTES),
+        ("web.source_deliveries", source, largest, MAX_DELIVERIES),
+        ("web.all_deliveries", all, source, MAX_DELIVERIES),
+    ]
+    .map(|(key, size, least, most)| {
+        if size < least || size > most {
+            problems.add(key, format!("{size} is out of range, expected {least} to {most}"));
+        }
+        usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+    });
+    web::BodyLimits { largest, each_source, all }
+}
+
+fn resolve_store(
+    file: StoreFile,
+    state: &Path,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<slipway_store::Settings> {
+    match file {
+        StoreFile::Sqlite(SqliteFile { file }) => {
+            let file = file.map_or_else(|| state.join("slipway.db"), |file| folder.join(file));
+            Some(slipway_store::Settings::Sqlite { file })
+        }
+        StoreFile::Postgres(PostgresFile { url }) => {
+            let key = "store.postgres.url";
+            let url = problems.take(key, secret::read(&url, folder))?;
+            Some(slipway_store::Settings::Postgres { url: problems.take(key, slipway_store::PostgresUrl::new(&url))? })
+        }
+    }
+}
+
+fn resolve_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
+    let LimitsFile { runs_of_a_repository, lease, look_for_missed_pushes, look_at_environments } = file;
+    if !(1..=64).contains(runs_of_a_repository) {
+        let key = "limits.runs_of_a_repository";
+        problems.add(key, format!("{runs_of_a_repository} is out of range, expected 1 to 64"));
+    }
+    let mut bounded = |key: &str, wish, from: Duration, to: Duration, expected: &str| {
+        let duration = problems.take(key, positive(wish))?;
+        if !(from..=to).contains(&duration) {
+            problems.add(key, format!("{} is out of range, expected {expected}", spoken(duration)));
+        }
+        Some(duration)
+    };
+    let key = "limits.lease";
+    let lease = bounded(key, *lease, Duration::from_secs(2), Duration::from_mins(5), "`2s` to `5m`");
+    let key = "limits.look_for_missed_pushes";
+    let reconcile_interval =
+        bounded(key, *look_for_missed_pushes, Duration::from_secs(5), Duration::MAX, "at least `5s`");
+    let key = "limits.look_at_environments";
+    let look_at_environments =
+        bounded(key, *look_at_environments, Duration::from_secs(1), Duration::MAX, "at least `1s`");
+    Some(Limits {
+        max_runs_per_source: *runs_of_a_repository,
+        lease: lease?,
+        reconcile_interval: reconcile_interval?,
+        look_at_environments: look_at_environments?,
+    })
+}
+
+pub(super) fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {
+    match Duration::try_from(duration) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(format!("{duration:#} is not a time to work in, expected something like `30m`")),
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs, steered: begun, cancelled and retried. Each call is in the audit log before it is done.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Answer;
+use super::extract::{NoParameters, Query, RunOf, RunPath, Sent, plain_text};
+use super::run::RunDetail;
+use crate::web::Shared;
+use crate::web::access::Operator;
+use crate::web::audit::Action;
+use crate::web::problem::{ActionProblems, EnvironmentProblems, Problem};
+use slipway_domain::SourceName;
+
+/// What is begun.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Start {
+    /// The source repository, by its name in the server's settings.
+    source: String,
+    /// The model's name.
+    model: String,
+    /// A revision of the served branch: a commit by its first seven digits or more, or a branch; the tip if absent.
+    #[schema(min_length = 1, max_length = 1024)]
+    revision: Option<String>,
+}
+
+/// Begins a run of a model without a push: at a revision of the served branch, or at its tip.
+#[utoipa::path(
+    post,
+    path = "/runs",
+    operation_id = "startRun",
+    tag = "runs",
+    request_body = Start,
+    responses((status = 200, description = "The run.", body = RunDetail), EnvironmentProblems)
+)]
+pub(super) async fn start(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    Query(NoParameters {}): Query<NoParameters>,
+    Sent(Start { source, model, revision }): Sent<Start>,
+) -> Answer<RunDetail> {
+    let name = SourceName::try_from(source).map_err(|error| Problem::bad_request(format!("`source`: {error}")))?;
+    let revision = revision.map(|text| plain_text("`revision`", &text)).transpose()?;
+    let model = plain_text("`model`", &model)?;
+    let what = Action::new("run.start", format!("{name} {model}")).with("at", revision.as_ref());
+    if !caller.covers(&name) {
+        // What is not covered is answered as if it did not exist.
+        let unknown = Problem::new(StatusCode::NOT_FOUND, format!("there is no source `{name}`"));
+        return Err(shared.refuse(&caller, what, unknown).await);
+    }
+    let actor = caller.actor();
+    let starting = Box::pin(shared.pipeline.start(&name, &model, revision.as_deref(), &actor));
+    let run = shared.perform(&caller, what, starting).await?;
+    Ok(Json(shared.run_detail(&caller, &run).await?))
+}
+
+/// Ends a run that has not begun to change its environment.
+#[utoipa::path(
+    post,
+    path = "/runs/{id}/cancel",
+    operation_id = "cancelRun",
+    tag = "runs",
+    params(RunPath),
+    responses((status = 200, description = "The run, cancelled.", body = RunDetail), ActionProblems)
+)]
+pub(super) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    RunOf(id): RunOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<RunDetail> {
+    let id = shared.run_for(&caller, id).await?.id;
+    let (what, actor) = (Action::new("run.cancel", id.to_string()), caller.actor());
+    let run = shared.perform(&caller, what, shared.pipeline.cancel(id, &actor)).await?;
+    Ok(Json(shared.run_detail(&caller, &run).await?))
+}
+
+/// Makes a stalled run due again.
+#[utoipa::path(
+    post,
+    path = "/runs/{id}/retry",
+    operation_id = "retryRun",
+    tag = "runs",
+    params(RunPath),
+    responses((status = 200, description = "The run, due again.", body = RunDetail), ActionProblems)
+)]
+pub(super) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    Operator(caller): Operator,
+    RunOf(id): RunOf,
+    Query(NoParameters {}): Query<NoParameters>,
+) -> Answer<RunDetail> {
+    let id = shared.run_for(&caller, id).await?.id;
+    let (what, actor) = (Action::new("run.retry", id.to_string()), caller.actor());
+    let run = shared.perform(&caller, what, shared.pipeline.retry(id, &actor)).await?;
+    Ok(Json(shared.run_detail(&caller, &run).await?))
+}
