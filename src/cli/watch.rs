@@ -74,6 +74,20 @@ pub(super) fn after(
     self::run(server, id, show_run)
 }
 
+/// Shows what the server answered of a run that was cancelled; if it is to be followed, its moves until it has ended as well.
+/// Cancelled is how it was to end.
+pub(super) fn after_cancel(
+    server: &Server,
+    run: &Value,
+    follow: bool,
+    as_text: impl FnOnce(&Value) -> String,
+) -> Result<Exit, Failure> {
+    after(server, run, follow, as_text)?;
+    let answer = server.call("GET", &format!("runs/{}", text(run, "id")))?;
+    let is_cancelled = text(&answer, "state") == RunState::Cancelled.as_str();
+    Ok(if is_cancelled || !follow { Exit::Done } else { Exit::Refused })
+}
+
 /// Shows a run's log as it is written, until the run has ended.
 pub(super) fn log(server: &Server, run: RunId) -> Result<Exit, Failure> {
     server.follow(&format!("runs/{run}/log"), |received| match &*received.event {

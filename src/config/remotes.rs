@@ -12,7 +12,7 @@ use super::{Problems, Settings};
 
 /// Repositories that are asked at a time.
 const AT_A_TIME: usize = 8;
-/// Whoever checks settings waits for the slowest server: it is given up sooner than by a server.
+/// Whoever checks settings waits for the slowest server: it is given up sooner than by a server that is only asked for its branches.
 const DEADLINES: Deadlines =
     Deadlines { connect: Duration::from_secs(5), read: Duration::from_secs(30), overall: Duration::from_mins(2) };
 
@@ -123,10 +123,11 @@ impl Named<'_> {
 
     /// Whether the folder is there; an error if not even the branch is.
     fn ask(&self, work: &Path) -> Result<bool, GitError> {
-        let mirror = Mirror::open(work, self.remote.clone().with_deadlines(DEADLINES))?;
         let Some(folder) = self.folder else {
-            return mirror.probe().map(|_| true);
+            return Mirror::open(work, self.remote.clone().with_deadlines(DEADLINES))?.probe().map(|_| true);
         };
+        // A large repository takes its time: as much as a server gives it.
+        let mirror = Mirror::open(work, self.remote.clone())?;
         let tip = mirror.fetch()?;
         mirror.entry(&tip, folder).map(|entry| entry.is_some())
     }

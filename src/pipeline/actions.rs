@@ -371,7 +371,16 @@ impl Pipeline {
             })?,
             None => None,
         };
-        newest.ok_or_else(|| ActionError::Missing(format!("no run of `{model}` has passed its policy yet")))
+        newest.ok_or_else(|| {
+            let comes_after = self.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some());
+            if comes_after {
+                return ActionError::Conflict(format!(
+                    "the environments before `{environment}` do not name one artifact of `{model}`: promote it there first, or name \
+                     the run"
+                ));
+            }
+            ActionError::Missing(format!("no run of `{model}` has passed its policy yet"))
+        })
     }
 
     /// Refuses what is about a run whose model belongs to another source in the environment.

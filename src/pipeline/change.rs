@@ -155,10 +155,12 @@ impl Pipeline {
                 let found = found?;
                 // Where no model is touched there is nothing to skip.
                 let skipped = found.skipped.filter(|_| marks == SkipMarks::Heeded && !found.touched.is_empty());
-                Ok(match skipped {
-                    Some(mark) => skipped_head(source, number, &found.head, mark),
-                    None => judge_head(name, source, change, found, arrived),
-                })
+                let Some(mark) = skipped else { return Ok(judge_head(name, source, change, found, arrived)) };
+                if source.api.is_some() {
+                    // So that somebody who may push can have it judged all the same.
+                    self.store.record_unapproved(name, &change, &found.head).await?;
+                }
+                Ok(skipped_head(source, number, &found.head, mark))
             }
         }
     }
@@ -176,6 +178,8 @@ pub(super) enum SkipMarks {
 fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> DeliveryOutcome {
     let title = skip::skipped(head, mark);
     let note = format!("change {number}: {title}");
+    let way_out = "push a commit without the mark, or have somebody who may push comment";
+    let title = format!("{title}; {way_out} `/slipway judge {head}`");
     let unjudged = source.api.is_some().then(|| Unjudged {
         revision: Some(head.clone()),
         change: Some(number),

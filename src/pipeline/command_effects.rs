@@ -116,7 +116,8 @@ impl Pipeline {
             return Ok(self.store.follow_command(&request.command(&text), nothing, |_| (true, answer)).await?.0);
         }
         if runs.is_empty() || matches!(command, Command::Judge(_)) {
-            let answer = "Nothing to do: no model is touched here.\n";
+            let answer = "Nothing to do: nothing was judged here. A revision that was skipped, or that waits for an approval, is judged \
+                          by `/slipway judge` and its commit.\n";
             return self.refuse_command(request, &text, answer, Some((command, request.source.to_string()))).await;
         }
         let mut planned = Vec::new();

@@ -34,7 +34,9 @@ impl Pipeline {
         source: &SourceName,
     ) -> Result<Result<Option<Run>, Placement>, StoreError> {
         let Some(before) = self.deployed_upstream(environment, model).await? else {
-            return Ok(Ok(self.passed_with(model, source, None).await?));
+            // Nothing that the environments before do not name comes next.
+            let comes_after = self.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some());
+            return Ok(Ok(if comes_after { None } else { self.passed_with(model, source, None).await? }));
         };
         Ok(match self.passed_with(model, source, before.named.artifact()).await? {
             Some(run) => Ok(Some(run)),

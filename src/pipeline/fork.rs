@@ -51,6 +51,9 @@ impl Pipeline {
         let Some(change) = change else {
             return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
         };
+        // A revision of the repository itself waits as well if its message asks for nothing to be built.
+        let fork = self.store.is_from_fork(name, change.number).await? != Some(false);
+        let change = PullRequestHead { fork, ..change };
         let (mirror, reference) = (source.mirror.clone(), change.reference.clone());
         let found = match self.remotes.call(&source.mirror, move || read_changes(&mirror, &reference, None)).await? {
             Err(GitError::BranchMissing { .. }) => return Ok(Err("Refused: its branch is gone.\n".to_owned())),
@@ -66,7 +69,7 @@ impl Pipeline {
             actor: actor.clone(),
             action: "change.approve".to_owned(),
             target: approved.to_string(),
-            detail: format!("change {} of {name} from a fork", change.number),
+            detail: format!("change {} of {name}{}", change.number, if fork { " from a fork" } else { "" }),
         };
         let mut outcome = judge_head(name, source, change, found, arrived);
         let runs = std::mem::take(&mut outcome.runs);

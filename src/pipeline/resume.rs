@@ -1,14 +1,12 @@
 //! Runs that wait for their environment to be mended: whenever the environment is looked at, those that it takes now go on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::{Pipeline, StepError, messages};
 use slipway_domain::{Actor, CommitSha, Run, RunId, SourceName};
 use slipway_store::StoreError;
 
-/// Runs that are remembered; beyond that, remembering begins anew.
-const MAX_REMEMBERED: usize = 10_000;
 /// How long a run is not examined again while its environment has not changed: what else it waits for, such as a model that gets
 /// known, is noticed no later.
 const AGAIN: Duration = Duration::from_mins(10);
@@ -41,10 +39,12 @@ impl LastChecks {
     }
 
     fn note(&mut self, run: RunId, state: CheckedState, at: Instant, outcome: Outcome) {
-        if self.0.len() >= MAX_REMEMBERED {
-            self.0.clear();
-        }
         self.0.insert(run, (state, at, outcome));
+    }
+
+    /// Forgets runs that do not wait any more.
+    fn keep_only(&mut self, stalled: &HashSet<RunId>) {
+        self.0.retain(|run, _| stalled.contains(run));
     }
 }
 
@@ -58,11 +58,16 @@ impl Pipeline {
         let Some(environment) = self.environment_by_name(name) else { return Ok(()) };
         let mut tip = None;
         let mut last: Option<Run> = None;
+        let mut stalled = HashSet::new();
         loop {
             let page = self.store.stalled_runs(name, last.as_ref()).await?;
-            let Some(end) = page.last().cloned() else { return Ok(()) };
+            let Some(end) = page.last().cloned() else {
+                last_checks.keep_only(&stalled);
+                return Ok(());
+            };
             last = Some(end);
             for run in page {
+                stalled.insert(run.id);
                 if !run.awaits_environment || !self.settings.sources.contains_key(&run.source) {
                     continue;
                 }
@@ -85,8 +90,8 @@ impl Pipeline {
         }
         match self.is_taken(run, tip).await {
             Ok(()) => {
-                last_checks.note(run.id, state, now, Outcome::Resumed);
                 self.resume(run).await?;
+                last_checks.note(run.id, state, now, Outcome::Resumed);
             }
             Err(StepError::Store(error)) => return Err(error.into()),
             // Nothing is known of it: it is examined next time.

@@ -98,7 +98,10 @@ impl Template {
                 continue;
             }
             let Some(inner) = brace.strip_prefix('{') else {
-                return Err(NotATemplate("a `}` has no `{` before it; a brace itself is written `}}`".to_owned()));
+                // A `}` without a `{` is a `}`, as it always was.
+                parts.push(Part::Text(format!("{before}}}")));
+                rest = &brace[1..];
+                continue;
             };
             let unclosed = || NotATemplate("a `{` has no `}` behind it; a brace itself is written `{{`".to_owned());
             let (name, after) = inner.split_once('}').ok_or_else(unclosed)?;

@@ -101,13 +101,17 @@ impl Store {
     ) -> Result<Vec<BranchModel>, StoreError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let sources: BTreeSet<&SourceName> = sources.iter().collect();
+        let (Some(first), Some(last)) = (sources.first(), sources.last()) else { return Ok(Vec::new()) };
         let select = format!(
             "SELECT source, model, file, at FROM branch_models
-             WHERE had_run = 0 AND source >= $1 AND (source, model) > ($1, $2) AND NOT {HAS_RUN}
+             WHERE had_run = 0 AND source >= $1 AND source <= $4 AND (source, model) > ($1, $2) AND NOT {HAS_RUN}
              ORDER BY source, model LIMIT $3"
         );
-        let mut place =
-            after.map_or_else(Default::default, |after| (after.source.as_str().to_owned(), after.model.clone()));
+        let begin = (first.as_str().to_owned(), String::new());
+        let mut place = after.map_or_else(
+            || begin.clone(),
+            |after| (after.source.as_str().to_owned(), after.model.clone()).max(begin.clone()),
+        );
         let mut found = Vec::new();
         // There are few of them, so that what other sources have is passed over here.
         loop {
@@ -115,6 +119,7 @@ impl Store {
                 .bind(place.0.clone())
                 .bind(text(&*place.1))
                 .bind(MAX_PAGE)
+                .bind(last.as_str().to_owned())
                 .fetch_all(&self.database.pool)
                 .await?;
             for row in &rows {

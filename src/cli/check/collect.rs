@@ -88,7 +88,8 @@ impl Collected {
         let is_model = path == "slipway.yaml" || path.ends_with("/slipway.yaml");
         let subject = match Head::of(&content) {
             Head { ours: _, kind: Kind::Policy } => Subject::Policy,
-            Head { ours: _, kind: Kind::Server } => Subject::Server,
+            // Settings name files with secrets: what is called a model is never read as such.
+            Head { ours: _, kind: Kind::Server } if !is_model => Subject::Server,
             Head { ours: false, .. } if is_pointer(&content) && is_called_manifest(&path) => Subject::Pointer,
             Head { ours: false, kind: Kind::Other } if !is_model && may_be_marked(&content) => {
                 Manifest::of(&path, content).map_or(Subject::Model, Subject::Manifest)

@@ -34,9 +34,10 @@ pub(super) struct Check {
     /// Leave the rows of data unread: only look whether their files are there
     #[arg(long)]
     no_data: bool,
-    /// Do not ask git servers whether the repositories, branches and folders of server settings are there
+    /// Ask git servers, with the credentials that the settings name, whether the repositories, branches and folders of server
+    /// settings are there. Only for settings that you trust
     #[arg(long)]
-    offline: bool,
+    remotes: bool,
 }
 
 /// How closely files are looked at.
@@ -57,7 +58,7 @@ pub(super) fn join(problems: &[Diagnostic]) -> String {
 
 impl Check {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let depth = Depth { data: !self.no_data, committed: true, remotes: !self.offline };
+        let depth = Depth { data: !self.no_data, committed: true, remotes: self.remotes };
         let (located, files) = find(&self.paths, depth)?;
         let mistakes = located.iter().filter(|one| one.severity == Severity::Error).count();
         match form::write(self.output, &located, files)? {

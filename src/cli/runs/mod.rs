@@ -148,7 +148,7 @@ impl Runs {
             }
             Action::Cancel(Watched { run, watch }) => {
                 let run = server.call("POST", &format!("runs/{run}/cancel"))?;
-                return watch::after(&server, &run, watch, show);
+                return watch::after_cancel(&server, &run, watch, show);
             }
             Action::Retry(Retry { run: Some(run), watch, .. }) => {
                 let run = server.call("POST", &format!("runs/{run}/retry"))?;

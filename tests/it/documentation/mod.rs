@@ -168,7 +168,7 @@ fn the_page_of_adoption_shows_settings_a_model_and_a_policy_that_are_sound() {
             .unwrap_or_else(|| panic!("no {kind}"));
         std::fs::write(folder.path().join(file), block).expect("written");
         let checked = Command::new(slipway())
-            .args(["check", "--no-data", "--offline", file])
+            .args(["check", "--no-data", file])
             .current_dir(folder.path())
             .output()
             .expect("it ran");

@@ -98,6 +98,26 @@ async fn a_revision_that_asks_to_be_skipped_says_so_in_its_check_on_the_branch_a
 }
 
 #[tokio::test]
+async fn a_skipped_revision_is_judged_once_somebody_who_may_push_asks_for_it() {
+    let world = World::start().await;
+    let work = &world.bench.world.work;
+    work.git(&["checkout", "-q", "-B", "better", "main"]).await.expect("a branch");
+    work.write("slipway.yaml", crate::support::MODEL.replace("epochs: 4", "epochs: 7")).expect("written");
+    let head = work.commit("Seven epochs [skip slipway]").await.expect("a commit");
+    assert!(work.push_with("better", &["--force"]).await.expect("pushed").success());
+    let number = world.github.open_pull("better", 1).await.expect("a pull request");
+    world.deliver().await;
+    let command = format!("/slipway judge {head}");
+    let check = world.ended_check(&head, "slipway").await;
+    assert!(check["conclusion"] == "action_required" && check.to_string().contains(&command), "{check:#}");
+    world.github.write_comment(number, super::WRITER, &command);
+    world.deliver().await;
+    assert_eq!(world.ended_check(&head, CHECK).await["conclusion"], "success");
+    assert_eq!(world.ended_check(&head, "slipway").await["conclusion"], "success");
+    world.bench.finish().await;
+}
+
+#[tokio::test]
 async fn mistakes_are_shown_at_their_lines_and_what_a_pull_request_chose_stays_text() {
     let world = World::start().await;
     let hostile = "epochs: '<img src=x> @everyone'";

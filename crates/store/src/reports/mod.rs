@@ -15,7 +15,7 @@ use super::database::{count_of, millis, stored};
 use super::runs::read_document;
 use super::written::text;
 use super::{Store, StoreError};
-use slipway_domain::{CommitSha, Run, SourceName, Unjudged};
+use slipway_domain::{CommitSha, Needs, Run, SourceName, Unjudged};
 
 pub use list::{ReportBacklog, ReportFilter, ReportHead};
 
@@ -171,6 +171,9 @@ pub(super) async fn revision_unjudged(
         Some(change) if revision.is_empty() => format!("change-{change}@{source}"),
         _ => format!("{revision}@{source}"),
     };
+    if what.needs == Needs::Nobody && waits_for_another(connection, &id, what).await? {
+        return Ok(());
+    }
     let insert = sqlx::AssertSqlSafe(format!(
         "INSERT INTO reports (id, source, target, revision, change_id, document, wanted, behind_from, behind_since)
          SELECT $1, $2, $3, $4, $5, $6,
@@ -189,6 +192,17 @@ pub(super) async fn revision_unjudged(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Whether the same revision needs somebody in another pull request. They share one check, and what is proposed to a branch that is
+/// not served must not turn it green for the one that is.
+async fn waits_for_another(connection: &mut AnyConnection, id: &str, what: &Unjudged) -> Result<bool, StoreError> {
+    let select = sqlx::query("SELECT document FROM reports WHERE id = $1 AND document IS NOT NULL").bind(id.to_owned());
+    let Some(row) = select.fetch_optional(connection).await? else { return Ok(false) };
+    let document: String = row.try_get("document")?;
+    // What a newer server wrote may be of a kind that is not known here: it is not overwritten by what needs nobody.
+    let known: Option<Unjudged> = serde_json::from_str(&document).ok();
+    Ok(known.is_none_or(|known| known.needs != Needs::Nobody && known.change != what.change))
 }
 
 impl Store {

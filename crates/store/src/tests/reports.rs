@@ -166,6 +166,26 @@ on_both_databases! {
         assert_eq!(due(&world, now).await.expect("behind").subject, ReportSubject::Revision(draft));
     }
 
+    async fn a_revision_that_needs_somebody_still_does_once_another_pull_request_of_it_needs_nobody(world: World) {
+        let of = |change, needs| Unjudged { revision: Some(sha('9')), change: Some(change), needs, title: String::new() };
+        let say = async |id: &str, what: Unjudged| {
+            let delivery = delivery_with_id(id);
+            world.store.record_delivery(&delivery).await.expect("recorded");
+            let outcome = DeliveryOutcome { unjudged: Some(what), ..DeliveryOutcome::nothing(DeliveryState::Done, "") };
+            world.store.acknowledge_deliveries(&[&delivery], &outcome).await.expect("acknowledged");
+        };
+        let now = Timestamp::now();
+        for needs in [Needs::Person, Needs::Approval] {
+            say(&format!("{needs:?}"), of(7, needs)).await;
+            let report = due(&world, now).await.expect("behind");
+            world.store.record_reported(&report, now).await.expect("recorded");
+            say(&format!("{needs:?} and nobody"), of(8, Needs::Nobody)).await;
+            assert!(due(&world, now).await.is_none(), "the check stays as it is");
+        }
+        say("it needs nobody any more", of(7, Needs::Nobody)).await;
+        assert!(due(&world, now).await.is_some());
+    }
+
     async fn one_row_that_cannot_be_read_stops_no_other(world: World) {
         let ids = world.open("d-1", vec![run("a", '1', 0), run("a", '2', 0)]).await;
         world.tamper("UPDATE runs SET document = '{}' WHERE head LIKE '111%'").await;
