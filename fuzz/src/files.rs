@@ -3,7 +3,7 @@
 use std::sync::Once;
 
 use slipway::config::ServerFile;
-use slipway::pipeline;
+use slipway::repository;
 use slipway_domain::Diagnostic;
 use slipway_gate::evaluation;
 use slipway_gate::evaluation::{Columns, PredictionsFile};
@@ -29,7 +29,7 @@ pub(super) fn server(input: &[u8]) {
 /// A model's specification.
 pub(super) fn model(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
-    match pipeline::read_model("slipway.yaml", text) {
+    match repository::read_model("slipway.yaml", text) {
         Ok(model) => assert!(model.problems().is_empty(), "a model with problems was let through"),
         Err(diagnostics) => check(&diagnostics),
     }

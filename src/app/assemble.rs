@@ -1,4 +1,4 @@
-//! From the settings to the pipeline and what the HTTP side shares.
+//! From the settings to the activities and what the HTTP side shares.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,8 +8,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::WORK;
+use crate::activities::Activities;
 use crate::config::{self, Settings};
-use crate::pipeline::{self, BranchWriter, Pipeline};
+use crate::context;
+use crate::context::BranchWriter;
 use crate::telemetry::RenderMetrics;
 use crate::web::{Hook, Shared};
 use slipway_domain::SourceName;
@@ -21,7 +23,7 @@ fn assemble_environments(
     settings: BTreeMap<SourceName, config::Environment>,
     mirrors: &Path,
     store: &Arc<Store>,
-) -> anyhow::Result<BTreeMap<SourceName, pipeline::Environment>> {
+) -> anyhow::Result<BTreeMap<SourceName, context::Environment>> {
     let mut writers: Vec<BranchWriter> = Vec::new();
     let mut environments = BTreeMap::new();
     for (name, config::Environment { remote, folder, rules, requests, owners, operators, commit }) in settings {
@@ -30,7 +32,7 @@ fn assemble_environments(
             None => BranchWriter::new(Mirror::open(mirrors, remote)?, store.clone()),
         };
         writers.push(writer.clone());
-        let environment = pipeline::Environment::new(writer, folder, rules, requests)
+        let environment = context::Environment::new(writer, folder, rules, requests)
             .owned(owners, operators)
             .with_commit_templates(commit);
         environments.insert(name, environment);
@@ -44,7 +46,7 @@ pub(super) fn assemble(
     store: Arc<Store>,
     render_metrics: RenderMetrics,
     stop: CancellationToken,
-) -> anyhow::Result<(Arc<Pipeline>, Arc<Shared>)> {
+) -> anyhow::Result<(Activities, Arc<Shared>)> {
     let Settings {
         state,
         web,
@@ -105,7 +107,7 @@ pub(super) fn assemble(
         }
         let notes = notes.then(|| Arc::new(Notes::new(mirror.clone(), committer.clone())));
         let (arrived, moved) = (Notify::new(), Notify::new());
-        let source = pipeline::Source {
+        let source = context::Source {
             kind,
             forge,
             api,
@@ -129,7 +131,7 @@ pub(super) fn assemble(
         hooks.insert(name, Hook { forge: slipway_forge::connect(forge), secrets, is_shared: true });
     }
     let environments = assemble_environments(environments, &mirrors, &store)?;
-    let settings = pipeline::Settings {
+    let settings = context::Settings {
         sources: served,
         environments,
         work: state.join(WORK),
@@ -142,7 +144,7 @@ pub(super) fn assemble(
         lease: limits.lease,
     };
     let artifacts = slipway_artifacts::connect(&artifacts)?;
-    let pipeline = Arc::new(Pipeline::new(store.clone(), slipway_executor::connect(&executor), artifacts, settings));
-    let shared = Arc::new(Shared::new(pipeline.clone(), store, hooks, page_secrets, web, render_metrics, stop));
-    Ok((pipeline, shared))
+    let activities = Activities::new(store.clone(), slipway_executor::connect(&executor), artifacts, settings);
+    let shared = Arc::new(Shared::new(activities.clone(), store, hooks, page_secrets, web, render_metrics, stop));
+    Ok((activities, shared))
 }

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::assemble::assemble;
 use super::{DRAIN, Process};
+use crate::activities::Activities;
 use crate::config::Settings;
-use crate::pipeline::Pipeline;
 use crate::web;
 use crate::web::Shared;
 use slipway_domain::{SourceName, spoken};
@@ -20,7 +20,7 @@ use slipway_store::StoreError;
 /// All that was made from one reading of the settings.
 pub(super) struct Generation {
     pub(super) shared: Arc<Shared>,
-    pipeline: Arc<Pipeline>,
+    activities: Activities,
     /// Everything but the workers.
     pub(super) parts: JoinSet<anyhow::Result<()>>,
     pub(super) workers: JoinSet<anyhow::Result<()>>,
@@ -33,17 +33,17 @@ impl Generation {
     pub(super) fn make(settings: Settings, process: &Process) -> anyhow::Result<Made> {
         let (workers, garbage_collection, limits) = (settings.workers, settings.garbage_collection, settings.limits);
         let stop = process.stop.child_token();
-        let (pipeline, shared) =
+        let (activities, shared) =
             assemble(settings, process.store.clone(), process.render_metrics.clone(), stop.clone())?;
-        let generation = Self { shared, pipeline, parts: JoinSet::new(), workers: JoinSet::new(), stop };
+        let generation = Self { shared, activities, parts: JoinSet::new(), workers: JoinSet::new(), stop };
         Ok(Made { generation, workers, garbage_collection, limits })
     }
 
-    fn start<W>(&mut self, what: &'static str, work: impl FnOnce(Arc<Pipeline>, CancellationToken) -> W)
+    fn start<W>(&mut self, what: &'static str, work: impl FnOnce(Activities, CancellationToken) -> W)
     where
         W: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
-        let working = work(self.pipeline.clone(), self.stop.clone());
+        let working = work(self.activities.clone(), self.stop.clone());
         self.parts.spawn(async move { working.await.with_context(|| format!("{what} failed")) });
     }
 
@@ -51,15 +51,15 @@ impl Generation {
     /// generations that are still at work included.
     fn start_workers(&mut self, workers: usize, process: &Process) {
         for _ in 0..workers {
-            let (pipeline, places, stop) = (self.pipeline.clone(), process.places.clone(), process.stop.clone());
+            let (activities, places, stop) = (self.activities.clone(), process.places.clone(), process.stop.clone());
             self.workers.spawn(async move {
                 let place = tokio::select! {
                     place = places.acquire_owned() => place,
-                    () = pipeline.retired() => return Ok(()),
+                    () = activities.context.retired() => return Ok(()),
                     () = stop.cancelled() => return Ok(()),
                 };
                 let _place = place.context("no place is ever taken away")?;
-                pipeline.move_runs(&stop).await.context("a worker failed")
+                activities.runs.move_runs(&stop).await.context("a worker failed")
             });
         }
     }
@@ -68,7 +68,7 @@ impl Generation {
     /// workers are left to whoever asks.
     pub(super) async fn retire(mut self) -> JoinSet<anyhow::Result<()>> {
         self.stop.cancel();
-        self.pipeline.retire();
+        self.activities.context.retire();
         let drained = timeout(DRAIN, async { while self.parts.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             tracing::warn!("not everything ended within {}; what was not finished is done again", spoken(DRAIN));
@@ -82,7 +82,7 @@ impl Generation {
 pub(super) struct Made {
     generation: Generation,
     workers: usize,
-    garbage_collection: crate::pipeline::GarbageCollection,
+    garbage_collection: crate::reconcile::GarbageCollection,
     limits: crate::config::Limits,
 }
 
@@ -90,40 +90,46 @@ impl Made {
     /// Starts all parts.
     pub(super) async fn start(self, process: &Process) -> Generation {
         let Self { generation: mut parts, workers, garbage_collection, limits } = self;
-        let served: Vec<SourceName> = parts.pipeline.sources().map(|(name, _)| name.clone()).collect();
-        let written: Vec<SourceName> = parts.pipeline.environments().map(|(name, _)| name.clone()).collect();
+        let served: Vec<SourceName> = parts.activities.context.sources().map(|(name, _)| name.clone()).collect();
+        let written: Vec<SourceName> = parts.activities.context.environments().map(|(name, _)| name.clone()).collect();
         process.store.serve_only(&served, &written);
-        parts.pipeline.warn_of_unserved_sources().await;
+        parts.activities.intake.warn_of_unserved_sources().await;
         process.grant_places(workers);
         parts.start_workers(workers, process);
         for name in served {
             let (reported, reconciled) = (name.clone(), name.clone());
-            parts.start("the look for missed pushes", |pipeline, stop| async move {
-                pipeline.reconcile(&reconciled, limits.reconcile_interval, &stop).await
+            parts.start("the look for missed pushes", |activities, stop| async move {
+                activities.reconciler.reconcile(&reconciled, limits.reconcile_interval, &stop).await
             });
-            parts.start("a teller of reports", |pipeline, stop| async move { pipeline.report(&reported, &stop).await });
-            parts.start("a reader of deliveries", |pipeline, stop| async move {
-                Box::pin(pipeline.read_deliveries(&name, &stop)).await
+            parts.start("a teller of reports", |activities, stop| async move {
+                activities.reports.report(&reported, &stop).await
+            });
+            parts.start("a reader of deliveries", |activities, stop| async move {
+                Box::pin(activities.intake.read_deliveries(&name, &stop)).await
             });
         }
         for name in written {
             let (waiting, followed, watched) = (name.clone(), name.clone(), name.clone());
-            parts.start("a promoter", |pipeline, stop| async move { pipeline.promote_runs(&name, &stop).await });
-            parts.start("a look at what waits", |pipeline, stop| async move {
-                pipeline.watch_waiting(&waiting, &stop).await
+            parts.start(
+                "a promoter",
+                |activities, stop| async move { activities.runs.promote_runs(&name, &stop).await },
+            );
+            parts.start("a look at what waits", |activities, stop| async move {
+                activities.runs.watch_waiting(&waiting, &stop).await
             });
-            parts.start("a follower of promotions", |pipeline, stop| async move {
-                pipeline.follow_promotions(&followed, &stop).await
+            parts.start("a follower of promotions", |activities, stop| async move {
+                activities.promotions.follow_promotions(&followed, &stop).await
             });
-            parts.start("the look at an environment", |pipeline, stop| async move {
-                pipeline.watch_environment(&watched, limits.look_at_environments, &stop).await
+            parts.start("the look at an environment", |activities, stop| async move {
+                activities.reconciler.watch_environment(&watched, limits.look_at_environments, &stop).await
             });
         }
-        parts.start("the look at what is due", |pipeline, stop| async move { pipeline.wake_due(&stop).await });
-        parts.start(
-            "the upkeep",
-            |pipeline, stop| async move { pipeline.collect_garbage(garbage_collection, &stop).await },
-        );
+        parts.start("the look at what is due", |activities, stop| async move {
+            activities.reconciler.wake_due(&stop).await
+        });
+        parts.start("the upkeep", |activities, stop| async move {
+            activities.reconciler.collect_garbage(garbage_collection, &stop).await
+        });
         let (shared, stop) = (parts.shared.clone(), parts.stop.clone());
         parts.parts.spawn(async move {
             web::write_refusals(shared, stop).await;

@@ -9,8 +9,7 @@ use tokio::task::JoinSet;
 use super::Process;
 use super::parts::Generation;
 use crate::config::Settings;
-use crate::telemetry;
-use crate::web;
+use crate::{telemetry, web};
 
 /// Reads the settings from where they were read first.
 pub type ReadSettings = Box<dyn Fn() -> Result<Settings, String> + Send + Sync>;

@@ -12,7 +12,7 @@ use super::exit::{self, Exit, Failure};
 use super::policy::read_policy;
 use super::trained::{EvaluationInputs, RECENT_SAMPLE, TEST_SAMPLE, TRAINING_SAMPLE, evaluation_in};
 use super::{colour, output};
-use crate::pipeline::read_model;
+use crate::repository::read_model;
 use slipway_domain::{Feedback, Outcome, TestSetUse, Verdict};
 use slipway_gate::evaluation::{self, Columns, Evaluation, Samples};
 use slipway_gate::policy::{Champion, Data, Evidence, Facts, Policy, RequiredEvidence, TestSet, Uses, render};

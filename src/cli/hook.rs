@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 
-use super::client;
 use super::exit::{self, Exit, Failure};
-use super::output;
+use super::{client, output};
 use slipway_domain::RunId;
 use slipway_forge::Secret;
 
@@ -206,7 +205,7 @@ mod tests {
             ]
         );
         let revision = "2c6d02801b242c6d02801b242c6d02801b242c6d".parse().expect("a commit");
-        let note = crate::pipeline::skipped(&revision, "[skip slipway]");
+        let note = crate::repository::skipped(&revision, "[skip slipway]");
         let skipped = serde_json::json!({"state": "done", "note": note, "runs": []}).to_string();
         assert_eq!(
             lines(&skipped),

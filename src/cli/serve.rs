@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Logging;
 use super::exit::{self, Exit, Failure};
-use super::output;
-use crate::app;
-use crate::config;
+use super::{Logging, output};
 #[cfg(debug_assertions)]
-use crate::pipeline::{Failpoint, set_failpoint};
-use crate::telemetry;
+use crate::context::{Failpoint, set_failpoint};
+use crate::{app, config, telemetry};
 use slipway_store::StoreError;
 
 /// How long threads that block may take to end once everything else has.

@@ -14,7 +14,7 @@ use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output;
 use crate::config::Settings;
-use crate::pipeline::{self, DeployedArtifacts, SweepError, Swept};
+use crate::reconcile::{self, DeployedArtifacts, SweepError, Swept};
 use slipway_artifacts::ArtifactStore;
 use slipway_domain::Actor;
 use slipway_store::{NewAuditEntry, Removal, Removed, SourceUsage, Store, TableUsage};
@@ -86,10 +86,10 @@ async fn remove(
     let keep = settings.garbage_collection;
     let deployed = store.artifacts_deployed().await.map_err(failed)?;
     let removed = store.remove_old(Timestamp::now(), keep.store, &deployed, removal).await.map_err(failed)?;
-    pipeline::remove_documents(artifacts, &removed.removed_runs).await.map_err(exit::invalid)?;
+    reconcile::remove_documents(artifacts, &removed.removed_runs).await.map_err(exit::invalid)?;
     let unclear = settings.environments.keys().map(|name| (name.clone(), None)).collect();
     let deployed = DeployedArtifacts { artifacts: deployed, unclear };
-    let swept = pipeline::sweep(store, artifacts, keep.artifacts, deployed, removal).await.map_err(of_sweep)?;
+    let swept = reconcile::sweep(store, artifacts, keep.artifacts, deployed, removal).await.map_err(of_sweep)?;
     if removal == Removal::Done {
         let entry = NewAuditEntry {
             actor: Actor::command_line(),

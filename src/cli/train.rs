@@ -20,7 +20,7 @@ use super::policy::read_policy;
 use super::trained::{
     CARD, EVALUATION, LATENCIES, RECENT_SAMPLE, SAMPLES, TEST_SAMPLE, TRAINING_REPORT, TRAINING_SAMPLE,
 };
-use crate::pipeline::{fault_place, read_model};
+use crate::repository::{locate as fault_place, read_model};
 use slipway_executor::{Executor, JobError, Limits, Provenance};
 use slipway_gate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
 use slipway_gate::policy::{Policy, RequiredEvidence};

@@ -11,7 +11,7 @@ use super::environment_file::{
 use super::remote::{Login, Place};
 use super::resolve::resolve_api;
 use super::{Environment, Problems};
-use crate::pipeline::{Merge, Requests};
+use crate::context::{Merge, Requests};
 use slipway_domain::{
     After, Approvals, CommitTemplates, Freeze, Need, People, Person, Rules, SourceName, Template, Window,
 };

@@ -21,11 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::pipeline::GarbageCollection;
-use crate::pipeline::PullRequestPolicy;
-use crate::pipeline::Requests;
-use crate::telemetry;
-use crate::web;
+use crate::context::{PullRequestPolicy, Requests};
+use crate::reconcile::GarbageCollection;
+use crate::{telemetry, web};
 use slipway_contract::DevicePreference;
 use slipway_domain::{CommitTemplates, Diagnostic, ForgeId, People, Rules, SourceName};
 use slipway_executor::Settings as ExecutorSettings;

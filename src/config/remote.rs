@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use super::Problems;
 use super::file::{CredentialsFile, KnownHostsFile, SshFile};
-use super::secret;
 use super::secret::SecretReference;
+use super::{Problems, secret};
 use slipway_git::{Authorities, Credentials, KnownHosts, Remote, SigningKey, SshKey, SshLogin};
 
 /// Where in the settings a remote stands, and where relative paths begin.

@@ -15,18 +15,16 @@ use super::file::{
     AuthorFile, CommitterFile, CredentialsFile, ForwardedHeaderFile, GitServerFile, LimitsFile, MetricsFile,
     PostgresFile, ServerFile, ServerKind, SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
-use super::mandatory_policies;
 use super::remote::{Login, Place};
 use super::retention::resolve_retention;
 use super::secret::{self, SecretReference};
 use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
 use super::webhooks::{check_webhooks, name_in, resolve_id, resolve_webhooks};
-use super::{Limits, Problems, Secret, Settings, Source, Webhook};
-use crate::pipeline::PullRequestPolicy;
-use crate::telemetry;
+use super::{Limits, Problems, Secret, Settings, Source, Webhook, mandatory_policies};
+use crate::context::PullRequestPolicy;
 use crate::telemetry::OtlpUrl;
-use crate::web;
 use crate::web::MetricsAccess;
+use crate::{telemetry, web};
 use slipway_domain::{SourceName, spoken};
 use slipway_git::Identity;
 

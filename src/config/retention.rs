@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problems;
 use super::resolve::positive;
-use crate::pipeline::{ArtifactRetention, GarbageCollection};
+use crate::reconcile::{ArtifactRetention, GarbageCollection};
 use slipway_store::{AuditRetention, LogRetention, Retention, RunRetention};
 
 const fn days(days: i64) -> SignedDuration {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::access::Caller;
 use super::problem::Problem;
-use crate::pipeline::Reason;
+use crate::promotions::Reason;
 use slipway_store::NewAuditEntry;
 
 /// Something that a caller does.

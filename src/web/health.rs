@@ -15,7 +15,7 @@ const MAX_SILENCE: Duration = Duration::from_mins(1);
 
 /// `GET /livez`: fails when one of the workers makes no progress, however well the others do.
 pub(super) async fn live(State(shared): State<Arc<Shared>>) -> Response {
-    liveness(shared.pipeline.longest_silence())
+    liveness(shared.activities.context.longest_silence())
 }
 
 fn liveness(silent: Duration) -> Response {

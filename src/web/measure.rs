@@ -58,7 +58,7 @@ impl Shared {
             metrics::gauge!("slipway_quarantined", "kind" => kind.clone()).set(number(*count));
         }
         let behind = self.store.reports_behind().await?;
-        for (name, _) in self.pipeline.sources() {
+        for (name, _) in self.activities.context.sources() {
             let of_source = behind.iter().find(|backlog| backlog.source == *name);
             let source = name.as_str().to_owned();
             metrics::gauge!("slipway_reports_behind", "source" => source.clone())

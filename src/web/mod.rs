@@ -1,4 +1,4 @@
-//! The HTTP side: webhooks in, the API, health and metrics. What steers runs goes through the pipeline;
+//! The HTTP side: webhooks in, the API, health and metrics. What steers runs goes through the activities;
 //! what only reads asks the store.
 
 mod access;
@@ -40,7 +40,7 @@ pub use connections::{ConnectionLimits, Served};
 pub use git_server::{GitServerSettings, find_http_backend, serve_repositories};
 pub use peer::{ForwardedHeader, Network, TrustedProxies};
 
-use crate::pipeline::Pipeline;
+use crate::activities::Activities;
 use known::KnownSecrets;
 use rate::Buckets;
 use refusals::Refusals;
@@ -112,7 +112,7 @@ const MAX_FOLLOWERS: usize = 64;
 
 /// What every handler shares.
 pub struct Shared {
-    pipeline: Arc<Pipeline>,
+    activities: Activities,
     store: Arc<Store>,
     hooks: BTreeMap<SourceName, (Hook, Budget)>,
     /// By which secrets links to the pages of a source's runs are made.
@@ -142,7 +142,7 @@ pub struct Shared {
 impl Shared {
     /// The shared part of all handlers.
     pub fn new(
-        pipeline: Arc<Pipeline>,
+        activities: Activities,
         store: Arc<Store>,
         hooks: BTreeMap<SourceName, Hook>,
         page_secrets: BTreeMap<SourceName, Vec<Secret>>,
@@ -154,7 +154,7 @@ impl Shared {
         let hooks = hooks.into_iter().map(|(name, hook)| (name, (hook, Budget::of(each_source)))).collect();
         let (now, per_second) = (Instant::now(), settings.requests_per_second);
         Self {
-            pipeline,
+            activities,
             store,
             hooks,
             page_secrets,

@@ -108,7 +108,7 @@ async fn outcome(shared: &Shared, source: &SourceName, id: &str, wait: Duration)
 async fn opened_by(shared: &Shared, source: &SourceName, id: &str) -> Result<(Vec<Opened>, Vec<Broken>), StoreError> {
     let delivery = shared.store.delivery(source, id).await?.delivery;
     let Some(revision) = revision_of(shared, &delivery) else { return Ok((Vec::new(), Vec::new())) };
-    let pages = shared.pipeline.sources().find(|(name, _)| *name == source);
+    let pages = shared.activities.context.sources().find(|(name, _)| *name == source);
     let pages = pages.and_then(|(_, source)| source.pages.as_ref());
     let mut runs = shared.store.newest_at(source, &revision).await?;
     runs.retain(|run| run.change.is_none() && (run.state.is_active() || run.created_at >= delivery.received_at));

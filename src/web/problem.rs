@@ -9,7 +9,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::pipeline::ActionError;
+use crate::promotions::ActionError;
 use slipway_store::StoreError;
 
 /// The media type of problem documents.

@@ -13,8 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::connections;
-use super::{ConnectionLimits, Served, TrustedProxies};
+use super::{ConnectionLimits, Served, TrustedProxies, connections};
 
 /// Browsers open several connections; nobody else is to come.
 const LIMITS: ConnectionLimits = ConnectionLimits { all: 16, each_address: 16 };

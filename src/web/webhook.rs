@@ -10,10 +10,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 
-use super::body;
 use super::refusal::Refusal;
-use super::{Hook, Shared, outcome};
-use slipway_domain::{Delivery, Intake, Repository, SourceName};
+use super::{Hook, Shared, body, outcome};
+use slipway_domain::{Delivery, Receipt, Repository, SourceName};
 use slipway_forge::{DeliveryName, ForgeError};
 use slipway_store::StoreError;
 
@@ -29,11 +28,11 @@ enum Acceptance {
     OfNobody,
 }
 
-impl From<Intake> for Acceptance {
-    fn from(intake: Intake) -> Self {
+impl From<Receipt> for Acceptance {
+    fn from(intake: Receipt) -> Self {
         match intake {
-            Intake::Stored => Self::Stored,
-            Intake::Duplicate => Self::Duplicate,
+            Receipt::Stored => Self::Stored,
+            Receipt::Duplicate => Self::Duplicate,
         }
     }
 }
@@ -85,7 +84,8 @@ async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> 
     }
     let (repository, bytes) = repository_of(hook, bytes).await?;
     let Some(repository) = repository else { return Ok((Acceptance::OfNobody, None)) };
-    let sources = shared.pipeline.sources_behind(&name, &repository).await.map_err(|error| not_stored(&id, &error))?;
+    let sources =
+        shared.activities.intake.sources_behind(&name, &repository).await.map_err(|error| not_stored(&id, &error))?;
     if sources.is_empty() {
         tracing::debug!(delivery.id = id, "no source is the repository `{}` ({})", repository.full_name, repository.id);
         return Ok((Acceptance::OfNobody, None));
@@ -103,7 +103,13 @@ async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> 
 }
 
 async fn store(shared: &Shared, delivery: &Delivery) -> Result<Acceptance, Refusal> {
-    shared.pipeline.accept(delivery).await.map(Acceptance::from).map_err(|error| not_stored(&delivery.id, &error))
+    shared
+        .activities
+        .intake
+        .accept(delivery)
+        .await
+        .map(Acceptance::from)
+        .map_err(|error| not_stored(&delivery.id, &error))
 }
 
 fn not_stored(id: &str, error: &StoreError) -> Refusal {

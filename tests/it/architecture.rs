@@ -47,11 +47,20 @@ const HOMES_OF_PACKAGES: &[(&str, &[&str])] = &[
 /// `(module of the controller, the modules that it may import)`. Rows run from the core outwards.
 const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
-    ("pipeline", &[]),
-    ("web", &["pipeline"]),
-    ("config", &["telemetry", "pipeline", "web"]),
-    ("app", &["telemetry", "pipeline", "web", "config"]),
-    ("cli", &["telemetry", "pipeline", "web", "config", "app"]),
+    ("repository", &[]),
+    ("context", &["repository"]),
+    ("promotions", &["repository", "context"]),
+    ("runs", &["repository", "context", "promotions"]),
+    ("revisions", &["repository", "context", "promotions", "runs"]),
+    ("reports", &["context", "runs"]),
+    ("commands", &["context", "promotions", "runs", "revisions", "reports"]),
+    ("intake", &["context", "promotions", "revisions", "commands"]),
+    ("reconcile", &["repository", "context", "promotions", "runs", "revisions", "intake"]),
+    ("activities", &["context", "promotions", "runs", "revisions", "reports", "commands", "intake", "reconcile"]),
+    ("web", &["context", "promotions", "runs", "reports", "activities"]),
+    ("config", &["telemetry", "context", "reconcile", "web"]),
+    ("app", &["telemetry", "context", "reconcile", "activities", "web", "config"]),
+    ("cli", &["telemetry", "repository", "context", "promotions", "reconcile", "web", "config", "app"]),
 ];
 
 /// `(crate, the only modules of the controller that may name it)`.
@@ -71,10 +80,30 @@ const HOMES: &[(&str, &[&str])] = &[
     ("opentelemetry", &["telemetry"]),
     ("opentelemetry_otlp", &["telemetry"]),
     ("opentelemetry_sdk", &["telemetry"]),
-    ("slipway_git", &["app", "config", "pipeline"]),
-    ("slipway_store", &["app", "cli", "config", "pipeline", "web"]),
-    ("slipway_manifest", &["cli", "pipeline"]),
-    ("slipway_executor", &["app", "cli", "config", "pipeline"]),
+    (
+        "slipway_git",
+        &["app", "config", "repository", "context", "promotions", "runs", "revisions", "reports", "reconcile"],
+    ),
+    (
+        "slipway_store",
+        &[
+            "app",
+            "cli",
+            "config",
+            "context",
+            "promotions",
+            "runs",
+            "revisions",
+            "reports",
+            "commands",
+            "intake",
+            "reconcile",
+            "activities",
+            "web",
+        ],
+    ),
+    ("slipway_manifest", &["cli", "context", "promotions"]),
+    ("slipway_executor", &["app", "cli", "config", "context", "runs", "activities"]),
     ("ureq", &["telemetry", "cli"]),
     ("utoipa", &["web"]),
     ("utoipa_axum", &["web"]),
@@ -169,27 +198,27 @@ fn offences_of(path: &str, text: &str) -> String {
 #[test]
 fn a_forbidden_import_is_caught() {
     assert_eq!(
-        offences_of("pipeline/gate.rs", "let x = crate::web::router();"),
-        "pipeline/gate.rs: `pipeline` may not import `web`"
+        offences_of("runs/gate.rs", "let x = crate::web::router();"),
+        "runs/gate.rs: `runs` may not import `web`"
     );
     assert_eq!(
         offences_of("web/page.rs", "use crate::{config, cli};"),
         "web/page.rs: write one `use crate::name` a line"
     );
-    assert_eq!(offences_of("web/page.rs", "use crate::pipeline::Pipeline;\n// use crate::cli::x"), "");
+    assert_eq!(offences_of("web/page.rs", "use crate::activities::Activities;\n// use crate::cli::x"), "");
 }
 
 #[test]
 fn a_crate_out_of_its_home_is_caught() {
     assert_eq!(
-        offences_of("pipeline/promote.rs", "use axum::Router;"),
-        "pipeline/promote.rs: `pipeline` may not name the crate `axum`"
+        offences_of("promotions/promote.rs", "use axum::Router;"),
+        "promotions/promote.rs: `promotions` may not name the crate `axum`"
     );
     assert_eq!(
         offences_of("web/page.rs", "use slipway_git::Mirror;"),
         "web/page.rs: `web` may not name the crate `slipway_git`"
     );
-    assert_eq!(offences_of("pipeline/promote.rs", "use slipway_git::Mirror;"), "");
+    assert_eq!(offences_of("promotions/promote.rs", "use slipway_git::Mirror;"), "");
 }
 
 #[test]

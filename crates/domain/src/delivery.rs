@@ -40,7 +40,7 @@ pub enum DeliveryState {
 
 /// Whether a delivery was new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Intake {
+pub enum Receipt {
     /// It was stored.
     Stored,
     /// The same source sent the same identifier before.

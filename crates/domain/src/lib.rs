@@ -25,7 +25,7 @@ pub use account::{Account, Author, Commenter, ForgeId, NotAForgeId, Repository, 
 pub use approval::{Approval, Hold, People, Person, Rejection};
 pub use commit_templates::{CommitTemplates, CommitValues, NotATemplate, Template};
 pub use contributor::{Contributor, Identity, Part};
-pub use delivery::{Delivery, DeliveryState, Intake};
+pub use delivery::{Delivery, DeliveryState, Receipt};
 pub use diagnostic::{Diagnostic, Position};
 pub use event::{
     Button, Check, CheckAction, Comment, Event, EventKind, HeadRepository, Installation, InstallationStep, MergeGroup,

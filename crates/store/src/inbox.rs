@@ -9,7 +9,7 @@ use super::database::{Database, ONE_STATEMENT, in_steps, millis, places, stored}
 use super::group_commit::Write;
 use super::written::text;
 use super::{Store, StoreError};
-use slipway_domain::{Delivery, Intake};
+use slipway_domain::{Delivery, Receipt};
 
 /// Bodies shorter than this are kept as they are.
 const WORTH_PACKING: usize = 256;
@@ -30,21 +30,21 @@ pub(super) struct Arrival {
 }
 
 impl Write for Arrival {
-    type Answer = Intake;
+    type Answer = Receipt;
 
     fn rows(&self) -> usize {
         1
     }
 
-    async fn commit(database: &Database, together: &[Self]) -> Result<Vec<Intake>, StoreError> {
+    async fn commit(database: &Database, together: &[Self]) -> Result<Vec<Receipt>, StoreError> {
         let fresh = commit(database, together).await?;
-        Ok(fresh.into_iter().map(|fresh| if fresh { Intake::Stored } else { Intake::Duplicate }).collect())
+        Ok(fresh.into_iter().map(|fresh| if fresh { Receipt::Stored } else { Receipt::Duplicate }).collect())
     }
 }
 
 impl Store {
     /// Stores a delivery on disk before returning.
-    pub async fn record_delivery(&self, delivery: &Delivery) -> Result<Intake, StoreError> {
+    pub async fn record_delivery(&self, delivery: &Delivery) -> Result<Receipt, StoreError> {
         let (encoding, body) = pack(&delivery.body);
         let arrival = Arrival {
             source: delivery.source.as_str().to_owned(),

@@ -66,14 +66,14 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &Job
     }
     let of_rows = [SampleRequest::ROWS, SampleRequest::ALIKE, SampleRequest::COLUMNS];
     for file in job.samples.files().into_iter().filter(|file| !of_rows.contains(file)) {
-        let sample = match file {
+        let table = match file {
             "training.parquet" => &training,
             "test.parquet" => &test,
             _ => &recent,
         };
-        let content = encode(sample)
+        let encoded = encode(table)
             .map_err(|error| Fault::new(FaultKind::Internal, format!("a sample cannot be written: {error}")))?;
-        output::write(&folder.join(file), &content)?;
+        output::write(&folder.join(file), &encoded)?;
     }
     Ok(())
 }

@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 use super::form::{LocatedDiagnostic, Severity};
 use super::marks::models_of;
 use crate::cli::exit::{self, Failure};
-use crate::pipeline::{
-    Checkout, MAX_MANIFEST_BYTES, is_called_manifest, is_pointer, largest_manifest, may_be_marked, misnamed_model,
-    not_utf8,
-};
+use crate::context::{MAX_MANIFEST_BYTES, is_called_manifest, is_pointer, largest_manifest, may_be_marked, not_utf8};
+use crate::repository::{Checkout, misnamed_model};
 use slipway_domain::Diagnostic;
 use slipway_manifest::{Inspection, inspect};
 

@@ -7,7 +7,7 @@ use slipway_contract::{DevicePreference, Fault, Job, JobWork, TrainingJob};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::exit::{self, Failure};
-use crate::pipeline::Readable;
+use crate::repository::Readable;
 use slipway_executor::{Executor, JobError, Limits, Provenance};
 
 /// How long the data of one model may take to be read.

@@ -19,9 +19,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use slipway_contract::{Fault, ModelName};
 
-use super::check;
 use super::exit::{self, Exit, Failure};
-use super::output;
+use super::{check, output};
 use columns::LeftOut;
 use files::{Became, Ready};
 use local::{DEFAULT_PORT, Local};

@@ -7,10 +7,9 @@ mod text;
 
 use super::client::{Query, Server};
 use super::exit::{self, Exit, Failure};
-use super::output;
 use super::repeat::Watch;
 use super::run_name::RunName;
-use super::watch;
+use super::{output, watch};
 use slipway_domain::{RunId, RunState};
 use text::{explain, list, log, show};
 pub(super) use text::{log_line, show as show_run, transition};

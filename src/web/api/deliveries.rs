@@ -212,5 +212,5 @@ pub(super) async fn replay(
     shared.require_delivery(&caller, &source, &id).await?;
     shared.store.delivery(&source, &id).await?;
     let what = Action::new("delivery.replay", format!("{source} {id}"));
-    Ok(Json(shared.perform(&caller, what, shared.pipeline.replay(&source, &id)).await?.into()))
+    Ok(Json(shared.perform(&caller, what, shared.activities.intake.replay(&source, &id)).await?.into()))
 }

@@ -144,8 +144,8 @@ impl ModelState {
         self.under_way.is_empty()
     }
 
-    pub(super) fn show_first_promotion(&mut self, offer: crate::pipeline::FirstPromotion) {
-        let crate::pipeline::FirstPromotion { source: _, from, artifact, version, run } = offer;
+    pub(super) fn show_first_promotion(&mut self, offer: crate::promotions::FirstPromotion) {
+        let crate::promotions::FirstPromotion { source: _, from, artifact, version, run } = offer;
         let (from, artifact, run) = (from.to_string(), artifact.to_string(), run.to_string());
         self.offer = Some(FirstPromotion { from, artifact, version, run });
     }

@@ -94,7 +94,7 @@ pub(super) async fn list(
     caller: Caller,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<EnvironmentList> {
-    let names: Vec<SourceName> = shared.pipeline.environments().map(|(name, _)| name.clone()).collect();
+    let names: Vec<SourceName> = shared.activities.context.environments().map(|(name, _)| name.clone()).collect();
     let mut environments = Vec::new();
     for name in names {
         match shared.environment(&caller, &name).await {
@@ -154,7 +154,7 @@ pub(super) async fn at(
     Query(Then { time }): Query<Then>,
 ) -> Answer<EnvironmentThen> {
     shared.environment_for(&caller, &name).await?;
-    let found = shared.pipeline.environment_at(&name, time).await?;
+    let found = shared.activities.promotions.environment_at(&name, time).await?;
     let younger = || Problem::new(StatusCode::NOT_FOUND, format!("the branch of `{name}` is younger than {time}"));
     let (commit, models) = found.ok_or_else(younger)?;
     let seen = shared.seen_models(&caller, &name).await?;
@@ -196,8 +196,8 @@ enum Unseen {
 impl Shared {
     /// An environment, if the caller's sources are promoted to it.
     async fn environment(self: &Arc<Self>, caller: &Caller, name: &SourceName) -> Result<Environment, Unseen> {
-        let environment = self.pipeline.environment_by_name(name).ok_or(Unseen::Missing)?;
-        let sources = self.pipeline.sources_of(name);
+        let environment = self.activities.context.environment_by_name(name).ok_or(Unseen::Missing)?;
+        let sources = self.activities.context.sources_of(name);
         let covered: Vec<String> =
             sources.iter().filter(|source| caller.covers(source)).map(ToString::to_string).collect();
         if covered.is_empty() && caller.scope().is_some() {
@@ -235,7 +235,7 @@ impl Shared {
     /// has none, to the sources of its runs.
     async fn seen_models(&self, caller: &Caller, name: &SourceName) -> Result<Option<BTreeSet<String>>, Problem> {
         let Some(scope) = caller.scope() else { return Ok(None) };
-        let owners = self.pipeline.owners_in(name).await?;
+        let owners = self.activities.promotions.owners_in(name).await?;
         let mut seen = self.store.models_of_sources(&scope, name).await?;
         seen.retain(|model| !owners.contains_key(model));
         seen.extend(owners.into_iter().filter(|(_, owner)| caller.covers(owner)).map(|(model, _)| model));
@@ -246,7 +246,7 @@ impl Shared {
     pub(super) async fn require_model(&self, caller: &Caller, name: &SourceName, model: &str) -> Result<(), Problem> {
         match caller.scope() {
             None => return Ok(()),
-            Some(scope) if self.pipeline.is_of(&scope, name, model).await? => return Ok(()),
+            Some(scope) if self.activities.promotions.is_of(&scope, name, model).await? => return Ok(()),
             Some(_) => {}
         }
         Err(Problem::new(StatusCode::NOT_FOUND, format!("`{name}` has no model `{model}`")))
@@ -263,7 +263,7 @@ impl Shared {
         for record in self.store.placements(name).await? {
             models.entry(record.model.clone()).or_insert_with(|| ModelState::of(&record.model)).record(&record);
         }
-        let owners = self.pipeline.owners_in(name).await?;
+        let owners = self.activities.promotions.owners_in(name).await?;
         for run in self.store.runs_under_way(name).await? {
             // A file that names no model is on its way nowhere.
             if !caller.covers(&run.source) || run.model_name().is_none() {
@@ -275,7 +275,7 @@ impl Shared {
             };
             let approvals = approvals.iter().map(Approval::from).collect();
             // What was written down at the last look may be over: an approval that completes it counts at once.
-            let run = self.pipeline.with_current_rules(run).await?;
+            let run = self.activities.promotions.with_current_rules(run).await?;
             let state = models.entry(run.model.clone()).or_insert_with(|| ModelState::of(&run.model));
             state.under_way(UnderWay::of(&run, approvals));
         }
@@ -300,7 +300,8 @@ impl Shared {
         let seen = self.seen_models(caller, name).await?;
         let mut shown = BTreeSet::new();
         for (model, state) in &mut models {
-            let offer = if state.is_at_rest() { self.pipeline.first_promotion(name, model).await? } else { None };
+            let offer =
+                if state.is_at_rest() { self.activities.promotions.first_promotion(name, model).await? } else { None };
             let is_shown = offer.as_ref().is_some_and(|offer| caller.covers(&offer.source));
             if is_shown || seen.as_ref().is_none_or(|seen| seen.contains(model)) {
                 shown.insert(model.clone());

@@ -66,7 +66,7 @@ pub(super) fn follow(shared: Arc<Shared>, caller: Caller, feed: impl Feed) -> Re
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many callers follow what happens").retry_after(AGAIN)
     })?;
     let following = Following {
-        changes: shared.pipeline.changes(),
+        changes: shared.activities.context.changes(),
         shared,
         caller,
         feed,

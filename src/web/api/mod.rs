@@ -34,9 +34,8 @@ use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Shared;
-use super::access;
 use super::problem::{self, Problem};
+use super::{Shared, access};
 
 pub use description::description;
 

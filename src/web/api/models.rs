@@ -142,7 +142,7 @@ pub(super) async fn list(
     let behind = cursor::read::<Places>(cursor.as_deref())?.unwrap_or_default();
     let (known, new) = (behind.with_runs(), behind.without());
     let known = shared.store.models(caller.scope().as_deref(), known.as_ref(), limit + 1).await?;
-    let served = shared.pipeline.sources().map(|(name, _)| name);
+    let served = shared.activities.context.sources().map(|(name, _)| name);
     let served: Vec<SourceName> = served.filter(|name| caller.covers(name)).cloned().collect();
     let new = shared.store.models_without_runs(&served, new.as_ref(), limit + 1).await?;
     let (models, next) = model_list::page_of(known, new, behind, limit);

@@ -15,7 +15,7 @@ use super::Answer;
 use super::deployment_record::Hold;
 use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, RunName, Sent};
 use super::run::RunDetail;
-use crate::pipeline::{self, Reason};
+use crate::promotions::{self, Reason};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
@@ -132,9 +132,9 @@ pub(super) async fn approve(
     let artifact = digest(&artifact)?;
     let what = shared.performed(&caller, &environment, Some(&model), "promotion.approve", Some(&artifact)).await?;
     let actor = caller.actor();
-    let approving = Box::pin(shared.pipeline.approve(&environment, &model, &artifact, &actor));
-    let pipeline::Approved { run, objection } = shared.perform(&caller, what, approving).await?;
-    let run = shared.run_detail(&caller, &shared.pipeline.with_current_rules(run).await?).await?;
+    let approving = Box::pin(shared.activities.promotions.approve(&environment, &model, &artifact, &actor));
+    let promotions::Approved { run, objection } = shared.perform(&caller, what, approving).await?;
+    let run = shared.run_detail(&caller, &shared.activities.promotions.with_current_rules(run).await?).await?;
     Ok(Json(Approved { run, counts: objection.is_none(), objection }))
 }
 
@@ -244,7 +244,7 @@ pub(super) async fn roll_back(
     let what = shared.performed(&caller, &environment, Some(&model), "promotion.rollback", None).await?;
     let what = what.because(&why).with("to run", to);
     let actor = caller.actor();
-    let rolling = Box::pin(shared.pipeline.roll_back(&environment, &model, to, &why, &actor));
+    let rolling = Box::pin(shared.activities.promotions.roll_back(&environment, &model, to, &why, &actor));
     let run = shared.perform(&caller, what, rolling).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
@@ -273,7 +273,8 @@ pub(super) async fn promote(
     let what = shared.performed(&caller, &environment, Some(&model), "promotion.promote", None).await?;
     let what = what.with("of run", of);
     let (actor, scope) = (caller.actor(), caller.scope());
-    let taking = Box::pin(shared.pipeline.promote_downstream(&environment, &model, of, scope.as_deref(), &actor));
+    let taking =
+        Box::pin(shared.activities.promotions.promote_downstream(&environment, &model, of, scope.as_deref(), &actor));
     let run = shared.perform(&caller, what, taking).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
@@ -305,7 +306,7 @@ pub(super) async fn reject(
         return Err(shared.refuse(&caller, what, unknown()).await);
     }
     let actor = caller.actor();
-    let rejecting = shared.pipeline.reject(&source, &model, &artifact, &why, &actor);
+    let rejecting = shared.activities.promotions.reject(&source, &model, &artifact, &why, &actor);
     let rejection = shared.perform(&caller, what, rejecting).await?;
     Ok(Json(Rejection {
         model,
@@ -338,7 +339,9 @@ impl Shared {
         let what = self.performed(caller, environment, model, "promotion.hold", None).await?;
         let what = what.because(&why).with("until", until);
         let actor = caller.actor();
-        let hold = self.perform(caller, what, self.pipeline.hold(environment, model, &why, until, &actor)).await?;
+        let hold = self
+            .perform(caller, what, self.activities.promotions.hold(environment, model, &why, until, &actor))
+            .await?;
         Ok(Json((&hold).into()))
     }
 
@@ -350,7 +353,7 @@ impl Shared {
         model: Option<String>,
     ) -> Answer<Released> {
         let what = self.performed(caller, environment, model.as_deref(), "promotion.release", None).await?;
-        self.perform(caller, what, self.pipeline.release(environment, model.as_deref())).await?;
+        self.perform(caller, what, self.activities.promotions.release(environment, model.as_deref())).await?;
         Ok(Json(Released { environment: environment.to_string(), model }))
     }
 
@@ -375,7 +378,7 @@ impl Shared {
             if let Some(model) = model {
                 return self.require_model(caller, environment, model).await;
             }
-            let sources = self.pipeline.sources_of(environment);
+            let sources = self.activities.context.sources_of(environment);
             match sources.iter().find(|source| !caller.covers(source)) {
                 Some(other) => {
                     let reason = format!("this needs a token that also covers the source `{other}`");

@@ -110,6 +110,6 @@ pub(super) async fn retry(
         None => {}
     }
     let what = Action::new("quarantine.retry", format!("{kind} {key}"));
-    let reason = shared.perform(&caller, what, shared.pipeline.retry_quarantined(&kind, &key)).await?;
+    let reason = shared.perform(&caller, what, shared.activities.reconciler.retry_quarantined(&kind, &key)).await?;
     Ok(Json(LookedAgain { kind, key, reason }))
 }

@@ -203,7 +203,7 @@ pub(super) async fn retry(
     let report = shared.store.report(&id).await?;
     shared.require_source(&caller, &report.source, StoreError::NoSuchReport { id: id.clone() }).await?;
     let what = Action::new("report.retry", id.clone());
-    Ok(Json(shared.perform(&caller, what, shared.pipeline.retry_report(&id)).await?.into()))
+    Ok(Json(shared.perform(&caller, what, shared.activities.reports.retry_report(&id)).await?.into()))
 }
 
 /// Makes all reports of a source due that are behind or were refused.
@@ -221,10 +221,12 @@ pub(super) async fn retry_all(
     Query(Retried { source }): Query<Retried>,
 ) -> Answer<ReportsRetried> {
     let missing = StoreError::NoSuchReport { id: source.as_str().to_owned() };
-    if !shared.pipeline.sources().any(|(name, _)| *name == source) {
+    if !shared.activities.context.sources().any(|(name, _)| *name == source) {
         return Err(missing.into());
     }
     shared.require_source(&caller, &source, missing).await?;
     let what = Action::new("report.retry", source.as_str().to_owned());
-    Ok(Json(ReportsRetried { due: shared.perform(&caller, what, shared.pipeline.retry_reports(&source)).await? }))
+    Ok(Json(ReportsRetried {
+        due: shared.perform(&caller, what, shared.activities.reports.retry_reports(&source)).await?,
+    }))
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::deployment_record::Holdback;
 use super::enums::RunState;
 use super::verdict::Verdict;
-use crate::pipeline;
+use crate::runs;
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::Problem;
@@ -301,11 +301,10 @@ struct KeyPart {
     same: bool,
 }
 
-impl From<pipeline::Explanation> for Explanation {
-    fn from(explanation: pipeline::Explanation) -> Self {
-        let pipeline::Explanation { run, sentence, run_key, reused_from, compared_with, parts, differences } =
-            explanation;
-        let part = |pipeline::KeyPart { name, value, before, same }| KeyPart { name, value, before, same };
+impl From<runs::Explanation> for Explanation {
+    fn from(explanation: runs::Explanation) -> Self {
+        let runs::Explanation { run, sentence, run_key, reused_from, compared_with, parts, differences } = explanation;
+        let part = |runs::KeyPart { name, value, before, same }| KeyPart { name, value, before, same };
         Self {
             run: run.to_string(),
             sentence,

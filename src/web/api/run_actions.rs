@@ -55,7 +55,7 @@ pub(super) async fn start(
         return Err(shared.refuse(&caller, what, unknown).await);
     }
     let actor = caller.actor();
-    let starting = Box::pin(shared.pipeline.start(&name, &model, revision.as_deref(), &actor));
+    let starting = Box::pin(shared.activities.revisions.start(&name, &model, revision.as_deref(), &actor));
     let run = shared.perform(&caller, what, starting).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
@@ -77,7 +77,7 @@ pub(super) async fn cancel(
 ) -> Answer<RunDetail> {
     let id = shared.run_for(&caller, id).await?.id;
     let (what, actor) = (Action::new("run.cancel", id.to_string()), caller.actor());
-    let run = shared.perform(&caller, what, shared.pipeline.cancel(id, &actor)).await?;
+    let run = shared.perform(&caller, what, shared.activities.runs.cancel(id, &actor)).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
@@ -98,6 +98,6 @@ pub(super) async fn retry(
 ) -> Answer<RunDetail> {
     let id = shared.run_for(&caller, id).await?.id;
     let (what, actor) = (Action::new("run.retry", id.to_string()), caller.actor());
-    let run = shared.perform(&caller, what, shared.pipeline.retry(id, &actor)).await?;
+    let run = shared.perform(&caller, what, shared.activities.runs.retry(id, &actor)).await?;
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }

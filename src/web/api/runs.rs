@@ -160,5 +160,5 @@ pub(super) async fn explain(
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<Explanation> {
     let id = shared.run_for(&caller, id).await?.id;
-    Ok(Json(shared.pipeline.explain(id).await?.into()))
+    Ok(Json(shared.activities.runs.explain(id).await?.into()))
 }

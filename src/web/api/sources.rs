@@ -79,7 +79,7 @@ pub(super) async fn list(
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Answer<SourceList> {
     let mut sources = Vec::new();
-    for (name, source) in shared.pipeline.sources().filter(|(name, _)| caller.covers(name)) {
+    for (name, source) in shared.activities.context.sources().filter(|(name, _)| caller.covers(name)) {
         sources.push(Source {
             name: name.to_string(),
             forge: source.kind.as_str().to_owned(),

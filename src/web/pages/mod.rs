@@ -14,8 +14,8 @@ use super::Shared;
 use super::access::too_often;
 use super::peer::peer_of;
 use super::problem::Problem;
-use crate::pipeline;
 use slipway_domain::{Run, RunId};
+use slipway_gate::policy::render::svg as picture_of;
 use slipway_store::StoreError;
 
 /// What a page may load and do: nothing but its own picture and its own style. The key is not told to whoever is linked.
@@ -63,7 +63,7 @@ pub(super) async fn picture(
     let run = shared.opened_by(&id, &link, &extensions).await?;
     let run = shared.as_authors_see(run).await?;
     let verdict = run.verdict.as_ref().ok_or_else(no_such_page)?;
-    let picture = pipeline::picture_of(verdict);
+    let picture = picture_of(verdict);
     Ok((HEADERS, [(header::CONTENT_TYPE, "image/svg+xml; charset=utf-8")], picture).into_response())
 }
 

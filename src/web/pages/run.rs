@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::pipeline::describe_cost;
+use crate::reports::describe_cost;
 use slipway_domain::{ProposedPolicy, Run, Transition};
 use slipway_gate::policy::render::xml;
 

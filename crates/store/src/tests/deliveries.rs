@@ -5,13 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::retention::keep_all;
 use super::{World, delivery_with_id, head, name, on_both_databases, run, sha};
 use crate::{DeliveryFilter, DeliveryOutcome, Retention, StoreError};
-use slipway_domain::{Delivery, DeliveryState, Intake};
+use slipway_domain::{Delivery, DeliveryState, Receipt};
 
 on_both_databases! {
     async fn a_delivery_is_stored_once_and_survives_a_restart(world: World) {
         let delivery = Delivery { body: vec![b'x'; 5000], ..delivery_with_id("d-1") };
-        assert_eq!(world.store.record_delivery(&delivery).await.expect("recorded"), Intake::Stored);
-        assert_eq!(world.store.record_delivery(&delivery).await.expect("recorded"), Intake::Duplicate);
+        assert_eq!(world.store.record_delivery(&delivery).await.expect("recorded"), Receipt::Stored);
+        assert_eq!(world.store.record_delivery(&delivery).await.expect("recorded"), Receipt::Duplicate);
         let world = world.reopened().await;
         let due = world.store.due_deliveries(&name("models"), Timestamp::now(), 10).await.expect("due");
         assert_eq!(due.len(), 1);
@@ -25,7 +25,7 @@ on_both_databases! {
             async move { store.record_delivery(&delivery).await.expect("recorded") }
         };
         let answers = futures_of((0..400).map(record).collect()).await;
-        assert_eq!(answers.iter().filter(|answer| **answer == Intake::Stored).count(), 200);
+        assert_eq!(answers.iter().filter(|answer| **answer == Receipt::Stored).count(), 200);
         assert_eq!(world.store.backlog().await.expect("counted").pending, 200);
     }
 

@@ -4,15 +4,15 @@ use jiff::Timestamp;
 
 use super::{World, delivery_with_id, name, on_both_databases, run};
 use crate::{DeliveryOutcome, NewAuditEntry, RunFilter};
-use slipway_domain::{Actor, DeliveryState, Hold, Intake, Rejection, RunEvent};
+use slipway_domain::{Actor, DeliveryState, Hold, Receipt, Rejection, RunEvent};
 
 on_both_databases! {
     async fn a_nul_in_any_text_from_outside_is_stored_as_the_sign_for_what_cannot_be_shown(world: World) {
         let mut delivery = delivery_with_id("d\0-1");
         delivery.event = "pu\0sh".to_owned();
         delivery.headers.insert("x-a".to_owned(), "b\0c".to_owned());
-        assert_eq!(world.store.record_delivery(&delivery).await.expect("stored"), Intake::Stored);
-        assert_eq!(world.store.record_delivery(&delivery).await.expect("asked"), Intake::Duplicate);
+        assert_eq!(world.store.record_delivery(&delivery).await.expect("stored"), Receipt::Stored);
+        assert_eq!(world.store.record_delivery(&delivery).await.expect("asked"), Receipt::Duplicate);
         world.store.requeue_delivery(&delivery, Timestamp::now(), "la\0ter").await.expect("postponed");
         let known = [("d\0-1", DeliveryState::Ignored, "no\0thing".to_owned())];
         world.store.acknowledge_without_effect(&name("models"), &known).await.expect("settled");

@@ -45,7 +45,7 @@ pub(super) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddre
 fn scopes(probe: &ProbeAnswer, found: &mut PreflightReport) {
     match probe.header(SCOPES) {
         None => {
-            found.unknown(PreflightSubject::Permissions, "what a fine-grained token may do cannot be asked with it")
+            found.unknown(PreflightSubject::Permissions, "what a fine-grained token may do cannot be asked with it");
         }
         Some(scopes) if scopes.split(',').any(|scope| scope.trim() == SCOPE) => {
             found.ok(PreflightSubject::Permissions, "the token has the scope `repo`");
@@ -113,7 +113,7 @@ fn last_delivery(last: &Value, found: &mut PreflightReport) {
     match last["code"].as_u64() {
         None => found.unknown(PreflightSubject::Deliveries, "there has been none yet"),
         Some(status @ 200..300) => {
-            found.ok(PreflightSubject::Deliveries, format!("the last one was answered {status}"))
+            found.ok(PreflightSubject::Deliveries, format!("the last one was answered {status}"));
         }
         Some(status) => {
             let text = format!("the last one was answered {status} ({})", text(last, "/message"));

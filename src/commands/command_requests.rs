@@ -1,0 +1,220 @@
+//! Does what people ask for at a forge, if the forge says at this moment that they may. Commands and buttons lead to the
+//! same. Each is decided once: a delivery that is read again finds what was answered, and only writes an answer that was
+//! lost.
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::command::{Command, EnvironmentCommand};
+use super::command_effects::CommandRequest;
+use super::{Commands, command};
+use crate::context::{Source, StepError};
+use crate::reports::{Reporter, SUMMARY, comment};
+use slipway_domain::{
+    Account, Actor, Button, Check, CheckAction, Comment, Delivery, DeliveryState, Retry, Run, RunId, Sender, SourceName,
+};
+use slipway_forge::{ApiError, ForgeApi, Marker, Permission, Reaction, ReportButton};
+use slipway_gate::policy::render::escaped;
+use slipway_store::{DeliveryOutcome, Followed, StoreError};
+
+impl From<ApiError> for StepError {
+    fn from(error: ApiError) -> Self {
+        let reason = error.to_string();
+        match error.retry() {
+            Retry::Never => Self::Failed { reason },
+            retry => Self::Transient { retry, reason },
+        }
+    }
+}
+
+impl Commands {
+    /// Does what a comment asks for, and answers it.
+    pub(crate) async fn follow_comment(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        comment: &Comment,
+        arrived: Timestamp,
+    ) -> Result<DeliveryOutcome, StepError> {
+        let Comment { id, commenter, body, .. } = comment;
+        let ignored = |why: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("comment {id}: {why}")));
+        let Some(parsed) = command::parse(body) else { return ignored("it is no command") };
+        let Some(api) = &source.api else {
+            return ignored("`api` of this source is not set: permissions are not known");
+        };
+        let cause = format!("comment {id}");
+        let known = self.context.store.command(name, &cause).await?;
+        let (followed, follows) = if let Some(known) = known {
+            (known, DeliveryOutcome::nothing(DeliveryState::Done, ""))
+        } else {
+            let permission = api.permission(&commenter.0).await?;
+            if permission == Permission::None {
+                return ignored("its account has no access to the repository");
+            }
+            let actor = Actor::account(source.kind.as_str(), name, &commenter.0);
+            let request = CommandRequest { source: name, actor, cause, cause_of_refusal: None };
+            self.follow_parsed(&request, source, (comment, parsed), permission, arrived).await?
+        };
+        if !followed.answered {
+            let reaction = if followed.done { Reaction::Done } else { Reaction::Refused };
+            self.answer(name, api.as_ref(), comment, reaction, &followed.answer).await?;
+            self.context.store.record_answered(name, &followed.cause).await?;
+        }
+        let first = followed.answer.lines().next().unwrap_or_default();
+        Ok(DeliveryOutcome { note: format!("comment {id} answered: {first}"), ..follows })
+    }
+
+    /// Does what a command asks for, if a permission is enough for it.
+    async fn follow_parsed(
+        &self,
+        request: &CommandRequest<'_>,
+        source: &Source,
+        (comment, parsed): (&Comment, Result<Command, String>),
+        permission: Permission,
+        arrived: Timestamp,
+    ) -> Result<(Followed, DeliveryOutcome), StepError> {
+        let (name, change) = (request.source, comment.change);
+        let followed = match parsed {
+            Err(reason) => self.refuse_command(request, &comment.body, &command::misunderstood(&reason), None).await?,
+            Ok(command) if permission < needed(&command) => {
+                let answer = "Refused: this takes the permission to write to the repository.\n";
+                let target = format!("{name} change {change}");
+                self.refuse_command(request, &command.to_string(), answer, Some((&command, target))).await?
+            }
+            Ok(Command::Judge(commit)) => {
+                let waiting = self.context.store.unapproved_pull_request(name, change, &commit).await?;
+                return self.judge(request, source, waiting, &commit, arrived).await;
+            }
+            Ok(command) => {
+                let runs = self.context.store.newest_of_pull_request(name, change).await?;
+                self.execute_command(request, &command, &runs, None).await?
+            }
+        };
+        Ok((followed, DeliveryOutcome::nothing(DeliveryState::Done, "")))
+    }
+
+    /// Does what a button of a check asks for. There is no place for an answer but the check itself.
+    pub(crate) async fn follow_button(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        action: &CheckAction,
+        sender: Option<&Sender>,
+        delivery: &Delivery,
+    ) -> Result<DeliveryOutcome, StepError> {
+        let ignored =
+            |note: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("button of a check: {note}")));
+        let (Some(api), Some(Sender(account))) = (&source.api, sender) else {
+            return ignored("`api` of this source is not set, or nobody pressed it");
+        };
+        let button = match &action.button {
+            Button::Retry => ReportButton::Retrain,
+            Button::Ours(identifier) => match ReportButton::pressed(identifier) {
+                Some(button) => button,
+                None => return ignored("it is none of ours"),
+            },
+        };
+        let cause = cause_of_press(button, action.check.as_ref(), account, &delivery.body);
+        let refusal = format!("delivery {}", delivery.id);
+        let known = match self.context.store.command(name, &cause).await? {
+            None => self.context.store.command(name, &refusal).await?,
+            known => known,
+        };
+        if let Some(known) = known {
+            return Ok(pressed(&known));
+        }
+        let actor = Actor::account(source.kind.as_str(), name, account);
+        let request = CommandRequest { source: name, actor, cause, cause_of_refusal: Some(refusal) };
+        let (meant, runs) = self.runs_of_check(name, action).await?;
+        let command = match (button, runs.first()) {
+            (ReportButton::Retrain, _) => Command::Retrain,
+            (ReportButton::Cancel, _) => Command::Cancel,
+            (ReportButton::Approve, Some(run)) => {
+                Command::Environment(EnvironmentCommand::Approve, run.environment.clone())
+            }
+            (ReportButton::Approve, None) => return ignored("there is nothing to approve"),
+            (ReportButton::Judge, _) => Command::Judge(action.head.clone()),
+        };
+        if api.permission(account).await? < Permission::Write {
+            let answer = "its account may not write to the repository";
+            let target = format!("{name} {}", action.head);
+            self.refuse_command(&request, &command.to_string(), answer, Some((&command, target))).await?;
+            return ignored(answer);
+        }
+        if let Command::Judge(head) = &command {
+            let waiting = self.context.store.unapproved_at(name, head).await?;
+            let (followed, follows) = self.judge(&request, source, waiting, head, delivery.received_at).await?;
+            let DeliveryOutcome { state, note, .. } = pressed(&followed);
+            return Ok(DeliveryOutcome { state, note, ..follows });
+        }
+        Ok(pressed(&self.execute_command(&request, &command, &runs, meant).await?))
+    }
+
+    /// The runs that a check is about: the one that it names as its own, which is answered as well, or the newest of each
+    /// model at the revision for the check that sums them up, and for a forge's own button that stands for all checks.
+    async fn runs_of_check(
+        &self,
+        source: &SourceName,
+        action: &CheckAction,
+    ) -> Result<(Option<RunId>, Vec<Run>), StoreError> {
+        let CheckAction { check, head, .. } = action;
+        if let Some(run) = check.as_ref().and_then(|check| check.external_id.as_ref()?.parse::<RunId>().ok()) {
+            return Ok(match self.context.store.run(run).await {
+                Ok(run) if run.source == *source && run.head == *head => (Some(run.id), vec![run]),
+                Ok(_) | Err(StoreError::NoSuchRun { .. }) => (None, Vec::new()),
+                Err(error) => return Err(error),
+            });
+        }
+        let mut runs = self.context.store.newest_at(source, head).await?;
+        if let Some(check) = check.as_ref().filter(|check| check.name != SUMMARY) {
+            runs.retain(|run| comment::context_of(run) == check.name);
+        }
+        Ok((None, runs))
+    }
+
+    /// Answers a comment by a sign on it and a comment below it, both of which are there once.
+    async fn answer(
+        &self,
+        name: &SourceName,
+        api: &dyn ForgeApi,
+        comment: &Comment,
+        reaction: Reaction,
+        text: &str,
+    ) -> Result<(), StepError> {
+        let Comment { id, change, commenter, .. } = comment;
+        let Account { name: account, .. } = &commenter.0;
+        let to = account.as_deref().map_or_else(String::new, |name| format!("To {}: ", escaped(name)));
+        let reporter = Reporter::new(&self.context.store, name, api, Timestamp::now());
+        reporter.comment(*change, &Marker::answer_to(id), &format!("{to}{text}")).await?;
+        match api.react(*change, id, reaction).await {
+            // The comment was taken away, or is of a kind that takes no signs: it was answered.
+            Err(ApiError::Missing { .. } | ApiError::Refused { .. }) => Ok(()),
+            reacted => Ok(reacted?),
+        }
+    }
+}
+
+/// What makes the press of a button one press: the check, the button, and who pressed it. Where no check is named, the
+/// press is told by its whole text, which is the same in every delivery of it.
+fn cause_of_press(button: ReportButton, check: Option<&Check>, account: &Account, body: &[u8]) -> String {
+    let of = match check {
+        Some(check) => format!("of check {}", check.id),
+        None => format!("told as {}", hex::encode(Sha256::digest(body))),
+    };
+    format!("button {} {of} by {}", button.identifier(), account.id)
+}
+
+/// What a press came to, for its delivery.
+fn pressed(followed: &Followed) -> DeliveryOutcome {
+    let state = if followed.done { DeliveryState::Done } else { DeliveryState::Ignored };
+    let first = followed.answer.lines().next().unwrap_or_default();
+    DeliveryOutcome::nothing(state, format!("button of a check: {first}"))
+}
+
+/// What a command takes.
+fn needed(command: &Command) -> Permission {
+    match command {
+        Command::Help | Command::Explain => Permission::Read,
+        Command::Retrain | Command::Cancel | Command::Judge(_) | Command::Environment(..) => Permission::Write,
+    }
+}

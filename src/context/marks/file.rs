@@ -1,0 +1,53 @@
+//! What one file says of marks, by its content and by its path.
+
+use slipway_domain::Diagnostic;
+use slipway_manifest::{Inspection, Marker, inspect};
+
+use super::searched::is_pointer;
+
+/// The marks of one file, and what keeps some from being followed.
+pub(crate) struct FileMarks {
+    pub(crate) inspection: Inspection,
+    /// Whether git has only a pointer of Git LFS of it.
+    pub(crate) is_pointer: bool,
+    /// Why it cannot be written, whatever it holds.
+    unwritable: Option<Diagnostic>,
+}
+
+impl FileMarks {
+    pub(crate) fn of(path: &str, content: &[u8]) -> Self {
+        let inspection = inspect(path, content);
+        Self { inspection, is_pointer: is_pointer(content), unwritable: not_utf8(path) }
+    }
+
+    /// The marks of a model.
+    pub(crate) fn of_model<'marks>(&'marks self, model: &'marks str) -> impl Iterator<Item = &'marks Marker> {
+        self.inspection.markers.iter().filter(move |marker| marker.model == model)
+    }
+
+    /// What is told to a model of whose marks some cannot be followed. What names no model is told to those with other marks.
+    pub(crate) fn fault_for(
+        &self,
+        model: &str,
+        is_known: &dyn Fn(&str) -> bool,
+        is_marked: bool,
+    ) -> Option<Diagnostic> {
+        let unwritable = self.unwritable.clone().filter(|_| self.of_model(model).next().is_some());
+        let faults = self.inspection.faults.iter().filter(|fault| is_marked || !fault.names_nobody());
+        unwritable.or_else(|| faults.into_iter().find_map(|fault| fault.concerning(model, is_known)))
+    }
+
+    /// What could hide which artifact is named of a model.
+    pub(crate) fn hides_digest(&self, model: &str) -> Option<Diagnostic> {
+        let unwritable = self.unwritable.clone().filter(|_| self.of_model(model).next().is_some());
+        let faults = self.inspection.faults.iter().filter(|fault| fault.hides_a_digest() && !fault.names_nobody());
+        unwritable.or_else(|| faults.into_iter().find_map(|fault| fault.concerning(model, &|_| true)))
+    }
+}
+
+/// What is said of a file whose path is not UTF-8: its marks could be found, and it could not be written. Such a path holds
+/// replacement characters here.
+pub fn not_utf8(path: &str) -> Option<Diagnostic> {
+    let message = "the path of this file is not UTF-8, so its marks cannot be followed";
+    path.contains('\u{fffd}').then(|| Diagnostic::new(path, message).help("rename the file or its folder"))
+}

@@ -1,0 +1,78 @@
+//! Why there is nothing to promote a model to, and what to do about it.
+
+use super::StepError;
+use slipway_domain::Diagnostic;
+use slipway_manifest::Marker;
+
+/// What to do about a manifest in whose place git has a pointer of Git LFS.
+pub const NO_LFS: &str = "keep manifests out of Git LFS: what it holds is neither read nor written";
+
+/// Why there is nothing to promote a model to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unmarked {
+    /// No file has a mark for it. Where another name is nearly its own, that is what is marked instead.
+    Nowhere { close: Option<String> },
+    /// Only this file outside of the environment's folder has one.
+    Elsewhere { file: String, folder: String },
+    /// None has one, and of this file only a pointer of Git LFS is there.
+    Pointer(String),
+    /// This file has one, but none marks a digest.
+    NoDigest { file: String, close: Option<String> },
+}
+
+impl Unmarked {
+    pub(crate) fn refusal(&self, model: &str) -> StepError {
+        let nothing = "so there is nothing to promote it to";
+        let put = format!(
+            r#"put `# {{"slipway": "{model}:digest"}}` behind the value that is to hold the digest; it may be `none` at first"#
+        );
+        let or_close = |close: &Option<String>| match close {
+            Some(close) => format!("{close}, or {put}"),
+            None => put.clone(),
+        };
+        let (reason, help) = match self {
+            Self::Nowhere { close } => {
+                (format!("no manifest of the environment has a mark for `{model}`, {nothing}"), or_close(close))
+            }
+            Self::Elsewhere { file, folder } => (
+                format!(
+                    "no manifest of the environment has a mark for `{model}`, {nothing}; `{file}` has one, outside of \
+                     `folder: {folder}`"
+                ),
+                "name the folder of the manifests in the server's settings as git spells it, or mark the places there"
+                    .to_owned(),
+            ),
+            Self::Pointer(file) => (
+                format!(
+                    "no manifest of the environment has a mark for `{model}`, and of `{file}` git has only a pointer of Git \
+                     LFS, {nothing}"
+                ),
+                NO_LFS.to_owned(),
+            ),
+            Self::NoDigest { file, close } => (
+                format!("the environment marks `{model}` in `{file}`, but no `digest`, so its champion is unknown"),
+                or_close(close),
+            ),
+        };
+        StepError::Refused { reason: format!("{reason}\n  help: {help}"), diagnostics: Vec::new() }
+    }
+}
+
+/// What is told of a mark of a model that nobody knows, where this one is meant.
+pub(crate) fn misspelt(file: &str, marker: &Marker, model: &str) -> Diagnostic {
+    let message = format!("no model `{}` is known here, and its name is close to `{model}`", marker.model);
+    let help = format!(
+        "write `{}` if that is meant; `{other}` is known once a served branch has its `slipway.yaml`, or once a digest that is \
+         marked with it has a value",
+        marker.of_model(model),
+        other = marker.model
+    );
+    Diagnostic::new(file, message).at(marker.position).help(help)
+}
+
+/// What is told of a manifest in whose place git has a pointer: it may be marked.
+pub(crate) fn kept_away(file: &str, model: &str) -> Diagnostic {
+    let message =
+        format!("git has only a pointer of Git LFS of this file, so that marks of `{model}` in it would stay behind");
+    Diagnostic::new(file, message).help(NO_LFS)
+}

@@ -1,0 +1,318 @@
+//! Every sentence the pipeline says, a function each: in logs, on runs, and in the commits it writes.
+
+use slipway_contract::{Digest, Fault};
+
+use slipway_domain::{
+    Approval, CheckResult, CommitSha, CommitTemplates, CommitValues, DeployedBy, Diagnostic, ExceptionNote, Holdback,
+    Named, Origin, Placement, Promotion, Rejection, Run, RunId, Template, Verdict,
+};
+use slipway_git::Identity;
+use slipway_manifest::Values;
+
+/// A model can be trained; `told` is what its policy will hardly be shown.
+pub(crate) fn sound(run: &Run, shown: &[Diagnostic]) -> String {
+    let mut said = format!("`{}` at {} is sound", run.file, run.head.short());
+    for Diagnostic { file, position, message, .. } in shown {
+        let line = position.map_or_else(String::new, |position| format!(":{}", position.line));
+        said = format!("{said}; warning: {message} ({file}{line})");
+    }
+    said
+}
+
+/// Weights of an earlier run are used again.
+pub(crate) fn reused(earlier: RunId, key: &Digest) -> String {
+    format!(
+        "weights of run {earlier} used again: same files, specification, threads and trainer (run key {})",
+        key.short()
+    )
+}
+
+/// A run waits for a person.
+pub(crate) fn stalled(reason: &str) -> String {
+    format!("stalled: {reason}\n  help: mend it, then `slipway runs retry`; a newer push takes its place as well")
+}
+
+/// A run waits for its environment to be mended.
+pub(crate) fn awaits(run: &Run, reason: &str) -> String {
+    format!(
+        "stalled: {reason}\n  help: mend `{}`: the run goes on by itself then, or with `slipway runs retry {}`",
+        run.environment, run.id
+    )
+}
+
+/// What the environment names cannot be read.
+pub(crate) fn unreadable(run: &Run, reason: &str) -> String {
+    format!(
+        "what `{}` names of `{}` cannot be read: {reason}\n  help: put the digest of an artifact into the marked place, or `none` to \
+         begin anew",
+        run.environment, run.model
+    )
+}
+
+/// Its environment was mended.
+pub(crate) fn environment_fixed(run: &Run) -> String {
+    format!("`{}` was mended", run.environment)
+}
+
+/// A run still waits for the end of an outage.
+pub(crate) fn long_outage(attempts: u32, reason: &str) -> String {
+    format!("still waiting after {attempts} attempts: {reason}\n  help: it goes on by itself when this is mended")
+}
+
+/// Training is done.
+pub(crate) fn trained(artifact: &Digest) -> String {
+    format!("weights {} stored", artifact.short())
+}
+
+/// What was said of the candidate's training, and how often else it was done.
+pub(crate) fn with_seeds(cause: String, seeds: usize) -> String {
+    match seeds {
+        0 => cause,
+        1 => format!("{cause}; trained with 1 other seed as well"),
+        seeds => format!("{cause}; trained with {seeds} other seeds as well"),
+    }
+}
+
+/// A check that did not hold was accepted, by whom and until when.
+pub(crate) fn excepted(check: &CheckResult, exception: &ExceptionNote) -> String {
+    let ExceptionNote { reason, approver, expires, place } = exception;
+    let sentence = &check.sentence;
+    format!("{sentence}; accepted until {expires} by {approver}: {reason} ({place})")
+}
+
+/// Why a champion could not be evaluated.
+pub(crate) fn champion_fault(fault: Option<Fault>) -> String {
+    fault.map_or_else(|| "its evaluation left an unreadable fault".to_owned(), |fault| fault.to_string())
+}
+
+/// Evaluation is done.
+pub(crate) fn evaluated(run: &Run) -> String {
+    let unusable = run.evaluation.as_ref().and_then(|evaluation| evaluation.champion_unusable.as_ref());
+    match (&run.champion, unusable) {
+        (_, Some(reason)) => format!("candidate evaluated; the champion cannot be: {reason}"),
+        (Some(champion), None) => format!("candidate and champion {} evaluated on the same rows", champion.short()),
+        (None, None) => "candidate evaluated; there is no champion yet".to_owned(),
+    }
+}
+
+/// The artifact is published.
+pub(crate) fn published(artifact: &Digest) -> String {
+    format!("evidence stored with artifact {}", artifact.short())
+}
+
+/// The change passed; nothing is promoted for it.
+pub(crate) fn judged(change: u64) -> String {
+    format!("change {change} passes its policy; it is promoted once it is merged")
+}
+
+/// The promotion landed.
+pub(crate) fn promoted(run: &Run, commit: &CommitSha) -> String {
+    format!("`{}` names the artifact since {}", run.environment, commit.short())
+}
+
+/// The environment named the artifact already.
+pub(crate) fn already_deployed(run: &Run) -> String {
+    format!("`{}` named the artifact already: nothing to commit", run.environment)
+}
+
+/// A commit says that it is a run's promotion, and is not.
+pub(crate) fn claimed_by(run: &Run, commit: &CommitSha) -> String {
+    format!(
+        "{} in `{}` says that it is this promotion, but it was not made here and does not make the environment name the \
+         artifact: nothing was promoted; push again to have it judged and promoted anew",
+        commit.short(),
+        run.environment
+    )
+}
+
+/// A revision was promoted by a run that the store does not know, and something else is named since.
+pub(crate) fn replaced_since(run: &Run, by: RunId, promoted: &CommitSha, now: &CommitSha) -> String {
+    format!(
+        "`{}` named what this revision made since {}, by run {by}, of which this store knows nothing, and names something else \
+         since {}: it is not promoted a second time by itself; push again if it is wanted",
+        run.environment,
+        promoted.short(),
+        now.short()
+    )
+}
+
+/// The candidate's weights are those of the champion.
+pub(crate) fn nothing_to_promote(run: &Run) -> String {
+    format!("nothing to promote: the weights are those that `{}` names", run.environment)
+}
+
+/// The environment moved on after the comparison.
+pub(crate) fn champion_moved(run: &Run, now: &Named) -> String {
+    let name = |digest: Option<&Digest>| digest.map_or("no artifact", Digest::short).to_owned();
+    let now = match now {
+        Named::Nothing => name(None),
+        Named::Artifact(digest) => name(Some(digest)),
+        Named::Unclear(reason) => reason.clone(),
+    };
+    format!(
+        "`{}` named {} when the candidate was compared, and now {now}: compared again",
+        run.environment,
+        name(run.champion.as_ref())
+    )
+}
+
+/// What holds a promotion back.
+pub(crate) fn held_back(held: &[Holdback]) -> String {
+    if held.is_empty() {
+        return "held back: a newer candidate has passed".to_owned();
+    }
+    let reasons: Vec<String> = held.iter().map(ToString::to_string).collect();
+    format!("held back: {}", reasons.join("; "))
+}
+
+/// A newer candidate has passed meanwhile.
+pub(crate) fn overtaken(newer: &Run) -> String {
+    format!("superseded by run {} of {}, which passed meanwhile", newer.id, newer.head.short())
+}
+
+/// The environment names what the revision made, by a run that is not in the store.
+pub(crate) fn found(run: &Run, by: RunId, commit: &CommitSha) -> String {
+    format!(
+        "`{}` names what this revision made since {}, by run {by}, of which this store knows nothing",
+        run.environment,
+        commit.short()
+    )
+}
+
+/// Somebody wanted another promotion back meanwhile.
+pub(crate) fn rolled_back_elsewhere(newer: &Run) -> String {
+    format!("superseded by run {}, a later rollback", newer.id)
+}
+
+/// Somebody rejected the artifact.
+pub(crate) fn rejected(rejection: &Rejection) -> String {
+    let Rejection { artifact, actor, reason, .. } = rejection;
+    format!("{actor} rejected artifact {}: {reason}", artifact.short())
+}
+
+/// An approval was noted, and whether it counts.
+pub(crate) fn approved(approval: &Approval, objection: Option<&str>) -> String {
+    let artifact = approval.artifact.short();
+    match objection {
+        None => format!("artifact {artifact} is approved"),
+        Some(objection) => {
+            format!("the approval of artifact {artifact} is noted, but it does not count alone: {objection}")
+        }
+    }
+}
+
+/// An environment was changed by hand.
+pub(crate) fn drifted(record: &Placement) -> String {
+    let Placement { environment, model, named, commit, by, .. } = record;
+    let author = match by {
+        DeployedBy::Hand(author) => author.as_str(),
+        DeployedBy::Run(_) | DeployedBy::Unknown => "somebody",
+    };
+    let named = match named {
+        Named::Nothing => "no artifact".to_owned(),
+        Named::Artifact(artifact) => artifact.to_string(),
+        Named::Unclear(reason) => reason.clone(),
+    };
+    format!("`{model}` in `{environment}` was changed by hand: {} by {author} makes it {named}", commit.short())
+}
+
+/// A line of a git server's answer, for the run's log.
+pub(crate) fn server_said(line: &str) -> String {
+    let line: String = line.chars().filter(|c| !c.is_control()).take(500).collect();
+    serde_json::json!({"event": "server", "text": line}).to_string()
+}
+
+/// What the message of a promotion's commit is made of, beside the run.
+pub(crate) struct PromotionMessage<'a> {
+    /// Clone address of the source.
+    pub(crate) source: &'a str,
+    /// What the environment names where the commit is made. A rollback was judged long before, against another.
+    pub(crate) replaced: &'a Named,
+    /// What is written into the marked places.
+    pub(crate) values: &'a Values,
+    /// What the team wants said.
+    pub(crate) templates: &'a CommitTemplates,
+    /// Who is named as author.
+    pub(crate) author: &'a Identity,
+}
+
+/// The message of a promotion's commit: what, why, and the trailers by which machines find it again. The promotion's own
+/// trailer is added where the commit is made.
+pub(crate) fn promotion_message(run: &Run, promotion: &Promotion, parts: &PromotionMessage<'_>) -> String {
+    let Promotion { run: id, model, environment, artifact } = promotion;
+    let PromotionMessage { source, replaced, values, templates, author } = parts;
+    let verdict = run.verdict.as_ref().map(Verdict::for_authors);
+    let sentences = verdict.iter().flat_map(|verdict| &verdict.checks);
+    let shown = |check: &CheckResult| match &check.exception {
+        Some(exception) => excepted(check, exception),
+        None => check.sentence.clone(),
+    };
+    let sentences: Vec<String> = sentences.map(|check| format!("- {}", one_line(&shown(check)))).collect();
+    let sentences = sentences.join("\n");
+    let before = match replaced {
+        Named::Nothing => "none: the first promotion".to_owned(),
+        Named::Artifact(artifact) => artifact.to_string(),
+        Named::Unclear(reason) => one_line(&format!("unclear: {reason}")),
+    };
+    let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);
+    let (source, head) = (one_line(source), &run.head);
+    let (id, version) = (id.to_string(), one_line(&values.version));
+    let of_team = CommitValues {
+        model: model.as_str(),
+        environment: environment.as_str(),
+        version: &version,
+        artifact: artifact.as_str(),
+        run: &id,
+        source: run.source.as_str(),
+        revision: head.as_str(),
+    };
+    let subject = |template: &Option<Template>, usual: String| {
+        template.as_ref().map_or(usual, |template| template.fill(&of_team))
+    };
+    let opening = match &run.origin {
+        Some(Origin::Rollback { to, reason }) => {
+            let subject = subject(&templates.rollback_subject, format!("Roll {model} in {environment} back"));
+            format!("{subject}\n\nTo run {to}: {}\n\nAs it was judged then:", one_line(reason))
+        }
+        Some(Origin::Promotion { .. }) | None => {
+            subject(&templates.subject, format!("Promote {model} to {environment}"))
+        }
+    };
+    let paragraph = templates.body.as_ref().map_or_else(String::new, |body| format!("{}\n\n", body.fill(&of_team)));
+    let Identity { name, email } = author;
+    let sign_off = if templates.sign_off { format!("Signed-off-by: {name} <{email}>\n") } else { String::new() };
+    format!(
+        "{opening}\n\n{sentences}\n\n{paragraph}Champion before: {before}\n\n\
+         Slipway-Model: {model}\n\
+         Slipway-Environment: {environment}\n\
+         Slipway-Run: {id}\n\
+         Slipway-Artifact: {artifact}\n\
+         Slipway-Evidence: {evidence}\n\
+         Slipway-Source: {source}@{head}\n{sign_off}"
+    )
+}
+
+/// Text from outside on one line, so that it cannot start a paragraph or a trailer of its own.
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_control()).collect::<Vec<_>>().join(" ")
+}
+
+/// A name as code, which ends where the name ends and calls nobody, inside of HTML as well.
+pub(crate) fn code(name: &str) -> String {
+    let mut plain = "`".to_owned();
+    for letter in name.chars().take(200) {
+        match letter {
+            '`' => plain.push('\''),
+            '|' => plain.push('¦'),
+            '<' => plain.push('‹'),
+            '>' => plain.push('›'),
+            '&' => plain.push('＆'),
+            // A zero-width space after it keeps the word and names nobody.
+            '@' => plain.push_str("@\u{200b}"),
+            letter if letter.is_control() => plain.push(' '),
+            letter => plain.push(letter),
+        }
+    }
+    plain.push('`');
+    plain
+}

@@ -1,0 +1,283 @@
+//! Which repository a source is. Names can be given up and taken by others; the identifier that the forge gives stays. It is
+//! learned at first contact, and whatever is of another repository is ignored.
+
+use super::Intake;
+use crate::context::Source;
+use slipway_domain::{DeliveryState, ForgeId, Repository, SourceName};
+use slipway_store::{Learned, PinnedRepository, StoreError};
+
+/// Whose delivery it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Our own: found by looking.
+    Ourselves,
+    /// Of the repository that the forge names, if it names one.
+    Repository(Option<Repository>),
+}
+
+/// Why a delivery has no effect here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NotOurs {
+    /// What becomes of it: dead where a person may accept the repository and replay it.
+    pub(crate) state: DeliveryState,
+    /// Why, in words.
+    pub(crate) note: String,
+}
+
+/// What a gate knows of the source's repository.
+enum Known {
+    /// The store was not asked yet.
+    NotRead,
+    /// What the store has.
+    Read(Option<PinnedRepository>),
+}
+
+/// Lets deliveries of one source's own repository through.
+pub(super) struct RepositoryFilter<'a> {
+    intake: &'a Intake,
+    name: &'a SourceName,
+    source: &'a Source,
+    /// What is known of the repository; read when it is first asked for.
+    known: Known,
+}
+
+impl<'a> RepositoryFilter<'a> {
+    pub(crate) fn new(intake: &'a Intake, name: &'a SourceName, source: &'a Source) -> Self {
+        Self { intake, name, source, known: Known::NotRead }
+    }
+
+    /// Whether a delivery is of the source's repository; why not, if it is not. The first one that comes under the source's
+    /// own name says which repository that is.
+    pub(super) async fn admit(&mut self, about: &About) -> Result<Result<(), NotOurs>, StoreError> {
+        if self.source.kind == slipway_forge::Settings::Plain {
+            return Ok(Ok(()));
+        }
+        let known = match std::mem::replace(&mut self.known, Known::NotRead) {
+            Known::Read(known) => known,
+            Known::NotRead => self.intake.known_repository(self.name, self.source).await?,
+        };
+        let (admitted, known) = self.check_repository(about, known).await?;
+        self.known = Known::Read(known);
+        Ok(admitted)
+    }
+
+    async fn check_repository(
+        &self,
+        about: &About,
+        known: Option<PinnedRepository>,
+    ) -> Result<(Result<(), NotOurs>, Option<PinnedRepository>), StoreError> {
+        let Self { intake, name, source, .. } = self;
+        let claimed = match (about, &known) {
+            (About::Ourselves, Some(PinnedRepository { refused: Some(other), repository, .. })) => {
+                return Ok((Err(source.made_anew(name, &repository.id, other)), known));
+            }
+            (About::Ourselves, _) => return Ok((Ok(()), known)),
+            (About::Repository(None), _) => {
+                let note = "it names no repository".to_owned();
+                return Ok((Err(ignored("unnamed", note)), known));
+            }
+            (About::Repository(Some(claimed)), _) => claimed,
+        };
+        let Some(pinned) = known else {
+            if !source.is_called(&claimed.full_name) {
+                return Ok((Err(source.not_pinned(name, claimed)), None));
+            }
+            let pinned = intake.context.store.pin_repository(name, claimed, Learned::Delivery).await?;
+            tracing::info!(source = %name, "`{name}` is the repository `{}` ({})", claimed.full_name, claimed.id);
+            // Another server may have heard of another one first.
+            return Ok(if pinned.repository.id == claimed.id {
+                (Ok(()), Some(pinned))
+            } else {
+                (Err(foreign(&pinned.repository, claimed)), Some(pinned))
+            });
+        };
+        if let Some(other) = &pinned.refused
+            && [&pinned.repository.id, other].contains(&&claimed.id)
+        {
+            let refused = source.made_anew(name, &pinned.repository.id, other);
+            return Ok((Err(refused), Some(pinned)));
+        }
+        if pinned.repository.id == claimed.id {
+            let pinned = intake.record_name(name, source, pinned, claimed).await?;
+            return Ok((Ok(()), Some(pinned)));
+        }
+        if source.is_called(&claimed.full_name) && pinned.former.as_ref() != Some(&claimed.id) {
+            let pinned = intake.refuse(name, pinned, &claimed.id).await?;
+            let refused = source.made_anew(name, &pinned.repository.id, &claimed.id);
+            return Ok((Err(refused), Some(pinned)));
+        }
+        Ok((Err(foreign(&pinned.repository, claimed)), Some(pinned)))
+    }
+}
+
+impl Source {
+    /// Whether the settings name a repository so. Forges do not tell upper from lower case there.
+    pub(crate) fn is_called(&self, full_name: &str) -> bool {
+        self.repository_name.eq_ignore_ascii_case(full_name)
+    }
+
+    /// What a delivery of a repository means that may be the source's, where nobody has told yet which one that is.
+    fn not_pinned(&self, name: &SourceName, claimed: &Repository) -> NotOurs {
+        let Repository { id, full_name } = claimed;
+        let note = format!(
+            "it is of the repository `{full_name}` ({id}), and `{name}` is `{}`; if that is the same, set `repository_id: \"{id}\"`",
+            self.repository_name
+        );
+        ignored("unpinned", note)
+    }
+
+    /// What is said where another repository stands under the source's name.
+    fn made_anew(&self, name: &SourceName, pinned: &ForgeId, other: &ForgeId) -> NotOurs {
+        count("recreated");
+        NotOurs { state: DeliveryState::Dead, note: self.anew(name, pinned, other) }
+    }
+
+    /// That another repository stands under the source's name, and what to do if that is meant.
+    fn anew(&self, name: &SourceName, pinned: &ForgeId, other: &ForgeId) -> String {
+        let accept = if self.repository_id.is_some() {
+            format!("set `repository_id: \"{other}\"`")
+        } else {
+            format!("`slipway forge accept {name} '{other}'`")
+        };
+        format!(
+            "the repository `{}` is another one now: its identifier is {other}, and `{name}` is {pinned}; if that is meant: {accept}",
+            self.repository_name
+        )
+    }
+}
+
+impl Intake {
+    /// The sources whose deliveries come to a shared webhook and that a repository is, or seems to be.
+    pub async fn sources_behind(
+        &self,
+        webhook: &SourceName,
+        repository: &Repository,
+    ) -> Result<Vec<SourceName>, StoreError> {
+        let pinned = self.context.store.sources_of_repository(&repository.id).await?;
+        let is_it = |(name, source): &(&SourceName, &Source)| {
+            source.webhook.as_ref() == Some(webhook)
+                && (pinned.contains(name)
+                    || source.repository_id.as_ref() == Some(&repository.id)
+                    || source.is_called(&repository.full_name))
+        };
+        Ok(self.context.sources().filter(is_it).map(|(name, _)| name.clone()).collect())
+    }
+
+    /// Which repository a source is, as far as that is known. What the settings say goes before what was learned.
+    pub async fn known_repository(
+        &self,
+        name: &SourceName,
+        source: &Source,
+    ) -> Result<Option<PinnedRepository>, StoreError> {
+        let known = self.context.store.repository_of(name).await?;
+        match &source.repository_id {
+            Some(id) if known.as_ref().is_none_or(|known| known.repository.id != *id) => {
+                let repository = Repository { id: id.clone(), full_name: source.repository_name.clone() };
+                self.context.store.accept_repository(name, &repository, Learned::Settings).await?;
+                self.context.store.repository_of(name).await
+            }
+            _ => Ok(known),
+        }
+    }
+
+    /// Asks the forge, where it can be asked, which repository stands under the source's name: learns it at first, and notices
+    /// a new name, or another repository, later. Answers whether the source's address may be looked at. At the first look after a
+    /// start, a source of which nothing is known yet is not asked about: its first delivery may tell, which costs no call.
+    pub(crate) async fn sync_repository(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        is_first: bool,
+    ) -> Result<bool, StoreError> {
+        if source.kind == slipway_forge::Settings::Plain {
+            return Ok(true);
+        }
+        let known = self.known_repository(name, source).await?;
+        if is_first && known.is_none() {
+            return Ok(true);
+        }
+        let found = match &source.api {
+            Some(api) => api.repository().await,
+            None => return Ok(known.is_none_or(|known| known.refused.is_none())),
+        };
+        match (found, known) {
+            (Err(error), known) => {
+                tracing::debug!(source = %name, %error, "`{name}` cannot be asked for its repository: {error}");
+                Ok(known.is_none_or(|known| known.refused.is_none()))
+            }
+            (Ok(found), None) => {
+                let pinned = self.context.store.pin_repository(name, &found, Learned::Api).await?;
+                tracing::info!(source = %name, "`{name}` is the repository `{}` ({})", found.full_name, found.id);
+                Ok(pinned.repository.id == found.id)
+            }
+            (Ok(found), Some(known)) if known.repository.id == found.id => {
+                if known.refused.is_some() {
+                    self.context.store.refuse_repository(name, &known.repository.id, None).await?;
+                }
+                self.record_name(name, source, known, &found).await?;
+                Ok(true)
+            }
+            (Ok(found), Some(known)) => {
+                self.refuse(name, known, &found.id).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Notes what a source's repository is called now.
+    async fn record_name(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        mut pinned: PinnedRepository,
+        claimed: &Repository,
+    ) -> Result<PinnedRepository, StoreError> {
+        if pinned.repository.full_name != claimed.full_name {
+            self.context.store.rename_repository(name, claimed).await?;
+            if !source.is_called(&claimed.full_name) {
+                tracing::warn!(
+                    source = %name,
+                    "the repository of `{name}` is called `{}` now: change `url` and `api.repository` of the source",
+                    claimed.full_name
+                );
+            }
+            pinned.repository.full_name.clone_from(&claimed.full_name);
+        }
+        Ok(pinned)
+    }
+
+    /// Notes that another repository stands under a source's name: nothing of it is taken until a person accepts it.
+    async fn refuse(
+        &self,
+        name: &SourceName,
+        mut pinned: PinnedRepository,
+        other: &ForgeId,
+    ) -> Result<PinnedRepository, StoreError> {
+        if pinned.refused.as_ref() != Some(other) {
+            self.context.store.refuse_repository(name, &pinned.repository.id, Some(other)).await?;
+            if let Some(source) = self.context.settings.sources.get(name) {
+                tracing::error!(source = %name, "{}", source.anew(name, &pinned.repository.id, other));
+            }
+            pinned.refused = Some(other.clone());
+        }
+        Ok(pinned)
+    }
+}
+
+fn foreign(pinned: &Repository, claimed: &Repository) -> NotOurs {
+    let note = format!(
+        "it is of the repository `{}` ({}), not of `{}` ({})",
+        claimed.full_name, claimed.id, pinned.full_name, pinned.id
+    );
+    ignored("foreign", note)
+}
+
+fn ignored(reason: &'static str, note: String) -> NotOurs {
+    count(reason);
+    NotOurs { state: DeliveryState::Ignored, note }
+}
+
+/// Counts a delivery that is not of the repository it came for.
+fn count(reason: &'static str) {
+    metrics::counter!("slipway_deliveries_of_others_total", "reason" => reason).increment(1);
+}

@@ -1,0 +1,406 @@
+//! What people do to promotions: approve, hold, release, reject, roll back, take onward. Each is checked against what is
+//! there now, recorded, and followed by a look at what waits for it.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+
+use super::Promotions;
+use crate::context::{Environment, StepError, messages};
+use slipway_domain::{Actor, Approval, Hold, Named, Outcome, Rejection, Run, RunId, RunState, SourceName, Verdict};
+use slipway_store::StoreError;
+
+/// Longest reason that is kept.
+const MAX_REASON_LENGTH: usize = 500;
+
+/// Why a person's wish was not followed.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// There is no such thing.
+    #[error("{0}")]
+    Missing(String),
+    /// It does not fit what is there now.
+    #[error("{0}")]
+    Conflict(String),
+    /// The environment cannot be read now.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<StepError> for ActionError {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Store(error) => Self::Store(error),
+            StepError::Refused { reason, .. }
+            | StepError::Environment { reason }
+            | StepError::Failed { reason }
+            | StepError::TimedOut { reason } => Self::Conflict(reason),
+            StepError::Transient { reason, .. } | StepError::Interrupted { reason } => Self::Unreachable(reason),
+        }
+    }
+}
+
+/// What became of an approval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approved {
+    /// The run whose artifact is approved.
+    pub run: Run,
+    /// Why the approval does not count alone; `None` if it does.
+    pub objection: Option<String>,
+}
+
+/// Why something is done, in the words of whoever does it: one line that is not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(String);
+
+impl FromStr for Reason {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let fits = !text.is_empty() && text.chars().count() <= MAX_REASON_LENGTH && !text.chars().any(char::is_control);
+        if fits { Ok(Self(text.to_owned())) } else { Err("expected a reason: one line of 1 to 500 characters") }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Promotions {
+    /// Approves an artifact for an environment. It has to be one that is on its way there: an approval is of what a
+    /// person looked at, never of what came after it.
+    pub async fn approve(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        artifact: &Digest,
+        actor: &Actor,
+    ) -> Result<Approved, ActionError> {
+        self.known(environment)?;
+        let mut runs = self.context.store.runs_under_way(environment).await?;
+        let owner = self.owner_of(environment, model).await?;
+        let is_owned = |run: &Run| owner.as_ref().is_none_or(|owner| *owner == run.source);
+        runs.retain(|run| run.model == model && run.artifact.is_some() && is_owned(run));
+        let Some(newest) = runs.last().cloned() else {
+            return Err(ActionError::Missing(format!("nothing of `{model}` is on its way to `{environment}`")));
+        };
+        let Some(run) = runs.into_iter().rfind(|run| run.artifact.as_ref() == Some(artifact)) else {
+            let now = newest.artifact.as_ref().map_or("no artifact", Digest::as_str);
+            return Err(ActionError::Conflict(format!(
+                "{artifact} is not what is on its way to `{environment}`: that is {now} of run {}",
+                newest.id
+            )));
+        };
+        let approval = self.approval_of(environment, &run, actor).await?;
+        self.context.store.approve(&approval).await?;
+        self.wake_waiting(Some(environment), Some(&run.model)).await?;
+        let objection = self.objection(&run, &approval).await?;
+        Ok(Approved { run, objection })
+    }
+
+    /// The approval of what a run has judged, also of a change: merged as it is, it makes the same artifact.
+    pub(crate) async fn approval_of(
+        &self,
+        environment: &SourceName,
+        run: &Run,
+        actor: &Actor,
+    ) -> Result<Approval, ActionError> {
+        self.known(environment)?;
+        self.require_ownership(environment, run).await?;
+        let Some(artifact) = run.artifact.clone().filter(|_| run.verdict.is_some()) else {
+            let state = run.state.as_str();
+            return Err(ActionError::Conflict(format!("run {} is {state}: it is not judged yet", run.id)));
+        };
+        Ok(Approval {
+            environment: environment.clone(),
+            model: run.model.clone(),
+            artifact,
+            person: self.context.settings.people.behind(actor),
+            actor: actor.clone(),
+            at: Timestamp::now(),
+        })
+    }
+
+    /// Keeps promotions of a model, or of all models, away from an environment.
+    pub async fn hold(
+        &self,
+        environment: &SourceName,
+        model: Option<&str>,
+        reason: &Reason,
+        until: Option<Timestamp>,
+        actor: &Actor,
+    ) -> Result<Hold, ActionError> {
+        let hold = self.hold_of(environment, model, reason, until, actor)?;
+        self.context.store.hold(&hold).await?;
+        self.wake_waiting(Some(environment), model).await?;
+        Ok(hold)
+    }
+
+    /// The hold that keeps promotions away.
+    pub(crate) fn hold_of(
+        &self,
+        environment: &SourceName,
+        model: Option<&str>,
+        reason: &Reason,
+        until: Option<Timestamp>,
+        actor: &Actor,
+    ) -> Result<Hold, ActionError> {
+        self.known(environment)?;
+        let at = Timestamp::now();
+        if until.is_some_and(|until| until <= at) {
+            return Err(ActionError::Conflict("the hold would have ended already".to_owned()));
+        }
+        Ok(Hold {
+            environment: environment.clone(),
+            model: model.map(str::to_owned),
+            actor: actor.clone(),
+            reason: reason.to_string(),
+            at,
+            until,
+        })
+    }
+
+    /// Ends a hold.
+    pub async fn release(&self, environment: &SourceName, model: Option<&str>) -> Result<(), ActionError> {
+        self.known(environment)?;
+        if !self.context.store.release(environment, model).await? {
+            let what = model.map_or_else(|| "the whole environment".to_owned(), |model| format!("`{model}`"));
+            return Err(ActionError::Missing(format!("`{environment}` has no hold on {what}")));
+        }
+        self.wake_waiting(Some(environment), model).await?;
+        Ok(())
+    }
+
+    /// Sees to it that nobody promotes an artifact of a source's model again. Where it is named already it stays until somebody
+    /// rolls back.
+    pub async fn reject(
+        &self,
+        source: &SourceName,
+        model: &str,
+        artifact: &Digest,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<Rejection, ActionError> {
+        let rejection = Rejection {
+            source: Some(source.clone()),
+            model: model.to_owned(),
+            artifact: artifact.clone(),
+            actor: actor.clone(),
+            reason: reason.to_string(),
+            at: Timestamp::now(),
+        };
+        self.context.store.reject(source, &rejection).await?;
+        self.wake_waiting(None, Some(model)).await?;
+        Ok(rejection)
+    }
+
+    /// Brings an earlier promotion back: the one before what the environment names now, or that of a run. A hold keeps
+    /// automation from undoing it until somebody releases it.
+    pub async fn roll_back(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        to: Option<RunId>,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<Run, ActionError> {
+        let (run, hold) = self.rollback_of(environment, model, to, reason, actor).await?;
+        self.context.store.open_run(&run, actor, Some(&hold)).await?;
+        self.context.promotable.notify_waiters();
+        self.context.notify_changed(&run.source);
+        Ok(run)
+    }
+
+    /// The run that brings an earlier promotion back, and the hold that keeps it.
+    pub(crate) async fn rollback_of(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        to: Option<RunId>,
+        reason: &Reason,
+        actor: &Actor,
+    ) -> Result<(Run, Hold), ActionError> {
+        let known = self.known(environment)?;
+        let now = self.context.marked_now(known, model).await?.named;
+        let mut promoted = match self.owner_of(environment, model).await? {
+            Some(owner) => self.context.store.promoted_runs(environment, model, &owner).await?,
+            None => Vec::new(),
+        };
+        // A run that found its weights named already has promoted nothing, and was not judged.
+        promoted.retain(|run| run.verdict.is_some());
+        let target = match to {
+            Some(wanted) => {
+                self.artifact_is_kept(wanted).await?;
+                promoted.iter().find(|run| run.id == wanted).ok_or_else(|| {
+                    ActionError::Missing(format!("run {wanted} promoted nothing of `{model}` to `{environment}`"))
+                })?
+            }
+            None => self.before(&promoted, &now, environment, model).await?,
+        };
+        let Some(artifact) = target.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
+            return Err(ActionError::Conflict(format!(
+                "`{environment}` names the artifact of run {} already",
+                target.id
+            )));
+        };
+        if let Some(rejection) = self.context.store.rejection(&target.source, model, artifact).await? {
+            return Err(ActionError::Conflict(messages::rejected(&rejection)));
+        }
+        let run = target.rolled_back_to(&reason.to_string(), Timestamp::now());
+        let hold = Hold {
+            environment: environment.clone(),
+            model: Some(model.to_owned()),
+            actor: actor.clone(),
+            reason: format!("rolled back to run {}: {reason}", target.id),
+            at: run.created_at,
+            until: None,
+        };
+        Ok((run, hold))
+    }
+
+    /// The promotion before the one that made the environment name what it names now.
+    async fn before<'a>(
+        &self,
+        promoted: &'a [Run],
+        now: &Named,
+        environment: &SourceName,
+        model: &str,
+    ) -> Result<&'a Run, ActionError> {
+        // Newest first: what stands behind the first run that made what is named now is earlier.
+        let first = promoted.iter().rposition(|run| run.artifact.as_ref() == now.artifact());
+        for run in &promoted[first.map_or(0, |first| first + 1)..] {
+            let Some(artifact) = run.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
+                continue;
+            };
+            if self.context.store.rejection(&run.source, model, artifact).await?.is_none() {
+                return Ok(run);
+            }
+        }
+        Err(ActionError::Missing(format!(
+            "there is no earlier promotion of `{model}` to `{environment}` to go back to"
+        )))
+    }
+
+    /// Takes the artifact of a run to an environment, where it is compared and has to follow the rules like any other.
+    /// Without a run: what the environments before it name, else what the newest run made that passed its policy. Only of the sources in `scope`, if there is one.
+    pub async fn promote_downstream(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        of: Option<RunId>,
+        scope: Option<&[SourceName]>,
+        actor: &Actor,
+    ) -> Result<Run, ActionError> {
+        let covers = |source: &SourceName| scope.is_none_or(|scope| scope.contains(source));
+        let known = self.known(environment)?;
+        let named = self.context.marked_now(known, model).await?.named;
+        let run = match of {
+            // What is not covered is answered as if it did not exist.
+            Some(id) => match self.context.store.run(id).await? {
+                run if covers(&run.source) => {
+                    self.artifact_is_kept(id).await?;
+                    run
+                }
+                _ => return Err(StoreError::NoSuchRun { run: id }.into()),
+            },
+            None => self.newest_to_promote(environment, model, scope).await?,
+        };
+        self.require_ownership(environment, &run).await?;
+        if run.model != model {
+            return Err(ActionError::Conflict(format!("run {} is of `{}`, not of `{model}`", run.id, run.model)));
+        }
+        let Some(artifact) = run.artifact.clone().filter(|_| has_passed(&run)) else {
+            return Err(ActionError::Conflict(format!("run {} has not passed its policy", run.id)));
+        };
+        if named.artifact() == Some(&artifact) {
+            return Err(ActionError::Conflict(format!("`{environment}` names the artifact of run {} already", run.id)));
+        }
+        if let Some(rejection) = self.context.store.rejection(&run.source, model, &artifact).await? {
+            return Err(ActionError::Conflict(messages::rejected(&rejection)));
+        }
+        let downstream = run.downstream(environment.clone(), Timestamp::now());
+        self.context.store.open_run(&downstream, actor, None).await?;
+        self.context.due.notify_one();
+        self.context.notify_changed(&downstream.source);
+        Ok(downstream)
+    }
+
+    /// Refuses what retention has removed the artifact of.
+    async fn artifact_is_kept(&self, run: RunId) -> Result<(), ActionError> {
+        match self.context.store.artifact_removed_at(run).await? {
+            None => Ok(()),
+            Some(at) => Err(ActionError::Conflict(format!(
+                "the artifact of run {run} was removed at {at}, as `retention.artifacts` says: train its revision again"
+            ))),
+        }
+    }
+
+    /// The newest run of a model that passed: of its owner in the environment, or of the only source that has such a model. Where
+    /// the environment comes after others, it is of what they name.
+    async fn newest_to_promote(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        scope: Option<&[SourceName]>,
+    ) -> Result<Run, ActionError> {
+        let source = if let Some(owner) = self.owner_of(environment, model).await? {
+            Some(owner)
+        } else {
+            let mut sources = self.context.store.sources_of_model(None, model).await?;
+            sources.retain(|source| scope.is_none_or(|scope| scope.contains(source)));
+            if sources.len() > 1 {
+                let names: Vec<String> = sources.iter().map(|source| format!("`{source}`")).collect();
+                let names = names.join(", ");
+                return Err(ActionError::Conflict(format!("{names} have a model `{model}` each: name the run")));
+            }
+            sources.pop()
+        };
+        let newest = match source {
+            Some(source) => self.newest_passed(environment, model, &source).await?.map_err(|before| {
+                let named = before.named.artifact().map_or("nothing", Digest::as_str);
+                ActionError::Conflict(format!(
+                    "`{}` names {named} of `{model}`, and no run of that artifact is known that passed its policy: name the run",
+                    before.environment
+                ))
+            })?,
+            None => None,
+        };
+        newest.ok_or_else(|| {
+            let comes_after = self.context.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some());
+            if comes_after {
+                return ActionError::Conflict(format!(
+                    "the environments before `{environment}` do not name one artifact of `{model}`: promote it there first, or name \
+                     the run"
+                ));
+            }
+            ActionError::Missing(format!("no run of `{model}` has passed its policy yet"))
+        })
+    }
+
+    /// Refuses what is about a run whose model belongs to another source in the environment.
+    async fn require_ownership(&self, environment: &SourceName, run: &Run) -> Result<(), ActionError> {
+        match self.foreign_model(environment, &run.model, &run.source).await? {
+            Some(reason) => Err(ActionError::Conflict(reason)),
+            None => Ok(()),
+        }
+    }
+
+    fn known(&self, environment: &SourceName) -> Result<&Environment, ActionError> {
+        let missing = || ActionError::Missing(format!("there is no environment `{environment}`"));
+        self.context.environment_by_name(environment).ok_or_else(missing)
+    }
+}
+
+/// Whether a run's candidate passed, on a branch: what a change brings is promoted once it is merged.
+pub(crate) fn has_passed(run: &Run) -> bool {
+    let passed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
+    let far_enough = matches!(run.state, RunState::Waiting | RunState::Promoting | RunState::Done);
+    run.change.is_none() && far_enough && run.verdict.as_ref().is_some_and(passed)
+}

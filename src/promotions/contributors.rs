@@ -1,0 +1,173 @@
+//! Who had a hand in what a run would promote: whoever pushed it, opened the change, or wrote a commit since the revision
+//! that the environment names now. Accounts come from the forge; what a commit says of its author is never enough.
+
+use std::collections::BTreeMap;
+
+use super::Promotions;
+use super::actions::ActionError;
+use crate::context::{StepError, blocking};
+use slipway_domain::{
+    Account, Approval, Author, CommitSha, Contributor, Event, EventKind, Part, PullRequest, Push, Reference, Retry,
+    Revision, Run, Sender, SourceName,
+};
+use slipway_store::StoreError;
+
+/// Commits that are looked at; a revision that brings more is of nobody that is known.
+const MAX_COMMITS: usize = 5_000;
+/// Addresses that a forge is asked about for one revision.
+const MAX_ADDRESSES: usize = 100;
+
+/// Who had a hand in revisions, by what a forge's events say: whoever pushed a branch, whoever opened a change.
+pub(crate) fn contributors_of_events(forge: &str, events: &[Event]) -> Vec<Contributor> {
+    let by = |part, commit: &CommitSha, account: &Account| Contributor {
+        part,
+        commit: commit.clone(),
+        account: Some(format!("{forge}:{}", account.id)),
+        name: account.name.clone().unwrap_or_default(),
+    };
+    let reported = events.iter().filter_map(|event| match &event.kind {
+        EventKind::Push(Push { reference: Reference::Branch(_), movement }) => {
+            let Sender(account) = event.sender.as_ref()?;
+            Some(by(Part::Pusher, movement.after()?, account))
+        }
+        EventKind::PullRequest(PullRequest { head: Revision::Full(head), author: Some(Author(account)), .. }) => {
+            Some(by(Part::Opener, head, account))
+        }
+        _ => None,
+    });
+    reported.collect()
+}
+
+impl Promotions {
+    /// Finds out who had a hand in a run's revision, if approvals are asked for and it is not known yet. If it cannot be
+    /// found out now, it is tried again at the next look: nothing waits for a forge but the promotion itself. Answers
+    /// whether something is new.
+    pub(super) async fn know_contributors(&self, run: &mut Run) -> Result<bool, StepError> {
+        let asked_for = self.context.environment(run)?.rules().approvals.is_some() || run.policy_requires_approval();
+        if run.contributors.is_some() || !asked_for {
+            return Ok(false);
+        }
+        match self.find_contributors(run).await {
+            Ok(found) => run.contributors = Some(found),
+            Err(StepError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(run.id = %run.id, %error, "who made run {} is not known yet: {error}", run.id);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Who had a hand in a run's revision, as far as it is known; `None` before anybody asked. Who pushed it may be told of
+    /// after that.
+    pub(super) async fn contributors_now(&self, run: &Run) -> Result<Option<Vec<Contributor>>, StoreError> {
+        let Some(mut all) = run.contributors.clone() else { return Ok(None) };
+        for reported in self.context.store.contributors(&run.source, std::slice::from_ref(&run.head)).await? {
+            if !all.contains(&reported) {
+                all.push(reported);
+            }
+        }
+        let is_pushed = |contributor: &Contributor| contributor.part == Part::Pusher && contributor.commit == run.head;
+        if run.change.is_none() && !all.iter().any(is_pushed) {
+            all.push(Contributor::unknown(Part::Pusher, run.head.clone(), ""));
+        }
+        Ok(Some(all))
+    }
+
+    /// Why an approval does not count alone; `None` if it does, or if none is asked for.
+    pub(crate) async fn objection(&self, run: &Run, approval: &Approval) -> Result<Option<String>, ActionError> {
+        let Approval { environment, person, actor, .. } = approval;
+        let rules = self
+            .context
+            .environment_by_name(environment)
+            .and_then(|environment| environment.rules().approvals.as_ref());
+        if let Some(rule) = rules.filter(|rule| !rule.by.is_empty() && !rule.by.contains(person)) {
+            let names: Vec<&str> = rule.by.iter().map(String::as_str).collect();
+            return Ok(Some(format!("`{environment}` takes approvals of {}", names.join(", "))));
+        }
+        if rules.is_none() && !run.policy_requires_approval() {
+            return Ok(None);
+        }
+        let mut run = run.clone();
+        if run.contributors.is_none() {
+            match self.find_contributors(&run).await {
+                Ok(found) => run.contributors = Some(found),
+                Err(StepError::Store(error)) => return Err(error.into()),
+                Err(_) => return Ok(Some("who made the revision is not known yet".to_owned())),
+            }
+        }
+        let contributors = self.contributors_now(&run).await?.unwrap_or_default();
+        Ok(self.context.settings.people.objection(actor, &contributors))
+    }
+
+    /// Asks git for the commits, and the forge and the store for whose they are.
+    async fn find_contributors(&self, run: &Run) -> Result<Vec<Contributor>, StepError> {
+        let source = self.context.source(run)?;
+        let since = self.approved_revision(run).await?;
+        let (mirror, head, base) = (source.mirror.clone(), run.head.clone(), run.base.clone());
+        let written = blocking(move || {
+            let since = match since {
+                Some(since) if mirror.contains(&since)? => Some(since),
+                _ => base,
+            };
+            mirror.written_since(since.as_ref(), &head, MAX_COMMITS)
+        });
+        let Some(written) = written.await?? else {
+            let unknown = Contributor::unknown(Part::Author, run.head.clone(), "");
+            return Ok(vec![unknown]);
+        };
+        let commits: Vec<CommitSha> = written.iter().map(|(commit, _)| commit.clone()).collect();
+        let mut contributors = self.context.store.contributors(&run.source, &commits).await?;
+        let mut addresses: BTreeMap<String, CommitSha> = BTreeMap::new();
+        for (commit, email) in written {
+            addresses.entry(email.to_lowercase()).or_insert(commit);
+        }
+        for (number, (email, commit)) in addresses.into_iter().enumerate() {
+            let author = if number < MAX_ADDRESSES {
+                self.writer_of(&run.source, commit, email).await?
+            } else {
+                Contributor::unknown(Part::Author, commit, &email)
+            };
+            contributors.push(author);
+        }
+        Ok(contributors)
+    }
+
+    /// Whose commit this is: the forge's word, or nothing but the commit's own.
+    async fn writer_of(&self, name: &SourceName, commit: CommitSha, email: String) -> Result<Contributor, StepError> {
+        let source = self.context.settings.sources.get(name);
+        let found = match source.and_then(|source| source.api.as_ref().map(|api| (source, api))) {
+            Some((source, api)) => (source.kind.as_str(), api.author_of(&commit, &email).await),
+            None => ("", Ok(None)),
+        };
+        let account = match found {
+            (forge, Ok(found)) => found.map(|account| (forge, account)),
+            // What the login may not see is not known.
+            (_, Err(error)) if error.retry() == Retry::Never => None,
+            (_, Err(error)) => return Err(error.into()),
+        };
+        Ok(match account {
+            Some((forge, account)) => Contributor {
+                part: Part::Author,
+                commit,
+                account: Some(format!("{forge}:{}", account.id)),
+                name: account.name.unwrap_or(email),
+            },
+            None => Contributor::unknown(Part::Author, commit, &email),
+        })
+    }
+
+    /// The revision of what the run's environment names now, if a run of ours promoted it: what came before it was approved
+    /// with it, and what came after it was not. Else where the first run of the model began.
+    async fn approved_revision(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
+        if let Some(champion) = &run.champion {
+            let promoted = self.context.store.promoted_runs(&run.environment, &run.model, &run.source).await?;
+            let is_it = |earlier: &Run| earlier.artifact.as_ref() == Some(champion) && earlier.source == run.source;
+            if let Some(earlier) = promoted.into_iter().find(is_it) {
+                return Ok(Some(earlier.head));
+            }
+        }
+        let of_branch = Run { origin: None, change: None, ..run.clone() };
+        self.context.store.start_of_concurrency_group(&of_branch).await
+    }
+}

@@ -1,0 +1,135 @@
+//! What could go onward: the artifact that the environments before another one name, and the run whose it is. An environment that
+//! is added behind a filled one has missed its promotion, so its first is offered.
+
+use slipway_contract::Digest;
+
+use super::Promotions;
+use super::actions::has_passed;
+use slipway_domain::{DeployedBy, Need, Origin, Placement, Run, RunId, SourceName, version_of};
+use slipway_store::StoreError;
+
+/// A first promotion that is offered: nothing of the model was ever on its way to the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstPromotion {
+    /// The source that the model is of.
+    pub source: SourceName,
+    /// The environment before this one that names the artifact.
+    pub from: SourceName,
+    /// The artifact.
+    pub artifact: Digest,
+    /// Its short name, as manifests hold it.
+    pub version: String,
+    /// The run that is taken onward.
+    pub run: RunId,
+}
+
+impl Promotions {
+    /// The newest run of a source's model that passed its policy; where the environment comes after others that name an artifact,
+    /// the newest with that artifact, or else what they name. A run that found its artifact named already was not judged: an older
+    /// one was.
+    pub(super) async fn newest_passed(
+        &self,
+        environment: &SourceName,
+        model: &str,
+        source: &SourceName,
+    ) -> Result<Result<Option<Run>, Placement>, StoreError> {
+        let Some(before) = self.deployed_upstream(environment, model).await? else {
+            // Nothing that the environments before do not name comes next.
+            let comes_after =
+                self.context.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some());
+            return Ok(Ok(if comes_after { None } else { self.passed_with(model, source, None).await? }));
+        };
+        Ok(match self.passed_with(model, source, before.named.artifact()).await? {
+            Some(run) => Ok(Some(run)),
+            None => Err(before),
+        })
+    }
+
+    async fn passed_with(
+        &self,
+        model: &str,
+        source: &SourceName,
+        artifact: Option<&Digest>,
+    ) -> Result<Option<Run>, StoreError> {
+        let runs = self.context.store.passed_runs(model, source, artifact).await?;
+        Ok(runs.into_iter().find(has_passed))
+    }
+
+    /// What the environments before another one name of a model: the same artifact in all of them, or that of the first that
+    /// names one where one suffices.
+    async fn deployed_upstream(&self, environment: &SourceName, model: &str) -> Result<Option<Placement>, StoreError> {
+        let after = self.context.environment_by_name(environment).and_then(|known| known.rules().after.as_ref());
+        let Some(after) = after else { return Ok(None) };
+        let mut named: Option<Placement> = None;
+        for before in &after.environments {
+            let record = self.context.store.deployment_records_of(before, model, 1).await?.pop();
+            let record = record.filter(|record| record.named.artifact().is_some());
+            match (after.need, record) {
+                (Need::Any, None) => {}
+                (Need::Any, Some(record)) => return Ok(Some(record)),
+                (Need::All, None) => return Ok(None),
+                (Need::All, Some(record)) => {
+                    if named.as_ref().is_some_and(|first| first.named != record.named) {
+                        return Ok(None);
+                    }
+                    named = named.or(Some(record));
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    /// The first promotion of a model to an environment that marks it, if the environments before it name something, nothing of
+    /// the model was ever on its way there, and nobody rejected it.
+    pub async fn first_promotion(
+        &self,
+        environment: &SourceName,
+        model: &str,
+    ) -> Result<Option<FirstPromotion>, StoreError> {
+        let Some(before) = self.deployed_upstream(environment, model).await? else { return Ok(None) };
+        let Some(artifact) = before.named.artifact() else { return Ok(None) };
+        let now = self.context.store.deployment_records_of(environment, model, 1).await?.pop();
+        // Without a placement it marks no such model.
+        if now.is_none_or(|now| now.named.artifact() == Some(artifact))
+            || !self.context.store.sources_of_model(Some(environment), model).await?.is_empty()
+        {
+            return Ok(None);
+        }
+        let source = match self.owner_of(environment, model).await? {
+            Some(owner) => Some(owner),
+            None => self.owner_of(&before.environment, model).await?,
+        };
+        let Some(source) = source else { return Ok(None) };
+        let Some(run) = self.passed_with(model, &source, Some(artifact)).await? else { return Ok(None) };
+        if self.context.store.rejection(&source, model, artifact).await?.is_some() {
+            return Ok(None);
+        }
+        let version = self.version_at(&before, &run).await?;
+        let (artifact, from) = (artifact.clone(), before.environment);
+        Ok(Some(FirstPromotion { source, from, artifact, version, run: run.id }))
+    }
+
+    /// The short name that stands in an environment's manifests: that of the run which wrote it, else of the one that made it.
+    async fn version_at(&self, record: &Placement, made_by: &Run) -> Result<String, StoreError> {
+        let artifact = made_by.artifact.as_ref().or(record.named.artifact());
+        let mut created_at = made_by.created_at;
+        if let DeployedBy::Run(wrote) = &record.by
+            && let Some(run) = self.run_if_known(*wrote).await?
+        {
+            let restored = match &run.origin {
+                Some(Origin::Rollback { to, .. }) => self.run_if_known(*to).await?,
+                _ => None,
+            };
+            created_at = restored.unwrap_or(run).created_at;
+        }
+        Ok(artifact.map_or_else(String::new, |artifact| version_of(created_at, artifact)))
+    }
+
+    async fn run_if_known(&self, run: RunId) -> Result<Option<Run>, StoreError> {
+        match self.context.store.run(run).await {
+            Ok(run) => Ok(Some(run)),
+            Err(StoreError::NoSuchRun { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! An environment's history as git tells it: what it named, since when, by which commit, and whether that was a
+//! promotion or somebody's hand. What was read is kept as an index; git stays the truth, and what the branch says is
+//! the champion. A commit is a promotion of ours if we know that we made it, whatever its message says.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use slipway_contract::Digest;
+
+use super::Promotions;
+use super::actions::ActionError;
+use super::promote::TRAILER;
+use crate::context::marks::Marks;
+use crate::context::{StepError, blocking, deployed_artifact, deployed_artifacts, messages};
+use slipway_domain::{Actor, CommitSha, DeployedBy, Named, Placement, Run, RunId, SourceName};
+use slipway_git::{CommitInfo, GitError, Mirror};
+use slipway_store::{NewAuditEntry, ReadHistory, StoreError};
+
+/// Commits that are read back the first time: what was named before them is said to be older.
+const FIRST_READ: usize = 1_000;
+/// Commits that are read at a time after that. A branch that grew by more was moved in another way than by promotions.
+const MAX_AT_ONCE: usize = 20_000;
+
+impl Promotions {
+    /// Reads what is new in an environment's history: after a fetch, or as far as it is known here.
+    pub(crate) async fn read_history(&self, name: &SourceName, fetch: bool) -> Result<(), StepError> {
+        let Some(environment) = self.context.environment_by_name(name) else { return Ok(()) };
+        // Asked before the fetch: a tip that is fetched after that is older only if the branch was rewound.
+        let read_to = self.context.store.history_read_to(name).await?;
+        let known = if fetch { None } else { known_beyond(environment.mirror().clone(), read_to.clone()).await? };
+        let tip = match known {
+            Some(Known::Tip(tip)) => tip,
+            Some(Known::Behind) => return Ok(()),
+            None => self.context.remotes.fetch(environment.mirror()).await??,
+        };
+        if read_to.as_ref() == Some(&tip) {
+            return Ok(());
+        }
+        let before = self.context.store.placements(name).await?;
+        let (mirror, marks, wanted) = (environment.mirror().clone(), environment.marks().clone(), name.clone());
+        let history = blocking(move || {
+            read(&Reading { environment: wanted, mirror: &mirror, marks: &marks }, read_to, &before, tip)
+        });
+        let (mut history, claims) = history.await??;
+        for (record, claim) in history.placements.iter_mut().zip(claims) {
+            if let Some(claim) = claim
+                && self.is_ours(name, record, &claim).await?
+            {
+                record.by = DeployedBy::Run(claim.run);
+            }
+        }
+        if environment.requests().is_some() {
+            for record in history.placements.iter_mut().filter(|record| matches!(record.by, DeployedBy::Hand(_))) {
+                if let Some(run) = self.merged_as(record).await? {
+                    record.by = DeployedBy::Run(run);
+                }
+            }
+        }
+        let is_first = history.before.is_none();
+        for record in self.context.store.record_history(&history).await? {
+            if !is_first && matches!(record.by, DeployedBy::Hand(_)) {
+                self.report_drift(&record).await?;
+            }
+            self.wake_waiting(None, Some(&record.model)).await?;
+        }
+        Ok(())
+    }
+
+    /// The run whose request a commit of the forge's own has merged: a squash may have lost the trailers of what was offered.
+    /// The forge is asked only about requests that offered just this.
+    async fn merged_as(&self, record: &Placement) -> Result<Option<RunId>, StepError> {
+        let Some(artifact) = record.named.artifact() else { return Ok(None) };
+        let is_it = |run: &Run| run.model == record.model && run.artifact.as_ref() == Some(artifact);
+        let promoted = match self.owner_of(&record.environment, &record.model).await? {
+            Some(owner) => self.context.store.promoted_runs(&record.environment, &record.model, &owner).await?,
+            None => Vec::new(),
+        };
+        let known = promoted.iter().find(|run| is_it(run) && run.promotion_commit.as_ref() == Some(&record.commit));
+        if let Some(run) = known {
+            return Ok(Some(run.id));
+        }
+        let under_way = self.context.store.runs_under_way(&record.environment).await?;
+        for run in under_way.iter().filter(|run| run.request.is_some() && is_it(run)) {
+            if self.merge_commit_of(run).await?.as_ref() == Some(&record.commit) {
+                return Ok(Some(run.id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a commit is the promotion that it claims to be: one that was noted before it was pushed, or that its run has
+    /// recorded. What anybody can write into a message proves nothing.
+    async fn is_ours(&self, name: &SourceName, record: &Placement, claim: &Claim) -> Result<bool, StoreError> {
+        if self.context.store.pushed_for(name, &claim.commit).await? == Some(claim.run) {
+            return Ok(true);
+        }
+        let run = match self.context.store.run(claim.run).await {
+            Ok(run) => run,
+            Err(StoreError::NoSuchRun { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let recorded = [run.promotion_commit.as_ref(), run.request.as_ref().map(|request| &request.head)];
+        let is_recorded = recorded.into_iter().flatten().any(|known| *known == claim.commit || *known == record.commit);
+        Ok(is_recorded && run.environment == *name && run.model == record.model)
+    }
+
+    /// What an environment names was changed by hand. Git is the truth, so that is followed, and said aloud.
+    async fn report_drift(&self, record: &Placement) -> Result<(), StoreError> {
+        let detail = messages::drifted(record);
+        tracing::warn!(environment = %record.environment, model = record.model, commit = %record.commit, "{detail}");
+        metrics::counter!("slipway_environment_drift_total", "environment" => record.environment.to_string())
+            .increment(1);
+        let entry = NewAuditEntry {
+            actor: Actor::controller(),
+            action: "environment.drift".to_owned(),
+            target: format!("{}/{}", record.environment, record.model),
+            detail,
+        };
+        self.context.store.audit(&entry).await
+    }
+
+    /// What an environment named at a time, from git alone: the commit that was its tip, and what stood there.
+    pub async fn environment_at(
+        &self,
+        name: &SourceName,
+        at: Timestamp,
+    ) -> Result<Option<(CommitSha, Vec<(String, Named)>)>, ActionError> {
+        let Some(environment) = self.context.environment_by_name(name) else { return Ok(None) };
+        let mirror = environment.mirror().clone();
+        let tip = self.context.remotes.fetch(&mirror).await?.map_err(StepError::from)?;
+        let commit = blocking(move || mirror.commit_at(&tip, at)).await?.map_err(StepError::from)?;
+        let Some(commit) = commit else { return Ok(None) };
+        let named = self.context.deployed_artifacts_at(environment, &commit).await?;
+        Ok(Some((commit, named)))
+    }
+}
+
+/// What is known of a branch without asking its server.
+enum Known {
+    /// Its tip.
+    Tip(CommitSha),
+    /// Less than another server has read.
+    Behind,
+}
+
+/// The tip that is known here, if it may be read on from where somebody has read to; `None` if the server has to be asked.
+async fn known_beyond(mirror: Mirror, read_to: Option<CommitSha>) -> Result<Option<Known>, StepError> {
+    let known = blocking(move || {
+        let Some(tip) = mirror.known_tip() else { return Ok(None) };
+        let Some(read_to) = read_to.filter(|read_to| *read_to != tip) else { return Ok(Some(Known::Tip(tip))) };
+        if !mirror.contains(&read_to)? {
+            return Ok(None);
+        }
+        let is_behind = mirror.merge_base(&tip, &read_to)?.as_ref() == Some(&tip);
+        Ok::<_, GitError>(Some(if is_behind { Known::Behind } else { Known::Tip(tip) }))
+    });
+    Ok(known.await??)
+}
+
+struct Reading<'a> {
+    environment: SourceName,
+    mirror: &'a Mirror,
+    marks: &'a Marks,
+}
+
+/// A commit, and its first parent.
+type Step = (CommitSha, Option<CommitSha>);
+
+/// The commits from the oldest that was not read up to the tip, along first parents, each with its parent. `None` if
+/// what was read before is not among them.
+fn commits_since(mirror: &Mirror, read_to: Option<&CommitSha>, tip: &CommitSha) -> Result<Option<Vec<Step>>, GitError> {
+    let most = if read_to.is_some() { MAX_AT_ONCE } else { FIRST_READ };
+    let mut commits = Vec::new();
+    let mut commit = tip.clone();
+    while commits.len() < most {
+        if Some(&commit) == read_to {
+            commits.reverse();
+            return Ok(Some(commits));
+        }
+        let parent = mirror.parent(&commit)?;
+        commits.push((commit, parent.clone()));
+        let Some(parent) = parent else { break };
+        commit = parent;
+    }
+    commits.reverse();
+    Ok(read_to.is_none().then_some(commits))
+}
+
+/// What changed in an environment since it was read; all that is known of it if its history is another one now. With it
+/// what each commit claims to be.
+fn read(
+    reading: &Reading<'_>,
+    read_to: Option<CommitSha>,
+    before: &[Placement],
+    tip: CommitSha,
+) -> Result<(ReadHistory, Vec<Option<Claim>>), StepError> {
+    let Reading { environment, mirror, marks } = reading;
+    let mut named: BTreeMap<String, Named> = BTreeMap::new();
+    let (mut placements, mut claims) = (Vec::new(), Vec::new());
+    let replaces = read_to.clone();
+    let (read_to, commits) = match commits_since(mirror, read_to.as_ref(), &tip)? {
+        Some(commits) if read_to.is_some() => {
+            named.extend(before.iter().map(|record| (record.model.clone(), record.named.clone())));
+            (read_to, commits)
+        }
+        _ => (None, commits_since(mirror, None, &tip)?.unwrap_or_default()),
+    };
+    for (number, (commit, parent)) in commits.into_iter().enumerate() {
+        let first = read_to.is_none() && number == 0;
+        let touched: Vec<(String, Named)> = if first {
+            deployed_artifacts(mirror, marks, &commit)?
+        } else {
+            touched_by(reading, &commit, parent.as_ref())?
+        };
+        let mut info = None;
+        for (model, now) in touched {
+            if named.get(&model) == Some(&now) {
+                continue;
+            }
+            named.insert(model.clone(), now.clone());
+            if info.is_none() {
+                info = Some(mirror.commit_info(&commit)?);
+            }
+            let Some(info) = &info else { continue };
+            let claim = claim(mirror, info, &model, &now)?;
+            let unknown = first && parent.is_some() && claim.is_none();
+            let by = if unknown { DeployedBy::Unknown } else { DeployedBy::Hand(info.author.clone()) };
+            let at = info.time.unwrap_or(Timestamp::UNIX_EPOCH);
+            claims.push(claim);
+            placements.push(Placement {
+                environment: environment.clone(),
+                model,
+                named: now,
+                commit: commit.clone(),
+                at,
+                seen_at: None,
+                by,
+            });
+        }
+    }
+    let replaces = replaces.filter(|_| read_to.is_none());
+    Ok((ReadHistory { environment: environment.clone(), before: read_to, replaces, tip, placements }, claims))
+}
+
+/// What the models name whose manifests a commit touched.
+fn touched_by(
+    reading: &Reading<'_>,
+    commit: &CommitSha,
+    parent: Option<&CommitSha>,
+) -> Result<Vec<(String, Named)>, StepError> {
+    let Reading { mirror, marks, .. } = reading;
+    let mut paths = mirror.changed_paths(parent, commit)?;
+    paths.retain(|path| marks.may_hold(path));
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut models = marks.models_in(&(*mirror, commit), &paths)?;
+    if let Some(parent) = parent {
+        models.extend(marks.models_in(&(*mirror, parent), &paths)?);
+    }
+    let named = |model: String| {
+        let named = deployed_artifact(marks, mirror, commit, &model);
+        (model, named)
+    };
+    Ok(models.into_iter().map(named).collect())
+}
+
+/// The run that a commit says it promotes just this for, itself or one that it merges: a claim that anybody can make who may
+/// push there.
+fn claim(mirror: &Mirror, commit: &CommitInfo, model: &str, named: &Named) -> Result<Option<Claim>, GitError> {
+    let claimed =
+        |commit: &CommitInfo| promoted_by(commit, model, named).map(|run| Claim { run, commit: commit.commit.clone() });
+    if let Some(claim) = claimed(commit) {
+        return Ok(Some(claim));
+    }
+    let Some((before, merged)) = commit.parents.split_first() else { return Ok(None) };
+    for merged in merged {
+        // What was in the branch already is not what the merge brought.
+        let is_new = mirror.merge_base(before, merged)?.as_ref() != Some(merged);
+        if let Some(claim) = claimed(&mirror.commit_info(merged)?).filter(|_| is_new) {
+            return Ok(Some(claim));
+        }
+    }
+    Ok(None)
+}
+
+/// What a commit claims.
+struct Claim {
+    run: RunId,
+    /// The commit that carries the trailers.
+    commit: CommitSha,
+}
+
+fn promoted_by(commit: &CommitInfo, model: &str, named: &Named) -> Option<RunId> {
+    let is_promotion = commit.trailer(TRAILER).is_some()
+        && commit.trailer("Slipway-Model") == Some(model)
+        && commit.trailer("Slipway-Artifact") == named.artifact().map(Digest::as_str);
+    commit.trailer("Slipway-Run").filter(|_| is_promotion).and_then(|run| run.parse().ok())
+}

@@ -1,0 +1,96 @@
+//! What is done from time to time: what need not be kept is removed, and what could not be read is looked at again. Nothing
+//! that goes wrong here stops the server.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::Reconciler;
+use super::sweep::{ArtifactRetention, DeployedArtifacts, SweepError, Swept, remove_documents, sweep};
+use slipway_store::{Removal, Removed, Retention, StoreError};
+
+/// What is kept, and how often the rest is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GarbageCollection {
+    /// How often.
+    pub every: Duration,
+    /// What is kept in the store.
+    pub store: Retention,
+    /// Which artifacts are kept.
+    pub artifacts: ArtifactRetention,
+}
+
+impl Reconciler {
+    /// Removes what need not be kept, now and from time to time, until `stop`. Artifacts are looked at from the second time
+    /// on: by then the environments were read.
+    pub async fn collect_garbage(&self, keep: GarbageCollection, stop: &CancellationToken) -> Result<(), StoreError> {
+        let mut first = true;
+        while !stop.is_cancelled() {
+            match self.context.store.retry_all_quarantined().await {
+                Ok(ended) if ended > 0 => tracing::info!(ended, "{ended} rows that were set aside are served again"),
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "what is set aside cannot be looked at: {error}"),
+            }
+            match self.remove_rows(keep.store).await {
+                Ok(removed) if !removed.is_empty() => {
+                    let Removed { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = removed;
+                    tracing::info!(deliveries, reports, log_lines, runs, audit_entries, "old entries removed");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::error!(%error, "old entries cannot be removed, which is tried again: {error}"),
+            }
+            if !std::mem::take(&mut first) {
+                match self.sweep(keep.artifacts).await {
+                    Ok(swept) => log_swept(&swept),
+                    Err(error) => tracing::error!(%error, "artifacts cannot be removed, which is tried again: {error}"),
+                }
+            }
+            // Counters that nobody asks for are summed up here.
+            if let Err(error) = self.context.store.runs_by_state().await {
+                tracing::error!(%error, "runs cannot be counted, which is tried again: {error}");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(keep.every) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove_rows(&self, keep: Retention) -> Result<Removed, SweepError> {
+        let deployed = self.context.store.artifacts_deployed().await?;
+        let removed = self.context.store.remove_old(Timestamp::now(), keep, &deployed, Removal::Done).await?;
+        remove_documents(&*self.context.artifacts, &removed.removed_runs).await?;
+        let Removed { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = &removed;
+        let counted = [
+            ("deliveries", deliveries),
+            ("reports", reports),
+            ("log_lines", log_lines),
+            ("runs", runs),
+            ("audit_entries", audit_entries),
+        ];
+        for (kind, count) in counted {
+            metrics::counter!("slipway_removed_total", "kind" => kind).increment(*count);
+        }
+        Ok(removed)
+    }
+
+    async fn sweep(&self, keep: ArtifactRetention) -> Result<Swept, SweepError> {
+        let deployed: DeployedArtifacts = self.all_deployed_artifacts().await?;
+        let swept = sweep(&self.context.store, &*self.context.artifacts, keep, deployed, Removal::Done).await?;
+        metrics::counter!("slipway_removed_total", "kind" => "artifacts").increment(swept.removed);
+        Ok(swept)
+    }
+}
+
+fn log_swept(swept: &Swept) {
+    if let [other, ..] = &*swept.shared_with {
+        tracing::warn!(
+            "no artifact is removed: the store {other} keeps its own in the same folder. If that store is gone, remove \
+             the file `stores/{other}` from the folder"
+        );
+    } else if swept.removed + swept.brought_back + swept.purged > 0 {
+        tracing::info!(?swept, "{} artifacts that nothing needs were removed", swept.removed);
+    }
+}

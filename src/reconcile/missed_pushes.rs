@@ -1,0 +1,146 @@
+//! Deliveries that never came: a webhook that failed while the forge or this server was down. Every few minutes a forge that
+//! keeps a list is asked for those that nobody took, and each served branch is compared with what was dealt with; a push that
+//! nothing told of is recorded as a delivery of our own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::Reconciler;
+use super::first_runs::AnnouncedModels;
+use crate::context::{Source, StepError, jitter, log_and_continue};
+use crate::intake::missed_push;
+use slipway_domain::{CommitSha, Delivery, Receipt, SourceName, with_jitter};
+use slipway_forge::Undelivered;
+use slipway_store::{BranchHead, StoreError};
+
+/// How long GitHub keeps the list of what it has sent.
+const LISTED: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// How far a later look reaches back behind the one before: an attempt is listed once it has ended.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
+
+impl Reconciler {
+    /// Looks for missed pushes of a source now and every `interval` until `stop`.
+    pub async fn reconcile(
+        &self,
+        name: &SourceName,
+        interval: Duration,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let Some(source) = self.context.settings.sources.get(name) else { return Ok(()) };
+        // Up to when the forge's list was read whole, in this process's life.
+        let mut listed: Option<Timestamp> = None;
+        let mut is_first = true;
+        let mut announced_models = AnnouncedModels::default();
+        while !stop.is_cancelled() {
+            let reconciled = async {
+                let began = Timestamp::now();
+                let since = listed.map_or(began - LISTED, |read| read - OVERLAP);
+                if self.fetch_undelivered(name, source, since).await? {
+                    listed = Some(began);
+                }
+                // Of another repository under the source's name nothing is looked at.
+                if self.intake.sync_repository(name, source, is_first).await?
+                    && let Some(tip) = self.compare(name, source).await?
+                {
+                    self.announce_first_runs(name, source, &tip, &mut announced_models).await?;
+                }
+                Ok(())
+            };
+            let reconciled = tokio::select! {
+                reconciled = reconciled => reconciled,
+                () = stop.cancelled() => return Ok(()),
+            };
+            match reconciled {
+                Ok(()) => {}
+                Err(StepError::Store(error)) => log_and_continue(error)?,
+                Err(error) => {
+                    let reason = error.to_string();
+                    tracing::warn!(source = %name, reason, "`{name}` cannot be looked at: {reason}");
+                }
+            }
+            is_first = false;
+            tokio::select! {
+                () = tokio::time::sleep(with_jitter(interval, jitter())) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what the forge has sent since a moment and nobody took. Answers whether that was all; a forge that cannot
+    /// be asked now is asked again at the next look.
+    async fn fetch_undelivered(&self, name: &SourceName, source: &Source, since: Timestamp) -> Result<bool, StepError> {
+        let Some(api) = &source.api else { return Ok(true) };
+        let undelivered = match api.undelivered(since).await {
+            Ok(undelivered) => undelivered,
+            Err(error) => {
+                tracing::warn!(source = %name, %error, "`{name}` cannot be asked for what it sent in vain: {error}");
+                return Ok(false);
+            }
+        };
+        for Undelivered { attempt, id, event } in undelivered {
+            // What was found at an earlier look, or came in another way.
+            if self.context.store.delivery(name, &id).await.is_ok() {
+                continue;
+            }
+            let body = match api.undelivered_payload(attempt).await {
+                Ok(Some(body)) => body,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(source = %name, delivery.id = id, %error, "delivery {id} cannot be fetched: {error}");
+                    return Ok(false);
+                }
+            };
+            let (headers, received_at) = (BTreeMap::new(), Timestamp::now());
+            let delivery = Delivery { source: name.clone(), id, event, headers, body, received_at };
+            if self.intake.accept(&delivery).await? == Receipt::Stored {
+                metrics::counter!("slipway_missed_deliveries_total").increment(1);
+                tracing::warn!(source = %name, delivery.id, "delivery {} was sent in vain: fetched", delivery.id);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Compares a branch with what was dealt with. One that was never looked at is adopted as it is: what was there
+    /// before Slipway was is nobody's push. Answers the branch's tip, if all of it was dealt with.
+    async fn compare(&self, name: &SourceName, source: &Source) -> Result<Option<CommitSha>, StepError> {
+        let branch = source.mirror.remote().branch().to_owned();
+        let tip = match self.context.remotes.fetch(&source.mirror).await? {
+            Err(slipway_git::GitError::BranchMissing { .. }) => return Ok(None),
+            tip => tip?,
+        };
+        let Some(seen) = self.context.store.seen_branch(name, &branch).await? else {
+            let head = BranchHead { source: name.clone(), branch, before: None, head: tip.clone(), adopted: true };
+            return match self.context.store.adopt_branch(&head).await {
+                Ok(()) => Ok(Some(tip)),
+                Err(StoreError::BranchMoved { .. }) => Ok(None),
+                Err(error) => Err(error.into()),
+            };
+        };
+        // A delivery that waits may tell of it; it is read soon, or says itself why not.
+        let waiting = self.context.store.due_deliveries(name, Timestamp::MAX, 1).await?;
+        if !waiting.is_empty() {
+            return Ok(None);
+        }
+        if seen.head == tip {
+            return Ok(Some(tip));
+        }
+        let id = format!("missed-{}-{}-{}", seen.head.short(), tip.short(), seen.at.as_millisecond());
+        let delivery = Delivery {
+            source: name.clone(),
+            id,
+            event: missed_push::EVENT.to_owned(),
+            headers: BTreeMap::new(),
+            body: missed_push::body(&branch, &seen.head, &tip),
+            received_at: Timestamp::now(),
+        };
+        if self.intake.accept(&delivery).await? == Receipt::Stored {
+            metrics::counter!("slipway_missed_pushes_total").increment(1);
+            tracing::warn!(source = %name, "no delivery told of {} on `{}`: found by looking", tip.short(), branch);
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,181 @@
+//! Artifacts that nothing needs any more are removed: marked is what environments name (git says it), what runs under way
+//! use, and the newest of each model; the rest is swept once it is old. What is swept is set aside first, and comes back
+//! when something turns out to need it.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use slipway_contract::Digest;
+
+use super::Reconciler;
+use crate::context::StepError;
+use slipway_artifacts::{ArtifactError, ArtifactStore};
+use slipway_domain::{Named, SourceName};
+use slipway_store::{Removal, RemovedRun, Store, StoreError};
+
+/// What was written so recently may be in use before anybody says so.
+const JUST_WRITTEN: SignedDuration = SignedDuration::from_hours(1);
+
+/// Which artifacts are kept that nothing needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArtifactRetention {
+    /// Those that were written, evaluated or used since.
+    pub age: SignedDuration,
+    /// Bytes of all artifacts; without a bound if `None`.
+    pub bytes: Option<u64>,
+    /// The newest of each model in each environment, however old.
+    pub of_a_model: u32,
+    /// How long a removed one is set aside before it is removed for good.
+    pub kept_back: SignedDuration,
+}
+
+/// What environments name.
+#[derive(Debug, Default)]
+pub struct DeployedArtifacts {
+    /// Artifacts that are named for certain.
+    pub artifacts: BTreeSet<Digest>,
+    /// Environments, or one model of them, of which that cannot be said just now: whatever they ever named stays.
+    pub unclear: Vec<(SourceName, Option<String>)>,
+}
+
+/// What a sweep did, or would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Artifacts that are there.
+    pub artifacts: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Artifacts that something needs.
+    pub needed: u64,
+    /// Artifacts that were set aside.
+    pub removed: u64,
+    /// Their bytes.
+    pub removed_bytes: u64,
+    /// Artifacts that came back, because something needs them again.
+    pub brought_back: u64,
+    /// Artifacts that were removed for good.
+    pub purged: u64,
+    /// Other stores that keep artifacts in the same folder: as long as there are some, nothing is removed.
+    pub shared_with: Vec<String>,
+}
+
+/// Why a sweep was broken off.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The artifact store failed.
+    #[error(transparent)]
+    Artifacts(#[from] ArtifactError),
+}
+
+/// Removes artifacts that nothing needs, oldest first.
+pub async fn sweep(
+    store: &Store,
+    artifacts: &dyn ArtifactStore,
+    keep: ArtifactRetention,
+    deployed: DeployedArtifacts,
+    removal: Removal,
+) -> Result<Swept, SweepError> {
+    let now = Timestamp::now();
+    let before = |age: SignedDuration| now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+    let mut swept = Swept::default();
+    let own = store.identity().await?;
+    swept.shared_with = artifacts.register(&own).await?;
+    swept.shared_with.retain(|other| *other != own);
+    let mut needed = store.artifacts_in_use(keep.of_a_model, before(keep.age)).await?;
+    needed.extend(deployed.artifacts);
+    for (environment, model) in deployed.unclear {
+        needed.extend(store.artifacts_ever_at(&environment, model.as_deref()).await?);
+    }
+    let removal = if swept.shared_with.is_empty() { removal } else { Removal::DryRun };
+    if removal == Removal::Done {
+        for removed in artifacts.removed().await? {
+            let artifact = &removed.artifact;
+            if needed.contains(artifact) || store.is_artifact_in_use(artifact).await? {
+                artifacts.restore(artifact).await?;
+                store.unmark_artifact_removed(artifact).await?;
+                swept.brought_back += 1;
+            } else if removed.at < before(keep.kept_back) {
+                artifacts.purge(&removed).await?;
+                swept.purged += 1;
+            }
+        }
+    }
+    let mut unneeded = Vec::new();
+    for artifact in artifacts.artifacts().await? {
+        let files = artifacts.files(&artifact).await?;
+        let Some(newest) = files.iter().map(|file| file.written_at).max() else { continue };
+        let bytes: u64 = files.iter().map(|file| file.bytes).sum();
+        swept.artifacts += 1;
+        swept.bytes += bytes;
+        if needed.contains(&artifact) {
+            swept.needed += 1;
+        } else {
+            unneeded.push((newest, artifact, bytes));
+        }
+    }
+    unneeded.sort();
+    let mut over = keep.bytes.map_or(0, |most| swept.bytes.saturating_sub(most));
+    if !swept.shared_with.is_empty() {
+        unneeded.clear();
+    }
+    for (newest, artifact, bytes) in unneeded {
+        if newest >= before(JUST_WRITTEN) || (newest >= before(keep.age) && over == 0) {
+            break;
+        }
+        if removal == Removal::Done {
+            if !store.mark_artifact_removed(&artifact, now).await? {
+                continue;
+            }
+            artifacts.move_to_trash(&artifact, now).await?;
+        }
+        over = over.saturating_sub(bytes);
+        swept.removed += 1;
+        swept.removed_bytes += bytes;
+    }
+    Ok(swept)
+}
+
+/// Removes what is kept of removed runs beside their artifacts. Their evidence belongs to the artifact and stays with it.
+pub async fn remove_documents(artifacts: &dyn ArtifactStore, runs: &[RemovedRun]) -> Result<(), ArtifactError> {
+    for RemovedRun { run, artifact } in runs {
+        if let Some(artifact) = artifact {
+            artifacts.remove_documents(artifact, &format!("evaluations/{run}")).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Reconciler {
+    /// What the environments name, as their branches say now.
+    pub(super) async fn all_deployed_artifacts(&self) -> Result<DeployedArtifacts, StoreError> {
+        let mut deployed =
+            DeployedArtifacts { artifacts: self.context.store.artifacts_deployed().await?, unclear: Vec::new() };
+        for (name, environment) in &self.context.settings.environments {
+            let read = async {
+                let tip = self.context.remotes.fetch(environment.mirror()).await??;
+                self.context.deployed_artifacts_at(environment, &tip).await
+            };
+            match read.await {
+                Ok(models) => {
+                    for (model, what) in models {
+                        match what {
+                            Named::Artifact(artifact) => drop(deployed.artifacts.insert(artifact)),
+                            Named::Nothing => {}
+                            Named::Unclear(_) => deployed.unclear.push((name.clone(), Some(model))),
+                        }
+                    }
+                }
+                Err(StepError::Store(error)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(environment = %name, %error, "`{name}` cannot be read, so what it ever named is kept: {error}");
+                    deployed.unclear.push((name.clone(), None));
+                }
+            }
+        }
+        Ok(deployed)
+    }
+}

@@ -1,0 +1,332 @@
+//! What is said of runs at a forge: the check of one model, the one check of a revision, the one comment of a change. The
+//! verdict comes first, and whatever a change could have chosen is escaped.
+
+use std::fmt::Write as _;
+
+use super::annotations;
+use crate::context::messages::code;
+use crate::runs::proposed;
+use slipway_domain::{CommitSha, Rule, Run, RunState, TrainingCost};
+use slipway_forge::{Conclusion, Pages, Report, ReportButton, ReportState};
+use slipway_gate::policy::render::{escaped, markdown};
+
+/// The check that is always there.
+pub(crate) const SUMMARY: &str = "slipway";
+/// The longest title, in characters.
+const MAX_TITLE_LENGTH: usize = 200;
+
+/// The check of one model.
+pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
+    let state = state_of(run);
+    Report {
+        revision: run.head.clone(),
+        context: context_of(run),
+        id: run.id.to_string(),
+        state,
+        title: title_of(run),
+        text: text_of(run, pages),
+        annotations: annotations::of_run(run),
+        buttons: match state {
+            ReportState::Queued | ReportState::UnderWay => vec![ReportButton::Cancel],
+            ReportState::Ended(Conclusion::ActionRequired) if needs_approval(run) => {
+                vec![ReportButton::Approve, ReportButton::Retrain]
+            }
+            ReportState::Ended(_) => vec![ReportButton::Retrain],
+        },
+        page: pages.map(|pages| pages.of(run.id)),
+    }
+}
+
+/// The name of a run's check.
+pub(crate) fn context_of(run: &Run) -> String {
+    match run.origin {
+        // What goes onward is beside what the revision itself was judged by.
+        Some(_) => format!("{SUMMARY}/{}/{}", run.model, run.environment),
+        None => format!("{SUMMARY}/{}", run.model),
+    }
+}
+
+/// The one check of a revision, over the newest run of each model. It is under way from the start, so that no call is
+/// spent on saying that it waits.
+pub(super) fn of_revision(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>) -> Report {
+    let ended = |run: &Run| match state_of(run) {
+        ReportState::Ended(conclusion) => Some(conclusion),
+        ReportState::Queued | ReportState::UnderWay => None,
+    };
+    let open = runs.iter().filter(|run| ended(run).is_none()).count();
+    let worst = runs.iter().filter_map(ended).max_by_key(|conclusion| severity(*conclusion));
+    let (state, title) = match worst {
+        _ if open > 0 => (ReportState::UnderWay, "models are trained and judged".to_owned()),
+        None => (ReportState::Ended(Conclusion::Neutral), "no model is touched".to_owned()),
+        Some(worst) => {
+            let passed = runs.iter().filter(|run| ended(run) == Some(Conclusion::Success)).count();
+            (ReportState::Ended(worst), passed_of(runs, passed))
+        }
+    };
+    // While it is under way, nothing changes here: every other text would be another call.
+    let text = if open > 0 { String::new() } else { table(runs) };
+    let page = pages.zip(runs.first().filter(|_| runs.len() == 1)).map(|(pages, run)| pages.of(run.id));
+    Report { page, ..summary(revision, state, title, text) }
+}
+
+/// How many models passed. A file that names none is a file with a mistake.
+fn passed_of(runs: &[Run], passed: usize) -> String {
+    let files = runs.iter().filter(|run| run.model_name().is_none()).count();
+    let mistakes = if files == 1 { "a file has mistakes".to_owned() } else { format!("{files} files have mistakes") };
+    match (files, runs.len() - files) {
+        (0, models) => format!("{passed} of {models} models passed"),
+        (_, 0) => mistakes,
+        (_, models) => format!("{passed} of {models} models passed, and {mistakes}"),
+    }
+}
+
+/// The one check of a revision that nothing is trained for.
+pub(super) fn without_runs(revision: &CommitSha, conclusion: Conclusion, title: &str) -> Report {
+    summary(revision, ReportState::Ended(conclusion), title.to_owned(), String::new())
+}
+
+/// The one check of a revision of a fork that nobody approved yet.
+pub(super) fn unapproved(revision: &CommitSha) -> Report {
+    let title = "nothing of this fork is trained before somebody approves it";
+    let text = format!(
+        "Whoever may push to this repository lets exactly this revision be trained and judged, with a comment:\n\n\
+         ```\n/slipway judge {revision}\n```\n"
+    );
+    let state = ReportState::Ended(Conclusion::ActionRequired);
+    Report { buttons: vec![ReportButton::Judge], ..summary(revision, state, title.to_owned(), text) }
+}
+
+fn summary(revision: &CommitSha, state: ReportState, title: String, text: String) -> Report {
+    Report {
+        revision: revision.clone(),
+        context: SUMMARY.to_owned(),
+        id: SUMMARY.to_owned(),
+        state,
+        text: if text.is_empty() { format!("{title}.") } else { text },
+        title,
+        annotations: Vec::new(),
+        buttons: Vec::new(),
+        page: None,
+    }
+}
+
+/// The comment of a change at one revision, no longer than `most` bytes.
+pub(super) fn of_pull_request(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>, most: usize) -> String {
+    let report = of_revision(revision, runs, pages);
+    let base = runs.iter().find_map(|run| run.base.as_ref());
+    let base = base.map_or_else(String::new, |base| format!(", policies read at `{}`", base.short()));
+    let mut text = format!("{}\nRevision `{}`{base}.\n\n", heading(&report), revision.short());
+    text += &table(runs);
+    let end = "\n`/slipway help` says what can be asked for in a comment.\n";
+    let mut left_out = 0;
+    for run in runs.iter().filter(|run| run.verdict.is_some() || !run.diagnostics.is_empty()) {
+        let part =
+            format!("\n<details><summary>{}</summary>\n\n{}\n</details>\n", code(&run.model), text_of(run, pages));
+        if left_out == 0 && text.len() + part.len() + end.len() + 200 < most {
+            text += &part;
+        } else {
+            left_out += 1;
+        }
+    }
+    if left_out > 0 {
+        add(
+            &mut text,
+            format_args!("\nThe details of {left_out} more models do not fit here; their checks have them.\n"),
+        );
+    }
+    text += end;
+    text
+}
+
+/// The first line of a comment about a report.
+fn heading(report: &Report) -> String {
+    let sign = match report.state {
+        ReportState::Queued | ReportState::UnderWay => "⏳",
+        ReportState::Ended(Conclusion::Success) => "✅",
+        ReportState::Ended(Conclusion::Neutral | Conclusion::Cancelled) => "➖",
+        ReportState::Ended(Conclusion::ActionRequired) => "✋",
+        ReportState::Ended(Conclusion::Failure | Conclusion::TimedOut) => "❌",
+    };
+    format!("## {sign} Slipway: {}\n", report.title)
+}
+
+/// A report as the comment of a change.
+pub(super) fn of_report(report: &Report) -> String {
+    format!("{}\n{}", heading(report), report.text)
+}
+
+/// The comment of a change that nothing is trained for.
+pub(super) fn of_unjudged(why: &str) -> String {
+    format!("## ➖ Slipway: {why}\n")
+}
+
+fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
+    // Writing to a text cannot fail.
+    let _ = text.write_fmt(more);
+}
+
+/// A row a model.
+fn table(runs: &[Run]) -> String {
+    /// Rows that fit everywhere.
+    const MAX: usize = 100;
+    let mut table = "| model | state | |\n| --- | --- | --- |\n".to_owned();
+    for run in runs.iter().take(MAX) {
+        let title = escaped(&title_of(run));
+        add(&mut table, format_args!("| {} | {} | {title} |\n", code(&run.model), run.state.as_str()));
+    }
+    if runs.len() > MAX {
+        add(&mut table, format_args!("\n{} more models are not listed.\n", runs.len() - MAX));
+    }
+    table
+}
+
+fn title_of(run: &Run) -> String {
+    let said = match (state_of(run), &run.reason, &run.verdict) {
+        (ReportState::Queued, ..) => "waits to be taken".to_owned(),
+        (ReportState::UnderWay, ..) => "is trained and judged".to_owned(),
+        (_, Some(reason), _) => reason.lines().next().unwrap_or_default().to_owned(),
+        (_, None, Some(verdict)) => verdict.for_authors().summary(),
+        (_, None, None) => run.state.as_str().to_owned(),
+    };
+    said.chars().filter(|c| !c.is_control()).take(MAX_TITLE_LENGTH).collect()
+}
+
+fn text_of(run: &Run, pages: Option<&Pages>) -> String {
+    let mut text = String::new();
+    let ended = matches!(state_of(run), ReportState::Ended(_));
+    // What changes before the end would be a call each time.
+    if let Some(verdict) = run.verdict.as_ref().filter(|_| ended) {
+        text += &markdown(&verdict.for_authors());
+    }
+    if let Some(proposed) = run.proposed_policy.as_ref().filter(|_| ended) {
+        text += &proposed::markdown(proposed);
+    }
+    for diagnostic in run.diagnostics.iter().take(20) {
+        add(&mut text, format_args!("- {}\n", escaped(&diagnostic.to_string().replace('\n', " "))));
+    }
+    if let Some(reason) = run.reason.as_ref().filter(|_| ended) {
+        add(&mut text, format_args!("\n{}\n", escaped(&reason.replace('\n', " "))));
+    }
+    if text.is_empty() {
+        text = format!("{}.\n", escaped(&title_of(run)));
+    }
+    if ended
+        && run.verdict.is_some()
+        && let Some(pages) = pages
+    {
+        add(&mut text, format_args!("\n![The interval of every check]({})\n", pages.picture_of(run.id)));
+    }
+    if let Some(cost) = run.cost.as_ref().filter(|_| ended) {
+        add(&mut text, format_args!("\n{}\n", describe_cost(cost, &escaped(&cost.device))));
+    }
+    match pages {
+        Some(pages) => format!("{text}\nRun [`{}`]({}).\n", run.id, pages.of(run.id)),
+        None => format!("{text}\nRun `{}`.\n", run.id),
+    }
+}
+
+/// What a candidate took to train, and what it takes. The device is given as it is to be shown.
+pub fn describe_cost(cost: &TrainingCost, device: &str) -> String {
+    let TrainingCost { seconds, device: _, parameters, bytes } = cost;
+    let size = bytesize::ByteSize::b(*bytes).display().si();
+    format!("Trained in {seconds:.1} s on {device}; {parameters} parameters, {size}.")
+}
+
+fn state_of(run: &Run) -> ReportState {
+    match run.state {
+        _ if run.stalled => ReportState::Ended(Conclusion::ActionRequired),
+        RunState::Queued => ReportState::Queued,
+        // A change that the policy leaves to a person can be approved before it is merged.
+        RunState::Done | RunState::Waiting if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
+        RunState::Done => ReportState::Ended(Conclusion::Success),
+        RunState::Failed if run.timed_out => ReportState::Ended(Conclusion::TimedOut),
+        RunState::Refused | RunState::Failed => ReportState::Ended(Conclusion::Failure),
+        RunState::Superseded | RunState::Cancelled => ReportState::Ended(Conclusion::Cancelled),
+        _ => ReportState::UnderWay,
+    }
+}
+
+/// Whether an approval would help: of a run that waits for one, or of a change that will.
+fn needs_approval(run: &Run) -> bool {
+    let of_pull_request = run.change.is_some() && run.policy_requires_approval();
+    of_pull_request || run.held_back.iter().any(|held| held.rule == Rule::Approval)
+}
+
+fn severity(conclusion: Conclusion) -> u8 {
+    match conclusion {
+        Conclusion::Neutral => 0,
+        Conclusion::Success => 1,
+        Conclusion::Cancelled => 2,
+        Conclusion::ActionRequired => 3,
+        Conclusion::TimedOut => 4,
+        Conclusion::Failure => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::sample::run;
+    use slipway_domain::Diagnostic;
+
+    #[test]
+    fn a_revision_is_as_good_as_its_worst_model_and_has_not_ended_before_all_have() {
+        let head = run("a", RunState::Done).head;
+        let state = |states: &[RunState]| {
+            let runs: Vec<Run> = states.iter().map(|state| run("m", *state)).collect();
+            of_revision(&head, &runs, None).state
+        };
+        let ended = ReportState::Ended;
+        assert_eq!(state(&[]), ended(Conclusion::Neutral));
+        assert_eq!(state(&[RunState::Done, RunState::Done]), ended(Conclusion::Success));
+        assert_eq!(state(&[RunState::Done, RunState::Failed, RunState::Cancelled]), ended(Conclusion::Failure));
+        assert_eq!(state(&[RunState::Failed, RunState::Training]), ReportState::UnderWay);
+        assert_eq!(state(&[RunState::Queued]), ReportState::UnderWay);
+    }
+
+    #[test]
+    fn a_file_that_names_no_model_is_counted_as_a_file() {
+        let broken = Run { model: "m/slipway.yaml".to_owned(), ..run("m", RunState::Refused) };
+        let title = |runs: &[Run]| of_revision(&broken.head, runs, None).title;
+        assert_eq!(title(std::slice::from_ref(&broken)), "a file has mistakes");
+        let runs = [run("a", RunState::Done), broken.clone(), broken.clone()];
+        assert_eq!(title(&runs), "1 of 1 models passed, and 2 files have mistakes");
+        assert_eq!(title(&runs[..1]), "1 of 1 models passed");
+    }
+
+    #[test]
+    fn a_run_that_waits_for_a_person_asks_for_action_wherever_it_stands() {
+        let stalled = Run { stalled: true, ..run("a", RunState::Promoting) };
+        assert_eq!(of_run(&stalled, None).state, ReportState::Ended(Conclusion::ActionRequired));
+        assert_eq!(of_run(&run("a", RunState::Promoting), None).buttons, [ReportButton::Cancel]);
+    }
+
+    #[test]
+    fn what_a_pull_request_chose_stays_text() {
+        let hostile = "x`|</details><img src=x>\n# @everyone [a](http://b)";
+        let mut run = run(hostile, RunState::Failed);
+        run.reason = Some(format!("{hostile}\n/approve"));
+        run.diagnostics = vec![Diagnostic::new(hostile, hostile)];
+        let text = of_pull_request(&run.head.clone(), &[run], None, 60_000);
+        // As code, and inside of HTML, brackets are only brackets.
+        let text = text.replace(&code(hostile), "");
+        assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
+        assert!(!text.contains("\n# ") && !text.contains("\n/approve") && !text.contains("[a](http"), "{text}");
+        assert_eq!(text.matches("</details>").count(), 1, "{text}");
+        assert_eq!(code("a`<b>@c"), "`a'‹b›@\u{200b}c`");
+    }
+
+    #[test]
+    fn a_comment_never_outgrows_its_forge() {
+        let mut runs: Vec<Run> = (0..150).map(|number| run(&format!("model-{number}"), RunState::Refused)).collect();
+        for run in &mut runs {
+            run.diagnostics = vec![Diagnostic::new("slipway.yaml", "x".repeat(2_000))];
+        }
+        let text = of_pull_request(&runs[0].head.clone(), &runs, None, 32_000);
+        assert!(text.len() < 32_000, "{}", text.len());
+        assert!(
+            text.contains("more models do not fit here") && text.contains("50 more models are not listed"),
+            "{text}"
+        );
+    }
+}

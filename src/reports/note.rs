@@ -1,0 +1,38 @@
+//! What is noted on a commit where there is no forge to tell: a line a model, once its run has ended or waits for a person.
+
+use super::{Reports, comment};
+use crate::context::{Source, StepError};
+use slipway_domain::Run;
+use slipway_forge::{Report, ReportState};
+use slipway_git::NoteLines;
+
+impl Reports {
+    /// Notes where the models of a run's revision stand, as far as they have come to an end.
+    pub(super) async fn put_note(&self, source: &Source, run: &Run) -> Result<(), StepError> {
+        let Some(notes) = source.notes.clone() else { return Ok(()) };
+        let lines = lines_of(run, &self.context.store.newest_at(&run.source, &run.head).await?);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let commit = run.head.clone();
+        self.context.remotes.call(&source.mirror, move || notes.put(&commit, lines)).await?.map_err(StepError::from)
+    }
+}
+
+/// The lines for a run and the newest runs of its revision, which have the last word about their models.
+fn lines_of(run: &Run, newest: &[Run]) -> NoteLines {
+    let ended = |run: &Run| {
+        let Report { context, state, title, .. } = comment::of_run(run, None);
+        matches!(state, ReportState::Ended(_)).then(|| (context, sentence(run, &title)))
+    };
+    std::iter::once(run).filter(|run| run.origin.is_some()).chain(newest).filter_map(ended).collect()
+}
+
+/// State and reason; a reason that begins with the state is not given it twice.
+fn sentence(run: &Run, reason: &str) -> String {
+    let state = if run.stalled { "stalled" } else { run.state.as_str() };
+    match reason.strip_prefix(state) {
+        Some(rest) if rest.is_empty() || rest.starts_with(':') => reason.to_owned(),
+        _ => format!("{state}: {reason}"),
+    }
+}

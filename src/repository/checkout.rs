@@ -1,0 +1,229 @@
+//! A repository as it lies in a folder of this machine, before anything of it is committed.
+
+use std::fs::{File, Metadata};
+use std::io::{Error, ErrorKind, Read as _};
+use std::path::{Component, Path, PathBuf};
+
+use slipway_contract::table::LFS_POINTER;
+
+use super::files::{Entry, Files};
+use slipway_git::{Committed, WorkTree};
+
+/// Entries that are visited in one search, and how deep: a link to a whole machine ends there.
+const MAX_ENTRIES: usize = 1_000_000;
+const DEEPEST: usize = 64;
+/// Folders that hold nothing of their own, where no `.gitignore` says so.
+const SKIPPED: [&str; 2] = ["target", "node_modules"];
+
+/// A repository on disk; a folder that is in none begins at the top of the machine.
+pub struct Checkout {
+    root: PathBuf,
+    /// Where searches begin, below the root; empty for all of it. Around a file that is in no repository, nothing is searched.
+    searched: Option<String>,
+    git: Option<WorkTree>,
+}
+
+impl Checkout {
+    /// The repository that a file or a folder is in. A part of the path that is a link is followed.
+    pub fn around(path: &Path) -> Result<Self, Error> {
+        let path = path.canonicalize()?;
+        let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(Path::new("/")) };
+        if let Some(git) = WorkTree::around(folder) {
+            return Ok(Self { root: git.root().to_owned(), searched: Some(String::new()), git: Some(git) });
+        }
+        let root = PathBuf::from("/");
+        let searched = if path.is_dir() { Some(relative(&root, folder).ok_or_else(not_a_text)?) } else { None };
+        Ok(Self { root, searched, git: None })
+    }
+
+    /// The topmost folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether it is a git repository.
+    pub fn is_repository(&self) -> bool {
+        self.git.is_some()
+    }
+
+    /// The path of something in it, from the topmost folder. The last part is not followed if it is a link.
+    pub fn path_of(&self, path: &Path) -> Result<String, Error> {
+        let whole = match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => {
+                let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+                parent.canonicalize()?.join(name)
+            }
+            _ => path.canonicalize()?,
+        };
+        relative(&self.root, &whole).ok_or_else(not_a_text)
+    }
+
+    /// The files below a folder of it that are wanted, sorted; and the paths from its top of those that are wanted by a path that is
+    /// not UTF-8, where what is not is a replacement character.
+    pub fn find_below(
+        &self,
+        folder: &str,
+        is_wanted: &dyn Fn(&str) -> bool,
+    ) -> Result<(Vec<String>, Vec<PathBuf>), Error> {
+        let (mut found, mut unnamed) = (Vec::new(), Vec::new());
+        let mut visited = 0;
+        let mut open = vec![(PathBuf::from(folder), 0)];
+        while let Some((folder, depth)) = open.pop() {
+            for entry in std::fs::read_dir(self.root.join(&folder))? {
+                visited += 1;
+                if visited > MAX_ENTRIES || depth > DEEPEST {
+                    return Err(Error::other(format!("more than {MAX_ENTRIES} files, or deeper than {DEEPEST}")));
+                }
+                let entry = entry?;
+                let path = folder.join(entry.file_name());
+                let kind = entry.file_type()?;
+                if kind.is_dir() && self.holds_own_files(&path) {
+                    open.push((path, depth + 1));
+                } else if kind.is_file() {
+                    match path.to_str() {
+                        Some(text) if is_wanted(text) && !self.ignores(text) => found.push(text.to_owned()),
+                        None if is_wanted(&path.to_string_lossy()) => unnamed.push(path),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        found.sort();
+        unnamed.sort();
+        Ok((found, unnamed))
+    }
+
+    /// Whether a folder is one of this repository's: git leaves out its own, those it ignores, and other repositories.
+    fn holds_own_files(&self, path: &Path) -> bool {
+        let is_called = |name: &str| path.file_name().is_some_and(|called| called == name);
+        let is_other = is_called(".git") || self.root.join(path).join(".git").exists();
+        let is_left_out = match self.git {
+            Some(_) => path.to_str().is_some_and(|path| self.ignores(&format!("{path}/"))),
+            None => SKIPPED.into_iter().any(is_called),
+        };
+        !is_other && !is_left_out
+    }
+
+    /// How a file stands to what is committed; nothing where that is not known, or there is no repository.
+    pub(crate) fn held(&self, path: &str) -> Option<Committed> {
+        self.git.as_ref().and_then(|git| git.held(path))
+    }
+
+    /// A regular file, to be read piece by piece; `None` where none is.
+    pub(crate) fn open(&self, path: &str) -> Result<Option<File>, Error> {
+        match self.entry(path)? {
+            Some(Entry::File | Entry::Ignored) => File::open(self.root.join(path)).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether git holds a pointer of Git LFS in the place of a file.
+    pub(super) fn commits_pointer(&self, path: &str) -> bool {
+        let committed = self.git.as_ref().and_then(|git| git.committed_small(path));
+        committed.is_some_and(|content| content.starts_with(LFS_POINTER))
+    }
+
+    fn ignores(&self, path: &str) -> bool {
+        self.git.as_ref().is_some_and(|git| git.ignores(path))
+    }
+
+    /// What is at a path, as far as no part of the way there is a link; else that part.
+    fn found(&self, path: &str) -> Result<Option<Metadata>, Error> {
+        let mut way = self.root.clone();
+        let mut found = None;
+        for part in path.split('/') {
+            way.push(part);
+            match way.symlink_metadata() {
+                Ok(here) if here.is_symlink() => return Ok(Some(here)),
+                Ok(here) => found = Some(here),
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Files for Checkout {
+    type Error = Error;
+
+    fn place(&self) -> String {
+        if self.git.is_some() { "in this repository".to_owned() } else { "in this folder".to_owned() }
+    }
+
+    /// Outside of a repository, paths begin at the top of the machine: nobody calls them so who stands beside the file.
+    fn shown(&self, path: &str) -> String {
+        if self.git.is_some() {
+            return path.to_owned();
+        }
+        let whole = self.root.join(path);
+        let here = std::env::current_dir().and_then(|here| here.canonicalize());
+        let beside = here.ok().and_then(|here| relative(&here, &whole));
+        beside.unwrap_or_else(|| whole.display().to_string())
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<Entry>, Error> {
+        Ok(self.found(path)?.map(|found| match found.file_type() {
+            kind if kind.is_file() && self.ignores(path) => Entry::Ignored,
+            kind if kind.is_file() => Entry::File,
+            kind if kind.is_symlink() => Entry::Other("a symbolic link"),
+            kind if kind.is_dir() => Entry::Other("a folder"),
+            _ => Entry::Other("a device or a pipe"),
+        }))
+    }
+
+    fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, Error> {
+        let Some(file) = self.open(path)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(most + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > most {
+            return Err(Error::other(format!("`{}` has more than {most} bytes", self.shown(path))));
+        }
+        Ok(Some(bytes))
+    }
+
+    fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Error> {
+        let Some(folder) = &self.searched else { return Ok(Vec::new()) };
+        self.find_below(folder, is_wanted).map(|(found, _)| found)
+    }
+}
+
+fn relative(root: &Path, path: &Path) -> Option<String> {
+    let parts = path.strip_prefix(root).ok()?.components().map(|part| match part {
+        Component::Normal(part) => part.to_str(),
+        _ => None,
+    });
+    Some(parts.collect::<Option<Vec<&str>>>()?.join("/"))
+}
+
+fn not_a_text() -> Error {
+    Error::other("its path is not below the folder, or is not UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_and_folders_are_no_files_wherever_they_are_on_the_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir_all(folder.path().join("real")).expect("a folder");
+        std::fs::write(folder.path().join("real/x.csv"), "x").expect("written");
+        std::os::unix::fs::symlink("real", folder.path().join("linked")).expect("linked");
+        std::os::unix::fs::symlink("real/x.csv", folder.path().join("y.csv")).expect("linked");
+        let checkout = Checkout::around(folder.path()).expect("a folder");
+        let entry = |path: &str| {
+            let path = checkout.path_of(&folder.path().join("real")).expect("a path").replace("real", path);
+            checkout.entry(&path).expect("read")
+        };
+        assert_eq!(entry("real/x.csv"), Some(Entry::File));
+        assert_eq!(entry("linked/x.csv"), Some(Entry::Other("a symbolic link")));
+        assert_eq!(entry("y.csv"), Some(Entry::Other("a symbolic link")));
+        assert_eq!(entry("real"), Some(Entry::Other("a folder")));
+        assert_eq!(entry("real/x.csv/z"), None);
+        let found = checkout.find(&|path| path.contains(".csv")).expect("found");
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+}

@@ -1,0 +1,155 @@
+//! The labels of a model's training rows, read without the trainer: enough to find classes that a policy or the model's own metrics
+//! name and that no row has.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek as _};
+
+use flate2::read::MultiGzDecoder;
+use slipway_contract::table::{GZIP, LFS_POINTER, MAX_CLASSES, Records, Row, is_missing, sort_classes};
+use slipway_contract::{DataSpec, Fault, Model, unknown_class, unknown_classes};
+
+use super::checkout::Checkout;
+use super::model_check::Readable;
+use crate::repository::folder_path;
+
+/// Classes that are named and that no training row has: faults, and what is only warned of. Nothing where labels cannot be read,
+/// which is for the trainer to say. Classes of pictures stand in the model's file, and are checked with it.
+pub(super) fn unknown_names(checkout: &Checkout, file: &str, readable: &Readable) -> (Vec<Fault>, Vec<Fault>) {
+    let model = &readable.model;
+    let DataSpec::Csv { train, label, .. } = &model.spec.data else { return (Vec::new(), Vec::new()) };
+    let opened = checkout.open(&folder_path(file, &train.file)).ok().flatten();
+    let Some(classes) = opened.and_then(|table| labels_of(table, &train.file, label)) else {
+        return (Vec::new(), Vec::new());
+    };
+    let expects: Vec<_> = readable.expected.iter().map(|expected| expected.expectation.clone()).collect();
+    let (mut faults, warnings) = unknown_classes(&expects, &classes);
+    faults.extend(of_metrics(model, &classes));
+    (faults, warnings)
+}
+
+/// Classes that the metrics of the model's file name.
+fn of_metrics(model: &Model, classes: &[String]) -> Vec<Fault> {
+    let metrics = model.spec.evaluation.metrics.iter().enumerate();
+    let unknown = metrics.flat_map(|(place, metric)| {
+        let unknown = metric.classes().filter_map(|class| unknown_class(class, classes));
+        unknown.map(move |fault| fault.key(format!("spec.evaluation.metrics[{place}]")))
+    });
+    unknown.collect()
+}
+
+/// The different labels of a table in the order of classes; `None` if they cannot be read, or are no two classes or more that a
+/// model can tell apart.
+fn labels_of(mut table: File, name: &str, label: &str) -> Option<Vec<String>> {
+    let mut start = Vec::with_capacity(LFS_POINTER.len());
+    (&mut table).take(LFS_POINTER.len() as u64).read_to_end(&mut start).ok()?;
+    table.rewind().ok()?;
+    if start == LFS_POINTER {
+        return None;
+    }
+    let table = BufReader::with_capacity(1 << 16, table);
+    let bytes: Box<dyn Read> =
+        if start.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(table)) } else { Box::new(table) };
+    let mut records = Records::open(bytes, name).ok()?;
+    let mut places = records.header.iter().enumerate().filter(|(_, column)| *column == label);
+    let (place, None) = (places.next()?.0, places.next()) else { return None };
+    let mut labels = BTreeSet::new();
+    while let Some(row) = records.next_row().ok()? {
+        // What is wrong with other rows says nothing of the labels.
+        let Row::Values(_, row) = row else { continue };
+        let label = row.get(place).unwrap_or_default().trim();
+        if !is_missing(label) && !labels.contains(label) {
+            labels.insert(label.to_owned());
+        }
+        if labels.len() > MAX_CLASSES {
+            return None;
+        }
+    }
+    let mut labels: Vec<String> = labels.into_iter().collect();
+    sort_classes(&mut labels);
+    (labels.len() > 1).then_some(labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn labels(bytes: &[u8]) -> Option<Vec<String>> {
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(bytes).expect("written");
+        file.rewind().expect("at its start");
+        labels_of(file, "t.csv", "kind")
+    }
+
+    #[test]
+    fn labels_are_read_from_plain_and_packed_tables_in_the_order_of_classes() {
+        let table = b"a,kind\n1, dog \n2,cat\nx,dog\n4,\n5,nan\n6,cat,7\n8,\"o\nwl\"\n";
+        let expected = Some(["cat", "dog", "o\nwl"].map(str::to_owned).to_vec());
+        assert_eq!(labels(table), expected);
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(table).expect("packed");
+        assert_eq!(labels(&packer.finish().expect("packed")), expected);
+        assert_eq!(labels(b"kind\n10\n9\n"), Some(["9", "10"].map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn tables_without_a_class_list_get_no_message() {
+        let many = (0..=MAX_CLASSES).map(|row| row.to_string()).collect::<Vec<_>>().join("\n");
+        for table in
+            ["", "a,b\n1,2\n", "kind,kind\n1,2\n", "kind\ncat\ncat\n", "kind\n", "kind\ncat\n\"open", "a;kind\n1;2\n"]
+        {
+            assert_eq!(labels(table.as_bytes()), None, "{table:?}");
+        }
+        assert_eq!(labels(format!("kind\n{many}").as_bytes()), None);
+        assert_eq!(labels(&[LFS_POINTER, b"\nkind\n"].concat()), None);
+        assert_eq!(labels(&[&GZIP[..], b"broken"].concat()), None);
+    }
+
+    const MODEL: &str = "apiVersion: slipway.dev/v1alpha1\nkind: Model\nmetadata: {name: pets}\nspec:\n  \
+        paths: [\"data/**\"]\n  task: classification\n  \
+        data: {format: csv, label: kind, train: {file: data/train.csv}, test: {file: data/test.csv}}\n  \
+        model: {sequential: [{linear: 2}]}\n  \
+        evaluation:\n    metrics:\n    - accuracy\n    - {recall: {class: Cat}}\n  \
+        training: {optimizer: {adam: {learning_rate: 1e-2}}, epochs: 1, batch_size: 8}\n  \
+        policy: policy.yaml\n";
+
+    /// What is told of names of classes that a policy of these checks and the model's file name.
+    fn told(checks: &[&str]) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");
+        std::fs::create_dir_all(folder.path().join("data")).expect("a folder");
+        write("slipway.yaml", MODEL);
+        let head = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: pets}\nspec:\n  checks:\n";
+        let checks = checks.iter().map(|check| format!("  - {{{check}}}\n")).collect::<Vec<_>>().concat();
+        write("policy.yaml", &format!("{head}{checks}"));
+        write("data/train.csv", &format!("a,kind\n{}", "1,cat\n2,dog\n".repeat(50)));
+        write("data/test.csv", &format!("a,kind\n{}", "1,cat\n2,dog\n".repeat(50)));
+        let checkout = Checkout::around(&folder.path().join("slipway.yaml")).expect("a folder");
+        let file = checkout.path_of(&folder.path().join("slipway.yaml")).expect("a path");
+        let repository = crate::repository::Repository::open(&checkout).expect("readable");
+        let (_, readable) = repository.check_model(&file);
+        let readable = readable.expect("a model");
+        let (faults, warnings) = repository.examine_labels(&file, &readable);
+        let shown =
+            |fault: &Fault| readable.should_report(fault).then(|| readable.locate(&file, MODEL, fault).to_string());
+        let told = faults.iter().chain(&warnings).filter_map(shown);
+        told.map(|told| told.rsplit_once("/slipway.yaml").map_or(told.clone(), |(_, told)| told.to_owned())).collect()
+    }
+
+    #[test]
+    fn classes_that_no_training_row_has_are_reported_at_their_places_without_a_trainer() {
+        let told = told(&[
+            "metric: accuracy, at_least: 0.5, slice: {where: {label: [cat, dgo]}}",
+            "metric: accuracy, at_least: 0.5, slice: {where: {label: dog}}",
+        ]);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told[0].contains("policy.yaml:6:") && told[0].contains("no training row has the label `dgo`"),
+            "{told:?}"
+        );
+        assert!(told[0].contains("did you mean `dog`?"), "{told:?}");
+        assert!(told[1].starts_with(":12:") && told[1].contains("no training row has the label `Cat`"), "{told:?}");
+    }
+}

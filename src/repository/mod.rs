@@ -1,0 +1,24 @@
+//! What a repository holds, at a revision or in a folder of this machine: models, their policies and data, and manifests with marks.
+//! What is checked of them before anything is trained is checked here, by runs and by `slipway check` alike.
+
+mod checkout;
+mod files;
+mod labels;
+pub(crate) mod model_check;
+pub(crate) mod policy_file;
+pub(crate) mod skip;
+pub(crate) mod source;
+mod test_rows;
+
+pub use checkout::Checkout;
+pub(crate) use files::Revision;
+pub use model_check::ModelDiagnostics;
+pub use model_check::Readable;
+pub use model_check::Repository;
+pub use model_check::misnamed_model;
+pub use skip::skipped;
+pub(crate) use source::ModelFile;
+pub(crate) use source::ModelFiles;
+pub(crate) use source::folder_path;
+pub use source::locate;
+pub use source::read_model;

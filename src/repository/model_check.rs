@@ -1,0 +1,434 @@
+//! What is checked of a model against the files beside it before anything is trained, by runs and by `slipway check` alike.
+
+use jiff::Timestamp;
+use slipway_contract::{Fault, FaultKind, Model};
+
+use super::checkout::Checkout;
+use super::files::{Entry, Files};
+use super::source::{ModelFile, ModelFiles, Read};
+use super::test_rows::{MAX_COUNTED, count_rows, counted_file};
+use super::{labels, policy_file, source};
+use crate::repository::folder_path;
+use slipway_domain::Diagnostic;
+use slipway_gate::policy::{Expected, Policy, Shortage};
+use slipway_git::Committed;
+
+/// What was found in files.
+#[derive(Debug, Default)]
+pub struct ModelDiagnostics {
+    /// What a server would refuse.
+    pub mistakes: Vec<Diagnostic>,
+    /// What a server would say, and go on.
+    pub warnings: Vec<Diagnostic>,
+    /// What a server would not find as it lies here, because it is not committed so.
+    pub uncommitted: Vec<Diagnostic>,
+}
+
+/// A model whose data can be read, as far as its file says what they are.
+pub struct Readable {
+    /// The model. Parts of its file that are mistakes are those of a sample.
+    pub model: Model,
+    /// What its policy asks of the rows.
+    pub expected: Vec<Expected>,
+    /// Keys of data files that were told to be no files for a server.
+    unusable: Vec<&'static str>,
+    /// Whether and where the model's file has mistakes.
+    guesses: Option<slipway_yaml::Guesses>,
+}
+
+impl Readable {
+    /// Whether something that was found in the data is told: not what follows from a mistake in the model's file, and not what was
+    /// told before.
+    pub fn should_report(&self, fault: &Fault) -> bool {
+        let key = fault.key.as_deref();
+        let is_reported = fault.file.is_none() && key.is_some_and(|key| self.unusable.contains(&key));
+        let follows = self.guesses.as_ref().is_some_and(|guesses| {
+            let of_data = fault.file.is_some() || key.is_some_and(|key| key.starts_with("spec.data"));
+            !of_data || key.is_some_and(|key| guesses.touch(key))
+        });
+        !is_reported && !follows
+    }
+
+    /// A finding in the data at its place: a line of a policy, a line of a data file, or a key of the model's file.
+    pub fn locate(&self, file: &str, text: &str, fault: &Fault) -> Diagnostic {
+        source::locate_expected(file, text, fault, &self.expected)
+    }
+}
+
+/// Two models of one name would write the same places of an environment. A name is compared however broken the rest of a file is.
+pub(crate) fn taken_name<F: Files>(files: &F, file: &str, models: &[ModelFile]) -> Option<Diagnostic> {
+    let own = models.iter().find(|own| own.path == file)?;
+    let (name, text) = (source::name_in(own)?, own.text.as_deref().unwrap_or_default());
+    let other = models.iter().find(|other| other.path != file && source::name_in(other).as_ref() == Some(&name))?;
+    let message = format!("`{name}` is also the name of the model in `{}`", files.shown(&other.path));
+    let fault =
+        Fault::new(FaultKind::Specification, message).key("metadata.name").help("give each model a name of its own");
+    Some(source::locate(file, text, &fault))
+}
+
+/// Data files that are not in the repository, are no plain files there, or that `paths` keeps from the trainer.
+pub(crate) fn data_files<F: Files>(
+    files: &F,
+    file: &str,
+    text: &str,
+    model: &Model,
+) -> Result<Vec<Diagnostic>, F::Error> {
+    Ok(unusable_files(files, file, text, model)?.into_iter().map(|(_, diagnostic)| diagnostic).collect())
+}
+
+/// The same, each with the key that names the file.
+fn unusable_files<F: Files>(
+    files: &F,
+    file: &str,
+    text: &str,
+    model: &Model,
+) -> Result<Vec<(&'static str, Diagnostic)>, F::Error> {
+    let own = ModelFiles::of(file, model);
+    let mut problems = Vec::new();
+    for (key, path) in model.spec.data.files() {
+        let whole = folder_path(file, path);
+        let (message, help) = match files.entry(&whole)? {
+            None => (format!("there is no file `{}` {}", files.shown(&whole), files.place()), absent(files, &whole)?),
+            Some(Entry::Other(kind)) => (
+                format!("`{path}` is {kind}, expected a plain file"),
+                "commit the file itself: Slipway follows no links, and reads files that git holds".to_owned(),
+            ),
+            Some(Entry::Ignored) => (
+                format!("git ignores `{path}`, so that a server would not get it"),
+                "take it out of `.gitignore`, or add it with `git add --force`".to_owned(),
+            ),
+            Some(Entry::File) if own.contain_relative(path) => continue,
+            Some(Entry::File) => {
+                (format!("`{path}` is not among `spec.paths`, so the trainer would not get it"), uncovered(model, path))
+            }
+        };
+        let fault = Fault::new(FaultKind::Specification, message).help(help);
+        problems.push((key, source::locate(file, text, &fault.key(key))));
+    }
+    Ok(problems)
+}
+
+/// What to do about a file that is not there.
+fn absent<F: Files>(files: &F, whole: &str) -> Result<String, F::Error> {
+    let lower = whole.to_lowercase();
+    let alike = files.find(&|path| path.to_lowercase() == lower)?;
+    Ok(match alike.first() {
+        Some(alike) => format!("did you mean `{alike}`?"),
+        None => "commit the file, or correct the path (it is relative to the folder of `slipway.yaml`)".to_owned(),
+    })
+}
+
+/// What to do about a file that no glob matches.
+fn uncovered(model: &Model, path: &str) -> String {
+    match ModelFiles::alike(model, path) {
+        Some(glob) => format!("`{glob}` differs from it in upper and lower case"),
+        None => match path.rsplit_once('/') {
+            Some((folder, _)) => format!(
+                "add a glob for it to `spec.paths`, such as `{folder}/**` (`*` stays within one folder, `**` does not)"
+            ),
+            None => format!("add a glob for it to `spec.paths`, such as `{path}`"),
+        },
+    }
+}
+
+/// How many test rows a model has, if that can be told from its files.
+pub(crate) fn test_rows<F: Files>(files: &F, file: &str, model: &Model) -> Option<u64> {
+    let bytes = files.read(&folder_path(file, counted_file(model)), MAX_COUNTED).ok().flatten()?;
+    count_rows(model, &bytes)
+}
+
+/// A repository on disk that is examined as a server would once it is pushed.
+pub struct Repository<'a> {
+    checkout: &'a Checkout,
+    models: Vec<ModelFile>,
+}
+
+impl<'a> Repository<'a> {
+    /// Finds the models of a repository.
+    pub fn open(checkout: &'a Checkout) -> std::io::Result<Self> {
+        let models = source::read_models(checkout, checkout.find(&source::is_model)?)?;
+        Ok(Self { checkout, models })
+    }
+
+    /// All that is wrong with the model at a path, and the model if its data can be read as far as that shows.
+    pub fn check_model(&self, file: &str) -> (ModelDiagnostics, Option<Readable>) {
+        let mut diagnostics = ModelDiagnostics::default();
+        // A file of another name is no model of the repository.
+        let taken = source::is_model(file).then(|| taken_name(self.checkout, file, &self.models)).flatten();
+        match self.read_model(file) {
+            Ok((text, Read { model: Some(model), guesses, problems })) => {
+                let is_sound = problems.is_empty();
+                diagnostics.mistakes = problems;
+                diagnostics.mistakes.extend(taken);
+                let mut readable = Readable { model, expected: Vec::new(), unusable: Vec::new(), guesses: None };
+                if is_sound {
+                    self.check_files(file, &text, &mut readable, &mut diagnostics);
+                } else if guesses.touch("spec.data") {
+                    return (diagnostics, None);
+                } else {
+                    readable.guesses = Some(guesses);
+                }
+                (diagnostics, Some(readable))
+            }
+            Ok((_, Read { problems, .. })) | Err(problems) => {
+                diagnostics.mistakes = problems;
+                diagnostics.mistakes.extend(taken);
+                (diagnostics, None)
+            }
+        }
+    }
+
+    /// Classes that the model at a path or its policy name and that no training row has, where no trainer reads the data: faults,
+    /// and what is only warned of.
+    pub fn examine_labels(&self, file: &str, readable: &Readable) -> (Vec<Fault>, Vec<Fault>) {
+        labels::unknown_names(self.checkout, file, readable)
+    }
+
+    fn read_model(&self, file: &str) -> Result<(String, Read), Vec<Diagnostic>> {
+        let text = match self.checkout.entry(file) {
+            Ok(Some(Entry::Other(kind))) => {
+                let message = format!("this is {kind}, expected a plain file: a server would not see it");
+                return Err(vec![Diagnostic::new(file, message)]);
+            }
+            Ok(_) => source::read_text(self.checkout, file).map_err(|error| vec![unreadable(file, &error)])?,
+            Err(error) => return Err(vec![unreadable(file, &error)]),
+        };
+        let text = text.unwrap_or_else(|| Err(Diagnostic::new(file, "the file is gone")));
+        let text = text.map_err(|diagnostic| vec![diagnostic])?;
+        let read = source::read_leniently(file, &text);
+        Ok((text, read))
+    }
+
+    fn check_files(&self, file: &str, text: &str, readable: &mut Readable, diagnostics: &mut ModelDiagnostics) {
+        let model = &readable.model;
+        match unusable_files(self.checkout, file, text, model) {
+            Ok(unusable) => {
+                readable.unusable = unusable.iter().map(|(key, _)| *key).collect();
+                diagnostics.mistakes.extend(unusable.into_iter().map(|(_, diagnostic)| diagnostic));
+            }
+            Err(error) => diagnostics.mistakes.push(unreadable(file, &error)),
+        }
+        self.check_commits(file, text, readable, diagnostics);
+        let path = folder_path(file, &model.spec.policy);
+        if matches!(self.checkout.entry(&path), Ok(None)) {
+            let message = format!("there is no file `{}` {}", self.checkout.shown(&path), self.checkout.place());
+            let fault = Fault::new(FaultKind::Specification, message).key("spec.policy");
+            let help = "write the policy, or correct the path (it is relative to the folder of `slipway.yaml`)";
+            diagnostics.mistakes.push(source::locate(file, text, &fault.help(help)));
+            return;
+        }
+        let Some(policy) = self.policy(&path, &mut diagnostics.mistakes) else { return };
+        diagnostics.mistakes.extend(policy.unfit_for(model));
+        let (name, now) = (model.metadata.name.as_str(), Timestamp::now());
+        readable.expected = policy.expects(name, now);
+        let rows = test_rows(self.checkout, file, model);
+        let short = rows.map(|rows| policy.short_of_rows(rows, name, now));
+        for Shortage { diagnostic, hopeless } in short.unwrap_or_default() {
+            let list = if hopeless { &mut diagnostics.mistakes } else { &mut diagnostics.warnings };
+            list.push(diagnostic);
+        }
+    }
+
+    /// Files of a model that a server would not find as they lie here.
+    fn check_commits(&self, file: &str, text: &str, readable: &Readable, diagnostics: &mut ModelDiagnostics) {
+        let policy = ("spec.policy", readable.model.spec.policy.as_str());
+        let usable = readable.model.spec.data.files().into_iter().filter(|(key, _)| !readable.unusable.contains(key));
+        for (key, path) in usable.chain([policy]) {
+            let whole = folder_path(file, path);
+            let located = |message: String, help: String| {
+                let fault = Fault::new(FaultKind::Specification, message).key(key).help(help);
+                source::locate(file, text, &fault)
+            };
+            if self.checkout.commits_pointer(&whole) {
+                let message =
+                    format!("git holds a Git LFS pointer in the place of `{path}`, and a server reads what git holds");
+                let help = "Slipway reads git's own objects: commit the data themselves (gzip is unpacked)";
+                diagnostics.mistakes.push(located(message, help.to_owned()));
+                continue;
+            }
+            let (message, help) = match self.checkout.held(&whole) {
+                Some(Committed::Nowhere) => (
+                    format!("`{path}` is not in git: a server will not find it"),
+                    format!("`git add {whole}`, and commit it"),
+                ),
+                Some(Committed::OnlyAdded) => {
+                    (format!("`{path}` is not committed yet: a server reads commits"), "commit it".to_owned())
+                }
+                Some(Committed::Otherwise) => (
+                    format!("`{path}` differs from its commit: a server reads what is committed"),
+                    "commit it, or take back what was changed".to_owned(),
+                ),
+                Some(Committed::AsHere) | None => continue,
+            };
+            diagnostics.uncommitted.push(located(message, help));
+        }
+    }
+
+    /// All that is wrong with the policy at a path, or with what it extends.
+    pub fn check_policy(&self, file: &str) -> ModelDiagnostics {
+        let mut diagnostics = ModelDiagnostics::default();
+        self.policy(file, &mut diagnostics.mistakes);
+        diagnostics
+    }
+
+    fn policy(&self, file: &str, mistakes: &mut Vec<Diagnostic>) -> Option<Policy> {
+        match policy_file::read(self.checkout, file) {
+            Ok(Ok((policy, _))) => return Some(policy),
+            Ok(Err(found)) => mistakes.extend(found),
+            Err(error) => mistakes.push(unreadable(file, &error)),
+        }
+        None
+    }
+}
+
+fn unreadable(file: &str, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::new(file, format!("the file cannot be read: {error}"))
+}
+
+/// What is said of a file whose name is nearly that of a model file; `None` if it is not.
+pub fn misnamed_model(path: &str) -> Option<Diagnostic> {
+    source::is_misnamed_model(path).then(|| source::misnamed(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const MODEL: &str = "apiVersion: slipway.dev/v1alpha1\nkind: Model\nmetadata: {name: churn}\nspec:\n  \
+        paths: [\"slipway.yaml\", \"data/**\"]\n  task: classification\n  \
+        data: {format: csv, label: y, train: {file: data/train.csv}, test: {file: data/test.csv}}\n  \
+        model: {sequential: [{linear: 2}]}\n  \
+        training: {optimizer: {adam: {learning_rate: 1e-2}}, epochs: 1, batch_size: 8}\n  \
+        policy: policy.yaml\n";
+    const POLICY: &str = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: churn}\n\
+        spec: {checks: [{metric: accuracy, at_least: 0.6}]}\n";
+
+    /// A repository with the model `churn`, changed, and what is wrong with it.
+    fn mistakes_of(change: impl FnOnce(&Path)) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");
+        std::fs::create_dir_all(folder.path().join("data")).expect("a folder");
+        std::fs::create_dir_all(folder.path().join(".git/objects")).expect("a folder");
+        std::fs::create_dir_all(folder.path().join(".git/refs")).expect("a folder");
+        write(".git/HEAD", "ref: refs/heads/main\n");
+        write("slipway.yaml", MODEL);
+        write("policy.yaml", POLICY);
+        for half in ["train", "test"] {
+            write(&format!("data/{half}.csv"), &format!("x,y\n{}", "1,a\n2,b\n".repeat(100)));
+        }
+        change(folder.path());
+        let checkout = Checkout::around(folder.path()).expect("a folder");
+        assert!(checkout.is_repository());
+        let (diagnostics, _) = Repository::open(&checkout).expect("readable").check_model("slipway.yaml");
+        diagnostics.mistakes.iter().map(ToString::to_string).collect()
+    }
+
+    fn rewrite(folder: &Path, file: &str, old: &str, new: &str) {
+        let text = std::fs::read_to_string(folder.join(file)).expect("a text");
+        assert!(text.contains(old), "{old}");
+        std::fs::write(folder.join(file), text.replace(old, new)).expect("written");
+    }
+
+    #[test]
+    fn a_path_in_another_form_is_the_same_path() {
+        for (old, new) in [
+            ("\"data/**\"", "\"./data/**\""),
+            ("\"data/**\"", "\"data/\""),
+            ("file: data/train.csv", "file: ./data/train.csv"),
+            ("file: data/train.csv", "file: data//train.csv"),
+            ("policy: policy.yaml", "policy: ./policy.yaml"),
+        ] {
+            let mistakes = mistakes_of(|folder| rewrite(folder, "slipway.yaml", old, new));
+            assert_eq!(mistakes, [""; 0], "{new}");
+        }
+    }
+
+    #[test]
+    fn data_that_the_trainer_would_not_get_is_reported_at_its_key() {
+        let of = |change: &dyn Fn(&Path)| mistakes_of(change).join("\n");
+        let message = of(&|folder| rewrite(folder, "slipway.yaml", "\"data/**\"", "\"data/test.csv\""));
+        assert!(
+            message.starts_with("slipway.yaml:7:47: spec.data.train.file: `data/train.csv` is not among"),
+            "{message}"
+        );
+        let message = of(&|folder| rewrite(folder, "slipway.yaml", "\"data/**\"", "\"Data/**\""));
+        assert!(message.contains("`Data/**` differs from it in upper and lower case"), "{message}");
+        let message = of(&|folder| rewrite(folder, "slipway.yaml", "file: data/train.csv", "file: data/Train.csv"));
+        assert!(message.contains("did you mean `data/train.csv`?"), "{message}");
+        let linked = |folder: &Path| {
+            std::fs::rename(folder.join("data/train.csv"), folder.join("data/real.csv")).expect("renamed");
+            std::os::unix::fs::symlink("real.csv", folder.join("data/train.csv")).expect("linked");
+        };
+        assert!(of(&linked).contains("`data/train.csv` is a symbolic link, expected a plain file"), "{}", of(&linked));
+        let folder_instead = |folder: &Path| {
+            std::fs::remove_file(folder.join("data/train.csv")).expect("removed");
+            std::fs::create_dir(folder.join("data/train.csv")).expect("a folder");
+        };
+        assert!(of(&folder_instead).contains("`data/train.csv` is a folder"), "{}", of(&folder_instead));
+        let ignored = |folder: &Path| std::fs::write(folder.join(".gitignore"), "data/\n").expect("written");
+        assert!(of(&ignored).contains("git ignores `data/train.csv`"), "{}", of(&ignored));
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_model_of_a_repository_however_it_is_written() {
+        for (one, other) in [("churn", "churn"), ("2024", "\"2024\""), ("1e3", "1e3"), ("\"null\"", "null")] {
+            let mistakes = mistakes_of(|folder| {
+                rewrite(folder, "slipway.yaml", "name: churn", &format!("name: {one}"));
+                std::fs::create_dir(folder.join("second")).expect("a folder");
+                let second = MODEL.replace("name: churn", &format!("name: {other}"));
+                std::fs::write(folder.join("second/slipway.yaml"), second).expect("written");
+            });
+            let expected =
+                format!("`{}` is also the name of the model in `second/slipway.yaml`", one.trim_matches('"'));
+            assert!(mistakes.len() == 1 && mistakes[0].contains(&expected), "{mistakes:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_reported_beside_other_mistakes() {
+        let mistakes = mistakes_of(|folder| {
+            std::fs::create_dir(folder.join("second")).expect("a folder");
+            std::fs::write(folder.join("second/slipway.yaml"), MODEL).expect("written");
+            rewrite(folder, "slipway.yaml", "epochs: 1", "epochs: one");
+        });
+        assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+        assert!(mistakes[1].starts_with("slipway.yaml:3:18: metadata.name: `churn` is also the name"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn outside_of_a_repository_the_other_model_of_a_name_is_named_by_its_whole_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for part in ["one", "other"] {
+            std::fs::create_dir(folder.path().join(part)).expect("a folder");
+            std::fs::write(folder.path().join(part).join("slipway.yaml"), MODEL).expect("written");
+        }
+        let checkout = Checkout::around(folder.path()).expect("a folder");
+        let file = checkout.path_of(&folder.path().join("one/slipway.yaml")).expect("a path");
+        let repository = Repository::open(&checkout).expect("readable");
+        let taken = repository.check_model(&file).0.mistakes.into_iter().map(|mistake| mistake.message);
+        let whole = folder.path().canonicalize().expect("a path").join("other/slipway.yaml");
+        let expected = format!("in `{}`", whole.display());
+        assert!(taken.into_iter().any(|message| message.ends_with(&expected)), "{expected}");
+    }
+
+    #[test]
+    fn a_policy_stays_in_its_repository() {
+        let mistakes = mistakes_of(|folder| {
+            rewrite(
+                folder,
+                "policy.yaml",
+                "spec: {checks: [{metric: accuracy, at_least: 0.6}]}",
+                "spec: {extends: [\"../base.yaml\"]}",
+            );
+        });
+        assert!(mistakes.len() == 1 && mistakes[0].contains("the path leaves the repository"), "{mistakes:?}");
+        let mistakes =
+            mistakes_of(|folder| rewrite(folder, "slipway.yaml", "policy: policy.yaml", "policy: none.yaml"));
+        assert!(
+            mistakes[0].starts_with("slipway.yaml:10:11: spec.policy: there is no file `none.yaml`"),
+            "{mistakes:?}"
+        );
+    }
+}

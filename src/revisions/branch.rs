@@ -1,0 +1,255 @@
+//! A look at a served branch: where it is, what it was left at, which models changed in between, and the runs that
+//! follow. Deliveries that come twice, late, or in the wrong order all end here and find nothing left to do.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::Revisions;
+use super::touched::{Cause, new_run, summary, touches};
+use crate::context::{Source, StepError, blocking};
+use crate::promotions::TRAILER;
+use crate::repository::{ModelFile, skip, source};
+use crate::runs::with_broken_policy;
+use slipway_domain::{CommitSha, DeliveryState, Needs, Run, SourceName, Unjudged};
+use slipway_git::{GitError, Mirror};
+use slipway_store::{BranchHead, DeliveryOutcome, SeenBranch};
+
+/// Commits that are looked at one by one to tell promotions from others.
+const MAX_PROMOTIONS: usize = 2_000;
+
+/// Pushes one after another that ask for nothing to be built.
+const MAX_SKIPPED: usize = 2_000;
+
+/// A push of the branch that somebody told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Announced {
+    /// Where the branch was; `None` when it was created.
+    pub(crate) before: Option<CommitSha>,
+    /// Where it went.
+    pub(crate) after: CommitSha,
+    /// Whether it was found by looking: it may then be several pushes.
+    pub(crate) found: bool,
+}
+
+/// What a look at a branch found.
+enum Found {
+    /// Nothing that was not dealt with before.
+    Nothing { tip: CommitSha },
+    /// The revision asks for nothing to be built, in these words.
+    Skipped { tip: CommitSha, mark: &'static str },
+    /// Nothing but promotions of our own.
+    Promotions { tip: CommitSha },
+    /// What the revision `head`, which is older than the tip if newer pushes ask for nothing to be built, changes.
+    Moved { tip: CommitSha, head: CommitSha, skipped: Option<&'static str>, changes: Changes },
+}
+
+/// What a revision changes.
+struct Changes {
+    /// The revision it is compared with.
+    base: Option<CommitSha>,
+    /// Models to build.
+    touched: Vec<ModelFile>,
+    /// The other models.
+    others: Vec<ModelFile>,
+    /// The paths that differ, where that is known.
+    paths: Vec<String>,
+    /// Those of them that have nearly the name of a model file.
+    misnamed: Vec<String>,
+}
+
+impl Revisions {
+    /// Looks at the served branch of a source. `announced` are the pushes that were told of, `arrived` is when the
+    /// first of them came in.
+    pub(crate) async fn sync_branch(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        announced: &[Announced],
+        arrived: Timestamp,
+    ) -> Result<DeliveryOutcome, StepError> {
+        let branch = source.mirror.remote().branch().to_owned();
+        let seen = self.context.store.seen_branch(name, &branch).await?;
+        let before = seen.as_ref().map(|seen| seen.head.clone());
+        let (mirror, announced) = (source.mirror.clone(), announced.to_vec());
+        let ours = self.context.is_environment(source).then(|| self.context.settings.committer.name.clone());
+        let read_changes = move || read_changes(&mirror, seen.as_ref(), &announced, ours.as_deref());
+        let found = match self.context.remotes.call(&source.mirror, read_changes).await? {
+            Err(GitError::BranchMissing { .. }) => {
+                let note = format!("the branch `{branch}` is not there any more");
+                return Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, note));
+            }
+            found => found?,
+        };
+        let moved = |tip: CommitSha, note: String, runs: Vec<Run>, skipped: Option<String>| {
+            // No run tells of a revision that was skipped, and whoever looks at it would not know why.
+            let unjudged = skipped.filter(|_| source.api.is_some()).map(|title| Unjudged {
+                revision: Some(tip.clone()),
+                change: None,
+                needs: Needs::Nobody,
+                title,
+            });
+            let branch = BranchHead { source: name.clone(), branch, before, head: tip, adopted: false };
+            DeliveryOutcome {
+                branch: Some(branch),
+                runs,
+                unjudged,
+                ..DeliveryOutcome::nothing(DeliveryState::Done, note)
+            }
+        };
+        Ok(match found {
+            Found::Nothing { tip } => {
+                DeliveryOutcome::nothing(DeliveryState::Done, format!("{} was dealt with already", tip.short()))
+            }
+            Found::Skipped { tip, mark } => {
+                let said = skip::skipped(&tip, mark);
+                moved(tip, said.clone(), Vec::new(), Some(said))
+            }
+            Found::Promotions { tip } => {
+                let note = format!("nothing but promotions up to {}", tip.short());
+                moved(tip, note, Vec::new(), None)
+            }
+            Found::Moved { tip, head, skipped, changes: Changes { base, touched, others, paths, misnamed } } => {
+                let cause = Cause { change: None, base: base.clone(), head: head.clone(), arrived };
+                let mut runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
+                let said = head.clone();
+                let mut note = blocking(move || summary(&said, &touched)).await?;
+                let mirror = source.mirror.clone();
+                for file in
+                    blocking(move || with_broken_policy(&mirror, base.as_ref(), &head, others, &paths)).await??
+                {
+                    let run = Run { only_policy: true, ..new_run(name, source, &cause, &file) };
+                    note = format!("{note}; the policy of {} is broken", run.model);
+                    runs.push(run);
+                }
+                for path in misnamed {
+                    note = format!("{note}; `{path}` is not read: models are described in files named `slipway.yaml`");
+                }
+                let skipped = skipped.map(|mark| skip::skipped(&tip, mark));
+                if let Some(said) = &skipped {
+                    note = format!("{note}; {said}");
+                }
+                moved(tip, note, runs, skipped)
+            }
+        })
+    }
+}
+
+/// Looks at the branch. Where it is an environment as well, `ours` commits promotions to it, and those train nothing:
+/// else every promotion would lead to the next.
+fn read_changes(
+    mirror: &Mirror,
+    seen: Option<&SeenBranch>,
+    announced: &[Announced],
+    ours: Option<&str>,
+) -> Result<Found, GitError> {
+    let tip = mirror.fetch()?;
+    // Of a revision that was only found there no push was known; if one is announced now, it is still to be dealt with.
+    let summary = announced.iter().rev().find(|push| push.after == tip && push.before.as_ref() != Some(&tip));
+    let base = match seen {
+        Some(seen) if seen.head == tip && seen.adopted => match summary {
+            Some(push) => push.before.clone(),
+            None => return Ok(Found::Nothing { tip }),
+        },
+        Some(seen) if seen.head == tip => return Ok(Found::Nothing { tip }),
+        Some(seen) => Some(seen.head.clone()),
+        None => announced.first().and_then(|push| push.before.clone()),
+    };
+    let skipped = skip::skip_marker(&mirror.commit_info(&tip)?.message);
+    let head = newest_wanted(mirror, &tip, base.as_ref(), announced)?;
+    let (head, skipped) = match (head, skipped) {
+        (Some(head), skipped) => (head, skipped),
+        (None, Some(mark)) => return Ok(Found::Skipped { tip, mark }),
+        (None, None) => (tip.clone(), None),
+    };
+    let files = source::model_files(mirror, &head)?;
+    let every = |base, touched| Changes { base, touched, others: Vec::new(), paths: Vec::new(), misnamed: Vec::new() };
+    let changes = match base {
+        Some(base) if mirror.contains(&base)? => {
+            let changed = match ours {
+                Some(ours) => changed_by_others(mirror, &base, &head, ours)?,
+                None => Some(mirror.changed_paths(Some(&base), &head)?),
+            };
+            let Some(paths) = changed else { return Ok(Found::Promotions { tip }) };
+            let (touched, others) = files.into_iter().partition(|file| touches(file, &paths));
+            let mut misnamed = Vec::new();
+            for path in paths.iter().filter(|path| source::is_misnamed_model(path)) {
+                if mirror.entry(&head, path)?.is_some() {
+                    misnamed.push(path.clone());
+                }
+            }
+            Changes { base: Some(base), touched, others, paths, misnamed }
+        }
+        // What the branch was before is not to be had: every model counts as changed, and is still judged by a policy
+        // that was there before the newest commit.
+        Some(_) => every(mirror.parent(&head)?, files),
+        None => every(None, files),
+    };
+    Ok(Found::Moved { tip, head, skipped, changes })
+}
+
+/// The newest revision since `base` that is to be built: a message that says so skips the push that it ends, and none of the
+/// pushes before it. Where no delivery tells what was pushed together, it skips its own commit only.
+fn newest_wanted(
+    mirror: &Mirror,
+    tip: &CommitSha,
+    base: Option<&CommitSha>,
+    announced: &[Announced],
+) -> Result<Option<CommitSha>, GitError> {
+    let mut head = tip.clone();
+    for _ in 0..MAX_SKIPPED {
+        let message = mirror.commit_info(&head)?.message;
+        if skip::skip_marker(&message).is_none() {
+            return Ok(Some(head));
+        }
+        let push = announced.iter().rev().find(|push| push.after == head && !push.found);
+        let before = match push {
+            Some(push) => push.before.clone(),
+            None => mirror.parent(&head)?,
+        };
+        // A branch that was set to another history holds nothing of what was pushed before.
+        let Some(before) = before else { return Ok(None) };
+        if !mirror.contains(&before)? || !is_within(mirror, &before, &head)? {
+            return Ok(None);
+        }
+        if let Some(base) = base
+            && mirror.contains(base)?
+            && is_within(mirror, &before, base)?
+        {
+            return Ok(None);
+        }
+        head = before;
+    }
+    Ok(None)
+}
+
+/// Whether a commit is another one, or in its history.
+fn is_within(mirror: &Mirror, commit: &CommitSha, of: &CommitSha) -> Result<bool, GitError> {
+    Ok(mirror.merge_base(commit, of)?.as_ref() == Some(commit))
+}
+
+/// The paths that commits other than promotions changed from `base` to `tip`; `None` if there are no such commits.
+fn changed_by_others(
+    mirror: &Mirror,
+    base: &CommitSha,
+    tip: &CommitSha,
+    ours: &str,
+) -> Result<Option<Vec<String>>, GitError> {
+    let mut changed = BTreeSet::new();
+    let mut others = false;
+    let mut commit = tip.clone();
+    for _ in 0..MAX_PROMOTIONS {
+        if commit == *base {
+            return Ok(others.then(|| changed.into_iter().collect()));
+        }
+        let Some(parent) = mirror.parent(&commit)? else { break };
+        let info = mirror.commit_info(&commit)?;
+        if info.committer != ours || info.trailer(TRAILER).is_none() {
+            others = true;
+            changed.extend(mirror.changed_paths(Some(&parent), &commit)?);
+        }
+        commit = parent;
+    }
+    // The base is not among the first parents: all that differs counts.
+    Ok(Some(mirror.changed_paths(Some(base), tip)?))
+}

@@ -1,0 +1,81 @@
+//! Changes from forks where they are judged after approval: nothing is trained before somebody who may push has named the
+//! exact revision, and the next push of the fork needs an approval of its own.
+
+use jiff::Timestamp;
+
+use super::Revisions;
+use super::pull_request::{judge_head, read_changes};
+use crate::context::{Source, StepError};
+use slipway_domain::{Actor, CommitSha, DeliveryState, Needs, PullRequestHead, SourceName, Unjudged};
+use slipway_git::GitError;
+use slipway_store::{AuditedEffect, DeliveryOutcome, Effect, NewAuditEntry};
+
+impl Revisions {
+    /// Says on a change's check and in its comment that its revision waits for an approval.
+    pub(super) async fn require_approval(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        at: &PullRequestHead,
+    ) -> Result<DeliveryOutcome, StepError> {
+        let number = at.number;
+        let ignored =
+            |why: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("change {number}: {why}")));
+        if source.api.is_none() {
+            return ignored("it is from a fork, and without `api` of this source nobody can approve its revision");
+        }
+        // Deliveries come twice and the wrong way round: what is asked about is where the fork is now.
+        let (mirror, reference) = (source.mirror.clone(), at.reference.clone());
+        let Some(head) = &self.context.remotes.call(&source.mirror, move || mirror.head_of(&reference)).await?? else {
+            return ignored("its branch is gone");
+        };
+        if !self.context.store.newest_at(name, head).await?.is_empty() {
+            return ignored("its revision was approved");
+        }
+        self.context.store.record_unapproved(name, at, head).await?;
+        let (revision, title) = (Some(head.clone()), String::new());
+        let unjudged = Some(Unjudged { revision, change: Some(number), needs: Needs::Approval, title });
+        let note = format!("change {number} at {} waits for an approval", head.short());
+        Ok(DeliveryOutcome { unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) })
+    }
+
+    /// The runs that judge a change of a fork at the revision that somebody has approved, if that is what it is now. Answers
+    /// them with what the audit log says, a sentence, and what else follows; or why nothing does.
+    pub(crate) async fn judge_approved(
+        &self,
+        (name, source): (&SourceName, &Source),
+        change: Option<PullRequestHead>,
+        approved: &CommitSha,
+        actor: &Actor,
+        arrived: Timestamp,
+    ) -> Result<Result<(AuditedEffect, String, DeliveryOutcome), String>, StepError> {
+        let Some(change) = change else {
+            return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
+        };
+        // A revision of the repository itself waits as well if its message asks for nothing to be built.
+        let fork = self.context.store.is_from_fork(name, change.number).await? != Some(false);
+        let change = PullRequestHead { fork, ..change };
+        let (mirror, reference) = (source.mirror.clone(), change.reference.clone());
+        let found =
+            match self.context.remotes.call(&source.mirror, move || read_changes(&mirror, &reference, None)).await? {
+                Err(GitError::BranchMissing { .. }) => return Ok(Err("Refused: its branch is gone.\n".to_owned())),
+                found => found?,
+            };
+        if found.head != *approved {
+            return Ok(Err(format!(
+                "Refused: this change is at `{}` now. Look at it, and approve that revision.\n",
+                found.head
+            )));
+        }
+        let entry = NewAuditEntry {
+            actor: actor.clone(),
+            action: "change.approve".to_owned(),
+            target: approved.to_string(),
+            detail: format!("change {} of {name}{}", change.number, if fork { " from a fork" } else { "" }),
+        };
+        let mut outcome = judge_head(name, source, change, found, arrived);
+        let runs = std::mem::take(&mut outcome.runs);
+        let sentence = format!("`{}` is judged; the next push needs an approval of its own.\n", approved.short());
+        Ok(Ok((AuditedEffect { effect: Effect::Open(runs), entry: Some(entry) }, sentence, outcome)))
+    }
+}

@@ -1,0 +1,242 @@
+//! A look at a change (pull or merge request): where its head is, where it left the served branch, and the runs that
+//! judge what it does to models in between. They promote nothing.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::Revisions;
+use super::touched::{Cause, concerns, new_run, summary};
+use crate::context::{PullRequestPolicy, Remotes, Source, StepError};
+use crate::repository::{ModelFile, skip, source};
+use slipway_domain::{
+    CommitSha, DeliveryState, HeadRepository, Needs, PullRequest, PullRequestHead, Revision, Run, SourceName, Unjudged,
+};
+use slipway_git::{GitError, Heads, Mirror};
+use slipway_store::DeliveryOutcome;
+
+/// The heads of the changes that are looked at together, fetched in one exchange. `None`: they could not be fetched, and
+/// each look finds out why.
+pub(crate) type Fetched = Option<Heads>;
+
+/// Fetches the heads of changes that are to be judged.
+pub(crate) async fn fetch_together(
+    remotes: &Remotes,
+    source: &Source,
+    changes: impl Iterator<Item = &PullRequest>,
+) -> Fetched {
+    let references: BTreeSet<String> = changes.filter_map(|change| judged(source, change).ok()?).collect();
+    if references.is_empty() {
+        return None;
+    }
+    let mirror = source.mirror.clone();
+    remotes.call(&source.mirror, move || mirror.fetch_heads(&references)).await.ok()?.ok()
+}
+
+/// Why a change is not judged.
+enum NotJudged {
+    /// Nobody is told.
+    Quietly(String),
+    /// Its check says so.
+    Reported(Needs, &'static str, String),
+    /// Its check asks for an approval of the revision that is found under the reference.
+    Unapproved(String),
+}
+
+/// The reference under which the head of a change that is to be judged is found, if the forge gives one.
+fn judged(source: &Source, change: &PullRequest) -> Result<Option<String>, NotJudged> {
+    let served = source.mirror.remote().branch();
+    if source.changes == PullRequestPolicy::Ignore {
+        return Err(NotJudged::Quietly("`changes` of this source is `ignore`".to_owned()));
+    }
+    if change.base_branch != served {
+        let base = &change.base_branch;
+        let note = format!("it is for the branch `{base}`, and only `{served}` is served");
+        return Err(NotJudged::Reported(Needs::Nobody, "its branch is not served", note));
+    }
+    if change.draft && !source.judge_drafts {
+        let note = "it is a draft, and `judge_drafts` of this source is `false`".to_owned();
+        return Err(NotJudged::Reported(Needs::Nobody, "drafts are not judged here until they are marked ready", note));
+    }
+    if let Some(label) = source.label.as_ref().filter(|label| !change.labels.contains(label)) {
+        let note = format!("it lacks the label `{label}`, which `label` of this source asks for");
+        let summary = "changes are judged here once they have the label for it";
+        return Err(NotJudged::Reported(Needs::Nobody, summary, note));
+    }
+    match (source.changes, &change.head_repository) {
+        (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository is gone".to_owned())),
+        (PullRequestPolicy::SameRepository, HeadRepository::Fork(fork)) => {
+            let fork = &fork.full_name;
+            let note = format!("it is from the fork `{fork}`, and `changes` of this source is `same_repository`");
+            Err(NotJudged::Reported(Needs::Person, "changes from forks are not judged here", note))
+        }
+        (PullRequestPolicy::AfterApproval, HeadRepository::Fork(_)) => match source.forge.reference_of(change) {
+            Some(reference) => Err(NotJudged::Unapproved(reference)),
+            None => Ok(None),
+        },
+        _ => Ok(source.forge.reference_of(change)),
+    }
+}
+
+/// What is reported of a change that is not judged. Where the forge does not name the commit of a fork, so that there is
+/// nothing to report on, a comment says it.
+fn unjudged(source: &Source, change: &PullRequest, needs: Needs, why: &str) -> Option<Unjudged> {
+    source.api.as_ref()?;
+    let revision = match (&change.head, &change.head_repository) {
+        (Revision::Full(head), _) => Some(head.clone()),
+        (Revision::Abbreviated(_), HeadRepository::Fork(_)) => None,
+        (Revision::Abbreviated(_), _) => return None,
+    };
+    Some(Unjudged { revision, change: Some(change.number), needs, title: why.to_owned() })
+}
+
+impl Revisions {
+    /// Looks at a change that was opened or updated.
+    pub(crate) async fn sync_pull_request(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        change: &PullRequest,
+        fetched: &Fetched,
+        arrived: Timestamp,
+    ) -> Result<DeliveryOutcome, StepError> {
+        let number = change.number;
+        let ignored = |why: &str| DeliveryOutcome::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
+        let of_fork = change.head_repository != HeadRepository::Same;
+        // Only GitHub has merge groups, which name their change by its number alone.
+        if source.kind == slipway_forge::Settings::GitHub
+            && self.context.store.is_from_fork(name, number).await? != Some(of_fork)
+        {
+            self.context.store.record_pull_request(name, number, of_fork).await?;
+        }
+        let reference = match judged(source, change) {
+            Ok(Some(reference)) => reference,
+            Ok(None) => {
+                let summary = "changes from forks are not judged here, as this forge gives no access to their branches";
+                let unjudged = unjudged(source, change, Needs::Person, summary);
+                return Ok(DeliveryOutcome {
+                    unjudged,
+                    ..ignored("this forge gives no access to the branch of a fork")
+                });
+            }
+            Err(NotJudged::Quietly(why)) => return Ok(ignored(&why)),
+            Err(NotJudged::Reported(needs, summary, why)) => {
+                return Ok(DeliveryOutcome { unjudged: unjudged(source, change, needs, summary), ..ignored(&why) });
+            }
+            Err(NotJudged::Unapproved(reference)) => {
+                let head = PullRequestHead { number, reference, fork: true };
+                return self.require_approval(name, source, &head).await;
+            }
+        };
+        let fork = matches!(change.head_repository, HeadRepository::Fork(_));
+        let head = PullRequestHead { number, reference, fork };
+        self.sync_head(name, source, head, SkipMarks::Heeded, fetched, arrived).await
+    }
+
+    /// Looks at where a change's head is now, whichever revision that is.
+    pub(super) async fn sync_head(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        change: PullRequestHead,
+        marks: SkipMarks,
+        fetched: &Fetched,
+        arrived: Timestamp,
+    ) -> Result<DeliveryOutcome, StepError> {
+        let number = change.number;
+        let (mirror, wanted, fetched) = (source.mirror.clone(), change.reference.clone(), fetched.clone());
+        match self.context.remotes.call(&source.mirror, move || read_changes(&mirror, &wanted, fetched)).await? {
+            Err(GitError::BranchMissing { .. }) => {
+                let note = format!("change {number}: its branch is gone");
+                Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, note))
+            }
+            found => {
+                let found = found?;
+                // Where no model is touched there is nothing to skip.
+                let skipped = found.skipped.filter(|_| marks == SkipMarks::Heeded && !found.touched.is_empty());
+                let Some(mark) = skipped else { return Ok(judge_head(name, source, change, found, arrived)) };
+                if source.api.is_some() {
+                    // So that somebody who may push can have it judged all the same.
+                    self.context.store.record_unapproved(name, &change, &found.head).await?;
+                }
+                Ok(skipped_head(source, number, &found.head, mark))
+            }
+        }
+    }
+}
+
+/// Whether a message can ask for nothing to be built. What a merge queue would merge is judged whatever it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SkipMarks {
+    Heeded,
+    Ignored,
+}
+
+/// What follows from a revision whose message asks for nothing to be built, though models are touched: its check says so. It does
+/// not pass, because whoever proposes a change writes its messages, and would decide alone that it need not be judged.
+fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> DeliveryOutcome {
+    let title = skip::skipped(head, mark);
+    let note = format!("change {number}: {title}");
+    let way_out = "push a commit without the mark, or have somebody who may push comment";
+    let title = format!("{title}; {way_out} `/slipway judge {head}`");
+    let unjudged = source.api.is_some().then(|| Unjudged {
+        revision: Some(head.clone()),
+        change: Some(number),
+        needs: Needs::Person,
+        title,
+    });
+    DeliveryOutcome { unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) }
+}
+
+/// What follows from the revision that was found: a run of each model that it touches.
+pub(super) fn judge_head(
+    name: &SourceName,
+    source: &Source,
+    change: PullRequestHead,
+    found: Found,
+    arrived: Timestamp,
+) -> DeliveryOutcome {
+    let number = change.number;
+    let Found { head, base, touched, skipped: _ } = found;
+    // No run will tell of it, and a check that is required would be waited for for ever.
+    let unjudged = (touched.is_empty() && source.api.is_some()).then(|| Unjudged {
+        revision: Some(head.clone()),
+        change: Some(number),
+        needs: Needs::Nobody,
+        title: "no model is touched".to_owned(),
+    });
+    let cause = Cause { change: Some(change), base, head: head.clone(), arrived };
+    let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
+    let note = format!("change {number}: {}", summary(&head, &touched));
+    DeliveryOutcome { runs, unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) }
+}
+
+/// What a change is at a moment.
+pub(crate) struct Found {
+    /// Its head.
+    pub(crate) head: CommitSha,
+    /// Where it left the branch, or the branch's tip where it shares no history with it.
+    base: Option<CommitSha>,
+    /// The models it touches.
+    touched: Vec<ModelFile>,
+    /// What in the head's message asks for nothing to be built. A person who asks for more is followed all the same.
+    skipped: Option<&'static str>,
+}
+
+/// The change's head, where it left the branch, and the models it touches. A change that shares no history with the
+/// branch touches every model it has, and is judged by the policies of the branch's tip.
+pub(super) fn read_changes(mirror: &Mirror, reference: &str, fetched: Fetched) -> Result<Found, GitError> {
+    let Heads { tip, mut beside } = match fetched {
+        Some(fetched) => fetched,
+        None => mirror.fetch_heads(&BTreeSet::from([reference.to_owned()]))?,
+    };
+    let head = beside.remove(reference).ok_or_else(|| mirror.lacks(reference))?;
+    let files = source::model_files(mirror, &head)?;
+    let skipped = skip::skip_marker(&mirror.commit_info(&head)?.message);
+    let Some(base) = mirror.merge_base(&tip, &head)? else {
+        return Ok(Found { head, base: Some(tip), touched: files, skipped });
+    };
+    let changed = mirror.changed_paths(Some(&base), &head)?;
+    let touched = files.into_iter().filter(|file| concerns(file, &changed)).collect();
+    Ok(Found { head, base: Some(base), touched, skipped })
+}

@@ -1,0 +1,90 @@
+//! Begins a run without a push: somebody asks for a model of a served branch to be trained and judged as it stands there.
+
+use jiff::Timestamp;
+
+use super::Revisions;
+use super::touched::{Cause, new_run};
+use crate::context::{Source, StepError, blocking};
+use crate::promotions::ActionError;
+use crate::repository::{ModelFile, source};
+use slipway_domain::{Actor, CommitSha, Run, SourceName};
+use slipway_store::RunFilter;
+
+/// A model where it was asked for.
+struct Found {
+    head: CommitSha,
+    file: ModelFile,
+}
+
+impl Revisions {
+    /// Begins a run of a model at a revision of its source's branch, as a person writes it, or at the branch's tip. It is judged by the policy that
+    /// the next push there would be judged by; a revision that was judged before, by the policy that judged it then.
+    pub async fn start(
+        &self,
+        name: &SourceName,
+        model: &str,
+        revision: Option<&str>,
+        actor: &Actor,
+    ) -> Result<Run, ActionError> {
+        let missing = || ActionError::Missing(format!("there is no source `{name}`"));
+        let source = self.context.settings.sources.get(name).ok_or_else(missing)?;
+        let Found { head, file } = self.find_model(source, model, revision).await??;
+        let base = self.base_of_start(name, &head, &file).await?;
+        let cause = Cause { change: None, base, head, arrived: Timestamp::now() };
+        let run = new_run(name, source, &cause, &file);
+        self.context.store.start_run(&run, actor).await?;
+        self.context.due.notify_one();
+        self.context.notify_changed(name);
+        Ok(run)
+    }
+
+    async fn find_model(
+        &self,
+        source: &Source,
+        model: &str,
+        revision: Option<&str>,
+    ) -> Result<Result<Found, ActionError>, StepError> {
+        let mirror = source.mirror.clone();
+        let tip = self.context.remotes.fetch(&mirror).await??;
+        let head = match revision {
+            None => tip,
+            Some(text) => match self.revision_meant(&mirror, &tip, text).await? {
+                Ok(revision) => revision,
+                Err(error) => return Ok(Err(error)),
+            },
+        };
+        let model = model.to_owned();
+        blocking(move || {
+            let models = source::model_files(&mirror, &head)?;
+            let mut named = models.into_iter().filter(|file| source::name_in(file).as_ref() == Some(&model));
+            Ok(match (named.next(), named.next()) {
+                (Some(file), None) => Ok(Found { head, file }),
+                (Some(one), Some(other)) => Err(ActionError::Conflict(format!(
+                    "`{}` and `{}` are both called `{model}` at {}",
+                    one.path,
+                    other.path,
+                    head.short()
+                ))),
+                (None, _) => Err(ActionError::Missing(format!("there is no model `{model}` at {}", head.short()))),
+            })
+        })
+        .await?
+    }
+
+    /// The revision whose policy judges the run.
+    async fn base_of_start(
+        &self,
+        source: &SourceName,
+        head: &CommitSha,
+        file: &ModelFile,
+    ) -> Result<Option<CommitSha>, ActionError> {
+        let earlier = self.context.store.newest_at(source, head).await?;
+        if let Some(run) = earlier.into_iter().find(|run| run.file == file.path && run.change.is_none()) {
+            return Ok(run.base);
+        }
+        let of_model =
+            RunFilter { source: Some(source.clone()), model: Some(source::stored_name(file)), ..RunFilter::default() };
+        // The first run of a model is judged by the policy that came with it, and is of whoever wrote any of it.
+        Ok(self.context.store.runs(&of_model, 1).await?.first().map(|_| head.clone()))
+    }
+}

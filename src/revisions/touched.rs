@@ -1,0 +1,86 @@
+//! Which models a revision touches, and the runs that follow.
+
+use jiff::Timestamp;
+use slipway_contract::Model;
+
+use crate::context::Source;
+use crate::repository::{ModelFile, ModelFiles, folder_path, source};
+use slipway_domain::{CommitSha, PullRequestHead, Run, RunCause, SourceName};
+
+/// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
+/// folder, so that its author hears of the mistake.
+pub(crate) fn touches(file: &ModelFile, paths: &[String]) -> bool {
+    rebuilds(file, read(file).as_ref(), paths)
+}
+
+/// Whether a change of `paths` is one for the model: it rebuilds, or its policy is another, which is shown by judging.
+pub(crate) fn concerns(file: &ModelFile, paths: &[String]) -> bool {
+    let model = read(file);
+    let policy = model.as_ref().map(|model| folder_path(&file.path, &model.spec.policy));
+    rebuilds(file, model.as_ref(), paths) || policy.is_some_and(|policy| paths.contains(&policy))
+}
+
+fn read(file: &ModelFile) -> Option<Model> {
+    source::valid_model(&file.path, file.text.as_ref().ok()?)
+}
+
+fn rebuilds(file: &ModelFile, model: Option<&Model>, paths: &[String]) -> bool {
+    match model {
+        Some(model) => {
+            let files = ModelFiles::of(&file.path, model);
+            paths.iter().any(|path| *path == file.path || files.contain(path))
+        }
+        None => paths.iter().any(|path| path.starts_with(source::folder_of(&file.path))),
+    }
+}
+
+/// What the runs of one revision have in common.
+#[derive(Clone)]
+pub(super) struct Cause {
+    /// The change, if it is one.
+    pub(crate) change: Option<PullRequestHead>,
+    /// The revision before.
+    pub(crate) base: Option<CommitSha>,
+    /// The revision to be trained.
+    pub(crate) head: CommitSha,
+    /// When the delivery that told of it came in.
+    pub(crate) arrived: Timestamp,
+}
+
+/// What a revision touches, in words: models by their names, and mistakes in files that name none.
+pub(crate) fn summary(head: &CommitSha, files: &[ModelFile]) -> String {
+    /// Files that are told of one by one.
+    const MAX: usize = 5;
+    let (models, broken): (Vec<_>, Vec<_>) = files.iter().partition(|file| source::name_in(file).is_some());
+    let names: Vec<String> = models.into_iter().filter_map(source::name_in).collect();
+    let mut summary = match (names.as_slice(), broken.as_slice()) {
+        ([], []) => format!("no model is touched up to {}", head.short()),
+        ([], _) => format!("{} touches no model that can be read", head.short()),
+        (names, _) => format!("{} touches {}", head.short(), names.join(", ")),
+    };
+    for file in broken.iter().take(MAX) {
+        let mistake = source::first_mistake(file).unwrap_or_else(|| file.path.clone());
+        summary = format!("{summary}; a mistake in {mistake}");
+    }
+    if broken.len() > MAX {
+        summary = format!("{summary}; mistakes in {} files more", broken.len() - MAX);
+    }
+    summary
+}
+
+/// A run of one model.
+pub(super) fn new_run(name: &SourceName, source: &Source, cause: &Cause, file: &ModelFile) -> Run {
+    let Cause { change, base, head, arrived } = cause.clone();
+    let cause = RunCause {
+        source: name.clone(),
+        model: source::stored_name(file),
+        file: file.path.clone(),
+        branch: source.mirror.remote().branch().to_owned(),
+        change,
+        base,
+        head,
+        environment: source.environment.clone(),
+        delivered_at: arrived,
+    };
+    Run { priority: source.priority, ..Run::queued(cause, Timestamp::now()) }
+}

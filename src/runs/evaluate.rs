@@ -1,0 +1,178 @@
+//! Third step: candidate and champion are evaluated on the same rows, so that they can be compared row by row.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork, SampleRequest};
+use tokio_util::sync::CancellationToken;
+
+use super::Runs;
+use super::train::{JobContext, SOURCE, read_output};
+use crate::context::{StepError, artifact_of, messages, readable};
+use slipway_artifacts::ArtifactError;
+use slipway_domain::{EvaluationDigests, EvaluationRecord, Named, Run, RunEvent, RunId};
+use slipway_gate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
+use slipway_gate::policy::RequiredEvidence;
+
+/// Names of the weights in the job's folder.
+const CANDIDATE: &str = "candidate.safetensors";
+const CHAMPION: &str = "champion.safetensors";
+
+/// The file of times, beside the candidate's report.
+pub(crate) const LATENCIES: &str = "latencies.json";
+/// The folder of samples of the data.
+pub(crate) const SAMPLES: &str = "samples";
+
+/// Name of the evaluation of a training with another seed.
+pub(super) fn seed_name(index: usize) -> String {
+    format!("seed-{index}")
+}
+
+/// Name of the weights of a training with another seed, in the job's folder.
+fn seed_file(index: usize) -> String {
+    format!("{}.safetensors", seed_name(index))
+}
+
+/// Name of one document of an evaluation in the artifact store.
+pub(super) fn document_name(run: RunId, who: &str, file: &str) -> String {
+    format!("evaluations/{run}/{who}/{file}")
+}
+
+impl Runs {
+    pub(crate) async fn evaluate(
+        &self,
+        run: &mut Run,
+        cancel: &CancellationToken,
+    ) -> Result<(RunEvent, String), StepError> {
+        let plan = self.read_plan(run).await?;
+        let policies = self.read_policies(run, &plan.model).await?;
+        let deployed = readable(run, self.promotions.deployed_now(run).await?)?;
+        let artifact = artifact_of(run)?;
+        if deployed.artifact() == Some(&artifact) {
+            run.champion = Some(artifact);
+            // What a change makes of the policy is shown all the same, as the policy would say it of this model.
+            if run.change.is_none() || self.proposed_policy(run, &plan.model, policies.place()).await?.is_none() {
+                return Ok((RunEvent::NothingToPromote, messages::nothing_to_promote(run)));
+            }
+        }
+        let RequiredEvidence { latencies, leakage, drift, training_runs: _ } = policies.required_evidence();
+        let columns = self.context.store.test_columns(&run.source, &run.model).await?;
+        let samples = SampleRequest { leakage, drift: drift.into_iter().collect(), rows: true, columns };
+        let folder = self.context.fresh_folder(run.id, "evaluate").await?;
+        let exported = self.export(run, &plan, &folder).await?;
+        match self.fetch_trained(run, &folder).await {
+            // Lost since they were trained: they are trained again. What comes from another environment has to be exactly
+            // what was promoted there.
+            Err(error) if error.is_lost() && run.origin.is_none() => {
+                self.context.store.append_log(run.id, &format!("{error}\nThe model is trained again.")).await?;
+                self.train(run, cancel).await?;
+                self.fetch_trained(run, &folder).await?;
+            }
+            fetched => fetched?,
+        }
+        let artifact = artifact_of(run)?;
+        let seeds = (0..run.seeds.len()).map(seed_file).collect();
+        let (champion, mut unusable) = self.fetch_champion(deployed, &folder).await?;
+        let with_champion = champion.is_some() && unusable.is_none();
+        let job = Job {
+            work: JobWork::Evaluate(EvaluationJob {
+                model: plan.model.clone(),
+                source: SOURCE.to_owned(),
+                candidate: CANDIDATE.to_owned(),
+                champion: with_champion.then(|| CHAMPION.to_owned()),
+                seeds,
+                latencies,
+                samples: samples.clone(),
+            }),
+            threads: self.context.settings.threads,
+            device: self.context.settings.device,
+        };
+        let place = JobContext { plan: &plan, folder: &folder, exported: &exported, expected: &[], cancel };
+        self.run_job(run, &place, &job).await?;
+        let output = folder.join(Job::OUTPUT);
+        let candidate = self.keep_evaluation(run.id, &artifact, &output, "candidate").await?;
+        let mut compared = None;
+        if with_champion {
+            match tokio::fs::read(output.join("champion-fault.json")).await {
+                Ok(fault) => unusable = Some(messages::champion_fault(serde_json::from_slice::<Fault>(&fault).ok())),
+                Err(_) => compared = Some(self.keep_evaluation(run.id, &artifact, &output, "champion").await?),
+            }
+        }
+        let mut seeds = Vec::new();
+        for index in 0..run.seeds.len() {
+            seeds.push(self.keep_evaluation(run.id, &artifact, &output, &seed_name(index)).await?);
+        }
+        let latencies =
+            if latencies { Some(self.keep(run.id, &artifact, &output, ("candidate", LATENCIES)).await?) } else { None };
+        let mut kept = BTreeMap::new();
+        for file in samples.files() {
+            kept.insert(file.to_owned(), self.keep(run.id, &artifact, &output, (SAMPLES, file)).await?);
+        }
+        run.champion = champion;
+        run.evaluation = Some(EvaluationRecord {
+            candidate,
+            champion: compared,
+            champion_unusable: unusable,
+            seeds,
+            latencies,
+            samples: kept,
+        });
+        Ok((RunEvent::Evaluated, messages::evaluated(run)))
+    }
+
+    /// Writes the weights of the candidate and of its other seeds into the job's folder.
+    async fn fetch_trained(&self, run: &Run, folder: &Path) -> Result<(), ArtifactError> {
+        if let Some(artifact) = &run.artifact {
+            self.context.artifacts.get_weights(artifact, &folder.join(CANDIDATE)).await?;
+        }
+        for (index, seed) in run.seeds.iter().enumerate() {
+            self.context.artifacts.get_weights(&seed.artifact, &folder.join(seed_file(index))).await?;
+        }
+        Ok(())
+    }
+
+    /// The champion's digest, its weights in the job's folder, or why it cannot be used.
+    async fn fetch_champion(
+        &self,
+        deployed: Named,
+        folder: &Path,
+    ) -> Result<(Option<Digest>, Option<String>), StepError> {
+        match deployed {
+            Named::Nothing => Ok((None, None)),
+            Named::Unclear(reason) => Ok((None, Some(reason))),
+            Named::Artifact(digest) => {
+                let fetched = self.context.artifacts.get_weights(&digest, &folder.join(CHAMPION)).await;
+                match fetched.map_err(|error| (error.retry(), error)) {
+                    Ok(()) => Ok((Some(digest), None)),
+                    Err((slipway_domain::Retry::Never, error)) => Ok((Some(digest), Some(error.to_string()))),
+                    Err((_, error)) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// Keeps an evaluation folder beside the candidate's weights.
+    async fn keep_evaluation(
+        &self,
+        run: RunId,
+        artifact: &Digest,
+        output: &Path,
+        who: &str,
+    ) -> Result<EvaluationDigests, StepError> {
+        let report = self.keep(run, artifact, output, (who, REPORT_FILE)).await?;
+        let predictions = self.keep(run, artifact, output, (who, PREDICTIONS_FILE)).await?;
+        Ok(EvaluationDigests { report, predictions })
+    }
+
+    /// Keeps one file that the trainer left in a folder of its output.
+    async fn keep(
+        &self,
+        run: RunId,
+        artifact: &Digest,
+        output: &Path,
+        (folder, file): (&str, &str),
+    ) -> Result<Digest, StepError> {
+        let content = read_output(&output.join(folder).join(file)).await?;
+        Ok(self.context.artifacts.put_document(artifact, &document_name(run, folder, file), content).await?)
+    }
+}

@@ -1,0 +1,189 @@
+//! Why a run trained, or why it did not have to: its run key, part by part, beside that of an earlier run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+use slipway_contract::Digest;
+
+use super::Runs;
+use crate::repository::{ModelFiles, Revision, source};
+use slipway_domain::{Run, RunId};
+use slipway_store::StoreError;
+
+/// Why a run trained, or did not have to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The run.
+    pub run: RunId,
+    /// One sentence for people.
+    pub sentence: String,
+    /// Digest of everything that decides the result of training; `None` before the run came to training.
+    pub run_key: Option<Digest>,
+    /// The run whose artifact was used again.
+    pub reused_from: Option<RunId>,
+    /// The run it is compared with: that one, or the newest earlier one of the model.
+    pub compared_with: Option<RunId>,
+    /// The parts of the run key.
+    pub parts: Vec<KeyPart>,
+    /// Files and keys of the specification that differ from the run it is compared with, as far as git still knows both.
+    pub differences: Vec<String>,
+}
+
+/// One part of a run key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyPart {
+    /// What it is.
+    pub name: String,
+    /// Its value: a digest where the thing itself is long.
+    pub value: String,
+    /// Its value in the run it is compared with.
+    pub before: Option<String>,
+    /// Whether both are the same.
+    pub same: bool,
+}
+
+impl Runs {
+    /// Why a run trained, or did not have to.
+    pub async fn explain(&self, run: RunId) -> Result<Explanation, StoreError> {
+        let run = self.context.store.run(run).await?;
+        let earlier = match run.reused_from {
+            Some(earlier) => Some(self.context.store.run(earlier).await?),
+            None => self.context.store.earlier_with_key(&run).await?,
+        };
+        let nothing = BTreeMap::new();
+        let before = earlier.as_ref().map_or(&nothing, |run| &run.run_key_parts);
+        let parts = run.run_key_parts.iter().map(|(name, value)| KeyPart {
+            name: name.clone(),
+            value: value.clone(),
+            before: before.get(name).cloned(),
+            same: before.get(name) == Some(value),
+        });
+        let parts = parts.collect();
+        let sentence = run
+            .reuse
+            .clone()
+            .unwrap_or_else(|| format!("run {} is {} and has not come to training yet", run.id, run.state.as_str()));
+        let differences = match &earlier {
+            Some(earlier) => self.differences(&run, earlier).await,
+            None => Vec::new(),
+        };
+        Ok(Explanation {
+            run: run.id,
+            sentence,
+            run_key: run.run_key,
+            reused_from: run.reused_from,
+            compared_with: earlier.map(|run| run.id),
+            parts,
+            differences,
+        })
+    }
+}
+
+/// Differences that are named.
+const MAX_DIFFERENCES: usize = 50;
+/// The longest value of a key that is shown.
+const MAX_VALUE_LENGTH: usize = 60;
+
+impl Runs {
+    /// The files of a model that differ between the revisions of two runs, and the keys of its specification. What cannot be
+    /// read any more is left out: this only helps to understand.
+    async fn differences(&self, run: &Run, earlier: &Run) -> Vec<String> {
+        let Ok(source) = self.context.source(run) else { return Vec::new() };
+        let (mirror, run, earlier) = (source.mirror.clone(), run.clone(), earlier.clone());
+        let found = crate::context::blocking(move || {
+            let model_at = |run: &Run| {
+                let text =
+                    source::read_text(&Revision { mirror: &mirror, commit: &run.head }, &run.file).ok()??.ok()?;
+                source::valid_model(&run.file, &text)
+            };
+            let (now, before) = (model_at(&run)?, model_at(&earlier)?);
+            let files = ModelFiles::of(&run.file, &now);
+            let changed = mirror.changed_paths(Some(&earlier.head), &run.head).ok()?;
+            let mut differences: Vec<String> =
+                changed.into_iter().filter(|path| *path != run.file && files.contain(path)).collect();
+            let values = [now, before].map(|model| serde_json::to_value(model).unwrap_or_default());
+            compare("", &values[0], &values[1], &mut differences);
+            Some(differences)
+        });
+        let mut differences = found.await.ok().flatten().unwrap_or_default();
+        if differences.len() > MAX_DIFFERENCES {
+            let more = differences.len() - MAX_DIFFERENCES;
+            differences.truncate(MAX_DIFFERENCES);
+            differences.push(format!("and {more} more"));
+        }
+        differences
+    }
+}
+
+/// Names the keys below `key` at which two specifications differ, with both values.
+fn compare(key: &str, now: &Value, before: &Value, differences: &mut Vec<String>) {
+    let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
+    match (now, before) {
+        _ if now == before => {}
+        (Value::Object(now), Value::Object(before)) => {
+            let names: BTreeSet<&String> = now.keys().chain(before.keys()).collect();
+            for name in names {
+                let value = |of: &serde_json::Map<String, Value>| of.get(name).cloned().unwrap_or_default();
+                compare(&below(name), &value(now), &value(before), differences);
+            }
+        }
+        (Value::Array(now), Value::Array(before)) if now.len() == before.len() => {
+            for (index, (now, before)) in now.iter().zip(before).enumerate() {
+                compare(&format!("{key}[{index}]"), now, before, differences);
+            }
+        }
+        _ => differences.push(format!("{key}: {} before, {} now", shown(before), shown(now))),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = if value.is_null() { "nothing".to_owned() } else { value.to_string() };
+    if text.chars().count() > MAX_VALUE_LENGTH {
+        return text.chars().take(MAX_VALUE_LENGTH).chain(['…']).collect();
+    }
+    text
+}
+
+/// The parts in which a run's key differs from an earlier one's, for a sentence.
+pub(super) fn differing(run: &Run, earlier: &Run) -> Vec<String> {
+    let short = |value: &String| value.trim_start_matches("sha256:").chars().take(12).collect::<String>();
+    let differs = |(name, value): (&String, &String)| {
+        let before = earlier.run_key_parts.get(name)?;
+        (before != value).then(|| format!("{name} ({} before, {} now)", short(before), short(value)))
+    };
+    run.run_key_parts.iter().filter_map(differs).collect()
+}
+
+/// No earlier weights fit, and why.
+pub(super) fn trained_anew(run: &Run, earlier: Option<&Run>) -> String {
+    let Some(earlier) = earlier else {
+        return "trained anew: no earlier run of this model made weights".to_owned();
+    };
+    let differing = differing(run, earlier);
+    if differing.is_empty() {
+        return format!("trained anew: the weights of run {} are not in the artifact store any more", earlier.id);
+    }
+    format!("trained anew: since run {}, {} changed", earlier.id, differing.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_that_differ_are_named_with_both_values() {
+        let before = json!({"spec": {"training": {"epochs": 4, "seed": 1}, "model": [{"linear": 8}, "relu"]}});
+        let now = json!({"spec": {"training": {"epochs": 5}, "model": [{"linear": 9}, "relu"]}});
+        let mut differences = Vec::new();
+        compare("", &now, &before, &mut differences);
+        let expected = [
+            "spec.model[0].linear: 8 before, 9 now",
+            "spec.training.epochs: 4 before, 5 now",
+            "spec.training.seed: 1 before, nothing now",
+        ];
+        assert_eq!(differences, expected);
+    }
+}

@@ -1,0 +1,146 @@
+//! First step: the specification, its policy and its files are read and checked before anything costs time.
+
+use super::Runs;
+use crate::context::marks::refusal_of;
+use crate::context::{Environment, StepError, blocking, messages, readable};
+use crate::promotions::held_up;
+use crate::repository::{ModelFiles, Revision, model_check, source};
+use slipway_contract::{Digest, Model};
+use slipway_domain::{CommitSha, Diagnostic, Retry, Run, RunEvent, version_of};
+use slipway_git::GitError;
+use slipway_manifest::Values;
+
+/// A model as its run sees it.
+pub(crate) struct Plan {
+    /// The model.
+    pub(crate) model: Model,
+    /// Text of its file, for places of faults.
+    pub(crate) text: String,
+    /// Which files belong to it.
+    pub(crate) files: ModelFiles,
+}
+
+impl Runs {
+    pub(crate) async fn plan(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
+        let plan = self.read_plan(run).await?;
+        if run.only_policy {
+            return self.check_brought_policy(run, &plan.model).await;
+        }
+        let plan = self.check_revision(run, plan).await?;
+        run.author = Some(self.author_of(run).await?);
+        plan.model.metadata.name.as_str().clone_into(&mut run.model);
+        self.promotions.check_owner(run).await?;
+        let warnings = self.check_policies(run, &plan.model).await?;
+        self.check_environment(run).await?;
+        if let Some(found) = self.promotions.find_earlier_promotion(run).await? {
+            return Ok(found);
+        }
+        Ok((RunEvent::Planned, messages::sound(run, &warnings)))
+    }
+
+    /// The model at the run's revision. Every step that needs it reads it again: the revision never changes.
+    pub(super) async fn read_plan(&self, run: &Run) -> Result<Plan, StepError> {
+        let mirror = self.context.source(run)?.mirror.clone();
+        let (head, file) = (run.head.clone(), run.file.clone());
+        let (known, wanted) = (mirror.clone(), head.clone());
+        let there = move || Ok::<_, GitError>(known.known_tip().is_some() && known.contains(&wanted)?);
+        if !blocking(there).await?? {
+            // With the served branch, where the policies are read.
+            match run.change.clone() {
+                Some(change) => {
+                    let fetching = mirror.clone();
+                    self.context.remotes.call(&mirror, move || fetching.fetch_reference(&change.reference)).await??
+                }
+                None => self.context.remotes.fetch(&mirror).await??,
+            };
+        }
+        blocking(move || {
+            let text = source::read_text(&Revision { mirror: &mirror, commit: &head }, &file)?;
+            let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file is gone")));
+            let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
+            let model = source::read_model(&file, &text).map_err(refused)?;
+            Ok(Plan { files: ModelFiles::of(&file, &model), model, text })
+        })
+        .await?
+    }
+
+    /// The address of whoever wrote the revision: their own approval does not suffice.
+    async fn author_of(&self, run: &Run) -> Result<String, StepError> {
+        let mirror = self.context.source(run)?.mirror.clone();
+        let head = run.head.clone();
+        Ok(blocking(move || mirror.commit_info(&head)).await??.author_email)
+    }
+
+    /// What has to be true of the whole revision: one model a name, every data file there. Looked at once.
+    async fn check_revision(&self, run: &Run, plan: Plan) -> Result<Plan, StepError> {
+        let mirror = self.context.source(run)?.mirror.clone();
+        let (head, file) = (run.head.clone(), run.file.clone());
+        blocking(move || {
+            let others = source::model_files(&mirror, &head)?;
+            let revision = Revision { mirror: &mirror, commit: &head };
+            let mut problems: Vec<Diagnostic> =
+                model_check::taken_name(&revision, &file, &others).into_iter().collect();
+            problems.extend(model_check::data_files(&revision, &file, &plan.text, &plan.model)?);
+            if problems.is_empty() { Ok(plan) } else { Err(refused(problems)) }
+        })
+        .await?
+    }
+
+    /// The environment has to name the model somewhere, or there would be nothing to promote, and each place has to take what is
+    /// promoted. An environment that cannot be reached now is no reason to wait: it is read again before it is written.
+    async fn check_environment(&self, run: &Run) -> Result<(), StepError> {
+        let environment = self.context.environment(run)?;
+        let tip = match self.context.remotes.fetch(environment.mirror()).await {
+            Ok(Ok(tip)) => tip,
+            // Its branch is missing, or its login is wrong: training would be for nothing.
+            Ok(Err(error)) if error.retry() == Retry::Never => {
+                return Err(StepError::Environment { reason: error.to_string() });
+            }
+            Ok(Err(_)) | Err(_) => return Ok(()),
+        };
+        match self.dry_run(run, tip).await {
+            Err(error @ StepError::Environment { .. }) => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether a run could be promoted to its environment as it is at a commit, without doing it.
+    pub(crate) async fn dry_run(&self, run: &Run, tip: CommitSha) -> Result<(), StepError> {
+        let environment = self.context.environment(run)?;
+        let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
+        // Any artifact will do: whether a place can take one does not hang on which.
+        let artifact = Digest::of(run.id.to_string().as_bytes());
+        let values = Values {
+            uri: self.context.artifacts.uri(&artifact),
+            digest: artifact.to_string(),
+            version: version_of(run.created_at, &artifact),
+            run: run.id.to_string(),
+        };
+        let at = tip.clone();
+        let marked = blocking(move || marks.dry_run(&(&mirror, &at), &model, &values)).await?.map_err(held_up)?;
+        readable(run, marked.named)?;
+        self.check_close_names(run, environment, tip).await
+    }
+
+    /// A name in the environment that is close to the model's, and that nobody has a model of, is a slip: its places would stay
+    /// behind.
+    async fn check_close_names(&self, run: &Run, environment: &Environment, tip: CommitSha) -> Result<(), StepError> {
+        let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
+        let Ok(close) = blocking(move || marks.close_names(&(&mirror, &tip), &model)).await? else { return Ok(()) };
+        for (name, diagnostic) in close {
+            let is_known = self.promotions.owner_of(&run.environment, &name).await?.is_some()
+                || !self.context.store.sources_of_model(None, &name).await?.is_empty()
+                || self.context.store.is_on_a_branch(&name).await?;
+            if !is_known {
+                return Err(held_up(refusal_of(&diagnostic)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A refusal for mistakes in files, the first of which is its reason.
+pub(crate) fn refused(diagnostics: Vec<Diagnostic>) -> StepError {
+    let reason = diagnostics.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("\n");
+    StepError::Refused { reason, diagnostics }
+}

@@ -1,0 +1,62 @@
+//! Fifth step: the evidence is written down beside the weights, under a digest that the promotion will name.
+
+use serde::Serialize;
+use slipway_contract::{API_VERSION, Digest};
+
+use super::Runs;
+use crate::context::{StepError, artifact_of, messages};
+use slipway_domain::{CommitSha, Document, EvaluationRecord, Run, RunEvent, RunId, SeedRun, Verdict};
+
+/// What a promotion rests on. Its digest stands in the promotion's commit.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Evidence<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    run: RunId,
+    model: &'a str,
+    source: &'a str,
+    revision: &'a CommitSha,
+    base: Option<&'a CommitSha>,
+    run_key: Option<&'a Digest>,
+    artifact: &'a Digest,
+    champion: Option<&'a Digest>,
+    training: Option<&'a Document>,
+    seeds: &'a [SeedRun],
+    evaluation: Option<&'a EvaluationRecord>,
+    verdict: Option<&'a Verdict>,
+}
+
+/// Name of a run's evidence beside its artifact.
+pub(super) fn evidence_name(run: RunId) -> String {
+    format!("evidence/{run}.json")
+}
+
+impl Runs {
+    pub(super) async fn publish(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
+        let artifact = artifact_of(run)?;
+        let evidence = Evidence {
+            api_version: API_VERSION,
+            kind: "Evidence",
+            run: run.id,
+            model: &run.model,
+            source: self.context.source(run)?.mirror.remote().url(),
+            revision: &run.head,
+            base: run.base.as_ref(),
+            run_key: run.run_key.as_ref(),
+            artifact: &artifact,
+            champion: run.champion.as_ref(),
+            training: run.training.as_ref(),
+            seeds: &run.seeds,
+            evaluation: run.evaluation.as_ref(),
+            verdict: run.verdict.as_ref(),
+        };
+        let content = serde_json::to_vec_pretty(&evidence).expect("evidence holds only texts and numbers");
+        let digest = self.context.artifacts.put_document(&artifact, &evidence_name(run.id), content).await?;
+        run.evidence = Some(digest);
+        Ok(match &run.change {
+            Some(change) => (RunEvent::Judged, messages::judged(change.number)),
+            None => (RunEvent::Published, messages::published(&artifact)),
+        })
+    }
+}

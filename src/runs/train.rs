@@ -1,0 +1,236 @@
+//! Second step: the trainer gets a folder with the model's files, and the weights go to the artifact store.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use slipway_contract::{Digest, Fault, FaultKind, Job, JobWork, Model, Progress, TrainingJob};
+use tokio_util::sync::CancellationToken;
+
+use super::job_log::MAX_UNWRITTEN;
+use super::plan::{Plan, refused};
+use super::{Runs, explain};
+use crate::context::{StepError, blocking, messages, retry_transient};
+use crate::repository::source;
+use slipway_domain::{Document, Retry, Run, RunEvent};
+use slipway_executor::{JobError, Provenance};
+use slipway_gate::policy::Expected;
+use slipway_git::{ExportLimits, SourceTree};
+use slipway_store::Trained;
+
+/// Name of the folder that holds the model's files in a job's folder.
+pub(crate) const SOURCE: &str = "source";
+/// Names of the weights, their card and the report of training in a job's output.
+const WEIGHTS: &str = "model.safetensors";
+const CARD: &str = "card.json";
+const REPORT: &str = "training.json";
+/// What one model's files may take.
+const EXPORT: ExportLimits = ExportLimits { files: 200_000, bytes: 20 << 30 };
+
+/// Where trainings of one run take place.
+pub(super) struct JobContext<'step> {
+    pub(crate) plan: &'step Plan,
+    /// The job's folder.
+    pub(crate) folder: &'step Path,
+    /// The model's files in it.
+    pub(crate) exported: &'step SourceTree,
+    /// What policies will ask of the rows.
+    pub(crate) expected: &'step [Expected],
+    pub(crate) cancel: &'step CancellationToken,
+}
+
+/// The digest of everything that decides the result of training.
+pub(super) fn cache_key_of(parts: &BTreeMap<String, String>) -> Digest {
+    Digest::of(&serde_json::to_vec(parts).expect("a key holds only texts"))
+}
+
+impl Runs {
+    pub(crate) async fn train(
+        &self,
+        run: &mut Run,
+        cancel: &CancellationToken,
+    ) -> Result<(RunEvent, String), StepError> {
+        if let (Some(_), Some(artifact)) = (&run.origin, run.artifact.clone()) {
+            return self.reuse_training(run, &artifact, cancel).await;
+        }
+        let plan = self.read_plan(run).await?;
+        let policies = self.read_policies(run, &plan.model).await?;
+        let (required_evidence, expected) =
+            (policies.required_evidence(), policies.expected(run, plan.model.metadata.name.as_str()));
+        let folder = self.context.fresh_folder(run.id, "train").await?;
+        let exported = self.export(run, &plan, &folder).await?;
+        let place = JobContext { plan: &plan, folder: &folder, exported: &exported, expected: &expected, cancel };
+        run.run_key_parts = self.run_key_parts(&exported, &plan.model);
+        let key = cache_key_of(&run.run_key_parts);
+        run.run_key = Some(key.clone());
+        let (trained, cause) = match self.trained_earlier(&key, &folder).await? {
+            Some(trained) if trained.run != run.id => {
+                let reused = messages::reused(trained.run, &key);
+                run.reused_from = Some(trained.run);
+                run.reuse = Some(reused.clone());
+                (trained, reused)
+            }
+            // What this run itself has made before it was interrupted is no reuse.
+            own => {
+                let earlier = self.context.store.earlier_with_key(run).await?;
+                run.reuse = Some(explain::trained_anew(run, earlier.as_ref()));
+                let trained = match own {
+                    Some(own) => own,
+                    None => self.train_one(run, &plan.model, &key, &place).await?,
+                };
+                let cause = messages::trained(&trained.artifact);
+                (trained, cause)
+            }
+        };
+        run.seeds = self.train_seeds(run, required_evidence.training_runs, &[], &place).await?;
+        self.context.store.record_seeds(&trained.artifact, &run.seeds).await?;
+        run.artifact = Some(trained.artifact);
+        run.training = Some(trained.report);
+        Ok((RunEvent::Trained, messages::with_seeds(cause, run.seeds.len())))
+    }
+
+    /// What a training of the same key left, if its weights and its report are still there and whole. One whose files are
+    /// lost is as good as none; a store that cannot be read just now is asked again.
+    pub(super) async fn trained_earlier(&self, key: &Digest, folder: &Path) -> Result<Option<Trained>, StepError> {
+        let Some(trained) = self.context.store.trained(key).await? else { return Ok(None) };
+        let Trained { artifact, report, .. } = &trained;
+        let read = async {
+            self.context.artifacts.get_weights(artifact, &folder.join("earlier.safetensors")).await?;
+            self.context.artifacts.get_document(artifact, &report.name, &report.digest).await
+        };
+        match read.await {
+            Ok(_) => {
+                self.context.store.use_trained(key).await?;
+                Ok(Some(trained))
+            }
+            Err(error) if error.is_lost() => {
+                tracing::warn!(%artifact, "trained again: {error}");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Trains a model, and keeps and notes what comes of it: a step that is done again finds it.
+    pub(super) async fn train_one(
+        &self,
+        run: &Run,
+        model: &Model,
+        key: &Digest,
+        place: &JobContext<'_>,
+    ) -> Result<Trained, StepError> {
+        let expects = place.expected.iter().map(|expected| expected.expectation.clone()).collect();
+        let job = Job {
+            work: JobWork::Train(TrainingJob { model: model.clone(), source: SOURCE.to_owned(), expects }),
+            threads: self.context.settings.threads,
+            device: self.context.settings.device,
+        };
+        self.run_job(run, place, &job).await?;
+        let output = place.folder.join(Job::OUTPUT);
+        let (card, report) = (read_output(&output.join(CARD)).await?, read_output(&output.join(REPORT)).await?);
+        let (weights, artifacts) = (output.join(WEIGHTS), &self.context.artifacts);
+        let artifact = retry_transient(place.cancel, || artifacts.put_weights(&weights)).await?;
+        retry_transient(place.cancel, || artifacts.put_document(&artifact, CARD, card.clone())).await?;
+        // Equal weights may come of several trainings, each with a report of its own.
+        let name = format!("training/{}-{}.json", run.id, model.spec.training.seed);
+        let digest = retry_transient(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;
+        let trained = Trained { run: run.id, artifact, report: Document { name, digest } };
+        retry_transient(place.cancel, || self.context.store.record_trained(key, &trained)).await?;
+        Ok(trained)
+    }
+
+    /// Writes the model's files of the run's revision into the job's folder.
+    pub(crate) async fn export(&self, run: &Run, plan: &Plan, folder: &Path) -> Result<SourceTree, StepError> {
+        let mirror = self.context.source(run)?.mirror.clone();
+        let (head, files, into) = (run.head.clone(), plan.files.clone(), folder.join(SOURCE));
+        let exported = blocking(move || {
+            mirror.export(
+                &head,
+                files.folder().trim_end_matches('/'),
+                &|path| files.contain_relative(path),
+                &into,
+                EXPORT,
+            )
+        })
+        .await?;
+        exported.map_err(|error| match error.retry() {
+            Retry::Never => refused(vec![slipway_domain::Diagnostic::new(&run.file, error.to_string())]),
+            _ => StepError::from(error),
+        })
+    }
+
+    /// Everything that decides what training makes. Two runs with equal parts would make the same weights.
+    pub(super) fn run_key_parts(&self, exported: &SourceTree, model: &Model) -> BTreeMap<String, String> {
+        let specification = Digest::of(&serde_json::to_vec(model).expect("a model holds only texts and numbers"));
+        let device = serde_json::to_string(&self.context.settings.device).expect("a word");
+        let parts = [
+            ("files", exported.digest.clone()),
+            ("specification", specification.to_string()),
+            ("threads", self.context.settings.threads.to_string()),
+            ("device", device.trim_matches('"').to_owned()),
+            ("trainer", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// Runs a job; what the trainer says goes into the run's log as it comes.
+    pub(super) async fn run_job(&self, run: &Run, place: &JobContext<'_>, job: &Job) -> Result<(), StepError> {
+        let JobContext { folder, cancel, .. } = *place;
+        let file = folder.join(Job::FILE);
+        let content = serde_json::to_vec(job).expect("a job holds only texts and numbers");
+        tokio::fs::write(&file, content).await.map_err(|error| StepError::local("the job cannot be written", error))?;
+        let (lines, said) = tokio::sync::mpsc::channel(MAX_UNWRITTEN);
+        let mut sink = move |progress: Progress| {
+            // Steps are for progress bars; a log of them would only be long.
+            if !matches!(progress, Progress::Step { .. }) {
+                // A log that cannot be written for long loses lines, and the job goes on.
+                let _ = lines.try_send(progress.to_line());
+            }
+        };
+        let from_fork = run.change.as_ref().is_some_and(|change| change.fork);
+        let provenance = if from_fork { Provenance::Fork } else { Provenance::Repository };
+        let work = async {
+            let ended = self.executor.run(folder, provenance, &mut sink, cancel).await;
+            drop(sink); // ends the log below
+            ended
+        };
+        let (ended, ()) = tokio::join!(work, self.write_log(run.id, said));
+        match ended {
+            Err(JobError::Fault(fault)) => Err(of_faults(run, place, &faults_of(folder, fault).await)),
+            ended => ended.map_err(StepError::from),
+        }
+    }
+}
+
+/// All faults that a trainer notes before it trains, the one it ended with among them.
+async fn faults_of(folder: &Path, ended_with: Fault) -> Vec<Fault> {
+    let noted = read_output(&folder.join(Job::OUTPUT).join(Job::FAULTS)).await;
+    let noted = noted.ok().and_then(|noted| serde_json::from_slice::<Vec<Fault>>(&noted).ok()).unwrap_or_default();
+    if noted.contains(&ended_with) { noted } else { vec![ended_with] }
+}
+
+/// What faults that the trainer named mean for the run.
+fn of_faults(run: &Run, place: &JobContext<'_>, faults: &[Fault]) -> StepError {
+    if faults.iter().any(|fault| fault.kind == FaultKind::Specification) {
+        let located = |fault| source::locate_expected(&run.file, &place.plan.text, fault, place.expected);
+        return refused(faults.iter().map(located).collect());
+    }
+    let reason = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    StepError::Failed { reason }
+}
+
+/// The largest document of the trainer that is kept, in bytes: it is held in memory.
+const MAX_DOCUMENT_BYTES: u64 = 2 << 30;
+
+/// A file the trainer wrote.
+pub(super) async fn read_output(path: &Path) -> Result<Vec<u8>, StepError> {
+    let unreadable = |error: std::io::Error| StepError::Failed {
+        reason: format!("the trainer said it was done, but `{}` cannot be read: {error}", path.display()),
+    };
+    let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
+    if size > MAX_DOCUMENT_BYTES {
+        let name = path.file_name().unwrap_or_default().display();
+        let reason = format!("`{name}` of the trainer has {size} bytes, expected at most {MAX_DOCUMENT_BYTES}");
+        return Err(StepError::Failed { reason });
+    }
+    tokio::fs::read(path).await.map_err(unreadable)
+}

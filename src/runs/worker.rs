@@ -1,0 +1,339 @@
+//! The loop that moves runs: claim one under a lease, do the step its state calls for, record where it stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::Runs;
+use crate::context::{POLL, Step, StepError, catch_panic, failpoint, jitter, log_and_continue, messages};
+use slipway_domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, backoff, spoken};
+use slipway_store::{Claim, Lease, StoreError};
+
+/// How often a claim is extended; also how soon a worker notices that its run was called off.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Failed attempts at one step after which it is said that a run still waits: about an hour. It goes on by itself when the
+/// outage ends.
+const LONG_OUTAGE: u32 = 20;
+/// Attempts at one step that were ended half-way after which a run waits for a person.
+const MAX_INTERRUPTIONS: u32 = 3;
+
+/// Notes how long a run was in the state that it left.
+fn measure(left: RunState, since: Option<Timestamp>, until: Timestamp) {
+    if let Some(since) = since {
+        let seconds = until.duration_since(since).as_secs_f64().max(0.0);
+        metrics::histogram!("slipway_run_state_seconds", "state" => left.as_str()).record(seconds);
+    }
+}
+
+/// Who carries a run: a worker, up to its promotion and through it if nothing holds it back; or the environment's
+/// promoter, which takes what waits, many at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunHandler {
+    Work,
+    Promotion,
+}
+
+/// How a run is let go of.
+#[derive(Debug, Clone, Copy)]
+struct Processed {
+    due_at: Timestamp,
+    /// Whether somebody else is to go on with it now.
+    goes_on: bool,
+}
+
+impl Processed {
+    fn until(due_at: Timestamp) -> Self {
+        Self { due_at, goes_on: false }
+    }
+}
+
+impl RunHandler {
+    fn serves(self, state: RunState) -> bool {
+        match self {
+            Self::Work => state.is_active() && state != RunState::Waiting,
+            Self::Promotion => matches!(state, RunState::Waiting | RunState::Promoting),
+        }
+    }
+}
+
+impl Runs {
+    /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
+    /// any other is finished first. A pipeline that is retired finishes every step that was begun.
+    pub async fn move_runs(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), StoreError> {
+        let _heartbeat = self.context.heartbeats.listen();
+        while !stop.is_cancelled() && !self.context.retired.is_cancelled() {
+            self.context.record_heartbeat();
+            match self.move_one_run(stop).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => log_and_continue(error)?,
+            }
+            tokio::select! {
+                () = self.context.due.notified() => {}
+                () = self.context.retired() => {}
+                () = tokio::time::sleep(POLL) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the run that waits longest. Answers whether there was one.
+    async fn move_one_run(self: &Arc<Self>, stop: &CancellationToken) -> Result<bool, StoreError> {
+        let Some((run, lease)) = self.context.store.claim_run(self.claim()).await? else { return Ok(false) };
+        self.process(run, &lease, RunHandler::Work, stop).await?;
+        Ok(true)
+    }
+
+    pub(crate) fn claim(&self) -> Claim {
+        Claim {
+            now: Timestamp::now(),
+            lease_duration: self.context.settings.lease,
+            max_runs_per_source: self.context.settings.max_runs_per_source,
+        }
+    }
+
+    /// Carries a run as far as it goes here without waiting. One that was called off or taken over is left alone.
+    pub(crate) async fn process(
+        self: &Arc<Self>,
+        run: Run,
+        lease: &Lease,
+        handler: RunHandler,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        // What was trained and evaluated is kept elsewhere by then, and every step starts from an empty folder: a run that waits
+        // for a person occupies no disk. It is cleared before the run is released, as this server may carry it next.
+        let process = async {
+            let processed = Box::pin(self.process_leased(run, lease, handler, stop)).await;
+            self.context.clear_work(lease.run()).await;
+            processed
+        };
+        // The lease is kept until all is recorded and cleared, whatever has to be waited for in between.
+        let processed = tokio::select! {
+            processed = process => processed,
+            lost = self.keep_lease(lease) => {
+                self.context.clear_work(lease.run()).await;
+                Err(lost)
+            }
+        };
+        let released = match processed {
+            Ok(processed) => self.context.store.release_run(lease, processed.due_at).await.map(|()| processed.goes_on),
+            Err(error) => Err(error),
+        };
+        match released {
+            Ok(goes_on) => {
+                if goes_on {
+                    self.context.due.notify_one();
+                    self.context.promotable.notify_waiters();
+                }
+                Ok(())
+            }
+            Err(StoreError::LeaseLost { run }) => {
+                tracing::info!(run.id = %run, "run {run} was called off or taken over");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Carries a run that is held.
+    #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.model))]
+    async fn process_leased(
+        self: &Arc<Self>,
+        mut run: Run,
+        lease: &Lease,
+        handler: RunHandler,
+        stop: &CancellationToken,
+    ) -> Result<Processed, StoreError> {
+        while handler.serves(run.state) {
+            run.awaits_environment = false;
+            let mut attempted = run.clone();
+            let cancel = stop.child_token();
+            let work = catch_panic(self.step(&mut attempted, &cancel));
+            let ended = tokio::select! {
+                ended = work => ended,
+                // A look changes nothing, and may wait long for a server: whoever comes next looks again.
+                () = stop.cancelled(), if run.state == RunState::Waiting => return Ok(Processed::until(Timestamp::now())),
+            };
+            let interruptible = matches!(run.state, RunState::Training | RunState::Evaluating);
+            if stop.is_cancelled() && interruptible && ended.is_err() {
+                return Ok(Processed::until(Timestamp::now()));
+            }
+            match ended {
+                Ok(Step::Waits(until)) => return Ok(Processed::until(until)),
+                Ok(Step::Moved(event, cause)) => {
+                    (attempted.attempts, attempted.interruptions) = (0, 0);
+                    run = self.record_or_fail(lease, run, attempted, event, cause).await?;
+                }
+                Err(StepError::Refused { reason, diagnostics }) => {
+                    attempted.diagnostics = diagnostics;
+                    run = self.record_or_fail(lease, run, attempted, RunEvent::Refused, reason).await?;
+                }
+                Err(StepError::Environment { reason }) => {
+                    run.awaits_environment = true;
+                    return self.requeue(lease, run, Retry::Never, reason).await;
+                }
+                Err(StepError::TimedOut { reason }) => {
+                    attempted.timed_out = true;
+                    run = self.record_or_fail(lease, run, attempted, RunEvent::Failed, reason).await?;
+                }
+                Err(StepError::Failed { reason }) => {
+                    run = self.record_or_fail(lease, run, attempted, RunEvent::Failed, reason).await?;
+                }
+                Err(StepError::Interrupted { reason }) => {
+                    run.interruptions += 1;
+                    let again = if run.interruptions < MAX_INTERRUPTIONS { Retry::Backoff } else { Retry::Never };
+                    return self.requeue(lease, run, again, reason).await;
+                }
+                Err(StepError::Transient { retry, reason }) => return self.requeue(lease, run, retry, reason).await,
+                // What cannot be read now may be read by a newer server in a moment: it is tried again for a while.
+                Err(StepError::Store(error)) if error.is_of_one_row() => {
+                    let again = if run.attempts < LONG_OUTAGE { Retry::Backoff } else { Retry::Never };
+                    return self.requeue(lease, run, again, error.to_string()).await;
+                }
+                Err(StepError::Store(error)) => return Err(error),
+            }
+            if (stop.is_cancelled() || self.context.retired.is_cancelled()) && run.state.is_active() {
+                return Ok(Processed::until(Timestamp::now()));
+            }
+        }
+        Ok(Processed { due_at: Timestamp::now(), goes_on: run.state.is_active() })
+    }
+
+    /// Does the step the run's state calls for.
+    async fn step(self: &Arc<Self>, run: &mut Run, cancel: &CancellationToken) -> Result<Step, StepError> {
+        let (event, cause) = match run.state {
+            RunState::Queued => self.plan(run).await,
+            RunState::Training => self.train(run, cancel).await,
+            RunState::Evaluating => self.evaluate(run, cancel).await,
+            RunState::Gating => self.gate(run).await,
+            RunState::Publishing => self.publish(run).await,
+            RunState::Waiting => return self.promotions.wait(run).await,
+            RunState::Promoting => self.promotions.promote(run).await,
+            RunState::Done | RunState::Refused | RunState::Failed | RunState::Superseded | RunState::Cancelled => {
+                Err(StepError::Failed { reason: format!("a run that is {} has no next step", run.state.as_str()) })
+            }
+        }?;
+        Ok(Step::Moved(event, cause))
+    }
+
+    /// Extends the lease for as long as it is ours; ends with the reason when it is not. A store that cannot be
+    /// reached is no reason: nobody can take the run over there either, and a training of hours would be for nothing. Whoever
+    /// did take it over is found out as soon as the store answers; until then nothing can be recorded under the old lease.
+    async fn keep_lease(&self, lease: &Lease) -> StoreError {
+        loop {
+            tokio::time::sleep(HEARTBEAT.min(self.context.settings.lease / 3)).await;
+            self.context.record_heartbeat();
+            match self.context.store.extend_lease(lease, Timestamp::now() + self.context.settings.lease).await {
+                Ok(()) => {}
+                Err(error) if error.retry() == Retry::Never => {
+                    metrics::counter!("slipway_leases_lost_total").increment(1);
+                    return error;
+                }
+                Err(error) => tracing::warn!(%error, "the lease of run {} was not extended: {error}", lease.run()),
+            }
+        }
+    }
+
+    /// Records where an event took the run. What would not read back, or is no move at all, ends this run with the reason,
+    /// and nothing of the attempt is kept.
+    async fn record_or_fail(
+        &self,
+        lease: &Lease,
+        before: Run,
+        attempted: Run,
+        event: RunEvent,
+        cause: String,
+    ) -> Result<Run, StoreError> {
+        match self.record(lease, attempted, event, cause).await {
+            Err(error) if error.is_of_one_row() => {
+                metrics::counter!("slipway_quarantined_total", "kind" => "move").increment(1);
+                let reason = format!("a defect of Slipway, please report it: {error}");
+                self.record(lease, before, RunEvent::Failed, reason).await
+            }
+            recorded => recorded,
+        }
+    }
+
+    /// Records where an event took the run.
+    async fn record(&self, lease: &Lease, mut run: Run, event: RunEvent, cause: String) -> Result<Run, StoreError> {
+        let from = run.state;
+        run.state = from.after(event)?;
+        run.updated_at = Timestamp::now();
+        run.reason = Some(cause.clone());
+        let transition =
+            Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
+        let since = self.context.store.in_state_since(run.id).await;
+        let promoted = matches!(event, RunEvent::Promoted | RunEvent::Found);
+        let concerned = if promoted { self.concerned_by(&run).await } else { Vec::new() };
+        failpoint::reach(run.state, false);
+        self.context.store.record_moved(lease, &run, &transition, &concerned).await?;
+        failpoint::reach(run.state, true);
+        if !concerned.is_empty() {
+            self.context.promoted.notify_waiters();
+        }
+        self.context.notify_changed(&run.source);
+        measure(from, since.ok().flatten(), run.updated_at);
+        let seconds = run.updated_at.duration_since(run.created_at).as_secs();
+        tracing::info!(
+            state = run.state.as_str(),
+            cause = transition.cause,
+            seconds,
+            "run {} is {}",
+            run.id,
+            run.state.as_str()
+        );
+        if !run.state.is_active() {
+            metrics::counter!("slipway_runs_ended_total", "state" => run.state.as_str()).increment(1);
+        }
+        Ok(run)
+    }
+
+    /// The environments whose repositories are to be read because a run was promoted. Its own is read on here, as far as it
+    /// is known without asking its server, so that whoever hears of the promotion finds it in the history.
+    async fn concerned_by(&self, run: &Run) -> Vec<SourceName> {
+        let mut concerned = self.promotions.next_after(run);
+        if let Err(error) = self.promotions.read_history(&run.environment, false).await {
+            tracing::warn!(%error, "the history of `{}` is read on later: {error}", run.environment);
+            concerned.push(run.environment.clone());
+        }
+        concerned
+    }
+
+    /// Lets a run wait: for a pause, or, when only a person can help, until it is retried. An outage is waited out however
+    /// long it takes, and said once when it takes long.
+    async fn requeue(
+        &self,
+        lease: &Lease,
+        mut run: Run,
+        retry: Retry,
+        reason: String,
+    ) -> Result<Processed, StoreError> {
+        run.attempts += 1;
+        let pause = match retry {
+            Retry::After(pause) => Some(pause),
+            Retry::Backoff => Some(backoff(run.attempts, jitter())),
+            Retry::Never => None,
+        };
+        run.stalled = pause.is_none();
+        run.updated_at = Timestamp::now();
+        let said = if let Some(pause) = pause {
+            tracing::warn!(reason, "run {} waits {} before attempt {}", run.id, spoken(pause), run.attempts + 1);
+            (run.attempts == LONG_OUTAGE).then(|| messages::long_outage(run.attempts, &reason))
+        } else {
+            tracing::error!(reason, "run {} is stalled: {reason}", run.id);
+            Some(if run.awaits_environment { messages::awaits(&run, &reason) } else { messages::stalled(&reason) })
+        };
+        let said = said.map(|cause| {
+            let (at, actor) = (run.updated_at, Actor::controller());
+            Transition { from: Some(run.state), to: run.state, at, cause, actor }
+        });
+        run.reason = Some(reason);
+        self.context.store.record_run(lease, &run, said.as_ref()).await?;
+        self.context.notify_changed(&run.source);
+        Ok(Processed::until(Timestamp::now() + pause.unwrap_or_default()))
+    }
+}
