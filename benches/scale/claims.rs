@@ -24,7 +24,7 @@ pub(crate) async fn measure(world: &World) -> Result<(f64, f64)> {
             model: format!("waiting-{number}"),
             file: format!("waiting-{number}/slipway.yaml"),
             branch: "main".to_owned(),
-            change: None,
+            pull_request: None,
             base: None,
             head,
             environment: name("staging")?,

@@ -29,7 +29,7 @@ pub(crate) fn finished() -> Result<String> {
         model: MODEL.to_owned(),
         file: format!("{MODEL}/slipway.yaml"),
         branch: "main".to_owned(),
-        change: None,
+        pull_request: None,
         base: Some("0".repeat(40).parse()?),
         head: HEAD.parse()?,
         environment: name("staging")?,
@@ -55,8 +55,8 @@ pub(crate) fn finished() -> Result<String> {
         state: RunState::Done,
         reason: Some("promoted by commit 0123456789ab".to_owned()),
         author: Some("ada@example.com".to_owned()),
-        run_key: Some(digest("key")),
-        run_key_parts: parts
+        cache_key: Some(digest("key")),
+        cache_key_parts: parts
             .iter()
             .map(|part| ((*part).to_owned(), digest(part).to_string()))
             .collect::<BTreeMap<_, _>>(),

@@ -32,7 +32,7 @@ pub(crate) async fn fill(pool: &AnyPool, is_sqlite: bool, size: Size, tip: &str)
               WHEN n % 100 < 95 THEN 'superseded' ELSE 'failed' END"
     );
     let digest = |first: char| format!("'sha256:{first}{}' || digits", "0".repeat(51));
-    let (run_key, artifact) = (digest('1'), digest('2'));
+    let (cache_key, artifact) = (digest('1'), digest('2'));
     let line = "'epoch 1 of 5: loss 0.1234, accuracy 0.9722'";
     let environment = "CASE n % 3 WHEN 0 THEN 'staging' WHEN 1 THEN 'canary' ELSE 'production' END";
     let now = jiff::Timestamp::now().as_millisecond();
@@ -41,7 +41,7 @@ pub(crate) async fn fill(pool: &AnyPool, is_sqlite: bool, size: Size, tip: &str)
         "INSERT INTO runs (id, source, lane, model, branch, head, state, active, stalled, run_key, artifact, document,
                            created_at, environment, opened, log_bytes)
          SELECT {id}, {source}, {source} || ' refs/heads/main ' || {model} || '/slipway.yaml', {model}, 'main', {head},
-                {state}, CASE WHEN {stalled} THEN 1 ELSE 0 END, CASE WHEN {stalled} THEN 1 ELSE 0 END, {run_key}, {artifact},
+                {state}, CASE WHEN {stalled} THEN 1 ELSE 0 END, CASE WHEN {stalled} THEN 1 ELSE 0 END, {cache_key}, {artifact},
                 replace(replace(replace(replace('{document}', '{ID}', {id}), '{SOURCE}', {source}), '{MODEL}', {model}), '{HEAD}', {head}),
                 {at}, {environment}, n + 1, {LINES} * LENGTH({line})
          FROM numbers"

@@ -129,13 +129,13 @@ fn check(event: &Event) {
             assert!(push.movement.before().is_none_or(|sha| !sha.is_zero()), "was at no commit");
             assert!(push.movement.after().is_none_or(|sha| !sha.is_zero()), "is at no commit");
         }
-        EventKind::PullRequest(change) => {
-            check_name(&change.head_branch);
-            check_name(&change.base_branch);
-            if let Some(author) = &change.author {
+        EventKind::PullRequest(pull_request) => {
+            check_name(&pull_request.head_branch);
+            check_name(&pull_request.base_branch);
+            if let Some(author) = &pull_request.author {
                 check_account(&author.0);
             }
-            match &change.head_repository {
+            match &pull_request.head_repository {
                 HeadRepository::Fork(fork) => {
                     check_repository(fork);
                     assert_ne!(Some(&fork.id), repository.as_ref().map(|here| &here.id), "a fork of itself");

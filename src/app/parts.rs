@@ -121,7 +121,7 @@ impl Made {
                 activities.promotions.follow_promotions(&followed, &stop).await
             });
             parts.start("the look at an environment", |activities, stop| async move {
-                activities.reconciler.watch_environment(&watched, limits.look_at_environments, &stop).await
+                activities.reconciler.watch_environment(&watched, limits.sync_interval, &stop).await
             });
         }
         parts.start("the look at what is due", |activities, stop| async move {

@@ -33,8 +33,8 @@ pub(super) struct Gate {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// A policy that no other can loosen; may be given several times
-    #[arg(long, value_name = "FILE")]
-    floor: Vec<PathBuf>,
+    #[arg(long, alias = "floor", value_name = "FILE")]
+    mandatory_policy: Vec<PathBuf>,
     /// The folder that `slipway train` wrote, or an evaluation folder (`report.json` and `predictions.parquet` or `predictions.csv`)
     #[arg(long, value_name = "DIR", default_value = "out")]
     candidate: PathBuf,
@@ -88,7 +88,7 @@ impl Gate {
         let named = self.policy.clone().map_or_else(policy_of_model, Ok)?;
         let policy = read_policy(&named)?;
         let mandatory_policies =
-            self.floor.iter().map(|path| read_policy(path)).collect::<Result<Vec<Policy>, Failure>>()?;
+            self.mandatory_policy.iter().map(|path| read_policy(path)).collect::<Result<Vec<Policy>, Failure>>()?;
         let all = || [&policy].into_iter().chain(&mandatory_policies);
         let columns = all().map(Policy::columns).fold(Columns::default(), Columns::and);
         let required_evidence =

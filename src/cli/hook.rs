@@ -148,7 +148,7 @@ impl PostReceive {
             None => Ok(Exit::Done),
             Some(reason) => Err(exit::unreachable(format!(
                 "{reason}\n  help: the push itself is safe, and need not be repeated: a server looks for pushes that it \
-                 missed when it starts, and every few minutes (`limits.look_for_missed_pushes`)"
+                 missed when it starts, and every few minutes (`limits.reconcile_interval`)"
             ))),
         }
     }

@@ -11,21 +11,11 @@ use super::{Commands, command};
 use crate::context::{Source, StepError};
 use crate::reports::{Reporter, SUMMARY, comment};
 use slipway_domain::{
-    Account, Actor, Button, Check, CheckAction, Comment, Delivery, DeliveryState, Retry, Run, RunId, Sender, SourceName,
+    Account, Actor, Button, Check, CheckAction, Comment, Delivery, DeliveryState, Run, RunId, Sender, SourceName,
 };
 use slipway_forge::{ApiError, ForgeApi, Marker, Permission, Reaction, ReportButton};
 use slipway_gate::policy::render::escaped;
 use slipway_store::{DeliveryOutcome, Followed, StoreError};
-
-impl From<ApiError> for StepError {
-    fn from(error: ApiError) -> Self {
-        let reason = error.to_string();
-        match error.retry() {
-            Retry::Never => Self::Failed { reason },
-            retry => Self::Transient { retry, reason },
-        }
-    }
-}
 
 impl Commands {
     /// Does what a comment asks for, and answers it.
@@ -73,20 +63,20 @@ impl Commands {
         permission: Permission,
         arrived: Timestamp,
     ) -> Result<(Followed, DeliveryOutcome), StepError> {
-        let (name, change) = (request.source, comment.change);
+        let (name, pull_request) = (request.source, comment.pull_request);
         let followed = match parsed {
             Err(reason) => self.refuse_command(request, &comment.body, &command::misunderstood(&reason), None).await?,
             Ok(command) if permission < needed(&command) => {
                 let answer = "Refused: this takes the permission to write to the repository.\n";
-                let target = format!("{name} change {change}");
+                let target = format!("{name} change {pull_request}");
                 self.refuse_command(request, &command.to_string(), answer, Some((&command, target))).await?
             }
             Ok(Command::Judge(commit)) => {
-                let waiting = self.context.store.unapproved_pull_request(name, change, &commit).await?;
+                let waiting = self.context.store.unapproved_pull_request(name, pull_request, &commit).await?;
                 return self.judge(request, source, waiting, &commit, arrived).await;
             }
             Ok(command) => {
-                let runs = self.context.store.newest_of_pull_request(name, change).await?;
+                let runs = self.context.store.newest_of_pull_request(name, pull_request).await?;
                 self.execute_command(request, &command, &runs, None).await?
             }
         };
@@ -181,12 +171,12 @@ impl Commands {
         reaction: Reaction,
         text: &str,
     ) -> Result<(), StepError> {
-        let Comment { id, change, commenter, .. } = comment;
+        let Comment { id, pull_request, commenter, .. } = comment;
         let Account { name: account, .. } = &commenter.0;
         let to = account.as_deref().map_or_else(String::new, |name| format!("To {}: ", escaped(name)));
         let reporter = Reporter::new(&self.context.store, name, api, Timestamp::now());
-        reporter.comment(*change, &Marker::answer_to(id), &format!("{to}{text}")).await?;
-        match api.react(*change, id, reaction).await {
+        reporter.comment(*pull_request, &Marker::answer_to(id), &format!("{to}{text}")).await?;
+        match api.react(*pull_request, id, reaction).await {
             // The comment was taken away, or is of a kind that takes no signs: it was answered.
             Err(ApiError::Missing { .. } | ApiError::Refused { .. }) => Ok(()),
             reacted => Ok(reacted?),

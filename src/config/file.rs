@@ -164,25 +164,28 @@ pub(super) struct PostgresFile {
 pub(super) struct LimitsFile {
     /// Runs of one repository that may be under way at a time, 1 to 64.
     #[schemars(range(min = 1, max = 64))]
-    pub(super) runs_of_a_repository: u32,
+    #[serde(alias = "runs_of_a_repository")]
+    pub(super) max_runs_per_source: u32,
     /// After how long without a sign of life another server takes over a server's runs, `2s` to `5m`.
     #[schemars(with = "String")]
     pub(super) lease: jiff::SignedDuration,
     /// How often served branches are compared with what was delivered, at least 5 s.
     #[schemars(with = "String")]
-    pub(super) look_for_missed_pushes: jiff::SignedDuration,
+    #[serde(alias = "look_for_missed_pushes")]
+    pub(super) reconcile_interval: jiff::SignedDuration,
     /// How often environments are looked at for changes by hand, at least 1 s.
     #[schemars(with = "String")]
-    pub(super) look_at_environments: jiff::SignedDuration,
+    #[serde(alias = "look_at_environments")]
+    pub(super) sync_interval: jiff::SignedDuration,
 }
 
 impl Default for LimitsFile {
     fn default() -> Self {
         Self {
-            runs_of_a_repository: 64,
+            max_runs_per_source: 64,
             lease: jiff::SignedDuration::from_secs(30),
-            look_for_missed_pushes: jiff::SignedDuration::from_mins(5),
-            look_at_environments: jiff::SignedDuration::from_secs(30),
+            reconcile_interval: jiff::SignedDuration::from_mins(5),
+            sync_interval: jiff::SignedDuration::from_secs(30),
         }
     }
 }

@@ -94,6 +94,15 @@ environments:
     }
 
     #[test]
+    fn settings_under_the_names_of_the_release_before_are_read() {
+        let problems = problems(&format!(
+            "{SETTINGS}limits: {{runs_of_a_repository: 4, look_for_missed_pushes: 5m, look_at_environments: 30s}}\n\
+             retention: {{runs: {{of_a_model: 5}}, artifacts: {{of_a_model: 5, kept_back: 1d}}}}\npolicies: {{floors: []}}\n"
+        ));
+        assert!(problems.is_empty(), "{problems:#?}");
+    }
+
+    #[test]
     fn mistakes_of_all_parts_are_found_at_once() {
         let settings = SETTINGS
             .replace("localhost:8420", "example.org:8420")
@@ -101,7 +110,7 @@ environments:
             .replace("secret: {file: ./secret}", "secret: {file: ./nothing}")
             .replace("e.git\"}", "e.git\", branch: \"-x\"}");
         let problems = problems(&format!(
-            "{settings}limits: {{lease: 1s, look_for_missed_pushes: 1s}}\nretention: {{audit: {{count: 1}}}}\n"
+            "{settings}limits: {{lease: 1s, reconcile_interval: 1s}}\nretention: {{audit: {{count: 1}}}}\n"
         ));
         for expected in [
             "/slipway-server.yaml:3:9: `example.org:8420` is not an address to listen at",
@@ -109,7 +118,7 @@ environments:
             "sources[0].secret:",
             "environments[0].branch:",
             "limits.lease:",
-            "limits.look_for_missed_pushes:",
+            "limits.reconcile_interval:",
             "retention.audit.count:",
         ] {
             assert_eq!(

@@ -17,16 +17,19 @@ const MAX_MANDATORY_POLICIES: usize = 20;
 pub(super) struct PoliciesFile {
     /// Policy files whose checks always have to hold; no model's policy can loosen them. Read when the server starts.
     #[schemars(length(max = 20))]
-    pub(super) floors: Vec<String>,
+    #[serde(alias = "floors")]
+    pub(super) mandatory: Vec<String>,
 }
 
 /// The floors that the file names, relative to its folder; mistakes in them are added to `problems` with their own places.
 /// A floor is called as the file names it, so that no verdict tells where the server keeps its files.
 pub(super) fn read(file: &PoliciesFile, folder: &Path, problems: &mut Problems) -> Vec<Policy> {
-    let PoliciesFile { floors } = file;
-    if floors.len() > MAX_MANDATORY_POLICIES {
-        problems
-            .add("policies.floors", format!("{} policies, expected at most {MAX_MANDATORY_POLICIES}", floors.len()));
+    let PoliciesFile { mandatory: mandatory_policies } = file;
+    if mandatory_policies.len() > MAX_MANDATORY_POLICIES {
+        problems.add(
+            "policies.mandatory",
+            format!("{} policies, expected at most {MAX_MANDATORY_POLICIES}", mandatory_policies.len()),
+        );
         return Vec::new();
     }
     let text_of = |name: &str| std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
@@ -35,10 +38,10 @@ pub(super) fn read(file: &PoliciesFile, folder: &Path, problems: &mut Problems) 
         let text = text_of(&name)?;
         Ok((name, text))
     };
-    let mut read = Vec::with_capacity(floors.len());
-    for (index, name) in floors.iter().enumerate() {
-        let key = format!("policies.floors[{index}]");
-        if floors[..index].contains(name) {
+    let mut read = Vec::with_capacity(mandatory_policies.len());
+    for (index, name) in mandatory_policies.iter().enumerate() {
+        let key = format!("policies.mandatory[{index}]");
+        if mandatory_policies[..index].contains(name) {
             problems.add(&key, format!("`{name}` is named twice"));
             continue;
         }
@@ -65,30 +68,31 @@ spec:
     - {metric: accuracy, at_least: 0.5}
 ";
 
-    fn read_from(floors: &[&str]) -> (Vec<Policy>, Vec<String>) {
+    fn read_from(mandatory_policies: &[&str]) -> (Vec<Policy>, Vec<String>) {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir_all(folder.path().join("floors/shared")).expect("a folder");
         let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");
         write("floors/all.yaml", MANDATORY_POLICY);
         write("floors/shared/base.yaml", &MANDATORY_POLICY.replace("  extends: [shared/base.yaml]\n", ""));
         write("floors/broken.yaml", &MANDATORY_POLICY.replace("at_least: 0.5", "at_least: 1.5"));
-        let text = format!("policies:\n  floors: [{}]\n", floors.join(", "));
+        let text = format!("policies:\n  mandatory: [{}]\n", mandatory_policies.join(", "));
         let mut problems = Problems {
             name: "server.yaml".to_owned(),
             text,
             found: Vec::new(),
             guesses: slipway_yaml::Guesses::default(),
         };
-        let file =
-            PoliciesFile { floors: floors.iter().map(|&mandatory_policy| mandatory_policy.to_owned()).collect() };
+        let file = PoliciesFile {
+            mandatory: mandatory_policies.iter().map(|&mandatory_policy| mandatory_policy.to_owned()).collect(),
+        };
         let read = read(&file, folder.path(), &mut problems);
         (read, problems.found.iter().map(ToString::to_string).collect())
     }
 
     #[test]
     fn a_mandatory_policy_is_read_with_what_it_extends_and_is_called_as_the_file_names_it() {
-        let (floors, problems) = read_from(&["floors/all.yaml"]);
-        assert_eq!((floors.len(), problems), (1, Vec::new()));
+        let (mandatory_policies, problems) = read_from(&["floors/all.yaml"]);
+        assert_eq!((mandatory_policies.len(), problems), (1, Vec::new()));
     }
 
     #[test]
@@ -98,9 +102,9 @@ spec:
         let [broken, missing, twice] = &problems[..] else { panic!("{problems:?}") };
         assert!(broken.starts_with("floors/broken.yaml:7:36: this check could never pass"), "{broken}");
         assert!(
-            missing.starts_with("server.yaml:2:32: policies.floors[1]: `floors/gone.yaml` cannot be read"),
+            missing.starts_with("server.yaml:2:35: policies.mandatory[1]: `floors/gone.yaml` cannot be read"),
             "{missing}"
         );
-        assert_eq!(twice, "server.yaml:2:67: policies.floors[3]: `floors/all.yaml` is named twice");
+        assert_eq!(twice, "server.yaml:2:70: policies.mandatory[3]: `floors/all.yaml` is named twice");
     }
 }

@@ -88,7 +88,7 @@ pub struct Limits {
     /// How often missed pushes are looked for.
     pub reconcile_interval: Duration,
     /// How often environments are looked at for changes by hand.
-    pub look_at_environments: Duration,
+    pub sync_interval: Duration,
 }
 
 /// An environment that may be written.
@@ -141,7 +141,7 @@ pub struct Source {
     /// The environment its models are promoted to.
     pub environment: SourceName,
     /// Which of its changes are judged.
-    pub changes: PullRequestPolicy,
+    pub pull_requests: PullRequestPolicy,
     /// Whether drafts are judged before they are marked ready.
     pub judge_drafts: bool,
     /// The label that a change has to have to be judged.

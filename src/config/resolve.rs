@@ -18,7 +18,7 @@ use super::file::{
 use super::remote::{Login, Place};
 use super::retention::resolve_retention;
 use super::secret::{self, SecretReference};
-use super::source_file::{ChangesFile, ForgeApiFile, SourceFile};
+use super::source_file::{ForgeApiFile, PullRequestsFile, SourceFile};
 use super::webhooks::{check_webhooks, name_in, resolve_id, resolve_webhooks};
 use super::{Limits, Problems, Secret, Settings, Source, Webhook, mandatory_policies};
 use crate::context::PullRequestPolicy;
@@ -175,7 +175,7 @@ fn resolve_sources(
             ssh,
             ca,
             environment,
-            changes,
+            pull_requests,
             judge_drafts,
             label,
             api,
@@ -200,11 +200,11 @@ fn resolve_sources(
             let help = "help: a forge is told through its `api`";
             problems.add(&format!("{key}.notes"), format!("is for `forge: plain`, not `{}`\n  {help}", forge.as_str()));
         }
-        let changes = match changes {
-            ChangesFile::Ignore => PullRequestPolicy::Ignore,
-            ChangesFile::SameRepository => PullRequestPolicy::SameRepository,
-            ChangesFile::AfterApproval => PullRequestPolicy::AfterApproval,
-            ChangesFile::All => PullRequestPolicy::All,
+        let pull_requests = match pull_requests {
+            PullRequestsFile::Ignore => PullRequestPolicy::Ignore,
+            PullRequestsFile::SameRepository => PullRequestPolicy::SameRepository,
+            PullRequestsFile::AfterApproval => PullRequestPolicy::AfterApproval,
+            PullRequestsFile::All => PullRequestPolicy::All,
         };
         let has_labels = !matches!(forge, slipway_forge::Settings::Plain | slipway_forge::Settings::Bitbucket);
         if label.as_ref().is_some_and(|label| label.is_empty() || !has_labels) {
@@ -231,7 +231,7 @@ fn resolve_sources(
             repository_name,
             repository_id,
             environment,
-            changes,
+            pull_requests,
             judge_drafts,
             label,
             priority,
@@ -389,10 +389,10 @@ fn resolve_store(
 }
 
 fn resolve_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> {
-    let LimitsFile { runs_of_a_repository, lease, look_for_missed_pushes, look_at_environments } = file;
-    if !(1..=64).contains(runs_of_a_repository) {
-        let key = "limits.runs_of_a_repository";
-        problems.add(key, format!("{runs_of_a_repository} is out of range, expected 1 to 64"));
+    let LimitsFile { max_runs_per_source, lease, reconcile_interval, sync_interval } = file;
+    if !(1..=64).contains(max_runs_per_source) {
+        let key = "limits.max_runs_per_source";
+        problems.add(key, format!("{max_runs_per_source} is out of range, expected 1 to 64"));
     }
     let mut bounded = |key: &str, wish, from: Duration, to: Duration, expected: &str| {
         let duration = problems.take(key, positive(wish))?;
@@ -403,17 +403,15 @@ fn resolve_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> 
     };
     let key = "limits.lease";
     let lease = bounded(key, *lease, Duration::from_secs(2), Duration::from_mins(5), "`2s` to `5m`");
-    let key = "limits.look_for_missed_pushes";
-    let reconcile_interval =
-        bounded(key, *look_for_missed_pushes, Duration::from_secs(5), Duration::MAX, "at least `5s`");
-    let key = "limits.look_at_environments";
-    let look_at_environments =
-        bounded(key, *look_at_environments, Duration::from_secs(1), Duration::MAX, "at least `1s`");
+    let key = "limits.reconcile_interval";
+    let reconcile_interval = bounded(key, *reconcile_interval, Duration::from_secs(5), Duration::MAX, "at least `5s`");
+    let key = "limits.sync_interval";
+    let sync_interval = bounded(key, *sync_interval, Duration::from_secs(1), Duration::MAX, "at least `1s`");
     Some(Limits {
-        max_runs_per_source: *runs_of_a_repository,
+        max_runs_per_source: *max_runs_per_source,
         lease: lease?,
         reconcile_interval: reconcile_interval?,
-        look_at_environments: look_at_environments?,
+        sync_interval: sync_interval?,
     })
 }
 

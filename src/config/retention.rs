@@ -61,7 +61,8 @@ pub(super) struct RunsFile {
     pub(super) count: u64,
     /// How many of each model in each environment stay, however old: so many, and so many that were promoted; at least 1.
     #[schemars(range(min = 1, max = 1000))]
-    pub(super) of_a_model: u32,
+    #[serde(alias = "of_a_model")]
+    pub(super) per_model: u32,
 }
 
 /// Which entries of the audit log are kept.
@@ -88,10 +89,12 @@ pub(super) struct ArtifactsKeptFile {
     pub(super) size: Option<ByteSize>,
     /// How many of each model in each environment stay, however old; at least 1.
     #[schemars(range(min = 1, max = 1000))]
-    pub(super) of_a_model: u32,
+    #[serde(alias = "of_a_model")]
+    pub(super) per_model: u32,
     /// How long removed artifacts are set aside before they are removed for good, at least an hour.
     #[schemars(with = "String")]
-    pub(super) kept_back: SignedDuration,
+    #[serde(alias = "kept_back")]
+    pub(super) grace_period: SignedDuration,
 }
 
 impl Default for RetentionFile {
@@ -116,7 +119,7 @@ impl Default for LogsFile {
 
 impl Default for RunsFile {
     fn default() -> Self {
-        Self { age: days(365), count: 200_000, of_a_model: 20 }
+        Self { age: days(365), count: 200_000, per_model: 20 }
     }
 }
 
@@ -128,7 +131,7 @@ impl Default for AuditFile {
 
 impl Default for ArtifactsKeptFile {
     fn default() -> Self {
-        Self { age: days(30), size: None, of_a_model: 10, kept_back: days(1) }
+        Self { age: days(30), size: None, per_model: 10, grace_period: days(1) }
     }
 }
 
@@ -143,7 +146,7 @@ pub(super) fn resolve_retention(file: &RetentionFile, problems: &mut Problems) -
         ("retention.runs.age", &runs.age, hour, "1h"),
         ("retention.audit.age", &audit.age, days(1), "24h"),
         ("retention.artifacts.age", &artifacts.age, hour, "1h"),
-        ("retention.artifacts.kept_back", &artifacts.kept_back, hour, "1h"),
+        ("retention.artifacts.grace_period", &artifacts.grace_period, hour, "1h"),
     ] {
         if *age < least {
             problems.add(key, format!("{age:#} is too short, expected at least `{word}`"));
@@ -162,8 +165,8 @@ pub(super) fn resolve_retention(file: &RetentionFile, problems: &mut Problems) -
     for (key, count, least) in [
         ("retention.runs.count", runs.count, 100),
         ("retention.audit.count", audit.count, 1_000),
-        ("retention.runs.of_a_model", runs.of_a_model.into(), 1),
-        ("retention.artifacts.of_a_model", artifacts.of_a_model.into(), 1),
+        ("retention.runs.per_model", runs.per_model.into(), 1),
+        ("retention.artifacts.per_model", artifacts.per_model.into(), 1),
     ] {
         if count < least {
             problems.add(key, format!("{count} is too few, expected at least {least}"));
@@ -175,14 +178,14 @@ pub(super) fn resolve_retention(file: &RetentionFile, problems: &mut Problems) -
             age: *age,
             bytes: size.as_u64(),
             logs: LogRetention { age: logs.age, bytes: logs.size.as_u64() },
-            runs: RunRetention { age: runs.age, count: runs.count, of_a_model: runs.of_a_model },
+            runs: RunRetention { age: runs.age, count: runs.count, per_model: runs.per_model },
             audit: AuditRetention { age: audit.age, count: audit.count },
         },
         artifacts: ArtifactRetention {
             age: artifacts.age,
             bytes: artifacts.size.map(|size| size.as_u64()),
-            of_a_model: artifacts.of_a_model,
-            kept_back: artifacts.kept_back,
+            per_model: artifacts.per_model,
+            grace_period: artifacts.grace_period,
         },
     })
 }

@@ -57,7 +57,8 @@ pub(super) struct SourceFile {
     pub(super) notes: bool,
     /// Which of its changes (pull or merge requests) are judged.
     #[serde(default)]
-    pub(super) changes: ChangesFile,
+    #[serde(alias = "changes")]
+    pub(super) pull_requests: PullRequestsFile,
     /// Whether drafts are judged as other changes are; if not, they are once they are marked ready.
     #[serde(default = "default_true")]
     pub(super) judge_drafts: bool,
@@ -120,7 +121,7 @@ pub(super) struct AppFile {
 /// Which changes of a source are judged.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum ChangesFile {
+pub(super) enum PullRequestsFile {
     /// None.
     Ignore,
     /// Those whose branch is in the repository itself.

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex as Line, oneshot};
 
 use super::remotes::Remotes;
 use super::step::StepError;
-use slipway_domain::Holdback;
+use slipway_domain::BlockingRule;
 use slipway_git::{AcquireLock, GitError, Mirror, Outcome, PendingPromotion, PromotionBranchOutcome, Writer};
 use slipway_store::{BranchLock, Store};
 
@@ -123,7 +123,7 @@ pub(crate) enum Declined {
     /// They name another champion than the one the candidate was compared with.
     ChampionMoved(String),
     /// A rule holds the promotion back.
-    HeldBack(Vec<Holdback>),
+    HeldBack(Vec<BlockingRule>),
     /// Nobody is to promote the artifact.
     Rejected(String),
 }

@@ -7,7 +7,7 @@ use super::branch_writer::BranchWriter;
 use super::marks::{Marked, Marks};
 use super::step::{StepError, blocking};
 use super::{Context, messages};
-use slipway_domain::{CommitSha, CommitTemplates, Named, Retry, Rules, Run, SourceName};
+use slipway_domain::{CommitSha, CommitTemplates, DeployedArtifact, Retry, Rules, Run, SourceName};
 use slipway_forge::{ForgeApi, MergeMethod};
 use slipway_git::Mirror;
 
@@ -160,7 +160,7 @@ impl Context {
         &self,
         environment: &Environment,
         commit: &CommitSha,
-    ) -> Result<Vec<(String, Named)>, StepError> {
+    ) -> Result<Vec<(String, DeployedArtifact)>, StepError> {
         let (mirror, marks, commit) = (environment.mirror().clone(), environment.marks().clone(), commit.clone());
         blocking(move || deployed_artifacts(&mirror, &marks, &commit)).await?
     }
@@ -168,10 +168,10 @@ impl Context {
 
 /// What an environment names of a run's model, if that is an artifact or nothing. No candidate is compared with anything else, and
 /// none takes its place.
-pub(crate) fn readable(run: &Run, named: Named) -> Result<Named, StepError> {
-    match named {
-        Named::Unclear(reason) => Err(StepError::Environment { reason: messages::unreadable(run, &reason) }),
-        named => Ok(named),
+pub(crate) fn readable(run: &Run, deployed: DeployedArtifact) -> Result<DeployedArtifact, StepError> {
+    match deployed {
+        DeployedArtifact::Unclear(reason) => Err(StepError::Environment { reason: messages::unreadable(run, &reason) }),
+        deployed => Ok(deployed),
     }
 }
 
@@ -180,22 +180,22 @@ pub(crate) fn deployed_artifacts(
     mirror: &Mirror,
     marks: &Marks,
     commit: &CommitSha,
-) -> Result<Vec<(String, Named)>, StepError> {
+) -> Result<Vec<(String, DeployedArtifact)>, StepError> {
     let at = (mirror, commit);
     let models = marks.models(&at)?;
     Ok(models
         .into_iter()
         .map(|model| {
-            let named = deployed_artifact(marks, mirror, commit, &model);
-            (model, named)
+            let deployed = deployed_artifact(marks, mirror, commit, &model);
+            (model, deployed)
         })
         .collect())
 }
 
 /// What an environment named of one model at a commit.
-pub(crate) fn deployed_artifact(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model: &str) -> Named {
-    match marks.named(&(mirror, commit), model) {
-        Ok(named) => named,
+pub(crate) fn deployed_artifact(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model: &str) -> DeployedArtifact {
+    match marks.deployed(&(mirror, commit), model) {
+        Ok(deployed) => deployed,
         Err(
             StepError::Refused { reason, .. }
             | StepError::Environment { reason }
@@ -203,7 +203,7 @@ pub(crate) fn deployed_artifact(marks: &Marks, mirror: &Mirror, commit: &CommitS
             | StepError::TimedOut { reason }
             | StepError::Interrupted { reason }
             | StepError::Transient { reason, .. },
-        ) => Named::Unclear(reason),
-        Err(StepError::Store(error)) => Named::Unclear(error.to_string()),
+        ) => DeployedArtifact::Unclear(reason),
+        Err(StepError::Store(error)) => DeployedArtifact::Unclear(error.to_string()),
     }
 }

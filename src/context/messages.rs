@@ -3,8 +3,8 @@
 use slipway_contract::{Digest, Fault};
 
 use slipway_domain::{
-    Approval, CheckResult, CommitSha, CommitTemplates, CommitValues, DeployedBy, Diagnostic, ExceptionNote, Holdback,
-    Named, Origin, Placement, Promotion, Rejection, Run, RunId, Template, Verdict,
+    Approval, BlockingRule, CheckResult, CommitSha, CommitTemplates, CommitValues, DeployedArtifact, DeployedBy,
+    DeploymentRecord, Diagnostic, ExceptionNote, Origin, Promotion, Rejection, Run, RunId, Template, Verdict,
 };
 use slipway_git::Identity;
 use slipway_manifest::Values;
@@ -101,8 +101,8 @@ pub(crate) fn published(artifact: &Digest) -> String {
 }
 
 /// The change passed; nothing is promoted for it.
-pub(crate) fn judged(change: u64) -> String {
-    format!("change {change} passes its policy; it is promoted once it is merged")
+pub(crate) fn judged(pull_request: u64) -> String {
+    format!("change {pull_request} passes its policy; it is promoted once it is merged")
 }
 
 /// The promotion landed.
@@ -142,12 +142,12 @@ pub(crate) fn nothing_to_promote(run: &Run) -> String {
 }
 
 /// The environment moved on after the comparison.
-pub(crate) fn champion_moved(run: &Run, now: &Named) -> String {
+pub(crate) fn champion_moved(run: &Run, now: &DeployedArtifact) -> String {
     let name = |digest: Option<&Digest>| digest.map_or("no artifact", Digest::short).to_owned();
     let now = match now {
-        Named::Nothing => name(None),
-        Named::Artifact(digest) => name(Some(digest)),
-        Named::Unclear(reason) => reason.clone(),
+        DeployedArtifact::Nothing => name(None),
+        DeployedArtifact::Artifact(digest) => name(Some(digest)),
+        DeployedArtifact::Unclear(reason) => reason.clone(),
     };
     format!(
         "`{}` named {} when the candidate was compared, and now {now}: compared again",
@@ -157,7 +157,7 @@ pub(crate) fn champion_moved(run: &Run, now: &Named) -> String {
 }
 
 /// What holds a promotion back.
-pub(crate) fn held_back(held: &[Holdback]) -> String {
+pub(crate) fn blocking_rules(held: &[BlockingRule]) -> String {
     if held.is_empty() {
         return "held back: a newer candidate has passed".to_owned();
     }
@@ -202,18 +202,18 @@ pub(crate) fn approved(approval: &Approval, objection: Option<&str>) -> String {
 }
 
 /// An environment was changed by hand.
-pub(crate) fn drifted(record: &Placement) -> String {
-    let Placement { environment, model, named, commit, by, .. } = record;
+pub(crate) fn drifted(record: &DeploymentRecord) -> String {
+    let DeploymentRecord { environment, model, deployed, commit, by, .. } = record;
     let author = match by {
         DeployedBy::Hand(author) => author.as_str(),
         DeployedBy::Run(_) | DeployedBy::Unknown => "somebody",
     };
-    let named = match named {
-        Named::Nothing => "no artifact".to_owned(),
-        Named::Artifact(artifact) => artifact.to_string(),
-        Named::Unclear(reason) => reason.clone(),
+    let deployed = match deployed {
+        DeployedArtifact::Nothing => "no artifact".to_owned(),
+        DeployedArtifact::Artifact(artifact) => artifact.to_string(),
+        DeployedArtifact::Unclear(reason) => reason.clone(),
     };
-    format!("`{model}` in `{environment}` was changed by hand: {} by {author} makes it {named}", commit.short())
+    format!("`{model}` in `{environment}` was changed by hand: {} by {author} makes it {deployed}", commit.short())
 }
 
 /// A line of a git server's answer, for the run's log.
@@ -227,7 +227,7 @@ pub(crate) struct PromotionMessage<'a> {
     /// Clone address of the source.
     pub(crate) source: &'a str,
     /// What the environment names where the commit is made. A rollback was judged long before, against another.
-    pub(crate) replaced: &'a Named,
+    pub(crate) replaced: &'a DeployedArtifact,
     /// What is written into the marked places.
     pub(crate) values: &'a Values,
     /// What the team wants said.
@@ -250,9 +250,9 @@ pub(crate) fn promotion_message(run: &Run, promotion: &Promotion, parts: &Promot
     let sentences: Vec<String> = sentences.map(|check| format!("- {}", one_line(&shown(check)))).collect();
     let sentences = sentences.join("\n");
     let before = match replaced {
-        Named::Nothing => "none: the first promotion".to_owned(),
-        Named::Artifact(artifact) => artifact.to_string(),
-        Named::Unclear(reason) => one_line(&format!("unclear: {reason}")),
+        DeployedArtifact::Nothing => "none: the first promotion".to_owned(),
+        DeployedArtifact::Artifact(artifact) => artifact.to_string(),
+        DeployedArtifact::Unclear(reason) => one_line(&format!("unclear: {reason}")),
     };
     let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);
     let (source, head) = (one_line(source), &run.head);

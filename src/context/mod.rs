@@ -91,7 +91,7 @@ pub struct Source {
     /// The environment its models are promoted to.
     pub environment: SourceName,
     /// Which of its changes are judged.
-    pub changes: PullRequestPolicy,
+    pub pull_requests: PullRequestPolicy,
     /// Whether drafts are judged before they are marked ready.
     pub judge_drafts: bool,
     /// The label that a change has to have to be judged.

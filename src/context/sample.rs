@@ -11,7 +11,7 @@ pub(crate) fn run(model: &str, state: RunState) -> Run {
         model: model.to_owned(),
         file: format!("{model}/slipway.yaml"),
         branch: "main".to_owned(),
-        change: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }),
+        pull_request: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }),
         base: None,
         head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
         environment: SourceName::try_from("production".to_owned()).expect("a name"),

@@ -8,6 +8,7 @@ use slipway_artifacts::ArtifactError;
 use slipway_contract::Digest;
 use slipway_domain::{Diagnostic, Retry, Run, RunEvent};
 use slipway_executor::JobError;
+use slipway_forge::ApiError;
 use slipway_git::GitError;
 use slipway_store::StoreError;
 
@@ -68,6 +69,16 @@ impl From<GitError> for StepError {
 impl From<ArtifactError> for StepError {
     fn from(error: ArtifactError) -> Self {
         Self::after(error.retry(), error.to_string())
+    }
+}
+
+impl From<ApiError> for StepError {
+    fn from(error: ApiError) -> Self {
+        let reason = error.to_string();
+        match error.retry() {
+            Retry::Never => Self::Failed { reason },
+            retry => Self::Transient { retry, reason },
+        }
     }
 }
 

@@ -149,25 +149,25 @@ impl CommandQueue {
 
 /// The delivery as far as it is needed once it was read: many may wait.
 fn without_body(stored: &StoredDelivery) -> StoredDelivery {
-    let StoredDelivery { delivery, state, note, attempts, due_at, settled_at } = stored;
+    let StoredDelivery { delivery, state, note, attempts, due_at, acknowledged_at } = stored;
     let Delivery { source, id, event, headers: _, body: _, received_at } = delivery;
     let (source, id, event, headers) = (source.clone(), id.clone(), event.clone(), BTreeMap::new());
     let delivery = Delivery { source, id, event, headers, body: Vec::new(), received_at: *received_at };
-    let (state, attempts, due_at, settled_at) = (*state, *attempts, *due_at, *settled_at);
-    StoredDelivery { delivery, state, note: note.clone(), attempts, due_at, settled_at }
+    let (state, attempts, due_at, acknowledged_at) = (*state, *attempts, *due_at, *acknowledged_at);
+    StoredDelivery { delivery, state, note: note.clone(), attempts, due_at, acknowledged_at }
 }
 
 impl Intake {
     /// The pull request that a command is about, or the commit whose check has the button.
     async fn group_of(&self, name: &SourceName, trigger: &CommandTrigger) -> Result<Group, StoreError> {
         let action = match trigger {
-            CommandTrigger::Comment(comment) => return Ok(format!("change {}", comment.change)),
+            CommandTrigger::Comment(comment) => return Ok(format!("change {}", comment.pull_request)),
             CommandTrigger::Group(group) => return Ok(format!("commit {}", group.head)),
             CommandTrigger::Button(action, _) => action,
         };
         let runs = self.context.store.newest_at(name, &action.head).await?;
-        Ok(match runs.iter().find_map(|run| run.change.as_ref()) {
-            Some(change) => format!("change {}", change.number),
+        Ok(match runs.iter().find_map(|run| run.pull_request.as_ref()) {
+            Some(pull_request) => format!("change {}", pull_request.number),
             None => format!("commit {}", action.head),
         })
     }

@@ -13,7 +13,7 @@ use super::{Intake, missed_push};
 use crate::commands::command;
 use crate::context::{Remotes, Source, StepError, blocking, catch_panic, jitter, log_and_continue};
 use crate::promotions::contributors;
-use crate::revisions::{Announced, pull_request as change};
+use crate::revisions::{Announced, pull_request};
 use slipway_domain::{
     Contributor, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, PullRequest, PullRequestStep, Push,
     Reference, Retry, SourceName, backoff, spoken,
@@ -30,12 +30,16 @@ const DEBOUNCE: Duration = Duration::from_millis(50);
 const MAX_PANICS: u64 = 3;
 
 /// Fetches the heads of all changes that deliveries ask to look at: many cost one exchange with the git server.
-async fn fetch_heads(remotes: &Remotes, source: &Source, intents: &[Result<Intent, StepError>]) -> change::Fetched {
+async fn fetch_heads(
+    remotes: &Remotes,
+    source: &Source,
+    intents: &[Result<Intent, StepError>],
+) -> pull_request::Fetched {
     let pull_requests = intents.iter().filter_map(|intent| match intent {
-        Ok(Intent::PullRequest(change)) => Some(&**change),
+        Ok(Intent::PullRequest(pull_request)) => Some(&**pull_request),
         _ => None,
     });
-    change::fetch_together(remotes, source, pull_requests).await
+    pull_request::fetch_together(remotes, source, pull_requests).await
 }
 
 /// What a delivery says: of which repository, and what it asks for.
@@ -131,9 +135,14 @@ impl Intake {
         for (stored, intent) in due.iter().zip(intents) {
             match intent {
                 Ok(Intent::Branch(announced)) => pushes.push((stored, announced)),
-                Ok(Intent::PullRequest(change)) => {
-                    let result =
-                        self.revisions.sync_pull_request(name, source, &change, &fetched, stored.delivery.received_at);
+                Ok(Intent::PullRequest(pull_request)) => {
+                    let result = self.revisions.sync_pull_request(
+                        name,
+                        source,
+                        &pull_request,
+                        &fetched,
+                        stored.delivery.received_at,
+                    );
                     let result = Box::pin(catch_panic(result)).await;
                     self.acknowledge_or_requeue(stored, result).await?;
                 }
@@ -343,14 +352,14 @@ fn intent_of_events(served: &str, events: Vec<Event>) -> Intent {
                 Ok(one) => announced.push(one),
                 Err(note) => notes.push(note),
             },
-            EventKind::PullRequest(change) => match change.step {
+            EventKind::PullRequest(pull_request) => match pull_request.step {
                 PullRequestStep::Opened | PullRequestStep::Updated if announced.is_empty() => {
-                    return Intent::PullRequest(Box::new(change));
+                    return Intent::PullRequest(Box::new(pull_request));
                 }
                 PullRequestStep::Opened | PullRequestStep::Updated => {}
                 PullRequestStep::Closed | PullRequestStep::Merged => {
-                    notes.push(format!("change {} is closed", change.number));
-                    closed.push(change.number);
+                    notes.push(format!("change {} is closed", pull_request.number));
+                    closed.push(pull_request.number);
                 }
             },
             EventKind::Ignored { reason } => notes.push(reason),

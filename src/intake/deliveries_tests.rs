@@ -37,7 +37,7 @@ fn source(folder: &std::path::Path) -> Source {
         pages: None,
         mirror: Mirror::open(folder, remote).expect("a mirror"),
         environment: SourceName::try_from("staging".to_owned()).expect("a name"),
-        changes: PullRequestPolicy::Ignore,
+        pull_requests: PullRequestPolicy::Ignore,
         judge_drafts: true,
         label: None,
         priority: 0,
@@ -56,7 +56,7 @@ fn delivery(id: &str, body: &[u8], attempts: u64) -> StoredDelivery {
         note: String::new(),
         attempts,
         due_at: Timestamp::UNIX_EPOCH,
-        settled_at: None,
+        acknowledged_at: None,
     }
 }
 

@@ -8,7 +8,9 @@ use slipway_contract::Digest;
 
 use super::Promotions;
 use crate::context::{Environment, StepError, messages};
-use slipway_domain::{Actor, Approval, Hold, Named, Outcome, Rejection, Run, RunId, RunState, SourceName, Verdict};
+use slipway_domain::{
+    Actor, Approval, DeployedArtifact, Hold, Outcome, Rejection, Run, RunId, RunState, SourceName, Verdict,
+};
 use slipway_store::StoreError;
 
 /// Longest reason that is kept.
@@ -228,7 +230,7 @@ impl Promotions {
         actor: &Actor,
     ) -> Result<(Run, Hold), ActionError> {
         let known = self.known(environment)?;
-        let now = self.context.marked_now(known, model).await?.named;
+        let now = self.context.marked_now(known, model).await?.deployed;
         let mut promoted = match self.owner_of(environment, model).await? {
             Some(owner) => self.context.store.promoted_runs(environment, model, &owner).await?,
             None => Vec::new(),
@@ -269,7 +271,7 @@ impl Promotions {
     async fn before<'a>(
         &self,
         promoted: &'a [Run],
-        now: &Named,
+        now: &DeployedArtifact,
         environment: &SourceName,
         model: &str,
     ) -> Result<&'a Run, ActionError> {
@@ -300,7 +302,7 @@ impl Promotions {
     ) -> Result<Run, ActionError> {
         let covers = |source: &SourceName| scope.is_none_or(|scope| scope.contains(source));
         let known = self.known(environment)?;
-        let named = self.context.marked_now(known, model).await?.named;
+        let deployed = self.context.marked_now(known, model).await?.deployed;
         let run = match of {
             // What is not covered is answered as if it did not exist.
             Some(id) => match self.context.store.run(id).await? {
@@ -319,7 +321,7 @@ impl Promotions {
         let Some(artifact) = run.artifact.clone().filter(|_| has_passed(&run)) else {
             return Err(ActionError::Conflict(format!("run {} has not passed its policy", run.id)));
         };
-        if named.artifact() == Some(&artifact) {
+        if deployed.artifact() == Some(&artifact) {
             return Err(ActionError::Conflict(format!("`{environment}` names the artifact of run {} already", run.id)));
         }
         if let Some(rejection) = self.context.store.rejection(&run.source, model, &artifact).await? {
@@ -364,9 +366,9 @@ impl Promotions {
         };
         let newest = match source {
             Some(source) => self.newest_passed(environment, model, &source).await?.map_err(|before| {
-                let named = before.named.artifact().map_or("nothing", Digest::as_str);
+                let deployed = before.deployed.artifact().map_or("nothing", Digest::as_str);
                 ActionError::Conflict(format!(
-                    "`{}` names {named} of `{model}`, and no run of that artifact is known that passed its policy: name the run",
+                    "`{}` names {deployed} of `{model}`, and no run of that artifact is known that passed its policy: name the run",
                     before.environment
                 ))
             })?,
@@ -402,5 +404,5 @@ impl Promotions {
 pub(crate) fn has_passed(run: &Run) -> bool {
     let passed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
     let far_enough = matches!(run.state, RunState::Waiting | RunState::Promoting | RunState::Done);
-    run.change.is_none() && far_enough && run.verdict.as_ref().is_some_and(passed)
+    run.pull_request.is_none() && far_enough && run.verdict.as_ref().is_some_and(passed)
 }

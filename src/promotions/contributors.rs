@@ -68,7 +68,7 @@ impl Promotions {
             }
         }
         let is_pushed = |contributor: &Contributor| contributor.part == Part::Pusher && contributor.commit == run.head;
-        if run.change.is_none() && !all.iter().any(is_pushed) {
+        if run.pull_request.is_none() && !all.iter().any(is_pushed) {
             all.push(Contributor::unknown(Part::Pusher, run.head.clone(), ""));
         }
         Ok(Some(all))
@@ -167,7 +167,7 @@ impl Promotions {
                 return Ok(Some(earlier.head));
             }
         }
-        let of_branch = Run { origin: None, change: None, ..run.clone() };
+        let of_branch = Run { origin: None, pull_request: None, ..run.clone() };
         self.context.store.start_of_concurrency_group(&of_branch).await
     }
 }

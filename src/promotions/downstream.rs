@@ -5,7 +5,7 @@ use slipway_contract::Digest;
 
 use super::Promotions;
 use super::actions::has_passed;
-use slipway_domain::{DeployedBy, Need, Origin, Placement, Run, RunId, SourceName, version_of};
+use slipway_domain::{DeployedBy, DeploymentRecord, Need, Origin, Run, RunId, SourceName, version_of};
 use slipway_store::StoreError;
 
 /// A first promotion that is offered: nothing of the model was ever on its way to the environment.
@@ -32,14 +32,14 @@ impl Promotions {
         environment: &SourceName,
         model: &str,
         source: &SourceName,
-    ) -> Result<Result<Option<Run>, Placement>, StoreError> {
+    ) -> Result<Result<Option<Run>, DeploymentRecord>, StoreError> {
         let Some(before) = self.deployed_upstream(environment, model).await? else {
             // Nothing that the environments before do not name comes next.
             let comes_after =
                 self.context.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some());
             return Ok(Ok(if comes_after { None } else { self.passed_with(model, source, None).await? }));
         };
-        Ok(match self.passed_with(model, source, before.named.artifact()).await? {
+        Ok(match self.passed_with(model, source, before.deployed.artifact()).await? {
             Some(run) => Ok(Some(run)),
             None => Err(before),
         })
@@ -57,26 +57,30 @@ impl Promotions {
 
     /// What the environments before another one name of a model: the same artifact in all of them, or that of the first that
     /// names one where one suffices.
-    async fn deployed_upstream(&self, environment: &SourceName, model: &str) -> Result<Option<Placement>, StoreError> {
+    async fn deployed_upstream(
+        &self,
+        environment: &SourceName,
+        model: &str,
+    ) -> Result<Option<DeploymentRecord>, StoreError> {
         let after = self.context.environment_by_name(environment).and_then(|known| known.rules().after.as_ref());
         let Some(after) = after else { return Ok(None) };
-        let mut named: Option<Placement> = None;
+        let mut deployed: Option<DeploymentRecord> = None;
         for before in &after.environments {
             let record = self.context.store.deployment_records_of(before, model, 1).await?.pop();
-            let record = record.filter(|record| record.named.artifact().is_some());
+            let record = record.filter(|record| record.deployed.artifact().is_some());
             match (after.need, record) {
                 (Need::Any, None) => {}
                 (Need::Any, Some(record)) => return Ok(Some(record)),
                 (Need::All, None) => return Ok(None),
                 (Need::All, Some(record)) => {
-                    if named.as_ref().is_some_and(|first| first.named != record.named) {
+                    if deployed.as_ref().is_some_and(|first| first.deployed != record.deployed) {
                         return Ok(None);
                     }
-                    named = named.or(Some(record));
+                    deployed = deployed.or(Some(record));
                 }
             }
         }
-        Ok(named)
+        Ok(deployed)
     }
 
     /// The first promotion of a model to an environment that marks it, if the environments before it name something, nothing of
@@ -87,10 +91,10 @@ impl Promotions {
         model: &str,
     ) -> Result<Option<FirstPromotion>, StoreError> {
         let Some(before) = self.deployed_upstream(environment, model).await? else { return Ok(None) };
-        let Some(artifact) = before.named.artifact() else { return Ok(None) };
+        let Some(artifact) = before.deployed.artifact() else { return Ok(None) };
         let now = self.context.store.deployment_records_of(environment, model, 1).await?.pop();
         // Without a placement it marks no such model.
-        if now.is_none_or(|now| now.named.artifact() == Some(artifact))
+        if now.is_none_or(|now| now.deployed.artifact() == Some(artifact))
             || !self.context.store.sources_of_model(Some(environment), model).await?.is_empty()
         {
             return Ok(None);
@@ -110,8 +114,8 @@ impl Promotions {
     }
 
     /// The short name that stands in an environment's manifests: that of the run which wrote it, else of the one that made it.
-    async fn version_at(&self, record: &Placement, made_by: &Run) -> Result<String, StoreError> {
-        let artifact = made_by.artifact.as_ref().or(record.named.artifact());
+    async fn version_at(&self, record: &DeploymentRecord, made_by: &Run) -> Result<String, StoreError> {
+        let artifact = made_by.artifact.as_ref().or(record.deployed.artifact());
         let mut created_at = made_by.created_at;
         if let DeployedBy::Run(wrote) = &record.by
             && let Some(run) = self.run_if_known(*wrote).await?

@@ -5,7 +5,7 @@ use slipway_contract::Digest;
 
 use super::Promotions;
 use crate::context::{StepError, blocking, messages};
-use slipway_domain::{DeployedBy, Placement, Retry, Run, RunEvent, RunId};
+use slipway_domain::{DeployedBy, DeploymentRecord, Retry, Run, RunEvent, RunId};
 use slipway_git::{CommitInfo, GitError, Mirror};
 use slipway_store::StoreError;
 
@@ -17,7 +17,7 @@ impl Promotions {
     /// there is nothing to do for it; what comes behind the environment goes on from here. If it named that once, and names
     /// something else since, somebody went back: that is a person's to decide.
     pub(crate) async fn find_earlier_promotion(&self, run: &mut Run) -> Result<Option<(RunEvent, String)>, StepError> {
-        if run.change.is_some() || run.origin.is_some() {
+        if run.pull_request.is_some() || run.origin.is_some() {
             return Ok(None);
         }
         // The branch was fetched just now. If it could not be, it is read again before it is written.
@@ -25,11 +25,11 @@ impl Promotions {
             tracing::warn!(%error, "the history of `{}` cannot be read on: {error}", run.environment);
             return Ok(None);
         }
-        let placements =
+        let deployment_records =
             self.context.store.deployment_records_of(&run.environment, &run.model, MAX_DEPLOYMENT_RECORDS).await?;
-        let Some(newest) = placements.first().cloned() else { return Ok(None) };
-        let Some((record, by)) = self.promoted_by_unknown(run, placements).await? else { return Ok(None) };
-        let Some(artifact) = record.named.artifact() else { return Ok(None) };
+        let Some(newest) = deployment_records.first().cloned() else { return Ok(None) };
+        let Some((record, by)) = self.promoted_by_unknown(run, deployment_records).await? else { return Ok(None) };
+        let Some(artifact) = record.deployed.artifact() else { return Ok(None) };
         if record.commit != newest.commit {
             let reason = messages::replaced_since(run, by, &record.commit, &newest.commit);
             return Err(StepError::Transient { retry: Retry::Never, reason });
@@ -50,15 +50,15 @@ impl Promotions {
     async fn promoted_by_unknown(
         &self,
         run: &Run,
-        placements: Vec<Placement>,
-    ) -> Result<Option<(Placement, RunId)>, StepError> {
+        deployment_records: Vec<DeploymentRecord>,
+    ) -> Result<Option<(DeploymentRecord, RunId)>, StepError> {
         let mirror = self.context.environment(run)?.mirror().clone();
         let revision = format!("{}@{}", self.context.source(run)?.mirror.remote().url(), run.head);
         // What a known run has promoted is no concern here.
-        let foreign = placements.into_iter().filter(|record| !matches!(record.by, DeployedBy::Run(_)));
-        let foreign: Vec<Placement> = foreign.filter(|record| record.named.artifact().is_some()).collect();
+        let foreign = deployment_records.into_iter().filter(|record| !matches!(record.by, DeployedBy::Run(_)));
+        let foreign: Vec<DeploymentRecord> = foreign.filter(|record| record.deployed.artifact().is_some()).collect();
         let claims = blocking(move || {
-            let claim = |record: Placement| Ok(claimed_by(&mirror, &record, &revision)?.map(|by| (record, by)));
+            let claim = |record: DeploymentRecord| Ok(claimed_by(&mirror, &record, &revision)?.map(|by| (record, by)));
             foreign.into_iter().filter_map(|record| claim(record).transpose()).collect::<Result<Vec<_>, GitError>>()
         });
         for (record, by) in claims.await?? {
@@ -72,15 +72,15 @@ impl Promotions {
 }
 
 /// The run that a placement's commit, or one that it merges, says it is the promotion of this revision by.
-fn claimed_by(mirror: &Mirror, record: &Placement, revision: &str) -> Result<Option<RunId>, GitError> {
+fn claimed_by(mirror: &Mirror, record: &DeploymentRecord, revision: &str) -> Result<Option<RunId>, GitError> {
     let info = mirror.commit_info(&record.commit)?;
     let mut commits = vec![info.clone()];
     for merged in info.parents.iter().skip(1) {
         commits.push(mirror.commit_info(merged)?);
     }
-    let named = record.named.artifact().map(Digest::as_str);
+    let deployed = record.deployed.artifact().map(Digest::as_str);
     let is_of_it = |commit: &&CommitInfo| {
-        commit.trailer("Slipway-Source") == Some(revision) && commit.trailer("Slipway-Artifact") == named
+        commit.trailer("Slipway-Source") == Some(revision) && commit.trailer("Slipway-Artifact") == deployed
     };
     let by = commits.iter().find(is_of_it).and_then(|commit| commit.trailer("Slipway-Run"));
     Ok(by.and_then(|run| run.parse().ok()))

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Promotions;
 use crate::context::{Environment, StepError, blocking, jitter, log_and_continue};
-use slipway_domain::{CommitSha, Named, Origin, Run, SourceName, backoff};
+use slipway_domain::{CommitSha, DeployedArtifact, Origin, Run, SourceName, backoff};
 use slipway_store::{FollowUp, StoreError};
 
 /// Promotions that are followed together: one fetch serves them.
@@ -131,7 +131,9 @@ impl Promotions {
         let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
         let has_it = match blocking(move || marks.find_if_marked(&(&mirror, &tip), &model)).await? {
             Ok(Err(_)) => return Ok(false),
-            Ok(Ok(marked)) => matches!(&marked.named, Named::Artifact(named) if Some(named) == run.artifact.as_ref()),
+            Ok(Ok(marked)) => {
+                matches!(&marked.deployed, DeployedArtifact::Artifact(deployed) if Some(deployed) == run.artifact.as_ref())
+            }
             // Its run looks again, and says what is wrong with the marks.
             Err(_) => false,
         };

@@ -12,7 +12,7 @@ use super::actions::ActionError;
 use super::promote::TRAILER;
 use crate::context::marks::Marks;
 use crate::context::{StepError, blocking, deployed_artifact, deployed_artifacts, messages};
-use slipway_domain::{Actor, CommitSha, DeployedBy, Named, Placement, Run, RunId, SourceName};
+use slipway_domain::{Actor, CommitSha, DeployedArtifact, DeployedBy, DeploymentRecord, Run, RunId, SourceName};
 use slipway_git::{CommitInfo, GitError, Mirror};
 use slipway_store::{NewAuditEntry, ReadHistory, StoreError};
 
@@ -36,13 +36,13 @@ impl Promotions {
         if read_to.as_ref() == Some(&tip) {
             return Ok(());
         }
-        let before = self.context.store.placements(name).await?;
+        let before = self.context.store.deployment_records(name).await?;
         let (mirror, marks, wanted) = (environment.mirror().clone(), environment.marks().clone(), name.clone());
         let history = blocking(move || {
             read(&Reading { environment: wanted, mirror: &mirror, marks: &marks }, read_to, &before, tip)
         });
         let (mut history, claims) = history.await??;
-        for (record, claim) in history.placements.iter_mut().zip(claims) {
+        for (record, claim) in history.deployment_records.iter_mut().zip(claims) {
             if let Some(claim) = claim
                 && self.is_ours(name, record, &claim).await?
             {
@@ -50,7 +50,9 @@ impl Promotions {
             }
         }
         if environment.requests().is_some() {
-            for record in history.placements.iter_mut().filter(|record| matches!(record.by, DeployedBy::Hand(_))) {
+            for record in
+                history.deployment_records.iter_mut().filter(|record| matches!(record.by, DeployedBy::Hand(_)))
+            {
                 if let Some(run) = self.merged_as(record).await? {
                     record.by = DeployedBy::Run(run);
                 }
@@ -68,8 +70,8 @@ impl Promotions {
 
     /// The run whose request a commit of the forge's own has merged: a squash may have lost the trailers of what was offered.
     /// The forge is asked only about requests that offered just this.
-    async fn merged_as(&self, record: &Placement) -> Result<Option<RunId>, StepError> {
-        let Some(artifact) = record.named.artifact() else { return Ok(None) };
+    async fn merged_as(&self, record: &DeploymentRecord) -> Result<Option<RunId>, StepError> {
+        let Some(artifact) = record.deployed.artifact() else { return Ok(None) };
         let is_it = |run: &Run| run.model == record.model && run.artifact.as_ref() == Some(artifact);
         let promoted = match self.owner_of(&record.environment, &record.model).await? {
             Some(owner) => self.context.store.promoted_runs(&record.environment, &record.model, &owner).await?,
@@ -90,7 +92,7 @@ impl Promotions {
 
     /// Whether a commit is the promotion that it claims to be: one that was noted before it was pushed, or that its run has
     /// recorded. What anybody can write into a message proves nothing.
-    async fn is_ours(&self, name: &SourceName, record: &Placement, claim: &Claim) -> Result<bool, StoreError> {
+    async fn is_ours(&self, name: &SourceName, record: &DeploymentRecord, claim: &Claim) -> Result<bool, StoreError> {
         if self.context.store.pushed_for(name, &claim.commit).await? == Some(claim.run) {
             return Ok(true);
         }
@@ -105,7 +107,7 @@ impl Promotions {
     }
 
     /// What an environment names was changed by hand. Git is the truth, so that is followed, and said aloud.
-    async fn report_drift(&self, record: &Placement) -> Result<(), StoreError> {
+    async fn report_drift(&self, record: &DeploymentRecord) -> Result<(), StoreError> {
         let detail = messages::drifted(record);
         tracing::warn!(environment = %record.environment, model = record.model, commit = %record.commit, "{detail}");
         metrics::counter!("slipway_environment_drift_total", "environment" => record.environment.to_string())
@@ -124,14 +126,14 @@ impl Promotions {
         &self,
         name: &SourceName,
         at: Timestamp,
-    ) -> Result<Option<(CommitSha, Vec<(String, Named)>)>, ActionError> {
+    ) -> Result<Option<(CommitSha, Vec<(String, DeployedArtifact)>)>, ActionError> {
         let Some(environment) = self.context.environment_by_name(name) else { return Ok(None) };
         let mirror = environment.mirror().clone();
         let tip = self.context.remotes.fetch(&mirror).await?.map_err(StepError::from)?;
         let commit = blocking(move || mirror.commit_at(&tip, at)).await?.map_err(StepError::from)?;
         let Some(commit) = commit else { return Ok(None) };
-        let named = self.context.deployed_artifacts_at(environment, &commit).await?;
-        Ok(Some((commit, named)))
+        let deployed = self.context.deployed_artifacts_at(environment, &commit).await?;
+        Ok(Some((commit, deployed)))
     }
 }
 
@@ -191,33 +193,33 @@ fn commits_since(mirror: &Mirror, read_to: Option<&CommitSha>, tip: &CommitSha) 
 fn read(
     reading: &Reading<'_>,
     read_to: Option<CommitSha>,
-    before: &[Placement],
+    before: &[DeploymentRecord],
     tip: CommitSha,
 ) -> Result<(ReadHistory, Vec<Option<Claim>>), StepError> {
     let Reading { environment, mirror, marks } = reading;
-    let mut named: BTreeMap<String, Named> = BTreeMap::new();
-    let (mut placements, mut claims) = (Vec::new(), Vec::new());
+    let mut deployed: BTreeMap<String, DeployedArtifact> = BTreeMap::new();
+    let (mut deployment_records, mut claims) = (Vec::new(), Vec::new());
     let replaces = read_to.clone();
     let (read_to, commits) = match commits_since(mirror, read_to.as_ref(), &tip)? {
         Some(commits) if read_to.is_some() => {
-            named.extend(before.iter().map(|record| (record.model.clone(), record.named.clone())));
+            deployed.extend(before.iter().map(|record| (record.model.clone(), record.deployed.clone())));
             (read_to, commits)
         }
         _ => (None, commits_since(mirror, None, &tip)?.unwrap_or_default()),
     };
     for (number, (commit, parent)) in commits.into_iter().enumerate() {
         let first = read_to.is_none() && number == 0;
-        let touched: Vec<(String, Named)> = if first {
+        let touched: Vec<(String, DeployedArtifact)> = if first {
             deployed_artifacts(mirror, marks, &commit)?
         } else {
             touched_by(reading, &commit, parent.as_ref())?
         };
         let mut info = None;
         for (model, now) in touched {
-            if named.get(&model) == Some(&now) {
+            if deployed.get(&model) == Some(&now) {
                 continue;
             }
-            named.insert(model.clone(), now.clone());
+            deployed.insert(model.clone(), now.clone());
             if info.is_none() {
                 info = Some(mirror.commit_info(&commit)?);
             }
@@ -227,10 +229,10 @@ fn read(
             let by = if unknown { DeployedBy::Unknown } else { DeployedBy::Hand(info.author.clone()) };
             let at = info.time.unwrap_or(Timestamp::UNIX_EPOCH);
             claims.push(claim);
-            placements.push(Placement {
+            deployment_records.push(DeploymentRecord {
                 environment: environment.clone(),
                 model,
-                named: now,
+                deployed: now,
                 commit: commit.clone(),
                 at,
                 seen_at: None,
@@ -239,7 +241,7 @@ fn read(
         }
     }
     let replaces = replaces.filter(|_| read_to.is_none());
-    Ok((ReadHistory { environment: environment.clone(), before: read_to, replaces, tip, placements }, claims))
+    Ok((ReadHistory { environment: environment.clone(), before: read_to, replaces, tip, deployment_records }, claims))
 }
 
 /// What the models name whose manifests a commit touched.
@@ -247,7 +249,7 @@ fn touched_by(
     reading: &Reading<'_>,
     commit: &CommitSha,
     parent: Option<&CommitSha>,
-) -> Result<Vec<(String, Named)>, StepError> {
+) -> Result<Vec<(String, DeployedArtifact)>, StepError> {
     let Reading { mirror, marks, .. } = reading;
     let mut paths = mirror.changed_paths(parent, commit)?;
     paths.retain(|path| marks.may_hold(path));
@@ -258,18 +260,24 @@ fn touched_by(
     if let Some(parent) = parent {
         models.extend(marks.models_in(&(*mirror, parent), &paths)?);
     }
-    let named = |model: String| {
-        let named = deployed_artifact(marks, mirror, commit, &model);
-        (model, named)
+    let deployed = |model: String| {
+        let deployed = deployed_artifact(marks, mirror, commit, &model);
+        (model, deployed)
     };
-    Ok(models.into_iter().map(named).collect())
+    Ok(models.into_iter().map(deployed).collect())
 }
 
 /// The run that a commit says it promotes just this for, itself or one that it merges: a claim that anybody can make who may
 /// push there.
-fn claim(mirror: &Mirror, commit: &CommitInfo, model: &str, named: &Named) -> Result<Option<Claim>, GitError> {
-    let claimed =
-        |commit: &CommitInfo| promoted_by(commit, model, named).map(|run| Claim { run, commit: commit.commit.clone() });
+fn claim(
+    mirror: &Mirror,
+    commit: &CommitInfo,
+    model: &str,
+    deployed: &DeployedArtifact,
+) -> Result<Option<Claim>, GitError> {
+    let claimed = |commit: &CommitInfo| {
+        promoted_by(commit, model, deployed).map(|run| Claim { run, commit: commit.commit.clone() })
+    };
     if let Some(claim) = claimed(commit) {
         return Ok(Some(claim));
     }
@@ -291,9 +299,9 @@ struct Claim {
     commit: CommitSha,
 }
 
-fn promoted_by(commit: &CommitInfo, model: &str, named: &Named) -> Option<RunId> {
+fn promoted_by(commit: &CommitInfo, model: &str, deployed: &DeployedArtifact) -> Option<RunId> {
     let is_promotion = commit.trailer(TRAILER).is_some()
         && commit.trailer("Slipway-Model") == Some(model)
-        && commit.trailer("Slipway-Artifact") == named.artifact().map(Digest::as_str);
+        && commit.trailer("Slipway-Artifact") == deployed.artifact().map(Digest::as_str);
     commit.trailer("Slipway-Run").filter(|_| is_promotion).and_then(|run| run.parse().ok())
 }

@@ -9,7 +9,7 @@ use super::Promotions;
 use super::rules::Ruling;
 use crate::context::marks::{MAX_MANIFEST_BYTES, Marks};
 use crate::context::{Declined, PromotionMessage, StepError, artifact_of, blocking, deployed_artifact, messages};
-use slipway_domain::{CommitSha, CommitTemplates, Named, Origin, Promotion, Run, RunEvent, version_of};
+use slipway_domain::{CommitSha, CommitTemplates, DeployedArtifact, Origin, Promotion, Run, RunEvent, version_of};
 use slipway_git::{GitError, Identity, Outcome, PendingPromotion, Proposal, Snapshot, Trailer, WriteRequest};
 use slipway_manifest::Values;
 use slipway_store::StoreError;
@@ -23,8 +23,8 @@ impl Declined {
         match self {
             Self::ChampionMoved(cause) => Ok((RunEvent::ChampionMoved, cause)),
             Self::HeldBack(held) => {
-                let cause = messages::held_back(&held);
-                run.held_back = held;
+                let cause = messages::blocking_rules(&held);
+                run.blocking_rules = held;
                 Ok((RunEvent::HeldBack, cause))
             }
             Self::Rejected(reason) => Err(StepError::Refused { reason, diagnostics: Vec::new() }),
@@ -119,12 +119,12 @@ impl Promotions {
         let environment = self.context.environment(run)?;
         let (mirror, marks) = (environment.mirror().clone(), environment.marks().clone());
         let (model, landed) = (run.model.clone(), commit.clone());
-        let named = blocking(move || {
+        let deployed = blocking(move || {
             let before = mirror.parent(&landed)?.map(|parent| deployed_artifact(&marks, &mirror, &parent, &model));
             Ok::<_, GitError>((before, deployed_artifact(&marks, &mirror, &landed, &model)))
         });
-        let (before, after) = named.await??;
-        let wanted = Named::Artifact(artifact_of(run)?);
+        let (before, after) = deployed.await??;
+        let wanted = DeployedArtifact::Artifact(artifact_of(run)?);
         if after != wanted || before.as_ref() == Some(&wanted) {
             let reason = messages::claimed_by(run, commit);
             return Err(StepError::Transient { retry: slipway_domain::Retry::Never, reason });
@@ -196,10 +196,10 @@ impl ProposalBuilder {
         let Self { promotions, asynchronous, run, marks, artifact, values, promotion, source, templates, author } =
             self;
         let marked = marks.find(snapshot, &run.model).map_err(Declined::Step)?;
-        if has_moved(run, &marked.named, artifact) {
-            return Err(Declined::ChampionMoved(messages::champion_moved(run, &marked.named)));
+        if has_moved(run, &marked.deployed, artifact) {
+            return Err(Declined::ChampionMoved(messages::champion_moved(run, &marked.deployed)));
         }
-        if marked.named == Named::Artifact(artifact.clone()) {
+        if marked.deployed == DeployedArtifact::Artifact(artifact.clone()) {
             return Ok(Proposal::Nothing);
         }
         match asynchronous.block_on(promotions.ruling(run)).map_err(Declined::Step)? {
@@ -224,7 +224,7 @@ impl ProposalBuilder {
                 changes.push((path, edited.content.into_owned()));
             }
         }
-        let replaced = &marked.named;
+        let replaced = &marked.deployed;
         let message = messages::promotion_message(
             run,
             promotion,
@@ -236,14 +236,14 @@ impl ProposalBuilder {
 
 /// Whether the environment names something else than when the candidate was compared (the candidate itself aside). A
 /// rollback was compared long ago, and is wanted whatever stands there now.
-pub(super) fn has_moved(run: &Run, now: &Named, artifact: &Digest) -> bool {
+pub(super) fn has_moved(run: &Run, now: &DeployedArtifact, artifact: &Digest) -> bool {
     if matches!(run.origin, Some(Origin::Rollback { .. })) {
         return false;
     }
     let was_unclear = run.evaluation.as_ref().is_some_and(|evaluation| evaluation.champion_unusable.is_some());
     match now {
-        Named::Nothing => run.champion.is_some() || was_unclear,
-        Named::Artifact(digest) => Some(digest) != run.champion.as_ref() && digest != artifact,
-        Named::Unclear(_) => run.champion.is_some() || !was_unclear,
+        DeployedArtifact::Nothing => run.champion.is_some() || was_unclear,
+        DeployedArtifact::Artifact(digest) => Some(digest) != run.champion.as_ref() && digest != artifact,
+        DeployedArtifact::Unclear(_) => run.champion.is_some() || !was_unclear,
     }
 }

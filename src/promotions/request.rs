@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Promotions;
 use crate::context::{Declined, Merge, Requests, StepError, blocking, messages};
-use slipway_domain::{CommitSha, Holdback, PromotionRequest, Rule, Run, RunEvent};
+use slipway_domain::{BlockingRule, CommitSha, PromotionRequest, Rule, Run, RunEvent};
 use slipway_forge::{ApiError, MergeRequest, Merging, NewRequest};
 use slipway_git::{GitError, Heads, PendingPromotion, PromotionBranchOutcome};
 
@@ -82,14 +82,14 @@ impl Promotions {
             }
             None => requests.api.open_request(&NewRequest { head: head.clone(), base, title, body }).await?,
         };
-        let waits = Holdback {
+        let waits = BlockingRule {
             rule: Rule::Request,
             reason: format!("request {} waits to be merged", request.number),
             earliest: None,
         };
         run.request = Some(PromotionRequest { number: request.number, head: commit, branch: head });
-        let cause = messages::held_back(std::slice::from_ref(&waits));
-        run.held_back = vec![waits];
+        let cause = messages::blocking_rules(std::slice::from_ref(&waits));
+        run.blocking_rules = vec![waits];
         Ok(Ok((RunEvent::HeldBack, cause)))
     }
 

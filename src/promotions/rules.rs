@@ -6,7 +6,9 @@ use super::Promotions;
 use super::actions::ActionError;
 use super::promote::{has_moved, held_up};
 use crate::context::{Step, StepError, artifact_of, messages};
-use slipway_domain::{Candidate, Holdback, Named, PromotionRequest, Retry, Rule, Run, RunEvent, RunState, Upstream};
+use slipway_domain::{
+    BlockingRule, Candidate, DeployedArtifact, PromotionRequest, Retry, Rule, Run, RunEvent, RunState, Upstream,
+};
 use slipway_store::StoreError;
 
 /// How long a run that waits is left alone at most: people and other servers wake it, and if that is missed it looks
@@ -22,7 +24,7 @@ pub(super) enum Ruling {
     /// Nothing holds it back.
     Free,
     /// This does.
-    Held(Vec<Holdback>),
+    Held(Vec<BlockingRule>),
     /// Nobody is to promote the artifact again.
     Rejected(String),
     /// A newer candidate has passed: this one is not wanted any more.
@@ -51,7 +53,8 @@ impl Promotions {
         let mut upstream = Vec::new();
         for environment in rules.after.iter().flat_map(|after| &after.environments) {
             let newest = self.context.store.deployment_records_of(environment, &run.model, 1).await?.pop();
-            let since = newest.filter(|record| record.named.artifact() == Some(&artifact)).map(|record| record.since());
+            let since =
+                newest.filter(|record| record.deployed.artifact() == Some(&artifact)).map(|record| record.since());
             upstream.push(Upstream { environment: environment.clone(), since });
         }
         let approvals = self.context.store.approvals(&run.environment, &run.model, &artifact).await?;
@@ -86,13 +89,13 @@ impl Promotions {
             // If it has a request, the newer one has taken the branch over, or takes it next.
             Ruling::Overtaken(cause) => return Ok(Step::Moved(RunEvent::Superseded, cause)),
         };
-        let named = self.deployed_now(run).await?;
-        if has_moved(run, &named, &artifact) {
-            run.held_back.clear();
-            return Ok(Step::Moved(RunEvent::ChampionMoved, messages::champion_moved(run, &named)));
+        let deployed = self.deployed_now(run).await?;
+        if has_moved(run, &deployed, &artifact) {
+            run.blocking_rules.clear();
+            return Ok(Step::Moved(RunEvent::ChampionMoved, messages::champion_moved(run, &deployed)));
         }
         if let Some(request) = run.request.clone() {
-            return self.wait_for_request(run, &request, held, &named).await;
+            return self.wait_for_request(run, &request, held, &deployed).await;
         }
         if held.is_empty() {
             return Ok(cleared(run, "no rule holds the promotion back any more".to_owned()));
@@ -100,7 +103,7 @@ impl Promotions {
         let next_check = next_check_at(&held);
         if learned {
             // What was found out is kept with the run, even if the same holds it back.
-            run.held_back.clear();
+            run.blocking_rules.clear();
         }
         Ok(blocked_by(run, held, next_check))
     }
@@ -108,25 +111,25 @@ impl Promotions {
     /// A run as it stands now, as far as that can be told without asking anybody: what held it back at the last look may be
     /// over.
     pub async fn with_current_rules(&self, run: Run) -> Result<Run, ActionError> {
-        if run.state != RunState::Waiting || run.held_back.is_empty() {
+        if run.state != RunState::Waiting || run.blocking_rules.is_empty() {
             return Ok(run);
         }
-        let open = run.held_back.iter().filter(|held| held.rule == Rule::Request).cloned();
-        let held_back: Vec<Holdback> = match self.ruling(&run).await {
+        let open = run.blocking_rules.iter().filter(|held| held.rule == Rule::Request).cloned();
+        let blocking_rules: Vec<BlockingRule> = match self.ruling(&run).await {
             Ok(Ruling::Free) => open.collect(),
             Ok(Ruling::Held(held)) => held.into_iter().chain(open).collect(),
             Ok(Ruling::Rejected(_) | Ruling::Overtaken(_)) | Err(StepError::Environment { .. }) => return Ok(run),
             Err(error) => return Err(error.into()),
         };
-        if held_back == run.held_back {
+        if blocking_rules == run.blocking_rules {
             return Ok(run);
         }
-        let reason = if held_back.is_empty() {
+        let reason = if blocking_rules.is_empty() {
             "no rule holds the promotion back any more".to_owned()
         } else {
-            messages::held_back(&held_back)
+            messages::blocking_rules(&blocking_rules)
         };
-        Ok(Run { held_back, reason: Some(reason), ..run })
+        Ok(Run { blocking_rules, reason: Some(reason), ..run })
     }
 
     /// A look at a run whose request is open, where `held` holds it back and the environment names `named`. It is merged
@@ -135,17 +138,17 @@ impl Promotions {
         &self,
         run: &mut Run,
         request: &PromotionRequest,
-        held: Vec<Holdback>,
-        named: &Named,
+        held: Vec<BlockingRule>,
+        deployed: &DeployedArtifact,
     ) -> Result<Step, StepError> {
         let artifact = artifact_of(run)?;
-        let open = run.held_back.iter().find(|held| held.rule == Rule::Request).cloned();
+        let open = run.blocking_rules.iter().find(|held| held.rule == Rule::Request).cloned();
         if !held.is_empty() {
-            let all: Vec<Holdback> = held.into_iter().chain(open).collect();
+            let all: Vec<BlockingRule> = held.into_iter().chain(open).collect();
             let next_check = next_check_at(&all);
             return Ok(blocked_by(run, all, next_check));
         }
-        if named.artifact() == Some(&artifact) || self.merge(run, request).await? {
+        if deployed.artifact() == Some(&artifact) || self.merge(run, request).await? {
             let cause = format!("request {} is merged, or has to be offered again", request.number);
             return Ok(cleared(run, cause));
         }
@@ -162,9 +165,9 @@ impl Promotions {
     }
 
     /// What a run's environment names of its model now. An environment that no other attempt would reach has to be mended.
-    pub(crate) async fn deployed_now(&self, run: &Run) -> Result<Named, StepError> {
+    pub(crate) async fn deployed_now(&self, run: &Run) -> Result<DeployedArtifact, StepError> {
         match self.context.marked_now(self.context.environment(run)?, &run.model).await.map_err(held_up) {
-            Ok(marked) => Ok(marked.named),
+            Ok(marked) => Ok(marked.deployed),
             Err(StepError::Transient { retry: Retry::Never, reason }) => Err(StepError::Environment { reason }),
             Err(error) => Err(error),
         }
@@ -183,22 +186,22 @@ impl Promotions {
 }
 
 /// The run is held back by this, which is said once; what was said already is waited for until the next look.
-fn blocked_by(run: &mut Run, held: Vec<Holdback>, next_check: Timestamp) -> Step {
-    if held == run.held_back {
+fn blocked_by(run: &mut Run, held: Vec<BlockingRule>, next_check: Timestamp) -> Step {
+    if held == run.blocking_rules {
         return Step::Waits(next_check);
     }
-    let cause = messages::held_back(&held);
-    run.held_back = held;
+    let cause = messages::blocking_rules(&held);
+    run.blocking_rules = held;
     Step::Moved(RunEvent::HeldBack, cause)
 }
 
 fn cleared(run: &mut Run, cause: String) -> Step {
-    run.held_back.clear();
+    run.blocking_rules.clear();
     Step::Moved(RunEvent::Cleared, cause)
 }
 
 /// When to look again: as soon as one of the reasons may be gone.
-fn next_check_at(held: &[Holdback]) -> Timestamp {
+fn next_check_at(held: &[BlockingRule]) -> Timestamp {
     let now = Timestamp::now();
     let soonest =
         held.iter().filter_map(|blocking_rule| blocking_rule.earliest).filter(|earliest| *earliest > now).min();

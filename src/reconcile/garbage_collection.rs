@@ -90,7 +90,7 @@ fn log_swept(swept: &Swept) {
             "no artifact is removed: the store {other} keeps its own in the same folder. If that store is gone, remove \
              the file `stores/{other}` from the folder"
         );
-    } else if swept.removed + swept.brought_back + swept.purged > 0 {
+    } else if swept.removed + swept.restored + swept.purged > 0 {
         tracing::info!(?swept, "{} artifacts that nothing needs were removed", swept.removed);
     }
 }

@@ -11,7 +11,7 @@ use slipway_contract::Digest;
 use super::Reconciler;
 use crate::context::StepError;
 use slipway_artifacts::{ArtifactError, ArtifactStore};
-use slipway_domain::{Named, SourceName};
+use slipway_domain::{DeployedArtifact, SourceName};
 use slipway_store::{Removal, RemovedRun, Store, StoreError};
 
 /// What was written so recently may be in use before anybody says so.
@@ -25,9 +25,9 @@ pub struct ArtifactRetention {
     /// Bytes of all artifacts; without a bound if `None`.
     pub bytes: Option<u64>,
     /// The newest of each model in each environment, however old.
-    pub of_a_model: u32,
+    pub per_model: u32,
     /// How long a removed one is set aside before it is removed for good.
-    pub kept_back: SignedDuration,
+    pub grace_period: SignedDuration,
 }
 
 /// What environments name.
@@ -53,7 +53,8 @@ pub struct Swept {
     /// Their bytes.
     pub removed_bytes: u64,
     /// Artifacts that came back, because something needs them again.
-    pub brought_back: u64,
+    #[serde(rename = "brought_back")]
+    pub restored: u64,
     /// Artifacts that were removed for good.
     pub purged: u64,
     /// Other stores that keep artifacts in the same folder: as long as there are some, nothing is removed.
@@ -85,7 +86,7 @@ pub async fn sweep(
     let own = store.identity().await?;
     swept.shared_with = artifacts.register(&own).await?;
     swept.shared_with.retain(|other| *other != own);
-    let mut needed = store.artifacts_in_use(keep.of_a_model, before(keep.age)).await?;
+    let mut needed = store.artifacts_in_use(keep.per_model, before(keep.age)).await?;
     needed.extend(deployed.artifacts);
     for (environment, model) in deployed.unclear {
         needed.extend(store.artifacts_ever_at(&environment, model.as_deref()).await?);
@@ -97,8 +98,8 @@ pub async fn sweep(
             if needed.contains(artifact) || store.is_artifact_in_use(artifact).await? {
                 artifacts.restore(artifact).await?;
                 store.unmark_artifact_removed(artifact).await?;
-                swept.brought_back += 1;
-            } else if removed.at < before(keep.kept_back) {
+                swept.restored += 1;
+            } else if removed.at < before(keep.grace_period) {
                 artifacts.purge(&removed).await?;
                 swept.purged += 1;
             }
@@ -163,9 +164,9 @@ impl Reconciler {
                 Ok(models) => {
                     for (model, what) in models {
                         match what {
-                            Named::Artifact(artifact) => drop(deployed.artifacts.insert(artifact)),
-                            Named::Nothing => {}
-                            Named::Unclear(_) => deployed.unclear.push((name.clone(), Some(model))),
+                            DeployedArtifact::Artifact(artifact) => drop(deployed.artifacts.insert(artifact)),
+                            DeployedArtifact::Nothing => {}
+                            DeployedArtifact::Unclear(_) => deployed.unclear.push((name.clone(), Some(model))),
                         }
                     }
                 }

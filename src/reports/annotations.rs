@@ -21,7 +21,10 @@ pub(super) fn of_run(run: &Run) -> Vec<Annotation> {
 
 /// Whether a check stands in a file of the platform's owner, which is not in the source repository.
 fn is_mandatory(run: &Run, check: &CheckResult) -> bool {
-    run.verdict.iter().flat_map(|verdict| &verdict.floors).any(|mandatory_policy| mandatory_policy.policy == check.file)
+    run.verdict
+        .iter()
+        .flat_map(|verdict| &verdict.mandatory_policies)
+        .any(|mandatory_policy| mandatory_policy.policy == check.file)
 }
 
 fn of_check(check: &CheckResult) -> Option<Annotation> {

@@ -248,8 +248,8 @@ fn state_of(run: &Run) -> ReportState {
 
 /// Whether an approval would help: of a run that waits for one, or of a change that will.
 fn needs_approval(run: &Run) -> bool {
-    let of_pull_request = run.change.is_some() && run.policy_requires_approval();
-    of_pull_request || run.held_back.iter().any(|held| held.rule == Rule::Approval)
+    let of_pull_request = run.pull_request.is_some() && run.policy_requires_approval();
+    of_pull_request || run.blocking_rules.iter().any(|held| held.rule == Rule::Approval)
 }
 
 fn severity(conclusion: Conclusion) -> u8 {

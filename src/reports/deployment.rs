@@ -9,13 +9,13 @@ const MAX_TITLE_LENGTH: usize = 140;
 
 /// Where a run's promotion stands, if it is one and has come that far.
 pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
-    if run.change.is_some() {
+    if run.pull_request.is_some() {
         return None;
     }
     let (state, title) = match run.state {
         RunState::Waiting => (DeploymentState::Waiting, waits_for(run)),
         RunState::Promoting if run.stalled => (DeploymentState::Waiting, reason_of(run)),
-        RunState::Done => (DeploymentState::Named, named(run)),
+        RunState::Done => (DeploymentState::Active, named(run)),
         RunState::Failed if has_passed(run) => (DeploymentState::Failed, reason_of(run)),
         RunState::Refused | RunState::Superseded | RunState::Cancelled if has_passed(run) => {
             (DeploymentState::Withdrawn, reason_of(run))
@@ -33,7 +33,7 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
 }
 
 fn waits_for(run: &Run) -> String {
-    let reasons: Vec<String> = run.held_back.iter().map(ToString::to_string).collect();
+    let reasons: Vec<String> = run.blocking_rules.iter().map(ToString::to_string).collect();
     if reasons.is_empty() { "waits for its turn".to_owned() } else { reasons.join("; ") }
 }
 
@@ -62,10 +62,10 @@ fn has_passed(run: &Run) -> bool {
 mod tests {
     use super::*;
     use crate::context::sample::run as of_pull_request;
-    use slipway_domain::{Holdback, Rule};
+    use slipway_domain::{BlockingRule, Rule};
 
     fn run(state: RunState) -> Run {
-        Run { change: None, ..of_pull_request("digits", state) }
+        Run { pull_request: None, ..of_pull_request("digits", state) }
     }
 
     #[test]
@@ -75,14 +75,14 @@ mod tests {
         }
         assert_eq!(of_run(&of_pull_request("digits", RunState::Done), None), None);
         let reported = of_run(&run(RunState::Done), None).expect("a deployment");
-        assert_eq!((reported.environment.as_str(), reported.state), ("production/digits", DeploymentState::Named));
+        assert_eq!((reported.environment.as_str(), reported.state), ("production/digits", DeploymentState::Active));
     }
 
     #[test]
     fn what_blocks_it_is_said_in_as_much_text_as_github_takes() {
         let reason = format!("{}\n", "so many more approvals ".repeat(20));
-        let held_back = vec![Holdback { rule: Rule::Approval, reason, earliest: None }];
-        let reported = of_run(&Run { held_back, ..run(RunState::Waiting) }, None).expect("a deployment");
+        let blocking_rules = vec![BlockingRule { rule: Rule::Approval, reason, earliest: None }];
+        let reported = of_run(&Run { blocking_rules, ..run(RunState::Waiting) }, None).expect("a deployment");
         assert_eq!((reported.state, reported.title.chars().count()), (DeploymentState::Waiting, 140));
         assert!(!reported.title.contains('\n'));
     }

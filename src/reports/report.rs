@@ -228,26 +228,27 @@ impl Reports {
         if let Some(deployment) = deployment::of_run(run, pages) {
             reporter.deployment(&deployment).await?;
         }
-        let Some(change) = &run.change else { return Ok(()) };
-        let of_pull_request: Vec<Run> = runs.into_iter().filter(|run| run.change.as_ref() == Some(change)).collect();
+        let Some(pull_request) = &run.pull_request else { return Ok(()) };
+        let of_pull_request: Vec<Run> =
+            runs.into_iter().filter(|run| run.pull_request.as_ref() == Some(pull_request)).collect();
         let all_ended = of_pull_request.iter().all(|run| run.stalled || !run.state.is_active());
         let summary = Marker::summary();
         // A comment that says that all is under way is worth a call only where an older one says something else.
-        if !all_ended && !reporter.has_comment(change.number, &summary).await?
+        if !all_ended && !reporter.has_comment(pull_request.number, &summary).await?
             || self.context.store.newest_in_concurrency_group(run).await?.head != run.head
         {
             return Ok(());
         }
         let text = comment::of_pull_request(&run.head, &of_pull_request, pages, api.longest_comment());
-        reporter.comment(change.number, &summary, &text).await
+        reporter.comment(pull_request.number, &summary, &text).await
     }
 
     /// Reports a revision that nothing is trained for, unless it is by now: then its runs are reported.
     async fn report_unjudged(&self, reporter: &Reporter<'_>, what: &Unjudged) -> Result<(), NotReported> {
-        let Unjudged { revision, change, needs, title } = what;
+        let Unjudged { revision, pull_request, needs, title } = what;
         let Some(revision) = revision else {
-            let Some(change) = change else { return Ok(()) };
-            return reporter.comment(*change, &Marker::summary(), &comment::of_unjudged(title)).await;
+            let Some(pull_request) = pull_request else { return Ok(()) };
+            return reporter.comment(*pull_request, &Marker::summary(), &comment::of_unjudged(title)).await;
         };
         if !self.context.store.newest_at(reporter.source(), revision).await?.is_empty() {
             return Ok(());
@@ -258,9 +259,9 @@ impl Reports {
             Needs::Nobody => comment::without_runs(revision, Conclusion::Neutral, title),
         };
         reporter.report(&report).await?;
-        match change {
-            Some(change) if *needs == Needs::Approval => {
-                reporter.comment(*change, &Marker::summary(), &comment::of_report(&report)).await
+        match pull_request {
+            Some(pull_request) if *needs == Needs::Approval => {
+                reporter.comment(*pull_request, &Marker::summary(), &comment::of_report(&report)).await
             }
             _ => Ok(()),
         }

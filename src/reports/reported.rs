@@ -116,22 +116,22 @@ impl<'a> Reporter<'a> {
     }
 
     /// Whether a comment of ours with this marker was written below a change, or may have been.
-    pub(super) async fn has_comment(&self, change: u64, marker: &Marker) -> Result<bool, StoreError> {
-        let known = self.store.items_about(self.source, ItemKind::Comment, &change.to_string()).await?;
+    pub(super) async fn has_comment(&self, pull_request: u64, marker: &Marker) -> Result<bool, StoreError> {
+        let known = self.store.items_about(self.source, ItemKind::Comment, &pull_request.to_string()).await?;
         let may_be_there = |current: &ReportedState| !current.is_sure || !current.digest.is_empty();
         Ok(known.iter().any(|(name, current)| name == marker.as_str() && may_be_there(current)))
     }
 
     /// Puts our one comment with a marker below a change.
-    pub(crate) async fn comment(&self, change: u64, marker: &Marker, text: &str) -> Result<(), NotReported> {
-        let item = self.item(ItemKind::Comment, change.to_string(), marker.as_str().to_owned());
+    pub(crate) async fn comment(&self, pull_request: u64, marker: &Marker, text: &str) -> Result<(), NotReported> {
+        let item = self.item(ItemKind::Comment, pull_request.to_string(), marker.as_str().to_owned());
         let digest = digest_of(&text);
         if self.current(&item, &digest).await? {
             return Ok(());
         }
         let Some(claimed) = self.claim(&item, &digest).await? else { return Ok(()) };
         let mut at = report_handle(&claimed.before);
-        let reported = self.api.comment(change, marker, text, &mut at).await;
+        let reported = self.api.comment(pull_request, marker, text, &mut at).await;
         self.note(&claimed, at, digest, reported).await
     }
 

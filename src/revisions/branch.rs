@@ -85,7 +85,7 @@ impl Revisions {
             // No run tells of a revision that was skipped, and whoever looks at it would not know why.
             let unjudged = skipped.filter(|_| source.api.is_some()).map(|title| Unjudged {
                 revision: Some(tip.clone()),
-                change: None,
+                pull_request: None,
                 needs: Needs::Nobody,
                 title,
             });
@@ -110,7 +110,7 @@ impl Revisions {
                 moved(tip, note, Vec::new(), None)
             }
             Found::Moved { tip, head, skipped, changes: Changes { base, touched, others, paths, misnamed } } => {
-                let cause = Cause { change: None, base: base.clone(), head: head.clone(), arrived };
+                let cause = Cause { pull_request: None, base: base.clone(), head: head.clone(), arrived };
                 let mut runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
                 let said = head.clone();
                 let mut note = blocking(move || summary(&said, &touched)).await?;

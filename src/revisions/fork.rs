@@ -34,7 +34,7 @@ impl Revisions {
         }
         self.context.store.record_unapproved(name, at, head).await?;
         let (revision, title) = (Some(head.clone()), String::new());
-        let unjudged = Some(Unjudged { revision, change: Some(number), needs: Needs::Approval, title });
+        let unjudged = Some(Unjudged { revision, pull_request: Some(number), needs: Needs::Approval, title });
         let note = format!("change {number} at {} waits for an approval", head.short());
         Ok(DeliveryOutcome { unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) })
     }
@@ -44,18 +44,18 @@ impl Revisions {
     pub(crate) async fn judge_approved(
         &self,
         (name, source): (&SourceName, &Source),
-        change: Option<PullRequestHead>,
+        pull_request: Option<PullRequestHead>,
         approved: &CommitSha,
         actor: &Actor,
         arrived: Timestamp,
     ) -> Result<Result<(AuditedEffect, String, DeliveryOutcome), String>, StepError> {
-        let Some(change) = change else {
+        let Some(pull_request) = pull_request else {
             return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
         };
         // A revision of the repository itself waits as well if its message asks for nothing to be built.
-        let fork = self.context.store.is_from_fork(name, change.number).await? != Some(false);
-        let change = PullRequestHead { fork, ..change };
-        let (mirror, reference) = (source.mirror.clone(), change.reference.clone());
+        let fork = self.context.store.is_from_fork(name, pull_request.number).await? != Some(false);
+        let pull_request = PullRequestHead { fork, ..pull_request };
+        let (mirror, reference) = (source.mirror.clone(), pull_request.reference.clone());
         let found =
             match self.context.remotes.call(&source.mirror, move || read_changes(&mirror, &reference, None)).await? {
                 Err(GitError::BranchMissing { .. }) => return Ok(Err("Refused: its branch is gone.\n".to_owned())),
@@ -71,9 +71,9 @@ impl Revisions {
             actor: actor.clone(),
             action: "change.approve".to_owned(),
             target: approved.to_string(),
-            detail: format!("change {} of {name}{}", change.number, if fork { " from a fork" } else { "" }),
+            detail: format!("change {} of {name}{}", pull_request.number, if fork { " from a fork" } else { "" }),
         };
-        let mut outcome = judge_head(name, source, change, found, arrived);
+        let mut outcome = judge_head(name, source, pull_request, found, arrived);
         let runs = std::mem::take(&mut outcome.runs);
         let sentence = format!("`{}` is judged; the next push needs an approval of its own.\n", approved.short());
         Ok(Ok((AuditedEffect { effect: Effect::Open(runs), entry: Some(entry) }, sentence, outcome)))

@@ -21,7 +21,7 @@ struct Place {
 }
 
 fn is_judged(source: &Source, group: &MergeGroup) -> bool {
-    source.changes != PullRequestPolicy::Ignore && group.base_branch == source.mirror.remote().branch()
+    source.pull_requests != PullRequestPolicy::Ignore && group.base_branch == source.mirror.remote().branch()
 }
 
 fn reference_of_group(group: &MergeGroup) -> String {
@@ -39,11 +39,12 @@ impl Revisions {
     ) -> Result<DeliveryOutcome, StepError> {
         let ignored = |why: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("merge group: {why}")));
         if !is_judged(source, group) {
-            return ignored("its branch is not served, or `changes` of this source is `ignore`");
+            return ignored("its branch is not served, or `pull_requests` of this source is `ignore`");
         }
         let Some(number) = number_in(&group.head_branch) else { return ignored("its branch names no change") };
         let approved = self.context.store.newest_of_pull_request(name, number).await?;
-        let approved = approved.into_iter().find(|run| run.change.as_ref().is_some_and(|change| change.fork));
+        let approved =
+            approved.into_iter().find(|run| run.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork));
         let (mirror, reference) = (source.mirror.clone(), reference_of_group(group));
         let (wanted, base) = (reference.clone(), group.base.clone());
         let approved = approved.map(|run| run.head);
@@ -60,26 +61,26 @@ impl Revisions {
         // A group of which it is not known where it comes from counts as a fork's.
         let fork = before != Some(false) || self.comes_from_fork(name, source, number).await?;
         self.context.store.record_merge_group(name, &group.head, fork).await?;
-        let change = PullRequestHead { number, reference, fork };
+        let pull_request = PullRequestHead { number, reference, fork };
         if fork {
-            match source.changes {
+            match source.pull_requests {
                 PullRequestPolicy::SameRepository => {
                     let unjudged = source.api.is_some().then(|| Unjudged {
                         revision: Some(group.head.clone()),
-                        change: Some(number),
+                        pull_request: Some(number),
                         needs: Needs::Person,
                         title: "what holds changes from forks is not judged here".to_owned(),
                     });
-                    let why = "it holds a change from a fork, and `changes` of this source is `same_repository`";
+                    let why = "it holds a change from a fork, and `pull_requests` of this source is `same_repository`";
                     return Ok(DeliveryOutcome { unjudged, ..ignored(why)? });
                 }
                 PullRequestPolicy::AfterApproval if !(place.holds_approved && before == Some(false)) => {
-                    return self.require_approval(name, source, &change).await;
+                    return self.require_approval(name, source, &pull_request).await;
                 }
                 PullRequestPolicy::AfterApproval | PullRequestPolicy::All | PullRequestPolicy::Ignore => {}
             }
         }
-        self.sync_head(name, source, change, SkipMarks::Ignored, &None, arrived).await
+        self.sync_head(name, source, pull_request, SkipMarks::Ignored, &None, arrived).await
     }
 
     /// Whether a change is from a fork: as its deliveries told, else as the forge says. Nobody who could tell means yes.

@@ -23,9 +23,10 @@ pub(crate) type Fetched = Option<Heads>;
 pub(crate) async fn fetch_together(
     remotes: &Remotes,
     source: &Source,
-    changes: impl Iterator<Item = &PullRequest>,
+    pull_requests: impl Iterator<Item = &PullRequest>,
 ) -> Fetched {
-    let references: BTreeSet<String> = changes.filter_map(|change| judged(source, change).ok()?).collect();
+    let references: BTreeSet<String> =
+        pull_requests.filter_map(|pull_request| judged(source, pull_request).ok()?).collect();
     if references.is_empty() {
         return None;
     }
@@ -44,50 +45,50 @@ enum NotJudged {
 }
 
 /// The reference under which the head of a change that is to be judged is found, if the forge gives one.
-fn judged(source: &Source, change: &PullRequest) -> Result<Option<String>, NotJudged> {
+fn judged(source: &Source, pull_request: &PullRequest) -> Result<Option<String>, NotJudged> {
     let served = source.mirror.remote().branch();
-    if source.changes == PullRequestPolicy::Ignore {
-        return Err(NotJudged::Quietly("`changes` of this source is `ignore`".to_owned()));
+    if source.pull_requests == PullRequestPolicy::Ignore {
+        return Err(NotJudged::Quietly("`pull_requests` of this source is `ignore`".to_owned()));
     }
-    if change.base_branch != served {
-        let base = &change.base_branch;
+    if pull_request.base_branch != served {
+        let base = &pull_request.base_branch;
         let note = format!("it is for the branch `{base}`, and only `{served}` is served");
         return Err(NotJudged::Reported(Needs::Nobody, "its branch is not served", note));
     }
-    if change.draft && !source.judge_drafts {
+    if pull_request.draft && !source.judge_drafts {
         let note = "it is a draft, and `judge_drafts` of this source is `false`".to_owned();
         return Err(NotJudged::Reported(Needs::Nobody, "drafts are not judged here until they are marked ready", note));
     }
-    if let Some(label) = source.label.as_ref().filter(|label| !change.labels.contains(label)) {
+    if let Some(label) = source.label.as_ref().filter(|label| !pull_request.labels.contains(label)) {
         let note = format!("it lacks the label `{label}`, which `label` of this source asks for");
         let summary = "changes are judged here once they have the label for it";
         return Err(NotJudged::Reported(Needs::Nobody, summary, note));
     }
-    match (source.changes, &change.head_repository) {
+    match (source.pull_requests, &pull_request.head_repository) {
         (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository is gone".to_owned())),
         (PullRequestPolicy::SameRepository, HeadRepository::Fork(fork)) => {
             let fork = &fork.full_name;
-            let note = format!("it is from the fork `{fork}`, and `changes` of this source is `same_repository`");
+            let note = format!("it is from the fork `{fork}`, and `pull_requests` of this source is `same_repository`");
             Err(NotJudged::Reported(Needs::Person, "changes from forks are not judged here", note))
         }
-        (PullRequestPolicy::AfterApproval, HeadRepository::Fork(_)) => match source.forge.reference_of(change) {
+        (PullRequestPolicy::AfterApproval, HeadRepository::Fork(_)) => match source.forge.reference_of(pull_request) {
             Some(reference) => Err(NotJudged::Unapproved(reference)),
             None => Ok(None),
         },
-        _ => Ok(source.forge.reference_of(change)),
+        _ => Ok(source.forge.reference_of(pull_request)),
     }
 }
 
 /// What is reported of a change that is not judged. Where the forge does not name the commit of a fork, so that there is
 /// nothing to report on, a comment says it.
-fn unjudged(source: &Source, change: &PullRequest, needs: Needs, why: &str) -> Option<Unjudged> {
+fn unjudged(source: &Source, pull_request: &PullRequest, needs: Needs, why: &str) -> Option<Unjudged> {
     source.api.as_ref()?;
-    let revision = match (&change.head, &change.head_repository) {
+    let revision = match (&pull_request.head, &pull_request.head_repository) {
         (Revision::Full(head), _) => Some(head.clone()),
         (Revision::Abbreviated(_), HeadRepository::Fork(_)) => None,
         (Revision::Abbreviated(_), _) => return None,
     };
-    Some(Unjudged { revision, change: Some(change.number), needs, title: why.to_owned() })
+    Some(Unjudged { revision, pull_request: Some(pull_request.number), needs, title: why.to_owned() })
 }
 
 impl Revisions {
@@ -96,24 +97,24 @@ impl Revisions {
         &self,
         name: &SourceName,
         source: &Source,
-        change: &PullRequest,
+        pull_request: &PullRequest,
         fetched: &Fetched,
         arrived: Timestamp,
     ) -> Result<DeliveryOutcome, StepError> {
-        let number = change.number;
+        let number = pull_request.number;
         let ignored = |why: &str| DeliveryOutcome::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
-        let of_fork = change.head_repository != HeadRepository::Same;
+        let of_fork = pull_request.head_repository != HeadRepository::Same;
         // Only GitHub has merge groups, which name their change by its number alone.
         if source.kind == slipway_forge::Settings::GitHub
             && self.context.store.is_from_fork(name, number).await? != Some(of_fork)
         {
             self.context.store.record_pull_request(name, number, of_fork).await?;
         }
-        let reference = match judged(source, change) {
+        let reference = match judged(source, pull_request) {
             Ok(Some(reference)) => reference,
             Ok(None) => {
                 let summary = "changes from forks are not judged here, as this forge gives no access to their branches";
-                let unjudged = unjudged(source, change, Needs::Person, summary);
+                let unjudged = unjudged(source, pull_request, Needs::Person, summary);
                 return Ok(DeliveryOutcome {
                     unjudged,
                     ..ignored("this forge gives no access to the branch of a fork")
@@ -121,14 +122,17 @@ impl Revisions {
             }
             Err(NotJudged::Quietly(why)) => return Ok(ignored(&why)),
             Err(NotJudged::Reported(needs, summary, why)) => {
-                return Ok(DeliveryOutcome { unjudged: unjudged(source, change, needs, summary), ..ignored(&why) });
+                return Ok(DeliveryOutcome {
+                    unjudged: unjudged(source, pull_request, needs, summary),
+                    ..ignored(&why)
+                });
             }
             Err(NotJudged::Unapproved(reference)) => {
                 let head = PullRequestHead { number, reference, fork: true };
                 return self.require_approval(name, source, &head).await;
             }
         };
-        let fork = matches!(change.head_repository, HeadRepository::Fork(_));
+        let fork = matches!(pull_request.head_repository, HeadRepository::Fork(_));
         let head = PullRequestHead { number, reference, fork };
         self.sync_head(name, source, head, SkipMarks::Heeded, fetched, arrived).await
     }
@@ -138,13 +142,13 @@ impl Revisions {
         &self,
         name: &SourceName,
         source: &Source,
-        change: PullRequestHead,
+        pull_request: PullRequestHead,
         marks: SkipMarks,
         fetched: &Fetched,
         arrived: Timestamp,
     ) -> Result<DeliveryOutcome, StepError> {
-        let number = change.number;
-        let (mirror, wanted, fetched) = (source.mirror.clone(), change.reference.clone(), fetched.clone());
+        let number = pull_request.number;
+        let (mirror, wanted, fetched) = (source.mirror.clone(), pull_request.reference.clone(), fetched.clone());
         match self.context.remotes.call(&source.mirror, move || read_changes(&mirror, &wanted, fetched)).await? {
             Err(GitError::BranchMissing { .. }) => {
                 let note = format!("change {number}: its branch is gone");
@@ -154,10 +158,10 @@ impl Revisions {
                 let found = found?;
                 // Where no model is touched there is nothing to skip.
                 let skipped = found.skipped.filter(|_| marks == SkipMarks::Heeded && !found.touched.is_empty());
-                let Some(mark) = skipped else { return Ok(judge_head(name, source, change, found, arrived)) };
+                let Some(mark) = skipped else { return Ok(judge_head(name, source, pull_request, found, arrived)) };
                 if source.api.is_some() {
                     // So that somebody who may push can have it judged all the same.
-                    self.context.store.record_unapproved(name, &change, &found.head).await?;
+                    self.context.store.record_unapproved(name, &pull_request, &found.head).await?;
                 }
                 Ok(skipped_head(source, number, &found.head, mark))
             }
@@ -181,7 +185,7 @@ fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> D
     let title = format!("{title}; {way_out} `/slipway judge {head}`");
     let unjudged = source.api.is_some().then(|| Unjudged {
         revision: Some(head.clone()),
-        change: Some(number),
+        pull_request: Some(number),
         needs: Needs::Person,
         title,
     });
@@ -192,20 +196,20 @@ fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> D
 pub(super) fn judge_head(
     name: &SourceName,
     source: &Source,
-    change: PullRequestHead,
+    pull_request: PullRequestHead,
     found: Found,
     arrived: Timestamp,
 ) -> DeliveryOutcome {
-    let number = change.number;
+    let number = pull_request.number;
     let Found { head, base, touched, skipped: _ } = found;
     // No run will tell of it, and a check that is required would be waited for for ever.
     let unjudged = (touched.is_empty() && source.api.is_some()).then(|| Unjudged {
         revision: Some(head.clone()),
-        change: Some(number),
+        pull_request: Some(number),
         needs: Needs::Nobody,
         title: "no model is touched".to_owned(),
     });
-    let cause = Cause { change: Some(change), base, head: head.clone(), arrived };
+    let cause = Cause { pull_request: Some(pull_request), base, head: head.clone(), arrived };
     let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
     let note = format!("change {number}: {}", summary(&head, &touched));
     DeliveryOutcome { runs, unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) }

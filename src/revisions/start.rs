@@ -30,7 +30,7 @@ impl Revisions {
         let source = self.context.settings.sources.get(name).ok_or_else(missing)?;
         let Found { head, file } = self.find_model(source, model, revision).await??;
         let base = self.base_of_start(name, &head, &file).await?;
-        let cause = Cause { change: None, base, head, arrived: Timestamp::now() };
+        let cause = Cause { pull_request: None, base, head, arrived: Timestamp::now() };
         let run = new_run(name, source, &cause, &file);
         self.context.store.start_run(&run, actor).await?;
         self.context.due.notify_one();
@@ -79,7 +79,7 @@ impl Revisions {
         file: &ModelFile,
     ) -> Result<Option<CommitSha>, ActionError> {
         let earlier = self.context.store.newest_at(source, head).await?;
-        if let Some(run) = earlier.into_iter().find(|run| run.file == file.path && run.change.is_none()) {
+        if let Some(run) = earlier.into_iter().find(|run| run.file == file.path && run.pull_request.is_none()) {
             return Ok(run.base);
         }
         let of_model =

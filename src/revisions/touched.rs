@@ -38,7 +38,7 @@ fn rebuilds(file: &ModelFile, model: Option<&Model>, paths: &[String]) -> bool {
 #[derive(Clone)]
 pub(super) struct Cause {
     /// The change, if it is one.
-    pub(crate) change: Option<PullRequestHead>,
+    pub(crate) pull_request: Option<PullRequestHead>,
     /// The revision before.
     pub(crate) base: Option<CommitSha>,
     /// The revision to be trained.
@@ -70,13 +70,13 @@ pub(crate) fn summary(head: &CommitSha, files: &[ModelFile]) -> String {
 
 /// A run of one model.
 pub(super) fn new_run(name: &SourceName, source: &Source, cause: &Cause, file: &ModelFile) -> Run {
-    let Cause { change, base, head, arrived } = cause.clone();
+    let Cause { pull_request, base, head, arrived } = cause.clone();
     let cause = RunCause {
         source: name.clone(),
         model: source::stored_name(file),
         file: file.path.clone(),
         branch: source.mirror.remote().branch().to_owned(),
-        change,
+        pull_request,
         base,
         head,
         environment: source.environment.clone(),

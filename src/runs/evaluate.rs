@@ -10,7 +10,7 @@ use super::Runs;
 use super::train::{JobContext, SOURCE, read_output};
 use crate::context::{StepError, artifact_of, messages, readable};
 use slipway_artifacts::ArtifactError;
-use slipway_domain::{EvaluationDigests, EvaluationRecord, Named, Run, RunEvent, RunId};
+use slipway_domain::{DeployedArtifact, EvaluationDigests, EvaluationRecord, Run, RunEvent, RunId};
 use slipway_gate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
 use slipway_gate::policy::RequiredEvidence;
 
@@ -51,7 +51,7 @@ impl Runs {
         if deployed.artifact() == Some(&artifact) {
             run.champion = Some(artifact);
             // What a change makes of the policy is shown all the same, as the policy would say it of this model.
-            if run.change.is_none() || self.proposed_policy(run, &plan.model, policies.place()).await?.is_none() {
+            if run.pull_request.is_none() || self.proposed_policy(run, &plan.model, policies.place()).await?.is_none() {
                 return Ok((RunEvent::NothingToPromote, messages::nothing_to_promote(run)));
             }
         }
@@ -134,13 +134,13 @@ impl Runs {
     /// The champion's digest, its weights in the job's folder, or why it cannot be used.
     async fn fetch_champion(
         &self,
-        deployed: Named,
+        deployed: DeployedArtifact,
         folder: &Path,
     ) -> Result<(Option<Digest>, Option<String>), StepError> {
         match deployed {
-            Named::Nothing => Ok((None, None)),
-            Named::Unclear(reason) => Ok((None, Some(reason))),
-            Named::Artifact(digest) => {
+            DeployedArtifact::Nothing => Ok((None, None)),
+            DeployedArtifact::Unclear(reason) => Ok((None, Some(reason))),
+            DeployedArtifact::Artifact(digest) => {
                 let fetched = self.context.artifacts.get_weights(&digest, &folder.join(CHAMPION)).await;
                 match fetched.map_err(|error| (error.retry(), error)) {
                     Ok(()) => Ok((Some(digest), None)),

@@ -19,20 +19,21 @@ pub struct Explanation {
     /// One sentence for people.
     pub sentence: String,
     /// Digest of everything that decides the result of training; `None` before the run came to training.
-    pub run_key: Option<Digest>,
+    #[serde(rename = "run_key")]
+    pub cache_key: Option<Digest>,
     /// The run whose artifact was used again.
     pub reused_from: Option<RunId>,
     /// The run it is compared with: that one, or the newest earlier one of the model.
     pub compared_with: Option<RunId>,
     /// The parts of the run key.
-    pub parts: Vec<KeyPart>,
+    pub parts: Vec<CacheKeyPart>,
     /// Files and keys of the specification that differ from the run it is compared with, as far as git still knows both.
     pub differences: Vec<String>,
 }
 
 /// One part of a run key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KeyPart {
+pub struct CacheKeyPart {
     /// What it is.
     pub name: String,
     /// Its value: a digest where the thing itself is long.
@@ -52,8 +53,8 @@ impl Runs {
             None => self.context.store.earlier_with_key(&run).await?,
         };
         let nothing = BTreeMap::new();
-        let before = earlier.as_ref().map_or(&nothing, |run| &run.run_key_parts);
-        let parts = run.run_key_parts.iter().map(|(name, value)| KeyPart {
+        let before = earlier.as_ref().map_or(&nothing, |run| &run.cache_key_parts);
+        let parts = run.cache_key_parts.iter().map(|(name, value)| CacheKeyPart {
             name: name.clone(),
             value: value.clone(),
             before: before.get(name).cloned(),
@@ -71,7 +72,7 @@ impl Runs {
         Ok(Explanation {
             run: run.id,
             sentence,
-            run_key: run.run_key,
+            cache_key: run.cache_key,
             reused_from: run.reused_from,
             compared_with: earlier.map(|run| run.id),
             parts,
@@ -149,10 +150,10 @@ fn shown(value: &Value) -> String {
 pub(super) fn differing(run: &Run, earlier: &Run) -> Vec<String> {
     let short = |value: &String| value.trim_start_matches("sha256:").chars().take(12).collect::<String>();
     let differs = |(name, value): (&String, &String)| {
-        let before = earlier.run_key_parts.get(name)?;
+        let before = earlier.cache_key_parts.get(name)?;
         (before != value).then(|| format!("{name} ({} before, {} now)", short(before), short(value)))
     };
-    run.run_key_parts.iter().filter_map(differs).collect()
+    run.cache_key_parts.iter().filter_map(differs).collect()
 }
 
 /// No earlier weights fit, and why.

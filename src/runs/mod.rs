@@ -26,7 +26,7 @@ use slipway_store::StoreError;
 
 pub(crate) use policies::with_broken_policy;
 
-pub use explain::{Explanation, KeyPart};
+pub use explain::{CacheKeyPart, Explanation};
 
 /// Carries runs from one step to the next.
 pub struct Runs {

@@ -46,10 +46,13 @@ impl Runs {
         let there = move || Ok::<_, GitError>(known.known_tip().is_some() && known.contains(&wanted)?);
         if !blocking(there).await?? {
             // With the served branch, where the policies are read.
-            match run.change.clone() {
-                Some(change) => {
+            match run.pull_request.clone() {
+                Some(pull_request) => {
                     let fetching = mirror.clone();
-                    self.context.remotes.call(&mirror, move || fetching.fetch_reference(&change.reference)).await??
+                    self.context
+                        .remotes
+                        .call(&mirror, move || fetching.fetch_reference(&pull_request.reference))
+                        .await??
                 }
                 None => self.context.remotes.fetch(&mirror).await??,
             };
@@ -118,7 +121,7 @@ impl Runs {
         };
         let at = tip.clone();
         let marked = blocking(move || marks.dry_run(&(&mirror, &at), &model, &values)).await?.map_err(held_up)?;
-        readable(run, marked.named)?;
+        readable(run, marked.deployed)?;
         self.check_close_names(run, environment, tip).await
     }
 

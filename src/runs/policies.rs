@@ -170,7 +170,7 @@ fn read_where(revision: &CommitSha, run: &Run) -> String {
     if *revision == run.head {
         return String::new();
     }
-    let before = match &run.change {
+    let before = match &run.pull_request {
         Some(_) => "where this change left its branch",
         None => "the revision before this push",
     };

@@ -18,7 +18,8 @@ struct Evidence<'a> {
     source: &'a str,
     revision: &'a CommitSha,
     base: Option<&'a CommitSha>,
-    run_key: Option<&'a Digest>,
+    #[serde(rename = "runKey")]
+    cache_key: Option<&'a Digest>,
     artifact: &'a Digest,
     champion: Option<&'a Digest>,
     training: Option<&'a Document>,
@@ -43,7 +44,7 @@ impl Runs {
             source: self.context.source(run)?.mirror.remote().url(),
             revision: &run.head,
             base: run.base.as_ref(),
-            run_key: run.run_key.as_ref(),
+            cache_key: run.cache_key.as_ref(),
             artifact: &artifact,
             champion: run.champion.as_ref(),
             training: run.training.as_ref(),
@@ -54,8 +55,8 @@ impl Runs {
         let content = serde_json::to_vec_pretty(&evidence).expect("evidence holds only texts and numbers");
         let digest = self.context.artifacts.put_document(&artifact, &evidence_name(run.id), content).await?;
         run.evidence = Some(digest);
-        Ok(match &run.change {
-            Some(change) => (RunEvent::Judged, messages::judged(change.number)),
+        Ok(match &run.pull_request {
+            Some(pull_request) => (RunEvent::Judged, messages::judged(pull_request.number)),
             None => (RunEvent::Published, messages::published(&artifact)),
         })
     }

@@ -95,12 +95,12 @@ impl Runs {
         model: &Model,
         place: &JobContext<'_>,
     ) -> Result<SeedRun, StepError> {
-        let run_key = cache_key_of(&self.run_key_parts(place.exported, model));
-        let trained = match self.trained_earlier(&run_key, place.folder).await? {
+        let cache_key = cache_key_of(&self.cache_key_parts(place.exported, model));
+        let trained = match self.trained_earlier(&cache_key, place.folder).await? {
             Some(trained) => trained,
-            None => self.train_one(run, model, &run_key, place).await?,
+            None => self.train_one(run, model, &cache_key, place).await?,
         };
-        Ok(SeedRun { seed, run_key, artifact: trained.artifact })
+        Ok(SeedRun { seed, cache_key, artifact: trained.artifact })
     }
 
     /// Whether an artifact's weights are in the store, and whole.

@@ -59,9 +59,9 @@ impl Runs {
         let folder = self.context.fresh_folder(run.id, "train").await?;
         let exported = self.export(run, &plan, &folder).await?;
         let place = JobContext { plan: &plan, folder: &folder, exported: &exported, expected: &expected, cancel };
-        run.run_key_parts = self.run_key_parts(&exported, &plan.model);
-        let key = cache_key_of(&run.run_key_parts);
-        run.run_key = Some(key.clone());
+        run.cache_key_parts = self.cache_key_parts(&exported, &plan.model);
+        let key = cache_key_of(&run.cache_key_parts);
+        run.cache_key = Some(key.clone());
         let (trained, cause) = match self.trained_earlier(&key, &folder).await? {
             Some(trained) if trained.run != run.id => {
                 let reused = messages::reused(trained.run, &key);
@@ -159,7 +159,7 @@ impl Runs {
     }
 
     /// Everything that decides what training makes. Two runs with equal parts would make the same weights.
-    pub(super) fn run_key_parts(&self, exported: &SourceTree, model: &Model) -> BTreeMap<String, String> {
+    pub(super) fn cache_key_parts(&self, exported: &SourceTree, model: &Model) -> BTreeMap<String, String> {
         let specification = Digest::of(&serde_json::to_vec(model).expect("a model holds only texts and numbers"));
         let device = serde_json::to_string(&self.context.settings.device).expect("a word");
         let parts = [
@@ -186,7 +186,7 @@ impl Runs {
                 let _ = lines.try_send(progress.to_line());
             }
         };
-        let from_fork = run.change.as_ref().is_some_and(|change| change.fork);
+        let from_fork = run.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork);
         let provenance = if from_fork { Provenance::Fork } else { Provenance::Repository };
         let work = async {
             let ended = self.executor.run(folder, provenance, &mut sink, cancel).await;

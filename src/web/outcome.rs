@@ -111,7 +111,7 @@ async fn opened_by(shared: &Shared, source: &SourceName, id: &str) -> Result<(Ve
     let pages = shared.activities.context.sources().find(|(name, _)| *name == source);
     let pages = pages.and_then(|(_, source)| source.pages.as_ref());
     let mut runs = shared.store.newest_at(source, &revision).await?;
-    runs.retain(|run| run.change.is_none() && (run.state.is_active() || run.created_at >= delivery.received_at));
+    runs.retain(|run| run.pull_request.is_none() && (run.state.is_active() || run.created_at >= delivery.received_at));
     let (named, nameless): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.model_name().is_some());
     let opened = named.into_iter().map(|run| Opened {
         id: run.id.to_string(),

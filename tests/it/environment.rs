@@ -162,7 +162,7 @@ async fn a_run_waits_for_an_environment_without_a_mark_and_goes_on_when_it_is_re
 
 #[tokio::test]
 async fn a_run_that_waits_for_its_environment_goes_on_by_itself_once_that_is_mended() {
-    let bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\nlimits: {{look_at_environments: 1s}}")).await;
+    let bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\nlimits: {{sync_interval: 1s}}")).await;
     let model = crate::support::MODEL.replace("name: digits", "name: letters");
     bench.world.work.write("slipway.yaml", model).expect("written");
     let head = bench.push("a model nobody waits for").await;

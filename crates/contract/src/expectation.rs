@@ -14,7 +14,8 @@ use crate::{Fault, FaultKind, Metric};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expectation {
     /// What is asked.
-    pub asked: Asked,
+    #[serde(rename = "asked")]
+    pub check: ExpectedCheck,
     /// Whether no candidate could pass if no row answers it. Else that is only warned of.
     pub refuses: bool,
 }
@@ -22,7 +23,7 @@ pub struct Expectation {
 /// What is asked of the rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Asked {
+pub enum ExpectedCheck {
     /// A metric of predictions, which the test rows have to define.
     Metric(Metric),
     /// The test rows that have one of some values in each of some columns; `label` and `prediction` are columns.
@@ -33,7 +34,7 @@ pub enum Asked {
     Drift(String),
 }
 
-impl Asked {
+impl ExpectedCheck {
     /// The classes that it names, each once.
     pub fn classes(&self) -> BTreeSet<&str> {
         match self {
@@ -51,8 +52,8 @@ impl Asked {
 /// rows. For whoever cannot look at the test rows, of which more can be said.
 pub fn unknown_classes(expects: &[Expectation], classes: &[String]) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-    for (place, Expectation { asked, refuses }) in expects.iter().enumerate() {
-        for fault in asked.classes().into_iter().filter_map(|class| unknown_class(class, classes)) {
+    for (place, Expectation { check, refuses }) in expects.iter().enumerate() {
+        for fault in check.classes().into_iter().filter_map(|class| unknown_class(class, classes)) {
             let fault = Fault { expectation: u32::try_from(place).ok(), ..fault };
             if *refuses { faults.push(fault) } else { warnings.push(fault) }
         }
@@ -79,23 +80,23 @@ mod tests {
     #[test]
     fn classes_that_no_training_row_has_are_reported_wherever_a_policy_names_them() {
         let wanted = |column: &str, values: &[&str]| {
-            Asked::Where(BTreeMap::from([(
+            ExpectedCheck::Where(BTreeMap::from([(
                 column.to_owned(),
                 values.iter().map(|value| (*value).to_owned()).collect(),
             )]))
         };
         let metric: Metric = "selection_rate_ratio(class=\"Dog\", by=\"sex\")".parse().expect("a metric");
-        let asked = [
+        let check = [
             wanted("label", &["cat", "emu"]),
             wanted("prediction", &["dgo"]),
             wanted("region", &["north"]),
-            Asked::Metric(metric),
-            Asked::EachLabel,
+            ExpectedCheck::Metric(metric),
+            ExpectedCheck::EachLabel,
         ];
-        let expects: Vec<Expectation> = asked
+        let expects: Vec<Expectation> = check
             .into_iter()
             .zip([true, false, true, true, true])
-            .map(|(asked, refuses)| Expectation { asked, refuses })
+            .map(|(check, refuses)| Expectation { check, refuses })
             .collect();
         let (faults, warnings) = unknown_classes(&expects, &["cat", "dog"].map(str::to_owned));
         let told = |faults: &[Fault]| -> Vec<(Option<u32>, String)> {

@@ -21,7 +21,7 @@ pub use artifact::{Architecture, METADATA_KEY, ModelCard};
 pub use dataset::{CsvFile, DataSpec, IdxFiles};
 pub use digest::{Digest, NotADigest};
 pub use evaluation::{EvaluationReport, EvaluationSpec};
-pub use expectation::{Asked, Expectation, unknown_class, unknown_classes};
+pub use expectation::{Expectation, ExpectedCheck, unknown_class, unknown_classes};
 pub use fault::{Fault, FaultKind};
 pub use job::{DevicePreference, EvaluationJob, Job, JobWork, SampleRequest, TrainingJob};
 pub use layer::{ConvolutionOptions, Layer, LayerStack, Pooling, Preprocess, ScaleOptions, Shape, ShapeError};

@@ -181,7 +181,7 @@ pub struct Comment {
     /// The comment.
     pub id: ForgeId,
     /// The change it is about.
-    pub change: u64,
+    pub pull_request: u64,
     /// Who wrote it.
     pub commenter: Commenter,
     /// What it says.

@@ -3,6 +3,7 @@
 mod account;
 mod approval;
 mod commit_templates;
+mod concurrency_group;
 mod contributor;
 mod delivery;
 mod diagnostic;
@@ -24,6 +25,7 @@ mod withheld;
 pub use account::{Account, Author, Commenter, ForgeId, NotAForgeId, Repository, Sender};
 pub use approval::{Approval, Hold, People, Person, Rejection};
 pub use commit_templates::{CommitTemplates, CommitValues, NotATemplate, Template};
+pub use concurrency_group::ConcurrencyGroup;
 pub use contributor::{Contributor, Identity, Part};
 pub use delivery::{Delivery, DeliveryState, Receipt};
 pub use diagnostic::{Diagnostic, Position};
@@ -32,10 +34,10 @@ pub use event::{
     MergeGroupStep, Movement, PullRequest, PullRequestStep, Push, Reference,
 };
 pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
-pub use promotion::{DeployedBy, Named, Placement, Promotion, PromotionRequest, version_of};
+pub use promotion::{DeployedArtifact, DeployedBy, DeploymentRecord, Promotion, PromotionRequest, version_of};
 pub use retry::{Retry, backoff, spoken, with_jitter};
 pub use revision::{NotARevision, Revision};
-pub use rules::{After, Approvals, Candidate, Freeze, Holdback, Need, Rule, Rules, Upstream};
+pub use rules::{After, Approvals, BlockingRule, Candidate, Freeze, Need, Rule, Rules, Upstream};
 pub use run::{
     Document, EvaluationDigests, EvaluationRecord, Origin, ProposedPolicy, PullRequestHead, Run, RunCause, SeedRun,
     TrainingCost, model_name,
@@ -45,6 +47,7 @@ pub use test_set::{Adaptivity, Feedback, PartUsage, RowsEnd, TestSetUsage, TestS
 pub use transition::{Actor, Transition};
 pub use unjudged::{Needs, Unjudged};
 pub use verdict::{
-    CheckOutcome, CheckResult, ExceptionNote, Floor, Interval, Method, Outcome, Requirement, SliceResult, Verdict,
+    CheckOutcome, CheckResult, ExceptionNote, Interval, MandatoryPolicy, Method, Outcome, Requirement, SliceResult,
+    Verdict,
 };
 pub use window::{NotAWindow, Window};

@@ -41,13 +41,14 @@ pub struct PromotionRequest {
 
 /// What an environment names of a model since some commit, as git says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placement {
+pub struct DeploymentRecord {
     /// The environment.
     pub environment: SourceName,
     /// The model.
     pub model: String,
     /// What the marked places name: an artifact, or a text that is none.
-    pub named: Named,
+    #[serde(rename = "named")]
+    pub deployed: DeployedArtifact,
     /// The commit that wrote it.
     pub commit: CommitSha,
     /// The commit's own time, as whoever made it says.
@@ -59,7 +60,7 @@ pub struct Placement {
     pub by: DeployedBy,
 }
 
-impl Placement {
+impl DeploymentRecord {
     /// Since when it counts as named: by our own clock, where that is known.
     pub fn since(&self) -> Timestamp {
         self.seen_at.unwrap_or(self.at)
@@ -69,7 +70,7 @@ impl Placement {
 /// What the marked places of a model name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Named {
+pub enum DeployedArtifact {
     /// No artifact yet.
     Nothing,
     /// This artifact.
@@ -78,7 +79,7 @@ pub enum Named {
     Unclear(String),
 }
 
-impl Named {
+impl DeployedArtifact {
     /// The artifact, if it is one.
     pub fn artifact(&self) -> Option<&Digest> {
         match self {

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
 
 use super::Verdict;
-use super::{CommitSha, Contributor, Diagnostic, Holdback, Outcome, PromotionRequest, RunId, RunState, SourceName};
+use super::{
+    BlockingRule, CommitSha, ConcurrencyGroup, Contributor, Diagnostic, Outcome, PromotionRequest, RunId, RunState,
+    SourceName,
+};
 
 /// One run with everything known of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +28,8 @@ pub struct Run {
     pub branch: String,
     /// The change (pull or merge request) that is judged and not promoted; `None` for a push.
     #[serde(default)]
-    pub change: Option<PullRequestHead>,
+    #[serde(rename = "change")]
+    pub pull_request: Option<PullRequestHead>,
     /// The revision before the push, where the policy is read.
     pub base: Option<CommitSha>,
     /// The revision that is trained.
@@ -70,10 +74,12 @@ pub struct Run {
     #[serde(default)]
     pub priority: i32,
     /// Digest of everything that decides the result of training.
-    pub run_key: Option<Digest>,
+    #[serde(rename = "run_key")]
+    pub cache_key: Option<Digest>,
     /// What the run key is made of, part by part.
     #[serde(default)]
-    pub run_key_parts: BTreeMap<String, String>,
+    #[serde(rename = "run_key_parts")]
+    pub cache_key_parts: BTreeMap<String, String>,
     /// Why an artifact was used again, or why a new one had to be made.
     #[serde(default)]
     pub reuse: Option<String>,
@@ -103,7 +109,8 @@ pub struct Run {
     pub proposed_policy: Option<ProposedPolicy>,
     /// What holds its promotion back.
     #[serde(default)]
-    pub held_back: Vec<Holdback>,
+    #[serde(rename = "held_back")]
+    pub blocking_rules: Vec<BlockingRule>,
     /// The request by which its promotion is offered, where the environment takes promotions so.
     #[serde(default)]
     pub request: Option<PromotionRequest>,
@@ -164,7 +171,7 @@ pub struct RunCause {
     /// The branch that was pushed, or that a change wants to go to.
     pub branch: String,
     /// The change, if it is one.
-    pub change: Option<PullRequestHead>,
+    pub pull_request: Option<PullRequestHead>,
     /// The revision before.
     pub base: Option<CommitSha>,
     /// The revision that is trained.
@@ -190,14 +197,14 @@ impl Run {
 
     /// A new run, which waits to be taken and knows of nothing but its cause.
     pub fn queued(cause: RunCause, now: Timestamp) -> Self {
-        let RunCause { source, model, file, branch, change, base, head, environment, delivered_at } = cause;
+        let RunCause { source, model, file, branch, pull_request, base, head, environment, delivered_at } = cause;
         Self {
             id: RunId::new(),
             source,
             model,
             file,
             branch,
-            change,
+            pull_request,
             base,
             head,
             environment,
@@ -214,8 +221,8 @@ impl Run {
             attempts: 0,
             interruptions: 0,
             priority: 0,
-            run_key: None,
-            run_key_parts: BTreeMap::new(),
+            cache_key: None,
+            cache_key_parts: BTreeMap::new(),
             reuse: None,
             artifact: None,
             reused_from: None,
@@ -227,7 +234,7 @@ impl Run {
             evidence: None,
             verdict: None,
             proposed_policy: None,
-            held_back: Vec::new(),
+            blocking_rules: Vec::new(),
             request: None,
             promotion_commit: None,
             delivered_at,
@@ -266,8 +273,8 @@ impl Run {
         match &self.origin {
             Some(Origin::Rollback { .. }) => None,
             Some(origin @ Origin::Promotion { .. }) => Some(Self {
-                run_key: self.run_key.clone(),
-                run_key_parts: self.run_key_parts.clone(),
+                cache_key: self.cache_key.clone(),
+                cache_key_parts: self.cache_key_parts.clone(),
                 reuse: self.reuse.clone(),
                 ..self.following(self.environment.clone(), origin.clone(), now)
             }),
@@ -277,7 +284,7 @@ impl Run {
                     model: self.model.clone(),
                     file: self.file.clone(),
                     branch: self.branch.clone(),
-                    change: self.change.clone(),
+                    pull_request: self.pull_request.clone(),
                     base: self.base.clone(),
                     head: self.head.clone(),
                     environment: self.environment.clone(),
@@ -294,7 +301,7 @@ impl Run {
             model: self.model.clone(),
             file: self.file.clone(),
             branch: self.branch.clone(),
-            change: None,
+            pull_request: None,
             base: self.base.clone(),
             head: self.head.clone(),
             environment,
@@ -304,8 +311,8 @@ impl Run {
             origin: Some(origin),
             author: self.author.clone(),
             priority: self.priority,
-            run_key: self.run_key.clone(),
-            run_key_parts: self.run_key_parts.clone(),
+            cache_key: self.cache_key.clone(),
+            cache_key_parts: self.cache_key_parts.clone(),
             // What was learnt of the artifact belongs to it, wherever it goes.
             artifact: self.artifact.clone(),
             training: self.training.clone(),
@@ -326,19 +333,9 @@ impl Run {
         self.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::NeedsApproval)
     }
 
-    /// The lane the run is in. Runs of one lane (one model on one branch or in one change) go one after the other, and
-    /// a newer one supersedes older ones.
-    pub fn concurrency_group(&self) -> String {
-        let Self { source, branch, file, .. } = self;
-        match (&self.change, &self.origin) {
-            (Some(PullRequestHead { number, .. }), _) => format!("{source} change:{number} {file}"),
-            (None, Some(Origin::Promotion { .. })) => format!("{source} environment:{} {file}", self.environment),
-            // Nobody waits for what they want to get away from.
-            (None, Some(Origin::Rollback { .. })) => format!("{source} rollback:{} {}", self.environment, self.id),
-            // What it tells replaces no run of the model.
-            (None, None) if self.only_policy => format!("{source} policy:{branch} {file}"),
-            (None, None) => format!("{source} refs/heads/{branch} {file}"),
-        }
+    /// The runs that go one after the other with this one.
+    pub fn concurrency_group(&self) -> ConcurrencyGroup {
+        ConcurrencyGroup::of(self)
     }
 }
 
@@ -381,7 +378,8 @@ pub struct SeedRun {
     /// The seed.
     pub seed: u32,
     /// Digest of everything that decides the result of training.
-    pub run_key: Digest,
+    #[serde(rename = "run_key")]
+    pub cache_key: Digest,
     /// The trained weights.
     pub artifact: Digest,
 }

@@ -10,7 +10,8 @@ pub struct Unjudged {
     /// The revision; `None` where the forge does not name it in full, so that only a comment can be written.
     pub revision: Option<CommitSha>,
     /// The change that it is the head of, if it is one's.
-    pub change: Option<u64>,
+    #[serde(rename = "change")]
+    pub pull_request: Option<u64>,
     /// Who has to do something.
     pub needs: Needs,
     /// Why nothing is trained, in one sentence.

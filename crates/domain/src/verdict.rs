@@ -210,7 +210,7 @@ pub struct CheckResult {
 
 /// A policy of the platform's owner that no other can loosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Floor {
+pub struct MandatoryPolicy {
     /// Its file.
     pub policy: String,
     /// SHA-256 of the file's text.
@@ -228,7 +228,8 @@ pub struct Verdict {
     pub policy_digest: Digest,
     /// The floors whose checks had to hold as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub floors: Vec<Floor>,
+    #[serde(rename = "floors")]
+    pub mandatory_policies: Vec<MandatoryPolicy>,
     /// Confidence of every bound, such as 0.95.
     pub confidence: f64,
     /// SHA-256 of the candidate's weights.

@@ -175,11 +175,11 @@ impl Forge for Bitbucket {
         let sender = actor.and_then(AccountBody::account).map(Sender);
         let kinds = match event {
             "repo:push" => pushes(body)?,
-            "pullrequest:created" => vec![change(body, PullRequestStep::Opened, &repository)?],
+            "pullrequest:created" => vec![pull_request(body, PullRequestStep::Opened, &repository)?],
             // It also comes when only the text was edited: the commit tells whether anything is to be done.
-            "pullrequest:updated" => vec![change(body, PullRequestStep::Updated, &repository)?],
-            "pullrequest:fulfilled" => vec![change(body, PullRequestStep::Merged, &repository)?],
-            "pullrequest:rejected" => vec![change(body, PullRequestStep::Closed, &repository)?],
+            "pullrequest:updated" => vec![pull_request(body, PullRequestStep::Updated, &repository)?],
+            "pullrequest:fulfilled" => vec![pull_request(body, PullRequestStep::Merged, &repository)?],
+            "pullrequest:rejected" => vec![pull_request(body, PullRequestStep::Closed, &repository)?],
             _ => vec![comment(body)?],
         };
         let event = |kind| Event { repository: Some(repository.clone()), sender: sender.clone(), kind };
@@ -215,7 +215,7 @@ fn push(moved: Moved) -> Result<EventKind, ForgeError> {
     Ok(EventKind::Push(Push { reference, movement }))
 }
 
-fn change(body: &[u8], step: PullRequestStep, repository: &Repository) -> Result<EventKind, ForgeError> {
+fn pull_request(body: &[u8], step: PullRequestStep, repository: &Repository) -> Result<EventKind, ForgeError> {
     let PullRequestBody { id, author, draft, source, destination } = parse::<PullRequestPayload>(body)?.pullrequest;
     let revision = |commit: Commit| {
         let revision: Result<Revision, _> = commit.hash.as_str().parse();
@@ -245,7 +245,7 @@ fn comment(body: &[u8]) -> Result<EventKind, ForgeError> {
     };
     Ok(EventKind::Comment(Comment {
         id: comment.id.into(),
-        change: pullrequest.id,
+        pull_request: pullrequest.id,
         commenter: Commenter(account),
         body: comment.content.raw,
     }))

@@ -28,7 +28,8 @@ pub enum DeploymentState {
     /// It passed its gate, and something holds it back.
     Waiting,
     /// The environment's branch names the artifact.
-    Named,
+    #[serde(rename = "Named")]
+    Active,
     /// It will not come there. Of one that nobody was told of, nothing is told.
     Withdrawn,
     /// Something broke on its way. Of one that nobody was told of, nothing is told.

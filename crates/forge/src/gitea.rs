@@ -72,8 +72,8 @@ impl Forge for Gitea {
         repository_of(body)
     }
 
-    fn reference_of(&self, change: &PullRequest) -> Option<String> {
-        Some(format!("refs/pull/{}/head", change.number))
+    fn reference_of(&self, pull_request: &PullRequest) -> Option<String> {
+        Some(format!("refs/pull/{}/head", pull_request.number))
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
@@ -95,13 +95,15 @@ fn event_kind(event: &str, action: &str, repository: &Repository, body: &[u8]) -
             push(&name, before, after, false)
         }
         ("delete", _) => deleted(body),
-        ("pull_request", "opened" | "reopened") => pull_request::change(body, PullRequestStep::Opened, repository),
+        ("pull_request", "opened" | "reopened") => {
+            pull_request::pull_request(body, PullRequestStep::Opened, repository)
+        }
         // GitHub's word for it is `synchronize`.
         ("pull_request", "synchronized" | "label_updated") => {
-            pull_request::change(body, PullRequestStep::Updated, repository)
+            pull_request::pull_request(body, PullRequestStep::Updated, repository)
         }
         ("pull_request", "edited") => edited(body, repository),
-        ("pull_request", "closed") => pull_request::change(body, PullRequestStep::Closed, repository),
+        ("pull_request", "closed") => pull_request::pull_request(body, PullRequestStep::Closed, repository),
         ("issue_comment", "created") => pull_request::comment(body),
         _ => Ok(ignored(format!("`{event}`, `{action}` asks for nothing"))),
     }
@@ -111,9 +113,9 @@ fn event_kind(event: &str, action: &str, repository: &Repository, body: &[u8]) -
 fn edited(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
     let Edits { base, title } = parse::<EditPayload>(body)?.changes.unwrap_or_default();
     let was_draft = title.is_some_and(|former| pull_request::is_in_progress(&former.from));
-    match pull_request::change(body, PullRequestStep::Updated, repository)? {
-        EventKind::PullRequest(change) if base.is_some() || (was_draft && !change.draft) => {
-            Ok(EventKind::PullRequest(change))
+    match pull_request::pull_request(body, PullRequestStep::Updated, repository)? {
+        EventKind::PullRequest(pull_request) if base.is_some() || (was_draft && !pull_request.draft) => {
+            Ok(EventKind::PullRequest(pull_request))
         }
         _ => Ok(ignored("the change's text was edited, not its commits")),
     }

@@ -125,8 +125,8 @@ impl Forge for GitHub {
         repository_of(body)
     }
 
-    fn reference_of(&self, change: &PullRequest) -> Option<String> {
-        Some(format!("refs/pull/{}/head", change.number))
+    fn reference_of(&self, pull_request: &PullRequest) -> Option<String> {
+        Some(format!("refs/pull/{}/head", pull_request.number))
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
@@ -147,20 +147,21 @@ fn event_kind(
     repository: Option<&Repository>,
     body: &[u8],
 ) -> Result<EventKind, ForgeError> {
-    let change =
-        |step| pull_request::change(body, step, repository.ok_or_else(|| unreadable("missing field `repository`"))?);
+    let pull_request = |step| {
+        pull_request::pull_request(body, step, repository.ok_or_else(|| unreadable("missing field `repository`"))?)
+    };
     match (event, action) {
         ("push", _) => {
             let PushPayload { name, before, after, forced } = parse(body)?;
             push(&name, before, after, forced)
         }
-        ("pull_request", "opened" | "reopened") => change(PullRequestStep::Opened),
-        ("pull_request", "synchronize" | "ready_for_review" | "labeled") => change(PullRequestStep::Updated),
+        ("pull_request", "opened" | "reopened") => pull_request(PullRequestStep::Opened),
+        ("pull_request", "synchronize" | "ready_for_review" | "labeled") => pull_request(PullRequestStep::Updated),
         ("pull_request", "edited") => match parse::<EditPayload>(body)?.changes.base {
-            Some(_) => change(PullRequestStep::Updated),
+            Some(_) => pull_request(PullRequestStep::Updated),
             None => Ok(ignored("the change's text was edited, not its commits")),
         },
-        ("pull_request", "closed") => change(PullRequestStep::Closed),
+        ("pull_request", "closed") => pull_request(PullRequestStep::Closed),
         ("issue_comment", "created") => pull_request::comment(body),
         ("check_run", "rerequested" | "requested_action") => check_run(body),
         ("check_suite", "rerequested") => {

@@ -167,8 +167,8 @@ impl Forge for GitLab {
         Ok(parse::<OfProject>(body)?.project.map(Repository::from))
     }
 
-    fn reference_of(&self, change: &PullRequest) -> Option<String> {
-        Some(format!("refs/merge-requests/{}/head", change.number))
+    fn reference_of(&self, pull_request: &PullRequest) -> Option<String> {
+        Some(format!("refs/merge-requests/{}/head", pull_request.number))
     }
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
@@ -184,7 +184,7 @@ impl Forge for GitLab {
         let name = name.map(String::from);
         let sender = id.and_then(account_id).map(|id| Account { id, name });
         let kind = match event {
-            "Merge Request Hook" => change(body, &repository)?,
+            "Merge Request Hook" => pull_request(body, &repository)?,
             "Note Hook" => comment(body, sender.as_ref())?,
             _ => {
                 let PushPayload { name, before, after } = parse(body)?;
@@ -210,14 +210,14 @@ fn identity(headers: &dyn Headers, event: &str, body: &[u8]) -> Result<String, F
     Ok(format!("sha256-{digest}"))
 }
 
-fn change(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
-    let MergeRequestPayload { object_attributes: change, changes } = parse(body)?;
+fn pull_request(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
+    let MergeRequestPayload { object_attributes: pull_request, changes } = parse(body)?;
     let is_ready = |edit: &DraftEdit| edit.current == Some(false);
     let is_edit = |Edits { target_branch, draft, labels }: Edits| {
         target_branch.is_some() || labels.is_some() || draft.as_ref().is_some_and(is_ready)
     };
-    let moved = change.oldrev.is_some() || changes.is_some_and(is_edit);
-    let step = match change.action.as_ref().map_or("", Name::as_str) {
+    let moved = pull_request.oldrev.is_some() || changes.is_some_and(is_edit);
+    let step = match pull_request.action.as_ref().map_or("", Name::as_str) {
         "open" | "reopen" => PullRequestStep::Opened,
         "update" if moved => PullRequestStep::Updated,
         // GitLab tells once more when it has checked whether the change can be merged.
@@ -228,25 +228,25 @@ fn change(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError>
         "merge" => PullRequestStep::Merged,
         action => return Ok(ignored(format!("`{action}` of a change asks for nothing"))),
     };
-    let Some(head) = change.last_commit else {
+    let Some(head) = pull_request.last_commit else {
         return Ok(ignored("the change has no commit"));
     };
-    let head_repository_known = match (change.source_project_id, change.source) {
+    let head_repository_known = match (pull_request.source_project_id, pull_request.source) {
         (Some(id), Some(source)) => Some(Repository { id: id.into(), full_name: source.path_with_namespace.into() }),
         (Some(id), None) if repository.id == id.into() => Some(repository.clone()),
         (Some(_), None) | (None, _) => None,
     };
     Ok(EventKind::PullRequest(PullRequest {
-        number: change.iid,
+        number: pull_request.iid,
         step,
         head: Revision::Full(head.id),
-        head_branch: change.source_branch.into(),
+        head_branch: pull_request.source_branch.into(),
         head_repository: head_repository(head_repository_known, repository),
-        base_branch: change.target_branch.into(),
+        base_branch: pull_request.target_branch.into(),
         base: None,
-        author: change.author_id.and_then(account_id).map(|id| Author(Account { id, name: None })),
-        draft: change.draft.or(change.work_in_progress).unwrap_or_default(),
-        labels: change.labels.into_iter().flatten().map(|label| label.title).collect(),
+        author: pull_request.author_id.and_then(account_id).map(|id| Author(Account { id, name: None })),
+        draft: pull_request.draft.or(pull_request.work_in_progress).unwrap_or_default(),
+        labels: pull_request.labels.into_iter().flatten().map(|label| label.title).collect(),
     }))
 }
 
@@ -265,7 +265,7 @@ fn comment(body: &[u8], sender: Option<&Account>) -> Result<EventKind, ForgeErro
     let name = sender.filter(|sender| sender.id == id).and_then(|sender| sender.name.clone());
     Ok(EventKind::Comment(Comment {
         id: comment.id.into(),
-        change: iid,
+        pull_request: iid,
         commenter: Commenter(Account { id, name }),
         body: comment.note,
     }))

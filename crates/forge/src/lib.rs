@@ -100,9 +100,9 @@ pub trait Forge: Send + Sync {
     }
 
     /// The reference in the repository under which a change's newest commit can be fetched, if there is one.
-    fn reference_of(&self, change: &PullRequest) -> Option<String> {
-        match change.head_repository {
-            HeadRepository::Same => Some(format!("refs/heads/{}", change.head_branch)),
+    fn reference_of(&self, pull_request: &PullRequest) -> Option<String> {
+        match pull_request.head_repository {
+            HeadRepository::Same => Some(format!("refs/heads/{}", pull_request.head_branch)),
             HeadRepository::Fork(_) | HeadRepository::Gone => None,
         }
     }

@@ -62,7 +62,11 @@ struct CommentBody {
 }
 
 /// A pull request after `step`; closing one that was merged is merging it.
-pub(super) fn change(body: &[u8], step: PullRequestStep, repository: &Repository) -> Result<EventKind, ForgeError> {
+pub(super) fn pull_request(
+    body: &[u8],
+    step: PullRequestStep,
+    repository: &Repository,
+) -> Result<EventKind, ForgeError> {
     let PullRequestBody { number, user, head, base, merged, draft, title, labels } =
         parse::<PullRequestPayload>(body)?.pull_request;
     let step = match step {
@@ -100,7 +104,7 @@ pub(super) fn comment(body: &[u8]) -> Result<EventKind, ForgeError> {
     };
     Ok(EventKind::Comment(Comment {
         id: comment.id.into(),
-        change: issue.number,
+        pull_request: issue.number,
         commenter: Commenter(account),
         body: comment.body.unwrap_or_default(),
     }))

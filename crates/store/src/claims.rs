@@ -215,7 +215,7 @@ pub(super) async fn record(
         .bind(run.state.as_str())
         .bind(i64::from(run.state.is_active()))
         .bind(i64::from(run.stalled))
-        .bind(run.run_key.as_ref().map(Digest::to_string))
+        .bind(run.cache_key.as_ref().map(Digest::to_string))
         .bind(run.artifact.as_ref().map(Digest::to_string))
         .bind(document(run)?)
         .bind(run.id.to_string())

@@ -9,7 +9,7 @@ use super::audit::{self, NewAuditEntry};
 use super::database::{AdvisoryLock, millis};
 use super::written::text;
 use super::{Retrained, Store, StoreError, decisions, run_actions, runs};
-use slipway_domain::{Actor, Approval, Hold, Run, RunEvent, RunId, SourceName};
+use slipway_domain::{Actor, Approval, ConcurrencyGroup, Hold, Run, RunEvent, RunId, SourceName};
 
 /// How long a command is known at least. Forges send a delivery again for some days at most.
 const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
@@ -192,14 +192,14 @@ impl Store {
         connection: &mut AnyConnection,
         audited_effects: &[AuditedEffect],
     ) -> Result<(), StoreError> {
-        let mut concurrency_groups: Vec<String> =
+        let mut concurrency_groups: Vec<ConcurrencyGroup> =
             audited_effects.iter().filter_map(|audited_effect| audited_effect.effect.concurrency_group()).collect();
         concurrency_groups.sort();
         concurrency_groups.dedup();
         for concurrency_group in concurrency_groups {
             let select = "SELECT id FROM runs WHERE lane = $1 AND active = 1 ORDER BY created_at, id";
             let select = AssertSqlSafe(format!("{select}{}", self.database.locked()));
-            sqlx::query(select).bind(text(concurrency_group)).fetch_all(&mut *connection).await?;
+            sqlx::query(select).bind(text(concurrency_group.as_str())).fetch_all(&mut *connection).await?;
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ impl Effect {
         matches!(self, Self::Retrain { .. } | Self::RollBack(..) | Self::Open(_))
     }
 
-    fn concurrency_group(&self) -> Option<String> {
+    fn concurrency_group(&self) -> Option<ConcurrencyGroup> {
         match self {
             Self::Retrain { new, .. } => Some(new.concurrency_group()),
             Self::Cancel { run, .. } => Some(run.concurrency_group()),

@@ -52,7 +52,7 @@ pub struct StoredDelivery {
     /// When it is read next, if it waits.
     pub due_at: Timestamp,
     /// When it was settled.
-    pub settled_at: Option<Timestamp>,
+    pub acknowledged_at: Option<Timestamp>,
 }
 
 /// A delivery without headers and body, and how far its reading has come.
@@ -77,7 +77,7 @@ pub struct DeliveryHead {
     /// When it is read next, if it waits.
     pub due_at: Timestamp,
     /// When it was settled.
-    pub settled_at: Option<Timestamp>,
+    pub acknowledged_at: Option<Timestamp>,
 }
 
 /// Which deliveries are asked for.
@@ -123,7 +123,7 @@ pub(super) fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
     let headers: BTreeMap<String, String> =
         serde_json::from_str(&headers).map_err(|error| StoreError::Unreadable(format!("headers: {error}")))?;
     let encoding: String = row.try_get("encoding")?;
-    let settled_at: Option<i64> = row.try_get("settled_at")?;
+    let acknowledged_at: Option<i64> = row.try_get("settled_at")?;
     Ok(StoredDelivery {
         delivery: Delivery {
             source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
@@ -137,12 +137,12 @@ pub(super) fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
         note: row.try_get("note")?,
         attempts: count_of(row, "attempts")?,
         due_at: time_of(row, "due_at")?,
-        settled_at: settled_at.map(timestamp).transpose()?,
+        acknowledged_at: acknowledged_at.map(timestamp).transpose()?,
     })
 }
 
 pub(super) fn read_head(row: &AnyRow) -> Result<DeliveryHead, StoreError> {
-    let settled_at: Option<i64> = row.try_get("settled_at")?;
+    let acknowledged_at: Option<i64> = row.try_get("settled_at")?;
     Ok(DeliveryHead {
         source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
         id: row.try_get("id")?,
@@ -153,7 +153,7 @@ pub(super) fn read_head(row: &AnyRow) -> Result<DeliveryHead, StoreError> {
         note: row.try_get("note")?,
         attempts: count_of(row, "attempts")?,
         due_at: time_of(row, "due_at")?,
-        settled_at: settled_at.map(timestamp).transpose()?,
+        acknowledged_at: acknowledged_at.map(timestamp).transpose()?,
     })
 }
 
@@ -274,10 +274,10 @@ impl Store {
             if let Some(unjudged) = &outcome.unjudged {
                 reports::revision_unjudged(&mut transaction, &first.source, unjudged).await?;
             }
-            for change in &outcome.closed {
-                runs::close_pull_request(&self.database, &mut transaction, &first.source, *change).await?;
-                unapproved::forget(&mut transaction, &first.source, *change).await?;
-                repositories::forget_pull_request(&mut transaction, &first.source, *change).await?;
+            for pull_request in &outcome.closed {
+                runs::close_pull_request(&self.database, &mut transaction, &first.source, *pull_request).await?;
+                unapproved::forget(&mut transaction, &first.source, *pull_request).await?;
+                repositories::forget_pull_request(&mut transaction, &first.source, *pull_request).await?;
             }
         }
         for delivery in deliveries {

@@ -20,7 +20,7 @@ fn read_source(row: &AnyRow) -> Result<SourceName, StoreError> {
 
 /// A run that promoted something makes the model its source's, if it is nobody's yet.
 pub(super) async fn note_promoted(connection: &mut AnyConnection, run: &Run) -> Result<(), StoreError> {
-    if run.state != RunState::Done || run.change.is_some() || run.promotion_commit.is_none() {
+    if run.state != RunState::Done || run.pull_request.is_some() || run.promotion_commit.is_none() {
         return Ok(());
     }
     sqlx::query(CLAIM)

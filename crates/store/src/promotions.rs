@@ -55,6 +55,10 @@ pub(super) async fn take_place(
     Ok(())
 }
 
+/// `due_at` of a run that was woken. It lies before every time: a server that holds the run and looked before it was woken must
+/// not let it sleep.
+const WOKEN: i64 = -1;
+
 impl Store {
     /// Takes runs that wait for their promotion to an environment, or those that are at it, up to `limit`, those that were
     /// recorded first before others.
@@ -147,11 +151,10 @@ impl Store {
         environment: Option<&SourceName>,
         model: Option<&str>,
     ) -> Result<(), StoreError> {
-        // Below zero: whoever holds the run just now may have looked before, and must not let it sleep.
         let mut wanted = Conditions::new(["state = 'waiting'", "active = 1"]);
         wanted.equal("environment", environment.map(|environment| environment.as_str().to_owned()));
         wanted.equal("model", model.map(text));
-        let update = AssertSqlSafe(format!("UPDATE runs SET due_at = -1 {}", wanted.clause()));
+        let update = AssertSqlSafe(format!("UPDATE runs SET due_at = {WOKEN} {}", wanted.clause()));
         wanted.bind_to(sqlx::query(update)).execute(&self.database.pool).await?;
         Ok(())
     }

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, Row as _};
 use super::database::{millis, time_of};
 use super::runs::read_document;
 use super::{Store, StoreError};
-use slipway_domain::{Placement, Run, RunId, SourceName};
+use slipway_domain::{DeploymentRecord, Run, RunId, SourceName};
 
 /// Placements that name an artifact, newest first within each model of an environment.
 const NEWEST_RECORDS: &str = "SELECT document FROM (
@@ -29,8 +29,8 @@ fn artifact_of(row: &AnyRow) -> Result<Digest, StoreError> {
 /// What a placement names; of one that cannot be read, every digest in it.
 fn digests_of(row: &AnyRow) -> Result<Vec<Digest>, StoreError> {
     let document: String = row.try_get("document")?;
-    Ok(match serde_json::from_str::<Placement>(&document) {
-        Ok(deployment_record) => deployment_record.named.artifact().cloned().into_iter().collect(),
+    Ok(match serde_json::from_str::<DeploymentRecord>(&document) {
+        Ok(deployment_record) => deployment_record.deployed.artifact().cloned().into_iter().collect(),
         Err(_) => values_in(&document).collect(),
     })
 }
@@ -43,22 +43,22 @@ pub(super) fn values_in<T: std::str::FromStr>(document: &str) -> impl Iterator<I
 impl Store {
     /// What environments name now, as far as their histories were read.
     pub async fn artifacts_deployed(&self) -> Result<BTreeSet<Digest>, StoreError> {
-        let mut named = BTreeSet::new();
+        let mut deployed = BTreeSet::new();
         for row in sqlx::query(NEWEST_RECORDS).bind(1_i64).fetch_all(&self.database.pool).await? {
-            named.extend(digests_of(&row)?);
+            deployed.extend(digests_of(&row)?);
         }
-        Ok(named)
+        Ok(deployed)
     }
 
     /// Artifacts that must stay: those of runs under way and what they are compared with, the newest of each model in each
     /// environment (of those that were promoted, and of what git named), and what was trained or used since `used_since`.
     pub async fn artifacts_in_use(
         &self,
-        of_a_model: u32,
+        per_model: u32,
         used_since: Timestamp,
     ) -> Result<BTreeSet<Digest>, StoreError> {
         let mut used = BTreeSet::new();
-        let most = i64::from(of_a_model.max(1));
+        let most = i64::from(per_model.max(1));
         for row in sqlx::query(NEWEST_RECORDS).bind(most).fetch_all(&self.database.pool).await? {
             used.extend(digests_of(&row)?);
         }
@@ -108,8 +108,9 @@ impl Store {
     ) -> Result<BTreeSet<Digest>, StoreError> {
         let bind = |select| sqlx::query(select).bind(environment.as_str().to_owned()).bind(model.map(str::to_owned));
         let mut ever = BTreeSet::new();
-        let placements = "SELECT document FROM placements WHERE environment = $1 AND ($2 IS NULL OR model = $2)";
-        for row in bind(placements).fetch_all(&self.database.pool).await? {
+        let deployment_records =
+            "SELECT document FROM placements WHERE environment = $1 AND ($2 IS NULL OR model = $2)";
+        for row in bind(deployment_records).fetch_all(&self.database.pool).await? {
             ever.extend(digests_of(&row)?);
         }
         let runs = "SELECT DISTINCT artifact FROM runs

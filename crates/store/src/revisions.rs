@@ -10,7 +10,7 @@ use super::database::{in_steps, millis, places, stored};
 use super::runs::{self, read_document};
 use super::written::text;
 use super::{Store, StoreError, quarantine};
-use slipway_domain::{Actor, CommitSha, Run, RunId, SourceName};
+use slipway_domain::{Actor, CommitSha, ConcurrencyGroup, Run, RunId, SourceName};
 
 /// Runs of one change or revision that are looked at.
 const MAX: i64 = 1_000;
@@ -54,8 +54,8 @@ impl Store {
         let mut seen = BTreeSet::new();
         let mut wanted: Vec<String> = Vec::new();
         for row in rows {
-            let concurrency_group: String = row.try_get("lane")?;
-            if own_file(&concurrency_group).is_some_and(|file| seen.insert(file.to_owned())) {
+            let concurrency_group = ConcurrencyGroup::from_stored(row.try_get("lane")?);
+            if concurrency_group.own_file().is_some_and(|file| seen.insert(file.to_owned())) {
                 wanted.push(row.try_get("id")?);
             }
         }
@@ -73,19 +73,26 @@ impl Store {
     /// The newest run of the lane that a run is in.
     pub async fn newest_in_concurrency_group(&self, run: &Run) -> Result<Run, StoreError> {
         let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
-        let row = sqlx::query(select).bind(text(run.concurrency_group())).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select)
+            .bind(text(run.concurrency_group().as_str()))
+            .fetch_optional(&self.database.pool)
+            .await?;
         read_document(&row.ok_or(StoreError::NoSuchRun { run: run.id })?)
     }
 
     /// The revision before the first run of the lane that a run is in, whether that run is kept or not; `None` if there was none
     /// before it.
     pub async fn start_of_concurrency_group(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
-        let removed = sqlx::query("SELECT base FROM lane_starts WHERE lane = $1").bind(text(run.concurrency_group()));
+        let removed =
+            sqlx::query("SELECT base FROM lane_starts WHERE lane = $1").bind(text(run.concurrency_group().as_str()));
         if let Some(row) = removed.fetch_optional(&self.database.pool).await? {
             return Ok(row.try_get::<String, _>("base")?.parse().ok());
         }
         let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at, id LIMIT 1";
-        let row = sqlx::query(select).bind(text(run.concurrency_group())).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select)
+            .bind(text(run.concurrency_group().as_str()))
+            .fetch_optional(&self.database.pool)
+            .await?;
         Ok(row.map(|row| read_document(&row)).transpose()?.and_then(|first| first.base))
     }
 
@@ -103,13 +110,14 @@ impl Store {
         let concurrency_group = new.concurrency_group();
         let known = "SELECT runs.document FROM transitions JOIN runs ON runs.id = transitions.run
                      WHERE runs.lane = $1 AND transitions.number = 1 AND transitions.cause = $2 LIMIT 1";
-        let known = sqlx::query(known).bind(text(&*concurrency_group)).bind(text(cause));
+        let known = sqlx::query(known).bind(text(concurrency_group.as_str())).bind(text(cause));
         if let Some(row) = known.fetch_optional(&mut *connection).await? {
             return Ok(Retrained::Known(Box::new(read_document(&row)?)));
         }
         let newest = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
         let newest = AssertSqlSafe(format!("{newest}{}", self.database.locked()));
-        let newest = sqlx::query(newest).bind(text(concurrency_group)).fetch_optional(&mut *connection).await?;
+        let newest =
+            sqlx::query(newest).bind(text(concurrency_group.as_str())).fetch_optional(&mut *connection).await?;
         let newest = read_document(&newest.ok_or(StoreError::NoSuchRun { run: new.id })?)?;
         if newest.head != new.head {
             return Ok(Retrained::Overtaken);
@@ -122,25 +130,5 @@ impl Store {
         }
         runs::insert(&self.database, connection, new, cause, actor).await?;
         Ok(Retrained::Begun(Box::new(new.clone())))
-    }
-}
-
-/// The model file that a lane is about; `None` if its runs carry an artifact that another run made.
-fn own_file(concurrency_group: &str) -> Option<&str> {
-    let mut words = concurrency_group.splitn(3, ' ').skip(1);
-    let (kind, file) = (words.next()?, words.next()?);
-    (kind.starts_with("refs/heads/") || kind.starts_with("change:")).then_some(file)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::own_file;
-
-    #[test]
-    fn a_concurrency_group_says_which_file_its_runs_are_of() {
-        assert_eq!(own_file("models refs/heads/main a/slipway.yaml"), Some("a/slipway.yaml"));
-        assert_eq!(own_file("models change:7 an old model/slipway.yaml"), Some("an old model/slipway.yaml"));
-        assert_eq!(own_file("models environment:production a/slipway.yaml"), None);
-        assert_eq!(own_file("models rollback:production 0198"), None);
     }
 }

@@ -109,7 +109,9 @@ impl Store {
 /// Whether a later run of the same lane exists.
 async fn has_newer(connection: &mut AnyConnection, run: &Run) -> Result<bool, StoreError> {
     let select = "SELECT 1 AS newer FROM runs WHERE lane = $1 AND (created_at, id) > ($2, $3) LIMIT 1";
-    let newer =
-        sqlx::query(select).bind(text(run.concurrency_group())).bind(millis(run.created_at)).bind(run.id.to_string());
+    let newer = sqlx::query(select)
+        .bind(text(run.concurrency_group().as_str()))
+        .bind(millis(run.created_at))
+        .bind(run.id.to_string());
     Ok(newer.fetch_optional(connection).await?.is_some())
 }

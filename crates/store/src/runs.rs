@@ -14,7 +14,9 @@ use super::database::{Database, count_of, millis};
 use super::run_actions::{supersede, terminate};
 use super::written::{self, text};
 use super::{Store, StoreError, logs, quarantine};
-use slipway_domain::{Actor, CommitSha, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition};
+use slipway_domain::{
+    Actor, CommitSha, ConcurrencyGroup, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition,
+};
 
 /// Lengths of a run's identifier and of a commit's name.
 const WHOLE_ID: usize = 36;
@@ -105,7 +107,7 @@ pub(super) async fn open(
     run: &Run,
     actor: &Actor,
 ) -> Result<bool, StoreError> {
-    if run.change.is_some() && is_known(connection, &run.concurrency_group(), &run.head).await? {
+    if run.pull_request.is_some() && is_known(connection, &run.concurrency_group(), &run.head).await? {
         return Ok(false);
     }
     insert(database, connection, run, &cause_of(run), actor).await?;
@@ -129,18 +131,18 @@ pub(super) async fn insert(
     sqlx::query(insert)
         .bind(run.id.to_string())
         .bind(run.source.as_str().to_owned())
-        .bind(text(&*concurrency_group))
+        .bind(text(concurrency_group.as_str()))
         .bind(text(&*run.model))
         .bind(text(&*run.branch))
         .bind(run.head.to_string())
-        .bind(run.change.as_ref().map(|change| super::database::stored(change.number)))
+        .bind(run.pull_request.as_ref().map(|pull_request| super::database::stored(pull_request.number)))
         .bind(run.state.as_str())
         .bind(i64::from(run.state.is_active()))
         .bind(i64::from(run.priority))
         .bind(document(run)?)
         .bind(millis(run.created_at))
         .bind(run.environment.as_str().to_owned())
-        .bind(run.run_key.as_ref().map(Digest::to_string))
+        .bind(run.cache_key.as_ref().map(Digest::to_string))
         .bind(run.artifact.as_ref().map(Digest::to_string))
         .execute(&mut *connection)
         .await?;
@@ -151,8 +153,11 @@ pub(super) async fn insert(
     logs::add_transition(database, connection, run, &first).await?;
     let select = "SELECT id AS key, source, document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
-    let older =
-        sqlx::query(select).bind(text(concurrency_group)).bind(run.id.to_string()).fetch_all(&mut *connection).await?;
+    let older = sqlx::query(select)
+        .bind(text(concurrency_group.as_str()))
+        .bind(run.id.to_string())
+        .fetch_all(&mut *connection)
+        .await?;
     for row in older {
         let Some(older) = read_or_set_aside(connection, &row).await? else { continue };
         if (older.state.may_be_terminated() && older.state != RunState::Waiting) || older.stalled {
@@ -165,8 +170,8 @@ pub(super) async fn insert(
 
 /// What a run follows from, in words.
 fn cause_of(run: &Run) -> String {
-    match (&run.change, &run.origin) {
-        (Some(change), _) => format!("change {} at {}", change.number, run.head.short()),
+    match (&run.pull_request, &run.origin) {
+        (Some(pull_request), _) => format!("change {} at {}", pull_request.number, run.head.short()),
         (None, Some(Origin::Promotion { of })) => {
             format!("onward to `{}` with the artifact of run {of}", run.environment)
         }
@@ -185,11 +190,11 @@ fn newer_because(run: &Run, actor: &Actor) -> &'static str {
 
 async fn is_known(
     connection: &mut AnyConnection,
-    concurrency_group: &str,
+    concurrency_group: &ConcurrencyGroup,
     head: &CommitSha,
 ) -> Result<bool, StoreError> {
     let known = sqlx::query("SELECT 1 AS known FROM runs WHERE lane = $1 AND head = $2 LIMIT 1");
-    let known = known.bind(text(concurrency_group)).bind(head.to_string());
+    let known = known.bind(text(concurrency_group.as_str())).bind(head.to_string());
     Ok(known.fetch_optional(connection).await?.is_some())
 }
 
@@ -198,15 +203,15 @@ pub(super) async fn close_pull_request(
     database: &Database,
     connection: &mut AnyConnection,
     source: &SourceName,
-    change: u64,
+    pull_request: u64,
 ) -> Result<(), StoreError> {
     let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
-    let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(super::database::stored(change));
+    let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(super::database::stored(pull_request));
     for row in rows.fetch_all(&mut *connection).await? {
         let Some(run) = read_or_set_aside(connection, &row).await? else { continue };
         if run.state.may_be_terminated() {
-            let cause = format!("change {change} was closed");
+            let cause = format!("change {pull_request} was closed");
             terminate(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
         }
     }
@@ -323,7 +328,8 @@ impl Store {
             .await?;
         let older = "SELECT id FROM runs WHERE lane = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
                      AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 1";
-        let older = sqlx::query(older).bind(text(run.concurrency_group())).bind(created_at).bind(run.id.to_string());
+        let older =
+            sqlx::query(older).bind(text(run.concurrency_group().as_str())).bind(created_at).bind(run.id.to_string());
         let older = older.fetch_optional(&self.database.pool).await?;
         Ok(Some(QueuePlace {
             position: count_of(&counts, "position")?,

@@ -71,11 +71,11 @@ impl Store {
         let upsert = "INSERT INTO seeds (artifact, seed, seed_run_key, seed_artifact, at) VALUES ($1, $2, $3, $4, $5)
                       ON CONFLICT (artifact, seed) DO UPDATE SET seed_run_key = excluded.seed_run_key,
                           seed_artifact = excluded.seed_artifact, at = excluded.at";
-        for SeedRun { seed, run_key, artifact: trained } in seeds {
+        for SeedRun { seed, cache_key, artifact: trained } in seeds {
             sqlx::query(upsert)
                 .bind(artifact.to_string())
                 .bind(i64::from(*seed))
-                .bind(run_key.to_string())
+                .bind(cache_key.to_string())
                 .bind(trained.to_string())
                 .bind(millis(Timestamp::now()))
                 .execute(&self.database.pool)
@@ -91,7 +91,7 @@ impl Store {
         let seed = |row: &AnyRow| {
             let seed: i64 = row.try_get("seed")?;
             let seed = u32::try_from(seed).map_err(|_| StoreError::Unreadable(format!("`{seed}` is not a seed")))?;
-            Ok(SeedRun { seed, run_key: digest(row, "seed_run_key")?, artifact: digest(row, "seed_artifact")? })
+            Ok(SeedRun { seed, cache_key: digest(row, "seed_run_key")?, artifact: digest(row, "seed_artifact")? })
         };
         rows.iter().map(seed).collect()
     }

@@ -13,13 +13,13 @@ impl Store {
     pub async fn record_unapproved(
         &self,
         source: &SourceName,
-        change: &PullRequestHead,
+        pull_request: &PullRequestHead,
         head: &CommitSha,
     ) -> Result<(), StoreError> {
         let insert = "INSERT INTO unapproved (source, change_id, head, reference) VALUES ($1, $2, $3, $4)
                       ON CONFLICT (source, change_id, head) DO UPDATE SET reference = $4";
-        let insert = sqlx::query(insert).bind(source.as_str().to_owned()).bind(stored(change.number));
-        let insert = insert.bind(head.to_string()).bind(text(&*change.reference));
+        let insert = sqlx::query(insert).bind(source.as_str().to_owned()).bind(stored(pull_request.number));
+        let insert = insert.bind(head.to_string()).bind(text(&*pull_request.reference));
         insert.execute(&self.database.pool).await?;
         Ok(())
     }
@@ -51,9 +51,13 @@ impl Store {
 }
 
 /// Nothing of a change that was closed waits any more.
-pub(super) async fn forget(connection: &mut AnyConnection, source: &SourceName, change: u64) -> Result<(), StoreError> {
+pub(super) async fn forget(
+    connection: &mut AnyConnection,
+    source: &SourceName,
+    pull_request: u64,
+) -> Result<(), StoreError> {
     let delete = sqlx::query("DELETE FROM unapproved WHERE source = $1 AND change_id = $2");
-    delete.bind(source.as_str().to_owned()).bind(stored(change)).execute(connection).await?;
+    delete.bind(source.as_str().to_owned()).bind(stored(pull_request)).execute(connection).await?;
     Ok(())
 }
 

@@ -40,7 +40,8 @@ struct CheckedApi<'a> {
     kind: Kind,
     name: &'a str,
     /// Nothing where there is no API to ask.
-    findings: Option<Vec<PreflightCheck>>,
+    #[serde(rename = "findings")]
+    checks: Option<Vec<PreflightCheck>>,
     /// Which repository a source is; nothing for environments, and where there are no identifiers.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<PreflightCheck>,
@@ -68,24 +69,24 @@ impl Check {
         let mut all = Vec::new();
         for (name, source) in settings.sources.iter().filter(|(name, _)| named(name)) {
             let place = place_of(&settings, name, source);
-            let findings = source.api.as_deref().map(|api| runtime.block_on(api.preflight_checks(Some(&place))));
+            let checks = source.api.as_deref().map(|api| runtime.block_on(api.preflight_checks(Some(&place))));
             let identity = (source.forge != slipway_forge::Settings::Plain).then(|| {
-                let api = source.api.as_deref().filter(|_| findings.iter().flatten().all(is_no_obstacle));
+                let api = source.api.as_deref().filter(|_| checks.iter().flatten().all(is_no_obstacle));
                 let found = api.map(|api| runtime.block_on(api.repository()));
                 identity::preflight_check(name, source, pinned.get(name), found)
             });
-            all.push(CheckedApi { kind: Kind::Source, name: name.as_str(), findings, identity });
+            all.push(CheckedApi { kind: Kind::Source, name: name.as_str(), checks, identity });
         }
         for (name, api) in environments(&settings).filter(|_| self.sources.is_empty()) {
-            let findings = Some(runtime.block_on(api.preflight_checks(None)));
-            all.push(CheckedApi { kind: Kind::Environment, name: name.as_str(), findings, identity: None });
+            let checks = Some(runtime.block_on(api.preflight_checks(None)));
+            all.push(CheckedApi { kind: Kind::Environment, name: name.as_str(), checks, identity: None });
         }
         self.output.show(&serde_json::json!({ "checked": all }), |_, _| {
             all.iter().map(as_text).collect::<Vec<_>>().join("\n")
         })?;
-        let findings =
-            all.iter().flat_map(|checked_api| checked_api.findings.iter().flatten().chain(&checked_api.identity));
-        Ok(match findings.map(|preflight_check| preflight_check.standing).max() {
+        let checks =
+            all.iter().flat_map(|checked_api| checked_api.checks.iter().flatten().chain(&checked_api.identity));
+        Ok(match checks.map(|preflight_check| preflight_check.status).max() {
             Some(PreflightStatus::Missing) => Exit::Refused,
             Some(PreflightStatus::Unreachable) => Exit::Unreachable,
             _ => Exit::Done,
@@ -99,7 +100,7 @@ fn is_no_obstacle(preflight_check: &PreflightCheck) -> bool {
         preflight_check.subject,
         PreflightSubject::Address | PreflightSubject::Login | PreflightSubject::Repository
     );
-    !(is_needed && matches!(preflight_check.standing, PreflightStatus::Missing | PreflightStatus::Unreachable))
+    !(is_needed && matches!(preflight_check.status, PreflightStatus::Missing | PreflightStatus::Unreachable))
 }
 
 /// Where a source's deliveries have to be sent.
@@ -118,17 +119,17 @@ fn environments(settings: &Settings) -> impl Iterator<Item = (&SourceName, &dyn 
 
 /// One line for each finding, and one for what helps.
 fn as_text(checked_api: &CheckedApi<'_>) -> String {
-    let CheckedApi { kind, name, findings, identity } = checked_api;
+    let CheckedApi { kind, name, checks, identity } = checked_api;
     let kind = match kind {
         Kind::Source => "source",
         Kind::Environment => "environment",
     };
-    let mut lines = match findings {
+    let mut lines = match checks {
         None => vec![format!("{kind} {name}: no `api` is set, there is nobody to ask")],
         Some(_) => vec![format!("{kind} {name}")],
     };
-    for PreflightCheck { subject, standing, text, help } in findings.iter().flatten().chain(identity) {
-        lines.push(format!("  {:<11}  {:<11}  {text}", word(standing), word(subject)));
+    for PreflightCheck { subject, status, text, help } in checks.iter().flatten().chain(identity) {
+        lines.push(format!("  {:<11}  {:<11}  {text}", word(status), word(subject)));
         lines.extend(help.iter().map(|help| format!("  {:<11}  {:<11}  help: {help}", "", "")));
     }
     lines.join("\n")

@@ -32,8 +32,9 @@ pub(super) fn list(answer: &Value, width: Width) -> String {
             state(run),
             width.cell(text(run, "reason")),
         ];
-        let change = run["change"].as_u64().map_or_else(|| "–".to_owned(), |change| change.to_string());
-        width.with(narrow, [cell("source"), cell("branch"), change, cell("artifact")])
+        let pull_request =
+            run["change"].as_u64().map_or_else(|| "–".to_owned(), |pull_request| pull_request.to_string());
+        width.with(narrow, [cell("source"), cell("branch"), pull_request, cell("artifact")])
     };
     let rows: Vec<Vec<String>> = output::things(answer, "runs").iter().map(row).collect();
     output::table(&header, &rows)
@@ -51,8 +52,8 @@ pub(in crate::cli) fn show(run: &Value) -> String {
             lines.push(format!("  {key}: {value}"));
         }
     }
-    if let Some(change) = run["change"].as_u64() {
-        lines.push(format!("  change: {change}"));
+    if let Some(pull_request) = run["change"].as_u64() {
+        lines.push(format!("  change: {pull_request}"));
     }
     if let (Some(position), Some(waiting)) = (run["queue"]["position"].as_u64(), run["queue"]["waiting"].as_u64()) {
         lines.push(format!("  queue: {position} of {waiting} runs that wait"));

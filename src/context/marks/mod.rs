@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::context::StepError;
 use file::FileMarks;
-use slipway_domain::{Diagnostic, Named};
+use slipway_domain::{DeployedArtifact, Diagnostic};
 use slipway_git::{GitError, Held, TreeFile};
 use slipway_manifest::{Field, Marker, Values, is_slip_of};
 
@@ -34,7 +34,7 @@ pub(crate) struct Marked {
     /// Paths of the files.
     pub(crate) files: Vec<String>,
     /// What they name.
-    pub(crate) named: Named,
+    pub(crate) deployed: DeployedArtifact,
 }
 
 /// A file by its path, with what it says of marks.
@@ -117,14 +117,14 @@ impl Marks {
     }
 
     /// What a revision names of a model, whatever else is wrong there.
-    pub(crate) fn named(&self, manifests: &impl Manifests, model: &str) -> Result<Named, StepError> {
+    pub(crate) fn deployed(&self, manifests: &impl Manifests, model: &str) -> Result<DeployedArtifact, StepError> {
         let all = self.all(manifests)?;
         let here: Vec<&Searched> = self.in_folder(&all).collect();
         if let Some(fault) = here.iter().find_map(|(_, marks)| marks.hides_digest(model)) {
             return Err(refusal_of(&fault));
         }
         let marked = find_marked(&here, model);
-        marked.map(|marked| marked.named).ok_or_else(|| self.why_unmarked(&all, model).refusal(model))
+        marked.map(|marked| marked.deployed).ok_or_else(|| self.why_unmarked(&all, model).refusal(model))
     }
 
     /// Marks of names that are close to a model's, with nothing promoted to them yet: they may be slips of it if nobody has a model
@@ -236,26 +236,28 @@ pub(crate) fn refusal_of(diagnostic: &Diagnostic) -> StepError {
 
 /// The files of a model with what they name together; `None` if none marks its digest.
 fn find_marked(here: &[&Searched], model: &str) -> Option<Marked> {
-    let mut named: Vec<String> = Vec::new();
+    let mut deployed: Vec<String> = Vec::new();
     let mut has_digest = false;
     for marker in here.iter().flat_map(|(_, marks)| digests(marks)).filter(|marker| marker.model == model) {
         has_digest = true;
-        if !NOTHING_YET.contains(&marker.value.as_str()) && !named.contains(&marker.value) {
-            named.push(marker.value.clone());
+        if !NOTHING_YET.contains(&marker.value.as_str()) && !deployed.contains(&marker.value) {
+            deployed.push(marker.value.clone());
         }
     }
     let files = here.iter().filter(|(_, marks)| marks.of_model(model).next().is_some());
     let files = files.map(|(path, _)| path.clone()).collect();
-    has_digest.then(|| Marked { files, named: deployed_by_marks(&named) })
+    has_digest.then(|| Marked { files, deployed: deployed_by_marks(&deployed) })
 }
 
-fn deployed_by_marks(named: &[String]) -> Named {
-    match named {
-        [] => Named::Nothing,
+fn deployed_by_marks(deployed: &[String]) -> DeployedArtifact {
+    match deployed {
+        [] => DeployedArtifact::Nothing,
         [one] => match one.parse() {
-            Ok(digest) => Named::Artifact(digest),
-            Err(error) => Named::Unclear(format!("{error}")),
+            Ok(digest) => DeployedArtifact::Artifact(digest),
+            Err(error) => DeployedArtifact::Unclear(format!("{error}")),
         },
-        several => Named::Unclear(format!("its manifests name {} artifacts: {}", several.len(), several.join(", "))),
+        several => {
+            DeployedArtifact::Unclear(format!("its manifests name {} artifacts: {}", several.len(), several.join(", ")))
+        }
     }
 }

@@ -56,9 +56,9 @@ fn of_equal_files_each_is_reported_by_its_own_path() {
     assert!(matches!(refused, StepError::Refused { reason, .. } if reason.contains("edited: b/x.yaml:1:")));
 }
 
-fn of(manifests: &[&str]) -> Result<Named, String> {
+fn of(manifests: &[&str]) -> Result<DeployedArtifact, String> {
     match Marks::below(None).find(&Texts(manifests), "digits") {
-        Ok(marked) => Ok(marked.named),
+        Ok(marked) => Ok(marked.deployed),
         Err(StepError::Refused { reason, .. }) => Err(reason),
         Err(other) => Err(format!("{other:?}")),
     }
@@ -72,12 +72,12 @@ fn marked(value: &str) -> String {
 fn several_marks_with_one_value_name_one_champion() {
     let digest = Digest::of(b"weights");
     let text = marked(digest.as_str());
-    assert_eq!(of(&[&text, &text, "other: file"]), Ok(Named::Artifact(digest)));
+    assert_eq!(of(&[&text, &text, "other: file"]), Ok(DeployedArtifact::Artifact(digest)));
 }
 
 #[test]
 fn before_the_first_promotion_there_is_no_champion() {
-    assert_eq!(of(&[&marked("none"), &marked("\"\"")]), Ok(Named::Nothing));
+    assert_eq!(of(&[&marked("none"), &marked("\"\"")]), Ok(DeployedArtifact::Nothing));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_value_that_is_no_digest_is_never_taken_for_no_champion() {
     for text in [&["v1"][..], &["sha256:123"], &[Digest::of(b"a").as_str(), Digest::of(b"b").as_str()]] {
         let texts: Vec<String> = text.iter().map(|value| marked(value)).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        assert!(matches!(of(&texts), Ok(Named::Unclear(_))), "{texts:?}");
+        assert!(matches!(of(&texts), Ok(DeployedArtifact::Unclear(_))), "{texts:?}");
     }
 }
 
@@ -107,7 +107,7 @@ fn a_broken_file_stops_only_the_models_it_could_be_about() {
     let reason = of(&[&marked("none"), broken]).expect_err("broken");
     assert!(reason.starts_with("the environment cannot be edited: apps/1.yaml:"), "{reason}");
     let other = "a: [ # {\"slipway\": \"other:digest\"}\n";
-    assert_eq!(of(&[&marked("none"), other]), Ok(Named::Nothing));
+    assert_eq!(of(&[&marked("none"), other]), Ok(DeployedArtifact::Nothing));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_place_that_only_seems_to_be_marked_stops_its_model_and_no_other() {
     let reason = of(&[&marked("none"), near]).expect_err("it would stay behind");
     assert!(reason.starts_with("the environment cannot be edited: apps/1.yaml:1:"), "{reason}");
     assert!(reason.contains("`# {\"slipway\": \"digits:uri\"}`"), "{reason}");
-    assert_eq!(of(&[&marked("none"), "uri: none # Slipway: other:uri\n"]), Ok(Named::Nothing));
+    assert_eq!(of(&[&marked("none"), "uri: none # Slipway: other:uri\n"]), Ok(DeployedArtifact::Nothing));
 }
 
 #[test]
@@ -186,8 +186,8 @@ fn a_mark_of_a_misspelt_model_stops_the_model_that_is_meant() {
     assert!(refusal_of(&[&marked("none"), with_prefix]).contains("\"digits:uri\", \"prefix\": \"M=\"}`"));
     // A model that is marked in full is a model of its own, and so is one of another name.
     let other = "digest: none # {\"slipway\": \"digts:digest\"}\nuri: none # {\"slipway\": \"digts:uri\"}\n";
-    assert_eq!(of(&[&marked("none"), other]), Ok(Named::Nothing));
-    assert_eq!(of(&[&marked("none"), "uri: none # {\"slipway\": \"digits-eu:uri\"}\n"]), Ok(Named::Nothing));
+    assert_eq!(of(&[&marked("none"), other]), Ok(DeployedArtifact::Nothing));
+    assert_eq!(of(&[&marked("none"), "uri: none # {\"slipway\": \"digits-eu:uri\"}\n"]), Ok(DeployedArtifact::Nothing));
     let close = Marks::below(None).close_names(&Texts(&[&marked("none"), other]), "digits").expect("read");
     assert_eq!((close.len(), &*close[0].0), (2, "digts"));
     let in_use = other.replacen("none", Digest::of(b"a").as_str(), 1);
@@ -225,7 +225,7 @@ fn what_mentions_us_in_any_form_stops_before_training() {
     for text in
         ["a: b # managed by slipway, see docs\n", "a: b # {\"owner\": \"slipway\"}\n", "# Slipway: models\na: b\n"]
     {
-        assert_eq!(of(&[&marked("none"), text]), Ok(Named::Nothing), "{text}");
+        assert_eq!(of(&[&marked("none"), text]), Ok(DeployedArtifact::Nothing), "{text}");
     }
 }
 
@@ -249,17 +249,17 @@ fn a_pointer_in_the_place_of_a_manifest_stops_what_is_marked_beside_it() {
 #[test]
 fn what_an_environment_names_does_not_hang_on_other_mistakes_there() {
     let digest = Digest::of(b"weights");
-    let named = |texts: &[&str]| match Marks::below(None).named(&Texts(texts), "digits") {
-        Ok(named) => format!("{named:?}"),
+    let deployed = |texts: &[&str]| match Marks::below(None).deployed(&Texts(texts), "digits") {
+        Ok(deployed) => format!("{deployed:?}"),
         Err(StepError::Refused { reason, .. }) => reason,
         Err(other) => format!("{other:?}"),
     };
     let text = marked(digest.as_str());
-    let whole = format!("{:?}", Named::Artifact(digest));
-    assert_eq!(named(&[&text, "uri: none # {'slipway': 'digits:uri'}\n"]), whole);
-    assert_eq!(named(&[&text, "uri: none # {\"slipway\": \"digts:uri\"}\n"]), whole);
-    assert!(named(&[&text, "digest: x # {'slipway': 'digits:digest'}\n"]).contains("apps/1.yaml:1:"));
-    assert!(named(&[&text, "a: [ # {\"slipway\": \"digits:uri\"}\n"]).contains("apps/1.yaml:1:"));
+    let whole = format!("{:?}", DeployedArtifact::Artifact(digest));
+    assert_eq!(deployed(&[&text, "uri: none # {'slipway': 'digits:uri'}\n"]), whole);
+    assert_eq!(deployed(&[&text, "uri: none # {\"slipway\": \"digts:uri\"}\n"]), whole);
+    assert!(deployed(&[&text, "digest: x # {'slipway': 'digits:digest'}\n"]).contains("apps/1.yaml:1:"));
+    assert!(deployed(&[&text, "a: [ # {\"slipway\": \"digits:uri\"}\n"]).contains("apps/1.yaml:1:"));
 }
 
 #[test]

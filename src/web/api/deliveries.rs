@@ -41,13 +41,24 @@ pub(super) struct DeliverySummary {
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
-    settled_at: Option<Timestamp>,
+    #[serde(rename = "settled_at")]
+    acknowledged_at: Option<Timestamp>,
 }
 
 impl From<DeliveryHead> for DeliverySummary {
     fn from(head: DeliveryHead) -> Self {
-        let DeliveryHead { source, id, event, stored_bytes: _, received_at, state, note, attempts, due_at, settled_at } =
-            head;
+        let DeliveryHead {
+            source,
+            id,
+            event,
+            stored_bytes: _,
+            received_at,
+            state,
+            note,
+            attempts,
+            due_at,
+            acknowledged_at,
+        } = head;
         Self {
             source: source.into(),
             id,
@@ -57,7 +68,7 @@ impl From<DeliveryHead> for DeliverySummary {
             attempts,
             received_at,
             due_at: postponed(state, attempts, due_at),
-            settled_at,
+            acknowledged_at,
         }
     }
 }
@@ -102,7 +113,7 @@ enum Encoding {
 
 impl From<StoredDelivery> for DeliveryDetail {
     fn from(stored: StoredDelivery) -> Self {
-        let StoredDelivery { delivery, state, note, attempts, due_at, settled_at } = stored;
+        let StoredDelivery { delivery, state, note, attempts, due_at, acknowledged_at } = stored;
         let slipway_domain::Delivery { source, id, event, headers, body, received_at } = delivery;
         let size = body.len();
         let (encoding, body) = match String::from_utf8(body) {
@@ -111,7 +122,8 @@ impl From<StoredDelivery> for DeliveryDetail {
         };
         let due_at = postponed(state, attempts, due_at);
         let (source, state) = (source.into(), state.into());
-        let summary = DeliverySummary { source, id, event, state, note, attempts, received_at, due_at, settled_at };
+        let summary =
+            DeliverySummary { source, id, event, state, note, attempts, received_at, due_at, acknowledged_at };
         Self { summary, headers, size, encoding, body }
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct ModelState {
     /// The source that it belongs to here, which alone promotes it; null as long as nobody has.
     owner: Option<String>,
     /// What the environment names; null before its history was read.
-    now: Option<Placement>,
+    now: Option<DeploymentRecord>,
     /// Why nobody is to promote again what the environment names; null if nobody said so.
     rejected: Option<String>,
     /// What keeps promotions of the model away.
@@ -21,7 +21,8 @@ pub(super) struct ModelState {
     /// Runs that are on their way here, oldest first.
     under_way: Vec<UnderWay>,
     /// Its first promotion to this environment, which somebody may begin with `promote`; null where there is none to be offered.
-    offer: Option<FirstPromotion>,
+    #[serde(rename = "offer")]
+    first_promotion: Option<FirstPromotion>,
 }
 
 /// A first promotion that is offered: the environments before this one name something, and nothing was ever on its way here.
@@ -39,8 +40,9 @@ pub(super) struct FirstPromotion {
 
 /// What an environment names of a model since a commit.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Placement {
-    named: Named,
+pub(super) struct DeploymentRecord {
+    #[serde(rename = "named")]
+    deployed: DeployedArtifact,
     /// The time of the commit that wrote it, as the commit says.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
@@ -58,7 +60,7 @@ pub(super) struct Placement {
 
 /// What the marked places name.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Named {
+pub(super) struct DeployedArtifact {
     /// The artifact; null if it is none.
     artifact: Option<String>,
     /// What stands there instead, if that is not just nothing.
@@ -78,14 +80,15 @@ pub(super) struct UnderWay {
     /// Why it waits or where it stands, in words.
     reason: Option<String>,
     /// What holds its promotion back.
-    held_back: Vec<Holdback>,
+    #[serde(rename = "held_back")]
+    blocking_rules: Vec<BlockingRule>,
     /// Who approved it.
     approvals: Vec<Approval>,
 }
 
 /// One thing that holds a promotion back.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Holdback {
+pub(super) struct BlockingRule {
     rule: Rule,
     reason: String,
     /// The earliest time at which it may not hold any more; null if that depends on people or other promotions.
@@ -132,7 +135,15 @@ pub(super) struct Hold {
 impl ModelState {
     pub(super) fn of(model: &str) -> Self {
         let (holds, under_way) = (Vec::new(), Vec::new());
-        Self { model: model.to_owned(), owner: None, now: None, rejected: None, holds, under_way, offer: None }
+        Self {
+            model: model.to_owned(),
+            owner: None,
+            now: None,
+            rejected: None,
+            holds,
+            under_way,
+            first_promotion: None,
+        }
     }
 
     pub(super) fn owned(&mut self, owner: &slipway_domain::SourceName) {
@@ -144,13 +155,13 @@ impl ModelState {
         self.under_way.is_empty()
     }
 
-    pub(super) fn show_first_promotion(&mut self, offer: crate::promotions::FirstPromotion) {
-        let crate::promotions::FirstPromotion { source: _, from, artifact, version, run } = offer;
+    pub(super) fn show_first_promotion(&mut self, first_promotion: crate::promotions::FirstPromotion) {
+        let crate::promotions::FirstPromotion { source: _, from, artifact, version, run } = first_promotion;
         let (from, artifact, run) = (from.to_string(), artifact.to_string(), run.to_string());
-        self.offer = Some(FirstPromotion { from, artifact, version, run });
+        self.first_promotion = Some(FirstPromotion { from, artifact, version, run });
     }
 
-    pub(super) fn record(&mut self, record: &slipway_domain::Placement) {
+    pub(super) fn record(&mut self, record: &slipway_domain::DeploymentRecord) {
         self.now = Some(record.into());
     }
 
@@ -163,22 +174,22 @@ impl ModelState {
     }
 
     pub(super) fn rejected(&mut self, rejection: &slipway_domain::Rejection) {
-        let artifact = self.now.as_ref().and_then(|now| now.named.artifact.as_deref());
+        let artifact = self.now.as_ref().and_then(|now| now.deployed.artifact.as_deref());
         if artifact == Some(rejection.artifact.as_str()) {
             self.rejected = Some(format!("{}: {}", rejection.actor, rejection.reason));
         }
     }
 }
 
-impl From<&slipway_domain::Placement> for Placement {
-    fn from(record: &slipway_domain::Placement) -> Self {
+impl From<&slipway_domain::DeploymentRecord> for DeploymentRecord {
+    fn from(record: &slipway_domain::DeploymentRecord) -> Self {
         let (run, hand) = match &record.by {
             slipway_domain::DeployedBy::Run(run) => (Some(run.to_string()), None),
             slipway_domain::DeployedBy::Hand(author) => (None, Some(author.clone())),
             slipway_domain::DeployedBy::Unknown => (None, None),
         };
         Self {
-            named: (&record.named).into(),
+            deployed: (&record.deployed).into(),
             since: record.at,
             seen_at: record.seen_at,
             commit: record.commit.to_string(),
@@ -188,13 +199,13 @@ impl From<&slipway_domain::Placement> for Placement {
     }
 }
 
-impl From<&slipway_domain::Named> for Named {
-    fn from(named: &slipway_domain::Named) -> Self {
-        let unclear = match named {
-            slipway_domain::Named::Unclear(reason) => Some(reason.clone()),
-            slipway_domain::Named::Nothing | slipway_domain::Named::Artifact(_) => None,
+impl From<&slipway_domain::DeployedArtifact> for DeployedArtifact {
+    fn from(deployed: &slipway_domain::DeployedArtifact) -> Self {
+        let unclear = match deployed {
+            slipway_domain::DeployedArtifact::Unclear(reason) => Some(reason.clone()),
+            slipway_domain::DeployedArtifact::Nothing | slipway_domain::DeployedArtifact::Artifact(_) => None,
         };
-        Self { artifact: named.artifact().map(ToString::to_string), unclear }
+        Self { artifact: deployed.artifact().map(ToString::to_string), unclear }
     }
 }
 
@@ -206,15 +217,15 @@ impl UnderWay {
             artifact: run.artifact.as_ref().map(ToString::to_string),
             stalled: run.stalled,
             reason: run.reason.clone(),
-            held_back: run.held_back.iter().map(Holdback::from).collect(),
+            blocking_rules: run.blocking_rules.iter().map(BlockingRule::from).collect(),
             approvals,
         }
     }
 }
 
-impl From<&slipway_domain::Holdback> for Holdback {
-    fn from(held: &slipway_domain::Holdback) -> Self {
-        let slipway_domain::Holdback { rule, reason, earliest } = held.clone();
+impl From<&slipway_domain::BlockingRule> for BlockingRule {
+    fn from(held: &slipway_domain::BlockingRule) -> Self {
+        let slipway_domain::BlockingRule { rule, reason, earliest } = held.clone();
         let rule = match rule {
             slipway_domain::Rule::After => Rule::After,
             slipway_domain::Rule::Approval => Rule::Approval,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Answer;
-use super::deployment_record::{Approval, Hold, ModelState, Named, Placement, UnderWay};
+use super::deployment_record::{Approval, DeployedArtifact, DeploymentRecord, Hold, ModelState, UnderWay};
 use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query};
 use super::rules::Rules;
 use crate::web::Shared;
@@ -72,13 +72,15 @@ pub(super) struct EnvironmentThen {
 #[derive(Serialize, ToSchema)]
 struct ModelThen {
     model: String,
-    named: Named,
+    #[serde(rename = "named")]
+    deployed: DeployedArtifact,
 }
 
 /// What an environment named of a model, newest first.
 #[derive(Serialize, ToSchema)]
-pub(super) struct PlacementList {
-    placements: Vec<Placement>,
+pub(super) struct DeploymentRecordList {
+    #[serde(rename = "placements")]
+    deployment_records: Vec<DeploymentRecord>,
 }
 
 /// Lists environments by name.
@@ -159,7 +161,8 @@ pub(super) async fn at(
     let (commit, models) = found.ok_or_else(younger)?;
     let seen = shared.seen_models(&caller, &name).await?;
     let models = models.iter().filter(|(model, _)| seen.as_ref().is_none_or(|seen| seen.contains(model)));
-    let models = models.map(|(model, named)| ModelThen { model: model.clone(), named: named.into() }).collect();
+    let models =
+        models.map(|(model, deployed)| ModelThen { model: model.clone(), deployed: deployed.into() }).collect();
     Ok(Json(EnvironmentThen { environment: name.to_string(), at: time, commit: commit.to_string(), models }))
 }
 
@@ -173,18 +176,20 @@ pub(super) async fn at(
         ("environment" = String, Path, description = "The environment."),
         ("model" = String, Path, description = "The model.")
     ),
-    responses((status = 200, description = "Its history.", body = PlacementList), EnvironmentProblems)
+    responses((status = 200, description = "Its history.", body = DeploymentRecordList), EnvironmentProblems)
 )]
 pub(super) async fn history(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     ModelOf(name, model): ModelOf,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Answer<PlacementList> {
+) -> Answer<DeploymentRecordList> {
     shared.environment_for(&caller, &name).await?;
     shared.require_model(&caller, &name, &model).await?;
-    let placements = shared.store.deployment_records_of(&name, &model, MAX_DEPLOYMENT_RECORDS).await?;
-    Ok(Json(PlacementList { placements: placements.iter().map(Placement::from).collect() }))
+    let deployment_records = shared.store.deployment_records_of(&name, &model, MAX_DEPLOYMENT_RECORDS).await?;
+    Ok(Json(DeploymentRecordList {
+        deployment_records: deployment_records.iter().map(DeploymentRecord::from).collect(),
+    }))
 }
 
 /// Why an environment is not shown.
@@ -260,7 +265,7 @@ impl Shared {
         holds: &[slipway_domain::Hold],
     ) -> Result<Vec<ModelState>, Problem> {
         let mut models: BTreeMap<String, ModelState> = BTreeMap::new();
-        for record in self.store.placements(name).await? {
+        for record in self.store.deployment_records(name).await? {
             models.entry(record.model.clone()).or_insert_with(|| ModelState::of(&record.model)).record(&record);
         }
         let owners = self.activities.promotions.owners_in(name).await?;
@@ -300,14 +305,15 @@ impl Shared {
         let seen = self.seen_models(caller, name).await?;
         let mut shown = BTreeSet::new();
         for (model, state) in &mut models {
-            let offer =
+            let first_promotion =
                 if state.is_at_rest() { self.activities.promotions.first_promotion(name, model).await? } else { None };
-            let is_shown = offer.as_ref().is_some_and(|offer| caller.covers(&offer.source));
+            let is_shown =
+                first_promotion.as_ref().is_some_and(|first_promotion| caller.covers(&first_promotion.source));
             if is_shown || seen.as_ref().is_none_or(|seen| seen.contains(model)) {
                 shown.insert(model.clone());
             }
-            if let Some(offer) = offer {
-                state.show_first_promotion(offer);
+            if let Some(first_promotion) = first_promotion {
+                state.show_first_promotion(first_promotion);
             }
         }
         models.retain(|model, _| shown.contains(model));

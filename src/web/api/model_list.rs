@@ -81,7 +81,7 @@ mod tests {
             model: model.to_owned(),
             file: format!("{model}/slipway.yaml"),
             branch: "main".to_owned(),
-            change: None,
+            pull_request: None,
             base: None,
             head: "1111111111111111111111111111111111111111".parse().expect("a commit"),
             environment: source("staging"),

@@ -30,12 +30,13 @@ pub(super) struct ModelSummary {
     /// What was promoted last; null if nothing was.
     promoted: Option<Promoted>,
     /// Its first run, which somebody may begin with `startRun`; null once it has had one.
-    offer: Option<Offer>,
+    #[serde(rename = "offer")]
+    first_run: Option<FirstRun>,
 }
 
 /// A first run that is offered.
 #[derive(Serialize, ToSchema)]
-struct Offer {
+struct FirstRun {
     /// Path of the model's `slipway.yaml` on the served branch.
     file: String,
     /// When the model was first seen there.
@@ -80,7 +81,7 @@ impl From<&ModelRuns> for ModelSummary {
             state: model.newest.state.as_str(),
             newest_run: Some((&model.newest).into()),
             promoted: model.promoted.as_ref().map(Promoted::from),
-            offer: None,
+            first_run: None,
         }
     }
 }
@@ -88,8 +89,8 @@ impl From<&ModelRuns> for ModelSummary {
 impl From<&BranchModel> for ModelSummary {
     fn from(model: &BranchModel) -> Self {
         let BranchModel { source, model, file, at } = model.clone();
-        let (source, offer) = (source.to_string(), Some(Offer { file, since: at }));
-        Self { source, model, state: "new", newest_run: None, promoted: None, offer }
+        let (source, first_run) = (source.to_string(), Some(FirstRun { file, since: at }));
+        Self { source, model, state: "new", newest_run: None, promoted: None, first_run }
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Approve {
 /// Why promotions are kept away, and until when.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct KeepAway {
+pub(super) struct HoldRequest {
     reason: String,
     /// When the hold ends by itself.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -54,7 +54,7 @@ pub(super) struct RollBack {
 /// What is taken onward.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TakeOnward {
+pub(super) struct PromoteDownstream {
     /// The run whose artifact it is, by its identifier or its first eight digits or more; if absent, the newest that passed its
     /// policy with what the environments before this one name, or, where they name nothing, the newest that passed.
     #[schema(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
@@ -148,7 +148,7 @@ pub(super) async fn approve(
         ("environment" = String, Path, description = "The environment."),
         ("model" = String, Path, description = "The model.")
     ),
-    request_body = KeepAway,
+    request_body = HoldRequest,
     responses((status = 200, description = "The hold.", body = Hold), EnvironmentProblems)
 )]
 pub(super) async fn hold(
@@ -156,7 +156,7 @@ pub(super) async fn hold(
     Operator(caller): Operator,
     ModelOf(environment, model): ModelOf,
     Query(NoParameters {}): Query<NoParameters>,
-    Sent(wish): Sent<KeepAway>,
+    Sent(wish): Sent<HoldRequest>,
 ) -> Answer<Hold> {
     shared.place_hold(&caller, &environment, Some(&model), wish).await
 }
@@ -168,7 +168,7 @@ pub(super) async fn hold(
     operation_id = "holdEnvironment",
     tag = "promotions",
     params(("environment" = String, Path, description = "The environment.")),
-    request_body = KeepAway,
+    request_body = HoldRequest,
     responses((status = 200, description = "The hold.", body = Hold), EnvironmentProblems)
 )]
 pub(super) async fn hold_all(
@@ -176,7 +176,7 @@ pub(super) async fn hold_all(
     Operator(caller): Operator,
     EnvironmentOf(environment): EnvironmentOf,
     Query(NoParameters {}): Query<NoParameters>,
-    Sent(wish): Sent<KeepAway>,
+    Sent(wish): Sent<HoldRequest>,
 ) -> Answer<Hold> {
     shared.place_hold(&caller, &environment, None, wish).await
 }
@@ -259,7 +259,7 @@ pub(super) async fn roll_back(
         ("environment" = String, Path, description = "The environment."),
         ("model" = String, Path, description = "The model.")
     ),
-    request_body = TakeOnward,
+    request_body = PromoteDownstream,
     responses((status = 200, description = "The run that does it.", body = RunDetail), EnvironmentProblems)
 )]
 pub(super) async fn promote(
@@ -267,7 +267,7 @@ pub(super) async fn promote(
     Operator(caller): Operator,
     ModelOf(environment, model): ModelOf,
     Query(NoParameters {}): Query<NoParameters>,
-    Sent(TakeOnward { run: of }): Sent<TakeOnward>,
+    Sent(PromoteDownstream { run: of }): Sent<PromoteDownstream>,
 ) -> Answer<RunDetail> {
     let of = shared.run_meant(&caller, of.as_deref()).await?;
     let what = shared.performed(&caller, &environment, Some(&model), "promotion.promote", None).await?;
@@ -333,7 +333,7 @@ impl Shared {
         caller: &Caller,
         environment: &SourceName,
         model: Option<&str>,
-        KeepAway { reason: why, until }: KeepAway,
+        HoldRequest { reason: why, until }: HoldRequest,
     ) -> Answer<Hold> {
         let why = reason(&why)?;
         let what = self.performed(caller, environment, model, "promotion.hold", None).await?;

@@ -49,7 +49,7 @@ pub(super) struct QuarantineList {
 
 /// What became of a row that was looked at again.
 #[derive(Serialize, ToSchema)]
-pub(super) struct LookedAgain {
+pub(super) struct RetriedRow {
     kind: String,
     key: String,
     /// Why it still cannot be read; null if it can, and is served again.
@@ -94,14 +94,14 @@ pub(super) async fn list(
         ("kind" = String, Path, description = "What it is.", min_length = 1, max_length = 1024),
         ("key" = String, Path, description = "Which.", min_length = 1, max_length = 1024)
     ),
-    responses((status = 200, description = "What became of it.", body = LookedAgain), ActionProblems)
+    responses((status = 200, description = "What became of it.", body = RetriedRow), ActionProblems)
 )]
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
     Operator(caller): Operator,
     RowOf(kind, key): RowOf,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Answer<LookedAgain> {
+) -> Answer<RetriedRow> {
     let row = shared.store.quarantined_row(&kind, &key).await?;
     let missing = || StoreError::NotQuarantined { kind: kind.clone(), key: key.clone() };
     match &row.source {
@@ -111,5 +111,5 @@ pub(super) async fn retry(
     }
     let what = Action::new("quarantine.retry", format!("{kind} {key}"));
     let reason = shared.perform(&caller, what, shared.activities.reconciler.retry_quarantined(&kind, &key)).await?;
-    Ok(Json(LookedAgain { kind, key, reason }))
+    Ok(Json(RetriedRow { kind, key, reason }))
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::deployment_record::Holdback;
+use super::deployment_record::BlockingRule;
 use super::enums::RunState;
 use super::verdict::Verdict;
 use crate::runs;
@@ -27,7 +27,8 @@ pub(super) struct RunSummary {
     /// The branch that was pushed, or that a change wants to go to.
     branch: String,
     /// The change (pull or merge request) that is judged; null for a push.
-    change: Option<u64>,
+    #[serde(rename = "change")]
+    pull_request: Option<u64>,
     /// The revision before the push, where the policy is read.
     base: Option<String>,
     /// The revision that is trained.
@@ -49,7 +50,8 @@ pub(super) struct RunSummary {
     /// Runs of a higher priority are taken first; zero is usual.
     priority: i32,
     /// Digest of everything that decides the result of training.
-    run_key: Option<String>,
+    #[serde(rename = "run_key")]
+    cache_key: Option<String>,
     /// The trained weights.
     artifact: Option<String>,
     /// The run whose artifact was used again.
@@ -81,7 +83,7 @@ impl From<&slipway_domain::Run> for RunSummary {
             model: run.model_name().map(str::to_owned),
             file: run.file.clone(),
             branch: run.branch.clone(),
-            change: run.change.as_ref().map(|change| change.number),
+            pull_request: run.pull_request.as_ref().map(|pull_request| pull_request.number),
             base: run.base.as_ref().map(ToString::to_string),
             head: run.head.to_string(),
             environment: run.environment.to_string(),
@@ -96,7 +98,7 @@ impl From<&slipway_domain::Run> for RunSummary {
             awaits_environment: run.stalled && run.awaits_environment,
             attempts: run.attempts,
             priority: run.priority,
-            run_key: text(&run.run_key),
+            cache_key: text(&run.cache_key),
             artifact: text(&run.artifact),
             reused_from: run.reused_from.map(|run| run.to_string()),
             champion: text(&run.champion),
@@ -126,7 +128,8 @@ pub(super) struct RunDetail {
     /// The policy that the revision changes and is not judged by; null where it changes none.
     proposed_policy: Option<ProposedPolicy>,
     /// What holds its promotion back.
-    held_back: Vec<Holdback>,
+    #[serde(rename = "held_back")]
+    blocking_rules: Vec<BlockingRule>,
     /// Its way so far.
     transitions: Vec<Transition>,
     /// Its place among the runs of its repository that wait to be taken; null if it does not wait.
@@ -277,7 +280,8 @@ pub(super) struct Explanation {
     /// One sentence for people.
     sentence: String,
     /// Digest of everything that decides the result of training; null before the run came to training.
-    run_key: Option<String>,
+    #[serde(rename = "run_key")]
+    cache_key: Option<String>,
     /// The run whose artifact was used again.
     #[schema(format = Uuid)]
     reused_from: Option<String>,
@@ -285,14 +289,14 @@ pub(super) struct Explanation {
     #[schema(format = Uuid)]
     compared_with: Option<String>,
     /// The parts of the run key.
-    parts: Vec<KeyPart>,
+    parts: Vec<CacheKeyPart>,
     /// Files and keys of the specification that differ from the run it is compared with, as far as git still knows both.
     differences: Vec<String>,
 }
 
 /// One part of a run key.
 #[derive(Serialize, ToSchema)]
-struct KeyPart {
+struct CacheKeyPart {
     name: String,
     /// A digest where the thing itself is long.
     value: String,
@@ -303,12 +307,13 @@ struct KeyPart {
 
 impl From<runs::Explanation> for Explanation {
     fn from(explanation: runs::Explanation) -> Self {
-        let runs::Explanation { run, sentence, run_key, reused_from, compared_with, parts, differences } = explanation;
-        let part = |runs::KeyPart { name, value, before, same }| KeyPart { name, value, before, same };
+        let runs::Explanation { run, sentence, cache_key, reused_from, compared_with, parts, differences } =
+            explanation;
+        let part = |runs::CacheKeyPart { name, value, before, same }| CacheKeyPart { name, value, before, same };
         Self {
             run: run.to_string(),
             sentence,
-            run_key: run_key.map(|key| key.to_string()),
+            cache_key: cache_key.map(|key| key.to_string()),
             reused_from: reused_from.map(|run| run.to_string()),
             compared_with: compared_with.map(|run| run.to_string()),
             parts: parts.into_iter().map(part).collect(),
@@ -337,7 +342,7 @@ impl Shared {
             verdict: run.verdict.as_ref().map(Verdict::from),
             cost: run.cost.as_ref().map(Cost::from),
             proposed_policy: run.proposed_policy.as_ref().map(ProposedPolicy::from),
-            held_back: run.held_back.iter().map(Holdback::from).collect(),
+            blocking_rules: run.blocking_rules.iter().map(BlockingRule::from).collect(),
             transitions: transitions.into_iter().map(Transition::from).collect(),
             queue: queue.map(Queue::from),
         })

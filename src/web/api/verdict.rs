@@ -15,7 +15,8 @@ pub(super) struct Verdict {
     /// SHA-256 of the policy file's text.
     policy_digest: String,
     /// The floors whose checks had to hold as well.
-    floors: Vec<Floor>,
+    #[serde(rename = "floors")]
+    mandatory_policies: Vec<MandatoryPolicy>,
     /// Confidence of every bound, such as 0.95.
     confidence: f64,
     /// SHA-256 of the champion's weights, if the candidate was compared with one.
@@ -72,7 +73,7 @@ impl From<&slipway_domain::TestSetUse> for TestSet {
 
 /// A policy that no other can loosen.
 #[derive(Serialize, ToSchema)]
-struct Floor {
+struct MandatoryPolicy {
     /// Its file.
     policy: String,
     /// SHA-256 of the file's text.
@@ -184,7 +185,7 @@ impl From<&slipway_domain::Verdict> for Verdict {
             summary: verdict.summary(),
             policy: verdict.policy.clone(),
             policy_digest: verdict.policy_digest.to_string(),
-            floors: verdict.floors.iter().map(Floor::from).collect(),
+            mandatory_policies: verdict.mandatory_policies.iter().map(MandatoryPolicy::from).collect(),
             confidence: verdict.confidence,
             champion: verdict.champion.as_ref().map(ToString::to_string),
             rows: verdict.rows,
@@ -195,9 +196,9 @@ impl From<&slipway_domain::Verdict> for Verdict {
     }
 }
 
-impl From<&slipway_domain::Floor> for Floor {
-    fn from(mandatory_policy: &slipway_domain::Floor) -> Self {
-        let slipway_domain::Floor { policy, digest } = mandatory_policy;
+impl From<&slipway_domain::MandatoryPolicy> for MandatoryPolicy {
+    fn from(mandatory_policy: &slipway_domain::MandatoryPolicy) -> Self {
+        let slipway_domain::MandatoryPolicy { policy, digest } = mandatory_policy;
         Self { policy: policy.clone(), digest: digest.to_string() }
     }
 }

@@ -91,7 +91,7 @@ async fn models_are_shown_with_their_newest_run_and_what_was_promoted_last() {
     let newest = world.record_as(run("digits", "zero", 2), &[RunEvent::Refused], false).await;
     world.record_as(run("digits", "one", 3), &[RunEvent::Refused], false).await;
     let mut judged = run("digits", "two", 4);
-    judged.change =
+    judged.pull_request =
         Some(slipway_domain::PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
     world.record_as(judged, &[RunEvent::Refused], false).await;
     let world = world.start().await;

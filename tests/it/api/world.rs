@@ -36,7 +36,7 @@ pub(super) fn run(source_name: &str, model: &str, number: usize) -> Run {
         model: model.to_owned(),
         file: format!("{model}/slipway.yaml"),
         branch: "main".to_owned(),
-        change: None,
+        pull_request: None,
         base: None,
         head: commit(number),
         environment: source("staging"),
@@ -164,8 +164,8 @@ web: {{{web}}}
     pub(super) async fn record_promoted(&self, mut run: Run) -> Run {
         let digest = slipway_contract::Digest::of(run.head.as_str().as_bytes());
         run.artifact = Some(digest.clone());
-        run.run_key = Some(digest.clone());
-        run.run_key_parts = [("data".to_owned(), digest.to_string())].into();
+        run.cache_key = Some(digest.clone());
+        run.cache_key_parts = [("data".to_owned(), digest.to_string())].into();
         run.promotion_commit = Some(run.head.clone());
         let events = [
             RunEvent::Planned,

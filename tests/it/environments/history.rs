@@ -7,7 +7,7 @@ use crate::support::{DEADLINE, text};
 
 #[tokio::test]
 async fn a_manual_change_is_detected_reported_and_followed() {
-    let bench = start(&[("staging", "")], "limits: {look_at_environments: 1s}").await;
+    let bench = start(&[("staging", "")], "limits: {sync_interval: 1s}").await;
     let first = bench.promote_a_first_model().await;
     let head = bench.push_with("epochs: 4", "epochs: 6").await;
     let second = bench.end_of(&head).await;
@@ -51,7 +51,7 @@ async fn a_manual_change_is_detected_reported_and_followed() {
 /// Who may push to an environment can write any message: only what was noted here before its push is a promotion.
 #[tokio::test]
 async fn a_commit_that_carries_the_trailers_of_a_promotion_is_still_somebodys_hand() {
-    let bench = start(&[("staging", "")], "limits: {look_at_environments: 1s}").await;
+    let bench = start(&[("staging", "")], "limits: {sync_interval: 1s}").await;
     let first = bench.promote_a_first_model().await;
     let message = bench.world.environment.message("main").await.expect("a message");
     let head = bench.push_with("epochs: 4", "epochs: 6").await;

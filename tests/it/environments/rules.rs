@@ -139,7 +139,7 @@ async fn rules_are_read_again_right_before_the_write() {
 #[tokio::test]
 async fn a_commit_that_says_it_is_years_old_has_not_soaked() {
     let environments = [("staging", ""), ("production", "after: {all: [staging], soak: 1h}")];
-    let bench = start(&environments, "limits: {look_at_environments: 1s}").await;
+    let bench = start(&environments, "limits: {sync_interval: 1s}").await;
     let first = bench.promote_a_first_model().await;
     waiting_for(&bench, "production").await;
     let clone = super::world::by_hand(&bench).await;

@@ -52,7 +52,7 @@ async fn seeds_that_only_a_later_environments_mandatory_policy_asks_for_are_trai
     let mandatory_policy = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: floor}\nspec:\n  checks:\n    \
                  - {metric: accuracy, at_least: 0.5, seeds: {at_least: 2}}\n";
     std::fs::write(bench.world.config().with_file_name("floor.yaml"), mandatory_policy).expect("written");
-    write_settings(&bench, &ORDER, "policies: {floors: [floor.yaml]}");
+    write_settings(&bench, &ORDER, "policies: {mandatory: [floor.yaml]}");
     bench.restart(&[]).await;
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     let downstream = run_to(&bench, "production", "the run to production", has_ended).await;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
-use slipway_domain::{Actor, Holdback, Origin, Rule, Run, RunCause, RunState, SourceName};
+use slipway_domain::{Actor, BlockingRule, Origin, Rule, Run, RunCause, RunState, SourceName};
 use slipway_store::{RunFilter, Store};
 use slipway_testkit::demo::API_TOKEN;
 use slipway_testkit::{Repository, SlipwayProcess, WorkTree};
@@ -29,7 +29,7 @@ fn run_of(model: &str, environment: &str, state: RunState, number: usize) -> Run
         model: model.to_owned(),
         file: format!("{model}/slipway.yaml"),
         branch: "main".to_owned(),
-        change: None,
+        pull_request: None,
         base: None,
         head: format!("{:040x}", number + 1).parse().expect("a commit"),
         environment: name(environment),
@@ -41,9 +41,9 @@ fn run_of(model: &str, environment: &str, state: RunState, number: usize) -> Run
 
 /// A run that waits until the environment before names its artifact.
 fn waiting(number: usize) -> Run {
-    let held_back =
-        vec![Holdback { rule: Rule::After, reason: "not promoted to `production` yet".to_owned(), earliest: None }];
-    Run { held_back, ..run_of(&format!("waiting-{number}"), "later", RunState::Waiting, 10_000 + number) }
+    let blocking_rules =
+        vec![BlockingRule { rule: Rule::After, reason: "not promoted to `production` yet".to_owned(), earliest: None }];
+    Run { blocking_rules, ..run_of(&format!("waiting-{number}"), "later", RunState::Waiting, 10_000 + number) }
 }
 
 impl World {

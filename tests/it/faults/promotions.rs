@@ -34,7 +34,7 @@ pub(super) fn passed(number: usize, round: usize, before: Option<Digest>) -> Run
         model: model(number),
         file: format!("{}/slipway.yaml", model(number)),
         branch: "main".to_owned(),
-        change: None,
+        pull_request: None,
         base: None,
         head,
         environment: name("staging"),

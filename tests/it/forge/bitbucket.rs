@@ -171,7 +171,7 @@ async fn a_pull_request_from_a_fork_at_bitbucket_gets_one_report_that_it_is_not_
         assert_eq!(world.bitbucket.our_comments(number).len(), 1);
         // Once more where those of forks are not to be judged anyway.
         if number == 1 {
-            world.bench.set("changes: same_repository").await;
+            world.bench.set("pull_requests: same_repository").await;
         }
     }
     assert_eq!(world.bench.api().runs().await.expect("runs").len(), runs);

@@ -70,13 +70,13 @@ environments:
 }
 
 /// The findings that are not well, as `standing subject: text`, with their help.
-fn faults(findings: &[Value]) -> Vec<(String, String)> {
+fn faults(checks: &[Value]) -> Vec<(String, String)> {
     let word = |preflight_check: &Value, name: &str| preflight_check[name].as_str().unwrap_or_default().to_owned();
     let line = |preflight_check: &Value| {
         let [standing, subject, text] = ["standing", "subject", "text"].map(|name| word(preflight_check, name));
         (format!("{standing} {subject}: {text}"), word(preflight_check, "help"))
     };
-    findings
+    checks
         .iter()
         .filter(|preflight_check| !matches!(word(preflight_check, "standing").as_str(), "ok" | "unknown"))
         .map(line)
@@ -84,8 +84,8 @@ fn faults(findings: &[Value]) -> Vec<(String, String)> {
 }
 
 /// The one fault, which has to say these parts.
-fn only_fault(findings: &[Value], line: &str, help: &str) {
-    let faults = faults(findings);
+fn only_fault(checks: &[Value], line: &str, help: &str) {
+    let faults = faults(checks);
     let [(found, helps)] = &faults[..] else { panic!("expected one fault with `{line}`: {faults:#?}") };
     assert!(found.contains(line), "`{line}` is not in {found}");
     assert!(helps.contains(help), "`{help}` is not in {helps}");
@@ -123,41 +123,41 @@ async fn a_permission_that_is_missing_is_named_with_the_setting_to_change() {
         setup.requested["checks"] = json!("read");
         setup.granted["checks"] = json!("read");
     };
-    let (code, findings) = desk.after(without).await;
-    assert_eq!(code, 1, "{findings:#?}");
+    let (code, checks) = desk.after(without).await;
+    assert_eq!(code, 1, "{checks:#?}");
     let help =
         "https://github.example/organizations/team/settings/apps/slipway/permissions: set Checks: Read and write";
-    only_fault(&findings, "missing permissions: `Checks: Read and write` is not granted", help);
+    only_fault(&checks, "missing permissions: `Checks: Read and write` is not granted", help);
     // The App asks for it by now, and the owner has not accepted it.
-    let (code, findings) = desk.after(|setup| setup.requested["checks"] = json!("write")).await;
+    let (code, checks) = desk.after(|setup| setup.requested["checks"] = json!("write")).await;
     assert_eq!(code, 1);
-    only_fault(&findings, "`Checks: Read and write` is not granted", "its owner has yet to accept it");
+    only_fault(&checks, "`Checks: Read and write` is not granted", "its owner has yet to accept it");
     // What only a merge queue needs is no reason to fail.
     let lesser = |setup: &mut Setup| {
         setup.granted["checks"] = json!("write");
         setup.granted["merge_queues"] = Value::Null;
         setup.events.retain(|event| event != "merge_group");
     };
-    let (code, findings) = desk.after(lesser).await;
-    let faults = faults(&findings);
+    let (code, checks) = desk.after(lesser).await;
+    let faults = faults(&checks);
     assert_eq!((code, faults.len()), (0, 2), "{faults:#?}");
     assert!(faults.iter().all(|(line, _)| line.starts_with("warning ")), "{faults:#?}");
-    let (code, findings) = desk.after(|setup| setup.events.retain(|event| event != "pull_request")).await;
-    assert_eq!(code, 1, "{findings:#?}");
+    let (code, checks) = desk.after(|setup| setup.events.retain(|event| event != "pull_request")).await;
+    assert_eq!(code, 1, "{checks:#?}");
 }
 
 #[tokio::test]
 async fn an_app_whose_key_is_anothers_or_that_is_not_installed_is_reported_and_no_more_is_called() {
     let desk = Desk::with("app: {id: 4712, key: {file: ./app.pem}}").await;
-    let (code, findings) = desk.after(|_| ()).await;
+    let (code, checks) = desk.after(|_| ()).await;
     assert_eq!(code, 1);
-    only_fault(&findings, "missing login: the forge refuses: 401", "`app.id` and `app.key` have to be of one App");
+    only_fault(&checks, "missing login: the forge refuses: 401", "`app.id` and `app.key` have to be of one App");
     assert_eq!(desk.github.requests().len(), 1, "who is nobody asks nothing more");
 
     let desk = Desk::with(APP).await;
-    let (code, findings) = desk.after(|setup| setup.is_installed = false).await;
+    let (code, checks) = desk.after(|setup| setup.is_installed = false).await;
     assert_eq!(code, 1);
-    let (line, help) = &faults(&findings)[0];
+    let (line, help) = &faults(&checks)[0];
     assert!(line.contains("missing repository: the forge has no such thing: 404"), "{line}");
     assert!(help.contains("https://github.example/apps/slipway/installations/new"), "{help}");
 }
@@ -165,10 +165,10 @@ async fn an_app_whose_key_is_anothers_or_that_is_not_installed_is_reported_and_n
 #[tokio::test]
 async fn a_clock_that_is_off_is_reported_even_where_the_login_is_refused_for_it() {
     let desk = Desk::with(APP).await;
-    let (code, findings) = desk.after(|setup| setup.clock = SignedDuration::from_secs(90)).await;
+    let (code, checks) = desk.after(|setup| setup.clock = SignedDuration::from_secs(90)).await;
     assert_eq!(code, 0);
-    only_fault(&findings, "warning clock: this machine's clock is ", "set this machine's clock");
-    let (line, _) = &faults(&findings)[0];
+    only_fault(&checks, "warning clock: this machine's clock is ", "set this machine's clock");
+    let (line, _) = &faults(&checks)[0];
     assert!(line.contains(" s behind the forge's"), "{line}");
     let seconds: u64 = line
         .split("clock is ")
@@ -177,31 +177,31 @@ async fn a_clock_that_is_off_is_reported_even_where_the_login_is_refused_for_it(
         .and_then(|n| n.parse().ok())
         .expect("a number");
     assert!((60..=91).contains(&seconds), "{line}");
-    let (_, findings) = desk.after(|setup| setup.clock = SignedDuration::from_secs(-90)).await;
-    only_fault(&findings, "s ahead of the forge's", "");
+    let (_, checks) = desk.after(|setup| setup.clock = SignedDuration::from_secs(-90)).await;
+    only_fault(&checks, "s ahead of the forge's", "");
 }
 
 #[tokio::test]
 async fn a_webhook_that_leads_elsewhere_or_sends_forms_is_reported_with_the_address_to_set() {
     let desk = Desk::with(APP).await;
     let elsewhere = "https://user:word@old.example/webhooks/others?token=word";
-    let (code, findings) = desk.after(|setup| setup.webhook = webhook(elsewhere)).await;
+    let (code, checks) = desk.after(|setup| setup.webhook = webhook(elsewhere)).await;
     assert_eq!(code, 1);
     let line = "missing webhook: it leads to https://old.example/webhooks/others, and not to https://slipway.example/webhooks/digits";
-    only_fault(&findings, line, "settings/apps/slipway: set https://slipway.example/webhooks/digits");
-    let (code, findings) = desk.after(|setup| setup.webhook = webhook("https://old.example/webhooks/digits")).await;
+    only_fault(&checks, line, "settings/apps/slipway: set https://slipway.example/webhooks/digits");
+    let (code, checks) = desk.after(|setup| setup.webhook = webhook("https://old.example/webhooks/digits")).await;
     assert_eq!(code, 0);
-    only_fault(&findings, "warning webhook: it leads to https://old.example", "if those are not the same server");
+    only_fault(&checks, "warning webhook: it leads to https://old.example", "if those are not the same server");
     let forms = |setup: &mut Setup| {
         setup.webhook = webhook("https://slipway.example/webhooks/digits");
         setup.webhook["content_type"] = json!("form");
     };
-    let (code, findings) = desk.after(forms).await;
+    let (code, checks) = desk.after(forms).await;
     assert_eq!(code, 1);
-    only_fault(&findings, "it sends forms", "application/json");
-    let (code, findings) = desk.after(|setup| setup.webhook = Value::Null).await;
+    only_fault(&checks, "it sends forms", "application/json");
+    let (code, checks) = desk.after(|setup| setup.webhook = Value::Null).await;
     assert_eq!(code, 1);
-    only_fault(&findings, "the App has no webhook", "set https://slipway.example/webhooks/digits");
+    only_fault(&checks, "the App has no webhook", "set https://slipway.example/webhooks/digits");
 }
 
 #[tokio::test]
@@ -212,10 +212,10 @@ async fn deliveries_that_were_not_taken_are_reported_with_what_their_answers_mea
     let deliveries = desk.github.waiting();
     desk.github.record_attempt(&deliveries[0], 202);
     desk.github.record_attempt(&deliveries[0], 401);
-    let (code, findings) = desk.after(|_| ()).await;
+    let (code, checks) = desk.after(|_| ()).await;
     assert_eq!(code, 0);
     only_fault(
-        &findings,
+        &checks,
         "warning deliveries: 1 of the last 2 were taken; the newest",
         "the webhook's secret is not the source's",
     );
@@ -225,28 +225,25 @@ async fn deliveries_that_were_not_taken_are_reported_with_what_their_answers_mea
 async fn a_forge_that_does_not_answer_or_has_no_calls_left_is_reported_as_that() {
     let desk = Desk::with(APP).await;
     desk.github.limit_the_hour(0, std::time::Duration::from_mins(10));
-    let (code, findings) = desk.after(|_| ()).await;
+    let (code, checks) = desk.after(|_| ()).await;
     assert_eq!(code, 0, "asking for the limits costs nothing");
-    only_fault(&findings, "warning limits: 0 calls are left of 0 in an hour", "who else uses this login?");
+    only_fault(&checks, "warning limits: 0 calls are left of 0 in an hour", "who else uses this login?");
     desk.github.lift_limits();
-    let (_, findings) = desk.after(|_| ()).await;
-    assert!(
-        findings.iter().any(|preflight_check| preflight_check["text"] == "this server has no limits"),
-        "{findings:#?}"
-    );
+    let (_, checks) = desk.after(|_| ()).await;
+    assert!(checks.iter().any(|preflight_check| preflight_check["text"] == "this server has no limits"), "{checks:#?}");
     desk.github.refuse(1, Refusal::Broken);
-    let (code, findings) = desk.after(|_| ()).await;
-    assert_eq!((code, findings.len()), (4, 1), "{findings:#?}");
-    only_fault(&findings, "unreachable address: ", "is `api.url` right");
+    let (code, checks) = desk.after(|_| ()).await;
+    assert_eq!((code, checks.len()), (4, 1), "{checks:#?}");
+    only_fault(&checks, "unreachable address: ", "is `api.url` right");
 }
 
 #[tokio::test]
 async fn a_robots_token_gets_checks_of_its_end_its_scopes_and_the_webhooks_of_the_repository() {
     let desk = Desk::with(ROBOT).await;
-    let (code, findings) = desk.after(|_| ()).await;
+    let (code, checks) = desk.after(|_| ()).await;
     assert_eq!(code, 1);
     only_fault(
-        &findings,
+        &checks,
         "missing webhook: the repository has no webhook",
         "add one for https://slipway.example/webhooks/digits",
     );
@@ -259,8 +256,8 @@ async fn a_robots_token_gets_checks_of_its_end_its_scopes_and_the_webhooks_of_th
         setup.hooks = vec![hook];
         setup.token_until = Some(soon.clone());
     };
-    let (code, findings) = desk.after(hooked).await;
-    let faults = faults(&findings);
+    let (code, checks) = desk.after(hooked).await;
+    let faults = faults(&checks);
     assert_eq!((code, faults.len()), (0, 3), "{faults:#?}");
     for line in [
         format!("warning login: a token of `robot`, holds until {soon}"),
@@ -270,8 +267,8 @@ async fn a_robots_token_gets_checks_of_its_end_its_scopes_and_the_webhooks_of_th
         assert!(faults.iter().any(|(fault, _)| fault.starts_with(&line)), "`{line}` is not in {faults:#?}");
     }
     assert!(
-        findings.iter().any(|preflight_check| preflight_check["text"] == "the token has the scope `repo`"),
-        "{findings:#?}"
+        checks.iter().any(|preflight_check| preflight_check["text"] == "the token has the scope `repo`"),
+        "{checks:#?}"
     );
 }
 

@@ -108,7 +108,7 @@ async fn a_merge_group_that_holds_a_fork_is_judged_no_more_than_the_fork_itself(
     assert_eq!(world.ended_check(&first, CHECK).await["conclusion"], "success");
 
     // Where changes of forks are not judged at all, no group that holds one is.
-    world.bench.set("changes: same_repository").await;
+    world.bench.set("pull_requests: same_repository").await;
     let second = world.bench.propose_model("seed: 7", "seed: 9").await;
     world.github.deliver_push_event(number).await.expect("noticed");
     drop(world.github.waiting());

@@ -73,11 +73,11 @@ async fn pull_requests_are_opened_pushed_to_approved_merged_promoted_and_rolled_
     let run = world.bench.api().wait_for_run("the rollback", DEADLINE, back).await.expect("it is rolled back");
     assert_eq!(run["artifact"], *first, "{run:#}");
     assert_eq!(world.bench.promotions().await, 3);
-    let brought_back = |github: &GitHub| {
+    let restored = |github: &GitHub| {
         let said: Vec<_> = github.deployments("staging/digits").into_iter().map(|(_, words)| words.join(" ")).collect();
         (said == ["success inactive", "success inactive", "success"]).then_some(())
     };
-    world.github.wait_for("a deployment of each", DEADLINE, brought_back).await.expect("one each");
+    world.github.wait_for("a deployment of each", DEADLINE, restored).await.expect("one each");
     // Two runs of each change, one of each merge, and the rollback.
     assert_eq!(world.bench.api().runs().await.expect("runs").len(), 7);
     let answers = |github: &GitHub| github.our_comments(number).iter().filter(|text| text.contains("answer:")).count();

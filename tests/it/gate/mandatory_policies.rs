@@ -9,7 +9,7 @@ use crate::support::{Bench, DEFAULT_SETTINGS, slipway, text};
 #[tokio::test]
 async fn a_mandatory_policy_refuses_though_the_models_own_policy_passes_and_no_exception_of_it_helps() {
     let mut bench =
-        Bench::without_server(&format!("policies: {{floors: [floors/all.yaml]}}\n{DEFAULT_SETTINGS}")).await;
+        Bench::without_server(&format!("policies: {{mandatory: [floors/all.yaml]}}\n{DEFAULT_SETTINGS}")).await;
     let folder = bench.world.config().with_file_name("floors");
     std::fs::create_dir_all(&folder).expect("a folder");
     let asked = policy(&["name: floor, metric: accuracy, at_least: 0.99"]);

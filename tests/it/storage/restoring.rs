@@ -30,7 +30,7 @@ async fn lose_a_promotion(bench: &mut Bench) -> (Value, Value) {
 
 #[tokio::test]
 async fn what_was_promoted_after_the_backup_is_found_in_git_and_not_promoted_again() {
-    let settings = "limits: {look_for_missed_pushes: 5s}\nartifacts: {folder: ./kept}";
+    let settings = "limits: {reconcile_interval: 5s}\nartifacts: {folder: ./kept}";
     let mut bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\n{settings}")).await;
     let (lost, found) = lose_a_promotion(&mut bench).await;
     assert_eq!(found["promotion_commit"], lost["promotion_commit"]);
@@ -46,7 +46,7 @@ async fn what_was_promoted_after_the_backup_is_found_in_git_and_not_promoted_aga
 
 #[tokio::test]
 async fn weights_that_were_lost_with_the_store_are_trained_again_and_not_promoted_again() {
-    let mut bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\nlimits: {{look_for_missed_pushes: 5s}}")).await;
+    let mut bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\nlimits: {{reconcile_interval: 5s}}")).await;
     let (_, found) = lose_a_promotion(&mut bench).await;
     assert!(bench.artifact_folder(&found).join("model.safetensors").exists(), "the champion is there again");
     bench.finish().await;

@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::{age, complaints, printed, until};
 use crate::support::{Bench, DEFAULT_SETTINGS, text};
 
-const KEEP: &str = "retention: {every: 1s, artifacts: {age: 1h, of_a_model: 1}}";
+const KEEP: &str = "retention: {every: 1s, artifacts: {age: 1h, per_model: 1}}";
 
 #[tokio::test]
 async fn an_old_artifact_goes_the_champion_stays_and_one_that_is_deployed_again_comes_back() {
-    let bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\nlimits: {{look_at_environments: 1s}}\n{KEEP}")).await;
+    let bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\nlimits: {{sync_interval: 1s}}\n{KEEP}")).await;
     let first = bench.promote_a_first_model().await;
     let named_first = bench.world.environment_tip().await.expect("a tip");
     let second = bench.promote_a_first_model_again().await;
@@ -39,7 +39,7 @@ async fn an_old_artifact_goes_the_champion_stays_and_one_that_is_deployed_again_
 #[tokio::test]
 async fn storage_says_what_uses_what_and_prunes_only_when_ordered_to() {
     let bench =
-        Bench::start_with(&format!("{DEFAULT_SETTINGS}\nretention: {{artifacts: {{age: 1h, of_a_model: 1}}}}")).await;
+        Bench::start_with(&format!("{DEFAULT_SETTINGS}\nretention: {{artifacts: {{age: 1h, per_model: 1}}}}")).await;
     let promoted = bench.promote_a_first_model().await;
     // A revision that its policy refuses: nothing needs what it made.
     let policy = crate::support::POLICY.replace("at_least: 0.7", "at_least: 0.98");

@@ -84,7 +84,7 @@ pub enum Rule {
 
 /// One thing that holds a promotion back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holdback {
+pub struct BlockingRule {
     /// The rule.
     pub rule: Rule,
     /// Why, in words.
@@ -93,7 +93,7 @@ pub struct Holdback {
     pub earliest: Option<Timestamp>,
 }
 
-impl fmt::Display for Holdback {
+impl fmt::Display for BlockingRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule: _, reason, earliest } = self;
         match earliest {
@@ -135,9 +135,9 @@ pub struct Candidate<'a> {
 
 impl Rules {
     /// Everything that holds a promotion back now.
-    pub fn blocked_by(&self, candidate: &Candidate<'_>) -> Vec<Holdback> {
+    pub fn blocked_by(&self, candidate: &Candidate<'_>) -> Vec<BlockingRule> {
         let Self { after, approvals, windows, freezes } = self;
-        let mut found: Vec<Holdback> =
+        let mut found: Vec<BlockingRule> =
             candidate.holds.iter().filter(|hold| hold.holds_at(candidate.now)).map(held).collect();
         found.extend(freezes.iter().filter(|freeze| freeze.holds_at(candidate.now)).map(frozen));
         found.extend(after.as_ref().and_then(|after| after.blocked_by(candidate)));
@@ -153,19 +153,19 @@ impl Freeze {
     }
 }
 
-fn held(hold: &Hold) -> Holdback {
+fn held(hold: &Hold) -> BlockingRule {
     let Hold { model, reason, actor, until, .. } = hold;
     let what = if model.is_some() { "the model" } else { "the environment" };
-    Holdback { rule: Rule::Hold, reason: format!("{what} is held by {actor}: {reason}"), earliest: *until }
+    BlockingRule { rule: Rule::Hold, reason: format!("{what} is held by {actor}: {reason}"), earliest: *until }
 }
 
-fn frozen(freeze: &Freeze) -> Holdback {
+fn frozen(freeze: &Freeze) -> BlockingRule {
     let reason = format!("the environment is frozen: {}", freeze.reason);
-    Holdback { rule: Rule::Freeze, reason, earliest: Some(freeze.until) }
+    BlockingRule { rule: Rule::Freeze, reason, earliest: Some(freeze.until) }
 }
 
 impl After {
-    fn blocked_by(&self, candidate: &Candidate<'_>) -> Option<Holdback> {
+    fn blocked_by(&self, candidate: &Candidate<'_>) -> Option<BlockingRule> {
         let Self { environments, need, soak } = self;
         // Until when each has to go on naming it; `None` for those that do not.
         let ready: Vec<(&SourceName, Option<Timestamp>)> = environments
@@ -200,7 +200,7 @@ impl After {
             Need::All => words.join(", and "),
             Need::Any => format!("one is enough, but {}", words.join(", and ")),
         };
-        Some(Holdback { rule: Rule::After, reason: joined, earliest })
+        Some(BlockingRule { rule: Rule::After, reason: joined, earliest })
     }
 }
 
@@ -210,7 +210,7 @@ fn lasting(duration: Duration) -> String {
 
 /// Approvals are people, not clicks: one person counts once, and nobody's own work is approved by themselves alone. Two
 /// who are certainly two are enough for that; else each who had a hand in it has to be somebody else than one of them.
-fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Option<Holdback> {
+fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Option<BlockingRule> {
     let anybody = BTreeSet::new();
     let (number, by) = match rule {
         Some(Approvals { number, by }) => (*number, by),
@@ -235,7 +235,7 @@ fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Opt
         let names: Vec<&str> = by.iter().map(String::as_str).collect();
         reason = format!("{reason}, of {}", names.join(", "));
     }
-    Some(Holdback { rule: Rule::Approval, reason, earliest: None })
+    Some(BlockingRule { rule: Rule::Approval, reason, earliest: None })
 }
 
 /// Those whose approval counts, each once. Who they are is asked of the settings of now, so that whoever is named there
@@ -273,12 +273,12 @@ fn own_work(counted: &[Identity], candidate: &Candidate<'_>) -> Option<String> {
     })
 }
 
-fn closed(windows: &[Window], now: Timestamp) -> Option<Holdback> {
+fn closed(windows: &[Window], now: Timestamp) -> Option<BlockingRule> {
     if windows.is_empty() || windows.iter().any(|window| window.is_open(now)) {
         return None;
     }
     let earliest = windows.iter().filter_map(|window| window.opening_after(now)).min();
-    Some(Holdback { rule: Rule::Window, reason: "no window is open".to_owned(), earliest })
+    Some(BlockingRule { rule: Rule::Window, reason: "no window is open".to_owned(), earliest })
 }
 
 #[cfg(test)]

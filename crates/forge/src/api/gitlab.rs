@@ -272,4 +272,20 @@ mod tests {
         let text = "fine\n/approve\n  /merge\na/b\n";
         assert_eq!(without_commands(text), "fine\n&#47;approve\n&#47;merge\na/b\n");
     }
+
+    #[test]
+    fn a_merged_request_names_the_commit_that_the_branch_got_by_it() {
+        let [head, merge, squash] = ["1", "2", "3"].map(|digit| digit.repeat(40));
+        let commit_of = |state: &str, merge: Option<&String>, squash: Option<&String>| {
+            let document = json!({
+                "iid": 7, "sha": head, "state": state, "merge_commit_sha": merge, "squash_commit_sha": squash,
+            });
+            read_request(&document).expect("a request").merge_commit.map(|commit| commit.to_string())
+        };
+        assert_eq!(commit_of("opened", None, None), None);
+        assert_eq!(commit_of("merged", Some(&merge), None).as_ref(), Some(&merge));
+        assert_eq!(commit_of("merged", Some(&merge), Some(&squash)).as_ref(), Some(&merge), "a merge of the squash");
+        assert_eq!(commit_of("merged", None, Some(&squash)).as_ref(), Some(&squash), "a squash by fast-forward");
+        assert_eq!(commit_of("merged", None, None).as_ref(), Some(&head), "a fast-forward");
+    }
 }

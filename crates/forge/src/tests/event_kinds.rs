@@ -154,7 +154,7 @@ fn plain_deliveries_mean_what_was_done() {
 fn labels_of(settings: Settings, event: &str, body: &serde_json::Value) -> Vec<String> {
     let events = connect(settings).read(event, body.to_string().as_bytes()).expect("it is read");
     match &events[0].kind {
-        EventKind::PullRequest(change) => change.labels.clone(),
+        EventKind::PullRequest(pull_request) => pull_request.labels.clone(),
         other => panic!("{other:?}"),
     }
 }

@@ -42,33 +42,33 @@ fn kind(kind: &EventKind) -> String {
                 }
             }
         }
-        EventKind::PullRequest(change) => {
-            let step = match change.step {
+        EventKind::PullRequest(pull_request) => {
+            let step = match pull_request.step {
                 PullRequestStep::Opened => "opened",
                 PullRequestStep::Updated => "updated",
                 PullRequestStep::Closed => "closed",
                 PullRequestStep::Merged => "merged",
             };
-            let from = match &change.head_repository {
+            let from = match &pull_request.head_repository {
                 HeadRepository::Same => "here".to_owned(),
                 HeadRepository::Fork(fork) => format!("fork {} #{}", fork.full_name, fork.id),
                 HeadRepository::Gone => "a repository that is gone".to_owned(),
             };
-            let author = change.author.as_ref().map_or("?".to_owned(), |author| account(&author.0));
-            let base = change.base.as_ref().map_or("?".to_owned(), short);
+            let author = pull_request.author.as_ref().map_or("?".to_owned(), |author| account(&author.0));
+            let base = pull_request.base.as_ref().map_or("?".to_owned(), short);
             format!(
                 "change {}{} by {author} {step}: {} {} from {from} onto {} {base}",
-                change.number,
-                if change.draft { ", a draft," } else { "" },
-                change.head_branch,
-                short(&change.head),
-                change.base_branch
+                pull_request.number,
+                if pull_request.draft { ", a draft," } else { "" },
+                pull_request.head_branch,
+                short(&pull_request.head),
+                pull_request.base_branch
             )
         }
         EventKind::Comment(comment) => format!(
             "comment {} on change {} by {}: {:?}",
             comment.id,
-            comment.change,
+            comment.pull_request,
             account(&comment.commenter.0),
             comment.body
         ),

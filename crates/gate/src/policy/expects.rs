@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use slipway_contract::metrics::Subject;
-use slipway_contract::{Asked, Expectation};
+use slipway_contract::{Expectation, ExpectedCheck};
 
 use slipway_domain::{CheckOutcome, Diagnostic, Position};
 
@@ -60,35 +60,37 @@ impl Policy {
 
 impl Check {
     fn expects(&self, is_excepted: bool) -> Vec<Expected> {
-        let expected = |(key, asked): (&str, Asked)| {
+        let expected = |(key, check): (&str, ExpectedCheck)| {
             // A condition whose values no row has fails its check, and leaves nothing for a person to decide.
-            let fails = matches!(asked, Asked::Where(_)) || self.undecided == CheckOutcome::Inconclusive;
+            let fails = matches!(check, ExpectedCheck::Where(_)) || self.undecided == CheckOutcome::Inconclusive;
             let refuses = !self.only_warns && !is_excepted && fails;
             let position = self.places.get(key).copied();
             let (file, note) = (self.file.clone(), String::new());
-            Expected { expectation: Expectation { asked, refuses }, file, position, note }
+            Expected { expectation: Expectation { check, refuses }, file, position, note }
         };
-        self.asked().into_iter().map(expected).collect()
+        self.check().into_iter().map(expected).collect()
     }
 
     /// Each question with the key that asks it.
-    fn asked(&self) -> Vec<(&'static str, Asked)> {
+    fn check(&self) -> Vec<(&'static str, ExpectedCheck)> {
         match &self.subject {
             CheckSubject::Metric(MetricSubject { metric, slicing, .. }) => {
                 let of_metric =
-                    (metric.subject() == Subject::Classes).then(|| ("metric", Asked::Metric(metric.clone())));
-                let of_slices = slicing.as_ref().and_then(of_slicing).map(|asked| ("slice", asked));
+                    (metric.subject() == Subject::Classes).then(|| ("metric", ExpectedCheck::Metric(metric.clone())));
+                let of_slices = slicing.as_ref().and_then(of_slicing).map(|check| ("slice", check));
                 of_metric.into_iter().chain(of_slices).collect()
             }
-            CheckSubject::Drift(drift) => vec![("drift", Asked::Drift(drift.column.clone()))],
+            CheckSubject::Drift(drift) => vec![("drift", ExpectedCheck::Drift(drift.column.clone()))],
             CheckSubject::Expression(_) | CheckSubject::Leakage => Vec::new(),
         }
     }
 }
 
-fn of_slicing(slicing: &Slicing) -> Option<Asked> {
+fn of_slicing(slicing: &Slicing) -> Option<ExpectedCheck> {
     match slicing {
-        Slicing::By { columns, .. } => columns.iter().any(|column| column == "label").then_some(Asked::EachLabel),
-        Slicing::Where { values, .. } => Some(Asked::Where(BTreeMap::clone(values))),
+        Slicing::By { columns, .. } => {
+            columns.iter().any(|column| column == "label").then_some(ExpectedCheck::EachLabel)
+        }
+        Slicing::Where { values, .. } => Some(ExpectedCheck::Where(BTreeMap::clone(values))),
     }
 }

@@ -185,11 +185,11 @@ pub(super) struct LeakageEntry {
 pub(super) struct SliceEntry {
     /// Columns: every combination of their values is a slice. `label` and `prediction` are columns too.
     #[serde(default, deserialize_with = "texts_as_written")]
-    #[schemars(with = "Texts")]
-    pub(super) by: Option<Texts>,
+    #[schemars(with = "StringList")]
+    pub(super) by: Option<StringList>,
     /// The one slice of rows that have these values: each column with a value, or a list of them.
     #[serde(rename = "where")]
-    pub(super) condition: Option<BTreeMap<String, Texts>>,
+    pub(super) condition: Option<BTreeMap<String, StringList>>,
     /// A name for the condition.
     pub(super) name: Option<String>,
     /// Fewer rows than this decide nothing.
@@ -278,8 +278,8 @@ fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Strin
 }
 
 /// The same of a list of names, or of one.
-fn texts_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Texts>, D::Error> {
-    Texts::deserialize(deserializer).map(Some)
+fn texts_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StringList>, D::Error> {
+    StringList::deserialize(deserializer).map(Some)
 }
 
 /// The form of a name, which need not be put in quotes.
@@ -290,15 +290,15 @@ fn name(_: &mut SchemaGenerator) -> Schema {
 /// A text, number or truth value, or a list of them. Only whether it is there, and how many: the texts as they are written
 /// (`2.10`, not `2.1`) are read from the file itself ([`slipway_yaml::Tree::texts`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Texts(pub(super) usize);
+pub(super) struct StringList(pub(super) usize);
 
-impl<'de> Deserialize<'de> for Texts {
+impl<'de> Deserialize<'de> for StringList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(TextsReader)
     }
 }
 
-impl JsonSchema for Texts {
+impl JsonSchema for StringList {
     fn schema_name() -> Cow<'static, str> {
         "Texts".into()
     }
@@ -312,49 +312,49 @@ impl JsonSchema for Texts {
 struct TextsReader;
 
 impl<'de> Visitor<'de> for TextsReader {
-    type Value = Texts;
+    type Value = StringList;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text or a list of texts")
     }
 
-    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Texts, E> {
-        Ok(Texts(1))
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<StringList, E> {
+        Ok(StringList(1))
     }
 
-    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<Texts, E> {
-        Ok(Texts(1))
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<StringList, E> {
+        Ok(StringList(1))
     }
 
-    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<Texts, E> {
-        Ok(Texts(1))
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<StringList, E> {
+        Ok(StringList(1))
     }
 
-    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<Texts, E> {
-        Ok(Texts(1))
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<StringList, E> {
+        Ok(StringList(1))
     }
 
-    fn visit_i128<E: serde::de::Error>(self, _: i128) -> Result<Texts, E> {
-        Ok(Texts(1))
+    fn visit_i128<E: serde::de::Error>(self, _: i128) -> Result<StringList, E> {
+        Ok(StringList(1))
     }
 
-    fn visit_u128<E: serde::de::Error>(self, _: u128) -> Result<Texts, E> {
-        Ok(Texts(1))
+    fn visit_u128<E: serde::de::Error>(self, _: u128) -> Result<StringList, E> {
+        Ok(StringList(1))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<Texts, E> {
-        Ok(Texts(1))
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<StringList, E> {
+        Ok(StringList(1))
     }
 
-    fn visit_unit<E: serde::de::Error>(self) -> Result<Texts, E> {
-        Ok(Texts(1))
+    fn visit_unit<E: serde::de::Error>(self) -> Result<StringList, E> {
+        Ok(StringList(1))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Texts, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<StringList, A::Error> {
         let mut count = 0;
-        while let Some(Texts(more)) = items.next_element::<Texts>()? {
+        while let Some(StringList(more)) = items.next_element::<StringList>()? {
             count += more;
         }
-        Ok(Texts(count))
+        Ok(StringList(count))
     }
 }

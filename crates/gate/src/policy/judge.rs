@@ -3,7 +3,7 @@
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Cost, Subject};
 
-use slipway_domain::{CheckOutcome, CheckResult, Floor, Outcome, Requirement, TestSetUse, Verdict};
+use slipway_domain::{CheckOutcome, CheckResult, MandatoryPolicy, Outcome, Requirement, TestSetUse, Verdict};
 
 use super::checks::{Check, CheckSubject, MetricSubject};
 use super::evidence::{Champion, Evidence, Facts};
@@ -35,9 +35,9 @@ impl Policy {
 
     /// Judges a candidate by this policy and by floors, which the platform's owner sets and no policy can loosen: their checks
     /// have to hold as well, each at its own floor's confidence.
-    pub fn judge_over(&self, floors: &[Self], evidence: &Evidence<'_>) -> Verdict {
+    pub fn judge_over(&self, mandatory_policies: &[Self], evidence: &Evidence<'_>) -> Verdict {
         let ground = Ground::of(evidence);
-        let all = || floors.iter().chain([self]);
+        let all = || mandatory_policies.iter().chain([self]);
         // What any of them leaves to a person, authors see of all.
         let symbols = all().map(Self::symbols).max().unwrap_or(2);
         let bound_checks: Vec<BoundCheck<'_>> = all().flat_map(|policy| policy.bound_checks(symbols)).collect();
@@ -66,14 +66,14 @@ impl Policy {
             })
             .collect();
         checks.extend(self.unusable_champion(evidence, &checks));
-        if self.test_set_over(floors).is_some_and(|rule| rule.feedback() == Feedback::Verdict)
+        if self.test_set_over(mandatory_policies).is_some_and(|rule| rule.feedback() == Feedback::Verdict)
             && !evidence.uses.as_ref().is_some_and(|uses| uses.is_used_up)
         {
             for (result, bound_checks) in checks.iter_mut().zip(&bound_checks) {
                 result.is_withheld = bound_checks.check.is_on_test_rows();
             }
         }
-        self.verdict(floors, evidence, checks)
+        self.verdict(mandatory_policies, evidence, checks)
     }
 
     /// The refusal for a champion that cannot be read, where no check has refused for it: a policy may compare with nothing, and
@@ -110,8 +110,8 @@ impl Policy {
     }
 
     /// The rule for the test set that holds together with those of floors: the stricter in every way.
-    pub fn test_set_over(&self, floors: &[Self]) -> Option<TestSet> {
-        floors.iter().chain([self]).filter_map(Self::test_set).reduce(TestSet::and)
+    pub fn test_set_over(&self, mandatory_policies: &[Self]) -> Option<TestSet> {
+        mandatory_policies.iter().chain([self]).filter_map(Self::test_set).reduce(TestSet::and)
     }
 
     fn bound_checks(&self, symbols: u32) -> impl Iterator<Item = BoundCheck<'_>> {
@@ -120,7 +120,7 @@ impl Policy {
         self.checks.iter().map(of)
     }
 
-    fn verdict(&self, floors: &[Self], evidence: &Evidence<'_>, checks: Vec<CheckResult>) -> Verdict {
+    fn verdict(&self, mandatory_policies: &[Self], evidence: &Evidence<'_>, checks: Vec<CheckResult>) -> Verdict {
         let candidate = evidence.candidate;
         let champion = match &evidence.champion {
             Champion::Evaluated(champion) => Some(champion.report.artifact.clone()),
@@ -128,10 +128,12 @@ impl Policy {
         };
         let mut outcome = Outcome::of(&checks);
         let mut notes = Vec::new();
-        let symbols = floors.iter().chain([self]).map(Self::symbols).max().unwrap_or(2);
+        let symbols = mandatory_policies.iter().chain([self]).map(Self::symbols).max().unwrap_or(2);
         if matches!(evidence.champion, Champion::None) {
-            let approval =
-                [self].into_iter().chain(floors).find_map(|policy| policy.approval_without_champion.as_ref());
+            let approval = [self]
+                .into_iter()
+                .chain(mandatory_policies)
+                .find_map(|policy| policy.approval_without_champion.as_ref());
             if let Some(place) = approval {
                 notes.push(format!("there is no champion yet, and {place} asks for a person's approval of the first"));
                 if outcome == Outcome::Pass {
@@ -147,9 +149,9 @@ impl Policy {
             outcome,
             policy: self.file.clone(),
             policy_digest: self.digest.clone(),
-            floors: floors
+            mandatory_policies: mandatory_policies
                 .iter()
-                .map(|mandatory_policy| Floor {
+                .map(|mandatory_policy| MandatoryPolicy {
                     policy: mandatory_policy.file.clone(),
                     digest: mandatory_policy.digest.clone(),
                 })

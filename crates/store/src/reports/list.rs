@@ -28,7 +28,7 @@ pub struct ReportHead {
     /// The model; `None` for a revision that no run is about.
     pub model: Option<String>,
     /// The change, if it is of one.
-    pub change: Option<u64>,
+    pub pull_request: Option<u64>,
     /// How far it has come.
     pub status: ReportStatus,
     /// Failed attempts since it fell behind.
@@ -125,7 +125,7 @@ fn read_head(row: &AnyRow) -> Result<ReportHead, StoreError> {
         source: SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)?,
         revision: row.try_get("revision")?,
         model: row.try_get("model")?,
-        change: row.try_get::<Option<i64>, _>("change_id")?.map(i64::unsigned_abs),
+        pull_request: row.try_get::<Option<i64>, _>("change_id")?.map(i64::unsigned_abs),
         status,
         // The one that is under way has not failed yet.
         attempts: attempts.saturating_sub(u64::from(held)),

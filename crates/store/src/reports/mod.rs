@@ -125,12 +125,23 @@ const FALLS_BEHIND: &str = "ON CONFLICT (id) DO UPDATE SET wanted = excluded.wan
     note = CASE WHEN reports.state = 'behind' THEN reports.note ELSE '' END,
     state = 'behind'";
 
-/// Whose check and comment are written: those of one change, or of one revision of a branch. Reports of one target are made
-/// one at a time, so that nobody else may be writing them meanwhile.
-fn target_of(source: &SourceName, change: Option<u64>, revision: &str) -> String {
-    match change {
-        Some(change) => format!("{source} change {change}"),
-        None => format!("{source} revision {revision}"),
+/// What reports write checks and comments of: a pull request, or a revision of a branch. Reports of one target are made in order.
+enum ReportTarget<'a> {
+    PullRequest(u64),
+    Revision(&'a str),
+}
+
+impl<'a> ReportTarget<'a> {
+    fn of(pull_request: Option<u64>, revision: &'a str) -> Self {
+        pull_request.map_or(Self::Revision(revision), Self::PullRequest)
+    }
+
+    /// As it is stored.
+    fn key(&self, source: &SourceName) -> String {
+        match self {
+            Self::PullRequest(number) => format!("{source} change {number}"),
+            Self::Revision(revision) => format!("{source} revision {revision}"),
+        }
     }
 }
 
@@ -141,7 +152,7 @@ pub(super) async fn run_moved(
     run: &Run,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let change = run.change.as_ref().map(|change| change.number);
+    let pull_request = run.pull_request.as_ref().map(|pull_request| pull_request.number);
     let insert = sqlx::AssertSqlSafe(format!(
         "INSERT INTO reports (id, source, target, run, revision, model, change_id, wanted, behind_from, behind_since)
          VALUES ($1, $2, $3, $1, $4, $5, $6, $7, $7, $8) {FALLS_BEHIND}"
@@ -149,10 +160,10 @@ pub(super) async fn run_moved(
     sqlx::query(insert)
         .bind(run.id.to_string())
         .bind(run.source.as_str().to_owned())
-        .bind(text(target_of(&run.source, change, run.head.as_str())))
+        .bind(text(ReportTarget::of(pull_request, run.head.as_str()).key(&run.source)))
         .bind(run.head.to_string())
         .bind(text(&*run.model))
-        .bind(change.map(stored))
+        .bind(pull_request.map(stored))
         .bind(sequence)
         .bind(millis(at))
         .execute(connection)
@@ -167,8 +178,8 @@ pub(super) async fn revision_unjudged(
     what: &Unjudged,
 ) -> Result<(), StoreError> {
     let revision = what.revision.as_ref().map(CommitSha::to_string).unwrap_or_default();
-    let id = match what.change {
-        Some(change) if revision.is_empty() => format!("change-{change}@{source}"),
+    let id = match what.pull_request {
+        Some(pull_request) if revision.is_empty() => format!("change-{pull_request}@{source}"),
         _ => format!("{revision}@{source}"),
     };
     if what.needs == Needs::Nobody && waits_for_another(connection, &id, what).await? {
@@ -184,9 +195,9 @@ pub(super) async fn revision_unjudged(
     sqlx::query(insert)
         .bind(id)
         .bind(source.as_str().to_owned())
-        .bind(text(target_of(source, what.change, &revision)))
+        .bind(text(ReportTarget::of(what.pull_request, &revision).key(source)))
         .bind(revision)
-        .bind(what.change.map(stored))
+        .bind(what.pull_request.map(stored))
         .bind(serde_json::to_string(what).expect("it holds only texts and numbers"))
         .bind(millis(Timestamp::now()))
         .execute(connection)
@@ -202,7 +213,7 @@ async fn waits_for_another(connection: &mut AnyConnection, id: &str, what: &Unju
     let document: String = row.try_get("document")?;
     // What a newer server wrote may be of a kind that is not known here: it is not overwritten by what needs nobody.
     let known: Option<Unjudged> = serde_json::from_str(&document).ok();
-    Ok(known.is_none_or(|known| known.needs != Needs::Nobody && known.change != what.change))
+    Ok(known.is_none_or(|known| known.needs != Needs::Nobody && known.pull_request != what.pull_request))
 }
 
 impl Store {
@@ -266,7 +277,7 @@ impl Store {
             None => read_unjudged(&taken).map(ReportSubject::Revision),
         };
         let nothing =
-            Unjudged { revision: None, change: None, needs: slipway_domain::Needs::Nobody, title: String::new() };
+            Unjudged { revision: None, pull_request: None, needs: slipway_domain::Needs::Nobody, title: String::new() };
         let due = DueReport {
             id: taken.try_get("id")?,
             subject: ReportSubject::Revision(nothing),

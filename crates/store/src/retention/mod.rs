@@ -57,7 +57,7 @@ pub struct RunRetention {
     /// How many in all.
     pub count: u64,
     /// The newest of each model in each environment, and as many of those that were promoted, however old.
-    pub of_a_model: u32,
+    pub per_model: u32,
 }
 
 /// Which entries of the audit log are kept.

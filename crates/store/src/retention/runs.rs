@@ -63,7 +63,7 @@ impl Store {
         loop {
             let begun = Pace::begin();
             let page = sqlx::query(select).bind(after.0).bind(after.1.clone()).bind(RUNS);
-            let page = page.bind(i64::from(keep.of_a_model.max(1)) - 1).fetch_all(&self.database.pool).await?;
+            let page = page.bind(i64::from(keep.per_model.max(1)) - 1).fetch_all(&self.database.pool).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = (last.try_get("created_at")?, last.try_get("id")?);
             let mut going = Vec::new();

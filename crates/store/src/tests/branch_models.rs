@@ -28,8 +28,8 @@ on_both_databases! {
         world.store.record_branch_models(&name("models"), &models(&["a", "b", "c"]), noted).await.expect("noted");
         world.store.record_branch_models(&name("others"), &models(&["a"]), noted).await.expect("noted");
         assert_eq!(without_runs(&world).await, ["models/a", "models/b", "models/c", "others/a"]);
-        let change = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
-        world.open("d-1", vec![run("a", '1', 0), Run { change, ..run("b", '2', 1) }]).await;
+        let pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+        world.open("d-1", vec![run("a", '1', 0), Run { pull_request, ..run("b", '2', 1) }]).await;
         assert_eq!(without_runs(&world).await, ["models/b", "models/c", "others/a"], "a change is not the branch");
         let world = world.reopened().await;
         assert_eq!(without_runs(&world).await.len(), 3, "it outlives the server");

@@ -101,7 +101,7 @@ on_both_databases! {
         assert!(matches!(refused, Err(StoreError::NotAcknowledged { .. })), "{refused:?}");
         world.store.acknowledge_deliveries(&[&delivery], &DeliveryOutcome::nothing(DeliveryState::Dead, "x")).await.expect("settled");
         let replayed = world.store.replay_delivery(&source, "d-1").await.expect("replayed");
-        assert_eq!((replayed.state, replayed.settled_at), (DeliveryState::Pending, None));
+        assert_eq!((replayed.state, replayed.acknowledged_at), (DeliveryState::Pending, None));
         assert_eq!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").len(), 1);
         let nobody = world.store.replay_delivery(&source, "d-2").await;
         assert!(matches!(nobody, Err(StoreError::NoSuchDelivery { .. })), "{nobody:?}");

@@ -33,12 +33,12 @@ on_both_databases! {
     }
 
     async fn a_model_is_its_newest_run_and_the_newest_that_was_promoted(world: super::World) {
-        let change = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+        let pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
         world.open("d-1", vec![run("a", '1', 0)]).await;
         let (first, lease) = world.claim().await.expect("a run");
         let done = world.moved(&lease, &first, RunState::Done).await;
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
-        world.open("d-2", vec![run("a", '2', 1), run("b", '2', 1), Run { change, ..run("c", '3', 2) }]).await;
+        world.open("d-2", vec![run("a", '2', 1), run("b", '2', 1), Run { pull_request, ..run("c", '3', 2) }]).await;
         let models = world.store.models(None, None, 10).await.expect("models");
         let names: Vec<&str> = models.iter().map(|model| &*model.newest.model).collect();
         assert_eq!(names, ["a", "b"], "what a change brings is no model yet");

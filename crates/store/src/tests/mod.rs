@@ -8,12 +8,12 @@ mod branch_models;
 mod claims;
 mod commands;
 mod deliveries;
+mod deployment_records;
 mod due;
 mod growth;
 mod lists;
 mod logs;
 mod migrations;
-mod placements;
 mod promotions;
 mod quarantine;
 mod reported;
@@ -190,7 +190,7 @@ fn run(file: &str, digit: char, second: i64) -> Run {
         model: file.to_owned(),
         file: file.to_owned(),
         branch: "main".to_owned(),
-        change: None,
+        pull_request: None,
         base: None,
         head: sha(digit),
         environment: name("staging"),

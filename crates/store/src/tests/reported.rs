@@ -9,9 +9,9 @@ use crate::{Item, ItemKind, ReportedState, Store};
 
 const CLAIM_LEASE: Duration = Duration::from_mins(1);
 
-fn comment(change: &str) -> Item {
+fn comment(pull_request: &str) -> Item {
     let (source, name) = (name("models"), "slipway:change".to_owned());
-    Item { source, kind: ItemKind::Comment, subject: change.to_owned(), name }
+    Item { source, kind: ItemKind::Comment, subject: pull_request.to_owned(), name }
 }
 
 async fn known(store: &Store) -> Vec<ReportedState> {

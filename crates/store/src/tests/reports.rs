@@ -147,7 +147,7 @@ on_both_databases! {
 
     async fn a_revision_that_no_run_is_about_is_reported_once_however_often_it_is_said(world: World) {
         let title = "no model is touched".to_owned();
-        let unjudged = Unjudged { revision: Some(sha('9')), change: Some(7), needs: Needs::Nobody, title };
+        let unjudged = Unjudged { revision: Some(sha('9')), pull_request: Some(7), needs: Needs::Nobody, title };
         let say = async |id: &str, what: &Unjudged| {
             let delivery = delivery_with_id(id);
             world.store.record_delivery(&delivery).await.expect("recorded");
@@ -167,7 +167,7 @@ on_both_databases! {
     }
 
     async fn a_revision_that_needs_somebody_still_does_once_another_pull_request_of_it_needs_nobody(world: World) {
-        let of = |change, needs| Unjudged { revision: Some(sha('9')), change: Some(change), needs, title: String::new() };
+        let of = |pull_request, needs| Unjudged { revision: Some(sha('9')), pull_request: Some(pull_request), needs, title: String::new() };
         let say = async |id: &str, what: Unjudged| {
             let delivery = delivery_with_id(id);
             world.store.record_delivery(&delivery).await.expect("recorded");

@@ -10,7 +10,7 @@ use crate::{
     AuditFault, AuditRetention, LogRetention, NewAuditEntry, ReadHistory, Removal, Removed, Retention, RunFilter,
     RunRetention, StoreError, Trained,
 };
-use slipway_domain::{Actor, CommitSha, DeployedBy, Named, Origin, Placement, Run, RunState};
+use slipway_domain::{Actor, CommitSha, DeployedArtifact, DeployedBy, DeploymentRecord, Origin, Run, RunState};
 
 /// Nothing is too old, and nothing too much.
 pub(super) fn keep_all() -> Retention {
@@ -19,15 +19,15 @@ pub(super) fn keep_all() -> Retention {
         age,
         bytes: u64::MAX,
         logs: LogRetention { age, bytes: u64::MAX },
-        runs: RunRetention { age, count: u64::MAX, of_a_model: 1 },
+        runs: RunRetention { age, count: u64::MAX, per_model: 1 },
         audit: AuditRetention { age, count: u64::MAX },
     }
 }
 
 impl World {
     pub(super) async fn remove_old(&self, now: Timestamp, keep: Retention) -> Removed {
-        let named = self.store.artifacts_deployed().await.expect("asked");
-        self.store.remove_old(now, keep, &named, Removal::Done).await.expect("removed")
+        let deployed = self.store.artifacts_deployed().await.expect("asked");
+        self.store.remove_old(now, keep, &deployed, Removal::Done).await.expect("removed")
     }
 
     /// Runs of one model, a minute after each other, that have all ended as `done`, with a line of log each.
@@ -52,10 +52,10 @@ impl World {
 
     async fn place(&self, artifact: &Digest) {
         let commit: CommitSha = "a".repeat(40).parse().expect("a commit");
-        let deployment_record = Placement {
+        let deployment_record = DeploymentRecord {
             environment: name("staging"),
             model: "m/slipway.yaml".to_owned(),
-            named: Named::Artifact(artifact.clone()),
+            deployed: DeployedArtifact::Artifact(artifact.clone()),
             commit: commit.clone(),
             at: Timestamp::now(),
             seen_at: None,
@@ -66,7 +66,7 @@ impl World {
             before: None,
             replaces: None,
             tip: commit,
-            placements: vec![deployment_record],
+            deployment_records: vec![deployment_record],
         };
         self.store.record_history(&history).await.expect("noted");
     }
@@ -83,8 +83,8 @@ fn later() -> Timestamp {
     "2026-11-25T10:00:00Z".parse().expect("a time")
 }
 
-fn keep_runs(age: SignedDuration, count: u64, of_a_model: u32) -> Retention {
-    Retention { runs: RunRetention { age, count, of_a_model }, ..keep_all() }
+fn keep_runs(age: SignedDuration, count: u64, per_model: u32) -> Retention {
+    Retention { runs: RunRetention { age, count, per_model }, ..keep_all() }
 }
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -212,7 +212,7 @@ on_both_databases! {
         let ended = world.ended(6).await;
         let of = |number: usize| ended[number].artifact.clone().expect("an artifact");
         world.place(&of(0)).await;
-        let seed = slipway_domain::SeedRun { seed: 8, run_key: Digest::of(b"k"), artifact: Digest::of(b"seed") };
+        let seed = slipway_domain::SeedRun { seed: 8, cache_key: Digest::of(b"k"), artifact: Digest::of(b"seed") };
         let under_way = Run {
             champion: Some(of(1)),
             artifact: Some(Digest::of(b"candidate")),
@@ -223,7 +223,7 @@ on_both_databases! {
         let report = slipway_domain::Document { name: "x".to_owned(), digest: Digest::of(b"report") };
         let trained = Trained { run: under_way.id, artifact: Digest::of(b"just trained"), report };
         world.store.record_trained(&Digest::of(b"key"), &trained).await.expect("recorded");
-        let of_champion = slipway_domain::SeedRun { seed: 9, run_key: Digest::of(b"k9"), artifact: Digest::of(b"seed 9") };
+        let of_champion = slipway_domain::SeedRun { seed: 9, cache_key: Digest::of(b"k9"), artifact: Digest::of(b"seed 9") };
         world.store.record_seeds(&of(0), &[of_champion]).await.expect("recorded");
         let used = world.store.artifacts_in_use(2, Timestamp::MAX).await.expect("asked");
         let expected = [

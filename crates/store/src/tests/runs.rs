@@ -16,7 +16,7 @@ on_both_databases! {
     }
 
     async fn one_revision_of_a_pull_request_is_one_run_and_closing_it_ends_it(world: World) {
-        let of_pull_request = |digit, second| Run { change: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", digit, second) };
+        let of_pull_request = |digit, second| Run { pull_request: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", digit, second) };
         let first = world.open("d-1", vec![of_pull_request('1', 0)]).await;
         assert_eq!(first.len(), 1);
         assert_eq!(world.open("d-2", vec![of_pull_request('1', 1)]).await.len(), 0);
@@ -34,9 +34,9 @@ on_both_databases! {
 
     async fn one_revision_of_a_pull_request_is_one_run_however_many_servers_read_it_at_the_same_time(world: World) {
         for (second, digit) in (0..).zip("0123456789abcdef".chars()) {
-            let change = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+            let pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
             let names = ["1", "2", "3"].map(|one| format!("d-{digit}-{one}"));
-            let new_runs = || vec![Run { change: change.clone(), ..run("a", digit, second) }];
+            let new_runs = || vec![Run { pull_request: pull_request.clone(), ..run("a", digit, second) }];
             let (one, two, three) = tokio::join!(
                 world.open(&names[0], new_runs()),
                 world.open(&names[1], new_runs()),
@@ -96,7 +96,7 @@ on_both_databases! {
         let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
         let (claimed, lease) = world.claim().await.expect("a run");
         let (key, artifact) = (Digest::of(b"key"), Digest::of(b"weights"));
-        let without = Run { run_key: Some(key.clone()), ..claimed };
+        let without = Run { cache_key: Some(key.clone()), ..claimed };
         world.store.record_run(&lease, &without, None).await.expect("recorded");
         let with = Run { artifact: Some(artifact), ..without };
         world.store.record_run(&lease, &with, None).await.expect("recorded");

@@ -33,7 +33,7 @@ on_both_databases! {
         assert_eq!(world.store.training_of(&artifact).await.expect("asked"), Some(made));
 
         let seed = |seed: u32, weights: &[u8]| {
-            SeedRun { seed, run_key: Digest::of(&seed.to_be_bytes()), artifact: Digest::of(weights) }
+            SeedRun { seed, cache_key: Digest::of(&seed.to_be_bytes()), artifact: Digest::of(weights) }
         };
         world.store.record_seeds(&artifact, &[seed(u32::MAX, b"b"), seed(8, b"a")]).await.expect("recorded");
         world.store.record_seeds(&artifact, &[seed(8, b"c")]).await.expect("recorded again");

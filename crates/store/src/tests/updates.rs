@@ -149,7 +149,7 @@ async fn what_an_earlier_version_kept_is_counted_listed_and_subject_to_retention
         let heads: Vec<_> = runs.iter().map(|run| run.head.clone()).collect();
         assert_eq!(heads, [sha('3'), sha('2'), sha('1')]);
         // The commit's own time counts for what was placed before it was noted when a placement was first seen.
-        let records = store.placements(&name("staging")).await.expect("asked");
+        let records = store.deployment_records(&name("staging")).await.expect("asked");
         assert_eq!((records[0].seen_at, records[0].since()), (None, after(5)));
         let last = store.verify_audit().await.expect("read").expect("whole").expect("an entry");
         assert_eq!((last.number, last.action.as_str()), (1, "run.cancel"));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use slipway_contract::metrics::{Attribute, Attributes, PREDICTION, Wanted, all, rows_meeting};
 use slipway_contract::table::{self, shown};
-use slipway_contract::{Asked, Expectation, Fault, FaultKind};
+use slipway_contract::{Expectation, ExpectedCheck, Fault, FaultKind};
 
 use crate::definable::{Complaint, TestRows, listed};
 
@@ -23,8 +23,8 @@ impl<'rows> Judged<'rows> {
     /// What is said of every expectation that nothing answers: faults, and warnings.
     pub(super) fn judge(&self, expects: &[Expectation]) -> (Vec<Fault>, Vec<Fault>) {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-        for (place, Expectation { asked, refuses }) in expects.iter().enumerate() {
-            for Complaint { message, help } in self.complaints(asked) {
+        for (place, Expectation { check, refuses }) in expects.iter().enumerate() {
+            for Complaint { message, help } in self.complaints(check) {
                 let fault =
                     Fault { expectation: u32::try_from(place).ok(), ..Fault::new(FaultKind::Specification, message) };
                 let fault = if help.is_empty() { fault } else { fault.help(help) };
@@ -34,12 +34,12 @@ impl<'rows> Judged<'rows> {
         (faults, warnings)
     }
 
-    fn complaints(&self, asked: &Asked) -> Vec<Complaint> {
-        match asked {
-            Asked::Metric(metric) => self.rows.judge_by_policy(metric, &self.attributes).into_iter().collect(),
-            Asked::EachLabel => self.each_label().into_iter().collect(),
-            Asked::Where(values) => self.meeting(values),
-            Asked::Drift(_) => Vec::new(),
+    fn complaints(&self, check: &ExpectedCheck) -> Vec<Complaint> {
+        match check {
+            ExpectedCheck::Metric(metric) => self.rows.judge_by_policy(metric, &self.attributes).into_iter().collect(),
+            ExpectedCheck::EachLabel => self.each_label().into_iter().collect(),
+            ExpectedCheck::Where(values) => self.meeting(values),
+            ExpectedCheck::Drift(_) => Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use slipway_contract::table::{self, Counted};
-use slipway_contract::{Asked, DataSpec, Fault, FaultKind, Shape, TrainingJob, unknown_classes};
+use slipway_contract::{DataSpec, ExpectedCheck, Fault, FaultKind, Shape, TrainingJob, unknown_classes};
 
 use super::classes::{self, Said};
 use super::csv_table;
@@ -135,15 +135,15 @@ impl ValidatedData {
         let DataSpec::Csv { test, .. } = &job.model.spec.data else { return Vec::new() };
         let columns: Vec<String> = job.model.spec.evaluation.attributes().map(str::to_owned).collect();
         let Ok(opened) = csv_file::open(source, "spec.data.test.file", &test.file) else { return Vec::new() };
-        let asked = "spec.evaluation.slices";
+        let check = "spec.evaluation.slices";
         let faults =
-            columns.iter().filter_map(|column| table::position(&opened.header, column, asked, &test.file).err());
+            columns.iter().filter_map(|column| table::position(&opened.header, column, check, &test.file).err());
         let faults: Vec<Fault> = faults.filter(|fault| !self.faults.contains(fault)).collect();
         if !faults.is_empty() || columns.is_empty() || self.test.is_none() {
             self.faults.extend(faults);
             return Vec::new();
         }
-        match csv_table::read_texts(source, &test.file, "spec.data.test.file", &columns, asked) {
+        match csv_table::read_texts(source, &test.file, "spec.data.test.file", &columns, check) {
             Ok(texts) => columns.into_iter().zip(texts).collect(),
             Err(fault) => {
                 self.faults.push(fault);
@@ -156,7 +156,7 @@ impl ValidatedData {
     fn compare_columns(&mut self, job: &TrainingJob, source: &Source) {
         let DataSpec::Csv { train, recent: Some(recent), .. } = &job.model.spec.data else { return };
         for (place, expectation) in job.expects.iter().enumerate() {
-            let Asked::Drift(column) = &expectation.asked else { continue };
+            let ExpectedCheck::Drift(column) = &expectation.check else { continue };
             for (file, key) in [(train, "spec.data.train.file"), (recent, "spec.data.recent.file")] {
                 // Files that cannot be read were told.
                 let Ok(opened) = csv_file::open(source, key, &file.file) else { continue };

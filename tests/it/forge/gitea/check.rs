@@ -13,10 +13,10 @@ use super::{EVENTS, MODELS, SCOPES};
 fn faults(found: &[PreflightCheck]) -> Vec<String> {
     let faults = found
         .iter()
-        .filter(|preflight_check| !matches!(preflight_check.standing, PreflightStatus::Ok | PreflightStatus::Unknown));
+        .filter(|preflight_check| !matches!(preflight_check.status, PreflightStatus::Ok | PreflightStatus::Unknown));
     faults
         .map(|preflight_check| {
-            format!("{:?} {:?}: {}", preflight_check.standing, preflight_check.subject, preflight_check.text)
+            format!("{:?} {:?}: {}", preflight_check.status, preflight_check.subject, preflight_check.text)
         })
         .collect()
 }
@@ -64,9 +64,9 @@ async fn preflight_passes(brand: Brand, forge: Settings) {
         PreflightSubject::Webhook,
         PreflightSubject::Events,
     ] {
-        let is_well = found.iter().any(|preflight_check| {
-            preflight_check.subject == subject && preflight_check.standing == PreflightStatus::Ok
-        });
+        let is_well = found
+            .iter()
+            .any(|preflight_check| preflight_check.subject == subject && preflight_check.status == PreflightStatus::Ok);
         assert!(is_well, "{subject:?}: {found:#?}");
     }
 
@@ -81,7 +81,7 @@ async fn preflight_passes(brand: Brand, forge: Settings) {
         .iter()
         .find(|preflight_check| preflight_check.subject == PreflightSubject::Webhook)
         .expect("it is said");
-    assert_eq!(webhook.standing, PreflightStatus::Unknown);
+    assert_eq!(webhook.status, PreflightStatus::Unknown);
     let of_eve = faults(&preflight_checks(&tokens[2]).await);
     assert!(of_eve[0].starts_with("Missing Permissions: the account may not write"), "{of_eve:#?}");
     let of_nobody = faults(&preflight_checks("0123456789012345678901234567890123456789").await);

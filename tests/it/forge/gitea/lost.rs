@@ -7,7 +7,7 @@ use super::{CHECK, World};
 
 #[tokio::test]
 async fn a_push_whose_only_delivery_was_lost_is_found_by_reconciling() {
-    let Some(mut world) = World::start(Brand::Gitea, "same_repository", "limits: {look_for_missed_pushes: 5s}").await
+    let Some(mut world) = World::start(Brand::Gitea, "same_repository", "limits: {reconcile_interval: 5s}").await
     else {
         return;
     };

@@ -121,7 +121,7 @@ listen: 127.0.0.1:0
 state: ./state
 web: {{api_token: {{file: ./token}}}}
 sources:
-- {{name: digits, forge: {forge}, url: \"{url}/{MODELS}.git\", secret: {{file: ./secret}}, environment: staging, changes: {pull_requests}, {login}, {models}}}
+- {{name: digits, forge: {forge}, url: \"{url}/{MODELS}.git\", secret: {{file: ./secret}}, environment: staging, pull_requests: {pull_requests}, {login}, {models}}}
 environments:
 - {{name: staging, url: \"{url}/{ENVIRONMENT}.git\", {login}, requests: {{forge: {forge}, merge: slipway, {environment}}}}}
 {DEFAULT_SETTINGS}

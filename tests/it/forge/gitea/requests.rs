@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use slipway_domain::{Account, CommitSha, ForgeId, Retry};
 use slipway_forge::{
-    ApiError, ApiSettings, ForgeApi, Login, Merging, NewRequest, Permission, Purpose, Settings, connect_api,
+    ApiError, ApiSettings, ForgeApi, Login, MergeMethod, Merging, NewRequest, Permission, Purpose, Settings,
+    connect_api,
 };
 use slipway_testkit::WorkTree;
 use slipway_testkit::gitea::{Brand, Gitea, Person};
@@ -57,11 +58,15 @@ impl Peer {
     }
 }
 
-/// Merges as the pipeline does: a forge that asks to wait is waited for.
+/// Merges as promotions do: a forge that asks to wait is waited for.
 async fn merged(api: &dyn ForgeApi, number: u64, head: &CommitSha) -> Result<(), ApiError> {
+    merged_by(api, number, head, &Merging::default()).await
+}
+
+async fn merged_by(api: &dyn ForgeApi, number: u64, head: &CommitSha, merging: &Merging<'_>) -> Result<(), ApiError> {
     let merged = async {
         loop {
-            match api.merge_request(number, head, &Merging::default()).await {
+            match api.merge_request(number, head, merging).await {
                 Err(error) if let Retry::After(pause) = error.retry() => tokio::time::sleep(pause).await,
                 ended => return ended,
             }
@@ -110,6 +115,35 @@ async fn opens_once_and_merges_what_was_judged(brand: Brand) {
     let another = api.open_request(&NewRequest { head: text("another"), ..new }).await.expect("opened");
     api.close_request(another.number).await.expect("closed");
     assert_eq!(api.find_request("another", "main").await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn a_squash_with_the_title_alone_is_named_by_its_request_at_a_real_gitea() {
+    names_the_commit_of_a_squash(Brand::Gitea).await;
+}
+
+#[tokio::test]
+#[ignore = "make test-forgejo"]
+async fn a_squash_with_the_title_alone_is_named_by_its_request_at_a_real_forgejo() {
+    names_the_commit_of_a_squash(Brand::Forgejo).await;
+}
+
+async fn names_the_commit_of_a_squash(brand: Brand) {
+    let Some(peer) = Peer::start(brand).await else { return };
+    let api = peer.api(SCOPES).await;
+    let head = peer.push("promote", "2").await;
+    let [head_branch, base, title] = ["promote", "main", "Promote"].map(str::to_owned);
+    let new = NewRequest { head: head_branch, base, title, body: String::new() };
+
+    let opened = api.open_request(&new).await.expect("opened");
+    let by_title = Merging { method: Some(MergeMethod::Squash), message: "Promote" };
+    merged_by(api.as_ref(), opened.number, &head, &by_title).await.expect("merged");
+    let repository = peer.gitea.repository("team/models");
+    let tip = repository.rev_parse("main").await.expect("a commit");
+    assert!(!repository.message("main").await.expect("a message").contains("Slipway-"), "no trailer says whose it is");
+    let request = api.get_request(opened.number).await.expect("a request");
+    assert_eq!((request.merged, &request.head), (true, &head));
+    assert_eq!(request.merge_commit.map(|commit| commit.to_string()), Some(tip));
 }
 
 #[tokio::test]

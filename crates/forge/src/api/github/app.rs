@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use ring::rand::SystemRandom;
 use ring::rsa::KeyPair;
 use ring::signature::RSA_PKCS1_SHA256;
+use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use super::needs;
@@ -32,21 +34,10 @@ impl AppLogin {
     /// The App `id` with its private key, as GitHub gives it (PEM, of PKCS #1 or #8).
     pub fn new(id: u64, pem: &str) -> Result<Self, String> {
         const EXPECTED: &str = "expected the App's private key as GitHub gives it: `-----BEGIN RSA PRIVATE KEY-----` …";
-        let mut kind = None;
-        let mut text = String::new();
-        for line in pem.lines().map(str::trim) {
-            match line.strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----")) {
-                Some(label) => kind = Some(label),
-                None if line.starts_with("-----END ") => break,
-                None if kind.is_some() => text.push_str(line),
-                None => {}
-            }
-        }
-        let der = STANDARD.decode(text).map_err(|_| EXPECTED)?;
-        let key = match kind {
-            Some("RSA PRIVATE KEY") => KeyPair::from_der(&der),
-            Some("PRIVATE KEY") => KeyPair::from_pkcs8(&der),
-            _ => return Err(EXPECTED.to_owned()),
+        let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()) {
+            Ok(PrivateKeyDer::Pkcs1(key)) => KeyPair::from_der(key.secret_pkcs1_der()),
+            Ok(PrivateKeyDer::Pkcs8(key)) => KeyPair::from_pkcs8(key.secret_pkcs8_der()),
+            Ok(_) | Err(_) => return Err(EXPECTED.to_owned()),
         };
         let key = key.map_err(|error| format!("the App's private key cannot be used: {error}"))?;
         Ok(Self { id, key: Arc::new(key) })

@@ -87,7 +87,7 @@ async fn is_said(calls: &dyn Calls, path: &str, id: u64, deployment: &Deployment
 fn word(state: DeploymentState) -> &'static str {
     match state {
         DeploymentState::Waiting => "queued",
-        DeploymentState::Named => "success",
+        DeploymentState::Active => "success",
         DeploymentState::Withdrawn => "inactive",
         DeploymentState::Failed => "failure",
     }

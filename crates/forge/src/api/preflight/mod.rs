@@ -73,7 +73,8 @@ pub struct PreflightCheck {
     /// What was looked at.
     pub subject: PreflightSubject,
     /// How it stands.
-    pub standing: PreflightStatus,
+    #[serde(rename = "standing")]
+    pub status: PreflightStatus,
     /// What was found, on one line.
     pub text: String,
     /// What to change, on one line, where there is something to change.
@@ -279,11 +280,11 @@ impl PreflightReport {
     fn add(
         &mut self,
         subject: PreflightSubject,
-        standing: PreflightStatus,
+        status: PreflightStatus,
         text: impl Into<String>,
         help: Option<String>,
     ) {
-        self.0.push(PreflightCheck { subject, standing, text: text.into(), help });
+        self.0.push(PreflightCheck { subject, status, text: text.into(), help });
     }
 }
 

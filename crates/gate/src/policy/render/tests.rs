@@ -35,7 +35,7 @@ fn verdict(checks: Vec<CheckResult>) -> Verdict {
         outcome: Outcome::of(&checks),
         policy: "policies/digits.yaml".to_owned(),
         policy_digest: Digest::of(b"policy"),
-        floors: Vec::new(),
+        mandatory_policies: Vec::new(),
         confidence: 0.95,
         candidate: Digest::of(b"candidate"),
         champion: Some(Digest::of(b"champion")),

@@ -9,10 +9,10 @@ fn now() -> jiff::Timestamp {
     "2026-11-24T10:00:00Z".parse().expect("a time")
 }
 
-fn asked(expected: &[Expected]) -> String {
+fn check(expected: &[Expected]) -> String {
     let located = |expected: &Expected| {
-        let asked = serde_json::to_string(&expected.expectation.asked).expect("JSON");
-        expected.located(format!("{asked} {}", expected.expectation.refuses), None).to_string()
+        let check = serde_json::to_string(&expected.expectation.check).expect("JSON");
+        expected.located(format!("{check} {}", expected.expectation.refuses), None).to_string()
     };
     expected.iter().map(located).collect::<Vec<_>>().join("\n")
 }
@@ -28,7 +28,7 @@ fn classes_values_and_columns_that_a_policy_names_are_asked_of_the_rows_at_their
         "drift: {column: age, statistic: cramers_v}, at_most: 0.2",
         "metric: latency_p50, at_most: 2",
     ];
-    assert_snapshot!(asked(&policy(&checks).expects("digits", now())), @r#"
+    assert_snapshot!(check(&policy(&checks).expects("digits", now())), @r#"
     policies/digits.yaml:6:16: {"metric":"recall(class=\"Yes\")"} true
     policies/digits.yaml:7:16: {"metric":"accuracy"} true
     policies/digits.yaml:7:48: "each_label" true

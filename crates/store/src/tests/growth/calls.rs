@@ -125,7 +125,7 @@ fn lookups(store: &Store) -> Vec<Call<'_>> {
         "sources_with_pending_deliveries" => store.sources_with_pending_deliveries().await.expect("sources");
         "backlog" => store.backlog().await.expect("a backlog");
         "reports_behind" => store.reports_behind().await.expect("backlogs");
-        "placements" => store.placements(&name("staging")).await.expect("placements");
+        "placements" => store.deployment_records(&name("staging")).await.expect("placements");
         "placements_of" => store.deployment_records_of(&name("staging"), FILE, 50).await.expect("placements");
         "audit_entries" => store.audit_entries(100, 50).await.expect("entries");
         "seen_branch" => store.seen_branch(&name("models"), "main").await.expect("an answer");

@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::ROWS;
 use crate::database::Dialect;
 use crate::tests::{World, name, run, sha};
-use slipway_domain::{DeployedBy, Named, Placement, RunState};
+use slipway_domain::{DeployedArtifact, DeployedBy, DeploymentRecord, RunState};
 
 /// The model that has all the runs.
 pub(super) const FILE: &str = "a/slipway.yaml";
@@ -17,10 +17,10 @@ pub(super) async fn fill(world: &World) {
     let mut example = run(FILE, '1', 0);
     example.state = RunState::Done;
     let example = document(&example).replace(&example.id.to_string(), ITS_ID);
-    let deployment_record = Placement {
+    let deployment_record = DeploymentRecord {
         environment: name("staging"),
         model: FILE.to_owned(),
-        named: Named::Nothing,
+        deployed: DeployedArtifact::Nothing,
         commit: sha('1'),
         at: jiff::Timestamp::UNIX_EPOCH,
         seen_at: None,

@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use super::promotions::{artifact, at};
 use super::{World, name, on_both_databases, sha};
 use crate::ReadHistory;
-use slipway_domain::{DeployedBy, Named, Placement};
+use slipway_domain::{DeployedArtifact, DeployedBy, DeploymentRecord};
 
-fn record(model: &str, of: &str, commit: char) -> Placement {
-    Placement {
+fn record(model: &str, of: &str, commit: char) -> DeploymentRecord {
+    DeploymentRecord {
         environment: name("staging"),
         model: model.to_owned(),
-        named: Named::Artifact(artifact(of)),
+        deployed: DeployedArtifact::Artifact(artifact(of)),
         commit: sha(commit),
         at: at("2026-11-24T10:00:00Z"),
         seen_at: None,
@@ -20,21 +20,21 @@ fn record(model: &str, of: &str, commit: char) -> Placement {
 }
 
 /// What was read behind what was known before; from the beginning if nothing was.
-fn history(before: Option<char>, tip: char, placements: Vec<Placement>) -> ReadHistory {
+fn history(before: Option<char>, tip: char, deployment_records: Vec<DeploymentRecord>) -> ReadHistory {
     let (environment, before, tip) = (name("staging"), before.map(sha), sha(tip));
-    ReadHistory { environment, before, replaces: None, tip, placements }
+    ReadHistory { environment, before, replaces: None, tip, deployment_records }
 }
 
 /// What was read in place of another history.
-fn anew(replaces: char, tip: char, placements: Vec<Placement>) -> ReadHistory {
-    ReadHistory { replaces: Some(sha(replaces)), ..history(None, tip, placements) }
+fn anew(replaces: char, tip: char, deployment_records: Vec<DeploymentRecord>) -> ReadHistory {
+    ReadHistory { replaces: Some(sha(replaces)), ..history(None, tip, deployment_records) }
 }
 
 on_both_databases! {
     async fn a_history_is_read_once_whoever_reads_it_and_again_when_it_is_another(world: World) {
         let note = async |history: ReadHistory| world.store.record_history(&history).await.expect("noted").len();
         let newest = async || {
-            let newest = world.store.placements(&name("staging")).await.expect("asked");
+            let newest = world.store.deployment_records(&name("staging")).await.expect("asked");
             newest.into_iter().map(|record| (record.model, record.commit)).collect::<Vec<_>>()
         };
         assert_eq!(world.store.history_read_to(&name("staging")).await.expect("asked"), None);

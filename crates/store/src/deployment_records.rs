@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, Row as _};
 use super::database::{millis, timestamp};
 use super::written::{document, text};
 use super::{Store, StoreError, quarantine};
-use slipway_domain::{CommitSha, Placement, SourceName};
+use slipway_domain::{CommitSha, DeploymentRecord, SourceName};
 
 /// What was read of an environment's history.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,21 +22,21 @@ pub struct ReadHistory {
     /// Up to where it is read now.
     pub tip: CommitSha,
     /// What changed in between, oldest first.
-    pub placements: Vec<Placement>,
+    pub deployment_records: Vec<DeploymentRecord>,
 }
 
-fn read(row: &AnyRow) -> Result<Placement, StoreError> {
+fn read(row: &AnyRow) -> Result<DeploymentRecord, StoreError> {
     let document: String = row.try_get("document")?;
-    let record: Placement =
+    let record: DeploymentRecord =
         serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))?;
     let seen_at: i64 = row.try_get("seen_at")?;
     let seen_at = if seen_at == 0 { None } else { Some(timestamp(seen_at)?) };
-    Ok(Placement { seen_at, ..record })
+    Ok(DeploymentRecord { seen_at, ..record })
 }
 
 /// When the placements that are about to be read anew were first seen: of each model what the branch names last, and every
 /// commit that is known.
-struct Seen(Vec<Placement>);
+struct Seen(Vec<DeploymentRecord>);
 
 impl Seen {
     async fn of(connection: &mut AnyConnection, environment: &SourceName) -> Result<Self, StoreError> {
@@ -48,15 +48,15 @@ impl Seen {
 
     /// When a placement was first seen, if it was: by its commit, or, if it is what its model comes to, as what the model
     /// was before.
-    fn time(&self, record: &Placement, is_newest: bool) -> Option<Timestamp> {
+    fn time(&self, record: &DeploymentRecord, is_newest: bool) -> Option<Timestamp> {
         let of_model = || self.0.iter().rev().filter(|known| known.model == record.model);
-        let same = of_model().find(|known| known.commit == record.commit && known.named == record.named);
-        let newest = of_model().next().filter(|known| is_newest && known.named == record.named);
-        same.or(newest).map(Placement::since)
+        let same = of_model().find(|known| known.commit == record.commit && known.deployed == record.deployed);
+        let newest = of_model().next().filter(|known| is_newest && known.deployed == record.deployed);
+        same.or(newest).map(DeploymentRecord::since)
     }
 }
 
-async fn add(connection: &mut AnyConnection, record: &Placement) -> Result<(), StoreError> {
+async fn add(connection: &mut AnyConnection, record: &DeploymentRecord) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO placements (environment, model, at, document, seen_at) VALUES ($1, $2, $3, $4, $5)")
         .bind(record.environment.as_str().to_owned())
         .bind(text(&*record.model))
@@ -80,8 +80,8 @@ impl Store {
 
     /// Notes what was read of an environment's history. Answers what is new of it: nothing if another server read it
     /// first.
-    pub async fn record_history(&self, history: &ReadHistory) -> Result<Vec<Placement>, StoreError> {
-        let ReadHistory { environment, before, replaces, tip, placements } = history;
+    pub async fn record_history(&self, history: &ReadHistory) -> Result<Vec<DeploymentRecord>, StoreError> {
+        let ReadHistory { environment, before, replaces, tip, deployment_records } = history;
         let mut transaction = self.database.begin().await?;
         let seen = match before {
             Some(_) => Seen(Vec::new()),
@@ -105,10 +105,10 @@ impl Store {
         }
         let now = Timestamp::now();
         let mut new = Vec::new();
-        for (number, record) in placements.iter().enumerate() {
-            let is_newest = !placements[number + 1..].iter().any(|later| later.model == record.model);
+        for (number, record) in deployment_records.iter().enumerate() {
+            let is_newest = !deployment_records[number + 1..].iter().any(|later| later.model == record.model);
             let seen_at = seen.time(record, is_newest).unwrap_or(now);
-            let record = Placement { seen_at: Some(seen_at), ..record.clone() };
+            let record = DeploymentRecord { seen_at: Some(seen_at), ..record.clone() };
             add(&mut transaction, &record).await?;
             new.push(record);
         }
@@ -117,7 +117,7 @@ impl Store {
     }
 
     /// What an environment names now: for each model the newest placement.
-    pub async fn placements(&self, environment: &SourceName) -> Result<Vec<Placement>, StoreError> {
+    pub async fn deployment_records(&self, environment: &SourceName) -> Result<Vec<DeploymentRecord>, StoreError> {
         // From one model's entries in the index to the next model's: its older placements are never gone through.
         let select = "WITH RECURSIVE named (model) AS (
                           SELECT MIN(model) FROM placements WHERE environment = $1
@@ -140,7 +140,7 @@ impl Store {
         environment: &SourceName,
         model: &str,
         limit: u32,
-    ) -> Result<Vec<Placement>, StoreError> {
+    ) -> Result<Vec<DeploymentRecord>, StoreError> {
         let select = "SELECT environment || ' ' || model || ' ' || sequence AS key, document, seen_at
                       FROM placements WHERE environment = $1 AND model = $2
                       ORDER BY sequence DESC LIMIT $3";

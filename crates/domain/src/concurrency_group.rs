@@ -1,0 +1,66 @@
+//! Which runs go one after the other.
+
+use std::fmt;
+
+use super::{Origin, PullRequestHead, Run};
+
+/// Runs of one group go one after the other, and a newer one supersedes older ones. A group is a model on a branch, in a pull
+/// request, or on its way to an environment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConcurrencyGroup(String);
+
+impl ConcurrencyGroup {
+    /// The group of a run.
+    pub fn of(run: &Run) -> Self {
+        let Run { source, branch, file, environment, id, .. } = run;
+        Self(match (&run.pull_request, &run.origin) {
+            (Some(PullRequestHead { number, .. }), _) => format!("{source} change:{number} {file}"),
+            (None, Some(Origin::Promotion { .. })) => format!("{source} environment:{environment} {file}"),
+            // A rollback waits for no other run: each is a group of its own.
+            (None, Some(Origin::Rollback { .. })) => format!("{source} rollback:{environment} {id}"),
+            // A run that only reports a policy supersedes no run of the model.
+            (None, None) if run.only_policy => format!("{source} policy:{branch} {file}"),
+            (None, None) => format!("{source} refs/heads/{branch} {file}"),
+        })
+    }
+
+    /// A group as it was stored.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// As it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The model file that its runs train; `None` if they carry an artifact that another run made.
+    pub fn own_file(&self) -> Option<&str> {
+        let mut words = self.0.splitn(3, ' ').skip(1);
+        let (kind, file) = (words.next()?, words.next()?);
+        (kind.starts_with("refs/heads/") || kind.starts_with("change:")).then_some(file)
+    }
+}
+
+impl fmt::Display for ConcurrencyGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_concurrency_group_says_which_file_its_runs_train() {
+        for (group, file) in [
+            ("models refs/heads/main a/slipway.yaml", Some("a/slipway.yaml")),
+            ("models change:7 an old model/slipway.yaml", Some("an old model/slipway.yaml")),
+            ("models environment:production a/slipway.yaml", None),
+            ("models rollback:production 0198", None),
+        ] {
+            assert_eq!(ConcurrencyGroup::from_stored(group.to_owned()).own_file(), file, "{group}");
+        }
+    }
+}
